@@ -1,1 +1,6 @@
-//! streams-core
+//! The engine: topology, Processor API, transports, runtime and test driver.
+
+pub mod ids;
+pub mod record;
+pub mod time;
+pub mod transport;

@@ -1,0 +1,30 @@
+//! How a store turns typed keys and values into bytes and back.
+
+use std::sync::Arc;
+
+/// A value that could not be turned into bytes, or bytes that are no such value.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct CodecError {
+    /// What was wrong with the value or the bytes.
+    pub message: String,
+}
+
+impl CodecError {
+    /// An error with that message.
+    pub fn new(message: impl Into<String>) -> Self {
+        CodecError { message: message.into() }
+    }
+}
+
+/// Turns values of `T` into bytes and back. `decode(encode(x)) == x`, and equal values give equal bytes.
+pub trait Codec<T>: Send + Sync {
+    /// Appends the bytes of `value` to `out`.
+    fn encode(&self, value: &T, out: &mut Vec<u8>) -> Result<(), CodecError>;
+
+    /// The value of which these are the bytes.
+    fn decode(&self, bytes: &[u8]) -> Result<T, CodecError>;
+}
+
+/// A shared codec, as stores hold it.
+pub type CodecRef<T> = Arc<dyn Codec<T>>;

@@ -1,0 +1,85 @@
+//! Names and numbers of topics, partitions and tasks; `Display` prints them as Kafka does.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// A topic's name; cheap to clone.
+pub type TopicName = Arc<str>;
+
+/// A partition's number within its topic.
+pub type PartitionId = i32;
+
+/// A record's position in its partition.
+pub type Offset = i64;
+
+/// One partition of one topic. Prints as `topic-partition`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TopicPartition {
+    /// The topic.
+    pub topic: TopicName,
+    /// The partition, from 0.
+    pub partition: PartitionId,
+}
+
+impl TopicPartition {
+    /// That partition of that topic.
+    pub fn new(topic: impl Into<TopicName>, partition: PartitionId) -> Self {
+        TopicPartition { topic: topic.into(), partition }
+    }
+}
+
+impl fmt::Display for TopicPartition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.topic, self.partition)
+    }
+}
+
+/// A task: one partition number of one sub-topology. Prints as `0_1`
+/// (`org.apache.kafka.streams.processor.TaskId`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TaskId {
+    /// The sub-topology's number.
+    pub subtopology: u32,
+    /// The partition number that the task reads of each of its source topics.
+    pub partition: PartitionId,
+}
+
+impl TaskId {
+    /// That partition of that sub-topology.
+    pub const fn new(subtopology: u32, partition: PartitionId) -> Self {
+        TaskId { subtopology, partition }
+    }
+}
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}_{}", self.subtopology, self.partition)
+    }
+}
+
+impl FromStr for TaskId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("'{text}' is no task id; it looks like '0_1'");
+        let (subtopology, partition) = text.split_once('_').ok_or_else(wrong)?;
+        Ok(TaskId {
+            subtopology: subtopology.parse().map_err(|_| wrong())?,
+            partition: partition.parse().map_err(|_| wrong())?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_print_and_parse_as_in_kafka() {
+        assert_eq!(TaskId::new(1, 12).to_string(), "1_12");
+        assert_eq!("1_12".parse(), Ok(TaskId::new(1, 12)));
+        assert!("1-12".parse::<TaskId>().is_err());
+        assert_eq!(TopicPartition::new("a-b", 3).to_string(), "a-b-3");
+    }
+}

@@ -1,0 +1,79 @@
+//! A record on its way through a topology, and where it came from.
+
+use crate::ids::{Offset, PartitionId, TopicName};
+use crate::time::Timestamp;
+
+pub use state_stores::headers::{Header, Headers};
+
+/// A key, a value, a timestamp and headers (`org.apache.kafka.streams.processor.api.Record`).
+///
+/// A type that may be null is an `Option`: `Record<Option<String>, i64>` has a key that may be null.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record<K, V> {
+    /// The key.
+    pub key: K,
+    /// The value.
+    pub value: V,
+    /// Event time in milliseconds since 1970; never negative.
+    pub timestamp: Timestamp,
+    /// The headers; forwarded with the record unless replaced.
+    pub headers: Headers,
+}
+
+impl<K, V> Record<K, V> {
+    /// A record without headers.
+    pub fn new(key: K, value: V, timestamp: Timestamp) -> Self {
+        Record { key, value, timestamp, headers: Headers::new() }
+    }
+
+    /// The same record with another key.
+    pub fn with_key<K2>(self, key: K2) -> Record<K2, V> {
+        Record { key, value: self.value, timestamp: self.timestamp, headers: self.headers }
+    }
+
+    /// The same record with another value.
+    pub fn with_value<V2>(self, value: V2) -> Record<K, V2> {
+        Record { key: self.key, value, timestamp: self.timestamp, headers: self.headers }
+    }
+
+    /// The same record at another time.
+    pub fn with_timestamp(mut self, timestamp: Timestamp) -> Self {
+        self.timestamp = timestamp;
+        self
+    }
+
+    /// The same record with other headers.
+    pub fn with_headers(mut self, headers: Headers) -> Self {
+        self.headers = headers;
+        self
+    }
+}
+
+/// Where the record that is being processed was read (`RecordMetadata`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordMetadata {
+    /// Its topic.
+    pub topic: TopicName,
+    /// Its partition.
+    pub partition: PartitionId,
+    /// Its offset.
+    pub offset: Offset,
+}
+
+/// The two sides of a table update (`org.apache.kafka.streams.kstream.internals.Change`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change<V> {
+    /// The value from now on; `None` deletes the row.
+    pub new: Option<V>,
+    /// The value until now; `None` also where the receiver did not ask for it.
+    pub old: Option<V>,
+    /// Whether no later version of the row exists; false only for out-of-order updates of versioned tables.
+    pub is_latest: bool,
+}
+
+impl<V> Change<V> {
+    /// A change to the latest version.
+    pub fn new(new: Option<V>, old: Option<V>) -> Self {
+        Change { new, old, is_latest: true }
+    }
+}

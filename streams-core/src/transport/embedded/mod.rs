@@ -1,0 +1,1 @@
+//! A durable broker inside this process.

@@ -1,0 +1,86 @@
+//! The membership seam (design D9): who runs which task. It never touches the data plane.
+//!
+//! Rules, valid for every provider:
+//! 1. A provider calls [`MembershipHandler::assigned`] with the whole set of tasks this process shall run; the newest
+//!    call wins. Tasks that are missing in it have been released before, through [`MembershipHandler::revoked`].
+//! 2. `revoked` returns only when no commit of a revoked task runs or can start any more: the broker checks no task
+//!    ownership at the current generation, so ordering it is ours.
+//! 3. `lost` means the group has already given the tasks to others: no commit may follow.
+//! 4. A commit takes the [`Fence`] at its start, from [`Group::fence`]; while there is none, no commit starts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{OffsetToCommit, Result};
+use crate::ids::{PartitionId, TaskId, TopicName};
+
+/// What a commit carries so that the group coordinator refuses it from a member that has been expelled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fence {
+    /// The group (`application.id`).
+    pub group: Arc<str>,
+    /// The member's id.
+    pub member: Arc<str>,
+    /// The generation (or member epoch) in which the tasks are owned.
+    pub generation: i32,
+    /// `group.instance.id` of a static member.
+    pub instance: Option<Arc<str>>,
+}
+
+/// The tasks of one sub-topology, as the group sees them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubtopologyTasks {
+    /// The sub-topology's number.
+    pub subtopology: u32,
+    /// A source topic of it with as many partitions as it has tasks: the token by which the group hands the tasks out.
+    pub token_topic: TopicName,
+    /// How many tasks it has.
+    pub tasks: PartitionId,
+}
+
+/// What a process tells the group about itself.
+#[derive(Clone, Debug)]
+pub struct GroupSpec {
+    /// The group (`application.id`).
+    pub group: Arc<str>,
+    /// `client.id` of the member.
+    pub client_id: String,
+    /// All tasks there are.
+    pub subtopologies: Vec<SubtopologyTasks>,
+    /// Kafka client properties that overrule the transport's own (`consumer.*`: `session.timeout.ms`, ...).
+    pub properties: BTreeMap<String, String>,
+}
+
+/// The runtime's side: called from the control thread inside [`Membership::poll`].
+pub trait MembershipHandler {
+    /// Shall run exactly these tasks from now on.
+    fn assigned(&mut self, tasks: &BTreeSet<TaskId>);
+
+    /// Shall give these up: commit and close them, then return.
+    fn revoked(&mut self, tasks: &BTreeSet<TaskId>);
+
+    /// Has lost these already: close them without a commit, then return.
+    fn lost(&mut self, tasks: &BTreeSet<TaskId>);
+}
+
+/// A process's place in the group, driven by one control thread.
+pub trait Membership: Send {
+    /// Serves the group for at most `wait`, calling the handler for every change. A fatal error ends the membership.
+    fn poll(&mut self, wait: Duration, handler: &mut dyn MembershipHandler) -> Result<()>;
+
+    /// The part of it that stream threads share for their commits.
+    fn group(&self) -> Arc<dyn Group>;
+
+    /// Gives everything up through `handler.revoked` and leaves.
+    fn leave(&mut self, handler: &mut dyn MembershipHandler, timeout: Duration) -> Result<()>;
+}
+
+/// What stream threads need of the group at a commit.
+pub trait Group: Send + Sync {
+    /// The fence of the current generation; an error of kind `Retriable` while there is none.
+    fn fence(&self) -> Result<Fence>;
+
+    /// Commits offsets outside of a transaction (at-least-once).
+    fn commit(&self, fence: &Fence, offsets: &[OffsetToCommit], timeout: Duration) -> Result<()>;
+}

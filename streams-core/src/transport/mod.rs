@@ -1,0 +1,252 @@
+//! The seam to the broker: what the runtime needs of a log, in one page.
+//!
+//! Two implementations exist, chosen by `bootstrap.servers`: [`kafka`] (librdkafka) and [`embedded`] (a broker inside
+//! this process). The traits are object safe and synchronous; nothing here knows a topology or a store.
+//!
+//! Rules for every implementation:
+//! 1. A consumer is only ever assigned by hand, at absolute offsets; it never joins a group (design D9).
+//! 2. No call blocks longer than the time-out it is given; a call without one never waits for a broker.
+//! 3. An error says whether the outcome is known ([`TransportErrorKind`]); unknown is never reported as failed.
+
+pub mod embedded;
+mod error;
+pub mod kafka;
+mod membership;
+mod raw;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use error::{TransportError, TransportErrorKind};
+pub use membership::{Fence, Group, GroupSpec, Membership, MembershipHandler, SubtopologyTasks};
+pub use raw::{EmbeddedRecord, RawRecord};
+
+use crate::ids::{Offset, PartitionId, TopicName, TopicPartition};
+use crate::record::Headers;
+use crate::time::Timestamp;
+
+/// A transport call's result.
+pub type Result<T> = std::result::Result<T, TransportError>;
+
+/// What a consumer may see of open and aborted transactions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isolation {
+    /// Committed records only, up to the first open transaction.
+    ReadCommitted,
+    /// Everything, aborted records included.
+    ReadUncommitted,
+}
+
+/// A broker's clients. One per `KafkaStreams`; shared by its threads.
+pub trait Transport: Send + Sync {
+    /// A consumer for one thread.
+    fn consumer(&self, spec: &ConsumerSpec) -> Result<Box<dyn Consumer>>;
+
+    /// A producer for one thread.
+    fn producer(&self, spec: &ProducerSpec) -> Result<Box<dyn Producer>>;
+
+    /// Topics, offsets and their settings.
+    fn admin(&self, client_id: &str) -> Result<Box<dyn Admin>>;
+
+    /// A member of the application's group: one per process. Dropping it without
+    /// [`Membership::leave`] lets the session time out.
+    fn membership(&self, spec: &GroupSpec) -> Result<Box<dyn Membership>>;
+}
+
+/// How a consumer is made.
+#[derive(Clone, Debug)]
+pub struct ConsumerSpec {
+    /// `client.id`, seen in the broker's logs.
+    pub client_id: String,
+    /// What it may see of transactions.
+    pub isolation: Isolation,
+    /// Kafka client properties that overrule the transport's own (from `consumer.*`, `restore.consumer.*`).
+    pub properties: BTreeMap<String, String>,
+}
+
+/// How a producer is made.
+#[derive(Clone, Debug)]
+pub struct ProducerSpec {
+    /// `client.id`, seen in the broker's logs.
+    pub client_id: String,
+    /// `transactional.id` under exactly-once; a new producer with the same one fences the old one.
+    pub transactional_id: Option<String>,
+    /// How long the broker keeps an idle transaction open, in milliseconds.
+    pub transaction_timeout_ms: u64,
+    /// Kafka client properties that overrule the transport's own (from `producer.*`).
+    pub properties: BTreeMap<String, String>,
+}
+
+/// A consumer's number for one of its assigned partitions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PartitionHandle(pub u32);
+
+/// What [`Consumer::fetch`] found besides records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fetched {
+    /// Records appended to the caller's buffer.
+    pub records: usize,
+    /// Whether everything that was visible when the broker last answered has been handed out: with an empty result,
+    /// the partition has nothing more for now.
+    pub at_end: bool,
+}
+
+/// Reads assigned partitions, each from a queue of its own, so that one full partition holds up no other.
+pub trait Consumer: Send {
+    /// Starts fetching a partition at an absolute offset.
+    fn assign(&mut self, partition: &TopicPartition, offset: Offset) -> Result<PartitionHandle>;
+
+    /// Stops fetching a partition and drops what was fetched of it. The handle may be given out again.
+    fn unassign(&mut self, handle: PartitionHandle) -> Result<()>;
+
+    /// Appends up to `limit` fetched records of one partition in offset order. Never waits.
+    ///
+    /// An offset that no longer exists is [`TransportErrorKind::OffsetOutOfRange`].
+    fn fetch(&mut self, handle: PartitionHandle, limit: usize, into: &mut Vec<RawRecord>) -> Result<Fetched>;
+
+    /// The offset after everything that [`Consumer::fetch`] has handed out, transaction markers and aborted records
+    /// passed over as far as the client has come; the assigned offset before anything was.
+    fn position(&self, handle: PartitionHandle) -> Result<Offset>;
+
+    /// Waits until a partition may have something to fetch, or [`Consumer::waker`] is called, at most `timeout`.
+    fn wait(&mut self, timeout: Duration);
+
+    /// Ends a [`Consumer::wait`] from another thread.
+    fn waker(&self) -> Arc<dyn Fn() + Send + Sync>;
+}
+
+/// A producer's number for a topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TopicHandle(pub u32);
+
+/// A record to send. Bytes are copied by the producer.
+#[derive(Clone, Copy, Debug)]
+pub struct OutRecord<'a> {
+    /// The topic.
+    pub topic: TopicHandle,
+    /// The partition; always chosen by the caller.
+    pub partition: PartitionId,
+    /// Key bytes, or null.
+    pub key: Option<&'a [u8]>,
+    /// Value bytes, or null.
+    pub value: Option<&'a [u8]>,
+    /// Event time in milliseconds.
+    pub timestamp: Timestamp,
+    /// Headers.
+    pub headers: &'a Headers,
+}
+
+/// An offset to commit with its metadata text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OffsetToCommit {
+    /// The partition.
+    pub partition: TopicPartition,
+    /// The next offset to read.
+    pub offset: Offset,
+    /// Kafka Streams' base64 metadata (partition time); may be empty.
+    pub metadata: String,
+}
+
+/// Writes records, in transactions when it was made with a transactional id.
+///
+/// State machine of a transactional producer: `init_transactions` once; then `begin`, any number of `send`,
+/// `send_offsets`, and `commit` or `abort`. Which error leads where is decided in `runtime/commit.rs` alone.
+pub trait Producer: Send {
+    /// The handle of a topic, made on first use.
+    fn topic(&mut self, name: &str) -> Result<TopicHandle>;
+
+    /// How many partitions a topic has; asks the broker on first use and then remembers, at most `timeout`.
+    fn partition_count(&mut self, topic: TopicHandle, timeout: Duration) -> Result<PartitionId>;
+
+    /// Queues a record. [`TransportErrorKind::QueueFull`] means: call [`Producer::poll`] and try again.
+    fn send(&mut self, record: OutRecord<'_>) -> Result<()>;
+
+    /// Serves delivery reports, waiting at most `timeout` for one; the first failed delivery since the last call is
+    /// the error (topic and partition named).
+    fn poll(&mut self, timeout: Duration) -> Result<()>;
+
+    /// Waits until everything queued is acknowledged. Left-overs at the time-out are
+    /// [`TransportErrorKind::TimedOut`]; they stay queued and the call may be repeated.
+    fn flush(&mut self, timeout: Duration) -> Result<()>;
+
+    /// Registers the transactional id, fencing older producers of it and aborting what they left open.
+    fn init_transactions(&mut self, timeout: Duration) -> Result<()>;
+
+    /// Opens a transaction; local, sends nothing.
+    fn begin(&mut self) -> Result<()>;
+
+    /// Adds consumed offsets to the open transaction, guarded by the group's fence.
+    fn send_offsets(&mut self, offsets: &[OffsetToCommit], fence: &Fence, timeout: Duration) -> Result<()>;
+
+    /// Flushes and commits. After [`TransportErrorKind::TimedOut`] or any unknown outcome the producer must be dropped.
+    fn commit(&mut self, timeout: Duration) -> Result<()>;
+
+    /// Drops what is queued and aborts.
+    fn abort(&mut self, timeout: Duration) -> Result<()>;
+}
+
+/// A topic as the broker knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicInfo {
+    /// Its name.
+    pub name: TopicName,
+    /// How many partitions it has.
+    pub partitions: PartitionId,
+}
+
+/// A topic to create.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewTopic {
+    /// Its name.
+    pub name: TopicName,
+    /// How many partitions.
+    pub partitions: PartitionId,
+    /// Copies of each; -1 is the broker's default.
+    pub replication_factor: i16,
+    /// Topic settings (`cleanup.policy` and so on).
+    pub configs: BTreeMap<String, String>,
+}
+
+/// Which offset of a partition is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OffsetQuery {
+    /// The first that still exists.
+    Earliest,
+    /// The next to be written, or for read-committed the first of an open transaction if there is one.
+    Latest(Isolation),
+    /// The first whose timestamp is at or after this one; the end when there is none.
+    AtTime(Timestamp),
+}
+
+/// Topics and offsets. Every call waits at most `timeout`.
+pub trait Admin: Send {
+    /// Describes the topics that exist among `names`; missing ones are left out.
+    fn topics(&mut self, names: &[TopicName], timeout: Duration) -> Result<BTreeMap<TopicName, TopicInfo>>;
+
+    /// Creates topics; one that exists already is no error.
+    fn create_topics(&mut self, topics: &[NewTopic], timeout: Duration) -> Result<()>;
+
+    /// Deletes topics; one that does not exist is no error.
+    fn delete_topics(&mut self, names: &[TopicName], timeout: Duration) -> Result<()>;
+
+    /// Offsets of partitions, all at once.
+    fn offsets(
+        &mut self,
+        partitions: &[TopicPartition],
+        query: OffsetQuery,
+        timeout: Duration,
+    ) -> Result<BTreeMap<TopicPartition, Offset>>;
+
+    /// The group's committed offsets with their metadata; partitions without one are left out. Waits for transactions
+    /// that are committing offsets.
+    fn committed(
+        &mut self,
+        group: &str,
+        partitions: &[TopicPartition],
+        timeout: Duration,
+    ) -> Result<BTreeMap<TopicPartition, OffsetToCommit>>;
+
+    /// Lets the broker delete records before these offsets (repartition topics).
+    fn delete_records(&mut self, before: &[(TopicPartition, Offset)], timeout: Duration) -> Result<()>;
+}
