@@ -2,5 +2,6 @@
 
 pub mod ids;
 pub mod record;
+pub mod serde;
 pub mod time;
 pub mod transport;
