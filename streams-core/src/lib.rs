@@ -1,6 +1,8 @@
 //! The engine: topology, Processor API, transports, runtime and test driver.
 
+pub mod error;
 pub mod ids;
+pub mod processor;
 pub mod record;
 pub mod serde;
 pub mod time;

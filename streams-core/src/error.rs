@@ -1,0 +1,166 @@
+//! What can go wrong, each with what was attempted, on what, and what to do; `recovery()` is what the runtime does next.
+
+use crate::ids::{Offset, TaskId, TopicPartition};
+use crate::serde::SerdeError;
+use crate::transport::{TransportError, TransportErrorKind};
+use state_stores::error::StoreError;
+
+/// A result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An error that user code returned.
+pub type UserError = Box<dyn std::error::Error + Send + Sync>;
+
+/// An error of the engine. Each says what was attempted, on what, and what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The topology cannot be built as described.
+    #[error("invalid topology: {0}")]
+    Topology(String),
+
+    /// A setting is wrong.
+    #[error("invalid configuration: {0}")]
+    Config(String),
+
+    /// Topics that the topology needs are missing, or their partition counts do not fit.
+    #[error("{0}")]
+    Topics(String),
+
+    /// A record could not be deserialized.
+    #[error(
+        "cannot deserialize the {part} of the record at {partition} offset {offset} (source node {node}): {source}; fix \
+         the producer, or set deserialization.exception.handler to LogAndContinue to skip such records"
+    )]
+    Deserialization {
+        /// Key or value.
+        part: &'static str,
+        /// Where it was read.
+        partition: TopicPartition,
+        /// Its offset.
+        offset: Offset,
+        /// The source node.
+        node: String,
+        /// What was wrong.
+        source: SerdeError,
+    },
+
+    /// A result could not be serialized.
+    #[error("cannot serialize the {part} of a record for topic {topic} (node {node}): {source}")]
+    Serialization {
+        /// Key or value.
+        part: &'static str,
+        /// The topic it was for.
+        topic: String,
+        /// The sink node or store.
+        node: String,
+        /// What was wrong.
+        source: SerdeError,
+    },
+
+    /// User code returned an error; the processing exception handler has not seen it yet.
+    #[error("{0}")]
+    User(#[from] UserError),
+
+    /// User code failed and the handler decided to fail.
+    #[error(
+        "node {node} of task {task} failed on the record at {} : {source}; fix the code, or set \
+         processing.exception.handler to LogAndContinue to skip such records",
+        at.as_deref().unwrap_or("(punctuation)")
+    )]
+    Processing {
+        /// The node.
+        node: String,
+        /// The task.
+        task: TaskId,
+        /// `topic-partition offset n` of the record, if any.
+        at: Option<String>,
+        /// What it returned.
+        source: UserError,
+    },
+
+    /// A record has no usable timestamp.
+    #[error(
+        "the record at {partition} offset {offset} has the invalid timestamp {timestamp}; set \
+         default.timestamp.extractor to one that copes (LogAndSkipOnInvalidTimestamp)"
+    )]
+    InvalidTimestamp {
+        /// Where it was read.
+        partition: TopicPartition,
+        /// Its offset.
+        offset: Offset,
+        /// What the extractor returned.
+        timestamp: i64,
+    },
+
+    /// A state store failed.
+    #[error("task {task}: {source}")]
+    Store {
+        /// The task.
+        task: TaskId,
+        /// What happened.
+        source: StoreError,
+    },
+
+    /// A store or its directory failed outside of a task.
+    #[error(transparent)]
+    State(#[from] StoreError),
+
+    /// The broker or its client failed.
+    #[error("{0}")]
+    Transport(#[from] TransportError),
+
+    /// Another member took the tasks over; what was not committed is dropped and the group is joined again.
+    #[error("tasks were taken over by another member ({reason}); the uncommitted work is dropped, the group is rejoined")]
+    TaskMigrated {
+        /// How it was noticed.
+        reason: String,
+    },
+
+    /// A directory is in use or unusable.
+    #[error("{0}")]
+    StateDirectory(String),
+
+    /// A call that the present state does not allow.
+    #[error("{0}")]
+    IllegalState(String),
+
+    /// User code panicked.
+    #[error("stream thread {thread} panicked: {message}")]
+    Panicked {
+        /// The thread.
+        thread: String,
+        /// The panic's message.
+        message: String,
+    },
+}
+
+/// What the runtime does after an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recovery {
+    /// Do the same again later.
+    Retry,
+    /// Abort the open transaction, roll the stores back and read the same records again.
+    AbortAndReplay,
+    /// Close the thread's tasks without a commit and join the group again.
+    RejoinGroup,
+    /// Stop the application; nothing that was not committed becomes visible.
+    StopApplication,
+}
+
+impl Error {
+    /// What the runtime does next.
+    pub fn recovery(&self) -> Recovery {
+        match self {
+            Error::TaskMigrated { .. } => Recovery::RejoinGroup,
+            Error::Transport(error) => match error.kind() {
+                TransportErrorKind::Retriable | TransportErrorKind::QueueFull => Recovery::Retry,
+                TransportErrorKind::AbortTransaction | TransportErrorKind::TimedOut => Recovery::AbortAndReplay,
+                TransportErrorKind::Fenced => Recovery::RejoinGroup,
+                TransportErrorKind::Fatal => Recovery::AbortAndReplay,
+                _ => Recovery::StopApplication,
+            },
+            _ => Recovery::StopApplication,
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! What a processor can ask of its task while it runs (`ProcessorContext`, `ProcessingContext`).
+
+use super::node::NodeIndex;
+use super::{Children, Data, Flusher, Punctuation, PunctuationType, TaskContext};
+use crate::error::Result;
+use crate::ids::TaskId;
+use crate::record::{Record, RecordMetadata};
+use crate::time::Timestamp;
+
+/// A processor's view of its task: forwards records of type `K`, `V`, gives stores, time and punctuations.
+pub struct ProcessorContext<'a, K: Data, V: Data> {
+    pub(super) node: NodeIndex,
+    pub(super) children: &'a Children<K, V>,
+    pub(super) task: &'a mut TaskContext,
+}
+
+impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
+    /// Hands a record to every child, depth first, in the order in which the children were added.
+    #[inline]
+    pub fn forward(&mut self, record: Record<K, V>) -> Result<()> {
+        self.children.forward(record, self.task)
+    }
+
+    /// Hands a record to the child of that name.
+    pub fn forward_to(&mut self, child: &str, record: Record<K, V>) -> Result<()> {
+        self.children.forward_to(child, record, self.task)
+    }
+
+    /// The node's children, for code that forwards later (a flush listener).
+    pub fn children(&self) -> Children<K, V> {
+        self.children.clone()
+    }
+
+    /// A store that is connected to this node. `S` is the store's handle type, such as
+    /// [`KeyValueStore`](crate::store::KeyValueStore); a wrong name or type is an error that names both.
+    pub fn state_store<S: Clone + 'static>(&self, name: &str) -> Result<S> {
+        self.task.store(self.node, name)
+    }
+
+    /// Asks for [`Processor::punctuate`](super::Processor::punctuate) every `interval_ms` (at least 1).
+    ///
+    /// Stream-time punctuations first fire at the first stream time, wall-clock ones `interval_ms` from now; intervals
+    /// that were missed are made up by one call (KIP-138).
+    pub fn schedule(&mut self, interval_ms: i64, kind: PunctuationType) -> Result<Punctuation> {
+        self.task.schedule(self.node, None, interval_ms, kind)
+    }
+
+    /// As [`schedule`](Self::schedule), aligned to `start_ms`: fires at `start_ms + n * interval_ms` (KIP-1146).
+    pub fn schedule_at(
+        &mut self,
+        start_ms: Timestamp,
+        interval_ms: i64,
+        kind: PunctuationType,
+    ) -> Result<Punctuation> {
+        self.task.schedule(self.node, Some(start_ms), interval_ms, kind)
+    }
+
+    /// Ends a punctuation.
+    pub fn cancel(&mut self, punctuation: Punctuation) {
+        self.task.punctuations.cancel(punctuation);
+    }
+
+    /// Asks for a commit as soon as the record at hand is done.
+    pub fn commit(&mut self) {
+        self.task.request_commit();
+    }
+
+    /// Where the record at hand was read; `None` during a punctuation.
+    pub fn record_metadata(&self) -> Option<RecordMetadata> {
+        self.task.record_metadata()
+    }
+
+    /// The task.
+    pub fn task_id(&self) -> TaskId {
+        self.task.task_id()
+    }
+
+    /// `application.id`.
+    pub fn application_id(&self) -> &str {
+        self.task.application_id()
+    }
+
+    /// The largest record timestamp that this task has seen, -1 before the first.
+    pub fn current_stream_time_ms(&self) -> Timestamp {
+        self.task.stream_time()
+    }
+
+    /// The wall clock as of this step of the thread.
+    pub fn current_system_time_ms(&self) -> Timestamp {
+        self.task.wall_clock_ms()
+    }
+
+    /// Counts a record that is left out on purpose (`dropped-records`).
+    pub fn drop_record(&mut self, why: &'static str) {
+        self.task.drop_record(why);
+    }
+
+    /// Has `flusher` called at each commit, before results are sent: forwards what a cached store holds back.
+    pub fn on_flush(&mut self, flusher: Flusher) {
+        self.task.on_flush(flusher);
+    }
+
+    /// The task itself, for code that forwards through [`Children`].
+    pub fn task(&mut self) -> &mut TaskContext {
+        self.task
+    }
+}

@@ -1,0 +1,64 @@
+//! Typed edges: how one node hands a record to the next.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::{Data, TaskContext};
+use crate::error::{Error, Result};
+use crate::record::Record;
+
+/// The receiving end of an edge.
+pub trait Receiver<K, V> {
+    /// Processes one record to its end, children included.
+    fn receive(&self, record: Record<K, V>, task: &mut TaskContext) -> Result<()>;
+}
+
+/// A wired edge.
+pub type Edge<K, V> = Rc<dyn Receiver<K, V>>;
+
+/// A node's wired children, in the order in which they were added.
+pub struct Children<K, V>(Rc<[(Arc<str>, Edge<K, V>)]>);
+
+impl<K, V> Clone for Children<K, V> {
+    fn clone(&self) -> Self {
+        Children(Rc::clone(&self.0))
+    }
+}
+
+impl<K: Data, V: Data> Children<K, V> {
+    /// These children.
+    pub fn new(children: Vec<(Arc<str>, Edge<K, V>)>) -> Self {
+        Children(children.into())
+    }
+
+    /// Hands a record to every child, one after the other; the last one gets the original, the others a clone.
+    #[inline]
+    pub fn forward(&self, record: Record<K, V>, task: &mut TaskContext) -> Result<()> {
+        match &*self.0 {
+            [] => Ok(()),
+            [(_, only)] => only.receive(record, task),
+            [most @ .., (_, last)] => {
+                for (_, child) in most {
+                    child.receive(record.clone(), task)?;
+                }
+                last.receive(record, task)
+            }
+        }
+    }
+
+    /// Hands a record to the child of that name.
+    pub fn forward_to(&self, name: &str, record: Record<K, V>, task: &mut TaskContext) -> Result<()> {
+        match self.0.iter().find(|(child, _)| &**child == name) {
+            Some((_, child)) => child.receive(record, task),
+            None => Err(Error::Topology(format!(
+                "there is no child node '{name}' to forward to; the children are [{}]",
+                self.0.iter().map(|(child, _)| &**child).collect::<Vec<_>>().join(", ")
+            ))),
+        }
+    }
+
+    /// Whether there are none, so that nothing need be forwarded.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}

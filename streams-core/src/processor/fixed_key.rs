@@ -1,0 +1,174 @@
+//! Processors that cannot change the key, so that no repartitioning follows (KIP-820).
+
+use std::marker::PhantomData;
+
+use super::{Data, Processor, ProcessorContext, Punctuation, PunctuationType};
+use crate::error::Result;
+use crate::ids::TaskId;
+use crate::record::{Headers, Record, RecordMetadata};
+use crate::time::Timestamp;
+
+/// A record whose key can be read but not replaced
+/// (`org.apache.kafka.streams.processor.api.FixedKeyRecord`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FixedKeyRecord<K, V>(Record<K, V>);
+
+impl<K, V> FixedKeyRecord<K, V> {
+    /// The key.
+    pub fn key(&self) -> &K {
+        &self.0.key
+    }
+
+    /// The value.
+    pub fn value(&self) -> &V {
+        &self.0.value
+    }
+
+    /// Event time in milliseconds.
+    pub fn timestamp(&self) -> Timestamp {
+        self.0.timestamp
+    }
+
+    /// The headers.
+    pub fn headers(&self) -> &Headers {
+        &self.0.headers
+    }
+
+    /// The same record with another value.
+    pub fn with_value<V2>(self, value: V2) -> FixedKeyRecord<K, V2> {
+        FixedKeyRecord(self.0.with_value(value))
+    }
+
+    /// The same record at another time.
+    pub fn with_timestamp(self, timestamp: Timestamp) -> Self {
+        FixedKeyRecord(self.0.with_timestamp(timestamp))
+    }
+
+    /// The same record with other headers.
+    pub fn with_headers(self, headers: Headers) -> Self {
+        FixedKeyRecord(self.0.with_headers(headers))
+    }
+}
+
+/// The context of a fixed-key processor (`FixedKeyProcessorContext`).
+pub struct FixedKeyContext<'a, 'b, K: Data, V: Data>(&'a mut ProcessorContext<'b, K, V>);
+
+impl<K: Data, V: Data> FixedKeyContext<'_, '_, K, V> {
+    /// Hands a record to every child.
+    pub fn forward(&mut self, record: FixedKeyRecord<K, V>) -> Result<()> {
+        self.0.forward(record.0)
+    }
+
+    /// A store that is connected to this node.
+    pub fn state_store<S: Clone + 'static>(&self, name: &str) -> Result<S> {
+        self.0.state_store(name)
+    }
+
+    /// As [`ProcessorContext::schedule`].
+    pub fn schedule(&mut self, interval_ms: i64, kind: PunctuationType) -> Result<Punctuation> {
+        self.0.schedule(interval_ms, kind)
+    }
+
+    /// Ends a punctuation.
+    pub fn cancel(&mut self, punctuation: Punctuation) {
+        self.0.cancel(punctuation);
+    }
+
+    /// Asks for a commit.
+    pub fn commit(&mut self) {
+        self.0.commit();
+    }
+
+    /// Where the record at hand was read.
+    pub fn record_metadata(&self) -> Option<RecordMetadata> {
+        self.0.record_metadata()
+    }
+
+    /// The task.
+    pub fn task_id(&self) -> TaskId {
+        self.0.task_id()
+    }
+
+    /// The largest record timestamp so far.
+    pub fn current_stream_time_ms(&self) -> Timestamp {
+        self.0.current_stream_time_ms()
+    }
+
+    /// The wall clock as of this step.
+    pub fn current_system_time_ms(&self) -> Timestamp {
+        self.0.current_system_time_ms()
+    }
+}
+
+/// A processor that keeps each record's key (`org.apache.kafka.streams.processor.api.FixedKeyProcessor`).
+pub trait FixedKeyProcessor<K: Data, VIn: Data, VOut: Data>: 'static {
+    /// Called once before the first record.
+    fn init(&mut self, context: &mut FixedKeyContext<'_, '_, K, VOut>) -> Result<()> {
+        let _ = context;
+        Ok(())
+    }
+
+    /// Called for each record.
+    fn process(
+        &mut self,
+        record: FixedKeyRecord<K, VIn>,
+        context: &mut FixedKeyContext<'_, '_, K, VOut>,
+    ) -> Result<()>;
+
+    /// Called when a punctuation is due. It has no record and so no key: it can change stores but forward only records
+    /// that it kept.
+    fn punctuate(
+        &mut self,
+        punctuation: Punctuation,
+        timestamp: Timestamp,
+        context: &mut FixedKeyContext<'_, '_, K, VOut>,
+    ) -> Result<()> {
+        let _ = (punctuation, timestamp, context);
+        Ok(())
+    }
+
+    /// Called once when the task closes.
+    fn close(&mut self) {}
+}
+
+/// A fixed-key processor as a plain one.
+pub struct FixedKey<P, VIn> {
+    processor: P,
+    types: PhantomData<fn(VIn)>,
+}
+
+impl<P, VIn> FixedKey<P, VIn> {
+    /// That processor.
+    pub fn new(processor: P) -> Self {
+        FixedKey { processor, types: PhantomData }
+    }
+}
+
+impl<P, K, VIn, VOut> Processor<K, VIn, K, VOut> for FixedKey<P, VIn>
+where
+    P: FixedKeyProcessor<K, VIn, VOut>,
+    K: Data,
+    VIn: Data,
+    VOut: Data,
+{
+    fn init(&mut self, context: &mut ProcessorContext<'_, K, VOut>) -> Result<()> {
+        self.processor.init(&mut FixedKeyContext(context))
+    }
+
+    fn process(&mut self, record: Record<K, VIn>, context: &mut ProcessorContext<'_, K, VOut>) -> Result<()> {
+        self.processor.process(FixedKeyRecord(record), &mut FixedKeyContext(context))
+    }
+
+    fn punctuate(
+        &mut self,
+        punctuation: Punctuation,
+        timestamp: Timestamp,
+        context: &mut ProcessorContext<'_, K, VOut>,
+    ) -> Result<()> {
+        self.processor.punctuate(punctuation, timestamp, &mut FixedKeyContext(context))
+    }
+
+    fn close(&mut self) {
+        self.processor.close();
+    }
+}

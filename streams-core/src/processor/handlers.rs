@@ -1,0 +1,147 @@
+//! What to do with a record that cannot be read, processed or written: skip it or fail (KIP-161, KIP-210, KIP-1033).
+
+use std::sync::Arc;
+
+use crate::error::UserError;
+use crate::ids::{Offset, TaskId, TopicPartition};
+use crate::record::Headers;
+use crate::serde::SerdeError;
+use crate::transport::TransportError;
+
+/// A handler's decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Response {
+    /// Leave the record out and go on; it is counted in `dropped-records`.
+    Resume,
+    /// Stop: nothing of the transaction becomes visible.
+    Fail,
+}
+
+/// Where an error happened.
+#[derive(Clone, Copy, Debug)]
+pub struct ErrorContext<'a> {
+    /// The task.
+    pub task: TaskId,
+    /// The node.
+    pub node: &'a str,
+    /// Where the record at hand was read; `None` during a punctuation.
+    pub partition: Option<&'a TopicPartition>,
+    /// Its offset.
+    pub offset: Option<Offset>,
+    /// Its headers, where known.
+    pub headers: &'a Headers,
+}
+
+impl ErrorContext<'_> {
+    fn place(&self) -> String {
+        match (self.partition, self.offset) {
+            (Some(partition), Some(offset)) => format!("{partition} offset {offset}"),
+            _ => "a punctuation".to_owned(),
+        }
+    }
+}
+
+/// Decides about records that do not parse (`DeserializationExceptionHandler`).
+pub trait DeserializationExceptionHandler: Send + Sync {
+    /// `part` is `key` or `value`.
+    fn handle(&self, context: &ErrorContext<'_>, part: &'static str, error: &SerdeError) -> Response;
+}
+
+/// Decides about records on which user code returned an error (`ProcessingExceptionHandler`).
+pub trait ProcessingExceptionHandler: Send + Sync {
+    /// `error` is what the processor returned.
+    fn handle(&self, context: &ErrorContext<'_>, error: &UserError) -> Response;
+}
+
+/// Decides about results that cannot be serialized or sent (`ProductionExceptionHandler`).
+pub trait ProductionExceptionHandler: Send + Sync {
+    /// The client gave up on a record; retriable errors never get here.
+    fn handle(&self, error: &TransportError) -> Response;
+
+    /// A result cannot be serialized; `part` is `key` or `value`.
+    fn handle_serialization_error(
+        &self,
+        context: &ErrorContext<'_>,
+        topic: &str,
+        part: &'static str,
+        error: &SerdeError,
+    ) -> Response;
+}
+
+/// Logs and stops (`LogAndFailExceptionHandler`).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LogAndFail;
+
+/// Logs and goes on (`LogAndContinueExceptionHandler`).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LogAndContinue;
+
+macro_rules! logging_handler {
+    ($handler:ty, $response:expr) => {
+        impl DeserializationExceptionHandler for $handler {
+            fn handle(&self, context: &ErrorContext<'_>, part: &'static str, error: &SerdeError) -> Response {
+                tracing::warn!(
+                    task = %context.task, node = context.node, at = context.place(), part, %error,
+                    "a record cannot be deserialized"
+                );
+                $response
+            }
+        }
+
+        impl ProcessingExceptionHandler for $handler {
+            fn handle(&self, context: &ErrorContext<'_>, error: &UserError) -> Response {
+                tracing::warn!(
+                    task = %context.task, node = context.node, at = context.place(), %error,
+                    "a processor returned an error"
+                );
+                $response
+            }
+        }
+
+        impl ProductionExceptionHandler for $handler {
+            fn handle(&self, error: &TransportError) -> Response {
+                tracing::warn!(%error, "a record cannot be sent");
+                $response
+            }
+
+            fn handle_serialization_error(
+                &self,
+                context: &ErrorContext<'_>,
+                topic: &str,
+                part: &'static str,
+                error: &SerdeError,
+            ) -> Response {
+                tracing::warn!(
+                    task = %context.task, node = context.node, at = context.place(), topic, part, %error,
+                    "a result cannot be serialized"
+                );
+                $response
+            }
+        }
+    };
+}
+
+logging_handler!(LogAndFail, Response::Fail);
+logging_handler!(LogAndContinue, Response::Resume);
+
+/// The three handlers of an application.
+#[derive(Clone)]
+pub struct Handlers {
+    /// For records that do not parse.
+    pub deserialization: Arc<dyn DeserializationExceptionHandler>,
+    /// For user code that returns errors.
+    pub processing: Arc<dyn ProcessingExceptionHandler>,
+    /// For results that cannot be written.
+    pub production: Arc<dyn ProductionExceptionHandler>,
+}
+
+impl Default for Handlers {
+    /// Every error stops the application, as in Kafka Streams.
+    fn default() -> Self {
+        Handlers {
+            deserialization: Arc::new(LogAndFail),
+            processing: Arc::new(LogAndFail),
+            production: Arc::new(LogAndFail),
+        }
+    }
+}

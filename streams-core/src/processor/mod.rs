@@ -1,0 +1,94 @@
+//! The Processor API: user code that takes a record and forwards records (`org.apache.kafka.streams.processor.api`).
+//!
+//! A task instantiates every node of its sub-topology once and wires typed edges between them, so that a hop costs one
+//! virtual call: no downcast, no box, no lock (design D2). The graph is acyclic and used by one thread, depth first.
+//!
+//! ```
+//! use streams_core::processor::{Processor, ProcessorContext};
+//! use streams_core::error::Result;
+//! use streams_core::record::Record;
+//!
+//! struct Shout;
+//!
+//! impl Processor<String, String, String, String> for Shout {
+//!     fn process(
+//!         &mut self,
+//!         record: Record<String, String>,
+//!         context: &mut ProcessorContext<'_, String, String>,
+//!     ) -> Result<()> {
+//!         let loud = record.value.to_uppercase();
+//!         context.forward(record.with_value(loud))
+//!     }
+//! }
+//! ```
+
+mod collector;
+mod context;
+mod edge;
+mod factory;
+mod fixed_key;
+mod global;
+pub mod handlers;
+mod node;
+mod punctuation;
+mod sink;
+mod source;
+mod task_context;
+pub mod timestamp_extractor;
+
+pub use collector::{Collector, OutTopic};
+pub use context::ProcessorContext;
+pub use edge::{Children, Edge, Receiver};
+pub use factory::{ChildEdge, EdgeType, NodeFactory, NodeInstance, Wiring};
+pub use fixed_key::{FixedKey, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord};
+pub use global::GlobalReaders;
+pub use node::{Lifecycle, NodeIndex, ProcessorFactory};
+pub use punctuation::{Punctuation, PunctuationQueue, PunctuationType};
+pub use sink::{SinkFactory, SinkOptions, TopicNameExtractor, TopicTarget};
+pub use source::{Prepared, SourceFactory, SourceInput, SourceOptions};
+pub use task_context::{Flusher, RecordClock, TaskContext, TaskSetup};
+
+use crate::error::Result;
+use crate::record::Record;
+use crate::time::Timestamp;
+
+/// What keys and values of a topology can be: anything owned that can be cloned. A clone is made only where a node
+/// has several children.
+pub trait Data: Clone + 'static {}
+
+impl<T: Clone + 'static> Data for T {}
+
+/// One step of a topology: takes records of one type, forwards records of another
+/// (`org.apache.kafka.streams.processor.api.Processor`).
+///
+/// An instance belongs to one task and is only ever used by that task's thread. An error returned by any method goes
+/// to the processing exception handler; a panic ends the stream thread.
+pub trait Processor<KIn: Data, VIn: Data, KOut: Data, VOut: Data>: 'static {
+    /// Called once before the first record: look up stores and schedule punctuations here.
+    fn init(&mut self, context: &mut ProcessorContext<'_, KOut, VOut>) -> Result<()> {
+        let _ = context;
+        Ok(())
+    }
+
+    /// Called for each record.
+    fn process(
+        &mut self,
+        record: Record<KIn, VIn>,
+        context: &mut ProcessorContext<'_, KOut, VOut>,
+    ) -> Result<()>;
+
+    /// Called when a punctuation is due that [`ProcessorContext::schedule`] asked for. `timestamp` is stream time or
+    /// wall-clock time in milliseconds, as the punctuation's type says.
+    fn punctuate(
+        &mut self,
+        punctuation: Punctuation,
+        timestamp: Timestamp,
+        context: &mut ProcessorContext<'_, KOut, VOut>,
+    ) -> Result<()> {
+        let _ = (punctuation, timestamp, context);
+        Ok(())
+    }
+
+    /// Called once when the task closes; forwards nothing.
+    fn close(&mut self) {}
+}

@@ -1,0 +1,219 @@
+//! Sinks: where records leave a task for a topic.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::factory::{EdgeType, NodeFactory, NodeInstance, Wiring};
+use super::node::Lifecycle;
+use super::{Data, Edge, OutTopic, Punctuation, Receiver, TaskContext};
+use crate::error::{Error, Result};
+use crate::ids::{PartitionId, TopicName};
+use crate::partitioner::{Partitions, StreamPartitioner, partition_for_key};
+use crate::record::{Record, RecordMetadata};
+use crate::serde::{Payload, SerdeRef};
+use crate::time::Timestamp;
+
+/// Chooses each record's topic (`org.apache.kafka.streams.processor.TopicNameExtractor`). The topics must exist.
+pub trait TopicNameExtractor<K, V>: Send + Sync {
+    /// The topic for this record.
+    fn extract(&self, key: &K, value: &V, at: Option<&RecordMetadata>) -> TopicName;
+}
+
+impl<K, V, F> TopicNameExtractor<K, V> for F
+where
+    F: Fn(&K, &V, Option<&RecordMetadata>) -> TopicName + Send + Sync,
+{
+    fn extract(&self, key: &K, value: &V, at: Option<&RecordMetadata>) -> TopicName {
+        self(key, value, at)
+    }
+}
+
+/// Where a sink writes.
+pub enum TopicTarget<K, V> {
+    /// Always the same topic; internal ones are named without the application's prefix.
+    Topic(TopicName),
+    /// Each record's own.
+    Dynamic(Arc<dyn TopicNameExtractor<K, V>>),
+}
+
+impl<K, V> Clone for TopicTarget<K, V> {
+    fn clone(&self) -> Self {
+        match self {
+            TopicTarget::Topic(topic) => TopicTarget::Topic(Arc::clone(topic)),
+            TopicTarget::Dynamic(extractor) => TopicTarget::Dynamic(Arc::clone(extractor)),
+        }
+    }
+}
+
+/// How a sink writes.
+pub struct SinkOptions<K, V> {
+    /// The topic.
+    pub target: TopicTarget<K, V>,
+    /// Writes keys.
+    pub key_serde: SerdeRef<K>,
+    /// Writes values.
+    pub value_serde: SerdeRef<V>,
+    /// Chooses partitions; `None` hashes the key bytes as Kafka's producer does.
+    pub partitioner: Option<Arc<dyn StreamPartitioner<K, V>>>,
+}
+
+impl<K, V> Clone for SinkOptions<K, V> {
+    fn clone(&self) -> Self {
+        SinkOptions {
+            target: self.target.clone(),
+            key_serde: Arc::clone(&self.key_serde),
+            value_serde: Arc::clone(&self.value_serde),
+            partitioner: self.partitioner.clone(),
+        }
+    }
+}
+
+struct SinkNode<K, V> {
+    name: Arc<str>,
+    options: SinkOptions<K, V>,
+    /// The last topic that was written and its number with the collector.
+    known: RefCell<Option<(TopicName, OutTopic)>>,
+}
+
+/// The bytes of one record, in the task's scratch buffers.
+struct Outgoing<'a> {
+    topic: OutTopic,
+    key: Option<&'a [u8]>,
+    value: Option<&'a [u8]>,
+}
+
+impl<K: Data, V: Data> SinkNode<K, V> {
+    fn target(&self, record: &Record<K, V>, task: &TaskContext) -> TopicName {
+        match &self.options.target {
+            TopicTarget::Topic(topic) => Arc::clone(topic),
+            TopicTarget::Dynamic(extractor) => {
+                extractor.extract(&record.key, &record.value, task.record_metadata().as_ref())
+            }
+        }
+    }
+
+    fn number(&self, topic: &TopicName, task: &TaskContext) -> Result<OutTopic> {
+        let mut known = self.known.borrow_mut();
+        match &*known {
+            Some((name, number)) if name == topic => Ok(*number),
+            _ => {
+                let number = task.collector().topic(topic)?;
+                *known = Some((Arc::clone(topic), number));
+                Ok(number)
+            }
+        }
+    }
+
+    fn deliver(&self, topic: &TopicName, record: &Record<K, V>, out: &Outgoing<'_>, task: &TaskContext) -> Result<()> {
+        let collector = task.collector();
+        let send = |partition| {
+            collector.send(out.topic, partition, out.key, out.value, record.timestamp, &record.headers)
+        };
+        let default = || -> Result<PartitionId> {
+            match out.key {
+                Some(key) => Ok(partition_for_key(key, collector.partitions(out.topic)?)),
+                None => collector.any_partition(out.topic),
+            }
+        };
+        let Some(partitioner) = &self.options.partitioner else {
+            return send(default()?);
+        };
+        let count = collector.partitions(out.topic)?;
+        let checked = |partition: PartitionId| match (0..count).contains(&partition) {
+            true => send(partition),
+            false => Err(Error::Topology(format!(
+                "the partitioner of sink {} chose partition {partition} of topic {topic}, which has partitions 0 to {}",
+                self.name,
+                count - 1
+            ))),
+        };
+        match partitioner.partitions(topic, &record.key, &record.value, count) {
+            Partitions::Default => send(default()?),
+            Partitions::Drop => Ok(()),
+            Partitions::One(partition) => checked(partition),
+            Partitions::Many(partitions) => partitions.into_iter().try_for_each(checked),
+        }
+    }
+
+    fn send(
+        &self,
+        record: &Record<K, V>,
+        key_buffer: &mut Vec<u8>,
+        value_buffer: &mut Vec<u8>,
+        task: &mut TaskContext,
+    ) -> Result<()> {
+        let topic = self.target(record, task);
+        let number = self.number(&topic, task)?;
+        let key = self.options.key_serde.serialize(&topic, &record.headers, &record.key, key_buffer);
+        let key = match key {
+            Ok(payload) => (payload == Payload::Bytes).then_some(&key_buffer[..]),
+            Err(error) => return task.on_serialization_error(&self.name, &topic, "key", error),
+        };
+        let value = self.options.value_serde.serialize(&topic, &record.headers, &record.value, value_buffer);
+        let value = match value {
+            Ok(payload) => (payload == Payload::Bytes).then_some(&value_buffer[..]),
+            Err(error) => return task.on_serialization_error(&self.name, &topic, "value", error),
+        };
+        self.deliver(&topic, record, &Outgoing { topic: number, key, value }, task)
+    }
+}
+
+impl<K: Data, V: Data> Receiver<K, V> for SinkNode<K, V> {
+    fn receive(&self, record: Record<K, V>, task: &mut TaskContext) -> Result<()> {
+        // The buffers leave the context for the call, so that serializing borrows neither it nor them twice.
+        let mut key = std::mem::take(&mut task.key_buffer);
+        let mut value = std::mem::take(&mut task.value_buffer);
+        key.clear();
+        value.clear();
+        let sent = self.send(&record, &mut key, &mut value, task);
+        task.key_buffer = key;
+        task.value_buffer = value;
+        sent
+    }
+}
+
+impl<K: Data, V: Data> Lifecycle for SinkNode<K, V> {
+    fn init(&self, _: &mut TaskContext) -> Result<()> {
+        Ok(())
+    }
+
+    fn punctuate(&self, _: Punctuation, _: Timestamp, _: &mut TaskContext) -> Result<()> {
+        Ok(())
+    }
+
+    fn close(&self) {}
+}
+
+/// Builds a sink node.
+pub struct SinkFactory<K, V> {
+    options: SinkOptions<K, V>,
+}
+
+impl<K, V> SinkFactory<K, V> {
+    /// A factory of sinks that write so.
+    pub fn new(options: SinkOptions<K, V>) -> Self {
+        SinkFactory { options }
+    }
+}
+
+impl<K: Data, V: Data> NodeFactory for SinkFactory<K, V> {
+    fn input(&self) -> Option<EdgeType> {
+        Some(EdgeType::of::<K, V>())
+    }
+
+    fn output(&self) -> Option<EdgeType> {
+        None
+    }
+
+    fn build(&self, wiring: Wiring) -> Result<NodeInstance> {
+        let mut options = self.options.clone();
+        if let TopicTarget::Topic(topic) = &mut options.target {
+            *topic = wiring.decorated(topic);
+        }
+        let node = Rc::new(SinkNode { name: wiring.name, options, known: RefCell::new(None) });
+        let edge: Edge<K, V> = node.clone();
+        Ok(NodeInstance { edge: Some(Rc::new(edge) as Rc<dyn Any>), lifecycle: node, input: None })
+    }
+}

@@ -1,0 +1,193 @@
+//! Sources: where records enter a task. A record is deserialized when it becomes the head of its queue.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::factory::{EdgeType, NodeFactory, NodeInstance, Wiring};
+use super::node::Lifecycle;
+use super::timestamp_extractor::{BuiltInExtractor, ConsumedRecord, TimestampExtractor, TimestampExtractorRef};
+use super::{Children, Data, Punctuation, TaskContext};
+use crate::error::{Error, Result};
+use crate::ids::TopicPartition;
+use crate::record::{Headers, Record};
+use crate::serde::{SerdeError, SerdeRef};
+use crate::time::Timestamp;
+use crate::transport::RawRecord;
+
+/// How a source reads its topics.
+pub struct SourceOptions<K, V> {
+    /// Reads keys.
+    pub key_serde: SerdeRef<K>,
+    /// Reads values.
+    pub value_serde: SerdeRef<V>,
+    /// Gives event time; `None` is the application's default.
+    pub extractor: Option<TimestampExtractorRef<K, V>>,
+}
+
+impl<K, V> Clone for SourceOptions<K, V> {
+    fn clone(&self) -> Self {
+        SourceOptions {
+            key_serde: Arc::clone(&self.key_serde),
+            value_serde: Arc::clone(&self.value_serde),
+            extractor: self.extractor.clone(),
+        }
+    }
+}
+
+/// What became of a raw record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prepared {
+    /// It is the head now, with this event time.
+    Head(Timestamp),
+    /// It was left out (null or bytes that the type does not take, no valid timestamp).
+    Dropped,
+}
+
+/// A source's side of one partition's queue: deserializes the head and sends it off.
+pub trait SourceInput {
+    /// Deserializes a record and keeps it as the head. The task context stands at the record already.
+    fn prepare(&mut self, raw: &RawRecord, partition_time: Timestamp, task: &mut TaskContext) -> Result<Prepared>;
+
+    /// Sends the head through the topology. Without a head nothing happens.
+    fn process(&mut self, task: &mut TaskContext) -> Result<()>;
+}
+
+struct SourceNode<K, V> {
+    name: Arc<str>,
+    children: Children<K, V>,
+    options: SourceOptions<K, V>,
+    default_extractor: BuiltInExtractor,
+}
+
+impl<K: Data, V: Data> Lifecycle for SourceNode<K, V> {
+    fn init(&self, _: &mut TaskContext) -> Result<()> {
+        Ok(())
+    }
+
+    fn punctuate(&self, _: Punctuation, _: Timestamp, _: &mut TaskContext) -> Result<()> {
+        Ok(())
+    }
+
+    fn close(&self) {}
+}
+
+struct Input<K, V> {
+    node: Rc<SourceNode<K, V>>,
+    partition: TopicPartition,
+    head: Option<Record<K, V>>,
+}
+
+impl<K: Data, V: Data> Input<K, V> {
+    fn refuse(
+        &self,
+        part: &'static str,
+        headers: &Headers,
+        error: SerdeError,
+        task: &mut TaskContext,
+    ) -> Result<Prepared> {
+        match error {
+            // Nulls are a matter of types (design D3), not of broken bytes.
+            SerdeError::UnexpectedNull { .. } => task.drop_record("null that the source's type does not take"),
+            other => task.on_deserialization_error(&self.node.name, part, headers, other)?,
+        }
+        Ok(Prepared::Dropped)
+    }
+
+    fn event_time(
+        &self,
+        raw: &RawRecord,
+        record: &Record<K, V>,
+        partition_time: Timestamp,
+        task: &TaskContext,
+    ) -> Result<Timestamp> {
+        let consumed = ConsumedRecord {
+            partition: &self.partition,
+            offset: raw.offset(),
+            timestamp: record.timestamp,
+            key: &record.key,
+            value: &record.value,
+            headers: &record.headers,
+            wall_clock_ms: task.wall_clock_ms(),
+        };
+        let extracted = match &self.node.options.extractor {
+            Some(extractor) => extractor.extract(&consumed, partition_time),
+            None => self.node.default_extractor.extract(&consumed, partition_time),
+        };
+        extracted.map_err(|reason| {
+            tracing::error!(partition = %self.partition, offset = raw.offset(), %reason, "no event time");
+            Error::InvalidTimestamp {
+                partition: self.partition.clone(),
+                offset: raw.offset(),
+                timestamp: record.timestamp,
+            }
+        })
+    }
+}
+
+impl<K: Data, V: Data> SourceInput for Input<K, V> {
+    fn prepare(&mut self, raw: &RawRecord, partition_time: Timestamp, task: &mut TaskContext) -> Result<Prepared> {
+        let headers = raw.headers();
+        let topic = &*self.partition.topic;
+        let key = match self.node.options.key_serde.deserialize(topic, &headers, raw.key()) {
+            Ok(key) => key,
+            Err(error) => return self.refuse("key", &headers, error, task),
+        };
+        let value = match self.node.options.value_serde.deserialize(topic, &headers, raw.value()) {
+            Ok(value) => value,
+            Err(error) => return self.refuse("value", &headers, error, task),
+        };
+        let mut record = Record { key, value, timestamp: raw.timestamp(), headers };
+        let timestamp = self.event_time(raw, &record, partition_time, task)?;
+        if timestamp < 0 {
+            task.drop_record("negative event time");
+            return Ok(Prepared::Dropped);
+        }
+        record.timestamp = timestamp;
+        self.head = Some(record);
+        Ok(Prepared::Head(timestamp))
+    }
+
+    #[inline]
+    fn process(&mut self, task: &mut TaskContext) -> Result<()> {
+        match self.head.take() {
+            Some(record) => self.node.children.forward(record, task),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Builds a source node.
+pub struct SourceFactory<K, V> {
+    options: SourceOptions<K, V>,
+}
+
+impl<K, V> SourceFactory<K, V> {
+    /// A factory of sources that read so.
+    pub fn new(options: SourceOptions<K, V>) -> Self {
+        SourceFactory { options }
+    }
+}
+
+impl<K: Data, V: Data> NodeFactory for SourceFactory<K, V> {
+    fn input(&self) -> Option<EdgeType> {
+        None
+    }
+
+    fn output(&self) -> Option<EdgeType> {
+        Some(EdgeType::of::<K, V>())
+    }
+
+    fn build(&self, wiring: Wiring) -> Result<NodeInstance> {
+        let node = Rc::new(SourceNode {
+            children: wiring.typed_children()?,
+            name: wiring.name,
+            options: self.options.clone(),
+            default_extractor: wiring.default_extractor,
+        });
+        let lifecycle: Rc<dyn Lifecycle> = Rc::clone(&node) as _;
+        let input = move |partition: &TopicPartition| -> Box<dyn SourceInput> {
+            Box::new(Input { node: Rc::clone(&node), partition: partition.clone(), head: None })
+        };
+        Ok(NodeInstance { edge: None, lifecycle, input: Some(Box::new(input)) })
+    }
+}

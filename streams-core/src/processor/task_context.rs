@@ -1,0 +1,323 @@
+//! The state of a running task that every node shares: the record at hand, time, stores, results, counters.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::handlers::{ErrorContext, Handlers, Response};
+use super::node::NodeIndex;
+use super::punctuation::{Punctuation, PunctuationQueue, PunctuationType};
+use super::{Collector, GlobalReaders};
+use crate::error::{Error, Result, UserError};
+use crate::ids::{Offset, TaskId, TopicPartition};
+use crate::record::{Headers, RecordMetadata};
+use crate::time::Timestamp;
+
+/// Forwards what a cached store holds back; says whether there was anything.
+pub type Flusher = Box<dyn FnMut(&mut TaskContext) -> Result<bool>>;
+
+/// The timestamp and headers of the record at hand, shared with the store handles, which log changes with them.
+#[derive(Debug, Default)]
+pub struct RecordClock {
+    timestamp: Cell<Timestamp>,
+}
+
+impl RecordClock {
+    /// The timestamp of the record at hand.
+    pub fn timestamp(&self) -> Timestamp {
+        self.timestamp.get()
+    }
+}
+
+/// What a task context is made of.
+pub struct TaskSetup {
+    /// The task.
+    pub task: TaskId,
+    /// `application.id`.
+    pub application_id: Arc<str>,
+    /// Where results go.
+    pub collector: Rc<dyn Collector>,
+    /// What to do with failing records.
+    pub handlers: Handlers,
+    /// Store handles by store name, each with its type's name for error messages.
+    pub stores: BTreeMap<String, Rc<dyn Any>>,
+    /// Which stores each node may use.
+    pub access: Vec<(Arc<str>, BTreeSet<String>)>,
+    /// Global stores, readable by every node.
+    pub globals: GlobalReaders,
+    /// Shared with the store handles.
+    pub clock: Rc<RecordClock>,
+}
+
+/// What the nodes of one task share.
+pub struct TaskContext {
+    setup: TaskSetup,
+    at: Option<(Rc<TopicPartition>, Offset)>,
+    stream_time: Timestamp,
+    wall_clock_ms: Timestamp,
+    commit_requested: bool,
+    dropped: u64,
+    pub(super) punctuations: PunctuationQueue,
+    flushers: Vec<Flusher>,
+    /// Scratch space in which sinks serialize keys and values.
+    pub(super) key_buffer: Vec<u8>,
+    pub(super) value_buffer: Vec<u8>,
+}
+
+impl TaskContext {
+    /// A context at no record, with unknown stream time.
+    pub fn new(setup: TaskSetup) -> Self {
+        TaskContext {
+            setup,
+            at: None,
+            stream_time: -1,
+            wall_clock_ms: 0,
+            commit_requested: false,
+            dropped: 0,
+            punctuations: PunctuationQueue::default(),
+            flushers: Vec::new(),
+            key_buffer: Vec::new(),
+            value_buffer: Vec::new(),
+        }
+    }
+
+    /// The task.
+    pub fn task_id(&self) -> TaskId {
+        self.setup.task
+    }
+
+    /// `application.id`.
+    pub fn application_id(&self) -> &str {
+        &self.setup.application_id
+    }
+
+    /// The largest record timestamp so far, -1 before the first.
+    pub fn stream_time(&self) -> Timestamp {
+        self.stream_time
+    }
+
+    /// Moves stream time forward; never back.
+    pub fn advance_stream_time(&mut self, timestamp: Timestamp) {
+        self.stream_time = self.stream_time.max(timestamp);
+    }
+
+    /// The wall clock as of this step.
+    pub fn wall_clock_ms(&self) -> Timestamp {
+        self.wall_clock_ms
+    }
+
+    /// Sets the wall clock of this step.
+    pub fn set_wall_clock_ms(&mut self, now: Timestamp) {
+        self.wall_clock_ms = now;
+    }
+
+    /// Makes a record the one at hand.
+    pub fn enter_record(&mut self, partition: &Rc<TopicPartition>, offset: Offset, timestamp: Timestamp) {
+        match &mut self.at {
+            Some((at, place)) if Rc::ptr_eq(at, partition) => *place = offset,
+            at => *at = Some((Rc::clone(partition), offset)),
+        }
+        self.setup.clock.timestamp.set(timestamp);
+    }
+
+    /// Leaves the record; what follows (a punctuation) happens at `timestamp`.
+    pub fn leave_record(&mut self, timestamp: Timestamp) {
+        self.at = None;
+        self.setup.clock.timestamp.set(timestamp);
+    }
+
+    /// Sets the time with which stores log the changes that follow (a flushed update has its own).
+    pub fn set_record_timestamp(&mut self, timestamp: Timestamp) {
+        self.setup.clock.timestamp.set(timestamp);
+    }
+
+    /// Where the record at hand was read.
+    pub fn record_metadata(&self) -> Option<RecordMetadata> {
+        self.at.as_ref().map(|(at, offset)| RecordMetadata {
+            topic: Arc::clone(&at.topic),
+            partition: at.partition,
+            offset: *offset,
+        })
+    }
+
+    /// Asks for a commit.
+    pub fn request_commit(&mut self) {
+        self.commit_requested = true;
+    }
+
+    /// Whether a commit was asked for since the last call.
+    pub fn take_commit_request(&mut self) -> bool {
+        std::mem::take(&mut self.commit_requested)
+    }
+
+    /// Counts a record that is left out on purpose.
+    pub fn drop_record(&mut self, why: &'static str) {
+        self.dropped += 1;
+        let at = self.describe_position();
+        tracing::debug!(task = %self.setup.task, at, why, "record dropped");
+    }
+
+    /// How many records were left out (`dropped-records-total`).
+    pub fn dropped_records(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Where results go.
+    pub fn collector(&self) -> &Rc<dyn Collector> {
+        &self.setup.collector
+    }
+
+    /// Registers code that forwards what a cached store holds back.
+    pub fn on_flush(&mut self, flusher: Flusher) {
+        self.flushers.push(flusher);
+    }
+
+    /// Lets every cached store forward what it holds back, until none does: a flush may fill the next cache.
+    pub fn flush_caches(&mut self) -> Result<()> {
+        let mut flushers = std::mem::take(&mut self.flushers);
+        let result = loop {
+            let mut any = false;
+            let round = flushers.iter_mut().try_for_each(|flush| {
+                any |= flush(self)?;
+                Ok(())
+            });
+            if round.is_err() || !any {
+                break round;
+            }
+        };
+        self.flushers.append(&mut flushers);
+        result
+    }
+
+    pub(super) fn schedule(
+        &mut self,
+        node: NodeIndex,
+        start: Option<Timestamp>,
+        interval_ms: i64,
+        kind: PunctuationType,
+    ) -> Result<Punctuation> {
+        if interval_ms < 1 {
+            return Err(Error::Topology(format!(
+                "a punctuation interval must be at least 1 ms, but is {interval_ms}"
+            )));
+        }
+        let now = match kind {
+            PunctuationType::StreamTime => self.stream_time,
+            PunctuationType::WallClockTime => self.wall_clock_ms,
+        };
+        Ok(self.punctuations.schedule(node, start, interval_ms, kind, now))
+    }
+
+    /// The task's punctuations.
+    pub fn punctuations(&mut self) -> &mut PunctuationQueue {
+        &mut self.punctuations
+    }
+
+    pub(super) fn store<S: Clone + 'static>(&self, node: NodeIndex, name: &str) -> Result<S> {
+        let wrong = |reason: String| Err(Error::Topology(reason));
+        let Some((node_name, allowed)) = self.setup.access.get(node.0 as usize) else {
+            return wrong(format!("node {} is unknown to its task", node.0));
+        };
+        if let Some(global) = self.setup.globals.get::<S>(name) {
+            return global;
+        }
+        if !allowed.contains(name) {
+            return wrong(format!(
+                "processor {node_name} has no access to state store {name}, as the store is not connected to it; name \
+                 it in add_state_store or connect_processor_and_stores (it is connected to: [{}])",
+                allowed.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+            ));
+        }
+        match self.setup.stores.get(name).map(|store| store.downcast_ref::<S>()) {
+            Some(Some(store)) => Ok(store.clone()),
+            Some(None) => wrong(format!(
+                "processor {node_name} asks for state store {name} as {}, which it is not",
+                std::any::type_name::<S>()
+            )),
+            None => wrong(format!("state store {name} of processor {node_name} does not exist")),
+        }
+    }
+
+    fn describe_position(&self) -> Option<String> {
+        self.at.as_ref().map(|(at, offset)| format!("{at} offset {offset}"))
+    }
+
+    fn error_context<'a>(&'a self, node: &'a str, headers: &'a Headers) -> ErrorContext<'a> {
+        ErrorContext {
+            task: self.setup.task,
+            node,
+            partition: self.at.as_ref().map(|(at, _)| &**at),
+            offset: self.at.as_ref().map(|(_, offset)| *offset),
+            headers,
+        }
+    }
+
+    /// Lets the processing handler decide about an error that user code returned; others pass through.
+    pub(super) fn on_processing_error(&mut self, node: &str, error: Error) -> Result<()> {
+        let source: UserError = match error {
+            Error::User(source) => source,
+            other => return Err(other),
+        };
+        let decision = self.setup.handlers.processing.handle(&self.error_context(node, &Headers::new()), &source);
+        match decision {
+            Response::Resume => {
+                self.dropped += 1;
+                Ok(())
+            }
+            Response::Fail => Err(Error::Processing {
+                node: node.to_owned(),
+                task: self.setup.task,
+                at: self.describe_position(),
+                source,
+            }),
+        }
+    }
+
+    /// Lets the production handler decide about a result that cannot be serialized.
+    pub(super) fn on_serialization_error(
+        &mut self,
+        node: &str,
+        topic: &str,
+        part: &'static str,
+        source: crate::serde::SerdeError,
+    ) -> Result<()> {
+        let headers = Headers::new();
+        let context = self.error_context(node, &headers);
+        match self.setup.handlers.production.handle_serialization_error(&context, topic, part, &source) {
+            Response::Resume => {
+                self.dropped += 1;
+                Ok(())
+            }
+            Response::Fail => {
+                Err(Error::Serialization { part, topic: topic.to_owned(), node: node.to_owned(), source })
+            }
+        }
+    }
+
+    /// Lets the deserialization handler decide about a record that does not parse. The caller drops it on `Ok`.
+    pub(super) fn on_deserialization_error(
+        &mut self,
+        node: &str,
+        part: &'static str,
+        headers: &Headers,
+        source: crate::serde::SerdeError,
+    ) -> Result<()> {
+        let decision =
+            self.setup.handlers.deserialization.handle(&self.error_context(node, headers), part, &source);
+        match decision {
+            Response::Resume => {
+                self.dropped += 1;
+                Ok(())
+            }
+            Response::Fail => {
+                let (partition, offset) = match &self.at {
+                    Some((at, offset)) => ((**at).clone(), *offset),
+                    None => (TopicPartition::new("", -1), -1),
+                };
+                Err(Error::Deserialization { part, partition, offset, node: node.to_owned(), source })
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Where a record's event time comes from (`org.apache.kafka.streams.processor.TimestampExtractor`).
+
+use std::sync::Arc;
+
+use crate::error::UserError;
+use crate::ids::{Offset, TopicPartition};
+use crate::record::Headers;
+use crate::time::Timestamp;
+
+/// A deserialized record before it has an event time.
+#[derive(Debug)]
+pub struct ConsumedRecord<'a, K, V> {
+    /// Where it was read.
+    pub partition: &'a TopicPartition,
+    /// Its offset.
+    pub offset: Offset,
+    /// The timestamp that the producer or broker gave it; -1 for none.
+    pub timestamp: Timestamp,
+    /// The key.
+    pub key: &'a K,
+    /// The value.
+    pub value: &'a V,
+    /// The headers.
+    pub headers: &'a Headers,
+    /// The wall clock as of this step.
+    pub wall_clock_ms: Timestamp,
+}
+
+/// Gives each record its event time.
+pub trait TimestampExtractor<K, V>: Send + Sync {
+    /// The record's event time in milliseconds; a negative one drops the record, an error stops the application.
+    /// `partition_time` is the largest event time seen in the partition, -1 before the first.
+    fn extract(
+        &self,
+        record: &ConsumedRecord<'_, K, V>,
+        partition_time: Timestamp,
+    ) -> Result<Timestamp, UserError>;
+}
+
+/// A shared extractor.
+pub type TimestampExtractorRef<K, V> = Arc<dyn TimestampExtractor<K, V>>;
+
+/// Uses the record's own timestamp; an invalid (negative) one is an error. The default.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FailOnInvalidTimestamp;
+
+impl<K, V> TimestampExtractor<K, V> for FailOnInvalidTimestamp {
+    #[inline]
+    fn extract(&self, record: &ConsumedRecord<'_, K, V>, _: Timestamp) -> Result<Timestamp, UserError> {
+        if record.timestamp < 0 {
+            return Err(format!("it has the invalid timestamp {}", record.timestamp).into());
+        }
+        Ok(record.timestamp)
+    }
+}
+
+/// Uses the record's own timestamp; drops a record whose timestamp is invalid.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LogAndSkipOnInvalidTimestamp;
+
+impl<K, V> TimestampExtractor<K, V> for LogAndSkipOnInvalidTimestamp {
+    fn extract(&self, record: &ConsumedRecord<'_, K, V>, _: Timestamp) -> Result<Timestamp, UserError> {
+        if record.timestamp < 0 {
+            let (at, offset) = (record.partition, record.offset);
+            tracing::warn!(%at, offset, timestamp = record.timestamp, "record without a valid timestamp skipped");
+        }
+        Ok(record.timestamp)
+    }
+}
+
+/// Uses the record's own timestamp, and the partition's time where that is invalid.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct UsePartitionTimeOnInvalidTimestamp;
+
+impl<K, V> TimestampExtractor<K, V> for UsePartitionTimeOnInvalidTimestamp {
+    fn extract(
+        &self,
+        record: &ConsumedRecord<'_, K, V>,
+        partition_time: Timestamp,
+    ) -> Result<Timestamp, UserError> {
+        match (record.timestamp, partition_time) {
+            (timestamp, _) if timestamp >= 0 => Ok(timestamp),
+            (_, known) if known >= 0 => Ok(known),
+            (invalid, _) => Err(format!("it has the invalid timestamp {invalid}, and it is its partition's first").into()),
+        }
+    }
+}
+
+/// Uses the wall clock (processing time).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WallclockTimestampExtractor;
+
+impl<K, V> TimestampExtractor<K, V> for WallclockTimestampExtractor {
+    fn extract(&self, record: &ConsumedRecord<'_, K, V>, _: Timestamp) -> Result<Timestamp, UserError> {
+        Ok(record.wall_clock_ms)
+    }
+}
+
+/// A closure over the value and its record as an extractor.
+pub struct ExtractWith<F>(pub F);
+
+impl<K, V, F> TimestampExtractor<K, V> for ExtractWith<F>
+where
+    F: Fn(&K, &V, Timestamp) -> Timestamp + Send + Sync,
+{
+    fn extract(&self, record: &ConsumedRecord<'_, K, V>, _: Timestamp) -> Result<Timestamp, UserError> {
+        Ok((self.0)(record.key, record.value, record.timestamp))
+    }
+}
+
+/// The built-in extractors by name, as `default.timestamp.extractor` chooses them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BuiltInExtractor {
+    /// [`FailOnInvalidTimestamp`].
+    #[default]
+    FailOnInvalid,
+    /// [`LogAndSkipOnInvalidTimestamp`].
+    LogAndSkip,
+    /// [`UsePartitionTimeOnInvalidTimestamp`].
+    UsePartitionTime,
+    /// [`WallclockTimestampExtractor`].
+    Wallclock,
+}
+
+impl<K, V> TimestampExtractor<K, V> for BuiltInExtractor {
+    #[inline]
+    fn extract(
+        &self,
+        record: &ConsumedRecord<'_, K, V>,
+        partition_time: Timestamp,
+    ) -> Result<Timestamp, UserError> {
+        match self {
+            BuiltInExtractor::FailOnInvalid => FailOnInvalidTimestamp.extract(record, partition_time),
+            BuiltInExtractor::LogAndSkip => LogAndSkipOnInvalidTimestamp.extract(record, partition_time),
+            BuiltInExtractor::UsePartitionTime => {
+                UsePartitionTimeOnInvalidTimestamp.extract(record, partition_time)
+            }
+            BuiltInExtractor::Wallclock => WallclockTimestampExtractor.extract(record, partition_time),
+        }
+    }
+}
