@@ -48,6 +48,17 @@ pub trait Serde<T>: Send + Sync {
 
     /// The value of which these are the bytes; `None` is Kafka's null.
     fn deserialize(&self, topic: &str, headers: &Headers, bytes: Option<&[u8]>) -> Result<T, SerdeError>;
+
+    /// Whether some values are Kafka's null. Stateful operators ask once, and then look at each key.
+    fn nullable(&self) -> bool {
+        false
+    }
+
+    /// Whether this value is Kafka's null.
+    fn is_null(&self, value: &T) -> bool {
+        let _ = value;
+        false
+    }
 }
 
 /// A shared serde, as topologies hold it.
