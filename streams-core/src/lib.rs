@@ -2,8 +2,10 @@
 
 pub mod error;
 pub mod ids;
+pub mod partitioner;
 pub mod processor;
 pub mod record;
 pub mod serde;
 pub mod time;
 pub mod transport;
+pub mod window;
