@@ -4,4 +4,5 @@ pub mod ids;
 pub mod record;
 pub mod serde;
 pub mod time;
+pub mod topology;
 pub mod transport;
