@@ -7,5 +7,6 @@ pub mod processor;
 pub mod record;
 pub mod serde;
 pub mod time;
+pub mod topology;
 pub mod transport;
 pub mod window;
