@@ -6,6 +6,7 @@ pub mod partitioner;
 pub mod processor;
 pub mod record;
 pub mod serde;
+pub mod store;
 pub mod time;
 pub mod topology;
 pub mod transport;

@@ -68,8 +68,8 @@ impl<T> ValueFormat<T> {
         self.0.timestamp(value, record_ms)
     }
 
-    /// Decodes what the backend holds for `store`.
-    pub(crate) fn decode_stored(&self, store: &str, bytes: &[u8]) -> Result<T> {
+    /// The value of which `bytes` are the stored form; `store` is named in the error.
+    pub fn decode_stored(&self, store: &str, bytes: &[u8]) -> Result<T> {
         let decoded = self.0.decode(bytes);
         decoded.map_err(|source| StoreError::Codec { store: store.to_owned(), what: "value", source })
     }

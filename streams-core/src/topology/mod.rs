@@ -12,7 +12,7 @@
 //! | `internal_topics` | with which settings internal topics are created |
 //! | `describe`, `draw` | the topology as text, byte for byte as Kafka Streams prints it, and as Mermaid or Graphviz |
 //! | `typed` | which types flow over each edge: the Processor API's `Topology` |
-| `java_order` | the iteration orders of Java's collections, which that text depends on |
+//! | `java_order` | the iteration orders of Java's collections, which that text depends on |
 //!
 //! Invariant: nodes are stored in the order in which they were added, and parents must exist before their children, so
 //! that order is a topological one and no cycle can be built.
