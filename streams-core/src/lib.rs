@@ -1,5 +1,6 @@
 //! The engine: topology, Processor API, transports, runtime and test driver.
 
+pub mod config;
 pub mod ids;
 pub mod partitioner;
 pub mod record;
