@@ -1,5 +1,6 @@
 //! The engine: topology, Processor API, transports, runtime and test driver.
 
+pub mod config;
 pub mod error;
 pub mod ids;
 pub mod partitioner;
