@@ -420,6 +420,14 @@ impl TopologyGraph {
         merged
     }
 
+    /// The topics that a source reads, undecorated; none for another node.
+    pub fn topics_of_source(&self, node: &str) -> &[TopicName] {
+        match self.node(node).map(|node| &node.kind) {
+            Some(NodeKind::Source(def)) => &def.topics,
+            _ => &[],
+        }
+    }
+
     pub(super) fn index_of(&self, node: &str) -> Option<usize> {
         self.node_index.get(node).copied()
     }
