@@ -116,7 +116,11 @@ impl TopologyGraph {
     }
 
     /// Adds a node that runs a processor on what its parents forward.
-    pub fn add_processor(&mut self, name: impl Into<NodeName>, parents: &[&str]) -> Result<(), TopologyError> {
+    pub fn add_processor(
+        &mut self,
+        name: impl Into<NodeName>,
+        parents: &[&str],
+    ) -> Result<(), TopologyError> {
         let name = self.unused_name(name.into())?;
         let parents = self.check_parents(&name, parents)?;
         self.push_node(name, NodeKind::Processor, &parents, false);
@@ -542,3 +546,6 @@ impl TopologyGraph {
         topics.into_iter().collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,6 +20,8 @@ mod defs;
 mod describe;
 mod draw;
 mod error;
+#[cfg(test)]
+mod fixtures;
 mod graph;
 mod groups;
 mod internal_topics;
@@ -29,7 +31,9 @@ mod resolve;
 pub use defs::{
     AutoOffsetReset, ChangelogKind, InternalTopicDef, NodeName, SinkTarget, SourceDef, StoreDef, StoreName,
 };
-pub use describe::{DescribedGlobalStore, DescribedKind, DescribedNode, DescribedSubtopology, TopologyDescription};
+pub use describe::{
+    DescribedGlobalStore, DescribedKind, DescribedNode, DescribedSubtopology, TopologyDescription,
+};
 pub use error::TopologyError;
 pub use graph::{GlobalStore, Node, NodeKind, TopologyGraph};
 pub use groups::{StoreChangelog, Subtopology};

@@ -149,7 +149,11 @@ impl TopologyGraph {
     }
 
     /// The changelogs that a sub-topology needs beyond its source topics.
-    fn changelogs(&self, settings: &ResolveSettings, subtopology: &ResolvedSubtopology) -> Vec<InternalTopic> {
+    fn changelogs(
+        &self,
+        settings: &ResolveSettings,
+        subtopology: &ResolvedSubtopology,
+    ) -> Vec<InternalTopic> {
         let topic = |changelog: &StoreChangelog| {
             let store = self.store(&changelog.store)?;
             Some(InternalTopic {
@@ -210,10 +214,7 @@ fn derive_counts(
             let complete = upstream.iter().all(Option::is_some);
             let largest = upstream.into_iter().flatten().max();
             if let Some(partitions) = largest.filter(|_| complete || accept_partial) {
-                counts.insert(
-                    topic.clone(),
-                    RepartitionCount { partitions: Some(partitions), fixed: false },
-                );
+                counts.insert(topic.clone(), RepartitionCount { partitions: Some(partitions), fixed: false });
                 progress = true;
                 if accept_partial {
                     break;
@@ -235,7 +236,10 @@ fn upstream_counts(
     existing: Existing<'_>,
 ) -> Vec<Option<i32>> {
     let writers = subtopologies.iter().filter(|subtopology| subtopology.sink_topics.contains(topic));
-    writers.flat_map(|writer| &writer.source_topics).map(|source| count_of(source, counts, existing)).collect()
+    writers
+        .flat_map(|writer| &writer.source_topics)
+        .map(|source| count_of(source, counts, existing))
+        .collect()
 }
 
 fn count_of(topic: &TopicName, counts: &RepartitionCounts, existing: Existing<'_>) -> Option<i32> {
