@@ -21,7 +21,7 @@ pub(super) struct Built {
     pub(super) existing: BTreeMap<String, i32>,
 }
 
-const CALLS: [&str; 15] = [
+const CALLS: [&str; 14] = [
     "source",
     "processor",
     "sink",
@@ -36,7 +36,6 @@ const CALLS: [&str; 15] = [
     "config",
     "resolve",
     "validate",
-    "replace",
 ];
 
 /// The cases of a transcript.

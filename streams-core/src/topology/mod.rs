@@ -1,7 +1,8 @@
 //! The topology: which nodes there are, how they are connected, and what that needs of Kafka.
 //!
-//! A [`TopologyGraph`] is untyped: it knows names, edges, stores and topics, but no processor. The typed layers (the
-//! Processor API's topology and the DSL) fill it and keep the processors beside it, by node name; the runtime reads it.
+//! A [`TopologyGraph`] is untyped: it knows names, edges, stores and topics, but no processor. The typed
+//! layers (the Processor API's topology and the DSL) fill it and keep the processors beside it, by node
+//! name; the runtime reads it.
 //!
 //! | file | what it answers |
 //! |---|---|
@@ -9,14 +10,16 @@
 //! | `defs` | the plain data that is put in: sources, sinks, stores, internal topics |
 //! | `groups` | which nodes form which sub-topology, and which topics each reads, writes and logs to |
 //! | `resolve` | how many tasks and partitions that makes, given the topics that exist |
+//! | `derive` | the partitions of repartition topics, from the topics upstream |
 //! | `internal_topics` | with which settings internal topics are created |
 //! | `describe`, `draw` | the topology as text, byte for byte as Kafka Streams prints it, and as Mermaid or Graphviz |
-//! | `java_order` | the iteration orders of Java's collections, which that text depends on |
+//! | `java_order` | the iteration orders of Java's collections, which that text and some partition counts depend on |
 //!
-//! Invariant: nodes are stored in the order in which they were added, and parents must exist before their children, so
-//! that order is a topological one and no cycle can be built.
+//! Invariant: nodes are stored in the order in which they were added, and parents must exist before their
+//! children, so that order is a topological one and no cycle can be built.
 
 mod defs;
+mod derive;
 mod describe;
 mod draw;
 mod error;

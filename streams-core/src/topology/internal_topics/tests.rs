@@ -3,24 +3,27 @@
 use std::collections::BTreeMap;
 
 use super::{changelog_configs, invalid_topic_name};
-use crate::topology::ChangelogKind;
+use crate::topology::{ChangelogKind, StoreDef};
+
+fn store(changelog: ChangelogKind) -> StoreDef {
+    StoreDef::new("s", changelog)
+}
 
 #[test]
 fn retention_stops_at_the_largest_number() {
-    let none = BTreeMap::new();
-    let window = ChangelogKind::Window { retention_ms: i64::MAX - 1 };
-    let configs = changelog_configs(window, &none, &none, 2);
+    let window = store(ChangelogKind::Window { retention_ms: i64::MAX - 1 });
+    let configs = changelog_configs(&window, &BTreeMap::new(), 2);
     assert_eq!(configs["retention.ms"], i64::MAX.to_string());
-    let versioned = ChangelogKind::Versioned { history_retention_ms: i64::MAX };
-    let configs = changelog_configs(versioned, &none, &none, 0);
+    let versioned = store(ChangelogKind::Versioned { history_retention_ms: i64::MAX });
+    let configs = changelog_configs(&versioned, &BTreeMap::new(), 0);
     assert_eq!(configs["min.compaction.lag.ms"], i64::MAX.to_string());
 }
 
 #[test]
 fn a_join_window_is_never_compacted() {
-    let own = BTreeMap::from([("cleanup.policy".to_owned(), "compact".to_owned())]);
-    let join = ChangelogKind::JoinWindow { retention_ms: 5 };
-    let configs = changelog_configs(join, &own, &BTreeMap::new(), 2);
+    let mut join = store(ChangelogKind::JoinWindow { retention_ms: 5 });
+    join.log_configs.insert("cleanup.policy".to_owned(), "compact".to_owned());
+    let configs = changelog_configs(&join, &BTreeMap::new(), 2);
     assert_eq!((&*configs["cleanup.policy"], &*configs["retention.ms"]), ("delete", "7"));
 }
 
