@@ -109,8 +109,8 @@ pub enum TopologyError {
     },
     /// A connection names a global store.
     #[error(
-        "Invalid topology: Global StateStore {store} can be used by a Processor without being specified; it should \
-         not be explicitly passed. Remove it from the stores of {processor}."
+        "Invalid topology: Global StateStore {store} can be used by a Processor without being specified; \
+         it should not be explicitly passed. Remove it from the stores of {processor}."
     )]
     GlobalStoreConnected {
         /// The processor to connect.
@@ -153,8 +153,8 @@ pub enum TopologyError {
     },
     /// The topology reads nothing.
     #[error(
-        "Invalid topology: Topology has no stream threads and no global threads, must subscribe to at least one \
-         source topic or global table. Add a source."
+        "Invalid topology: Topology has no stream threads and no global threads, must subscribe to \
+         at least one source topic or global table. Add a source."
     )]
     Empty,
     /// Internal topics that are read together have different fixed numbers of partitions.
@@ -179,9 +179,9 @@ pub enum TopologyError {
     },
     /// An internal topic's fixed number of partitions is not that of a source topic it is read with.
     #[error(
-        "Invalid topology: Number of partitions [{partitions}] of repartition topic [{topic}] doesn't match number \
-         of partitions [{expected}] of the source topic. Use repartition() with {expected} partitions or without a \
-         number; co-partitioned source topics: [{}].",
+        "Invalid topology: Number of partitions [{partitions}] of repartition topic [{topic}] doesn't \
+         match number of partitions [{expected}] of the source topic. Use repartition() with {expected} \
+         partitions or without a number; co-partitioned source topics: [{}].",
         java_map(sources)
     )]
     RepartitionCountMismatch {
@@ -220,8 +220,8 @@ pub enum TopologyError {
     },
     /// An internal topic's partitions follow from no other topic.
     #[error(
-        "Failed to compute number of partitions for all repartition topics, make sure all user input topics are created \
-         and that a node writes to each of [{}].",
+        "Failed to compute number of partitions for all repartition topics, make sure all user input \
+         topics are created and that a node writes to each of [{}].",
         topics.join(", ")
     )]
     UnknownPartitionCount {

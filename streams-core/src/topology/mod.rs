@@ -6,14 +6,14 @@
 //!
 //! | file | what it answers |
 //! |---|---|
-//! | `graph` | which nodes, stores and internal topics there are; refuses what Java's `InternalTopologyBuilder` refuses |
+//! | `graph` | nodes, stores, internal topics; refuses what Java's `InternalTopologyBuilder` refuses |
 //! | `defs` | the plain data that is put in: sources, sinks, stores, internal topics |
 //! | `groups` | which nodes form which sub-topology, and which topics each reads, writes and logs to |
 //! | `resolve` | how many tasks and partitions that makes, given the topics that exist |
 //! | `derive` | the partitions of repartition topics, from the topics upstream |
 //! | `internal_topics` | with which settings internal topics are created |
-//! | `describe`, `draw` | the topology as text, byte for byte as Kafka Streams prints it, and as Mermaid or Graphviz |
-//! | `java_order` | the iteration orders of Java's collections, which that text and some partition counts depend on |
+//! | `describe`, `draw` | the topology as text, byte for byte Kafka Streams', and as Mermaid or Graphviz |
+//! | `java_order` | the orders of Java's collections, on which that text and some partition counts depend |
 //!
 //! Invariant: nodes are stored in the order in which they were added, and parents must exist before their
 //! children, so that order is a topological one and no cycle can be built.

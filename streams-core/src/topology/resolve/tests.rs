@@ -94,8 +94,8 @@ fn missing_source_topics_are_named_by_subtopology() {
     );
     assert_eq!(
         error.to_string(),
-        "Missing source topics [o, r] for subtopology 0 (r) and subtopology 1 (o). Create them before starting the \
-         application; it creates only its internal topics."
+        "Missing source topics [o, r] for subtopology 0 (r) and subtopology 1 (o). Create them before \
+         starting the application; it creates only its internal topics."
     );
 }
 
