@@ -31,7 +31,9 @@ Kafka's test driver commits after each step.
 The topologies, as they are built in `tests/java/src/main/java/lab/cases`; the inputs they name are in `Inputs.java`.
 `b` is the `StreamsBuilder`. The default serdes are `String` for keys and values; every other serde stands in the calls
 (`longs()`: default key, `Long` value; `timeLongs()`, `sessionTexts()` and so on: windowed `String` key with windows of
-10 ms, `Long` or `String` value; `count()` brings `Long`).
+10 ms, `Long` or `String` value; `count()` brings `Long`). `TUMBLING`: windows of 10 ms with 5 ms of grace;
+`TUMBLING_NO_GRACE`: the same without; `HOPPING`: `TUMBLING` with a new window every 4 ms; `SESSIONS`: a gap of 10 ms
+with 5 ms of grace; `WINDOWS`: a join of up to 10 ms before and after with 5 ms of grace.
 ";
 
 /// A golden file and what it should hold.

@@ -22,6 +22,7 @@ pub use consume::ConsumedRecord;
 pub use error::LabError;
 pub use golden::{GoldenFile, golden_files};
 pub use java::{JavaLab, target_directory};
+pub(crate) use offsets::GroupOffsets;
 pub use offsets::{CommittedOffset, PartitionOffsets};
 pub use process::{LabProcess, ProcessUsage};
 pub use produce::TestRecord;
