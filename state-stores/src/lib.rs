@@ -1,16 +1,17 @@
 //! Ordered byte stores with atomic batches, and typed state stores under an uncommitted overlay.
 //!
 //! ```text
-//! kind      key-value, window, session stores: typed keys and values, Kafka Streams' rules of time and expiry
-//! overlay   typed entries that are not committed yet, and a bounded cache of clean ones
-//! schema    the bytes of window and session keys, and the time segments they live in
-//! backend   one task's database: named keyspaces of ordered bytes, one atomic batch over all of them
+//! kind      key-value, window, session stores: typed keys and values, Kafka Streams' rules of time and
+//! expiry overlay   typed entries that are not committed yet, and a bounded cache of clean ones schema    the
+//! bytes of window and session keys, and the time segments they live in backend   one task's database: named
+//! keyspaces of ordered bytes, one atomic batch over all of them
 //! ```
 //!
-//! A store takes every write into its overlay. [`StateStore::stage`] serializes what changed into a [`Batch`] (and hands
-//! the changelog form to the caller); once the caller has written the batch to the [`Backend`] it calls
-//! [`StateStore::committed`]. [`StateStore::rollback`] forgets everything since the last commit instead. So the backend
-//! only ever holds committed state, together with the offsets that belong to it ([`offsets`]).
+//! A store takes every write into its overlay. [`StateStore::stage`] serializes what changed into a [`Batch`]
+//! (and hands the changelog form to the caller); once the caller has written the batch to the [`Backend`] it
+//! calls [`StateStore::committed`]. [`StateStore::rollback`] forgets everything since the last commit
+//! instead. So the backend only ever holds committed state, together with the offsets that belong to it
+//! ([`offsets`]).
 //!
 //! This crate knows no topics, tasks, changelogs or clients.
 

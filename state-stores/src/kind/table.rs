@@ -126,7 +126,8 @@ impl<T> Table<T> {
         Ok(())
     }
 
-    /// The entries of the ranges, one range after the other. `in_memory` promises that the overlay holds all of them.
+    /// The entries of the ranges, one range after the other. `in_memory` promises that the overlay holds all
+    /// of them.
     pub(crate) fn scan<'a>(
         &'a mut self,
         ranges: Vec<OwnedRange>,
@@ -184,7 +185,8 @@ impl<T> Table<T> {
             headers: if self.log_headers { &entry.headers } else { &NO_HEADERS },
         };
         log(record).map_err(|source| StoreError::Log { store: self.name.clone(), source })?;
-        // An entry may have expired after it was put. The changelog has it in Kafka Streams too; the backend has not.
+        // An entry may have expired after it was put. The changelog has it in Kafka Streams too; the backend
+        // has not.
         if !self.time.as_ref().is_some_and(|time| time.has_expired(&entry.key)) {
             match &entry.value {
                 Some(_) => batch.put(self.keyspace, &entry.key, local),
@@ -264,7 +266,8 @@ impl<T: Clone> Table<T> {
                 Old::Unknown => new.is_some() || self.backend.get(self.keyspace, &key)?.is_some(),
             };
             if new.is_none() && !existed {
-                // Never seen outside the overlay, and gone again: neither forwarded nor logged, as in Kafka Streams.
+                // Never seen outside the overlay, and gone again: neither forwarded nor logged, as in Kafka
+                // Streams.
                 if !change.pinned && self.overlay.entry(change.position).state == State::Dirty {
                     self.overlay.cancel(change.position);
                 }

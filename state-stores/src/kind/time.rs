@@ -13,8 +13,8 @@ pub(crate) type TimeOf = fn(&[u8]) -> Option<i64>;
 pub(crate) struct Time {
     pub(crate) segments: Segments,
     time_of: TimeOf,
-    /// Entries of this time and later are all in memory: a miss there needs no look at the backend. Without it, every
-    /// new window would cost a read that finds nothing.
+    /// Entries of this time and later are all in memory: a miss there needs no look at the backend. Without
+    /// it, every new window would cost a read that finds nothing.
     floor_ms: i64,
     /// The observed stream time in the backend, and in the batches staged so far.
     committed_ms: i64,

@@ -1,7 +1,7 @@
 //! Typed entries in memory: everything not yet committed, and a bounded cache of committed ("clean") entries.
 //!
-//! An entry is keyed by its serialized local key and holds its value as an object, which is serialized when it is
-//! staged and not before. `None` is known absence: after a delete, or after a read that found nothing.
+//! An entry is keyed by its serialized local key and holds its value as an object, which is serialized when
+//! it is staged and not before. `None` is known absence: after a delete, or after a read that found nothing.
 //!
 //! ```text
 //!            update                stage                 batch written
@@ -27,7 +27,8 @@ const SLOT_BYTES: usize = 8;
 
 /// The entries of one store.
 pub(crate) struct Overlay<T> {
-    /// Positions in `entries`, found by the hash that each entry keeps: growing the table hashes nothing again.
+    /// Positions in `entries`, found by the hash that each entry keeps: growing the table hashes nothing
+    /// again.
     table: HashTable<u32>,
     entries: Vec<Entry<T>>,
     free: Vec<u32>,
@@ -139,8 +140,8 @@ impl<T> Overlay<T> {
         replaced
     }
 
-    /// Takes the positions that became dirty since the last call, in the order of their last updates. Some may not be
-    /// dirty any more ([`Overlay::cancel`]).
+    /// Takes the positions that became dirty since the last call, in the order of their last updates. Some
+    /// may not be dirty any more ([`Overlay::cancel`]).
     pub(crate) fn take_dirty(&mut self) -> Vec<u32> {
         let mut dirty = std::mem::take(&mut self.dirty);
         self.sort_by_update(&mut dirty);

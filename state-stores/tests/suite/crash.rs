@@ -1,5 +1,5 @@
-//! A killed process loses no batch that was written, and no part of one: a child of this test writes batches until it
-//! is killed, and the database it leaves behind is looked at.
+//! A killed process loses no batch that was written, and no part of one: a child of this test writes batches
+//! until it is killed, and the database it leaves behind is looked at.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};

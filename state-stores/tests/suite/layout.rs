@@ -7,11 +7,13 @@ use state_stores::{
 
 use crate::support::{Logged, World, commit, contents, number, text};
 
+type Entry = (Vec<u8>, Vec<u8>);
+
 fn at(value: u32, timestamp: i64) -> ValueAndTimestamp<u32> {
     ValueAndTimestamp { value, timestamp }
 }
 
-fn written(world: &World, store: &mut dyn StateStore) -> (Vec<Logged>, Vec<(Vec<u8>, Vec<u8>)>) {
+fn written(world: &World, store: &mut dyn StateStore) -> (Vec<Logged>, Vec<Entry>) {
     let mut log = Vec::new();
     commit(store, world.backend(), &mut log);
     let keyspace = world.backend().keyspace(store.name()).unwrap();

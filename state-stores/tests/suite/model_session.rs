@@ -80,8 +80,8 @@ impl State {
         let earliest = self.observed - RETENTION_MS + 1;
         self.sessions
             .values()
-            .cloned()
             .filter(|(session, _)| session.end >= earliest && wanted(session))
+            .cloned()
             .collect()
     }
 }

@@ -45,10 +45,12 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+type Found = ((String, i64), u32);
+
 #[derive(Clone, Default)]
 struct State {
     /// By segment and key bytes: the order of range reads, as in Kafka Streams not quite that of keys.
-    windows: BTreeMap<(i64, Vec<u8>), ((String, i64), u32)>,
+    windows: BTreeMap<(i64, Vec<u8>), Found>,
     observed: i64,
 }
 
@@ -66,12 +68,12 @@ impl State {
         }
     }
 
-    fn within(&self, from: i64, to: i64, wanted: impl Fn(&String) -> bool) -> Vec<((String, i64), u32)> {
+    fn within(&self, from: i64, to: i64, wanted: impl Fn(&String) -> bool) -> Vec<Found> {
         let from = from.max(self.observed - RETENTION_MS + 1);
         self.windows
             .values()
-            .cloned()
             .filter(|((key, start), _)| (from..=to).contains(start) && wanted(key))
+            .cloned()
             .collect()
     }
 }
