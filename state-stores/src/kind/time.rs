@@ -85,6 +85,11 @@ impl Time {
         self.segments.of(self.of_local(local)) < self.segments.oldest_live()
     }
 
+    /// Whether a local key's time is the observed stream time: its changelog record tells a restored store of it.
+    pub(crate) fn is_latest(&self, local: &[u8]) -> bool {
+        self.of_local(local) >= self.segments.observed_ms
+    }
+
     /// Stages the observed stream time, and the deletion of what it has made expire.
     pub(crate) fn stage(&mut self, keyspace: Keyspace, batch: &mut Batch) {
         if self.segments.observed_ms > self.staged_ms {

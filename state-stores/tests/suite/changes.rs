@@ -101,3 +101,24 @@ fn headers_are_forwarded_and_logged_only_when_asked_for() {
         assert_eq!(log[0].3, if log_headers { headers.clone() } else { Headers::new() });
     }
 }
+
+#[test]
+fn sessions_that_come_and_go_between_commits_are_not_logged() {
+    for world in World::both() {
+        let spec =
+            SessionSpec::new("store", world.backend().clone(), text(), ValueFormat::plain(number()), 1000);
+        let (mut store, mut log) = (SessionStore::open(spec).unwrap(), Vec::new());
+        let session = |end| SessionKey { key: "a".to_owned(), start: 0, end };
+        for end in 1..=10 {
+            store.put(&session(end), Some(1), end).unwrap();
+            store.remove(&session(end - 1), end).unwrap();
+        }
+        commit(&mut store, world.backend(), &mut log);
+        assert_eq!(log.len(), 1);
+        store.put(&session(11), Some(2), 11).unwrap();
+        store.remove(&session(10), 11).unwrap();
+        commit(&mut store, world.backend(), &mut log);
+        assert_eq!(log.len(), 3, "the one that was committed needs its tombstone");
+        assert_eq!(store.all(state_stores::Direction::Forward).unwrap().count(), 1);
+    }
+}
