@@ -74,17 +74,19 @@ fn key_value(backend: &BackendRef) {
     let format = ValueFormat::timestamped(Arc::new(Long));
     let spec = KeyValueSpec::new("counts", backend.clone(), Arc::new(Text), format);
     let mut store = TimestampedKeyValueStore::open(KeyValueSpec { cache_bytes: 64 << 20, ..spec }).unwrap();
-    let (keys, updates) = (keys(100_000), 2_000_000);
-    for round in ["first", "second"] {
+    let updates = 2_000_000;
+    for count in [1_000, 10_000, 100_000, 100_000] {
+        let keys = keys(count);
         let started = Instant::now();
         for (timestamp, at) in (0..).zip(scattered(keys.len()).take(updates)) {
             let value = store.get_ref(&keys[at]).unwrap().map_or(0, |stored| stored.value) + 1;
             store.put(&keys[at], Some(ValueAndTimestamp { value, timestamp }), timestamp).unwrap();
         }
-        report(&format!("count of 100k keys, {round} round: get and put"), updates, started);
+        report(&format!("count of {count} keys: get and put"), updates, started);
         println!("{:<44} {:>8} bytes", "uncommitted", store.uncommitted_bytes());
         commit("count", &mut store, backend);
     }
+    let keys = keys(100_000);
     let started = Instant::now();
     let mut plain = std::collections::HashMap::new();
     for (timestamp, at) in (0i64..).zip(scattered(keys.len()).take(updates)) {

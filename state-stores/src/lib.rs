@@ -13,6 +13,38 @@
 //! instead. So the backend only ever holds committed state, together with the offsets that belong to it
 //! ([`offsets`]).
 //!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use state_stores::{BackendRef, Batch, Codec, CodecError, KeyValueSpec, KeyValueStore, MemoryBackend, StateStore};
+//! use state_stores::ValueFormat;
+//!
+//! struct Text;
+//! impl Codec<String> for Text {
+//!     fn encode(&self, value: &String, out: &mut Vec<u8>) -> Result<(), CodecError> {
+//!         out.extend_from_slice(value.as_bytes());
+//!         Ok(())
+//!     }
+//!     fn decode(&self, bytes: &[u8]) -> Result<String, CodecError> {
+//!         String::from_utf8(bytes.to_vec()).map_err(|error| CodecError::new(error.to_string()))
+//!     }
+//! }
+//!
+//! # fn main() -> state_stores::Result<()> {
+//! let backend: BackendRef = Arc::new(MemoryBackend::new());
+//! let plain = ValueFormat::plain(Arc::new(Text));
+//! let mut store = KeyValueStore::open(KeyValueSpec::new("names", backend.clone(), Arc::new(Text), plain))?;
+//! store.put(&"k".to_owned(), Some("v".to_owned()), 42)?;
+//!
+//! let mut batch = Batch::new();
+//! store.stage(&mut |record| Ok(assert_eq!((record.key, record.timestamp), (&b"k"[..], 42))), &mut batch)?;
+//! backend.write(&batch)?;
+//! store.committed()?;
+//! assert_eq!(backend.get(backend.keyspace("names")?, b"k")?.as_deref(), Some(&b"v"[..]));
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! This crate knows no topics, tasks, changelogs or clients.
 
 pub mod backend;

@@ -108,9 +108,15 @@ impl<T> Table<T> {
     ) -> Result<()> {
         let time = &self.time;
         let is_absent = || knows_absent(time, key);
+        let is_delete = value.is_none();
         let replaced = self.overlay.update(key, value, timestamp, headers, is_absent);
-        if self.changes.tracking == Tracking::Off || self.overlay.entry(replaced.position).change != NO_CHANGE
-        {
+        if self.overlay.entry(replaced.position).change != NO_CHANGE {
+            return Ok(());
+        }
+        if self.changes.tracking == Tracking::Off {
+            if is_delete && self.is_nothing(replaced.position) && is_absent() {
+                self.overlay.discard(replaced.position);
+            }
             return Ok(());
         }
         let old = match replaced.old {
@@ -164,9 +170,7 @@ impl<T> Table<T> {
         if entry.state != State::Dirty {
             return Ok(());
         }
-        let is_latest = self.time.as_ref().is_some_and(|time| time.is_latest(&entry.key));
-        if entry.fresh && entry.value.is_none() && !is_latest {
-            // Came and went between two commits, like most sessions that are merged: there is nothing to take away.
+        if self.is_nothing(position) {
             let time = &self.time;
             self.overlay.cancel(position, |key| knows_absent(time, key));
             return Ok(());
@@ -225,6 +229,14 @@ impl<T> Table<T> {
         if let Some(time) = time {
             time.rollback();
         }
+    }
+
+    /// Whether an entry came and went between two commits, like most sessions that are merged: there is nothing to
+    /// take away. One of the latest time is something: its changelog record tells a restored store of that time.
+    fn is_nothing(&self, position: u32) -> bool {
+        let entry = self.overlay.entry(position);
+        let is_latest = || self.time.as_ref().is_some_and(|time| time.is_latest(&entry.key));
+        entry.fresh && entry.value.is_none() && !is_latest()
     }
 
     /// Keeps the clean entries within their bound.

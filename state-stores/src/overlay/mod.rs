@@ -213,6 +213,13 @@ impl<T> Overlay<T> {
         }
     }
 
+    /// Forgets a fresh entry, as if it had never been.
+    pub(crate) fn discard(&mut self, position: u32) {
+        assert!(self.entries[position as usize].fresh, "discarded an entry that others know of");
+        // Its position stays in the list of dirty ones, which is read with that in mind.
+        self.remove(position);
+    }
+
     /// Forgets all uncommitted entries; tells `forgotten` the key of each.
     pub(crate) fn rollback(&mut self, mut forgotten: impl FnMut(&[u8])) {
         let mut positions = std::mem::take(&mut self.dirty);

@@ -4,7 +4,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
-use state_stores::{Batch, RocksBackend, offsets};
+use state_stores::{Batch, RocksBackend, StoreError, offsets};
 
 use crate::support::{contents, rocks};
 
@@ -47,6 +47,8 @@ fn a_kill_leaves_an_exact_prefix() {
         let written =
             |line: &String| line.split("written ").nth(1).and_then(|number| number.parse::<u64>().ok());
         lines.by_ref().filter(|line| written(line).is_some()).nth(batches - 1).unwrap();
+        let locked = RocksBackend::open(dir.path(), crate::support::memory()).unwrap_err();
+        assert!(matches!(locked, StoreError::Locked { .. }), "{locked}");
         child.kill().unwrap();
         let last = lines.filter_map(|line| written(&line)).last();
         child.wait().unwrap();

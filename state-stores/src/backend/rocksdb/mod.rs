@@ -81,7 +81,8 @@ impl RocksBackend {
         let families = names.iter().map(|name| (name.as_str(), options.clone()));
         let rocks = Rocks::open_cf_with_opts(&options, &dir, families).map_err(|error| {
             // RocksDB has no error kind of its own for a directory that is taken.
-            let locked = error.to_string().contains("lock");
+            let text = error.to_string();
+            let locked = text.contains("lock hold by current process") || text.contains("While lock file");
             if locked { StoreError::Locked { dir: dir.clone() } } else { failed(Box::new(error)) }
         })?;
         let db = Db { rocks, dir, options, names: RwLock::default() };
