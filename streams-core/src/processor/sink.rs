@@ -10,7 +10,7 @@ use super::node::Lifecycle;
 use super::{Data, Edge, OutTopic, Punctuation, Receiver, TaskContext};
 use crate::error::{Error, Result};
 use crate::ids::{PartitionId, TopicName};
-use crate::partitioner::{Partitions, StreamPartitioner, partition_for_key};
+use crate::partitioner::{Partitions, StreamPartitioner, partition_for_key, partitioning_bytes};
 use crate::record::{Record, RecordMetadata};
 use crate::serde::{Payload, SerdeRef};
 use crate::time::Timestamp;
@@ -19,6 +19,11 @@ use crate::time::Timestamp;
 pub trait TopicNameExtractor<K, V>: Send + Sync {
     /// The topic for this record.
     fn extract(&self, key: &K, value: &V, at: Option<&RecordMetadata>) -> TopicName;
+
+    /// What a topology's description shows for it.
+    fn describe(&self) -> String {
+        std::any::type_name::<Self>().to_owned()
+    }
 }
 
 impl<K, V, F> TopicNameExtractor<K, V> for F
@@ -113,7 +118,11 @@ impl<K: Data, V: Data> SinkNode<K, V> {
         };
         let default = || -> Result<PartitionId> {
             match out.key {
-                Some(key) => Ok(partition_for_key(key, collector.partitions(out.topic)?)),
+                Some(key) => {
+                    // All windows of a key share its partition (WindowedStreamPartitioner).
+                    let key = partitioning_bytes(key, self.options.key_serde.partitioning_suffix_bytes());
+                    Ok(partition_for_key(key, collector.partitions(out.topic)?))
+                }
                 None => collector.any_partition(out.topic),
             }
         };

@@ -398,11 +398,6 @@ impl TopologyGraph {
         logged.then(|| format!("{application_id}-{store}-changelog").into())
     }
 
-    /// Whether a source topic serves as that store's changelog.
-    pub fn has_source_changelog(&self, store: &str) -> bool {
-        self.source_changelogs.contains_key(store)
-    }
-
     /// The full names of the topics that must have the same number of partitions, a set for each group; groups that
     /// share a topic are one. Sorted.
     pub fn copartitioned_topics(&self, application_id: &str) -> Vec<BTreeSet<TopicName>> {

@@ -115,7 +115,7 @@ impl TopologyGraph {
     fn put_store(&self, application_id: &str, store: &StoreName, subtopology: &mut Subtopology) {
         subtopology.stores.push(store.clone());
         if let Some(topic) = self.changelog_of_store(application_id, store) {
-            let is_source = self.has_source_changelog(store);
+            let is_source = subtopology.source_topics.binary_search(&topic).is_ok();
             subtopology.changelogs.push(StoreChangelog { store: store.clone(), topic, is_source });
         }
     }

@@ -11,6 +11,7 @@
 //! | `resolve` | how many tasks and partitions that makes, given the topics that exist |
 //! | `internal_topics` | with which settings internal topics are created |
 //! | `describe`, `draw` | the topology as text, byte for byte as Kafka Streams prints it, and as Mermaid or Graphviz |
+//! | `typed` | which types flow over each edge: the Processor API's `Topology` |
 //! | `java_order` | the iteration orders of Java's collections, which that text depends on |
 //!
 //! Invariant: nodes are stored in the order in which they were added, and parents must exist before their children, so
@@ -25,6 +26,7 @@ mod groups;
 mod internal_topics;
 mod java_order;
 mod resolve;
+mod typed;
 
 pub use defs::{
     AutoOffsetReset, ChangelogKind, InternalTopicDef, NodeName, SinkTarget, SourceDef, StoreDef, StoreName,
@@ -35,3 +37,4 @@ pub use graph::{GlobalStore, Node, NodeKind, TopologyGraph};
 pub use groups::{StoreChangelog, Subtopology};
 pub use internal_topics::{InternalTopic, InternalTopicKind};
 pub use resolve::{ResolveSettings, ResolvedSubtopology, ResolvedTopology};
+pub use typed::Topology;
