@@ -15,6 +15,7 @@ use std::time::Duration;
 
 pub use join::JoinWindows;
 pub use session::SessionWindows;
+pub(crate) use session::merge;
 pub use time::{TimeWindows, TimeWindowsFor};
 
 use streams_core::time::Timestamp;
