@@ -1,0 +1,1 @@
+//! Windows: how records are grouped by event time.
