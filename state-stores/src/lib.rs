@@ -1,4 +1,43 @@
 //! Ordered byte stores with atomic batches, and typed state stores under an uncommitted overlay.
+//!
+//! ```text
+//! kind      key-value, window, session stores: typed keys and values, Kafka Streams' rules of time and expiry
+//! overlay   typed entries that are not committed yet, and a bounded cache of clean ones
+//! schema    the bytes of window and session keys, and the time segments they live in
+//! backend   one task's database: named keyspaces of ordered bytes, one atomic batch over all of them
+//! ```
+//!
+//! A store takes every write into its overlay. [`StateStore::stage`] serializes what changed into a [`Batch`] (and hands
+//! the changelog form to the caller); once the caller has written the batch to the [`Backend`] it calls
+//! [`StateStore::committed`]. [`StateStore::rollback`] forgets everything since the last commit instead. So the backend
+//! only ever holds committed state, together with the offsets that belong to it ([`offsets`]).
+//!
+//! This crate knows no topics, tasks, changelogs or clients.
 
+pub mod backend;
 pub mod codec;
+mod error;
 pub mod headers;
+mod kind;
+pub mod offsets;
+mod overlay;
+mod restore;
+pub mod schema;
+mod store;
+
+pub use backend::batch::Batch;
+pub use backend::memory::MemoryBackend;
+pub use backend::rocksdb::{RocksBackend, RocksMemory};
+pub use backend::{Backend, BackendRef, Direction, Keyspace, Scan};
+pub use codec::{Codec, CodecError, CodecRef};
+pub use error::{Result, StoreError};
+pub use headers::{Header, Headers};
+pub use kind::change::{FlushedChange, Tracking};
+pub use kind::key_value::{KeyValueEntries, KeyValueSpec, KeyValueStore};
+pub use kind::session::{SessionEntries, SessionKey, SessionSpec, SessionStore};
+pub use kind::timestamped::{
+    TimestampedKeyValueStore, TimestampedWindowStore, ValueAndTimestamp, ValueFormat,
+};
+pub use kind::window::{WindowEntries, WindowSpec, WindowStore};
+pub use restore::{Restore, RestoreFormat};
+pub use store::{LogRecord, StateStore};

@@ -3,7 +3,7 @@
 use crate::ids::{Offset, TaskId, TopicPartition};
 use crate::serde::SerdeError;
 use crate::transport::{TransportError, TransportErrorKind};
-use state_stores::error::StoreError;
+use state_stores::StoreError;
 
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

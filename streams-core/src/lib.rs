@@ -2,8 +2,12 @@
 
 pub mod error;
 pub mod ids;
+pub mod partitioner;
 pub mod processor;
 pub mod record;
 pub mod serde;
+pub mod store;
 pub mod time;
+pub mod topology;
 pub mod transport;
+pub mod window;

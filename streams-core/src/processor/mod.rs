@@ -39,14 +39,14 @@ pub mod timestamp_extractor;
 pub use collector::{Collector, OutTopic};
 pub use context::ProcessorContext;
 pub use edge::{Children, Edge, Receiver};
-pub use factory::{ChildEdge, EdgeType, NodeFactory, NodeInstance, Wiring};
+pub use factory::{ChildEdge, EdgeType, InputFactory, NodeFactory, NodeInstance, Wiring};
 pub use fixed_key::{FixedKey, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord};
 pub use global::GlobalReaders;
 pub use node::{Lifecycle, NodeIndex, ProcessorFactory};
 pub use punctuation::{Punctuation, PunctuationQueue, PunctuationType};
 pub use sink::{SinkFactory, SinkOptions, TopicNameExtractor, TopicTarget};
 pub use source::{Prepared, SourceFactory, SourceInput, SourceOptions};
-pub use task_context::{Flusher, RecordClock, TaskContext, TaskSetup};
+pub use task_context::{Flusher, TaskContext, TaskSetup};
 
 use crate::error::Result;
 use crate::record::Record;

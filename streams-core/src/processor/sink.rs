@@ -19,6 +19,11 @@ use crate::time::Timestamp;
 pub trait TopicNameExtractor<K, V>: Send + Sync {
     /// The topic for this record.
     fn extract(&self, key: &K, value: &V, at: Option<&RecordMetadata>) -> TopicName;
+
+    /// What a topology's description shows for it.
+    fn describe(&self) -> String {
+        std::any::type_name::<Self>().to_owned()
+    }
 }
 
 impl<K, V, F> TopicNameExtractor<K, V> for F

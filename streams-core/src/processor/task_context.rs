@@ -1,7 +1,6 @@
 //! The state of a running task that every node shares: the record at hand, time, stores, results, counters.
 
 use std::any::Any;
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -13,23 +12,11 @@ use super::{Collector, GlobalReaders};
 use crate::error::{Error, Result, UserError};
 use crate::ids::{Offset, TaskId, TopicPartition};
 use crate::record::{Headers, RecordMetadata};
+use crate::store::RecordClock;
 use crate::time::Timestamp;
 
 /// Forwards what a cached store holds back; says whether there was anything.
 pub type Flusher = Box<dyn FnMut(&mut TaskContext) -> Result<bool>>;
-
-/// The timestamp and headers of the record at hand, shared with the store handles, which log changes with them.
-#[derive(Debug, Default)]
-pub struct RecordClock {
-    timestamp: Cell<Timestamp>,
-}
-
-impl RecordClock {
-    /// The timestamp of the record at hand.
-    pub fn timestamp(&self) -> Timestamp {
-        self.timestamp.get()
-    }
-}
 
 /// What a task context is made of.
 pub struct TaskSetup {
@@ -119,18 +106,18 @@ impl TaskContext {
             Some((at, place)) if Rc::ptr_eq(at, partition) => *place = offset,
             at => *at = Some((Rc::clone(partition), offset)),
         }
-        self.setup.clock.timestamp.set(timestamp);
+        self.setup.clock.set_timestamp(timestamp);
     }
 
     /// Leaves the record; what follows (a punctuation) happens at `timestamp`.
     pub fn leave_record(&mut self, timestamp: Timestamp) {
         self.at = None;
-        self.setup.clock.timestamp.set(timestamp);
+        self.setup.clock.set_timestamp(timestamp);
     }
 
     /// Sets the time with which stores log the changes that follow (a flushed update has its own).
     pub fn set_record_timestamp(&mut self, timestamp: Timestamp) {
-        self.setup.clock.timestamp.set(timestamp);
+        self.setup.clock.set_timestamp(timestamp);
     }
 
     /// Where the record at hand was read.

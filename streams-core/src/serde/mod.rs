@@ -1,6 +1,38 @@
 //! How keys and values become bytes. A type brings its default serde; an explicit one overrules it (design D3).
+//!
+//! | file | serde of |
+//! |---|---|
+//! | `primitive` | numbers, text, bytes and `()`, byte-equal to Kafka's `Serdes` |
+//! | `json` | [`Json<T>`]: any `serde` type as JSON |
+//! | `option` | `Option<T>`: a value that may be Kafka's null |
+//! | `windowed` | `Windowed<K>`: keys of windowed tables on topics |
+//! | `change` | `Change<V>`: both sides of a table update on repartition topics |
+//! | `closures` | any type, from two closures |
+//! | `store_codec` | makes a serde the codec of a store |
+//! | `offset_metadata` | the text beside a committed offset (not a serde) |
+
+mod change;
+mod closures;
+mod json;
+mod offset_metadata;
+mod option;
+mod primitive;
+mod store_codec;
+mod windowed;
 
 use std::sync::Arc;
+
+pub use change::ChangeSerde;
+pub use closures::FnSerde;
+pub use json::{Json, JsonSerde};
+pub use offset_metadata::TopicPartitionMetadata;
+pub use option::OptionSerde;
+pub use primitive::{
+    BooleanSerde, ByteArraySerde, BytesSerde, DoubleSerde, FloatSerde, IntegerSerde, LongSerde, ShortSerde,
+    StringSerde, VoidSerde,
+};
+pub use store_codec::StoreCodec;
+pub use windowed::{SessionWindowedSerde, TimeWindowedSerde};
 
 use crate::record::Headers;
 
@@ -48,6 +80,23 @@ pub trait Serde<T>: Send + Sync {
 
     /// The value of which these are the bytes; `None` is Kafka's null.
     fn deserialize(&self, topic: &str, headers: &Headers, bytes: Option<&[u8]>) -> Result<T, SerdeError>;
+
+    /// Whether some values are Kafka's null. Stateful operators ask once, and then look at each key.
+    fn nullable(&self) -> bool {
+        false
+    }
+
+    /// Whether this value is Kafka's null.
+    fn is_null(&self, value: &T) -> bool {
+        let _ = value;
+        false
+    }
+
+    /// How many bytes at the end of a key do not count for its partition. Windowed serdes answer with the length of
+    /// the window, so that all windows of a key share its partition (`WindowedStreamPartitioner`).
+    fn partitioning_suffix_bytes(&self) -> usize {
+        0
+    }
 }
 
 /// A shared serde, as topologies hold it.
@@ -58,3 +107,6 @@ pub trait DefaultSerde: Sized + 'static {
     /// The serde that is used where none is given.
     fn default_serde() -> SerdeRef<Self>;
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+//! What can go wrong in a store, and what to do about it.
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use crate::codec::CodecError;
+
+/// The result of a store operation.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// A store operation that failed. The text names the store or directory, what was attempted and what to do.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The directory of a database could not be opened or created.
+    #[error("cannot open the state database in {dir}: {source}; check that the path exists and is writable")]
+    Open {
+        /// The directory of the database.
+        dir: PathBuf,
+        /// What the database said.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The directory is open already, in this process or in another one.
+    #[error(
+        "the state database in {dir} is in use by another task or process; close that one or use another directory"
+    )]
+    Locked {
+        /// The directory of the database.
+        dir: PathBuf,
+    },
+    /// The database refused an operation.
+    #[error("cannot {attempted} in the state database {place}: {source}; check the disk, then restart")]
+    Backend {
+        /// The directory of the database, or `memory`.
+        place: String,
+        /// What was attempted, as an infinitive.
+        attempted: &'static str,
+        /// What the database said.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// A key or value could not be turned into bytes or back.
+    #[error("the {what} codec of store {store} failed: {source}; check that it fits the stored data")]
+    Codec {
+        /// The store.
+        store: String,
+        /// `"key"` or `"value"`.
+        what: &'static str,
+        /// What the codec said.
+        source: CodecError,
+    },
+    /// Stored bytes do not have the layout that this store writes.
+    #[error(
+        "store {store} holds {what} that is malformed ({detail}); wipe the directory and restore from the changelog"
+    )]
+    Corrupt {
+        /// The store, or the directory of the database.
+        store: String,
+        /// What was read.
+        what: &'static str,
+        /// How it was malformed.
+        detail: String,
+    },
+    /// A retention time with which a windowed store cannot work.
+    #[error(
+        "the retention of store {store} is {retention_ms} ms; give a retention of at least {minimum_ms} ms"
+    )]
+    Retention {
+        /// The store.
+        store: String,
+        /// What was asked for.
+        retention_ms: i64,
+        /// The least that works.
+        minimum_ms: i64,
+    },
+    /// The caller's changelog refused a record.
+    #[error("cannot log a change of store {store}: {source}; roll back and process the records again")]
+    Log {
+        /// The store.
+        store: String,
+        /// What the caller's log said.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// A keyspace that the database does not have.
+    #[error("the state database {place} has no keyspace {keyspace}; open it with `keyspace(name)` first")]
+    NoKeyspace {
+        /// The directory of the database, or `memory`.
+        place: String,
+        /// The number that was used.
+        keyspace: u32,
+    },
+}

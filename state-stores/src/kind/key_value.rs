@@ -1,0 +1,197 @@
+//! The key-value store: the local key is the serialized key, and so is the changelog key.
+
+use std::ops::Bound;
+
+use super::change::{FlushedChange, Tracking};
+use super::merge::Merge;
+use super::table::{Table, TableSpec};
+use super::timestamped::ValueFormat;
+use super::{delegate_state_store, key_error};
+use crate::backend::{BackendRef, Direction};
+use crate::codec::CodecRef;
+use crate::error::Result;
+use crate::headers::Headers;
+
+/// What clean entries may take unless the spec says otherwise.
+const CACHE_BYTES: usize = 8 << 20;
+
+/// How a key-value store is opened.
+pub struct KeyValueSpec<K, T> {
+    /// The name of the store, and of its keyspace.
+    pub name: String,
+    /// Where committed entries are.
+    pub backend: BackendRef,
+    /// How keys are serialized.
+    pub key: CodecRef<K>,
+    /// How values are serialized, and whether they carry a timestamp.
+    pub value: ValueFormat<T>,
+    /// The most bytes that clean entries may take in memory; 0 keeps none.
+    pub cache_bytes: usize,
+    /// What `take_changes` gives.
+    pub tracking: Tracking,
+    /// Whether changelog records carry the headers that were given with the update.
+    pub log_headers: bool,
+}
+
+impl<K, T> KeyValueSpec<K, T> {
+    /// A spec with 8 MiB of clean cache, no tracking and no headers.
+    pub fn new(
+        name: impl Into<String>,
+        backend: BackendRef,
+        key: CodecRef<K>,
+        value: ValueFormat<T>,
+    ) -> Self {
+        let (name, tracking) = (name.into(), Tracking::Off);
+        KeyValueSpec { name, backend, key, value, cache_bytes: CACHE_BYTES, tracking, log_headers: false }
+    }
+}
+
+/// A map from `K` to `T`. `T` is the value, or [`super::timestamped::ValueAndTimestamp`] of it.
+pub struct KeyValueStore<K, T> {
+    pub(super) table: Table<T>,
+    key: CodecRef<K>,
+    /// The serialized key of the operation at hand.
+    scratch: Vec<u8>,
+}
+
+impl<K, T> KeyValueStore<K, T> {
+    /// Opens the store; what the backend holds for it is there at once.
+    pub fn open(spec: KeyValueSpec<K, T>) -> Result<Self> {
+        let KeyValueSpec { name, backend, key, value: format, cache_bytes, tracking, log_headers } = spec;
+        let table = TableSpec { name, backend, format, cache_bytes, tracking, log_headers };
+        Ok(KeyValueStore { table: Table::open(table, |_, _, _| Ok(None))?, key, scratch: Vec::new() })
+    }
+
+    /// The value of a key, borrowed; `None` if it has none.
+    pub fn get_ref(&mut self, key: &K) -> Result<Option<&T>> {
+        self.encode(key)?;
+        self.table.get(&self.scratch)
+    }
+
+    /// Gives a key a value, or with `None` deletes it. `timestamp` is the time in ms of the record being processed.
+    pub fn put(&mut self, key: &K, value: Option<T>, timestamp: i64) -> Result<()> {
+        self.put_with(key, value, timestamp, Headers::new())
+    }
+
+    /// [`KeyValueStore::put`] with the headers of the record being processed.
+    pub fn put_with(&mut self, key: &K, value: Option<T>, timestamp: i64, headers: Headers) -> Result<()> {
+        self.encode(key)?;
+        self.table.put(&self.scratch, value, timestamp, headers)
+    }
+
+    /// About how many entries are committed.
+    pub fn approximate_entries(&self) -> Result<u64> {
+        self.table.approximate_entries()
+    }
+
+    fn encode(&mut self, key: &K) -> Result<()> {
+        self.scratch.clear();
+        self.key.encode(key, &mut self.scratch).map_err(|error| key_error(self.table.name(), error))
+    }
+
+    fn bound(&mut self, key: Option<&K>) -> Result<Bound<Vec<u8>>> {
+        let Some(key) = key else { return Ok(Bound::Unbounded) };
+        self.encode(key)?;
+        Ok(Bound::Included(self.scratch.clone()))
+    }
+}
+
+impl<K, T: Clone> KeyValueStore<K, T> {
+    /// The value of a key; `None` if it has none.
+    pub fn get(&mut self, key: &K) -> Result<Option<T>> {
+        Ok(self.get_ref(key)?.cloned())
+    }
+
+    /// Puts a value unless the key has one; returns the one it had.
+    pub fn put_if_absent(&mut self, key: &K, value: T, timestamp: i64) -> Result<Option<T>> {
+        let old = self.get(key)?;
+        if old.is_none() {
+            self.put(key, Some(value), timestamp)?;
+        }
+        Ok(old)
+    }
+
+    /// Deletes a key; returns the value it had. `timestamp` is the time in ms of the record being processed.
+    pub fn delete(&mut self, key: &K, timestamp: i64) -> Result<Option<T>> {
+        let old = self.get(key)?;
+        self.put(key, None, timestamp)?;
+        Ok(old)
+    }
+
+    /// The entries from one key to another, both inclusive and `None` for no bound, in the order of serialized keys.
+    pub fn range(
+        &mut self,
+        from: Option<&K>,
+        to: Option<&K>,
+        direction: Direction,
+    ) -> Result<KeyValueEntries<'_, K, T>> {
+        let range = (self.bound(from)?, self.bound(to)?);
+        Ok(self.entries(range, direction))
+    }
+
+    /// All entries, in the order of serialized keys.
+    pub fn all(&mut self) -> Result<KeyValueEntries<'_, K, T>> {
+        self.range(None, None, Direction::Forward)
+    }
+
+    /// All entries, in descending order of serialized keys.
+    pub fn reverse_all(&mut self) -> Result<KeyValueEntries<'_, K, T>> {
+        self.range(None, None, Direction::Backward)
+    }
+
+    /// The entries whose serialized key starts with `prefix`, in the order of serialized keys.
+    pub fn prefix_scan(&mut self, prefix: &[u8]) -> Result<KeyValueEntries<'_, K, T>> {
+        let upper = after_prefix(prefix).map_or(Bound::Unbounded, Bound::Excluded);
+        Ok(self.entries((Bound::Included(prefix.to_vec()), upper), Direction::Forward))
+    }
+
+    /// Every entry updated since the last call, each once, in the order of last updates. A key that was not stored
+    /// before and is deleted again is left out, and not logged either.
+    pub fn take_changes(&mut self) -> Result<Vec<FlushedChange<K, T>>> {
+        let changes = self.table.take_changes()?;
+        let decode = |change: super::change::RawChange<T>| {
+            let key = self.key.decode(&change.key).map_err(|error| key_error(self.table.name(), error))?;
+            Ok(change.with_key(key))
+        };
+        changes.into_iter().map(decode).collect()
+    }
+
+    fn entries(
+        &mut self,
+        range: super::merge::OwnedRange,
+        direction: Direction,
+    ) -> KeyValueEntries<'_, K, T> {
+        KeyValueEntries {
+            key: self.key.clone(),
+            merge: self.table.scan(vec![range], direction, false, |_| true),
+        }
+    }
+}
+
+/// The first key after all keys with that prefix; `None` if there is none.
+fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
+    let last = prefix.iter().rposition(|byte| *byte < 0xFF)?;
+    let mut next = prefix[..=last].to_vec();
+    next[last] += 1;
+    Some(next)
+}
+
+/// Entries of a key-value store, in order.
+pub struct KeyValueEntries<'a, K, T> {
+    merge: Merge<'a, T>,
+    key: CodecRef<K>,
+}
+
+impl<K, T: Clone> Iterator for KeyValueEntries<'_, K, T> {
+    type Item = Result<(K, T)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let decode = |(key, value): (crate::overlay::KeyBytes, T)| {
+            let key = self.key.decode(&key).map_err(|error| key_error(self.merge.store, error))?;
+            Ok((key, value))
+        };
+        self.merge.next().map(|entry| entry.and_then(decode))
+    }
+}
+
+delegate_state_store!(KeyValueStore<K>);

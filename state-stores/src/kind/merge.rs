@@ -1,0 +1,143 @@
+//! Range reads: the overlay and the backend as one ordered sequence, the overlay's entries first.
+
+use std::cmp::Ordering;
+use std::collections::btree_map;
+use std::iter::Peekable;
+use std::ops::Bound;
+use std::vec;
+
+use super::table::{as_range, is_empty};
+use super::timestamped::ValueFormat;
+use crate::backend::{Backend, Direction, Keyspace, Scan};
+use crate::error::Result;
+use crate::overlay::{KeyBytes, Overlay};
+
+/// A range of local keys.
+pub(crate) type OwnedRange = (Bound<Vec<u8>>, Bound<Vec<u8>>);
+
+/// Whether a local key is asked for.
+pub(crate) type Wanted<'a> = Box<dyn Fn(&[u8]) -> bool + 'a>;
+
+/// The entries of some ranges. A range is opened when the one before it has ended.
+pub(crate) struct Merge<'a, T> {
+    overlay: &'a Overlay<T>,
+    backend: Option<(&'a dyn Backend, Keyspace)>,
+    format: &'a ValueFormat<T>,
+    pub(crate) store: &'a str,
+    ranges: vec::IntoIter<OwnedRange>,
+    direction: Direction,
+    wanted: Wanted<'a>,
+    memory: Option<Peekable<Ordered<'a>>>,
+    disk: Option<Peekable<Scan<'a>>>,
+}
+
+/// Keys and positions of the overlay in either direction.
+struct Ordered<'a> {
+    range: btree_map::Range<'a, KeyBytes, u32>,
+    direction: Direction,
+}
+
+impl<'a> Iterator for Ordered<'a> {
+    type Item = (&'a KeyBytes, u32);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let next = match self.direction {
+            Direction::Forward => self.range.next(),
+            Direction::Backward => self.range.next_back(),
+        };
+        next.map(|(key, position)| (key, *position))
+    }
+}
+
+impl<'a, T> Merge<'a, T> {
+    pub(super) fn new(
+        overlay: &'a Overlay<T>,
+        backend: Option<(&'a dyn Backend, Keyspace)>,
+        format: &'a ValueFormat<T>,
+        store: &'a str,
+        ranges: Vec<OwnedRange>,
+        direction: Direction,
+        wanted: Wanted<'a>,
+    ) -> Self {
+        let ranges = ranges.into_iter();
+        Merge { overlay, backend, format, store, ranges, direction, wanted, memory: None, disk: None }
+    }
+
+    /// Opens the next range; false if there is none.
+    fn advance(&mut self) -> Result<bool> {
+        let Some(range) = self.ranges.find(|range| !is_empty(range)) else { return Ok(false) };
+        let bounds = as_range(&range);
+        let direction = self.direction;
+        self.memory = self.overlay.index().map(|index| {
+            let range = index.range::<[u8], _>(bounds);
+            Ordered { range, direction }.peekable()
+        });
+        self.disk = match self.backend {
+            Some((backend, keyspace)) => Some(backend.scan(keyspace, bounds, direction)?.peekable()),
+            None => None,
+        };
+        Ok(true)
+    }
+
+    /// Whether the next entry is the overlay's; `None` if the range has ended.
+    fn next_is_memory(&mut self) -> Option<bool> {
+        let memory = self.memory.as_mut().and_then(|memory| memory.peek());
+        let disk = self.disk.as_mut().and_then(|disk| disk.peek());
+        let (memory, disk) = match (memory, disk) {
+            (None, None) => return None,
+            (Some(_), None) => return Some(true),
+            (None, Some(_)) | (Some(_), Some(Err(_))) => return Some(false),
+            (Some((memory, _)), Some(Ok((disk, _)))) => (&memory[..], &disk[..]),
+        };
+        match (memory.cmp(disk), self.direction) {
+            (Ordering::Equal, _) => {
+                // The overlay's entry is the newer one.
+                self.disk.as_mut().and_then(Iterator::next);
+                Some(true)
+            }
+            (Ordering::Less, Direction::Forward) | (Ordering::Greater, Direction::Backward) => Some(true),
+            _ => Some(false),
+        }
+    }
+}
+
+impl<T: Clone> Merge<'_, T> {
+    /// The next entry of memory, unless it is unwanted or known to be absent.
+    fn take_memory(&mut self) -> Option<(KeyBytes, T)> {
+        let (key, position) = self.memory.as_mut()?.next()?;
+        let value = self.overlay.entry(position).value.as_ref()?;
+        (self.wanted)(key).then(|| (key.clone(), value.clone()))
+    }
+
+    fn take_disk(&mut self) -> Option<Result<(KeyBytes, T)>> {
+        match self.disk.as_mut()?.next()? {
+            Err(error) => Some(Err(error)),
+            Ok((key, _)) if !(self.wanted)(&key) => None,
+            Ok((key, value)) => {
+                let decoded = self.format.decode_stored(self.store, &value);
+                Some(decoded.map(|value| (KeyBytes::from_slice(&key), value)))
+            }
+        }
+    }
+}
+
+impl<T: Clone> Iterator for Merge<'_, T> {
+    type Item = Result<(KeyBytes, T)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let entry = match self.next_is_memory() {
+                Some(true) => self.take_memory().map(Ok),
+                Some(false) => self.take_disk(),
+                None => match self.advance() {
+                    Ok(true) => None,
+                    Ok(false) => return None,
+                    Err(error) => Some(Err(error)),
+                },
+            };
+            if entry.is_some() {
+                return entry;
+            }
+        }
+    }
+}

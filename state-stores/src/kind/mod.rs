@@ -1,0 +1,54 @@
+//! The kinds of stores. Each is a typed face over one [`table::Table`] of byte keys and typed values.
+
+pub(crate) mod change;
+pub(crate) mod key_value;
+pub(crate) mod merge;
+pub(crate) mod session;
+pub(crate) mod table;
+pub(crate) mod time;
+pub(crate) mod timestamped;
+pub(crate) mod window;
+
+use crate::codec::CodecError;
+use crate::error::StoreError;
+
+fn key_error(store: &str, source: CodecError) -> StoreError {
+    StoreError::Codec { store: store.to_owned(), what: "key", source }
+}
+
+/// The part of [`crate::StateStore`] that is the same for every kind: all of it is the table's work.
+macro_rules! delegate_state_store {
+    ($store:ident<$key:ident>) => {
+        impl<$key: 'static, T: Clone + 'static> crate::store::StateStore for $store<$key, T> {
+            fn name(&self) -> &str {
+                self.table.name()
+            }
+
+            fn uncommitted_bytes(&self) -> usize {
+                self.table.uncommitted_bytes()
+            }
+
+            fn stage(
+                &mut self,
+                log: &mut crate::store::Log<'_>,
+                batch: &mut crate::backend::batch::Batch,
+            ) -> crate::error::Result<()> {
+                self.table.stage(log, batch)
+            }
+
+            fn committed(&mut self) -> crate::error::Result<()> {
+                self.table.committed();
+                Ok(())
+            }
+
+            fn rollback(&mut self) {
+                self.table.rollback();
+            }
+
+            fn as_any_mut(&mut self) -> &mut dyn std::any::Any {
+                self
+            }
+        }
+    };
+}
+use delegate_state_store;

@@ -1,0 +1,275 @@
+//! The session store: one plain value per key and session, expired by stream time.
+//!
+//! The changelog key is RK ‖ int64 end ‖ int64 start ([`session_key`]); the local key has the segment of the end in
+//! front ([`crate::schema::segments`], which has the rules of expiry). Times are not negative.
+
+use std::ops::Bound;
+
+use super::change::{FlushedChange, Tracking};
+use super::merge::{Merge, OwnedRange};
+use super::table::{Table, TableSpec};
+use super::time::Time;
+use super::timestamped::ValueFormat;
+use super::{delegate_state_store, key_error};
+use crate::backend::{BackendRef, Direction};
+use crate::codec::CodecRef;
+use crate::error::{Result, StoreError};
+use crate::headers::Headers;
+use crate::overlay::KeyBytes;
+use crate::schema::segments::SEGMENT_BYTES;
+use crate::schema::{KeyBounds, session_key};
+
+/// What clean entries may take unless the spec says otherwise.
+const CACHE_BYTES: usize = 32 << 20;
+
+/// A session of a key. Both times are inclusive, in ms.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SessionKey<K> {
+    /// The key.
+    pub key: K,
+    /// The time of the session's first record.
+    pub start: i64,
+    /// The time of the session's last record.
+    pub end: i64,
+}
+
+/// How a session store is opened.
+pub struct SessionSpec<K, A> {
+    /// The name of the store, and of its keyspace.
+    pub name: String,
+    /// Where committed entries are.
+    pub backend: BackendRef,
+    /// How keys are serialized.
+    pub key: CodecRef<K>,
+    /// How aggregates are serialized; Kafka Streams' session stores are plain.
+    pub value: ValueFormat<A>,
+    /// How long in stream time, in ms, a session is kept after its end.
+    pub retention_ms: i64,
+    /// The most bytes that clean entries may take in memory; 0 keeps none.
+    pub cache_bytes: usize,
+    /// What `take_changes` gives.
+    pub tracking: Tracking,
+    /// Whether changelog records carry the headers that were given with the update.
+    pub log_headers: bool,
+}
+
+impl<K, A> SessionSpec<K, A> {
+    /// A spec with 32 MiB of clean cache, no tracking and no headers.
+    pub fn new(
+        name: impl Into<String>,
+        backend: BackendRef,
+        key: CodecRef<K>,
+        value: ValueFormat<A>,
+        retention_ms: i64,
+    ) -> Self {
+        let (name, tracking) = (name.into(), Tracking::Off);
+        let (cache_bytes, log_headers) = (CACHE_BYTES, false);
+        SessionSpec { name, backend, key, value, retention_ms, cache_bytes, tracking, log_headers }
+    }
+}
+
+/// A map from sessions of `K` to aggregates of `A`.
+pub struct SessionStore<K, A> {
+    pub(super) table: Table<A>,
+    key: CodecRef<K>,
+    /// The local key of the operation at hand.
+    scratch: Vec<u8>,
+}
+
+impl<K, A> SessionStore<K, A> {
+    /// Opens the store; what the backend holds for it is there at once.
+    pub fn open(spec: SessionSpec<K, A>) -> Result<Self> {
+        let SessionSpec { name, backend, key, value: format, cache_bytes, tracking, log_headers, .. } = spec;
+        let table = TableSpec { name, backend, format, cache_bytes, tracking, log_headers };
+        let table = Table::open(table, |name, backend, keyspace| {
+            Time::open(name, backend, keyspace, spec.retention_ms, session_key::end_ms).map(Some)
+        })?;
+        Ok(SessionStore { table, key, scratch: Vec::new() })
+    }
+
+    /// Gives a session an aggregate, or with `None` deletes it. `timestamp` is the time in ms of the record being
+    /// processed. A session whose segment has expired is dropped and counted.
+    pub fn put(&mut self, session: &SessionKey<K>, aggregate: Option<A>, timestamp: i64) -> Result<()> {
+        self.put_with(session, aggregate, timestamp, Headers::new())
+    }
+
+    /// [`SessionStore::put`] with the headers of the record being processed.
+    pub fn put_with(
+        &mut self,
+        session: &SessionKey<K>,
+        aggregate: Option<A>,
+        timestamp: i64,
+        headers: Headers,
+    ) -> Result<()> {
+        let segment = self.table.time_mut().and_then(|time| time.enter(session.end));
+        let Some(segment) = segment else { return Ok(()) };
+        self.encode(segment, &session.key, session.start, session.end)?;
+        self.table.put(&self.scratch, aggregate, timestamp, headers)
+    }
+
+    /// Deletes a session. `timestamp` is the time in ms of the record being processed.
+    pub fn remove(&mut self, session: &SessionKey<K>, timestamp: i64) -> Result<()> {
+        self.put(session, None, timestamp)
+    }
+
+    /// The greatest session end ever put or removed, in ms; -1 if there was none.
+    pub fn observed_stream_time(&self) -> i64 {
+        self.table.time().map_or(-1, |time| time.segments.observed_ms)
+    }
+
+    /// How many puts were dropped because their segment had expired.
+    pub fn expired_puts(&self) -> u64 {
+        self.table.time().map_or(0, |time| time.dropped)
+    }
+
+    /// About how many entries are committed.
+    pub fn approximate_entries(&self) -> Result<u64> {
+        self.table.approximate_entries()
+    }
+
+    fn encode(&mut self, segment: i64, key: &K, start_ms: i64, end_ms: i64) -> Result<()> {
+        self.scratch.clear();
+        self.scratch.extend_from_slice(&segment.to_be_bytes());
+        self.key.encode(key, &mut self.scratch).map_err(|error| key_error(self.table.name(), error))?;
+        session_key::append_suffix(start_ms, end_ms, &mut self.scratch);
+        Ok(())
+    }
+
+    fn key_bytes(&mut self, key: Option<&K>) -> Result<Option<Vec<u8>>> {
+        let Some(key) = key else { return Ok(None) };
+        let mut bytes = Vec::new();
+        self.key.encode(key, &mut bytes).map_err(|error| key_error(self.table.name(), error))?;
+        Ok(Some(bytes))
+    }
+}
+
+impl<K, A: Clone> SessionStore<K, A> {
+    /// The aggregate of exactly that session; `None` if there is none or it has expired.
+    pub fn fetch_session(&mut self, key: &K, start_ms: i64, end_ms: i64) -> Result<Option<A>> {
+        let visible = self.table.time().filter(|time| end_ms >= time.segments.earliest_ms());
+        let Some(segment) = visible.map(|time| time.segments.of(end_ms)) else { return Ok(None) };
+        self.encode(segment, key, start_ms, end_ms)?;
+        Ok(self.table.get(&self.scratch)?.cloned())
+    }
+
+    /// All sessions of a key, in the order of their ends, then starts.
+    pub fn fetch(&mut self, key: &K, direction: Direction) -> Result<SessionEntries<'_, K, A>> {
+        self.find_sessions(key, 0, i64::MAX, direction)
+    }
+
+    /// The sessions of a key that end at `earliest_end_ms` or later and start at `latest_start_ms` or earlier, in the
+    /// order of their ends, then starts.
+    pub fn find_sessions(
+        &mut self,
+        key: &K,
+        earliest_end_ms: i64,
+        latest_start_ms: i64,
+        direction: Direction,
+    ) -> Result<SessionEntries<'_, K, A>> {
+        let key = self.key_bytes(Some(key))?;
+        let exactly = key.clone();
+        let keys = KeyBounds { from: key, to: exactly };
+        Ok(self.entries(keys, earliest_end_ms, i64::MAX, latest_start_ms, direction))
+    }
+
+    /// [`SessionStore::find_sessions`] for the keys from one to another (both inclusive, `None` for no bound, in the
+    /// order of serialized keys): segment by segment, in each by key, then end, then start.
+    pub fn find_sessions_of_keys(
+        &mut self,
+        from: Option<&K>,
+        to: Option<&K>,
+        earliest_end_ms: i64,
+        latest_start_ms: i64,
+        direction: Direction,
+    ) -> Result<SessionEntries<'_, K, A>> {
+        let keys = KeyBounds { from: self.key_bytes(from)?, to: self.key_bytes(to)? };
+        Ok(self.entries(keys, earliest_end_ms, i64::MAX, latest_start_ms, direction))
+    }
+
+    /// The sessions of all keys that end within `earliest_end_ms..=latest_end_ms`, in the order of
+    /// [`SessionStore::find_sessions_of_keys`].
+    pub fn find_sessions_ending(
+        &mut self,
+        earliest_end_ms: i64,
+        latest_end_ms: i64,
+        direction: Direction,
+    ) -> Result<SessionEntries<'_, K, A>> {
+        Ok(self.entries(KeyBounds::default(), earliest_end_ms, latest_end_ms, i64::MAX, direction))
+    }
+
+    /// All sessions that have not expired, in the order of [`SessionStore::find_sessions_of_keys`].
+    pub fn all(&mut self, direction: Direction) -> Result<SessionEntries<'_, K, A>> {
+        self.find_sessions_ending(0, i64::MAX, direction)
+    }
+
+    /// Every session updated since the last call, each once, in the order of last updates. A session that was not
+    /// stored before and is deleted again is left out, and not logged either.
+    pub fn take_changes(&mut self) -> Result<Vec<FlushedChange<SessionKey<K>, A>>> {
+        let changes = self.table.take_changes()?;
+        let decode = |change: super::change::RawChange<A>| {
+            let key = decode(&change.key, &self.key, self.table.name())?;
+            Ok(change.with_key(key))
+        };
+        changes.into_iter().map(decode).collect()
+    }
+
+    fn entries(
+        &mut self,
+        keys: KeyBounds,
+        earliest_end_ms: i64,
+        latest_end_ms: i64,
+        latest_start_ms: i64,
+        direction: Direction,
+    ) -> SessionEntries<'_, K, A> {
+        let codec = self.key.clone();
+        let time = self.table.time().expect("a session store is opened with a time");
+        let (segments, from_ms) = (time.segments, earliest_end_ms.max(time.segments.earliest_ms()).max(0));
+        let (in_memory, one_key) = (time.is_in_memory(from_ms), keys.is_one());
+        let range = |segment: i64| -> OwnedRange {
+            let (mut lower, mut upper) = keys.local(segment);
+            if one_key {
+                session_key::append_suffix(0, from_ms, &mut lower);
+                session_key::append_suffix(latest_start_ms, latest_end_ms, &mut upper);
+                return (Bound::Included(lower), Bound::Included(upper));
+            }
+            (Bound::Included(lower), Bound::Excluded(upper))
+        };
+        let mut ranges: Vec<_> = segments.between(from_ms, latest_end_ms).map(range).collect();
+        if direction == Direction::Backward {
+            ranges.reverse();
+        }
+        let wanted = move |local: &[u8]| {
+            session_key::decode(&local[SEGMENT_BYTES..]).is_some_and(|(key, start, end)| {
+                end >= from_ms && end <= latest_end_ms && start <= latest_start_ms && keys.contains(key)
+            })
+        };
+        SessionEntries { merge: self.table.scan(ranges, direction, in_memory, wanted), key: codec }
+    }
+}
+
+fn decode<K>(local: &KeyBytes, codec: &CodecRef<K>, store: &str) -> Result<SessionKey<K>> {
+    let (key, start, end) =
+        session_key::decode(&local[SEGMENT_BYTES..]).ok_or_else(|| StoreError::Corrupt {
+            store: store.to_owned(),
+            what: "a session key",
+            detail: format!("{} bytes", local.len()),
+        })?;
+    Ok(SessionKey { key: codec.decode(key).map_err(|error| key_error(store, error))?, start, end })
+}
+
+/// Entries of a session store: the session and its aggregate.
+pub struct SessionEntries<'a, K, A> {
+    merge: Merge<'a, A>,
+    key: CodecRef<K>,
+}
+
+impl<K, A: Clone> Iterator for SessionEntries<'_, K, A> {
+    type Item = Result<(SessionKey<K>, A)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let decode = |(key, value)| Ok((decode(&key, &self.key, self.merge.store)?, value));
+        self.merge.next().map(|entry| entry.and_then(decode))
+    }
+}
+
+delegate_state_store!(SessionStore<K>);

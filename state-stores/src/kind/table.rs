@@ -1,0 +1,289 @@
+//! What all kinds share: typed values under byte keys, an overlay over a keyspace of the backend.
+
+use super::change::{Change, Changes, Old, RawChange, Tracking};
+use super::merge::{Merge, OwnedRange};
+use super::time::Time;
+use super::timestamped::ValueFormat;
+use crate::backend::batch::Batch;
+use crate::backend::{BackendRef, Direction, KeyRange, Keyspace, is_empty_range};
+use crate::error::{Result, StoreError};
+use crate::headers::Headers;
+use crate::overlay::{NO_CHANGE, Overlay, State};
+use crate::schema::segments::SEGMENT_BYTES;
+use crate::store::{Log, LogRecord};
+
+static NO_HEADERS: Headers = Headers::new();
+
+/// How a table is opened.
+pub(crate) struct TableSpec<T> {
+    pub(crate) name: String,
+    pub(crate) backend: BackendRef,
+    pub(crate) format: ValueFormat<T>,
+    pub(crate) cache_bytes: usize,
+    pub(crate) tracking: Tracking,
+    pub(crate) log_headers: bool,
+}
+
+/// A map from local keys to values of `T`.
+pub(crate) struct Table<T> {
+    name: String,
+    backend: BackendRef,
+    keyspace: Keyspace,
+    format: ValueFormat<T>,
+    cache_bytes: usize,
+    log_headers: bool,
+    overlay: Overlay<T>,
+    changes: Changes<T>,
+    time: Option<Time>,
+    /// Serialized values, one after the other; kept for its memory.
+    scratch: Vec<u8>,
+}
+
+impl<T> Table<T> {
+    /// Opens the keyspace of that name. `time` is given for windowed kinds.
+    pub(crate) fn open(
+        spec: TableSpec<T>,
+        time: impl FnOnce(&str, &BackendRef, Keyspace) -> Result<Option<Time>>,
+    ) -> Result<Self> {
+        let TableSpec { name, backend, format, cache_bytes, tracking, log_headers } = spec;
+        let keyspace = backend.keyspace(&name)?;
+        let time = time(&name, &backend, keyspace)?;
+        Ok(Table {
+            name,
+            backend,
+            keyspace,
+            format,
+            cache_bytes,
+            log_headers,
+            overlay: Overlay::new(),
+            changes: Changes::new(tracking),
+            time,
+            scratch: Vec::new(),
+        })
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn time(&self) -> Option<&Time> {
+        self.time.as_ref()
+    }
+
+    pub(crate) fn time_mut(&mut self) -> Option<&mut Time> {
+        self.time.as_mut()
+    }
+
+    pub(crate) fn uncommitted_bytes(&self) -> usize {
+        self.overlay.uncommitted_bytes()
+    }
+
+    pub(crate) fn approximate_entries(&self) -> Result<u64> {
+        self.backend.approximate_entries(self.keyspace)
+    }
+
+    /// The value of a key.
+    pub(crate) fn get(&mut self, key: &[u8]) -> Result<Option<&T>> {
+        let position = match self.overlay.find(key) {
+            Some(position) => position,
+            None if self.knows_absent(key) => return Ok(None),
+            None => {
+                self.trim();
+                let value = self.read(key)?;
+                self.overlay.load(key, value)
+            }
+        };
+        let entry = self.overlay.entry_mut(position);
+        entry.touched = true;
+        Ok(entry.value.as_ref())
+    }
+
+    /// Gives a key a value, or with `None` deletes it.
+    pub(crate) fn put(
+        &mut self,
+        key: &[u8],
+        value: Option<T>,
+        timestamp: i64,
+        headers: Headers,
+    ) -> Result<()> {
+        let replaced = self.overlay.update(key, value, timestamp, headers);
+        if self.changes.tracking == Tracking::Off || self.overlay.entry(replaced.position).change != NO_CHANGE
+        {
+            return Ok(());
+        }
+        let old = match replaced.old {
+            Some(known) => self.changes.old(known),
+            None if self.knows_absent(key) => Old::Absent,
+            // The backend still holds the value before: nothing uncommitted was in between.
+            None if self.changes.tracking == Tracking::NewAndOld => {
+                let stored = self.read(key)?;
+                self.changes.old(stored)
+            }
+            None => Old::Unknown,
+        };
+        self.overlay.entry_mut(replaced.position).change = self.changes.list.len() as u32;
+        self.changes.list.push(Change { position: replaced.position, old, pinned: replaced.uncommitted });
+        Ok(())
+    }
+
+    /// The entries of the ranges, one range after the other. `in_memory` promises that the overlay holds all of them.
+    pub(crate) fn scan<'a>(
+        &'a mut self,
+        ranges: Vec<OwnedRange>,
+        direction: Direction,
+        in_memory: bool,
+        wanted: impl Fn(&[u8]) -> bool + 'a,
+    ) -> Merge<'a, T> {
+        self.overlay.indexed();
+        let backend = (!in_memory).then_some((&*self.backend, self.keyspace));
+        Merge::new(&self.overlay, backend, &self.format, &self.name, ranges, direction, Box::new(wanted))
+    }
+
+    /// Serializes what changed since the last stage.
+    pub(crate) fn stage(&mut self, log: &mut Log<'_>, batch: &mut Batch) -> Result<()> {
+        let mut dirty = self.overlay.take_dirty();
+        let mut staged = Ok(());
+        for position in &dirty {
+            staged = self.stage_entry(*position, log, batch);
+            if staged.is_err() {
+                break;
+            }
+        }
+        if staged.is_ok() {
+            dirty.clear();
+        }
+        self.overlay.restore_dirty(dirty);
+        staged?;
+        if let Some(time) = &mut self.time {
+            time.stage(self.keyspace, batch);
+        }
+        Ok(())
+    }
+
+    fn stage_entry(&mut self, position: u32, log: &mut Log<'_>, batch: &mut Batch) -> Result<()> {
+        let entry = self.overlay.entry(position);
+        if entry.state != State::Dirty {
+            return Ok(());
+        }
+        self.scratch.clear();
+        let mut timestamp = entry.timestamp;
+        if let Some(value) = &entry.value {
+            timestamp = self.format.timestamp(value, timestamp);
+            let encoded = self.format.encode(value, &mut self.scratch);
+            encoded.map_err(|source| StoreError::Codec {
+                store: self.name.clone(),
+                what: "value",
+                source,
+            })?;
+        }
+        let (local, prefix) = (&self.scratch, if self.time.is_some() { SEGMENT_BYTES } else { 0 });
+        let record = LogRecord {
+            key: &entry.key[prefix..],
+            value: entry.value.is_some().then(|| &local[self.format.log_from()..]),
+            timestamp,
+            headers: if self.log_headers { &entry.headers } else { &NO_HEADERS },
+        };
+        log(record).map_err(|source| StoreError::Log { store: self.name.clone(), source })?;
+        // An entry may have expired after it was put. The changelog has it in Kafka Streams too; the backend has not.
+        if !self.time.as_ref().is_some_and(|time| time.has_expired(&entry.key)) {
+            match &entry.value {
+                Some(_) => batch.put(self.keyspace, &entry.key, local),
+                None => batch.delete(self.keyspace, &entry.key),
+            }
+        }
+        if let Some(change) = self.changes.list.get_mut(entry.change as usize) {
+            change.pinned = true;
+        }
+        self.overlay.stage(position, self.scratch.len());
+        Ok(())
+    }
+
+    pub(crate) fn committed(&mut self) {
+        self.overlay.committed();
+        if let Some(time) = &mut self.time {
+            time.committed();
+        }
+        self.trim();
+    }
+
+    pub(crate) fn rollback(&mut self) {
+        for change in self.changes.list.drain(..) {
+            self.overlay.entry_mut(change.position).change = NO_CHANGE;
+        }
+        let time = &mut self.time;
+        self.overlay.rollback(|key| {
+            if let Some(time) = time {
+                time.forget(time.of_local(key));
+            }
+        });
+        if let Some(time) = time {
+            time.rollback();
+        }
+    }
+
+    /// Keeps the clean entries within their bound.
+    fn trim(&mut self) {
+        let Some(time) = &mut self.time else { return self.overlay.evict_unused(self.cache_bytes) };
+        let expired_ms = time.newly_expired_ms();
+        if expired_ms.is_none() && self.overlay.clean_bytes() <= self.cache_bytes {
+            return;
+        }
+        let expired_ms = expired_ms.unwrap_or(i64::MIN);
+        let evicted = self.overlay.evict_earliest(self.cache_bytes, expired_ms, |key| time.of_local(key));
+        if let Some(latest) = evicted {
+            time.forget(latest);
+        }
+    }
+
+    /// Whether a key that the overlay does not have is not in the backend either.
+    fn knows_absent(&self, key: &[u8]) -> bool {
+        self.time.as_ref().is_some_and(|time| time.is_in_memory(time.of_local(key)))
+    }
+
+    fn read(&mut self, key: &[u8]) -> Result<Option<T>> {
+        let Some(bytes) = self.backend.get(self.keyspace, key)? else { return Ok(None) };
+        self.overlay.note_value(bytes.len());
+        self.format.decode_stored(&self.name, &bytes).map(Some)
+    }
+}
+
+impl<T: Clone> Table<T> {
+    /// Every entry updated since the last call, in the order of last updates.
+    pub(crate) fn take_changes(&mut self) -> Result<Vec<RawChange<T>>> {
+        let mut changes = std::mem::take(&mut self.changes.list);
+        changes.sort_unstable_by_key(|change| self.overlay.entry(change.position).sequence);
+        let mut flushed = Vec::with_capacity(changes.len());
+        for change in changes.drain(..) {
+            let entry = self.overlay.entry_mut(change.position);
+            entry.change = NO_CHANGE;
+            let (key, new) = (entry.key.clone(), entry.value.clone());
+            let (timestamp, headers) = (entry.timestamp, entry.headers.clone());
+            let existed = match &change.old {
+                Old::Absent => false,
+                Old::Present(_) => true,
+                Old::Unknown => new.is_some() || self.backend.get(self.keyspace, &key)?.is_some(),
+            };
+            if new.is_none() && !existed {
+                // Never seen outside the overlay, and gone again: neither forwarded nor logged, as in Kafka Streams.
+                if !change.pinned && self.overlay.entry(change.position).state == State::Dirty {
+                    self.overlay.cancel(change.position);
+                }
+                continue;
+            }
+            let old = if let Old::Present(value) = change.old { value } else { None };
+            flushed.push(RawChange { key, new, old, timestamp, headers });
+        }
+        self.changes.list = changes;
+        Ok(flushed)
+    }
+}
+
+/// Whether no key lies in an owned range.
+pub(crate) fn is_empty(range: &OwnedRange) -> bool {
+    is_empty_range(&as_range(range))
+}
+
+/// An owned range, borrowed.
+pub(crate) fn as_range(range: &OwnedRange) -> KeyRange<'_> {
+    (range.0.as_ref().map(Vec::as_slice), range.1.as_ref().map(Vec::as_slice))
+}

@@ -1,0 +1,131 @@
+//! What a windowed store knows about time: its segments, and from when on memory holds everything.
+
+use crate::backend::BackendRef;
+use crate::backend::Keyspace;
+use crate::backend::batch::Batch;
+use crate::error::{Result, StoreError};
+use crate::schema::segments::{NOTHING_OBSERVED, OBSERVED_KEY, SEGMENT_BYTES, Segments, segment_interval_ms};
+
+/// Reads the time (a window's start, a session's end) of a changelog key.
+pub(crate) type TimeOf = fn(&[u8]) -> Option<i64>;
+
+/// The time of a windowed store.
+pub(crate) struct Time {
+    pub(crate) segments: Segments,
+    time_of: TimeOf,
+    /// Entries of this time and later are all in memory: a miss there needs no look at the backend. Without it, every
+    /// new window would cost a read that finds nothing.
+    floor_ms: i64,
+    /// The observed stream time in the backend, and in the batches staged so far.
+    committed_ms: i64,
+    staged_ms: i64,
+    /// Segments before this one are deleted, or will be by a staged batch.
+    deleted_before: i64,
+    /// The oldest live segment when memory was last cleared of expired entries.
+    evicted_before: i64,
+    /// How many entries were dropped because their segment had expired.
+    pub(crate) dropped: u64,
+}
+
+impl Time {
+    /// The time of a store as it was committed.
+    pub(crate) fn open(
+        store: &str,
+        backend: &BackendRef,
+        keyspace: Keyspace,
+        retention_ms: i64,
+        time_of: TimeOf,
+    ) -> Result<Self> {
+        if retention_ms < 0 {
+            return Err(StoreError::Retention { store: store.to_owned(), retention_ms, minimum_ms: 0 });
+        }
+        let observed_ms = read_observed(store, backend, keyspace)?;
+        let segments = Segments { retention_ms, interval_ms: segment_interval_ms(retention_ms), observed_ms };
+        let oldest = segments.oldest_live();
+        Ok(Time {
+            segments,
+            time_of,
+            floor_ms: observed_ms.saturating_add(1),
+            committed_ms: observed_ms,
+            staged_ms: observed_ms,
+            deleted_before: oldest,
+            evicted_before: oldest,
+            dropped: 0,
+        })
+    }
+
+    /// The time of a local key; keys are the store's own, so one without a time cannot be.
+    pub(crate) fn of_local(&self, local: &[u8]) -> i64 {
+        local.get(SEGMENT_BYTES..).and_then(self.time_of).unwrap_or(i64::MIN)
+    }
+
+    /// Whether entries of that time and later are all in memory.
+    pub(crate) fn is_in_memory(&self, time_ms: i64) -> bool {
+        time_ms >= self.floor_ms
+    }
+
+    /// Memory has let go of an entry of that time.
+    pub(crate) fn forget(&mut self, time_ms: i64) {
+        self.floor_ms = self.floor_ms.max(time_ms.saturating_add(1));
+    }
+
+    /// Takes note of a put of that time: its segment, or `None` if that has expired.
+    pub(crate) fn enter(&mut self, time_ms: i64) -> Option<i64> {
+        self.segments.observe(time_ms);
+        let segment = self.segments.of(time_ms);
+        if segment < self.segments.oldest_live() {
+            self.dropped += 1;
+            return None;
+        }
+        Some(segment)
+    }
+
+    /// Whether a local key lies in an expired segment.
+    pub(crate) fn has_expired(&self, local: &[u8]) -> bool {
+        self.segments.of(self.of_local(local)) < self.segments.oldest_live()
+    }
+
+    /// Stages the observed stream time, and the deletion of what it has made expire.
+    pub(crate) fn stage(&mut self, keyspace: Keyspace, batch: &mut Batch) {
+        if self.segments.observed_ms > self.staged_ms {
+            self.staged_ms = self.segments.observed_ms;
+            batch.put_number(keyspace, OBSERVED_KEY, self.staged_ms);
+        }
+        let oldest = self.segments.oldest_live();
+        if oldest > self.deleted_before {
+            batch.delete_range(keyspace, &0i64.to_be_bytes(), &oldest.to_be_bytes());
+            self.deleted_before = oldest;
+        }
+    }
+
+    pub(crate) fn committed(&mut self) {
+        self.committed_ms = self.staged_ms;
+    }
+
+    pub(crate) fn rollback(&mut self) {
+        self.segments.observed_ms = self.committed_ms;
+        self.staged_ms = self.committed_ms;
+        self.deleted_before = self.segments.oldest_live();
+    }
+
+    /// The time before which all entries have expired, if it has moved since the last call.
+    pub(crate) fn newly_expired_ms(&mut self) -> Option<i64> {
+        let oldest = self.segments.oldest_live();
+        if oldest <= self.evicted_before {
+            return None;
+        }
+        self.evicted_before = oldest;
+        Some(oldest.saturating_mul(self.segments.interval_ms))
+    }
+}
+
+/// The observed stream time that the backend holds for a store.
+pub(crate) fn read_observed(store: &str, backend: &BackendRef, keyspace: Keyspace) -> Result<i64> {
+    let Some(bytes) = backend.get(keyspace, OBSERVED_KEY)? else { return Ok(NOTHING_OBSERVED) };
+    let number: std::result::Result<[u8; 8], _> = bytes.as_slice().try_into();
+    number.map(i64::from_be_bytes).map_err(|_| StoreError::Corrupt {
+        store: store.to_owned(),
+        what: "an observed stream time",
+        detail: format!("{} bytes", bytes.len()),
+    })
+}

@@ -1,0 +1,64 @@
+//! One entry of an overlay.
+
+use smallvec::SmallVec;
+
+use crate::headers::Headers;
+
+/// The serialized key of an entry. Most keys fit without an allocation of their own.
+pub(crate) type KeyBytes = SmallVec<[u8; 24]>;
+
+/// No place in the list of changes to forward.
+pub(crate) const NO_CHANGE: u32 = u32::MAX;
+
+/// How an entry relates to the backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// No entry: the place waits for its next use.
+    Free,
+    /// The backend holds the same.
+    Clean,
+    /// Changed since the last stage.
+    Dirty,
+    /// In a batch that is not known to be written yet, and unchanged since.
+    Staged,
+}
+
+/// A key with its value, if it has one.
+pub(crate) struct Entry<T> {
+    pub(crate) key: KeyBytes,
+    pub(crate) hash: u64,
+    pub(crate) value: Option<T>,
+    /// The number of the last update.
+    pub(crate) sequence: u64,
+    /// The time of the record whose processing made the last update, in ms.
+    pub(crate) timestamp: i64,
+    /// The headers of that record, while the entry is uncommitted.
+    pub(crate) headers: Headers,
+    /// The place in the list of changes to forward, or [`NO_CHANGE`].
+    pub(crate) change: u32,
+    pub(crate) state: State,
+    /// Used since the clock's hand passed.
+    pub(crate) touched: bool,
+}
+
+impl<T> Entry<T> {
+    pub(super) fn new(key: KeyBytes, hash: u64, value: Option<T>, state: State) -> Self {
+        let headers = Headers::new();
+        Entry {
+            key,
+            hash,
+            value,
+            sequence: 0,
+            timestamp: 0,
+            headers,
+            change: NO_CHANGE,
+            state,
+            touched: false,
+        }
+    }
+
+    /// Whether nothing but the cache bound keeps the entry in memory.
+    pub(super) fn is_evictable(&self) -> bool {
+        self.state == State::Clean && self.change == NO_CHANGE
+    }
+}

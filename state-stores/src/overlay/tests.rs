@@ -1,0 +1,66 @@
+//! Tests of the overlay on its own.
+
+use super::*;
+
+fn put(overlay: &mut Overlay<u64>, key: &[u8], value: u64) -> Replaced<u64> {
+    overlay.update(key, Some(value), 0, Headers::new())
+}
+
+fn commit(overlay: &mut Overlay<u64>) {
+    let mut dirty = overlay.take_dirty();
+    for position in dirty.drain(..) {
+        overlay.stage(position, 8);
+    }
+    overlay.restore_dirty(dirty);
+    overlay.committed();
+}
+
+#[test]
+fn dirty_entries_come_in_the_order_of_their_last_update() {
+    let mut overlay = Overlay::new();
+    for key in [b"a", b"b", b"c", b"a"] {
+        put(&mut overlay, key, 1);
+    }
+    let keys: Vec<_> = overlay.take_dirty().iter().map(|at| overlay.entry(*at).key.to_vec()).collect();
+    assert_eq!(keys, [b"b", b"c", b"a"]);
+}
+
+#[test]
+fn an_update_between_stage_and_commit_stays_dirty() {
+    let mut overlay = Overlay::new();
+    let position = put(&mut overlay, b"a", 1).position;
+    let dirty = overlay.take_dirty();
+    overlay.stage(position, 8);
+    overlay.restore_dirty(dirty.into_iter().filter(|_| false).collect());
+    put(&mut overlay, b"a", 2);
+    overlay.committed();
+    assert_eq!(overlay.entry(position).state, State::Dirty);
+    assert_eq!(overlay.take_dirty(), [position]);
+}
+
+#[test]
+fn eviction_keeps_to_the_bound_and_spares_uncommitted_entries() {
+    let mut overlay = Overlay::new();
+    for key in 0..1000u64 {
+        put(&mut overlay, &key.to_be_bytes(), key);
+    }
+    commit(&mut overlay);
+    put(&mut overlay, &7u64.to_be_bytes(), 8);
+    let bound = overlay.clean_bytes() / 2;
+    overlay.evict_unused(bound);
+    assert!(overlay.clean_bytes() <= bound && overlay.clean_bytes() > bound / 2);
+    overlay.evict_unused(0);
+    assert_eq!((overlay.clean_bytes(), overlay.table.len()), (0, 1));
+    assert!(overlay.find(&7u64.to_be_bytes()).is_some());
+}
+
+#[test]
+fn the_index_follows_inserts_and_removals() {
+    let mut overlay = Overlay::new();
+    put(&mut overlay, b"b", 1);
+    assert_eq!(overlay.indexed().len(), 1);
+    put(&mut overlay, b"a", 1);
+    assert!(overlay.indexed().keys().map(|key| key.to_vec()).eq([b"a", b"b"]));
+    overlay.rollback(|_| {});
+    assert!(overlay.indexed().is_empty() && overlay.table.is_empty());
+}

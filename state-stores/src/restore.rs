@@ -1,0 +1,116 @@
+//! Turns changelog records back into a store's local form, knowing its layout but none of its types.
+
+use crate::backend::batch::Batch;
+use crate::backend::{BackendRef, Keyspace};
+use crate::error::{Result, StoreError};
+use crate::headers::Headers;
+use crate::kind::time::{Time, TimeOf};
+use crate::schema::{session_key, window_key};
+
+/// Applies the changelog records of one store, in their order. The store itself must not be open meanwhile: it is
+/// opened when restoring has ended.
+pub trait Restore: Send {
+    /// Appends to `batch` what a changelog record means for the backend. A `None` value is a tombstone; `timestamp` is
+    /// the record's, in ms. All batches must be written, in their order.
+    fn restore(
+        &mut self,
+        key: &[u8],
+        value: Option<&[u8]>,
+        timestamp: i64,
+        headers: &Headers,
+        batch: &mut Batch,
+    ) -> Result<()>;
+}
+
+/// The layout of a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RestoreFormat {
+    /// A key-value store of plain values.
+    KeyValue,
+    /// A key-value store of values with timestamps.
+    TimestampedKeyValue,
+    /// A window store.
+    Window {
+        /// How long in stream time a window is kept after its start, in ms.
+        retention_ms: i64,
+        /// Whether values carry timestamps.
+        timestamped: bool,
+    },
+    /// A session store of plain values.
+    Session {
+        /// How long in stream time a session is kept after its end, in ms.
+        retention_ms: i64,
+    },
+}
+
+impl RestoreFormat {
+    /// A restorer for the store of that name.
+    pub fn restorer(&self, store: &str, backend: &BackendRef) -> Result<Box<dyn Restore>> {
+        let keyspace = backend.keyspace(store)?;
+        let (times, timestamped): (Option<(i64, TimeOf)>, bool) = match *self {
+            RestoreFormat::KeyValue => (None, false),
+            RestoreFormat::TimestampedKeyValue => (None, true),
+            RestoreFormat::Window { retention_ms, timestamped } => {
+                (Some((retention_ms, window_key::start_ms)), timestamped)
+            }
+            RestoreFormat::Session { retention_ms } => (Some((retention_ms, session_key::end_ms)), false),
+        };
+        let timed = match times {
+            None => None,
+            Some((retention_ms, time_of)) => {
+                Some((Time::open(store, backend, keyspace, retention_ms, time_of)?, time_of))
+            }
+        };
+        let (key, value) = (Vec::new(), Vec::new());
+        Ok(Box::new(Restorer { store: store.to_owned(), keyspace, timed, timestamped, key, value }))
+    }
+}
+
+struct Restorer {
+    store: String,
+    keyspace: Keyspace,
+    timed: Option<(Time, TimeOf)>,
+    timestamped: bool,
+    /// Local key and value of the record at hand.
+    key: Vec<u8>,
+    value: Vec<u8>,
+}
+
+impl Restore for Restorer {
+    fn restore(
+        &mut self,
+        key: &[u8],
+        value: Option<&[u8]>,
+        timestamp: i64,
+        _headers: &Headers,
+        batch: &mut Batch,
+    ) -> Result<()> {
+        self.key.clear();
+        if let Some((time, time_of)) = &mut self.timed {
+            let time_ms = time_of(key).ok_or_else(|| StoreError::Corrupt {
+                store: self.store.clone(),
+                what: "a changelog key",
+                detail: format!("{} bytes are too few", key.len()),
+            })?;
+            let segment = time.enter(time_ms);
+            time.stage(self.keyspace, batch);
+            // Expired already: the store would have dropped it, or deleted it since.
+            let Some(segment) = segment else { return Ok(()) };
+            self.key.extend_from_slice(&segment.to_be_bytes());
+        }
+        self.key.extend_from_slice(key);
+        let Some(value) = value else {
+            batch.delete(self.keyspace, &self.key);
+            return Ok(());
+        };
+        if !self.timestamped {
+            batch.put(self.keyspace, &self.key, value);
+            return Ok(());
+        }
+        self.value.clear();
+        self.value.extend_from_slice(&timestamp.to_be_bytes());
+        self.value.extend_from_slice(value);
+        batch.put(self.keyspace, &self.key, &self.value);
+        Ok(())
+    }
+}

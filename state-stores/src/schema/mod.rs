@@ -1,0 +1,59 @@
+//! The bytes of window and session keys, and the time segments in which they are kept locally.
+
+pub mod segments;
+pub mod session_key;
+pub mod window_key;
+
+/// Reads the int64 (big-endian) that ends `from_end` bytes before the end of `bytes`; `None` if they are too few.
+fn int64_before_end(bytes: &[u8], from_end: usize) -> Option<i64> {
+    let end = bytes.len().checked_sub(from_end)?;
+    let number = bytes.get(end.checked_sub(8)?..end)?;
+    Some(i64::from_be_bytes(number.try_into().ok()?))
+}
+
+/// The serialized record keys that a range read asks for; `None` is no bound.
+#[derive(Debug, Default)]
+pub(crate) struct KeyBounds {
+    pub(crate) from: Option<Vec<u8>>,
+    pub(crate) to: Option<Vec<u8>>,
+}
+
+/// More bytes of 0xFF than any suffix (times, seqnum) of a key has: past all suffixes.
+const PAST_SUFFIXES: [u8; 17] = [0xFF; 17];
+
+impl KeyBounds {
+    /// Whether exactly one key is asked for.
+    pub(crate) fn is_one(&self) -> bool {
+        self.from.is_some() && self.from == self.to
+    }
+
+    /// Whether a record key is asked for.
+    pub(crate) fn contains(&self, key: &[u8]) -> bool {
+        self.from.as_deref().is_none_or(|from| key >= from) && self.to.as_deref().is_none_or(|to| key <= to)
+    }
+
+    /// The local keys of a segment between which the asked for keys lie. For one key, both are what its keys start
+    /// with. For several, the second is past the last one, and there may be others between.
+    pub(crate) fn local(&self, segment: i64) -> (Vec<u8>, Vec<u8>) {
+        let with_key = |segment: i64, key: &[u8]| {
+            let mut local = Vec::with_capacity(segments::SEGMENT_BYTES + key.len() + PAST_SUFFIXES.len());
+            local.extend_from_slice(&segment.to_be_bytes());
+            local.extend_from_slice(key);
+            local
+        };
+        let lower = with_key(segment, self.from.as_deref().unwrap_or_default());
+        let upper = match self.to.as_deref() {
+            None => with_key(segment + 1, &[]),
+            Some(to) if self.is_one() => with_key(segment, to),
+            Some(to) => {
+                // A key that `to` starts with is below `to`, but its suffix may sort after the rest of `to` if that
+                // is a zero byte, as suffixes start with one.
+                let plain = to.iter().position(|byte| *byte == 0).unwrap_or(to.len());
+                let mut upper = with_key(segment, &to[..plain]);
+                upper.extend_from_slice(&PAST_SUFFIXES);
+                upper
+            }
+        };
+        (lower, upper)
+    }
+}

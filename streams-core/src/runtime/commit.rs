@@ -1,0 +1,302 @@
+//! Exactly-once and at-least-once: the only file that knows transactions (design D7).
+//!
+//! A thread has one producer. Under exactly-once its life is this machine; under at-least-once only `Ready` exists.
+//!
+//! ```text
+//!             init_transactions            first send             commit, abort answered
+//!   Missing ───────────────────▶ Ready ───────────────▶ Open ──────────────────────────▶ Ready
+//!      ▲                                                  │
+//!      └──────────────── replaced ◀── InDoubt ◀───────────┘  no answer, fenced, or a fatal error
+//! ```
+//!
+//! Rules:
+//! 1. A transaction opens with the first record or offset; an idle thread opens none.
+//! 2. Offsets, results and changelog records of all of the thread's tasks go into the same transaction.
+//! 3. librdkafka speaks transactions v1, where a late EndTxn can end the *next* transaction (KAFKA-17754). So after a
+//!    commit or abort without a clear answer the producer is dropped: its successor registers the same transactional
+//!    id, which lets the coordinator finish or abort what was left, before anything else is sent. What became of the
+//!    transaction is then read from the group's committed offsets, like after any restart.
+//! 4. Whatever goes wrong, the caller closes the thread's tasks and opens them again from what is committed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+use crate::transport::{
+    Fence, Group, OffsetToCommit, Producer, ProducerSpec, Transport, TransportError, TransportErrorKind,
+};
+
+/// Time for one transactional call. librdkafka caps it by the transaction's own time-out.
+const TRANSACTION_CALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Time for a flush or an offset commit under at-least-once.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How often a call whose outcome is harmless is repeated before the thread gives the round up.
+const RETRIES_MAX: u32 = 50;
+
+/// Pause between repeats, spent serving the producer.
+const RETRY_PAUSE: Duration = Duration::from_millis(50);
+
+/// Where the producer is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// There is none; the next use makes one.
+    Missing,
+    /// No transaction is open.
+    Ready,
+    /// A transaction is open.
+    Open,
+    /// The last answer is missing: nothing may be sent through this producer any more.
+    InDoubt,
+}
+
+impl State {
+    /// The legal successors, as drawn above.
+    fn may_become(self, next: State) -> bool {
+        use State::{InDoubt, Missing, Open, Ready};
+        matches!(
+            (self, next),
+            (Missing, Ready) | (Ready | Open, Open | Ready) | (Ready | Open | Missing, InDoubt) | (_, Missing)
+        )
+    }
+}
+
+/// A thread's producer with its transaction.
+pub(crate) struct Committer {
+    transport: Arc<dyn Transport>,
+    spec: ProducerSpec,
+    group: Arc<dyn Group>,
+    producer: Option<Box<dyn Producer>>,
+    state: State,
+    /// How many transactions were committed: an idle thread must not add to it.
+    commits: u64,
+    /// Counts producers, so that others notice that handles are void.
+    generation: u64,
+}
+
+impl Committer {
+    /// A committer that makes its producer on first use.
+    pub fn new(transport: Arc<dyn Transport>, spec: ProducerSpec, group: Arc<dyn Group>) -> Self {
+        Committer { transport, spec, group, producer: None, state: State::Missing, commits: 0, generation: 0 }
+    }
+
+    fn transition_to(&mut self, next: State) {
+        assert!(self.state.may_become(next), "a producer never goes from {:?} to {next:?}", self.state);
+        self.state = next;
+    }
+
+    fn exactly_once(&self) -> bool {
+        self.spec.transactional_id.is_some()
+    }
+
+    /// Offsets that a commit adds to each partition that it wrote to, besides the records: its marker.
+    pub fn markers_per_commit(&self) -> i64 {
+        i64::from(self.exactly_once())
+    }
+
+    /// Changes whenever the producer is replaced.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// How many commits have gone through.
+    pub fn commits(&self) -> u64 {
+        self.commits
+    }
+
+    /// Makes the producer if there is none, fencing what an earlier one of the same id left open.
+    pub fn ensure_producer(&mut self) -> Result<&mut dyn Producer> {
+        if self.state == State::InDoubt {
+            self.discard();
+        }
+        if self.producer.is_none() {
+            let mut producer = self.transport.producer(&self.spec)?;
+            if self.exactly_once() {
+                retry_harmless(|| producer.init_transactions(TRANSACTION_CALL_TIMEOUT))?;
+            }
+            self.producer = Some(producer);
+            self.generation += 1;
+            self.transition_to(State::Ready);
+        }
+        match &mut self.producer {
+            Some(producer) => Ok(&mut **producer),
+            None => Err(Error::IllegalState("the producer was not made".to_owned())),
+        }
+    }
+
+    /// The producer, with a transaction open under exactly-once.
+    #[inline]
+    pub fn for_sending(&mut self) -> Result<&mut dyn Producer> {
+        if self.state != State::Open {
+            self.open()?;
+        }
+        match &mut self.producer {
+            Some(producer) => Ok(&mut **producer),
+            None => Err(Error::IllegalState("sent without a producer".to_owned())),
+        }
+    }
+
+    fn open(&mut self) -> Result<()> {
+        let exactly_once = self.exactly_once();
+        let producer = self.ensure_producer()?;
+        if exactly_once {
+            producer.begin()?;
+        }
+        self.transition_to(State::Open);
+        Ok(())
+    }
+
+    /// Whether anything was sent since the last commit.
+    pub fn is_open(&self) -> bool {
+        self.state == State::Open
+    }
+
+    /// Commits everything sent since the last commit together with these offsets. On an error the caller must
+    /// [`abandon`](Self::abandon) and open its tasks again from what is committed.
+    pub fn commit(&mut self, offsets: &[OffsetToCommit]) -> Result<()> {
+        // Rule 4 of the membership seam: the fence is taken at the start, and without one no commit starts.
+        let fence = retry_harmless(|| self.group.fence())?;
+        let result = if self.exactly_once() {
+            self.commit_transaction(offsets, &fence)
+        } else {
+            self.commit_plain(offsets, &fence)
+        };
+        match result {
+            Ok(()) => {
+                self.commits += 1;
+                self.transition_to(State::Ready);
+                Ok(())
+            }
+            Err(error) => {
+                if leaves_doubt(&error) {
+                    self.transition_to(State::InDoubt);
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    fn commit_transaction(
+        &mut self,
+        offsets: &[OffsetToCommit],
+        fence: &Fence,
+    ) -> std::result::Result<(), TransportError> {
+        self.for_sending().map_err(into_transport)?;
+        let Some(producer) = &mut self.producer else { return Ok(()) };
+        if !offsets.is_empty() {
+            producer.send_offsets(offsets, fence, TRANSACTION_CALL_TIMEOUT)?;
+        }
+        producer.commit(TRANSACTION_CALL_TIMEOUT)
+    }
+
+    fn commit_plain(
+        &mut self,
+        offsets: &[OffsetToCommit],
+        fence: &Fence,
+    ) -> std::result::Result<(), TransportError> {
+        if let Some(producer) = &mut self.producer {
+            producer.flush(FLUSH_TIMEOUT)?;
+            producer.poll(Duration::ZERO)?;
+        }
+        if self.state == State::Missing {
+            self.ensure_producer().map_err(into_transport)?;
+        }
+        if offsets.is_empty() {
+            return Ok(());
+        }
+        // Committing the same offsets twice changes nothing, so that every unclear answer may be repeated.
+        let commit = || self.group.commit(fence, offsets, FLUSH_TIMEOUT);
+        retry_harmless(commit).map_err(into_transport)
+    }
+
+    /// Serves delivery reports; a record that could not be delivered is the error.
+    pub fn poll(&mut self) -> Result<()> {
+        match &mut self.producer {
+            Some(producer) if self.state != State::InDoubt => Ok(producer.poll(Duration::ZERO)?),
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives up what was not committed: aborts if that is certain to be answered, else drops the producer.
+    pub fn abandon(&mut self) {
+        if self.state == State::Open && self.exactly_once() {
+            let aborted = self.producer.as_mut().map(|producer| producer.abort(TRANSACTION_CALL_TIMEOUT));
+            match aborted {
+                Some(Ok(())) => return self.transition_to(State::Ready),
+                Some(Err(error)) => tracing::warn!(%error, "an abort went unanswered; the producer is replaced"),
+                None => {}
+            }
+        }
+        if self.state != State::Ready {
+            self.discard();
+        }
+    }
+
+    fn discard(&mut self) {
+        self.producer = None;
+        self.transition_to(State::Missing);
+    }
+}
+
+fn into_transport(error: Error) -> TransportError {
+    match error {
+        Error::Transport(error) => error,
+        other => TransportError::new(TransportErrorKind::Fatal, "commit", other.to_string()),
+    }
+}
+
+/// Whether the producer must not be used again: the outcome is unknown, or it is fenced or broken.
+fn leaves_doubt(error: &TransportError) -> bool {
+    // An error that demands an abort, or happened before anything was sent, has a known outcome: not committed.
+    !matches!(error.kind(), TransportErrorKind::AbortTransaction | TransportErrorKind::Retriable)
+}
+
+/// Repeats a call that may safely be done twice while the error is retriable or a time-out.
+fn retry_harmless<T>(mut call: impl FnMut() -> crate::transport::Result<T>) -> Result<T> {
+    let mut tries = 0;
+    loop {
+        match call() {
+            Ok(value) => return Ok(value),
+            Err(error)
+                if tries < RETRIES_MAX
+                    && matches!(error.kind(), TransportErrorKind::Retriable | TransportErrorKind::TimedOut) =>
+            {
+                tries += 1;
+                tracing::debug!(%error, tries, "repeated");
+                #[allow(clippy::disallowed_methods, reason = "a broker that is away is waited for, off the record path")]
+                std::thread::sleep(RETRY_PAUSE);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::State::{InDoubt, Missing, Open, Ready};
+    use super::*;
+
+    #[test]
+    fn the_machine_allows_what_is_drawn_and_nothing_else() {
+        let allowed = [
+            (Missing, Ready),
+            (Missing, InDoubt),
+            (Missing, Missing),
+            (Ready, Open),
+            (Ready, Ready),
+            (Ready, InDoubt),
+            (Ready, Missing),
+            (Open, Open),
+            (Open, Ready),
+            (Open, InDoubt),
+            (Open, Missing),
+            (InDoubt, Missing),
+        ];
+        for from in [Missing, Ready, Open, InDoubt] {
+            for to in [Missing, Ready, Open, InDoubt] {
+                assert_eq!(from.may_become(to), allowed.contains(&(from, to)), "{from:?} -> {to:?}");
+            }
+        }
+    }
+}

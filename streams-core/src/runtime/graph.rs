@@ -1,0 +1,65 @@
+//! Builds one task's nodes from the topology: children first, each edge wired once.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::ids::TopicName;
+use crate::processor::timestamp_extractor::BuiltInExtractor;
+use crate::processor::{ChildEdge, Lifecycle, NodeIndex, NodeInstance, Wiring};
+use crate::topology::Topology;
+
+/// A task's nodes, wired.
+pub(crate) struct TaskGraph {
+    /// Life cycles by node number, parents before children.
+    pub nodes: Vec<(Arc<str>, Rc<dyn Lifecycle>)>,
+    /// How the partitions of each source topic (by its name on the broker) are read.
+    pub inputs: BTreeMap<TopicName, Rc<crate::processor::InputFactory>>,
+}
+
+/// What wiring needs besides the topology.
+pub(crate) struct GraphSettings {
+    /// `default.timestamp.extractor`.
+    pub default_extractor: BuiltInExtractor,
+    /// Internal topics by undecorated name.
+    pub internal_topics: Rc<BTreeMap<TopicName, TopicName>>,
+}
+
+/// Instantiates the nodes of a sub-topology, given in insertion order (parents before children).
+pub(crate) fn build(topology: &Topology, names: &[String], settings: &GraphSettings) -> Result<TaskGraph> {
+    let mut edges: BTreeMap<&str, Rc<dyn Any>> = BTreeMap::new();
+    let mut nodes = Vec::with_capacity(names.len());
+    let mut inputs = BTreeMap::new();
+    for (number, name) in names.iter().enumerate().rev() {
+        let children = topology.graph().children(name).into_iter().map(|child| {
+            let edge = edges.get(child.as_str()).ok_or_else(|| {
+                Error::Topology(format!("node {name} comes after its child {child}; add parents first"))
+            })?;
+            Ok(ChildEdge { name: child.as_str().into(), edge: Rc::clone(edge) })
+        });
+        let shared: Arc<str> = name.as_str().into();
+        let wiring = Wiring {
+            name: Arc::clone(&shared),
+            index: NodeIndex(u32::try_from(number).unwrap_or(u32::MAX)),
+            children: children.collect::<Result<_>>()?,
+            default_extractor: settings.default_extractor,
+            internal_topics: Rc::clone(&settings.internal_topics),
+        };
+        let NodeInstance { edge, lifecycle, input } = topology.factory(name)?.build(wiring)?;
+        if let Some(edge) = edge {
+            edges.insert(name, edge);
+        }
+        if let Some(input) = input {
+            let input = Rc::new(input);
+            for topic in topology.graph().source_topics(name) {
+                let topic = Arc::clone(settings.internal_topics.get(&topic).unwrap_or(&topic));
+                inputs.insert(topic, Rc::clone(&input));
+            }
+        }
+        nodes.push((shared, lifecycle));
+    }
+    nodes.reverse();
+    Ok(TaskGraph { nodes, inputs })
+}

@@ -1,0 +1,83 @@
+//! One partition's buffered records. Only the head is deserialized, so that a skipped or lost partition costs nothing.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use crate::error::Result;
+use crate::ids::{Offset, TopicPartition};
+use crate::processor::{Prepared, SourceInput, TaskContext};
+use crate::time::Timestamp;
+use crate::transport::RawRecord;
+
+/// Records of one partition in offset order (`org.apache.kafka.streams.processor.internals.RecordQueue`).
+pub(crate) struct RecordQueue {
+    partition: Rc<TopicPartition>,
+    input: Box<dyn SourceInput>,
+    waiting: VecDeque<RawRecord>,
+    /// Offset and event time of the deserialized head.
+    head: Option<(Offset, Timestamp)>,
+    /// The largest event time seen, -1 before the first; kept in the committed offsets' metadata.
+    partition_time: Timestamp,
+}
+
+impl RecordQueue {
+    pub fn new(partition: TopicPartition, input: Box<dyn SourceInput>, partition_time: Timestamp) -> Self {
+        RecordQueue {
+            partition: Rc::new(partition),
+            input,
+            waiting: VecDeque::new(),
+            head: None,
+            partition_time,
+        }
+    }
+
+    pub fn partition(&self) -> &TopicPartition {
+        &self.partition
+    }
+
+    /// How many records are buffered, the head included.
+    pub fn len(&self) -> usize {
+        self.waiting.len() + usize::from(self.head.is_some())
+    }
+
+    pub fn push(&mut self, records: impl Iterator<Item = RawRecord>) {
+        self.waiting.extend(records);
+    }
+
+    /// The event time of the next record, `None` when there is none.
+    pub fn head_timestamp(&self) -> Option<Timestamp> {
+        self.head.map(|(_, timestamp)| timestamp)
+    }
+
+    /// The offset of the next unprocessed record.
+    pub fn next_offset(&self) -> Option<Offset> {
+        match self.head {
+            Some((offset, _)) => Some(offset),
+            None => self.waiting.front().map(RawRecord::offset),
+        }
+    }
+
+    pub fn partition_time(&self) -> Timestamp {
+        self.partition_time
+    }
+
+    /// Deserializes records until one becomes the head or none is left. Records that are dropped count as consumed.
+    pub fn advance_head(&mut self, task: &mut TaskContext) -> Result<()> {
+        while self.head.is_none() {
+            let Some(raw) = self.waiting.pop_front() else { return Ok(()) };
+            task.enter_record(&self.partition, raw.offset(), raw.timestamp());
+            if let Prepared::Head(timestamp) = self.input.prepare(&raw, self.partition_time, task)? {
+                self.head = Some((raw.offset(), timestamp));
+                self.partition_time = self.partition_time.max(timestamp);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends the head through the topology.
+    pub fn process_head(&mut self, task: &mut TaskContext) -> Result<()> {
+        let Some((offset, timestamp)) = self.head.take() else { return Ok(()) };
+        task.enter_record(&self.partition, offset, timestamp);
+        self.input.process(task)
+    }
+}

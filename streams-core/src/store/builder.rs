@@ -1,0 +1,476 @@
+//! Store builders: what a topology keeps of a store until a task opens it (`org.apache.kafka.streams.state.Stores`).
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use state_stores::codec::CodecRef;
+use state_stores::{
+    BackendRef, KeyValueSpec, RestoreFormat, SessionSpec, StateStore, Tracking, ValueAndTimestamp, ValueFormat,
+    WindowSpec,
+};
+
+use super::{
+    GlobalKeyValueStore, KeyValueStore, OpenedStore, SessionStore, StoreEnvironment, StoreFactory, WindowStore,
+};
+use crate::error::{Error, Result};
+use crate::processor::Data;
+use crate::serde::{DefaultSerde, SerdeRef, StoreCodec};
+use crate::topology::{ChangelogKind, StoreDef};
+
+/// What all builders have in common.
+#[derive(Clone, Debug)]
+struct Common {
+    name: Arc<str>,
+    logged: bool,
+    log_configs: BTreeMap<String, String>,
+    caching: bool,
+    track_old: bool,
+    log_headers: bool,
+    persistent: bool,
+}
+
+impl Common {
+    fn new(name: &str) -> Self {
+        Common {
+            name: name.into(),
+            logged: true,
+            log_configs: BTreeMap::new(),
+            caching: false,
+            track_old: false,
+            log_headers: false,
+            persistent: true,
+        }
+    }
+
+    fn definition(&self, changelog: ChangelogKind) -> StoreDef {
+        StoreDef {
+            name: Arc::clone(&self.name),
+            logged: self.logged,
+            changelog,
+            log_configs: self.log_configs.clone(),
+        }
+    }
+
+    fn tracking(&self, environment: &StoreEnvironment) -> Tracking {
+        match (self.caching && environment.caching, self.track_old) {
+            (false, _) => Tracking::Off,
+            (true, false) => Tracking::New,
+            (true, true) => Tracking::NewAndOld,
+        }
+    }
+
+    fn no_global_reader(&self) -> Result<Box<dyn Any>> {
+        Err(Error::Topology(format!(
+            "store {} cannot be global: a global store is a timestamped key-value store",
+            self.name
+        )))
+    }
+}
+
+fn opened<H: 'static, S: StateStore + 'static>(handle: H, store: Rc<RefCell<S>>) -> OpenedStore {
+    OpenedStore { handle: Rc::new(handle), store }
+}
+
+/// The switches that every builder has.
+macro_rules! common_switches {
+    () => {
+        /// Logs changes to a changelog topic with these settings beside Kafka Streams' own. On by default.
+        pub fn with_logging_enabled(mut self, configs: BTreeMap<String, String>) -> Self {
+            self.common.logged = true;
+            self.common.log_configs = configs;
+            self
+        }
+
+        /// Keeps no changelog: the state is lost with the machine.
+        pub fn with_logging_disabled(mut self) -> Self {
+            self.common.logged = false;
+            self
+        }
+
+        /// Lets updates wait in the record cache, so that only the last one between two flushes is forwarded.
+        pub fn with_caching_enabled(mut self) -> Self {
+            self.common.caching = true;
+            self
+        }
+
+        /// Forwards every update at once. The default.
+        pub fn with_caching_disabled(mut self) -> Self {
+            self.common.caching = false;
+            self
+        }
+
+        /// Keeps the store in memory instead of RocksDB; it is rebuilt from its changelog after a restart.
+        pub fn in_memory(mut self) -> Self {
+            self.common.persistent = false;
+            self
+        }
+
+        /// Fills the old value of cached updates.
+        pub fn track_old_values(mut self) -> Self {
+            self.common.track_old = true;
+            self
+        }
+
+        /// Gives changelog records the headers of the record at hand.
+        pub fn log_headers(mut self) -> Self {
+            self.common.log_headers = true;
+            self
+        }
+    };
+}
+
+/// Opens key and value codecs that tell serdes the changelog's name.
+fn codec<T: 'static>(serde: &SerdeRef<T>, environment: &StoreEnvironment) -> CodecRef<T> {
+    Arc::new(StoreCodec::new(Arc::clone(serde), Arc::clone(&environment.changelog)))
+}
+
+/// Builds a plain key-value store.
+#[derive(Clone)]
+pub struct KeyValueStoreBuilder<K, V> {
+    common: Common,
+    key: SerdeRef<K>,
+    value: SerdeRef<V>,
+}
+
+impl<K: Data, V: Data> KeyValueStoreBuilder<K, V> {
+    /// A logged, uncached store in RocksDB.
+    pub fn new(name: &str, key: SerdeRef<K>, value: SerdeRef<V>) -> Self {
+        KeyValueStoreBuilder { common: Common::new(name), key, value }
+    }
+
+    common_switches!();
+}
+
+impl<K: Data, V: Data> StoreFactory for KeyValueStoreBuilder<K, V> {
+    fn definition(&self) -> StoreDef {
+        self.common.definition(ChangelogKind::KeyValue)
+    }
+
+    fn persistent(&self) -> bool {
+        self.common.persistent
+    }
+
+    fn restore_format(&self) -> RestoreFormat {
+        RestoreFormat::KeyValue
+    }
+
+    fn open(&self, environment: &StoreEnvironment) -> Result<OpenedStore> {
+        let value = ValueFormat::plain(codec(&self.value, environment));
+        let spec = KeyValueSpec {
+            cache_bytes: environment.cache_bytes,
+            tracking: self.common.tracking(environment),
+            log_headers: self.common.log_headers,
+            ..KeyValueSpec::new(
+                &*self.common.name,
+                BackendRef::clone(&environment.backend),
+                codec(&self.key, environment),
+                value,
+            )
+        };
+        let caching = spec.tracking != Tracking::Off;
+        let store = Rc::new(RefCell::new(state_stores::KeyValueStore::open(spec)?));
+        let clock = Rc::clone(&environment.clock);
+        Ok(opened(KeyValueStore::new(Rc::clone(&store), clock, environment.task, caching), store))
+    }
+
+    fn open_reader(&self, _: &BackendRef) -> Result<Box<dyn Any>> {
+        self.common.no_global_reader()
+    }
+}
+
+/// Builds a key-value store whose values carry timestamps.
+#[derive(Clone)]
+pub struct TimestampedKeyValueStoreBuilder<K, V> {
+    common: Common,
+    key: SerdeRef<K>,
+    value: SerdeRef<V>,
+}
+
+impl<K: Data, V: Data> TimestampedKeyValueStoreBuilder<K, V> {
+    /// A logged, uncached store in RocksDB.
+    pub fn new(name: &str, key: SerdeRef<K>, value: SerdeRef<V>) -> Self {
+        TimestampedKeyValueStoreBuilder { common: Common::new(name), key, value }
+    }
+
+    common_switches!();
+}
+
+impl<K: Data, V: Data> StoreFactory for TimestampedKeyValueStoreBuilder<K, V> {
+    fn definition(&self) -> StoreDef {
+        self.common.definition(ChangelogKind::KeyValue)
+    }
+
+    fn persistent(&self) -> bool {
+        self.common.persistent
+    }
+
+    fn restore_format(&self) -> RestoreFormat {
+        RestoreFormat::TimestampedKeyValue
+    }
+
+    fn open(&self, environment: &StoreEnvironment) -> Result<OpenedStore> {
+        let value = ValueFormat::timestamped(codec(&self.value, environment));
+        let spec = KeyValueSpec {
+            cache_bytes: environment.cache_bytes,
+            tracking: self.common.tracking(environment),
+            log_headers: self.common.log_headers,
+            ..KeyValueSpec::new(
+                &*self.common.name,
+                BackendRef::clone(&environment.backend),
+                codec(&self.key, environment),
+                value,
+            )
+        };
+        let caching = spec.tracking != Tracking::Off;
+        let store = Rc::new(RefCell::new(state_stores::KeyValueStore::open(spec)?));
+        let clock = Rc::clone(&environment.clock);
+        Ok(opened(KeyValueStore::new(Rc::clone(&store), clock, environment.task, caching), store))
+    }
+
+    fn open_reader(&self, backend: &BackendRef) -> Result<Box<dyn Any>> {
+        let topic = || Arc::clone(&self.common.name);
+        let key: CodecRef<K> = Arc::new(StoreCodec::new(Arc::clone(&self.key), topic()));
+        let value: CodecRef<V> = Arc::new(StoreCodec::new(Arc::clone(&self.value), topic()));
+        let value = ValueFormat::timestamped(value);
+        Ok(Box::new(GlobalKeyValueStore::<K, V>::open(&self.common.name, backend, key, value)?))
+    }
+}
+
+/// Builds a window store, plain or (through [`TimestampedWindowStoreBuilder`]) with timestamps.
+#[derive(Clone)]
+pub struct WindowStoreBuilder<K, V> {
+    common: Common,
+    key: SerdeRef<K>,
+    value: SerdeRef<V>,
+    retention_ms: i64,
+    retain_duplicates: bool,
+    join_window: bool,
+}
+
+impl<K: Data, V: Data> WindowStoreBuilder<K, V> {
+    /// A logged, uncached store in RocksDB that keeps windows for `retention_ms` of stream time after their start.
+    pub fn new(name: &str, key: SerdeRef<K>, value: SerdeRef<V>, retention_ms: i64) -> Self {
+        WindowStoreBuilder {
+            common: Common::new(name),
+            key,
+            value,
+            retention_ms,
+            retain_duplicates: false,
+            join_window: false,
+        }
+    }
+
+    /// Keeps every value put for the same key and start, instead of the last.
+    pub fn retain_duplicates(mut self) -> Self {
+        self.retain_duplicates = true;
+        self
+    }
+
+    /// Makes it one side of a stream-stream join: the changelog is never compacted and its records carry headers.
+    pub fn join_window(mut self) -> Self {
+        self.join_window = true;
+        self.common.log_headers = true;
+        self
+    }
+
+    common_switches!();
+}
+
+impl<K: Data, V: Data> StoreFactory for WindowStoreBuilder<K, V> {
+    fn definition(&self) -> StoreDef {
+        let retention_ms = self.retention_ms;
+        self.common.definition(match self.join_window {
+            true => ChangelogKind::JoinWindow { retention_ms },
+            false => ChangelogKind::Window { retention_ms },
+        })
+    }
+
+    fn persistent(&self) -> bool {
+        self.common.persistent
+    }
+
+    fn restore_format(&self) -> RestoreFormat {
+        RestoreFormat::Window { retention_ms: self.retention_ms, timestamped: false }
+    }
+
+    fn open(&self, environment: &StoreEnvironment) -> Result<OpenedStore> {
+        let value = ValueFormat::plain(codec(&self.value, environment));
+        let key = codec(&self.key, environment);
+        open_window(&self.common, environment, key, value, self.retention_ms, self.retain_duplicates)
+    }
+
+    fn open_reader(&self, _: &BackendRef) -> Result<Box<dyn Any>> {
+        self.common.no_global_reader()
+    }
+}
+
+fn open_window<K: Data, T: Data>(
+    common: &Common,
+    environment: &StoreEnvironment,
+    key: CodecRef<K>,
+    value: ValueFormat<T>,
+    retention_ms: i64,
+    retain_duplicates: bool,
+) -> Result<OpenedStore> {
+    let spec = WindowSpec {
+        retain_duplicates,
+        cache_bytes: environment.cache_bytes,
+        tracking: common.tracking(environment),
+        log_headers: common.log_headers,
+        ..WindowSpec::new(&*common.name, BackendRef::clone(&environment.backend), key, value, retention_ms)
+    };
+    let caching = spec.tracking != Tracking::Off;
+    let store = Rc::new(RefCell::new(state_stores::WindowStore::open(spec)?));
+    let clock = Rc::clone(&environment.clock);
+    Ok(opened(WindowStore::new(Rc::clone(&store), clock, environment.task, caching), store))
+}
+
+/// Builds a window store whose values carry timestamps.
+#[derive(Clone)]
+pub struct TimestampedWindowStoreBuilder<K, V> {
+    common: Common,
+    key: SerdeRef<K>,
+    value: SerdeRef<V>,
+    retention_ms: i64,
+}
+
+impl<K: Data, V: Data> TimestampedWindowStoreBuilder<K, V> {
+    /// A logged, uncached store in RocksDB that keeps windows for `retention_ms` of stream time after their start.
+    pub fn new(name: &str, key: SerdeRef<K>, value: SerdeRef<V>, retention_ms: i64) -> Self {
+        TimestampedWindowStoreBuilder { common: Common::new(name), key, value, retention_ms }
+    }
+
+    common_switches!();
+}
+
+impl<K: Data, V: Data> StoreFactory for TimestampedWindowStoreBuilder<K, V> {
+    fn definition(&self) -> StoreDef {
+        self.common.definition(ChangelogKind::Window { retention_ms: self.retention_ms })
+    }
+
+    fn persistent(&self) -> bool {
+        self.common.persistent
+    }
+
+    fn restore_format(&self) -> RestoreFormat {
+        RestoreFormat::Window { retention_ms: self.retention_ms, timestamped: true }
+    }
+
+    fn open(&self, environment: &StoreEnvironment) -> Result<OpenedStore> {
+        let value: ValueFormat<ValueAndTimestamp<V>> = ValueFormat::timestamped(codec(&self.value, environment));
+        let key = codec(&self.key, environment);
+        open_window(&self.common, environment, key, value, self.retention_ms, false)
+    }
+
+    fn open_reader(&self, _: &BackendRef) -> Result<Box<dyn Any>> {
+        self.common.no_global_reader()
+    }
+}
+
+/// Builds a session store.
+#[derive(Clone)]
+pub struct SessionStoreBuilder<K, A> {
+    common: Common,
+    key: SerdeRef<K>,
+    value: SerdeRef<A>,
+    retention_ms: i64,
+}
+
+impl<K: Data, A: Data> SessionStoreBuilder<K, A> {
+    /// A logged, uncached store in RocksDB that keeps sessions for `retention_ms` of stream time after their end.
+    pub fn new(name: &str, key: SerdeRef<K>, value: SerdeRef<A>, retention_ms: i64) -> Self {
+        SessionStoreBuilder { common: Common::new(name), key, value, retention_ms }
+    }
+
+    common_switches!();
+}
+
+impl<K: Data, A: Data> StoreFactory for SessionStoreBuilder<K, A> {
+    fn definition(&self) -> StoreDef {
+        self.common.definition(ChangelogKind::Window { retention_ms: self.retention_ms })
+    }
+
+    fn persistent(&self) -> bool {
+        self.common.persistent
+    }
+
+    fn restore_format(&self) -> RestoreFormat {
+        RestoreFormat::Session { retention_ms: self.retention_ms }
+    }
+
+    fn open(&self, environment: &StoreEnvironment) -> Result<OpenedStore> {
+        let spec = SessionSpec {
+            cache_bytes: environment.cache_bytes,
+            tracking: self.common.tracking(environment),
+            log_headers: self.common.log_headers,
+            ..SessionSpec::new(
+                &*self.common.name,
+                BackendRef::clone(&environment.backend),
+                codec(&self.key, environment),
+                ValueFormat::plain(codec(&self.value, environment)),
+                self.retention_ms,
+            )
+        };
+        let caching = spec.tracking != Tracking::Off;
+        let store = Rc::new(RefCell::new(state_stores::SessionStore::open(spec)?));
+        let clock = Rc::clone(&environment.clock);
+        Ok(opened(SessionStore::new(Rc::clone(&store), clock, environment.task, caching), store))
+    }
+
+    fn open_reader(&self, _: &BackendRef) -> Result<Box<dyn Any>> {
+        self.common.no_global_reader()
+    }
+}
+
+/// The stores that the Processor API offers, with the default serdes of their types.
+pub struct Stores;
+
+impl Stores {
+    /// A plain key-value store.
+    pub fn key_value_store<K, V>(name: &str) -> KeyValueStoreBuilder<K, V>
+    where
+        K: Data + DefaultSerde,
+        V: Data + DefaultSerde,
+    {
+        KeyValueStoreBuilder::new(name, K::default_serde(), V::default_serde())
+    }
+
+    /// A key-value store whose values carry timestamps.
+    pub fn timestamped_key_value_store<K, V>(name: &str) -> TimestampedKeyValueStoreBuilder<K, V>
+    where
+        K: Data + DefaultSerde,
+        V: Data + DefaultSerde,
+    {
+        TimestampedKeyValueStoreBuilder::new(name, K::default_serde(), V::default_serde())
+    }
+
+    /// A window store.
+    pub fn window_store<K, V>(name: &str, retention_ms: i64) -> WindowStoreBuilder<K, V>
+    where
+        K: Data + DefaultSerde,
+        V: Data + DefaultSerde,
+    {
+        WindowStoreBuilder::new(name, K::default_serde(), V::default_serde(), retention_ms)
+    }
+
+    /// A window store whose values carry timestamps.
+    pub fn timestamped_window_store<K, V>(name: &str, retention_ms: i64) -> TimestampedWindowStoreBuilder<K, V>
+    where
+        K: Data + DefaultSerde,
+        V: Data + DefaultSerde,
+    {
+        TimestampedWindowStoreBuilder::new(name, K::default_serde(), V::default_serde(), retention_ms)
+    }
+
+    /// A session store.
+    pub fn session_store<K, A>(name: &str, retention_ms: i64) -> SessionStoreBuilder<K, A>
+    where
+        K: Data + DefaultSerde,
+        A: Data + DefaultSerde,
+    {
+        SessionStoreBuilder::new(name, K::default_serde(), A::default_serde(), retention_ms)
+    }
+}

@@ -1,0 +1,56 @@
+//! A global store as tasks read it: another thread keeps it current.
+
+use std::rc::Rc;
+
+use state_stores::codec::CodecRef;
+use state_stores::{BackendRef, Keyspace, ValueAndTimestamp, ValueFormat};
+
+use crate::error::Result;
+
+/// A read-only view of a global table. Sees what the global thread has committed.
+pub struct GlobalKeyValueStore<K, V> {
+    name: Rc<str>,
+    backend: BackendRef,
+    keyspace: Keyspace,
+    key: CodecRef<K>,
+    value: ValueFormat<ValueAndTimestamp<V>>,
+}
+
+impl<K, V> Clone for GlobalKeyValueStore<K, V> {
+    fn clone(&self) -> Self {
+        GlobalKeyValueStore {
+            name: Rc::clone(&self.name),
+            backend: BackendRef::clone(&self.backend),
+            keyspace: self.keyspace,
+            key: CodecRef::clone(&self.key),
+            value: self.value.clone(),
+        }
+    }
+}
+
+impl<K, V> GlobalKeyValueStore<K, V> {
+    pub(super) fn open(
+        name: &str,
+        backend: &BackendRef,
+        key: CodecRef<K>,
+        value: ValueFormat<ValueAndTimestamp<V>>,
+    ) -> Result<Self> {
+        let keyspace = backend.keyspace(name)?;
+        Ok(GlobalKeyValueStore { name: name.into(), backend: BackendRef::clone(backend), keyspace, key, value })
+    }
+
+    /// The value of a key, `None` if it has none.
+    pub fn get(&self, key: &K) -> Result<Option<ValueAndTimestamp<V>>> {
+        let mut bytes = Vec::new();
+        let encoded = self.key.encode(key, &mut bytes);
+        encoded.map_err(|source| state_stores::StoreError::Codec {
+            store: self.name.to_string(),
+            what: "key",
+            source,
+        })?;
+        match self.backend.get(self.keyspace, &bytes)? {
+            Some(stored) => Ok(Some(self.value.decode_stored(&self.name, &stored)?)),
+            None => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Key-value stores, plain and with timestamps (`KeyValueStore`, `TimestampedKeyValueStore`).
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::{Direction, FlushedChange, RecordClock, ValueAndTimestamp};
+use crate::error::{Error, Result};
+use crate::ids::TaskId;
+
+/// A map from `K` to `T`. Iteration is in the order of serialized keys.
+pub struct KeyValueStore<K, T> {
+    inner: Rc<RefCell<state_stores::KeyValueStore<K, T>>>,
+    clock: Rc<RecordClock>,
+    task: TaskId,
+    caching: bool,
+}
+
+/// A map from `K` to values with the time of their last update: what every table of the DSL is.
+pub type TimestampedKeyValueStore<K, V> = KeyValueStore<K, ValueAndTimestamp<V>>;
+
+impl<K, T> Clone for KeyValueStore<K, T> {
+    fn clone(&self) -> Self {
+        KeyValueStore {
+            inner: Rc::clone(&self.inner),
+            clock: Rc::clone(&self.clock),
+            task: self.task,
+            caching: self.caching,
+        }
+    }
+}
+
+impl<K: 'static, T: Clone + 'static> KeyValueStore<K, T> {
+    pub(super) fn new(
+        inner: Rc<RefCell<state_stores::KeyValueStore<K, T>>>,
+        clock: Rc<RecordClock>,
+        task: TaskId,
+        caching: bool,
+    ) -> Self {
+        KeyValueStore { inner, clock, task, caching }
+    }
+
+    fn run<R>(
+        &self,
+        call: impl FnOnce(&mut state_stores::KeyValueStore<K, T>) -> state_stores::Result<R>,
+    ) -> Result<R> {
+        call(&mut self.inner.borrow_mut()).map_err(|source| Error::Store { task: self.task, source })
+    }
+
+    /// The value of a key, `None` if it has none.
+    pub fn get(&self, key: &K) -> Result<Option<T>> {
+        self.run(|store| store.get(key))
+    }
+
+    /// Lets `read` look at the value of a key without a clone.
+    pub fn get_with<R>(&self, key: &K, read: impl FnOnce(Option<&T>) -> R) -> Result<R> {
+        self.run(|store| store.get_ref(key).map(read))
+    }
+
+    /// Sets the value of a key; `None` deletes it.
+    pub fn put(&self, key: &K, value: Option<T>) -> Result<()> {
+        let timestamp = self.clock.timestamp();
+        let headers = self.clock.headers();
+        self.run(|store| store.put_with(key, value, timestamp, headers))
+    }
+
+    /// Sets the value unless the key has one, and returns that.
+    pub fn put_if_absent(&self, key: &K, value: T) -> Result<Option<T>> {
+        let timestamp = self.clock.timestamp();
+        self.run(|store| store.put_if_absent(key, value, timestamp))
+    }
+
+    /// Deletes a key and returns its value.
+    pub fn delete(&self, key: &K) -> Result<Option<T>> {
+        let timestamp = self.clock.timestamp();
+        self.run(|store| store.delete(key, timestamp))
+    }
+
+    /// The entries from one key to another, both inclusive, `None` for no bound.
+    pub fn range(&self, from: Option<&K>, to: Option<&K>, direction: Direction) -> Result<Vec<(K, T)>> {
+        self.run(|store| store.range(from, to, direction)?.collect())
+    }
+
+    /// All entries.
+    pub fn all(&self, direction: Direction) -> Result<Vec<(K, T)>> {
+        self.range(None, None, direction)
+    }
+
+    /// The entries whose serialized key starts with `prefix`.
+    pub fn prefix_scan(&self, prefix: &[u8]) -> Result<Vec<(K, T)>> {
+        self.run(|store| store.prefix_scan(prefix)?.collect())
+    }
+
+    /// About how many entries are committed.
+    pub fn approximate_entries(&self) -> Result<u64> {
+        self.run(|store| store.approximate_entries())
+    }
+
+    /// Whether updates wait in the record cache until the next flush.
+    pub fn caching(&self) -> bool {
+        self.caching
+    }
+
+    /// Every entry updated since the last call, each once, in the order of last updates. Empty without a cache.
+    pub fn take_changes(&self) -> Result<Vec<FlushedChange<K, T>>> {
+        self.run(|store| store.take_changes())
+    }
+}

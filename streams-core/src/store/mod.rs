@@ -1,0 +1,74 @@
+//! State stores as processors use them: typed handles over one task's stores.
+//!
+//! A handle is a cheap clone; it belongs to one task and one thread. Plain stores log each change with the timestamp of
+//! the record at hand, timestamped ones with the value's own (Kafka Streams' changelog rules).
+
+mod builder;
+mod clock;
+mod global;
+mod key_value;
+mod session;
+mod window;
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+pub use builder::{
+    KeyValueStoreBuilder, SessionStoreBuilder, Stores, TimestampedKeyValueStoreBuilder,
+    TimestampedWindowStoreBuilder, WindowStoreBuilder,
+};
+pub use clock::RecordClock;
+pub use global::GlobalKeyValueStore;
+pub use key_value::{KeyValueStore, TimestampedKeyValueStore};
+pub use session::SessionStore;
+pub use state_stores::{Direction, FlushedChange, ValueAndTimestamp};
+pub use window::{TimestampedWindowStore, WindowStore};
+
+use crate::error::Result;
+use crate::ids::TaskId;
+use crate::topology::StoreDef;
+use state_stores::{BackendRef, RestoreFormat, StateStore};
+
+/// Where and how a task opens a store.
+pub struct StoreEnvironment {
+    /// The task.
+    pub task: TaskId,
+    /// The task's database.
+    pub backend: BackendRef,
+    /// The time of the record at hand.
+    pub clock: Rc<RecordClock>,
+    /// What serdes are told as the topic: the changelog's name.
+    pub changelog: Arc<str>,
+    /// How many bytes of clean entries the store may keep in memory.
+    pub cache_bytes: usize,
+    /// Whether the application uses record caches at all (`statestore.cache.max.bytes` above 0).
+    pub caching: bool,
+}
+
+/// A store of one task, opened.
+pub struct OpenedStore {
+    /// The handle that processors get, of the builder's handle type.
+    pub handle: Rc<dyn Any>,
+    /// The runtime's view of the same store.
+    pub store: Rc<RefCell<dyn StateStore>>,
+}
+
+/// Opens a store for each task (`org.apache.kafka.streams.state.StoreBuilder`). Shared by all threads.
+pub trait StoreFactory: Send + Sync {
+    /// Name, logging and kind.
+    fn definition(&self) -> StoreDef;
+
+    /// Whether it lives on disk.
+    fn persistent(&self) -> bool;
+
+    /// How changelog records become its local form.
+    fn restore_format(&self) -> RestoreFormat;
+
+    /// Opens it.
+    fn open(&self, environment: &StoreEnvironment) -> Result<OpenedStore>;
+
+    /// A read handle for tasks when this is a global store that another thread writes to `backend`.
+    fn open_reader(&self, backend: &BackendRef) -> Result<Box<dyn Any>>;
+}

@@ -1,0 +1,120 @@
+//! Session stores (`SessionStore`).
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use state_stores::SessionKey;
+
+use super::{Direction, FlushedChange, RecordClock};
+use crate::error::{Error, Result};
+use crate::ids::TaskId;
+use crate::time::Timestamp;
+use crate::window::{Window, Windowed};
+
+/// An aggregate for each key and session. Sessions whose end is older than the retention are gone.
+pub struct SessionStore<K, A> {
+    inner: Rc<RefCell<state_stores::SessionStore<K, A>>>,
+    clock: Rc<RecordClock>,
+    task: TaskId,
+    caching: bool,
+}
+
+impl<K, A> Clone for SessionStore<K, A> {
+    fn clone(&self) -> Self {
+        SessionStore {
+            inner: Rc::clone(&self.inner),
+            clock: Rc::clone(&self.clock),
+            task: self.task,
+            caching: self.caching,
+        }
+    }
+}
+
+fn windowed<K>(session: SessionKey<K>) -> Windowed<K> {
+    Windowed::new(session.key, Window::new(session.start, session.end))
+}
+
+impl<K: Clone + 'static, A: Clone + 'static> SessionStore<K, A> {
+    pub(super) fn new(
+        inner: Rc<RefCell<state_stores::SessionStore<K, A>>>,
+        clock: Rc<RecordClock>,
+        task: TaskId,
+        caching: bool,
+    ) -> Self {
+        SessionStore { inner, clock, task, caching }
+    }
+
+    fn run<R>(
+        &self,
+        call: impl FnOnce(&mut state_stores::SessionStore<K, A>) -> state_stores::Result<R>,
+    ) -> Result<R> {
+        call(&mut self.inner.borrow_mut()).map_err(|source| Error::Store { task: self.task, source })
+    }
+
+    /// Sets a session's aggregate; `None` removes the session. A session that has expired is left out.
+    pub fn put(&self, session: &Windowed<K>, aggregate: Option<A>) -> Result<()> {
+        let timestamp = self.clock.timestamp();
+        let headers = self.clock.headers();
+        let session = SessionKey {
+            key: session.key.clone(),
+            start: session.window.start_ms,
+            end: session.window.end_ms,
+        };
+        self.run(|store| store.put_with(&session, aggregate, timestamp, headers))
+    }
+
+    /// Removes a session.
+    pub fn remove(&self, session: &Windowed<K>) -> Result<()> {
+        self.put(session, None)
+    }
+
+    /// The aggregate of exactly that session.
+    pub fn fetch_session(&self, key: &K, start: Timestamp, end: Timestamp) -> Result<Option<A>> {
+        self.run(|store| store.fetch_session(key, start, end))
+    }
+
+    /// All sessions of a key, by end, then start.
+    pub fn fetch(&self, key: &K) -> Result<Vec<(Windowed<K>, A)>> {
+        self.find_sessions(key, 0, Timestamp::MAX, Direction::Forward)
+    }
+
+    /// The sessions of a key that end at `earliest_end` or later and start at `latest_start` or earlier.
+    pub fn find_sessions(
+        &self,
+        key: &K,
+        earliest_end: Timestamp,
+        latest_start: Timestamp,
+        direction: Direction,
+    ) -> Result<Vec<(Windowed<K>, A)>> {
+        self.run(|store| {
+            let entries = store.find_sessions(key, earliest_end, latest_start, direction)?;
+            entries.map(|entry| entry.map(|(session, aggregate)| (windowed(session), aggregate))).collect()
+        })
+    }
+
+    /// All sessions that have not expired.
+    pub fn all(&self, direction: Direction) -> Result<Vec<(Windowed<K>, A)>> {
+        self.run(|store| {
+            let entries = store.all(direction)?;
+            entries.map(|entry| entry.map(|(session, aggregate)| (windowed(session), aggregate))).collect()
+        })
+    }
+
+    /// Whether updates wait in the record cache until the next flush.
+    pub fn caching(&self) -> bool {
+        self.caching
+    }
+
+    /// Every session updated since the last call, each once, in the order of last updates.
+    pub fn take_changes(&self) -> Result<Vec<FlushedChange<Windowed<K>, A>>> {
+        let changes = self.run(|store| store.take_changes())?;
+        let windowed = |change: FlushedChange<SessionKey<K>, A>| FlushedChange {
+            key: windowed(change.key),
+            new: change.new,
+            old: change.old,
+            timestamp: change.timestamp,
+            headers: change.headers,
+        };
+        Ok(changes.into_iter().map(windowed).collect())
+    }
+}

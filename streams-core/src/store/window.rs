@@ -1,0 +1,110 @@
+//! Window stores, plain and with timestamps (`WindowStore`, `TimestampedWindowStore`).
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::{Direction, FlushedChange, RecordClock, ValueAndTimestamp};
+use crate::error::{Error, Result};
+use crate::ids::TaskId;
+use crate::time::Timestamp;
+
+/// A value for each key and window start. Windows whose start is older than the retention are gone.
+pub struct WindowStore<K, T> {
+    inner: Rc<RefCell<state_stores::WindowStore<K, T>>>,
+    clock: Rc<RecordClock>,
+    task: TaskId,
+    caching: bool,
+}
+
+/// A window store whose values carry the time of their last update: what every windowed aggregation uses.
+pub type TimestampedWindowStore<K, V> = WindowStore<K, ValueAndTimestamp<V>>;
+
+impl<K, T> Clone for WindowStore<K, T> {
+    fn clone(&self) -> Self {
+        WindowStore {
+            inner: Rc::clone(&self.inner),
+            clock: Rc::clone(&self.clock),
+            task: self.task,
+            caching: self.caching,
+        }
+    }
+}
+
+impl<K: 'static, T: Clone + 'static> WindowStore<K, T> {
+    pub(super) fn new(
+        inner: Rc<RefCell<state_stores::WindowStore<K, T>>>,
+        clock: Rc<RecordClock>,
+        task: TaskId,
+        caching: bool,
+    ) -> Self {
+        WindowStore { inner, clock, task, caching }
+    }
+
+    fn run<R>(
+        &self,
+        call: impl FnOnce(&mut state_stores::WindowStore<K, T>) -> state_stores::Result<R>,
+    ) -> Result<R> {
+        call(&mut self.inner.borrow_mut()).map_err(|source| Error::Store { task: self.task, source })
+    }
+
+    /// Sets the value of a key in the window that starts at `start`; `None` deletes it. A window that has expired is
+    /// left out.
+    pub fn put(&self, key: &K, value: Option<T>, start: Timestamp) -> Result<()> {
+        let timestamp = self.clock.timestamp();
+        let headers = self.clock.headers();
+        self.run(|store| store.put_with(key, value, start, timestamp, headers))
+    }
+
+    /// The value of a key in the window that starts at `start`.
+    pub fn fetch(&self, key: &K, start: Timestamp) -> Result<Option<T>> {
+        self.run(|store| store.fetch(key, start))
+    }
+
+    /// Lets `read` look at a window's value without a clone.
+    pub fn fetch_with<R>(&self, key: &K, start: Timestamp, read: impl FnOnce(Option<&T>) -> R) -> Result<R> {
+        self.run(|store| store.fetch_ref(key, start).map(read))
+    }
+
+    /// The windows of a key that start within `from..=to`, in the order of their starts (duplicates in the order of
+    /// puts).
+    pub fn fetch_range(
+        &self,
+        key: &K,
+        from: Timestamp,
+        to: Timestamp,
+        direction: Direction,
+    ) -> Result<Vec<(Timestamp, T)>> {
+        self.run(|store| {
+            let entries = store.fetch_range(key, from, to, direction)?;
+            entries.map(|entry| entry.map(|((_, start), value)| (start, value))).collect()
+        })
+    }
+
+    /// The windows of all keys that start within `from..=to`.
+    pub fn fetch_all(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+        direction: Direction,
+    ) -> Result<Vec<(K, Timestamp, T)>> {
+        self.run(|store| {
+            let entries = store.fetch_all(from, to, direction)?;
+            entries.map(|entry| entry.map(|((key, start), value)| (key, start, value))).collect()
+        })
+    }
+
+    /// All windows that have not expired.
+    pub fn all(&self, direction: Direction) -> Result<Vec<(K, Timestamp, T)>> {
+        self.fetch_all(0, Timestamp::MAX, direction)
+    }
+
+    /// Whether updates wait in the record cache until the next flush.
+    pub fn caching(&self) -> bool {
+        self.caching
+    }
+
+    /// Every entry updated since the last call, each once, by key and window start, in the order of last updates.
+    pub fn take_changes(&self) -> Result<Vec<FlushedChange<(K, Timestamp), T>>> {
+        self.run(|store| store.take_changes())
+    }
+}

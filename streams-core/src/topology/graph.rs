@@ -1,0 +1,544 @@
+//! The untyped topology graph: nodes, stores, internal topics and the rules for connecting them.
+//!
+//! Ported from Java's `InternalTopologyBuilder`: every method refuses what its namesake there refuses, before it changes
+//! anything.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::defs::{AutoOffsetReset, InternalTopicDef, NodeName, SinkTarget, SourceDef, StoreDef, StoreName};
+use super::error::TopologyError;
+use crate::ids::TopicName;
+
+/// What a node does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NodeKind {
+    /// Reads topics.
+    Source(SourceDef),
+    /// Runs a processor.
+    Processor,
+    /// Writes to a topic.
+    Sink(SinkTarget),
+}
+
+/// One node of a topology.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Its name.
+    pub name: NodeName,
+    /// What it does.
+    pub kind: NodeKind,
+    /// The nodes it receives records from, in the order they were named.
+    pub parents: Vec<NodeName>,
+    /// The nodes it forwards records to, in the order they were added, which is the order they are called in.
+    pub children: Vec<NodeName>,
+    /// The stores it is connected to, in the order they were connected.
+    pub stores: Vec<StoreName>,
+    /// Whether it maintains a global store: it belongs to no task, the global thread runs it.
+    pub global: bool,
+}
+
+/// A global store with its own source and processor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GlobalStore {
+    /// The store; never logged, its topic is its changelog.
+    pub store: StoreDef,
+    /// The topic that fills it.
+    pub topic: TopicName,
+    /// The node that reads the topic.
+    pub source: NodeName,
+    /// The node that maintains the store.
+    pub processor: NodeName,
+}
+
+/// A store with the processors that use it.
+#[derive(Clone, Debug)]
+pub(super) struct StoreEntry {
+    pub(super) def: StoreDef,
+    /// Node indexes, in the order they were connected.
+    pub(super) processors: Vec<usize>,
+    /// The undecorated topics upstream of the first processor connected that has any.
+    source_topics: Vec<TopicName>,
+}
+
+/// An untyped topology: names, edges, stores and topics.
+///
+/// ```
+/// use streams_core::topology::{SinkTarget, SourceDef, TopologyGraph};
+///
+/// let mut graph = TopologyGraph::default();
+/// graph.add_source("in", SourceDef::topics(["payments"]))?;
+/// graph.add_processor("check", &["in"])?;
+/// graph.add_sink("out", SinkTarget::Topic("checked".into()), &["check"])?;
+/// graph.validate()?;
+/// assert_eq!(graph.subtopologies("app").len(), 1);
+/// # Ok::<(), streams_core::topology::TopologyError>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct TopologyGraph {
+    /// In topological order.
+    nodes: Vec<Node>,
+    node_index: HashMap<NodeName, usize>,
+    /// In the order they were added.
+    stores: Vec<StoreEntry>,
+    store_index: HashMap<StoreName, usize>,
+    global_stores: Vec<GlobalStore>,
+    /// Undecorated topic name to the index of the source that reads it.
+    source_of: HashMap<TopicName, usize>,
+    internal_topics: BTreeMap<TopicName, InternalTopicDef>,
+    copartition_groups: Vec<BTreeSet<NodeName>>,
+    /// Stores whose changelog is one of the topology's source topics.
+    source_changelogs: BTreeMap<StoreName, TopicName>,
+}
+
+/// Building.
+impl TopologyGraph {
+    /// Adds a node that reads topics.
+    pub fn add_source(&mut self, name: impl Into<NodeName>, def: SourceDef) -> Result<(), TopologyError> {
+        let name = self.unused_name(name.into())?;
+        if let Some(pattern) = def.pattern {
+            return Err(TopologyError::PatternUnsupported { node: name, pattern });
+        }
+        if def.topics.is_empty() {
+            return Err(TopologyError::NoTopics(name));
+        }
+        let mut seen = BTreeSet::new();
+        for topic in &def.topics {
+            if !seen.insert(topic) {
+                return Err(TopologyError::TopicAlreadyRegistered(topic.clone()));
+            }
+            self.check_unread(topic)?;
+        }
+        for topic in &def.topics {
+            self.source_of.insert(topic.clone(), self.nodes.len());
+        }
+        self.push_node(name, NodeKind::Source(def), &[], false);
+        Ok(())
+    }
+
+    /// Adds a node that runs a processor on what its parents forward.
+    pub fn add_processor(&mut self, name: impl Into<NodeName>, parents: &[&str]) -> Result<(), TopologyError> {
+        let name = self.unused_name(name.into())?;
+        let parents = self.check_parents(&name, parents)?;
+        self.push_node(name, NodeKind::Processor, &parents, false);
+        Ok(())
+    }
+
+    /// Adds a node that writes what its parents forward to a topic.
+    pub fn add_sink(
+        &mut self,
+        name: impl Into<NodeName>,
+        target: SinkTarget,
+        parents: &[&str],
+    ) -> Result<(), TopologyError> {
+        let name = self.unused_name(name.into())?;
+        let parents = self.check_parents(&name, parents)?;
+        self.push_node(name, NodeKind::Sink(target), &parents, false);
+        Ok(())
+    }
+
+    /// Adds a store and connects it to processors. Adding an equal store again only connects it further.
+    pub fn add_state_store(&mut self, def: StoreDef, processors: &[&str]) -> Result<(), TopologyError> {
+        let known = self.store_index.get(&def.name).and_then(|&at| self.stores.get(at));
+        if known.is_some_and(|known| known.def != def) {
+            return Err(TopologyError::DuplicateStore(def.name));
+        }
+        if self.global_store(&def.name).is_some() {
+            return Err(TopologyError::DuplicateGlobalStore(def.name));
+        }
+        let processors = processors
+            .iter()
+            .map(|processor| self.check_connectable(processor, &def.name))
+            .collect::<Result<Vec<_>, _>>()?;
+        let store = match self.store_index.get(&def.name) {
+            Some(&at) => at,
+            None => {
+                self.store_index.insert(def.name.clone(), self.stores.len());
+                self.stores.push(StoreEntry { def, processors: Vec::new(), source_topics: Vec::new() });
+                self.stores.len() - 1
+            }
+        };
+        for processor in processors {
+            self.connect(processor, store);
+        }
+        Ok(())
+    }
+
+    /// Adds a store that every instance fills with the whole of a topic, and the two nodes that do so.
+    ///
+    /// The topic is the store's changelog, so the store is never logged, whatever its definition says.
+    pub fn add_global_store(
+        &mut self,
+        store: StoreDef,
+        source: impl Into<NodeName>,
+        topic: impl Into<TopicName>,
+        processor: impl Into<NodeName>,
+    ) -> Result<(), TopologyError> {
+        let topic = topic.into();
+        let source = self.unused_name(source.into())?;
+        self.check_unread(&topic)?;
+        let processor = self.unused_name(processor.into())?;
+        if source == processor {
+            return Err(TopologyError::GlobalNamesEqual(source));
+        }
+        if self.store_index.contains_key(&store.name) {
+            return Err(TopologyError::DuplicateStore(store.name));
+        }
+        if self.global_store(&store.name).is_some() {
+            return Err(TopologyError::DuplicateGlobalStore(store.name));
+        }
+        if self.source_changelogs.contains_key(&store.name) {
+            return Err(TopologyError::SourceStoreTwice(store.name));
+        }
+        self.source_of.insert(topic.clone(), self.nodes.len());
+        let source_index = self.nodes.len();
+        self.push_node(source.clone(), NodeKind::Source(SourceDef::topics([topic.clone()])), &[], true);
+        self.push_node(processor.clone(), NodeKind::Processor, &[source_index], true);
+        if let Some(node) = self.nodes.last_mut() {
+            node.stores.push(store.name.clone());
+        }
+        self.source_changelogs.insert(store.name.clone(), topic.clone());
+        let store = store.without_logging();
+        self.global_stores.push(GlobalStore { store, topic, source, processor });
+        Ok(())
+    }
+
+    /// Lets a processor use stores that were added before.
+    pub fn connect_processor_and_stores(
+        &mut self,
+        processor: &str,
+        stores: &[&str],
+    ) -> Result<(), TopologyError> {
+        if stores.is_empty() {
+            return Err(TopologyError::NoStores(processor.into()));
+        }
+        for &store in stores {
+            if self.global_store(store).is_some() {
+                let (processor, store) = (processor.into(), store.into());
+                return Err(TopologyError::GlobalStoreConnected { processor, store });
+            }
+            if !self.store_index.contains_key(store) {
+                return Err(TopologyError::UnknownStore { processor: processor.into(), store: store.into() });
+            }
+            self.check_connectable(processor, store)?;
+        }
+        for &store in stores {
+            if let (Some(&node), Some(&at)) = (self.node_index.get(processor), self.store_index.get(store)) {
+                self.connect(node, at);
+            }
+        }
+        Ok(())
+    }
+
+    /// Declares a topic, by its undecorated name, as one that the application creates itself; its full name is
+    /// `<application.id>-<name>`. A later declaration of the same name replaces an earlier one.
+    pub fn add_internal_topic(
+        &mut self,
+        name: impl Into<TopicName>,
+        def: InternalTopicDef,
+    ) -> Result<(), TopologyError> {
+        let topic = name.into();
+        if let Some(partitions) = def.partitions.filter(|&partitions| partitions < 1) {
+            return Err(TopologyError::InvalidPartitionCount { topic, partitions });
+        }
+        self.internal_topics.insert(topic, def);
+        Ok(())
+    }
+
+    /// Declares that the topics of those source nodes must have the same number of partitions. The nodes may be added
+    /// later; a name that never becomes a source has no effect, as in Java.
+    pub fn copartition(&mut self, sources: &[&str]) {
+        self.copartition_groups.push(sources.iter().map(|&name| name.into()).collect());
+    }
+
+    /// Puts another source node in one's place in every co-partition group, as merging repartition topics needs.
+    pub fn replace_copartitioned(&mut self, replaced: &str, by: &str) {
+        for group in &mut self.copartition_groups {
+            if group.remove(replaced) {
+                group.insert(by.into());
+            }
+        }
+    }
+
+    /// Makes a source topic the changelog of a store, which then needs none of its own: a table's source topic, or a
+    /// read-only store's topic. The name is the topic's full one.
+    pub fn connect_source_store_and_topic(
+        &mut self,
+        store: impl Into<StoreName>,
+        topic: impl Into<TopicName>,
+    ) -> Result<(), TopologyError> {
+        let store = store.into();
+        if self.source_changelogs.contains_key(&store) {
+            return Err(TopologyError::SourceStoreTwice(store));
+        }
+        self.source_changelogs.insert(store, topic.into());
+        Ok(())
+    }
+
+    /// Checks what can only be checked of the whole: that it reads something, and that the fixed partition counts of
+    /// co-partitioned internal topics agree.
+    pub fn validate(&self) -> Result<(), TopologyError> {
+        if self.nodes.is_empty() {
+            return Err(TopologyError::Empty);
+        }
+        for group in &self.copartition_groups {
+            let topics: BTreeSet<&TopicName> = self.topics_of(group).collect();
+            let counts: BTreeMap<TopicName, i32> = topics
+                .iter()
+                .filter_map(|&topic| Some((topic.clone(), self.internal_topics.get(topic)?.partitions?)))
+                .collect();
+            let first = counts.values().next();
+            if counts.len() == topics.len() && counts.values().any(|count| Some(count) != first) {
+                return Err(TopologyError::RepartitionCountsDiffer { topics: counts });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reading.
+impl TopologyGraph {
+    /// The nodes in the order they were added, parents always before their children.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// The node of that name.
+    pub fn node(&self, name: &str) -> Option<&Node> {
+        self.nodes.get(*self.node_index.get(name)?)
+    }
+
+    /// The stores other than global ones, in the order they were added.
+    pub fn stores(&self) -> impl Iterator<Item = &StoreDef> {
+        self.stores.iter().map(|entry| &entry.def)
+    }
+
+    /// The store of that name, global or not.
+    pub fn store(&self, name: &str) -> Option<&StoreDef> {
+        let local = self.store_index.get(name).and_then(|&at| self.stores.get(at)).map(|entry| &entry.def);
+        local.or_else(|| self.global_store(name).map(|global| &global.store))
+    }
+
+    /// The processors connected to a store other than a global one, in the order they were connected.
+    pub fn processors_of_store(&self, name: &str) -> impl Iterator<Item = &Node> {
+        let entry = self.store_index.get(name).and_then(|&at| self.stores.get(at));
+        entry.into_iter().flat_map(|entry| &entry.processors).filter_map(|&at| self.nodes.get(at))
+    }
+
+    /// The global stores in the order they were added.
+    pub fn global_stores(&self) -> &[GlobalStore] {
+        &self.global_stores
+    }
+
+    /// The global store of that name.
+    pub fn global_store(&self, name: &str) -> Option<&GlobalStore> {
+        self.global_stores.iter().find(|global| &*global.store.name == name)
+    }
+
+    /// The topics that fill global stores, in the order they were added.
+    pub fn global_topics(&self) -> impl Iterator<Item = &TopicName> {
+        self.global_stores.iter().map(|global| &global.topic)
+    }
+
+    /// The internal topics by their undecorated names.
+    pub fn internal_topics(&self) -> impl Iterator<Item = (&TopicName, &InternalTopicDef)> {
+        self.internal_topics.iter()
+    }
+
+    /// Whether that undecorated name is an internal topic's.
+    pub fn is_internal(&self, topic: &str) -> bool {
+        self.internal_topics.contains_key(topic)
+    }
+
+    /// A topic's full name: `<application.id>-<topic>` for an internal topic, unchanged for any other.
+    pub fn decorate(&self, application_id: &str, topic: &TopicName) -> TopicName {
+        if self.is_internal(topic) { format!("{application_id}-{topic}").into() } else { topic.clone() }
+    }
+
+    /// The source node that reads the topic of that full name.
+    pub fn source_of_topic(&self, application_id: &str, topic: &str) -> Option<&Node> {
+        let plain = self.source_of.get_key_value(topic).filter(|(name, _)| !self.is_internal(name));
+        let found = plain.or_else(|| {
+            let undecorated = topic.strip_prefix(application_id)?.strip_prefix('-')?;
+            self.source_of.get_key_value(undecorated).filter(|(name, _)| self.is_internal(name))
+        });
+        self.nodes.get(*found?.1)
+    }
+
+    /// Where to start reading the topic of that full name without a committed offset, if its source says so.
+    pub fn offset_reset(&self, application_id: &str, topic: &str) -> Option<AutoOffsetReset> {
+        match &self.source_of_topic(application_id, topic)?.kind {
+            NodeKind::Source(def) => def.reset,
+            _ => None,
+        }
+    }
+
+    /// The full names of every source topic other than global ones, sorted.
+    pub fn source_topics(&self, application_id: &str) -> Vec<TopicName> {
+        let local =
+            self.source_of.iter().filter(|&(_, &at)| self.nodes.get(at).is_some_and(|node| !node.global));
+        let mut topics: Vec<_> = local.map(|(topic, _)| self.decorate(application_id, topic)).collect();
+        topics.sort();
+        topics
+    }
+
+    /// The full names of the topics that the keys of a store come from: those upstream of the first processor that was
+    /// connected to it. Their partitions decide where a key of the store is found.
+    pub fn source_topics_of_store(&self, application_id: &str, store: &str) -> Vec<TopicName> {
+        let entry = self.store_index.get(store).and_then(|&at| self.stores.get(at));
+        let topics = entry.into_iter().flat_map(|entry| &entry.source_topics);
+        topics.map(|topic| self.decorate(application_id, topic)).collect()
+    }
+
+    /// A store's changelog topic: `<application.id>-<store>-changelog`, the source topic that serves as such, or none.
+    pub fn changelog_of_store(&self, application_id: &str, store: &str) -> Option<TopicName> {
+        if let Some(topic) = self.source_changelogs.get(store) {
+            return Some(topic.clone());
+        }
+        let logged = self.store(store)?.logged;
+        logged.then(|| format!("{application_id}-{store}-changelog").into())
+    }
+
+    /// The full names of the topics that must have the same number of partitions, a set for each group; groups that
+    /// share a topic are one. Sorted.
+    pub fn copartitioned_topics(&self, application_id: &str) -> Vec<BTreeSet<TopicName>> {
+        let mut merged: Vec<BTreeSet<TopicName>> = Vec::new();
+        for group in &self.copartition_groups {
+            let mut topics: BTreeSet<_> =
+                self.topics_of(group).map(|topic| self.decorate(application_id, topic)).collect();
+            merged.retain_mut(|other| {
+                let apart = other.is_disjoint(&topics);
+                if !apart {
+                    topics.append(other);
+                }
+                apart
+            });
+            if !topics.is_empty() {
+                merged.push(topics);
+            }
+        }
+        merged.sort();
+        merged
+    }
+
+    pub(super) fn index_of(&self, node: &str) -> Option<usize> {
+        self.node_index.get(node).copied()
+    }
+
+    pub(super) fn store_entries(&self) -> &[StoreEntry] {
+        &self.stores
+    }
+
+    /// The undecorated topics of those of the named nodes that are sources.
+    fn topics_of<'a>(&'a self, nodes: &'a BTreeSet<NodeName>) -> impl Iterator<Item = &'a TopicName> {
+        let topics = |node: &'a Node| match &node.kind {
+            NodeKind::Source(def) => def.topics.as_slice(),
+            _ => &[],
+        };
+        nodes.iter().filter_map(|name| self.node(name)).flat_map(topics)
+    }
+}
+
+/// The rules.
+impl TopologyGraph {
+    fn unused_name(&self, name: NodeName) -> Result<NodeName, TopologyError> {
+        if self.node_index.contains_key(&name) {
+            return Err(TopologyError::DuplicateNode(name));
+        }
+        Ok(name)
+    }
+
+    fn check_unread(&self, topic: &TopicName) -> Result<(), TopologyError> {
+        if self.source_of.contains_key(topic) {
+            return Err(TopologyError::TopicAlreadyRegistered(topic.clone()));
+        }
+        Ok(())
+    }
+
+    fn check_parents(&self, node: &NodeName, parents: &[&str]) -> Result<Vec<usize>, TopologyError> {
+        if parents.is_empty() {
+            return Err(TopologyError::NoParents(node.clone()));
+        }
+        parents.iter().map(|parent| self.check_parent(node, parent)).collect()
+    }
+
+    fn check_parent(&self, node: &NodeName, parent: &str) -> Result<usize, TopologyError> {
+        let node = node.clone();
+        let Some(known) = self.node(parent) else {
+            let itself = *node == *parent;
+            return Err(if itself {
+                TopologyError::SelfParent(node)
+            } else {
+                TopologyError::UnknownParent { node, parent: parent.into() }
+            });
+        };
+        if matches!(known.kind, NodeKind::Sink(_)) {
+            return Err(TopologyError::SinkAsParent { node, sink: known.name.clone() });
+        }
+        if known.global {
+            return Err(TopologyError::GlobalNodeAsParent { node, parent: known.name.clone() });
+        }
+        self.index_of(parent).ok_or_else(|| TopologyError::UnknownParent { node, parent: parent.into() })
+    }
+
+    /// The node's index if a store may be connected to it.
+    fn check_connectable(&self, node: &str, store: &str) -> Result<usize, TopologyError> {
+        let (name, store) = (NodeName::from(node), StoreName::from(store));
+        let known = self.index_of(node).and_then(|at| Some((at, self.nodes.get(at)?)));
+        let Some((index, known)) = known else {
+            return Err(TopologyError::UnknownProcessor { processor: name, store });
+        };
+        if !matches!(known.kind, NodeKind::Processor) {
+            return Err(TopologyError::StoreOnSourceOrSink { node: name, store });
+        }
+        if known.global {
+            return Err(TopologyError::StoreOnGlobalProcessor { processor: name, store });
+        }
+        Ok(index)
+    }
+
+    fn push_node(&mut self, name: NodeName, kind: NodeKind, parents: &[usize], global: bool) {
+        let index = self.nodes.len();
+        let mut parent_names = Vec::with_capacity(parents.len());
+        for &parent in parents {
+            if let Some(parent) = self.nodes.get_mut(parent) {
+                parent.children.push(name.clone());
+                parent_names.push(parent.name.clone());
+            }
+        }
+        self.node_index.insert(name.clone(), index);
+        let (children, stores) = (Vec::new(), Vec::new());
+        self.nodes.push(Node { name, kind, parents: parent_names, children, stores, global });
+    }
+
+    fn connect(&mut self, node: usize, store: usize) {
+        let upstream = self.topics_upstream(node);
+        let (Some(node_entry), Some(entry)) = (self.nodes.get_mut(node), self.stores.get_mut(store)) else {
+            return;
+        };
+        // The first topics found stay: a table's store that a join downstream reads as well is still partitioned as
+        // the table's own topic, not as the repartition topic of the join.
+        if entry.source_topics.is_empty() {
+            entry.source_topics = upstream;
+        }
+        if !entry.processors.contains(&node) {
+            entry.processors.push(node);
+            node_entry.stores.push(entry.def.name.clone());
+        }
+    }
+
+    /// The undecorated topics of every source above a node, sorted.
+    fn topics_upstream(&self, node: usize) -> Vec<TopicName> {
+        let mut topics = BTreeSet::new();
+        let mut seen = BTreeSet::from([node]);
+        let mut open = vec![node];
+        while let Some(at) = open.pop() {
+            let Some(node) = self.nodes.get(at) else { continue };
+            if let NodeKind::Source(def) = &node.kind {
+                topics.extend(def.topics.iter().cloned());
+            }
+            let parents = node.parents.iter().filter_map(|parent| self.index_of(parent));
+            open.extend(parents.filter(|&parent| seen.insert(parent)));
+        }
+        topics.into_iter().collect()
+    }
+}

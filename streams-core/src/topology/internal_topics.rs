@@ -1,0 +1,109 @@
+//! The topics that an application creates for itself, with the settings that Kafka Streams gives them.
+//!
+//! A setting is overridden in this order: the library's default, the configuration's `topic.` settings, the store's own
+//! settings. A windowed store's retention and a versioned store's compaction lag come after the configuration's: only
+//! the store's own settings override those.
+
+use std::collections::BTreeMap;
+
+use super::defs::{ChangelogKind, StoreName};
+use crate::ids::TopicName;
+
+const CLEANUP_POLICY: &str = "cleanup.policy";
+const MIN_COMPACTION_LAG_MS: &str = "min.compaction.lag.ms";
+const RETENTION_MS: &str = "retention.ms";
+
+/// How much longer than its history retention a versioned store's changelog stays uncompacted.
+const VERSIONED_ADDITIONAL_COMPACTION_LAG_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// What an internal topic is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InternalTopicKind {
+    /// Carries records from one sub-topology to another. Records that have been processed are to be deleted.
+    Repartition,
+    /// Logs the changes of a store.
+    Changelog(StoreName),
+}
+
+/// A topic to create, unless it exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InternalTopic {
+    /// Its full name.
+    pub name: TopicName,
+    /// Its number of partitions.
+    pub partitions: i32,
+    /// Its settings.
+    pub configs: BTreeMap<String, String>,
+    /// What it is for.
+    pub kind: InternalTopicKind,
+}
+
+/// A repartition topic's settings (`RepartitionTopicConfig`).
+pub(super) fn repartition_configs(overrides: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut configs = defaults("delete");
+    configs.insert("segment.bytes".into(), "52428800".into());
+    configs.insert(RETENTION_MS.into(), "-1".into());
+    configs.extend(overrides.clone());
+    configs
+}
+
+/// A changelog's settings (`UnwindowedUnversionedChangelogTopicConfig`, `WindowedChangelogTopicConfig`,
+/// `VersionedChangelogTopicConfig`).
+pub(super) fn changelog_configs(
+    kind: ChangelogKind,
+    own: &BTreeMap<String, String>,
+    overrides: &BTreeMap<String, String>,
+    additional_retention_ms: i64,
+) -> BTreeMap<String, String> {
+    let mut configs = defaults(match kind {
+        ChangelogKind::KeyValue | ChangelogKind::Versioned { .. } => "compact",
+        ChangelogKind::Window { .. } | ChangelogKind::JoinWindow { .. } => "compact,delete",
+    });
+    configs.extend(overrides.clone());
+    configs.extend(own.clone());
+    let (key, value) = match kind {
+        ChangelogKind::KeyValue => return configs,
+        ChangelogKind::Window { retention_ms } => (RETENTION_MS, retention_ms),
+        ChangelogKind::JoinWindow { retention_ms } => {
+            // A join keeps several records of one key, so its changelog must never be compacted, whatever was set.
+            configs.insert(CLEANUP_POLICY.into(), "delete".into());
+            (RETENTION_MS, retention_ms)
+        }
+        ChangelogKind::Versioned { history_retention_ms } => (MIN_COMPACTION_LAG_MS, history_retention_ms),
+    };
+    let additional = match kind {
+        ChangelogKind::Versioned { .. } => VERSIONED_ADDITIONAL_COMPACTION_LAG_MS,
+        _ => additional_retention_ms,
+    };
+    if !own.contains_key(key) {
+        configs.insert(key.into(), value.checked_add(additional).unwrap_or(i64::MAX).to_string());
+    }
+    configs
+}
+
+fn defaults(cleanup_policy: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([
+        ("message.timestamp.type".to_owned(), "CreateTime".to_owned()),
+        (CLEANUP_POLICY.to_owned(), cleanup_policy.to_owned()),
+    ])
+}
+
+/// Why a name cannot be a topic's, if it cannot (`org.apache.kafka.common.internals.Topic.validate`).
+pub(super) fn invalid_topic_name(name: &str) -> Option<String> {
+    const LENGTH_MAX: usize = 249;
+    if name.is_empty() {
+        return Some("the empty string is not allowed".to_owned());
+    }
+    if name == "." || name == ".." {
+        return Some("\".\" and \"..\" are not allowed".to_owned());
+    }
+    if name.len() > LENGTH_MAX {
+        return Some(format!("its length is {} and the maximum is {LENGTH_MAX}", name.len()));
+    }
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let illegal = name.chars().find(|&c| !legal(c))?;
+    Some(format!("it contains {illegal:?}, and only ASCII alphanumerics, '.', '_' and '-' are allowed"))
+}
+
+#[cfg(test)]
+mod tests;

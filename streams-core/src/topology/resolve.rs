@@ -1,0 +1,333 @@
+//! What a topology needs of Kafka, given the topics that exist: tasks, internal topics, partitions.
+//!
+//! Ported from Java's `RepartitionTopics`, `CopartitionedTopicsEnforcer`, `ChangelogTopics` and the check of existing
+//! topics in `InternalTopicManager`. In this order:
+//! 1. Every source topic that the application does not create itself must exist.
+//! 2. An internal topic has its fixed number of partitions, or the largest number of any source topic of the
+//!    sub-topologies that write to it.
+//! 3. Within a co-partition group, source topics must agree, and internal topics without a fixed number follow them; a
+//!    group of internal topics alone follows the fixed numbers in it, or else its largest.
+//! 4. A sub-topology has as many tasks as its widest source topic has partitions, and so many partitions have the
+//!    changelogs of its stores.
+//! 5. An internal topic that exists must have the number of partitions found for it.
+
+use std::collections::BTreeMap;
+
+use super::defs::{NodeName, StoreName};
+use super::error::TopologyError;
+use super::graph::TopologyGraph;
+use super::groups::{StoreChangelog, Subtopology};
+use super::internal_topics::{
+    InternalTopic, InternalTopicKind, changelog_configs, invalid_topic_name, repartition_configs,
+};
+use crate::ids::TopicName;
+
+/// The settings that decide names and settings of internal topics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResolveSettings {
+    /// `application.id`.
+    pub application_id: String,
+    /// `windowstore.changelog.additional.retention.ms`.
+    pub window_changelog_additional_retention_ms: i64,
+    /// The configuration's `topic.` settings without that prefix.
+    pub topic_configs: BTreeMap<String, String>,
+}
+
+impl ResolveSettings {
+    /// The defaults for that application.
+    pub fn new(application_id: impl Into<String>) -> Self {
+        ResolveSettings {
+            application_id: application_id.into(),
+            window_changelog_additional_retention_ms: 24 * 60 * 60 * 1000,
+            topic_configs: BTreeMap::new(),
+        }
+    }
+}
+
+/// A topology with every number known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResolvedTopology {
+    /// The sub-topologies that make tasks, by ascending number; global ones are left out.
+    pub subtopologies: Vec<ResolvedSubtopology>,
+    /// Every topic that the application owns, whether it exists or not, by name.
+    pub internal_topics: Vec<InternalTopic>,
+    /// The topics that fill global stores, with their partitions, in the order the stores were added.
+    pub global_topics: Vec<(TopicName, i32)>,
+}
+
+/// A sub-topology with its number of tasks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResolvedSubtopology {
+    /// Its number.
+    pub id: u32,
+    /// How many tasks it has: as many as its widest source topic has partitions.
+    pub tasks: i32,
+    /// Its nodes in the order they were added.
+    pub nodes: Vec<NodeName>,
+    /// The topics it reads, with their partitions, by name.
+    pub source_topics: Vec<(TopicName, i32)>,
+    /// Those of them that the application creates itself.
+    pub repartition_topics: Vec<TopicName>,
+    /// The topics it is known to write to.
+    pub sink_topics: Vec<TopicName>,
+    /// The stores of each of its tasks.
+    pub stores: Vec<StoreName>,
+    /// The changelogs of those stores that have one; a task's partition of them is its own.
+    pub changelogs: Vec<StoreChangelog>,
+}
+
+/// The number of partitions of the topic of that name, if it exists.
+type Existing<'a> = &'a dyn Fn(&str) -> Option<i32>;
+
+/// Every repartition topic with its number of partitions as far as it is known, and whether that is fixed.
+type RepartitionCounts = BTreeMap<TopicName, RepartitionCount>;
+
+#[derive(Clone, Copy, Debug)]
+struct RepartitionCount {
+    partitions: Option<i32>,
+    fixed: bool,
+}
+
+impl TopologyGraph {
+    /// Tasks, internal topics and partitions of this topology, where `existing` knows the topics that exist, internal
+    /// ones included.
+    pub fn resolve(
+        &self,
+        settings: &ResolveSettings,
+        existing: &dyn Fn(&str) -> Option<i32>,
+    ) -> Result<ResolvedTopology, TopologyError> {
+        self.validate()?;
+        let mut subtopologies = self.subtopologies(&settings.application_id);
+        subtopologies.retain(|subtopology| !subtopology.is_global);
+        check_sources_exist(&subtopologies, existing)?;
+        let global_topics = self.resolve_global(existing)?;
+
+        let mut counts = self.repartition_counts(settings);
+        derive_counts(&subtopologies, &mut counts, existing)?;
+        for group in self.copartitioned_topics(&settings.application_id) {
+            enforce_copartitioning(&group.into_iter().collect::<Vec<_>>(), &mut counts, existing)?;
+        }
+
+        let mut internal_topics: Vec<InternalTopic> = counts
+            .iter()
+            .filter_map(|(name, count)| {
+                let (configs, kind) =
+                    (repartition_configs(&settings.topic_configs), InternalTopicKind::Repartition);
+                Some(InternalTopic { name: name.clone(), partitions: count.partitions?, configs, kind })
+            })
+            .collect();
+        let mut resolved = Vec::with_capacity(subtopologies.len());
+        for subtopology in subtopologies {
+            let subtopology = resolve_subtopology(subtopology, &counts, existing);
+            internal_topics.extend(self.changelogs(settings, &subtopology));
+            resolved.push(subtopology);
+        }
+        internal_topics.sort_by(|one, other| one.name.cmp(&other.name));
+        check_internal(&internal_topics, existing)?;
+        Ok(ResolvedTopology { subtopologies: resolved, internal_topics, global_topics })
+    }
+
+    fn resolve_global(&self, existing: Existing<'_>) -> Result<Vec<(TopicName, i32)>, TopologyError> {
+        let resolve = |global: &super::graph::GlobalStore| match existing(&global.topic) {
+            Some(partitions) => Ok((global.topic.clone(), partitions)),
+            None => Err(TopologyError::MissingGlobalTopic {
+                topic: global.topic.clone(),
+                store: global.store.name.clone(),
+            }),
+        };
+        self.global_stores().iter().map(resolve).collect()
+    }
+
+    /// The internal topics that some source reads; Java creates no others.
+    fn repartition_counts(&self, settings: &ResolveSettings) -> RepartitionCounts {
+        let entry = |(topic, def): (&TopicName, &super::defs::InternalTopicDef)| {
+            let name = self.decorate(&settings.application_id, topic);
+            self.source_of_topic(&settings.application_id, &name)?;
+            Some((name, RepartitionCount { partitions: def.partitions, fixed: def.partitions.is_some() }))
+        };
+        self.internal_topics().filter_map(entry).collect()
+    }
+
+    /// The changelogs that a sub-topology needs beyond its source topics.
+    fn changelogs(&self, settings: &ResolveSettings, subtopology: &ResolvedSubtopology) -> Vec<InternalTopic> {
+        let topic = |changelog: &StoreChangelog| {
+            let store = self.store(&changelog.store)?;
+            Some(InternalTopic {
+                name: changelog.topic.clone(),
+                partitions: subtopology.tasks,
+                configs: changelog_configs(
+                    store.changelog,
+                    &store.log_configs,
+                    &settings.topic_configs,
+                    settings.window_changelog_additional_retention_ms,
+                ),
+                kind: InternalTopicKind::Changelog(store.name.clone()),
+            })
+        };
+        subtopology.changelogs.iter().filter(|changelog| !changelog.is_source).filter_map(topic).collect()
+    }
+}
+
+/// Rule 1.
+fn check_sources_exist(subtopologies: &[Subtopology], existing: Existing<'_>) -> Result<(), TopologyError> {
+    let mut missing = BTreeMap::new();
+    for subtopology in subtopologies {
+        let external =
+            subtopology.source_topics.iter().filter(|topic| !subtopology.repartition_topics.contains(topic));
+        let absent: Vec<_> = external.filter(|topic| existing(topic).is_none()).cloned().collect();
+        if !absent.is_empty() {
+            missing.insert(subtopology.id, absent);
+        }
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let mut topics: Vec<_> = missing.values().flatten().cloned().collect();
+    topics.sort();
+    Err(TopologyError::MissingSourceTopics { topics, subtopologies: missing })
+}
+
+/// Rule 2. A topic waits until all topics upstream of it are known. Only where topics feed each other in a circle is it
+/// derived from those that are known, as Java always does: there the result depends on the order of a hash set.
+fn derive_counts(
+    subtopologies: &[Subtopology],
+    counts: &mut RepartitionCounts,
+    existing: Existing<'_>,
+) -> Result<(), TopologyError> {
+    let mut accept_partial = false;
+    loop {
+        let unknown: Vec<TopicName> = counts
+            .iter()
+            .filter(|(_, count)| count.partitions.is_none())
+            .map(|(topic, _)| topic.clone())
+            .collect();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let mut progress = false;
+        for topic in &unknown {
+            let upstream = upstream_counts(subtopologies, topic, counts, existing);
+            let complete = upstream.iter().all(Option::is_some);
+            let largest = upstream.into_iter().flatten().max();
+            if let Some(partitions) = largest.filter(|_| complete || accept_partial) {
+                counts.insert(
+                    topic.clone(),
+                    RepartitionCount { partitions: Some(partitions), fixed: false },
+                );
+                progress = true;
+                if accept_partial {
+                    break;
+                }
+            }
+        }
+        if !progress && accept_partial {
+            return Err(TopologyError::UnknownPartitionCount { topics: unknown });
+        }
+        accept_partial = !progress;
+    }
+}
+
+/// The partitions of every source topic of the sub-topologies that write to a topic; `None` for those not yet known.
+fn upstream_counts(
+    subtopologies: &[Subtopology],
+    topic: &TopicName,
+    counts: &RepartitionCounts,
+    existing: Existing<'_>,
+) -> Vec<Option<i32>> {
+    let writers = subtopologies.iter().filter(|subtopology| subtopology.sink_topics.contains(topic));
+    writers.flat_map(|writer| &writer.source_topics).map(|source| count_of(source, counts, existing)).collect()
+}
+
+fn count_of(topic: &TopicName, counts: &RepartitionCounts, existing: Existing<'_>) -> Option<i32> {
+    match counts.get(topic) {
+        Some(count) => count.partitions,
+        None => existing(topic),
+    }
+}
+
+/// Rule 3. Java skips it in a topology without repartition topics and so joins mismatched topics silently; here it
+/// always holds.
+fn enforce_copartitioning(
+    group: &[TopicName],
+    counts: &mut RepartitionCounts,
+    existing: Existing<'_>,
+) -> Result<(), TopologyError> {
+    let (internal, external): (Vec<_>, Vec<_>) = group.iter().partition(|topic| counts.contains_key(*topic));
+    let with_counts = |topics: &[&TopicName], counts: &RepartitionCounts| -> BTreeMap<TopicName, i32> {
+        let count = |topic: &&TopicName| Some(((*topic).clone(), count_of(topic, counts, existing)?));
+        topics.iter().filter_map(count).collect()
+    };
+    let sources = with_counts(&external, counts);
+    let decided = if let Some(&first) = sources.values().next() {
+        if sources.values().any(|&count| count != first) {
+            return Err(TopologyError::NotCopartitioned { topics: sources });
+        }
+        first
+    } else {
+        let fixed = || internal.iter().filter_map(|topic| counts.get(*topic)).filter(|count| count.fixed);
+        let mut numbers: Vec<i32> = fixed().filter_map(|count| count.partitions).collect();
+        numbers.dedup();
+        let all = with_counts(&internal, counts);
+        match numbers.as_slice() {
+            [] => all.values().copied().max().unwrap_or(1),
+            [one] => *one,
+            _ => return Err(TopologyError::RepartitionCountsDiffer { topics: all }),
+        }
+    };
+    for topic in internal {
+        let Some(count) = counts.get_mut(topic) else { continue };
+        match count.partitions {
+            Some(partitions) if count.fixed && partitions != decided => {
+                let topic = topic.clone();
+                return Err(TopologyError::RepartitionCountMismatch {
+                    topic,
+                    partitions,
+                    expected: decided,
+                    sources,
+                });
+            }
+            _ => count.partitions = Some(decided),
+        }
+    }
+    Ok(())
+}
+
+/// Rule 4.
+fn resolve_subtopology(
+    subtopology: Subtopology,
+    counts: &RepartitionCounts,
+    existing: Existing<'_>,
+) -> ResolvedSubtopology {
+    let sized = |topic: TopicName| Some((topic.clone(), count_of(&topic, counts, existing)?));
+    let source_topics: Vec<_> = subtopology.source_topics.into_iter().filter_map(sized).collect();
+    ResolvedSubtopology {
+        id: subtopology.id,
+        tasks: source_topics.iter().map(|(_, partitions)| *partitions).max().unwrap_or(0),
+        nodes: subtopology.nodes,
+        source_topics,
+        repartition_topics: subtopology.repartition_topics,
+        sink_topics: subtopology.sink_topics,
+        stores: subtopology.stores,
+        changelogs: subtopology.changelogs,
+    }
+}
+
+/// Rule 5, and that the names can be topics' names.
+fn check_internal(topics: &[InternalTopic], existing: Existing<'_>) -> Result<(), TopologyError> {
+    for topic in topics {
+        if let Some(reason) = invalid_topic_name(&topic.name) {
+            return Err(TopologyError::InvalidTopicName { topic: topic.name.clone(), reason });
+        }
+    }
+    let wrong: BTreeMap<_, _> = topics
+        .iter()
+        .filter_map(|topic| {
+            let actual = existing(&topic.name).filter(|&actual| actual != topic.partitions)?;
+            Some((topic.name.clone(), (topic.partitions, actual)))
+        })
+        .collect();
+    if wrong.is_empty() { Ok(()) } else { Err(TopologyError::InternalTopicCount { topics: wrong }) }
+}
+
+#[cfg(test)]
+mod tests;

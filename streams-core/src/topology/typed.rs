@@ -1,0 +1,197 @@
+//! The Processor API's topology: named nodes with their typed factories (`org.apache.kafka.streams.Topology`).
+//!
+//! The graph beside it knows names and edges; this file knows which types flow over each edge, and refuses an edge
+//! whose ends do not fit when it is added, not when the first record crosses it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{
+    AutoOffsetReset, InternalTopicDef, SinkTarget, SourceDef, StoreDef, TopologyDescription, TopologyGraph,
+};
+use crate::error::{Error, Result};
+use crate::ids::TopicName;
+use crate::processor::{
+    Data, EdgeType, NodeFactory, Processor, ProcessorFactory, SinkFactory, SinkOptions, SourceFactory,
+    SourceOptions, TopicTarget,
+};
+use crate::store::StoreFactory;
+
+/// A graph of sources, processors, sinks and stores that a runtime can execute. Cheap to clone.
+///
+/// Nodes are numbered, grouped into sub-topologies and described in the order in which they are added, as in Kafka
+/// Streams. Every method refuses a mistake with an error that names the node and the reason.
+#[derive(Clone, Default)]
+pub struct Topology {
+    graph: TopologyGraph,
+    factories: BTreeMap<String, Arc<dyn NodeFactory>>,
+    stores: BTreeMap<String, Arc<dyn StoreFactory>>,
+}
+
+impl std::fmt::Debug for Topology {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.describe())
+    }
+}
+
+impl Topology {
+    /// An empty topology.
+    pub fn new() -> Self {
+        Topology::default()
+    }
+
+    /// Adds a source that reads `topics`. `reset` says where to start without a committed offset; `None` leaves it to
+    /// `auto.offset.reset`.
+    pub fn add_source<K: Data, V: Data>(
+        &mut self,
+        name: &str,
+        topics: &[TopicName],
+        reset: Option<AutoOffsetReset>,
+        options: SourceOptions<K, V>,
+    ) -> Result<()> {
+        self.graph.add_source(name, SourceDef { topics: topics.to_vec(), pattern: None, reset })?;
+        self.factories.insert(name.to_owned(), Arc::new(SourceFactory::new(options)));
+        Ok(())
+    }
+
+    /// Adds a processor below `parents`. `supplier` is called once for each task and must return a new processor each
+    /// time.
+    pub fn add_processor<P, KIn, VIn, KOut, VOut>(
+        &mut self,
+        name: &str,
+        supplier: impl Fn() -> P + Send + Sync + 'static,
+        parents: &[&str],
+    ) -> Result<()>
+    where
+        P: Processor<KIn, VIn, KOut, VOut>,
+        KIn: Data,
+        VIn: Data,
+        KOut: Data,
+        VOut: Data,
+    {
+        self.check_types(name, EdgeType::of::<KIn, VIn>(), parents)?;
+        self.graph.add_processor(name, parents)?;
+        self.factories.insert(name.to_owned(), Arc::new(ProcessorFactory::new(supplier)));
+        Ok(())
+    }
+
+    /// Adds a sink below `parents`.
+    pub fn add_sink<K: Data, V: Data>(
+        &mut self,
+        name: &str,
+        options: SinkOptions<K, V>,
+        parents: &[&str],
+    ) -> Result<()> {
+        self.check_types(name, EdgeType::of::<K, V>(), parents)?;
+        let target = match &options.target {
+            TopicTarget::Topic(topic) => SinkTarget::Topic(Arc::clone(topic)),
+            TopicTarget::Dynamic(extractor) => SinkTarget::Dynamic(extractor.describe()),
+        };
+        self.graph.add_sink(name, target, parents)?;
+        self.factories.insert(name.to_owned(), Arc::new(SinkFactory::new(options)));
+        Ok(())
+    }
+
+    /// Adds a store and connects it to processors; adding the same store again connects it to more.
+    pub fn add_state_store(&mut self, store: impl StoreFactory + 'static, processors: &[&str]) -> Result<()> {
+        self.add_shared_store(Arc::new(store), processors)
+    }
+
+    /// As [`add_state_store`](Self::add_state_store) for a factory that is shared already.
+    pub fn add_shared_store(&mut self, store: Arc<dyn StoreFactory>, processors: &[&str]) -> Result<()> {
+        let definition = store.definition();
+        let name = definition.name.to_string();
+        self.graph.add_state_store(definition, processors)?;
+        self.stores.entry(name).or_insert(store);
+        Ok(())
+    }
+
+    /// Gives a processor access to stores that were added before.
+    pub fn connect_processor_and_stores(&mut self, processor: &str, stores: &[&str]) -> Result<()> {
+        Ok(self.graph.connect_processor_and_stores(processor, stores)?)
+    }
+
+    /// Adds a store that every instance holds whole: `topic` is read through a source and a processor of its own, which
+    /// keeps the store current. It has no changelog; the topic is one.
+    pub fn add_global_store<K, V, P>(
+        &mut self,
+        store: impl StoreFactory + 'static,
+        source: &str,
+        topic: &TopicName,
+        options: SourceOptions<K, V>,
+        processor: &str,
+        supplier: impl Fn() -> P + Send + Sync + 'static,
+    ) -> Result<()>
+    where
+        K: Data,
+        V: Data,
+        P: Processor<K, V, (), ()>,
+    {
+        let definition = StoreDef { logged: false, ..store.definition() };
+        let name = definition.name.to_string();
+        self.graph.add_global_store(definition, source, Arc::clone(topic), processor)?;
+        self.factories.insert(source.to_owned(), Arc::new(SourceFactory::new(options)));
+        self.factories.insert(processor.to_owned(), Arc::new(ProcessorFactory::<_, K, V, (), ()>::new(supplier)));
+        self.stores.insert(name, Arc::new(store));
+        Ok(())
+    }
+
+    /// Declares a topic that the application creates and owns; its name on the broker gets the application's prefix.
+    /// Without a fixed count it has as many partitions as the widest topic upstream.
+    pub fn add_internal_topic(&mut self, name: &TopicName, partitions: Option<i32>) -> Result<()> {
+        Ok(self.graph.add_internal_topic(Arc::clone(name), InternalTopicDef { partitions })?)
+    }
+
+    /// Demands that the topics of these sources have equal partition counts, because a join or a merge reads them with
+    /// one task.
+    pub fn copartition_sources(&mut self, sources: &[&str]) {
+        self.graph.copartition(sources);
+    }
+
+    /// Lets a source topic serve as a store's changelog.
+    pub fn connect_source_store_and_topic(&mut self, store: &str, topic: &TopicName) -> Result<()> {
+        Ok(self.graph.connect_source_store_and_topic(store, Arc::clone(topic))?)
+    }
+
+    /// The topology as Kafka Streams describes it; `Display` prints Kafka's text.
+    pub fn describe(&self) -> TopologyDescription {
+        self.graph.describe()
+    }
+
+    /// The names and edges.
+    pub fn graph(&self) -> &TopologyGraph {
+        &self.graph
+    }
+
+    /// Checks what can only be checked once the topology is complete.
+    pub fn validate(&self) -> Result<()> {
+        Ok(self.graph.validate()?)
+    }
+
+    pub(crate) fn factory(&self, node: &str) -> Result<&Arc<dyn NodeFactory>> {
+        self.factories.get(node).ok_or_else(|| Error::Topology(format!("node {node} has no factory")))
+    }
+
+    pub(crate) fn store(&self, name: &str) -> Result<&Arc<dyn StoreFactory>> {
+        self.stores.get(name).ok_or_else(|| Error::Topology(format!("state store {name} has no builder")))
+    }
+
+    fn check_types(&self, node: &str, takes: EdgeType, parents: &[&str]) -> Result<()> {
+        for parent in parents {
+            // An unknown parent is the graph's to refuse.
+            let Some(output) = self.factories.get(*parent).and_then(|factory| factory.output()) else { continue };
+            if output != takes {
+                return Err(Error::Topology(format!(
+                    "node {node} takes records of {takes}, but its parent {parent} forwards {output}"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl From<super::TopologyError> for Error {
+    fn from(error: super::TopologyError) -> Self {
+        Error::Topology(error.to_string())
+    }
+}
