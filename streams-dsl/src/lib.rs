@@ -19,6 +19,7 @@ pub mod prelude;
 mod stream;
 mod streams_builder;
 mod table;
+mod table_store;
 mod value_getter;
 pub mod windows;
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, BinaryHeap};
 use std::sync::Arc;
 
 use streams_core::processor::{Data, Processor};
+use streams_core::store::StoreFactory;
 use streams_core::topology::Topology;
 
 use super::node::{NodeId, ROOT};
@@ -59,7 +60,12 @@ impl Writer<'_> {
         self.processor(&name, move || supplier())
     }
 
-    /// Connects the node's processor with stores that exist or will.
+    /// Adds a store and connects it to the node's own processor, which must be written by now.
+    pub(crate) fn add_store(&mut self, store: impl StoreFactory + 'static) -> Result<()> {
+        Ok(self.topology.add_state_store(store, &[&self.name])?)
+    }
+
+    /// Connects the node's processor with stores that are written by now.
     pub(crate) fn connect(&mut self, stores: &[String]) -> Result<()> {
         if stores.is_empty() {
             return Ok(());
@@ -92,6 +98,7 @@ pub(crate) fn lower(plan: &Plan, optimization: Optimization) -> Result<Topology>
         let sources: Vec<&str> = sources.iter().map(String::as_str).collect();
         topology.copartition_sources(&sources);
     }
+    topology.validate()?;
     Ok(topology)
 }
 

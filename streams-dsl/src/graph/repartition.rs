@@ -117,7 +117,7 @@ fn write<K: Data, V: Data>(
     let topic: TopicName = names.topic.as_str().into();
     writer.topology.add_internal_topic(&topic, how.partitions)?;
     let nullable_keys = (writer.drop_null_keys && key_serde.nullable()).then(|| Arc::clone(&key_serde));
-    writer.processor(&names.filter, move || DropNullKeys { nullable_keys: nullable_keys.clone() })?;
+    writer.processor::<_, K, V, K, V>(&names.filter, move || DropNullKeys { nullable_keys: nullable_keys.clone() })?;
     let sink = SinkOptions {
         target: TopicTarget::Topic(Arc::clone(&topic)),
         key_serde: Arc::clone(&key_serde),
