@@ -1,0 +1,1 @@
+//! Stateless operators of streams.

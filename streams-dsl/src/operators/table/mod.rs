@@ -1,0 +1,5 @@
+//! Operators of tables.
+
+mod forwarder;
+
+pub(crate) use forwarder::TableForwarder;
