@@ -11,9 +11,10 @@ use streams_core::store::{TimestampedKeyValueStore, TimestampedKeyValueStoreBuil
 
 use super::draft::{Aggregation, Draft, configured};
 use super::fold::{Fold, MergingFold};
-use super::forward::{Forward, forward_when_flushed, opened, timestamped_update};
+use super::forward::{Forward, opened, timestamped_update};
 use crate::grouped::KGroupedStream;
 use crate::naming::prefix;
+use crate::operators::table::TableForwarder;
 use crate::options::Materialized;
 use crate::table::KTable;
 use crate::value_getter::ValueGetterSupplier;
@@ -85,7 +86,7 @@ pub(super) fn add_unwindowed<K: Data, V: Data, A: Data>(
         let (key_serde, value_serde) = draft.serdes()?;
         let store = TimestampedKeyValueStoreBuilder::new(&draft.store, key_serde, value_serde);
         let store = configured!(store, &draft.materialized, old_values);
-        Ok(writer.topology.add_state_store(store, &[&draft.name])?)
+        writer.add_store(store)
     })
 }
 
@@ -175,11 +176,10 @@ where
         self.forward = Forward::of(store.caching(), self.send_old_values, context);
         if store.caching() {
             let cached = store.clone();
-            forward_when_flushed(
-                context,
-                move || cached.take_changes(),
-                |change| timestamped_update(change, std::convert::identity),
-            );
+            TableForwarder::on_flush(context, move || {
+                let changes = cached.take_changes()?;
+                Ok(changes.into_iter().map(|change| timestamped_update(change, std::convert::identity)))
+            });
         }
         self.store = Some(store);
         Ok(())

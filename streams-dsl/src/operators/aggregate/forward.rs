@@ -45,31 +45,6 @@ impl Forward {
     }
 }
 
-/// Has the changes that `take` hands out forwarded at each flush, as the records that `update` makes of them. For
-/// stores with a cache: they keep only the last of several updates of a key.
-pub(crate) fn forward_when_flushed<K, A, C, T>(
-    context: &mut ProcessorContext<'_, K, Change<A>>,
-    mut take: impl FnMut() -> Result<Vec<FlushedChange<C, T>>> + 'static,
-    update: impl Fn(FlushedChange<C, T>) -> Record<K, Change<A>> + 'static,
-) where
-    K: Data,
-    A: Data,
-    C: 'static,
-    T: 'static,
-{
-    let children = context.children();
-    context.on_flush(Box::new(move |task| {
-        let changes = take()?;
-        let any = !changes.is_empty();
-        for change in changes {
-            // Stores downstream log what follows with the time of the update, not with that of the record at hand.
-            task.set_record_timestamp(change.timestamp);
-            children.forward(update(change), task)?;
-        }
-        Ok(any)
-    }));
-}
-
 /// The update of a timestamped store as a record: its time is that of the new value, or for a deletion that of the
 /// record which caused it.
 pub(crate) fn timestamped_update<C, K, A>(

@@ -21,8 +21,5 @@ mod session_window_processor;
 mod time_window;
 mod time_window_processor;
 
-#[cfg(test)]
-mod tests;
-
 pub(crate) use fold::Nulls;
 pub(crate) use forward::opened;

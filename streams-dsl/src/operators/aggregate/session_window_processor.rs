@@ -5,13 +5,14 @@ use std::sync::Arc;
 use streams_core::error::Result;
 use streams_core::processor::{Data, Processor, ProcessorContext};
 use streams_core::record::{Change, Record};
-use streams_core::store::{Direction, SessionStore};
+use streams_core::store::{Direction, FlushedChange, SessionStore};
 use streams_core::time::Timestamp;
 use streams_core::window::{Window, Windowed};
 
 use super::fold::MergingFold;
-use super::forward::{Forward, forward_when_flushed, opened};
+use super::forward::{Forward, opened};
 use super::draft::Aggregation;
+use crate::operators::table::TableForwarder;
 use crate::windows::{SessionWindows, merge};
 
 /// Folds each value into the session that it joins, extends, creates or makes out of several.
@@ -88,16 +89,15 @@ where
         self.forward = Forward::of(store.caching(), self.send_old_values, context);
         if store.caching() {
             let cached = store.clone();
-            forward_when_flushed(
-                context,
-                move || cached.take_changes(),
-                |change| Record {
+            TableForwarder::on_flush(context, move || {
+                let update = |change: FlushedChange<Windowed<K>, A>| Record {
                     timestamp: change.key.window.end_ms,
                     key: change.key,
                     value: Change::new(change.new, change.old),
                     headers: change.headers,
-                },
-            );
+                };
+                Ok(cached.take_changes()?.into_iter().map(update))
+            });
         }
         self.store = Some(store);
         Ok(())

@@ -11,8 +11,9 @@ use streams_core::time::Timestamp;
 use streams_core::window::{Window, Windowed};
 
 use super::fold::Fold;
-use super::forward::{Forward, forward_when_flushed, opened, timestamped_update};
+use super::forward::{Forward, opened, timestamped_update};
 use super::draft::Aggregation;
+use crate::operators::table::TableForwarder;
 use crate::windows::Windows;
 
 /// Folds each value into the aggregates of its windows.
@@ -102,11 +103,10 @@ where
             let (cached, size_ms) = (store.clone(), self.windows.size_ms());
             let windowed =
                 move |(key, start_ms): (K, Timestamp)| Windowed::new(key, Window::of_size(start_ms, size_ms));
-            forward_when_flushed(
-                context,
-                move || cached.take_changes(),
-                move |change| timestamped_update(change, windowed),
-            );
+            TableForwarder::on_flush(context, move || {
+                let changes = cached.take_changes()?;
+                Ok(changes.into_iter().map(move |change| timestamped_update(change, windowed)))
+            });
         }
         self.store = Some(store);
         Ok(())
