@@ -1,7 +1,7 @@
 //! What a program needs: `use streams_dsl::prelude::*`.
 
 pub use crate::options::{
-    Branched, Consumed, Grouped, Materialized, Optimization, Printed, Produced, Repartitioned,
+    Branched, Consumed, Grouped, Joined, Materialized, Optimization, Printed, Produced, Repartitioned, StreamJoined,
 };
 pub use crate::{DslError, GlobalKTable, KGroupedStream, KStream, KTable, StreamsBuilder};
 pub use crate::windows::{JoinWindows, SessionWindows, TimeWindows, Windows, days, hours, millis, minutes, seconds};

@@ -14,6 +14,7 @@ mod time;
 use std::time::Duration;
 
 pub use join::JoinWindows;
+pub(crate) use join::Reach;
 pub use session::SessionWindows;
 pub(crate) use session::merge;
 pub use time::{TimeWindows, TimeWindowsFor};
