@@ -252,7 +252,8 @@ fn it_is_plain_data() {
     let config = config().with("poll.ms", 5).unwrap().with("ssl.key.password", "hush").unwrap();
     let json = serde_json::to_value(&config).unwrap();
     let expected = serde_json::json!({
-        "application.id": "app", "bootstrap.servers": "localhost:9092", "poll.ms": 5, "ssl.key.password": "hush",
+        "application.id": "app", "bootstrap.servers": "localhost:9092",
+        "poll.ms": 5, "ssl.key.password": "hush",
     });
     assert_eq!(json, expected);
     assert_eq!(serde_json::from_value::<StreamsConfig>(json).unwrap(), config);
@@ -302,8 +303,8 @@ fn every_setting_of_kafka_is_known() {
         default.production.exception.handler default.timestamp.extractor default.value.serde \
         deserialization.exception.handler errors.dead.letter.queue.topic.name max.task.idle.ms \
         max.warmup.replicas num.stream.threads processing.exception.handler processing.guarantee \
-        production.exception.handler task.assignor.class replication.factor security.protocol task.timeout.ms \
-        topology.optimization group.protocol allow.os.group.write.access application.server \
+        production.exception.handler task.assignor.class replication.factor security.protocol \
+        task.timeout.ms topology.optimization group.protocol allow.os.group.write.access application.server \
         buffered.records.per.partition built.in.metrics.version commit.interval.ms config.providers \
         enable.metrics.push rack.aware.assignment.non_overlap_cost rack.aware.assignment.strategy \
         rack.aware.assignment.tags rack.aware.assignment.traffic_cost repartition.purge.interval.ms \

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::factory::{EdgeType, NodeFactory, NodeInstance, Wiring};
 use super::node::Lifecycle;
-use super::timestamp_extractor::{BuiltInExtractor, ConsumedRecord, TimestampExtractor, TimestampExtractorRef};
+use super::timestamp_extractor::{ConsumedRecord, TimestampExtractor, TimestampExtractorRef};
 use super::{Children, Data, Punctuation, TaskContext};
+use crate::config::BuiltInTimestampExtractor;
 use crate::error::{Error, Result};
 use crate::ids::TopicPartition;
 use crate::record::{Headers, Record};
@@ -56,7 +57,7 @@ struct SourceNode<K, V> {
     name: Arc<str>,
     children: Children<K, V>,
     options: SourceOptions<K, V>,
-    default_extractor: BuiltInExtractor,
+    default_extractor: BuiltInTimestampExtractor,
 }
 
 impl<K: Data, V: Data> Lifecycle for SourceNode<K, V> {
