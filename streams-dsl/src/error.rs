@@ -60,7 +60,9 @@ pub enum DslError {
     },
 
     /// Two sources of the same topics start at different offsets.
-    #[error("sources {first} and {second} read the same topics with different offset reset policies; use one policy")]
+    #[error(
+        "sources {first} and {second} read the same topics with different offset reset policies; use one policy"
+    )]
     ResetPolicies {
         /// The first source.
         first: String,
@@ -69,7 +71,9 @@ pub enum DslError {
     },
 
     /// Streams or tables of different builders meet in one operator.
-    #[error("operator {operator} combines streams of two different builders; create both from the same StreamsBuilder")]
+    #[error(
+        "operator {operator} combines streams of two different builders; create both from the same StreamsBuilder"
+    )]
     ForeignStream {
         /// The operator's node name.
         operator: String,

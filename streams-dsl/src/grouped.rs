@@ -43,6 +43,26 @@ impl<K, V> Clone for KGroupedStream<K, V> {
     }
 }
 
+impl<K, V> KGroupedStream<K, V> {
+    /// A stream that is grouped by its key.
+    pub(crate) fn new(
+        step: Step,
+        key_serde: Option<SerdeRef<K>>,
+        value_serde: Option<SerdeRef<V>>,
+        repartition_required: bool,
+        repartition_name: Option<&str>,
+    ) -> Self {
+        KGroupedStream {
+            step,
+            key_serde,
+            value_serde,
+            repartition_required,
+            repartition_name: repartition_name.map(Into::into),
+            repartition: Rc::default(),
+        }
+    }
+}
+
 impl<K: Data, V: Data> KGroupedStream<K, V> {
     /// Names the next aggregation's node (`Named.as`); the store is named by `Materialized`.
     ///

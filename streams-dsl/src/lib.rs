@@ -28,7 +28,7 @@ pub use error::DslError;
 pub use global_table::GlobalKTable;
 pub use grouped::KGroupedStream;
 pub use stream::KStream;
-pub use streams_builder::StreamsBuilder;
+pub use streams_builder::{StreamsBuilder, Topics};
 pub use table::KTable;
 pub use windowed::{SessionWindowedKStream, TimeWindowedKStream, WindowedBy};
 

@@ -6,7 +6,8 @@ pub use crate::options::{
 pub use crate::{DslError, GlobalKTable, KGroupedStream, KStream, KTable, StreamsBuilder};
 pub use crate::windows::{JoinWindows, SessionWindows, TimeWindows, Windows, days, hours, millis, minutes, seconds};
 pub use streams_core::processor::{
-    FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, Processor, ProcessorContext, Punctuation, PunctuationType,
+    FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, Processor, ProcessorContext, Punctuation,
+    PunctuationType,
 };
 pub use streams_core::record::{Headers, Record};
 pub use streams_core::serde::{DefaultSerde, Serde, SerdeRef};

@@ -7,6 +7,8 @@ use streams_core::processor::Data;
 use streams_core::serde::SerdeRef;
 
 use crate::graph::Step;
+use crate::options::Materialized;
+use crate::table_store::TableStore;
 use crate::value_getter::ValueGetterSupplier;
 
 /// What a table is made by: how it gets at single rows, and whether its updates carry the previous row
@@ -18,6 +20,9 @@ pub(crate) trait TableOrigin<K, V> {
     /// Reads single rows; materialises a source table.
     fn value_getter(&self) -> ValueGetterSupplier<K, V>;
 }
+
+/// Key serde, value serde and store of a table that is made from another.
+pub(crate) type DerivedStore<K, V> = (Option<SerdeRef<K>>, Option<SerdeRef<V>>, Option<TableStore<K, V>>);
 
 /// A table: the latest value of each key, and a stream of its updates (`org.apache.kafka.streams.kstream.KTable`).
 ///
@@ -83,6 +88,23 @@ impl<K: Data, V: Data> KTable<K, V> {
             self.sends_old_values.set(self.origin.enable_sending_old_values(force));
         }
         self.sends_old_values.get()
+    }
+
+    /// Serdes and, if the options name one, the store of a table that is made from this one. An unnamed store is not
+    /// made, but uses up a number.
+    pub(crate) fn derived_store<V2: Data>(
+        &self,
+        materialized: Option<Materialized<K, V2>>,
+        inherited: Option<&SerdeRef<V2>>,
+        operator_prefix: &str,
+    ) -> DerivedStore<K, V2> {
+        let Some(materialized) = materialized else {
+            return (self.key_serde.clone(), inherited.cloned(), None);
+        };
+        let stored = materialized.queryable_name().is_some();
+        let name = self.step.with_plan(|plan| materialized.store_name(plan, operator_prefix));
+        let store = TableStore::new(&name, materialized, self.key_serde.as_ref(), inherited);
+        (store.key_serde.clone(), store.value_serde.clone(), stored.then_some(store))
     }
 
     /// Reads single rows (`KTableImpl.valueGetterSupplier`).

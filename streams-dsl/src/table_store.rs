@@ -43,7 +43,8 @@ impl<K: Data, V: Data> TableStore<K, V> {
         logged: bool,
     ) -> Result<TimestampedKeyValueStoreBuilder<K, V>> {
         let key = self.key_serde.clone().ok_or_else(|| DslError::missing_serde::<K>(operator, "key"))?;
-        let value = self.value_serde.clone().ok_or_else(|| DslError::missing_serde::<V>(operator, "value"))?;
+        let value =
+            self.value_serde.clone().ok_or_else(|| DslError::missing_serde::<V>(operator, "value"))?;
         let options = &self.materialized;
         let mut store = TimestampedKeyValueStoreBuilder::new(&self.name, key, value);
         store = match options.logged && logged {

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 use std::sync::Arc;
 
-use streams_core::processor::{Data, Processor};
+use streams_core::processor::{Data, Processor, SinkOptions};
 use streams_core::store::StoreFactory;
 use streams_core::topology::Topology;
 
@@ -60,6 +60,12 @@ impl Writer<'_> {
         self.processor(&name, move || supplier())
     }
 
+    /// Adds the node's own sink.
+    pub(crate) fn sink<K: Data, V: Data>(&mut self, options: SinkOptions<K, V>) -> Result<()> {
+        let parents: Vec<&str> = self.parents.iter().map(String::as_str).collect();
+        Ok(self.topology.add_sink(&self.name, options, &parents)?)
+    }
+
     /// Adds a store and connects it to the node's own processor, which must be written by now.
     pub(crate) fn add_store(&mut self, store: impl StoreFactory + 'static) -> Result<()> {
         Ok(self.topology.add_state_store(store, &[&self.name])?)
@@ -88,7 +94,12 @@ pub(crate) fn lower(plan: &Plan, optimization: Optimization) -> Result<Topology>
         let mut writer = Writer {
             topology: &mut topology,
             name: node.name.clone(),
-            parents: node.parents.iter().filter(|p| **p != ROOT).map(|p| plan.node(*p).name.clone()).collect(),
+            parents: node
+                .parents
+                .iter()
+                .filter(|p| **p != ROOT)
+                .map(|p| plan.node(*p).name.clone())
+                .collect(),
             reuse_source_topics: optimization.reuse_ktable_source_topics,
             drop_null_keys: !keep_null_keys.contains(&id),
         };

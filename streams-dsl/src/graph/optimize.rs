@@ -39,7 +39,13 @@ fn merge_duplicate_sources(plan: &mut Plan) -> Result<()> {
 }
 
 /// Moves what hangs below the second source below the first.
-fn merge_source(plan: &mut Plan, first: NodeId, second: NodeId, source: &SourceSpec, topic: &str) -> Result<()> {
+fn merge_source(
+    plan: &mut Plan,
+    first: NodeId,
+    second: NodeId,
+    source: &SourceSpec,
+    topic: &str,
+) -> Result<()> {
     let names = || (plan.node(first).name.clone(), plan.node(second).name.clone());
     let NodeKind::StreamSource(main) = &plan.node(first).kind else { return Ok(()) };
     let set = |spec: &SourceSpec| spec.topics.iter().cloned().collect::<BTreeSet<_>>();

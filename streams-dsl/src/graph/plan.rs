@@ -100,13 +100,19 @@ impl Plan {
     }
 
     /// A node by its number, which this plan gave out.
-    #[allow(clippy::indexing_slicing, reason = "a NodeId is an index that `add` returned, and nodes are never removed")]
+    #[allow(
+        clippy::indexing_slicing,
+        reason = "a NodeId is an index that `add` returned, and nodes are never removed"
+    )]
     pub(crate) fn node(&self, id: NodeId) -> &GraphNode {
         &self.nodes[id.0]
     }
 
     /// As [`node`](Self::node), to change it.
-    #[allow(clippy::indexing_slicing, reason = "a NodeId is an index that `add` returned, and nodes are never removed")]
+    #[allow(
+        clippy::indexing_slicing,
+        reason = "a NodeId is an index that `add` returned, and nodes are never removed"
+    )]
     pub(crate) fn node_mut(&mut self, id: NodeId) -> &mut GraphNode {
         &mut self.nodes[id.0]
     }

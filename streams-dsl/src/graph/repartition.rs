@@ -117,7 +117,9 @@ fn write<K: Data, V: Data>(
     let topic: TopicName = names.topic.as_str().into();
     writer.topology.add_internal_topic(&topic, how.partitions)?;
     let nullable_keys = (writer.drop_null_keys && key_serde.nullable()).then(|| Arc::clone(&key_serde));
-    writer.processor::<_, K, V, K, V>(&names.filter, move || DropNullKeys { nullable_keys: nullable_keys.clone() })?;
+    writer.processor::<_, K, V, K, V>(&names.filter, move || DropNullKeys {
+        nullable_keys: nullable_keys.clone(),
+    })?;
     let sink = SinkOptions {
         target: TopicTarget::Topic(Arc::clone(&topic)),
         key_serde: Arc::clone(&key_serde),
@@ -125,8 +127,7 @@ fn write<K: Data, V: Data>(
         partitioner: how.partitioner.clone(),
     };
     writer.topology.add_sink(&names.sink, sink, &[&names.filter])?;
-    let source =
-        SourceOptions { key_serde, value_serde, extractor: Some(Arc::new(FailOnInvalidTimestamp)) };
+    let source = SourceOptions { key_serde, value_serde, extractor: Some(Arc::new(FailOnInvalidTimestamp)) };
     writer.topology.add_source(&names.source, &[topic], None, source)?;
     Ok(())
 }

@@ -37,6 +37,11 @@ impl Step {
         Step { given_name: Some(name.into()), ..self.clone() }
     }
 
+    /// The same step without a name for the next operator.
+    pub(crate) fn unnamed(&self) -> Self {
+        Step { given_name: None, ..self.clone() }
+    }
+
     /// The user's name for the next operator.
     pub(crate) fn given_name(&self) -> Option<&str> {
         self.given_name.as_deref()
@@ -56,7 +61,13 @@ impl Step {
     pub(crate) fn add(&self, node: GraphNode) -> Step {
         let name: Rc<str> = node.name.as_str().into();
         let id = self.plan.borrow_mut().add(&[self.node], node);
-        Step { plan: Rc::clone(&self.plan), node: id, name, sources: Rc::clone(&self.sources), given_name: None }
+        Step {
+            plan: Rc::clone(&self.plan),
+            node: id,
+            name,
+            sources: Rc::clone(&self.sources),
+            given_name: None,
+        }
     }
 
     /// Whether both belong to the same builder.

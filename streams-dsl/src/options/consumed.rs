@@ -15,6 +15,7 @@ pub struct Consumed<K, V> {
     pub(crate) key_serde: SerdeChoice<K>,
     pub(crate) value_serde: SerdeChoice<V>,
     pub(crate) extractor: Option<TimestampExtractorRef<K, V>>,
+    pub(crate) row_extractor: Option<TimestampExtractorRef<K, Option<V>>>,
     pub(crate) reset: Option<AutoOffsetReset>,
     pub(crate) name: Option<String>,
 }
@@ -25,6 +26,7 @@ impl<K, V> Clone for Consumed<K, V> {
             key_serde: self.key_serde.clone(),
             value_serde: self.value_serde.clone(),
             extractor: self.extractor.clone(),
+            row_extractor: self.row_extractor.clone(),
             reset: self.reset,
             name: self.name.clone(),
         }
@@ -62,7 +64,7 @@ impl<K, V> Consumed<K, V> {
     }
 
     fn of(key_serde: SerdeChoice<K>, value_serde: SerdeChoice<V>) -> Self {
-        Consumed { key_serde, value_serde, extractor: None, reset: None, name: None }
+        Consumed { key_serde, value_serde, extractor: None, row_extractor: None, reset: None, name: None }
     }
 
     /// Names the source node; a table's is called `<name>-source` and the table's node `<name>`.
@@ -72,10 +74,21 @@ impl<K, V> Consumed<K, V> {
         self
     }
 
-    /// Takes event time from there instead of from the application's default extractor.
+    /// Takes event time from there instead of from the application's default extractor. For a table it is asked about
+    /// rows only; a tombstone has its record's time.
     #[must_use]
     pub fn with_timestamp_extractor(mut self, extractor: impl TimestampExtractor<K, V> + 'static) -> Self {
         self.extractor = Some(Arc::new(extractor));
+        self
+    }
+
+    /// For a table: takes the event time of rows and tombstones from there.
+    #[must_use]
+    pub fn with_row_timestamp_extractor(
+        mut self,
+        extractor: impl TimestampExtractor<K, Option<V>> + 'static,
+    ) -> Self {
+        self.row_extractor = Some(Arc::new(extractor));
         self
     }
 

@@ -156,6 +156,12 @@ impl<K, V> Materialized<K, V> {
         self
     }
 
+    /// The same options, with whatever serdes are inherited.
+    pub(crate) fn without_serdes(mut self) -> Self {
+        (self.key_serde, self.value_serde) = (SerdeChoice::inherit(), SerdeChoice::inherit());
+        self
+    }
+
     /// The user's name, under which the store can be queried.
     pub(crate) fn queryable_name(&self) -> Option<&str> {
         self.name.as_deref()

@@ -49,7 +49,10 @@ impl<K, V> Printed<K, V> {
 
     /// Prints records so.
     #[must_use]
-    pub fn with_key_value_mapper(mut self, format: impl Fn(&K, &V) -> String + Send + Sync + 'static) -> Self {
+    pub fn with_key_value_mapper(
+        mut self,
+        format: impl Fn(&K, &V) -> String + Send + Sync + 'static,
+    ) -> Self {
         self.format = Arc::new(format);
         self
     }

@@ -71,64 +71,35 @@ impl<K: Data, V: Data> KStream<K, V> {
         let key_serde = joined.key_serde.resolve(self.key_serde.as_ref());
         let value_serde = joined.value_serde.resolve(self.value_serde.as_ref());
         let other_serde = joined.other_value_serde.resolve(other.value_serde.as_ref());
-        let left = self.partitioned_for_join(given, "-left", &key_serde, &value_serde);
-        let right = other.partitioned_for_join(given, "-right", &key_serde, &other_serde);
-        let same_builder = left.step.same_plan(&right.step);
-        let sources =
-            if same_builder { left.step.copartition_with(&right.step) } else { left.step.sources.clone() };
-        let names = left.step.with_plan(|plan| Names::new(plan, given, joined.store_name.as_deref()));
-        if !same_builder {
-            left.step.plan.borrow().report(DslError::ForeignStream { operator: names.merge });
-            return KStream::new(left.step.clone(), key_serde, None, false).map_values_unplanned();
-        }
+        let this = self.partitioned_for_join(given, "-left", &key_serde, &value_serde);
+        let other = other.partitioned_for_join(given, "-right", &key_serde, &other_serde);
+        let names = this.step.with_plan(|plan| Names::new(plan, given, joined.store_name.as_deref()));
+        let report = |error| this.step.plan.borrow().report(error);
         if let Err(reason) = windows.check() {
-            left.step.plan.borrow().report(DslError::Option { operator: names.merge.clone(), reason });
+            report(DslError::Option { operator: names.merge.clone(), reason });
         }
+        if !this.step.same_plan(&other.step) {
+            report(DslError::ForeignStream { operator: names.merge });
+            return KStream::new(this.step, key_serde, None, false);
+        }
+        let sources = this.step.copartition_with(&other.step);
         let stores = JoinStores {
             key_serde: key_serde.clone(),
             retention_ms: windows.retention_ms(),
             logging: joined.logged.then_some(joined.log_configs),
             store_type: joined.store_type,
         };
-        let (keys, lefts, rights) =
-            (Nulls::of(key_serde.as_ref()), Nulls::of(value_serde.as_ref()), Nulls::of(other_serde.as_ref()));
+        let values = (Nulls::of(value_serde.as_ref()), Nulls::of(other_serde.as_ref()));
         let this_window = window_node(&names.this_windowed, &names.this_store, &stores, value_serde);
         let other_window = window_node(&names.other_windowed, &names.other_store, &stores, other_serde);
-        let joiner = Arc::new(joiner);
-        let reversed = Arc::clone(&joiner);
-        let this_side = Arc::new(JoinSide {
-            store: names.other_store.as_str().into(),
-            keys: keys.clone(),
-            values: lefts,
-            reach: windows.seen_from_left(),
-            joiner: move |value, other| joiner(value, other),
-        });
-        let other_side = Arc::new(JoinSide {
-            store: names.this_store.as_str().into(),
-            keys,
-            values: rights,
-            reach: windows.seen_from_right(),
-            joiner: move |value, other| reversed(other, value),
-        });
         let merge = names.merge.clone();
-        let node = GraphNode::new(&names.merge.clone(), move |writer| {
-            let (this, other) = (Arc::clone(&this_side), Arc::clone(&other_side));
-            let this = move || JoinSideProcessor::new(Arc::clone(&this));
-            let other = move || JoinSideProcessor::new(Arc::clone(&other));
-            let topology = &mut writer.topology;
-            topology.add_processor::<_, K, V, K, VO>(&names.this_join, this, &[&names.this_windowed])?;
-            topology.connect_processor_and_stores(&names.this_join, &[&names.other_store])?;
-            topology.add_processor::<_, K, V2, K, VO>(&names.other_join, other, &[&names.other_windowed])?;
-            topology.connect_processor_and_stores(&names.other_join, &[&names.this_store])?;
-            let sides = [names.this_join.as_str(), names.other_join.as_str()];
-            Ok(topology.add_processor::<_, K, VO, K, VO>(&names.merge, || PassThrough, &sides)?)
+        let node = join_node(names, windows, Nulls::of(key_serde.as_ref()), values, joiner);
+        let id = this.step.with_plan(|plan| {
+            plan.add(&[this.step.node], this_window);
+            plan.add(&[other.step.node], other_window);
+            plan.add(&[this.step.node, other.step.node], node)
         });
-        let id = left.step.with_plan(|plan| {
-            plan.add(&[left.step.node], this_window);
-            plan.add(&[right.step.node], other_window);
-            plan.add(&[left.step.node, right.step.node], node)
-        });
-        KStream::new(Step::new(&left.step.plan, id, &merge, sources), key_serde, None, false)
+        KStream::new(Step::new(&this.step.plan, id, &merge, sources), key_serde, None, false)
     }
 
     /// This stream, behind a repartition topic if its key has changed.
@@ -186,6 +157,44 @@ impl Names {
         plan.check(crate::naming::validate(&names.this_store));
         names
     }
+}
+
+/// The node that joins the records of both sides: a processor for each, and one that merges their results.
+fn join_node<K: Data, V: Data, V2: Data, VO: Data>(
+    names: Names,
+    windows: JoinWindows,
+    keys: Nulls<K>,
+    (values, other_values): (Nulls<V>, Nulls<V2>),
+    joiner: impl Fn(V, V2) -> VO + Send + Sync + 'static,
+) -> GraphNode {
+    let joiner = Arc::new(joiner);
+    let reversed = Arc::clone(&joiner);
+    let this_side = Arc::new(JoinSide {
+        store: names.other_store.as_str().into(),
+        keys: keys.clone(),
+        values,
+        reach: windows.seen_from_left(),
+        joiner: move |value, other| joiner(value, other),
+    });
+    let other_side = Arc::new(JoinSide {
+        store: names.this_store.as_str().into(),
+        keys,
+        values: other_values,
+        reach: windows.seen_from_right(),
+        joiner: move |value, other| reversed(other, value),
+    });
+    GraphNode::new(&names.merge.clone(), move |writer| {
+        let (this, other) = (Arc::clone(&this_side), Arc::clone(&other_side));
+        let this = move || JoinSideProcessor::new(Arc::clone(&this));
+        let other = move || JoinSideProcessor::new(Arc::clone(&other));
+        let topology = &mut writer.topology;
+        topology.add_processor::<_, K, V, K, VO>(&names.this_join, this, &[&names.this_windowed])?;
+        topology.connect_processor_and_stores(&names.this_join, &[&names.other_store])?;
+        topology.add_processor::<_, K, V2, K, VO>(&names.other_join, other, &[&names.other_windowed])?;
+        topology.connect_processor_and_stores(&names.other_join, &[&names.this_store])?;
+        let sides = [names.this_join.as_str(), names.other_join.as_str()];
+        Ok(topology.add_processor::<_, K, VO, K, VO>(&names.merge, || PassThrough, &sides)?)
+    })
 }
 
 /// What the stores of both sides have in common.

@@ -44,6 +44,11 @@ impl TableForwarder {
         context.on_flush(Box::new(move |task| forward_all(take()?, &children, task)));
     }
 
+    /// Whether updates are forwarded later, when the cache is flushed.
+    pub(crate) fn cached(&self) -> bool {
+        self.cached
+    }
+
     /// Forwards an update unless the cache does it later.
     #[inline]
     pub(crate) fn forward<K: Data, V: Data>(
