@@ -6,6 +6,7 @@ pub mod ids;
 pub mod partitioner;
 pub mod processor;
 pub mod record;
+pub mod runtime;
 pub mod serde;
 pub mod store;
 pub mod time;

@@ -111,7 +111,13 @@ impl<K: Data, V: Data> SinkNode<K, V> {
         }
     }
 
-    fn deliver(&self, topic: &TopicName, record: &Record<K, V>, out: &Outgoing<'_>, task: &TaskContext) -> Result<()> {
+    fn deliver(
+        &self,
+        topic: &TopicName,
+        record: &Record<K, V>,
+        out: &Outgoing<'_>,
+        task: &TaskContext,
+    ) -> Result<()> {
         let collector = task.collector();
         let send = |partition| {
             collector.send(out.topic, partition, out.key, out.value, record.timestamp, &record.headers)

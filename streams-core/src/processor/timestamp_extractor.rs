@@ -82,7 +82,9 @@ impl<K, V> TimestampExtractor<K, V> for UsePartitionTimeOnInvalidTimestamp {
         match (record.timestamp, partition_time) {
             (timestamp, _) if timestamp >= 0 => Ok(timestamp),
             (_, known) if known >= 0 => Ok(known),
-            (invalid, _) => Err(format!("it has the invalid timestamp {invalid}, and it is its partition's first").into()),
+            (invalid, _) => {
+                Err(format!("it has the invalid timestamp {invalid}, and it is its partition's first").into())
+            }
         }
     }
 }
@@ -117,12 +119,18 @@ impl<K, V> TimestampExtractor<K, V> for BuiltInTimestampExtractor {
         partition_time: Timestamp,
     ) -> Result<Timestamp, UserError> {
         match self {
-            BuiltInTimestampExtractor::FailOnInvalidTimestamp => FailOnInvalidTimestamp.extract(record, partition_time),
-            BuiltInTimestampExtractor::LogAndSkipOnInvalidTimestamp => LogAndSkipOnInvalidTimestamp.extract(record, partition_time),
+            BuiltInTimestampExtractor::FailOnInvalidTimestamp => {
+                FailOnInvalidTimestamp.extract(record, partition_time)
+            }
+            BuiltInTimestampExtractor::LogAndSkipOnInvalidTimestamp => {
+                LogAndSkipOnInvalidTimestamp.extract(record, partition_time)
+            }
             BuiltInTimestampExtractor::UsePartitionTimeOnInvalidTimestamp => {
                 UsePartitionTimeOnInvalidTimestamp.extract(record, partition_time)
             }
-            BuiltInTimestampExtractor::WallclockTimestamp => WallclockTimestampExtractor.extract(record, partition_time),
+            BuiltInTimestampExtractor::WallclockTimestamp => {
+                WallclockTimestampExtractor.extract(record, partition_time)
+            }
         }
     }
 }

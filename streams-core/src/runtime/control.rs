@@ -64,7 +64,11 @@ impl Dispatcher {
     }
 
     /// Sends a command that takes tasks away to each thread concerned and waits for the answers of those that live.
-    fn take_away(&mut self, tasks: &BTreeSet<TaskId>, command: fn(BTreeSet<TaskId>, mpsc::Sender<()>) -> Command) {
+    fn take_away(
+        &mut self,
+        tasks: &BTreeSet<TaskId>,
+        command: fn(BTreeSet<TaskId>, mpsc::Sender<()>) -> Command,
+    ) {
         let mut answers = Vec::new();
         for thread in &mut self.threads {
             let mine: BTreeSet<TaskId> = thread.tasks.intersection(tasks).copied().collect();
@@ -93,7 +97,8 @@ impl MembershipHandler for Dispatcher {
         self.assigned = true;
         let owned: Vec<_> = self.threads.iter().map(|thread| thread.tasks.clone()).collect();
         // A provider reports losses before it assigns; what it leaves out without a word is given up properly here.
-        let missing: BTreeSet<TaskId> = owned.iter().flatten().filter(|task| !tasks.contains(task)).copied().collect();
+        let missing: BTreeSet<TaskId> =
+            owned.iter().flatten().filter(|task| !tasks.contains(task)).copied().collect();
         if !missing.is_empty() {
             self.take_away(&missing, Command::Revoke);
         }

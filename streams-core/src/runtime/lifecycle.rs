@@ -93,8 +93,11 @@ mod tests {
             .filter(|(from, to)| from.may_become(*to))
             .collect();
         assert_eq!(legal.len(), 11);
-        assert!(State::ALL.iter().filter(|state| state.is_final()).all(|end| {
-            State::ALL.iter().all(|next| !end.may_become(*next))
-        }));
+        assert!(
+            State::ALL
+                .iter()
+                .filter(|state| state.is_final())
+                .all(|end| { State::ALL.iter().all(|next| !end.may_become(*next)) })
+        );
     }
 }

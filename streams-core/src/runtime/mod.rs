@@ -18,6 +18,7 @@ mod control;
 mod global_thread;
 mod graph;
 mod kafka_streams;
+mod launch;
 mod lifecycle;
 mod partition_group;
 mod plan;
@@ -30,6 +31,6 @@ mod stats;
 mod stream_thread;
 mod task;
 
-pub use kafka_streams::{KafkaStreams, KafkaStreamsBuilder};
+pub use kafka_streams::{KafkaStreams, KafkaStreamsBuilder, StateListener};
 pub use lifecycle::State;
 pub use stats::StreamsMetrics;

@@ -59,7 +59,8 @@ impl Plan {
     pub fn new(topology: Topology, config: &StreamsConfig, resolved: &ResolvedTopology) -> Result<Self> {
         let application_id: Arc<str> = config.application_id().into();
         let graph = topology.graph();
-        let decorated = |(name, _): (&TopicName, _)| (Arc::clone(name), graph.decorate(&application_id, name));
+        let decorated =
+            |(name, _): (&TopicName, _)| (Arc::clone(name), graph.decorate(&application_id, name));
         let internal_topics = graph.internal_topics().map(decorated).collect();
         let mut subtopologies = BTreeMap::new();
         for resolved in &resolved.subtopologies {
@@ -70,9 +71,9 @@ impl Plan {
     }
 
     pub fn subtopology(&self, task: TaskId) -> Result<&SubtopologyPlan> {
-        self.subtopologies
-            .get(&task.subtopology)
-            .ok_or_else(|| Error::IllegalState(format!("task {task} belongs to no sub-topology of this application")))
+        self.subtopologies.get(&task.subtopology).ok_or_else(|| {
+            Error::IllegalState(format!("task {task} belongs to no sub-topology of this application"))
+        })
     }
 
     /// Where a source topic is read from without a committed offset, if its source says so.

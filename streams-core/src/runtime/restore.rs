@@ -55,6 +55,14 @@ pub(crate) struct OpenRequest {
     pub wake: Arc<dyn Fn() + Send + Sync>,
 }
 
+/// What stream threads ask of the restorer.
+pub(crate) enum Request {
+    /// Open a task.
+    Open(OpenRequest),
+    /// Let the broker delete the records of repartition topics before these offsets: all of them are processed.
+    Purge(Vec<(TopicPartition, Offset)>),
+}
+
 /// The answer.
 pub(crate) struct OpenReply {
     pub task: TaskId,
@@ -121,7 +129,7 @@ pub(crate) struct Restorer {
     memory: RocksMemory,
     consumer: Box<dyn Consumer>,
     admin: Box<dyn Admin>,
-    requests: mpsc::Receiver<OpenRequest>,
+    requests: mpsc::Receiver<Request>,
     counters: Arc<RestoreCounters>,
     tasks: Vec<Opening>,
     buffer: Vec<RawRecord>,
@@ -136,7 +144,7 @@ pub(crate) struct RestorerParts {
     pub memory: RocksMemory,
     pub consumer: Box<dyn Consumer>,
     pub admin: Box<dyn Admin>,
-    pub requests: mpsc::Receiver<OpenRequest>,
+    pub requests: mpsc::Receiver<Request>,
     pub counters: Arc<RestoreCounters>,
 }
 
@@ -202,6 +210,16 @@ impl Restorer {
         let mut any = false;
         while let Ok(request) = self.requests.try_recv() {
             any = true;
+            let request = match request {
+                Request::Open(request) => request,
+                Request::Purge(before) => {
+                    // What is not deleted now is deleted with the next round.
+                    if let Err(error) = self.admin.delete_records(&before, ADMIN_TIMEOUT) {
+                        tracing::debug!(%error, "processed records of repartition topics are kept for now");
+                    }
+                    continue;
+                }
+            };
             // A task that moved to another thread meanwhile answers to that one.
             if let Some(known) = self.tasks.iter_mut().find(|opening| opening.request.task == request.task) {
                 known.request = request;
@@ -249,7 +267,8 @@ impl Restorer {
                 TransportErrorKind::OffsetOutOfRange => self.start_over(opening, &transport.to_string()),
                 _ => false,
             },
-            Error::Store { source: StoreError::Locked { .. }, .. } | Error::State(StoreError::Locked { .. }) => {
+            Error::Store { source: StoreError::Locked { .. }, .. }
+            | Error::State(StoreError::Locked { .. }) => {
                 now - *opening.locked_since.get_or_insert(now) < LOCKED_MAX_MS
             }
             _ => false,
@@ -307,9 +326,9 @@ impl Restorer {
             let backend = opening.backends.of(store.persistent)?;
             let end = ends.get(&partition).copied().unwrap_or(0);
             let start = starts.get(&partition).copied().unwrap_or(0);
-            let stored = read_offsets(&**backend)?.into_iter().find(|stored| {
-                stored.topic == *partition.topic && stored.partition == partition.partition
-            });
+            let stored = read_offsets(&**backend)?
+                .into_iter()
+                .find(|stored| stored.topic == *partition.topic && stored.partition == partition.partition);
             let position = stored.map_or(start, |stored| stored.offset);
             if position > end {
                 return Err(out_of_range(&partition, position, end));

@@ -17,12 +17,11 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::backends::TaskBackends;
-use super::record_collector::RecordCollector;
-use super::restore::{OpenReply, OpenRequest, OpenedTask};
+use super::restore::{OpenReply, OpenRequest, OpenedTask, Request};
 use super::stats::ThreadStats;
 use super::task::{StreamTask, TaskEnvironment};
 use crate::error::{Error, Recovery, Result};
-use crate::ids::{Offset, TaskId, TopicPartition};
+use crate::ids::{Offset, TaskId};
 use crate::time::Timestamp;
 use crate::transport::{Consumer, OffsetToCommit, PartitionHandle, RawRecord};
 
@@ -58,7 +57,7 @@ pub(crate) struct ThreadParts {
     pub consumer: Box<dyn Consumer>,
     pub environment: TaskEnvironment,
     pub commands: mpsc::Receiver<Command>,
-    pub restorer: mpsc::Sender<OpenRequest>,
+    pub restorer: mpsc::Sender<Request>,
     pub wake_restorer: Arc<dyn Fn() + Send + Sync>,
     pub limits: ThreadLimits,
     pub stats: Arc<ThreadStats>,
@@ -69,6 +68,8 @@ pub(crate) struct ThreadParts {
 pub(crate) struct ThreadLimits {
     pub commit_interval_ms: i64,
     pub poll_ms: i64,
+    /// `repartition.purge.interval.ms`.
+    pub purge_interval_ms: i64,
     /// `buffered.records.per.partition`.
     pub buffered_records: usize,
     /// The thread commits early when its stores hold more than this.
@@ -81,7 +82,7 @@ pub(crate) struct StreamThread {
     consumer: Box<dyn Consumer>,
     environment: TaskEnvironment,
     commands: mpsc::Receiver<Command>,
-    restorer: mpsc::Sender<OpenRequest>,
+    restorer: mpsc::Sender<Request>,
     wake_restorer: Arc<dyn Fn() + Send + Sync>,
     opened: (mpsc::Sender<OpenReply>, mpsc::Receiver<OpenReply>),
     limits: ThreadLimits,
@@ -89,6 +90,7 @@ pub(crate) struct StreamThread {
     tasks: BTreeMap<TaskId, StreamTask>,
     opening: BTreeSet<TaskId>,
     last_commit: Timestamp,
+    last_purge: Timestamp,
     buffer: Vec<RawRecord>,
     stopped: bool,
     /// Rounds in a row that ended in a reset: their pause grows.
@@ -111,6 +113,7 @@ impl StreamThread {
             tasks: BTreeMap::new(),
             opening: BTreeSet::new(),
             last_commit: now,
+            last_purge: now,
             buffer: Vec::new(),
             stopped: false,
             resets: 0,
@@ -159,6 +162,7 @@ impl StreamThread {
         if requested || now - self.last_commit >= self.limits.commit_interval_ms || self.is_full() {
             self.commit()?;
             self.last_commit = now;
+            self.purge(now);
         }
         Ok(if worked { Round::Busy } else { Round::IdleUntil(self.next_deadline(now)) })
     }
@@ -199,7 +203,7 @@ impl StreamThread {
         let request =
             OpenRequest { task, backends, reply: self.opened.0.clone(), wake: self.consumer.waker() };
         // A restorer that is gone is reported by the control thread, which ends the application.
-        let _ = self.restorer.send(request);
+        let _ = self.restorer.send(Request::Open(request));
         (self.wake_restorer)();
     }
 
@@ -297,6 +301,19 @@ impl StreamThread {
         Ok(())
     }
 
+    /// Lets the broker delete what has been processed of repartition topics.
+    fn purge(&mut self, now: Timestamp) {
+        if now - self.last_purge < self.limits.purge_interval_ms {
+            return;
+        }
+        self.last_purge = now;
+        let before: Vec<_> =
+            self.tasks.values().flat_map(StreamTask::committed_repartition_offsets).collect();
+        if !before.is_empty() {
+            let _ = self.restorer.send(Request::Purge(before));
+        }
+    }
+
     /// Rule 2: back to what is committed.
     fn reset(&mut self, now: Timestamp) -> Result<()> {
         self.environment.collector.abandon();
@@ -337,12 +354,6 @@ impl StreamThread {
         let due = punctuations.min().unwrap_or(Timestamp::MAX).min(commit).min(now + self.limits.poll_ms);
         due.max(now + 1)
     }
-}
-
-/// The offsets of repartition topics up to which everything has been processed: the broker may delete what is before.
-pub(crate) fn purgeable(offsets: &[OffsetToCommit], repartition: &BTreeSet<Arc<str>>) -> Vec<(TopicPartition, Offset)> {
-    let internal = offsets.iter().filter(|offset| repartition.contains(&offset.partition.topic));
-    internal.map(|offset| (offset.partition.clone(), offset.offset)).collect()
 }
 
 impl Error {

@@ -49,10 +49,11 @@ pub(crate) struct TaskInput {
     pub at_end: bool,
     /// What the group has committed.
     committed: Option<Offset>,
+    /// Whether the application owns the topic and may delete what is processed.
+    repartition: bool,
 }
 
 struct TaskStore {
-    name: String,
     store: Rc<RefCell<dyn StateStore>>,
     persistent: bool,
     changelog: Option<StoreChangelog>,
@@ -78,8 +79,6 @@ pub(crate) struct StreamTask {
     backends: TaskBackends,
     batches: [Batch; 2],
     max_task_idle_ms: i64,
-    /// The event time of each partition as it was committed last.
-    committed_times: Vec<Timestamp>,
 }
 
 impl StreamTask {
@@ -96,7 +95,8 @@ impl StreamTask {
         let clock = Rc::new(RecordClock::default());
         let (stores, readable) = open_stores(id, &opened, &clock, environment)?;
         let graph = graph::build(&environment.plan.topology, &plan.nodes, &environment.settings)?;
-        let access = plan.nodes.iter().map(|node| (node.as_str().into(), stores_of(environment, node))).collect();
+        let access =
+            plan.nodes.iter().map(|node| (node.as_str().into(), stores_of(environment, node))).collect();
         let mut context = TaskContext::new(TaskSetup {
             task: id,
             application_id: Arc::clone(&environment.plan.application_id),
@@ -117,11 +117,11 @@ impl StreamTask {
             let time = source.metadata.partition_time;
             queues.push(RecordQueue::new(source.partition.clone(), input(&source.partition), time));
         }
-        let committed_times = opened.sources.iter().map(|source| source.metadata.partition_time).collect();
         let inputs = opened.sources.iter().zip(handles).map(|(source, handle)| TaskInput {
             handle,
             at_end: false,
             committed: source.committed,
+            repartition: plan.repartition_topics.contains(&source.partition.topic),
         });
         let mut task = StreamTask {
             id,
@@ -133,16 +133,11 @@ impl StreamTask {
             backends: opened.backends,
             batches: [Batch::new(), Batch::new()],
             max_task_idle_ms: environment.max_task_idle_ms,
-            committed_times,
         };
         for (_, node) in &task.graph.nodes {
             node.init(&mut task.context)?;
         }
         Ok(task)
-    }
-
-    pub fn id(&self) -> TaskId {
-        self.id
     }
 
     pub fn inputs_mut(&mut self) -> &mut [TaskInput] {
@@ -173,10 +168,12 @@ impl StreamTask {
     pub fn process(&mut self, limit: usize, now: Timestamp) -> Result<usize> {
         self.context.set_wall_clock_ms(now);
         let mut done = 0;
+        let alone = self.inputs.len() == 1;
         while done < limit {
             let inputs = &self.inputs;
             let at_end = |input: usize| inputs.get(input).is_none_or(|input| input.at_end);
-            if self.group.readiness(self.max_task_idle_ms, now, at_end) != Readiness::Ready {
+            // The usual case is one partition, with nothing to wait for.
+            if !alone && self.group.readiness(self.max_task_idle_ms, now, at_end) != Readiness::Ready {
                 break;
             }
             if !self.group.process_next(&mut self.context)? {
@@ -227,7 +224,7 @@ impl StreamTask {
     pub fn stage(&mut self, collector: &RecordCollector) -> Result<()> {
         self.context.flush_caches()?;
         let [on_disk, in_memory] = &mut self.batches;
-        for TaskStore { store, persistent, changelog, .. } in &mut self.stores {
+        for TaskStore { store, persistent, changelog } in &mut self.stores {
             let batch = if *persistent { &mut *on_disk } else { &mut *in_memory };
             let mut sending = None;
             let mut log = |record: state_stores::LogRecord<'_>| -> std::result::Result<(), UserError> {
@@ -285,6 +282,17 @@ impl StreamTask {
             });
         }
         Ok(offsets)
+    }
+
+    /// What is committed of the repartition topics that the task reads.
+    pub fn committed_repartition_offsets(&self) -> Vec<(TopicPartition, Offset)> {
+        let inputs = self.group.queues().iter().zip(&self.inputs).filter(|(_, input)| input.repartition);
+        inputs.filter_map(|(queue, input)| Some((queue.partition().clone(), input.committed?))).collect()
+    }
+
+    /// A store handle of this task, for the test driver.
+    pub fn store<S: Clone + 'static>(&self, name: &str) -> Option<S> {
+        self.context.any_store(name)
     }
 
     /// Second half of a commit, after the broker has it: the stores' changes and the changelogs' offsets become the
@@ -367,7 +375,7 @@ fn open_stores(
         })?;
         readable.insert(name.clone(), opened.handle);
         let persistent = store.persistent;
-        stores.push(TaskStore { name: name.clone(), store: opened.store, persistent, changelog });
+        stores.push(TaskStore { store: opened.store, persistent, changelog });
     }
     Ok((stores, readable))
 }
