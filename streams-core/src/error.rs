@@ -19,9 +19,9 @@ pub enum Error {
     #[error("invalid topology: {0}")]
     Topology(String),
 
-    /// A setting is wrong.
-    #[error("invalid configuration: {0}")]
-    Config(String),
+    /// A setting is missing, unknown or has a wrong value.
+    #[error(transparent)]
+    Setting(#[from] crate::config::ConfigError),
 
     /// Topics that the topology needs are missing, or their partition counts do not fit.
     #[error("{0}")]
@@ -111,7 +111,9 @@ pub enum Error {
     Transport(#[from] TransportError),
 
     /// Another member took the tasks over; what was not committed is dropped and the group is joined again.
-    #[error("tasks were taken over by another member ({reason}); the uncommitted work is dropped, the group is rejoined")]
+    #[error(
+        "tasks were taken over by another member ({reason}); the uncommitted work is dropped, the group is rejoined"
+    )]
     TaskMigrated {
         /// How it was noticed.
         reason: String,
@@ -155,7 +157,9 @@ impl Error {
             Error::TaskMigrated { .. } => Recovery::RejoinGroup,
             Error::Transport(error) => match error.kind() {
                 TransportErrorKind::Retriable | TransportErrorKind::QueueFull => Recovery::Retry,
-                TransportErrorKind::AbortTransaction | TransportErrorKind::TimedOut => Recovery::AbortAndReplay,
+                TransportErrorKind::AbortTransaction | TransportErrorKind::TimedOut => {
+                    Recovery::AbortAndReplay
+                }
                 TransportErrorKind::Fenced => Recovery::RejoinGroup,
                 TransportErrorKind::Fatal => Recovery::AbortAndReplay,
                 _ => Recovery::StopApplication,

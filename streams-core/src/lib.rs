@@ -1,10 +1,12 @@
 //! The engine: topology, Processor API, transports, runtime and test driver.
 
+pub mod config;
 pub mod error;
 pub mod ids;
 pub mod partitioner;
 pub mod processor;
 pub mod record;
+pub mod runtime;
 pub mod serde;
 pub mod store;
 pub mod time;

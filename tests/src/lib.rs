@@ -1,1 +1,4 @@
-//! tests
+//! What the cross-crate suites share: a real Apache Kafka to test against, and the benchmark harness.
+
+pub mod bench;
+pub mod lab;

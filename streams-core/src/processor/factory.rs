@@ -6,8 +6,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::node::{Lifecycle, NodeIndex};
-use super::timestamp_extractor::BuiltInExtractor;
 use super::{Children, Data, Edge, SourceInput};
+use crate::config::BuiltInTimestampExtractor;
 use crate::error::{Error, Result};
 use crate::ids::{TopicName, TopicPartition};
 
@@ -54,7 +54,7 @@ pub struct Wiring {
     /// Its children, in order.
     pub children: Vec<ChildEdge>,
     /// How a source without an extractor of its own finds event time.
-    pub default_extractor: BuiltInExtractor,
+    pub default_extractor: BuiltInTimestampExtractor,
     /// Internal topics by their undecorated name, with their name on the broker.
     pub internal_topics: Rc<BTreeMap<TopicName, TopicName>>,
 }

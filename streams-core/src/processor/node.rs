@@ -22,7 +22,8 @@ pub trait Lifecycle {
     fn init(&self, task: &mut TaskContext) -> Result<()>;
 
     /// A punctuation is due.
-    fn punctuate(&self, punctuation: Punctuation, timestamp: Timestamp, task: &mut TaskContext) -> Result<()>;
+    fn punctuate(&self, punctuation: Punctuation, timestamp: Timestamp, task: &mut TaskContext)
+    -> Result<()>;
 
     /// After the last record.
     fn close(&self);
@@ -89,7 +90,12 @@ where
         self.processor.borrow_mut().init(&mut context)
     }
 
-    fn punctuate(&self, punctuation: Punctuation, timestamp: Timestamp, task: &mut TaskContext) -> Result<()> {
+    fn punctuate(
+        &self,
+        punctuation: Punctuation,
+        timestamp: Timestamp,
+        task: &mut TaskContext,
+    ) -> Result<()> {
         self.run(task, |processor, context| processor.punctuate(punctuation, timestamp, context))
     }
 

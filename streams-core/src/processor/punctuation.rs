@@ -71,7 +71,8 @@ impl PunctuationQueue {
 
     /// Takes the earliest punctuation that is due at `now` and moves it past `now` (missed intervals collapse).
     pub fn take_due(&mut self, kind: PunctuationType, now: Timestamp) -> Option<(NodeIndex, Punctuation)> {
-        let due = self.scheduled.iter_mut().filter(|s| s.kind == kind && s.next <= now).min_by_key(|s| s.next)?;
+        let due =
+            self.scheduled.iter_mut().filter(|s| s.kind == kind && s.next <= now).min_by_key(|s| s.next)?;
         due.next += ((now - due.next) / due.interval_ms + 1) * due.interval_ms;
         Some((due.node, due.id))
     }

@@ -10,7 +10,7 @@ use super::node::Lifecycle;
 use super::{Data, Edge, OutTopic, Punctuation, Receiver, TaskContext};
 use crate::error::{Error, Result};
 use crate::ids::{PartitionId, TopicName};
-use crate::partitioner::{Partitions, StreamPartitioner, partition_for_key};
+use crate::partitioner::{Partitions, StreamPartitioner, partition_for_key, partitioning_bytes};
 use crate::record::{Record, RecordMetadata};
 use crate::serde::{Payload, SerdeRef};
 use crate::time::Timestamp;
@@ -111,14 +111,24 @@ impl<K: Data, V: Data> SinkNode<K, V> {
         }
     }
 
-    fn deliver(&self, topic: &TopicName, record: &Record<K, V>, out: &Outgoing<'_>, task: &TaskContext) -> Result<()> {
+    fn deliver(
+        &self,
+        topic: &TopicName,
+        record: &Record<K, V>,
+        out: &Outgoing<'_>,
+        task: &TaskContext,
+    ) -> Result<()> {
         let collector = task.collector();
         let send = |partition| {
             collector.send(out.topic, partition, out.key, out.value, record.timestamp, &record.headers)
         };
         let default = || -> Result<PartitionId> {
             match out.key {
-                Some(key) => Ok(partition_for_key(key, collector.partitions(out.topic)?)),
+                Some(key) => {
+                    // All windows of a key share its partition (WindowedStreamPartitioner).
+                    let key = partitioning_bytes(key, self.options.key_serde.partitioning_suffix_bytes());
+                    Ok(partition_for_key(key, collector.partitions(out.topic)?))
+                }
                 None => collector.any_partition(out.topic),
             }
         };

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::factory::{EdgeType, NodeFactory, NodeInstance, Wiring};
 use super::node::Lifecycle;
-use super::timestamp_extractor::{BuiltInExtractor, ConsumedRecord, TimestampExtractor, TimestampExtractorRef};
+use super::timestamp_extractor::{ConsumedRecord, TimestampExtractor, TimestampExtractorRef};
 use super::{Children, Data, Punctuation, TaskContext};
+use crate::config::BuiltInTimestampExtractor;
 use crate::error::{Error, Result};
 use crate::ids::TopicPartition;
 use crate::record::{Headers, Record};
@@ -46,7 +47,12 @@ pub enum Prepared {
 /// A source's side of one partition's queue: deserializes the head and sends it off.
 pub trait SourceInput {
     /// Deserializes a record and keeps it as the head. The task context stands at the record already.
-    fn prepare(&mut self, raw: &RawRecord, partition_time: Timestamp, task: &mut TaskContext) -> Result<Prepared>;
+    fn prepare(
+        &mut self,
+        raw: &RawRecord,
+        partition_time: Timestamp,
+        task: &mut TaskContext,
+    ) -> Result<Prepared>;
 
     /// Sends the head through the topology. Without a head nothing happens.
     fn process(&mut self, task: &mut TaskContext) -> Result<()>;
@@ -56,7 +62,7 @@ struct SourceNode<K, V> {
     name: Arc<str>,
     children: Children<K, V>,
     options: SourceOptions<K, V>,
-    default_extractor: BuiltInExtractor,
+    default_extractor: BuiltInTimestampExtractor,
 }
 
 impl<K: Data, V: Data> Lifecycle for SourceNode<K, V> {
@@ -87,7 +93,9 @@ impl<K: Data, V: Data> Input<K, V> {
     ) -> Result<Prepared> {
         match error {
             // Nulls are a matter of types (design D3), not of broken bytes.
-            SerdeError::UnexpectedNull { .. } => task.drop_record("null that the source's type does not take"),
+            SerdeError::UnexpectedNull { .. } => {
+                task.drop_record("null that the source's type does not take")
+            }
             other => task.on_deserialization_error(&self.node.name, part, headers, other)?,
         }
         Ok(Prepared::Dropped)
@@ -125,7 +133,12 @@ impl<K: Data, V: Data> Input<K, V> {
 }
 
 impl<K: Data, V: Data> SourceInput for Input<K, V> {
-    fn prepare(&mut self, raw: &RawRecord, partition_time: Timestamp, task: &mut TaskContext) -> Result<Prepared> {
+    fn prepare(
+        &mut self,
+        raw: &RawRecord,
+        partition_time: Timestamp,
+        task: &mut TaskContext,
+    ) -> Result<Prepared> {
         let headers = raw.headers();
         let topic = &*self.partition.topic;
         let key = match self.node.options.key_serde.deserialize(topic, &headers, raw.key()) {

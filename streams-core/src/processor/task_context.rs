@@ -202,6 +202,11 @@ impl TaskContext {
         &mut self.punctuations
     }
 
+    /// A store of the task, whoever may use it.
+    pub(crate) fn any_store<S: Clone + 'static>(&self, name: &str) -> Option<S> {
+        self.setup.stores.get(name)?.downcast_ref::<S>().cloned()
+    }
+
     pub(super) fn store<S: Clone + 'static>(&self, node: NodeIndex, name: &str) -> Result<S> {
         let wrong = |reason: String| Err(Error::Topology(reason));
         let Some((node_name, allowed)) = self.setup.access.get(node.0 as usize) else {
@@ -247,7 +252,8 @@ impl TaskContext {
             Error::User(source) => source,
             other => return Err(other),
         };
-        let decision = self.setup.handlers.processing.handle(&self.error_context(node, &Headers::new()), &source);
+        let decision =
+            self.setup.handlers.processing.handle(&self.error_context(node, &Headers::new()), &source);
         match decision {
             Response::Resume => {
                 self.dropped += 1;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::config::BuiltInTimestampExtractor;
 use crate::error::UserError;
 use crate::ids::{Offset, TopicPartition};
 use crate::record::Headers;
@@ -81,7 +82,9 @@ impl<K, V> TimestampExtractor<K, V> for UsePartitionTimeOnInvalidTimestamp {
         match (record.timestamp, partition_time) {
             (timestamp, _) if timestamp >= 0 => Ok(timestamp),
             (_, known) if known >= 0 => Ok(known),
-            (invalid, _) => Err(format!("it has the invalid timestamp {invalid}, and it is its partition's first").into()),
+            (invalid, _) => {
+                Err(format!("it has the invalid timestamp {invalid}, and it is its partition's first").into())
+            }
         }
     }
 }
@@ -108,21 +111,7 @@ where
     }
 }
 
-/// The built-in extractors by name, as `default.timestamp.extractor` chooses them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum BuiltInExtractor {
-    /// [`FailOnInvalidTimestamp`].
-    #[default]
-    FailOnInvalid,
-    /// [`LogAndSkipOnInvalidTimestamp`].
-    LogAndSkip,
-    /// [`UsePartitionTimeOnInvalidTimestamp`].
-    UsePartitionTime,
-    /// [`WallclockTimestampExtractor`].
-    Wallclock,
-}
-
-impl<K, V> TimestampExtractor<K, V> for BuiltInExtractor {
+impl<K, V> TimestampExtractor<K, V> for BuiltInTimestampExtractor {
     #[inline]
     fn extract(
         &self,
@@ -130,12 +119,18 @@ impl<K, V> TimestampExtractor<K, V> for BuiltInExtractor {
         partition_time: Timestamp,
     ) -> Result<Timestamp, UserError> {
         match self {
-            BuiltInExtractor::FailOnInvalid => FailOnInvalidTimestamp.extract(record, partition_time),
-            BuiltInExtractor::LogAndSkip => LogAndSkipOnInvalidTimestamp.extract(record, partition_time),
-            BuiltInExtractor::UsePartitionTime => {
+            BuiltInTimestampExtractor::FailOnInvalidTimestamp => {
+                FailOnInvalidTimestamp.extract(record, partition_time)
+            }
+            BuiltInTimestampExtractor::LogAndSkipOnInvalidTimestamp => {
+                LogAndSkipOnInvalidTimestamp.extract(record, partition_time)
+            }
+            BuiltInTimestampExtractor::UsePartitionTimeOnInvalidTimestamp => {
                 UsePartitionTimeOnInvalidTimestamp.extract(record, partition_time)
             }
-            BuiltInExtractor::Wallclock => WallclockTimestampExtractor.extract(record, partition_time),
+            BuiltInTimestampExtractor::WallclockTimestamp => {
+                WallclockTimestampExtractor.extract(record, partition_time)
+            }
         }
     }
 }

@@ -57,7 +57,10 @@ impl State {
         use State::{InDoubt, Missing, Open, Ready};
         matches!(
             (self, next),
-            (Missing, Ready) | (Ready | Open, Open | Ready) | (Ready | Open | Missing, InDoubt) | (_, Missing)
+            (Missing, Ready)
+                | (Ready | Open, Open | Ready)
+                | (Ready | Open | Missing, InDoubt)
+                | (_, Missing)
         )
     }
 }
@@ -69,8 +72,6 @@ pub(crate) struct Committer {
     group: Arc<dyn Group>,
     producer: Option<Box<dyn Producer>>,
     state: State,
-    /// How many transactions were committed: an idle thread must not add to it.
-    commits: u64,
     /// Counts producers, so that others notice that handles are void.
     generation: u64,
 }
@@ -78,7 +79,7 @@ pub(crate) struct Committer {
 impl Committer {
     /// A committer that makes its producer on first use.
     pub fn new(transport: Arc<dyn Transport>, spec: ProducerSpec, group: Arc<dyn Group>) -> Self {
-        Committer { transport, spec, group, producer: None, state: State::Missing, commits: 0, generation: 0 }
+        Committer { transport, spec, group, producer: None, state: State::Missing, generation: 0 }
     }
 
     fn transition_to(&mut self, next: State) {
@@ -98,11 +99,6 @@ impl Committer {
     /// Changes whenever the producer is replaced.
     pub fn generation(&self) -> u64 {
         self.generation
-    }
-
-    /// How many commits have gone through.
-    pub fn commits(&self) -> u64 {
-        self.commits
     }
 
     /// Makes the producer if there is none, fencing what an earlier one of the same id left open.
@@ -164,7 +160,6 @@ impl Committer {
         };
         match result {
             Ok(()) => {
-                self.commits += 1;
                 self.transition_to(State::Ready);
                 Ok(())
             }
@@ -224,7 +219,9 @@ impl Committer {
             let aborted = self.producer.as_mut().map(|producer| producer.abort(TRANSACTION_CALL_TIMEOUT));
             match aborted {
                 Some(Ok(())) => return self.transition_to(State::Ready),
-                Some(Err(error)) => tracing::warn!(%error, "an abort went unanswered; the producer is replaced"),
+                Some(Err(error)) => {
+                    tracing::warn!(%error, "an abort went unanswered; the producer is replaced")
+                }
                 None => {}
             }
         }
@@ -260,11 +257,17 @@ fn retry_harmless<T>(mut call: impl FnMut() -> crate::transport::Result<T>) -> R
             Ok(value) => return Ok(value),
             Err(error)
                 if tries < RETRIES_MAX
-                    && matches!(error.kind(), TransportErrorKind::Retriable | TransportErrorKind::TimedOut) =>
+                    && matches!(
+                        error.kind(),
+                        TransportErrorKind::Retriable | TransportErrorKind::TimedOut
+                    ) =>
             {
                 tries += 1;
                 tracing::debug!(%error, tries, "repeated");
-                #[allow(clippy::disallowed_methods, reason = "a broker that is away is waited for, off the record path")]
+                #[allow(
+                    clippy::disallowed_methods,
+                    reason = "a broker that is away is waited for, off the record path"
+                )]
                 std::thread::sleep(RETRY_PAUSE);
             }
             Err(error) => return Err(error.into()),

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use crate::config::BuiltInTimestampExtractor;
 use crate::error::{Error, Result};
 use crate::ids::TopicName;
-use crate::processor::timestamp_extractor::BuiltInExtractor;
 use crate::processor::{ChildEdge, Lifecycle, NodeIndex, NodeInstance, Wiring};
 use crate::topology::Topology;
 
@@ -22,22 +22,24 @@ pub(crate) struct TaskGraph {
 /// What wiring needs besides the topology.
 pub(crate) struct GraphSettings {
     /// `default.timestamp.extractor`.
-    pub default_extractor: BuiltInExtractor,
+    pub default_extractor: BuiltInTimestampExtractor,
     /// Internal topics by undecorated name.
     pub internal_topics: Rc<BTreeMap<TopicName, TopicName>>,
 }
 
 /// Instantiates the nodes of a sub-topology, given in insertion order (parents before children).
 pub(crate) fn build(topology: &Topology, names: &[String], settings: &GraphSettings) -> Result<TaskGraph> {
-    let mut edges: BTreeMap<&str, Rc<dyn Any>> = BTreeMap::new();
+    let mut edges: BTreeMap<String, Rc<dyn Any>> = BTreeMap::new();
     let mut nodes = Vec::with_capacity(names.len());
     let mut inputs = BTreeMap::new();
     for (number, name) in names.iter().enumerate().rev() {
-        let children = topology.graph().children(name).into_iter().map(|child| {
-            let edge = edges.get(child.as_str()).ok_or_else(|| {
+        let node = topology.graph().node(name);
+        let node = node.ok_or_else(|| Error::Topology(format!("node {name} is not part of the topology")))?;
+        let children = node.children.iter().map(|child| {
+            let edge = edges.get(&**child).ok_or_else(|| {
                 Error::Topology(format!("node {name} comes after its child {child}; add parents first"))
             })?;
-            Ok(ChildEdge { name: child.as_str().into(), edge: Rc::clone(edge) })
+            Ok(ChildEdge { name: Arc::clone(child), edge: Rc::clone(edge) })
         });
         let shared: Arc<str> = name.as_str().into();
         let wiring = Wiring {
@@ -49,12 +51,12 @@ pub(crate) fn build(topology: &Topology, names: &[String], settings: &GraphSetti
         };
         let NodeInstance { edge, lifecycle, input } = topology.factory(name)?.build(wiring)?;
         if let Some(edge) = edge {
-            edges.insert(name, edge);
+            edges.insert(name.clone(), edge);
         }
         if let Some(input) = input {
             let input = Rc::new(input);
-            for topic in topology.graph().source_topics(name) {
-                let topic = Arc::clone(settings.internal_topics.get(&topic).unwrap_or(&topic));
+            for topic in topology.graph().topics_of_source(name) {
+                let topic = Arc::clone(settings.internal_topics.get(topic).unwrap_or(topic));
                 inputs.insert(topic, Rc::clone(&input));
             }
         }

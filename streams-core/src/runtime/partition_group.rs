@@ -40,7 +40,12 @@ impl PartitionGroup {
     ///
     /// `max.task.idle.ms`: -1 never waits; 0 waits only for records that the broker is known to have; more also waits
     /// that long for a partition that is at its end.
-    pub fn readiness(&mut self, max_idle_ms: i64, now: Timestamp, at_end: impl Fn(usize) -> bool) -> Readiness {
+    pub fn readiness(
+        &mut self,
+        max_idle_ms: i64,
+        now: Timestamp,
+        at_end: impl Fn(usize) -> bool,
+    ) -> Readiness {
         let empty = self.queues.iter().filter(|queue| queue.len() == 0).count();
         if empty == self.queues.len() {
             self.idle_since = None;

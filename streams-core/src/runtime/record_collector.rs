@@ -37,7 +37,6 @@ struct Inner {
     committer: Committer,
     topics: Vec<Topic>,
     by_name: HashMap<TopicName, u32>,
-    sent: u64,
 }
 
 /// A thread's record collector; its tasks share it.
@@ -48,7 +47,7 @@ pub(crate) struct RecordCollector {
 
 impl RecordCollector {
     pub fn new(committer: Committer, handlers: Handlers) -> Rc<Self> {
-        let inner = Inner { committer, topics: Vec::new(), by_name: HashMap::new(), sent: 0 };
+        let inner = Inner { committer, topics: Vec::new(), by_name: HashMap::new() };
         Rc::new(RecordCollector { inner: RefCell::new(inner), handlers })
     }
 
@@ -77,16 +76,6 @@ impl RecordCollector {
         self.inner.borrow().committer.markers_per_commit()
     }
 
-    /// How many commits have gone through.
-    pub fn commits(&self) -> u64 {
-        self.inner.borrow().committer.commits()
-    }
-
-    /// How many records were sent, changelog records included.
-    pub fn sent(&self) -> u64 {
-        self.inner.borrow().sent
-    }
-
     /// Serves delivery reports; a failed delivery goes to the production handler.
     pub fn poll(&self) -> Result<()> {
         let polled = self.inner.borrow_mut().committer.poll();
@@ -99,7 +88,9 @@ impl RecordCollector {
     fn on_failed_delivery(&self, error: TransportError) -> Result<()> {
         let undecided = matches!(
             error.kind(),
-            TransportErrorKind::MessageTooLarge | TransportErrorKind::UnknownTopic | TransportErrorKind::Denied
+            TransportErrorKind::MessageTooLarge
+                | TransportErrorKind::UnknownTopic
+                | TransportErrorKind::Denied
         );
         // What a handler may skip is a record that can never be sent. Everything else is the runtime's to repair.
         if undecided && self.handlers.production.handle(&error) == Response::Resume {
@@ -178,10 +169,7 @@ impl Collector for RecordCollector {
             let record = OutRecord { topic: handle, partition, key, value, timestamp, headers };
             let producer = inner.committer.for_sending()?;
             match producer.send(record) {
-                Ok(()) => {
-                    inner.sent += 1;
-                    return Ok(());
-                }
+                Ok(()) => return Ok(()),
                 Err(error) if error.kind() == TransportErrorKind::QueueFull && waits < ROOM_WAITS_MAX => {
                     waits += 1;
                     producer.poll(ROOM_WAIT)?;

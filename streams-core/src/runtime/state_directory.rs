@@ -51,8 +51,11 @@ impl StateDirectory {
             }
             Err(TryLockError::Error(error)) => return Err(failed("lock", &error)),
         }
-        lock.set_len(0).and_then(|()| write!(lock, "{}", std::process::id())).map_err(|e| failed("write to", &e))?;
-        let process_id = process_id(&root, fresh_id).map_err(|error| failed("read the process id of", &error))?;
+        lock.set_len(0)
+            .and_then(|()| write!(lock, "{}", std::process::id()))
+            .map_err(|e| failed("write to", &e))?;
+        let process_id =
+            process_id(&root, fresh_id).map_err(|error| failed("read the process id of", &error))?;
         Ok(StateDirectory { root, process_id, _lock: lock })
     }
 

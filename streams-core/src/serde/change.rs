@@ -102,7 +102,9 @@ impl<V> Serde<Change<V>> for ChangeSerde<V> {
                 (Some(new), Some(old))
             }
             _ => {
-                return Err(SerdeError::invalid(format!("a change ends in a byte of 0 to 5, this is {flag}")));
+                return Err(SerdeError::invalid(format!(
+                    "a change ends in a byte of 0 to 5, this is {flag}"
+                )));
             }
         };
         let read = |side: Option<&[u8]>| {

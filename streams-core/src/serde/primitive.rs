@@ -74,7 +74,8 @@ fixed_length_serde! {
     f32::to_be_bytes, |bytes| Ok(f32::from_be_bytes(bytes))
 }
 fixed_length_serde! {
-    DoubleSerde, f64, "Java's `Double`: the 8 bytes of its bits, big-endian; every NaN is written as the same one.",
+    DoubleSerde, f64,
+    "Java's `Double`: the 8 bytes of its bits, big-endian; every NaN is written as the same one.",
     // `Double.doubleToLongBits` knows one NaN; `Float`'s serializer keeps the raw bits.
     |value| if value.is_nan() { 0x7ff8_0000_0000_0000_u64.to_be_bytes() } else { value.to_be_bytes() },
     |bytes| Ok(f64::from_be_bytes(bytes))
@@ -169,7 +170,8 @@ macro_rules! verbatim_serde {
 }
 
 verbatim_serde! {
-    BytesSerde, Bytes, "Bytes", "Kafka's `Bytes`: the bytes themselves, cheap to clone.", Bytes::copy_from_slice
+    BytesSerde, Bytes, "Bytes", "Kafka's `Bytes`: the bytes themselves, cheap to clone.",
+    Bytes::copy_from_slice
 }
 verbatim_serde! {
     ByteArraySerde, Vec<u8>, "Vec<u8>", "Kafka's `ByteArray`: the bytes themselves.", <[u8]>::to_vec

@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use state_stores::codec::CodecRef;
 use state_stores::{
-    BackendRef, KeyValueSpec, RestoreFormat, SessionSpec, StateStore, Tracking, ValueAndTimestamp, ValueFormat,
-    WindowSpec,
+    BackendRef, KeyValueSpec, RestoreFormat, SessionSpec, StateStore, Tracking, ValueAndTimestamp,
+    ValueFormat, WindowSpec,
 };
 
 use super::{
-    GlobalKeyValueStore, KeyValueStore, OpenedStore, SessionStore, StoreEnvironment, StoreFactory, WindowStore,
+    GlobalKeyValueStore, KeyValueStore, OpenedStore, SessionStore, StoreEnvironment, StoreFactory,
+    WindowStore,
 };
 use crate::error::{Error, Result};
 use crate::processor::Data;
@@ -360,7 +361,8 @@ impl<K: Data, V: Data> StoreFactory for TimestampedWindowStoreBuilder<K, V> {
     }
 
     fn open(&self, environment: &StoreEnvironment) -> Result<OpenedStore> {
-        let value: ValueFormat<ValueAndTimestamp<V>> = ValueFormat::timestamped(codec(&self.value, environment));
+        let value: ValueFormat<ValueAndTimestamp<V>> =
+            ValueFormat::timestamped(codec(&self.value, environment));
         let key = codec(&self.key, environment);
         open_window(&self.common, environment, key, value, self.retention_ms, false)
     }
@@ -457,7 +459,10 @@ impl Stores {
     }
 
     /// A window store whose values carry timestamps.
-    pub fn timestamped_window_store<K, V>(name: &str, retention_ms: i64) -> TimestampedWindowStoreBuilder<K, V>
+    pub fn timestamped_window_store<K, V>(
+        name: &str,
+        retention_ms: i64,
+    ) -> TimestampedWindowStoreBuilder<K, V>
     where
         K: Data + DefaultSerde,
         V: Data + DefaultSerde,

@@ -36,7 +36,13 @@ impl<K, V> GlobalKeyValueStore<K, V> {
         value: ValueFormat<ValueAndTimestamp<V>>,
     ) -> Result<Self> {
         let keyspace = backend.keyspace(name)?;
-        Ok(GlobalKeyValueStore { name: name.into(), backend: BackendRef::clone(backend), keyspace, key, value })
+        Ok(GlobalKeyValueStore {
+            name: name.into(),
+            backend: BackendRef::clone(backend),
+            keyspace,
+            key,
+            value,
+        })
     }
 
     /// The value of a key, `None` if it has none.

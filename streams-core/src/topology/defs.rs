@@ -11,7 +11,8 @@ pub type NodeName = Arc<str>;
 /// A state store's name; unique within a topology.
 pub type StoreName = Arc<str>;
 
-/// Where a source starts to read a topic for which no offset is committed; overrides `auto.offset.reset` for its topics.
+/// Where a source starts to read a topic for which no offset is committed; overrides `auto.offset.reset`
+/// for its topics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AutoOffsetReset {
     /// Fail: an offset must be committed.

@@ -102,8 +102,8 @@ struct Connected<'a> {
 }
 
 impl<'a> Connected<'a> {
-    /// Visits the nodes in the order of the hash map that Java keeps them in, and connects each to its parents. The
-    /// sizes by which the sets are ordered grow on the way.
+    /// Visits the nodes in the order of the hash map that Java keeps them in, and connects each to its
+    /// parents. The sizes by which the sets are ordered grow on the way.
     fn new(graph: &'a TopologyGraph, members: &[usize]) -> Self {
         let nodes: Vec<&Node> = members.iter().filter_map(|&at| graph.nodes().get(at)).collect();
         let mut connected = Connected {
@@ -137,8 +137,8 @@ impl<'a> Connected<'a> {
         self.grow(parent, size);
     }
 
-    /// Adds to the size of a node and of all above it, along every path. Java recurses; counting the paths upwards
-    /// comes to the same without walking each of them.
+    /// Adds to the size of a node and of all above it, along every path. Java recurses; counting the paths
+    /// upwards comes to the same without walking each of them.
     fn grow(&mut self, from: usize, by: u64) {
         let mut growth = vec![0u64; from + 1];
         if let Some(slot) = growth.last_mut() {

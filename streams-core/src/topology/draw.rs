@@ -172,8 +172,9 @@ fn store_shape(group: &mut Group, store: &str) -> String {
 
 /// The id of the shape with that label, drawn if it is not there yet.
 fn shape(shapes: &mut Vec<Shape>, prefix: &str, label: &str, kind: Kind) -> String {
-    let same =
-        |shape: &&Shape| shape.label == label && std::mem::discriminant(&shape.kind) == std::mem::discriminant(&kind);
+    let same = |shape: &&Shape| {
+        shape.label == label && std::mem::discriminant(&shape.kind) == std::mem::discriminant(&kind)
+    };
     if let Some(known) = shapes.iter().find(same) {
         return known.id.clone();
     }

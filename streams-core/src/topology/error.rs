@@ -44,10 +44,14 @@ pub enum TopologyError {
         parent: NodeName,
     },
     /// A node is its own parent.
-    #[error("Invalid topology: Parent node {0} is unknown (self-reference). Name a node that was added before it.")]
+    #[error(
+        "Invalid topology: Parent node {0} is unknown (self-reference). Name a node that was added before it."
+    )]
     SelfParent(NodeName),
     /// A sink is named as a parent.
-    #[error("Invalid topology: Sink {sink} cannot be used a parent. Connect {node} to the sink's own parent.")]
+    #[error(
+        "Invalid topology: Sink {sink} cannot be used a parent. Connect {node} to the sink's own parent."
+    )]
     SinkAsParent {
         /// The node that names the sink.
         node: NodeName,
@@ -84,7 +88,9 @@ pub enum TopologyError {
     #[error("Invalid topology: stateStoreNames cannot be empty. Name the stores that processor {0} uses.")]
     NoStores(NodeName),
     /// A connection names a store that is not part of the topology.
-    #[error("Invalid topology: StateStore {store} is not added yet. Add it before connecting processor {processor}.")]
+    #[error(
+        "Invalid topology: StateStore {store} is not added yet. Add it before connecting processor {processor}."
+    )]
     UnknownStore {
         /// The processor to connect.
         processor: NodeName,
@@ -92,7 +98,9 @@ pub enum TopologyError {
         store: StoreName,
     },
     /// A connection names a processor that is not part of the topology.
-    #[error("Invalid topology: Processor {processor} is not added yet. Add it before connecting store {store}.")]
+    #[error(
+        "Invalid topology: Processor {processor} is not added yet. Add it before connecting store {store}."
+    )]
     UnknownProcessor {
         /// The unknown processor.
         processor: NodeName,
@@ -101,8 +109,8 @@ pub enum TopologyError {
     },
     /// A connection names a global store.
     #[error(
-        "Invalid topology: Global StateStore {store} can be used by a Processor without being specified; it should \
-         not be explicitly passed. Remove it from the stores of {processor}."
+        "Invalid topology: Global StateStore {store} can be used by a Processor without being specified; \
+         it should not be explicitly passed. Remove it from the stores of {processor}."
     )]
     GlobalStoreConnected {
         /// The processor to connect.
@@ -145,8 +153,8 @@ pub enum TopologyError {
     },
     /// The topology reads nothing.
     #[error(
-        "Invalid topology: Topology has no stream threads and no global threads, must subscribe to at least one \
-         source topic or global table. Add a source."
+        "Invalid topology: Topology has no stream threads and no global threads, must subscribe to \
+         at least one source topic or global table. Add a source."
     )]
     Empty,
     /// Internal topics that are read together have different fixed numbers of partitions.
@@ -171,9 +179,9 @@ pub enum TopologyError {
     },
     /// An internal topic's fixed number of partitions is not that of a source topic it is read with.
     #[error(
-        "Invalid topology: Number of partitions [{partitions}] of repartition topic [{topic}] doesn't match number \
-         of partitions [{expected}] of the source topic. Use repartition() with {expected} partitions or without a \
-         number; co-partitioned source topics: [{}].",
+        "Invalid topology: Number of partitions [{partitions}] of repartition topic [{topic}] doesn't \
+         match number of partitions [{expected}] of the source topic. Use repartition() with {expected} \
+         partitions or without a number; co-partitioned source topics: [{}].",
         java_map(sources)
     )]
     RepartitionCountMismatch {
@@ -212,8 +220,8 @@ pub enum TopologyError {
     },
     /// An internal topic's partitions follow from no other topic.
     #[error(
-        "Failed to compute number of partitions for all repartition topics [{}], make sure all user input topics are \
-         created and that a node writes to each of them.",
+        "Failed to compute number of partitions for all repartition topics, make sure all user input \
+         topics are created and that a node writes to each of [{}].",
         topics.join(", ")
     )]
     UnknownPartitionCount {

@@ -1,7 +1,7 @@
 //! The untyped topology graph: nodes, stores, internal topics and the rules for connecting them.
 //!
-//! Ported from Java's `InternalTopologyBuilder`: every method refuses what its namesake there refuses, before it changes
-//! anything.
+//! Ported from Java's `InternalTopologyBuilder`: every method refuses what its namesake there refuses,
+//! before it changes anything.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -116,7 +116,11 @@ impl TopologyGraph {
     }
 
     /// Adds a node that runs a processor on what its parents forward.
-    pub fn add_processor(&mut self, name: impl Into<NodeName>, parents: &[&str]) -> Result<(), TopologyError> {
+    pub fn add_processor(
+        &mut self,
+        name: impl Into<NodeName>,
+        parents: &[&str],
+    ) -> Result<(), TopologyError> {
         let name = self.unused_name(name.into())?;
         let parents = self.check_parents(&name, parents)?;
         self.push_node(name, NodeKind::Processor, &parents, false);
@@ -229,8 +233,8 @@ impl TopologyGraph {
         Ok(())
     }
 
-    /// Declares a topic, by its undecorated name, as one that the application creates itself; its full name is
-    /// `<application.id>-<name>`. A later declaration of the same name replaces an earlier one.
+    /// Declares a topic, by its undecorated name, as one that the application creates itself; its full name
+    /// is `<application.id>-<name>`. A later declaration of the same name replaces an earlier one.
     pub fn add_internal_topic(
         &mut self,
         name: impl Into<TopicName>,
@@ -244,13 +248,14 @@ impl TopologyGraph {
         Ok(())
     }
 
-    /// Declares that the topics of those source nodes must have the same number of partitions. The nodes may be added
-    /// later; a name that never becomes a source has no effect, as in Java.
+    /// Declares that the topics of those source nodes must have the same number of partitions. The nodes
+    /// may be added later; a name that never becomes a source has no effect, as in Java.
     pub fn copartition(&mut self, sources: &[&str]) {
         self.copartition_groups.push(sources.iter().map(|&name| name.into()).collect());
     }
 
-    /// Puts another source node in one's place in every co-partition group, as merging repartition topics needs.
+    /// Puts another source node in one's place in every co-partition group, as merging repartition topics
+    /// needs.
     pub fn replace_copartitioned(&mut self, replaced: &str, by: &str) {
         for group in &mut self.copartition_groups {
             if group.remove(replaced) {
@@ -259,8 +264,8 @@ impl TopologyGraph {
         }
     }
 
-    /// Makes a source topic the changelog of a store, which then needs none of its own: a table's source topic, or a
-    /// read-only store's topic. The name is the topic's full one.
+    /// Makes a source topic the changelog of a store, which then needs none of its own: a table's source
+    /// topic, or a read-only store's topic. The name is the topic's full one.
     pub fn connect_source_store_and_topic(
         &mut self,
         store: impl Into<StoreName>,
@@ -274,8 +279,8 @@ impl TopologyGraph {
         Ok(())
     }
 
-    /// Checks what can only be checked of the whole: that it reads something, and that the fixed partition counts of
-    /// co-partitioned internal topics agree.
+    /// Checks what can only be checked of the whole: that it reads something, and that the fixed partition
+    /// counts of co-partitioned internal topics agree.
     pub fn validate(&self) -> Result<(), TopologyError> {
         if self.nodes.is_empty() {
             return Err(TopologyError::Empty);
@@ -381,15 +386,16 @@ impl TopologyGraph {
         topics
     }
 
-    /// The full names of the topics that the keys of a store come from: those upstream of the first processor that was
-    /// connected to it. Their partitions decide where a key of the store is found.
+    /// The full names of the topics that the keys of a store come from: those upstream of the first
+    /// processor that was connected to it. Their partitions decide where a key of the store is found.
     pub fn source_topics_of_store(&self, application_id: &str, store: &str) -> Vec<TopicName> {
         let entry = self.store_index.get(store).and_then(|&at| self.stores.get(at));
         let topics = entry.into_iter().flat_map(|entry| &entry.source_topics);
         topics.map(|topic| self.decorate(application_id, topic)).collect()
     }
 
-    /// A store's changelog topic: `<application.id>-<store>-changelog`, the source topic that serves as such, or none.
+    /// A store's changelog topic: `<application.id>-<store>-changelog`, the source topic that serves as
+    /// such, or none.
     pub fn changelog_of_store(&self, application_id: &str, store: &str) -> Option<TopicName> {
         if let Some(topic) = self.source_changelogs.get(store) {
             return Some(topic.clone());
@@ -398,8 +404,8 @@ impl TopologyGraph {
         logged.then(|| format!("{application_id}-{store}-changelog").into())
     }
 
-    /// The full names of the topics that must have the same number of partitions, a set for each group; groups that
-    /// share a topic are one. Sorted.
+    /// The full names of the topics that must have the same number of partitions, a set for each group;
+    /// groups that share a topic are one. Sorted.
     pub fn copartitioned_topics(&self, application_id: &str) -> Vec<BTreeSet<TopicName>> {
         let mut merged: Vec<BTreeSet<TopicName>> = Vec::new();
         for group in &self.copartition_groups {
@@ -418,6 +424,14 @@ impl TopologyGraph {
         }
         merged.sort();
         merged
+    }
+
+    /// The topics that a source reads, undecorated; none for another node.
+    pub fn topics_of_source(&self, node: &str) -> &[TopicName] {
+        match self.node(node).map(|node| &node.kind) {
+            Some(NodeKind::Source(def)) => &def.topics,
+            _ => &[],
+        }
     }
 
     pub(super) fn index_of(&self, node: &str) -> Option<usize> {
@@ -515,8 +529,8 @@ impl TopologyGraph {
         let (Some(node_entry), Some(entry)) = (self.nodes.get_mut(node), self.stores.get_mut(store)) else {
             return;
         };
-        // The first topics found stay: a table's store that a join downstream reads as well is still partitioned as
-        // the table's own topic, not as the repartition topic of the join.
+        // The first topics found stay: a table's store that a join downstream reads as well is still
+        // partitioned as the table's own topic, not as the repartition topic of the join.
         if entry.source_topics.is_empty() {
             entry.source_topics = upstream;
         }
@@ -542,3 +556,6 @@ impl TopologyGraph {
         topics.into_iter().collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,8 @@
 //! Sub-topologies: the nodes that must run in one task, and the topics they touch.
 //!
-//! Nodes belong together if one is the other's parent or if they use the same store. A group's number is its place in the
-//! order in which its first node was added (`InternalTopologyBuilder.makeNodeGroups`); groups of global stores take a
-//! number too, though they never become tasks.
+//! Nodes belong together if one is the other's parent or if they use the same store. A group's number is
+//! its place in the order in which its first node was added (`InternalTopologyBuilder.makeNodeGroups`);
+//! groups of global stores take a number too, though they never become tasks.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -10,7 +10,8 @@ use super::defs::{NodeName, SinkTarget, StoreName};
 use super::graph::{NodeKind, TopologyGraph};
 use crate::ids::TopicName;
 
-/// A group of connected nodes. Topics have their full names; lists of topics are sorted and free of repetition.
+/// A group of connected nodes. Topics have their full names; lists of topics are sorted and free of
+/// repetition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subtopology {
     /// Its number, the first half of its tasks' ids.
@@ -120,7 +121,8 @@ impl TopologyGraph {
         }
     }
 
-    /// The connected groups of node indexes: groups by their first node, nodes within a group in the order added.
+    /// The connected groups of node indexes: groups by their first node, nodes within a group in the order
+    /// added.
     pub(super) fn node_groups(&self) -> Vec<Vec<usize>> {
         let mut roots: Vec<usize> = (0..self.nodes().len()).collect();
         for (index, node) in self.nodes().iter().enumerate() {

@@ -1,12 +1,12 @@
 //! The topics that an application creates for itself, with the settings that Kafka Streams gives them.
 //!
-//! A setting is overridden in this order: the library's default, the configuration's `topic.` settings, the store's own
-//! settings. A windowed store's retention and a versioned store's compaction lag come after the configuration's: only
-//! the store's own settings override those.
+//! A setting is overridden in this order: the library's default, the configuration's `topic.` settings, the
+//! store's own settings. A windowed store's retention and a versioned store's compaction lag come after the
+//! configuration's: only the store's own settings override those.
 
 use std::collections::BTreeMap;
 
-use super::defs::{ChangelogKind, StoreName};
+use super::defs::{ChangelogKind, StoreDef, StoreName};
 use crate::ids::TopicName;
 
 const CLEANUP_POLICY: &str = "cleanup.policy";
@@ -50,35 +50,41 @@ pub(super) fn repartition_configs(overrides: &BTreeMap<String, String>) -> BTree
 /// A changelog's settings (`UnwindowedUnversionedChangelogTopicConfig`, `WindowedChangelogTopicConfig`,
 /// `VersionedChangelogTopicConfig`).
 pub(super) fn changelog_configs(
-    kind: ChangelogKind,
-    own: &BTreeMap<String, String>,
+    store: &StoreDef,
     overrides: &BTreeMap<String, String>,
     additional_retention_ms: i64,
 ) -> BTreeMap<String, String> {
-    let mut configs = defaults(match kind {
+    let mut configs = defaults(match store.changelog {
         ChangelogKind::KeyValue | ChangelogKind::Versioned { .. } => "compact",
         ChangelogKind::Window { .. } | ChangelogKind::JoinWindow { .. } => "compact,delete",
     });
     configs.extend(overrides.clone());
-    configs.extend(own.clone());
-    let (key, value) = match kind {
-        ChangelogKind::KeyValue => return configs,
-        ChangelogKind::Window { retention_ms } => (RETENTION_MS, retention_ms),
-        ChangelogKind::JoinWindow { retention_ms } => {
-            // A join keeps several records of one key, so its changelog must never be compacted, whatever was set.
-            configs.insert(CLEANUP_POLICY.into(), "delete".into());
-            (RETENTION_MS, retention_ms)
+    let kept = match store.changelog {
+        ChangelogKind::KeyValue => None,
+        ChangelogKind::Window { retention_ms } | ChangelogKind::JoinWindow { retention_ms } => {
+            Some((RETENTION_MS, retention_ms.checked_add(additional_retention_ms)))
         }
-        ChangelogKind::Versioned { history_retention_ms } => (MIN_COMPACTION_LAG_MS, history_retention_ms),
+        ChangelogKind::Versioned { history_retention_ms } => {
+            let lag_ms = history_retention_ms.checked_add(VERSIONED_ADDITIONAL_COMPACTION_LAG_MS);
+            Some((MIN_COMPACTION_LAG_MS, lag_ms))
+        }
     };
-    let additional = match kind {
-        ChangelogKind::Versioned { .. } => VERSIONED_ADDITIONAL_COMPACTION_LAG_MS,
-        _ => additional_retention_ms,
-    };
-    if !own.contains_key(key) {
-        configs.insert(key.into(), value.checked_add(additional).unwrap_or(i64::MAX).to_string());
+    if let Some((key, ms)) = kept {
+        configs.insert(key.into(), ms.unwrap_or(i64::MAX).to_string());
     }
+    configs.extend(own_changelog_configs(store));
     configs
+}
+
+/// The settings that a store itself gives its changelog.
+pub(super) fn own_changelog_configs(store: &StoreDef) -> BTreeMap<String, String> {
+    let mut own = store.log_configs.clone();
+    if let ChangelogKind::JoinWindow { .. } = store.changelog {
+        // A join keeps several records of one key, so its changelog must never be compacted, whatever was
+        // set.
+        own.insert(CLEANUP_POLICY.into(), "delete".into());
+    }
+    own
 }
 
 fn defaults(cleanup_policy: &str) -> BTreeMap<String, String> {

@@ -1,9 +1,11 @@
-//! The iteration orders of Java's `HashSet` and `TreeSet`, which the text of `describe()` depends on.
+//! The iteration orders of Java's `HashSet` and `TreeSet`, which some of what Kafka Streams does depends on.
 //!
-//! `Topology.describe()` keeps topics and stores in hash sets, and nodes in tree sets whose comparator reads a size that
-//! still changes after a node was put in. To print the same text, the same orders are needed.
+//! `Topology.describe()` keeps topics and stores in hash sets, and nodes in tree sets whose comparator
+//! reads a size that still changes after a node was put in. To print the same text, the same orders are
+//! needed; so they are to derive the same numbers of partitions (see `derive`).
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 /// `String.hashCode`.
 pub(super) fn string_hash(text: &str) -> u32 {
@@ -15,34 +17,57 @@ pub(super) fn compare_strings(one: &str, other: &str) -> Ordering {
     one.encode_utf16().cmp(other.encode_utf16())
 }
 
+/// `Map<String, String>.hashCode`.
+pub(super) fn string_map_hash(map: &BTreeMap<String, String>) -> u32 {
+    let entry = |(key, value): (&String, &String)| string_hash(key) ^ string_hash(value);
+    map.iter().map(entry).fold(0, u32::wrapping_add)
+}
+
+/// `Objects.hash` of values with those hashes.
+pub(super) fn objects_hash(hashes: &[u32]) -> u32 {
+    hashes.iter().fold(1, |hash, &value| hash.wrapping_mul(31).wrapping_add(value))
+}
+
+/// `Long.hashCode`.
+pub(super) fn long_hash(value: i64) -> u32 {
+    let [high, low] = [value >> 32, value].map(|half| half as u32);
+    high ^ low
+}
+
 /// The iteration order of `new HashSet<String>()` after adding those different strings one by one.
 pub(super) fn hash_set_order<T: AsRef<str>>(added: &mut [T]) {
+    hash_order(added, |text| string_hash(text.as_ref()));
+}
+
+/// The iteration order of `new HashSet<>()` or `new HashMap<>()` after adding those different keys one by
+/// one.
+pub(super) fn hash_order<T>(added: &mut [T], hash: impl Fn(&T) -> u32) {
     let mut table = 16;
     while added.len() > table / 4 * 3 {
         table *= 2;
     }
-    sort_by_bucket(added, table);
+    sort_by_bucket(added, table, hash);
 }
 
-/// The iteration order of `new HashSet<String>(collection)` for a collection that iterates over those strings.
+/// The iteration order of `new HashSet<String>(collection)` for a collection that iterates over those
+/// strings.
 pub(super) fn hash_set_copy_order<T: AsRef<str>>(copied: &mut [T]) {
     // The constructor asks for room for `max((int) (size / .75f) + 1, 16)` and gets the next power of two.
     let table = (copied.len() * 4 / 3 + 1).max(16).next_power_of_two();
-    sort_by_bucket(copied, table);
+    sort_by_bucket(copied, table, |text| string_hash(text.as_ref()));
 }
 
-/// Strings of one bucket stay in the order they were added, through every enlargement of the table. (A bucket of more
-/// than eight would become a tree; names do not collide like that.)
-fn sort_by_bucket<T: AsRef<str>>(strings: &mut [T], table: usize) {
-    let bucket = |text: &T| {
-        let hash = string_hash(text.as_ref());
+/// Keys of one bucket stay in the order they were added, through every enlargement of the table. (A bucket
+/// of more than eight would become a tree; names do not collide like that.)
+fn sort_by_bucket<T>(keys: &mut [T], table: usize, hash: impl Fn(&T) -> u32) {
+    keys.sort_by_key(|key| {
+        let hash = hash(key);
         (hash ^ (hash >> 16)) as usize & (table - 1)
-    };
-    strings.sort_by_key(bucket);
+    });
 }
 
-/// A `java.util.TreeSet`: a red-black tree whose shape, and so whose order, is Java's even if the comparison changes its
-/// mind between two insertions.
+/// A `java.util.TreeSet`: a red-black tree whose shape, and so whose order, is Java's even if the
+/// comparison changes its mind between two insertions.
 #[derive(Clone, Debug, Default)]
 pub(super) struct TreeSet {
     entries: Vec<Entry>,

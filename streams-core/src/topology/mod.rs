@@ -1,26 +1,33 @@
 //! The topology: which nodes there are, how they are connected, and what that needs of Kafka.
 //!
-//! A [`TopologyGraph`] is untyped: it knows names, edges, stores and topics, but no processor. The typed layers (the
-//! Processor API's topology and the DSL) fill it and keep the processors beside it, by node name; the runtime reads it.
+//! A [`TopologyGraph`] is untyped: it knows names, edges, stores and topics, but no processor. The typed
+//! layers (the Processor API's topology and the DSL) fill it and keep the processors beside it, by node
+//! name; the runtime reads it.
 //!
 //! | file | what it answers |
 //! |---|---|
-//! | `graph` | which nodes, stores and internal topics there are; refuses what Java's `InternalTopologyBuilder` refuses |
+//! | `graph` | nodes, stores, internal topics; refuses what Java's `InternalTopologyBuilder` refuses |
 //! | `defs` | the plain data that is put in: sources, sinks, stores, internal topics |
 //! | `groups` | which nodes form which sub-topology, and which topics each reads, writes and logs to |
 //! | `resolve` | how many tasks and partitions that makes, given the topics that exist |
+//! | `derive` | the partitions of repartition topics, from the topics upstream |
 //! | `internal_topics` | with which settings internal topics are created |
 //! | `describe`, `draw` | the topology as text, byte for byte as Kafka Streams prints it, and as Mermaid or Graphviz |
 //! | `typed` | which types flow over each edge: the Processor API's `Topology` |
 //! | `java_order` | the iteration orders of Java's collections, which that text depends on |
+//! | `describe`, `draw` | the topology as text, byte for byte Kafka Streams', and as Mermaid or Graphviz |
+//! | `java_order` | the orders of Java's collections, on which that text and some partition counts depend |
 //!
-//! Invariant: nodes are stored in the order in which they were added, and parents must exist before their children, so
-//! that order is a topological one and no cycle can be built.
+//! Invariant: nodes are stored in the order in which they were added, and parents must exist before their
+//! children, so that order is a topological one and no cycle can be built.
 
 mod defs;
+mod derive;
 mod describe;
 mod draw;
 mod error;
+#[cfg(test)]
+mod fixtures;
 mod graph;
 mod groups;
 mod internal_topics;
@@ -31,7 +38,9 @@ mod typed;
 pub use defs::{
     AutoOffsetReset, ChangelogKind, InternalTopicDef, NodeName, SinkTarget, SourceDef, StoreDef, StoreName,
 };
-pub use describe::{DescribedGlobalStore, DescribedKind, DescribedNode, DescribedSubtopology, TopologyDescription};
+pub use describe::{
+    DescribedGlobalStore, DescribedKind, DescribedNode, DescribedSubtopology, TopologyDescription,
+};
 pub use error::TopologyError;
 pub use graph::{GlobalStore, Node, NodeKind, TopologyGraph};
 pub use groups::{StoreChangelog, Subtopology};

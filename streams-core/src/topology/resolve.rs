@@ -1,14 +1,14 @@
 //! What a topology needs of Kafka, given the topics that exist: tasks, internal topics, partitions.
 //!
-//! Ported from Java's `RepartitionTopics`, `CopartitionedTopicsEnforcer`, `ChangelogTopics` and the check of existing
-//! topics in `InternalTopicManager`. In this order:
+//! Ported from Java's `RepartitionTopics`, `CopartitionedTopicsEnforcer`, `ChangelogTopics` and the check
+//! of existing topics in `InternalTopicManager`. In this order:
 //! 1. Every source topic that the application does not create itself must exist.
 //! 2. An internal topic has its fixed number of partitions, or the largest number of any source topic of the
-//!    sub-topologies that write to it.
-//! 3. Within a co-partition group, source topics must agree, and internal topics without a fixed number follow them; a
-//!    group of internal topics alone follows the fixed numbers in it, or else its largest.
-//! 4. A sub-topology has as many tasks as its widest source topic has partitions, and so many partitions have the
-//!    changelogs of its stores.
+//!    sub-topologies that write to it (`derive`).
+//! 3. Within a co-partition group, source topics must agree, and internal topics without a fixed number
+//!    follow them; a group of internal topics alone follows the fixed numbers in it, or else its largest.
+//! 4. A sub-topology has as many tasks as its widest source topic has partitions, and so many partitions
+//!    have the changelogs of its stores.
 //! 5. An internal topic that exists must have the number of partitions found for it.
 
 use std::collections::BTreeMap;
@@ -77,20 +77,20 @@ pub struct ResolvedSubtopology {
 }
 
 /// The number of partitions of the topic of that name, if it exists.
-type Existing<'a> = &'a dyn Fn(&str) -> Option<i32>;
+pub(super) type Existing<'a> = &'a dyn Fn(&str) -> Option<i32>;
 
 /// Every repartition topic with its number of partitions as far as it is known, and whether that is fixed.
-type RepartitionCounts = BTreeMap<TopicName, RepartitionCount>;
+pub(super) type RepartitionCounts = BTreeMap<TopicName, RepartitionCount>;
 
 #[derive(Clone, Copy, Debug)]
-struct RepartitionCount {
-    partitions: Option<i32>,
-    fixed: bool,
+pub(super) struct RepartitionCount {
+    pub(super) partitions: Option<i32>,
+    pub(super) fixed: bool,
 }
 
 impl TopologyGraph {
-    /// Tasks, internal topics and partitions of this topology, where `existing` knows the topics that exist, internal
-    /// ones included.
+    /// Tasks, internal topics and partitions of this topology, where `existing` knows the topics that
+    /// exist, internal ones included.
     pub fn resolve(
         &self,
         settings: &ResolveSettings,
@@ -103,7 +103,7 @@ impl TopologyGraph {
         let global_topics = self.resolve_global(existing)?;
 
         let mut counts = self.repartition_counts(settings);
-        derive_counts(&subtopologies, &mut counts, existing)?;
+        self.derive_counts(&settings.application_id, &subtopologies, &mut counts, existing)?;
         for group in self.copartitioned_topics(&settings.application_id) {
             enforce_copartitioning(&group.into_iter().collect::<Vec<_>>(), &mut counts, existing)?;
         }
@@ -149,15 +149,18 @@ impl TopologyGraph {
     }
 
     /// The changelogs that a sub-topology needs beyond its source topics.
-    fn changelogs(&self, settings: &ResolveSettings, subtopology: &ResolvedSubtopology) -> Vec<InternalTopic> {
+    fn changelogs(
+        &self,
+        settings: &ResolveSettings,
+        subtopology: &ResolvedSubtopology,
+    ) -> Vec<InternalTopic> {
         let topic = |changelog: &StoreChangelog| {
             let store = self.store(&changelog.store)?;
             Some(InternalTopic {
                 name: changelog.topic.clone(),
                 partitions: subtopology.tasks,
                 configs: changelog_configs(
-                    store.changelog,
-                    &store.log_configs,
+                    store,
                     &settings.topic_configs,
                     settings.window_changelog_additional_retention_ms,
                 ),
@@ -187,66 +190,15 @@ fn check_sources_exist(subtopologies: &[Subtopology], existing: Existing<'_>) ->
     Err(TopologyError::MissingSourceTopics { topics, subtopologies: missing })
 }
 
-/// Rule 2. A topic waits until all topics upstream of it are known. Only where topics feed each other in a circle is it
-/// derived from those that are known, as Java always does: there the result depends on the order of a hash set.
-fn derive_counts(
-    subtopologies: &[Subtopology],
-    counts: &mut RepartitionCounts,
-    existing: Existing<'_>,
-) -> Result<(), TopologyError> {
-    let mut accept_partial = false;
-    loop {
-        let unknown: Vec<TopicName> = counts
-            .iter()
-            .filter(|(_, count)| count.partitions.is_none())
-            .map(|(topic, _)| topic.clone())
-            .collect();
-        if unknown.is_empty() {
-            return Ok(());
-        }
-        let mut progress = false;
-        for topic in &unknown {
-            let upstream = upstream_counts(subtopologies, topic, counts, existing);
-            let complete = upstream.iter().all(Option::is_some);
-            let largest = upstream.into_iter().flatten().max();
-            if let Some(partitions) = largest.filter(|_| complete || accept_partial) {
-                counts.insert(
-                    topic.clone(),
-                    RepartitionCount { partitions: Some(partitions), fixed: false },
-                );
-                progress = true;
-                if accept_partial {
-                    break;
-                }
-            }
-        }
-        if !progress && accept_partial {
-            return Err(TopologyError::UnknownPartitionCount { topics: unknown });
-        }
-        accept_partial = !progress;
-    }
-}
-
-/// The partitions of every source topic of the sub-topologies that write to a topic; `None` for those not yet known.
-fn upstream_counts(
-    subtopologies: &[Subtopology],
-    topic: &TopicName,
-    counts: &RepartitionCounts,
-    existing: Existing<'_>,
-) -> Vec<Option<i32>> {
-    let writers = subtopologies.iter().filter(|subtopology| subtopology.sink_topics.contains(topic));
-    writers.flat_map(|writer| &writer.source_topics).map(|source| count_of(source, counts, existing)).collect()
-}
-
-fn count_of(topic: &TopicName, counts: &RepartitionCounts, existing: Existing<'_>) -> Option<i32> {
+pub(super) fn count_of(topic: &TopicName, counts: &RepartitionCounts, existing: Existing<'_>) -> Option<i32> {
     match counts.get(topic) {
         Some(count) => count.partitions,
         None => existing(topic),
     }
 }
 
-/// Rule 3. Java skips it in a topology without repartition topics and so joins mismatched topics silently; here it
-/// always holds.
+/// Rule 3. Java skips it in a topology without repartition topics and so joins mismatched topics silently;
+/// here it always holds.
 fn enforce_copartitioning(
     group: &[TopicName],
     counts: &mut RepartitionCounts,

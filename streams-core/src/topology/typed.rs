@@ -131,7 +131,8 @@ impl Topology {
         let name = definition.name.to_string();
         self.graph.add_global_store(definition, source, Arc::clone(topic), processor)?;
         self.factories.insert(source.to_owned(), Arc::new(SourceFactory::new(options)));
-        self.factories.insert(processor.to_owned(), Arc::new(ProcessorFactory::<_, K, V, (), ()>::new(supplier)));
+        self.factories
+            .insert(processor.to_owned(), Arc::new(ProcessorFactory::<_, K, V, (), ()>::new(supplier)));
         self.stores.insert(name, Arc::new(store));
         Ok(())
     }
@@ -179,7 +180,9 @@ impl Topology {
     fn check_types(&self, node: &str, takes: EdgeType, parents: &[&str]) -> Result<()> {
         for parent in parents {
             // An unknown parent is the graph's to refuse.
-            let Some(output) = self.factories.get(*parent).and_then(|factory| factory.output()) else { continue };
+            let Some(output) = self.factories.get(*parent).and_then(|factory| factory.output()) else {
+                continue;
+            };
             if output != takes {
                 return Err(Error::Topology(format!(
                     "node {node} takes records of {takes}, but its parent {parent} forwards {output}"

@@ -1,27 +1,81 @@
 //! Apache Kafka through librdkafka: the only code that names rdkafka.
+//!
+//! One librdkafka client per consumer, producer, admin and member. All calls are blocking with a time-out; nothing here
+//! has a thread of its own besides librdkafka's.
 
-use crate::ids::Offset;
-use crate::record::Headers;
-use crate::time::Timestamp;
+mod admin;
+mod config;
+mod consumer;
+mod error;
+mod ffi;
+mod membership;
+mod producer;
+mod record;
 
-/// A record in librdkafka's receive buffer.
-#[derive(Debug)]
-pub enum KafkaRecord {}
+use std::collections::BTreeMap;
 
-impl KafkaRecord {
-    pub(crate) fn offset(&self) -> Offset {
-        match *self {}
+pub use record::KafkaRecord;
+
+use super::{
+    Admin, Consumer, ConsumerSpec, GroupSpec, Membership, Producer, ProducerSpec, Result, Transport,
+};
+use config::Common;
+
+/// The clients of a Kafka cluster.
+#[derive(Clone, Debug)]
+pub struct KafkaTransport {
+    common: Common,
+}
+
+impl KafkaTransport {
+    /// Clients that find their cluster through these servers (`host:port`, comma separated). `properties` are Kafka
+    /// client properties for all of them (`security.protocol` and so on).
+    ///
+    /// Contacts nobody: a cluster that is away shows at the first call that needs it, as an error of kind `TimedOut` or
+    /// `Retriable` that names the servers. A property that librdkafka refuses is an error of kind `Config` here.
+    pub fn new(bootstrap_servers: &str, properties: BTreeMap<String, String>) -> Result<Self> {
+        let common = Common { bootstrap_servers: bootstrap_servers.to_string(), properties };
+        common.check()?;
+        common.admin("check")?;
+        Ok(KafkaTransport { common })
     }
-    pub(crate) fn timestamp(&self) -> Timestamp {
-        match *self {}
+}
+
+impl Transport for KafkaTransport {
+    fn consumer(&self, spec: &ConsumerSpec) -> Result<Box<dyn Consumer>> {
+        Ok(Box::new(consumer::KafkaConsumer::new(self.common.consumer(spec)?)))
     }
-    pub(crate) fn key(&self) -> Option<&[u8]> {
-        match *self {}
+
+    fn producer(&self, spec: &ProducerSpec) -> Result<Box<dyn Producer>> {
+        Ok(Box::new(producer::KafkaProducer::new(&self.common, spec)?))
     }
-    pub(crate) fn value(&self) -> Option<&[u8]> {
-        match *self {}
+
+    fn admin(&self, client_id: &str) -> Result<Box<dyn Admin>> {
+        Ok(Box::new(admin::KafkaAdmin::new(&self.common, client_id)?))
     }
-    pub(crate) fn headers(&self) -> Headers {
-        match *self {}
+
+    fn membership(&self, spec: &GroupSpec) -> Result<Box<dyn Membership>> {
+        Ok(Box::new(membership::KafkaMembership::new(&self.common, spec)?))
+    }
+}
+use super::*;
+pub struct KafkaTransport;
+impl KafkaTransport {
+    pub fn new(_: &str, _: BTreeMap<String, String>) -> Result<Self> {
+        unimplemented!()
+    }
+}
+impl Transport for KafkaTransport {
+    fn consumer(&self, _: &ConsumerSpec) -> Result<Box<dyn Consumer>> {
+        unimplemented!()
+    }
+    fn producer(&self, _: &ProducerSpec) -> Result<Box<dyn Producer>> {
+        unimplemented!()
+    }
+    fn admin(&self, _: &str) -> Result<Box<dyn Admin>> {
+        unimplemented!()
+    }
+    fn membership(&self, _: &GroupSpec) -> Result<Box<dyn Membership>> {
+        unimplemented!()
     }
 }

@@ -1,0 +1,131 @@
+//! Settings of the Kafka clients: which prefix goes to which client, and what may not be set there.
+
+use std::collections::BTreeMap;
+
+use super::StreamsConfig;
+use super::error::ConfigError;
+use super::keys::{Definition, Support, client_keys, clients, definition};
+use super::value::Value;
+
+/// The prefixes; a name below one goes to that client, without it.
+pub(super) const PREFIXES: &[&str] = &[
+    "consumer.",
+    "main.consumer.",
+    "restore.consumer.",
+    "global.consumer.",
+    "producer.",
+    "admin.",
+    "topic.",
+];
+
+/// A key as prefix and rest.
+pub(super) fn split(key: &str) -> Option<(&'static str, &str)> {
+    PREFIXES.iter().find_map(|prefix| Some((*prefix, key.strip_prefix(prefix)?)))
+}
+
+/// Whether librdkafka takes this name without a prefix, for all clients: how brokers are trusted and logged in to.
+pub(super) fn is_security(key: &str) -> bool {
+    ["sasl.", "ssl.", "enable.ssl."].iter().any(|prefix| key.starts_with(prefix))
+        || key == "security.providers"
+}
+
+/// Checks a client's setting: `name` is `key` without its prefix.
+pub(super) fn parse(key: &str, prefix: &str, name: &str, text: &str) -> Result<Value, ConfigError> {
+    if name.is_empty() {
+        return Err(ConfigError::UnknownKey { key: key.to_owned(), nearest: None });
+    }
+    if prefix != "topic." {
+        let (key, find) = (key.to_owned(), |table: &[(&str, &str)]| {
+            let found = table.iter().find(|(other, _)| *other == name);
+            found.map(|(_, instead)| (*instead).to_owned())
+        });
+        if let Some(instead) = find(clients::RUNTIME_OWNED) {
+            return Err(ConfigError::OwnedByRuntime { key, instead });
+        }
+        if let Some(instead) = find(clients::JAVA_ONLY) {
+            return Err(ConfigError::JavaOnly { key, instead });
+        }
+    }
+    match client_key(prefix, name) {
+        Some(definition) => definition.parse(key, text),
+        None => Ok(Value::Text(text.trim().to_owned())),
+    }
+}
+
+fn client_key(prefix: &str, name: &str) -> Option<&'static Definition> {
+    client_keys(prefix).iter().find(|definition| definition.name == name)
+}
+
+/// What the runtime acts upon itself, so that the client must not hear of it: data consumers are assigned by hand, and
+/// the specification of a client carries isolation and transaction time-out.
+const NOT_FOR_LIBRDKAFKA: &[&str] =
+    &["auto.offset.reset", "isolation.level", "max.poll.records", "transaction.timeout.ms"];
+
+impl StreamsConfig {
+    /// librdkafka properties of the consumers that read source topics: `consumer.`, overruled by `main.consumer.`.
+    pub fn main_consumer_properties(&self) -> BTreeMap<String, String> {
+        self.client_properties(&["consumer.", "main.consumer."])
+    }
+
+    /// librdkafka properties of the consumers that restore stores: `consumer.`, overruled by `restore.consumer.`.
+    pub fn restore_consumer_properties(&self) -> BTreeMap<String, String> {
+        self.data_only(&["consumer.", "restore.consumer."])
+    }
+
+    /// librdkafka properties of the consumer of global stores: `consumer.`, overruled by `global.consumer.`.
+    pub fn global_consumer_properties(&self) -> BTreeMap<String, String> {
+        self.data_only(&["consumer.", "global.consumer."])
+    }
+
+    /// librdkafka properties of producers: `producer.`.
+    pub fn producer_properties(&self) -> BTreeMap<String, String> {
+        self.client_properties(&["producer."])
+    }
+
+    /// librdkafka properties of the admin client: `admin.`.
+    pub fn admin_properties(&self) -> BTreeMap<String, String> {
+        self.client_properties(&["admin."])
+    }
+
+    /// Settings of the internal topics that are created: `topic.`.
+    pub fn topic_properties(&self) -> BTreeMap<String, String> {
+        self.below("topic.").map(|(name, value)| (name.to_owned(), value.to_string())).collect()
+    }
+
+    /// A consumer that is not a member of the group has no use for a member's settings.
+    fn data_only(&self, prefixes: &[&str]) -> BTreeMap<String, String> {
+        let mut properties = self.client_properties(prefixes);
+        properties.remove("group.instance.id");
+        properties
+    }
+
+    /// What all clients have in common, then each prefix in turn.
+    fn client_properties(&self, prefixes: &[&str]) -> BTreeMap<String, String> {
+        let mut properties = BTreeMap::new();
+        for (key, value) in &self.values {
+            if is_security(key) {
+                properties.insert(key.clone(), value.to_string());
+            } else if let Some(Support::Client(name)) = definition(key).map(|definition| definition.support) {
+                properties.insert(name.to_owned(), value.to_string());
+            }
+        }
+        for prefix in prefixes {
+            let own = self.below(prefix).filter(|(name, _)| !NOT_FOR_LIBRDKAFKA.contains(name));
+            properties.extend(own.map(|(name, value)| (name.to_owned(), value.to_string())));
+        }
+        properties
+    }
+
+    fn below<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a Value)> {
+        self.values.iter().filter_map(move |(key, value)| Some((key.strip_prefix(prefix)?, value)))
+    }
+
+    /// The value of a client's setting that the runtime acts upon: the last of these prefixes that has it, else the
+    /// default.
+    pub(super) fn client_value(&self, prefixes: &[&str], name: &str) -> Option<Value> {
+        let set = prefixes.iter().rev().find_map(|prefix| self.values.get(&format!("{prefix}{name}")));
+        set.cloned().or_else(|| {
+            prefixes.iter().find_map(|prefix| client_key(prefix, name)).and_then(|key| key.default.value())
+        })
+    }
+}

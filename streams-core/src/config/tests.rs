@@ -1,0 +1,322 @@
+//! Every default, every way to make a setting, and every error.
+
+use std::path::PathBuf;
+
+use super::*;
+
+fn config() -> StreamsConfig {
+    StreamsConfig::new("app", "localhost:9092")
+}
+
+/// The message with which a setting is refused.
+fn refused(key: &str, value: &str) -> String {
+    config().set(key, value).unwrap_err().to_string()
+}
+
+/// The message with which a configuration with that setting is refused.
+fn invalid(key: &str, value: &str) -> String {
+    config().with(key, value).unwrap().validate().unwrap_err().to_string()
+}
+
+#[test]
+fn defaults_are_those_of_kafka_but_for_the_documented_three() {
+    let config = config();
+    assert_eq!(config.processing_guarantee(), ProcessingGuarantee::ExactlyOnceV2);
+    assert_eq!(config.statestore_uncommitted_max_bytes(), 64 << 20);
+    assert_eq!(
+        (config.rocksdb_block_cache_bytes(), config.rocksdb_write_buffer_bytes()),
+        (64 << 20, 64 << 20)
+    );
+
+    assert_eq!((config.application_id(), config.client_id()), ("app".to_owned(), None));
+    assert_eq!(config.bootstrap(), Bootstrap::Kafka("localhost:9092".to_owned()));
+    assert_eq!(config.state_dir(), std::env::temp_dir().join("kafka-streams"));
+    assert_eq!((config.num_stream_threads(), config.num_standby_replicas()), (1, 0));
+    assert_eq!((config.commit_interval_ms(), config.poll_ms()), (100, 100));
+    assert_eq!((config.max_task_idle_ms(), config.task_timeout_ms()), (0, 300_000));
+    assert_eq!(config.statestore_cache_max_bytes(), 10 << 20);
+    assert_eq!((config.buffered_records_per_partition(), config.max_poll_records()), (1000, 1000));
+    assert_eq!((config.repartition_purge_interval_ms(), config.log_summary_interval_ms()), (30_000, 120_000));
+    assert_eq!((config.state_cleanup_delay_ms(), config.state_cleanup_dir_max_age_ms()), (600_000, -1));
+    assert_eq!(config.windowstore_changelog_additional_retention_ms(), 86_400_000);
+    assert_eq!(config.outer_join_emit_interval_ms(), 1000);
+    assert_eq!(config.windowed_aggregation_emit_interval_ms(), 1000);
+    assert_eq!((config.transaction_timeout_ms(), config.max_poll_interval_ms()), (10_000, 300_000));
+    assert_eq!(config.replication_factor(), -1);
+    let extractor = config.default_timestamp_extractor();
+    assert_eq!(extractor, BuiltInTimestampExtractor::FailOnInvalidTimestamp);
+    assert_eq!(config.deserialization_exception_handler(), BuiltInExceptionHandler::LogAndFail);
+    assert_eq!(config.processing_exception_handler(), BuiltInExceptionHandler::LogAndFail);
+    assert_eq!(config.production_exception_handler(), BuiltInExceptionHandler::LogAndFail);
+    assert!(!config.processing_exception_handler_global_enabled());
+    assert!(!config.ensure_explicit_internal_resource_naming() && !config.allow_os_group_write_access());
+    assert_eq!(config.errors_dead_letter_queue_topic_name(), None);
+    assert_eq!(
+        (config.dsl_store(), config.auto_offset_reset()),
+        (DslStore::RocksDb, AutoOffsetReset::Earliest)
+    );
+    assert_eq!(config.topology_optimization(), TopologyOptimization::default());
+    assert_eq!(config.metrics_recording_level(), MetricsRecordingLevel::Info);
+    assert!(config.main_consumer_properties().is_empty() && config.producer_properties().is_empty());
+    assert_eq!(config.validate(), Ok(()));
+    assert!(config.warnings().is_empty());
+}
+
+#[test]
+fn what_is_set_is_read() {
+    let mut config = StreamsConfig::new("app", "embedded:/data/broker")
+        .with_num_stream_threads(4)
+        .with_num_standby_replicas(1)
+        .with_state_dir("/data/state")
+        .with_processing_guarantee(ProcessingGuarantee::AtLeastOnce)
+        .with_statestore_cache_max_bytes(0)
+        .with_application_server("host:80");
+    assert_eq!(config.commit_interval_ms(), 30_000, "the default follows the guarantee");
+    config = config.with_commit_interval_ms(5);
+    config.set("poll.ms", 7).unwrap().set("replication.factor", " 3 ").unwrap();
+    config.set("default.timestamp.extractor", "WallclockTimestampExtractor").unwrap();
+    config.set("topology.optimization", "merge.repartition.topics, single.store.self.join").unwrap();
+    config.set("ensure.explicit.internal.resource.naming", true).unwrap();
+
+    assert_eq!(config.bootstrap(), Bootstrap::EmbeddedIn(PathBuf::from("/data/broker")));
+    assert_eq!(config.state_dir(), PathBuf::from("/data/state"));
+    assert_eq!((config.num_stream_threads(), config.num_standby_replicas()), (4, 1));
+    assert_eq!((config.commit_interval_ms(), config.poll_ms(), config.replication_factor()), (5, 7, 3));
+    assert!(!config.exactly_once() && !config.read_committed());
+    assert_eq!(config.default_timestamp_extractor(), BuiltInTimestampExtractor::WallclockTimestamp);
+    let optimization = config.topology_optimization();
+    assert!(optimization.merge_repartition_topics && optimization.single_store_self_join);
+    assert!(!optimization.reuse_ktable_source_topics && config.ensure_explicit_internal_resource_naming());
+    assert_eq!(config.application_server().as_deref(), Some("host:80"));
+    assert_eq!(config.validate(), Ok(()));
+    assert_eq!(StreamsConfig::new("a", "embedded:").bootstrap(), Bootstrap::EmbeddedInMemory);
+    assert_eq!(StreamsConfig::new("a", "embedded:").validate(), Ok(()));
+}
+
+#[test]
+fn java_class_names_are_understood() {
+    let handler = "org.apache.kafka.streams.errors.LogAndContinueExceptionHandler";
+    let config = config()
+        .with("deserialization.exception.handler", handler)
+        .and_then(|config| config.with("processing.exception.handler", "LogAndContinue"))
+        .and_then(|config| config.with("dsl.store.suppliers.class", IN_MEMORY))
+        .unwrap();
+    assert_eq!(config.deserialization_exception_handler(), BuiltInExceptionHandler::LogAndContinue);
+    assert_eq!(config.processing_exception_handler(), BuiltInExceptionHandler::LogAndContinue);
+    assert_eq!(config.dsl_store(), DslStore::InMemory);
+}
+
+const IN_MEMORY: &str = "org.apache.kafka.streams.state.BuiltInDslStoreSuppliers$InMemoryDslStoreSuppliers";
+
+#[test]
+fn an_old_name_counts_where_the_new_one_is_not_set() {
+    let mut config = config().with("cache.max.bytes.buffering", 5).unwrap();
+    assert_eq!(config.statestore_cache_max_bytes(), 5);
+    assert_eq!(
+        config.warnings(),
+        ["cache.max.bytes.buffering is an old name; write statestore.cache.max.bytes"]
+    );
+    config.set("statestore.cache.max.bytes", 6).unwrap();
+    assert_eq!(config.statestore_cache_max_bytes(), 6);
+    config.set("default.dsl.store", "in_memory").unwrap();
+    assert_eq!(config.dsl_store(), DslStore::InMemory);
+}
+
+#[test]
+fn what_has_no_effect_is_a_warning() {
+    let config = config().with("max.warmup.replicas", 3).unwrap();
+    assert_eq!(config.validate(), Ok(()));
+    let warning = "max.warmup.replicas has no effect: there are no warm-up replicas: a task moves at once";
+    assert_eq!(config.warnings(), [warning]);
+}
+
+#[test]
+fn clients_get_what_their_prefix_says() {
+    let config = config()
+        .with("security.protocol", "ssl")
+        .and_then(|config| config.with("sasl.username", "u"))
+        .and_then(|config| config.with("request.timeout.ms", 5000))
+        .and_then(|config| config.with("consumer.fetch.max.bytes", 1))
+        .and_then(|config| config.with("main.consumer.fetch.max.bytes", 2))
+        .and_then(|config| config.with("consumer.group.instance.id", "i"))
+        .and_then(|config| config.with("consumer.max.poll.records", 9))
+        .and_then(|config| config.with("main.consumer.auto.offset.reset", "latest"))
+        .and_then(|config| config.with("producer.linger.ms", 20))
+        .and_then(|config| config.with("producer.transaction.timeout.ms", 60_000))
+        .and_then(|config| config.with("admin.debug", "broker"))
+        .and_then(|config| config.with("topic.segment.bytes", 1048576))
+        .unwrap();
+    let common = [("sasl.username", "u"), ("security.protocol", "SSL"), ("socket.timeout.ms", "5000")];
+    let with = |own: &[(&str, &str)]| -> BTreeMap<String, String> {
+        common.iter().chain(own).map(|(k, v)| (k.to_string(), v.to_string())).collect()
+    };
+    let main = with(&[("fetch.max.bytes", "2"), ("group.instance.id", "i")]);
+    assert_eq!(config.main_consumer_properties(), main);
+    assert_eq!(config.restore_consumer_properties(), with(&[("fetch.max.bytes", "1")]));
+    assert_eq!(config.global_consumer_properties(), with(&[("fetch.max.bytes", "1")]));
+    assert_eq!(config.producer_properties(), with(&[("linger.ms", "20")]));
+    assert_eq!(config.admin_properties(), with(&[("debug", "broker")]));
+    let segment = BTreeMap::from([("segment.bytes".to_owned(), "1048576".to_owned())]);
+    assert_eq!(config.topic_properties(), segment);
+    assert_eq!((config.max_poll_records(), config.transaction_timeout_ms()), (9, 60_000));
+    assert_eq!(config.auto_offset_reset(), AutoOffsetReset::Latest);
+    assert_eq!(config.validate(), Ok(()));
+}
+
+#[test]
+fn an_unknown_setting_is_refused_with_the_nearest() {
+    let message = refused("num.stream.thread", "2");
+    assert_eq!(message, "unknown setting 'num.stream.thread'; did you mean 'num.stream.threads'?");
+    assert!(refused("xyzzy", "1").contains("StreamsConfig::definitions() lists all"));
+    assert!(refused("consumer.", "1").starts_with("unknown setting 'consumer.'"));
+}
+
+#[test]
+fn known_settings_without_a_place_here_say_what_to_do() {
+    let message = refused("default.key.serde", "Serdes$StringSerde");
+    assert!(message.contains("does not exist here: a type brings its serde"), "{message}");
+    assert!(refused("upgrade.from", "3.4").contains("stop the old application first"));
+    let message = refused("rack.aware.assignment.tags", "zone");
+    assert!(message.contains("known to Kafka Streams but not supported here yet"), "{message}");
+    assert!(refused("client.tag.zone", "a").contains("not supported here yet"));
+    let message = refused("group.protocol", "streams");
+    let expected = "group.protocol=streams is known to Kafka Streams but not supported here yet; use classic";
+    assert_eq!(message, expected);
+}
+
+#[test]
+fn client_settings_out_of_place_say_where_to_put_them() {
+    assert!(refused("linger.ms", "5").ends_with("write 'producer.linger.ms'"));
+    assert!(refused("producer.transactional.id", "x").contains("is decided by the library"));
+    assert!(refused("enable.auto.commit", "true").contains("commit.interval.ms"));
+    let message = refused("consumer.fetch.max.wait.ms", "5");
+    assert!(message.ends_with("librdkafka does not have: set consumer.fetch.wait.max.ms"), "{message}");
+    assert!(refused("sasl.jaas.config", "x").ends_with("set sasl.username and sasl.password"));
+    assert!(refused("buffer.memory", "5").ends_with("set producer.queue.buffering.max.kbytes"));
+}
+
+#[test]
+fn a_wrong_value_says_what_is_right() {
+    let message = refused("num.stream.threads", "0");
+    assert_eq!(message, "num.stream.threads=0 is not possible; it takes a whole number from 1 to 2147483647");
+    assert_eq!(refused("poll.ms", "x"), "poll.ms=x is not possible; it takes a whole number from 0");
+    assert!(refused("allow.os.group.write.access", "yes").ends_with("it takes true or false"));
+    let message = refused("processing.guarantee", "exactly_once");
+    assert!(message.ends_with("it takes exactly_once_v2 or at_least_once"), "{message}");
+    assert!(refused("topology.optimization", "all,none").contains("none, all, or some of reuse."));
+    assert!(refused("consumer.max.poll.records", "0").starts_with("consumer.max.poll.records=0 is not"));
+}
+
+#[test]
+fn the_two_required_settings_are_required() {
+    let missing =
+        |id: &str, servers: &str| StreamsConfig::new(id, servers).validate().unwrap_err().to_string();
+    assert!(missing("", "a:1").starts_with("'application.id' is not set"));
+    assert!(missing("a", "").starts_with("'bootstrap.servers' is not set"));
+    assert!(missing("my app", "a:1").contains("topics are named after it"));
+    assert!(missing(&"a".repeat(201), "a:1").contains("at most 200"));
+    for servers in ["localhost", "localhost:", "localhost:0", ":9092", "a:1,b", "a b:1", "::1:9092"] {
+        assert!(missing("a", servers).contains("host:port"), "{servers}");
+    }
+    for servers in ["a:1, b:2", "PLAINTEXT://a:1", "[::1]:9092"] {
+        assert_eq!(StreamsConfig::new("a", servers).validate(), Ok(()), "{servers}");
+    }
+}
+
+#[test]
+fn settings_must_go_together() {
+    assert!(invalid("commit.interval.ms", "10000").contains("producer.transaction.timeout.ms=10000"));
+    let slow = config().with("commit.interval.ms", 10_000).unwrap();
+    assert_eq!(slow.with_processing_guarantee(ProcessingGuarantee::AtLeastOnce).validate(), Ok(()));
+    assert!(invalid("consumer.isolation.level", "read_uncommitted").contains("set it to read_committed"));
+    assert!(invalid("producer.enable.idempotence", "false").contains("set it to true"));
+    assert!(invalid("producer.acks", "1").contains("set it to all"));
+    assert!(invalid("producer.max.in.flight.requests.per.connection", "6").contains("at most 5"));
+    assert!(invalid("application.server", "nowhere").starts_with("application.server=nowhere"));
+    assert!(invalid("errors.dead.letter.queue.topic.name", "a/b").contains("at most 249"));
+    let shared = StreamsConfig::new("a", "embedded:/d").with_state_dir("/d").validate().unwrap_err();
+    assert!(shared.to_string().contains("a directory of its own"));
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let error = config().with_state_dir(file.path()).validate().unwrap_err().to_string();
+    assert!(error.contains("but this is a file"), "{error}");
+}
+
+#[test]
+fn typed_setters_are_checked_by_validate() {
+    let error = config().with_num_stream_threads(0).validate().unwrap_err().to_string();
+    assert!(error.starts_with("num.stream.threads=0 is not possible"), "{error}");
+}
+
+#[test]
+fn it_is_plain_data() {
+    let config = config().with("poll.ms", 5).unwrap().with("ssl.key.password", "hush").unwrap();
+    let json = serde_json::to_value(&config).unwrap();
+    let expected = serde_json::json!({
+        "application.id": "app", "bootstrap.servers": "localhost:9092",
+        "poll.ms": 5, "ssl.key.password": "hush",
+    });
+    assert_eq!(json, expected);
+    assert_eq!(serde_json::from_value::<StreamsConfig>(json).unwrap(), config);
+    let error = serde_json::from_str::<StreamsConfig>(r#"{"poll.mss": 5}"#).unwrap_err().to_string();
+    assert!(error.contains("did you mean 'poll.ms'?"), "{error}");
+    let shown = format!("{config:?}");
+    assert!(shown.contains("localhost:9092") && !shown.contains("hush"), "{shown}");
+}
+
+#[test]
+fn a_properties_file_is_read() {
+    let text = "application.id = app\nbootstrap.servers: localhost:9092\npoll.ms 5\n";
+    let config = StreamsConfig::from_properties_str(text).unwrap();
+    assert_eq!(config.poll_ms(), 5);
+    assert_eq!(config.validate(), Ok(()));
+    assert!(StreamsConfig::from_properties_str("a=\\uD800").is_err());
+    let missing = StreamsConfig::from_properties_str("poll.ms=5").unwrap().validate().unwrap_err();
+    assert!(missing.to_string().starts_with("'application.id' is not set"));
+}
+
+/// The table itself: names are unique, defaults are values of their kind, aliases lead somewhere.
+#[test]
+fn the_table_is_consistent() {
+    for (index, definition) in StreamsConfig::definitions().iter().enumerate() {
+        let name = definition.name;
+        let same = StreamsConfig::definitions()[index + 1..].iter().find(|other| other.name == name);
+        assert_eq!(same, None, "{name} twice");
+        assert!(!definition.doc.is_empty(), "{name}");
+        if let Some(value) = definition.default.value() {
+            assert_eq!(definition.parse(name, &value.to_string()), Ok(value), "{name}");
+        }
+        if let Support::AliasOf(new) = definition.support {
+            assert_eq!(super::definition(new).unwrap().default, definition.default, "{name}");
+        }
+        assert!(prefix::split(name).is_none(), "{name} begins with a client's prefix");
+    }
+}
+
+/// Kafka Streams 4.3.1's own list (`StreamsConfig.CONFIG`).
+#[test]
+fn every_setting_of_kafka_is_known() {
+    let names = "application.id bootstrap.servers num.standby.replicas \
+        processing.exception.handler.global.enabled state.dir ensure.explicit.internal.resource.naming \
+        acceptable.recovery.lag cache.max.bytes.buffering statestore.cache.max.bytes client.id \
+        default.deserialization.exception.handler default.key.serde default.list.key.serde.inner \
+        default.list.value.serde.inner default.list.key.serde.type default.list.value.serde.type \
+        default.production.exception.handler default.timestamp.extractor default.value.serde \
+        deserialization.exception.handler errors.dead.letter.queue.topic.name max.task.idle.ms \
+        max.warmup.replicas num.stream.threads processing.exception.handler processing.guarantee \
+        production.exception.handler task.assignor.class replication.factor security.protocol \
+        task.timeout.ms topology.optimization group.protocol allow.os.group.write.access application.server \
+        buffered.records.per.partition built.in.metrics.version commit.interval.ms config.providers \
+        enable.metrics.push rack.aware.assignment.non_overlap_cost rack.aware.assignment.strategy \
+        rack.aware.assignment.tags rack.aware.assignment.traffic_cost repartition.purge.interval.ms \
+        connections.max.idle.ms default.dsl.store dsl.store.suppliers.class dsl.store.format \
+        default.client.supplier log.summary.interval.ms metadata.max.age.ms metrics.num.samples \
+        metric.reporters metrics.recording.level metrics.sample.window.ms poll.ms \
+        probing.rebalance.interval.ms processor.wrapper.class receive.buffer.bytes reconnect.backoff.ms \
+        reconnect.backoff.max.ms retry.backoff.ms request.timeout.ms metadata.recovery.strategy \
+        metadata.recovery.rebootstrap.trigger.ms rocksdb.config.setter send.buffer.bytes \
+        state.cleanup.delay.ms state.cleanup.dir.max.age.ms upgrade.from windowed.inner.class.serde \
+        windowstore.changelog.additional.retention.ms window.size.ms";
+    let missing: Vec<_> = names.split_whitespace().filter(|name| definition(name).is_none()).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    assert_eq!(names.split_whitespace().count(), 74, "as many as Kafka defines");
+}

@@ -1,0 +1,157 @@
+//! Checks a whole configuration: what must be there, and what does not go together.
+
+use super::StreamsConfig;
+use super::error::ConfigError;
+use super::keys::{Support, definition};
+use super::setters;
+use super::types::Bootstrap;
+
+/// Topic names end at 249 characters; what internal topics append to the application's id needs room.
+const APPLICATION_ID_CHARS_MAX: usize = 200;
+
+/// What clients must be under exactly-once, where anything is said about it.
+const MUST_BE: &[(&str, &[&str])] = &[
+    ("consumer.isolation.level", &["read_committed"]),
+    ("main.consumer.isolation.level", &["read_committed"]),
+    ("restore.consumer.isolation.level", &["read_committed"]),
+    ("global.consumer.isolation.level", &["read_committed"]),
+    ("producer.enable.idempotence", &["true"]),
+    ("producer.acks", &["all", "-1"]),
+];
+
+impl StreamsConfig {
+    /// Checks everything; the first thing that is wrong is the error.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        for (key, value) in &self.values {
+            setters::parse(key, &value.to_string())?;
+        }
+        self.check_application_id()?;
+        self.check_bootstrap()?;
+        self.check_state_dir()?;
+        if let Some(server) = self.application_server() {
+            check_host_port("application.server", &server, &server)?;
+        }
+        if let Some(topic) = self.errors_dead_letter_queue_topic_name() {
+            check_topic_name("errors.dead.letter.queue.topic.name", &topic, 249)?;
+        }
+        if self.exactly_once() { self.check_exactly_once() } else { Ok(()) }
+    }
+
+    /// What is accepted and yet worth a line in the log: settings without effect here, and old names.
+    pub fn warnings(&self) -> Vec<String> {
+        let of = |key: &String| match definition(key)?.support {
+            Support::Ignored(reason) => Some(format!("{key} has no effect: {reason}")),
+            Support::AliasOf(new) => Some(format!("{key} is an old name; write {new}")),
+            _ => None,
+        };
+        self.values.keys().filter_map(of).collect()
+    }
+
+    fn check_application_id(&self) -> Result<(), ConfigError> {
+        let id = self.application_id();
+        if id.is_empty() {
+            let fix = "name the application, for example 'fraud'; the name must never change".to_owned();
+            return Err(ConfigError::Missing { key: "application.id".to_owned(), fix });
+        }
+        check_topic_name("application.id", &id, APPLICATION_ID_CHARS_MAX)
+    }
+
+    fn check_bootstrap(&self) -> Result<(), ConfigError> {
+        const KEY: &str = "bootstrap.servers";
+        match self.bootstrap() {
+            Bootstrap::EmbeddedInMemory => Ok(()),
+            Bootstrap::EmbeddedIn(path) if path == self.state_dir() => Err(ConfigError::Conflict {
+                key: KEY.to_owned(),
+                value: format!("embedded:{}", path.display()),
+                other: "state.dir, which is cleaned up".to_owned(),
+                fix: "give the embedded broker a directory of its own".to_owned(),
+            }),
+            Bootstrap::EmbeddedIn(_) => Ok(()),
+            Bootstrap::Kafka(servers) if servers.trim().is_empty() => Err(ConfigError::Missing {
+                key: KEY.to_owned(),
+                fix: "set it to host:port of some brokers, or to 'embedded:'".to_owned(),
+            }),
+            Bootstrap::Kafka(servers) => {
+                servers.split(',').try_for_each(|server| check_host_port(KEY, &servers, server.trim()))
+            }
+        }
+    }
+
+    fn check_state_dir(&self) -> Result<(), ConfigError> {
+        let path = self.state_dir();
+        let text = path.display().to_string();
+        let expected = if text.contains(char::REPLACEMENT_CHARACTER) {
+            "a path that is Unicode; rename the directory"
+        } else if path.is_file() {
+            "a directory, but this is a file; remove it or choose another path"
+        } else {
+            return Ok(());
+        };
+        Err(ConfigError::InvalidValue {
+            key: "state.dir".to_owned(),
+            value: text,
+            expected: expected.to_owned(),
+        })
+    }
+
+    /// What exactly-once rests on.
+    fn check_exactly_once(&self) -> Result<(), ConfigError> {
+        let conflict = |key: &str, value: String, other: &str, fix: String| {
+            Err(ConfigError::Conflict { key: key.to_owned(), value, other: other.to_owned(), fix })
+        };
+        let guarantee = "processing.guarantee=exactly_once_v2";
+        let (interval_ms, timeout_ms) = (self.commit_interval_ms(), self.transaction_timeout_ms());
+        // At the time-out the broker aborts, so a transaction of that length is lost as well.
+        if interval_ms >= timeout_ms {
+            let other = format!("producer.transaction.timeout.ms={timeout_ms}");
+            let fix = "commit more often, or raise the time-out above the interval".to_owned();
+            return conflict("commit.interval.ms", interval_ms.to_string(), &other, fix);
+        }
+        for (key, needed) in MUST_BE {
+            let set = self.values.get(*key).map(ToString::to_string);
+            if let Some(value) = set.filter(|value| !needed.contains(&value.as_str())) {
+                return conflict(key, value, guarantee, format!("leave it out or set it to {}", needed[0]));
+            }
+        }
+        match self.client_value(&["producer."], "max.in.flight.requests.per.connection") {
+            Some(super::Value::Int(requests)) if requests > 5 => {
+                let key = "producer.max.in.flight.requests.per.connection";
+                conflict(key, requests.to_string(), guarantee, "set it to at most 5".to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether topics may begin with, or have, this name.
+fn check_topic_name(key: &str, name: &str, chars_max: usize) -> Result<(), ConfigError> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if name.chars().all(legal) && name.len() <= chars_max && !matches!(name, "." | "..") {
+        return Ok(());
+    }
+    Err(ConfigError::InvalidValue {
+        key: key.to_owned(),
+        value: name.to_owned(),
+        expected: format!(
+            "at most {chars_max} of a-z, A-Z, 0-9, '.', '_' and '-', as topics are named after it"
+        ),
+    })
+}
+
+/// `host:port`, with a protocol before it or an IPv6 address in brackets as Kafka allows.
+fn check_host_port(key: &str, value: &str, server: &str) -> Result<(), ConfigError> {
+    let address = server.split_once("://").map_or(server, |(_, address)| address);
+    let port_of = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
+    let host_of = |host: &str| {
+        let bracketed = host.starts_with('[') && host.ends_with(']');
+        !host.is_empty() && !host.contains(char::is_whitespace) && (bracketed || !host.contains(':'))
+    };
+    match address.rsplit_once(':') {
+        Some((host, port)) if host_of(host) && port_of(port) => Ok(()),
+        _ => Err(ConfigError::InvalidValue {
+            key: key.to_owned(),
+            value: value.to_owned(),
+            expected: format!("host:port, for example localhost:9092, but '{server}' is none"),
+        }),
+    }
+}

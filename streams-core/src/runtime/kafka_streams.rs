@@ -1,0 +1,304 @@
+//! The application: starts threads over a topology, tells its state, and closes (`org.apache.kafka.streams.KafkaStreams`).
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::launch::{self, Launch};
+use super::lifecycle::State;
+use super::restore::RestoreCounters;
+use super::state_directory;
+use super::stats::{StreamsMetrics, ThreadStats};
+use crate::config::{Bootstrap, BuiltInExceptionHandler, StreamsConfig};
+use crate::error::{Error, Result};
+use crate::processor::handlers::{
+    DeserializationExceptionHandler, Handlers, LogAndContinue, LogAndFail, ProcessingExceptionHandler,
+    ProductionExceptionHandler,
+};
+use crate::time::{ClockRef, SystemClock};
+use crate::topology::Topology;
+use crate::transport::Transport;
+use crate::transport::embedded::{EmbeddedBroker, EmbeddedTransport};
+use crate::transport::kafka::KafkaTransport;
+
+/// Called with the new and the old state after each change.
+pub type StateListener = Box<dyn Fn(State, State) + Send + Sync>;
+
+/// What the application's threads share.
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+    error: Mutex<Option<Arc<Error>>>,
+    listener: Option<StateListener>,
+    pub stop: AtomicBool,
+    pub counters: Arc<RestoreCounters>,
+    pub stats: Mutex<Vec<Arc<ThreadStats>>>,
+}
+
+/// A lock whose holder panicked is as good as any other here: every value is replaced whole.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    /// Goes to `next` if that is a legal step; else nothing happens.
+    pub fn transition_to(&self, next: State) -> bool {
+        let before = {
+            let mut state = lock(&self.state);
+            if !state.may_become(next) || (*state == next) {
+                return false;
+            }
+            std::mem::replace(&mut *state, next)
+        };
+        self.changed.notify_all();
+        tracing::info!(from = %before, to = %next, "state");
+        if let Some(listener) = &self.listener {
+            listener(next, before);
+        }
+        true
+    }
+
+    /// Ends the application because of an error; the first one is kept.
+    pub fn fail(&self, error: Error) {
+        tracing::error!(%error, "the application stops");
+        lock(&self.error).get_or_insert(Arc::new(error));
+        self.stop.store(true, Ordering::Release);
+        self.transition_to(State::PendingError);
+    }
+
+    pub fn state(&self) -> State {
+        *lock(&self.state)
+    }
+}
+
+/// What [`KafkaStreams`] is made of besides topology and settings.
+pub struct KafkaStreamsBuilder {
+    topology: Topology,
+    config: StreamsConfig,
+    transport: Option<Arc<dyn Transport>>,
+    clock: ClockRef,
+    handlers: Handlers,
+    listener: Option<StateListener>,
+}
+
+impl KafkaStreamsBuilder {
+    /// Runs on this embedded broker, whatever `bootstrap.servers` says.
+    pub fn with_broker(mut self, broker: Arc<EmbeddedBroker>) -> Self {
+        self.transport = Some(Arc::new(EmbeddedTransport::new(broker)));
+        self
+    }
+
+    /// Takes wall-clock time from `clock`.
+    pub fn with_clock(mut self, clock: ClockRef) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Decides about records that do not parse; overrules `deserialization.exception.handler`.
+    pub fn with_deserialization_handler(
+        mut self,
+        handler: impl DeserializationExceptionHandler + 'static,
+    ) -> Self {
+        self.handlers.deserialization = Arc::new(handler);
+        self
+    }
+
+    /// Decides about records on which user code fails; overrules `processing.exception.handler`.
+    pub fn with_processing_handler(mut self, handler: impl ProcessingExceptionHandler + 'static) -> Self {
+        self.handlers.processing = Arc::new(handler);
+        self
+    }
+
+    /// Decides about results that cannot be written; overrules `production.exception.handler`.
+    pub fn with_production_handler(mut self, handler: impl ProductionExceptionHandler + 'static) -> Self {
+        self.handlers.production = Arc::new(handler);
+        self
+    }
+
+    /// Is called with the new and the old state after each change, on the thread that made it.
+    pub fn with_state_listener(mut self, listener: impl Fn(State, State) + Send + Sync + 'static) -> Self {
+        self.listener = Some(Box::new(listener));
+        self
+    }
+
+    /// Checks settings and topology. Nothing is opened or sent before [`KafkaStreams::start`].
+    pub fn build(self) -> Result<KafkaStreams> {
+        self.config.validate()?;
+        for warning in self.config.warnings() {
+            tracing::warn!("{warning}");
+        }
+        self.topology.validate()?;
+        let shared = Shared {
+            state: Mutex::new(State::Created),
+            changed: Condvar::new(),
+            error: Mutex::new(None),
+            listener: self.listener,
+            stop: AtomicBool::new(false),
+            counters: Arc::default(),
+            stats: Mutex::default(),
+        };
+        Ok(KafkaStreams {
+            topology: self.topology,
+            config: Arc::new(self.config),
+            transport: self.transport,
+            clock: self.clock,
+            handlers: self.handlers,
+            shared: Arc::new(shared),
+            supervisor: Mutex::new(None),
+        })
+    }
+}
+
+/// A running topology. Dropping it closes it.
+///
+/// Threads: `num.stream.threads` stream threads, one for the group, one that restores, one for global stores if there
+/// are any; librdkafka has its own.
+pub struct KafkaStreams {
+    topology: Topology,
+    config: Arc<StreamsConfig>,
+    transport: Option<Arc<dyn Transport>>,
+    clock: ClockRef,
+    handlers: Handlers,
+    shared: Arc<Shared>,
+    supervisor: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl KafkaStreams {
+    /// An application with the default clock and the handlers that the settings name.
+    pub fn new(topology: Topology, config: StreamsConfig) -> Result<Self> {
+        Self::builder(topology, config).build()
+    }
+
+    /// An application with parts of its own.
+    pub fn builder(topology: Topology, config: StreamsConfig) -> KafkaStreamsBuilder {
+        let handlers = handlers(&config);
+        KafkaStreamsBuilder {
+            topology,
+            config,
+            transport: None,
+            clock: Arc::new(SystemClock),
+            handlers,
+            listener: None,
+        }
+    }
+
+    /// Connects, creates the application's internal topics, fills global stores, joins the group and begins to process.
+    ///
+    /// Returns once the threads run; tasks come as the group assigns them. Errors: a broker that does not answer, topics
+    /// that are missing or do not fit, a state directory in use.
+    pub fn start(&self) -> Result<()> {
+        let mut supervisor = lock(&self.supervisor);
+        if self.state() != State::Created {
+            return Err(Error::IllegalState(format!(
+                "an application is started once, but this one is {}; make a new KafkaStreams",
+                self.state()
+            )));
+        }
+        let launch = Launch {
+            topology: self.topology.clone(),
+            config: Arc::clone(&self.config),
+            transport: self.transport()?,
+            clock: Arc::clone(&self.clock),
+            handlers: self.handlers.clone(),
+            shared: Arc::clone(&self.shared),
+        };
+        let running = launch::launch(launch)?;
+        self.shared.transition_to(State::Rebalancing);
+        *supervisor = Some(running.supervise()?);
+        Ok(())
+    }
+
+    fn transport(&self) -> Result<Arc<dyn Transport>> {
+        if let Some(transport) = &self.transport {
+            return Ok(Arc::clone(transport));
+        }
+        Ok(match self.config.bootstrap() {
+            Bootstrap::EmbeddedInMemory => {
+                Arc::new(EmbeddedTransport::new(EmbeddedBroker::shared_in_memory()))
+            }
+            Bootstrap::EmbeddedIn(path) => Arc::new(EmbeddedTransport::new(EmbeddedBroker::open(&path)?)),
+            Bootstrap::Kafka(servers) => {
+                Arc::new(KafkaTransport::new(&servers, self.config.admin_properties())?)
+            }
+        })
+    }
+
+    /// Commits, closes the tasks, leaves the group and waits for the threads, at most `timeout`. False when they had not
+    /// ended by then; they go on ending.
+    pub fn close(&self, timeout: Duration) -> bool {
+        self.shared.stop.store(true, Ordering::Release);
+        if self.state() == State::Created {
+            self.shared.transition_to(State::PendingShutdown);
+            return self.shared.transition_to(State::NotRunning);
+        }
+        self.shared.transition_to(State::PendingShutdown);
+        self.wait_for(timeout, State::is_final)
+    }
+
+    /// What the application is doing.
+    pub fn state(&self) -> State {
+        self.shared.state()
+    }
+
+    /// Waits until `reached` says so of the state, at most `timeout`. False when it did not.
+    pub fn wait_for(&self, timeout: Duration, reached: impl Fn(State) -> bool) -> bool {
+        let state = lock(&self.shared.state);
+        let waited = self.shared.changed.wait_timeout_while(state, timeout, |state| !reached(*state));
+        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        reached(*state)
+    }
+
+    /// The error that ended the application, if one did.
+    pub fn error(&self) -> Option<Arc<Error>> {
+        lock(&self.shared.error).clone()
+    }
+
+    /// What the application has done so far.
+    pub fn metrics(&self) -> StreamsMetrics {
+        let mut metrics = StreamsMetrics {
+            restored_records: self.shared.counters.restored_records.load(Ordering::Relaxed),
+            wiped_tasks: self.shared.counters.wiped_tasks.load(Ordering::Relaxed),
+            ..StreamsMetrics::default()
+        };
+        for thread in lock(&self.shared.stats).iter() {
+            metrics.processed_records += thread.processed();
+            metrics.dropped_records += thread.dropped();
+            metrics.commits += thread.commits();
+            metrics.running_tasks += thread.running();
+            metrics.restoring_tasks += thread.opening();
+        }
+        metrics
+    }
+
+    /// Deletes the application's local state. Refused while an instance uses it.
+    pub fn clean_up(&self) -> Result<()> {
+        state_directory::clean_up(&self.config.state_dir(), &self.config.application_id())
+    }
+}
+
+impl Drop for KafkaStreams {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Release);
+        self.shared.transition_to(State::PendingShutdown);
+        if let Some(supervisor) = lock(&self.supervisor).take() {
+            let _ = supervisor.join();
+        }
+    }
+}
+
+fn handlers(config: &StreamsConfig) -> Handlers {
+    macro_rules! built_in {
+        ($which:expr) => {
+            match $which {
+                BuiltInExceptionHandler::LogAndFail => Arc::new(LogAndFail),
+                BuiltInExceptionHandler::LogAndContinue => Arc::new(LogAndContinue),
+            }
+        };
+    }
+    Handlers {
+        deserialization: built_in!(config.deserialization_exception_handler()),
+        processing: built_in!(config.processing_exception_handler()),
+        production: built_in!(config.production_exception_handler()),
+    }
+}

@@ -1,0 +1,36 @@
+//! The runtime: threads own tasks, tasks own stores, and all of a thread's work is committed together.
+//!
+//! ```text
+//! KafkaStreams ── control thread ── Membership        who runs which task
+//!      │              │ commands
+//!      │              ▼
+//!      ├── StreamThread × n ── StreamTask × m         fetch, process, punctuate, commit
+//!      │        │ OpenRequest        ▲ OpenedTask
+//!      │        ▼                    │
+//!      ├── Restorer ─────────────────┘                rebuilds stores off the record path
+//!      └── GlobalThread                               keeps global stores current
+//! ```
+
+mod assignment;
+mod backends;
+mod commit;
+mod control;
+mod global_thread;
+mod graph;
+mod kafka_streams;
+mod launch;
+mod lifecycle;
+mod partition_group;
+mod plan;
+mod record_collector;
+mod record_queue;
+mod restore;
+mod setup;
+mod state_directory;
+mod stats;
+mod stream_thread;
+mod task;
+
+pub use kafka_streams::{KafkaStreams, KafkaStreamsBuilder, StateListener};
+pub use lifecycle::State;
+pub use stats::StreamsMetrics;

@@ -1,0 +1,131 @@
+//! What every task of a sub-topology has in common, worked out once when the application starts.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use state_stores::RestoreFormat;
+
+use crate::config::StreamsConfig;
+use crate::error::{Error, Result};
+use crate::ids::{PartitionId, TaskId, TopicName, TopicPartition};
+use crate::topology::{AutoOffsetReset, ResolvedSubtopology, ResolvedTopology, Topology};
+
+/// One store of a sub-topology.
+#[derive(Clone, Debug)]
+pub(crate) struct StorePlan {
+    pub name: String,
+    /// The changelog topic, if the store is logged.
+    pub changelog: Option<TopicName>,
+    pub format: RestoreFormat,
+    pub persistent: bool,
+}
+
+/// One sub-topology.
+#[derive(Clone, Debug)]
+pub(crate) struct SubtopologyPlan {
+    pub id: u32,
+    pub tasks: PartitionId,
+    /// Parents before children.
+    pub nodes: Vec<String>,
+    /// Source topics with their partition counts, in the order in which their sources were added: ties between equal
+    /// timestamps go to the first.
+    pub sources: Vec<(TopicName, PartitionId)>,
+    /// Those of them whose processed records may be deleted.
+    pub repartition_topics: Vec<TopicName>,
+    pub stores: Vec<StorePlan>,
+}
+
+impl SubtopologyPlan {
+    /// The partitions that a task reads.
+    pub fn partitions_of(&self, task: TaskId) -> Vec<TopicPartition> {
+        let present = self.sources.iter().filter(|(_, count)| task.partition < *count);
+        present.map(|(topic, _)| TopicPartition::new(Arc::clone(topic), task.partition)).collect()
+    }
+}
+
+/// The application as its threads see it.
+pub(crate) struct Plan {
+    pub topology: Topology,
+    pub application_id: Arc<str>,
+    pub subtopologies: BTreeMap<u32, SubtopologyPlan>,
+    /// Undecorated name to name on the broker.
+    pub internal_topics: BTreeMap<TopicName, TopicName>,
+    pub global_topics: Vec<(TopicName, PartitionId)>,
+}
+
+impl Plan {
+    /// Works out the plan of a resolved topology.
+    pub fn new(topology: Topology, config: &StreamsConfig, resolved: &ResolvedTopology) -> Result<Self> {
+        let application_id: Arc<str> = config.application_id().into();
+        let graph = topology.graph();
+        let decorated =
+            |(name, _): (&TopicName, _)| (Arc::clone(name), graph.decorate(&application_id, name));
+        let internal_topics = graph.internal_topics().map(decorated).collect();
+        let mut subtopologies = BTreeMap::new();
+        for resolved in &resolved.subtopologies {
+            subtopologies.insert(resolved.id, subtopology(&topology, &application_id, resolved)?);
+        }
+        let global_topics = resolved.global_topics.clone();
+        Ok(Plan { topology, application_id, subtopologies, internal_topics, global_topics })
+    }
+
+    pub fn subtopology(&self, task: TaskId) -> Result<&SubtopologyPlan> {
+        self.subtopologies.get(&task.subtopology).ok_or_else(|| {
+            Error::IllegalState(format!("task {task} belongs to no sub-topology of this application"))
+        })
+    }
+
+    /// Where a source topic is read from without a committed offset, if its source says so.
+    pub fn reset_of(&self, topic: &str) -> Option<AutoOffsetReset> {
+        self.topology.graph().offset_reset(&self.application_id, topic)
+    }
+
+    /// The internal topics as a thread's nodes share them.
+    pub fn shared_internal_topics(&self) -> Rc<BTreeMap<TopicName, TopicName>> {
+        Rc::new(self.internal_topics.clone())
+    }
+
+    /// How many store instances all tasks have together: they share the cache.
+    pub fn store_instances(&self) -> usize {
+        let instances = |plan: &SubtopologyPlan| plan.stores.len() * usize::try_from(plan.tasks).unwrap_or(1);
+        self.subtopologies.values().map(instances).sum()
+    }
+}
+
+fn subtopology(
+    topology: &Topology,
+    application_id: &str,
+    resolved: &ResolvedSubtopology,
+) -> Result<SubtopologyPlan> {
+    let changelog_of = |store: &str| {
+        let logged = resolved.changelogs.iter().find(|changelog| &*changelog.store == store);
+        logged.map(|changelog| Arc::clone(&changelog.topic))
+    };
+    let stores = resolved.stores.iter().map(|name| {
+        let factory = topology.store(name)?;
+        Ok(StorePlan {
+            name: name.to_string(),
+            changelog: changelog_of(name),
+            format: factory.restore_format(),
+            persistent: factory.persistent(),
+        })
+    });
+    let mut sources = Vec::new();
+    for node in &resolved.nodes {
+        for topic in topology.graph().topics_of_source(node) {
+            let topic = topology.graph().decorate(application_id, topic);
+            if let Some(source) = resolved.source_topics.iter().find(|(name, _)| *name == topic) {
+                sources.push(source.clone());
+            }
+        }
+    }
+    Ok(SubtopologyPlan {
+        id: resolved.id,
+        tasks: resolved.tasks,
+        nodes: resolved.nodes.iter().map(ToString::to_string).collect(),
+        sources,
+        repartition_topics: resolved.repartition_topics.clone(),
+        stores: stores.collect::<Result<_>>()?,
+    })
+}

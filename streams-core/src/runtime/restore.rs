@@ -1,0 +1,452 @@
+//! Opens tasks: rebuilds their stores from changelogs and finds where to read on (design D10).
+//!
+//! It runs on a thread of its own, one per instance, so that a restore delays no other task. `run_once` does one round
+//! and never sleeps. For each task, in this order:
+//! 1. *Opening*: opens the databases, reads how far they have come, asks for the changelogs' ends. The end is the high
+//!    watermark: a transaction whose markers are still to come is waited for, else its changes would be missed.
+//! 2. *Fetching*: applies committed changelog records from there, in batches that also hold the offset, until the
+//!    position has reached the end. Positions pass over markers, aborted and compacted records, so that a tail without
+//!    visible records neither ends a restore early nor holds it up.
+//! 3. *Finishing*: asks for the committed source offsets and answers the stream thread.
+//!
+//! A database that is ahead of its changelog, or behind what the broker still has, is deleted and rebuilt, with a warning.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use state_stores::offsets::{offsets_keyspace, put_offset, read_offsets};
+use state_stores::{BackendRef, Batch, Restore, RocksMemory, StoreError};
+
+use super::backends::TaskBackends;
+use super::plan::Plan;
+use super::state_directory::StateDirectory;
+use crate::config::{AutoOffsetReset as DefaultReset, StreamsConfig};
+use crate::error::{Error, Result};
+use crate::ids::{Offset, TaskId, TopicPartition};
+use crate::serde::TopicPartitionMetadata;
+use crate::time::Timestamp;
+use crate::topology::AutoOffsetReset;
+use crate::transport::{
+    Admin, Consumer, Isolation, OffsetQuery, PartitionHandle, RawRecord, TransportError, TransportErrorKind,
+};
+
+/// Time for one question to the broker.
+const ADMIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Pause before a question that failed is asked again.
+const RETRY_MS: i64 = 100;
+
+/// How long a task's directory may stay locked by a thread that is closing it.
+const LOCKED_MAX_MS: i64 = 30_000;
+
+/// Records applied in one batch.
+const RESTORE_BATCH: usize = 4_096;
+
+/// A stream thread's wish to run a task.
+pub(crate) struct OpenRequest {
+    pub task: TaskId,
+    /// The databases of a task that is opened again without having been closed.
+    pub backends: Option<TaskBackends>,
+    pub reply: mpsc::Sender<OpenReply>,
+    /// Ends the thread's wait.
+    pub wake: Arc<dyn Fn() + Send + Sync>,
+}
+
+/// What stream threads ask of the restorer.
+pub(crate) enum Request {
+    /// Open a task.
+    Open(OpenRequest),
+    /// Let the broker delete the records of repartition topics before these offsets: all of them are processed.
+    Purge(Vec<(TopicPartition, Offset)>),
+}
+
+/// The answer.
+pub(crate) struct OpenReply {
+    pub task: TaskId,
+    pub result: Result<OpenedTask>,
+}
+
+/// Where a task goes on reading a source partition.
+#[derive(Clone, Debug)]
+pub(crate) struct SourceStart {
+    pub partition: TopicPartition,
+    pub offset: Offset,
+    /// The offset committed by the group, if any.
+    pub committed: Option<Offset>,
+    pub metadata: TopicPartitionMetadata,
+}
+
+/// A task ready to run.
+#[derive(Debug)]
+pub(crate) struct OpenedTask {
+    pub backends: TaskBackends,
+    /// By store: the next offset of its changelog.
+    pub changelog_ends: BTreeMap<String, Offset>,
+    pub sources: Vec<SourceStart>,
+}
+
+/// Counts what restoring did; shared with the application.
+#[derive(Debug, Default)]
+pub(crate) struct RestoreCounters {
+    pub restored_records: AtomicU64,
+    pub wiped_tasks: AtomicU64,
+}
+
+struct Changelog {
+    store: String,
+    partition: TopicPartition,
+    backend: BackendRef,
+    restorer: Box<dyn Restore>,
+    handle: PartitionHandle,
+    position: Offset,
+    end: Offset,
+}
+
+enum Phase {
+    Opening,
+    Fetching,
+    Finishing,
+}
+
+struct Opening {
+    request: OpenRequest,
+    phase: Phase,
+    backends: TaskBackends,
+    changelogs: Vec<Changelog>,
+    ends: BTreeMap<String, Offset>,
+    not_before: Timestamp,
+    locked_since: Option<Timestamp>,
+}
+
+/// Opens the tasks of one instance.
+pub(crate) struct Restorer {
+    plan: Arc<Plan>,
+    config: Arc<StreamsConfig>,
+    directory: Option<Arc<StateDirectory>>,
+    memory: RocksMemory,
+    consumer: Box<dyn Consumer>,
+    admin: Box<dyn Admin>,
+    requests: mpsc::Receiver<Request>,
+    counters: Arc<RestoreCounters>,
+    tasks: Vec<Opening>,
+    buffer: Vec<RawRecord>,
+    now: Timestamp,
+}
+
+/// What a restorer is made of.
+pub(crate) struct RestorerParts {
+    pub plan: Arc<Plan>,
+    pub config: Arc<StreamsConfig>,
+    pub directory: Option<Arc<StateDirectory>>,
+    pub memory: RocksMemory,
+    pub consumer: Box<dyn Consumer>,
+    pub admin: Box<dyn Admin>,
+    pub requests: mpsc::Receiver<Request>,
+    pub counters: Arc<RestoreCounters>,
+}
+
+impl Restorer {
+    pub fn new(parts: RestorerParts) -> Self {
+        let RestorerParts { plan, config, directory, memory, consumer, admin, requests, counters } = parts;
+        Restorer {
+            plan,
+            config,
+            directory,
+            memory,
+            consumer,
+            admin,
+            requests,
+            counters,
+            tasks: Vec::new(),
+            buffer: Vec::new(),
+            now: 0,
+        }
+    }
+
+    /// Waits for changelog records or a new request.
+    pub fn wait(&mut self, timeout: Duration) {
+        self.consumer.wait(timeout);
+    }
+
+    /// Ends a wait from another thread.
+    pub fn waker(&self) -> Arc<dyn Fn() + Send + Sync> {
+        self.consumer.waker()
+    }
+
+    /// One round over all tasks. True when anything was done.
+    pub fn run_once(&mut self, now: Timestamp) -> bool {
+        self.now = now;
+        let mut worked = self.accept();
+        let mut waiting = Vec::new();
+        for mut opening in std::mem::take(&mut self.tasks) {
+            if now < opening.not_before {
+                waiting.push(opening);
+                continue;
+            }
+            match self.advance(&mut opening) {
+                Ok(Some(opened)) => {
+                    worked = true;
+                    reply(&opening.request, Ok(opened));
+                }
+                Ok(None) => {
+                    worked |= !self.buffer.is_empty();
+                    self.buffer.clear();
+                    waiting.push(opening);
+                }
+                Err(error) => match self.after_error(&mut opening, &error, now) {
+                    true => waiting.push(opening),
+                    false => reply(&opening.request, Err(error)),
+                },
+            }
+        }
+        self.tasks = waiting;
+        worked
+    }
+
+    fn accept(&mut self) -> bool {
+        let mut any = false;
+        while let Ok(request) = self.requests.try_recv() {
+            any = true;
+            let request = match request {
+                Request::Open(request) => request,
+                Request::Purge(before) => {
+                    // What is not deleted now is deleted with the next round.
+                    if let Err(error) = self.admin.delete_records(&before, ADMIN_TIMEOUT) {
+                        tracing::debug!(%error, "processed records of repartition topics are kept for now");
+                    }
+                    continue;
+                }
+            };
+            // A task that moved to another thread meanwhile answers to that one.
+            if let Some(known) = self.tasks.iter_mut().find(|opening| opening.request.task == request.task) {
+                known.request = request;
+                continue;
+            }
+            self.tasks.push(Opening {
+                request,
+                phase: Phase::Opening,
+                backends: TaskBackends::default(),
+                changelogs: Vec::new(),
+                ends: BTreeMap::new(),
+                not_before: 0,
+                locked_since: None,
+            });
+        }
+        any
+    }
+
+    fn advance(&mut self, opening: &mut Opening) -> Result<Option<OpenedTask>> {
+        if matches!(opening.phase, Phase::Opening) {
+            self.open(opening)?;
+            opening.phase = Phase::Fetching;
+        }
+        if matches!(opening.phase, Phase::Fetching) {
+            self.fetch(opening)?;
+            if !opening.changelogs.is_empty() {
+                return Ok(None);
+            }
+            opening.phase = Phase::Finishing;
+        }
+        let sources = self.sources(opening.request.task)?;
+        let backends = std::mem::take(&mut opening.backends);
+        Ok(Some(OpenedTask { backends, changelog_ends: std::mem::take(&mut opening.ends), sources }))
+    }
+
+    /// Decides about an error: true to go on with the task later.
+    fn after_error(&mut self, opening: &mut Opening, error: &Error, now: Timestamp) -> bool {
+        opening.not_before = now + RETRY_MS;
+        match error {
+            Error::Transport(transport) => match transport.kind() {
+                TransportErrorKind::Retriable | TransportErrorKind::TimedOut => {
+                    tracing::warn!(task = %opening.request.task, error = %transport, "opening a task waits for the broker");
+                    true
+                }
+                TransportErrorKind::OffsetOutOfRange => self.start_over(opening, &transport.to_string()),
+                _ => false,
+            },
+            Error::Store { source: StoreError::Locked { .. }, .. }
+            | Error::State(StoreError::Locked { .. }) => {
+                now - *opening.locked_since.get_or_insert(now) < LOCKED_MAX_MS
+            }
+            _ => false,
+        }
+    }
+
+    /// Deletes what the task has on disk and begins again from the changelogs' first records.
+    fn start_over(&mut self, opening: &mut Opening, why: &str) -> bool {
+        let task = opening.request.task;
+        tracing::warn!(%task, why, "the local state does not fit its changelog any more; it is rebuilt");
+        self.counters.wiped_tasks.fetch_add(1, Ordering::Relaxed);
+        for changelog in opening.changelogs.drain(..) {
+            let _ = self.consumer.unassign(changelog.handle);
+        }
+        opening.backends = TaskBackends::default();
+        opening.request.backends = None;
+        opening.ends.clear();
+        opening.phase = Phase::Opening;
+        if let Some(directory) = &self.directory {
+            let path = directory.task(task);
+            if let Err(error) = std::fs::remove_dir_all(&path) {
+                tracing::error!(%task, path = %path.display(), %error, "cannot delete the task's directory");
+                return false;
+            }
+        }
+        true
+    }
+
+    fn open(&mut self, opening: &mut Opening) -> Result<()> {
+        let task = opening.request.task;
+        let plan = Arc::clone(&self.plan);
+        let plan = plan.subtopology(task)?;
+        if opening.backends.iter().next().is_none() {
+            opening.backends = match opening.request.backends.take() {
+                Some(kept) => kept,
+                None => TaskBackends::open(task, plan, self.directory.as_deref(), &self.memory)?,
+            };
+        }
+        let logged: Vec<_> = plan
+            .stores
+            .iter()
+            .filter_map(|store| {
+                let topic = store.changelog.as_ref()?;
+                Some((store, TopicPartition::new(Arc::clone(topic), task.partition)))
+            })
+            .collect();
+        if logged.is_empty() {
+            return Ok(());
+        }
+        let partitions: Vec<_> = logged.iter().map(|(_, partition)| partition.clone()).collect();
+        let latest = OffsetQuery::Latest(Isolation::ReadUncommitted);
+        let ends = self.admin.offsets(&partitions, latest, ADMIN_TIMEOUT)?;
+        let starts = self.admin.offsets(&partitions, OffsetQuery::Earliest, ADMIN_TIMEOUT)?;
+        for (store, partition) in logged {
+            let backend = opening.backends.of(store.persistent)?;
+            let end = ends.get(&partition).copied().unwrap_or(0);
+            let start = starts.get(&partition).copied().unwrap_or(0);
+            let stored = read_offsets(&**backend)?
+                .into_iter()
+                .find(|stored| stored.topic == *partition.topic && stored.partition == partition.partition);
+            let position = stored.map_or(start, |stored| stored.offset);
+            if position > end {
+                return Err(out_of_range(&partition, position, end));
+            }
+            if position == end {
+                opening.ends.insert(store.name.clone(), position);
+                continue;
+            }
+            let restorer = store.format.restorer(&store.name, backend)?;
+            let handle = self.consumer.assign(&partition, position)?;
+            opening.changelogs.push(Changelog {
+                store: store.name.clone(),
+                partition,
+                backend: Arc::clone(backend),
+                restorer,
+                handle,
+                position,
+                end,
+            });
+        }
+        Ok(())
+    }
+
+    fn fetch(&mut self, opening: &mut Opening) -> Result<()> {
+        let mut rest = Vec::new();
+        let mut failed = None;
+        for mut changelog in std::mem::take(&mut opening.changelogs) {
+            if failed.is_none() {
+                failed = self.fetch_one(&mut changelog).err();
+            }
+            if failed.is_none() && changelog.position >= changelog.end {
+                self.consumer.unassign(changelog.handle)?;
+                opening.ends.insert(changelog.store, changelog.position);
+            } else {
+                rest.push(changelog);
+            }
+        }
+        opening.changelogs = rest;
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn fetch_one(&mut self, changelog: &mut Changelog) -> Result<()> {
+        let from = self.buffer.len();
+        self.consumer.fetch(changelog.handle, RESTORE_BATCH, &mut self.buffer)?;
+        let position = self.consumer.position(changelog.handle)?;
+        let fetched = self.buffer.get(from..).unwrap_or_default();
+        if fetched.is_empty() && position == changelog.position {
+            return Ok(());
+        }
+        let mut batch = Batch::new();
+        for record in fetched {
+            let Some(key) = record.key() else {
+                let (at, offset) = (&changelog.partition, record.offset());
+                tracing::warn!(%at, offset, "changelog record without a key skipped");
+                continue;
+            };
+            let headers = record.headers();
+            changelog.restorer.restore(key, record.value(), record.timestamp(), &headers, &mut batch)?;
+        }
+        let keyspace = offsets_keyspace(&*changelog.backend)?;
+        let at = &changelog.partition;
+        put_offset(&mut batch, keyspace, &at.topic, at.partition, position);
+        changelog.backend.write(&batch)?;
+        changelog.position = position;
+        let restored = u64::try_from(fetched.len()).unwrap_or(0);
+        self.counters.restored_records.fetch_add(restored, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn sources(&mut self, task: TaskId) -> Result<Vec<SourceStart>> {
+        let partitions = self.plan.subtopology(task)?.partitions_of(task);
+        let committed = self.admin.committed(&self.plan.application_id, &partitions, ADMIN_TIMEOUT)?;
+        let mut starts = Vec::with_capacity(partitions.len());
+        for partition in partitions {
+            starts.push(match committed.get(&partition) {
+                Some(known) => SourceStart {
+                    offset: known.offset,
+                    committed: Some(known.offset),
+                    metadata: TopicPartitionMetadata::decode(&known.metadata),
+                    partition,
+                },
+                None => SourceStart {
+                    offset: self.reset(&partition)?,
+                    committed: None,
+                    metadata: TopicPartitionMetadata::default(),
+                    partition,
+                },
+            });
+        }
+        Ok(starts)
+    }
+
+    fn reset(&mut self, partition: &TopicPartition) -> Result<Offset> {
+        let latest = OffsetQuery::Latest(Isolation::ReadCommitted);
+        let query = match (self.plan.reset_of(&partition.topic), self.config.auto_offset_reset()) {
+            (Some(AutoOffsetReset::Earliest), _) | (None, DefaultReset::Earliest) => OffsetQuery::Earliest,
+            (Some(AutoOffsetReset::Latest), _) | (None, DefaultReset::Latest) => latest,
+            (Some(AutoOffsetReset::ByDuration(ms)), _) => OffsetQuery::AtTime(self.now - ms),
+            (Some(AutoOffsetReset::None), _) | (None, DefaultReset::None) => {
+                return Err(Error::Topics(format!(
+                    "no offset is committed for {partition} and its reset policy is 'none'; commit one, or set the \
+                     policy to earliest or latest"
+                )));
+            }
+        };
+        let offsets = self.admin.offsets(std::slice::from_ref(partition), query, ADMIN_TIMEOUT)?;
+        Ok(offsets.get(partition).copied().unwrap_or(0))
+    }
+}
+
+fn reply(request: &OpenRequest, result: Result<OpenedTask>) {
+    // A thread that is gone needs no answer.
+    let _ = request.reply.send(OpenReply { task: request.task, result });
+    (request.wake)();
+}
+
+fn out_of_range(partition: &TopicPartition, position: Offset, end: Offset) -> Error {
+    let attempted = format!("restore from {partition} at offset {position}");
+    let reason = format!("the changelog ends at {end}; it was deleted or recreated");
+    TransportError::new(TransportErrorKind::OffsetOutOfRange, attempted, reason).into()
+}

@@ -1,0 +1,130 @@
+//! Before the first task: looks at the topics that exist, creates the internal ones and works out the plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::plan::Plan;
+use crate::config::StreamsConfig;
+use crate::error::{Error, Result};
+use crate::ids::TopicName;
+use crate::topology::{InternalTopic, ResolveSettings, ResolvedTopology, Topology};
+use crate::transport::{Admin, GroupSpec, NewTopic, SubtopologyTasks, TopicInfo};
+
+/// Time for one question to the broker at start-up. A broker that is away for longer is an error of `start`.
+const ADMIN_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How often new topics are looked for after they were created, with a pause between.
+const VISIBLE_TRIES: u32 = 300;
+const VISIBLE_PAUSE: Duration = Duration::from_millis(100);
+
+/// Checks the topology against the broker and creates what is missing of the application's own topics.
+pub(crate) fn prepare(topology: &Topology, config: &StreamsConfig, admin: &mut dyn Admin) -> Result<Plan> {
+    topology.validate()?;
+    let application_id = config.application_id();
+    let existing = admin.topics(&needed(topology, &application_id), ADMIN_TIMEOUT)?;
+    let resolved = resolve(topology, config, &existing)?;
+    create(&resolved, config, &existing, admin)?;
+    Plan::new(topology.clone(), config, &resolved)
+}
+
+/// Every topic whose existence or partition count matters.
+fn needed(topology: &Topology, application_id: &str) -> Vec<TopicName> {
+    let graph = topology.graph();
+    let mut names: BTreeSet<TopicName> = graph.source_topics(application_id).into_iter().collect();
+    names.extend(graph.global_topics().map(Arc::clone));
+    names.extend(graph.internal_topics().map(|(name, _)| graph.decorate(application_id, name)));
+    names.extend(graph.stores().filter_map(|store| graph.changelog_of_store(application_id, &store.name)));
+    names.into_iter().collect()
+}
+
+fn resolve(
+    topology: &Topology,
+    config: &StreamsConfig,
+    existing: &BTreeMap<TopicName, TopicInfo>,
+) -> Result<ResolvedTopology> {
+    let settings = ResolveSettings {
+        application_id: config.application_id(),
+        window_changelog_additional_retention_ms: config.windowstore_changelog_additional_retention_ms(),
+        topic_configs: config.topic_properties(),
+    };
+    let partitions = |topic: &str| existing.get(topic).map(|info| info.partitions);
+    topology.graph().resolve(&settings, &partitions).map_err(|error| Error::Topics(error.to_string()))
+}
+
+fn create(
+    resolved: &ResolvedTopology,
+    config: &StreamsConfig,
+    existing: &BTreeMap<TopicName, TopicInfo>,
+    admin: &mut dyn Admin,
+) -> Result<()> {
+    let missing: Vec<&InternalTopic> =
+        resolved.internal_topics.iter().filter(|topic| !existing.contains_key(&topic.name)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let new: Vec<NewTopic> = missing
+        .iter()
+        .map(|topic| NewTopic {
+            name: Arc::clone(&topic.name),
+            partitions: topic.partitions,
+            replication_factor: config.replication_factor(),
+            configs: topic.configs.clone(),
+        })
+        .collect();
+    admin.create_topics(&new, ADMIN_TIMEOUT)?;
+    await_topics(&missing, admin)
+}
+
+/// A topic that was just created may not be known to every broker yet.
+fn await_topics(created: &[&InternalTopic], admin: &mut dyn Admin) -> Result<()> {
+    let names: Vec<TopicName> = created.iter().map(|topic| Arc::clone(&topic.name)).collect();
+    for _ in 0..VISIBLE_TRIES {
+        let visible = admin.topics(&names, ADMIN_TIMEOUT)?;
+        if let Some((topic, info)) = created
+            .iter()
+            .filter_map(|topic| Some((topic, visible.get(&topic.name)?)))
+            .find(|(topic, info)| info.partitions != topic.partitions)
+        {
+            return Err(Error::Topics(format!(
+                "internal topic {} has {} partitions, but {} are needed; another application created it: choose \
+                 another application.id, or delete the topic",
+                topic.name, info.partitions, topic.partitions
+            )));
+        }
+        if visible.len() == names.len() {
+            return Ok(());
+        }
+        #[allow(clippy::disallowed_methods, reason = "start-up waits for the brokers, off the record path")]
+        std::thread::sleep(VISIBLE_PAUSE);
+    }
+    Err(Error::Topics(format!(
+        "the internal topics [{}] were created but did not become visible; check the brokers' logs",
+        names.join(", ")
+    )))
+}
+
+/// What the process tells its group.
+pub(crate) fn group_spec(plan: &Plan, config: &StreamsConfig, client_id: String) -> Result<GroupSpec> {
+    let mut subtopologies = Vec::with_capacity(plan.subtopologies.len());
+    for subtopology in plan.subtopologies.values() {
+        let token = subtopology.sources.iter().find(|(_, partitions)| *partitions == subtopology.tasks);
+        let (token, _) = token.ok_or_else(|| {
+            Error::Topics(format!(
+                "sub-topology {} has {} tasks but no source topic with as many partitions",
+                subtopology.id, subtopology.tasks
+            ))
+        })?;
+        subtopologies.push(SubtopologyTasks {
+            subtopology: subtopology.id,
+            token_topic: Arc::clone(token),
+            tasks: subtopology.tasks,
+        });
+    }
+    Ok(GroupSpec {
+        group: Arc::clone(&plan.application_id),
+        client_id,
+        subtopologies,
+        properties: config.main_consumer_properties(),
+    })
+}

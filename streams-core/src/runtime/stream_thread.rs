@@ -1,0 +1,364 @@
+//! A stream thread: owns tasks, a consumer and a producer, and moves records through them (`StreamThread`).
+//!
+//! [`StreamThread::run_once`] does one round: take over and give up tasks, fetch, process, punctuate, commit. It never
+//! sleeps, spawns or reads a clock (design D1), so that the production loop, the test driver and a simulator drive the
+//! same code.
+//!
+//! Rules of a round:
+//! 1. All of a thread's tasks commit together; a commit that fails takes all of them back to what is committed.
+//! 2. Taking back (`reset`) forgets the overlays, gives the open transaction up and opens the tasks again through the
+//!    restorer, from what the broker says is committed. It is the only way of repair, whatever went wrong.
+//! 3. A revoked task is committed and closed before the revocation is answered; a lost one is closed without a commit.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use super::backends::TaskBackends;
+use super::restore::{OpenReply, OpenRequest, OpenedTask, Request};
+use super::stats::ThreadStats;
+use super::task::{StreamTask, TaskEnvironment};
+use crate::error::{Error, Recovery, Result};
+use crate::ids::{Offset, TaskId};
+use crate::time::Timestamp;
+use crate::transport::{Consumer, OffsetToCommit, PartitionHandle, RawRecord};
+
+/// Records of one task processed before it is the next task's turn.
+const RECORDS_PER_TURN: usize = 1_000;
+
+/// What the application's control thread asks of a stream thread.
+pub(crate) enum Command {
+    /// Run these tasks too.
+    Assign(BTreeSet<TaskId>),
+    /// Commit and close these, then answer.
+    Revoke(BTreeSet<TaskId>, mpsc::Sender<()>),
+    /// Close these without a commit, then answer.
+    Lose(BTreeSet<TaskId>, mpsc::Sender<()>),
+    /// End: everything has been revoked before.
+    Stop,
+}
+
+/// What a round did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Round {
+    /// There may be more to do at once.
+    Busy,
+    /// Nothing to do before a record comes or this time.
+    IdleUntil(Timestamp),
+    /// The thread was asked to stop.
+    Stopped,
+}
+
+/// What a thread is made of.
+pub(crate) struct ThreadParts {
+    pub name: String,
+    pub consumer: Box<dyn Consumer>,
+    pub environment: TaskEnvironment,
+    pub commands: mpsc::Receiver<Command>,
+    pub restorer: mpsc::Sender<Request>,
+    pub wake_restorer: Arc<dyn Fn() + Send + Sync>,
+    pub limits: ThreadLimits,
+    pub stats: Arc<ThreadStats>,
+}
+
+/// The settings that a thread goes by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ThreadLimits {
+    pub commit_interval_ms: i64,
+    pub poll_ms: i64,
+    /// `repartition.purge.interval.ms`.
+    pub purge_interval_ms: i64,
+    /// `buffered.records.per.partition`.
+    pub buffered_records: usize,
+    /// The thread commits early when its stores hold more than this.
+    pub uncommitted_bytes: usize,
+}
+
+/// A stream thread.
+pub(crate) struct StreamThread {
+    name: String,
+    consumer: Box<dyn Consumer>,
+    environment: TaskEnvironment,
+    commands: mpsc::Receiver<Command>,
+    restorer: mpsc::Sender<Request>,
+    wake_restorer: Arc<dyn Fn() + Send + Sync>,
+    opened: (mpsc::Sender<OpenReply>, mpsc::Receiver<OpenReply>),
+    limits: ThreadLimits,
+    stats: Arc<ThreadStats>,
+    tasks: BTreeMap<TaskId, StreamTask>,
+    opening: BTreeSet<TaskId>,
+    last_commit: Timestamp,
+    last_purge: Timestamp,
+    buffer: Vec<RawRecord>,
+    stopped: bool,
+    /// Rounds in a row that ended in a reset: their pause grows.
+    resets: u32,
+    resume_at: Timestamp,
+}
+
+impl StreamThread {
+    pub fn new(parts: ThreadParts, now: Timestamp) -> Self {
+        StreamThread {
+            name: parts.name,
+            consumer: parts.consumer,
+            environment: parts.environment,
+            commands: parts.commands,
+            restorer: parts.restorer,
+            wake_restorer: parts.wake_restorer,
+            opened: mpsc::channel(),
+            limits: parts.limits,
+            stats: parts.stats,
+            tasks: BTreeMap::new(),
+            opening: BTreeSet::new(),
+            last_commit: now,
+            last_purge: now,
+            buffer: Vec::new(),
+            stopped: false,
+            resets: 0,
+            resume_at: 0,
+        }
+    }
+
+    /// Waits for records or a wake-up.
+    pub fn wait(&mut self, timeout: Duration) {
+        self.consumer.wait(timeout);
+    }
+
+    /// One round. An error means that the thread cannot go on.
+    pub fn run_once(&mut self, now: Timestamp) -> Result<Round> {
+        let outcome = self.round(now);
+        self.stats.set_tasks(self.tasks.len(), self.opening.len());
+        let Err(error) = outcome else { return outcome };
+        match error.recovery() {
+            Recovery::StopApplication => {
+                // Nothing of the open transaction may become visible.
+                self.environment.collector.abandon();
+                Err(error)
+            }
+            Recovery::Retry | Recovery::AbortAndReplay | Recovery::RejoinGroup => {
+                tracing::warn!(thread = self.name, %error, "the uncommitted work is dropped and done again");
+                self.reset(now)?;
+                Ok(Round::Busy)
+            }
+        }
+    }
+
+    fn round(&mut self, now: Timestamp) -> Result<Round> {
+        let mut worked = self.obey(now)?;
+        if self.stopped {
+            return Ok(Round::Stopped);
+        }
+        worked |= self.take_over(now)?;
+        let fetched = self.fetch()?;
+        let processed = self.process(now)?;
+        worked |= fetched || processed;
+        self.environment.collector.poll()?;
+        let mut requested = false;
+        for task in self.tasks.values_mut() {
+            requested |= task.take_commit_request();
+        }
+        if requested || now - self.last_commit >= self.limits.commit_interval_ms || self.is_full() {
+            self.commit()?;
+            self.last_commit = now;
+            self.purge(now);
+        }
+        Ok(if worked { Round::Busy } else { Round::IdleUntil(self.next_deadline(now)) })
+    }
+
+    fn obey(&mut self, now: Timestamp) -> Result<bool> {
+        let mut any = false;
+        while let Ok(command) = self.commands.try_recv() {
+            any = true;
+            match command {
+                Command::Assign(tasks) => {
+                    for task in tasks {
+                        self.open(task, None);
+                    }
+                }
+                Command::Revoke(tasks, answer) => {
+                    // A commit that fails has closed everything; what it leaves is what was committed before.
+                    if let Err(error) = self.commit() {
+                        tracing::warn!(thread = self.name, %error, "tasks are given up without their last commit");
+                        self.reset(now)?;
+                    }
+                    self.close(&tasks)?;
+                    let _ = answer.send(());
+                }
+                Command::Lose(tasks, answer) => {
+                    // The other tasks share the transaction: none of it may be committed any more.
+                    self.reset(now)?;
+                    self.close(&tasks)?;
+                    let _ = answer.send(());
+                }
+                Command::Stop => self.stopped = true,
+            }
+        }
+        Ok(any)
+    }
+
+    fn open(&mut self, task: TaskId, backends: Option<TaskBackends>) {
+        self.opening.insert(task);
+        let request =
+            OpenRequest { task, backends, reply: self.opened.0.clone(), wake: self.consumer.waker() };
+        // A restorer that is gone is reported by the control thread, which ends the application.
+        let _ = self.restorer.send(Request::Open(request));
+        (self.wake_restorer)();
+    }
+
+    /// Starts the tasks that have been restored.
+    fn take_over(&mut self, now: Timestamp) -> Result<bool> {
+        if now < self.resume_at {
+            return Ok(false);
+        }
+        let mut any = false;
+        while let Ok(OpenReply { task, result }) = self.opened.1.try_recv() {
+            // An answer for a task that was given up meanwhile is dropped, its databases with it.
+            if !self.opening.contains(&task) {
+                continue;
+            }
+            let opened = result?;
+            self.start(task, opened, now)?;
+            self.opening.remove(&task);
+            any = true;
+        }
+        Ok(any)
+    }
+
+    fn start(&mut self, id: TaskId, opened: OpenedTask, now: Timestamp) -> Result<()> {
+        // The producer first: registering it fences and ends what an earlier life of this thread left open.
+        self.environment.collector.ensure_producer()?;
+        let mut handles = Vec::with_capacity(opened.sources.len());
+        for source in &opened.sources {
+            handles.push(self.consumer.assign(&source.partition, source.offset)?);
+        }
+        let task = StreamTask::new(id, opened, handles, &self.environment, now)?;
+        tracing::info!(thread = self.name, task = %id, "task runs");
+        self.tasks.insert(id, task);
+        Ok(())
+    }
+
+    fn fetch(&mut self) -> Result<bool> {
+        let room = self.limits.buffered_records;
+        let mut any = false;
+        for task in self.tasks.values_mut() {
+            for input in 0..task.inputs().len() {
+                let buffered = task.buffered(input);
+                // Half-empty before it is filled up again: few large batches instead of many small ones.
+                if buffered * 2 > room {
+                    continue;
+                }
+                let Some(handle) = task.inputs().get(input).map(|input| input.handle) else { continue };
+                let fetched = self.consumer.fetch(handle, room - buffered, &mut self.buffer)?;
+                if let Some(input) = task.inputs_mut().get_mut(input) {
+                    input.at_end = fetched.at_end;
+                }
+                any |= fetched.records > 0;
+                task.add_records(input, self.buffer.drain(..));
+            }
+        }
+        Ok(any)
+    }
+
+    fn process(&mut self, now: Timestamp) -> Result<bool> {
+        let mut processed = 0;
+        for task in self.tasks.values_mut() {
+            processed += task.process(RECORDS_PER_TURN, now)?;
+            task.punctuate_wall_clock(now)?;
+        }
+        self.stats.add_processed(processed);
+        Ok(processed > 0)
+    }
+
+    fn is_full(&self) -> bool {
+        let uncommitted: usize = self.tasks.values().map(StreamTask::uncommitted_bytes).sum();
+        uncommitted > self.limits.uncommitted_bytes
+    }
+
+    /// Commits all tasks together. Nothing is sent when nothing has changed.
+    fn commit(&mut self) -> Result<()> {
+        let collector = Rc::clone(&self.environment.collector);
+        for task in self.tasks.values_mut() {
+            task.stage(&collector)?;
+        }
+        let consumer = &self.consumer;
+        let position = |handle: PartitionHandle| -> Result<Offset> { Ok(consumer.position(handle)?) };
+        let mut offsets: Vec<OffsetToCommit> = Vec::new();
+        for task in self.tasks.values() {
+            offsets.extend(task.offsets_to_commit(position)?);
+        }
+        if offsets.is_empty() && !collector.is_open() {
+            return Ok(());
+        }
+        collector.commit(&offsets)?;
+        let markers = collector.markers_per_commit();
+        for task in self.tasks.values_mut() {
+            task.committed(&offsets, markers)?;
+        }
+        self.resets = 0;
+        self.stats.add_commit();
+        Ok(())
+    }
+
+    /// Lets the broker delete what has been processed of repartition topics.
+    fn purge(&mut self, now: Timestamp) {
+        if now - self.last_purge < self.limits.purge_interval_ms {
+            return;
+        }
+        self.last_purge = now;
+        let before: Vec<_> =
+            self.tasks.values().flat_map(StreamTask::committed_repartition_offsets).collect();
+        if !before.is_empty() {
+            let _ = self.restorer.send(Request::Purge(before));
+        }
+    }
+
+    /// Rule 2: back to what is committed.
+    fn reset(&mut self, now: Timestamp) -> Result<()> {
+        self.environment.collector.abandon();
+        let tasks = std::mem::take(&mut self.tasks);
+        for (id, task) in tasks {
+            let backends = self.close_task(task)?;
+            self.open(id, Some(backends));
+        }
+        self.resets = self.resets.saturating_add(1);
+        // A broker that is away must not be asked in a tight loop.
+        self.resume_at = now + i64::from(self.resets.min(20)) * 50 - 50;
+        Ok(())
+    }
+
+    fn close(&mut self, tasks: &BTreeSet<TaskId>) -> Result<()> {
+        for id in tasks {
+            self.opening.remove(id);
+            if let Some(task) = self.tasks.remove(id) {
+                self.close_task(task)?;
+                tracing::info!(thread = self.name, task = %id, "task closed");
+            }
+        }
+        Ok(())
+    }
+
+    fn close_task(&mut self, task: StreamTask) -> Result<TaskBackends> {
+        self.stats.add_dropped(task.dropped_records());
+        let (backends, handles) = task.close();
+        for handle in handles {
+            self.consumer.unassign(handle)?;
+        }
+        Ok(backends)
+    }
+
+    fn next_deadline(&mut self, now: Timestamp) -> Timestamp {
+        let commit = self.last_commit + self.limits.commit_interval_ms;
+        let punctuations = self.tasks.values_mut().filter_map(StreamTask::next_wall_clock_punctuation);
+        let due = punctuations.min().unwrap_or(Timestamp::MAX).min(commit).min(now + self.limits.poll_ms);
+        due.max(now + 1)
+    }
+}
+
+impl Error {
+    /// Whether this error was caused by the group having moved on.
+    pub fn is_migration(&self) -> bool {
+        self.recovery() == Recovery::RejoinGroup
+    }
+}

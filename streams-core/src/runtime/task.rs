@@ -1,0 +1,386 @@
+//! A running task: its nodes, its stores and the records it reads (`StreamTask`).
+//!
+//! A task is created with everything restored and lives until its thread gives it up. It never talks to a broker
+//! itself: records come from the thread, results go to the thread's collector, commits are made by the thread.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use state_stores::offsets::{offsets_keyspace, put_offset};
+use state_stores::{Batch, StateStore};
+
+use super::backends::TaskBackends;
+use super::graph::{self, GraphSettings, TaskGraph};
+use super::partition_group::{PartitionGroup, Readiness};
+use super::plan::Plan;
+use super::record_collector::RecordCollector;
+use super::record_queue::RecordQueue;
+use super::restore::OpenedTask;
+use crate::error::{Error, Result, UserError};
+use crate::ids::{Offset, TaskId, TopicPartition};
+use crate::processor::handlers::Handlers;
+use crate::processor::{Collector, GlobalReaders, OutTopic, PunctuationType, TaskContext, TaskSetup};
+use crate::serde::TopicPartitionMetadata;
+use crate::store::{RecordClock, StoreEnvironment};
+use crate::time::Timestamp;
+use crate::transport::{OffsetToCommit, PartitionHandle, RawRecord};
+
+/// What tasks of one thread have in common.
+pub(crate) struct TaskEnvironment {
+    pub plan: Arc<Plan>,
+    pub collector: Rc<RecordCollector>,
+    pub handlers: Handlers,
+    pub globals: GlobalReaders,
+    pub settings: GraphSettings,
+    /// Clean entries that one store may keep.
+    pub store_cache_bytes: usize,
+    /// Whether record caches are on at all.
+    pub caching: bool,
+    pub max_task_idle_ms: i64,
+}
+
+/// A source partition of a task.
+pub(crate) struct TaskInput {
+    pub handle: PartitionHandle,
+    /// Whether the last fetch found nothing more on the broker.
+    pub at_end: bool,
+    /// What the group has committed.
+    committed: Option<Offset>,
+    /// Whether the application owns the topic and may delete what is processed.
+    repartition: bool,
+}
+
+struct TaskStore {
+    store: Rc<RefCell<dyn StateStore>>,
+    persistent: bool,
+    changelog: Option<StoreChangelog>,
+}
+
+/// Where a store's changes are logged, and how far its log has come with what is committed.
+struct StoreChangelog {
+    partition: TopicPartition,
+    topic: OutTopic,
+    next: Offset,
+    /// Records sent since the last commit.
+    sent: i64,
+}
+
+/// A task that runs.
+pub(crate) struct StreamTask {
+    id: TaskId,
+    context: TaskContext,
+    graph: TaskGraph,
+    group: PartitionGroup,
+    inputs: Vec<TaskInput>,
+    stores: Vec<TaskStore>,
+    backends: TaskBackends,
+    batches: [Batch; 2],
+    max_task_idle_ms: i64,
+}
+
+impl StreamTask {
+    /// Wires the task's nodes over its restored stores. `handles` are the source partitions as the thread's consumer
+    /// knows them, in the order of `opened.sources`.
+    pub fn new(
+        id: TaskId,
+        opened: OpenedTask,
+        handles: Vec<PartitionHandle>,
+        environment: &TaskEnvironment,
+        now: Timestamp,
+    ) -> Result<Self> {
+        let plan = environment.plan.subtopology(id)?;
+        let clock = Rc::new(RecordClock::default());
+        let (stores, readable) = open_stores(id, &opened, &clock, environment)?;
+        let graph = graph::build(&environment.plan.topology, &plan.nodes, &environment.settings)?;
+        let access =
+            plan.nodes.iter().map(|node| (node.as_str().into(), stores_of(environment, node))).collect();
+        let mut context = TaskContext::new(TaskSetup {
+            task: id,
+            application_id: Arc::clone(&environment.plan.application_id),
+            collector: Rc::clone(&environment.collector) as Rc<dyn Collector>,
+            handlers: environment.handlers.clone(),
+            stores: readable,
+            access,
+            globals: environment.globals.clone(),
+            clock,
+        });
+        context.set_wall_clock_ms(now);
+        let mut queues = Vec::with_capacity(opened.sources.len());
+        for source in &opened.sources {
+            let input = graph.inputs.get(&source.partition.topic).ok_or_else(|| {
+                Error::Topology(format!("no source of task {id} reads topic {}", source.partition.topic))
+            })?;
+            context.advance_stream_time(source.metadata.partition_time);
+            let time = source.metadata.partition_time;
+            queues.push(RecordQueue::new(source.partition.clone(), input(&source.partition), time));
+        }
+        let inputs = opened.sources.iter().zip(handles).map(|(source, handle)| TaskInput {
+            handle,
+            at_end: false,
+            committed: source.committed,
+            repartition: plan.repartition_topics.contains(&source.partition.topic),
+        });
+        let mut task = StreamTask {
+            id,
+            context,
+            graph,
+            inputs: inputs.collect(),
+            group: PartitionGroup::new(queues),
+            stores,
+            backends: opened.backends,
+            batches: [Batch::new(), Batch::new()],
+            max_task_idle_ms: environment.max_task_idle_ms,
+        };
+        for (_, node) in &task.graph.nodes {
+            node.init(&mut task.context)?;
+        }
+        Ok(task)
+    }
+
+    pub fn inputs_mut(&mut self) -> &mut [TaskInput] {
+        &mut self.inputs
+    }
+
+    pub fn inputs(&self) -> &[TaskInput] {
+        &self.inputs
+    }
+
+    /// How many records of that input are buffered.
+    pub fn buffered(&self, input: usize) -> usize {
+        self.group.queues().get(input).map_or(0, RecordQueue::len)
+    }
+
+    pub fn add_records(&mut self, input: usize, records: impl Iterator<Item = RawRecord>) {
+        if let Some(queue) = self.group.queue_mut(input) {
+            queue.push(records);
+        }
+    }
+
+    /// Records that were left out on purpose so far.
+    pub fn dropped_records(&self) -> u64 {
+        self.context.dropped_records()
+    }
+
+    /// Processes up to `limit` records. Returns how many were.
+    pub fn process(&mut self, limit: usize, now: Timestamp) -> Result<usize> {
+        self.context.set_wall_clock_ms(now);
+        let mut done = 0;
+        let alone = self.inputs.len() == 1;
+        while done < limit {
+            let inputs = &self.inputs;
+            let at_end = |input: usize| inputs.get(input).is_none_or(|input| input.at_end);
+            // The usual case is one partition, with nothing to wait for.
+            if !alone && self.group.readiness(self.max_task_idle_ms, now, at_end) != Readiness::Ready {
+                break;
+            }
+            if !self.group.process_next(&mut self.context)? {
+                break;
+            }
+            done += 1;
+            self.punctuate(PunctuationType::StreamTime, self.context.stream_time())?;
+        }
+        Ok(done)
+    }
+
+    /// Calls what is due at wall-clock time `now`.
+    pub fn punctuate_wall_clock(&mut self, now: Timestamp) -> Result<()> {
+        self.context.set_wall_clock_ms(now);
+        self.punctuate(PunctuationType::WallClockTime, now)
+    }
+
+    #[inline]
+    fn punctuate(&mut self, kind: PunctuationType, now: Timestamp) -> Result<()> {
+        if !self.context.punctuations().any(kind) || now < 0 {
+            return Ok(());
+        }
+        while let Some((node, punctuation)) = self.context.punctuations().take_due(kind, now) {
+            self.context.leave_record(now);
+            if let Some((_, node)) = self.graph.nodes.get(node.0 as usize) {
+                node.punctuate(punctuation, now, &mut self.context)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// When wall-clock time must come round again.
+    pub fn next_wall_clock_punctuation(&mut self) -> Option<Timestamp> {
+        self.context.punctuations().next_due(PunctuationType::WallClockTime)
+    }
+
+    /// Whether a processor asked for a commit since the last call.
+    pub fn take_commit_request(&mut self) -> bool {
+        self.context.take_commit_request()
+    }
+
+    /// Bytes that wait for a commit.
+    pub fn uncommitted_bytes(&self) -> usize {
+        self.stores.iter().map(|store| store.store.borrow().uncommitted_bytes()).sum()
+    }
+
+    /// First half of a commit: lets cached updates go downstream, then logs every change once.
+    pub fn stage(&mut self, collector: &RecordCollector) -> Result<()> {
+        self.context.flush_caches()?;
+        let [on_disk, in_memory] = &mut self.batches;
+        for TaskStore { store, persistent, changelog } in &mut self.stores {
+            let batch = if *persistent { &mut *on_disk } else { &mut *in_memory };
+            let mut sending = None;
+            let mut log = |record: state_stores::LogRecord<'_>| -> std::result::Result<(), UserError> {
+                let Some(changelog) = changelog else { return Ok(()) };
+                let (topic, partition) = (changelog.topic, changelog.partition.partition);
+                changelog.sent += 1;
+                let sent = collector.send(
+                    topic,
+                    partition,
+                    Some(record.key),
+                    record.value,
+                    record.timestamp,
+                    record.headers,
+                );
+                sent.map_err(|error| {
+                    let text = error.to_string();
+                    sending = Some(error);
+                    text.into()
+                })
+            };
+            let staged = store.borrow_mut().stage(&mut log, batch);
+            // The collector's own error says what to do next; the store only carries it.
+            if let Some(error) = sending {
+                return Err(error);
+            }
+            staged.map_err(|source| Error::Store { task: self.id, source })?;
+        }
+        Ok(())
+    }
+
+    /// The offsets to commit that differ from what is committed. `position` tells how far the consumer has come with a
+    /// partition that has no buffered record, markers included.
+    pub fn offsets_to_commit(
+        &self,
+        position: impl Fn(PartitionHandle) -> Result<Offset>,
+    ) -> Result<Vec<OffsetToCommit>> {
+        let mut offsets = Vec::new();
+        for (queue, input) in self.group.queues().iter().zip(&self.inputs) {
+            let offset = match queue.next_offset() {
+                Some(offset) => offset,
+                None => position(input.handle)?,
+            };
+            // Without a committed offset, the beginning is not worth a commit of its own either.
+            if input.committed.unwrap_or(0) == offset {
+                continue;
+            }
+            let metadata = TopicPartitionMetadata {
+                partition_time: queue.partition_time(),
+                ..TopicPartitionMetadata::default()
+            };
+            offsets.push(OffsetToCommit {
+                partition: queue.partition().clone(),
+                offset,
+                metadata: metadata.encode(),
+            });
+        }
+        Ok(offsets)
+    }
+
+    /// What is committed of the repartition topics that the task reads.
+    pub fn committed_repartition_offsets(&self) -> Vec<(TopicPartition, Offset)> {
+        let inputs = self.group.queues().iter().zip(&self.inputs).filter(|(_, input)| input.repartition);
+        inputs.filter_map(|(queue, input)| Some((queue.partition().clone(), input.committed?))).collect()
+    }
+
+    /// A store handle of this task, for the test driver.
+    pub fn store<S: Clone + 'static>(&self, name: &str) -> Option<S> {
+        self.context.any_store(name)
+    }
+
+    /// Second half of a commit, after the broker has it: the stores' changes and the changelogs' offsets become the
+    /// committed state in one batch for each database.
+    pub fn committed(&mut self, offsets: &[OffsetToCommit], markers: i64) -> Result<()> {
+        for (queue, input) in self.group.queues().iter().zip(&mut self.inputs) {
+            if let Some(done) = offsets.iter().find(|done| done.partition == *queue.partition()) {
+                assert!(input.committed.is_none_or(|before| before <= done.offset), "offsets only grow");
+                input.committed = Some(done.offset);
+            }
+        }
+        let wrap = |source| Error::Store { task: self.id, source };
+        for (persistent, batch) in [true, false].into_iter().zip(&mut self.batches) {
+            let mut changed = !batch.is_empty();
+            for store in self.stores.iter_mut().filter(|store| store.persistent == persistent) {
+                let Some(changelog) = &mut store.changelog else { continue };
+                if changelog.sent == 0 {
+                    continue;
+                }
+                changelog.next += changelog.sent + markers;
+                changelog.sent = 0;
+                let keyspace = offsets_keyspace(&**self.backends.of(persistent)?).map_err(wrap)?;
+                let at = &changelog.partition;
+                put_offset(batch, keyspace, &at.topic, at.partition, changelog.next);
+                changed = true;
+            }
+            if changed {
+                self.backends.of(persistent)?.write(batch).map_err(wrap)?;
+                batch.clear();
+            }
+        }
+        for store in &self.stores {
+            store.store.borrow_mut().committed().map_err(wrap)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the task and gives its databases back. What was not committed is forgotten.
+    pub fn close(self) -> (TaskBackends, Vec<PartitionHandle>) {
+        for (_, node) in &self.graph.nodes {
+            node.close();
+        }
+        (self.backends, self.inputs.iter().map(|input| input.handle).collect())
+    }
+}
+
+type Readable = BTreeMap<String, Rc<dyn Any>>;
+
+fn open_stores(
+    id: TaskId,
+    opened: &OpenedTask,
+    clock: &Rc<RecordClock>,
+    environment: &TaskEnvironment,
+) -> Result<(Vec<TaskStore>, Readable)> {
+    let plan = environment.plan.subtopology(id)?;
+    let mut stores = Vec::with_capacity(plan.stores.len());
+    let mut readable = Readable::new();
+    for store in &plan.stores {
+        let name = &store.name;
+        let changelog = match &store.changelog {
+            None => None,
+            Some(topic) => Some(StoreChangelog {
+                partition: TopicPartition::new(Arc::clone(topic), id.partition),
+                topic: environment.collector.topic(topic)?,
+                next: opened.changelog_ends.get(name).copied().unwrap_or(0),
+                sent: 0,
+            }),
+        };
+        let told = match &store.changelog {
+            Some(topic) => Arc::clone(topic),
+            None => format!("{}-{name}-changelog", environment.plan.application_id).into(),
+        };
+        let opened = environment.plan.topology.store(name)?.open(&StoreEnvironment {
+            task: id,
+            backend: Arc::clone(opened.backends.of(store.persistent)?),
+            clock: Rc::clone(clock),
+            changelog: told,
+            cache_bytes: environment.store_cache_bytes,
+            caching: environment.caching,
+        })?;
+        readable.insert(name.clone(), opened.handle);
+        let persistent = store.persistent;
+        stores.push(TaskStore { store: opened.store, persistent, changelog });
+    }
+    Ok((stores, readable))
+}
+
+fn stores_of(environment: &TaskEnvironment, node: &str) -> BTreeSet<String> {
+    let node = environment.plan.topology.graph().node(node);
+    node.map(|node| node.stores.iter().map(ToString::to_string).collect()).unwrap_or_default()
+}

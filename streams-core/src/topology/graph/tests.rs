@@ -1,0 +1,189 @@
+//! What the graph refuses, each against Java's message, and what it answers.
+
+use crate::topology::fixtures::cases;
+use crate::topology::{
+    AutoOffsetReset, ChangelogKind, InternalTopicDef, NodeKind, SinkTarget, SourceDef, StoreDef,
+    TopologyError, TopologyGraph,
+};
+
+/// The error of each case of the transcript, in its order.
+fn expected_errors() -> Vec<TopologyError> {
+    use TopologyError::*;
+    let counts = [("r1".into(), 2), ("r2".into(), 3)].into();
+    vec![
+        DuplicateNode("a".into()),
+        NoTopics("a".into()),
+        TopicAlreadyRegistered("t".into()),
+        TopicAlreadyRegistered("t".into()),
+        TopicAlreadyRegistered("t".into()),
+        TopicAlreadyRegistered("t".into()),
+        NoParents("p".into()),
+        NoParents("p".into()),
+        UnknownParent { node: "p".into(), parent: "q".into() },
+        UnknownParent { node: "p".into(), parent: "s".into() },
+        SelfParent("p".into()),
+        SinkAsParent { node: "p".into(), sink: "s".into() },
+        DuplicateStore("s".into()),
+        DuplicateGlobalStore("g".into()),
+        DuplicateStore("g".into()),
+        DuplicateGlobalStore("g".into()),
+        GlobalNamesEqual("x".into()),
+        DuplicateNode("a".into()),
+        NoStores("p".into()),
+        UnknownStore { processor: "p".into(), store: "s".into() },
+        UnknownProcessor { processor: "p".into(), store: "s".into() },
+        UnknownProcessor { processor: "p".into(), store: "s".into() },
+        GlobalStoreConnected { processor: "p".into(), store: "g".into() },
+        StoreOnSourceOrSink { node: "a".into(), store: "s".into() },
+        StoreOnSourceOrSink { node: "o".into(), store: "s".into() },
+        SourceStoreTwice("s".into()),
+        SourceStoreTwice("g".into()),
+        RepartitionCountsDiffer { topics: counts },
+    ]
+}
+
+#[test]
+fn refusals_are_javas_and_go_on_with_what_to_do() {
+    let transcript = cases(include_str!("../testdata/errors.txt"));
+    let expected = expected_errors();
+    assert_eq!(transcript.len(), expected.len());
+    for (case, expected) in transcript.iter().zip(expected) {
+        let Err(error) = case.build() else { panic!("{}: not refused", case.title) };
+        assert_eq!(error, expected, "{}", case.title);
+        let java = case.printed.strip_prefix("! ").unwrap().trim_end();
+        let message = error.to_string();
+        assert!(message.starts_with(java) && message.len() > java.len(), "{}: {message}", case.title);
+    }
+}
+
+fn small() -> TopologyGraph {
+    let mut graph = TopologyGraph::default();
+    graph.add_source("in", SourceDef::topics(["words"])).unwrap();
+    graph.add_processor("split", &["in"]).unwrap();
+    graph
+}
+
+fn kv(name: &str) -> StoreDef {
+    StoreDef::new(name, ChangelogKind::KeyValue)
+}
+
+#[test]
+fn an_empty_topology_is_refused() {
+    assert_eq!(TopologyGraph::default().validate(), Err(TopologyError::Empty));
+    assert_eq!(small().validate(), Ok(()));
+    let mut global = TopologyGraph::default();
+    global.add_global_store(kv("g"), "gs", "t", "gp").unwrap();
+    assert_eq!(global.validate(), Ok(()));
+}
+
+#[test]
+fn a_pattern_is_refused() {
+    let def = SourceDef { pattern: Some("a.*".to_owned()), ..SourceDef::default() };
+    let error = TopologyGraph::default().add_source("in", def).unwrap_err();
+    assert_eq!(error, TopologyError::PatternUnsupported { node: "in".into(), pattern: "a.*".to_owned() });
+}
+
+#[test]
+fn a_dynamic_sink_is_no_parent_either() {
+    let mut graph = small();
+    graph.add_sink("out", SinkTarget::Dynamic("Router".into()), &["in"]).unwrap();
+    let error = graph.add_processor("after", &["out"]).unwrap_err();
+    assert_eq!(error, TopologyError::SinkAsParent { node: "after".into(), sink: "out".into() });
+}
+
+#[test]
+fn a_global_stores_nodes_stay_apart() {
+    let mut graph = small();
+    graph.add_global_store(kv("g"), "gs", "t", "gp").unwrap();
+    graph.add_state_store(kv("s"), &["split"]).unwrap();
+    for parent in ["gs", "gp"] {
+        let error = graph.add_processor("after", &[parent]).unwrap_err();
+        assert_eq!(error, TopologyError::GlobalNodeAsParent { node: "after".into(), parent: parent.into() });
+    }
+    let error = graph.connect_processor_and_stores("gp", &["s"]).unwrap_err();
+    assert_eq!(error, TopologyError::StoreOnGlobalProcessor { processor: "gp".into(), store: "s".into() });
+}
+
+#[test]
+fn an_internal_topic_needs_a_partition() {
+    let def = InternalTopicDef { partitions: Some(0) };
+    let error = small().add_internal_topic("r", def).unwrap_err();
+    assert_eq!(error, TopologyError::InvalidPartitionCount { topic: "r".into(), partitions: 0 });
+}
+
+#[test]
+fn a_refused_call_changes_nothing() {
+    let mut graph = small();
+    let before = format!("{graph:?}");
+    graph.add_source("more", SourceDef::topics(["new", "words"])).unwrap_err();
+    graph.add_state_store(kv("s"), &["split", "unknown"]).unwrap_err();
+    graph.add_sink("out", SinkTarget::Topic("t".into()), &["split", "unknown"]).unwrap_err();
+    graph.add_global_store(kv("g"), "gs", "words", "gp").unwrap_err();
+    assert_eq!(format!("{graph:?}"), before);
+}
+
+#[test]
+fn an_equal_store_is_only_connected_further() {
+    let mut graph = small();
+    graph.add_processor("count", &["split"]).unwrap();
+    graph.add_state_store(kv("s"), &["split"]).unwrap();
+    graph.add_state_store(kv("s"), &["count", "split"]).unwrap();
+    assert_eq!(graph.stores().count(), 1);
+    let processors: Vec<_> = graph.processors_of_store("s").map(|node| &*node.name).collect();
+    assert_eq!(processors, ["split", "count"]);
+    assert_eq!(graph.node("split").unwrap().stores, ["s".into()]);
+}
+
+#[test]
+fn edges_can_be_read_both_ways() {
+    let mut graph = small();
+    graph.add_sink("z", SinkTarget::Topic("t".into()), &["split"]).unwrap();
+    graph.add_processor("a", &["split", "in"]).unwrap();
+    let names: Vec<_> = graph.nodes().iter().map(|node| &*node.name).collect();
+    assert_eq!(names, ["in", "split", "z", "a"]);
+    assert_eq!(graph.node("split").unwrap().children.join(" "), "z a");
+    assert_eq!(graph.node("a").unwrap().parents.join(" "), "split in");
+    assert_eq!(graph.node("z").unwrap().kind, NodeKind::Sink(SinkTarget::Topic("t".into())));
+    assert!(graph.node("b").is_none());
+}
+
+#[test]
+fn topics_are_found_by_their_full_names() {
+    let mut graph = small();
+    graph.add_internal_topic("r", InternalTopicDef::default()).unwrap();
+    let reset = Some(AutoOffsetReset::Latest);
+    let def = SourceDef { topics: vec!["r".into()], pattern: None, reset };
+    graph.add_source("again", def).unwrap();
+    let source = |topic| graph.source_of_topic("app", topic).map(|node| &*node.name);
+    assert_eq!(source("words"), Some("in"));
+    assert_eq!(source("app-words"), None);
+    assert_eq!(source("app-r"), Some("again"));
+    assert_eq!(source("r"), None);
+    assert_eq!(graph.offset_reset("app", "app-r"), reset);
+    assert_eq!(graph.offset_reset("app", "words"), None);
+    assert_eq!(graph.source_topics("app").join(" "), "app-r words");
+}
+
+#[test]
+fn a_stores_topics_are_those_of_its_first_processor() {
+    let mut graph = small();
+    graph.add_internal_topic("r", InternalTopicDef::default()).unwrap();
+    graph.add_source("again", SourceDef::topics(["r"])).unwrap();
+    graph.add_processor("join", &["again"]).unwrap();
+    graph.add_state_store(kv("table"), &["split"]).unwrap();
+    graph.connect_processor_and_stores("join", &["table"]).unwrap();
+    graph.add_state_store(kv("seen"), &["join"]).unwrap();
+    assert_eq!(graph.source_topics_of_store("app", "table").join(" "), "words");
+    assert_eq!(graph.source_topics_of_store("app", "seen").join(" "), "app-r");
+    assert_eq!(graph.changelog_of_store("app", "table").as_deref(), Some("app-table-changelog"));
+    assert_eq!(graph.changelog_of_store("app", "unknown"), None);
+}
+
+#[test]
+fn a_replaced_source_keeps_its_copartition_group() {
+    let mut graph = small();
+    graph.add_source("other", SourceDef::topics(["o"])).unwrap();
+    graph.copartition(&["in", "gone"]);
+    graph.replace_copartitioned("gone", "other");
+    assert_eq!(graph.copartitioned_topics("app"), [["o".into(), "words".into()].into()]);
+}

@@ -1,0 +1,61 @@
+//! Everything unsafe of this crate: safe wrappers around the parts of librdkafka's C interface that we use.
+//!
+//! Ownership, stated once: a [`Client`] owns its `rd_kafka_t`. Everything librdkafka lends out of it (a message, a queue,
+//! a topic) holds an `Arc<Client>`, so the client is destroyed after the last of them, which is the order that
+//! librdkafka demands. The rdkafka crate's own client is not used: its flush and commit cost 100 ms each, it leaks
+//! errors, and it panics on header names that are not UTF-8.
+//!
+//! Every `unsafe` block says which rule of librdkafka (`rdkafka.h`, 2.12.1) makes it right.
+#![allow(unsafe_code, reason = "the one place that speaks to a C library")]
+
+mod admin;
+mod client;
+mod conf;
+mod error;
+mod group;
+mod list;
+mod message;
+mod produce;
+mod queue;
+
+use std::ffi::{CStr, CString, c_char, c_int};
+use std::time::Duration;
+
+pub(super) use admin::{AdminCall, TopicToCreate};
+pub(super) use client::{Client, Delivery, Rebalance};
+pub(super) use conf::{Conf, Role};
+pub(super) use error::KafkaError;
+pub(super) use group::GroupMetadata;
+pub(super) use list::{Entry, PartitionList};
+pub(super) use message::Message;
+pub(super) use produce::{Outgoing, Topic};
+pub(super) use queue::{Batch, Dequeued, PartitionQueue};
+
+use rdkafka::bindings::rd_kafka_resp_err_t;
+
+/// librdkafka's own codes are negative, the broker's are positive, 0 is none. Kept as an integer because a broker may
+/// send a code that the Rust enum does not know, and such an enum value must never exist.
+pub(super) type Code = i32;
+
+/// No error.
+const OK: Code = rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR as Code;
+
+/// Milliseconds for librdkafka: rounded up, so that a short wait does not become a busy loop.
+fn millis(time: Duration) -> c_int {
+    c_int::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(c_int::MAX)
+}
+
+/// A C string; a NUL inside (which no name of Kafka's may contain) ends it.
+fn c_string(text: &str) -> CString {
+    let end = text.find('\0').unwrap_or(text.len());
+    CString::new(&text.as_bytes()[..end]).unwrap_or_default()
+}
+
+/// The text behind a C string, or nothing for null.
+fn text_of(text: *const c_char) -> String {
+    if text.is_null() {
+        return String::new();
+    }
+    // SAFETY: not null, and librdkafka ends every string it lends with a NUL.
+    unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+}

@@ -1,0 +1,365 @@
+//! Administrative requests: each is sent with a queue of its own and waits there for its one answer.
+
+use std::collections::BTreeMap;
+use std::ffi::{CString, c_char, c_int};
+use std::ptr::NonNull;
+use std::time::Duration;
+
+use rdkafka::bindings as rd;
+use rdkafka::bindings::rd_kafka_admin_op_t as Op;
+use rdkafka::bindings::rd_kafka_resp_err_t as E;
+
+use super::client::Client;
+use super::conf::ERROR_BYTES;
+use super::list::{Entry, PartitionList, entries_of, entry_of};
+use super::{Code, KafkaError, OK, c_string, millis, text_of};
+
+/// One request to be made of a client.
+pub(in crate::transport::kafka) struct AdminCall<'a> {
+    client: &'a Client,
+    timeout: Duration,
+}
+
+/// A topic to create.
+pub(in crate::transport::kafka) struct TopicToCreate<'a> {
+    pub(in crate::transport::kafka) name: &'a str,
+    pub(in crate::transport::kafka) partitions: i32,
+    pub(in crate::transport::kafka) replication_factor: i16,
+    pub(in crate::transport::kafka) configs: &'a BTreeMap<String, String>,
+}
+
+/// What came of each topic named in a request.
+type TopicResults<T> = Vec<(String, Result<T, KafkaError>)>;
+
+/// How long a broker's answer may come after the request's own time-out.
+const GRACE: Duration = Duration::from_millis(100);
+
+impl<'a> AdminCall<'a> {
+    pub(in crate::transport::kafka) fn new(client: &'a Client, timeout: Duration) -> Self {
+        AdminCall { client, timeout }
+    }
+
+    /// How many partitions each of these topics has, or why that is not known.
+    pub(in crate::transport::kafka) fn describe_topics(
+        &self,
+        names: &[&str],
+    ) -> Result<TopicResults<i32>, KafkaError> {
+        let names: Vec<CString> = names.iter().map(|name| c_string(name)).collect();
+        let mut pointers: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
+        let options = Options::new(self.client, Op::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS, self.timeout);
+        // SAFETY: the array of names lives through the call, which copies it; the collection is ours and copied by the
+        // request. The answer's parts live as long as the event.
+        unsafe {
+            let collection =
+                rd::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len());
+            let answer = self.wait(|queue| {
+                rd::rd_kafka_DescribeTopics(self.client.as_ptr(), collection, options.0, queue);
+            });
+            rd::rd_kafka_TopicCollection_destroy(collection);
+            let answer = answer?;
+            let mut count = 0;
+            let topics = rd::rd_kafka_DescribeTopics_result_topics(
+                rd::rd_kafka_event_DescribeTopics_result(answer.0.as_ptr()),
+                &mut count,
+            );
+            Ok((0..count)
+                .map(|index| {
+                    let topic = *topics.add(index);
+                    let name = text_of(rd::rd_kafka_TopicDescription_name(topic));
+                    let mut partitions = 0;
+                    rd::rd_kafka_TopicDescription_partitions(topic, &mut partitions);
+                    let error = KafkaError::peek(rd::rd_kafka_TopicDescription_error(topic));
+                    (name, error.map_or(Ok(i32::try_from(partitions).unwrap_or(i32::MAX)), Err))
+                })
+                .collect())
+        }
+    }
+
+    pub(in crate::transport::kafka) fn create_topics(
+        &self,
+        topics: &[TopicToCreate<'_>],
+    ) -> Result<TopicResults<()>, KafkaError> {
+        let mut requests = NewTopics(Vec::new());
+        for topic in topics {
+            requests.add(topic)?;
+        }
+        let options = Options::new(self.client, Op::RD_KAFKA_ADMIN_OP_CREATETOPICS, self.timeout);
+        options.wait_for_brokers(self.timeout);
+        // SAFETY: the requests live through the call and are copied; the results live as long as the event.
+        unsafe {
+            let answer = self.wait(|queue| {
+                rd::rd_kafka_CreateTopics(
+                    self.client.as_ptr(),
+                    requests.0.as_mut_ptr(),
+                    requests.0.len(),
+                    options.0,
+                    queue,
+                );
+            })?;
+            let mut count = 0;
+            let results = rd::rd_kafka_CreateTopics_result_topics(
+                rd::rd_kafka_event_CreateTopics_result(answer.0.as_ptr()),
+                &mut count,
+            );
+            Ok(topic_results(results, count))
+        }
+    }
+
+    pub(in crate::transport::kafka) fn delete_topics(
+        &self,
+        names: &[&str],
+    ) -> Result<TopicResults<()>, KafkaError> {
+        let options = Options::new(self.client, Op::RD_KAFKA_ADMIN_OP_DELETETOPICS, self.timeout);
+        options.wait_for_brokers(self.timeout);
+        // SAFETY: the names are copied; the requests are ours, copied by the call and destroyed once; the results live
+        // as long as the event.
+        unsafe {
+            let mut requests: Vec<_> =
+                names.iter().map(|name| rd::rd_kafka_DeleteTopic_new(c_string(name).as_ptr())).collect();
+            let answer = self.wait(|queue| {
+                rd::rd_kafka_DeleteTopics(
+                    self.client.as_ptr(),
+                    requests.as_mut_ptr(),
+                    requests.len(),
+                    options.0,
+                    queue,
+                );
+            });
+            rd::rd_kafka_DeleteTopic_destroy_array(requests.as_mut_ptr(), requests.len());
+            let answer = answer?;
+            let mut count = 0;
+            let results = rd::rd_kafka_DeleteTopics_result_topics(
+                rd::rd_kafka_event_DeleteTopics_result(answer.0.as_ptr()),
+                &mut count,
+            );
+            Ok(topic_results(results, count))
+        }
+    }
+
+    /// Offsets of partitions; the list's offsets are Kafka's query codes (-2 first, -1 next) or timestamps.
+    pub(in crate::transport::kafka) fn list_offsets(
+        &self,
+        queries: &PartitionList,
+        committed_only: bool,
+    ) -> Result<Vec<Entry>, KafkaError> {
+        let options = Options::new(self.client, Op::RD_KAFKA_ADMIN_OP_LISTOFFSETS, self.timeout);
+        let isolation = if committed_only {
+            rd::rd_kafka_IsolationLevel_t::RD_KAFKA_ISOLATION_LEVEL_READ_COMMITTED
+        } else {
+            rd::rd_kafka_IsolationLevel_t::RD_KAFKA_ISOLATION_LEVEL_READ_UNCOMMITTED
+        };
+        // SAFETY: options and list are valid; the list is copied; the results live as long as the event.
+        unsafe {
+            KafkaError::take(rd::rd_kafka_AdminOptions_set_isolation_level(options.0, isolation))?;
+            let answer = self.wait(|queue| {
+                rd::rd_kafka_ListOffsets(self.client.as_ptr(), queries.as_ptr(), options.0, queue);
+            })?;
+            let mut count = 0;
+            let results = rd::rd_kafka_ListOffsets_result_infos(
+                rd::rd_kafka_event_ListOffsets_result(answer.0.as_ptr()),
+                &mut count,
+            );
+            Ok((0..count)
+                .map(|index| {
+                    entry_of(rd::rd_kafka_ListOffsetsResultInfo_topic_partition(*results.add(index)))
+                })
+                .collect())
+        }
+    }
+
+    /// A group's committed offsets, once no transaction is about to change them.
+    pub(in crate::transport::kafka) fn committed(
+        &self,
+        group: &str,
+        partitions: &PartitionList,
+    ) -> Result<Vec<Entry>, KafkaError> {
+        let options = Options::new(self.client, Op::RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, self.timeout);
+        let group = c_string(group);
+        // SAFETY: options and list are valid; name and list are copied; the request is ours and destroyed once; the
+        // results live as long as the event.
+        unsafe {
+            KafkaError::take(rd::rd_kafka_AdminOptions_set_require_stable_offsets(options.0, 1))?;
+            let mut request = rd::rd_kafka_ListConsumerGroupOffsets_new(group.as_ptr(), partitions.as_ptr());
+            let answer = self.wait(|queue| {
+                rd::rd_kafka_ListConsumerGroupOffsets(
+                    self.client.as_ptr(),
+                    &mut request,
+                    1,
+                    options.0,
+                    queue,
+                );
+            });
+            rd::rd_kafka_ListConsumerGroupOffsets_destroy(request);
+            let answer = answer?;
+            let mut count = 0;
+            let groups = rd::rd_kafka_ListConsumerGroupOffsets_result_groups(
+                rd::rd_kafka_event_ListConsumerGroupOffsets_result(answer.0.as_ptr()),
+                &mut count,
+            );
+            let mut found = Vec::new();
+            for index in 0..count {
+                let group = *groups.add(index);
+                if let Some(error) = KafkaError::peek(rd::rd_kafka_group_result_error(group)) {
+                    return Err(error);
+                }
+                found.extend(entries_of(rd::rd_kafka_group_result_partitions(group)));
+            }
+            Ok(found)
+        }
+    }
+
+    /// Deletes what lies before the list's offsets.
+    pub(in crate::transport::kafka) fn delete_records(
+        &self,
+        before: &PartitionList,
+    ) -> Result<Vec<Entry>, KafkaError> {
+        let options = Options::new(self.client, Op::RD_KAFKA_ADMIN_OP_DELETERECORDS, self.timeout);
+        options.wait_for_brokers(self.timeout);
+        // SAFETY: the list is copied; the request is ours and destroyed once; the results live as long as the event.
+        unsafe {
+            let mut request = rd::rd_kafka_DeleteRecords_new(before.as_ptr());
+            let answer = self.wait(|queue| {
+                rd::rd_kafka_DeleteRecords(self.client.as_ptr(), &mut request, 1, options.0, queue);
+            });
+            rd::rd_kafka_DeleteRecords_destroy(request);
+            let answer = answer?;
+            Ok(entries_of(rd::rd_kafka_DeleteRecords_result_offsets(
+                rd::rd_kafka_event_DeleteRecords_result(answer.0.as_ptr()),
+            )))
+        }
+    }
+
+    /// Sends a request with a queue of its own and waits for the answer.
+    fn wait(&self, send: impl FnOnce(*mut rd::rd_kafka_queue_t)) -> Result<Answer, KafkaError> {
+        // SAFETY: the queue is ours and lives through the call; destroyed early, it drops an answer that comes late. The
+        // event is owned by the returned value and does not need the queue any more.
+        unsafe {
+            let queue = rd::rd_kafka_queue_new(self.client.as_ptr());
+            send(queue);
+            let event = rd::rd_kafka_queue_poll(queue, millis(self.timeout + GRACE));
+            rd::rd_kafka_queue_destroy(queue);
+            let Some(event) = NonNull::new(event) else {
+                return Err(KafkaError::from_code(E::RD_KAFKA_RESP_ERR__TIMED_OUT as Code));
+            };
+            let answer = Answer(event);
+            let code = rd::rd_kafka_event_error(event.as_ptr()) as Code;
+            if code == OK {
+                return Ok(answer);
+            }
+            let reason = text_of(rd::rd_kafka_event_error_string(event.as_ptr()));
+            Err(KafkaError::with_reason(code, reason))
+        }
+    }
+}
+
+/// The event that holds an answer.
+struct Answer(NonNull<rd::rd_kafka_event_t>);
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        // SAFETY: ours, destroyed once, after everything read from it.
+        unsafe { rd::rd_kafka_event_destroy(self.0.as_ptr()) };
+    }
+}
+
+/// A request's options.
+struct Options(*mut rd::rd_kafka_AdminOptions_t);
+
+impl Options {
+    fn new(client: &Client, op: Op, timeout: Duration) -> Self {
+        let mut reason = [0 as c_char; ERROR_BYTES];
+        // SAFETY: a valid handle; the options are ours; the buffer has the size that is passed. A time-out out of range
+        // is refused and leaves the default, `wait` then ends the call.
+        unsafe {
+            let options = rd::rd_kafka_AdminOptions_new(client.as_ptr(), op);
+            rd::rd_kafka_AdminOptions_set_request_timeout(
+                options,
+                millis(timeout),
+                reason.as_mut_ptr(),
+                reason.len(),
+            );
+            Options(options)
+        }
+    }
+
+    /// The broker shall answer once the change has reached the others.
+    fn wait_for_brokers(&self, timeout: Duration) {
+        let mut reason = [0 as c_char; ERROR_BYTES];
+        // SAFETY: as in `new`.
+        unsafe {
+            rd::rd_kafka_AdminOptions_set_operation_timeout(
+                self.0,
+                millis(timeout),
+                reason.as_mut_ptr(),
+                reason.len(),
+            );
+        }
+    }
+}
+
+impl Drop for Options {
+    fn drop(&mut self) {
+        // SAFETY: ours, destroyed once; requests copy what they need.
+        unsafe { rd::rd_kafka_AdminOptions_destroy(self.0) };
+    }
+}
+
+/// Topics to create, owned until the request is made.
+struct NewTopics(Vec<*mut rd::rd_kafka_NewTopic_t>);
+
+impl NewTopics {
+    fn add(&mut self, topic: &TopicToCreate<'_>) -> Result<(), KafkaError> {
+        let name = c_string(topic.name);
+        let mut reason = [0 as c_char; ERROR_BYTES];
+        // SAFETY: strings are copied; the object is ours, kept in the list, which destroys it.
+        unsafe {
+            let made = rd::rd_kafka_NewTopic_new(
+                name.as_ptr(),
+                topic.partitions as c_int,
+                c_int::from(topic.replication_factor),
+                reason.as_mut_ptr(),
+                reason.len(),
+            );
+            if made.is_null() {
+                let code = E::RD_KAFKA_RESP_ERR__INVALID_ARG as Code;
+                return Err(KafkaError::with_reason(code, text_of(reason.as_ptr())));
+            }
+            self.0.push(made);
+            for (key, value) in topic.configs {
+                let (key, value) = (c_string(key), c_string(value));
+                let code = rd::rd_kafka_NewTopic_set_config(made, key.as_ptr(), value.as_ptr()) as Code;
+                KafkaError::check(code)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for NewTopics {
+    fn drop(&mut self) {
+        // SAFETY: `len` objects of ours, each destroyed once.
+        unsafe { rd::rd_kafka_NewTopic_destroy_array(self.0.as_mut_ptr(), self.0.len()) };
+    }
+}
+
+/// Copies the results of topics out.
+///
+/// # Safety
+/// `results` is null or an array of `count` valid results.
+unsafe fn topic_results(results: *mut *const rd::rd_kafka_topic_result_t, count: usize) -> TopicResults<()> {
+    if results.is_null() {
+        return Vec::new();
+    }
+    // SAFETY: the caller's promise.
+    unsafe {
+        (0..count)
+            .map(|index| {
+                let result = *results.add(index);
+                let code = rd::rd_kafka_topic_result_error(result) as Code;
+                let name = text_of(rd::rd_kafka_topic_result_name(result));
+                let reason = text_of(rd::rd_kafka_topic_result_error_string(result));
+                (name, if code == OK { Ok(()) } else { Err(KafkaError::with_reason(code, reason)) })
+            })
+            .collect()
+    }
+}

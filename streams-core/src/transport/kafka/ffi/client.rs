@@ -1,0 +1,343 @@
+//! The client handle, what it calls back, and the queue on which it reports to us.
+
+use std::ffi::{c_char, c_int, c_void};
+use std::ptr::{NonNull, addr_of, null, null_mut};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rdkafka::bindings as rd;
+use rdkafka::bindings::rd_kafka_resp_err_t as E;
+
+use super::conf::{Conf, ERROR_BYTES, Role};
+use super::list::{Entry, entries_of};
+use super::{Code, KafkaError, OK, c_string, millis, text_of};
+use crate::ids::PartitionId;
+
+/// A `rd_kafka_t` with its threads. Dropping the last reference waits for those threads.
+pub(in crate::transport::kafka) struct Client {
+    rk: NonNull<rd::rd_kafka_t>,
+    // Boxed: librdkafka keeps its address as the opaque pointer of all callbacks, until it is destroyed.
+    shared: Box<Shared>,
+}
+
+// SAFETY: librdkafka's handle may be used by any number of threads ("The API is completely thread-safe",
+// INTRODUCTION.md), but for batch dequeue, which `PartitionQueue::take` guards by `&mut`.
+unsafe impl Send for Client {}
+// SAFETY: as above; everything behind `shared` is locked.
+unsafe impl Sync for Client {}
+
+/// What callbacks leave for the owner of the client.
+#[derive(Default)]
+struct Shared {
+    delivery: Mutex<Option<Delivery>>,
+    trouble: Mutex<Option<KafkaError>>,
+    fatal: Mutex<Option<KafkaError>>,
+    wake: Wake,
+}
+
+impl Shared {
+    fn note(&self, error: KafkaError) {
+        if error.fatal {
+            tracing::error!(target: "librdkafka", code = error.code, "fatal: {error}");
+            *locked(&self.fatal) = Some(error.clone());
+        } else {
+            tracing::warn!(target: "librdkafka", code = error.code, "{error}");
+        }
+        *locked(&self.trouble) = Some(error);
+    }
+
+    fn undelivered(&self, topic: String, partition: PartitionId, code: Code) {
+        let error = KafkaError::from_code(code);
+        locked(&self.delivery).get_or_insert(Delivery { topic, partition, error });
+    }
+}
+
+/// A record that could not be delivered.
+#[derive(Clone, Debug)]
+pub(in crate::transport::kafka) struct Delivery {
+    pub(in crate::transport::kafka) topic: String,
+    pub(in crate::transport::kafka) partition: PartitionId,
+    pub(in crate::transport::kafka) error: KafkaError,
+}
+
+/// A change of what a member of a group owns.
+#[derive(Clone, Debug)]
+pub(in crate::transport::kafka) struct Rebalance {
+    /// Whether the partitions are added or taken away.
+    pub(in crate::transport::kafka) assigns: bool,
+    /// Whether the group has already given away what is taken.
+    pub(in crate::transport::kafka) lost: bool,
+    pub(in crate::transport::kafka) partitions: Vec<Entry>,
+}
+
+/// A flag that one thread waits for and others set.
+#[derive(Default)]
+pub(super) struct Wake {
+    set: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Wake {
+    fn set(&self) {
+        *locked(&self.set) = true;
+        self.changed.notify_one();
+    }
+
+    fn wait(&self, timeout: Duration) -> bool {
+        let set = locked(&self.set);
+        let (mut set, _) = self
+            .changed
+            .wait_timeout_while(set, timeout, |set| !*set)
+            .unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *set)
+    }
+}
+
+/// Nothing that is kept under these locks can be left half done, so a panic elsewhere does not spoil them.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Client {
+    /// Makes a client of these settings. Starts threads and waits for nothing.
+    pub(in crate::transport::kafka) fn new(role: Role, conf: Conf) -> Result<Arc<Client>, String> {
+        let shared = Box::new(Shared::default());
+        let kind = if role == Role::Producer {
+            rd::rd_kafka_type_t::RD_KAFKA_PRODUCER
+        } else {
+            rd::rd_kafka_type_t::RD_KAFKA_CONSUMER
+        };
+        let mut reason = [0 as c_char; ERROR_BYTES];
+        // SAFETY: the configuration is ours; the callbacks have the declared types; the opaque pointer outlives the
+        // handle, because `Client::drop` destroys the handle before the box is freed. On success the handle owns the
+        // configuration, on failure we keep it.
+        let rk = unsafe {
+            let raw = conf.as_ptr();
+            rd::rd_kafka_conf_set_opaque(raw, std::ptr::from_ref(&*shared).cast_mut().cast());
+            rd::rd_kafka_conf_set_log_cb(raw, Some(on_log));
+            rd::rd_kafka_conf_set_error_cb(raw, Some(on_error));
+            match role {
+                // As events and not as callbacks: with a callback a flush would wait in steps of 10 ms instead of being
+                // woken by the last answer. `Client::poll` serves them.
+                Role::Producer => rd::rd_kafka_conf_set_events(raw, rd::RD_KAFKA_EVENT_DR),
+                // As events too: they are then answered by ordinary code, outside librdkafka.
+                Role::Member => rd::rd_kafka_conf_set_events(
+                    raw,
+                    rd::RD_KAFKA_EVENT_REBALANCE | rd::RD_KAFKA_EVENT_OFFSET_COMMIT,
+                ),
+                Role::Consumer => {}
+            }
+            rd::rd_kafka_new(kind, raw, reason.as_mut_ptr(), reason.len())
+        };
+        let Some(rk) = NonNull::new(rk) else { return Err(text_of(reason.as_ptr())) };
+        conf.release();
+        if role != Role::Producer {
+            // SAFETY: a valid consumer handle. From now on the consumer's queue carries what the main queue did.
+            unsafe { rd::rd_kafka_poll_set_consumer(rk.as_ptr()) };
+        }
+        Ok(Arc::new(Client { rk, shared }))
+    }
+
+    pub(super) fn as_ptr(&self) -> *mut rd::rd_kafka_t {
+        self.rk.as_ptr()
+    }
+
+    /// Serves reports to a producer or an admin client, waiting at most that long for the first.
+    pub(in crate::transport::kafka) fn poll(&self, timeout: Duration) {
+        let mut wait = timeout;
+        // SAFETY: a valid handle; the queue reference and every event are given back. A report's messages live as long
+        // as its event. Errors are read as integers because they may be codes unknown to the enum.
+        unsafe {
+            let queue = rd::rd_kafka_queue_get_main(self.as_ptr());
+            loop {
+                let event = rd::rd_kafka_queue_poll(queue, millis(wait));
+                if event.is_null() {
+                    break;
+                }
+                wait = Duration::ZERO;
+                match rd::rd_kafka_event_type(event) {
+                    rd::RD_KAFKA_EVENT_DR => loop {
+                        let message = rd::rd_kafka_event_message_next(event);
+                        if message.is_null() {
+                            break;
+                        }
+                        let code = addr_of!((*message).err).cast::<Code>().read();
+                        if code != OK {
+                            let topic = text_of(rd::rd_kafka_topic_name((*message).rkt));
+                            self.shared.undelivered(topic, (*message).partition, code);
+                        }
+                    },
+                    rd::RD_KAFKA_EVENT_ERROR => self.shared.note(event_error(event)),
+                    _ => {}
+                }
+                rd::rd_kafka_event_destroy(event);
+            }
+            rd::rd_kafka_queue_destroy(queue);
+        }
+    }
+
+    /// Serves callbacks of a consumer, waiting at most that long, and returns a change of a group's assignment, which
+    /// has to be answered with [`Client::accept`].
+    pub(in crate::transport::kafka) fn poll_consumer(&self, timeout: Duration) -> Option<Rebalance> {
+        // SAFETY: a valid consumer handle; the queue reference is given back below, an event is destroyed after its
+        // list has been copied. Partition queues are never forwarded here, so no record can be lost.
+        unsafe {
+            let queue = rd::rd_kafka_queue_get_consumer(self.as_ptr());
+            if queue.is_null() {
+                return None;
+            }
+            let event = rd::rd_kafka_queue_poll(queue, millis(timeout));
+            rd::rd_kafka_queue_destroy(queue);
+            if event.is_null() {
+                return None;
+            }
+            let code = rd::rd_kafka_event_error(event) as Code;
+            let found = match rd::rd_kafka_event_type(event) {
+                rd::RD_KAFKA_EVENT_REBALANCE => Some(Rebalance {
+                    assigns: code == E::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS as Code,
+                    lost: rd::rd_kafka_assignment_lost(self.as_ptr()) != 0,
+                    partitions: entries_of(rd::rd_kafka_event_topic_partition_list(event)),
+                }),
+                // Comes as an event whether asked for or not.
+                rd::RD_KAFKA_EVENT_ERROR => {
+                    self.shared.note(event_error(event));
+                    None
+                }
+                _ => None,
+            };
+            rd::rd_kafka_event_destroy(event);
+            found
+        }
+    }
+
+    /// The first failed delivery since the last call.
+    pub(in crate::transport::kafka) fn take_delivery(&self) -> Option<Delivery> {
+        locked(&self.shared.delivery).take()
+    }
+
+    /// The last thing that went wrong with a broker, to explain a time-out.
+    pub(in crate::transport::kafka) fn trouble(&self) -> Option<KafkaError> {
+        locked(&self.shared.trouble).clone()
+    }
+
+    /// The error after which this client cannot go on.
+    pub(in crate::transport::kafka) fn fatal(&self) -> Option<KafkaError> {
+        locked(&self.shared.fatal).clone()
+    }
+
+    /// Wakes whoever is in [`Client::wait`].
+    pub(in crate::transport::kafka) fn wake(&self) {
+        self.shared.wake.set();
+    }
+
+    /// Waits for [`Client::wake`] or for a partition's queue to become non-empty; whether that happened.
+    pub(in crate::transport::kafka) fn wait(&self, timeout: Duration) -> bool {
+        self.shared.wake.wait(timeout)
+    }
+
+    /// How many partitions a topic has; asks the broker, never creates the topic.
+    pub(in crate::transport::kafka) fn partition_count(
+        &self,
+        topic: &super::Topic,
+        timeout: Duration,
+    ) -> Result<PartitionId, KafkaError> {
+        let mut found: *const rd::rd_kafka_metadata = null();
+        // SAFETY: valid handles; on success the metadata is ours until it is destroyed, with `topic_cnt` topics. The
+        // error is read as an integer because a broker may send one that the enum does not know.
+        unsafe {
+            let code =
+                rd::rd_kafka_metadata(self.as_ptr(), 0, topic.as_ptr(), &mut found, millis(timeout)) as Code;
+            KafkaError::check(code)?;
+            let unknown = E::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART as Code;
+            let (code, count) = if (*found).topic_cnt > 0 {
+                let topic = (*found).topics;
+                (addr_of!((*topic).err).cast::<Code>().read(), (*topic).partition_cnt)
+            } else {
+                (unknown, 0)
+            };
+            rd::rd_kafka_metadata_destroy(found);
+            KafkaError::check(if code == OK && count == 0 { unknown } else { code })?;
+            Ok(count)
+        }
+    }
+
+    pub(super) fn wake_flag(&self) -> *mut c_void {
+        std::ptr::from_ref(&self.shared.wake).cast_mut().cast()
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        // SAFETY: nothing refers to the handle any more (see the module's ownership rule), and this is none of
+        // librdkafka's own threads, which hold no `Arc<Client>`. Without the flag a consumer would first leave its
+        // group, which `Membership::leave` does, in bounded time.
+        unsafe {
+            rd::rd_kafka_destroy_flags(self.as_ptr(), rd::RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+        }
+    }
+}
+
+/// Runs with a partition queue's lock held: sets a flag and returns.
+pub(super) unsafe extern "C" fn on_queue(_: *mut rd::rd_kafka_t, opaque: *mut c_void) {
+    // SAFETY: the flag of the client that owns the queue; the callback is taken off before either goes.
+    unsafe { &*opaque.cast::<Wake>() }.set();
+}
+
+unsafe extern "C" fn on_error(
+    rk: *mut rd::rd_kafka_t,
+    code: c_int,
+    reason: *const c_char,
+    opaque: *mut c_void,
+) {
+    // SAFETY: the pointer given to `rd_kafka_conf_set_opaque`, which lives as long as the handle.
+    let shared = unsafe { &*opaque.cast::<Shared>() };
+    let mut error = KafkaError::with_reason(code, text_of(reason));
+    if code == E::RD_KAFKA_RESP_ERR__FATAL as c_int {
+        let mut text = [0 as c_char; ERROR_BYTES];
+        // SAFETY: the handle that calls back; the buffer has the size that is passed.
+        let code = unsafe { rd::rd_kafka_fatal_error(rk, text.as_mut_ptr(), text.len()) } as Code;
+        error = KafkaError { fatal: true, ..KafkaError::with_reason(code, text_of(text.as_ptr())) };
+    }
+    shared.note(error);
+}
+
+/// The error that an event is about.
+///
+/// # Safety
+/// `event` is a valid event.
+unsafe fn event_error(event: *mut rd::rd_kafka_event_t) -> KafkaError {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let reason = text_of(rd::rd_kafka_event_error_string(event));
+        let error = KafkaError::with_reason(rd::rd_kafka_event_error(event) as Code, reason);
+        KafkaError { fatal: rd::rd_kafka_event_error_is_fatal(event) != 0, ..error }
+    }
+}
+
+unsafe extern "C" fn on_log(
+    rk: *const rd::rd_kafka_t,
+    level: c_int,
+    facility: *const c_char,
+    line: *const c_char,
+) {
+    // SAFETY: the name belongs to the handle; librdkafka passes null where it logs before there is a handle.
+    let client = if rk.is_null() { String::new() } else { text_of(unsafe { rd::rd_kafka_name(rk) }) };
+    let (facility, line) = (text_of(facility), text_of(line));
+    // syslog's levels: 0-3 errors, 4 warning, 5 and 6 information, 7 debug.
+    match level {
+        0..=3 => tracing::error!(target: "librdkafka", client, facility, "{line}"),
+        4 => tracing::warn!(target: "librdkafka", client, facility, "{line}"),
+        5 | 6 => tracing::info!(target: "librdkafka", client, facility, "{line}"),
+        _ => tracing::debug!(target: "librdkafka", client, facility, "{line}"),
+    }
+}
+
+/// Makes the handle of a topic; see [`super::Topic`].
+pub(super) fn topic_new(client: &Client, name: &str) -> Result<NonNull<rd::rd_kafka_topic_t>, KafkaError> {
+    let name = c_string(name);
+    // SAFETY: a valid handle; a null configuration means the defaults. On failure librdkafka leaves a code behind.
+    unsafe {
+        NonNull::new(rd::rd_kafka_topic_new(client.as_ptr(), name.as_ptr(), null_mut()))
+            .ok_or_else(|| KafkaError::from_code(rd::rd_kafka_last_error() as Code))
+    }
+}

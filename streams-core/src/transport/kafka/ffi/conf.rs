@@ -1,0 +1,77 @@
+//! A client's settings, until the client is made of them.
+
+use std::ffi::c_char;
+use std::ptr::NonNull;
+
+use rdkafka::bindings as rd;
+
+use super::{c_string, text_of};
+
+/// What a client is for, which decides its callbacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::transport::kafka) enum Role {
+    /// Writes records.
+    Producer,
+    /// Reads partitions that are assigned by hand.
+    Consumer,
+    /// Is a member of a group and reads nothing.
+    Member,
+}
+
+/// `rd_kafka_conf_t`.
+pub(in crate::transport::kafka) struct Conf(NonNull<rd::rd_kafka_conf_t>);
+
+/// Longest error text that we ask librdkafka for.
+pub(super) const ERROR_BYTES: usize = 512;
+
+impl Conf {
+    /// librdkafka's defaults.
+    #[allow(clippy::expect_used, reason = "rd_kafka_conf_new aborts the process itself when memory is out")]
+    pub(in crate::transport::kafka) fn new() -> Self {
+        // SAFETY: no preconditions.
+        let conf = unsafe { rd::rd_kafka_conf_new() };
+        Conf(NonNull::new(conf).expect("rd_kafka_conf_new never returns null"))
+    }
+
+    /// Sets one key; the error is librdkafka's own text.
+    pub(in crate::transport::kafka) fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
+        if key.contains('\0') || value.contains('\0') {
+            return Err("contains a NUL character".to_string());
+        }
+        let (key, value) = (c_string(key), c_string(value));
+        let mut reason = [0 as c_char; ERROR_BYTES];
+        // SAFETY: the configuration is ours, the strings live through the call (they are copied), and the buffer has the
+        // size that is passed.
+        let result = unsafe {
+            rd::rd_kafka_conf_set(
+                self.0.as_ptr(),
+                key.as_ptr(),
+                value.as_ptr(),
+                reason.as_mut_ptr(),
+                reason.len(),
+            )
+        };
+        if result as i32 == rd::rd_kafka_conf_res_t::RD_KAFKA_CONF_OK as i32 {
+            Ok(())
+        } else {
+            Err(text_of(reason.as_ptr()))
+        }
+    }
+
+    /// The raw configuration, still owned by this value.
+    pub(super) fn as_ptr(&self) -> *mut rd::rd_kafka_conf_t {
+        self.0.as_ptr()
+    }
+
+    /// Gives the configuration away: `rd_kafka_new` frees it.
+    pub(super) fn release(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Conf {
+    fn drop(&mut self) {
+        // SAFETY: ours, and not given away (see `release`).
+        unsafe { rd::rd_kafka_conf_destroy(self.0.as_ptr()) };
+    }
+}

@@ -1,0 +1,130 @@
+//! Membership of a group: subscribing, answering, the fence, commits, leaving.
+
+use std::ptr::{NonNull, null};
+use std::time::Duration;
+
+use rdkafka::bindings as rd;
+
+use super::client::Client;
+use super::list::{PartitionList, entries_of};
+use super::{Code, KafkaError, OK, c_string, millis, text_of};
+
+/// Who commits: group, member, generation.
+pub(in crate::transport::kafka) struct GroupMetadata(NonNull<rd::rd_kafka_consumer_group_metadata_t>);
+
+impl GroupMetadata {
+    /// Made by hand, for a transaction of another client.
+    pub(in crate::transport::kafka) fn new(
+        group: &str,
+        generation: i32,
+        member: &str,
+        instance: Option<&str>,
+    ) -> Option<Self> {
+        let (group, member, instance) = (c_string(group), c_string(member), instance.map(c_string));
+        // SAFETY: the strings live through the call and are copied; a null instance is allowed.
+        let metadata = unsafe {
+            rd::rd_kafka_consumer_group_metadata_new_with_genid(
+                group.as_ptr(),
+                generation,
+                member.as_ptr(),
+                instance.as_ref().map_or(null(), |instance| instance.as_ptr()),
+            )
+        };
+        NonNull::new(metadata).map(GroupMetadata)
+    }
+
+    /// The generation; negative while there is none.
+    pub(in crate::transport::kafka) fn generation(&self) -> i32 {
+        // SAFETY: valid for as long as `self`.
+        unsafe { rd::rd_kafka_consumer_group_metadata_generation_id(self.as_ptr()) }
+    }
+
+    /// The member's id; empty while there is none.
+    pub(in crate::transport::kafka) fn member(&self) -> String {
+        // SAFETY: valid for as long as `self`, and so is the text, which is copied.
+        text_of(unsafe { rd::rd_kafka_consumer_group_metadata_member_id(self.as_ptr()) })
+    }
+
+    pub(super) fn as_ptr(&self) -> *mut rd::rd_kafka_consumer_group_metadata_t {
+        self.0.as_ptr()
+    }
+}
+
+impl Drop for GroupMetadata {
+    fn drop(&mut self) {
+        // SAFETY: ours, destroyed once.
+        unsafe { rd::rd_kafka_consumer_group_metadata_destroy(self.as_ptr()) };
+    }
+}
+
+impl Client {
+    /// Joins the group for these topics.
+    pub(in crate::transport::kafka) fn subscribe(&self, topics: &[&str]) -> Result<(), KafkaError> {
+        let mut list = PartitionList::new();
+        for topic in topics {
+            list.add(topic, -1, 0, &[]);
+        }
+        // SAFETY: a valid consumer handle; the list is copied.
+        KafkaError::check(unsafe { rd::rd_kafka_subscribe(self.as_ptr(), list.as_ptr()) } as Code)
+    }
+
+    /// Answers a rebalance without fetching anything: the group sees the change as done.
+    pub(in crate::transport::kafka) fn accept(&self, assigns: bool) -> Result<(), KafkaError> {
+        let nothing = PartitionList::new();
+        if assigns { self.assign_more(&nothing) } else { self.assign_less(&nothing) }
+    }
+
+    /// What the group knows this member as; none for a client without a group.
+    pub(in crate::transport::kafka) fn group_metadata(&self) -> Option<GroupMetadata> {
+        // SAFETY: a valid consumer handle; the object is ours.
+        NonNull::new(unsafe { rd::rd_kafka_consumer_group_metadata(self.as_ptr()) }).map(GroupMetadata)
+    }
+
+    /// Commits offsets as this member. `None`: no answer in that time.
+    pub(in crate::transport::kafka) fn commit(
+        &self,
+        offsets: &PartitionList,
+        timeout: Duration,
+    ) -> Option<Result<(), KafkaError>> {
+        // SAFETY: a valid consumer handle and list, which is copied. The private queue gets the one answer as an event;
+        // destroying it before an answer came is allowed and drops the answer.
+        unsafe {
+            let queue = rd::rd_kafka_queue_new(self.as_ptr());
+            let code =
+                rd::rd_kafka_commit_queue(self.as_ptr(), offsets.as_ptr(), queue, None, std::ptr::null_mut())
+                    as Code;
+            let mut outcome = None;
+            if code == OK {
+                let event = rd::rd_kafka_queue_poll(queue, millis(timeout));
+                if !event.is_null() {
+                    let code = rd::rd_kafka_event_error(event) as Code;
+                    let entries = entries_of(rd::rd_kafka_event_topic_partition_list(event));
+                    let first = entries.iter().map(|entry| entry.error).find(|&code| code != OK);
+                    outcome = Some(KafkaError::check(if code == OK { first.unwrap_or(OK) } else { code }));
+                    rd::rd_kafka_event_destroy(event);
+                }
+            } else {
+                outcome = Some(KafkaError::check(code));
+            }
+            rd::rd_kafka_queue_destroy(queue);
+            outcome
+        }
+    }
+
+    /// Starts leaving the group; goes on while the consumer is polled, until [`Client::closed`].
+    pub(in crate::transport::kafka) fn close(&self) -> Result<(), KafkaError> {
+        // SAFETY: a valid consumer handle; its own queue carries what closing has to tell. The reference is given back.
+        unsafe {
+            let queue = rd::rd_kafka_queue_get_consumer(self.as_ptr());
+            let outcome = KafkaError::take(rd::rd_kafka_consumer_close_queue(self.as_ptr(), queue));
+            rd::rd_kafka_queue_destroy(queue);
+            outcome
+        }
+    }
+
+    /// Whether leaving is done.
+    pub(in crate::transport::kafka) fn closed(&self) -> bool {
+        // SAFETY: a valid consumer handle.
+        unsafe { rd::rd_kafka_consumer_closed(self.as_ptr()) != 0 }
+    }
+}

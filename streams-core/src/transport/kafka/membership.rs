@@ -1,0 +1,214 @@
+//! Membership of the application's group through librdkafka's classic protocol, without reading anything.
+//!
+//! 1. The member subscribes to one token topic per sub-topology. Partition `p` of it stands for task `p`.
+//! 2. Assignment is cooperative-sticky: only tokens that move are taken away, the others' tasks run on.
+//! 3. Every rebalance is answered with an empty list, so the group sees it as done and librdkafka fetches nothing.
+//! 4. Rebalances arrive as events in [`Membership::poll`] on the control thread. A revocation is answered after
+//!    `handler.revoked` has returned; until then the group gives the tasks to nobody. Heartbeats go on meanwhile.
+//! 5. An assignment that was lost (session timed out, fenced, fatal error) goes to `handler.lost`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::bindings::rd_kafka_resp_err_t as E;
+
+use super::config::Common;
+use super::error::{failed, kind_of};
+use super::ffi::{Client, Code, Entry, KafkaError, Rebalance};
+use super::producer::offset_list;
+use crate::ids::{PartitionId, TaskId, TopicName};
+use crate::transport::{
+    Fence, Group, GroupSpec, Membership, MembershipHandler, OffsetToCommit, Result, TransportError,
+    TransportErrorKind as Kind,
+};
+
+/// One step of waiting for the group while leaving it.
+const LEAVE_SLICE: Duration = Duration::from_millis(50);
+
+/// A member of the application's group.
+pub(super) struct KafkaMembership {
+    tokens: BTreeMap<TopicName, Token>,
+    /// What this process shall run.
+    tasks: BTreeSet<TaskId>,
+    group: Arc<KafkaGroup>,
+}
+
+/// What a token topic stands for.
+#[derive(Clone, Copy, Debug)]
+struct Token {
+    subtopology: u32,
+    tasks: PartitionId,
+}
+
+/// The part of a member that stream threads share.
+pub(super) struct KafkaGroup {
+    group: Arc<str>,
+    instance: Option<Arc<str>>,
+    client: Arc<Client>,
+}
+
+impl KafkaMembership {
+    pub(super) fn new(common: &Common, spec: &GroupSpec) -> Result<Self> {
+        let attempted = || format!("joining group {}", spec.group);
+        let mut tokens = BTreeMap::new();
+        for part in &spec.subtopologies {
+            let token = Token { subtopology: part.subtopology, tasks: part.tasks };
+            if tokens.insert(Arc::clone(&part.token_topic), token).is_some() {
+                let reason = format!("topic '{}' stands for two sub-topologies", part.token_topic);
+                return Err(TransportError::new(Kind::Config, attempted(), reason));
+            }
+        }
+        if tokens.is_empty() {
+            return Err(TransportError::new(Kind::Config, attempted(), "there are no tasks"));
+        }
+        let client = common.member(spec)?;
+        let topics: Vec<&str> = tokens.keys().map(|topic| &**topic).collect();
+        client.subscribe(&topics).map_err(|error| failed(attempted(), &error))?;
+        let key = "group.instance.id";
+        let instance = spec.properties.get(key).or_else(|| common.properties.get(key));
+        let instance = instance.map(|instance| Arc::from(instance.as_str()));
+        let group = Arc::new(KafkaGroup { group: Arc::clone(&spec.group), instance, client });
+        Ok(KafkaMembership { tokens, tasks: BTreeSet::new(), group })
+    }
+
+    /// The tasks that token partitions stand for. A token topic that has grown has partitions without a task.
+    fn tasks_of(&self, partitions: &[Entry]) -> BTreeSet<TaskId> {
+        let task_of = |entry: &Entry| {
+            let token = self.tokens.get(&entry.partition.topic)?;
+            let partition = entry.partition.partition;
+            if partition >= token.tasks {
+                tracing::warn!(partition = %entry.partition, "has no task: the topic has grown");
+                return None;
+            }
+            Some(TaskId::new(token.subtopology, partition))
+        };
+        partitions.iter().filter_map(task_of).collect()
+    }
+
+    fn answer(&mut self, change: &Rebalance, handler: &mut dyn MembershipHandler) -> Result<()> {
+        let moved = self.tasks_of(&change.partitions);
+        if change.assigns {
+            self.accept(true)?;
+            self.tasks.extend(moved);
+            handler.assigned(&self.tasks);
+            return Ok(());
+        }
+        let mut given_up: BTreeSet<TaskId> = self.tasks.intersection(&moved).copied().collect();
+        if change.lost {
+            given_up = std::mem::take(&mut self.tasks);
+        }
+        self.tasks.retain(|task| !given_up.contains(task));
+        if !given_up.is_empty() {
+            if change.lost { handler.lost(&given_up) } else { handler.revoked(&given_up) }
+        }
+        // Only now: with this answer the group may give the tasks to others.
+        self.accept(false)
+    }
+
+    fn accept(&self, assigns: bool) -> Result<()> {
+        self.group
+            .client
+            .accept(assigns)
+            .map_err(|error| failed(format!("answering a rebalance of group {}", self.group.group), &error))
+    }
+}
+
+impl Membership for KafkaMembership {
+    fn poll(&mut self, wait: Duration, handler: &mut dyn MembershipHandler) -> Result<()> {
+        let change = self.group.client.poll_consumer(wait);
+        let answered = match &change {
+            Some(change) => self.answer(change, handler),
+            None => Ok(()),
+        };
+        // After a fatal error librdkafka gives everything up without an event.
+        if let Some(fatal) = self.group.client.fatal() {
+            let lost = std::mem::take(&mut self.tasks);
+            if !lost.is_empty() {
+                handler.lost(&lost);
+            }
+            return Err(failed(format!("membership of group {}", self.group.group), &fatal));
+        }
+        answered
+    }
+
+    fn group(&self) -> Arc<dyn Group> {
+        Arc::clone(&self.group) as Arc<dyn Group>
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "a transport waits in real time")]
+    fn leave(&mut self, handler: &mut dyn MembershipHandler, timeout: Duration) -> Result<()> {
+        let start = Instant::now();
+        let attempted = || format!("leaving group {}", self.group.group);
+        let given_up = std::mem::take(&mut self.tasks);
+        if !given_up.is_empty() {
+            handler.revoked(&given_up);
+        }
+        let client = Arc::clone(&self.group.client);
+        client.close().map_err(|error| failed(attempted(), &error))?;
+        while !client.closed() {
+            if start.elapsed() >= timeout {
+                let reason = "the group has not answered; the session will time out";
+                return Err(TransportError::new(Kind::TimedOut, attempted(), reason));
+            }
+            // What the group still takes or gives is answered with nothing: all tasks are given up already.
+            if let Some(change) = client.poll_consumer(LEAVE_SLICE) {
+                self.accept(change.assigns)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl KafkaGroup {
+    fn attempted(&self) -> String {
+        format!("commit of group {}", self.group)
+    }
+}
+
+impl Group for KafkaGroup {
+    fn fence(&self) -> Result<Fence> {
+        let metadata = self.client.group_metadata();
+        // Unset ones are accepted by the broker without fencing anybody, so they never leave this function.
+        match metadata.map(|metadata| (metadata.generation(), metadata.member())) {
+            Some((generation, member)) if generation >= 0 && !member.is_empty() => Ok(Fence {
+                group: Arc::clone(&self.group),
+                member: member.into(),
+                generation,
+                instance: self.instance.clone(),
+            }),
+            _ => {
+                let attempted = format!("fence of group {}", self.group);
+                Err(TransportError::new(Kind::Retriable, attempted, "not a member for now"))
+            }
+        }
+    }
+
+    fn commit(&self, fence: &Fence, offsets: &[OffsetToCommit], timeout: Duration) -> Result<()> {
+        if offsets.is_empty() {
+            return Ok(());
+        }
+        let current = self.fence()?;
+        if current != *fence {
+            let reason = format!("generation {} is over, it is {} now", fence.generation, current.generation);
+            return Err(TransportError::new(Kind::Fenced, self.attempted(), reason));
+        }
+        match self.client.commit(&offset_list(offsets), timeout) {
+            None => {
+                let reason = format!("no answer within {timeout:?}");
+                Err(TransportError::new(Kind::TimedOut, self.attempted(), reason))
+            }
+            Some(outcome) => outcome
+                .map_err(|error| TransportError::new(commit_kind(&error), self.attempted(), error.reason)),
+        }
+    }
+}
+
+/// Unlike in a transaction a commit that timed out may simply be made again.
+fn commit_kind(error: &KafkaError) -> Kind {
+    match kind_of(error.code) {
+        Kind::TimedOut => Kind::Retriable,
+        Kind::Fatal if error.code == E::RD_KAFKA_RESP_ERR__NO_OFFSET as Code => Kind::Retriable,
+        kind => kind,
+    }
+}

@@ -1,0 +1,195 @@
+package lab;
+
+import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.UUID;
+import org.apache.kafka.clients.producer.internals.BuiltInPartitioner;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.apache.kafka.common.serialization.Serde;
+import org.apache.kafka.common.serialization.Serdes;
+import org.apache.kafka.common.serialization.StringSerializer;
+import org.apache.kafka.common.utils.Bytes;
+import org.apache.kafka.common.utils.Utils;
+import org.apache.kafka.streams.kstream.SessionWindowedSerializer;
+import org.apache.kafka.streams.kstream.TimeWindowedSerializer;
+import org.apache.kafka.streams.kstream.Windowed;
+import org.apache.kafka.streams.kstream.internals.Change;
+import org.apache.kafka.streams.kstream.internals.ChangedSerializer;
+import org.apache.kafka.streams.kstream.internals.SessionWindow;
+import org.apache.kafka.streams.kstream.internals.TimeWindow;
+import org.apache.kafka.streams.processor.internals.ProcessorMetadata;
+import org.apache.kafka.streams.processor.internals.TopicPartitionMetadata;
+import org.apache.kafka.streams.state.ValueAndTimestamp;
+import org.apache.kafka.streams.state.internals.SessionKeySchema;
+import org.apache.kafka.streams.state.internals.ValueAndTimestampSerde;
+import org.apache.kafka.streams.state.internals.WindowKeySchema;
+
+/** Prints the bytes that the real Kafka classes write, one JSON object a line. */
+public final class Golden {
+    private static final String TOPIC = "topic";
+    private static final List<String> KEYS = List.of("", "a", "key", "user-00042", "\u00e4\u00f6\u00fc \u20ac \ud83d\ude00", "k\u0000z");
+    private static final long[][] WINDOWS = {{0, 1}, {0, 60_000}, {1_700_000_000_000L, 1_700_000_060_000L}, {5, Long.MAX_VALUE}};
+
+    private Golden() {
+    }
+
+    public static void main(final String[] args) {
+        murmur2();
+        serdes();
+        timeWindows();
+        sessionWindows();
+        offsetMetadata();
+        changes();
+        valuesAndTimestamps();
+    }
+
+    private static void line(final Object... members) {
+        System.out.println(Json.write(Json.object(members)));
+    }
+
+    private static void murmur2() {
+        for (final String key : KEYS) {
+            murmur2(key.getBytes(StandardCharsets.UTF_8));
+        }
+        final Random random = new Random(7);
+        for (int length = 0; length < 40; length++) {
+            for (int i = 0; i < 4; i++) {
+                final byte[] key = new byte[length];
+                random.nextBytes(key);
+                murmur2(key);
+            }
+        }
+        for (int i = 0; i < 100; i++) {
+            murmur2(("user-" + i).getBytes(StandardCharsets.UTF_8));
+        }
+    }
+
+    private static void murmur2(final byte[] key) {
+        final Map<String, Object> partitions = new LinkedHashMap<>();
+        for (final int count : new int[] {1, 2, 3, 4, 7, 12, 50, 1000}) {
+            partitions.put(String.valueOf(count), BuiltInPartitioner.partitionForKey(key, count));
+        }
+        line("format", "murmur2", "key", Json.hex(key), "hash", Utils.murmur2(key), "partitions", partitions);
+    }
+
+    private static void serdes() {
+        KEYS.forEach(value -> serde("String", Serdes.String(), value));
+        for (final int value : new int[] {0, 1, -1, 127, 128, 65_536, Integer.MAX_VALUE, Integer.MIN_VALUE}) {
+            serde("Integer", Serdes.Integer(), value);
+        }
+        for (final long value : new long[] {0, 1, -1, 255, 1_700_000_000_000L, Long.MAX_VALUE, Long.MIN_VALUE}) {
+            serde("Long", Serdes.Long(), value);
+        }
+        for (final short value : new short[] {0, 1, -1, 256, Short.MAX_VALUE, Short.MIN_VALUE}) {
+            serde("Short", Serdes.Short(), value);
+        }
+        for (final float value : new float[] {0f, -0f, 1f, -1.5f, 3.1415927f, Float.MIN_VALUE, Float.MAX_VALUE,
+            Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY, Float.NaN}) {
+            serde("Float", Serdes.Float(), value);
+        }
+        for (final double value : new double[] {0d, -0d, 1d, -1.5d, Math.PI, Double.MIN_VALUE, Double.MAX_VALUE,
+            Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY, Double.NaN}) {
+            serde("Double", Serdes.Double(), value);
+        }
+        serde("Boolean", Serdes.Boolean(), true);
+        serde("Boolean", Serdes.Boolean(), false);
+        serde("Void", Serdes.Void(), null);
+        serde("UUID", Serdes.UUID(), new UUID(0, 0));
+        serde("UUID", Serdes.UUID(), UUID.fromString("f81d4fae-7dec-11d0-a765-00a0c91e6bf6"));
+        for (final byte[] value : List.of(new byte[0], new byte[] {0}, new byte[] {-1, 0, 127, -128})) {
+            line("format", "serde", "type", "Bytes", "value", Json.hex(value), "bytes",
+                Json.hex(Serdes.Bytes().serializer().serialize(TOPIC, Bytes.wrap(value))));
+        }
+    }
+
+    private static <T> void serde(final String type, final Serde<T> serde, final T value) {
+        line("format", "serde", "type", type, "value", value == null ? null : value.toString(), "bytes",
+            Json.hex(serde.serializer().serialize(TOPIC, value)));
+    }
+
+    private static void timeWindows() {
+        final TimeWindowedSerializer<String> topicKey = new TimeWindowedSerializer<>(new StringSerializer());
+        for (final String key : KEYS) {
+            for (final long[] bounds : WINDOWS) {
+                final Windowed<String> windowed = new Windowed<>(key, new TimeWindow(bounds[0], bounds[1]));
+                line("format", "time_windowed_key", "key", key, "start", bounds[0], "end", bounds[1], "bytes",
+                    Json.hex(topicKey.serialize(TOPIC, windowed)), "base_key_bytes",
+                    Json.hex(topicKey.serializeBaseKey(TOPIC, windowed)));
+                for (final int sequence : new int[] {0, 1, Integer.MAX_VALUE}) {
+                    line("format", "window_store_key", "key", key, "start", bounds[0], "sequence", sequence, "bytes",
+                        Json.hex(WindowKeySchema.toStoreKeyBinary(bytes(key), bounds[0], sequence).get()));
+                }
+            }
+        }
+    }
+
+    private static void sessionWindows() {
+        final SessionWindowedSerializer<String> topicKey = new SessionWindowedSerializer<>(new StringSerializer());
+        for (final String key : KEYS) {
+            for (final long[] bounds : WINDOWS) {
+                final Windowed<String> windowed = new Windowed<>(key, new SessionWindow(bounds[0], bounds[1]));
+                line("format", "session_windowed_key", "key", key, "start", bounds[0], "end", bounds[1], "bytes",
+                    Json.hex(topicKey.serialize(TOPIC, windowed)), "store_key_bytes",
+                    Json.hex(SessionKeySchema.toBinary(bytes(key), bounds[0], bounds[1]).get()));
+            }
+        }
+    }
+
+    private static Bytes bytes(final String key) {
+        return Bytes.wrap(key.getBytes(StandardCharsets.UTF_8));
+    }
+
+    private static void offsetMetadata() {
+        final Map<String, Long> two = new LinkedHashMap<>();
+        two.put("KSTREAM-AGGREGATE-STATE-STORE-0000000001", 1_700_000_000_000L);
+        two.put("\u00e4", -1L);
+        for (final long time : new long[] {-1, 0, 1, 1_700_000_000_000L, Long.MAX_VALUE}) {
+            for (final Map<String, Long> stores : List.of(Map.<String, Long>of(), Map.of("store", 42L), two)) {
+                final ProcessorMetadata processors = new ProcessorMetadata(new LinkedHashMap<>(stores));
+                line("format", "offset_metadata", "partition_time", time, "processor_metadata", stores, "text",
+                    new TopicPartitionMetadata(time, processors).encode());
+            }
+        }
+        // Older and foreign texts, and what the real decoder makes of them.
+        for (final String text : List.of("", "AQAAAYvP5WgA", "AgAAAYvP5WgA", "not base 64!", "CQAAAAAAAAAB")) {
+            final TopicPartitionMetadata decoded = TopicPartitionMetadata.decode(text);
+            line("format", "offset_metadata_decoded", "text", text, "partition_time", decoded.partitionTime());
+        }
+    }
+
+    private static void changes() {
+        final ChangedSerializer<String> strings = new ChangedSerializer<>(new StringSerializer());
+        strings.configure(Map.of(), false);
+        final String[] values = {null, "", "x", "y", "longer value \u20ac", "v".repeat(200)};
+        for (final String older : values) {
+            for (final String newer : values) {
+                if (older != null || newer != null) {
+                    line("format", "change", "old", older, "new", newer, "bytes",
+                        Json.hex(strings.serialize(TOPIC, new RecordHeaders(), new Change<>(newer, older))));
+                }
+            }
+        }
+        final ChangedSerializer<Long> longs = new ChangedSerializer<>(Serdes.Long().serializer());
+        longs.configure(Map.of(), false);
+        line("format", "change_of_long", "old", 1L, "new", 2L, "bytes",
+            Json.hex(longs.serialize(TOPIC, new RecordHeaders(), new Change<>(2L, 1L))));
+    }
+
+    private static void valuesAndTimestamps() {
+        for (final long time : new long[] {0, 1, 1_700_000_000_000L, Long.MAX_VALUE}) {
+            valueAndTimestamp("String", Serdes.String(), "x", time);
+            valueAndTimestamp("String", Serdes.String(), "", time);
+            valueAndTimestamp("Long", Serdes.Long(), 42L, time);
+        }
+    }
+
+    private static <V> void valueAndTimestamp(
+            final String type, final Serde<V> inner, final V value, final long timestamp) {
+        final ValueAndTimestampSerde<V> serde = new ValueAndTimestampSerde<>(inner);
+        line("format", "value_and_timestamp", "type", type, "value", value.toString(), "timestamp", timestamp, "bytes",
+            Json.hex(serde.serializer().serialize(TOPIC, new RecordHeaders(), ValueAndTimestamp.make(value, timestamp))));
+    }
+}

@@ -1,0 +1,167 @@
+//! Topics and groups of a cluster.
+
+use std::time::{Duration, Instant};
+
+use futures::executor::block_on;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::RDKafkaErrorCode;
+
+use super::error::LabError;
+
+/// Longest time that any single request of the lab may take.
+pub(crate) const REQUEST: Duration = Duration::from_secs(30);
+
+/// What tests do with a cluster: create topics, write, read, and look at offsets. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct KafkaClient {
+    bootstrap: String,
+}
+
+impl KafkaClient {
+    /// A client of the cluster at `bootstrap`; it connects when used.
+    pub fn new(bootstrap: impl Into<String>) -> Self {
+        Self { bootstrap: bootstrap.into() }
+    }
+
+    /// The value for `bootstrap.servers`.
+    pub fn bootstrap(&self) -> &str {
+        &self.bootstrap
+    }
+
+    /// Creates a topic and waits until it can be used; a topic that exists is an error.
+    pub fn create_topic(
+        &self,
+        name: &str,
+        partitions: i32,
+        configs: &[(&str, &str)],
+    ) -> Result<(), LabError> {
+        let what = || format!("creating topic {name} with {partitions} partitions");
+        // -1: as many replicas as the cluster's default.
+        let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(-1));
+        for (key, value) in configs {
+            topic = topic.set(key, value);
+        }
+        let answers =
+            block_on(self.admin()?.create_topics([&topic], &options())).map_err(LabError::kafka(what()))?;
+        if let Some(Err((_, code))) = answers.into_iter().next() {
+            return Err(LabError::Refused { what: what(), answer: code.to_string() });
+        }
+        let begin = Instant::now();
+        while self.partitions(name)? < partitions {
+            self.in_time(begin, || format!("the start of topic {name}"))?;
+        }
+        Ok(())
+    }
+
+    /// Deletes topics and waits until they are gone; topics that do not exist are passed over.
+    pub fn delete_topics(&self, names: &[&str]) -> Result<(), LabError> {
+        if names.is_empty() {
+            return Ok(());
+        }
+        let what = || format!("deleting topics {}", names.join(", "));
+        let answers =
+            block_on(self.admin()?.delete_topics(names, &options())).map_err(LabError::kafka(what()))?;
+        for (name, code) in answers.into_iter().filter_map(Result::err) {
+            if code != RDKafkaErrorCode::UnknownTopicOrPartition && code != RDKafkaErrorCode::UnknownTopic {
+                return Err(LabError::Refused { what: what(), answer: format!("{name}: {code}") });
+            }
+        }
+        let begin = Instant::now();
+        while self.topics()?.iter().any(|topic| names.contains(&topic.as_str())) {
+            self.in_time(begin, || format!("the end of topics {}", names.join(", ")))?;
+        }
+        Ok(())
+    }
+
+    /// Deletes the offsets of groups without members; groups that do not exist are passed over.
+    pub fn delete_groups(&self, groups: &[&str]) -> Result<(), LabError> {
+        let what = || format!("deleting groups {}", groups.join(", "));
+        let answers =
+            block_on(self.admin()?.delete_groups(groups, &options())).map_err(LabError::kafka(what()))?;
+        for (name, code) in answers.into_iter().filter_map(Result::err) {
+            if code != RDKafkaErrorCode::GroupIdNotFound {
+                return Err(LabError::Refused { what: what(), answer: format!("{name}: {code}") });
+            }
+        }
+        Ok(())
+    }
+
+    /// The names of all topics, internal ones of the applications included, those of the broker left out.
+    pub fn topics(&self) -> Result<Vec<String>, LabError> {
+        let consumer = self.consumer(&[])?;
+        let metadata =
+            consumer.fetch_metadata(None, REQUEST).map_err(LabError::kafka("listing the topics"))?;
+        let names = metadata.topics().iter().map(|topic| topic.name());
+        Ok(names.filter(|name| !name.starts_with("__")).map(str::to_owned).collect())
+    }
+
+    /// How many partitions of a topic have a leader; none when the topic does not exist.
+    pub fn partitions(&self, topic: &str) -> Result<i32, LabError> {
+        let consumer = self.consumer(&[])?;
+        let what = || format!("asking for the partitions of {topic}");
+        let metadata = consumer.fetch_metadata(Some(topic), REQUEST).map_err(LabError::kafka(what()))?;
+        let found = metadata.topics().iter().find(|found| found.name() == topic);
+        let led = found
+            .map_or(0, |topic| topic.partitions().iter().filter(|partition| partition.leader() >= 0).count());
+        Ok(i32::try_from(led).unwrap_or(i32::MAX))
+    }
+
+    /// How many brokers the cluster says are up.
+    pub fn live_brokers(&self, limit: Duration) -> Result<usize, LabError> {
+        let consumer = self.consumer(&[("log_level", "0")])?;
+        let metadata =
+            consumer.fetch_metadata(None, limit).map_err(LabError::kafka("asking for the brokers"))?;
+        Ok(metadata.brokers().len())
+    }
+
+    /// A consumer outside any group, with further settings.
+    pub(crate) fn consumer(&self, settings: &[(&str, &str)]) -> Result<BaseConsumer, LabError> {
+        let mut config = self.config();
+        config
+            .set("group.id", "kafka-lab")
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("auto.offset.reset", "error")
+            .set("fetch.wait.max.ms", "50")
+            .set("fetch.queue.backoff.ms", "2");
+        for (key, value) in settings {
+            config.set(*key, *value);
+        }
+        config.create().map_err(LabError::kafka("creating a consumer"))
+    }
+
+    /// The settings that all clients of the lab share.
+    pub(crate) fn config(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", &self.bootstrap)
+            .set("broker.address.family", "v4")
+            .set("reconnect.backoff.ms", "20")
+            .set("reconnect.backoff.max.ms", "500")
+            .set("allow.auto.create.topics", "false")
+            .set("log_level", "3");
+        config
+    }
+
+    /// Pauses before the next look, or fails when it has taken too long since `begin`.
+    pub(crate) fn in_time(&self, begin: Instant, what: impl FnOnce() -> String) -> Result<(), LabError> {
+        if begin.elapsed() >= REQUEST {
+            return Err(LabError::Timeout { what: what(), seconds: REQUEST.as_secs() });
+        }
+        std::thread::sleep(Duration::from_millis(20));
+        Ok(())
+    }
+
+    fn admin(&self) -> Result<AdminClient<DefaultClientContext>, LabError> {
+        let mut config = self.config();
+        config.remove("allow.auto.create.topics");
+        config.create().map_err(LabError::kafka("creating an admin client"))
+    }
+}
+
+fn options() -> AdminOptions {
+    AdminOptions::new().request_timeout(Some(REQUEST)).operation_timeout(Some(REQUEST))
+}

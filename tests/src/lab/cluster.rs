@@ -1,0 +1,180 @@
+//! A Kafka cluster of one or three brokers, or a handle on somebody else's.
+
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::broker::{Broker, Ports};
+use super::client::KafkaClient;
+use super::error::LabError;
+use super::java::JavaLab;
+use super::ports::free_port;
+use super::process::LabProcess;
+
+const START_LIMIT: Duration = Duration::from_secs(120);
+const FOLDER_PREFIX: &str = "kafka-lab-";
+
+/// How a cluster is started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterOptions {
+    /// Number of brokers: one, or three with three replicas of which two must be in sync.
+    pub brokers: usize,
+    /// Heap of each broker in megabytes.
+    pub heap_mb: u32,
+    /// Further broker settings; they win over the lab's.
+    pub settings: Vec<(String, String)>,
+}
+
+impl Default for ClusterOptions {
+    fn default() -> Self {
+        Self { brokers: 1, heap_mb: 512, settings: Vec::new() }
+    }
+}
+
+/// A running Kafka. Dropped, its brokers are killed by their own process ids and their data is deleted.
+#[derive(Debug)]
+pub struct KafkaCluster {
+    bootstrap: String,
+    // Declared before the folder: the brokers must be dead before their data goes.
+    brokers: Mutex<Vec<Broker>>,
+    folder: Option<TempDir>,
+}
+
+impl KafkaCluster {
+    /// Starts a cluster of one or three brokers and waits until it answers.
+    pub fn start(brokers: usize) -> Result<Self, LabError> {
+        Self::start_with(&ClusterOptions { brokers, ..ClusterOptions::default() })
+    }
+
+    /// Starts a cluster with options of one's own and waits until it answers.
+    pub fn start_with(options: &ClusterOptions) -> Result<Self, LabError> {
+        let java = JavaLab::prepare()?;
+        sweep(&std::env::temp_dir());
+        let folder = tempfile::Builder::new()
+            .prefix(&format!("{FOLDER_PREFIX}{}-", std::process::id()))
+            .tempdir()
+            .map_err(LabError::io("creating a temporary folder for the brokers"))?;
+        let ports = (0..options.brokers.max(1))
+            .map(|_| Ok(Ports { clients: free_port()?, controller: free_port()? }))
+            .collect::<Result<Vec<Ports>, LabError>>()?;
+        let mut brokers = Vec::new();
+        for node in 0..ports.len() {
+            brokers.push(Broker::create(&java, options, node, &ports, folder.path())?);
+        }
+        for broker in &mut brokers {
+            broker.start()?;
+        }
+        let addresses: Vec<String> =
+            ports.iter().map(|ports| format!("127.0.0.1:{}", ports.clients)).collect();
+        let cluster =
+            Self { bootstrap: addresses.join(","), brokers: Mutex::new(brokers), folder: Some(folder) };
+        cluster.wait_ready()?;
+        Ok(cluster)
+    }
+
+    /// A handle on a cluster that runs elsewhere; its brokers cannot be stopped through it.
+    pub fn external(bootstrap: impl Into<String>) -> Self {
+        Self { bootstrap: bootstrap.into(), brokers: Mutex::new(Vec::new()), folder: None }
+    }
+
+    /// The value for `bootstrap.servers`.
+    pub fn bootstrap(&self) -> &str {
+        &self.bootstrap
+    }
+
+    /// Topics, records and offsets of this cluster.
+    pub fn client(&self) -> KafkaClient {
+        KafkaClient::new(&self.bootstrap)
+    }
+
+    /// Where the brokers keep data and logs; none for a cluster that runs elsewhere.
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.as_ref().map(TempDir::path)
+    }
+
+    /// The process ids of the brokers that are up.
+    pub fn process_ids(&self) -> Vec<u32> {
+        self.brokers().iter_mut().filter_map(|broker| broker.process().map(|process| process.id())).collect()
+    }
+
+    /// Stops a broker (numbered from 0) with SIGTERM and waits for its end.
+    pub fn stop_broker(&self, node: usize) -> Result<(), LabError> {
+        self.with_broker(node, "stop", Broker::stop)
+    }
+
+    /// Kills a broker with SIGKILL.
+    pub fn kill_broker(&self, node: usize) -> Result<(), LabError> {
+        self.with_broker(node, "kill", Broker::kill)
+    }
+
+    /// Starts a stopped or killed broker on the same port and data, and waits until all brokers that are up answer.
+    pub fn start_broker(&self, node: usize) -> Result<(), LabError> {
+        self.with_broker(node, "start", Broker::start)?;
+        self.wait_ready()
+    }
+
+    /// Stops a broker with SIGSTOP: its connections stay open and nothing is answered.
+    pub fn pause_broker(&self, node: usize) -> Result<(), LabError> {
+        self.with_broker(node, "pause", |broker| broker.process().map_or(Ok(()), LabProcess::pause))
+    }
+
+    /// Lets a paused broker go on.
+    pub fn resume_broker(&self, node: usize) -> Result<(), LabError> {
+        self.with_broker(node, "resume", |broker| broker.process().map_or(Ok(()), LabProcess::resume))
+    }
+
+    /// Waits until every broker that is up answers a metadata request and has registered.
+    pub fn wait_ready(&self) -> Result<(), LabError> {
+        let begin = Instant::now();
+        loop {
+            let mut up = 0;
+            for broker in self.brokers().iter_mut() {
+                broker.check()?;
+                up += usize::from(broker.process().is_some());
+            }
+            if self.client().live_brokers(Duration::from_secs(2)).is_ok_and(|live| live >= up.max(1)) {
+                return Ok(());
+            }
+            if begin.elapsed() >= START_LIMIT {
+                let what = format!("an answer of the brokers at {}", self.bootstrap);
+                return Err(LabError::Timeout { what, seconds: START_LIMIT.as_secs() });
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    fn with_broker(
+        &self,
+        node: usize,
+        what: &'static str,
+        act: impl FnOnce(&mut Broker) -> Result<(), LabError>,
+    ) -> Result<(), LabError> {
+        if self.folder.is_none() {
+            return Err(LabError::NotOurs { what });
+        }
+        let mut brokers = self.brokers();
+        let count = brokers.len();
+        act(brokers.get_mut(node).ok_or(LabError::NoSuchBroker { node, brokers: count })?)
+    }
+
+    fn brokers(&self) -> MutexGuard<'_, Vec<Broker>> {
+        self.brokers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Deletes the folders of test processes that were killed before they could; their brokers died with them.
+fn sweep(temporary: &Path) {
+    let Ok(entries) = std::fs::read_dir(temporary) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let owner = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(FOLDER_PREFIX)?.split('-').next()?.parse::<u32>().ok());
+        if owner.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
+            // Another process may be deleting the same folder.
+            let _gone = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}

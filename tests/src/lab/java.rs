@@ -1,0 +1,127 @@
+//! Builds `tests/java` with Maven once for each state of its sources, and runs its programs.
+
+use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::error::LabError;
+use super::sys;
+
+/// The Java programs of `tests/java` and their class path.
+#[derive(Debug, Clone)]
+pub struct JavaLab {
+    class_path: String,
+}
+
+impl JavaLab {
+    /// Builds what changed since the last call of any process; others wait meanwhile.
+    pub fn prepare() -> Result<Self, LabError> {
+        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("java");
+        let root = target_directory().join("kafka-lab");
+        fs::create_dir_all(&root).map_err(LabError::io(format!("creating {}", root.display())))?;
+        let output = root.join(format!("{:016x}", fingerprint(&sources)?));
+        let lock_path = root.join("lock");
+        let lock =
+            File::create(&lock_path).map_err(LabError::io(format!("opening {}", lock_path.display())))?;
+        sys::lock(&lock).map_err(LabError::io(format!("locking {}", lock_path.display())))?;
+        if let Some(class_path) = built(&output) {
+            return Ok(Self { class_path });
+        }
+        build(&sources, &output)?;
+        built(&output).map(|class_path| Self { class_path }).ok_or_else(|| LabError::Build {
+            output: format!("Maven succeeded but left no complete class path in {}", output.display()),
+        })
+    }
+
+    /// A command that runs a class with a heap limit; its logging goes to standard error, warnings only.
+    pub fn command(&self, main_class: &str, heap_mb: u32) -> Command {
+        let mut command = Command::new("java");
+        command
+            .arg(format!("-Xmx{heap_mb}m"))
+            .arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
+            .arg("-Dorg.slf4j.simpleLogger.showDateTime=true")
+            .arg("-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS")
+            .arg("-cp")
+            .arg(&self.class_path)
+            .arg(main_class);
+        command
+    }
+}
+
+/// Cargo's target directory of the running program: the place for what the lab builds.
+pub fn target_directory() -> PathBuf {
+    if let Some(directory) = std::env::var_os("CARGO_TARGET_DIR") {
+        return PathBuf::from(directory);
+    }
+    let program = std::env::current_exe().unwrap_or_default();
+    // Cargo puts this file into every target directory.
+    let tagged = program.ancestors().skip(1).find(|folder| folder.join("CACHEDIR.TAG").exists());
+    tagged.map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"), Path::to_path_buf)
+}
+
+fn build(sources: &Path, output: &Path) -> Result<(), LabError> {
+    let missing = |tool, needs, package| move |source| LabError::MissingTool { tool, needs, package, source };
+    Command::new("java")
+        .arg("-version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .map_err(missing("java", "a Java development kit, version 17 or later", "openjdk-17-jdk-headless"))?;
+    let mut maven = Command::new("mvn");
+    maven
+        .args(["-q", "-B", "package", "dependency:build-classpath"])
+        .arg(format!("-Dmdep.outputFile={}", output.join("classpath.txt").display()))
+        .arg(format!("-Dlab.output={}", output.display()))
+        .current_dir(sources)
+        .stdin(Stdio::null());
+    let done = maven.output().map_err(missing("mvn", "Apache Maven, version 3.8 or later", "maven"))?;
+    if done.status.success() {
+        return Ok(());
+    }
+    let mut text = String::from_utf8_lossy(&done.stdout).into_owned();
+    text.push_str(&String::from_utf8_lossy(&done.stderr));
+    Err(LabError::Build { output: tail(&text, 60) })
+}
+
+/// The class path of a complete build; none when a part of it is gone.
+fn built(output: &Path) -> Option<String> {
+    let jar = output.join("kafka-lab.jar");
+    let dependencies = fs::read_to_string(output.join("classpath.txt")).ok()?;
+    let dependencies = dependencies.trim();
+    let complete =
+        jar.exists() && !dependencies.is_empty() && dependencies.split(':').all(|p| Path::new(p).exists());
+    complete.then(|| format!("{}:{dependencies}", jar.display()))
+}
+
+fn fingerprint(sources: &Path) -> Result<u64, LabError> {
+    let mut files = vec![sources.join("pom.xml")];
+    collect(&sources.join("src"), &mut files)
+        .map_err(LabError::io(format!("listing {}", sources.display())))?;
+    files.sort();
+    let mut hasher = DefaultHasher::new();
+    for file in files {
+        file.strip_prefix(sources).unwrap_or(&file).hash(&mut hasher);
+        fs::read(&file).map_err(LabError::io(format!("reading {}", file.display())))?.hash(&mut hasher);
+    }
+    Ok(hasher.finish())
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            collect(&path, files)?;
+        } else {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// The last lines of a text.
+pub(crate) fn tail(text: &str, lines: usize) -> String {
+    let all: Vec<&str> = text.lines().collect();
+    all.get(all.len().saturating_sub(lines)..).unwrap_or_default().join("\n")
+}

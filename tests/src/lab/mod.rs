@@ -1,0 +1,30 @@
+//! The Kafka lab: starts real Kafka 4.3.1 brokers and the Java programs of `tests/java`, and talks to them.
+#![expect(clippy::disallowed_methods, reason = "it waits for other processes, by the clock of the machine")]
+
+mod broker;
+mod client;
+mod cluster;
+mod consume;
+mod error;
+mod golden;
+mod java;
+mod offsets;
+mod ports;
+mod process;
+mod produce;
+mod shared;
+mod sys;
+mod transaction;
+
+pub use client::KafkaClient;
+pub use cluster::{ClusterOptions, KafkaCluster};
+pub use consume::ConsumedRecord;
+pub use error::LabError;
+pub use golden::{GoldenFile, golden_files};
+pub use java::{JavaLab, target_directory};
+pub(crate) use offsets::GroupOffsets;
+pub use offsets::{CommittedOffset, PartitionOffsets};
+pub use process::{LabProcess, ProcessUsage};
+pub use produce::TestRecord;
+pub use shared::shared;
+pub use transaction::TestTransaction;

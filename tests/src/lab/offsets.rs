@@ -1,0 +1,115 @@
+//! Offsets: where topics begin and end, and what groups have committed.
+
+use std::collections::BTreeMap;
+
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use super::client::{KafkaClient, REQUEST};
+use super::error::LabError;
+
+/// The first offset of a partition and the one after its last record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartitionOffsets {
+    /// The first offset that is still there.
+    pub begin: i64,
+    /// One after the last: the high watermark, or the last stable offset under read_committed.
+    pub end: i64,
+}
+
+/// What a group has committed for one partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommittedOffset {
+    /// The next offset to read.
+    pub offset: i64,
+    /// The text committed with it.
+    pub metadata: String,
+}
+
+impl KafkaClient {
+    /// The offsets of all partitions of a topic, in the order of the partitions.
+    pub fn offsets(&self, topic: &str, read_committed: bool) -> Result<Vec<PartitionOffsets>, LabError> {
+        let consumer = self.consumer(&[("isolation.level", isolation(read_committed))])?;
+        let what = || format!("asking for the offsets of {topic}");
+        let mut offsets = Vec::new();
+        for partition in 0..self.partitions(topic)? {
+            let (begin, end) =
+                consumer.fetch_watermarks(topic, partition, REQUEST).map_err(LabError::kafka(what()))?;
+            offsets.push(PartitionOffsets { begin, end });
+        }
+        Ok(offsets)
+    }
+
+    /// The high watermark of each partition of a topic.
+    pub fn end_offsets(&self, topic: &str) -> Result<Vec<i64>, LabError> {
+        Ok(self.offsets(topic, false)?.into_iter().map(|offsets| offsets.end).collect())
+    }
+
+    /// What a group has committed for the given topics, by topic and partition; partitions without are left out.
+    pub fn committed_offsets(
+        &self,
+        group: &str,
+        topics: &[&str],
+    ) -> Result<BTreeMap<(String, i32), CommittedOffset>, LabError> {
+        let mut partitions = Vec::new();
+        for topic in topics {
+            partitions.extend((0..self.partitions(topic)?).map(|partition| ((*topic).to_owned(), partition)));
+        }
+        GroupOffsets::new(self, group, &partitions)?.committed()
+    }
+}
+
+/// Asks again and again for the committed offsets of one group, over one connection.
+pub(crate) struct GroupOffsets {
+    consumer: BaseConsumer,
+    group: String,
+    partitions: TopicPartitionList,
+}
+
+impl GroupOffsets {
+    pub(crate) fn new(
+        client: &KafkaClient,
+        group: &str,
+        partitions: &[(String, i32)],
+    ) -> Result<Self, LabError> {
+        let mut config: ClientConfig = client.config();
+        // Never subscribed: it only asks. Uncommitted transactions are not waited for.
+        config
+            .set("group.id", group)
+            .set("isolation.level", "read_uncommitted")
+            .set("enable.auto.commit", "false");
+        let consumer = config.create().map_err(LabError::kafka("creating a consumer"))?;
+        let mut list = TopicPartitionList::new();
+        for (topic, partition) in partitions {
+            list.add_partition(topic, *partition);
+        }
+        Ok(Self { consumer, group: group.to_owned(), partitions: list })
+    }
+
+    pub(crate) fn committed(&self) -> Result<BTreeMap<(String, i32), CommittedOffset>, LabError> {
+        let what = || format!("asking for the offsets committed by {}", self.group);
+        if self.partitions.count() == 0 {
+            return Ok(BTreeMap::new());
+        }
+        let answer = self
+            .consumer
+            .committed_offsets(self.partitions.clone(), REQUEST)
+            .map_err(|source: KafkaError| LabError::Kafka { what: what(), source })?;
+        let mut committed = BTreeMap::new();
+        for element in answer.elements() {
+            if let Offset::Offset(offset) = element.offset() {
+                let metadata = element.metadata().to_owned();
+                let key = (element.topic().to_owned(), element.partition());
+                committed.insert(key, CommittedOffset { offset, metadata });
+            }
+        }
+        Ok(committed)
+    }
+}
+
+/// The name of the isolation level.
+pub(crate) fn isolation(read_committed: bool) -> &'static str {
+    if read_committed { "read_committed" } else { "read_uncommitted" }
+}

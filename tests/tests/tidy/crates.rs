@@ -1,0 +1,70 @@
+//! Crates depend one way: `state-stores <- streams-core <- streams-dsl <- {examples, tests, docs}`.
+
+use crate::{report, root};
+
+/// Which packages of the workspace a package may depend on.
+const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
+    ("state-stores", &[]),
+    ("streams-core", &["state-stores"]),
+    ("streams-dsl", &["state-stores", "streams-core"]),
+    ("examples", &["streams-dsl"]),
+    ("tests", &["state-stores", "streams-core", "streams-dsl"]),
+    ("docs", &["state-stores", "streams-core", "streams-dsl"]),
+];
+
+/// The packages named under any `[...dependencies]`.
+fn dependencies(manifest: &str) -> Vec<&str> {
+    let mut in_dependencies = false;
+    let mut found = Vec::new();
+    for line in manifest.lines().map(str::trim) {
+        if let Some(section) = line.strip_prefix('[') {
+            let section = section.trim_end_matches(']');
+            in_dependencies = section.ends_with("dependencies");
+            // `[dependencies.name]`
+            if let Some((table, name)) = section.rsplit_once('.')
+                && table.ends_with("dependencies")
+            {
+                found.push(name);
+            }
+        } else if in_dependencies && !line.starts_with('#') {
+            found.extend(line.split(['.', ' ', '=']).next().filter(|name| !name.is_empty()));
+        }
+    }
+    found
+}
+
+fn problems(package: &str, allowed: &[&str], manifest: &str) -> Vec<String> {
+    let ours = |name: &&str| MAY_DEPEND_ON.iter().any(|(package, _)| package == name);
+    let wrong = dependencies(manifest).into_iter().filter(ours).filter(|name| !allowed.contains(name));
+    wrong.map(|name| format!("{package}/Cargo.toml: {package} must not depend on {name}")).collect()
+}
+
+#[test]
+fn crates_depend_one_way() {
+    let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap_or_default();
+    let members = read("Cargo.toml");
+    let mut all = Vec::new();
+    for (package, allowed) in MAY_DEPEND_ON {
+        assert!(members.contains(&format!("\"{package}\"")), "{package} is no member of the workspace");
+        let manifest = read(&format!("{package}/Cargo.toml"));
+        assert!(!manifest.is_empty(), "{package}/Cargo.toml is missing");
+        all.extend(problems(package, allowed, &manifest));
+    }
+    report("crates depend one way (docs/ARCHITECTURE.md)", all);
+}
+
+#[test]
+fn a_dependency_upwards_is_found() {
+    let manifest = "\
+[package]
+name = \"x\"
+[dependencies]
+bytes.workspace = true
+streams-dsl.workspace = true
+[dev-dependencies.streams-core]
+workspace = true
+";
+    assert_eq!(dependencies(manifest), ["bytes", "streams-dsl", "streams-core"]);
+    assert_eq!(problems("state-stores", &[], manifest).len(), 2);
+    assert_eq!(problems("x", &["streams-core", "streams-dsl"], manifest).len(), 0);
+}

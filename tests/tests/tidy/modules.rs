@@ -1,0 +1,151 @@
+//! Modules of `streams-core` depend one way, and `state-stores` knows nothing of the engine.
+
+use crate::source::{Source, find_word, is_name};
+use crate::{check_files, report};
+
+/// Which modules of `streams-core` a module may use: only such as stand above it in this table. Tests may use any.
+const MAY_USE: &[(&str, &str)] = &[
+    ("ids", ""),
+    ("time", ""),
+    ("config", ""),
+    ("record", "ids time"),
+    ("window", "time"),
+    ("partitioner", "ids"),
+    // Beside the processing: it knows no topology and no store.
+    ("transport", "ids time record"),
+    ("metrics", "ids time config"),
+    ("serde", "ids time record window"),
+    // The crate's error holds its causes, so it stands above those that have errors of their own.
+    ("error", "ids time config record transport serde"),
+    // Handles and builders of stores; what a store is made of is in `state-stores`.
+    ("store", "ids time config record window error metrics serde"),
+    // Of the transport, a source node reads raw records and a handler is told its errors.
+    ("processor", "ids time config record window partitioner error metrics serde transport store"),
+    ("topology", "ids time config record window partitioner error metrics serde store processor"),
+    (
+        "runtime",
+        "ids time config record window partitioner error metrics serde transport store processor topology",
+    ),
+    (
+        "query",
+        "ids time config record window partitioner error metrics serde store processor topology runtime",
+    ),
+    // The test driver stands on everything, and nothing on it.
+    (
+        "testing",
+        "ids time config record window partitioner error metrics serde transport store processor topology runtime \
+         query",
+    ),
+];
+
+/// Parts of names that a `use` of `state-stores` must not have.
+const NOT_IN_STATE_STORES: &[&str] = &["topic", "task", "rdkafka", "streams_core", "streams_dsl"];
+
+/// The module of `streams-core` that a file belongs to.
+fn module(path: &str) -> Option<&str> {
+    let inside = path.strip_prefix("streams-core/src/")?;
+    let module = inside.split('/').next()?;
+    Some(module.strip_suffix(".rs").unwrap_or(module)).filter(|module| *module != "lib")
+}
+
+/// The modules that are named as `crate::module` or `crate::{module, ...}`, with their positions.
+fn used(code: &str) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    for at in find_word(code, "crate") {
+        let Some(rest) = code[at..].strip_prefix("crate::") else { continue };
+        let first =
+            |text: &str| text.bytes().take_while(|byte| is_name(*byte)).map(char::from).collect::<String>();
+        match rest.strip_prefix('{') {
+            None => found.push((at, first(rest))),
+            Some(list) => {
+                let mut depth = 0_i32;
+                let mut item = String::new();
+                for c in list.chars() {
+                    depth += i32::from(c == '{') - i32::from(c == '}');
+                    if depth < 0 || (depth == 0 && c == ',') {
+                        found.push((at, first(item.trim())));
+                        item.clear();
+                    } else {
+                        item.push(c);
+                    }
+                    if depth < 0 {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+    found.retain(|(_, name)| !name.is_empty());
+    found
+}
+
+/// Whether a name is among names with spaces between them.
+fn names(list: &str, name: &str) -> bool {
+    list.split_whitespace().any(|item| item == name)
+}
+
+fn upward_uses(source: &Source) -> Vec<String> {
+    let Some(module) = module(&source.path) else { return Vec::new() };
+    let Some((_, allowed)) = MAY_USE.iter().find(|(name, _)| *name == module) else {
+        return vec![format!("{}: the module '{module}' is not in the table of {}", source.path, file!())];
+    };
+    let code = source.production();
+    let wrong = used(&code).into_iter().filter(|(_, name)| name != module && !names(allowed, name));
+    // What is no module of the table is an item of lib.rs, or will not compile.
+    let known = wrong.filter(|(_, name)| MAY_USE.iter().any(|(module, _)| module == name));
+    known
+        .map(|(at, name)| format!("{}:{}: '{module}' must not use '{name}'", source.path, source.line_of(at)))
+        .collect()
+}
+
+fn names_of_the_engine(source: &Source) -> Vec<String> {
+    if !source.path.starts_with("state-stores/src/") {
+        return Vec::new();
+    }
+    let code = source.production();
+    let mut problems = Vec::new();
+    for at in find_word(&code, "use") {
+        let statement = code[at..].split(';').next().unwrap_or_default().to_lowercase();
+        for word in NOT_IN_STATE_STORES.iter().filter(|word| statement.contains(**word)) {
+            let line = source.line_of(at);
+            problems.push(format!(
+                "{}:{line}: stores are useful without Kafka; they know no {word}",
+                source.path
+            ));
+        }
+    }
+    problems
+}
+
+#[test]
+fn modules_of_streams_core_depend_one_way() {
+    check_files("modules of streams-core depend one way", upward_uses);
+}
+
+#[test]
+fn state_stores_know_nothing_of_the_engine() {
+    check_files("state-stores knows nothing of the engine", names_of_the_engine);
+}
+
+#[test]
+fn the_table_has_no_circle() {
+    let mut problems = Vec::new();
+    for (index, (module, allowed)) in MAY_USE.iter().enumerate() {
+        let above = |name: &&str| MAY_USE[..index].iter().any(|(module, _)| module == name);
+        let wrong = allowed.split_whitespace().filter(|name| !above(name));
+        problems.extend(wrong.map(|name| format!("{module} may use {name}, which does not stand above it")));
+    }
+    report("the table of modules has no circle", problems);
+}
+
+#[test]
+fn a_use_upwards_is_found() {
+    let text = "//! x\nuse crate::ids::TaskId;\nuse crate::{runtime::X, record::{A, B}, time};\n\
+                #[cfg(test)]\nmod tests {\n    use crate::testing::Y;\n}\n";
+    let problems = upward_uses(&Source::new("streams-core/src/serde/mod.rs", text));
+    assert_eq!(problems, ["streams-core/src/serde/mod.rs:3: 'serde' must not use 'runtime'"]);
+    let unknown = upward_uses(&Source::new("streams-core/src/new_thing.rs", text));
+    assert!(unknown[0].contains("'new_thing' is not in the table"));
+    let store = Source::new("state-stores/src/x.rs", "use a::TaskId;\nuse b::Store;\n// a topic\n");
+    assert_eq!(names_of_the_engine(&store).len(), 1);
+}
