@@ -58,24 +58,3 @@ impl Transport for KafkaTransport {
         Ok(Box::new(membership::KafkaMembership::new(&self.common, spec)?))
     }
 }
-use super::*;
-pub struct KafkaTransport;
-impl KafkaTransport {
-    pub fn new(_: &str, _: BTreeMap<String, String>) -> Result<Self> {
-        unimplemented!()
-    }
-}
-impl Transport for KafkaTransport {
-    fn consumer(&self, _: &ConsumerSpec) -> Result<Box<dyn Consumer>> {
-        unimplemented!()
-    }
-    fn producer(&self, _: &ProducerSpec) -> Result<Box<dyn Producer>> {
-        unimplemented!()
-    }
-    fn admin(&self, _: &str) -> Result<Box<dyn Admin>> {
-        unimplemented!()
-    }
-    fn membership(&self, _: &GroupSpec) -> Result<Box<dyn Membership>> {
-        unimplemented!()
-    }
-}
