@@ -22,7 +22,7 @@ pub enum StoreError {
     },
     /// The directory is open already, in this process or in another one.
     #[error(
-        "the state database in {dir} is in use by another task or process; close that one or use another directory"
+        "the state database in {dir} is in use by another task or process; close that or use another directory"
     )]
     Locked {
         /// The directory of the database.
@@ -50,7 +50,7 @@ pub enum StoreError {
     },
     /// Stored bytes do not have the layout that this store writes.
     #[error(
-        "store {store} holds {what} that is malformed ({detail}); wipe the directory and restore from the changelog"
+        "store {store} holds {what} that is malformed ({detail}); wipe it and restore from the changelog"
     )]
     Corrupt {
         /// The store, or the directory of the database.

@@ -1,16 +1,49 @@
 //! Ordered byte stores with atomic batches, and typed state stores under an uncommitted overlay.
 //!
 //! ```text
-//! kind      key-value, window, session stores: typed keys and values, Kafka Streams' rules of time and expiry
-//! overlay   typed entries that are not committed yet, and a bounded cache of clean ones
-//! schema    the bytes of window and session keys, and the time segments they live in
-//! backend   one task's database: named keyspaces of ordered bytes, one atomic batch over all of them
+//! kind      key-value, window, session stores: typed keys and values, Kafka Streams' rules of time and
+//! expiry overlay   typed entries that are not committed yet, and a bounded cache of clean ones schema    the
+//! bytes of window and session keys, and the time segments they live in backend   one task's database: named
+//! keyspaces of ordered bytes, one atomic batch over all of them
 //! ```
 //!
-//! A store takes every write into its overlay. [`StateStore::stage`] serializes what changed into a [`Batch`] (and hands
-//! the changelog form to the caller); once the caller has written the batch to the [`Backend`] it calls
-//! [`StateStore::committed`]. [`StateStore::rollback`] forgets everything since the last commit instead. So the backend
-//! only ever holds committed state, together with the offsets that belong to it ([`offsets`]).
+//! A store takes every write into its overlay. [`StateStore::stage`] serializes what changed into a [`Batch`]
+//! (and hands the changelog form to the caller); once the caller has written the batch to the [`Backend`] it
+//! calls [`StateStore::committed`]. [`StateStore::rollback`] forgets everything since the last commit
+//! instead. So the backend only ever holds committed state, together with the offsets that belong to it
+//! ([`offsets`]).
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use state_stores::{BackendRef, Batch, Codec, CodecError, KeyValueSpec, KeyValueStore, MemoryBackend, StateStore};
+//! use state_stores::ValueFormat;
+//!
+//! struct Text;
+//! impl Codec<String> for Text {
+//!     fn encode(&self, value: &String, out: &mut Vec<u8>) -> Result<(), CodecError> {
+//!         out.extend_from_slice(value.as_bytes());
+//!         Ok(())
+//!     }
+//!     fn decode(&self, bytes: &[u8]) -> Result<String, CodecError> {
+//!         String::from_utf8(bytes.to_vec()).map_err(|error| CodecError::new(error.to_string()))
+//!     }
+//! }
+//!
+//! # fn main() -> state_stores::Result<()> {
+//! let backend: BackendRef = Arc::new(MemoryBackend::new());
+//! let plain = ValueFormat::plain(Arc::new(Text));
+//! let mut store = KeyValueStore::open(KeyValueSpec::new("names", backend.clone(), Arc::new(Text), plain))?;
+//! store.put(&"k".to_owned(), Some("v".to_owned()), 42)?;
+//!
+//! let mut batch = Batch::new();
+//! store.stage(&mut |record| Ok(assert_eq!((record.key, record.timestamp), (&b"k"[..], 42))), &mut batch)?;
+//! backend.write(&batch)?;
+//! store.committed()?;
+//! assert_eq!(backend.get(backend.keyspace("names")?, b"k")?.as_deref(), Some(&b"v"[..]));
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! This crate knows no topics, tasks, changelogs or clients.
 

@@ -1,4 +1,5 @@
-//! The offsets up to which a backend holds the changes of each topic partition, in the same batches as the changes.
+//! The offsets up to which a backend holds the changes of each topic partition, in the same batches as the
+//! changes.
 //!
 //! Layout as Kafka Streams' `offsets` column family: key `"<topic>-<partition>"`, value int64 big-endian.
 

@@ -7,11 +7,11 @@ use crate::headers::Headers;
 use crate::kind::time::{Time, TimeOf};
 use crate::schema::{session_key, window_key};
 
-/// Applies the changelog records of one store, in their order. The store itself must not be open meanwhile: it is
-/// opened when restoring has ended.
+/// Applies the changelog records of one store, in their order. The store itself must not be open meanwhile:
+/// it is opened when restoring has ended.
 pub trait Restore: Send {
-    /// Appends to `batch` what a changelog record means for the backend. A `None` value is a tombstone; `timestamp` is
-    /// the record's, in ms. All batches must be written, in their order.
+    /// Appends to `batch` what a changelog record means for the backend. A `None` value is a tombstone;
+    /// `timestamp` is the record's, in ms. All batches must be written, in their order.
     fn restore(
         &mut self,
         key: &[u8],

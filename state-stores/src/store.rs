@@ -26,18 +26,19 @@ pub type Log<'a> = dyn FnMut(LogRecord<'_>) -> std::result::Result<(), Box<dyn E
 /// A store under an uncommitted overlay.
 ///
 /// A commit is: `stage`, write the batch to the backend, `committed`. Writes may go on between `stage` and
-/// `committed`; they belong to the next commit. `stage` may be called several times before `committed`, each with what
-/// changed since the one before. An abort is `rollback`, at any point before the batch was written.
+/// `committed`; they belong to the next commit. `stage` may be called several times before `committed`, each
+/// with what changed since the one before. An abort is `rollback`, at any point before the batch was written.
 pub trait StateStore: Any {
     /// The name of the store.
     fn name(&self) -> &str;
 
-    /// Bytes held by entries that are not yet committed: keys, values (estimated from their serialized sizes so far)
-    /// and what an entry costs.
+    /// Bytes held by entries that are not yet committed: keys, values (estimated from their serialized sizes
+    /// so far) and what an entry costs.
     fn uncommitted_bytes(&self) -> usize;
 
-    /// Serializes each entry that changed since the last stage once: hands its changelog form to `log` and appends its
-    /// local form to `batch`, in the order of last updates. After an error, discard the batch and roll back.
+    /// Serializes each entry that changed since the last stage once: hands its changelog form to `log` and
+    /// appends its local form to `batch`, in the order of last updates. After an error, discard the batch and
+    /// roll back.
     fn stage(&mut self, log: &mut Log<'_>, batch: &mut Batch) -> Result<()>;
 
     /// The staged batch has been written: its entries become a clean cache, trimmed to the cache bound.

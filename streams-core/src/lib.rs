@@ -9,6 +9,7 @@ pub mod record;
 pub mod runtime;
 pub mod serde;
 pub mod store;
+pub mod testing;
 pub mod time;
 pub mod topology;
 pub mod transport;

@@ -1,7 +1,8 @@
 //! An atomic list of writes in one contiguous buffer.
 //!
-//! The buffer *is* RocksDB's `WriteBatch` representation, so a RocksDB backend hands it over as it is:
-//! 8 bytes sequence, 4 bytes count (little-endian), then records: tag, varint keyspace, varint-prefixed byte strings.
+//! The buffer *is* RocksDB's `WriteBatch` representation, so a RocksDB backend hands it over as it is: 8
+//! bytes sequence, 4 bytes count (little-endian), then records: tag, varint keyspace, varint-prefixed byte
+//! strings.
 
 use super::Keyspace;
 
@@ -30,7 +31,8 @@ pub(crate) struct DeletedRange {
     pub(crate) to: Box<[u8]>,
 }
 
-/// Writes to any keyspaces of one backend, applied in their order and all at once by [`super::Backend::write`].
+/// Writes to any keyspaces of one backend, applied in their order and all at once by
+/// [`super::Backend::write`].
 #[derive(Clone, Debug)]
 pub struct Batch {
     data: Vec<u8>,
@@ -70,8 +72,8 @@ impl Batch {
         self.ranges.push(DeletedRange { keyspace, from: from.into(), to: to.into() });
     }
 
-    /// Gives `key` the int64 `value` (big-endian). A second call for the same key replaces the value in place, so that
-    /// a number that moves with every entry costs one record a batch.
+    /// Gives `key` the int64 `value` (big-endian). A second call for the same key replaces the value in
+    /// place, so that a number that moves with every entry costs one record a batch.
     pub(crate) fn put_number(&mut self, keyspace: Keyspace, key: &'static [u8], value: i64) {
         let known = self.numbers.iter().find(|(of, name, _)| *of == keyspace && *name == key);
         let bytes = value.to_be_bytes();

@@ -34,7 +34,8 @@ pub type Scan<'a> = Box<dyn Iterator<Item = Result<RawEntry>> + 'a>;
 /// An ordered range of keys.
 pub type KeyRange<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
 
-/// A database of ordered bytes. Shared by the owner of the stores, the restore thread and readers of committed state.
+/// A database of ordered bytes. Shared by the owner of the stores, the restore thread and readers of
+/// committed state.
 pub trait Backend: Send + Sync + Debug {
     /// Opens the keyspace of that name, creating it if need be. The same name always gives the same keyspace.
     fn keyspace(&self, name: &str) -> Result<Keyspace>;
@@ -45,8 +46,9 @@ pub trait Backend: Send + Sync + Debug {
     /// The entries of a range. Later writes may or may not be seen by a scan that is under way.
     fn scan(&self, keyspace: Keyspace, range: KeyRange<'_>, direction: Direction) -> Result<Scan<'_>>;
 
-    /// Applies a batch, in its order, to all its keyspaces at once: whatever crashes, all of it is there or nothing.
-    /// A process that dies loses no batch that was written; a machine that dies may lose the latest ones.
+    /// Applies a batch, in its order, to all its keyspaces at once: whatever crashes, all of it is there or
+    /// nothing. A process that dies loses no batch that was written; a machine that dies may lose the latest
+    /// ones.
     fn write(&self, batch: &Batch) -> Result<()>;
 
     /// Makes everything written durable on disk, against the death of the machine too.

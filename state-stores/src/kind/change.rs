@@ -22,7 +22,8 @@ pub struct FlushedChange<K, T> {
     pub key: K,
     /// The value now; `None` if it was deleted.
     pub new: Option<T>,
-    /// The value at the last flush; `None` if there was none, or unless [`Tracking::NewAndOld`] was asked for.
+    /// The value at the last flush; `None` if there was none, or unless [`Tracking::NewAndOld`] was asked
+    /// for.
     pub old: Option<T>,
     /// The time of the record that made the last update, in ms.
     pub timestamp: i64,
@@ -54,8 +55,9 @@ pub(crate) enum Old<T> {
 pub(crate) struct Change<T> {
     pub(crate) position: u32,
     pub(crate) old: Old<T>,
-    /// The entry was uncommitted before its first change or was staged after it: something outside the overlay may
-    /// hold another state, so that its update must be staged even if it is none when seen from downstream.
+    /// The entry was uncommitted before its first change or was staged after it: something outside the
+    /// overlay may hold another state, so that its update must be staged even if it is none when seen from
+    /// downstream.
     pub(crate) pinned: bool,
 }
 

@@ -68,7 +68,8 @@ impl<K, T> KeyValueStore<K, T> {
         self.table.get(&self.scratch)
     }
 
-    /// Gives a key a value, or with `None` deletes it. `timestamp` is the time in ms of the record being processed.
+    /// Gives a key a value, or with `None` deletes it. `timestamp` is the time in ms of the record being
+    /// processed.
     pub fn put(&mut self, key: &K, value: Option<T>, timestamp: i64) -> Result<()> {
         self.put_with(key, value, timestamp, Headers::new())
     }
@@ -118,7 +119,8 @@ impl<K, T: Clone> KeyValueStore<K, T> {
         Ok(old)
     }
 
-    /// The entries from one key to another, both inclusive and `None` for no bound, in the order of serialized keys.
+    /// The entries from one key to another, both inclusive and `None` for no bound, in the order of
+    /// serialized keys.
     pub fn range(
         &mut self,
         from: Option<&K>,
@@ -145,8 +147,8 @@ impl<K, T: Clone> KeyValueStore<K, T> {
         Ok(self.entries((Bound::Included(prefix.to_vec()), upper), Direction::Forward))
     }
 
-    /// Every entry updated since the last call, each once, in the order of last updates. A key that was not stored
-    /// before and is deleted again is left out, and not logged either.
+    /// Every entry updated since the last call, each once, in the order of last updates. A key that was not
+    /// stored before and is deleted again is left out, and not logged either.
     pub fn take_changes(&mut self) -> Result<Vec<FlushedChange<K, T>>> {
         let changes = self.table.take_changes()?;
         let decode = |change: super::change::RawChange<T>| {

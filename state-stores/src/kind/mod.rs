@@ -4,6 +4,7 @@ pub(crate) mod change;
 pub(crate) mod key_value;
 pub(crate) mod merge;
 pub(crate) mod session;
+mod staging;
 pub(crate) mod table;
 pub(crate) mod time;
 pub(crate) mod timestamped;

@@ -1,7 +1,7 @@
 //! The session store: one plain value per key and session, expired by stream time.
 //!
-//! The changelog key is RK ‖ int64 end ‖ int64 start ([`session_key`]); the local key has the segment of the end in
-//! front ([`crate::schema::segments`], which has the rules of expiry). Times are not negative.
+//! The changelog key is RK ‖ int64 end ‖ int64 start ([`session_key`]); the local key has the segment of the
+//! end in front ([`crate::schema::segments`], which has the rules of expiry). Times are not negative.
 
 use std::ops::Bound;
 
@@ -87,8 +87,8 @@ impl<K, A> SessionStore<K, A> {
         Ok(SessionStore { table, key, scratch: Vec::new() })
     }
 
-    /// Gives a session an aggregate, or with `None` deletes it. `timestamp` is the time in ms of the record being
-    /// processed. A session whose segment has expired is dropped and counted.
+    /// Gives a session an aggregate, or with `None` deletes it. `timestamp` is the time in ms of the record
+    /// being processed. A session whose segment has expired is dropped and counted.
     pub fn put(&mut self, session: &SessionKey<K>, aggregate: Option<A>, timestamp: i64) -> Result<()> {
         self.put_with(session, aggregate, timestamp, Headers::new())
     }
@@ -157,8 +157,8 @@ impl<K, A: Clone> SessionStore<K, A> {
         self.find_sessions(key, 0, i64::MAX, direction)
     }
 
-    /// The sessions of a key that end at `earliest_end_ms` or later and start at `latest_start_ms` or earlier, in the
-    /// order of their ends, then starts.
+    /// The sessions of a key that end at `earliest_end_ms` or later and start at `latest_start_ms` or
+    /// earlier, in the order of their ends, then starts.
     pub fn find_sessions(
         &mut self,
         key: &K,
@@ -172,8 +172,8 @@ impl<K, A: Clone> SessionStore<K, A> {
         Ok(self.entries(keys, earliest_end_ms, i64::MAX, latest_start_ms, direction))
     }
 
-    /// [`SessionStore::find_sessions`] for the keys from one to another (both inclusive, `None` for no bound, in the
-    /// order of serialized keys): segment by segment, in each by key, then end, then start.
+    /// [`SessionStore::find_sessions`] for the keys from one to another (both inclusive, `None` for no bound,
+    /// in the order of serialized keys): segment by segment, in each by key, then end, then start.
     pub fn find_sessions_of_keys(
         &mut self,
         from: Option<&K>,
@@ -202,8 +202,8 @@ impl<K, A: Clone> SessionStore<K, A> {
         self.find_sessions_ending(0, i64::MAX, direction)
     }
 
-    /// Every session updated since the last call, each once, in the order of last updates. A session that was not
-    /// stored before and is deleted again is left out, and not logged either.
+    /// Every session updated since the last call, each once, in the order of last updates. A session that was
+    /// not stored before and is deleted again is left out, and not logged either.
     pub fn take_changes(&mut self) -> Result<Vec<FlushedChange<SessionKey<K>, A>>> {
         let changes = self.table.take_changes()?;
         let decode = |change: super::change::RawChange<A>| {

@@ -2,6 +2,7 @@
 
 use super::change::{Change, Changes, Old, RawChange, Tracking};
 use super::merge::{Merge, OwnedRange};
+use super::staging::Staging;
 use super::time::Time;
 use super::timestamped::ValueFormat;
 use crate::backend::batch::Batch;
@@ -35,8 +36,7 @@ pub(crate) struct Table<T> {
     overlay: Overlay<T>,
     changes: Changes<T>,
     time: Option<Time>,
-    /// Serialized values, one after the other; kept for its memory.
-    scratch: Vec<u8>,
+    staging: Staging,
 }
 
 impl<T> Table<T> {
@@ -58,7 +58,7 @@ impl<T> Table<T> {
             overlay: Overlay::new(),
             changes: Changes::new(tracking),
             time,
-            scratch: Vec::new(),
+            staging: Staging::default(),
         })
     }
 
@@ -86,7 +86,7 @@ impl<T> Table<T> {
     pub(crate) fn get(&mut self, key: &[u8]) -> Result<Option<&T>> {
         let position = match self.overlay.find(key) {
             Some(position) => position,
-            None if self.knows_absent(key) => return Ok(None),
+            None if knows_absent(&self.time, key) => return Ok(None),
             None => {
                 self.trim();
                 let value = self.read(key)?;
@@ -106,14 +106,22 @@ impl<T> Table<T> {
         timestamp: i64,
         headers: Headers,
     ) -> Result<()> {
-        let replaced = self.overlay.update(key, value, timestamp, headers);
-        if self.changes.tracking == Tracking::Off || self.overlay.entry(replaced.position).change != NO_CHANGE
-        {
+        let time = &self.time;
+        let is_absent = || knows_absent(time, key);
+        let is_delete = value.is_none();
+        let replaced = self.overlay.update(key, value, timestamp, headers, is_absent);
+        if self.overlay.entry(replaced.position).change != NO_CHANGE {
+            return Ok(());
+        }
+        if self.changes.tracking == Tracking::Off {
+            if is_delete && self.is_nothing(replaced.position) && is_absent() {
+                self.overlay.discard(replaced.position);
+            }
             return Ok(());
         }
         let old = match replaced.old {
             Some(known) => self.changes.old(known),
-            None if self.knows_absent(key) => Old::Absent,
+            None if knows_absent(&self.time, key) => Old::Absent,
             // The backend still holds the value before: nothing uncommitted was in between.
             None if self.changes.tracking == Tracking::NewAndOld => {
                 let stored = self.read(key)?;
@@ -126,7 +134,8 @@ impl<T> Table<T> {
         Ok(())
     }
 
-    /// The entries of the ranges, one range after the other. `in_memory` promises that the overlay holds all of them.
+    /// The entries of the ranges, one range after the other. `in_memory` promises that the overlay holds all
+    /// of them.
     pub(crate) fn scan<'a>(
         &'a mut self,
         ranges: Vec<OwnedRange>,
@@ -142,41 +151,43 @@ impl<T> Table<T> {
     /// Serializes what changed since the last stage.
     pub(crate) fn stage(&mut self, log: &mut Log<'_>, batch: &mut Batch) -> Result<()> {
         let mut dirty = self.overlay.take_dirty();
-        let mut staged = Ok(());
-        for position in &dirty {
-            staged = self.stage_entry(*position, log, batch);
-            if staged.is_err() {
-                break;
-            }
-        }
+        self.staging.clear();
+        let staged = dirty.iter().try_for_each(|position| self.stage_entry(*position, log));
         if staged.is_ok() {
             dirty.clear();
         }
         self.overlay.restore_dirty(dirty);
         staged?;
+        self.staging.write(&self.overlay, self.keyspace, batch);
         if let Some(time) = &mut self.time {
             time.stage(self.keyspace, batch);
         }
         Ok(())
     }
 
-    fn stage_entry(&mut self, position: u32, log: &mut Log<'_>, batch: &mut Batch) -> Result<()> {
+    fn stage_entry(&mut self, position: u32, log: &mut Log<'_>) -> Result<()> {
         let entry = self.overlay.entry(position);
         if entry.state != State::Dirty {
             return Ok(());
         }
-        self.scratch.clear();
+        if self.is_nothing(position) {
+            let time = &self.time;
+            self.overlay.cancel(position, |key| knows_absent(time, key));
+            return Ok(());
+        }
         let mut timestamp = entry.timestamp;
+        let start = self.staging.values.len();
         if let Some(value) = &entry.value {
             timestamp = self.format.timestamp(value, timestamp);
-            let encoded = self.format.encode(value, &mut self.scratch);
+            let encoded = self.format.encode(value, &mut self.staging.values);
             encoded.map_err(|source| StoreError::Codec {
                 store: self.name.clone(),
                 what: "value",
                 source,
             })?;
         }
-        let (local, prefix) = (&self.scratch, if self.time.is_some() { SEGMENT_BYTES } else { 0 });
+        let local = &self.staging.values[start..];
+        let prefix = if self.time.is_some() { SEGMENT_BYTES } else { 0 };
         let record = LogRecord {
             key: &entry.key[prefix..],
             value: entry.value.is_some().then(|| &local[self.format.log_from()..]),
@@ -184,22 +195,21 @@ impl<T> Table<T> {
             headers: if self.log_headers { &entry.headers } else { &NO_HEADERS },
         };
         log(record).map_err(|source| StoreError::Log { store: self.name.clone(), source })?;
+        let bytes = local.len();
         // An entry may have expired after it was put. The changelog has it in Kafka Streams too; the backend has not.
         if !self.time.as_ref().is_some_and(|time| time.has_expired(&entry.key)) {
-            match &entry.value {
-                Some(_) => batch.put(self.keyspace, &entry.key, local),
-                None => batch.delete(self.keyspace, &entry.key),
-            }
+            self.staging.add(position, start);
         }
         if let Some(change) = self.changes.list.get_mut(entry.change as usize) {
             change.pinned = true;
         }
-        self.overlay.stage(position, self.scratch.len());
+        self.overlay.stage(position, bytes);
         Ok(())
     }
 
     pub(crate) fn committed(&mut self) {
-        self.overlay.committed();
+        let time = &self.time;
+        self.overlay.committed(|key| knows_absent(time, key));
         if let Some(time) = &mut self.time {
             time.committed();
         }
@@ -221,6 +231,14 @@ impl<T> Table<T> {
         }
     }
 
+    /// Whether an entry came and went between two commits, like most sessions that are merged: there is nothing to
+    /// take away. One of the latest time is something: its changelog record tells a restored store of that time.
+    fn is_nothing(&self, position: u32) -> bool {
+        let entry = self.overlay.entry(position);
+        let is_latest = || self.time.as_ref().is_some_and(|time| time.is_latest(&entry.key));
+        entry.fresh && entry.value.is_none() && !is_latest()
+    }
+
     /// Keeps the clean entries within their bound.
     fn trim(&mut self) {
         let Some(time) = &mut self.time else { return self.overlay.evict_unused(self.cache_bytes) };
@@ -233,11 +251,6 @@ impl<T> Table<T> {
         if let Some(latest) = evicted {
             time.forget(latest);
         }
-    }
-
-    /// Whether a key that the overlay does not have is not in the backend either.
-    fn knows_absent(&self, key: &[u8]) -> bool {
-        self.time.as_ref().is_some_and(|time| time.is_in_memory(time.of_local(key)))
     }
 
     fn read(&mut self, key: &[u8]) -> Result<Option<T>> {
@@ -264,9 +277,11 @@ impl<T: Clone> Table<T> {
                 Old::Unknown => new.is_some() || self.backend.get(self.keyspace, &key)?.is_some(),
             };
             if new.is_none() && !existed {
-                // Never seen outside the overlay, and gone again: neither forwarded nor logged, as in Kafka Streams.
+                // Never seen outside the overlay, and gone again: neither forwarded nor logged, as in Kafka
+                // Streams.
                 if !change.pinned && self.overlay.entry(change.position).state == State::Dirty {
-                    self.overlay.cancel(change.position);
+                    let time = &self.time;
+                    self.overlay.cancel(change.position, |key| knows_absent(time, key));
                 }
                 continue;
             }
@@ -276,6 +291,11 @@ impl<T: Clone> Table<T> {
         self.changes.list = changes;
         Ok(flushed)
     }
+}
+
+/// Whether a key that the overlay does not have is not in the backend either.
+fn knows_absent(time: &Option<Time>, key: &[u8]) -> bool {
+    time.as_ref().is_some_and(|time| time.is_in_memory(time.of_local(key)))
 }
 
 /// Whether no key lies in an owned range.

@@ -13,8 +13,8 @@ pub(crate) type TimeOf = fn(&[u8]) -> Option<i64>;
 pub(crate) struct Time {
     pub(crate) segments: Segments,
     time_of: TimeOf,
-    /// Entries of this time and later are all in memory: a miss there needs no look at the backend. Without it, every
-    /// new window would cost a read that finds nothing.
+    /// Entries of this time and later are all in memory: a miss there needs no look at the backend. Without
+    /// it, every new window would cost a read that finds nothing.
     floor_ms: i64,
     /// The observed stream time in the backend, and in the batches staged so far.
     committed_ms: i64,
@@ -83,6 +83,11 @@ impl Time {
     /// Whether a local key lies in an expired segment.
     pub(crate) fn has_expired(&self, local: &[u8]) -> bool {
         self.segments.of(self.of_local(local)) < self.segments.oldest_live()
+    }
+
+    /// Whether a local key's time is the observed stream time: its changelog record tells a restored store of it.
+    pub(crate) fn is_latest(&self, local: &[u8]) -> bool {
+        self.of_local(local) >= self.segments.observed_ms
     }
 
     /// Stages the observed stream time, and the deletion of what it has made expire.

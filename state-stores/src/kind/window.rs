@@ -1,7 +1,8 @@
 //! The window store: one value per key and window start, expired by stream time.
 //!
-//! The changelog key is RK ‖ int64 start ‖ int32 seqnum ([`window_key`]); the local key has the segment of the start in
-//! front ([`crate::schema::segments`], which has the rules of expiry). Window starts are not negative.
+//! The changelog key is RK ‖ int64 start ‖ int32 seqnum ([`window_key`]); the local key has the segment of
+//! the start in front ([`crate::schema::segments`], which has the rules of expiry). Window starts are not
+//! negative.
 
 use std::ops::Bound;
 
@@ -34,8 +35,8 @@ pub struct WindowSpec<K, T> {
     pub value: ValueFormat<T>,
     /// How long in stream time, in ms, a window is kept after its start.
     pub retention_ms: i64,
-    /// Whether a second put of a key and start adds an entry instead of replacing the first. Such a store ignores
-    /// puts of `None`, and is read by ranges only.
+    /// Whether a second put of a key and start adds an entry instead of replacing the first. Such a store
+    /// ignores puts of `None`, and is read by ranges only.
     pub retain_duplicates: bool,
     /// The most bytes that clean entries may take in memory; 0 keeps none.
     pub cache_bytes: usize,
@@ -73,7 +74,8 @@ pub struct WindowStore<K, T> {
     pub(super) table: Table<T>,
     key: CodecRef<K>,
     retain_duplicates: bool,
-    /// The number of the last put; counts only where duplicates are retained, and starts at 1 in every new instance.
+    /// The number of the last put; counts only where duplicates are retained, and starts at 1 in every new
+    /// instance.
     seqnum: i32,
     /// The local key of the operation at hand.
     scratch: Vec<u8>,
@@ -91,8 +93,9 @@ impl<K, T> WindowStore<K, T> {
         Ok(WindowStore { table, key, retain_duplicates, seqnum: 0, scratch: Vec::new() })
     }
 
-    /// Gives a key a value in the window that starts at `start_ms`, or with `None` deletes it. `timestamp` is the time
-    /// in ms of the record being processed. A window whose segment has expired is dropped and counted.
+    /// Gives a key a value in the window that starts at `start_ms`, or with `None` deletes it. `timestamp` is
+    /// the time in ms of the record being processed. A window whose segment has expired is dropped and
+    /// counted.
     pub fn put(&mut self, key: &K, value: Option<T>, start_ms: i64, timestamp: i64) -> Result<()> {
         self.put_with(key, value, start_ms, timestamp, Headers::new())
     }
@@ -163,8 +166,8 @@ impl<K, T: Clone> WindowStore<K, T> {
         Ok(self.fetch_ref(key, start_ms)?.cloned())
     }
 
-    /// The windows of a key whose start is within `from_ms..=to_ms`, in the order of their starts (with duplicates: in
-    /// the order of puts).
+    /// The windows of a key whose start is within `from_ms..=to_ms`, in the order of their starts (with
+    /// duplicates: in the order of puts).
     pub fn fetch_range(
         &mut self,
         key: &K,
@@ -177,8 +180,9 @@ impl<K, T: Clone> WindowStore<K, T> {
         Ok(self.entries(KeyBounds { from: key, to: exactly }, from_ms, to_ms, direction))
     }
 
-    /// The windows of the keys from one to another (both inclusive, `None` for no bound, in the order of serialized
-    /// keys) whose start is within `from_ms..=to_ms`: segment by segment, in each by key, then start.
+    /// The windows of the keys from one to another (both inclusive, `None` for no bound, in the order of
+    /// serialized keys) whose start is within `from_ms..=to_ms`: segment by segment, in each by key, then
+    /// start.
     pub fn fetch_keys(
         &mut self,
         from: Option<&K>,
@@ -191,7 +195,8 @@ impl<K, T: Clone> WindowStore<K, T> {
         Ok(self.entries(keys, from_ms, to_ms, direction))
     }
 
-    /// The windows of all keys whose start is within `from_ms..=to_ms`, in the order of [`WindowStore::fetch_keys`].
+    /// The windows of all keys whose start is within `from_ms..=to_ms`, in the order of
+    /// [`WindowStore::fetch_keys`].
     pub fn fetch_all(
         &mut self,
         from_ms: i64,
@@ -206,8 +211,8 @@ impl<K, T: Clone> WindowStore<K, T> {
         self.fetch_all(0, i64::MAX, direction)
     }
 
-    /// Every entry updated since the last call, each once, in the order of last updates, by key and window start. A
-    /// window that was not stored before and is deleted again is left out, and not logged either.
+    /// Every entry updated since the last call, each once, in the order of last updates, by key and window
+    /// start. A window that was not stored before and is deleted again is left out, and not logged either.
     pub fn take_changes(&mut self) -> Result<Vec<FlushedChange<(K, i64), T>>> {
         let changes = self.table.take_changes()?;
         let decode = |change: super::change::RawChange<T>| {

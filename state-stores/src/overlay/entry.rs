@@ -39,6 +39,8 @@ pub(crate) struct Entry<T> {
     pub(crate) state: State,
     /// Used since the clock's hand passed.
     pub(crate) touched: bool,
+    /// Dirty, and neither the backend nor a staged batch has anything under the key.
+    pub(crate) fresh: bool,
 }
 
 impl<T> Entry<T> {
@@ -54,6 +56,7 @@ impl<T> Entry<T> {
             change: NO_CHANGE,
             state,
             touched: false,
+            fresh: false,
         }
     }
 

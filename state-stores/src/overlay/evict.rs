@@ -1,7 +1,7 @@
 //! Keeps the clean entries within their bound, in two ways.
 //!
-//! Both run over many entries at once when the bound is passed, and free an eighth of it, so that their cost per entry
-//! that came in is small and constant.
+//! Both run over many entries at once when the bound is passed, and free an eighth of it, so that their cost
+//! per entry that came in is small and constant.
 
 use super::Overlay;
 
@@ -33,8 +33,9 @@ impl<T> Overlay<T> {
         }
     }
 
-    /// Evicts the entries of the earliest times, and in any case those before `expired_ms`. Returns the latest time of
-    /// an evicted entry that has a value: of times after it, everything that was in memory still is.
+    /// Evicts the entries of the earliest times, and in any case those before `expired_ms`. Returns the
+    /// latest time of an evicted entry that has a value: of times after it, everything that was in memory
+    /// still is.
     pub(crate) fn evict_earliest(
         &mut self,
         bound_bytes: usize,

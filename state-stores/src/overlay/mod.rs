@@ -1,7 +1,7 @@
 //! Typed entries in memory: everything not yet committed, and a bounded cache of committed ("clean") entries.
 //!
-//! An entry is keyed by its serialized local key and holds its value as an object, which is serialized when it is
-//! staged and not before. `None` is known absence: after a delete, or after a read that found nothing.
+//! An entry is keyed by its serialized local key and holds its value as an object, which is serialized when
+//! it is staged and not before. `None` is known absence: after a delete, or after a read that found nothing.
 //!
 //! ```text
 //!            update                stage                 batch written
@@ -27,7 +27,8 @@ const SLOT_BYTES: usize = 8;
 
 /// The entries of one store.
 pub(crate) struct Overlay<T> {
-    /// Positions in `entries`, found by the hash that each entry keeps: growing the table hashes nothing again.
+    /// Positions in `entries`, found by the hash that each entry keeps: growing the table hashes nothing
+    /// again.
     table: HashTable<u32>,
     entries: Vec<Entry<T>>,
     free: Vec<u32>,
@@ -39,6 +40,8 @@ pub(crate) struct Overlay<T> {
     staged: Vec<u32>,
     /// Numbers updates: entries are staged in the order of their last update.
     sequence: u64,
+    /// Where the last entry was found: updates mostly follow a read of the same key.
+    latest: usize,
     /// The position at which the clock's hand stands.
     hand: usize,
     clean: Held,
@@ -74,6 +77,7 @@ impl<T> Overlay<T> {
             dirty: Vec::new(),
             staged: Vec::new(),
             sequence: 0,
+            latest: 0,
             hand: 0,
             clean: Held::default(),
             uncommitted: Held::default(),
@@ -82,8 +86,20 @@ impl<T> Overlay<T> {
     }
 
     /// Where the entry of a key is.
-    pub(crate) fn find(&self, key: &[u8]) -> Option<u32> {
-        self.find_hashed(self.hash(key), key)
+    pub(crate) fn find(&mut self, key: &[u8]) -> Option<u32> {
+        let latest = self.entries.get(self.latest);
+        // A free entry has the empty key, which is one that may be looked for.
+        if latest.is_some_and(|entry| *entry.key == *key && entry.state != State::Free) {
+            return Some(self.latest as u32);
+        }
+        let hash = self.hash(key);
+        let is_it = |position: &u32| {
+            let entry = &self.entries[*position as usize];
+            entry.hash == hash && *entry.key == *key
+        };
+        let found = self.table.find(hash, is_it).copied()?;
+        self.latest = found as usize;
+        Some(found)
     }
 
     pub(crate) fn entry(&self, position: u32) -> &Entry<T> {
@@ -100,32 +116,22 @@ impl<T> Overlay<T> {
         self.insert(hash, key, value, State::Clean)
     }
 
-    /// Gives a key a new value, or with `None` deletes it.
+    /// Gives a key a new value, or with `None` deletes it. `is_absent` tells, if the overlay does not know the key,
+    /// whether the backend has nothing under it for certain.
     pub(crate) fn update(
         &mut self,
         key: &[u8],
         value: Option<T>,
         timestamp: i64,
         headers: Headers,
+        is_absent: impl FnOnce() -> bool,
     ) -> Replaced<T> {
-        let hash = self.hash(key);
-        let known = self.find_hashed(hash, key);
-        let replaced = match known {
-            Some(position) => {
-                let entry = &mut self.entries[position as usize];
-                let old = std::mem::replace(&mut entry.value, value);
-                let state = std::mem::replace(&mut entry.state, State::Dirty);
-                if state == State::Clean {
-                    self.clean.leave(key.len());
-                    self.uncommitted.enter(key.len());
-                }
-                if state != State::Dirty {
-                    self.dirty.push(position);
-                }
-                Replaced { position, old: Some(old), uncommitted: state != State::Clean }
-            }
+        let replaced = match self.find(key) {
+            Some(position) => self.replace(position, value),
             None => {
+                let hash = self.hash(key);
                 let position = self.insert(hash, key, value, State::Dirty);
+                self.entries[position as usize].fresh = is_absent();
                 self.dirty.push(position);
                 Replaced { position, old: None, uncommitted: false }
             }
@@ -139,8 +145,23 @@ impl<T> Overlay<T> {
         replaced
     }
 
-    /// Takes the positions that became dirty since the last call, in the order of their last updates. Some may not be
-    /// dirty any more ([`Overlay::cancel`]).
+    fn replace(&mut self, position: u32, value: Option<T>) -> Replaced<T> {
+        let entry = &mut self.entries[position as usize];
+        let old = std::mem::replace(&mut entry.value, value);
+        let state = std::mem::replace(&mut entry.state, State::Dirty);
+        if state == State::Clean {
+            entry.fresh = old.is_none();
+            self.clean.leave(entry.key.len());
+            self.uncommitted.enter(entry.key.len());
+        }
+        if state != State::Dirty {
+            self.dirty.push(position);
+        }
+        Replaced { position, old: Some(old), uncommitted: state != State::Clean }
+    }
+
+    /// Takes the positions that became dirty since the last call, in the order of their last updates. Some
+    /// may not be dirty any more ([`Overlay::cancel`]).
     pub(crate) fn take_dirty(&mut self) -> Vec<u32> {
         let mut dirty = std::mem::take(&mut self.dirty);
         self.sort_by_update(&mut dirty);
@@ -163,33 +184,40 @@ impl<T> Overlay<T> {
         let entry = &mut self.entries[position as usize];
         assert!(entry.state == State::Dirty, "staged an entry that is not dirty");
         entry.state = State::Staged;
+        entry.fresh = false;
         self.staged.push(position);
         self.note_value(value_bytes);
     }
 
-    /// The staged entries are in the backend now.
-    pub(crate) fn committed(&mut self) {
+    /// The staged entries are in the backend now. `is_needless` tells of which keys absence need not be remembered.
+    pub(crate) fn committed(&mut self, is_needless: impl Fn(&[u8]) -> bool) {
         let mut staged = std::mem::take(&mut self.staged);
         for position in staged.drain(..) {
-            self.clean_up(position, State::Staged);
+            if self.entries[position as usize].state == State::Staged {
+                self.cancel(position, &is_needless);
+            }
         }
         self.staged = staged;
     }
 
-    /// The update of a dirty entry turned out to be none: it holds what the backend holds.
-    pub(crate) fn cancel(&mut self, position: u32) {
-        self.clean_up(position, State::Dirty);
+    /// An uncommitted entry holds what the backend holds: it is clean, and goes if it is a needless absence.
+    pub(crate) fn cancel(&mut self, position: u32, is_needless: impl Fn(&[u8]) -> bool) {
+        let entry = &mut self.entries[position as usize];
+        entry.state = State::Clean;
+        entry.headers = Headers::new();
+        let needless = entry.value.is_none() && entry.is_evictable() && is_needless(&entry.key);
+        self.uncommitted.leave(entry.key.len());
+        self.clean.enter(entry.key.len());
+        if needless {
+            self.remove(position);
+        }
     }
 
-    fn clean_up(&mut self, position: u32, from: State) {
-        let entry = &mut self.entries[position as usize];
-        if entry.state == from {
-            entry.state = State::Clean;
-            entry.headers = Headers::new();
-            let key_bytes = entry.key.len();
-            self.uncommitted.leave(key_bytes);
-            self.clean.enter(key_bytes);
-        }
+    /// Forgets a fresh entry, as if it had never been.
+    pub(crate) fn discard(&mut self, position: u32) {
+        assert!(self.entries[position as usize].fresh, "discarded an entry that others know of");
+        // Its position stays in the list of dirty ones, which is read with that in mind.
+        self.remove(position);
     }
 
     /// Forgets all uncommitted entries; tells `forgotten` the key of each.
@@ -251,14 +279,6 @@ impl<T> Overlay<T> {
         hasher.finish()
     }
 
-    fn find_hashed(&self, hash: u64, key: &[u8]) -> Option<u32> {
-        let is_it = |position: &u32| {
-            let entry = &self.entries[*position as usize];
-            entry.hash == hash && *entry.key == *key
-        };
-        self.table.find(hash, is_it).copied()
-    }
-
     fn insert(&mut self, hash: u64, key: &[u8], value: Option<T>, state: State) -> u32 {
         let key_bytes = KeyBytes::from_slice(key);
         let entry = Entry::new(key_bytes, hash, value, state);
@@ -275,6 +295,7 @@ impl<T> Overlay<T> {
         let held = if state == State::Clean { &mut self.clean } else { &mut self.uncommitted };
         held.enter(key.len());
         let entries = &self.entries;
+        self.latest = position as usize;
         self.table.insert_unique(hash, position, |position| entries[*position as usize].hash);
         if let Some(index) = &mut self.index {
             index.insert(KeyBytes::from_slice(key), position);

@@ -3,7 +3,7 @@
 use super::*;
 
 fn put(overlay: &mut Overlay<u64>, key: &[u8], value: u64) -> Replaced<u64> {
-    overlay.update(key, Some(value), 0, Headers::new())
+    overlay.update(key, Some(value), 0, Headers::new(), || true)
 }
 
 fn commit(overlay: &mut Overlay<u64>) {
@@ -12,7 +12,7 @@ fn commit(overlay: &mut Overlay<u64>) {
         overlay.stage(position, 8);
     }
     overlay.restore_dirty(dirty);
-    overlay.committed();
+    overlay.committed(|_| false);
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn an_update_between_stage_and_commit_stays_dirty() {
     overlay.stage(position, 8);
     overlay.restore_dirty(dirty.into_iter().filter(|_| false).collect());
     put(&mut overlay, b"a", 2);
-    overlay.committed();
+    overlay.committed(|_| false);
     assert_eq!(overlay.entry(position).state, State::Dirty);
     assert_eq!(overlay.take_dirty(), [position]);
 }

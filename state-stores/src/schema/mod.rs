@@ -4,7 +4,8 @@ pub mod segments;
 pub mod session_key;
 pub mod window_key;
 
-/// Reads the int64 (big-endian) that ends `from_end` bytes before the end of `bytes`; `None` if they are too few.
+/// Reads the int64 (big-endian) that ends `from_end` bytes before the end of `bytes`; `None` if they are too
+/// few.
 fn int64_before_end(bytes: &[u8], from_end: usize) -> Option<i64> {
     let end = bytes.len().checked_sub(from_end)?;
     let number = bytes.get(end.checked_sub(8)?..end)?;
@@ -32,8 +33,8 @@ impl KeyBounds {
         self.from.as_deref().is_none_or(|from| key >= from) && self.to.as_deref().is_none_or(|to| key <= to)
     }
 
-    /// The local keys of a segment between which the asked for keys lie. For one key, both are what its keys start
-    /// with. For several, the second is past the last one, and there may be others between.
+    /// The local keys of a segment between which the asked for keys lie. For one key, both are what its keys
+    /// start with. For several, the second is past the last one, and there may be others between.
     pub(crate) fn local(&self, segment: i64) -> (Vec<u8>, Vec<u8>) {
         let with_key = |segment: i64, key: &[u8]| {
             let mut local = Vec::with_capacity(segments::SEGMENT_BYTES + key.len() + PAST_SUFFIXES.len());
@@ -46,8 +47,8 @@ impl KeyBounds {
             None => with_key(segment + 1, &[]),
             Some(to) if self.is_one() => with_key(segment, to),
             Some(to) => {
-                // A key that `to` starts with is below `to`, but its suffix may sort after the rest of `to` if that
-                // is a zero byte, as suffixes start with one.
+                // A key that `to` starts with is below `to`, but its suffix may sort after the rest of `to`
+                // if that is a zero byte, as suffixes start with one.
                 let plain = to.iter().position(|byte| *byte == 0).unwrap_or(to.len());
                 let mut upper = with_key(segment, &to[..plain]);
                 upper.extend_from_slice(&PAST_SUFFIXES);

@@ -1,14 +1,14 @@
 //! Time segments: windows and sessions live in slices of time, and expire a whole slice at a time.
 //!
-//! Kafka Streams' rules (`AbstractRocksDBSegmentedBytesStore`, `AbstractSegments`), where *time* is a window's start or
-//! a session's end:
+//! Kafka Streams' rules (`AbstractRocksDBSegmentedBytesStore`, `AbstractSegments`), where *time* is a
+//! window's start or a session's end:
 //! 1. The observed stream time is the greatest time ever put (or removed).
 //! 2. The segment of a time is `time / interval`, the interval being `max(retention / 2, 60 s)`.
 //! 3. A segment older than that of `observed - retention` has expired: it is deleted, and puts into it are dropped.
 //! 4. Reads see no time before `observed - retention + 1`, whether its segment has expired or not.
 //!
-//! The local key is int64 segment (big-endian) ‖ changelog key, so that a segment is a contiguous range and reads go
-//! through segments in Kafka's order.
+//! The local key is int64 segment (big-endian) ‖ changelog key, so that a segment is a contiguous range and
+//! reads go through segments in Kafka's order.
 
 use std::ops::RangeInclusive;
 
@@ -16,7 +16,8 @@ use std::ops::RangeInclusive;
 pub const SEGMENT_INTERVAL_MIN_MS: i64 = 60_000;
 /// Bytes of the segment in front of a local key.
 pub(crate) const SEGMENT_BYTES: usize = 8;
-/// Where a segmented store keeps its observed stream time: after all segments, whose first byte is below 0x80.
+/// Where a segmented store keeps its observed stream time: after all segments, whose first byte is below
+/// 0x80.
 pub(crate) const OBSERVED_KEY: &[u8] = b"\xFFobserved-stream-time";
 /// Stands for "nothing observed yet", as Kafka's `NO_TIMESTAMP`.
 pub(crate) const NOTHING_OBSERVED: i64 = -1;

@@ -1,4 +1,5 @@
-//! Session keys (`SessionKeySchema`), the same in changelogs and on topics: RK ‖ int64 end ‖ int64 start, big-endian.
+//! Session keys (`SessionKeySchema`), the same in changelogs and on topics: RK ‖ int64 end ‖ int64 start,
+//! big-endian.
 
 use super::int64_before_end;
 

@@ -1,14 +1,15 @@
 //! Window keys (`WindowKeySchema`): RK is the record key's bytes.
 //!
-//! Changelog: RK ‖ int64 start ‖ int32 seqnum. On topics (the time-windowed serde): RK ‖ int64 start. All big-endian.
+//! Changelog: RK ‖ int64 start ‖ int32 seqnum. On topics (the time-windowed serde): RK ‖ int64 start. All
+//! big-endian.
 
 use super::int64_before_end;
 
 const START_BYTES: usize = 8;
 const SEQNUM_BYTES: usize = 4;
 
-/// Appends the changelog key of a window. `start_ms` is the window's start; `seqnum` is 0 unless the store retains
-/// duplicates.
+/// Appends the changelog key of a window. `start_ms` is the window's start; `seqnum` is 0 unless the store
+/// retains duplicates.
 pub fn encode(key: &[u8], start_ms: i64, seqnum: i32, out: &mut Vec<u8>) {
     out.extend_from_slice(key);
     append_suffix(start_ms, seqnum, out);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::config::{BuiltInExceptionHandler, StreamsConfig};
 use crate::error::UserError;
 use crate::ids::{Offset, TaskId, TopicPartition};
 use crate::record::Headers;
@@ -142,6 +143,25 @@ impl Default for Handlers {
             deserialization: Arc::new(LogAndFail),
             processing: Arc::new(LogAndFail),
             production: Arc::new(LogAndFail),
+        }
+    }
+}
+
+impl Handlers {
+    /// The handlers that the settings name.
+    pub fn of(config: &StreamsConfig) -> Self {
+        macro_rules! built_in {
+            ($which:expr) => {
+                match $which {
+                    BuiltInExceptionHandler::LogAndFail => Arc::new(LogAndFail),
+                    BuiltInExceptionHandler::LogAndContinue => Arc::new(LogAndContinue),
+                }
+            };
+        }
+        Handlers {
+            deserialization: built_in!(config.deserialization_exception_handler()),
+            processing: built_in!(config.processing_exception_handler()),
+            production: built_in!(config.production_exception_handler()),
         }
     }
 }

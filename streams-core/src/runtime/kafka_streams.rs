@@ -10,11 +10,10 @@ use super::lifecycle::State;
 use super::restore::RestoreCounters;
 use super::state_directory;
 use super::stats::{StreamsMetrics, ThreadStats};
-use crate::config::{Bootstrap, BuiltInExceptionHandler, StreamsConfig};
+use crate::config::{Bootstrap, StreamsConfig};
 use crate::error::{Error, Result};
 use crate::processor::handlers::{
-    DeserializationExceptionHandler, Handlers, LogAndContinue, LogAndFail, ProcessingExceptionHandler,
-    ProductionExceptionHandler,
+    DeserializationExceptionHandler, Handlers, ProcessingExceptionHandler, ProductionExceptionHandler,
 };
 use crate::time::{ClockRef, SystemClock};
 use crate::topology::Topology;
@@ -172,7 +171,7 @@ impl KafkaStreams {
 
     /// An application with parts of its own.
     pub fn builder(topology: Topology, config: StreamsConfig) -> KafkaStreamsBuilder {
-        let handlers = handlers(&config);
+        let handlers = Handlers::of(&config);
         KafkaStreamsBuilder {
             topology,
             config,
@@ -284,21 +283,5 @@ impl Drop for KafkaStreams {
         if let Some(supervisor) = lock(&self.supervisor).take() {
             let _ = supervisor.join();
         }
-    }
-}
-
-fn handlers(config: &StreamsConfig) -> Handlers {
-    macro_rules! built_in {
-        ($which:expr) => {
-            match $which {
-                BuiltInExceptionHandler::LogAndFail => Arc::new(LogAndFail),
-                BuiltInExceptionHandler::LogAndContinue => Arc::new(LogAndContinue),
-            }
-        };
-    }
-    Handlers {
-        deserialization: built_in!(config.deserialization_exception_handler()),
-        processing: built_in!(config.processing_exception_handler()),
-        production: built_in!(config.production_exception_handler()),
     }
 }

@@ -28,6 +28,7 @@ mod restore;
 mod setup;
 mod state_directory;
 mod stats;
+pub(crate) mod steps;
 mod stream_thread;
 mod task;
 

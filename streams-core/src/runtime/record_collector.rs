@@ -76,6 +76,13 @@ impl RecordCollector {
         self.inner.borrow().committer.markers_per_commit()
     }
 
+    /// The topics that records were sent to.
+    pub fn topics_written(&self) -> Vec<TopicName> {
+        let inner = self.inner.borrow();
+        let written = inner.topics.iter().filter(|topic| topic.handle.is_some());
+        written.map(|topic| Arc::clone(&topic.name)).collect()
+    }
+
     /// Serves delivery reports; a failed delivery goes to the production handler.
     pub fn poll(&self) -> Result<()> {
         let polled = self.inner.borrow_mut().committer.poll();

@@ -21,7 +21,7 @@ use super::restore::{OpenReply, OpenRequest, OpenedTask, Request};
 use super::stats::ThreadStats;
 use super::task::{StreamTask, TaskEnvironment};
 use crate::error::{Error, Recovery, Result};
-use crate::ids::{Offset, TaskId};
+use crate::ids::{Offset, TaskId, TopicName};
 use crate::time::Timestamp;
 use crate::transport::{Consumer, OffsetToCommit, PartitionHandle, RawRecord};
 
@@ -312,6 +312,27 @@ impl StreamThread {
         if !before.is_empty() {
             let _ = self.restorer.send(Request::Purge(before));
         }
+    }
+
+    /// Commits whatever the interval says.
+    pub fn commit_now(&mut self) -> Result<()> {
+        self.commit()
+    }
+
+    /// A store's handle, of that task or of the first that has it.
+    pub fn store<S: Clone + 'static>(&self, name: &str, task: Option<TaskId>) -> Option<S> {
+        let mut tasks = self.tasks.iter().filter(|(id, _)| task.is_none_or(|wanted| wanted == **id));
+        tasks.find_map(|(_, task)| task.store(name))
+    }
+
+    /// Records left out by the tasks that run now.
+    pub fn dropped_records(&self) -> u64 {
+        self.tasks.values().map(StreamTask::dropped_records).sum()
+    }
+
+    /// The topics that records were sent to.
+    pub fn topics_written(&self) -> Vec<TopicName> {
+        self.environment.collector.topics_written()
     }
 
     /// Rule 2: back to what is committed.

@@ -434,6 +434,15 @@ impl TopologyGraph {
         }
     }
 
+    /// The topics that sinks are known to write to, undecorated.
+    pub fn fixed_sink_topics(&self) -> Vec<TopicName> {
+        let topic = |node: &Node| match &node.kind {
+            NodeKind::Sink(SinkTarget::Topic(topic)) => Some(topic.clone()),
+            _ => None,
+        };
+        self.nodes.iter().filter_map(topic).collect()
+    }
+
     pub(super) fn index_of(&self, node: &str) -> Option<usize> {
         self.node_index.get(node).copied()
     }

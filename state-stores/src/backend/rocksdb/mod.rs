@@ -1,8 +1,10 @@
-//! A backend on RocksDB: one database directory a task, a column family a keyspace. The only code that names rocksdb.
+//! A backend on RocksDB: one database directory a task, a column family a keyspace. The only code that names
+//! rocksdb.
 //!
-//! The write-ahead log is on and never synced. Without it (as Kafka Streams runs RocksDB) a killed process would lose
-//! what was not flushed and replay it from the changelog; with it, it restarts exactly where it stopped, for one
-//! `write` of the batch's own bytes a commit. All column families stay at one batch in both cases.
+//! The write-ahead log is on and never synced. Without it (as Kafka Streams runs RocksDB) a killed process
+//! would lose what was not flushed and replay it from the changelog; with it, it restarts exactly where it
+//! stopped, for one `write` of the batch's own bytes a commit. All column families stay at one batch in both
+//! cases.
 
 mod options;
 mod reclaim;
@@ -62,8 +64,8 @@ impl fmt::Debug for RocksBackend {
 }
 
 impl RocksBackend {
-    /// Opens the database of that directory, creating it and the path to it if need be. It stays locked for everyone
-    /// else until the backend is dropped.
+    /// Opens the database of that directory, creating it and the path to it if need be. It stays locked for
+    /// everyone else until the backend is dropped.
     pub fn open(dir: impl AsRef<Path>, memory: &RocksMemory) -> Result<Self> {
         let dir = dir.as_ref().to_path_buf();
         let failed =
@@ -79,7 +81,8 @@ impl RocksBackend {
         let families = names.iter().map(|name| (name.as_str(), options.clone()));
         let rocks = Rocks::open_cf_with_opts(&options, &dir, families).map_err(|error| {
             // RocksDB has no error kind of its own for a directory that is taken.
-            let locked = error.to_string().contains("lock");
+            let text = error.to_string();
+            let locked = text.contains("lock hold by current process") || text.contains("While lock file");
             if locked { StoreError::Locked { dir: dir.clone() } } else { failed(Box::new(error)) }
         })?;
         let db = Db { rocks, dir, options, names: RwLock::default() };

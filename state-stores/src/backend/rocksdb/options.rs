@@ -9,7 +9,8 @@ use rocksdb::{
 const WAL_BYTES_MAX: u64 = 64 << 20;
 /// The largest memtable of one keyspace; the shared budget usually flushes it earlier.
 const MEMTABLE_BYTES: usize = 16 << 20;
-/// Size of a level file. Small, so that expired time segments fill whole files, which are dropped and not rewritten.
+/// Size of a level file. Small, so that expired time segments fill whole files, which are dropped and not
+/// rewritten.
 const FILE_BYTES: u64 = 16 << 20;
 const BLOOM_BITS_PER_KEY: f64 = 10.0;
 const INFO_LOG_BYTES: usize = 1 << 20;
@@ -33,7 +34,8 @@ impl std::fmt::Debug for RocksMemory {
 }
 
 impl RocksMemory {
-    /// Bounds the cached blocks (data, index and filters) and the not yet flushed writes of all databases together.
+    /// Bounds the cached blocks (data, index and filters) and the not yet flushed writes of all databases
+    /// together.
     pub fn new(block_cache_bytes: usize, write_buffer_bytes: usize) -> Self {
         RocksMemory {
             block_cache: Cache::new_lru_cache(block_cache_bytes),
@@ -57,13 +59,15 @@ impl RocksMemory {
 pub(super) fn options(memory: &RocksMemory) -> Options {
     let mut options = Options::default();
     options.create_if_missing(true);
-    // After a crash the database is exactly as it was after some batch: the last one, unless the machine died.
+    // After a crash the database is exactly as it was after some batch: the last one, unless the machine
+    // died.
     options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
     options.set_max_total_wal_size(WAL_BYTES_MAX);
     options.set_write_buffer_manager(&memory.write_buffers);
     options.set_write_buffer_size(MEMTABLE_BYTES);
-    // Levels, not universal: keys of window stores start with their time segment, so a level's files are slices of
-    // time, and compacting an expired range touches those files only. Universal compaction would rewrite everything.
+    // Levels, not universal: keys of window stores start with their time segment, so a level's files are
+    // slices of time, and compacting an expired range touches those files only. Universal compaction would
+    // rewrite everything.
     options.set_compaction_style(DBCompactionStyle::Level);
     options.set_target_file_size_base(FILE_BYTES);
     options.set_compression_type(DBCompressionType::None);
@@ -88,7 +92,8 @@ fn tables(memory: &RocksMemory) -> BlockBasedOptions {
     tables
 }
 
-/// Logged but not synced: the log is in the kernel's hands when a write returns, so a killed process loses nothing.
+/// Logged but not synced: the log is in the kernel's hands when a write returns, so a killed process loses
+/// nothing.
 pub(super) fn write_options() -> WriteOptions {
     let mut options = WriteOptions::default();
     options.set_sync(false);

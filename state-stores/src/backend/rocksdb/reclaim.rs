@@ -1,7 +1,7 @@
 //! Gives the disk space of deleted ranges back, on a thread of its own.
 //!
-//! A range deletion only hides entries. Their files go when they are compacted, which for cold, expired time segments
-//! may be never; so whole files of the range are dropped, and the rest of it is compacted.
+//! A range deletion only hides entries. Their files go when they are compacted, which for cold, expired time
+//! segments may be never; so whole files of the range are dropped, and the rest of it is compacted.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};

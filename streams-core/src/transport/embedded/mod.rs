@@ -3,6 +3,10 @@ use super::*;
 use std::path::Path;
 pub struct EmbeddedBroker;
 impl EmbeddedBroker {
+    pub fn in_memory_with_clock(_: crate::time::ClockRef) -> Arc<Self> {
+        unimplemented!()
+    }
+
     pub fn shared_in_memory() -> Arc<Self> {
         unimplemented!()
     }

@@ -1,0 +1,70 @@
+//! A killed process loses no batch that was written, and no part of one: a child of this test writes batches
+//! until it is killed, and the database it leaves behind is looked at.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+
+use state_stores::{Batch, RocksBackend, StoreError, offsets};
+
+use crate::support::{contents, rocks};
+
+const DIR: &str = "STATE_STORES_CRASH_DIR";
+const PADDING: [u8; 2000] = [7; 2000];
+
+/// The child. Not a test of its own: it does nothing unless it was started by the one below.
+#[test]
+fn child_that_writes_until_it_is_killed() {
+    let Ok(dir) = std::env::var(DIR) else { return };
+    let backend = rocks(dir.as_ref());
+    let (one, two) = (backend.keyspace("one").unwrap(), backend.keyspace("two").unwrap());
+    let of_offsets = offsets::offsets_keyspace(&*backend).unwrap();
+    let mut out = std::io::stdout();
+    let next = offsets::read_offsets(&*backend).unwrap().first().map_or(0, |stored| stored.offset as u64);
+    for number in next..u64::MAX {
+        let mut batch = Batch::new();
+        batch.put(one, &number.to_be_bytes(), &PADDING);
+        batch.put(two, b"latest", &number.to_be_bytes());
+        batch.put(two, &number.to_be_bytes(), b"");
+        offsets::put_offset(&mut batch, of_offsets, "changelog", 0, number as i64 + 1);
+        backend.write(&batch).unwrap();
+        writeln!(out, "written {number}").unwrap();
+        out.flush().unwrap();
+    }
+}
+
+#[test]
+fn a_kill_leaves_an_exact_prefix() {
+    let dir = tempfile::tempdir().unwrap();
+    // Killed, reopened by the next child, killed again: recovery starts from what recovery left behind.
+    for batches in [1, 300, 6000] {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "crash::child_that_writes_until_it_is_killed", "--nocapture"])
+            .env(DIR, dir.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let written =
+            |line: &String| line.split("written ").nth(1).and_then(|number| number.parse::<u64>().ok());
+        lines.by_ref().filter(|line| written(line).is_some()).nth(batches - 1).unwrap();
+        let locked = RocksBackend::open(dir.path(), crate::support::memory()).unwrap_err();
+        assert!(matches!(locked, StoreError::Locked { .. }), "{locked}");
+        child.kill().unwrap();
+        let last = lines.filter_map(|line| written(&line)).last();
+        child.wait().unwrap();
+        check(dir.path(), batches as u64, last);
+    }
+}
+
+fn check(dir: &std::path::Path, at_least: u64, last: Option<u64>) {
+    let backend = rocks(dir);
+    let offset = offsets::read_offsets(&*backend).unwrap()[0].offset as u64;
+    assert!(offset >= at_least && last.is_none_or(|last| offset > last), "{offset} after {last:?}");
+    let [one, two] = ["one", "two"].map(|name| contents(&*backend, backend.keyspace(name).unwrap()));
+    assert!(one.keys().map(Vec::as_slice).eq((0..offset).map(u64::to_be_bytes).collect::<Vec<_>>().iter()));
+    assert!(one.values().all(|value| value == &PADDING));
+    assert_eq!(two.len() as u64, offset + 1);
+    assert_eq!(two[&b"latest"[..]], (offset - 1).to_be_bytes());
+    drop(backend);
+    RocksBackend::open(dir, crate::support::memory()).unwrap();
+}

@@ -1,0 +1,154 @@
+//! Expired windows leave the disk and memory, and new windows cost no reads.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use state_stores::{
+    Backend, BackendRef, Batch, Direction, Keyspace, MemoryBackend, RocksBackend, Scan, StateStore,
+    ValueFormat, WindowSpec, WindowStore,
+};
+
+use crate::support::{World, commit, contents, memory, number, text};
+
+const HOUR_MS: i64 = 3_600_000;
+
+fn windows(backend: &BackendRef, cache_bytes: usize) -> WindowStore<String, u32> {
+    let spec = WindowSpec::new("store", backend.clone(), text(), ValueFormat::plain(number()), HOUR_MS);
+    WindowStore::open(WindowSpec { cache_bytes, ..spec }).unwrap()
+}
+
+#[test]
+fn expired_segments_are_deleted_and_late_puts_dropped() {
+    for world in World::both() {
+        let (mut store, mut log) = (windows(world.backend(), 1 << 20), Vec::new());
+        store.put(&"a".into(), Some(1), 0, 0).unwrap();
+        commit(&mut store, world.backend(), &mut log);
+        store.put(&"late".into(), Some(1), 1, 1).unwrap();
+        // Segments are half an hour long: this makes the first one expire.
+        store.put(&"b".into(), Some(2), HOUR_MS + HOUR_MS / 2, 2).unwrap();
+        store.put(&"a".into(), Some(3), 10, 3).unwrap();
+        assert_eq!((store.expired_puts(), store.fetch(&"a".into(), 0).unwrap()), (1, None));
+        commit(&mut store, world.backend(), &mut log);
+        let keyspace = world.backend().keyspace("store").unwrap();
+        let local = contents(&**world.backend(), keyspace);
+        assert_eq!(local.len(), 2, "one window and the observed stream time: {local:?}");
+        // What was put in time is in the changelog even if it expired before the commit, as in Kafka Streams.
+        assert_eq!(log.len(), 3);
+    }
+}
+
+#[test]
+fn a_rollback_takes_the_stream_time_back() {
+    for world in World::both() {
+        let (mut store, mut log) = (windows(world.backend(), 1 << 20), Vec::new());
+        store.put(&"a".into(), Some(1), 0, 0).unwrap();
+        commit(&mut store, world.backend(), &mut log);
+        store.put(&"b".into(), Some(2), 10 * HOUR_MS, 2).unwrap();
+        assert_eq!(store.fetch(&"a".into(), 0).unwrap(), None);
+        store.rollback();
+        assert_eq!(store.observed_stream_time(), 0);
+        assert_eq!(store.fetch(&"a".into(), 0).unwrap(), Some(1));
+        commit(&mut store, world.backend(), &mut log);
+        assert_eq!(store.fetch(&"a".into(), 0).unwrap(), Some(1));
+    }
+}
+
+#[test]
+fn the_directory_shrinks() {
+    let dir = tempfile::tempdir().unwrap();
+    let rocks = RocksBackend::open(dir.path(), memory()).unwrap();
+    let backend: BackendRef = Arc::new(rocks);
+    let mut store = windows(&backend, 0);
+    let fill = |store: &mut WindowStore<String, u32>, hour: i64| {
+        for key in 0..60_000u32 {
+            let padded = format!("{key:0100}");
+            store.put(&padded, Some(key), hour * HOUR_MS + i64::from(key), 0).unwrap();
+        }
+        let mut batch = Batch::new();
+        store.stage(&mut |_| Ok(()), &mut batch).unwrap();
+        backend.write(&batch).unwrap();
+        store.committed().unwrap();
+    };
+    let mut largest = 0;
+    for hour in 0..12 {
+        fill(&mut store, hour);
+        backend.flush().unwrap();
+        largest = largest.max(backend.disk_bytes().unwrap());
+    }
+    // One hour is 8 MB: without expiry there would be ten times that.
+    store.put(&"last".into(), Some(0), 100 * HOUR_MS, 0).unwrap();
+    commit(&mut store, &backend, &mut Vec::new());
+    drop((store, backend));
+    let reopened = RocksBackend::open(dir.path(), memory()).unwrap();
+    reopened.flush().unwrap();
+    let bytes = reopened.disk_bytes().unwrap();
+    assert!(bytes < 1 << 20, "{bytes} bytes are left of {largest}");
+    assert!(largest < 60 << 20, "{largest} bytes at the most");
+}
+
+/// Counts reads.
+#[derive(Debug, Default)]
+struct Counting {
+    inner: MemoryBackend,
+    gets: AtomicU64,
+    scans: AtomicU64,
+}
+
+impl Backend for Counting {
+    fn keyspace(&self, name: &str) -> state_stores::Result<Keyspace> {
+        self.inner.keyspace(name)
+    }
+
+    fn get(&self, keyspace: Keyspace, key: &[u8]) -> state_stores::Result<Option<Vec<u8>>> {
+        self.gets.fetch_add(1, Ordering::Relaxed);
+        self.inner.get(keyspace, key)
+    }
+
+    fn scan(
+        &self,
+        keyspace: Keyspace,
+        range: (std::ops::Bound<&[u8]>, std::ops::Bound<&[u8]>),
+        direction: Direction,
+    ) -> state_stores::Result<Scan<'_>> {
+        self.scans.fetch_add(1, Ordering::Relaxed);
+        self.inner.scan(keyspace, range, direction)
+    }
+
+    fn write(&self, batch: &Batch) -> state_stores::Result<()> {
+        self.inner.write(batch)
+    }
+
+    fn flush(&self) -> state_stores::Result<()> {
+        self.inner.flush()
+    }
+
+    fn disk_bytes(&self) -> state_stores::Result<u64> {
+        self.inner.disk_bytes()
+    }
+
+    fn approximate_entries(&self, keyspace: Keyspace) -> state_stores::Result<u64> {
+        self.inner.approximate_entries(keyspace)
+    }
+}
+
+#[test]
+fn new_windows_cost_no_reads() {
+    let counting = Arc::new(Counting::default());
+    let backend: BackendRef = counting.clone();
+    let mut store = windows(&backend, 100_000);
+    let opening = counting.gets.load(Ordering::Relaxed);
+    for start in 0..50_000i64 {
+        let key = format!("key {}", start % 100);
+        assert_eq!(store.fetch(&key, start).unwrap(), None);
+        store.put(&key, Some(1), start, start).unwrap();
+        assert_eq!(store.fetch_range(&key, start, start, Direction::Forward).unwrap().count(), 1);
+        if start % 5_000 == 0 {
+            commit(&mut store, &backend, &mut Vec::new());
+        }
+    }
+    let reads = counting.gets.load(Ordering::Relaxed) - opening + counting.scans.load(Ordering::Relaxed);
+    assert_eq!(reads, 0);
+    // What was evicted is read, and found.
+    assert_eq!(store.fetch(&"key 7".into(), 7).unwrap(), Some(1));
+    assert_eq!(counting.gets.load(Ordering::Relaxed) - opening, 1);
+}

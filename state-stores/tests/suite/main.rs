@@ -1,0 +1,13 @@
+//! Scenarios over whole stores, each on both backends. One binary, because RocksDB is linked into each.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+
+mod backends;
+mod changes;
+mod crash;
+mod expiry;
+mod layout;
+mod model_key_value;
+mod model_session;
+mod model_window;
+mod restoring;
+mod support;

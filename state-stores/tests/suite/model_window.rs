@@ -1,0 +1,167 @@
+//! A window store does what an ordered map with Kafka Streams' rules of expiry does.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use state_stores::schema::window_key;
+use state_stores::{StateStore, ValueFormat, WindowSpec, WindowStore};
+
+use crate::support::{World, commit, direction, in_direction, number, stage, text};
+
+const RETENTION_MS: i64 = 150_000;
+const INTERVAL_MS: i64 = 75_000;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Put(String, i64, Option<u32>),
+    Fetch(String, i64),
+    FetchRange(String, i64, i64, bool),
+    FetchKeys(Option<String>, Option<String>, i64, i64, bool),
+    Commit,
+    CommitAround(String, i64, u32),
+    Rollback,
+    Reopen,
+}
+
+fn key() -> impl Strategy<Value = String> {
+    prop::collection::vec(prop::sample::select(vec!['\0', 'a', 'b']), 0..4).prop_map(String::from_iter)
+}
+
+fn start() -> impl Strategy<Value = i64> {
+    prop_oneof![(0..40i64).prop_map(|slot| slot * 12_500), 0..500_000i64]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let keys = || prop::option::of(key());
+    prop_oneof![
+        8 => (key(), start(), prop::option::weighted(0.8, any::<u32>())).prop_map(|(k, s, v)| Step::Put(k, s, v)),
+        4 => (key(), start()).prop_map(|(k, s)| Step::Fetch(k, s)),
+        2 => (key(), start(), start(), any::<bool>()).prop_map(|(k, f, t, b)| Step::FetchRange(k, f, t, b)),
+        2 => (keys(), keys(), start(), start(), any::<bool>()).prop_map(|(a, z, f, t, b)| Step::FetchKeys(a, z, f, t, b)),
+        2 => Just(Step::Commit),
+        1 => (key(), start(), any::<u32>()).prop_map(|(k, s, v)| Step::CommitAround(k, s, v)),
+        1 => Just(Step::Rollback),
+        1 => Just(Step::Reopen),
+    ]
+}
+
+type Found = ((String, i64), u32);
+
+#[derive(Clone, Default)]
+struct State {
+    /// By segment and key bytes: the order of range reads, as in Kafka Streams not quite that of keys.
+    windows: BTreeMap<(i64, Vec<u8>), Found>,
+    observed: i64,
+}
+
+impl State {
+    fn put(&mut self, key: String, start: i64, value: Option<u32>) {
+        self.observed = self.observed.max(start);
+        let segment = start / INTERVAL_MS;
+        if segment >= (self.observed - RETENTION_MS) / INTERVAL_MS {
+            let mut bytes = Vec::new();
+            window_key::encode(key.as_bytes(), start, 0, &mut bytes);
+            match value {
+                Some(value) => self.windows.insert((segment, bytes), ((key, start), value)),
+                None => self.windows.remove(&(segment, bytes)),
+            };
+        }
+    }
+
+    fn within(&self, from: i64, to: i64, wanted: impl Fn(&String) -> bool) -> Vec<Found> {
+        let from = from.max(self.observed - RETENTION_MS + 1);
+        self.windows
+            .values()
+            .filter(|((key, start), _)| (from..=to).contains(start) && wanted(key))
+            .cloned()
+            .collect()
+    }
+}
+
+fn open(world: &World, cache_bytes: usize) -> WindowStore<String, u32> {
+    let format = ValueFormat::plain(number());
+    let spec = WindowSpec::new("store", world.backend().clone(), text(), format, RETENTION_MS);
+    WindowStore::open(WindowSpec { cache_bytes, ..spec }).unwrap()
+}
+
+fn run(on_disk: bool, cache_bytes: usize, steps: Vec<Step>) {
+    let mut world = World::new(on_disk);
+    let mut store = open(&world, cache_bytes);
+    let empty = State { observed: -1, ..State::default() };
+    let (mut now, mut committed) = (empty.clone(), empty);
+    let mut log = Vec::new();
+    for (clock, step) in (0i64..).zip(steps) {
+        match step {
+            Step::Put(key, start, value) => {
+                store.put(&key, value, start, clock).unwrap();
+                now.put(key, start, value);
+            }
+            Step::Fetch(key, start) => {
+                let expected = now.within(start, start, |of| *of == key).pop().map(|(_, value)| value);
+                assert_eq!(store.fetch(&key, start).unwrap(), expected);
+            }
+            Step::FetchRange(key, from, to, backward) => {
+                let found = store.fetch_range(&key, from, to, direction(backward)).unwrap();
+                let expected = in_direction(now.within(from, to, |of| *of == key), direction(backward));
+                assert_eq!(found.map(Result::unwrap).collect::<Vec<_>>(), expected);
+            }
+            Step::FetchKeys(first, last, from, to, backward) => {
+                let found =
+                    store.fetch_keys(first.as_ref(), last.as_ref(), from, to, direction(backward)).unwrap();
+                let inside = |key: &String| {
+                    first.as_ref().is_none_or(|first| key >= first)
+                        && last.as_ref().is_none_or(|last| key <= last)
+                };
+                let expected = in_direction(now.within(from, to, inside), direction(backward));
+                assert_eq!(found.map(Result::unwrap).collect::<Vec<_>>(), expected);
+            }
+            Step::Commit => {
+                commit(&mut store, world.backend(), &mut log);
+                committed = now.clone();
+            }
+            Step::CommitAround(key, start, value) => {
+                let batch = stage(&mut store, &mut log);
+                committed = now.clone();
+                store.put(&key, Some(value), start, clock).unwrap();
+                now.put(key, start, Some(value));
+                world.backend().write(&batch).unwrap();
+                store.committed().unwrap();
+            }
+            Step::Rollback => {
+                store.rollback();
+                now = committed.clone();
+            }
+            Step::Reopen => {
+                drop(store);
+                world.reopen();
+                store = open(&world, cache_bytes);
+                now = committed.clone();
+            }
+        }
+        assert_eq!(store.observed_stream_time(), now.observed);
+    }
+    let all: Vec<_> = store.all(direction(false)).unwrap().map(Result::unwrap).collect();
+    assert_eq!(all, now.within(0, i64::MAX, |_| true));
+}
+
+fn cache_bytes() -> impl Strategy<Value = usize> {
+    prop::sample::select(vec![0usize, 1000, 1 << 20])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn in_memory(cache in cache_bytes(), steps in prop::collection::vec(step(), 0..80)) {
+        run(false, cache, steps);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(25))]
+
+    #[test]
+    fn on_disk(cache in cache_bytes(), steps in prop::collection::vec(step(), 0..120)) {
+        run(true, cache, steps);
+    }
+}

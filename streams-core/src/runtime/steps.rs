@@ -1,0 +1,183 @@
+//! One stream thread with its restorer and global stores, stepped by the caller instead of by threads: what the test
+//! driver and simulations run.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, mpsc};
+
+use state_stores::RocksMemory;
+
+use super::commit::Committer;
+use super::global_thread::{GlobalBackends, GlobalParts, GlobalThread};
+use super::graph::GraphSettings;
+use super::plan::Plan;
+use super::record_collector::RecordCollector;
+use super::restore::{RestoreCounters, Restorer, RestorerParts};
+use super::setup;
+use super::stats::ThreadStats;
+use super::stream_thread::{Command, Round, StreamThread, ThreadLimits, ThreadParts};
+use super::task::TaskEnvironment;
+use crate::config::StreamsConfig;
+use crate::error::Result;
+use crate::ids::{TaskId, TopicName};
+use crate::processor::handlers::Handlers;
+use crate::time::ClockRef;
+use crate::topology::Topology;
+use crate::transport::{ConsumerSpec, Isolation, Membership, MembershipHandler, ProducerSpec, Transport};
+
+/// What an engine is made of.
+pub(crate) struct EngineSettings {
+    pub topology: Topology,
+    pub config: StreamsConfig,
+    pub transport: Arc<dyn Transport>,
+    pub clock: ClockRef,
+    /// Overrules `commit.interval.ms`.
+    pub commit_interval_ms: Option<i64>,
+}
+
+/// Hands the group's decisions straight to the one thread.
+struct Direct(mpsc::Sender<Command>);
+
+impl MembershipHandler for Direct {
+    fn assigned(&mut self, tasks: &BTreeSet<TaskId>) {
+        let _ = self.0.send(Command::Assign(tasks.clone()));
+    }
+
+    // The only member of its group is never told to give anything up.
+    fn revoked(&mut self, _: &BTreeSet<TaskId>) {}
+
+    fn lost(&mut self, _: &BTreeSet<TaskId>) {}
+}
+
+/// An application in one thread.
+pub(crate) struct Engine {
+    plan: Arc<Plan>,
+    clock: ClockRef,
+    // Held for its place in the group.
+    _membership: Box<dyn Membership>,
+    restorer: Restorer,
+    global: Option<GlobalThread>,
+    thread: StreamThread,
+}
+
+impl Engine {
+    /// Starts the topology; tasks come up with the first steps.
+    pub fn new(settings: EngineSettings) -> Result<Self> {
+        let EngineSettings { topology, config, transport, clock, commit_interval_ms } = settings;
+        let config = Arc::new(config);
+        let mut admin = transport.admin("engine-admin")?;
+        let plan = Arc::new(setup::prepare(&topology, &config, &mut *admin)?);
+        let memory = RocksMemory::new(1 << 20, 1 << 20);
+        let globals = GlobalBackends::open(&plan, None, &memory)?;
+        let group_spec = setup::group_spec(&plan, &config, "engine".to_owned())?;
+        let mut membership = transport.membership(&group_spec)?;
+        let handlers = Handlers::of(&config);
+        let graph_settings = || GraphSettings {
+            default_extractor: config.default_timestamp_extractor(),
+            internal_topics: plan.shared_internal_topics(),
+        };
+        let spec = |name: &str| ConsumerSpec {
+            client_id: format!("engine-{name}"),
+            isolation: Isolation::ReadCommitted,
+            at_end_events: false,
+            properties: Default::default(),
+        };
+        let global = match globals.is_empty() {
+            true => None,
+            false => Some(GlobalThread::new(GlobalParts {
+                plan: &plan,
+                backends: &globals,
+                consumer: transport.consumer(&spec("global"))?,
+                admin: &mut *admin,
+                handlers: handlers.clone(),
+                settings: graph_settings(),
+            })?),
+        };
+        let (requests, received) = mpsc::channel();
+        let restorer = Restorer::new(RestorerParts {
+            plan: Arc::clone(&plan),
+            config: Arc::clone(&config),
+            directory: None,
+            memory,
+            consumer: transport.consumer(&spec("restore"))?,
+            admin,
+            requests: received,
+            counters: Arc::new(RestoreCounters::default()),
+        });
+        let producer = ProducerSpec {
+            client_id: "engine-producer".to_owned(),
+            transactional_id: config.exactly_once().then(|| format!("{}-engine-1", plan.application_id)),
+            transaction_timeout_ms: u64::try_from(config.transaction_timeout_ms()).unwrap_or(10_000),
+            properties: config.producer_properties(),
+        };
+        let committer = Committer::new(Arc::clone(&transport), producer, membership.group());
+        let cache = config.statestore_cache_max_bytes();
+        let environment = TaskEnvironment {
+            plan: Arc::clone(&plan),
+            collector: RecordCollector::new(committer, handlers.clone()),
+            handlers,
+            globals: globals.readers(&plan)?,
+            settings: graph_settings(),
+            store_cache_bytes: cache / plan.store_instances().max(1),
+            caching: cache > 0,
+            max_task_idle_ms: config.max_task_idle_ms(),
+        };
+        let limits = ThreadLimits {
+            commit_interval_ms: commit_interval_ms.unwrap_or_else(|| config.commit_interval_ms()),
+            poll_ms: config.poll_ms(),
+            purge_interval_ms: config.repartition_purge_interval_ms(),
+            buffered_records: config.buffered_records_per_partition().max(1),
+            uncommitted_bytes: config.statestore_uncommitted_max_bytes(),
+        };
+        let (commands, received) = mpsc::channel();
+        let parts = ThreadParts {
+            name: "engine-StreamThread-1".to_owned(),
+            consumer: transport.consumer(&spec("main"))?,
+            environment,
+            commands: received,
+            restorer: requests,
+            wake_restorer: Arc::new(|| ()),
+            limits,
+            stats: Arc::new(ThreadStats::default()),
+        };
+        let thread = StreamThread::new(parts, clock.now_ms());
+        membership.poll(std::time::Duration::ZERO, &mut Direct(commands))?;
+        Ok(Engine { plan, clock, _membership: membership, restorer, global, thread })
+    }
+
+    /// One round of everything. False when there was nothing to do.
+    pub fn step(&mut self) -> Result<bool> {
+        let now = self.clock.now_ms();
+        let mut worked = match &mut self.global {
+            Some(global) => global.run_once(now)?,
+            None => false,
+        };
+        worked |= self.thread.run_once(now)? == Round::Busy;
+        worked |= self.restorer.run_once(now);
+        Ok(worked)
+    }
+
+    /// Commits now.
+    pub fn commit(&mut self) -> Result<()> {
+        self.thread.commit_now()
+    }
+
+    /// A store's handle, of that task or of the first that has it.
+    pub fn store<S: Clone + 'static>(&self, name: &str, task: Option<TaskId>) -> Option<S> {
+        self.thread.store(name, task)
+    }
+
+    /// Records left out on purpose so far.
+    pub fn dropped_records(&self) -> u64 {
+        self.thread.dropped_records()
+    }
+
+    /// The topics that records were sent to.
+    pub fn topics_written(&self) -> Result<Vec<TopicName>> {
+        Ok(self.thread.topics_written())
+    }
+
+    /// `application.id`.
+    pub fn application_id(&self) -> &str {
+        &self.plan.application_id
+    }
+}

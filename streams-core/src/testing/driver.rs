@@ -1,0 +1,191 @@
+//! The driver: a topology with its topics, a wall clock that the test moves, and commits when the test wants them.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::pipeline::{Parts, Pipeline};
+use super::topics::{RawTestRecord, TestInputTopic, TestOutputTopic};
+use crate::config::StreamsConfig;
+use crate::error::Result;
+use crate::ids::{Offset, PartitionId, TaskId, TopicName, TopicPartition};
+use crate::serde::{DefaultSerde, SerdeRef};
+use crate::topology::Topology;
+
+/// When the driver commits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CommitPolicy {
+    /// After each record that is piped in, as Kafka Streams' driver does: nothing stays in caches.
+    #[default]
+    EveryRecord,
+    /// When `commit.interval.ms` of the test's clock have passed, as in production.
+    Interval,
+    /// Only when [`TopologyTestDriver::commit`] is called or a processor asks for it.
+    OnDemand,
+}
+
+/// How a driver is made.
+pub struct DriverBuilder {
+    parts: Parts,
+}
+
+impl DriverBuilder {
+    /// Sets how many partitions topics have unless said otherwise (1).
+    pub fn with_partitions(mut self, partitions: PartitionId) -> Self {
+        self.parts.partitions = partitions;
+        self
+    }
+
+    /// Sets how many partitions one topic has.
+    pub fn with_topic_partitions(mut self, topic: &str, partitions: PartitionId) -> Self {
+        self.parts.topic_partitions.insert(topic.to_owned(), partitions);
+        self
+    }
+
+    /// Sets when commits happen.
+    pub fn with_commit_policy(mut self, policy: CommitPolicy) -> Self {
+        self.parts.commit = policy;
+        self
+    }
+
+    /// Sets what the wall clock shows first, in milliseconds (0).
+    pub fn with_start_time(mut self, start_ms: i64) -> Self {
+        self.parts.start_ms = start_ms;
+        self
+    }
+
+    /// Starts the topology.
+    pub fn build(self) -> Result<TopologyTestDriver> {
+        Ok(TopologyTestDriver { pipeline: Rc::new(RefCell::new(Pipeline::new(self.parts)?)) })
+    }
+}
+
+/// Runs a topology in the calling thread, through the production code of tasks, stores, commits and restores, on an
+/// embedded broker in memory (`org.apache.kafka.streams.TopologyTestDriver`).
+///
+/// Unlike Kafka's it has as many partitions as the test asks for, and caches and commits work as in production when the
+/// test chooses so.
+pub struct TopologyTestDriver {
+    pipeline: Rc<RefCell<Pipeline>>,
+}
+
+impl TopologyTestDriver {
+    /// A driver with one partition for each topic that commits after each record.
+    pub fn new(topology: Topology, config: StreamsConfig) -> Result<Self> {
+        Self::builder(topology, config).build()
+    }
+
+    /// A driver with settings of its own.
+    pub fn builder(topology: Topology, config: StreamsConfig) -> DriverBuilder {
+        DriverBuilder {
+            parts: Parts {
+                topology,
+                config,
+                commit: CommitPolicy::default(),
+                start_ms: 0,
+                partitions: 1,
+                topic_partitions: BTreeMap::new(),
+            },
+        }
+    }
+
+    /// A driver for a small test: application id `test`, nothing to configure.
+    pub fn of(topology: Topology) -> Result<Self> {
+        Self::new(topology, StreamsConfig::new("test", "embedded:"))
+    }
+
+    /// An input topic with the default serdes of its types.
+    pub fn create_input_topic<K, V>(&self, topic: &str) -> TestInputTopic<K, V>
+    where
+        K: DefaultSerde,
+        V: DefaultSerde,
+    {
+        self.create_input_topic_with(topic, K::default_serde(), V::default_serde())
+    }
+
+    /// An input topic with serdes.
+    pub fn create_input_topic_with<K, V>(
+        &self,
+        topic: &str,
+        key: SerdeRef<K>,
+        value: SerdeRef<V>,
+    ) -> TestInputTopic<K, V> {
+        TestInputTopic { pipeline: Rc::clone(&self.pipeline), topic: topic.into(), key, value }
+    }
+
+    /// An output topic with the default serdes of its types.
+    pub fn create_output_topic<K, V>(&self, topic: &str) -> TestOutputTopic<K, V>
+    where
+        K: DefaultSerde,
+        V: DefaultSerde,
+    {
+        self.create_output_topic_with(topic, K::default_serde(), V::default_serde())
+    }
+
+    /// An output topic with serdes.
+    pub fn create_output_topic_with<K, V>(
+        &self,
+        topic: &str,
+        key: SerdeRef<K>,
+        value: SerdeRef<V>,
+    ) -> TestOutputTopic<K, V> {
+        TestOutputTopic { pipeline: Rc::clone(&self.pipeline), topic: topic.into(), key, value }
+    }
+
+    /// Creates a topic that only a topic-name extractor names.
+    pub fn create_topic(&self, topic: &str) -> Result<()> {
+        self.pipeline.borrow_mut().ensure_topic(topic)
+    }
+
+    /// Sends a record of bytes; the partition is chosen by key.
+    pub fn pipe_raw(&self, topic: &str, record: &RawTestRecord) -> Result<()> {
+        self.pipeline.borrow_mut().pipe(&topic.into(), record, None)
+    }
+
+    /// All committed records of any topic that were not read yet, internal topics by their full name.
+    pub fn read_raw(&self, topic: &str) -> Result<Vec<RawTestRecord>> {
+        let topic: TopicName = topic.into();
+        let mut pipeline = self.pipeline.borrow_mut();
+        std::iter::from_fn(|| pipeline.read(&topic).transpose()).collect()
+    }
+
+    /// Moves the wall clock and runs what becomes due.
+    pub fn advance_wall_clock_time(&self, by_ms: i64) -> Result<()> {
+        self.pipeline.borrow_mut().advance_wall_clock(by_ms)
+    }
+
+    /// What the wall clock shows.
+    pub fn now_ms(&self) -> i64 {
+        self.pipeline.borrow().now_ms()
+    }
+
+    /// Commits now.
+    pub fn commit(&self) -> Result<()> {
+        self.pipeline.borrow_mut().commit()
+    }
+
+    /// A store's handle. With several tasks, the first that has it; see [`state_store_of`](Self::state_store_of).
+    pub fn state_store<S: Clone + 'static>(&self, name: &str) -> Option<S> {
+        self.pipeline.borrow().store(name, None)
+    }
+
+    /// A store's handle in one task.
+    pub fn state_store_of<S: Clone + 'static>(&self, task: TaskId, name: &str) -> Option<S> {
+        self.pipeline.borrow().store(name, Some(task))
+    }
+
+    /// The application's committed offsets of a topic.
+    pub fn committed_offsets(&self, topic: &str) -> Result<Vec<(TopicPartition, Offset)>> {
+        self.pipeline.borrow_mut().committed(&topic.into())
+    }
+
+    /// The topics that the application has written to, internal ones by their full name.
+    pub fn produced_topic_names(&self) -> Result<Vec<TopicName>> {
+        self.pipeline.borrow_mut().topics_written()
+    }
+
+    /// Records left out on purpose so far.
+    pub fn dropped_records(&self) -> u64 {
+        self.pipeline.borrow().dropped_records()
+    }
+}

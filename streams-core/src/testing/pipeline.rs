@@ -1,0 +1,247 @@
+//! The production parts of an application, stepped by hand over an embedded broker in memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::driver::CommitPolicy;
+use super::topics::RawTestRecord;
+use crate::config::StreamsConfig;
+use crate::error::{Error, Result};
+use crate::ids::{Offset, PartitionId, TaskId, TopicName, TopicPartition};
+use crate::partitioner::partition_for_key;
+use crate::runtime::steps::{Engine, EngineSettings};
+use crate::time::ManualClock;
+use crate::topology::Topology;
+use crate::transport::embedded::{EmbeddedBroker, EmbeddedTransport};
+use crate::transport::{
+    Admin, Consumer, ConsumerSpec, Isolation, NewTopic, OutRecord, PartitionHandle, Producer, ProducerSpec,
+    RawRecord, Transport,
+};
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Rounds without an end: a topology that feeds itself for ever.
+const ROUNDS_MAX: u32 = 1_000_000;
+
+/// What the driver is made of.
+pub(super) struct Parts {
+    pub topology: Topology,
+    pub config: StreamsConfig,
+    pub commit: CommitPolicy,
+    pub start_ms: i64,
+    pub partitions: PartitionId,
+    pub topic_partitions: BTreeMap<String, PartitionId>,
+}
+
+/// An output topic that is being read.
+#[derive(Default)]
+struct Reader {
+    handles: Vec<PartitionHandle>,
+    read: std::collections::VecDeque<RawTestRecord>,
+}
+
+/// Broker, engine, and the test's own clients.
+pub(super) struct Pipeline {
+    engine: Engine,
+    clock: Arc<ManualClock>,
+    producer: Box<dyn Producer>,
+    consumer: Box<dyn Consumer>,
+    admin: Box<dyn Admin>,
+    readers: BTreeMap<TopicName, Reader>,
+    inputs: BTreeMap<TopicName, PartitionId>,
+    default_partitions: PartitionId,
+    topic_partitions: BTreeMap<String, PartitionId>,
+    buffer: Vec<RawRecord>,
+}
+
+impl Pipeline {
+    pub fn new(parts: Parts) -> Result<Self> {
+        let Parts { topology, config, commit, start_ms, partitions, topic_partitions } = parts;
+        config.validate()?;
+        let clock = Arc::new(ManualClock::new(start_ms));
+        let broker = EmbeddedBroker::in_memory_with_clock(Arc::clone(&clock) as _);
+        let transport: Arc<dyn Transport> = Arc::new(EmbeddedTransport::new(broker));
+        let mut admin = transport.admin("test-driver-admin")?;
+        let of = |name: &str| topic_partitions.get(name).copied().unwrap_or(partitions);
+        let mut inputs = BTreeMap::new();
+        let graph = topology.graph();
+        let application = config.application_id();
+        let internal: BTreeSet<TopicName> =
+            graph.internal_topics().map(|(name, _)| graph.decorate(&application, name)).collect();
+        let sources =
+            graph.source_topics(&application).into_iter().chain(graph.global_topics().map(Arc::clone));
+        for topic in sources.filter(|topic| !internal.contains(topic)) {
+            inputs.insert(Arc::clone(&topic), of(&topic));
+        }
+        let new: Vec<NewTopic> = inputs.iter().map(|(name, count)| new_topic(name, *count)).collect();
+        admin.create_topics(&new, TIMEOUT)?;
+        for topic in topology.graph().fixed_sink_topics() {
+            if !inputs.contains_key(&topic) && !topology.graph().is_internal(&topic) {
+                admin.create_topics(&[new_topic(&topic, of(&topic))], TIMEOUT)?;
+            }
+        }
+        let settings = EngineSettings {
+            topology,
+            config,
+            transport: Arc::clone(&transport),
+            clock: Arc::clone(&clock) as _,
+            commit_interval_ms: match commit {
+                CommitPolicy::EveryRecord => Some(0),
+                CommitPolicy::Interval => None,
+                CommitPolicy::OnDemand => Some(i64::MAX / 4),
+            },
+        };
+        let engine = Engine::new(settings)?;
+        let spec = ConsumerSpec {
+            client_id: "test-driver-consumer".to_owned(),
+            isolation: Isolation::ReadCommitted,
+            at_end_events: false,
+            properties: BTreeMap::new(),
+        };
+        let mut pipeline = Pipeline {
+            engine,
+            clock,
+            producer: transport.producer(&ProducerSpec {
+                client_id: "test-driver-producer".to_owned(),
+                transactional_id: None,
+                transaction_timeout_ms: 60_000,
+                properties: BTreeMap::new(),
+            })?,
+            consumer: transport.consumer(&spec)?,
+            admin,
+            readers: BTreeMap::new(),
+            inputs,
+            default_partitions: partitions,
+            topic_partitions,
+            buffer: Vec::new(),
+        };
+        pipeline.settle()?;
+        Ok(pipeline)
+    }
+
+    /// Creates a topic that no source and no fixed sink names.
+    pub fn ensure_topic(&mut self, name: &str) -> Result<()> {
+        let name: TopicName = name.into();
+        let count = self.topic_partitions.get(&*name).copied().unwrap_or(self.default_partitions);
+        Ok(self.admin.create_topics(&[new_topic(&name, count)], TIMEOUT)?)
+    }
+
+    /// Runs rounds until nothing is left to do.
+    pub fn settle(&mut self) -> Result<()> {
+        for _ in 0..ROUNDS_MAX {
+            if !self.engine.step()? {
+                return Ok(());
+            }
+        }
+        Err(Error::IllegalState(format!(
+            "the topology did not come to rest in {ROUNDS_MAX} rounds; does a sink write to its own source?"
+        )))
+    }
+
+    pub fn pipe(
+        &mut self,
+        topic: &TopicName,
+        record: &RawTestRecord,
+        partition: Option<PartitionId>,
+    ) -> Result<()> {
+        let Some(count) = self.inputs.get(topic).copied() else {
+            return Err(Error::Topology(format!(
+                "the topology reads no topic {topic}; it reads [{}]",
+                self.inputs.keys().map(|name| &**name).collect::<Vec<_>>().join(", ")
+            )));
+        };
+        let partition = match (partition, &record.key) {
+            (Some(partition), _) => partition,
+            (None, Some(key)) => partition_for_key(key, count),
+            (None, None) => 0,
+        };
+        let handle = self.producer.topic(topic)?;
+        self.producer.send(OutRecord {
+            topic: handle,
+            partition,
+            key: record.key.as_deref(),
+            value: record.value.as_deref(),
+            timestamp: record.timestamp,
+            headers: &record.headers,
+        })?;
+        self.producer.flush(TIMEOUT)?;
+        self.settle()
+    }
+
+    pub fn commit(&mut self) -> Result<()> {
+        self.engine.commit()?;
+        self.settle()
+    }
+
+    pub fn advance_wall_clock(&mut self, by_ms: i64) -> Result<()> {
+        self.clock.advance(by_ms);
+        self.settle()
+    }
+
+    pub fn now_ms(&self) -> i64 {
+        use crate::time::Clock;
+        self.clock.now_ms()
+    }
+
+    /// The next record of a topic that a commit has made visible.
+    pub fn read(&mut self, topic: &TopicName) -> Result<Option<RawTestRecord>> {
+        self.fetch(topic)?;
+        Ok(self.readers.get_mut(topic).and_then(|reader| reader.read.pop_front()))
+    }
+
+    /// How many records wait to be read.
+    pub fn waiting(&mut self, topic: &TopicName) -> Result<usize> {
+        self.fetch(topic)?;
+        Ok(self.readers.get(topic).map_or(0, |reader| reader.read.len()))
+    }
+
+    fn fetch(&mut self, topic: &TopicName) -> Result<()> {
+        if !self.readers.contains_key(topic) {
+            let Some(info) = self.admin.topics(std::slice::from_ref(topic), TIMEOUT)?.remove(topic) else {
+                return Ok(());
+            };
+            let mut reader = Reader::default();
+            for partition in 0..info.partitions {
+                reader
+                    .handles
+                    .push(self.consumer.assign(&TopicPartition::new(Arc::clone(topic), partition), 0)?);
+            }
+            self.readers.insert(Arc::clone(topic), reader);
+        }
+        let Some(reader) = self.readers.get_mut(topic) else { return Ok(()) };
+        for (partition, handle) in (0..).zip(&reader.handles) {
+            while self.consumer.fetch(*handle, 10_000, &mut self.buffer)?.records > 0 {
+                reader.read.extend(self.buffer.drain(..).map(|raw| RawTestRecord::of(partition, &raw)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Offsets committed by the application.
+    pub fn committed(&mut self, topic: &TopicName) -> Result<Vec<(TopicPartition, Offset)>> {
+        let Some(info) = self.admin.topics(std::slice::from_ref(topic), TIMEOUT)?.remove(topic) else {
+            return Ok(Vec::new());
+        };
+        let all: Vec<_> = (0..info.partitions).map(|p| TopicPartition::new(Arc::clone(topic), p)).collect();
+        let group = self.engine.application_id().to_owned();
+        let committed = self.admin.committed(&group, &all, TIMEOUT)?;
+        Ok(committed.into_iter().map(|(partition, offset)| (partition, offset.offset)).collect())
+    }
+
+    pub fn store<S: Clone + 'static>(&self, name: &str, task: Option<TaskId>) -> Option<S> {
+        self.engine.store(name, task)
+    }
+
+    pub fn dropped_records(&self) -> u64 {
+        self.engine.dropped_records()
+    }
+
+    pub fn topics_written(&mut self) -> Result<Vec<TopicName>> {
+        self.engine.topics_written()
+    }
+}
+
+fn new_topic(name: &TopicName, partitions: PartitionId) -> NewTopic {
+    NewTopic { name: Arc::clone(name), partitions, replication_factor: 1, configs: BTreeMap::new() }
+}
