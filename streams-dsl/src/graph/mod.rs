@@ -11,9 +11,11 @@
 //! | `step` | a handle's place in the plan |
 //! | `repartition` | the node that sends a stream through a topic of its own |
 //! | `optimize` | merges equal sources and rewrites what the configuration allows |
+//! | `merge_repartitions` | one of these rewritings |
 //! | `lower` | writes the nodes in order |
 
 mod lower;
+mod merge_repartitions;
 mod node;
 mod optimize;
 mod plan;
@@ -25,3 +27,6 @@ pub(crate) use node::{GraphNode, NodeId, NodeKind, ROOT, SourceSpec, Write};
 pub(crate) use plan::{Plan, PlanRef};
 pub(crate) use repartition::{Repartitioning, repartition_node};
 pub(crate) use step::Step;
+
+#[cfg(test)]
+mod tests;

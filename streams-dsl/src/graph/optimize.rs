@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use streams_core::ids::TopicName;
 
+use super::merge_repartitions::merge_repartitions;
 use super::node::{NodeId, NodeKind, ROOT};
 use super::{Plan, SourceSpec};
 use crate::error::{DslError, Result};
@@ -13,7 +14,9 @@ use crate::options::Optimization;
 pub(super) fn optimize(plan: &mut Plan, optimization: Optimization) -> Result<BTreeSet<NodeId>> {
     merge_duplicate_sources(plan)?;
     // `reuse_ktable_source_topics` needs no rewriting: table sources look at it when they are written.
-    let _ = optimization;
+    if optimization.merge_repartition_topics {
+        merge_repartitions(plan)?;
+    }
     Ok(upstream_of_relaxed_joins(plan))
 }
 

@@ -127,6 +127,15 @@ impl Plan {
         self.copartitioned.push(sources.clone());
     }
 
+    /// Has co-partitioning follow a source that was replaced (`maybeUpdateCopartitionSourceGroups`).
+    pub(super) fn rename_copartitioned(&mut self, source: &str, by: &str) {
+        for group in &mut self.copartitioned {
+            if group.remove(source) {
+                group.insert(by.to_owned());
+            }
+        }
+    }
+
     /// Keeps an error for `build`, so that the DSL's calls need no `?`.
     pub(crate) fn report(&self, error: DslError) {
         self.errors.borrow_mut().push(error);
