@@ -7,6 +7,21 @@ use crate::ids::TaskId;
 use crate::record::{Record, RecordMetadata};
 use crate::time::Timestamp;
 
+/// The stores of one node, without the types of what it forwards: for code that looks stores up on behalf of any
+/// processor.
+#[derive(Clone, Copy)]
+pub struct StoreAccess<'a> {
+    node: NodeIndex,
+    task: &'a TaskContext,
+}
+
+impl StoreAccess<'_> {
+    /// As [`ProcessorContext::state_store`].
+    pub fn get<S: Clone + 'static>(&self, name: &str) -> Result<S> {
+        self.task.store(self.node, name)
+    }
+}
+
 /// A processor's view of its task: forwards records of type `K`, `V`, gives stores, time and punctuations.
 pub struct ProcessorContext<'a, K: Data, V: Data> {
     pub(super) node: NodeIndex,
@@ -35,6 +50,11 @@ impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
     /// [`KeyValueStore`](crate::store::KeyValueStore); a wrong name or type is an error that names both.
     pub fn state_store<S: Clone + 'static>(&self, name: &str) -> Result<S> {
         self.task.store(self.node, name)
+    }
+
+    /// The stores that are connected to this node.
+    pub fn stores(&self) -> StoreAccess<'_> {
+        StoreAccess { node: self.node, task: self.task }
     }
 
     /// Asks for [`Processor::punctuate`](super::Processor::punctuate) every `interval_ms` (at least 1).

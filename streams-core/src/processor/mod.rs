@@ -37,7 +37,7 @@ mod task_context;
 pub mod timestamp_extractor;
 
 pub use collector::{Collector, OutTopic};
-pub use context::ProcessorContext;
+pub use context::{ProcessorContext, StoreAccess};
 pub use edge::{Children, Edge, Receiver};
 pub use factory::{ChildEdge, EdgeType, InputFactory, NodeFactory, NodeInstance, Wiring};
 pub use fixed_key::{FixedKey, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord};

@@ -1,0 +1,135 @@
+//! Writes a plan into a topology, in Kafka Streams' order (`InternalStreamsBuilder.buildAndOptimizeTopology`).
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap};
+use std::sync::Arc;
+
+use streams_core::processor::{Data, Processor, SinkOptions};
+use streams_core::store::StoreFactory;
+use streams_core::topology::Topology;
+
+use super::node::{NodeId, ROOT};
+use super::{Plan, optimize};
+use crate::error::Result;
+use crate::options::Optimization;
+
+/// What a node gets to write itself.
+pub(crate) struct Writer<'a> {
+    pub(crate) topology: &'a mut Topology,
+    /// The node's name.
+    pub(crate) name: String,
+    /// The names of its parents.
+    pub(crate) parents: Vec<String>,
+    /// Whether table sources log to their own topic instead of a changelog.
+    pub(crate) reuse_source_topics: bool,
+    /// For a repartition: whether nobody downstream wants records with a null key.
+    pub(super) drop_null_keys: bool,
+}
+
+impl Writer<'_> {
+    /// Adds a processor below the node's parents.
+    pub(crate) fn processor<P, K1, V1, K2, V2>(
+        &mut self,
+        name: &str,
+        supplier: impl Fn() -> P + Send + Sync + 'static,
+    ) -> Result<()>
+    where
+        P: Processor<K1, V1, K2, V2>,
+        K1: Data,
+        V1: Data,
+        K2: Data,
+        V2: Data,
+    {
+        let parents: Vec<&str> = self.parents.iter().map(String::as_str).collect();
+        Ok(self.topology.add_processor(name, supplier, &parents)?)
+    }
+
+    /// Adds the node's own processor, from a supplier that several builds share.
+    pub(crate) fn own_processor<P, K1, V1, K2, V2>(
+        &mut self,
+        supplier: &Arc<impl Fn() -> P + Send + Sync + 'static>,
+    ) -> Result<()>
+    where
+        P: Processor<K1, V1, K2, V2>,
+        K1: Data,
+        V1: Data,
+        K2: Data,
+        V2: Data,
+    {
+        let (name, supplier) = (self.name.clone(), Arc::clone(supplier));
+        self.processor(&name, move || supplier())
+    }
+
+    /// Adds the node's own sink.
+    pub(crate) fn sink<K: Data, V: Data>(&mut self, options: SinkOptions<K, V>) -> Result<()> {
+        let parents: Vec<&str> = self.parents.iter().map(String::as_str).collect();
+        Ok(self.topology.add_sink(&self.name, options, &parents)?)
+    }
+
+    /// Adds a store and connects it to the node's own processor, which must be written by now.
+    pub(crate) fn add_store(&mut self, store: impl StoreFactory + 'static) -> Result<()> {
+        Ok(self.topology.add_state_store(store, &[&self.name])?)
+    }
+
+    /// Connects the node's processor with stores that are written by now.
+    pub(crate) fn connect(&mut self, stores: &[String]) -> Result<()> {
+        if stores.is_empty() {
+            return Ok(());
+        }
+        let stores: Vec<&str> = stores.iter().map(String::as_str).collect();
+        Ok(self.topology.connect_processor_and_stores(&self.name, &stores)?)
+    }
+}
+
+/// The topology that a plan stands for. The plan itself stays as it is, so that it can be built again.
+pub(crate) fn lower(plan: &Plan, optimization: Optimization) -> Result<Topology> {
+    if let Some(error) = plan.take_error() {
+        return Err(error);
+    }
+    let mut plan = plan.clone();
+    let keep_null_keys = optimize::optimize(&mut plan, optimization)?;
+    let mut topology = Topology::new();
+    for id in writing_order(&plan) {
+        let node = plan.node(id);
+        let mut writer = Writer {
+            topology: &mut topology,
+            name: node.name.clone(),
+            parents: node
+                .parents
+                .iter()
+                .filter(|p| **p != ROOT)
+                .map(|p| plan.node(*p).name.clone())
+                .collect(),
+            reuse_source_topics: optimization.reuse_ktable_source_topics,
+            drop_null_keys: !keep_null_keys.contains(&id),
+        };
+        (node.write)(&mut writer)?;
+    }
+    for sources in &plan.copartitioned {
+        let sources: Vec<&str> = sources.iter().map(String::as_str).collect();
+        topology.copartition_sources(&sources);
+    }
+    topology.validate()?;
+    Ok(topology)
+}
+
+/// A node is written when all of its parents are, and among those that could be, the one with the lowest priority
+/// first. Sub-topologies are numbered and children are called in this order.
+fn writing_order(plan: &Plan) -> Vec<NodeId> {
+    let mut order = Vec::new();
+    let mut written = BTreeSet::new();
+    let mut queue = BinaryHeap::from([Reverse((0, ROOT))]);
+    while let Some(Reverse((_, id))) = queue.pop() {
+        let node = plan.node(id);
+        if !node.parents.iter().all(|parent| written.contains(parent)) {
+            // It comes again, as a child of the parent that is missing.
+            continue;
+        }
+        if !written.insert(id) {
+            continue;
+        }
+        order.push(id);
+        queue.extend(node.children.iter().map(|child| Reverse((plan.node(*child).build_priority, *child))));
+    }
+    order
+}

@@ -1,0 +1,83 @@
+//! Rewrites a plan before it is written: equal sources become one, always; the rest as `topology.optimization` says.
+
+use std::collections::{BTreeSet, HashMap};
+
+use streams_core::ids::TopicName;
+
+use super::merge_repartitions::merge_repartitions;
+use super::node::{NodeId, NodeKind, ROOT};
+use super::{Plan, SourceSpec};
+use crate::error::{DslError, Result};
+use crate::options::Optimization;
+
+/// Rewrites the plan; the result are the nodes with a join downstream that wants records with a null key.
+pub(super) fn optimize(plan: &mut Plan, optimization: Optimization) -> Result<BTreeSet<NodeId>> {
+    merge_duplicate_sources(plan)?;
+    // `reuse_ktable_source_topics` needs no rewriting: table sources look at it when they are written.
+    if optimization.merge_repartition_topics {
+        merge_repartitions(plan)?;
+    }
+    Ok(upstream_of_relaxed_joins(plan))
+}
+
+/// Makes one source of those that read the same topics.
+fn merge_duplicate_sources(plan: &mut Plan) -> Result<()> {
+    let mut readers: HashMap<TopicName, NodeId> = HashMap::new();
+    for id in plan.node(ROOT).children.clone() {
+        let NodeKind::StreamSource(source) = plan.node(id).kind.clone() else { continue };
+        for topic in &source.topics {
+            match readers.get(topic) {
+                None => {
+                    readers.insert(topic.clone(), id);
+                }
+                Some(first) if *first == id => {}
+                Some(first) => {
+                    merge_source(plan, *first, id, &source, topic)?;
+                    break;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Moves what hangs below the second source below the first.
+fn merge_source(
+    plan: &mut Plan,
+    first: NodeId,
+    second: NodeId,
+    source: &SourceSpec,
+    topic: &str,
+) -> Result<()> {
+    let names = || (plan.node(first).name.clone(), plan.node(second).name.clone());
+    let NodeKind::StreamSource(main) = &plan.node(first).kind else { return Ok(()) };
+    let set = |spec: &SourceSpec| spec.topics.iter().cloned().collect::<BTreeSet<_>>();
+    if set(main) != set(source) {
+        let (first, second) = names();
+        return Err(DslError::OverlappingSources { topic: topic.to_owned(), first, second });
+    }
+    if main.types != source.types {
+        let (first, second) = names();
+        return Err(DslError::SourceTypes { topic: topic.to_owned(), first, second });
+    }
+    if main.reset != source.reset {
+        let (first, second) = names();
+        return Err(DslError::ResetPolicies { first, second });
+    }
+    for child in plan.node(second).children.clone() {
+        plan.unlink(second, child);
+        plan.link(first, child);
+    }
+    plan.unlink(ROOT, second);
+    Ok(())
+}
+
+/// The nodes from which a left or outer join can be reached (`NodesWithRelaxedNullKeyJoinDownstream`).
+fn upstream_of_relaxed_joins(plan: &Plan) -> BTreeSet<NodeId> {
+    let mut found = BTreeSet::new();
+    let mut open: Vec<NodeId> = plan.ids().filter(|id| plan.node(*id).relaxed_null_key).collect();
+    while let Some(id) = open.pop() {
+        open.extend(plan.node(id).parents.iter().filter(|parent| found.insert(**parent)));
+    }
+    found
+}

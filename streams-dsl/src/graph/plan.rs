@@ -1,0 +1,156 @@
+//! The nodes of a plan, and what hands out names and priorities (`InternalStreamsBuilder`).
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use super::node::{GraphNode, NodeId, ROOT};
+use crate::error::{DslError, Result};
+use crate::naming::{self, Counter, prefix};
+
+/// All that a builder and the handles it gave out share.
+#[derive(Clone)]
+pub(crate) struct Plan {
+    nodes: Vec<GraphNode>,
+    counter: Counter,
+    next_priority: usize,
+    /// Names of sources whose topics must have the same number of partitions, one set a join.
+    pub(super) copartitioned: Vec<BTreeSet<String>>,
+    errors: Rc<RefCell<Vec<DslError>>>,
+}
+
+/// A shared plan. It belongs to one thread; the topology that comes of it does not.
+pub(crate) type PlanRef = Rc<RefCell<Plan>>;
+
+impl Plan {
+    /// A plan of nothing.
+    pub(crate) fn new() -> Self {
+        let mut root = GraphNode::new("root", |_| Ok(()));
+        root.kind = super::NodeKind::Root;
+        Plan {
+            nodes: vec![root],
+            counter: Counter::default(),
+            next_priority: 0,
+            copartitioned: Vec::new(),
+            errors: Rc::default(),
+        }
+    }
+
+    /// The next name with that prefix (`newProcessorName`).
+    pub(crate) fn new_name(&mut self, prefix: &str) -> String {
+        self.counter.next(prefix)
+    }
+
+    /// The next name of a store that belongs to an operator of that prefix (`newStoreName`).
+    pub(crate) fn new_store_name(&mut self, operator_prefix: &str) -> String {
+        self.counter.next(&format!("{operator_prefix}{}", prefix::STATE_STORE))
+    }
+
+    /// The user's name, or the next generated one; a number is used up either way (`orElseGenerateWithPrefix`).
+    pub(crate) fn name_or_new(&mut self, given: Option<&str>, prefix: &str) -> String {
+        self.suffixed_or_new(given, "", prefix)
+    }
+
+    /// The user's name with a suffix, or the next generated one (`suffixWithOrElseGet`).
+    pub(crate) fn suffixed_or_new(&mut self, given: Option<&str>, suffix: &str, prefix: &str) -> String {
+        let generated = self.new_name(prefix);
+        match given {
+            Some(name) => {
+                let name = format!("{name}{suffix}");
+                self.check(naming::validate(&name));
+                name
+            }
+            None => generated,
+        }
+    }
+
+    /// Adds a node below its parents, none of which is no parent at all (`addGraphNode`).
+    pub(crate) fn add(&mut self, parents: &[NodeId], node: GraphNode) -> NodeId {
+        let id = NodeId(self.nodes.len());
+        self.nodes.push(node);
+        for parent in parents {
+            self.attach(*parent, id);
+        }
+        id
+    }
+
+    /// Adds a node that exists below another parent; it is written after all that exists by now.
+    pub(crate) fn attach(&mut self, parent: NodeId, child: NodeId) {
+        self.link(parent, child);
+        self.node_mut(child).build_priority = self.next_priority;
+        self.next_priority += 1;
+    }
+
+    /// Makes two nodes parent and child, leaving the order of writing as it is.
+    pub(super) fn link(&mut self, parent: NodeId, child: NodeId) {
+        let children = &mut self.node_mut(parent).children;
+        if !children.contains(&child) {
+            children.push(child);
+        }
+        let parents = &mut self.node_mut(child).parents;
+        if !parents.contains(&parent) {
+            parents.push(parent);
+        }
+    }
+
+    /// Undoes [`link`](Self::link).
+    pub(super) fn unlink(&mut self, parent: NodeId, child: NodeId) {
+        self.node_mut(parent).children.retain(|id| *id != child);
+        self.node_mut(child).parents.retain(|id| *id != parent);
+    }
+
+    /// A node by its number, which this plan gave out.
+    #[allow(
+        clippy::indexing_slicing,
+        reason = "a NodeId is an index that `add` returned, and nodes are never removed"
+    )]
+    pub(crate) fn node(&self, id: NodeId) -> &GraphNode {
+        &self.nodes[id.0]
+    }
+
+    /// As [`node`](Self::node), to change it.
+    #[allow(
+        clippy::indexing_slicing,
+        reason = "a NodeId is an index that `add` returned, and nodes are never removed"
+    )]
+    pub(crate) fn node_mut(&mut self, id: NodeId) -> &mut GraphNode {
+        &mut self.nodes[id.0]
+    }
+
+    /// Every node but the root, in the order of their creation.
+    pub(super) fn ids(&self) -> impl Iterator<Item = NodeId> + use<> {
+        (ROOT.0 + 1..self.nodes.len()).map(NodeId)
+    }
+
+    /// Demands that the topics of these sources have the same number of partitions (`copartitionSources`).
+    pub(crate) fn copartition(&mut self, sources: &BTreeSet<String>) {
+        self.copartitioned.push(sources.clone());
+    }
+
+    /// Has co-partitioning follow a source that was replaced (`maybeUpdateCopartitionSourceGroups`).
+    pub(super) fn rename_copartitioned(&mut self, source: &str, by: &str) {
+        for group in &mut self.copartitioned {
+            if group.remove(source) {
+                group.insert(by.to_owned());
+            }
+        }
+    }
+
+    /// Keeps an error for `build`, so that the DSL's calls need no `?`.
+    pub(crate) fn report(&self, error: DslError) {
+        self.errors.borrow_mut().push(error);
+    }
+
+    /// Keeps the error of a check.
+    pub(crate) fn check(&self, result: Result<()>) {
+        if let Err(error) = result {
+            self.report(error);
+        }
+    }
+
+    /// The first error that the DSL's calls met; the others often follow from it.
+    pub(super) fn take_error(&self) -> Option<DslError> {
+        let mut errors = self.errors.borrow_mut();
+        if errors.is_empty() { None } else { Some(errors.remove(0)) }
+    }
+}

@@ -1,0 +1,150 @@
+//! `split`: one stream as several, each record in the first branch that takes it (`KStreamBranch`).
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use streams_core::error::Result;
+use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::record::Record;
+
+use super::merge::PassThrough;
+use crate::KStream;
+use crate::graph::{GraphNode, Step};
+use crate::naming::prefix;
+use crate::options::Branched;
+
+type Predicate<K, V> = Arc<dyn Fn(&K, &V) -> bool + Send + Sync>;
+
+impl<K: Data, V: Data> KStream<K, V> {
+    /// Splits the stream: each record goes to the first branch whose predicate is true, or else to the default branch,
+    /// if there is one (`KStream.split`).
+    ///
+    /// The result names the branches: the splitter's name (see [`named`](Self::named)), followed by the branch's name
+    /// or its position from 1; the default branch is 0.
+    ///
+    /// ```
+    /// # use streams_dsl::prelude::*;
+    /// let builder = StreamsBuilder::new();
+    /// let branches = builder
+    ///     .stream::<String, i64>("payments")
+    ///     .named("size-")
+    ///     .split()
+    ///     .branch_with(|_, amount| *amount > 1000, Branched::named("large"))
+    ///     .branch(|_, amount| *amount > 100)
+    ///     .default_branch();
+    /// assert_eq!(branches.keys().collect::<Vec<_>>(), ["size-0", "size-2", "size-large"]);
+    /// branches["size-large"].to("alerts");
+    /// # builder.build()?;
+    /// # Ok::<(), DslError>(())
+    /// ```
+    pub fn split(&self) -> BranchedKStream<K, V> {
+        let name = self.step.next_name(prefix::BRANCH);
+        let branches = Rc::new(RefCell::new(Branches { predicates: Vec::new(), children: Vec::new() }));
+        let shared = Rc::clone(&branches);
+        let node = GraphNode::new(&name, move |writer| {
+            // Read when the topology is built: branches are added after the node.
+            let branches = Arc::new(shared.borrow().clone());
+            let supplier = Arc::new(move || Branch { branches: Arc::clone(&branches) });
+            writer.own_processor::<_, K, V, K, V>(&supplier)
+        });
+        let splitter = self.step.add(node);
+        BranchedKStream { source: self.clone(), splitter, branches, outputs: BTreeMap::new() }
+    }
+}
+
+/// A stream that is being split (`org.apache.kafka.streams.kstream.BranchedKStream`).
+#[must_use = "end the branches with default_branch or no_default_branch"]
+pub struct BranchedKStream<K, V> {
+    source: KStream<K, V>,
+    splitter: Step,
+    branches: Rc<RefCell<Branches<K, V>>>,
+    outputs: BTreeMap<String, KStream<K, V>>,
+}
+
+impl<K: Data, V: Data> BranchedKStream<K, V> {
+    /// A branch for the records that no earlier branch took and for which the predicate is true.
+    pub fn branch(self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> Self {
+        self.branch_with(predicate, Branched::new())
+    }
+
+    /// As [`branch`](Self::branch), with a name or something to do with the branch.
+    pub fn branch_with(
+        mut self,
+        predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static,
+        branched: Branched<'_, K, V>,
+    ) -> Self {
+        self.branches.borrow_mut().predicates.push(Arc::new(predicate));
+        let position = self.branches.borrow().predicates.len();
+        self.add(branched, position);
+        self
+    }
+
+    /// Gives the records that no branch took a branch of their own, and ends the split.
+    pub fn default_branch(self) -> BTreeMap<String, KStream<K, V>> {
+        self.default_branch_with(Branched::new())
+    }
+
+    /// As [`default_branch`](Self::default_branch), with a name or something to do with the branch.
+    pub fn default_branch_with(mut self, branched: Branched<'_, K, V>) -> BTreeMap<String, KStream<K, V>> {
+        self.add(branched, 0);
+        self.outputs
+    }
+
+    /// Drops the records that no branch took, and ends the split.
+    pub fn no_default_branch(self) -> BTreeMap<String, KStream<K, V>> {
+        self.outputs
+    }
+
+    fn add(&mut self, branched: Branched<'_, K, V>, position: usize) {
+        let suffix = branched.name.unwrap_or_else(|| position.to_string());
+        let name = format!("{}{suffix}", self.splitter.name);
+        self.branches.borrow_mut().children.push(name.clone());
+        // Kafka Streams uses up a number for each branch, whatever its name.
+        self.splitter.with_plan(|plan| plan.new_name(&name));
+        let supplier = Arc::new(|| PassThrough);
+        let node = GraphNode::new(&name, move |writer| writer.own_processor::<_, K, V, K, V>(&supplier));
+        let source = &self.source;
+        let branch = KStream::new(
+            self.splitter.add(node),
+            source.key_serde.clone(),
+            source.value_serde.clone(),
+            source.repartition_required,
+        );
+        let output = match branched.chain {
+            Some(chain) => chain(branch),
+            None => Some(branch),
+        };
+        if let Some(output) = output {
+            self.outputs.insert(name, output);
+        }
+    }
+}
+
+/// The predicates and the names of the branches; one more name than predicates is the default branch's.
+struct Branches<K, V> {
+    predicates: Vec<Predicate<K, V>>,
+    children: Vec<String>,
+}
+
+impl<K, V> Clone for Branches<K, V> {
+    fn clone(&self) -> Self {
+        Branches { predicates: self.predicates.clone(), children: self.children.clone() }
+    }
+}
+
+struct Branch<K, V> {
+    branches: Arc<Branches<K, V>>,
+}
+
+impl<K: Data, V: Data> Processor<K, V, K, V> for Branch<K, V> {
+    fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K, V>) -> Result<()> {
+        let Branches { predicates, children } = &*self.branches;
+        let taken = predicates.iter().position(|predicate| predicate(&record.key, &record.value));
+        match children.get(taken.unwrap_or(predicates.len())) {
+            Some(child) => context.forward_to(child, record),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! `filter` and `filter_not`: keep the records that a predicate holds for, or does not (`KStreamFilter`).
+
+use std::sync::Arc;
+
+use streams_core::error::Result;
+use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::record::Record;
+
+use crate::KStream;
+use crate::naming::prefix;
+
+impl<K: Data, V: Data> KStream<K, V> {
+    /// Keeps the records for which the predicate is true (`KStream.filter`).
+    ///
+    /// Nulls are given to the predicate where the types have them. Keys, times and headers stay; no repartitioning.
+    ///
+    /// ```
+    /// # use streams_dsl::prelude::*;
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream::<String, i64>("payments").filter(|_account, amount| *amount > 100).to("large");
+    /// # builder.build()?;
+    /// # Ok::<(), DslError>(())
+    /// ```
+    pub fn filter(&self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> KStream<K, V> {
+        self.add_filter(predicate)
+    }
+
+    /// Drops the records for which the predicate is true (`KStream.filterNot`); else as [`filter`](Self::filter).
+    pub fn filter_not(&self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> KStream<K, V> {
+        self.add_filter(move |key, value| !predicate(key, value))
+    }
+
+    fn add_filter(&self, keep: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> KStream<K, V> {
+        let keep = Arc::new(keep);
+        let step =
+            self.add_processor(prefix::FILTER, |node| node, move || Filter { keep: Arc::clone(&keep) });
+        KStream::new(step, self.key_serde.clone(), self.value_serde.clone(), self.repartition_required)
+    }
+}
+
+struct Filter<F> {
+    keep: Arc<F>,
+}
+
+impl<K, V, F> Processor<K, V, K, V> for Filter<F>
+where
+    K: Data,
+    V: Data,
+    F: Fn(&K, &V) -> bool + 'static,
+{
+    #[inline]
+    fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K, V>) -> Result<()> {
+        match (self.keep)(&record.key, &record.value) {
+            true => context.forward(record),
+            false => Ok(()),
+        }
+    }
+}

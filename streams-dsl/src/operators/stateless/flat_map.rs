@@ -1,0 +1,66 @@
+//! `flat_map`: any number of records for each record (`KStreamFlatMap`).
+
+use std::sync::Arc;
+
+use streams_core::error::Result;
+use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::record::Record;
+
+use crate::KStream;
+use crate::graph::GraphNode;
+use crate::naming::prefix;
+
+impl<K: Data, V: Data> KStream<K, V> {
+    /// Replaces each record by any number of others (`KStream.flatMap`).
+    ///
+    /// Each gets the time and headers of the record it comes from. The key may have changed, so the next operator that
+    /// needs records of a key together repartitions.
+    ///
+    /// ```
+    /// # use streams_dsl::prelude::*;
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream::<String, String>("lines")
+    ///     .flat_map(|file, line| line.split(' ').map(|word| (word.to_owned(), file.clone())).collect::<Vec<_>>())
+    ///     .to("words");
+    /// # builder.build()?;
+    /// # Ok::<(), DslError>(())
+    /// ```
+    pub fn flat_map<K2: Data, V2: Data, I>(
+        &self,
+        mapper: impl Fn(K, V) -> I + Send + Sync + 'static,
+    ) -> KStream<K2, V2>
+    where
+        I: IntoIterator<Item = (K2, V2)> + 'static,
+    {
+        let mapper = Arc::new(mapper);
+        let supplier = move || FlatMap { mapper: Arc::clone(&mapper) };
+        KStream::new(
+            self.add_processor(prefix::FLAT_MAP, GraphNode::key_changing, supplier),
+            None,
+            None,
+            true,
+        )
+    }
+}
+
+struct FlatMap<F> {
+    mapper: Arc<F>,
+}
+
+impl<K, V, K2, V2, I, F> Processor<K, V, K2, V2> for FlatMap<F>
+where
+    K: Data,
+    V: Data,
+    K2: Data,
+    V2: Data,
+    I: IntoIterator<Item = (K2, V2)>,
+    F: Fn(K, V) -> I + 'static,
+{
+    fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K2, V2>) -> Result<()> {
+        let Record { key, value, timestamp, headers } = record;
+        (self.mapper)(key, value).into_iter().try_for_each(|(key, value)| {
+            context.forward(Record { key, value, timestamp, headers: headers.clone() })
+        })
+    }
+}

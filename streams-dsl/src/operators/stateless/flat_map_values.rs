@@ -1,0 +1,71 @@
+//! `flat_map_values`: any number of values for each record, under the same key (`KStreamFlatMapValues`).
+
+use std::sync::Arc;
+
+use streams_core::error::Result;
+use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::record::Record;
+
+use crate::KStream;
+use crate::graph::GraphNode;
+use crate::naming::prefix;
+
+impl<K: Data, V: Data> KStream<K, V> {
+    /// Replaces each record by any number of records with its key (`KStream.flatMapValues`).
+    ///
+    /// Key, time and headers stay; no repartitioning follows.
+    ///
+    /// ```
+    /// # use streams_dsl::prelude::*;
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream::<String, String>("lines")
+    ///     .flat_map_values(|line| line.split(' ').map(str::to_owned).collect::<Vec<_>>())
+    ///     .to("words");
+    /// # builder.build()?;
+    /// # Ok::<(), DslError>(())
+    /// ```
+    pub fn flat_map_values<V2: Data, I>(
+        &self,
+        mapper: impl Fn(V) -> I + Send + Sync + 'static,
+    ) -> KStream<K, V2>
+    where
+        I: IntoIterator<Item = V2> + 'static,
+    {
+        self.flat_map_values_with_key(move |_, value| mapper(value))
+    }
+
+    /// As [`flat_map_values`](Self::flat_map_values), with the key to look at.
+    pub fn flat_map_values_with_key<V2: Data, I>(
+        &self,
+        mapper: impl Fn(&K, V) -> I + Send + Sync + 'static,
+    ) -> KStream<K, V2>
+    where
+        I: IntoIterator<Item = V2> + 'static,
+    {
+        let mapper = Arc::new(mapper);
+        let supplier = move || FlatMapValues { mapper: Arc::clone(&mapper) };
+        let step = self.add_processor(prefix::FLAT_MAP_VALUES, GraphNode::value_changing, supplier);
+        KStream::new(step, self.key_serde.clone(), None, self.repartition_required)
+    }
+}
+
+struct FlatMapValues<F> {
+    mapper: Arc<F>,
+}
+
+impl<K, V, V2, I, F> Processor<K, V, K, V2> for FlatMapValues<F>
+where
+    K: Data,
+    V: Data,
+    V2: Data,
+    I: IntoIterator<Item = V2>,
+    F: Fn(&K, V) -> I + 'static,
+{
+    fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K, V2>) -> Result<()> {
+        let Record { key, value, timestamp, headers } = record;
+        (self.mapper)(&key, value).into_iter().try_for_each(|value| {
+            context.forward(Record { key: key.clone(), value, timestamp, headers: headers.clone() })
+        })
+    }
+}

@@ -1,0 +1,45 @@
+//! `for_each`: ends a stream in an action (`ForeachProcessor`).
+
+use std::sync::Arc;
+
+use streams_core::error::Result;
+use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::record::Record;
+
+use crate::KStream;
+use crate::naming::prefix;
+
+impl<K: Data, V: Data> KStream<K, V> {
+    /// Calls `action` for each record; nothing comes after it (`KStream.foreach`).
+    ///
+    /// What `action` does is no part of exactly-once: after a failure it may see a record again.
+    ///
+    /// ```
+    /// # use streams_dsl::prelude::*;
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream::<String, i64>("payments").for_each(|account, amount| println!("{account} pays {amount}"));
+    /// # builder.build()?;
+    /// # Ok::<(), DslError>(())
+    /// ```
+    pub fn for_each(&self, action: impl Fn(&K, &V) + Send + Sync + 'static) {
+        let action = Arc::new(action);
+        self.add_processor(prefix::FOR_EACH, |node| node, move || ForEach { action: Arc::clone(&action) });
+    }
+}
+
+struct ForEach<F> {
+    action: Arc<F>,
+}
+
+impl<K, V, F> Processor<K, V, (), ()> for ForEach<F>
+where
+    K: Data,
+    V: Data,
+    F: Fn(&K, &V) + 'static,
+{
+    #[inline]
+    fn process(&mut self, record: Record<K, V>, _: &mut ProcessorContext<'_, (), ()>) -> Result<()> {
+        (self.action)(&record.key, &record.value);
+        Ok(())
+    }
+}

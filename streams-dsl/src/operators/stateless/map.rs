@@ -1,0 +1,57 @@
+//! `map`: another key and value for each record (`KStreamMap`).
+
+use std::sync::Arc;
+
+use streams_core::error::Result;
+use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::record::Record;
+
+use crate::KStream;
+use crate::graph::GraphNode;
+use crate::naming::prefix;
+
+impl<K: Data, V: Data> KStream<K, V> {
+    /// Replaces key and value of each record (`KStream.map`).
+    ///
+    /// Time and headers stay. The key may have changed, so the next operator that needs records of a key together
+    /// repartitions; [`map_values`](Self::map_values) avoids that where the key stays.
+    ///
+    /// ```
+    /// # use streams_dsl::prelude::*;
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream::<String, String>("words")
+    ///     .map(|_line, word| (word.clone(), i64::try_from(word.len()).unwrap_or(0)))
+    ///     .to("lengths");
+    /// # builder.build()?;
+    /// # Ok::<(), DslError>(())
+    /// ```
+    pub fn map<K2: Data, V2: Data>(
+        &self,
+        mapper: impl Fn(K, V) -> (K2, V2) + Send + Sync + 'static,
+    ) -> KStream<K2, V2> {
+        let mapper = Arc::new(mapper);
+        let supplier = move || Map { mapper: Arc::clone(&mapper) };
+        KStream::new(self.add_processor(prefix::MAP, GraphNode::key_changing, supplier), None, None, true)
+    }
+}
+
+struct Map<F> {
+    mapper: Arc<F>,
+}
+
+impl<K, V, K2, V2, F> Processor<K, V, K2, V2> for Map<F>
+where
+    K: Data,
+    V: Data,
+    K2: Data,
+    V2: Data,
+    F: Fn(K, V) -> (K2, V2) + 'static,
+{
+    #[inline]
+    fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K2, V2>) -> Result<()> {
+        let Record { key, value, timestamp, headers } = record;
+        let (key, value) = (self.mapper)(key, value);
+        context.forward(Record { key, value, timestamp, headers })
+    }
+}

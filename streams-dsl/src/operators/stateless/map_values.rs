@@ -1,0 +1,58 @@
+//! `map_values`: another value for each record (`KStreamMapValues`).
+
+use std::sync::Arc;
+
+use streams_core::error::Result;
+use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::record::Record;
+
+use crate::KStream;
+use crate::graph::GraphNode;
+use crate::naming::prefix;
+
+impl<K: Data, V: Data> KStream<K, V> {
+    /// Replaces the value of each record (`KStream.mapValues`).
+    ///
+    /// Key, time and headers stay; no repartitioning follows.
+    ///
+    /// ```
+    /// # use streams_dsl::prelude::*;
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream::<String, i64>("cents").map_values(|cents| cents as f64 / 100.0).to("euros");
+    /// # builder.build()?;
+    /// # Ok::<(), DslError>(())
+    /// ```
+    pub fn map_values<V2: Data>(&self, mapper: impl Fn(V) -> V2 + Send + Sync + 'static) -> KStream<K, V2> {
+        self.map_values_with_key(move |_, value| mapper(value))
+    }
+
+    /// As [`map_values`](Self::map_values), with the key to look at (`KStream.mapValues(ValueMapperWithKey)`).
+    pub fn map_values_with_key<V2: Data>(
+        &self,
+        mapper: impl Fn(&K, V) -> V2 + Send + Sync + 'static,
+    ) -> KStream<K, V2> {
+        let mapper = Arc::new(mapper);
+        let supplier = move || MapValues { mapper: Arc::clone(&mapper) };
+        let step = self.add_processor(prefix::MAP_VALUES, GraphNode::value_changing, supplier);
+        KStream::new(step, self.key_serde.clone(), None, self.repartition_required)
+    }
+}
+
+struct MapValues<F> {
+    mapper: Arc<F>,
+}
+
+impl<K, V, V2, F> Processor<K, V, K, V2> for MapValues<F>
+where
+    K: Data,
+    V: Data,
+    V2: Data,
+    F: Fn(&K, V) -> V2 + 'static,
+{
+    #[inline]
+    fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K, V2>) -> Result<()> {
+        let Record { key, value, timestamp, headers } = record;
+        let value = (self.mapper)(&key, value);
+        context.forward(Record { key, value, timestamp, headers })
+    }
+}

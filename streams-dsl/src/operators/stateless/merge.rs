@@ -1,0 +1,52 @@
+//! `merge`: two streams as one (`PassThrough`).
+
+use std::sync::Arc;
+
+use streams_core::error::Result;
+use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::record::Record;
+
+use crate::KStream;
+use crate::error::DslError;
+use crate::graph::{GraphNode, Step};
+use crate::naming::prefix;
+
+impl<K: Data, V: Data> KStream<K, V> {
+    /// The records of both streams (`KStream.merge`).
+    ///
+    /// Each stream's own order stays; between the two there is none. Serdes are not inherited, as the streams may have
+    /// different ones. Where one of the streams needs repartitioning, the merged one does.
+    ///
+    /// ```
+    /// # use streams_dsl::prelude::*;
+    /// let builder = StreamsBuilder::new();
+    /// let online = builder.stream::<String, i64>("online");
+    /// online.merge(&builder.stream("offline")).to("payments");
+    /// # builder.build()?;
+    /// # Ok::<(), DslError>(())
+    /// ```
+    pub fn merge(&self, other: &KStream<K, V>) -> KStream<K, V> {
+        let name = self.step.next_name(prefix::MERGE);
+        let required = self.repartition_required || other.repartition_required;
+        if !self.step.same_plan(&other.step) {
+            self.step.plan.borrow().report(DslError::ForeignStream { operator: name });
+            return KStream::new(self.step.clone(), None, None, required);
+        }
+        let supplier = Arc::new(|| PassThrough);
+        let node =
+            GraphNode::new(&name, move |writer| writer.own_processor::<_, K, V, K, V>(&supplier)).merging();
+        let id = self.step.plan.borrow_mut().add(&[self.step.node, other.step.node], node);
+        let step = Step::new(&self.step.plan, id, &name, self.step.sources_with(&other.step));
+        KStream::new(step, None, None, required)
+    }
+}
+
+/// Forwards records as they are.
+pub(crate) struct PassThrough;
+
+impl<K: Data, V: Data> Processor<K, V, K, V> for PassThrough {
+    #[inline]
+    fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K, V>) -> Result<()> {
+        context.forward(record)
+    }
+}

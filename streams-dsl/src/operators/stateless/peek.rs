@@ -1,0 +1,47 @@
+//! `peek`: looks at records that pass by (`KStreamPeek`).
+
+use std::sync::Arc;
+
+use streams_core::error::Result;
+use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::record::Record;
+
+use crate::KStream;
+use crate::naming::prefix;
+
+impl<K: Data, V: Data> KStream<K, V> {
+    /// Calls `action` for each record and hands the record on unchanged (`KStream.peek`).
+    ///
+    /// What `action` does is no part of exactly-once: after a failure it may see a record again.
+    ///
+    /// ```
+    /// # use streams_dsl::prelude::*;
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream::<String, i64>("payments").peek(|account, amount| println!("{account} pays {amount}")).to("paid");
+    /// # builder.build()?;
+    /// # Ok::<(), DslError>(())
+    /// ```
+    pub fn peek(&self, action: impl Fn(&K, &V) + Send + Sync + 'static) -> KStream<K, V> {
+        let action = Arc::new(action);
+        let step =
+            self.add_processor(prefix::PEEK, |node| node, move || Peek { action: Arc::clone(&action) });
+        KStream::new(step, self.key_serde.clone(), self.value_serde.clone(), self.repartition_required)
+    }
+}
+
+struct Peek<F> {
+    action: Arc<F>,
+}
+
+impl<K, V, F> Processor<K, V, K, V> for Peek<F>
+where
+    K: Data,
+    V: Data,
+    F: Fn(&K, &V) + 'static,
+{
+    #[inline]
+    fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K, V>) -> Result<()> {
+        (self.action)(&record.key, &record.value);
+        context.forward(record)
+    }
+}

@@ -1,0 +1,68 @@
+//! `process`: a processor of one's own, with stores and punctuations.
+
+use std::sync::Arc;
+
+use streams_core::processor::{Data, Processor};
+
+use crate::KStream;
+use crate::graph::GraphNode;
+use crate::naming::prefix;
+
+impl<K: Data, V: Data> KStream<K, V> {
+    /// Runs a processor on each record (`KStream.process`). `supplier` is called once for each task; `stores` names
+    /// stores that [`add_state_store`](crate::StreamsBuilder::add_state_store) added.
+    ///
+    /// The processor may forward any records, so the next operator that needs records of a key together repartitions;
+    /// [`process_values`](Self::process_values) avoids that. Serdes are not inherited.
+    ///
+    /// ```
+    /// # use streams_dsl::prelude::*;
+    /// use streams_dsl::core::error::Result;
+    ///
+    /// struct Twice;
+    ///
+    /// impl Processor<String, i64, String, i64> for Twice {
+    ///     fn process(
+    ///         &mut self,
+    ///         record: Record<String, i64>,
+    ///         context: &mut ProcessorContext<'_, String, i64>,
+    ///     ) -> Result<()> {
+    ///         context.forward(record.clone())?;
+    ///         context.forward(record)
+    ///     }
+    /// }
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream::<String, i64>("payments").process(|| Twice, &[]).to("doubled");
+    /// # builder.build()?;
+    /// # Ok::<(), DslError>(())
+    /// ```
+    pub fn process<P, K2: Data, V2: Data>(
+        &self,
+        supplier: impl Fn() -> P + Send + Sync + 'static,
+        stores: &[&str],
+    ) -> KStream<K2, V2>
+    where
+        P: Processor<K, V, K2, V2>,
+    {
+        let name = self.process_name(prefix::PROCESS);
+        let (supplier, stores) = (Arc::new(supplier), owned(stores));
+        let node = GraphNode::new(&name, move |writer| {
+            writer.own_processor::<P, K, V, K2, V2>(&supplier)?;
+            writer.connect(&stores)
+        });
+        KStream::new(self.step.add(node), None, None, true)
+    }
+
+    /// Unlike at other operators, a user's name uses up no number here.
+    pub(super) fn process_name(&self, prefix: &str) -> String {
+        match self.step.given_name() {
+            Some(name) => name.to_owned(),
+            None => self.step.next_name(prefix),
+        }
+    }
+}
+
+pub(super) fn owned(stores: &[&str]) -> Vec<String> {
+    stores.iter().map(|store| (*store).to_owned()).collect()
+}

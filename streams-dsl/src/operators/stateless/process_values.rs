@@ -1,0 +1,56 @@
+//! `process_values`: a processor of one's own that keeps keys.
+
+use std::sync::Arc;
+
+use streams_core::processor::{Data, FixedKey, FixedKeyProcessor};
+
+use super::process::owned;
+use crate::KStream;
+use crate::graph::GraphNode;
+use crate::naming::prefix;
+
+impl<K: Data, V: Data> KStream<K, V> {
+    /// Runs a processor that cannot change keys on each record (`KStream.processValues`). `supplier` is called once for
+    /// each task; `stores` names stores that [`add_state_store`](crate::StreamsBuilder::add_state_store) added.
+    ///
+    /// No repartitioning follows; the key's serde is inherited.
+    ///
+    /// ```
+    /// # use streams_dsl::prelude::*;
+    /// use streams_dsl::core::error::Result;
+    ///
+    /// struct AgeInSeconds;
+    ///
+    /// impl FixedKeyProcessor<String, i64, i64> for AgeInSeconds {
+    ///     fn process(
+    ///         &mut self,
+    ///         record: FixedKeyRecord<String, i64>,
+    ///         context: &mut FixedKeyContext<'_, '_, String, i64>,
+    ///     ) -> Result<()> {
+    ///         let age_ms = context.current_system_time_ms() - record.timestamp();
+    ///         context.forward(record.with_value(age_ms / 1000))
+    ///     }
+    /// }
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream::<String, i64>("payments").process_values(|| AgeInSeconds, &[]).to("ages");
+    /// # builder.build()?;
+    /// # Ok::<(), DslError>(())
+    /// ```
+    pub fn process_values<P, V2: Data>(
+        &self,
+        supplier: impl Fn() -> P + Send + Sync + 'static,
+        stores: &[&str],
+    ) -> KStream<K, V2>
+    where
+        P: FixedKeyProcessor<K, V, V2>,
+    {
+        let name = self.process_name(prefix::PROCESS_VALUES);
+        let (supplier, stores) = (Arc::new(move || FixedKey::<P, V>::new(supplier())), owned(stores));
+        let node = GraphNode::new(&name, move |writer| {
+            writer.own_processor::<FixedKey<P, V>, K, V, K, V2>(&supplier)?;
+            writer.connect(&stores)
+        });
+        KStream::new(self.step.add(node), self.key_serde.clone(), None, self.repartition_required)
+    }
+}

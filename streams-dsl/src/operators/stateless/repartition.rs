@@ -1,0 +1,66 @@
+//! `repartition`: sends a stream through a topic of its own.
+
+use streams_core::processor::Data;
+use streams_core::serde::DefaultSerde;
+
+use crate::KStream;
+use crate::error::DslError;
+use crate::graph::{Repartitioning, Step, repartition_node};
+use crate::naming::prefix;
+use crate::options::Repartitioned;
+
+impl<K: Data, V: Data> KStream<K, V> {
+    /// Sends the stream through an internal topic, partitioned by key (`KStream.repartition`).
+    ///
+    /// Timestamps and headers survive. The topic is always created, even if the key has not changed. Records with a
+    /// null key are left out, unless a left or outer join downstream wants them.
+    ///
+    /// ```
+    /// # use streams_dsl::prelude::*;
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream::<String, i64>("payments")
+    ///     .repartition_with(Repartitioned::named("spread").with_number_of_partitions(24))
+    ///     .to("spread-payments");
+    /// # builder.build()?;
+    /// # Ok::<(), DslError>(())
+    /// ```
+    pub fn repartition(&self) -> KStream<K, V>
+    where
+        K: DefaultSerde,
+        V: DefaultSerde,
+    {
+        self.repartition_with(Repartitioned::new())
+    }
+
+    /// As [`repartition`](Self::repartition), with options; the topic is
+    /// `<application.id>-<name>-repartition`.
+    pub fn repartition_with(&self, repartitioned: Repartitioned<K, V>) -> KStream<K, V> {
+        let key_serde = repartitioned.key_serde.resolve(self.key_serde.as_ref());
+        let value_serde = repartitioned.value_serde.resolve(self.value_serde.as_ref());
+        let mut plan = self.step.plan.borrow_mut();
+        let name = match repartitioned.name.as_deref().or(self.step.given_name()) {
+            Some(name) => {
+                plan.check(crate::naming::validate(name));
+                name.to_owned()
+            }
+            None => plan.new_name(prefix::REPARTITION),
+        };
+        if let Some(partitions) = repartitioned.partitions.filter(|partitions| *partitions < 1) {
+            let reason = format!("a topic has at least one partition, but {partitions} were asked for");
+            plan.report(DslError::Option { operator: name.clone(), reason });
+        }
+        let how = Repartitioning {
+            key_serde: key_serde.clone(),
+            value_serde: value_serde.clone(),
+            partitioner: repartitioned.partitioner,
+            partitions: repartitioned.partitions,
+            optimizable: false,
+        };
+        let node = repartition_node(&mut plan, &name, how);
+        let source = node.name.clone();
+        let id = plan.add(&[self.step.node], node);
+        drop(plan);
+        KStream::new(Step::at_source(&self.step.plan, id, &source), key_serde, value_serde, false)
+    }
+}

@@ -1,0 +1,59 @@
+//! `select_key`: another key for each record (`KStream.selectKey`).
+
+use std::sync::Arc;
+
+use streams_core::error::Result;
+use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::record::Record;
+
+use crate::KStream;
+use crate::graph::{GraphNode, Step};
+use crate::naming::prefix;
+
+impl<K: Data, V: Data> KStream<K, V> {
+    /// Replaces the key of each record (`KStream.selectKey`).
+    ///
+    /// Value, time and headers stay. The next operator that needs records of a key together repartitions.
+    ///
+    /// ```
+    /// # use streams_dsl::prelude::*;
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream::<String, String>("words").select_key(|_old, word| word.clone()).to("by-word");
+    /// # builder.build()?;
+    /// # Ok::<(), DslError>(())
+    /// ```
+    pub fn select_key<K2: Data>(
+        &self,
+        selector: impl Fn(&K, &V) -> K2 + Send + Sync + 'static,
+    ) -> KStream<K2, V> {
+        KStream::new(self.add_select_key(selector), None, self.value_serde.clone(), true)
+    }
+
+    /// Adds the node that selects the key; `group_by` has one as well.
+    pub(super) fn add_select_key<K2: Data>(
+        &self,
+        selector: impl Fn(&K, &V) -> K2 + Send + Sync + 'static,
+    ) -> Step {
+        let selector = Arc::new(selector);
+        let supplier = move || SelectKey { selector: Arc::clone(&selector) };
+        self.add_processor(prefix::KEY_SELECT, GraphNode::key_changing, supplier)
+    }
+}
+
+struct SelectKey<F> {
+    selector: Arc<F>,
+}
+
+impl<K, V, K2, F> Processor<K, V, K2, V> for SelectKey<F>
+where
+    K: Data,
+    V: Data,
+    K2: Data,
+    F: Fn(&K, &V) -> K2 + 'static,
+{
+    #[inline]
+    fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K2, V>) -> Result<()> {
+        let key = (self.selector)(&record.key, &record.value);
+        context.forward(record.with_key(key))
+    }
+}

@@ -1,0 +1,93 @@
+//! `to_table`: a stream's records as the updates of a table.
+
+use std::sync::Arc;
+
+use streams_core::processor::Data;
+use streams_core::serde::{DefaultSerde, OptionSerde, SerdeRef};
+
+use crate::graph::{Repartitioning, Step, repartition_node};
+use crate::naming::prefix;
+use crate::operators::table::{RowSerde, SourceOrigin};
+use crate::options::Materialized;
+use crate::table_store::TableStore;
+use crate::{KStream, KTable};
+
+impl<K: Data, V: Data> KStream<K, V> {
+    /// A table of the latest value of each key (`KStream.toTable`).
+    ///
+    /// Repartitions first if the key has changed. Records with a null key are dropped. The table is stored only if
+    /// something needs the store. No record deletes a row here; a stream of `Option`s has
+    /// [`to_table_optional`](KStream::to_table_optional) for that.
+    ///
+    /// ```
+    /// # use streams_dsl::prelude::*;
+    /// let builder = StreamsBuilder::new();
+    /// let addresses = builder.stream::<String, String>("moves").to_table_with(Materialized::named("addresses"));
+    /// assert_eq!(addresses.queryable_store_name(), Some("addresses"));
+    /// # builder.build()?;
+    /// # Ok::<(), DslError>(())
+    /// ```
+    pub fn to_table(&self) -> KTable<K, V>
+    where
+        K: DefaultSerde,
+        V: DefaultSerde,
+    {
+        self.to_table_with(Materialized::new())
+    }
+
+    /// As [`to_table`](Self::to_table), with options.
+    pub fn to_table_with(&self, materialized: Materialized<K, V>) -> KTable<K, V> {
+        let inherited = self.value_serde.clone();
+        self.add_table(materialized, inherited.as_ref(), |row_serde| row_serde, Some)
+    }
+
+    fn add_table<R: Data>(
+        &self,
+        materialized: Materialized<K, R>,
+        inherited: Option<&SerdeRef<R>>,
+        stream_serde: impl FnOnce(SerdeRef<R>) -> SerdeRef<V>,
+        row: fn(V) -> Option<R>,
+    ) -> KTable<K, R> {
+        let queryable = materialized.queryable_name().map(str::to_owned);
+        let mut plan = self.step.plan.borrow_mut();
+        let name = plan.name_or_new(self.step.given_name(), prefix::TO_TABLE);
+        let store_name = materialized.store_name(&mut plan, prefix::TO_TABLE);
+        let store = TableStore::new(&store_name, materialized, self.key_serde.as_ref(), inherited);
+        let (key_serde, value_serde) = (store.key_serde.clone(), store.value_serde.clone());
+        let parent = if self.repartition_required {
+            let how = Repartitioning::implicit(key_serde.clone(), value_serde.clone().map(stream_serde));
+            let node = repartition_node(&mut plan, &name, how);
+            let source = node.name.clone();
+            let id = plan.add(&[self.step.node], node);
+            Step::at_source(&self.step.plan, id, &source)
+        } else {
+            self.step.clone()
+        };
+        drop(plan);
+        let origin = SourceOrigin::new(store, queryable.is_some());
+        let step = parent.add(origin.node(&name, row));
+        KTable::new(step, key_serde, value_serde, queryable.as_deref(), origin)
+    }
+}
+
+impl<K: Data, V: Data> KStream<K, Option<V>> {
+    /// As [`to_table`](KStream::to_table), where `None` deletes the row.
+    pub fn to_table_optional(&self) -> KTable<K, V>
+    where
+        K: DefaultSerde,
+        V: DefaultSerde,
+    {
+        self.to_table_optional_with(Materialized::new())
+    }
+
+    /// As [`to_table_optional`](Self::to_table_optional), with options.
+    pub fn to_table_optional_with(&self, materialized: Materialized<K, V>) -> KTable<K, V> {
+        let inherited = self.value_serde.clone().map(RowSerde::of);
+        self.add_table(
+            materialized,
+            inherited.as_ref(),
+            |row_serde| Arc::new(OptionSerde::new(row_serde)),
+            |row| row,
+        )
+    }
+}

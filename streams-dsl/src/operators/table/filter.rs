@@ -1,0 +1,189 @@
+//! `KTable::filter` and `filter_not`: the rows that a predicate holds for, or does not (`KTableFilter`).
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use streams_core::error::Result;
+use streams_core::processor::{Data, Processor, ProcessorContext, StoreAccess};
+use streams_core::record::{Change, Record};
+use streams_core::store::{TimestampedKeyValueStore, ValueAndTimestamp};
+
+use super::TableForwarder;
+use crate::KTable;
+use crate::graph::GraphNode;
+use crate::naming::prefix;
+use crate::options::Materialized;
+use crate::table::TableOrigin;
+use crate::table_store::TableStore;
+use crate::value_getter::{ValueGetter, ValueGetterSupplier};
+
+type Predicate<K, V> = Arc<dyn Fn(&K, &V) -> bool + Send + Sync>;
+
+impl<K: Data, V: Data> KTable<K, V> {
+    /// The rows for which the predicate is true (`KTable.filter`).
+    ///
+    /// A row that stops matching is deleted from the result. A deletion is not shown to the predicate but passed on,
+    /// unless the table is known not to have had the row. Not stored; see [`filter_with`](Self::filter_with).
+    ///
+    /// ```
+    /// # use streams_dsl::prelude::*;
+    /// let builder = StreamsBuilder::new();
+    /// let large = builder.table::<String, i64>("balances").filter(|_account, balance| *balance > 100);
+    /// large.to_stream().to("large-balances");
+    /// # builder.build()?;
+    /// # Ok::<(), DslError>(())
+    /// ```
+    pub fn filter(&self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> KTable<K, V> {
+        self.add_filter(Arc::new(predicate), None)
+    }
+
+    /// As [`filter`](Self::filter), stored if the options name a store.
+    pub fn filter_with(
+        &self,
+        predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static,
+        materialized: Materialized<K, V>,
+    ) -> KTable<K, V> {
+        self.add_filter(Arc::new(predicate), Some(materialized))
+    }
+
+    /// The rows for which the predicate is false (`KTable.filterNot`); else as [`filter`](Self::filter).
+    pub fn filter_not(&self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> KTable<K, V> {
+        self.filter(move |key, value| !predicate(key, value))
+    }
+
+    /// As [`filter_not`](Self::filter_not), stored if the options name a store.
+    pub fn filter_not_with(
+        &self,
+        predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static,
+        materialized: Materialized<K, V>,
+    ) -> KTable<K, V> {
+        self.filter_with(move |key, value| !predicate(key, value), materialized)
+    }
+
+    fn add_filter(
+        &self,
+        predicate: Predicate<K, V>,
+        materialized: Option<Materialized<K, V>>,
+    ) -> KTable<K, V> {
+        let (key_serde, value_serde, store) =
+            self.derived_store(materialized, self.value_serde.as_ref(), prefix::TABLE_FILTER);
+        let name = self.step.next_name(prefix::TABLE_FILTER);
+        // If the parent is stored anyway, old values are at hand and save tombstones of rows that never matched.
+        let sends_old_values = Cell::new(self.enable_sending_old_values(false));
+        let queryable = store.as_ref().map(|store| store.name.to_string());
+        let versioned = store.as_ref().map(|_| false);
+        let origin = Rc::new(FilterOrigin { parent: self.clone(), predicate, store, sends_old_values });
+        let mut node = origin.node(&name);
+        node.output_versioned = versioned;
+        KTable::new(self.step.add(node), key_serde, value_serde, queryable.as_deref(), origin)
+    }
+}
+
+struct FilterOrigin<K, V> {
+    parent: KTable<K, V>,
+    predicate: Predicate<K, V>,
+    store: Option<TableStore<K, V>>,
+    sends_old_values: Cell<bool>,
+}
+
+impl<K: Data, V: Data> FilterOrigin<K, V> {
+    fn node(self: &Rc<Self>, name: &str) -> GraphNode {
+        let origin = Rc::clone(self);
+        GraphNode::new(name, move |writer| {
+            let predicate = Arc::clone(&origin.predicate);
+            let store_name = origin.store.as_ref().map(|store| Arc::clone(&store.name));
+            let send_old_values = origin.sends_old_values.get();
+            let supplier = Arc::new(move || TableFilter {
+                predicate: Arc::clone(&predicate),
+                store_name: store_name.clone(),
+                send_old_values,
+                store: None,
+            });
+            writer.own_processor::<_, K, Change<V>, K, Change<V>>(&supplier)?;
+            match &origin.store {
+                Some(store) => store.write(send_old_values, writer),
+                None => Ok(()),
+            }
+        })
+    }
+}
+
+impl<K: Data, V: Data> TableOrigin<K, V> for FilterOrigin<K, V> {
+    fn enable_sending_old_values(&self, force: bool) -> bool {
+        if self.store.is_some() || self.parent.enable_sending_old_values(force) {
+            self.sends_old_values.set(true);
+        }
+        self.sends_old_values.get()
+    }
+
+    fn value_getter(&self) -> ValueGetterSupplier<K, V> {
+        if let Some(store) = &self.store {
+            return ValueGetterSupplier::of_store(&store.name);
+        }
+        let (parent, predicate) = (self.parent.value_getter(), Arc::clone(&self.predicate));
+        ValueGetterSupplier::new(parent.stores.clone(), move || {
+            Box::new(FilterGetter { parent: parent.get(), predicate: Arc::clone(&predicate) })
+        })
+    }
+}
+
+struct TableFilter<K: Data, V: Data> {
+    predicate: Predicate<K, V>,
+    store_name: Option<Arc<str>>,
+    send_old_values: bool,
+    store: Option<(TimestampedKeyValueStore<K, V>, TableForwarder)>,
+}
+
+impl<K: Data, V: Data> Processor<K, Change<V>, K, Change<V>> for TableFilter<K, V> {
+    fn init(&mut self, context: &mut ProcessorContext<'_, K, Change<V>>) -> Result<()> {
+        if let Some(name) = &self.store_name {
+            let store = context.state_store::<TimestampedKeyValueStore<K, V>>(name)?;
+            let forwarder = TableForwarder::of_store(&store, self.send_old_values, context);
+            self.store = Some((store, forwarder));
+        }
+        Ok(())
+    }
+
+    fn process(
+        &mut self,
+        record: Record<K, Change<V>>,
+        context: &mut ProcessorContext<'_, K, Change<V>>,
+    ) -> Result<()> {
+        let Record { key, value: change, timestamp, headers } = record;
+        let new = change.new.filter(|value| (self.predicate)(&key, value));
+        let old = match (&self.store, self.send_old_values) {
+            (_, false) => None,
+            (Some((store, _)), true) => store.get(&key)?.map(|old| old.value),
+            (None, true) => change.old.filter(|value| (self.predicate)(&key, value)),
+        };
+        if self.send_old_values && old.is_none() && new.is_none() {
+            return Ok(());
+        }
+        match &self.store {
+            None => {
+                let value = Change { new, old, is_latest: change.is_latest };
+                context.forward(Record { key, value, timestamp, headers })
+            }
+            Some((store, forwarder)) => {
+                store.put(&key, new.clone().map(|value| ValueAndTimestamp { value, timestamp }))?;
+                forwarder.forward(Record { key, value: Change::new(new, old), timestamp, headers }, context)
+            }
+        }
+    }
+}
+
+struct FilterGetter<K, V> {
+    parent: Box<dyn ValueGetter<K, V>>,
+    predicate: Predicate<K, V>,
+}
+
+impl<K: Data, V: Data> ValueGetter<K, V> for FilterGetter<K, V> {
+    fn init(&mut self, stores: &StoreAccess<'_>) -> Result<()> {
+        self.parent.init(stores)
+    }
+
+    fn get(&self, key: &K) -> Result<Option<ValueAndTimestamp<V>>> {
+        Ok(self.parent.get(key)?.filter(|row| (self.predicate)(key, &row.value)))
+    }
+}

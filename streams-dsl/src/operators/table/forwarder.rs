@@ -1,0 +1,95 @@
+//! How a materialised table forwards its updates: at once, or when its cache is flushed (`TimestampedTupleForwarder`).
+
+use streams_core::error::Result;
+use streams_core::processor::{Children, Data, ProcessorContext, TaskContext};
+use streams_core::record::{Change, Record};
+use streams_core::store::{FlushedChange, TimestampedKeyValueStore};
+
+/// Forwards the updates of one table in one task.
+pub(crate) struct TableForwarder {
+    cached: bool,
+    send_old_values: bool,
+}
+
+impl TableForwarder {
+    /// For the table in that store: registers with the task when the store holds updates back.
+    pub(crate) fn of_store<K: Data, V: Data>(
+        store: &TimestampedKeyValueStore<K, V>,
+        send_old_values: bool,
+        context: &mut ProcessorContext<'_, K, Change<V>>,
+    ) -> Self {
+        if store.caching() {
+            let store = store.clone();
+            TableForwarder::on_flush(context, move || {
+                let changes = store.take_changes()?;
+                Ok(changes.into_iter().map(move |change| flushed(change, send_old_values)))
+            });
+        }
+        TableForwarder { cached: store.caching(), send_old_values }
+    }
+
+    /// For a table in another kind of store; `cached` stores are flushed by [`on_flush`](Self::on_flush).
+    pub(crate) fn new(cached: bool, send_old_values: bool) -> Self {
+        TableForwarder { cached, send_old_values }
+    }
+
+    /// Forwards, at each commit, the updates that a store held back, as `take` has them.
+    pub(crate) fn on_flush<K: Data, V: Data, I>(
+        context: &mut ProcessorContext<'_, K, Change<V>>,
+        mut take: impl FnMut() -> Result<I> + 'static,
+    ) where
+        I: IntoIterator<Item = Record<K, Change<V>>>,
+    {
+        let children = context.children();
+        context.on_flush(Box::new(move |task| forward_all(take()?, &children, task)));
+    }
+
+    /// Whether updates are forwarded later, when the cache is flushed.
+    pub(crate) fn cached(&self) -> bool {
+        self.cached
+    }
+
+    /// Forwards an update unless the cache does it later.
+    #[inline]
+    pub(crate) fn forward<K: Data, V: Data>(
+        &self,
+        mut record: Record<K, Change<V>>,
+        context: &mut ProcessorContext<'_, K, Change<V>>,
+    ) -> Result<()> {
+        if self.cached {
+            return Ok(());
+        }
+        if !self.send_old_values {
+            record.value.old = None;
+        }
+        context.forward(record)
+    }
+}
+
+/// A flushed update as the record that is forwarded.
+fn flushed<K, V>(
+    change: FlushedChange<K, streams_core::store::ValueAndTimestamp<V>>,
+    send_old_values: bool,
+) -> Record<K, Change<V>> {
+    let old = change.old.filter(|_| send_old_values).map(|old| old.value);
+    Record {
+        key: change.key,
+        value: Change::new(change.new.map(|new| new.value), old),
+        timestamp: change.timestamp,
+        headers: change.headers,
+    }
+}
+
+fn forward_all<K: Data, V: Data>(
+    records: impl IntoIterator<Item = Record<K, Change<V>>>,
+    children: &Children<K, Change<V>>,
+    task: &mut TaskContext,
+) -> Result<bool> {
+    let mut any = false;
+    for record in records {
+        any = true;
+        task.set_record_timestamp(record.timestamp);
+        children.forward(record, task)?;
+    }
+    Ok(any)
+}

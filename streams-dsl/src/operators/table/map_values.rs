@@ -1,0 +1,190 @@
+//! `KTable::map_values`: another value for each row (`KTableMapValues`).
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use streams_core::error::Result;
+use streams_core::processor::{Data, Processor, ProcessorContext, StoreAccess};
+use streams_core::record::{Change, Record};
+use streams_core::store::{TimestampedKeyValueStore, ValueAndTimestamp};
+
+use super::TableForwarder;
+use crate::KTable;
+use crate::graph::GraphNode;
+use crate::naming::prefix;
+use crate::options::Materialized;
+use crate::table::TableOrigin;
+use crate::table_store::TableStore;
+use crate::value_getter::{ValueGetter, ValueGetterSupplier};
+
+type Mapper<K, V, V2> = Arc<dyn Fn(&K, V) -> V2 + Send + Sync>;
+
+impl<K: Data, V: Data> KTable<K, V> {
+    /// Replaces the value of each row (`KTable.mapValues`).
+    ///
+    /// A deletion is not shown to the mapper but passed on. Keys, times and headers stay. Not stored: where rows are
+    /// looked up, the mapper is called for each lookup; see [`map_values_with`](Self::map_values_with).
+    ///
+    /// ```
+    /// # use streams_dsl::prelude::*;
+    /// let builder = StreamsBuilder::new();
+    /// let euros = builder.table::<String, i64>("cents").map_values(|cents| cents as f64 / 100.0);
+    /// euros.to_stream().to("euros");
+    /// # builder.build()?;
+    /// # Ok::<(), DslError>(())
+    /// ```
+    pub fn map_values<V2: Data>(&self, mapper: impl Fn(V) -> V2 + Send + Sync + 'static) -> KTable<K, V2> {
+        self.map_values_with_key(move |_, value| mapper(value))
+    }
+
+    /// As [`map_values`](Self::map_values), with the key to look at.
+    pub fn map_values_with_key<V2: Data>(
+        &self,
+        mapper: impl Fn(&K, V) -> V2 + Send + Sync + 'static,
+    ) -> KTable<K, V2> {
+        self.add_map_values(Arc::new(mapper), None)
+    }
+
+    /// As [`map_values`](Self::map_values), stored if the options name a store.
+    pub fn map_values_with<V2: Data>(
+        &self,
+        mapper: impl Fn(V) -> V2 + Send + Sync + 'static,
+        materialized: Materialized<K, V2>,
+    ) -> KTable<K, V2> {
+        self.map_values_with_key_with(move |_, value| mapper(value), materialized)
+    }
+
+    /// As [`map_values_with_key`](Self::map_values_with_key), stored if the options name a store.
+    pub fn map_values_with_key_with<V2: Data>(
+        &self,
+        mapper: impl Fn(&K, V) -> V2 + Send + Sync + 'static,
+        materialized: Materialized<K, V2>,
+    ) -> KTable<K, V2> {
+        self.add_map_values(Arc::new(mapper), Some(materialized))
+    }
+
+    fn add_map_values<V2: Data>(
+        &self,
+        mapper: Mapper<K, V, V2>,
+        materialized: Option<Materialized<K, V2>>,
+    ) -> KTable<K, V2> {
+        let (key_serde, value_serde, store) =
+            self.derived_store(materialized, None, prefix::TABLE_MAP_VALUES);
+        let name = self.step.next_name(prefix::TABLE_MAP_VALUES);
+        let queryable = store.as_ref().map(|store| store.name.to_string());
+        let versioned = store.as_ref().map(|_| false);
+        let sends_old_values = Cell::new(false);
+        let origin = Rc::new(MapOrigin { parent: self.clone(), mapper, store, sends_old_values });
+        let mut node = origin.node(&name);
+        node.output_versioned = versioned;
+        KTable::new(self.step.add(node), key_serde, value_serde, queryable.as_deref(), origin)
+    }
+}
+
+struct MapOrigin<K, V, V2> {
+    parent: KTable<K, V>,
+    mapper: Mapper<K, V, V2>,
+    store: Option<TableStore<K, V2>>,
+    sends_old_values: Cell<bool>,
+}
+
+impl<K: Data, V: Data, V2: Data> MapOrigin<K, V, V2> {
+    fn node(self: &Rc<Self>, name: &str) -> GraphNode {
+        let origin = Rc::clone(self);
+        GraphNode::new(name, move |writer| {
+            let mapper = Arc::clone(&origin.mapper);
+            let store_name = origin.store.as_ref().map(|store| Arc::clone(&store.name));
+            let send_old_values = origin.sends_old_values.get();
+            let supplier = Arc::new(move || TableMapValues {
+                mapper: Arc::clone(&mapper),
+                store_name: store_name.clone(),
+                send_old_values,
+                store: None,
+            });
+            writer.own_processor::<_, K, Change<V>, K, Change<V2>>(&supplier)?;
+            match &origin.store {
+                Some(store) => store.write(send_old_values, writer),
+                None => Ok(()),
+            }
+        })
+    }
+}
+
+impl<K: Data, V: Data, V2: Data> TableOrigin<K, V2> for MapOrigin<K, V, V2> {
+    fn enable_sending_old_values(&self, force: bool) -> bool {
+        if self.store.is_some() || self.parent.enable_sending_old_values(force) {
+            self.sends_old_values.set(true);
+        }
+        self.sends_old_values.get()
+    }
+
+    fn value_getter(&self) -> ValueGetterSupplier<K, V2> {
+        if let Some(store) = &self.store {
+            return ValueGetterSupplier::of_store(&store.name);
+        }
+        let (parent, mapper) = (self.parent.value_getter(), Arc::clone(&self.mapper));
+        ValueGetterSupplier::new(parent.stores.clone(), move || {
+            Box::new(MapGetter { parent: parent.get(), mapper: Arc::clone(&mapper) })
+        })
+    }
+}
+
+struct TableMapValues<K: Data, V, V2: Data> {
+    mapper: Mapper<K, V, V2>,
+    store_name: Option<Arc<str>>,
+    send_old_values: bool,
+    store: Option<(TimestampedKeyValueStore<K, V2>, TableForwarder)>,
+}
+
+impl<K: Data, V: Data, V2: Data> Processor<K, Change<V>, K, Change<V2>> for TableMapValues<K, V, V2> {
+    fn init(&mut self, context: &mut ProcessorContext<'_, K, Change<V2>>) -> Result<()> {
+        if let Some(name) = &self.store_name {
+            let store = context.state_store::<TimestampedKeyValueStore<K, V2>>(name)?;
+            let forwarder = TableForwarder::of_store(&store, self.send_old_values, context);
+            self.store = Some((store, forwarder));
+        }
+        Ok(())
+    }
+
+    fn process(
+        &mut self,
+        record: Record<K, Change<V>>,
+        context: &mut ProcessorContext<'_, K, Change<V2>>,
+    ) -> Result<()> {
+        let Record { key, value: change, timestamp, headers } = record;
+        let new = change.new.map(|value| (self.mapper)(&key, value));
+        let Some((store, forwarder)) = &self.store else {
+            let old = change.old.filter(|_| self.send_old_values).map(|value| (self.mapper)(&key, value));
+            let value = Change { new, old, is_latest: change.is_latest };
+            return context.forward(Record { key, value, timestamp, headers });
+        };
+        if forwarder.cached() {
+            return store.put(&key, new.map(|value| ValueAndTimestamp { value, timestamp }));
+        }
+        let old = match self.send_old_values {
+            true => store.get(&key)?.map(|old| old.value),
+            false => None,
+        };
+        store.put(&key, new.clone().map(|value| ValueAndTimestamp { value, timestamp }))?;
+        context.forward(Record { key, value: Change::new(new, old), timestamp, headers })
+    }
+}
+
+struct MapGetter<K, V, V2> {
+    parent: Box<dyn ValueGetter<K, V>>,
+    mapper: Mapper<K, V, V2>,
+}
+
+impl<K: Data, V: Data, V2: Data> ValueGetter<K, V2> for MapGetter<K, V, V2> {
+    fn init(&mut self, stores: &StoreAccess<'_>) -> Result<()> {
+        self.parent.init(stores)
+    }
+
+    fn get(&self, key: &K) -> Result<Option<ValueAndTimestamp<V2>>> {
+        Ok(self
+            .parent
+            .get(key)?
+            .map(|row| ValueAndTimestamp { value: (self.mapper)(key, row.value), timestamp: row.timestamp }))
+    }
+}

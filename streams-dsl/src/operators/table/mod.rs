@@ -1,0 +1,13 @@
+//! Operators of tables.
+
+mod filter;
+mod forwarder;
+mod map_values;
+mod read;
+mod row_serde;
+mod source;
+mod to_stream;
+
+pub(crate) use forwarder::TableForwarder;
+pub(crate) use row_serde::RowSerde;
+pub(crate) use source::SourceOrigin;

@@ -1,0 +1,181 @@
+//! Tables that come from a topic or a stream: stored only where something needs the store (`KTableSource`).
+
+use std::cell::Cell;
+use std::marker::PhantomData;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use streams_core::error::Result;
+use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::record::{Change, Record};
+use streams_core::serde::SerdeRef;
+use streams_core::store::{TimestampedKeyValueStore, ValueAndTimestamp};
+
+use super::TableForwarder;
+use crate::graph::{GraphNode, Writer};
+use crate::table::TableOrigin;
+use crate::table_store::TableStore;
+use crate::value_getter::ValueGetterSupplier;
+
+/// A table that comes from a topic or a stream.
+pub(crate) struct SourceOrigin<K, V> {
+    pub(crate) store: TableStore<K, V>,
+    materialized: Cell<bool>,
+    sends_old_values: Cell<bool>,
+}
+
+impl<K: Data, V: Data> SourceOrigin<K, V> {
+    /// A table that is stored there if it `must_materialize`, or as soon as something needs it to be.
+    pub(crate) fn new(store: TableStore<K, V>, must_materialize: bool) -> Rc<Self> {
+        Rc::new(SourceOrigin {
+            store,
+            materialized: Cell::new(must_materialize),
+            sends_old_values: Cell::new(false),
+        })
+    }
+
+    /// The node below a stream; `row` takes a stream's value for a row or a deletion.
+    pub(crate) fn node<I: Data>(self: &Rc<Self>, name: &str, row: fn(I) -> Option<V>) -> GraphNode {
+        let origin = Rc::clone(self);
+        GraphNode::new(name, move |writer| {
+            origin.write_processor(row, writer)?;
+            match origin.materialized.get() {
+                true => origin.store.write(origin.sends_old_values.get(), writer),
+                false => Ok(()),
+            }
+        })
+        .output_versioned(false)
+    }
+
+    /// Whether the table is stored. Only final once the plan is complete.
+    pub(crate) fn materialized(&self) -> bool {
+        self.materialized.get()
+    }
+
+    /// Whether the store must know the previous rows of cached updates.
+    pub(crate) fn sends_old_values(&self) -> bool {
+        self.sends_old_values.get()
+    }
+
+    /// Writes the processor below the writer's parents.
+    pub(crate) fn write_processor<I: Data>(
+        &self,
+        row: fn(I) -> Option<V>,
+        writer: &mut Writer<'_>,
+    ) -> crate::error::Result<()> {
+        let nullable_keys = self.store.key_serde.clone().filter(|serde| serde.nullable());
+        let store = self.materialized.get().then(|| Arc::clone(&self.store.name));
+        let send_old_values = self.sends_old_values.get();
+        let supplier = Arc::new(move || TableSource {
+            row,
+            nullable_keys: nullable_keys.clone(),
+            store_name: store.clone(),
+            send_old_values,
+            store: None,
+        });
+        writer.own_processor::<_, K, I, K, Change<V>>(&supplier)
+    }
+}
+
+impl<K: Data, V: Data> TableOrigin<K, V> for SourceOrigin<K, V> {
+    fn enable_sending_old_values(&self, force: bool) -> bool {
+        if !force && !self.materialized.get() {
+            return false;
+        }
+        self.sends_old_values.set(true);
+        self.materialized.set(true);
+        true
+    }
+
+    fn value_getter(&self) -> ValueGetterSupplier<K, V> {
+        self.materialized.set(true);
+        ValueGetterSupplier::of_store(&self.store.name)
+    }
+}
+
+struct TableSource<K: Data, I, V: Data> {
+    row: fn(I) -> Option<V>,
+    /// Set where keys can be null.
+    nullable_keys: Option<SerdeRef<K>>,
+    /// Set where the table is stored.
+    store_name: Option<Arc<str>>,
+    send_old_values: bool,
+    store: Option<(TimestampedKeyValueStore<K, V>, TableForwarder)>,
+}
+
+impl<K: Data, I: Data, V: Data> Processor<K, I, K, Change<V>> for TableSource<K, I, V> {
+    fn init(&mut self, context: &mut ProcessorContext<'_, K, Change<V>>) -> Result<()> {
+        if let Some(name) = &self.store_name {
+            let store = context.state_store::<TimestampedKeyValueStore<K, V>>(name)?;
+            let forwarder = TableForwarder::of_store(&store, self.send_old_values, context);
+            self.store = Some((store, forwarder));
+        }
+        Ok(())
+    }
+
+    fn process(
+        &mut self,
+        record: Record<K, I>,
+        context: &mut ProcessorContext<'_, K, Change<V>>,
+    ) -> Result<()> {
+        if self.nullable_keys.as_ref().is_some_and(|serde| serde.is_null(&record.key)) {
+            context.drop_record("null key of a table's record");
+            return Ok(());
+        }
+        let Record { key, value, timestamp, headers } = record;
+        let row = (self.row)(value);
+        let Some((store, forwarder)) = &self.store else {
+            return context.forward(Record { key, value: Change::new(row, None), timestamp, headers });
+        };
+        if forwarder.cached() {
+            return store.put(&key, row.map(|value| ValueAndTimestamp { value, timestamp }));
+        }
+        let old = match self.send_old_values {
+            true => store.get(&key)?.map(|old| old.value),
+            false => None,
+        };
+        store.put(&key, row.clone().map(|value| ValueAndTimestamp { value, timestamp }))?;
+        context.forward(Record { key, value: Change::new(row, old), timestamp, headers })
+    }
+}
+
+/// Keeps a global table's store current; runs on the global thread and forwards nothing.
+pub(crate) struct GlobalSource<K: Data, V: Data> {
+    store_name: Arc<str>,
+    nullable_keys: Option<SerdeRef<K>>,
+    store: Option<TimestampedKeyValueStore<K, V>>,
+    types: PhantomData<fn(K, V)>,
+}
+
+impl<K: Data, V: Data> GlobalSource<K, V> {
+    /// For that store.
+    pub(crate) fn new(store_name: Arc<str>, key_serde: &SerdeRef<K>) -> Self {
+        let nullable_keys = key_serde.nullable().then(|| Arc::clone(key_serde));
+        GlobalSource { store_name, nullable_keys, store: None, types: PhantomData }
+    }
+}
+
+impl<K: Data, V: Data> Processor<K, Option<V>, (), ()> for GlobalSource<K, V> {
+    fn init(&mut self, context: &mut ProcessorContext<'_, (), ()>) -> Result<()> {
+        self.store = Some(context.state_store(&self.store_name)?);
+        Ok(())
+    }
+
+    fn process(
+        &mut self,
+        record: Record<K, Option<V>>,
+        context: &mut ProcessorContext<'_, (), ()>,
+    ) -> Result<()> {
+        if self.nullable_keys.as_ref().is_some_and(|serde| serde.is_null(&record.key)) {
+            context.drop_record("null key of a global table's record");
+            return Ok(());
+        }
+        let timestamp = record.timestamp;
+        match &self.store {
+            Some(store) => {
+                store.put(&record.key, record.value.map(|value| ValueAndTimestamp { value, timestamp }))
+            }
+            None => Ok(()),
+        }
+    }
+}

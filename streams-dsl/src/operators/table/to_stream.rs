@@ -1,0 +1,51 @@
+//! `to_stream`: a table's updates as records of a stream.
+
+use std::sync::Arc;
+
+use streams_core::error::Result;
+use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::record::{Change, Record};
+use streams_core::serde::{OptionSerde, SerdeRef};
+
+use crate::graph::GraphNode;
+use crate::naming::prefix;
+use crate::{KStream, KTable};
+
+impl<K: Data, V: Data> KTable<K, V> {
+    /// The table's updates as a stream (`KTable.toStream`): the new value, or `None` for a deleted row, so that
+    /// [`to`](KStream::to) writes a tombstone.
+    ///
+    /// Keys, times and headers stay; no repartitioning follows.
+    ///
+    /// ```
+    /// # use streams_dsl::prelude::*;
+    /// let builder = StreamsBuilder::new();
+    /// builder.table::<String, i64>("balances").to_stream().to("changes");
+    /// # builder.build()?;
+    /// # Ok::<(), DslError>(())
+    /// ```
+    pub fn to_stream(&self) -> KStream<K, Option<V>> {
+        let name = self.step.next_name(prefix::TO_STREAM);
+        let supplier = Arc::new(|| ToStream);
+        let node = GraphNode::new(&name, move |writer| {
+            writer.own_processor::<_, K, Change<V>, K, Option<V>>(&supplier)
+        });
+        let value_serde =
+            self.value_serde.clone().map(|serde| Arc::new(OptionSerde::new(serde)) as SerdeRef<_>);
+        KStream::new(self.step.add(node), self.key_serde.clone(), value_serde, false)
+    }
+}
+
+struct ToStream;
+
+impl<K: Data, V: Data> Processor<K, Change<V>, K, Option<V>> for ToStream {
+    #[inline]
+    fn process(
+        &mut self,
+        record: Record<K, Change<V>>,
+        context: &mut ProcessorContext<'_, K, Option<V>>,
+    ) -> Result<()> {
+        let Record { key, value: Change { new, .. }, timestamp, headers } = record;
+        context.forward(Record { key, value: new, timestamp, headers })
+    }
+}

@@ -1,0 +1,180 @@
+//! How a table is stored (`org.apache.kafka.streams.kstream.Materialized`).
+
+use std::collections::BTreeMap;
+
+use streams_core::serde::{DefaultSerde, SerdeRef};
+
+use super::SerdeChoice;
+use crate::graph::Plan;
+
+/// Where a store keeps its rows (`dsl.store.suppliers.class`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StoreType {
+    /// On disk, in RocksDB.
+    #[default]
+    RocksDb,
+    /// In memory; restored from its changelog after a restart.
+    InMemory,
+}
+
+/// How a table is stored: name, serdes, changelog, cache, kind.
+pub struct Materialized<K, V> {
+    pub(crate) name: Option<String>,
+    pub(crate) key_serde: SerdeChoice<K>,
+    pub(crate) value_serde: SerdeChoice<V>,
+    pub(crate) logged: bool,
+    pub(crate) log_configs: BTreeMap<String, String>,
+    pub(crate) cached: bool,
+    pub(crate) retention_ms: Option<i64>,
+    pub(crate) store_type: StoreType,
+}
+
+impl<K, V> Clone for Materialized<K, V> {
+    fn clone(&self) -> Self {
+        Materialized {
+            name: self.name.clone(),
+            key_serde: self.key_serde.clone(),
+            value_serde: self.value_serde.clone(),
+            logged: self.logged,
+            log_configs: self.log_configs.clone(),
+            cached: self.cached,
+            retention_ms: self.retention_ms,
+            store_type: self.store_type,
+        }
+    }
+}
+
+impl<K: DefaultSerde, V: DefaultSerde> Default for Materialized<K, V> {
+    fn default() -> Self {
+        Materialized::new()
+    }
+}
+
+impl<K, V> Materialized<K, V> {
+    /// With inherited serdes, else the types' own, under a generated name, so that the store cannot be queried.
+    pub fn new() -> Self
+    where
+        K: DefaultSerde,
+        V: DefaultSerde,
+    {
+        Self::of(SerdeChoice::by_type(), SerdeChoice::by_type())
+    }
+
+    /// With these serdes (`Materialized.with`).
+    pub fn with(key_serde: SerdeRef<K>, value_serde: SerdeRef<V>) -> Self {
+        Self::of(SerdeChoice::explicit(key_serde), SerdeChoice::explicit(value_serde))
+    }
+
+    /// With the serdes that the stream inherits; for types without a serde of their own.
+    pub fn inherit() -> Self {
+        Self::of(SerdeChoice::inherit(), SerdeChoice::inherit())
+    }
+
+    /// As [`new`](Self::new), under that name: the store can be queried, its changelog is
+    /// `<application.id>-<name>-changelog` (`Materialized.as`).
+    pub fn named(name: &str) -> Self
+    where
+        K: DefaultSerde,
+        V: DefaultSerde,
+    {
+        Self::new().with_name(name)
+    }
+
+    fn of(key_serde: SerdeChoice<K>, value_serde: SerdeChoice<V>) -> Self {
+        Materialized {
+            name: None,
+            key_serde,
+            value_serde,
+            logged: true,
+            log_configs: BTreeMap::new(),
+            cached: true,
+            retention_ms: None,
+            store_type: StoreType::default(),
+        }
+    }
+
+    /// Names the store, so that it can be queried.
+    #[must_use]
+    pub fn with_name(mut self, name: &str) -> Self {
+        self.name = Some(name.to_owned());
+        self
+    }
+
+    /// Writes keys so.
+    #[must_use]
+    pub fn with_key_serde(mut self, serde: SerdeRef<K>) -> Self {
+        self.key_serde = self.key_serde.or_explicit(serde);
+        self
+    }
+
+    /// Writes values so.
+    #[must_use]
+    pub fn with_value_serde(mut self, serde: SerdeRef<V>) -> Self {
+        self.value_serde = self.value_serde.or_explicit(serde);
+        self
+    }
+
+    /// Logs changes to a changelog topic with these settings beside the defaults. Logging is on unless disabled.
+    #[must_use]
+    pub fn with_logging_enabled(mut self, configs: BTreeMap<String, String>) -> Self {
+        (self.logged, self.log_configs) = (true, configs);
+        self
+    }
+
+    /// Keeps no changelog: what an instance loses is lost.
+    #[must_use]
+    pub fn with_logging_disabled(mut self) -> Self {
+        (self.logged, self.log_configs) = (false, BTreeMap::new());
+        self
+    }
+
+    /// Holds updates back until a commit, so that several of one key become one. On unless disabled.
+    #[must_use]
+    pub fn with_caching_enabled(mut self) -> Self {
+        self.cached = true;
+        self
+    }
+
+    /// Forwards every update at once.
+    #[must_use]
+    pub fn with_caching_disabled(mut self) -> Self {
+        self.cached = false;
+        self
+    }
+
+    /// For windows: how long they can be queried; at least window size and grace together, which is the default.
+    #[must_use]
+    pub fn with_retention_ms(mut self, retention_ms: i64) -> Self {
+        self.retention_ms = Some(retention_ms);
+        self
+    }
+
+    /// Where the store keeps its rows.
+    #[must_use]
+    pub fn with_store_type(mut self, store_type: StoreType) -> Self {
+        self.store_type = store_type;
+        self
+    }
+
+    /// The same options, with whatever serdes are inherited.
+    pub(crate) fn without_serdes(mut self) -> Self {
+        (self.key_serde, self.value_serde) = (SerdeChoice::inherit(), SerdeChoice::inherit());
+        self
+    }
+
+    /// The user's name, under which the store can be queried.
+    pub(crate) fn queryable_name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// The user's name, checked, or a generated one, which uses up a number.
+    pub(crate) fn store_name(&self, plan: &mut Plan, operator_prefix: &str) -> String {
+        match &self.name {
+            Some(name) => {
+                plan.check(crate::naming::validate(name));
+                name.clone()
+            }
+            None => plan.new_store_name(operator_prefix),
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Where a program's topology begins (`org.apache.kafka.streams.StreamsBuilder`).
+
+use std::any::TypeId;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use streams_core::ids::TopicName;
+use streams_core::processor::{Data, Processor, SourceOptions};
+use streams_core::serde::DefaultSerde;
+use streams_core::store::StoreFactory;
+use streams_core::topology::Topology;
+
+use crate::KStream;
+use crate::error::{DslError, Result};
+use crate::graph::{GraphNode, NodeKind, Plan, PlanRef, ROOT, SourceSpec, Step, lower};
+use crate::naming::prefix;
+use crate::options::{Consumed, Optimization};
+
+/// Collects the steps of a program and builds the topology. Sources are created here; everything else is an operator on
+/// a stream or table.
+///
+/// Mistakes do not interrupt the chain of calls: they are kept, and [`build`](Self::build) returns the first.
+pub struct StreamsBuilder {
+    pub(crate) plan: PlanRef,
+}
+
+impl Default for StreamsBuilder {
+    fn default() -> Self {
+        StreamsBuilder::new()
+    }
+}
+
+/// One or several topics: a name, or an array, slice or vector of names.
+pub trait Topics {
+    /// Their names.
+    fn names(self) -> Vec<TopicName>;
+}
+
+impl Topics for &str {
+    fn names(self) -> Vec<TopicName> {
+        vec![self.into()]
+    }
+}
+
+impl Topics for &String {
+    fn names(self) -> Vec<TopicName> {
+        vec![self.as_str().into()]
+    }
+}
+
+impl<T: AsRef<str>> Topics for &[T] {
+    fn names(self) -> Vec<TopicName> {
+        self.iter().map(|name| name.as_ref().into()).collect()
+    }
+}
+
+impl<T: AsRef<str>, const N: usize> Topics for [T; N] {
+    fn names(self) -> Vec<TopicName> {
+        self.as_slice().names()
+    }
+}
+
+impl<T: AsRef<str>> Topics for Vec<T> {
+    fn names(self) -> Vec<TopicName> {
+        self.as_slice().names()
+    }
+}
+
+impl StreamsBuilder {
+    /// A builder of an empty topology.
+    pub fn new() -> Self {
+        StreamsBuilder { plan: Rc::new(RefCell::new(Plan::new())) }
+    }
+
+    /// Reads a topic, or several, as a stream (`StreamsBuilder.stream`).
+    ///
+    /// Several topics become one stream without an order between them. Reading the same topics twice reads them once.
+    /// A record whose key or value is null is dropped unless the type is an `Option`. Streams are partitioned as their
+    /// topics are.
+    ///
+    /// ```
+    /// # use streams_dsl::prelude::*;
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream::<String, i64>(["online", "offline"]).to("payments");
+    /// # builder.build()?;
+    /// # Ok::<(), DslError>(())
+    /// ```
+    pub fn stream<K, V>(&self, topics: impl Topics) -> KStream<K, V>
+    where
+        K: Data + DefaultSerde,
+        V: Data + DefaultSerde,
+    {
+        self.stream_with(topics, Consumed::new())
+    }
+
+    /// As [`stream`](Self::stream), with options.
+    pub fn stream_with<K: Data, V: Data>(
+        &self,
+        topics: impl Topics,
+        consumed: Consumed<K, V>,
+    ) -> KStream<K, V> {
+        let topics = topics.names();
+        let key_serde = consumed.key_serde.resolve(None);
+        let value_serde = consumed.value_serde.resolve(None);
+        let mut plan = self.plan.borrow_mut();
+        let name = plan.name_or_new(consumed.name.as_deref(), prefix::SOURCE);
+        let source =
+            SourceSpec { topics: topics.clone(), reset: consumed.reset, types: TypeId::of::<(K, V)>() };
+        let serdes = (key_serde.clone(), value_serde.clone());
+        let node = GraphNode::new(&name, move |writer| {
+            let missing = |part| DslError::missing_serde::<(K, V)>(&writer.name, part);
+            let options = SourceOptions {
+                key_serde: serdes.0.clone().ok_or_else(|| missing("key"))?,
+                value_serde: serdes.1.clone().ok_or_else(|| missing("value"))?,
+                extractor: consumed.extractor.clone(),
+            };
+            Ok(writer.topology.add_source(&writer.name, &topics, consumed.reset, options)?)
+        });
+        let id = plan.add(&[ROOT], node.kind(NodeKind::StreamSource(source)));
+        drop(plan);
+        KStream::new(Step::at_source(&self.plan, id, &name), key_serde, value_serde, false)
+    }
+
+    /// Adds a store for processors to share (`StreamsBuilder.addStateStore`); `process` and `process_values` name the
+    /// stores that they use.
+    pub fn add_state_store(&self, store: impl StoreFactory + 'static) {
+        let name = store.definition().name;
+        let store: Arc<dyn StoreFactory> = Arc::new(store);
+        let node = GraphNode::new(&name, move |writer| {
+            Ok(writer.topology.add_shared_store(Arc::clone(&store), &[])?)
+        });
+        self.plan.borrow_mut().add(&[ROOT], node);
+    }
+
+    /// Adds a store that every instance fills with a whole topic, by a processor of one's own
+    /// (`StreamsBuilder.addGlobalStore`). The store is not logged: the topic is its changelog, and is processed again
+    /// when the store is restored.
+    pub fn add_global_store<K: Data, V: Data, P>(
+        &self,
+        store: impl StoreFactory + Clone + 'static,
+        topic: &str,
+        consumed: Consumed<K, V>,
+        supplier: impl Fn() -> P + Send + Sync + 'static,
+    ) where
+        P: Processor<K, V, (), ()>,
+    {
+        let (topic, supplier): (TopicName, _) = (topic.into(), Arc::new(supplier));
+        let mut plan = self.plan.borrow_mut();
+        let given = consumed.name.as_deref();
+        let source = plan.suffixed_or_new(given, "-source", prefix::SOURCE);
+        let processor = plan.name_or_new(given, prefix::TABLE_SOURCE);
+        let node = GraphNode::new(&store.definition().name.clone(), move |writer| {
+            let missing = |part| DslError::missing_serde::<(K, V)>(&source, part);
+            let options = SourceOptions {
+                key_serde: consumed.key_serde.resolve(None).ok_or_else(|| missing("key"))?,
+                value_serde: consumed.value_serde.resolve(None).ok_or_else(|| missing("value"))?,
+                extractor: consumed.extractor.clone(),
+            };
+            let (store, supplier) = (store.clone(), Arc::clone(&supplier));
+            let make = move || supplier();
+            Ok(writer.topology.add_global_store(store, &source, &topic, options, &processor, make)?)
+        });
+        plan.add(&[ROOT], node);
+    }
+
+    /// The topology, without optimizations (`StreamsBuilder.build()`).
+    pub fn build(self) -> Result<Topology> {
+        self.build_with(Optimization::NONE)
+    }
+
+    /// The topology, with those optimizations; they must be the same over an application's life, as they change the
+    /// names of internal topics (`StreamsBuilder.build(Properties)`).
+    pub fn build_with(self, optimization: Optimization) -> Result<Topology> {
+        lower(&self.plan.borrow(), optimization)
+    }
+}
