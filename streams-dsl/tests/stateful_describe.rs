@@ -71,7 +71,9 @@ fn counts_are_named_as_in_kafka_streams() {
             by_key(b).named("counter").count_with(Materialized::named("store")).to_stream().to("out");
         }),
         ("count_repartition", |b| by_value(b).count().to_stream().to("out")),
-        ("count_repartition_with_serdes", |b| by_value(b).count_with(Materialized::new()).to_stream().to("out")),
+        ("count_repartition_with_serdes", |b| {
+            by_value(b).count_with(Materialized::new()).to_stream().to("out")
+        }),
         ("count_repartition_store", |b| {
             by_value(b).count_with(Materialized::named("store")).to_stream().to("out");
         }),
@@ -103,7 +105,8 @@ fn reductions_and_aggregations_are_named_as_in_kafka_streams() {
             by_key(b).aggregate(String::new, |_, value, all| all + &value).to_stream().to("out");
         }),
         ("aggregate_with_serdes", |b| {
-            let all = by_key(b).aggregate_with(String::new, |_, value, all| all + &value, Materialized::new());
+            let all =
+                by_key(b).aggregate_with(String::new, |_, value, all| all + &value, Materialized::new());
             all.to_stream().to("out");
         }),
     ]);

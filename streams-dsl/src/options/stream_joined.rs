@@ -52,7 +52,11 @@ impl<K, V, V2> StreamJoined<K, V, V2> {
         Self::of(SerdeChoice::inherit(), SerdeChoice::inherit(), SerdeChoice::inherit())
     }
 
-    fn of(key_serde: SerdeChoice<K>, value_serde: SerdeChoice<V>, other_value_serde: SerdeChoice<V2>) -> Self {
+    fn of(
+        key_serde: SerdeChoice<K>,
+        value_serde: SerdeChoice<V>,
+        other_value_serde: SerdeChoice<V2>,
+    ) -> Self {
         StreamJoined {
             key_serde,
             value_serde,

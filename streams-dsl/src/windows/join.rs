@@ -143,7 +143,8 @@ mod tests {
 
     #[test]
     fn the_right_side_sees_the_window_mirrored() {
-        let windows = JoinWindows::of_time_difference_with_no_grace(millis(0)).after(millis(10)).with_before_ms(-2);
+        let windows =
+            JoinWindows::of_time_difference_with_no_grace(millis(0)).after(millis(10)).with_before_ms(-2);
         assert_eq!(windows.seen_from_left().around(100), (102, 110));
         assert_eq!(windows.seen_from_right().around(105), (95, 103));
         assert_eq!(windows.size_ms(), 8);

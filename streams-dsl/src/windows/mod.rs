@@ -105,6 +105,8 @@ pub(crate) fn to_ms(duration: Duration) -> i64 {
 pub(crate) fn check_span(what: &str, ms: i64) -> Result<(), String> {
     match ms.checked_abs() {
         Some(span) if span <= SPAN_MAX_MS => Ok(()),
-        _ => Err(format!("{what} is {ms} ms, which is longer than the longest possible span of {SPAN_MAX_MS} ms")),
+        _ => Err(format!(
+            "{what} is {ms} ms, which is longer than the longest possible span of {SPAN_MAX_MS} ms"
+        )),
     }
 }

@@ -98,7 +98,8 @@ impl<K: Data, A: Data> Draft<K, A> {
     /// The serdes of the store, which must be known by now.
     pub(super) fn serdes(&self) -> Result<(SerdeRef<K>, SerdeRef<A>)> {
         let key = self.key_serde.clone().ok_or_else(|| DslError::missing_serde::<K>(&self.name, "key"))?;
-        let value = self.value_serde.clone().ok_or_else(|| DslError::missing_serde::<A>(&self.name, "value"))?;
+        let value =
+            self.value_serde.clone().ok_or_else(|| DslError::missing_serde::<A>(&self.name, "value"))?;
         Ok((key, value))
     }
 

@@ -64,5 +64,7 @@ pub(crate) fn timestamped_update<C, K, A>(
 /// A store that `init` has opened.
 #[inline]
 pub(crate) fn opened<S>(store: &Option<S>) -> Result<&S> {
-    store.as_ref().ok_or_else(|| Error::IllegalState("a processor got a record before it was initialised".into()))
+    store
+        .as_ref()
+        .ok_or_else(|| Error::IllegalState("a processor got a record before it was initialised".into()))
 }

@@ -9,9 +9,9 @@ use streams_core::store::{Direction, FlushedChange, SessionStore};
 use streams_core::time::Timestamp;
 use streams_core::window::{Window, Windowed};
 
+use super::draft::Aggregation;
 use super::fold::MergingFold;
 use super::forward::{Forward, opened};
-use super::draft::Aggregation;
 use crate::operators::table::TableForwarder;
 use crate::windows::{SessionWindows, merge};
 

@@ -129,7 +129,8 @@ impl<K: Data, V: Data, W: Windows> TimeWindowedKStream<K, V, W> {
             let supplier = move || TimeWindowProcessor::new(Arc::clone(&aggregation), windows, old_values);
             writer.processor::<_, K, V, Windowed<K>, Change<A>>(&draft.name, supplier)?;
             let (key_serde, value_serde) = draft.serdes()?;
-            let store = TimestampedWindowStoreBuilder::new(&draft.store, key_serde, value_serde, retention_ms);
+            let store =
+                TimestampedWindowStoreBuilder::new(&draft.store, key_serde, value_serde, retention_ms);
             writer.add_store(configured!(store, &draft.materialized, old_values))
         })
     }

@@ -10,9 +10,9 @@ use streams_core::store::{TimestampedWindowStore, ValueAndTimestamp};
 use streams_core::time::Timestamp;
 use streams_core::window::{Window, Windowed};
 
+use super::draft::Aggregation;
 use super::fold::Fold;
 use super::forward::{Forward, opened, timestamped_update};
-use super::draft::Aggregation;
 use crate::operators::table::TableForwarder;
 use crate::windows::Windows;
 

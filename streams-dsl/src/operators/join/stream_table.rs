@@ -114,7 +114,9 @@ impl<K: Data, V: Data> KStream<K, V> {
         let value_serde = joined.value_serde.resolve(self.value_serde.as_ref());
         let (keys, values) = (Nulls::of(key_serde.as_ref()), Nulls::of(value_serde.as_ref()));
         let this = match self.repartition_required {
-            true => self.repartition_for_join(given.unwrap_or(&self.step.name), key_serde.clone(), value_serde),
+            true => {
+                self.repartition_for_join(given.unwrap_or(&self.step.name), key_serde.clone(), value_serde)
+            }
             false => self.clone(),
         };
         let same_builder = this.step.same_plan(&table.step);
