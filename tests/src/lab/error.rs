@@ -77,12 +77,12 @@ pub enum LabError {
         /// The cause.
         source: KafkaError,
     },
-    /// The broker refused one item of a request.
-    #[error("{what}: the broker answered {answer}")]
+    /// The broker refused one item of a request, or a program the work it was given.
+    #[error("{what} failed: {answer}")]
     Refused {
         /// What was tried, and on what.
         what: String,
-        /// Its answer.
+        /// What it said.
         answer: String,
     },
 }
