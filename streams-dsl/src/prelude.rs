@@ -1,12 +1,20 @@
 //! What a program needs: `use streams_dsl::prelude::*`.
 
 pub use crate::options::{
-    Branched, Consumed, Grouped, Materialized, Optimization, Printed, Produced, Repartitioned,
+    Branched, Consumed, Grouped, Materialized, Printed, Produced, Repartitioned, StoreType,
 };
 pub use crate::{DslError, GlobalKTable, KGroupedStream, KStream, KTable, StreamsBuilder};
+pub use streams_core::config::StreamsConfig;
+pub use streams_core::partitioner::Partitions;
 pub use streams_core::processor::{
     FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, Processor, ProcessorContext, Punctuation,
     PunctuationType,
 };
-pub use streams_core::record::{Headers, Record};
-pub use streams_core::serde::{DefaultSerde, Serde, SerdeRef};
+pub use streams_core::record::{Headers, Record, RecordMetadata};
+pub use streams_core::runtime::{KafkaStreams, State};
+pub use streams_core::serde::{DefaultSerde, Json, Serde, SerdeRef};
+pub use streams_core::store::{KeyValueStore, Stores};
+pub use streams_core::testing::TopologyTestDriver;
+pub use streams_core::time::Timestamp;
+pub use streams_core::topology::{AutoOffsetReset, Topology};
+pub use streams_core::window::{Window, Windowed};
