@@ -3,11 +3,22 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use streams_core::processor::Data;
 use streams_core::serde::SerdeRef;
 
-use crate::graph::{NodeId, Step};
+use crate::graph::{NodeId, Repartitioning, Step, repartition_node};
+use crate::windowed::WindowedBy;
 
 /// A stream grouped by key, to be aggregated (`org.apache.kafka.streams.kstream.KGroupedStream`).
+///
+/// A cheap handle: several aggregations can be made of one. Those share a repartition topic if it has a name
+/// (`Grouped::named`), else each has its own.
+///
+/// # Nulls
+///
+/// Unwindowed aggregations drop records with a null value, all of them records with a null key. Null is what the serde
+/// of the key or value calls so: the `None` of an `Option`. A stream whose types have no serde (grouped with
+/// `Grouped::inherit()`, and none inherited) has no nulls that could be told; its `None`s are aggregated like any value.
 pub struct KGroupedStream<K, V> {
     pub(crate) step: Step,
     pub(crate) key_serde: Option<SerdeRef<K>>,
@@ -49,5 +60,68 @@ impl<K, V> KGroupedStream<K, V> {
             repartition_name: repartition_name.map(Into::into),
             repartition: Rc::default(),
         }
+    }
+}
+
+impl<K: Data, V: Data> KGroupedStream<K, V> {
+    /// Names the next aggregation's node (`Named.as`); the store is named by `Materialized`.
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream::<String, String>("clicks").group_by_key().named("counter").count();
+    /// assert!(builder.build()?.describe().to_string().contains("Processor: counter"));
+    /// # Ok::<(), DslError>(())
+    /// ```
+    #[must_use = "the name is for the next aggregation of the returned stream"]
+    pub fn named(&self, name: &str) -> Self {
+        KGroupedStream { step: self.step.named(name), ..self.clone() }
+    }
+
+    /// Aggregates in windows from here on (`KGroupedStream.windowedBy`): [`TimeWindows`](crate::windows::TimeWindows)
+    /// give a [`TimeWindowedKStream`](crate::TimeWindowedKStream),
+    /// [`SessionWindows`](crate::windows::SessionWindows) a
+    /// [`SessionWindowedKStream`](crate::SessionWindowedKStream).
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream::<String, String>("clicks")
+    ///     .group_by_key()
+    ///     .windowed_by(TimeWindows::of_size_and_grace(minutes(5), seconds(30)))
+    ///     .count();
+    /// builder.build()?;
+    /// # Ok::<(), DslError>(())
+    /// ```
+    pub fn windowed_by<W: WindowedBy>(&self, windows: W) -> W::Stream<K, V> {
+        windows.window(self.clone())
+    }
+
+    /// Where the stream is partitioned by its key: here, or behind a repartition topic that is named after the group or
+    /// else after the store of the aggregation. Uses up three numbers in the latter case.
+    pub(crate) fn partitioned_by_key(&self, store: &str) -> Step {
+        if !self.repartition_required {
+            return self.step.clone();
+        }
+        let topic_prefix = self.repartition_name.as_deref().unwrap_or(store);
+        let how = Repartitioning::implicit(self.key_serde.clone(), self.value_serde.clone());
+        let mut plan = self.step.plan.borrow_mut();
+        let node = repartition_node(&mut plan, topic_prefix, how);
+        let source = node.name.clone();
+        let shared = self.repartition.get().filter(|_| self.repartition_name.is_some());
+        let id = match shared {
+            // Attached anew and so written later, as in Kafka Streams, which adds the node it has again.
+            Some(id) => {
+                plan.attach(self.step.node, id);
+                id
+            }
+            None => plan.add(&[self.step.node], node),
+        };
+        self.repartition.set(Some(id));
+        drop(plan);
+        Step::at_source(&self.step.plan, id, &source)
     }
 }

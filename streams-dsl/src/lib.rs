@@ -21,6 +21,7 @@ mod streams_builder;
 mod table;
 mod table_store;
 mod value_getter;
+mod windowed;
 pub mod windows;
 
 pub use error::DslError;
@@ -29,5 +30,6 @@ pub use grouped::KGroupedStream;
 pub use stream::KStream;
 pub use streams_builder::{StreamsBuilder, Topics};
 pub use table::KTable;
+pub use windowed::{SessionWindowedKStream, TimeWindowedKStream, WindowedBy};
 
 pub use streams_core as core;

@@ -25,6 +25,13 @@ pub(crate) mod prefix {
     pub(crate) const TABLE_FILTER: &str = "KTABLE-FILTER-";
     pub(crate) const TABLE_MAP_VALUES: &str = "KTABLE-MAPVALUES-";
     pub(crate) const TO_STREAM: &str = "KTABLE-TOSTREAM-";
+    pub(crate) const AGGREGATE: &str = "KSTREAM-AGGREGATE-";
+    pub(crate) const REDUCE: &str = "KSTREAM-REDUCE-";
+    pub(crate) const JOIN: &str = "KSTREAM-JOIN-";
+    pub(crate) const LEFT_JOIN: &str = "KSTREAM-LEFTJOIN-";
+    pub(crate) const WINDOWED: &str = "KSTREAM-WINDOWED-";
+    pub(crate) const JOIN_THIS: &str = "KSTREAM-JOINTHIS-";
+    pub(crate) const JOIN_OTHER: &str = "KSTREAM-JOINOTHER-";
     pub(crate) const STATE_STORE: &str = "STATE-STORE-";
 }
 

@@ -1,7 +1,11 @@
 //! What a program needs: `use streams_dsl::prelude::*`.
 
 pub use crate::options::{
-    Branched, Consumed, Grouped, Materialized, Printed, Produced, Repartitioned, StoreType,
+    Branched, Consumed, Grouped, Joined, Materialized, Printed, Produced, Repartitioned, StoreType,
+    StreamJoined,
+};
+pub use crate::windows::{
+    JoinWindows, SessionWindows, TimeWindows, Windows, days, hours, millis, minutes, seconds,
 };
 pub use crate::{DslError, GlobalKTable, KGroupedStream, KStream, KTable, StreamsBuilder};
 pub use streams_core::config::StreamsConfig;

@@ -91,7 +91,7 @@ fn three_brokers_go_on_without_one() -> Outcome {
 
 #[test]
 fn java_programs_are_built_once() -> Outcome {
-    let mut command = JavaLab::prepare()?.command("lab.Bench", 64);
+    let mut command = JavaLab::prepare()?.command("lab.Bench", 64, true);
     let done = command.output().map_err(|source| LabError::Io { what: "running Bench".into(), source })?;
     assert_eq!(done.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&done.stderr).starts_with("usage: Bench"));

@@ -72,6 +72,12 @@ impl Batch {
         self.ranges.push(DeletedRange { keyspace, from: from.into(), to: to.into() });
     }
 
+    /// Takes away everything in a keyspace, as before a store is restored from the start of its changelog. (Except a
+    /// key that starts with 64 bytes of 0xFF and goes on, which no store here writes for any sensible serialization.)
+    pub fn delete_all(&mut self, keyspace: Keyspace) {
+        self.delete_range(keyspace, &[], &[0xFF; 64]);
+    }
+
     /// Gives `key` the int64 `value` (big-endian). A second call for the same key replaces the value in
     /// place, so that a number that moves with every entry costs one record a batch.
     pub(crate) fn put_number(&mut self, keyspace: Keyspace, key: &'static [u8], value: i64) {

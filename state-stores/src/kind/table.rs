@@ -15,6 +15,9 @@ use crate::store::{Log, LogRecord};
 
 static NO_HEADERS: Headers = Headers::new();
 
+/// The reciprocal of how much of the memory for entries clean ones may take beyond their bound between commits.
+const EVICTION_SLACK: usize = 8;
+
 /// How a table is opened.
 pub(crate) struct TableSpec<T> {
     pub(crate) name: String,
@@ -88,7 +91,8 @@ impl<T> Table<T> {
             Some(position) => position,
             None if knows_absent(&self.time, key) => return Ok(None),
             None => {
-                self.trim();
+                // An eviction looks at all entries, so there must be many to evict.
+                self.trim(self.overlay.slab_bytes() / EVICTION_SLACK);
                 let value = self.read(key)?;
                 self.overlay.load(key, value)
             }
@@ -213,7 +217,7 @@ impl<T> Table<T> {
         if let Some(time) = &mut self.time {
             time.committed();
         }
-        self.trim();
+        self.trim(0);
     }
 
     pub(crate) fn rollback(&mut self) {
@@ -239,13 +243,14 @@ impl<T> Table<T> {
         entry.fresh && entry.value.is_none() && !is_latest()
     }
 
-    /// Keeps the clean entries within their bound.
-    fn trim(&mut self) {
-        let Some(time) = &mut self.time else { return self.overlay.evict_unused(self.cache_bytes) };
-        let expired_ms = time.newly_expired_ms();
-        if expired_ms.is_none() && self.overlay.clean_bytes() <= self.cache_bytes {
+    /// Keeps the clean entries within their bound, which they may exceed by `slack_bytes`.
+    fn trim(&mut self, slack_bytes: usize) {
+        let expired_ms = self.time.as_mut().and_then(Time::newly_expired_ms);
+        if expired_ms.is_none() && self.overlay.clean_bytes() <= self.cache_bytes.saturating_add(slack_bytes)
+        {
             return;
         }
+        let Some(time) = &mut self.time else { return self.overlay.evict_unused(self.cache_bytes) };
         let expired_ms = expired_ms.unwrap_or(i64::MIN);
         let evicted = self.overlay.evict_earliest(self.cache_bytes, expired_ms, |key| time.of_local(key));
         if let Some(latest) = evicted {

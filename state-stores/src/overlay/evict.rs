@@ -11,9 +11,6 @@ const FREED_FRACTION: usize = 8;
 impl<T> Overlay<T> {
     /// Evicts entries that were not used lately (the CLOCK algorithm).
     pub(crate) fn evict_unused(&mut self, bound_bytes: usize) {
-        if self.clean_bytes() <= bound_bytes {
-            return;
-        }
         let goal = bound_bytes - bound_bytes / FREED_FRACTION;
         // The first round may do nothing but take marks away; entries that are in use stay whatever happens.
         for _ in 0..2 * self.entries.len() {

@@ -246,6 +246,11 @@ impl<T> Overlay<T> {
         self.bytes(self.clean)
     }
 
+    /// Bytes taken by all places for entries, used or free.
+    pub(crate) fn slab_bytes(&self) -> usize {
+        self.entries.len() * size_of::<Entry<T>>()
+    }
+
     /// Takes the size of a serialized value into the average.
     pub(crate) fn note_value(&mut self, bytes: usize) {
         // Moves an eighth of the way: cheap, and recent values count more.

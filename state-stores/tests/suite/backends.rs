@@ -31,6 +31,23 @@ fn a_batch_spans_keyspaces_and_survives_reopening() {
 }
 
 #[test]
+fn a_keyspace_is_emptied_and_others_stay() {
+    for world in World::both() {
+        let (one, two) = (world.backend().keyspace("one").unwrap(), world.backend().keyspace("two").unwrap());
+        let mut batch = Batch::new();
+        for keyspace in [one, two] {
+            batch.put(keyspace, b"", b"1");
+            batch.put(keyspace, b"\xFFobserved", b"2");
+        }
+        batch.delete_all(one);
+        batch.put(one, b"after", b"3");
+        world.backend().write(&batch).unwrap();
+        let contents = |keyspace| contents(&**world.backend(), keyspace).len();
+        assert_eq!((contents(one), contents(two)), (1, 2));
+    }
+}
+
+#[test]
 fn an_unknown_keyspace_is_an_error() {
     let [first, second] = World::both();
     let keyspace = second.backend().keyspace("only-here").unwrap();

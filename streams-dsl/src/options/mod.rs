@@ -7,18 +7,22 @@
 mod branched;
 mod consumed;
 mod grouped;
+mod joined;
 mod materialized;
 mod printed;
 mod produced;
 mod repartitioned;
 mod serde_choice;
+mod stream_joined;
 
 pub use branched::Branched;
 pub use consumed::Consumed;
 pub use grouped::Grouped;
+pub use joined::Joined;
 pub use materialized::{Materialized, StoreType};
 pub use printed::Printed;
 pub use produced::Produced;
 pub use repartitioned::Repartitioned;
+pub use stream_joined::StreamJoined;
 
 pub(crate) use serde_choice::SerdeChoice;

@@ -136,7 +136,7 @@ impl Bench<'_> {
     fn command(&self, system: System, arguments: &ChildArguments) -> Result<Command, LabError> {
         let program = match system {
             System::Java => {
-                let mut command = self.java.command("lab.Bench", JAVA_HEAP_MB);
+                let mut command = self.java.command("lab.Bench", JAVA_HEAP_MB, false);
                 command
                     .args([&arguments.bootstrap, arguments.workload.name(), arguments.guarantee.name()])
                     .args([&arguments.app_id, &arguments.input, &arguments.output])

@@ -36,7 +36,11 @@ fn run(arguments: &Arguments) -> Result<(), LabError> {
         move |source| LabError::Io { what, source }
     };
     eprintln!("Starting the broker ...");
-    let cluster = KafkaCluster::start_with(&ClusterOptions { heap_mb: 2048, ..ClusterOptions::default() })?;
+    let cluster = KafkaCluster::start_with(&ClusterOptions {
+        heap_mb: 2048,
+        quick_start: false,
+        ..ClusterOptions::default()
+    })?;
     eprintln!("Writing {} records ...", plan.records);
     write_input(&cluster.client(), plan.records)?;
     let folder = tempfile::tempdir().map_err(io("creating a folder for state"))?;

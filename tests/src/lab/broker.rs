@@ -25,6 +25,7 @@ pub(crate) struct Broker {
     node: usize,
     java: JavaLab,
     heap_mb: u32,
+    quick_start: bool,
     folder: PathBuf,
     process: Option<LabProcess>,
 }
@@ -43,7 +44,14 @@ impl Broker {
         let settings = folder.join("server.properties");
         fs::write(&settings, properties(options, node, all, &folder))
             .map_err(LabError::io(format!("writing {}", settings.display())))?;
-        let broker = Self { node, java: java.clone(), heap_mb: options.heap_mb, folder, process: None };
+        let broker = Self {
+            node,
+            java: java.clone(),
+            heap_mb: options.heap_mb,
+            quick_start: options.quick_start,
+            folder,
+            process: None,
+        };
         broker.format()?;
         Ok(broker)
     }
@@ -53,7 +61,7 @@ impl Broker {
         if self.process.is_some() {
             return Ok(());
         }
-        let mut command = self.java.command("kafka.Kafka", self.heap_mb);
+        let mut command = self.java.command("kafka.Kafka", self.heap_mb, self.quick_start);
         command.arg(self.settings()).stdin(Stdio::null()).stdout(self.log()?).stderr(self.log()?);
         self.process = Some(LabProcess::spawn(format!("broker {}", self.node), command)?);
         Ok(())
@@ -92,7 +100,7 @@ impl Broker {
     }
 
     fn format(&self) -> Result<(), LabError> {
-        let mut command = self.java.command("kafka.tools.StorageTool", 256);
+        let mut command = self.java.command("kafka.tools.StorageTool", 256, true);
         // The identifier only has to be equal on all nodes of a cluster.
         command
             .args(["format", "--cluster-id", "a2Fma2EtbGFiLXRlc3RzLg", "--config"])

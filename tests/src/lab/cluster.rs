@@ -23,13 +23,15 @@ pub struct ClusterOptions {
     pub brokers: usize,
     /// Heap of each broker in megabytes.
     pub heap_mb: u32,
+    /// Compile lightly: half the processor time of a start, less speed in long runs.
+    pub quick_start: bool,
     /// Further broker settings; they win over the lab's.
     pub settings: Vec<(String, String)>,
 }
 
 impl Default for ClusterOptions {
     fn default() -> Self {
-        Self { brokers: 1, heap_mb: 512, settings: Vec::new() }
+        Self { brokers: 1, heap_mb: 512, quick_start: true, settings: Vec::new() }
     }
 }
 

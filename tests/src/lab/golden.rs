@@ -58,7 +58,7 @@ pub fn golden_files() -> Result<Vec<GoldenFile>, LabError> {
 }
 
 fn output(java: &JavaLab, class: &str) -> Result<String, LabError> {
-    let done = java.command(class, 512).stdin(Stdio::null()).output();
+    let done = java.command(class, 512, true).stdin(Stdio::null()).output();
     let done = done.map_err(LabError::io(format!("running {class}")))?;
     if done.status.success() {
         return Ok(String::from_utf8_lossy(&done.stdout).into_owned());

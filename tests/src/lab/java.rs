@@ -35,9 +35,13 @@ impl JavaLab {
         })
     }
 
-    /// A command that runs a class with a heap limit; its logging goes to standard error, warnings only.
-    pub fn command(&self, main_class: &str, heap_mb: u32) -> Command {
+    /// A command that runs a class with a heap limit; its logging goes to standard error, warnings only. With
+    /// `quick_start` it compiles lightly, which suits programs of a few seconds; without, all is Java's default.
+    pub fn command(&self, main_class: &str, heap_mb: u32, quick_start: bool) -> Command {
         let mut command = Command::new("java");
+        if quick_start {
+            command.args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]);
+        }
         command
             .arg(format!("-Xmx{heap_mb}m"))
             .arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")

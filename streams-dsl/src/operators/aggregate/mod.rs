@@ -1,1 +1,25 @@
-//! Aggregations of grouped streams.
+//! Aggregations of grouped streams: count, reduce, aggregate; unwindowed, in windows and in sessions.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `count`, `reduce`, `aggregate` | the operations on a grouped stream; the last one also their common processor |
+//! | `time_window`, `session_window` | the same operations in windows and sessions |
+//! | `time_window_processor`, `session_window_processor` | their processors |
+//! | `fold` | what a count, a reduction and a user's aggregation have in common |
+//! | `draft` | how an aggregation becomes a node of the plan: numbers, repartition topic, store |
+//! | `forward` | how updates leave: at once, or when the store's cache is flushed |
+
+#[allow(clippy::module_inception, reason = "the operation is called aggregate, as is the family")]
+mod aggregate;
+mod count;
+mod draft;
+mod fold;
+mod forward;
+mod reduce;
+mod session_window;
+mod session_window_processor;
+mod time_window;
+mod time_window_processor;
+
+pub(crate) use fold::Nulls;
+pub(crate) use forward::opened;

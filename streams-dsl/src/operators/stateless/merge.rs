@@ -48,7 +48,7 @@ impl<K: Data, V: Data> KStream<K, V> {
 }
 
 /// Forwards records as they are.
-pub(super) struct PassThrough;
+pub(crate) struct PassThrough;
 
 impl<K: Data, V: Data> Processor<K, V, K, V> for PassThrough {
     #[inline]

@@ -20,3 +20,4 @@ mod to;
 mod to_table;
 
 pub use branch::BranchedKStream;
+pub(crate) use merge::PassThrough;

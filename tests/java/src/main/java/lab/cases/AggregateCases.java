@@ -4,6 +4,8 @@ import java.util.Arrays;
 import java.util.Map;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.common.utils.Bytes;
+import org.apache.kafka.streams.KeyValue;
+import org.apache.kafka.streams.kstream.Branched;
 import org.apache.kafka.streams.kstream.Grouped;
 import org.apache.kafka.streams.kstream.KGroupedStream;
 import org.apache.kafka.streams.kstream.KStream;
@@ -131,6 +133,73 @@ final class AggregateCases {
             final KStream<String, String> changed = b.<String, String>stream("in").selectKey((k, v) -> v);
             changed.groupByKey().count().toStream().to("out", longs());
             changed.groupByKey().reduce((x, y) -> x + "," + y).toStream().to("out2");
+        });
+        Case.add(cases, "group_by_reduce", Inputs.PLAIN, b -> {
+            b.<String, String>stream("in").groupBy((k, v) -> v).reduce((x, y) -> x + "," + y).toStream().to("out");
+        });
+        Case.add(cases, "group_by_aggregate", Inputs.PLAIN, b -> {
+            b.<String, String>stream("in")
+                .groupBy((k, v) -> v)
+                .aggregate(() -> 0L, (k, v, sum) -> sum + v.length(),
+                    Materialized.with(Serdes.String(), Serdes.Long()))
+                .toStream()
+                .to("out", longs());
+        });
+        // mapValues keeps the key: no repartition.
+        Case.add(cases, "map_values_count", Inputs.PLAIN, b -> {
+            b.<String, String>stream("in").mapValues(v -> v + "!").groupByKey().count().toStream().to("out", longs());
+        });
+        Case.add(cases, "flat_map_count", Inputs.WORDS, b -> {
+            b.<String, String>stream("in")
+                .flatMap((k, v) -> Arrays.stream(v.split(" ")).map(word -> KeyValue.pair(word, k)).toList())
+                .groupByKey()
+                .count()
+                .toStream()
+                .to("out", longs());
+        });
+        // The change of key is remembered through operators that keep the key.
+        Case.add(cases, "key_change_chain_count", Inputs.PLAIN, b -> {
+            b.<String, String>stream("in")
+                .map((k, v) -> KeyValue.pair(v, k))
+                .filter((k, v) -> !k.isEmpty())
+                .peek((k, v) -> { })
+                .mapValues(v -> v + "!")
+                .groupByKey()
+                .count()
+                .toStream()
+                .to("out", longs());
+        });
+        Case.add(cases, "key_change_process_values_count", Inputs.PLAIN, b -> {
+            b.<String, String>stream("in")
+                .selectKey((k, v) -> v)
+                .processValues(ProcessorCases.Where::new)
+                .groupByKey()
+                .count()
+                .toStream()
+                .to("out", longs());
+        });
+        Case.add(cases, "key_change_split_count", Inputs.PLAIN, b -> {
+            final KStream<String, String> changed = b.<String, String>stream("in").selectKey((k, v) -> v);
+            changed.split(Named.as("split-"))
+                .branch((k, v) -> k.length() > 1, Branched.withConsumer(
+                    s -> s.groupByKey().count().toStream().to("out-long", longs())))
+                .defaultBranch(Branched.withConsumer(
+                    s -> s.groupByKey().count().toStream().to("out-short", longs())));
+        });
+        // One side of a merge has a new key: the merged stream is repartitioned.
+        Case.add(cases, "key_change_merge_count", Inputs.PLAIN, b -> {
+            final KStream<String, String> stream = b.stream("in");
+            stream.merge(stream.selectKey((k, v) -> v)).groupByKey().count().toStream().to("out", longs());
+        });
+        // An explicit repartition settles the change of key: no second one.
+        Case.add(cases, "key_change_repartition_count", Inputs.PLAIN, b -> {
+            b.<String, String>stream("in")
+                .selectKey((k, v) -> v)
+                .repartition()
+                .groupByKey()
+                .count()
+                .toStream()
+                .to("out", longs());
         });
         Case.add(cases, "word_count", Inputs.WORDS, b -> {
             b.<String, String>stream("in")

@@ -72,6 +72,10 @@ final class JoinCases {
             final KTable<String, Long> counts = stream.groupByKey().count();
             stream.join(counts, (s, n) -> s + "#" + n).to("out");
         });
+        Case.add(cases, "stream_join_with_stream_as_table", Inputs.STREAM_TABLE, b -> {
+            final KTable<String, String> table = b.<String, String>stream("table").toTable();
+            b.<String, String>stream("in").join(table, (s, t) -> s + "+" + t).to("out");
+        });
         Case.add(cases, "stream_table_join_then_count", Inputs.STREAM_TABLE, b -> {
             final KTable<String, String> table = b.table("table");
             b.<String, String>stream("in")
@@ -96,6 +100,14 @@ final class JoinCases {
             final GlobalKTable<String, String> table = b.globalTable("table", Materialized.as("globals"));
             b.<String, String>stream("in")
                 .join(table, (k, v) -> v.equals("2") ? "a" : null, (s, t) -> s + "+" + t, Named.as("enrich"))
+                .to("out");
+        });
+        // A global table needs no repartition after a change of key.
+        Case.add(cases, "stream_global_table_join_after_key_change", Inputs.STREAM_TABLE, b -> {
+            final GlobalKTable<String, String> table = b.globalTable("table");
+            b.<String, String>stream("in")
+                .selectKey((k, v) -> v)
+                .join(table, (k, v) -> v.equals("2") ? "a" : "b", (s, t) -> s + "+" + t)
                 .to("out");
         });
     }

@@ -62,7 +62,7 @@ final class ProcessorCases {
     }
 
     /** Replaces the value by topic/partition/offset of the record. */
-    private static final class Where extends ContextualFixedKeyProcessor<String, String, String> {
+    static final class Where extends ContextualFixedKeyProcessor<String, String, String> {
         @Override
         public void process(final FixedKeyRecord<String, String> record) {
             final String where = context().recordMetadata()

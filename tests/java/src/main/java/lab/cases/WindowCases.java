@@ -130,6 +130,15 @@ final class WindowCases {
                 .toStream()
                 .to("out", timeTexts());
         });
+        Case.add(cases, "hopping_after_key_change", Inputs.WINDOWS, b -> {
+            b.<String, String>stream("in")
+                .selectKey((k, v) -> v.substring(0, 1))
+                .groupByKey()
+                .windowedBy(HOPPING)
+                .count()
+                .toStream()
+                .to("out", timeLongs());
+        });
     }
 
     private static void session(final Map<String, Case> cases) {

@@ -1,0 +1,214 @@
+//! `aggregate`: a key's values folded into a state of any type; and the processor of all unwindowed aggregations
+//! (`KStreamAggregate`, `KStreamReduce`).
+
+use std::sync::Arc;
+
+use streams_core::error::Result;
+use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::record::{Change, Record};
+use streams_core::serde::DefaultSerde;
+use streams_core::store::{TimestampedKeyValueStore, TimestampedKeyValueStoreBuilder, ValueAndTimestamp};
+
+use super::draft::{Aggregation, Draft, configured};
+use super::fold::{Fold, MergingFold};
+use super::forward::{Forward, opened, timestamped_update};
+use crate::grouped::KGroupedStream;
+use crate::naming::prefix;
+use crate::operators::table::TableForwarder;
+use crate::options::Materialized;
+use crate::table::KTable;
+use crate::value_getter::ValueGetterSupplier;
+
+impl<K: Data, V: Data> KGroupedStream<K, V> {
+    /// Folds the values of each key into a state, which `initializer` begins and `aggregator` continues
+    /// (`KGroupedStream.aggregate`).
+    ///
+    /// The state is moved into the aggregator and back, so that one that grows a collection need not copy it. Null,
+    /// time, repartition and store rules are those of [`count`](Self::count). With an `Option` as state, `None` deletes
+    /// the row, and the next value begins again.
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let payments = builder.stream::<String, i64>("payments");
+    /// payments.group_by_key().aggregate(|| 0_i64, |_account, amount, sum| sum + amount).to_stream().to("sums");
+    /// let topology = builder.build()?;
+    /// assert!(topology.describe().to_string().contains("KSTREAM-AGGREGATE-0000000002"));
+    /// # Ok::<(), DslError>(())
+    /// ```
+    pub fn aggregate<A: Data + DefaultSerde>(
+        &self,
+        initializer: impl Fn() -> A + Send + Sync + 'static,
+        aggregator: impl Fn(&K, V, A) -> A + Send + Sync + 'static,
+    ) -> KTable<K, A> {
+        let materialized = Materialized::inherit().with_value_serde(A::default_serde());
+        self.aggregate_with(initializer, aggregator, materialized)
+    }
+
+    /// As [`aggregate`](Self::aggregate), into the store that `materialized` describes.
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let payments = builder.stream::<String, i64>("payments");
+    /// let sums = payments.group_by_key().aggregate_with(
+    ///     || 0_i64,
+    ///     |_account, amount, sum| sum + amount,
+    ///     Materialized::named("sums"),
+    /// );
+    /// assert_eq!(sums.queryable_store_name(), Some("sums"));
+    /// ```
+    pub fn aggregate_with<A: Data>(
+        &self,
+        initializer: impl Fn() -> A + Send + Sync + 'static,
+        aggregator: impl Fn(&K, V, A) -> A + Send + Sync + 'static,
+        materialized: Materialized<K, A>,
+    ) -> KTable<K, A> {
+        let draft = Draft::new(self, prefix::AGGREGATE, materialized, None);
+        add_unwindowed(self, draft, Aggregate { initializer, aggregator })
+    }
+}
+
+/// Adds an unwindowed aggregation to the plan.
+pub(super) fn add_unwindowed<K: Data, V: Data, A: Data>(
+    grouped: &KGroupedStream<K, V>,
+    draft: Draft<K, A>,
+    fold: impl Fold<K, V, A>,
+) -> KTable<K, A> {
+    let aggregation = draft.aggregation(grouped, fold);
+    let (key_serde, getter) = (draft.key_serde.clone(), ValueGetterSupplier::of_store(&draft.store));
+    draft.add(grouped, None, key_serde, getter, move |draft, writer, old_values| {
+        let aggregation = Arc::clone(&aggregation);
+        let supplier = move || AggregateProcessor::new(Arc::clone(&aggregation), old_values);
+        writer.processor::<_, K, V, K, Change<A>>(&draft.name, supplier)?;
+        let (key_serde, value_serde) = draft.serdes()?;
+        let store = TimestampedKeyValueStoreBuilder::new(&draft.store, key_serde, value_serde);
+        let store = configured!(store, &draft.materialized, old_values);
+        writer.add_store(store)
+    })
+}
+
+/// A user's fold.
+pub(crate) struct Aggregate<I, F> {
+    pub(crate) initializer: I,
+    pub(crate) aggregator: F,
+}
+
+impl<K, V, A, I, F> Fold<K, V, A> for Aggregate<I, F>
+where
+    I: Fn() -> A + Send + Sync + 'static,
+    F: Fn(&K, V, A) -> A + Send + Sync + 'static,
+{
+    fn initial(&self) -> Option<A> {
+        Some((self.initializer)())
+    }
+
+    #[inline]
+    fn add(&self, key: &K, value: V, aggregate: Option<A>) -> A {
+        (self.aggregator)(key, value, aggregate.unwrap_or_else(&self.initializer))
+    }
+}
+
+/// A user's fold over sessions, which can become one.
+pub(crate) struct SessionAggregate<I, F, M> {
+    pub(crate) fold: Aggregate<I, F>,
+    pub(crate) merger: M,
+}
+
+impl<K, V, A, I, F, M> Fold<K, V, A> for SessionAggregate<I, F, M>
+where
+    I: Fn() -> A + Send + Sync + 'static,
+    F: Fn(&K, V, A) -> A + Send + Sync + 'static,
+    M: Fn(&K, A, A) -> A + Send + Sync + 'static,
+{
+    fn initial(&self) -> Option<A> {
+        Some((self.fold.initializer)())
+    }
+
+    fn add(&self, key: &K, value: V, aggregate: Option<A>) -> A {
+        self.fold.add(key, value, aggregate)
+    }
+}
+
+impl<K, V, A, I, F, M> MergingFold<K, V, A> for SessionAggregate<I, F, M>
+where
+    I: Fn() -> A + Send + Sync + 'static,
+    F: Fn(&K, V, A) -> A + Send + Sync + 'static,
+    M: Fn(&K, A, A) -> A + Send + Sync + 'static,
+{
+    fn merge(&self, key: &K, aggregate: Option<A>, session: A) -> A {
+        (self.merger)(key, aggregate.unwrap_or_else(&self.fold.initializer), session)
+    }
+}
+
+/// Folds each value into the aggregate of its key.
+///
+/// 1. A null key or a null value is dropped and counted.
+/// 2. The result's time is the larger one of the record's and the aggregate's; a first value gives its own time.
+/// 3. A null aggregate deletes the row; the next value starts again.
+/// 4. The old value that goes along with the first update of a key is the fold's initial aggregate, not nothing, while
+///    updates are forwarded at once: Kafka Streams does it so, and `suppress` shows it.
+pub(crate) struct AggregateProcessor<K, V, A, F> {
+    aggregation: Arc<Aggregation<K, V, A, F>>,
+    send_old_values: bool,
+    forward: Forward,
+    store: Option<TimestampedKeyValueStore<K, A>>,
+}
+
+impl<K, V, A, F> AggregateProcessor<K, V, A, F> {
+    /// An instance for one task.
+    pub(crate) fn new(aggregation: Arc<Aggregation<K, V, A, F>>, send_old_values: bool) -> Self {
+        AggregateProcessor { aggregation, send_old_values, forward: Forward::default(), store: None }
+    }
+}
+
+impl<K, V, A, F> Processor<K, V, K, Change<A>> for AggregateProcessor<K, V, A, F>
+where
+    K: Data,
+    V: Data,
+    A: Data,
+    F: Fold<K, V, A>,
+{
+    fn init(&mut self, context: &mut ProcessorContext<'_, K, Change<A>>) -> Result<()> {
+        let store: TimestampedKeyValueStore<K, A> = context.state_store(&self.aggregation.store)?;
+        self.forward = Forward::of(store.caching(), self.send_old_values, context);
+        if store.caching() {
+            let cached = store.clone();
+            TableForwarder::on_flush(context, move || {
+                let changes = cached.take_changes()?;
+                Ok(changes.into_iter().map(|change| timestamped_update(change, std::convert::identity)))
+            });
+        }
+        self.store = Some(store);
+        Ok(())
+    }
+
+    fn process(
+        &mut self,
+        record: Record<K, V>,
+        context: &mut ProcessorContext<'_, K, Change<A>>,
+    ) -> Result<()> {
+        let Aggregation { fold, keys, values, aggregates, .. } = &*self.aggregation;
+        if keys.contain(&record.key) || values.contain(&record.value) {
+            context.drop_record("null key or value");
+            return Ok(());
+        }
+        let store = opened(&self.store)?;
+        let Record { key, value, timestamp, headers } = record;
+        let (aggregate, timestamp) = match store.get(&key)? {
+            None => (fold.initial(), timestamp),
+            Some(stored) => (Some(stored.value), timestamp.max(stored.timestamp)),
+        };
+        let old = if self.forward.with_old() { aggregate.clone() } else { None };
+        let new = aggregates.reject(fold.add(&key, value, aggregate));
+        let stored = |value| ValueAndTimestamp { value, timestamp };
+        if !self.forward.at_once() {
+            return store.put(&key, new.map(stored));
+        }
+        store.put(&key, new.clone().map(stored))?;
+        let old = old.and_then(|old| aggregates.reject(old));
+        context.forward(Record { key, value: Change::new(new, old), timestamp, headers })
+    }
+}

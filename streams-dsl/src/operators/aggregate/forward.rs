@@ -1,0 +1,70 @@
+//! How the updates of an aggregate leave its operator: at once, or from the store's cache when it is flushed
+//! (`TimestampedTupleForwarder`, `TimestampedCacheFlushListener`).
+
+use streams_core::error::{Error, Result};
+use streams_core::processor::{Data, ProcessorContext};
+use streams_core::record::{Change, Record};
+use streams_core::store::{FlushedChange, ValueAndTimestamp};
+
+/// What a processor does with an update that it has just stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Forward {
+    /// Nothing: the store has a cache, and the flush forwards; or nobody listens.
+    #[default]
+    Later,
+    /// Forward the new value.
+    New,
+    /// Forward the new and the old value, as somebody downstream asked for both.
+    NewAndOld,
+}
+
+impl Forward {
+    /// What a processor whose store is cached, or not, does from now on.
+    pub(crate) fn of<K: Data, V: Data>(
+        caching: bool,
+        send_old_values: bool,
+        context: &ProcessorContext<'_, K, V>,
+    ) -> Self {
+        match (caching || context.children().is_empty(), send_old_values) {
+            (true, _) => Forward::Later,
+            (false, false) => Forward::New,
+            (false, true) => Forward::NewAndOld,
+        }
+    }
+
+    /// Whether updates are forwarded one by one.
+    #[inline]
+    pub(crate) fn at_once(self) -> bool {
+        self != Forward::Later
+    }
+
+    /// Whether the old value goes along.
+    #[inline]
+    pub(crate) fn with_old(self) -> bool {
+        self == Forward::NewAndOld
+    }
+}
+
+/// The update of a timestamped store as a record: its time is that of the new value, or for a deletion that of the
+/// record which caused it.
+pub(crate) fn timestamped_update<C, K, A>(
+    change: FlushedChange<C, ValueAndTimestamp<A>>,
+    key: impl FnOnce(C) -> K,
+) -> Record<K, Change<A>> {
+    let timestamp = change.new.as_ref().map_or(change.timestamp, |new| new.timestamp);
+    let value = |stored: ValueAndTimestamp<A>| stored.value;
+    Record {
+        key: key(change.key),
+        value: Change::new(change.new.map(value), change.old.map(value)),
+        timestamp,
+        headers: change.headers,
+    }
+}
+
+/// A store that `init` has opened.
+#[inline]
+pub(crate) fn opened<S>(store: &Option<S>) -> Result<&S> {
+    store
+        .as_ref()
+        .ok_or_else(|| Error::IllegalState("a processor got a record before it was initialised".into()))
+}

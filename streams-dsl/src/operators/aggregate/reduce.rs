@@ -1,0 +1,81 @@
+//! `reduce`: a key's values combined two by two.
+
+use streams_core::processor::Data;
+
+use super::aggregate::add_unwindowed;
+use super::draft::Draft;
+use super::fold::{Fold, MergingFold};
+use crate::grouped::KGroupedStream;
+use crate::naming::prefix;
+use crate::options::Materialized;
+use crate::table::KTable;
+
+impl<K: Data, V: Data> KGroupedStream<K, V> {
+    /// Combines the values of each key: the first one is the first result, and each further one makes a new result of
+    /// the last (`KGroupedStream.reduce`).
+    ///
+    /// Null, time, repartition and store rules are those of [`count`](Self::count). A result that is null (`V` an
+    /// `Option`) deletes the row.
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let bids = builder.stream::<String, i64>("bids");
+    /// bids.group_by_key().reduce(i64::max).to_stream().to("highest-bids");
+    /// let topology = builder.build()?;
+    /// assert!(topology.describe().to_string().contains("KSTREAM-REDUCE-0000000002"));
+    /// # Ok::<(), DslError>(())
+    /// ```
+    pub fn reduce(&self, reducer: impl Fn(V, V) -> V + Send + Sync + 'static) -> KTable<K, V> {
+        self.reduce_with(reducer, Materialized::inherit())
+    }
+
+    /// As [`reduce`](Self::reduce), into the store that `materialized` describes.
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let bids = builder.stream::<String, i64>("bids");
+    /// let highest = bids.group_by_key().reduce_with(i64::max, Materialized::named("highest-bids"));
+    /// assert_eq!(highest.queryable_store_name(), Some("highest-bids"));
+    /// ```
+    pub fn reduce_with(
+        &self,
+        reducer: impl Fn(V, V) -> V + Send + Sync + 'static,
+        materialized: Materialized<K, V>,
+    ) -> KTable<K, V> {
+        let draft = Draft::new(self, prefix::REDUCE, materialized, self.value_serde.clone());
+        add_unwindowed(self, draft, Reduce(reducer))
+    }
+}
+
+/// Combines two values into one.
+pub(crate) struct Reduce<F>(pub(crate) F);
+
+impl<K, V, F> Fold<K, V, V> for Reduce<F>
+where
+    F: Fn(V, V) -> V + Send + Sync + 'static,
+{
+    fn initial(&self) -> Option<V> {
+        None
+    }
+
+    #[inline]
+    fn add(&self, _key: &K, value: V, aggregate: Option<V>) -> V {
+        match aggregate {
+            None => value,
+            Some(aggregate) => (self.0)(aggregate, value),
+        }
+    }
+}
+
+impl<K, V, F> MergingFold<K, V, V> for Reduce<F>
+where
+    F: Fn(V, V) -> V + Send + Sync + 'static,
+{
+    fn merge(&self, key: &K, aggregate: Option<V>, session: V) -> V {
+        self.add(key, session, aggregate)
+    }
+}

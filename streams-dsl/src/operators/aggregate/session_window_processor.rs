@@ -1,0 +1,137 @@
+//! The processor of aggregations in sessions (`KStreamSessionWindowAggregate`).
+
+use std::sync::Arc;
+
+use streams_core::error::Result;
+use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::record::{Change, Record};
+use streams_core::store::{Direction, FlushedChange, SessionStore};
+use streams_core::time::Timestamp;
+use streams_core::window::{Window, Windowed};
+
+use super::draft::Aggregation;
+use super::fold::MergingFold;
+use super::forward::{Forward, opened};
+use crate::operators::table::TableForwarder;
+use crate::windows::{SessionWindows, merge};
+
+/// Folds each value into the session that it joins, extends, creates or makes out of several.
+///
+/// 1. A null key is dropped and counted; a null value is aggregated.
+/// 2. The sessions within the gap around the record become one with it. If that one ends before the time that this
+///    instance has seen (in memory, from -1 on) minus grace period and gap, the record is late, dropped and counted.
+/// 3. Each session that was absorbed is removed, with a tombstone, also if the new one has the same bounds; only a
+///    session of this one timestamp is overwritten in place.
+/// 4. Results have the end of their session as their time. Forwarded at once, they carry no headers; a flush gives them
+///    those of the last update, as Kafka's cache does.
+pub(crate) struct SessionProcessor<K, V, A, F> {
+    aggregation: Arc<Aggregation<K, V, A, F>>,
+    windows: SessionWindows,
+    send_old_values: bool,
+    stream_time: Timestamp,
+    forward: Forward,
+    store: Option<SessionStore<K, A>>,
+}
+
+impl<K, V, A, F> SessionProcessor<K, V, A, F>
+where
+    K: Data,
+    V: Data,
+    A: Data,
+    F: MergingFold<K, V, A>,
+{
+    /// An instance for one task.
+    pub(crate) fn new(
+        aggregation: Arc<Aggregation<K, V, A, F>>,
+        windows: SessionWindows,
+        send_old_values: bool,
+    ) -> Self {
+        let forward = Forward::default();
+        SessionProcessor { aggregation, windows, send_old_values, stream_time: -1, forward, store: None }
+    }
+
+    /// Joins the aggregates of sessions that are one from now on; removes them if the new session has other bounds.
+    fn absorb(
+        &self,
+        key: &K,
+        sessions: Vec<(Windowed<K>, A)>,
+        remove: bool,
+        context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>,
+    ) -> Result<Option<A>> {
+        let fold = &self.aggregation.fold;
+        let store = opened(&self.store)?;
+        let mut aggregate = fold.initial();
+        for (session, value) in sessions {
+            let old = if self.forward.with_old() { Some(value.clone()) } else { None };
+            aggregate = Some(fold.merge(key, aggregate, value));
+            if !remove {
+                continue;
+            }
+            store.remove(&session)?;
+            if self.forward.at_once() {
+                let end_ms = session.window.end_ms;
+                context.forward(Record::new(session, Change::new(None, old), end_ms))?;
+            }
+        }
+        Ok(aggregate)
+    }
+}
+
+impl<K, V, A, F> Processor<K, V, Windowed<K>, Change<A>> for SessionProcessor<K, V, A, F>
+where
+    K: Data,
+    V: Data,
+    A: Data,
+    F: MergingFold<K, V, A>,
+{
+    fn init(&mut self, context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>) -> Result<()> {
+        let store: SessionStore<K, A> = context.state_store(&self.aggregation.store)?;
+        self.forward = Forward::of(store.caching(), self.send_old_values, context);
+        if store.caching() {
+            let cached = store.clone();
+            TableForwarder::on_flush(context, move || {
+                let update = |change: FlushedChange<Windowed<K>, A>| Record {
+                    timestamp: change.key.window.end_ms,
+                    key: change.key,
+                    value: Change::new(change.new, change.old),
+                    headers: change.headers,
+                };
+                Ok(cached.take_changes()?.into_iter().map(update))
+            });
+        }
+        self.store = Some(store);
+        Ok(())
+    }
+
+    fn process(
+        &mut self,
+        record: Record<K, V>,
+        context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>,
+    ) -> Result<()> {
+        let Aggregation { fold, keys, aggregates, .. } = &*self.aggregation;
+        let Record { key, value, timestamp, .. } = record;
+        if keys.contain(&key) {
+            context.drop_record("null key");
+            return Ok(());
+        }
+        self.stream_time = self.stream_time.max(timestamp);
+        let gap_ms = self.windows.inactivity_gap_ms();
+        let (earliest_end, latest_start) = (timestamp - gap_ms, timestamp.saturating_add(gap_ms));
+        let store = opened(&self.store)?;
+        let sessions = store.find_sessions(&key, earliest_end, latest_start, Direction::Forward)?;
+        let own = Window::new(timestamp, timestamp);
+        let window = sessions.iter().fold(own, |window, (session, _)| merge(window, session.window));
+        if window.end_ms < self.windows.close_time(self.stream_time) {
+            context.drop_record("expired window");
+            return Ok(());
+        }
+        let aggregate = self.absorb(&key, sessions, window != own, context)?;
+        let new = aggregates.reject(fold.add(&key, value, aggregate));
+        let session = Windowed::new(key, window);
+        if !self.forward.at_once() {
+            return store.put(&session, new);
+        }
+        store.put(&session, new.clone())?;
+        context.forward(Record::new(session, Change::new(new, None), window.end_ms))
+    }
+}

@@ -1,0 +1,160 @@
+//! `count`, `reduce` and `aggregate` in tumbling and hopping windows (`TimeWindowedKStreamImpl`).
+
+use std::sync::Arc;
+
+use streams_core::error::Result;
+use streams_core::processor::{Data, StoreAccess};
+use streams_core::record::Change;
+use streams_core::serde::{DefaultSerde, SerdeRef, TimeWindowedSerde};
+use streams_core::store::{TimestampedWindowStore, TimestampedWindowStoreBuilder, ValueAndTimestamp};
+use streams_core::window::Windowed;
+
+use super::aggregate::Aggregate;
+use super::count::Count;
+use super::draft::{Draft, configured};
+use super::fold::Fold;
+use super::forward::opened;
+use super::reduce::Reduce;
+use super::time_window_processor::TimeWindowProcessor;
+use crate::naming::prefix;
+use crate::options::Materialized;
+use crate::table::KTable;
+use crate::value_getter::{ValueGetter, ValueGetterSupplier};
+use crate::windowed::TimeWindowedKStream;
+use crate::windows::Windows;
+
+impl<K: Data, V: Data, W: Windows> TimeWindowedKStream<K, V, W> {
+    /// Counts the records of each key in each window (`TimeWindowedKStream.count`).
+    ///
+    /// * Nulls: a record with a null key is dropped and counted in `dropped-records`; one with a null value counts.
+    /// * Time: an update has the largest timestamp of the records it counts. A window that ended at least the grace
+    ///   period before the largest timestamp that this operator has seen takes no more records; they are dropped and
+    ///   counted.
+    /// * Repartition: as [`KGroupedStream::count`](crate::KGroupedStream::count).
+    /// * Store: a window store that keeps windows for size and grace, with a changelog.
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream::<String, String>("payments")
+    ///     .group_by_key()
+    ///     .windowed_by(TimeWindows::of_size_and_grace(minutes(5), seconds(30)))
+    ///     .count()
+    ///     .to_stream()
+    ///     .filter(|_window, count| count.is_some_and(|n| n > 20))
+    ///     .to("suspicious-accounts");
+    /// builder.build()?;
+    /// # Ok::<(), DslError>(())
+    /// ```
+    pub fn count(&self) -> KTable<Windowed<K>, i64> {
+        self.count_into(Materialized::inherit())
+    }
+
+    /// As [`count`](Self::count), into the store that `materialized` describes.
+    pub fn count_with(&self, materialized: Materialized<K, i64>) -> KTable<Windowed<K>, i64> {
+        self.grouped.burn_count_name(&materialized);
+        self.count_into(materialized)
+    }
+
+    /// Combines the values of each key in each window (`TimeWindowedKStream.reduce`). Rules as for
+    /// [`count`](Self::count); the reducer sees null values.
+    pub fn reduce(&self, reducer: impl Fn(V, V) -> V + Send + Sync + 'static) -> KTable<Windowed<K>, V> {
+        self.reduce_with(reducer, Materialized::inherit())
+    }
+
+    /// As [`reduce`](Self::reduce), into the store that `materialized` describes.
+    pub fn reduce_with(
+        &self,
+        reducer: impl Fn(V, V) -> V + Send + Sync + 'static,
+        materialized: Materialized<K, V>,
+    ) -> KTable<Windowed<K>, V> {
+        let inherited = self.grouped.value_serde.clone();
+        self.add(Draft::new(&self.grouped, prefix::REDUCE, materialized, inherited), Reduce(reducer))
+    }
+
+    /// Folds the values of each key in each window into a state (`TimeWindowedKStream.aggregate`). Rules as for
+    /// [`count`](Self::count); the aggregator sees null values.
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let hopping = TimeWindows::of_size_with_no_grace(minutes(5)).advance_by(minutes(1));
+    /// builder
+    ///     .stream::<String, i64>("payments")
+    ///     .group_by_key()
+    ///     .windowed_by(hopping)
+    ///     .aggregate(|| 0_i64, |_account, amount, sum| sum + amount);
+    /// builder.build()?;
+    /// # Ok::<(), DslError>(())
+    /// ```
+    pub fn aggregate<A: Data + DefaultSerde>(
+        &self,
+        initializer: impl Fn() -> A + Send + Sync + 'static,
+        aggregator: impl Fn(&K, V, A) -> A + Send + Sync + 'static,
+    ) -> KTable<Windowed<K>, A> {
+        let materialized = Materialized::inherit().with_value_serde(A::default_serde());
+        self.aggregate_with(initializer, aggregator, materialized)
+    }
+
+    /// As [`aggregate`](Self::aggregate), into the store that `materialized` describes.
+    pub fn aggregate_with<A: Data>(
+        &self,
+        initializer: impl Fn() -> A + Send + Sync + 'static,
+        aggregator: impl Fn(&K, V, A) -> A + Send + Sync + 'static,
+        materialized: Materialized<K, A>,
+    ) -> KTable<Windowed<K>, A> {
+        let draft = Draft::new(&self.grouped, prefix::AGGREGATE, materialized, None);
+        self.add(draft, Aggregate { initializer, aggregator })
+    }
+
+    fn count_into(&self, materialized: Materialized<K, i64>) -> KTable<Windowed<K>, i64> {
+        let inherited = Some(i64::default_serde());
+        self.add(Draft::new(&self.grouped, prefix::AGGREGATE, materialized, inherited), Count)
+    }
+
+    fn add<A: Data>(&self, draft: Draft<K, A>, fold: impl Fold<K, V, A>) -> KTable<Windowed<K>, A> {
+        let (windows, grouped) = (self.windows, &self.grouped);
+        draft.check(grouped, windows.check());
+        let (size_ms, grace_ms) = (windows.size_ms(), windows.grace_ms());
+        let retention_ms = draft.retention_ms(grouped, size_ms.saturating_add(grace_ms));
+        let aggregation = draft.aggregation(grouped, fold);
+        let windowed = |serde| Arc::new(TimeWindowedSerde::new(serde, size_ms)) as SerdeRef<Windowed<K>>;
+        let key_serde = draft.key_serde.clone().map(windowed);
+        let getter = window_getter(&draft.store);
+        draft.add(grouped, Some(grace_ms), key_serde, getter, move |draft, writer, old_values| {
+            let aggregation = Arc::clone(&aggregation);
+            let supplier = move || TimeWindowProcessor::new(Arc::clone(&aggregation), windows, old_values);
+            writer.processor::<_, K, V, Windowed<K>, Change<A>>(&draft.name, supplier)?;
+            let (key_serde, value_serde) = draft.serdes()?;
+            let store =
+                TimestampedWindowStoreBuilder::new(&draft.store, key_serde, value_serde, retention_ms);
+            writer.add_store(configured!(store, &draft.materialized, old_values))
+        })
+    }
+}
+
+/// Reads single windows of a windowed table.
+fn window_getter<K: Data, A: Data>(store: &str) -> ValueGetterSupplier<Windowed<K>, A> {
+    let name: Arc<str> = store.into();
+    let make = move || Box::new(WindowGetter { name: Arc::clone(&name), store: None }) as Box<_>;
+    ValueGetterSupplier::new(vec![store.to_owned()], make)
+}
+
+struct WindowGetter<K, A> {
+    name: Arc<str>,
+    store: Option<TimestampedWindowStore<K, A>>,
+}
+
+impl<K: Data, A: Data> ValueGetter<Windowed<K>, A> for WindowGetter<K, A> {
+    fn init(&mut self, stores: &StoreAccess<'_>) -> Result<()> {
+        self.store = Some(stores.get(&self.name)?);
+        Ok(())
+    }
+
+    fn get(&self, key: &Windowed<K>) -> Result<Option<ValueAndTimestamp<A>>> {
+        opened(&self.store)?.fetch(&key.key, key.window.start_ms)
+    }
+}

@@ -1,0 +1,141 @@
+//! The processor of aggregations in tumbling, hopping and other enumerable windows (`KStreamWindowAggregate`).
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use streams_core::error::Result;
+use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::record::{Change, Headers, Record};
+use streams_core::store::{TimestampedWindowStore, ValueAndTimestamp};
+use streams_core::time::Timestamp;
+use streams_core::window::{Window, Windowed};
+
+use super::draft::Aggregation;
+use super::fold::Fold;
+use super::forward::{Forward, opened, timestamped_update};
+use crate::operators::table::TableForwarder;
+use crate::windows::Windows;
+
+/// Folds each value into the aggregates of its windows.
+///
+/// 1. A null key is dropped and counted; a null value is aggregated.
+/// 2. The time that this instance has seen, in memory and from -1 on, decides what is late: a window whose end is not
+///    after that time minus the grace period takes no more records. Each late window of a record is counted.
+/// 3. The result's time is the larger one of the record's and the aggregate's.
+pub(crate) struct TimeWindowProcessor<K, V, A, F, W> {
+    aggregation: Arc<Aggregation<K, V, A, F>>,
+    windows: W,
+    send_old_values: bool,
+    stream_time: Timestamp,
+    forward: Forward,
+    store: Option<TimestampedWindowStore<K, A>>,
+}
+
+impl<K, V, A, F, W> TimeWindowProcessor<K, V, A, F, W>
+where
+    K: Data,
+    V: Data,
+    A: Data,
+    F: Fold<K, V, A>,
+    W: Windows,
+{
+    /// An instance for one task.
+    pub(crate) fn new(aggregation: Arc<Aggregation<K, V, A, F>>, windows: W, send_old_values: bool) -> Self {
+        let forward = Forward::default();
+        TimeWindowProcessor { aggregation, windows, send_old_values, stream_time: -1, forward, store: None }
+    }
+
+    /// Whether the window still takes records; if not, the record is counted as dropped.
+    fn is_open(&self, window: Window, context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>) -> bool {
+        let open = window.end_ms > self.stream_time - self.windows.grace_ms();
+        if !open {
+            context.drop_record("expired window");
+        }
+        open
+    }
+
+    /// Adds a value to one window. Key and headers are borrowed while further windows need them, so that they are
+    /// copied only if they are forwarded.
+    fn add(
+        &self,
+        window: Window,
+        key: Cow<'_, K>,
+        value: V,
+        timestamp: Timestamp,
+        headers: Cow<'_, Headers>,
+        context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>,
+    ) -> Result<()> {
+        let Aggregation { fold, aggregates, .. } = &*self.aggregation;
+        let store = opened(&self.store)?;
+        let (aggregate, timestamp) = match store.fetch(&key, window.start_ms)? {
+            None => (fold.initial(), timestamp),
+            Some(stored) => (Some(stored.value), timestamp.max(stored.timestamp)),
+        };
+        let old = if self.forward.with_old() { aggregate.clone() } else { None };
+        let new = aggregates.reject(fold.add(&key, value, aggregate));
+        let stored = |value| ValueAndTimestamp { value, timestamp };
+        if !self.forward.at_once() {
+            return store.put(&key, new.map(stored), window.start_ms);
+        }
+        store.put(&key, new.clone().map(stored), window.start_ms)?;
+        let old = old.and_then(|old| aggregates.reject(old));
+        context.forward(Record {
+            key: Windowed::new(key.into_owned(), window),
+            value: Change::new(new, old),
+            timestamp,
+            headers: headers.into_owned(),
+        })
+    }
+}
+
+impl<K, V, A, F, W> Processor<K, V, Windowed<K>, Change<A>> for TimeWindowProcessor<K, V, A, F, W>
+where
+    K: Data,
+    V: Data,
+    A: Data,
+    F: Fold<K, V, A>,
+    W: Windows,
+{
+    fn init(&mut self, context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>) -> Result<()> {
+        let store: TimestampedWindowStore<K, A> = context.state_store(&self.aggregation.store)?;
+        self.forward = Forward::of(store.caching(), self.send_old_values, context);
+        if store.caching() {
+            let (cached, size_ms) = (store.clone(), self.windows.size_ms());
+            let windowed =
+                move |(key, start_ms): (K, Timestamp)| Windowed::new(key, Window::of_size(start_ms, size_ms));
+            TableForwarder::on_flush(context, move || {
+                let changes = cached.take_changes()?;
+                Ok(changes.into_iter().map(move |change| timestamped_update(change, windowed)))
+            });
+        }
+        self.store = Some(store);
+        Ok(())
+    }
+
+    fn process(
+        &mut self,
+        record: Record<K, V>,
+        context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>,
+    ) -> Result<()> {
+        if self.aggregation.keys.contain(&record.key) {
+            context.drop_record("null key");
+            return Ok(());
+        }
+        self.stream_time = self.stream_time.max(record.timestamp);
+        let mut windows = self.windows.windows_for(record.timestamp);
+        let Some(mut window) = windows.next() else { return Ok(()) };
+        // The last window gets the record itself; a tumbling window is always the last one.
+        for next in windows {
+            if self.is_open(window, context) {
+                let (key, headers) = (Cow::Borrowed(&record.key), Cow::Borrowed(&record.headers));
+                self.add(window, key, record.value.clone(), record.timestamp, headers, context)?;
+            }
+            window = next;
+        }
+        if !self.is_open(window, context) {
+            return Ok(());
+        }
+        let Record { key, value, timestamp, headers } = record;
+        self.add(window, Cow::Owned(key), value, timestamp, Cow::Owned(headers), context)
+    }
+}

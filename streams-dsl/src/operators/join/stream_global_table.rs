@@ -1,0 +1,153 @@
+//! `join_global` and `left_join_global` of a stream with a global table (`KStreamGlobalKTableJoin`).
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use streams_core::error::Result;
+use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::record::Record;
+use streams_core::store::GlobalKeyValueStore;
+
+use crate::global_table::GlobalKTable;
+use crate::graph::GraphNode;
+use crate::naming::prefix;
+use crate::operators::aggregate::{Nulls, opened};
+use crate::stream::KStream;
+
+impl<K: Data, V: Data> KStream<K, V> {
+    /// Joins each record with the row that the global table has now for the key that `key_selector` picks; without one,
+    /// nothing is forwarded (`KStream.join(GlobalKTable)`).
+    ///
+    /// * `key_selector` returns a key of the table, or an `Option` of one. `None` joins nothing: the record is dropped
+    ///   and counted in `dropped-records`, as is one with a null value. The record's own key may be null.
+    /// * Time: a result has the record's key, timestamp and headers. The table is not synchronised with the stream.
+    /// * Repartition: none, and the numbers of partitions may differ: every instance has the whole table.
+    /// * Store: that of the table.
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let currencies = builder.global_table::<String, String>("currencies");
+    /// builder
+    ///     .stream::<String, String>("prices")
+    ///     .join_global(&currencies, |_article, price| price.get(..3).map(str::to_owned), |price, name| price + &name)
+    ///     .to("prices-in-words");
+    /// builder.build()?;
+    /// # Ok::<(), DslError>(())
+    /// ```
+    pub fn join_global<KG: Data, VG: Data, VO: Data, R: Into<Option<KG>>>(
+        &self,
+        table: &GlobalKTable<KG, VG>,
+        key_selector: impl Fn(&K, &V) -> R + Send + Sync + 'static,
+        joiner: impl Fn(V, VG) -> VO + Send + Sync + 'static,
+    ) -> KStream<K, VO> {
+        let joiner = move |value, row: Option<VG>| row.map(|row| joiner(value, row));
+        self.join_global_table(table, false, key_selector, joiner)
+    }
+
+    /// Joins each record with the row that the global table has now for the key that `key_selector` picks, or with none
+    /// (`KStream.leftJoin(GlobalKTable)`).
+    ///
+    /// Rules as for [`join_global`](Self::join_global), but a record for which `key_selector` returns `None` is joined
+    /// with no row instead of being dropped.
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let currencies = builder.global_table::<String, String>("currencies");
+    /// builder
+    ///     .stream::<String, String>("prices")
+    ///     .left_join_global(
+    ///         &currencies,
+    ///         |_article, price| price.clone(),
+    ///         |price, name| name.unwrap_or(price),
+    ///     )
+    ///     .to("prices-in-words");
+    /// builder.build()?;
+    /// # Ok::<(), DslError>(())
+    /// ```
+    pub fn left_join_global<KG: Data, VG: Data, VO: Data, R: Into<Option<KG>>>(
+        &self,
+        table: &GlobalKTable<KG, VG>,
+        key_selector: impl Fn(&K, &V) -> R + Send + Sync + 'static,
+        joiner: impl Fn(V, Option<VG>) -> VO + Send + Sync + 'static,
+    ) -> KStream<K, VO> {
+        self.join_global_table(table, true, key_selector, move |value, row| Some(joiner(value, row)))
+    }
+
+    fn join_global_table<KG: Data, VG: Data, VO: Data, R: Into<Option<KG>>>(
+        &self,
+        table: &GlobalKTable<KG, VG>,
+        left: bool,
+        key_selector: impl Fn(&K, &V) -> R + Send + Sync + 'static,
+        joiner: impl Fn(V, Option<VG>) -> Option<VO> + Send + Sync + 'static,
+    ) -> KStream<K, VO> {
+        let select = move |key: &K, value: &V| key_selector(key, value).into();
+        let join = Arc::new(GlobalJoin {
+            store: (&*table.store).into(),
+            values: Nulls::of(self.value_serde.as_ref()),
+            left,
+            select,
+            joiner,
+            row: PhantomData,
+        });
+        let supplier = move || GlobalJoinProcessor { join: Arc::clone(&join), rows: None };
+        // Kafka Streams calls the node of an inner join so as well.
+        let shape = |node: GraphNode| if left { node.relaxed_null_key() } else { node };
+        let step = self.add_processor(prefix::LEFT_JOIN, shape, supplier);
+        KStream::new(step, self.key_serde.clone(), None, self.repartition_required)
+    }
+}
+
+/// What all instances of a join share.
+struct GlobalJoin<KG, VG, V, S, F> {
+    store: Arc<str>,
+    values: Nulls<V>,
+    left: bool,
+    select: S,
+    /// Makes a result of a value and a row, or of a value without row; `None` is no result.
+    joiner: F,
+    row: PhantomData<fn() -> (KG, VG)>,
+}
+
+struct GlobalJoinProcessor<KG, VG, V, S, F> {
+    join: Arc<GlobalJoin<KG, VG, V, S, F>>,
+    rows: Option<GlobalKeyValueStore<KG, VG>>,
+}
+
+impl<K, V, KG, VG, VO, S, F> Processor<K, V, K, VO> for GlobalJoinProcessor<KG, VG, V, S, F>
+where
+    K: Data,
+    V: Data,
+    KG: Data,
+    VG: Data,
+    VO: Data,
+    S: Fn(&K, &V) -> Option<KG> + 'static,
+    F: Fn(V, Option<VG>) -> Option<VO> + 'static,
+{
+    fn init(&mut self, context: &mut ProcessorContext<'_, K, VO>) -> Result<()> {
+        self.rows = Some(context.state_store(&self.join.store)?);
+        Ok(())
+    }
+
+    fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K, VO>) -> Result<()> {
+        let GlobalJoin { values, left, select, joiner, .. } = &*self.join;
+        let null_value = values.contain(&record.value);
+        let selected = if null_value { None } else { select(&record.key, &record.value) };
+        if null_value || (selected.is_none() && !left) {
+            context.drop_record("null join key or value");
+            return Ok(());
+        }
+        let row = match selected {
+            None => None,
+            Some(key) => opened(&self.rows)?.get(&key)?,
+        };
+        let Record { key, value, timestamp, headers } = record;
+        match joiner(value, row.map(|row| row.value)) {
+            Some(value) => context.forward(Record { key, value, timestamp, headers }),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! `join` and `left_join` of a stream with a table (`KStreamKTableJoin`).
+
+use std::sync::Arc;
+
+use streams_core::error::Result;
+use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::record::Record;
+use streams_core::serde::DefaultSerde;
+
+use crate::error::DslError;
+use crate::graph::{GraphNode, Step};
+use crate::naming::prefix;
+use crate::operators::aggregate::Nulls;
+use crate::options::Joined;
+use crate::stream::KStream;
+use crate::table::KTable;
+use crate::value_getter::ValueGetter;
+
+impl<K: Data, V: Data> KStream<K, V> {
+    /// Joins each record with the row that the table has for its key now; without one, nothing is forwarded
+    /// (`KStream.join(KTable)`).
+    ///
+    /// * Triggered by records of the stream only; an update of the table changes later results.
+    /// * Nulls: a record whose key or value is null is dropped and counted in `dropped-records`.
+    /// * Time: a result has the record's timestamp and headers.
+    /// * Repartition: if the key has changed since the stream was read, through
+    ///   `<application.id>-<name>-repartition`. Stream and table must have the same number of partitions.
+    /// * Store: that of the table.
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let accounts = builder.table::<String, String>("accounts");
+    /// builder
+    ///     .stream::<String, i64>("payments")
+    ///     .join(&accounts, |amount, owner| format!("{owner} paid {amount}"))
+    ///     .to("receipts");
+    /// builder.build()?;
+    /// # Ok::<(), DslError>(())
+    /// ```
+    pub fn join<VT: Data, VO: Data>(
+        &self,
+        table: &KTable<K, VT>,
+        joiner: impl Fn(V, VT) -> VO + Send + Sync + 'static,
+    ) -> KStream<K, VO>
+    where
+        K: DefaultSerde,
+        V: DefaultSerde,
+    {
+        self.join_with(table, joiner, Joined::new())
+    }
+
+    /// As [`join`](Self::join), with options.
+    pub fn join_with<VT: Data, VO: Data>(
+        &self,
+        table: &KTable<K, VT>,
+        joiner: impl Fn(V, VT) -> VO + Send + Sync + 'static,
+        joined: Joined<K, V>,
+    ) -> KStream<K, VO> {
+        let joiner = move |value, row: Option<VT>| row.map(|row| joiner(value, row));
+        self.join_table(table, joined, prefix::JOIN, false, joiner)
+    }
+
+    /// Joins each record with the row that the table has for its key now, or with none (`KStream.leftJoin(KTable)`).
+    ///
+    /// Rules as for [`join`](Self::join), but a record with a null key is joined with no row instead of being dropped,
+    /// and keeps its place on the way through a repartition topic.
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let accounts = builder.table::<String, String>("accounts");
+    /// builder
+    ///     .stream::<String, i64>("payments")
+    ///     .left_join(&accounts, |amount, owner| format!("{} paid {amount}", owner.unwrap_or_default()))
+    ///     .to("receipts");
+    /// builder.build()?;
+    /// # Ok::<(), DslError>(())
+    /// ```
+    pub fn left_join<VT: Data, VO: Data>(
+        &self,
+        table: &KTable<K, VT>,
+        joiner: impl Fn(V, Option<VT>) -> VO + Send + Sync + 'static,
+    ) -> KStream<K, VO>
+    where
+        K: DefaultSerde,
+        V: DefaultSerde,
+    {
+        self.left_join_with(table, joiner, Joined::new())
+    }
+
+    /// As [`left_join`](Self::left_join), with options.
+    pub fn left_join_with<VT: Data, VO: Data>(
+        &self,
+        table: &KTable<K, VT>,
+        joiner: impl Fn(V, Option<VT>) -> VO + Send + Sync + 'static,
+        joined: Joined<K, V>,
+    ) -> KStream<K, VO> {
+        self.join_table(table, joined, prefix::LEFT_JOIN, true, move |value, row| Some(joiner(value, row)))
+    }
+
+    fn join_table<VT: Data, VO: Data>(
+        &self,
+        table: &KTable<K, VT>,
+        joined: Joined<K, V>,
+        prefix: &str,
+        left: bool,
+        joiner: impl Fn(V, Option<VT>) -> Option<VO> + Send + Sync + 'static,
+    ) -> KStream<K, VO> {
+        let given = joined.name.as_deref().or(self.step.given_name());
+        let key_serde = joined.key_serde.resolve(self.key_serde.as_ref());
+        let value_serde = joined.value_serde.resolve(self.value_serde.as_ref());
+        let (keys, values) = (Nulls::of(key_serde.as_ref()), Nulls::of(value_serde.as_ref()));
+        let this = match self.repartition_required {
+            true => {
+                self.repartition_for_join(given.unwrap_or(&self.step.name), key_serde.clone(), value_serde)
+            }
+            false => self.clone(),
+        };
+        let same_builder = this.step.same_plan(&table.step);
+        let sources =
+            if same_builder { this.step.copartition_with(&table.step) } else { this.step.sources.clone() };
+        let name = this.step.with_plan(|plan| {
+            let name = plan.name_or_new(given, prefix);
+            if !same_builder {
+                plan.report(DslError::ForeignStream { operator: name.clone() });
+            }
+            name
+        });
+        let join = Arc::new(TableJoin { keys, values, left, joiner });
+        let getter = table.value_getter();
+        let mut node = GraphNode::new(&name, move |writer| {
+            let (join, rows) = (Arc::clone(&join), getter.clone());
+            let supplier = move || TableJoinProcessor { join: Arc::clone(&join), rows: rows.get() };
+            writer.processor::<_, K, V, K, VO>(&writer.name.clone(), supplier)?;
+            writer.connect(&getter.stores)
+        });
+        if left {
+            node = node.relaxed_null_key();
+        }
+        let id = this.step.with_plan(|plan| plan.add(&[this.step.node], node));
+        KStream::new(Step::new(&this.step.plan, id, &name, sources), key_serde, None, false)
+    }
+}
+
+/// What all instances of a join share.
+struct TableJoin<K, V, F> {
+    keys: Nulls<K>,
+    values: Nulls<V>,
+    left: bool,
+    /// Makes a result of a value and a row, or of a value without row; `None` is no result.
+    joiner: F,
+}
+
+struct TableJoinProcessor<K, V, VT, F> {
+    join: Arc<TableJoin<K, V, F>>,
+    rows: Box<dyn ValueGetter<K, VT>>,
+}
+
+impl<K, V, VT, VO, F> Processor<K, V, K, VO> for TableJoinProcessor<K, V, VT, F>
+where
+    K: Data,
+    V: Data,
+    VT: Data,
+    VO: Data,
+    F: Fn(V, Option<VT>) -> Option<VO> + 'static,
+{
+    fn init(&mut self, context: &mut ProcessorContext<'_, K, VO>) -> Result<()> {
+        self.rows.init(&context.stores())
+    }
+
+    fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K, VO>) -> Result<()> {
+        let TableJoin { keys, values, left, joiner } = &*self.join;
+        let null_key = keys.contain(&record.key);
+        if values.contain(&record.value) || (null_key && !left) {
+            context.drop_record("null join key or value");
+            return Ok(());
+        }
+        let row = if null_key { None } else { self.rows.get(&record.key)? };
+        let Record { key, value, timestamp, headers } = record;
+        match joiner(value, row.map(|row| row.value)) {
+            Some(value) => context.forward(Record { key, value, timestamp, headers }),
+            None => Ok(()),
+        }
+    }
+}

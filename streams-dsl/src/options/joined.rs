@@ -1,0 +1,81 @@
+//! How a stream joins a table (`org.apache.kafka.streams.kstream.Joined`).
+
+use streams_core::serde::{DefaultSerde, SerdeRef};
+
+use super::SerdeChoice;
+
+/// How a stream joins a table: serdes for the repartition topic, if one is needed, and a name. The table's own values
+/// are read from its store, so no serde for them is asked for.
+pub struct Joined<K, V> {
+    pub(crate) key_serde: SerdeChoice<K>,
+    pub(crate) value_serde: SerdeChoice<V>,
+    pub(crate) name: Option<String>,
+}
+
+impl<K: DefaultSerde, V: DefaultSerde> Default for Joined<K, V> {
+    fn default() -> Self {
+        Joined::new()
+    }
+}
+
+impl<K, V> Joined<K, V> {
+    /// With inherited serdes, else the types' own.
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let joined: Joined<String, i64> = Joined::new().with_name("enrich");
+    /// # drop(joined);
+    /// ```
+    pub fn new() -> Self
+    where
+        K: DefaultSerde,
+        V: DefaultSerde,
+    {
+        Self::of(SerdeChoice::by_type(), SerdeChoice::by_type())
+    }
+
+    /// With these serdes for the stream's keys and values (`Joined.with`).
+    pub fn with(key_serde: SerdeRef<K>, value_serde: SerdeRef<V>) -> Self {
+        Self::of(SerdeChoice::explicit(key_serde), SerdeChoice::explicit(value_serde))
+    }
+
+    /// With the serdes that the stream inherits; for types without a serde of their own.
+    pub fn inherit() -> Self {
+        Self::of(SerdeChoice::inherit(), SerdeChoice::inherit())
+    }
+
+    /// As [`new`](Self::new), with a name (`Joined.as`).
+    pub fn named(name: &str) -> Self
+    where
+        K: DefaultSerde,
+        V: DefaultSerde,
+    {
+        Self::new().with_name(name)
+    }
+
+    fn of(key_serde: SerdeChoice<K>, value_serde: SerdeChoice<V>) -> Self {
+        Joined { key_serde, value_serde, name: None }
+    }
+
+    /// Names the join's node and its repartition topic, `<application.id>-<name>-repartition`.
+    #[must_use]
+    pub fn with_name(mut self, name: &str) -> Self {
+        self.name = Some(name.to_owned());
+        self
+    }
+
+    /// Writes keys so.
+    #[must_use]
+    pub fn with_key_serde(mut self, serde: SerdeRef<K>) -> Self {
+        self.key_serde = self.key_serde.or_explicit(serde);
+        self
+    }
+
+    /// Writes the stream's values so.
+    #[must_use]
+    pub fn with_value_serde(mut self, serde: SerdeRef<V>) -> Self {
+        self.value_serde = self.value_serde.or_explicit(serde);
+        self
+    }
+}

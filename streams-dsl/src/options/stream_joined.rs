@@ -1,0 +1,129 @@
+//! How two streams are joined (`org.apache.kafka.streams.kstream.StreamJoined`).
+
+use std::collections::BTreeMap;
+
+use streams_core::serde::{DefaultSerde, SerdeRef};
+
+use super::{SerdeChoice, StoreType};
+
+/// How two streams are joined: serdes for the stores of both and for repartition topics, names, changelogs.
+pub struct StreamJoined<K, V, V2> {
+    pub(crate) key_serde: SerdeChoice<K>,
+    pub(crate) value_serde: SerdeChoice<V>,
+    pub(crate) other_value_serde: SerdeChoice<V2>,
+    pub(crate) name: Option<String>,
+    pub(crate) store_name: Option<String>,
+    pub(crate) logged: bool,
+    pub(crate) log_configs: BTreeMap<String, String>,
+    pub(crate) store_type: StoreType,
+}
+
+impl<K: DefaultSerde, V: DefaultSerde, V2: DefaultSerde> Default for StreamJoined<K, V, V2> {
+    fn default() -> Self {
+        StreamJoined::new()
+    }
+}
+
+impl<K, V, V2> StreamJoined<K, V, V2> {
+    /// With inherited serdes, else the types' own.
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let joined: StreamJoined<String, i64, String> = StreamJoined::new().with_store_name("orders-payments");
+    /// # drop(joined);
+    /// ```
+    pub fn new() -> Self
+    where
+        K: DefaultSerde,
+        V: DefaultSerde,
+        V2: DefaultSerde,
+    {
+        Self::of(SerdeChoice::by_type(), SerdeChoice::by_type(), SerdeChoice::by_type())
+    }
+
+    /// With these serdes for the keys, this stream's values and the other stream's (`StreamJoined.with`).
+    pub fn with(key: SerdeRef<K>, value: SerdeRef<V>, other_value: SerdeRef<V2>) -> Self {
+        Self::of(SerdeChoice::explicit(key), SerdeChoice::explicit(value), SerdeChoice::explicit(other_value))
+    }
+
+    /// With the serdes that the streams inherit; for types without a serde of their own.
+    pub fn inherit() -> Self {
+        Self::of(SerdeChoice::inherit(), SerdeChoice::inherit(), SerdeChoice::inherit())
+    }
+
+    fn of(
+        key_serde: SerdeChoice<K>,
+        value_serde: SerdeChoice<V>,
+        other_value_serde: SerdeChoice<V2>,
+    ) -> Self {
+        StreamJoined {
+            key_serde,
+            value_serde,
+            other_value_serde,
+            name: None,
+            store_name: None,
+            logged: true,
+            log_configs: BTreeMap::new(),
+            store_type: StoreType::default(),
+        }
+    }
+
+    /// Names the join's nodes (`<name>-this-join` and so on) and its repartition topics (`<name>-left-repartition`,
+    /// `<name>-right-repartition`).
+    #[must_use]
+    pub fn with_name(mut self, name: &str) -> Self {
+        self.name = Some(name.to_owned());
+        self
+    }
+
+    /// Names the stores, `<name>-this-join-store` and `<name>-other-join-store`, and with them their changelogs
+    /// (`StreamJoined.as`).
+    #[must_use]
+    pub fn with_store_name(mut self, name: &str) -> Self {
+        self.store_name = Some(name.to_owned());
+        self
+    }
+
+    /// Writes keys so.
+    #[must_use]
+    pub fn with_key_serde(mut self, serde: SerdeRef<K>) -> Self {
+        self.key_serde = self.key_serde.or_explicit(serde);
+        self
+    }
+
+    /// Writes this stream's values so.
+    #[must_use]
+    pub fn with_value_serde(mut self, serde: SerdeRef<V>) -> Self {
+        self.value_serde = self.value_serde.or_explicit(serde);
+        self
+    }
+
+    /// Writes the other stream's values so.
+    #[must_use]
+    pub fn with_other_value_serde(mut self, serde: SerdeRef<V2>) -> Self {
+        self.other_value_serde = self.other_value_serde.or_explicit(serde);
+        self
+    }
+
+    /// Logs both stores to changelogs with these settings beside the defaults. Logging is on unless disabled.
+    #[must_use]
+    pub fn with_logging_enabled(mut self, configs: BTreeMap<String, String>) -> Self {
+        (self.logged, self.log_configs) = (true, configs);
+        self
+    }
+
+    /// Keeps no changelogs: records that wait for a partner are lost with their instance.
+    #[must_use]
+    pub fn with_logging_disabled(mut self) -> Self {
+        (self.logged, self.log_configs) = (false, BTreeMap::new());
+        self
+    }
+
+    /// Where the stores keep their records.
+    #[must_use]
+    pub fn with_store_type(mut self, store_type: StoreType) -> Self {
+        self.store_type = store_type;
+        self
+    }
+}

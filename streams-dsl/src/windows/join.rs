@@ -1,0 +1,168 @@
+//! Join windows: how far apart two records of a stream-stream join may be.
+
+use std::time::Duration;
+
+use super::{check_span, sealed, to_ms};
+use streams_core::time::Timestamp;
+
+/// Which records of the other stream a record joins (`org.apache.kafka.streams.kstream.JoinWindows`).
+///
+/// A record of the left stream at time `t` joins those of the right one between `t - before` and `t + after`, both
+/// inclusive; so a record of the right stream looks `after` back and `before` ahead. Out-of-order records find their
+/// partners for `before + after + grace` after those came.
+///
+/// ```
+/// use streams_dsl::windows::{JoinWindows, minutes, seconds};
+///
+/// // A payment counts for an order up to ten minutes after it, never before.
+/// let windows = JoinWindows::of_time_difference_and_grace(minutes(10), seconds(30)).before(seconds(0));
+/// assert_eq!((windows.before_ms(), windows.after_ms(), windows.grace_ms()), (0, 600_000, 30_000));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct JoinWindows {
+    before_ms: i64,
+    after_ms: i64,
+    grace_ms: i64,
+}
+
+impl JoinWindows {
+    /// At most that far apart in either direction, with late records taken for `grace` more
+    /// (`ofTimeDifferenceAndGrace`).
+    pub fn of_time_difference_and_grace(difference: Duration, grace: Duration) -> Self {
+        JoinWindows { before_ms: to_ms(difference), after_ms: to_ms(difference), grace_ms: to_ms(grace) }
+    }
+
+    /// At most that far apart in either direction (`ofTimeDifferenceWithNoGrace`).
+    pub fn of_time_difference_with_no_grace(difference: Duration) -> Self {
+        Self::of_time_difference_and_grace(difference, Duration::ZERO)
+    }
+
+    /// The right record may be that much earlier than the left one (`before`).
+    pub fn before(self, difference: Duration) -> Self {
+        self.with_before_ms(to_ms(difference))
+    }
+
+    /// The right record may be that much later than the left one (`after`).
+    pub fn after(self, difference: Duration) -> Self {
+        self.with_after_ms(to_ms(difference))
+    }
+
+    /// As [`before`](Self::before), in milliseconds. Negative means that the right record must be later than the left
+    /// one by at least that much; `before + after` must not be negative.
+    pub fn with_before_ms(self, before_ms: i64) -> Self {
+        JoinWindows { before_ms, ..self }
+    }
+
+    /// As [`after`](Self::after), in milliseconds. Negative means that the right record must be earlier than the left
+    /// one by at least that much; `before + after` must not be negative.
+    pub fn with_after_ms(self, after_ms: i64) -> Self {
+        JoinWindows { after_ms, ..self }
+    }
+
+    /// How much earlier the right record may be.
+    pub fn before_ms(&self) -> i64 {
+        self.before_ms
+    }
+
+    /// How much later the right record may be.
+    pub fn after_ms(&self) -> i64 {
+        self.after_ms
+    }
+
+    /// For how long late records are waited for.
+    pub fn grace_ms(&self) -> i64 {
+        self.grace_ms
+    }
+
+    /// The length of the window: `before + after`.
+    pub fn size_ms(&self) -> i64 {
+        self.before_ms.saturating_add(self.after_ms)
+    }
+
+    /// For how long the records of both streams are kept.
+    pub(crate) fn retention_ms(&self) -> i64 {
+        self.size_ms().saturating_add(self.grace_ms)
+    }
+
+    /// What a record of the left stream looks for in the right one.
+    pub(crate) fn seen_from_left(&self) -> Reach {
+        Reach { back_ms: self.before_ms, ahead_ms: self.after_ms }
+    }
+
+    /// What a record of the right stream looks for in the left one.
+    pub(crate) fn seen_from_right(&self) -> Reach {
+        Reach { back_ms: self.after_ms, ahead_ms: self.before_ms }
+    }
+
+    /// What is wrong with the definition, if anything.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        check_span("the time before a record", self.before_ms)?;
+        check_span("the time after a record", self.after_ms)?;
+        check_span("the grace period", self.grace_ms)?;
+        if self.size_ms() < 0 {
+            return Err(format!(
+                "a join window must not be negative, but {} ms before and {} ms after add up to {} ms",
+                self.before_ms,
+                self.after_ms,
+                self.size_ms()
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl sealed::Sealed for JoinWindows {}
+
+/// How far one side of a join looks into the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reach {
+    back_ms: i64,
+    ahead_ms: i64,
+}
+
+impl Reach {
+    /// The first and the last timestamp that join a record of that one. Time starts at 0.
+    #[inline]
+    pub(crate) fn around(&self, timestamp: Timestamp) -> (Timestamp, Timestamp) {
+        ((timestamp - self.back_ms).max(0), timestamp.saturating_add(self.ahead_ms).max(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::windows::millis;
+
+    #[test]
+    fn both_bounds_join() {
+        let windows = JoinWindows::of_time_difference_with_no_grace(millis(10));
+        assert_eq!(windows.seen_from_left().around(100), (90, 110));
+        assert_eq!(windows.seen_from_right().around(100), (90, 110));
+        assert_eq!(windows.seen_from_left().around(3), (0, 13));
+    }
+
+    #[test]
+    fn the_right_side_sees_the_window_mirrored() {
+        let windows =
+            JoinWindows::of_time_difference_with_no_grace(millis(0)).after(millis(10)).with_before_ms(-2);
+        assert_eq!(windows.seen_from_left().around(100), (102, 110));
+        assert_eq!(windows.seen_from_right().around(105), (95, 103));
+        assert_eq!(windows.size_ms(), 8);
+        assert!(windows.check().is_ok());
+    }
+
+    #[test]
+    fn a_negative_window_is_refused() {
+        let windows = JoinWindows::of_time_difference_with_no_grace(millis(10));
+        assert!(windows.with_before_ms(-10).check().is_ok());
+        assert!(windows.with_before_ms(-11).check().is_err());
+        assert!(windows.with_after_ms(i64::MIN).check().is_err());
+        assert!(windows.with_after_ms(i64::MAX).check().is_err());
+    }
+
+    #[test]
+    fn records_are_kept_for_the_window_and_its_grace() {
+        let windows = JoinWindows::of_time_difference_and_grace(millis(10), millis(5)).before(millis(1));
+        assert_eq!(windows.retention_ms(), 16);
+    }
+}
