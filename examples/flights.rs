@@ -232,7 +232,10 @@ fn number_or_na<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64
 }
 
 /// The rows of a file that make records; those that do not are reported and left out.
-fn read<R: DeserializeOwned>(path: &Path, record: impl Fn(R) -> Result<InputRecord>) -> Result<Vec<InputRecord>> {
+fn read<R: DeserializeOwned>(
+    path: &Path,
+    record: impl Fn(R) -> Result<InputRecord>,
+) -> Result<Vec<InputRecord>> {
     let mut reader = csv::Reader::from_path(path).map_err(|error| {
         format!("cannot read {}: {error}; data/README.md says where the data comes from", path.display())
     })?;
@@ -282,7 +285,8 @@ pub fn app(options: &Options) -> Result<ExampleApp> {
 /// Airport and hour with what happened, in the order of airports and hours.
 pub fn departures(outputs: &[OutputRecord]) -> Result<Vec<(String, Departures)>> {
     let last = examples::final_records(outputs).into_iter();
-    last.map(|record| Ok((record.key::<String>()?, record.value::<Json<Departures>>()?.into_inner()))).collect()
+    last.map(|record| Ok((record.key::<String>()?, record.value::<Json<Departures>>()?.into_inner())))
+        .collect()
 }
 
 /// Runs the example and prints delays per airport, the worst hours, and what the weather has to do with it.
@@ -297,7 +301,10 @@ fn run() -> Result<()> {
     let departures = departures(&outcome.outputs)?;
     println!("\n{}\n", outcome.summary());
     println!("Departures from New York, by airport:\n{}", by_airport(&departures));
-    println!("The ten hours with the longest delays, of those with five departures or more:\n{}", worst(&departures));
+    println!(
+        "The ten hours with the longest delays, of those with five departures or more:\n{}",
+        worst(&departures)
+    );
     println!("What the weather has to do with it:\n{}", by_weather(&departures));
     Ok(())
 }
@@ -370,7 +377,10 @@ fn weather_text(weather: &Weather) -> String {
     let parts = [
         weather.temp.map(|fahrenheit| format!("{:.0} °C", (fahrenheit - 32.0) / 1.8)),
         weather.wind_speed.map(|mph| format!("wind {:.0} km/h", mph * 1.609)),
-        weather.precip.filter(|inches| *inches > 0.0).map(|inches| format!("{:.1} mm of rain or snow", inches * 25.4)),
+        weather
+            .precip
+            .filter(|inches| *inches > 0.0)
+            .map(|inches| format!("{:.1} mm of rain or snow", inches * 25.4)),
         weather.visib.filter(|miles| *miles < 5.0).map(|miles| format!("sight {:.1} km", miles * 1.609)),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
@@ -406,11 +416,10 @@ mod tests {
 
         let results = driver.create_output_topic::<String, Json<Departures>>(DEPARTURES);
         let last: BTreeMap<_, _> = results.read_key_values().unwrap().into_iter().collect();
-        assert_eq!(last.keys().collect::<Vec<_>>(), [
-            "EWR 1970-01-01T00:00Z",
-            "JFK 1970-01-01T00:00Z",
-            "JFK 1970-01-01T01:00Z"
-        ]);
+        assert_eq!(
+            last.keys().collect::<Vec<_>>(),
+            ["EWR 1970-01-01T00:00Z", "JFK 1970-01-01T00:00Z", "JFK 1970-01-01T01:00Z"]
+        );
         let first = &last["JFK 1970-01-01T00:00Z"];
         assert_eq!(first.all, Delays { departed: 2, minutes: 28, cancelled: 1 });
         assert_eq!(first.worst_airline(), Some(("JetBlue Airways", 30.0)));

@@ -100,7 +100,8 @@ pub struct Alert {
 
 impl Spending {
     fn with(self, checked: Checked) -> Self {
-        let customer = checked.customer.unwrap_or(Customer { name: self.name, limit_cents: self.limit_cents });
+        let customer =
+            checked.customer.unwrap_or(Customer { name: self.name, limit_cents: self.limit_cents });
         Spending {
             payments: self.payments + 1,
             cents: self.cents + checked.payment.cents,
@@ -157,7 +158,10 @@ pub fn topology() -> Result<Topology> {
             Json(Checked { payment, customer: customer.map(Json::into_inner) })
         })
         .split()
-        .branch_with(|_account, checked| checked.customer.is_none(), Branched::with_consumer(unknown_accounts))
+        .branch_with(
+            |_account, checked| checked.customer.is_none(),
+            Branched::with_consumer(unknown_accounts),
+        )
         .default_branch_with(Branched::with_consumer(spending));
     Ok(builder.build()?)
 }
@@ -168,7 +172,8 @@ fn unknown_accounts(payments: KStream<String, Json<Checked>>) {
 
 fn spending(payments: KStream<String, Json<Checked>>) {
     // Windows that overlap by half: whatever happens within five minutes lies in one of them as a whole.
-    let windows = TimeWindows::of_size_and_grace(millis(WINDOW_MS.unsigned_abs()), minutes(1)).advance_by(minutes(5));
+    let windows =
+        TimeWindows::of_size_and_grace(millis(WINDOW_MS.unsigned_abs()), minutes(1)).advance_by(minutes(5));
     payments
         .group_by_key()
         .windowed_by(windows)
@@ -178,7 +183,9 @@ fn spending(payments: KStream<String, Json<Checked>>) {
             Materialized::named("spending"),
         )
         .to_stream()
-        .flat_map(|window, spending| spending.and_then(|Json(spending)| spending.alert(window)).map(Alert::keyed))
+        .flat_map(|window, spending| {
+            spending.and_then(|Json(spending)| spending.alert(window)).map(Alert::keyed)
+        })
         .to(ALERTS);
 }
 
@@ -246,11 +253,19 @@ impl Generator {
     }
 
     /// Payments within a few minutes; returns the time of the last.
-    fn series(&mut self, account: &str, from_ms: i64, payments: u64, within_ms: u64, cents: (u64, u64)) -> i64 {
+    fn series(
+        &mut self,
+        account: &str,
+        from_ms: i64,
+        payments: u64,
+        within_ms: u64,
+        cents: (u64, u64),
+    ) -> i64 {
         let mut until_ms = from_ms;
         for payment in 0..payments {
             // The first is at the begin, the others are anywhere.
-            let at_ms = if payment == 0 { from_ms } else { from_ms + self.between(0, within_ms).cast_signed() };
+            let at_ms =
+                if payment == 0 { from_ms } else { from_ms + self.between(0, within_ms).cast_signed() };
             let cents = self.between(cents.0, cents.1);
             self.pay(account, at_ms, cents);
             until_ms = until_ms.max(at_ms);
@@ -336,9 +351,10 @@ pub fn app_on(scenario: &Scenario) -> Result<ExampleApp> {
         // Accounts are older than what is paid from them, so the table is complete before the first payment.
         InputRecord::new(CUSTOMERS, account, &Json(customer.clone()), BEGIN_MS - DAY_MS)
     });
-    let payments = scenario.payments.iter().map(|(account, payment)| {
-        InputRecord::new(PAYMENTS, account, &Json(payment.clone()), payment.at_ms)
-    });
+    let payments = scenario
+        .payments
+        .iter()
+        .map(|(account, payment)| InputRecord::new(PAYMENTS, account, &Json(payment.clone()), payment.at_ms));
     Ok(ExampleApp {
         name: "fraud",
         topics: vec![Topic::new(CUSTOMERS, 4), Topic::new(PAYMENTS, 4), Topic::new(ALERTS, 4)],
@@ -449,7 +465,9 @@ mod tests {
         let customers = driver.create_input_topic::<String, Json<Customer>>(CUSTOMERS);
         let payments = driver.create_input_topic::<String, Json<Payment>>(PAYMENTS);
         for name in ["ann", "bob", "cid"] {
-            customers.pipe(name.to_owned(), Json(Customer { name: name.to_owned(), limit_cents: 1_000 }), 0).unwrap();
+            customers
+                .pipe(name.to_owned(), Json(Customer { name: name.to_owned(), limit_cents: 1_000 }), 0)
+                .unwrap();
         }
         let pay = |account: &str, at_ms, cents| {
             payments.pipe(account.to_owned(), Json(Payment { at_ms, cents }), at_ms).unwrap();
@@ -465,13 +483,16 @@ mod tests {
             alerts.read_values().unwrap().iter().map(|a| (a.account.clone(), a.reason, a.from_ms)).collect();
         found.sort();
         let alert = |account: &str, reason, from_ms| (account.to_owned(), reason, from_ms);
-        assert_eq!(found, [
-            alert("ann", Reason::Burst, WINDOW_MS / 2),
-            alert("ann", Reason::Burst, WINDOW_MS),
-            alert("bob", Reason::OverLimit, WINDOW_MS / 2),
-            alert("bob", Reason::OverLimit, WINDOW_MS),
-            alert("nobody", Reason::NoCustomer, WINDOW_MS + 12_000),
-        ]);
+        assert_eq!(
+            found,
+            [
+                alert("ann", Reason::Burst, WINDOW_MS / 2),
+                alert("ann", Reason::Burst, WINDOW_MS),
+                alert("bob", Reason::OverLimit, WINDOW_MS / 2),
+                alert("bob", Reason::OverLimit, WINDOW_MS),
+                alert("nobody", Reason::NoCustomer, WINDOW_MS + 12_000),
+            ]
+        );
     }
 
     #[test]

@@ -47,7 +47,8 @@ pub fn app(options: &Options) -> Result<ExampleApp> {
     let text = String::from_utf8_lossy(&bytes);
     let lines = text.lines().filter(|line| !line.trim().is_empty());
     // A line's time is its number.
-    let input = lines.zip(0_i64..).map(|(line, number)| InputRecord::new(LINES, &number, &line.to_owned(), number));
+    let input =
+        lines.zip(0_i64..).map(|(line, number)| InputRecord::new(LINES, &number, &line.to_owned(), number));
     Ok(ExampleApp {
         name: "word-count",
         topics: vec![Topic::new(LINES, 4), Topic::new(COUNTS, 4)],
@@ -60,8 +61,9 @@ pub fn app(options: &Options) -> Result<ExampleApp> {
 /// Every word with its count, the most frequent first.
 pub fn counts(outputs: &[OutputRecord]) -> Result<Vec<(String, i64)>> {
     let last = examples::final_records(outputs).into_iter();
-    let mut counts =
-        last.map(|record| Ok((record.key::<String>()?, record.value::<i64>()?))).collect::<Result<Vec<_>>>()?;
+    let mut counts = last
+        .map(|record| Ok((record.key::<String>()?, record.value::<i64>()?)))
+        .collect::<Result<Vec<_>>>()?;
     counts.sort_by_key(|(word, count)| (Reverse(*count), word.clone()));
     Ok(counts)
 }
@@ -80,7 +82,8 @@ fn run() -> Result<()> {
     println!("{}", outcome.summary());
     let number = |n: i64| examples::count(n.unsigned_abs());
     println!("{} words, {} different ones. The most frequent:\n", number(total), number(counts.len() as i64));
-    let rows: Vec<_> = counts.iter().take(20).map(|(word, count)| vec![word.clone(), number(*count)]).collect();
+    let rows: Vec<_> =
+        counts.iter().take(20).map(|(word, count)| vec![word.clone(), number(*count)]).collect();
     print!("{}", examples::table(&["word", "count"], &rows));
     Ok(())
 }
@@ -99,7 +102,8 @@ mod tests {
         lines.pipe(1, "`Oh dear!  Oh dear!'".to_owned(), 1).unwrap();
         lines.pipe(2, "dear me--it's the well-known Rabbit".to_owned(), 2).unwrap();
         let counts: BTreeMap<_, _> = counts.read_key_values().unwrap().into_iter().collect();
-        let expected = [("dear", 3), ("it's", 1), ("me", 1), ("oh", 2), ("rabbit", 1), ("the", 1), ("well-known", 1)];
+        let expected =
+            [("dear", 3), ("it's", 1), ("me", 1), ("oh", 2), ("rabbit", 1), ("the", 1), ("well-known", 1)];
         assert_eq!(counts, expected.map(|(word, count)| (word.to_owned(), count)).into());
     }
 

@@ -89,7 +89,8 @@ impl Broker {
     pub fn write_input(&mut self, app: &ExampleApp) -> Result<()> {
         let mut full = Vec::new();
         for topic in &app.topics {
-            let (expected, found) = (app.input_of(topic.name), self.records_in(topic.name, topic.partitions)?);
+            let (expected, found) =
+                (app.input_of(topic.name), self.records_in(topic.name, topic.partitions)?);
             if expected > 0 && found == expected {
                 full.push(topic.name);
             } else if expected > 0 && found > 0 {
@@ -107,7 +108,8 @@ impl Broker {
             properties: BTreeMap::new(),
         };
         let mut producer = self.transport.producer(&spec)?;
-        let (mut progress, headers) = (Progress::new("Writing the input", app.input.len() as u64), Headers::new());
+        let (mut progress, headers) =
+            (Progress::new("Writing the input", app.input.len() as u64), Headers::new());
         let missing = app.input.iter().filter(|record| !full.contains(&record.topic));
         for (done, record) in missing.enumerate() {
             let topic = producer.topic(record.topic)?;
@@ -135,7 +137,8 @@ impl Broker {
     }
 
     fn records_in(&mut self, topic: &str, partitions: i32) -> Result<usize> {
-        let partitions: Vec<_> = (0..partitions).map(|partition| TopicPartition::new(topic, partition)).collect();
+        let partitions: Vec<_> =
+            (0..partitions).map(|partition| TopicPartition::new(topic, partition)).collect();
         let ends = self.ends(&partitions)?;
         let starts = self.admin.offsets(&partitions, OffsetQuery::Earliest, REQUEST)?;
         let records: Offset = ends.iter().map(|(at, end)| end - starts.get(at).copied().unwrap_or(0)).sum();

@@ -7,11 +7,11 @@ use crate::{ExampleApp, OutputRecord, Result};
 
 /// Pipes an example's input in, in its order, and returns everything that was written to its outputs.
 ///
-/// It commits once, at the end, so that there are few updates more than [`final_records`](crate::final_records).
+/// It commits at the end only, so that there are few updates more than [`final_records`](crate::final_records).
 pub fn run_on_test_driver(app: &ExampleApp) -> Result<Vec<OutputRecord>> {
     let config = StreamsConfig::new(app.name, "embedded:");
-    let mut builder = TopologyTestDriver::builder(app.topology.clone(), config)
-        .with_commit_policy(CommitPolicy::OnDemand);
+    let mut builder =
+        TopologyTestDriver::builder(app.topology.clone(), config).with_commit_policy(CommitPolicy::OnDemand);
     for topic in &app.topics {
         builder = builder.with_topic_partitions(topic.name, topic.partitions);
     }
@@ -29,7 +29,10 @@ pub fn run_on_test_driver(app: &ExampleApp) -> Result<Vec<OutputRecord>> {
             },
         )?;
     }
-    driver.commit()?;
+    // Each commit shows what was written to the sub-topologies that read it from repartition topics.
+    for _ in app.topology.describe().subtopologies {
+        driver.commit()?;
+    }
     let mut outputs = Vec::new();
     for topic in &app.outputs {
         for record in driver.read_raw(topic)? {

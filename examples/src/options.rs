@@ -62,7 +62,12 @@ impl Options {
 impl Default for Options {
     /// As without any arguments.
     fn default() -> Self {
-        Options { bootstrap_servers: "embedded:".to_owned(), data: None, state_dir: None, settings: Vec::new() }
+        Options {
+            bootstrap_servers: "embedded:".to_owned(),
+            data: None,
+            state_dir: None,
+            settings: Vec::new(),
+        }
     }
 }
 
@@ -72,8 +77,9 @@ mod tests {
 
     #[test]
     fn settings_reach_the_application() {
-        let with =
-            |setting: &str| Options { settings: vec![setting.to_owned()], ..Options::default() }.config("app");
+        let with = |setting: &str| {
+            Options { settings: vec![setting.to_owned()], ..Options::default() }.config("app")
+        };
         assert_eq!(with("num.stream.threads=3").unwrap().num_stream_threads(), 3);
         assert!(with("num.stream.threads").unwrap_err().to_string().contains("KEY=VALUE"));
         assert!(with("num.stream.thread=3").unwrap_err().to_string().contains("num.stream.threads"));

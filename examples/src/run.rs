@@ -74,11 +74,12 @@ fn start(
     running_since: &Arc<AtomicI64>,
 ) -> Result<KafkaStreams> {
     let since = Arc::clone(running_since);
-    let mut builder = KafkaStreams::builder(app.topology.clone(), config).with_state_listener(move |new, _| {
-        if new == State::Running {
-            since.fetch_min(SystemClock.now_ms(), Ordering::AcqRel);
-        }
-    });
+    let mut builder =
+        KafkaStreams::builder(app.topology.clone(), config).with_state_listener(move |new, _| {
+            if new == State::Running {
+                since.fetch_min(SystemClock.now_ms(), Ordering::AcqRel);
+            }
+        });
     if let Some(embedded) = broker.in_process() {
         builder = builder.with_broker(embedded);
     }
@@ -101,7 +102,8 @@ fn wait_until_processed(
     sources.retain(|topic| !global.contains(&topic));
     let is_input = |topic: &str| app.topics.iter().any(|known| known.name == topic);
 
-    let inputs = app.input.iter().filter(|record| sources.iter().any(|topic| **topic == *record.topic)).count();
+    let inputs =
+        app.input.iter().filter(|record| sources.iter().any(|topic| **topic == *record.topic)).count();
     let mut progress = Progress::new("Processing", inputs as u64);
     let (mut last, mut changed_at) = (Offsets::new(), SystemClock.now_ms());
     loop {
@@ -112,7 +114,8 @@ fn wait_until_processed(
         let partitions = broker.partitions(&sources)?;
         let committed = broker.committed(group, &partitions)?;
         let ends = broker.ends(&partitions)?;
-        let done = committed.iter().filter(|(at, _)| is_input(&at.topic)).map(|(_, offset)| *offset).sum::<Offset>();
+        let done =
+            committed.iter().filter(|(at, _)| is_input(&at.topic)).map(|(_, offset)| *offset).sum::<Offset>();
         progress.set(u64::try_from(done).unwrap_or(0));
         if ends.iter().all(|(at, end)| reached(at, *end, &committed, is_input(&at.topic))) {
             progress.finish();
@@ -133,4 +136,31 @@ fn wait_until_processed(
 fn reached(at: &TopicPartition, end: Offset, committed: &Offsets, is_input: bool) -> bool {
     let markers = if is_input { 0 } else { 1 };
     committed.get(at).is_some_and(|offset| offset + markers >= end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{final_records, flights, fraud, run_on_test_driver, word_count};
+
+    fn final_values(outputs: &[OutputRecord]) -> Vec<(&str, Option<&[u8]>, Option<&[u8]>, i64)> {
+        let last = final_records(outputs).into_iter();
+        last.map(|r| (r.topic, r.key.as_deref(), r.value.as_deref(), r.timestamp)).collect()
+    }
+
+    #[test]
+    fn a_broker_gives_what_the_test_driver_gives() {
+        let options = Options::default();
+        let small_day = fraud::scenario(1, 100, 2_000, 12);
+        for app in [word_count::app(&options), flights::app(&options), fraud::app_on(&small_day)] {
+            let app = app.unwrap();
+            let state = std::env::temp_dir().join(format!("examples-{}-{}", app.name, std::process::id()));
+            let options = Options { state_dir: Some(state.clone()), ..Options::default() };
+            let outcome = run(&app, &options).unwrap();
+            std::fs::remove_dir_all(&state).unwrap();
+            let expected = run_on_test_driver(&app).unwrap();
+            assert!(!expected.is_empty());
+            assert_eq!(final_values(&outcome.outputs), final_values(&expected), "{}", app.name);
+        }
+    }
 }

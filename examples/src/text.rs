@@ -22,7 +22,9 @@ pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     let widths: Vec<_> = (0..head.len()).map(width).collect();
     let is_number = |cell: &str| cell.starts_with(|c: char| c.is_ascii_digit() || c == '-');
     let numeric: Vec<_> = (0..head.len())
-        .map(|column| !rows.is_empty() && rows.iter().all(|row| row.get(column).is_some_and(|c| is_number(c))))
+        .map(|column| {
+            !rows.is_empty() && rows.iter().all(|row| row.get(column).is_some_and(|c| is_number(c)))
+        })
         .collect();
     let line = |cells: &mut dyn Iterator<Item = &str>| {
         let cells = cells.zip(widths.iter().zip(&numeric)).map(|(cell, (&width, &right))| match right {
@@ -32,7 +34,9 @@ pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
         format!("  {}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
     };
     let mut text = line(&mut head.iter().copied());
-    text.push_str(&line(&mut widths.iter().map(|width| "-".repeat(*width)).collect::<Vec<_>>().iter().map(String::as_str)));
+    text.push_str(&line(
+        &mut widths.iter().map(|width| "-".repeat(*width)).collect::<Vec<_>>().iter().map(String::as_str),
+    ));
     for row in rows {
         text.push_str(&line(&mut row.iter().map(String::as_str)));
     }
