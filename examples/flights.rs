@@ -332,7 +332,7 @@ fn grouped(head: &str, all: &[(String, Departures)], group: impl Fn(&str, &Depar
 }
 
 fn minutes_text(minutes: Option<f64>) -> String {
-    minutes.map_or("none left".to_owned(), |minutes| format!("{minutes:.1} min"))
+    minutes.map_or("-".to_owned(), |minutes| format!("{minutes:.1} min"))
 }
 
 fn by_airport(all: &[(String, Departures)]) -> String {
@@ -347,7 +347,7 @@ fn by_weather(all: &[(String, Departures)]) -> String {
             None => "wind not known",
             Some(mph) if mph < 10.0 => "light wind",
             Some(mph) if mph < 20.0 => "wind",
-            Some(_) => "storm",
+            Some(_) => "strong wind",
         };
         format!("{wet}, {wind}")
     })
@@ -455,7 +455,7 @@ mod tests {
         let delays: BTreeMap<_, _> = results.iter().map(|(key, hour)| (key.clone(), hour.all)).collect();
         assert_eq!(delays, expected);
         assert!(results.iter().all(|(_, hour)| hour.weather.is_some()));
-        assert!(by_airport(&results).contains("JFK") && by_weather(&results).contains("wet, storm"));
+        assert!(by_airport(&results).contains("JFK") && by_weather(&results).contains("wet, strong wind"));
         assert!(worst(&results).contains("min)"));
     }
 

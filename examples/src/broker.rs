@@ -45,7 +45,9 @@ impl Broker {
                 (None, Arc::new(KafkaTransport::new(&servers, config.admin_properties())?))
             }
             Bootstrap::EmbeddedInMemory => Self::embedded(EmbeddedBroker::in_memory()),
-            Bootstrap::EmbeddedIn(path) => Self::embedded(EmbeddedBroker::open(&path)?),
+            Bootstrap::EmbeddedIn(place) => {
+                Self::embedded(EmbeddedBroker::of_servers(&format!("embedded:{}", place.display()))?)
+            }
         };
         let admin = transport.admin("examples-admin")?;
         Ok(Broker { transport, admin, embedded })

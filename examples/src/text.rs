@@ -13,14 +13,13 @@ pub fn count(number: u64) -> String {
     text
 }
 
-/// A table: cells that look like numbers stand to the right, others to the left.
+/// A table: columns of numbers stand to the right, others to the left.
 pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
         cells.chain(head.get(column).map(|cell| cell.chars().count())).max().unwrap_or(0)
     };
     let widths: Vec<_> = (0..head.len()).map(width).collect();
-    let is_number = |cell: &str| cell.starts_with(|c: char| c.is_ascii_digit() || c == '-');
     let numeric: Vec<_> = (0..head.len())
         .map(|column| {
             !rows.is_empty() && rows.iter().all(|row| row.get(column).is_some_and(|c| is_number(c)))
@@ -43,6 +42,13 @@ pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
+/// A number, maybe with a unit, or a dash in the place of one.
+fn is_number(cell: &str) -> bool {
+    let mut parts = cell.split(' ');
+    let number = parts.next().unwrap_or_default().replace(',', "");
+    (number == "-" || number.parse::<f64>().is_ok()) && parts.count() <= 1
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,10 +61,11 @@ mod tests {
 
     #[test]
     fn numbers_stand_to_the_right() {
-        let rows = [vec!["EWR".to_owned(), "12".to_owned()], vec!["JFK".to_owned(), "3".to_owned()]];
+        let row = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();
+        let rows = [row(["2 °C, dry", "1,002", "3 min"]), row(["-4 °C, wind", "3", "-"])];
         assert_eq!(
-            table(&["at", "flights"], &rows),
-            "  at   flights\n  ---  -------\n  EWR       12\n  JFK        3\n"
+            table(&["at", "flights", "late"], &rows),
+            "  at           flights   late\n  -----------  -------  -----\n  2 °C, dry      1,002  3 min\n  -4 °C, wind        3      -\n"
         );
     }
 }
