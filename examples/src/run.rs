@@ -199,7 +199,7 @@ mod tests {
         let again = run(&day, &options).unwrap();
         assert_eq!(again.processed, 0);
         assert_eq!(again.outputs, first.outputs);
-        let other = fraud::app_on(&fraud::scenario(2, 50, 501, 6)).unwrap();
+        let other = fraud::app_on(&fraud::scenario(2, 50, 600, 6)).unwrap();
         assert!(run(&other, &options).err().unwrap().to_string().contains("delete the topic"));
     }
 }
