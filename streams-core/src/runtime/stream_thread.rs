@@ -20,6 +20,7 @@ use super::backends::TaskBackends;
 use super::restore::{OpenReply, OpenRequest, OpenedTask, Request};
 use super::stats::ThreadStats;
 use super::task::{StreamTask, TaskEnvironment};
+use crate::config::StreamsConfig;
 use crate::error::{Error, Recovery, Result};
 use crate::ids::{Offset, TaskId, TopicName};
 use crate::time::Timestamp;
@@ -74,6 +75,20 @@ pub(crate) struct ThreadLimits {
     pub buffered_records: usize,
     /// The thread commits early when its stores hold more than this.
     pub uncommitted_bytes: usize,
+}
+
+impl ThreadLimits {
+    /// The limits that the settings describe.
+    pub fn new(config: &StreamsConfig) -> Self {
+        let threads = config.num_stream_threads().max(1);
+        ThreadLimits {
+            commit_interval_ms: config.commit_interval_ms(),
+            poll_ms: config.poll_ms(),
+            purge_interval_ms: config.repartition_purge_interval_ms(),
+            buffered_records: config.buffered_records_per_partition().max(1),
+            uncommitted_bytes: (config.statestore_uncommitted_max_bytes() / threads).max(1),
+        }
+    }
 }
 
 /// A stream thread.
