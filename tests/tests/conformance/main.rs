@@ -1,5 +1,5 @@
-//! The same programs as in `tests/golden/conformance.jsonl`, whose topologies, results and changelogs must be those that
-//! Kafka Streams 4.3.1 recorded there, and the same bytes as in `tests/golden/formats.jsonl`.
+//! The programs of `tests/golden/conformance.jsonl`, whose topologies, results and changelogs must be those that Kafka
+//! Streams 4.3.1 recorded there, and the bytes of `tests/golden/formats.jsonl`.
 //!
 //! | file | what |
 //! |---|---|
@@ -7,6 +7,8 @@
 //! | `stateless`, `processors`, `tables`, `aggregates`, `windows`, `joins` | the cases, by family as in Java |
 //! | `nullable` | some of them again, with types that may be null |
 //! | `formats` | the bytes of serdes, keys, stores and offset metadata |
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod aggregates;
 mod formats;

@@ -1,12 +1,12 @@
 //! Runs a case's program on its recorded input, and compares with what Kafka Streams wrote.
 //!
-//! The text of `describe()` is compared exactly; of each step, every topic's records are, in their order, by key, value,
+//! The text of `describe()` is compared exactly. So is what each step writes to each topic, in order: key, value,
 //! timestamp and headers. Changelogs are brought to the same form on both sides before:
 //!
 //! 1. Of a key's records in one step the last one stays, in its place: each step is one commit here, and a commit
 //!    writes each key once, in the order of last updates.
-//! 2. In the changelogs of a stream-stream join, nulls are left out: Kafka Streams writes a tombstone there for a record
-//!    with a null value, but under a sequence number of its own, so that it deletes what never was there.
+//! 2. In the changelogs of a stream-stream join, nulls are left out: Kafka Streams writes a tombstone there for a
+//!    record with a null value, but under a sequence number of its own, so that it deletes what never was there.
 //! 3. In the same changelogs, records that are too late for the store itself are left out: Kafka Streams logs them, the
 //!    store drops them, live and restoring.
 
