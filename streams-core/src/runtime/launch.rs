@@ -10,7 +10,7 @@ use std::time::Duration;
 use state_stores::RocksMemory;
 
 use super::commit::{Committer, producer_spec};
-use super::control::{self, ControlEvents, Dispatcher, ThreadHandle};
+use super::control::{self, ControlEvents, ControlSettings, Dispatcher, ThreadHandle};
 use super::global_thread::{GlobalBackends, GlobalParts, GlobalThread};
 use super::graph::GraphSettings;
 use super::kafka_streams::{Shared, lock};
@@ -125,8 +125,13 @@ impl Running {
             let Running { instance, membership, dispatcher, threads, stop_servers, servers, directory } =
                 self;
             let shared = Arc::clone(&instance.shared);
+            let settings = ControlSettings {
+                clock: Arc::clone(&instance.clock),
+                max_poll_interval_ms: instance.config.max_poll_interval_ms(),
+                leave_timeout: LEAVE_TIMEOUT,
+            };
             let served = catch_unwind(AssertUnwindSafe(|| {
-                control::run(membership, dispatcher, &shared.stop, &instance, LEAVE_TIMEOUT)
+                control::run(membership, dispatcher, &shared.stop, &instance, &settings)
             }));
             match served {
                 Ok(Ok(())) => {}
@@ -256,6 +261,7 @@ fn start_stream_thread(
         wake_restorer: Arc::clone(wake_restorer),
         stats: Arc::clone(&stats),
     };
+    let handle_name = name.clone();
     let (of_thread, still_alive, thread_name) = (instance.clone(), Arc::clone(&alive), name.clone());
     let thread = spawn(name, move || {
         let instance = of_thread;
@@ -270,7 +276,7 @@ fn start_stream_thread(
         }
         still_alive.store(false, Ordering::Release);
     })?;
-    Ok((thread, ThreadHandle { commands, wake, alive, stats, tasks: Default::default() }))
+    Ok((thread, ThreadHandle { name: handle_name, commands, wake, alive, stats, tasks: Default::default() }))
 }
 
 fn run_stream_thread(thread: &mut StreamThread, clock: &ClockRef) -> Result<()> {

@@ -143,7 +143,9 @@ impl StreamThread {
 
     /// One round. An error means that the thread cannot go on.
     pub fn run_once(&mut self, now: Timestamp) -> Result<Round> {
+        self.stats.begin_round(now);
         let outcome = self.round(now);
+        self.stats.end_round();
         self.stats.set_tasks(self.tasks.len(), self.opening.len());
         let Err(error) = outcome else { return outcome };
         match error.recovery() {
