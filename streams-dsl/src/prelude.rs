@@ -1,17 +1,24 @@
 //! What a program needs: `use streams_dsl::prelude::*`.
 
 pub use crate::options::{
-    Branched, Consumed, Grouped, Joined, Materialized, Optimization, Printed, Produced, Repartitioned,
+    Branched, Consumed, Grouped, Joined, Materialized, Printed, Produced, Repartitioned, StoreType,
     StreamJoined,
 };
 pub use crate::windows::{
     JoinWindows, SessionWindows, TimeWindows, Windows, days, hours, millis, minutes, seconds,
 };
 pub use crate::{DslError, GlobalKTable, KGroupedStream, KStream, KTable, StreamsBuilder};
+pub use streams_core::config::StreamsConfig;
+pub use streams_core::partitioner::Partitions;
 pub use streams_core::processor::{
     FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, Processor, ProcessorContext, Punctuation,
     PunctuationType,
 };
-pub use streams_core::record::{Headers, Record};
-pub use streams_core::serde::{DefaultSerde, Serde, SerdeRef};
+pub use streams_core::record::{Headers, Record, RecordMetadata};
+pub use streams_core::runtime::{KafkaStreams, State};
+pub use streams_core::serde::{DefaultSerde, Json, Serde, SerdeRef};
+pub use streams_core::store::{KeyValueStore, Stores};
+pub use streams_core::testing::TopologyTestDriver;
+pub use streams_core::time::Timestamp;
+pub use streams_core::topology::{AutoOffsetReset, Topology};
 pub use streams_core::window::{Window, Windowed};

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use streams_core::config::TopologyOptimization;
 use streams_core::ids::TopicName;
 use streams_core::processor::{Data, Processor, SourceOptions};
 use streams_core::serde::DefaultSerde;
@@ -15,7 +16,7 @@ use crate::KStream;
 use crate::error::{DslError, Result};
 use crate::graph::{GraphNode, NodeKind, Plan, PlanRef, ROOT, SourceSpec, Step, lower};
 use crate::naming::prefix;
-use crate::options::{Consumed, Optimization};
+use crate::options::Consumed;
 
 /// Collects the steps of a program and builds the topology. Sources are created here; everything else is an operator on
 /// a stream or table.
@@ -83,8 +84,12 @@ impl StreamsBuilder {
     /// # use streams_dsl::prelude::*;
     /// let builder = StreamsBuilder::new();
     /// builder.stream::<String, i64>(["online", "offline"]).to("payments");
-    /// # builder.build()?;
-    /// # Ok::<(), DslError>(())
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// let online = driver.create_input_topic::<String, i64>("online");
+    /// online.pipe("alice".into(), 99, 0)?;
+    /// assert_eq!(driver.create_output_topic::<String, i64>("payments").read_key_values()?, [("alice".into(), 99)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn stream<K, V>(&self, topics: impl Topics) -> KStream<K, V>
     where
@@ -166,12 +171,13 @@ impl StreamsBuilder {
 
     /// The topology, without optimizations (`StreamsBuilder.build()`).
     pub fn build(self) -> Result<Topology> {
-        self.build_with(Optimization::NONE)
+        self.build_with(TopologyOptimization::default())
     }
 
-    /// The topology, with those optimizations; they must be the same over an application's life, as they change the
-    /// names of internal topics (`StreamsBuilder.build(Properties)`).
-    pub fn build_with(self, optimization: Optimization) -> Result<Topology> {
+    /// The topology, with the optimizations of
+    /// [`config.topology_optimization()`](streams_core::config::StreamsConfig::topology_optimization). They must be the
+    /// same over an application's life, as they change internal topics (`StreamsBuilder.build(Properties)`).
+    pub fn build_with(self, optimization: TopologyOptimization) -> Result<Topology> {
         lower(&self.plan.borrow(), optimization)
     }
 }

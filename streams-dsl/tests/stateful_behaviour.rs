@@ -300,3 +300,12 @@ fn joins_of_streams() {
         }),
     ]);
 }
+
+#[test]
+fn every_recorded_program_is_checked() {
+    let covered = include_str!("stateful_behaviour.rs");
+    let recorded =
+        include_str!("java/stateful_behaviour.txt").lines().filter_map(|line| line.strip_prefix("### "));
+    let missing: Vec<_> = recorded.filter(|name| !covered.contains(&format!("(\"{name}\""))).collect();
+    assert_eq!(missing, Vec::<&str>::new());
+}

@@ -1,8 +1,12 @@
 //! The lab itself: a real broker starts, keeps its data over a kill, and leaves nothing behind.
+#![expect(clippy::disallowed_methods, reason = "it waits for another process")]
 
+use std::io::{BufRead, BufReader};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use tests::lab::{JavaLab, KafkaCluster, LabError, TestRecord, shared};
+use tests::lab::{ClusterOptions, JavaLab, KafkaCluster, LabError, LabProcess, TestRecord, shared};
 
 type Outcome = Result<(), LabError>;
 
@@ -31,6 +35,11 @@ fn a_killed_broker_keeps_data_port_and_offsets() -> Outcome {
     assert_eq!(read[2].key, None);
     assert_eq!(client.end_offsets("letters")?, [1, 2]);
     assert!(client.committed_offsets("nobody", &["letters"])?.is_empty());
+
+    cluster.pause_broker(0)?;
+    assert!(client.live_brokers(Duration::from_millis(500)).is_err(), "a paused broker answers nothing");
+    cluster.resume_broker(0)?;
+    assert_eq!(client.live_brokers(Duration::from_secs(60))?, 1);
 
     cluster.stop_broker(0)?;
     cluster.start_broker(0)?;
@@ -96,4 +105,36 @@ fn java_programs_are_built_once() -> Outcome {
     assert_eq!(done.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&done.stderr).starts_with("usage: Bench"));
     Ok(())
+}
+
+#[test]
+fn a_broker_dies_with_its_owner_even_if_that_is_killed() -> Outcome {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kafka"));
+    command.stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut owner = LabProcess::spawn("kafka", command)?;
+    let output = owner.take_stdout().map(BufReader::new);
+    let mut lines = output.into_iter().flat_map(BufRead::lines).map_while(Result::ok);
+    let address = lines.find_map(|line| Some(line.split_once("bootstrap.servers=")?.1.to_owned()));
+    let address = address.unwrap_or_default();
+    assert!(TcpStream::connect(&address).is_ok(), "{address} is open");
+    owner.kill()?;
+    let closed = (0..100).any(|_| {
+        std::thread::sleep(Duration::from_millis(50));
+        TcpStream::connect(&address).is_err()
+    });
+    assert!(closed, "{address} is closed");
+    Ok(())
+}
+
+#[test]
+fn errors_say_what_to_do() {
+    let settings = vec![("offsets.topic.num.partitions".to_owned(), "none".to_owned())];
+    let broken = KafkaCluster::start_with(&ClusterOptions { settings, ..ClusterOptions::default() });
+    let text = broken.map(|_cluster| ()).map_err(|error| error.to_string());
+    let text = text.err().unwrap_or_default();
+    assert!(text.contains("broker 0") && text.contains("offsets.topic.num.partitions"), "{text}");
+
+    let elsewhere = KafkaCluster::external("127.0.0.1:1");
+    let text = elsewhere.kill_broker(0).map_err(|error| error.to_string());
+    assert!(text.is_err_and(|text| text.contains("KAFKA_BOOTSTRAP") && text.contains("kill")));
 }

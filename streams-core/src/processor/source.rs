@@ -163,7 +163,10 @@ impl<K: Data, V: Data> SourceInput for Input<K, V> {
     #[inline]
     fn process(&mut self, task: &mut TaskContext) -> Result<()> {
         match self.head.take() {
-            Some(record) => self.node.children.forward(record, task),
+            Some(record) => {
+                task.set_record_headers(&record.headers);
+                self.node.children.forward(record, task)
+            }
             None => Ok(()),
         }
     }

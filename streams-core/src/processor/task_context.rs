@@ -113,11 +113,18 @@ impl TaskContext {
     pub fn leave_record(&mut self, timestamp: Timestamp) {
         self.at = None;
         self.setup.clock.set_timestamp(timestamp);
+        self.setup.clock.set_headers(&Headers::new());
     }
 
     /// Sets the time with which stores log the changes that follow (a flushed update has its own).
     pub fn set_record_timestamp(&mut self, timestamp: Timestamp) {
         self.setup.clock.set_timestamp(timestamp);
+    }
+
+    /// Sets the headers that stores keep with the changes that follow: for the changelogs of stream joins, and for the
+    /// update that a cache forwards later.
+    pub fn set_record_headers(&mut self, headers: &Headers) {
+        self.setup.clock.set_headers(headers);
     }
 
     /// Where the record at hand was read.

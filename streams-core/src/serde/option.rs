@@ -48,6 +48,14 @@ impl<T> Serde<Option<T>> for OptionSerde<T> {
         }
     }
 
+    fn nullable(&self) -> bool {
+        true
+    }
+
+    fn is_null(&self, value: &Option<T>) -> bool {
+        value.as_ref().is_none_or(|value| self.inner.is_null(value))
+    }
+
     fn partitioning_suffix_bytes(&self) -> usize {
         self.inner.partitioning_suffix_bytes()
     }

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 use std::sync::Arc;
 
+use streams_core::config::TopologyOptimization;
 use streams_core::processor::{Data, Processor, SinkOptions};
 use streams_core::store::StoreFactory;
 use streams_core::topology::Topology;
@@ -11,7 +12,6 @@ use streams_core::topology::Topology;
 use super::node::{NodeId, ROOT};
 use super::{Plan, optimize};
 use crate::error::Result;
-use crate::options::Optimization;
 
 /// What a node gets to write itself.
 pub(crate) struct Writer<'a> {
@@ -82,7 +82,7 @@ impl Writer<'_> {
 }
 
 /// The topology that a plan stands for. The plan itself stays as it is, so that it can be built again.
-pub(crate) fn lower(plan: &Plan, optimization: Optimization) -> Result<Topology> {
+pub(crate) fn lower(plan: &Plan, optimization: TopologyOptimization) -> Result<Topology> {
     if let Some(error) = plan.take_error() {
         return Err(error);
     }

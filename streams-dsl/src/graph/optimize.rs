@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use streams_core::config::TopologyOptimization;
 use streams_core::ids::TopicName;
 
 use super::merge_repartitions::merge_repartitions;
 use super::node::{NodeId, NodeKind, ROOT};
 use super::{Plan, SourceSpec};
 use crate::error::{DslError, Result};
-use crate::options::Optimization;
 
 /// Rewrites the plan; the result are the nodes with a join downstream that wants records with a null key.
-pub(super) fn optimize(plan: &mut Plan, optimization: Optimization) -> Result<BTreeSet<NodeId>> {
+pub(super) fn optimize(plan: &mut Plan, optimization: TopologyOptimization) -> Result<BTreeSet<NodeId>> {
     merge_duplicate_sources(plan)?;
     // `reuse_ktable_source_topics` needs no rewriting: table sources look at it when they are written.
     if optimization.merge_repartition_topics {

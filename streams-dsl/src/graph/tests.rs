@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use streams_core::config::TopologyOptimization;
 use streams_core::error::Result as CoreResult;
 use streams_core::processor::{
     FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, Processor, ProcessorContext,
@@ -10,8 +11,14 @@ use streams_core::processor::{
 use streams_core::record::Record;
 use streams_core::store::Stores;
 
-use crate::options::{Branched, Consumed, Materialized, Optimization, Printed, Produced, Repartitioned};
+use crate::options::{Branched, Consumed, Materialized, Printed, Produced, Repartitioned};
 use crate::{DslError, KStream, StreamsBuilder};
+
+const ALL: TopologyOptimization = TopologyOptimization {
+    reuse_ktable_source_topics: true,
+    merge_repartition_topics: true,
+    single_store_self_join: true,
+};
 
 type Payments = KStream<String, i64>;
 
@@ -23,7 +30,7 @@ fn sections() -> BTreeMap<&'static str, String> {
         .collect()
 }
 
-fn check_with(name: &str, optimization: Optimization, program: impl FnOnce(&StreamsBuilder)) {
+fn check_with(name: &str, optimization: TopologyOptimization, program: impl FnOnce(&StreamsBuilder)) {
     let builder = StreamsBuilder::new();
     program(&builder);
     let topology = builder.build_with(optimization).unwrap();
@@ -31,7 +38,7 @@ fn check_with(name: &str, optimization: Optimization, program: impl FnOnce(&Stre
 }
 
 fn check(name: &str, program: impl FnOnce(&StreamsBuilder)) {
-    check_with(name, Optimization::NONE, program);
+    check_with(name, TopologyOptimization::default(), program);
 }
 
 fn input(builder: &StreamsBuilder, topic: &str) -> Payments {
@@ -243,7 +250,7 @@ fn printers() {
 
 #[test]
 fn a_source_topic_can_be_the_changelog() {
-    check_with("reuse_source_topic", Optimization::ALL, |b| {
+    check_with("reuse_source_topic", ALL, |b| {
         b.table_with("t", Consumed::new(), stored("rows")).to_stream().to("out");
     });
 }
@@ -259,10 +266,10 @@ fn repartitions_are_merged_on_request() {
     check("unmerged_repartitions", |b| {
         program(b);
     });
-    check_with("merge_repartitions", Optimization::ALL, |b| {
+    check_with("merge_repartitions", ALL, |b| {
         program(b).map_values(|v| v).to_table_with(stored("c")).to_stream().to("o3");
     });
-    check_with("merge_repartitions_below_merge", Optimization::ALL, |b| {
+    check_with("merge_repartitions_below_merge", ALL, |b| {
         let k = input(b, "in").select_key(|k, _| k.clone());
         let m = k.merge(&input(b, "in2").map(|k, v| (k, v)));
         m.named("ta").to_table_with(stored("a")).to_stream().to("o1");

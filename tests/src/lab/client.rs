@@ -12,7 +12,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use super::error::LabError;
 
 /// Longest time that any single request of the lab may take.
-pub(crate) const REQUEST: Duration = Duration::from_secs(30);
+pub(crate) const REQUEST: Duration = Duration::from_secs(60);
 
 /// What tests do with a cluster: create topics, write, read, and look at offsets. Cheap to clone.
 #[derive(Debug, Clone)]

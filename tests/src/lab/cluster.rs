@@ -13,7 +13,7 @@ use super::java::JavaLab;
 use super::ports::free_port;
 use super::process::LabProcess;
 
-const START_LIMIT: Duration = Duration::from_secs(120);
+const START_LIMIT: Duration = Duration::from_secs(180);
 const FOLDER_PREFIX: &str = "kafka-lab-";
 
 /// How a cluster is started.

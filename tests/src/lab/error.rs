@@ -2,8 +2,8 @@
 
 use rdkafka::error::KafkaError;
 
-/// A failure of the Kafka lab.
-#[derive(Debug, thiserror::Error)]
+/// A failure of the Kafka lab. Its debug form is the message, too: that is what a failed test prints.
+#[derive(thiserror::Error)]
 pub enum LabError {
     /// A program of the tool chain is missing.
     #[error(
@@ -77,14 +77,20 @@ pub enum LabError {
         /// The cause.
         source: KafkaError,
     },
-    /// The broker refused one item of a request.
-    #[error("{what}: the broker answered {answer}")]
+    /// The broker refused one item of a request, or a program the work it was given.
+    #[error("{what} failed: {answer}")]
     Refused {
         /// What was tried, and on what.
         what: String,
-        /// Its answer.
+        /// What it said.
         answer: String,
     },
+}
+
+impl std::fmt::Debug for LabError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, formatter)
+    }
 }
 
 impl LabError {

@@ -33,9 +33,14 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
     /// let builder = StreamsBuilder::new();
     /// let payments = builder.stream::<String, i64>("payments");
     /// payments.group_by_key().aggregate(|| 0_i64, |_account, amount, sum| sum + amount).to_stream().to("sums");
-    /// let topology = builder.build()?;
-    /// assert!(topology.describe().to_string().contains("KSTREAM-AGGREGATE-0000000002"));
-    /// # Ok::<(), DslError>(())
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// let payments = driver.create_input_topic::<String, i64>("payments");
+    /// payments.pipe("alice".into(), 10, 0)?;
+    /// payments.pipe("alice".into(), 5, 1)?;
+    /// let sums = driver.create_output_topic::<String, Option<i64>>("sums").read_key_values()?;
+    /// assert_eq!(sums, [("alice".into(), Some(10)), ("alice".into(), Some(15))]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn aggregate<A: Data + DefaultSerde>(
         &self,

@@ -27,9 +27,14 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
     ///
     /// let builder = StreamsBuilder::new();
     /// builder.stream::<String, String>("clicks").group_by_key().count().to_stream().to("clicks-per-page");
-    /// let topology = builder.build()?;
-    /// assert!(topology.describe().to_string().contains("KSTREAM-AGGREGATE-0000000002"));
-    /// # Ok::<(), DslError>(())
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// let clicks = driver.create_input_topic::<String, String>("clicks");
+    /// clicks.pipe("home".into(), "alice".into(), 0)?;
+    /// clicks.pipe("home".into(), "bob".into(), 1)?;
+    /// let counts = driver.create_output_topic::<String, Option<i64>>("clicks-per-page").read_key_values()?;
+    /// assert_eq!(counts, [("home".into(), Some(1)), ("home".into(), Some(2))]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn count(&self) -> KTable<K, i64> {
         self.count_into(Materialized::inherit())

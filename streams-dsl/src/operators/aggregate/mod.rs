@@ -21,5 +21,8 @@ mod session_window_processor;
 mod time_window;
 mod time_window_processor;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use fold::Nulls;
 pub(crate) use forward::opened;

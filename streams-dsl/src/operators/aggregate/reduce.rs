@@ -23,9 +23,14 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
     /// let builder = StreamsBuilder::new();
     /// let bids = builder.stream::<String, i64>("bids");
     /// bids.group_by_key().reduce(i64::max).to_stream().to("highest-bids");
-    /// let topology = builder.build()?;
-    /// assert!(topology.describe().to_string().contains("KSTREAM-REDUCE-0000000002"));
-    /// # Ok::<(), DslError>(())
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// let bids = driver.create_input_topic::<String, i64>("bids");
+    /// bids.pipe("vase".into(), 40, 0)?;
+    /// bids.pipe("vase".into(), 30, 1)?;
+    /// let highest = driver.create_output_topic::<String, Option<i64>>("highest-bids").read_key_values()?;
+    /// assert_eq!(highest, [("vase".into(), Some(40)), ("vase".into(), Some(40))]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn reduce(&self, reducer: impl Fn(V, V) -> V + Send + Sync + 'static) -> KTable<K, V> {
         self.reduce_with(reducer, Materialized::inherit())

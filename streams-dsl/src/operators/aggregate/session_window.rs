@@ -42,9 +42,20 @@ impl<K: Data, V: Data> SessionWindowedKStream<K, V> {
     ///     .stream::<String, String>("clicks")
     ///     .group_by_key()
     ///     .windowed_by(SessionWindows::of_inactivity_gap_and_grace(minutes(30), seconds(30)))
-    ///     .count();
-    /// builder.build()?;
-    /// # Ok::<(), DslError>(())
+    ///     .count()
+    ///     .to_stream()
+    ///     .map(|session, count| (session.to_string(), count))
+    ///     .to("visits");
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// let clicks = driver.create_input_topic::<String, String>("clicks");
+    /// clicks.pipe("alice".into(), "home".into(), 0)?;
+    /// clicks.pipe("alice".into(), "cart".into(), 60_000)?;
+    /// let visits = driver.create_output_topic::<String, Option<i64>>("visits").read_key_values()?;
+    /// let grown = [("[alice@0/0]".into(), None), ("[alice@0/60000]".into(), Some(2))];
+    /// assert_eq!(visits[0], ("[alice@0/0]".into(), Some(1)));
+    /// assert_eq!(visits[1..], grown);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn count(&self) -> KTable<Windowed<K>, i64> {
         self.count_into(Materialized::inherit())

@@ -43,10 +43,18 @@ impl<K: Data, V: Data, W: Windows> TimeWindowedKStream<K, V, W> {
     ///     .windowed_by(TimeWindows::of_size_and_grace(minutes(5), seconds(30)))
     ///     .count()
     ///     .to_stream()
-    ///     .filter(|_window, count| count.is_some_and(|n| n > 20))
+    ///     .filter(|_window, count| count.is_some_and(|n| n > 1))
+    ///     .map(|window, count| (window.to_string(), count))
     ///     .to("suspicious-accounts");
-    /// builder.build()?;
-    /// # Ok::<(), DslError>(())
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// let payments = driver.create_input_topic::<String, String>("payments");
+    /// payments.pipe("alice".into(), "book".into(), 0)?;
+    /// payments.pipe("alice".into(), "bike".into(), 299_999)?;
+    /// payments.pipe("alice".into(), "boat".into(), 300_000)?;
+    /// let suspicious = driver.create_output_topic::<String, Option<i64>>("suspicious-accounts");
+    /// assert_eq!(suspicious.read_key_values()?, [("[alice@0/300000]".into(), Some(2))]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn count(&self) -> KTable<Windowed<K>, i64> {
         self.count_into(Materialized::inherit())

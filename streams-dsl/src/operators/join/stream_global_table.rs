@@ -33,8 +33,13 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///     .stream::<String, String>("prices")
     ///     .join_global(&currencies, |_article, price| price.get(..3).map(str::to_owned), |price, name| price + &name)
     ///     .to("prices-in-words");
-    /// builder.build()?;
-    /// # Ok::<(), DslError>(())
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// driver.create_input_topic::<String, String>("currencies").pipe("EUR".into(), " euro".into(), 0)?;
+    /// driver.create_input_topic::<String, String>("prices").pipe("book".into(), "EUR 12".into(), 0)?;
+    /// let prices = driver.create_output_topic::<String, String>("prices-in-words").read_values()?;
+    /// assert_eq!(prices, ["EUR 12 euro"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn join_global<KG: Data, VG: Data, VO: Data, R: Into<Option<KG>>>(
         &self,

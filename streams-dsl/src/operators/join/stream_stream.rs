@@ -41,8 +41,15 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///         JoinWindows::of_time_difference_and_grace(minutes(10), seconds(30)),
     ///     )
     ///     .to("paid-orders");
-    /// builder.build()?;
-    /// # Ok::<(), DslError>(())
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// driver.create_input_topic::<String, String>("orders").pipe("o1".into(), "book".into(), 0)?;
+    /// let payments = driver.create_input_topic::<String, i64>("payments");
+    /// payments.pipe("o1".into(), 12, 600_000)?;
+    /// payments.pipe("o1".into(), 99, 600_001)?;
+    /// let paid = driver.create_output_topic::<String, String>("paid-orders").read_values()?;
+    /// assert_eq!(paid, ["book: 12"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn join_stream<V2: Data, VO: Data>(
         &self,

@@ -36,8 +36,15 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///     .stream::<String, i64>("payments")
     ///     .join(&accounts, |amount, owner| format!("{owner} paid {amount}"))
     ///     .to("receipts");
-    /// builder.build()?;
-    /// # Ok::<(), DslError>(())
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// let payments = driver.create_input_topic::<String, i64>("payments");
+    /// payments.pipe("a1".into(), 5, 0)?;
+    /// driver.create_input_topic::<String, String>("accounts").pipe("a1".into(), "Alice".into(), 1)?;
+    /// payments.pipe("a1".into(), 7, 2)?;
+    /// let receipts = driver.create_output_topic::<String, String>("receipts").read_values()?;
+    /// assert_eq!(receipts, ["Alice paid 7"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn join<VT: Data, VO: Data>(
         &self,
@@ -76,8 +83,12 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///     .stream::<String, i64>("payments")
     ///     .left_join(&accounts, |amount, owner| format!("{} paid {amount}", owner.unwrap_or_default()))
     ///     .to("receipts");
-    /// builder.build()?;
-    /// # Ok::<(), DslError>(())
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// driver.create_input_topic::<String, i64>("payments").pipe("a1".into(), 5, 0)?;
+    /// let receipts = driver.create_output_topic::<String, String>("receipts").read_values()?;
+    /// assert_eq!(receipts, [" paid 5"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn left_join<VT: Data, VO: Data>(
         &self,

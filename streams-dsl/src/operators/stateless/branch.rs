@@ -36,8 +36,13 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///     .default_branch();
     /// assert_eq!(branches.keys().collect::<Vec<_>>(), ["size-0", "size-2", "size-large"]);
     /// branches["size-large"].to("alerts");
-    /// # builder.build()?;
-    /// # Ok::<(), DslError>(())
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// let payments = driver.create_input_topic::<String, i64>("payments");
+    /// payments.pipe("alice".into(), 99, 0)?;
+    /// payments.pipe("bob".into(), 5000, 1)?;
+    /// assert_eq!(driver.create_output_topic::<String, i64>("alerts").read_key_values()?, [("bob".into(), 5000)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn split(&self) -> BranchedKStream<K, V> {
         let name = self.step.next_name(prefix::BRANCH);

@@ -18,8 +18,13 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// # use streams_dsl::prelude::*;
     /// let builder = StreamsBuilder::new();
     /// builder.stream::<String, i64>("payments").filter(|_account, amount| *amount > 100).to("large");
-    /// # builder.build()?;
-    /// # Ok::<(), DslError>(())
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// let payments = driver.create_input_topic::<String, i64>("payments");
+    /// payments.pipe("alice".into(), 99, 0)?;
+    /// payments.pipe("bob".into(), 500, 1)?;
+    /// assert_eq!(driver.create_output_topic::<String, i64>("large").read_key_values()?, [("bob".into(), 500)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn filter(&self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> KStream<K, V> {
         self.add_filter(predicate)

@@ -23,8 +23,12 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///     .stream::<String, String>("lines")
     ///     .flat_map(|file, line| line.split(' ').map(|word| (word.to_owned(), file.clone())).collect::<Vec<_>>())
     ///     .to("words");
-    /// # builder.build()?;
-    /// # Ok::<(), DslError>(())
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// let lines = driver.create_input_topic::<String, String>("lines");
+    /// lines.pipe("a.txt".into(), "to be".into(), 0)?;
+    /// assert_eq!(driver.create_output_topic::<String, String>("words").read_key_values()?, [("to".into(), "a.txt".into()), ("be".into(), "a.txt".into())]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn flat_map<K2: Data, V2: Data, I>(
         &self,

@@ -18,8 +18,11 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// # use streams_dsl::prelude::*;
     /// let builder = StreamsBuilder::new();
     /// builder.stream::<String, i64>("payments").for_each(|account, amount| println!("{account} pays {amount}"));
-    /// # builder.build()?;
-    /// # Ok::<(), DslError>(())
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// let payments = driver.create_input_topic::<String, i64>("payments");
+    /// payments.pipe("alice".into(), 99, 0)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn for_each(&self, action: impl Fn(&K, &V) + Send + Sync + 'static) {
         let action = Arc::new(action);

@@ -23,8 +23,12 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///     .stream::<String, String>("words")
     ///     .map(|_line, word| (word.clone(), i64::try_from(word.len()).unwrap_or(0)))
     ///     .to("lengths");
-    /// # builder.build()?;
-    /// # Ok::<(), DslError>(())
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// let words = driver.create_input_topic::<String, String>("words");
+    /// words.pipe("line 1".into(), "kafka".into(), 0)?;
+    /// assert_eq!(driver.create_output_topic::<String, i64>("lengths").read_key_values()?, [("kafka".into(), 5)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn map<K2: Data, V2: Data>(
         &self,

@@ -19,8 +19,12 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// # use streams_dsl::prelude::*;
     /// let builder = StreamsBuilder::new();
     /// builder.stream::<String, i64>("cents").map_values(|cents| cents as f64 / 100.0).to("euros");
-    /// # builder.build()?;
-    /// # Ok::<(), DslError>(())
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// let cents = driver.create_input_topic::<String, i64>("cents");
+    /// cents.pipe("alice".into(), 250, 0)?;
+    /// assert_eq!(driver.create_output_topic::<String, f64>("euros").read_key_values()?, [("alice".into(), 2.5)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn map_values<V2: Data>(&self, mapper: impl Fn(V) -> V2 + Send + Sync + 'static) -> KStream<K, V2> {
         self.map_values_with_key(move |_, value| mapper(value))

@@ -22,8 +22,14 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// let builder = StreamsBuilder::new();
     /// let online = builder.stream::<String, i64>("online");
     /// online.merge(&builder.stream("offline")).to("payments");
-    /// # builder.build()?;
-    /// # Ok::<(), DslError>(())
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// let online = driver.create_input_topic::<String, i64>("online");
+    /// let offline = driver.create_input_topic::<String, i64>("offline");
+    /// offline.pipe("alice".into(), 99, 0)?;
+    /// online.pipe("alice".into(), 1, 1)?;
+    /// assert_eq!(driver.create_output_topic::<String, i64>("payments").read_key_values()?, [("alice".into(), 99), ("alice".into(), 1)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn merge(&self, other: &KStream<K, V>) -> KStream<K, V> {
         let name = self.step.next_name(prefix::MERGE);

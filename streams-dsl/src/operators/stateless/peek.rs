@@ -18,8 +18,12 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// # use streams_dsl::prelude::*;
     /// let builder = StreamsBuilder::new();
     /// builder.stream::<String, i64>("payments").peek(|account, amount| println!("{account} pays {amount}")).to("paid");
-    /// # builder.build()?;
-    /// # Ok::<(), DslError>(())
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// let payments = driver.create_input_topic::<String, i64>("payments");
+    /// payments.pipe("alice".into(), 99, 0)?;
+    /// assert_eq!(driver.create_output_topic::<String, i64>("paid").read_key_values()?, [("alice".into(), 99)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn peek(&self, action: impl Fn(&K, &V) + Send + Sync + 'static) -> KStream<K, V> {
         let action = Arc::new(action);

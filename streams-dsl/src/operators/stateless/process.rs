@@ -34,8 +34,12 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///
     /// let builder = StreamsBuilder::new();
     /// builder.stream::<String, i64>("payments").process(|| Twice, &[]).to("doubled");
-    /// # builder.build()?;
-    /// # Ok::<(), DslError>(())
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// let payments = driver.create_input_topic::<String, i64>("payments");
+    /// payments.pipe("alice".into(), 99, 0)?;
+    /// assert_eq!(driver.create_output_topic::<String, i64>("doubled").read_key_values()?, [("alice".into(), 99), ("alice".into(), 99)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn process<P, K2: Data, V2: Data>(
         &self,

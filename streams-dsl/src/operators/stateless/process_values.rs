@@ -34,8 +34,13 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///
     /// let builder = StreamsBuilder::new();
     /// builder.stream::<String, i64>("payments").process_values(|| AgeInSeconds, &[]).to("ages");
-    /// # builder.build()?;
-    /// # Ok::<(), DslError>(())
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// let payments = driver.create_input_topic::<String, i64>("payments");
+    /// driver.advance_wall_clock_time(5_000)?;
+    /// payments.pipe("alice".into(), 99, 2_000)?;
+    /// assert_eq!(driver.create_output_topic::<String, i64>("ages").read_key_values()?, [("alice".into(), 3)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn process_values<P, V2: Data>(
         &self,

@@ -22,8 +22,12 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///     .stream::<String, i64>("payments")
     ///     .repartition_with(Repartitioned::named("spread").with_number_of_partitions(24))
     ///     .to("spread-payments");
-    /// # builder.build()?;
-    /// # Ok::<(), DslError>(())
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// let payments = driver.create_input_topic::<String, i64>("payments");
+    /// payments.pipe("alice".into(), 99, 0)?;
+    /// assert_eq!(driver.create_output_topic::<String, i64>("spread-payments").read_key_values()?, [("alice".into(), 99)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn repartition(&self) -> KStream<K, V>
     where

@@ -19,8 +19,12 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// # use streams_dsl::prelude::*;
     /// let builder = StreamsBuilder::new();
     /// builder.stream::<String, String>("words").select_key(|_old, word| word.clone()).to("by-word");
-    /// # builder.build()?;
-    /// # Ok::<(), DslError>(())
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// let words = driver.create_input_topic::<String, String>("words");
+    /// words.pipe("line 1".into(), "kafka".into(), 0)?;
+    /// assert_eq!(driver.create_output_topic::<String, String>("by-word").read_key_values()?, [("kafka".into(), "kafka".into())]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn select_key<K2: Data>(
         &self,

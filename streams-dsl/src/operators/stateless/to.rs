@@ -21,8 +21,12 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// # use streams_dsl::prelude::*;
     /// let builder = StreamsBuilder::new();
     /// builder.stream::<String, i64>("payments").to("copy");
-    /// # builder.build()?;
-    /// # Ok::<(), DslError>(())
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// let payments = driver.create_input_topic::<String, i64>("payments");
+    /// payments.pipe("alice".into(), 99, 0)?;
+    /// assert_eq!(driver.create_output_topic::<String, i64>("copy").read_key_values()?, [("alice".into(), 99)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn to(&self, topic: &str)
     where
@@ -47,8 +51,12 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// builder
     ///     .stream::<String, i64>("payments")
     ///     .to_dynamic(|country: &String, _: &i64, _: Option<&_>| format!("payments-{country}").into());
-    /// # builder.build()?;
-    /// # Ok::<(), DslError>(())
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// let payments = driver.create_input_topic::<String, i64>("payments");
+    /// payments.pipe("fr".into(), 99, 0)?;
+    /// assert_eq!(driver.create_output_topic::<String, i64>("payments-fr").read_key_values()?, [("fr".into(), 99)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn to_dynamic(&self, extractor: impl TopicNameExtractor<K, V> + 'static)
     where

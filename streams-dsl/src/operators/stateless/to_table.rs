@@ -24,8 +24,12 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// let builder = StreamsBuilder::new();
     /// let addresses = builder.stream::<String, String>("moves").to_table_with(Materialized::named("addresses"));
     /// assert_eq!(addresses.queryable_store_name(), Some("addresses"));
-    /// # builder.build()?;
-    /// # Ok::<(), DslError>(())
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// let moves = driver.create_input_topic::<String, String>("moves");
+    /// moves.pipe("alice".into(), "Paris".into(), 0)?;
+    /// moves.pipe("alice".into(), "Rome".into(), 1)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn to_table(&self) -> KTable<K, V>
     where

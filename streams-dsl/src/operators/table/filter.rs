@@ -31,8 +31,13 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// let builder = StreamsBuilder::new();
     /// let large = builder.table::<String, i64>("balances").filter(|_account, balance| *balance > 100);
     /// large.to_stream().to("large-balances");
-    /// # builder.build()?;
-    /// # Ok::<(), DslError>(())
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// let balances = driver.create_input_topic::<String, i64>("balances");
+    /// balances.pipe("alice".into(), 500, 0)?;
+    /// balances.pipe("alice".into(), 50, 1)?;
+    /// assert_eq!(driver.create_output_topic::<String, Option<i64>>("large-balances").read_key_values()?, [("alice".into(), Some(500)), ("alice".into(), None)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn filter(&self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> KTable<K, V> {
         self.add_filter(Arc::new(predicate), None)

@@ -72,10 +72,12 @@ fn flushed<K, V>(
     send_old_values: bool,
 ) -> Record<K, Change<V>> {
     let old = change.old.filter(|_| send_old_values).map(|old| old.value);
+    // A deletion has no time of its own; it happens when the record that caused it did.
+    let timestamp = change.new.as_ref().map_or(change.timestamp, |new| new.timestamp);
     Record {
         key: change.key,
         value: Change::new(change.new.map(|new| new.value), old),
-        timestamp: change.timestamp,
+        timestamp,
         headers: change.headers,
     }
 }
@@ -89,6 +91,7 @@ fn forward_all<K: Data, V: Data>(
     for record in records {
         any = true;
         task.set_record_timestamp(record.timestamp);
+        task.set_record_headers(&record.headers);
         children.forward(record, task)?;
     }
     Ok(any)

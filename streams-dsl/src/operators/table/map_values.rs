@@ -31,8 +31,12 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// let builder = StreamsBuilder::new();
     /// let euros = builder.table::<String, i64>("cents").map_values(|cents| cents as f64 / 100.0);
     /// euros.to_stream().to("euros");
-    /// # builder.build()?;
-    /// # Ok::<(), DslError>(())
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// let cents = driver.create_input_topic::<String, i64>("cents");
+    /// cents.pipe("alice".into(), 250, 0)?;
+    /// assert_eq!(driver.create_output_topic::<String, Option<f64>>("euros").read_key_values()?, [("alice".into(), Some(2.5))]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn map_values<V2: Data>(&self, mapper: impl Fn(V) -> V2 + Send + Sync + 'static) -> KTable<K, V2> {
         self.map_values_with_key(move |_, value| mapper(value))

@@ -21,8 +21,13 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// # use streams_dsl::prelude::*;
     /// let builder = StreamsBuilder::new();
     /// builder.table::<String, i64>("balances").to_stream().to("changes");
-    /// # builder.build()?;
-    /// # Ok::<(), DslError>(())
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// let balances = driver.create_input_topic::<String, Option<i64>>("balances");
+    /// balances.pipe("alice".into(), Some(5), 0)?;
+    /// balances.pipe("alice".into(), None, 1)?;
+    /// assert_eq!(driver.create_output_topic::<String, Option<i64>>("changes").read_key_values()?, [("alice".into(), Some(5)), ("alice".into(), None)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn to_stream(&self) -> KStream<K, Option<V>> {
         let name = self.step.next_name(prefix::TO_STREAM);
