@@ -1,4 +1,5 @@
 //! Applications under test, and the equipment to run them as processes that are killed and started again.
+#![expect(clippy::disallowed_methods, reason = "it waits for other processes, by the clock of the machine")]
 
 mod feed;
 mod process;
