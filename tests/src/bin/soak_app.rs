@@ -23,7 +23,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| "warn".to_owned());
+    let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| "warn,librdkafka=error".to_owned());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     match run(&Arguments::parse().settings) {
         Ok(()) => ExitCode::SUCCESS,

@@ -26,7 +26,7 @@ fn taken() -> MutexGuard<'static, usize> {
 pub fn turn() -> Turn {
     let full = |taken: &mut usize| *taken >= TURNS;
     *GIVEN_BACK.wait_while(taken(), full).unwrap_or_else(PoisonError::into_inner) += 1;
-    let _ = tracing_subscriber::fmt().with_env_filter("warn").with_test_writer().try_init();
+    let _ = tracing_subscriber::fmt().with_env_filter("warn,rdkafka=off").with_test_writer().try_init();
     Turn
 }
 
