@@ -127,6 +127,18 @@ pub enum Error {
     #[error("{0}")]
     IllegalState(String),
 
+    /// A stream thread has not finished a round for too long: user code hangs, or is too slow.
+    #[error(
+        "stream thread {thread} has been in one round for {stuck_ms} ms, longer than consumer.max.poll.interval.ms: \
+         its tasks were given to other instances; look for code that blocks, or raise the interval"
+    )]
+    ThreadStuck {
+        /// The thread.
+        thread: String,
+        /// For how long.
+        stuck_ms: i64,
+    },
+
     /// User code panicked.
     #[error("stream thread {thread} panicked: {message}")]
     Panicked {

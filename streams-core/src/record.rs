@@ -5,6 +5,12 @@ use crate::time::Timestamp;
 
 pub use state_stores::headers::{Header, Headers};
 
+/// What keys and values of a topology can be: anything owned that can be cloned. A clone is made only where a node
+/// has several children.
+pub trait Data: Clone + 'static {}
+
+impl<T: Clone + 'static> Data for T {}
+
 /// A key, a value, a timestamp and headers (`org.apache.kafka.streams.processor.api.Record`).
 ///
 /// A type that may be null is an `Option`: `Record<Option<String>, i64>` has a key that may be null.

@@ -18,7 +18,8 @@ use crate::windowed::WindowedBy;
 ///
 /// Unwindowed aggregations drop records with a null value, all of them records with a null key. Null is what the serde
 /// of the key or value calls so: the `None` of an `Option`. A stream whose types have no serde (grouped with
-/// `Grouped::inherit()`, and none inherited) has no nulls that could be told; its `None`s are aggregated like any value.
+/// `Grouped::inherit()`, and none inherited) has no nulls that could be told; its `None`s are aggregated like any
+/// other value.
 pub struct KGroupedStream<K, V> {
     pub(crate) step: Step,
     pub(crate) key_serde: Option<SerdeRef<K>>,

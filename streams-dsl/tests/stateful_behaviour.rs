@@ -64,9 +64,9 @@ fn run(section: &str, text_of: &str, driver: &TopologyTestDriver) {
             break;
         }
         let (input, expected) = line.split_once(" ->").expect("a recorded line has an arrow");
-        let [topic, key, value, timestamp] = input.split(' ').collect::<Vec<_>>()[..] else {
-            panic!("{section}: {line}");
-        };
+        let mut words = input.split(' ');
+        let mut word = || words.next().expect("a recorded input is topic, key, value and timestamp");
+        let (topic, key, value, timestamp) = (word(), word(), word(), word());
         let mut headers = Headers::new();
         headers.add("h", Some(number.to_string().into_bytes()));
         let input = inputs.entry(topic).or_insert_with(|| driver.create_input_topic(topic));
@@ -89,13 +89,16 @@ fn run(section: &str, text_of: &str, driver: &TopologyTestDriver) {
     }
 }
 
-fn check(programs: &[(&str, &dyn Fn(&StreamsBuilder))]) {
+/// Adds a program's steps to a builder.
+type Program<'a> = &'a dyn Fn(&StreamsBuilder);
+
+fn check(programs: &[(&str, Program<'_>)]) {
     let recorded = include_str!("java/stateful_behaviour.txt").split("### ").filter(|text| !text.is_empty());
     let recorded: BTreeMap<_, _> = recorded.filter_map(|section| section.split_once('\n')).collect();
     for (section, program) in programs {
         let builder = StreamsBuilder::new();
         program(&builder);
-        let topology = builder.build().unwrap_or_else(|error| panic!("{section}: {error}"));
+        let topology = builder.build().expect(section);
         let mut config = StreamsConfig::new("test", "embedded:");
         if section.contains("_uncached") {
             config = config.with_statestore_cache_max_bytes(0);

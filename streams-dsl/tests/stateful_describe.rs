@@ -56,7 +56,7 @@ fn check(programs: &[(&str, Program)]) {
     for (name, program) in programs {
         let builder = StreamsBuilder::new();
         program(&builder);
-        let topology = builder.build().unwrap_or_else(|error| panic!("{name}: {error}"));
+        let topology = builder.build().expect(name);
         assert_eq!(topology.describe().to_string(), expected[name], "{name}");
     }
 }

@@ -49,14 +49,9 @@ pub use source::{Prepared, SourceFactory, SourceInput, SourceOptions};
 pub use task_context::{Flusher, TaskContext, TaskSetup};
 
 use crate::error::Result;
+pub use crate::record::Data;
 use crate::record::Record;
 use crate::time::Timestamp;
-
-/// What keys and values of a topology can be: anything owned that can be cloned. A clone is made only where a node
-/// has several children.
-pub trait Data: Clone + 'static {}
-
-impl<T: Clone + 'static> Data for T {}
 
 /// One step of a topology: takes records of one type, forwards records of another
 /// (`org.apache.kafka.streams.processor.api.Processor`).

@@ -21,6 +21,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::config::StreamsConfig;
 use crate::error::{Error, Result};
 use crate::transport::{
     Fence, Group, OffsetToCommit, Producer, ProducerSpec, Transport, TransportError, TransportErrorKind,
@@ -65,6 +66,22 @@ impl State {
                 | (Ready | Open | Missing, InDoubt)
                 | (_, Missing)
         )
+    }
+}
+
+/// The producer of a thread: with that transactional id under exactly-once, with none otherwise. The id must differ
+/// between threads and instances, or they would fence one another, and be the same after a restart, so that a new life
+/// fences the old one.
+pub(crate) fn producer_spec(
+    config: &StreamsConfig,
+    client_id: &str,
+    transactional_id: String,
+) -> ProducerSpec {
+    ProducerSpec {
+        client_id: client_id.to_owned(),
+        transactional_id: config.exactly_once().then_some(transactional_id),
+        transaction_timeout_ms: u64::try_from(config.transaction_timeout_ms()).unwrap_or(10_000),
+        properties: config.producer_properties(),
     }
 }
 

@@ -12,8 +12,9 @@ use std::time::Duration;
 use super::assignment::spread;
 use super::stats::ThreadStats;
 use super::stream_thread::Command;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ids::TaskId;
+use crate::time::{ClockRef, Timestamp};
 use crate::transport::{Membership, MembershipHandler};
 
 /// How long the group is served before the application's own state is looked at again.
@@ -24,6 +25,7 @@ const ANSWER_SLICE: Duration = Duration::from_millis(100);
 
 /// A stream thread as the control thread sees it.
 pub(crate) struct ThreadHandle {
+    pub name: String,
     pub commands: mpsc::Sender<Command>,
     pub wake: Arc<dyn Fn() + Send + Sync>,
     pub alive: Arc<AtomicBool>,
@@ -53,6 +55,15 @@ impl Dispatcher {
     /// Whether a thread has died.
     pub fn any_dead(&self) -> bool {
         self.threads.iter().any(|thread| !thread.alive.load(Ordering::Acquire))
+    }
+
+    /// The thread that has been in its round for longer than `limit_ms`, if there is one.
+    fn stuck(&self, now: Timestamp, limit_ms: i64) -> Option<Error> {
+        let stuck = |thread: &&ThreadHandle| thread.stats.in_round_ms(now) > limit_ms;
+        self.threads.iter().find(stuck).map(|thread| Error::ThreadStuck {
+            thread: thread.name.clone(),
+            stuck_ms: thread.stats.in_round_ms(now),
+        })
     }
 
     /// Ends the threads; their tasks have been given up before.
@@ -120,6 +131,26 @@ impl MembershipHandler for Dispatcher {
     }
 }
 
+/// Lets everything go without waiting for threads that may never answer. A thread that wakes up later finds no fence
+/// any more and commits nothing.
+struct LetGo;
+
+impl MembershipHandler for LetGo {
+    fn assigned(&mut self, _: &BTreeSet<TaskId>) {}
+
+    fn revoked(&mut self, _: &BTreeSet<TaskId>) {}
+
+    fn lost(&mut self, _: &BTreeSet<TaskId>) {}
+}
+
+/// How the group is served.
+pub(crate) struct ControlSettings {
+    pub clock: ClockRef,
+    /// A thread that takes longer for one round has its tasks given to others (`max.poll.interval.ms`).
+    pub max_poll_interval_ms: i64,
+    pub leave_timeout: Duration,
+}
+
 /// What the control loop tells the application.
 pub(crate) trait ControlEvents {
     /// Called after each round.
@@ -132,7 +163,7 @@ pub(crate) fn run(
     mut dispatcher: Dispatcher,
     stop: &AtomicBool,
     events: &dyn ControlEvents,
-    leave_timeout: Duration,
+    settings: &ControlSettings,
 ) -> Result<()> {
     let mut result = Ok(());
     while !stop.load(Ordering::Acquire) && !dispatcher.any_dead() {
@@ -141,8 +172,13 @@ pub(crate) fn run(
             break;
         }
         events.observe(dispatcher.all_running());
+        if let Some(error) = dispatcher.stuck(settings.clock.now_ms(), settings.max_poll_interval_ms) {
+            let _ = membership.leave(&mut LetGo, settings.leave_timeout);
+            dispatcher.stop();
+            return Err(error);
+        }
     }
-    let left = membership.leave(&mut dispatcher, leave_timeout);
+    let left = membership.leave(&mut dispatcher, settings.leave_timeout);
     // Whatever the group did not take back is committed and closed all the same.
     let rest: BTreeSet<TaskId> = dispatcher.threads.iter().flat_map(|thread| thread.tasks.clone()).collect();
     dispatcher.take_away(&rest, Command::Revoke);

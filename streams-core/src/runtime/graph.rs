@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::config::BuiltInTimestampExtractor;
+use super::plan::Plan;
+use crate::config::{BuiltInTimestampExtractor, StreamsConfig};
 use crate::error::{Error, Result};
 use crate::ids::TopicName;
 use crate::processor::{ChildEdge, Lifecycle, NodeIndex, NodeInstance, Wiring};
@@ -25,6 +26,16 @@ pub(crate) struct GraphSettings {
     pub default_extractor: BuiltInTimestampExtractor,
     /// Internal topics by undecorated name.
     pub internal_topics: Rc<BTreeMap<TopicName, TopicName>>,
+}
+
+impl GraphSettings {
+    /// The settings that the application's nodes share.
+    pub fn new(plan: &Plan, config: &StreamsConfig) -> Self {
+        GraphSettings {
+            default_extractor: config.default_timestamp_extractor(),
+            internal_topics: Rc::new(plan.internal_topics.clone()),
+        }
+    }
 }
 
 /// Instantiates the nodes of a sub-topology, given in insertion order (parents before children).

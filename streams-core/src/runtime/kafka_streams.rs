@@ -18,7 +18,7 @@ use crate::processor::handlers::{
 use crate::time::{ClockRef, SystemClock};
 use crate::topology::Topology;
 use crate::transport::Transport;
-use crate::transport::embedded::{EmbeddedBroker, EmbeddedTransport};
+use crate::transport::embedded::EmbeddedBroker;
 use crate::transport::kafka::KafkaTransport;
 
 /// Called with the new and the old state after each change.
@@ -84,7 +84,7 @@ pub struct KafkaStreamsBuilder {
 impl KafkaStreamsBuilder {
     /// Runs on this embedded broker, whatever `bootstrap.servers` says.
     pub fn with_broker(mut self, broker: Arc<EmbeddedBroker>) -> Self {
-        self.transport = Some(Arc::new(EmbeddedTransport::new(broker)));
+        self.transport = Some(Arc::new(broker.transport()));
         self
     }
 
@@ -213,10 +213,10 @@ impl KafkaStreams {
             return Ok(Arc::clone(transport));
         }
         Ok(match self.config.bootstrap() {
-            Bootstrap::EmbeddedInMemory => {
-                Arc::new(EmbeddedTransport::new(EmbeddedBroker::shared_in_memory()))
+            Bootstrap::EmbeddedInMemory => Arc::new(EmbeddedBroker::of_servers("embedded:")?.transport()),
+            Bootstrap::EmbeddedIn(place) => {
+                Arc::new(EmbeddedBroker::of_servers(&format!("embedded:{}", place.display()))?.transport())
             }
-            Bootstrap::EmbeddedIn(path) => Arc::new(EmbeddedTransport::new(EmbeddedBroker::open(&path)?)),
             Bootstrap::Kafka(servers) => {
                 Arc::new(KafkaTransport::new(&servers, self.config.admin_properties())?)
             }

@@ -9,14 +9,13 @@ use std::time::Duration;
 
 use state_stores::RocksMemory;
 
-use super::commit::Committer;
-use super::control::{self, ControlEvents, Dispatcher, ThreadHandle};
+use super::commit::{Committer, producer_spec};
+use super::control::{self, ControlEvents, ControlSettings, Dispatcher, ThreadHandle};
 use super::global_thread::{GlobalBackends, GlobalParts, GlobalThread};
 use super::graph::GraphSettings;
 use super::kafka_streams::{Shared, lock};
 use super::lifecycle::State;
 use super::plan::Plan;
-use super::record_collector::RecordCollector;
 use super::restore::{Request, Restorer, RestorerParts};
 use super::setup;
 use super::state_directory::StateDirectory;
@@ -28,7 +27,7 @@ use crate::error::{Error, Result};
 use crate::processor::handlers::Handlers;
 use crate::time::ClockRef;
 use crate::topology::Topology;
-use crate::transport::{ConsumerSpec, Group, Isolation, Membership, ProducerSpec, Transport};
+use crate::transport::{ConsumerSpec, Group, Isolation, Membership, Transport};
 
 /// How long an idle restorer or global thread waits at once.
 const IDLE: Duration = Duration::from_millis(100);
@@ -126,8 +125,13 @@ impl Running {
             let Running { instance, membership, dispatcher, threads, stop_servers, servers, directory } =
                 self;
             let shared = Arc::clone(&instance.shared);
+            let settings = ControlSettings {
+                clock: Arc::clone(&instance.clock),
+                max_poll_interval_ms: instance.config.max_poll_interval_ms(),
+                leave_timeout: LEAVE_TIMEOUT,
+            };
             let served = catch_unwind(AssertUnwindSafe(|| {
-                control::run(membership, dispatcher, &shared.stop, &instance, LEAVE_TIMEOUT)
+                control::run(membership, dispatcher, &shared.stop, &instance, &settings)
             }));
             match served {
                 Ok(Ok(())) => {}
@@ -176,13 +180,6 @@ impl Instance {
         ConsumerSpec { client_id, isolation, at_end_events: false, properties }
     }
 
-    fn graph_settings(&self) -> GraphSettings {
-        GraphSettings {
-            default_extractor: self.config.default_timestamp_extractor(),
-            internal_topics: self.plan.shared_internal_topics(),
-        }
-    }
-
     fn restorer(
         &self,
         directory: &Arc<StateDirectory>,
@@ -214,34 +211,12 @@ impl Instance {
         channels: Channels,
     ) -> Result<StreamThread> {
         let config = &self.config;
-        let threads = config.num_stream_threads().max(1);
-        let producer = ProducerSpec {
-            client_id: format!("{name}-producer"),
-            transactional_id: config
-                .exactly_once()
-                .then(|| format!("{}-{}-{number}", self.plan.application_id, self.process_id)),
-            transaction_timeout_ms: u64::try_from(config.transaction_timeout_ms()).unwrap_or(10_000),
-            properties: config.producer_properties(),
-        };
+        let transactional_id = format!("{}-{}-{number}", self.plan.application_id, self.process_id);
+        let producer = producer_spec(config, &format!("{name}-producer"), transactional_id);
         let committer = Committer::new(Arc::clone(&self.transport), producer, Arc::clone(&self.group));
-        let cache = config.statestore_cache_max_bytes();
-        let environment = TaskEnvironment {
-            plan: Arc::clone(&self.plan),
-            collector: RecordCollector::new(committer, self.handlers.clone()),
-            handlers: self.handlers.clone(),
-            globals: self.globals.readers(&self.plan)?,
-            settings: self.graph_settings(),
-            store_cache_bytes: cache / self.plan.store_instances().max(1),
-            caching: cache > 0,
-            max_task_idle_ms: config.max_task_idle_ms(),
-        };
-        let limits = ThreadLimits {
-            commit_interval_ms: config.commit_interval_ms(),
-            poll_ms: config.poll_ms(),
-            purge_interval_ms: config.repartition_purge_interval_ms(),
-            buffered_records: config.buffered_records_per_partition().max(1),
-            uncommitted_bytes: (config.statestore_uncommitted_max_bytes() / threads).max(1),
-        };
+        let globals = self.globals.readers(&self.plan)?;
+        let environment = TaskEnvironment::new(&self.plan, config, committer, &self.handlers, globals);
+        let limits = ThreadLimits::new(config);
         Ok(StreamThread::new(
             ThreadParts {
                 name: name.to_owned(),
@@ -286,6 +261,7 @@ fn start_stream_thread(
         wake_restorer: Arc::clone(wake_restorer),
         stats: Arc::clone(&stats),
     };
+    let handle_name = name.clone();
     let (of_thread, still_alive, thread_name) = (instance.clone(), Arc::clone(&alive), name.clone());
     let thread = spawn(name, move || {
         let instance = of_thread;
@@ -300,7 +276,7 @@ fn start_stream_thread(
         }
         still_alive.store(false, Ordering::Release);
     })?;
-    Ok((thread, ThreadHandle { commands, wake, alive, stats, tasks: Default::default() }))
+    Ok((thread, ThreadHandle { name: handle_name, commands, wake, alive, stats, tasks: Default::default() }))
 }
 
 fn run_stream_thread(thread: &mut StreamThread, clock: &ClockRef) -> Result<()> {
@@ -383,7 +359,7 @@ fn run_global(
         consumer: instance.transport.consumer(&spec)?,
         admin: &mut *admin,
         handlers: instance.handlers.clone(),
-        settings: instance.graph_settings(),
+        settings: GraphSettings::new(&instance.plan, &instance.config),
     })?;
     let mut told = false;
     while !stop.load(Ordering::Acquire) {

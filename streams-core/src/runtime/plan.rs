@@ -1,7 +1,6 @@
 //! What every task of a sub-topology has in common, worked out once when the application starts.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use state_stores::RestoreFormat;
@@ -79,11 +78,6 @@ impl Plan {
     /// Where a source topic is read from without a committed offset, if its source says so.
     pub fn reset_of(&self, topic: &str) -> Option<AutoOffsetReset> {
         self.topology.graph().offset_reset(&self.application_id, topic)
-    }
-
-    /// The internal topics as a thread's nodes share them.
-    pub fn shared_internal_topics(&self) -> Rc<BTreeMap<TopicName, TopicName>> {
-        Rc::new(self.internal_topics.clone())
     }
 
     /// How many store instances all tasks have together: they share the cache.

@@ -1,18 +1,50 @@
 //! Counters that threads write and the application reads.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+
+use crate::time::Timestamp;
 
 /// What one stream thread has done. Written by its thread once a round, not once a record.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct ThreadStats {
     processed: AtomicU64,
     dropped: AtomicU64,
     commits: AtomicU64,
     running: AtomicUsize,
     opening: AtomicUsize,
+    /// When the thread began its last round, in milliseconds; `i64::MAX` while it is in none.
+    round_since: AtomicI64,
+}
+
+impl Default for ThreadStats {
+    fn default() -> Self {
+        ThreadStats {
+            processed: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+            commits: AtomicU64::new(0),
+            running: AtomicUsize::new(0),
+            opening: AtomicUsize::new(0),
+            round_since: AtomicI64::new(i64::MAX),
+        }
+    }
 }
 
 impl ThreadStats {
+    /// A round begins.
+    pub fn begin_round(&self, now: Timestamp) {
+        self.round_since.store(now, Ordering::Relaxed);
+    }
+
+    /// The round has ended.
+    pub fn end_round(&self) {
+        self.round_since.store(i64::MAX, Ordering::Relaxed);
+    }
+
+    /// For how long the thread has been in its round.
+    pub fn in_round_ms(&self, now: Timestamp) -> i64 {
+        now.saturating_sub(self.round_since.load(Ordering::Relaxed)).max(0)
+    }
+
     pub fn add_processed(&self, records: usize) {
         self.processed.fetch_add(u64::try_from(records).unwrap_or(0), Ordering::Relaxed);
     }

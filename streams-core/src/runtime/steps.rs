@@ -6,11 +6,10 @@ use std::sync::{Arc, mpsc};
 
 use state_stores::RocksMemory;
 
-use super::commit::Committer;
+use super::commit::{Committer, producer_spec};
 use super::global_thread::{GlobalBackends, GlobalParts, GlobalThread};
 use super::graph::GraphSettings;
 use super::plan::Plan;
-use super::record_collector::RecordCollector;
 use super::restore::{RestoreCounters, Restorer, RestorerParts};
 use super::setup;
 use super::stats::ThreadStats;
@@ -22,7 +21,10 @@ use crate::ids::{TaskId, TopicName};
 use crate::processor::handlers::Handlers;
 use crate::time::ClockRef;
 use crate::topology::Topology;
-use crate::transport::{ConsumerSpec, Isolation, Membership, MembershipHandler, ProducerSpec, Transport};
+use crate::transport::{Consumer, ConsumerSpec, Isolation, Membership, MembershipHandler, Transport};
+
+/// Every database of an engine is in memory; RocksDB is never opened.
+const MEMORY_UNUSED: usize = 1 << 20;
 
 /// What an engine is made of.
 pub(crate) struct EngineSettings {
@@ -59,6 +61,17 @@ pub(crate) struct Engine {
     thread: StreamThread,
 }
 
+/// A consumer of the engine: in memory every partition's end is known without asking for it.
+fn consumer(transport: &Arc<dyn Transport>, name: &str) -> Result<Box<dyn Consumer>> {
+    let spec = ConsumerSpec {
+        client_id: format!("engine-{name}"),
+        isolation: Isolation::ReadCommitted,
+        at_end_events: false,
+        properties: Default::default(),
+    };
+    Ok(transport.consumer(&spec)?)
+}
+
 impl Engine {
     /// Starts the topology; tasks come up with the first steps.
     pub fn new(settings: EngineSettings) -> Result<Self> {
@@ -66,30 +79,20 @@ impl Engine {
         let config = Arc::new(config);
         let mut admin = transport.admin("engine-admin")?;
         let plan = Arc::new(setup::prepare(&topology, &config, &mut *admin)?);
-        let memory = RocksMemory::new(1 << 20, 1 << 20);
+        let memory = RocksMemory::new(MEMORY_UNUSED, MEMORY_UNUSED);
         let globals = GlobalBackends::open(&plan, None, &memory)?;
-        let group_spec = setup::group_spec(&plan, &config, "engine".to_owned())?;
-        let mut membership = transport.membership(&group_spec)?;
+        let mut membership =
+            transport.membership(&setup::group_spec(&plan, &config, "engine".to_owned())?)?;
         let handlers = Handlers::of(&config);
-        let graph_settings = || GraphSettings {
-            default_extractor: config.default_timestamp_extractor(),
-            internal_topics: plan.shared_internal_topics(),
-        };
-        let spec = |name: &str| ConsumerSpec {
-            client_id: format!("engine-{name}"),
-            isolation: Isolation::ReadCommitted,
-            at_end_events: false,
-            properties: Default::default(),
-        };
         let global = match globals.is_empty() {
             true => None,
             false => Some(GlobalThread::new(GlobalParts {
                 plan: &plan,
                 backends: &globals,
-                consumer: transport.consumer(&spec("global"))?,
+                consumer: consumer(&transport, "global")?,
                 admin: &mut *admin,
                 handlers: handlers.clone(),
-                settings: graph_settings(),
+                settings: GraphSettings::new(&plan, &config),
             })?),
         };
         let (requests, received) = mpsc::channel();
@@ -98,45 +101,29 @@ impl Engine {
             config: Arc::clone(&config),
             directory: None,
             memory,
-            consumer: transport.consumer(&spec("restore"))?,
+            consumer: consumer(&transport, "restore")?,
             admin,
             requests: received,
             counters: Arc::new(RestoreCounters::default()),
         });
-        let producer = ProducerSpec {
-            client_id: "engine-producer".to_owned(),
-            transactional_id: config.exactly_once().then(|| format!("{}-engine-1", plan.application_id)),
-            transaction_timeout_ms: u64::try_from(config.transaction_timeout_ms()).unwrap_or(10_000),
-            properties: config.producer_properties(),
-        };
-        let committer = Committer::new(Arc::clone(&transport), producer, membership.group());
-        let cache = config.statestore_cache_max_bytes();
-        let environment = TaskEnvironment {
-            plan: Arc::clone(&plan),
-            collector: RecordCollector::new(committer, handlers.clone()),
-            handlers,
-            globals: globals.readers(&plan)?,
-            settings: graph_settings(),
-            store_cache_bytes: cache / plan.store_instances().max(1),
-            caching: cache > 0,
-            max_task_idle_ms: config.max_task_idle_ms(),
-        };
-        let limits = ThreadLimits {
-            commit_interval_ms: commit_interval_ms.unwrap_or_else(|| config.commit_interval_ms()),
-            poll_ms: config.poll_ms(),
-            purge_interval_ms: config.repartition_purge_interval_ms(),
-            buffered_records: config.buffered_records_per_partition().max(1),
-            uncommitted_bytes: config.statestore_uncommitted_max_bytes(),
-        };
+        let committer = Committer::new(
+            Arc::clone(&transport),
+            producer_spec(&config, "engine-producer", format!("{}-engine-1", plan.application_id)),
+            membership.group(),
+        );
         let (commands, received) = mpsc::channel();
+        let limits = ThreadLimits::new(&config);
         let parts = ThreadParts {
             name: "engine-StreamThread-1".to_owned(),
-            consumer: transport.consumer(&spec("main"))?,
-            environment,
+            consumer: consumer(&transport, "main")?,
+            environment: TaskEnvironment::new(&plan, &config, committer, &handlers, globals.readers(&plan)?),
             commands: received,
             restorer: requests,
             wake_restorer: Arc::new(|| ()),
-            limits,
+            limits: ThreadLimits {
+                commit_interval_ms: commit_interval_ms.unwrap_or(limits.commit_interval_ms),
+                ..limits
+            },
             stats: Arc::new(ThreadStats::default()),
         };
         let thread = StreamThread::new(parts, clock.now_ms());

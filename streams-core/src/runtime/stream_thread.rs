@@ -22,6 +22,7 @@ use super::backends::TaskBackends;
 use super::restore::{OpenReply, OpenRequest, OpenedTask, Request};
 use super::stats::ThreadStats;
 use super::task::{StreamTask, TaskEnvironment};
+use crate::config::StreamsConfig;
 use crate::error::{Error, Recovery, Result};
 use crate::ids::{Offset, TaskId, TopicName};
 use crate::time::Timestamp;
@@ -76,6 +77,20 @@ pub(crate) struct ThreadLimits {
     pub buffered_records: usize,
     /// The thread commits early when its stores hold more than this.
     pub uncommitted_bytes: usize,
+}
+
+impl ThreadLimits {
+    /// The limits that the settings describe.
+    pub fn new(config: &StreamsConfig) -> Self {
+        let threads = config.num_stream_threads().max(1);
+        ThreadLimits {
+            commit_interval_ms: config.commit_interval_ms(),
+            poll_ms: config.poll_ms(),
+            purge_interval_ms: config.repartition_purge_interval_ms(),
+            buffered_records: config.buffered_records_per_partition().max(1),
+            uncommitted_bytes: (config.statestore_uncommitted_max_bytes() / threads).max(1),
+        }
+    }
 }
 
 /// A stream thread.
@@ -136,7 +151,9 @@ impl StreamThread {
 
     /// One round. An error means that the thread cannot go on.
     pub fn run_once(&mut self, now: Timestamp) -> Result<Round> {
+        self.stats.begin_round(now);
         let outcome = self.round(now);
+        self.stats.end_round();
         self.stats.set_tasks(self.tasks.len(), self.opening.len());
         let Err(error) = outcome else { return outcome };
         match error.recovery() {

@@ -13,12 +13,14 @@ use state_stores::offsets::{offsets_keyspace, put_offset};
 use state_stores::{Batch, StateStore};
 
 use super::backends::TaskBackends;
+use super::commit::Committer;
 use super::graph::{self, GraphSettings, TaskGraph};
 use super::partition_group::{PartitionGroup, Readiness};
 use super::plan::Plan;
 use super::record_collector::RecordCollector;
 use super::record_queue::RecordQueue;
 use super::restore::OpenedTask;
+use crate::config::StreamsConfig;
 use crate::error::{Error, Result, UserError};
 use crate::ids::{Offset, TaskId, TopicPartition};
 use crate::processor::handlers::Handlers;
@@ -40,6 +42,29 @@ pub(crate) struct TaskEnvironment {
     /// Whether record caches are on at all.
     pub caching: bool,
     pub max_task_idle_ms: i64,
+}
+
+impl TaskEnvironment {
+    /// The environment that the settings describe.
+    pub fn new(
+        plan: &Arc<Plan>,
+        config: &StreamsConfig,
+        committer: Committer,
+        handlers: &Handlers,
+        globals: GlobalReaders,
+    ) -> Self {
+        let cache = config.statestore_cache_max_bytes();
+        TaskEnvironment {
+            plan: Arc::clone(plan),
+            collector: RecordCollector::new(committer, handlers.clone()),
+            handlers: handlers.clone(),
+            globals,
+            settings: GraphSettings::new(plan, config),
+            store_cache_bytes: cache / plan.store_instances().max(1),
+            caching: cache > 0,
+            max_task_idle_ms: config.max_task_idle_ms(),
+        }
+    }
 }
 
 /// A source partition of a task.

@@ -13,13 +13,12 @@ use state_stores::{
 };
 
 use super::{
-    GlobalKeyValueStore, KeyValueStore, OpenedStore, SessionStore, StoreEnvironment, StoreFactory,
-    WindowStore,
+    ChangelogKind, GlobalKeyValueStore, KeyValueStore, OpenedStore, SessionStore, StoreDef, StoreEnvironment,
+    StoreFactory, WindowStore,
 };
 use crate::error::{Error, Result};
-use crate::processor::Data;
+use crate::record::Data;
 use crate::serde::{DefaultSerde, SerdeRef, StoreCodec};
-use crate::topology::{ChangelogKind, StoreDef};
 
 /// What all builders have in common.
 #[derive(Clone, Debug)]

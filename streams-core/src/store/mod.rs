@@ -5,6 +5,7 @@
 
 mod builder;
 mod clock;
+mod definition;
 mod global;
 mod key_value;
 mod session;
@@ -20,6 +21,7 @@ pub use builder::{
     TimestampedWindowStoreBuilder, WindowStoreBuilder,
 };
 pub use clock::RecordClock;
+pub use definition::{ChangelogKind, StoreDef, StoreName};
 pub use global::GlobalKeyValueStore;
 pub use key_value::{KeyValueStore, TimestampedKeyValueStore};
 pub use session::SessionStore;
@@ -28,7 +30,6 @@ pub use window::{TimestampedWindowStore, WindowStore};
 
 use crate::error::Result;
 use crate::ids::TaskId;
-use crate::topology::StoreDef;
 use state_stores::{BackendRef, RestoreFormat, StateStore};
 
 /// Where and how a task opens a store.

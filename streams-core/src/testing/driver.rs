@@ -129,6 +129,9 @@ impl TopologyTestDriver {
         key: SerdeRef<K>,
         value: SerdeRef<V>,
     ) -> TestOutputTopic<K, V> {
+        // A topic that only a topic-name extractor names must exist before the first record for it. If it cannot be
+        // created, reading it says so.
+        let _ = self.create_topic(topic);
         TestOutputTopic { pipeline: Rc::clone(&self.pipeline), topic: topic.into(), key, value }
     }
 

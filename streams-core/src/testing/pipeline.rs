@@ -13,7 +13,7 @@ use crate::partitioner::partition_for_key;
 use crate::runtime::steps::{Engine, EngineSettings};
 use crate::time::ManualClock;
 use crate::topology::Topology;
-use crate::transport::embedded::{EmbeddedBroker, EmbeddedTransport};
+use crate::transport::embedded::EmbeddedBroker;
 use crate::transport::{
     Admin, Consumer, ConsumerSpec, Isolation, NewTopic, OutRecord, PartitionHandle, Producer, ProducerSpec,
     RawRecord, Transport,
@@ -60,8 +60,8 @@ impl Pipeline {
         let Parts { topology, config, commit, start_ms, partitions, topic_partitions } = parts;
         config.validate()?;
         let clock = Arc::new(ManualClock::new(start_ms));
-        let broker = EmbeddedBroker::in_memory_with_clock(Arc::clone(&clock) as _);
-        let transport: Arc<dyn Transport> = Arc::new(EmbeddedTransport::new(broker));
+        let broker = EmbeddedBroker::in_memory_at(Arc::clone(&clock) as _);
+        let transport: Arc<dyn Transport> = Arc::new(broker.transport());
         let mut admin = transport.admin("test-driver-admin")?;
         let of = |name: &str| topic_partitions.get(name).copied().unwrap_or(partitions);
         let mut inputs = BTreeMap::new();

@@ -1,15 +1,12 @@
 //! What goes into a topology graph, as plain data.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::ids::TopicName;
+pub use crate::store::{ChangelogKind, StoreDef, StoreName};
 
 /// A node's name; unique within a topology.
 pub type NodeName = Arc<str>;
-
-/// A state store's name; unique within a topology.
-pub type StoreName = Arc<str>;
 
 /// Where a source starts to read a topic for which no offset is committed; overrides `auto.offset.reset`
 /// for its topics.
@@ -50,55 +47,6 @@ pub enum SinkTarget {
     Topic(TopicName),
     /// To a topic chosen for each record; holds what `describe()` prints as the extractor's class.
     Dynamic(String),
-}
-
-/// What a store's changelog topic must keep, which decides its settings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ChangelogKind {
-    /// The latest value of each key.
-    KeyValue,
-    /// The latest value of each windowed key, for that long; also session stores.
-    Window {
-        /// The store's retention.
-        retention_ms: i64,
-    },
-    /// Every record of a stream-stream join's window, for that long; never compacted, as keys repeat.
-    JoinWindow {
-        /// The store's retention.
-        retention_ms: i64,
-    },
-    /// Each key's versions, for that long.
-    Versioned {
-        /// The store's history retention.
-        history_retention_ms: i64,
-    },
-}
-
-/// A state store, as far as the topology knows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoreDef {
-    /// The store's name.
-    pub name: StoreName,
-    /// Whether its changes are logged to a changelog topic of its own.
-    pub logged: bool,
-    /// What that topic must keep.
-    pub changelog: ChangelogKind,
-    /// Settings of that topic that override the defaults and the configuration's `topic.` settings.
-    pub log_configs: BTreeMap<String, String>,
-}
-
-impl StoreDef {
-    /// A logged store of that name and kind, without settings of its own.
-    pub fn new(name: impl Into<StoreName>, changelog: ChangelogKind) -> Self {
-        StoreDef { name: name.into(), logged: true, changelog, log_configs: BTreeMap::new() }
-    }
-
-    /// The same store without a changelog.
-    #[must_use]
-    pub fn without_logging(mut self) -> Self {
-        self.logged = false;
-        self
-    }
 }
 
 /// A topic that the application itself creates between two of its sub-topologies.

@@ -4,9 +4,12 @@
 //! Changelogs are compared after each step by the last record of each key, as the overlay writes each key once a
 //! commit; everything else is compared record by record.
 
+mod aggregates;
+mod joins;
 mod processors;
 mod stateless;
 mod tables;
+mod windows;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -159,4 +162,31 @@ fn processors_do_what_kafka_streams_does() {
 #[test]
 fn tables_do_what_kafka_streams_does() {
     check_all(tables::CASES);
+}
+
+#[test]
+fn aggregations_do_what_kafka_streams_does() {
+    check_all(aggregates::CASES);
+}
+
+#[test]
+fn windows_do_what_kafka_streams_does() {
+    check_all(windows::CASES);
+}
+
+#[test]
+fn joins_do_what_kafka_streams_does() {
+    check_all(joins::CASES);
+}
+
+/// Programs that cannot be written yet.
+const MISSING: &[&str] = &["aggregate_to_null", "stream_stream_join_with_key", "stream_table_join_with_key"];
+
+#[test]
+fn every_recorded_case_is_run() {
+    let suites =
+        [stateless::CASES, processors::CASES, tables::CASES, aggregates::CASES, windows::CASES, joins::CASES];
+    let run: BTreeSet<&str> = suites.into_iter().flatten().map(|(name, _)| *name).collect();
+    let missing: Vec<String> = golden().into_keys().filter(|name| !run.contains(&**name)).collect();
+    assert_eq!(missing, MISSING);
 }

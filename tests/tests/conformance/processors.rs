@@ -9,6 +9,10 @@ use crate::stateless::texts;
 
 pub const CASES: &[Case] = &[
     ("process", |b| texts(b, "in").process(|| Twice, &[]).to("out")),
+    ("process_then_count", |b| {
+        let twice = texts(b, "in").named("twice").process(|| Twice, &[]);
+        twice.group_by_key().count().to_stream().to("out");
+    }),
     ("process_values", |b| texts(b, "in").process_values(|| Where, &[]).to("out")),
     ("process_with_store", |b| {
         b.add_state_store(Stores::key_value_store::<String, i64>("lengths"));
@@ -18,7 +22,7 @@ pub const CASES: &[Case] = &[
 ];
 
 /// Forwards each record twice: unchanged, and with another timestamp and a header more.
-pub struct Twice;
+struct Twice;
 
 impl Processor<String, String, String, String> for Twice {
     fn process(
@@ -35,7 +39,7 @@ impl Processor<String, String, String, String> for Twice {
 }
 
 /// Replaces the value by topic/partition/offset of the record.
-struct Where;
+pub struct Where;
 
 impl FixedKeyProcessor<String, String, String> for Where {
     fn process(

@@ -1,36 +1,41 @@
-//! A durable broker inside this process.
-use super::*;
-use std::path::Path;
-pub struct EmbeddedBroker;
-impl EmbeddedBroker {
-    pub fn in_memory_with_clock(_: crate::time::ClockRef) -> Arc<Self> {
-        unimplemented!()
-    }
+//! A broker inside this process, in memory or durable in a directory: topics, transactions, groups, and faults on
+//! demand.
+//!
+//! It keeps Kafka's semantics where a client can see them: a transaction's end takes up an offset in each of its
+//! partitions, read-committed readers stop at the oldest open transaction, a newer producer of a transactional id
+//! fences the older one, and a commit with the fence of a past generation is refused.
+//!
+//! Invariants:
+//! 1. A change is on disk before anybody can see it in memory, and is one atomic batch there. After a write that
+//!    failed, no other one is attempted: the broker reports errors until it is opened anew.
+//! 2. Nothing waits for the disk to read with the lock held.
+//! 3. What memory holds of a durable log is bounded ([`EmbeddedOptions::tail_bytes`]), except for open transactions,
+//!    which are nowhere else. They die with the process. A broker in memory holds everything.
+//!
+//! Differences from Kafka: topics are never created by use; a dead group member is gone at once, without a session
+//! time-out; a topic that is deleted `retention.ms` after its records is cleaned up by size, not by time; replication
+//! factors, client properties and authentication are ignored.
 
-    pub fn shared_in_memory() -> Arc<Self> {
-        unimplemented!()
-    }
-    pub fn open(_: &Path) -> Result<Arc<Self>> {
-        unimplemented!()
-    }
-}
-pub struct EmbeddedTransport;
-impl EmbeddedTransport {
-    pub fn new(_: Arc<EmbeddedBroker>) -> Self {
-        unimplemented!()
-    }
-}
-impl Transport for EmbeddedTransport {
-    fn consumer(&self, _: &ConsumerSpec) -> Result<Box<dyn Consumer>> {
-        unimplemented!()
-    }
-    fn producer(&self, _: &ProducerSpec) -> Result<Box<dyn Producer>> {
-        unimplemented!()
-    }
-    fn admin(&self, _: &str) -> Result<Box<dyn Admin>> {
-        unimplemented!()
-    }
-    fn membership(&self, _: &GroupSpec) -> Result<Box<dyn Membership>> {
-        unimplemented!()
-    }
-}
+mod admin;
+mod assignment;
+mod broker;
+mod chunk;
+mod cleaning;
+mod consumer;
+mod core;
+mod faults;
+mod groups;
+mod log;
+mod membership;
+mod producer;
+mod registry;
+mod storage;
+#[cfg(test)]
+mod tests;
+mod transactions;
+mod transport;
+
+pub use broker::{EmbeddedBroker, EmbeddedOptions};
+pub use faults::{Fault, Faults, Operation, When};
+pub use storage::Durability;
+pub use transport::EmbeddedTransport;

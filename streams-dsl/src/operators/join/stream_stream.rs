@@ -51,7 +51,7 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// assert_eq!(paid, ["book: 12"]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn join_stream<V2: Data, VO: Data>(
+    pub fn join_stream<V2: Data + DefaultSerde, VO: Data>(
         &self,
         other: &KStream<K, V2>,
         joiner: impl Fn(V, V2) -> VO + Send + Sync + 'static,
@@ -60,7 +60,6 @@ impl<K: Data, V: Data> KStream<K, V> {
     where
         K: DefaultSerde,
         V: DefaultSerde,
-        V2: DefaultSerde,
     {
         self.join_stream_with(other, joiner, windows, StreamJoined::new())
     }

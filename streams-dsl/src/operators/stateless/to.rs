@@ -54,8 +54,9 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///
     /// let driver = TopologyTestDriver::of(builder.build()?)?;
     /// let payments = driver.create_input_topic::<String, i64>("payments");
+    /// let french = driver.create_output_topic::<String, i64>("payments-fr");
     /// payments.pipe("fr".into(), 99, 0)?;
-    /// assert_eq!(driver.create_output_topic::<String, i64>("payments-fr").read_key_values()?, [("fr".into(), 99)]);
+    /// assert_eq!(french.read_key_values()?, [("fr".into(), 99)]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn to_dynamic(&self, extractor: impl TopicNameExtractor<K, V> + 'static)

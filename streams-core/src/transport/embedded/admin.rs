@@ -1,0 +1,134 @@
+//! Topics and offsets of the embedded broker.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::broker::EmbeddedBroker;
+use super::chunk::Status;
+use crate::ids::{Offset, TopicName, TopicPartition};
+use crate::time::Timestamp;
+use crate::transport::{
+    Admin, Isolation, NewTopic, OffsetQuery, OffsetToCommit, Result, TopicInfo, TransportError,
+    TransportErrorKind,
+};
+
+/// How much of a log is looked through at once for a timestamp.
+const READ_BYTES: usize = 1 << 20;
+
+/// An administrator of the embedded broker.
+pub(super) struct EmbeddedAdmin {
+    broker: Arc<EmbeddedBroker>,
+}
+
+impl EmbeddedAdmin {
+    /// An administrator.
+    pub(super) fn new(broker: Arc<EmbeddedBroker>) -> Self {
+        EmbeddedAdmin { broker }
+    }
+
+    fn at_time(&self, partition: &TopicPartition, at: Timestamp) -> Result<Offset> {
+        let (id, mut from, end) = {
+            let core = self.broker.lock();
+            let (id, log) = core.find(partition)?;
+            (id, log.start, log.end)
+        };
+        let start = from;
+        let mut chunks = VecDeque::new();
+        while from < end {
+            from = match self.broker.read(id, from, Isolation::ReadUncommitted, READ_BYTES, &mut chunks) {
+                Ok(read) => read.next,
+                // Records were deleted under us: what is left begins later.
+                Err(error) if error.kind() == TransportErrorKind::OffsetOutOfRange => {
+                    let core = self.broker.lock();
+                    core.find(partition)?.1.start.max(from + 1)
+                }
+                Err(error) => return Err(error),
+            };
+            for chunk in chunks.drain(..) {
+                if chunk.status == Status::Marker || chunk.max_timestamp < at {
+                    continue;
+                }
+                let mut cursor = chunk.start();
+                while let Some(view) = chunk.next(&mut cursor) {
+                    if view.timestamp >= at && view.offset >= start {
+                        return Ok(view.offset);
+                    }
+                }
+            }
+        }
+        Ok(end)
+    }
+}
+
+impl Admin for EmbeddedAdmin {
+    fn topics(&mut self, names: &[TopicName], _timeout: Duration) -> Result<BTreeMap<TopicName, TopicInfo>> {
+        let core = self.broker.lock();
+        let known = names.iter().filter_map(|name| {
+            let partitions = core.partition_count(name).ok()?;
+            Some((name.clone(), TopicInfo { name: name.clone(), partitions }))
+        });
+        Ok(known.collect())
+    }
+
+    fn create_topics(&mut self, topics: &[NewTopic], _timeout: Duration) -> Result<()> {
+        self.broker.change(|core| topics.iter().try_for_each(|topic| core.create_topic(topic)))
+    }
+
+    fn delete_topics(&mut self, names: &[TopicName], _timeout: Duration) -> Result<()> {
+        self.broker.change(|core| names.iter().try_for_each(|name| core.delete_topic(name)))
+    }
+
+    fn offsets(
+        &mut self,
+        partitions: &[TopicPartition],
+        query: OffsetQuery,
+        _timeout: Duration,
+    ) -> Result<BTreeMap<TopicPartition, Offset>> {
+        let mut offsets = BTreeMap::new();
+        for partition in partitions {
+            let offset = match query {
+                OffsetQuery::AtTime(at) => self.at_time(partition, at)?,
+                OffsetQuery::Earliest => self.broker.lock().find(partition)?.1.start,
+                OffsetQuery::Latest(isolation) => {
+                    let mut core = self.broker.lock();
+                    self.broker.expire(&mut core);
+                    core.find(partition)?.1.visible_end(isolation)
+                }
+            };
+            offsets.insert(partition.clone(), offset);
+        }
+        Ok(offsets)
+    }
+
+    fn committed(
+        &mut self,
+        group: &str,
+        partitions: &[TopicPartition],
+        timeout: Duration,
+    ) -> Result<BTreeMap<TopicPartition, OffsetToCommit>> {
+        let is_pending = |core: &mut super::core::Core| core.transactions.has_pending(group, partitions);
+        let (core, is_still_pending) = self.broker.wait_while(self.broker.lock(), timeout, is_pending);
+        if is_still_pending {
+            let attempted = format!("look-up of the offsets of group {group}");
+            let reason = "a transaction that commits some of them is still open";
+            return Err(TransportError::new(TransportErrorKind::TimedOut, attempted, reason));
+        }
+        Ok(core.groups.committed(group, partitions))
+    }
+
+    fn delete_records(&mut self, before: &[(TopicPartition, Offset)], _timeout: Duration) -> Result<()> {
+        self.broker.change(|core| {
+            for (partition, offset) in before {
+                let (id, log) = core.find(partition)?;
+                if *offset > log.end {
+                    let attempted = format!("deletion of records of {partition} before {offset}");
+                    let reason = format!("the log ends at {}", log.end);
+                    return Err(TransportError::new(TransportErrorKind::OffsetOutOfRange, attempted, reason));
+                }
+                core.delete_before(id, *offset)?;
+            }
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,187 @@
+//! Reads partitions of the embedded broker: takes whole chunks under its lock, and records out of them without it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::broker::EmbeddedBroker;
+use super::chunk::{Chunk, Cursor, Status};
+use super::core::Core;
+use super::faults::Operation;
+use super::log::LogId;
+use crate::ids::{Offset, TopicPartition};
+use crate::transport::{
+    Consumer, ConsumerSpec, Fetched, Isolation, PartitionHandle, RawRecord, Result, TransportError,
+    TransportErrorKind,
+};
+
+/// How much of a partition is taken at once: bounds what a consumer holds beyond what it was asked for.
+const READ_BYTES: usize = 512 << 10;
+
+/// An assigned partition.
+#[derive(Debug)]
+struct Assigned {
+    partition: TopicPartition,
+    id: LogId,
+    /// After everything that was handed out.
+    position: Offset,
+    /// After everything that was read from the broker.
+    next: Offset,
+    chunks: VecDeque<Chunk>,
+    /// Where the first chunk goes on.
+    cursor: Option<Cursor>,
+    is_end: bool,
+    is_blocked: bool,
+    version: u64,
+}
+
+impl Assigned {
+    /// Hands out what was read; whether the limit ended it.
+    fn hand_out(&mut self, isolation: Isolation, limit: &mut usize, into: &mut Vec<RawRecord>) -> bool {
+        while let Some(chunk) = self.chunks.front() {
+            let is_seen = match chunk.status {
+                Status::Visible => true,
+                Status::Open | Status::Aborted => isolation == Isolation::ReadUncommitted,
+                Status::Marker => false,
+            };
+            let mut cursor = self.cursor.take().unwrap_or(chunk.start());
+            let mut before = cursor;
+            while is_seen && let Some(view) = chunk.next(&mut cursor) {
+                if view.offset >= self.position {
+                    if *limit == 0 {
+                        self.cursor = Some(before);
+                        return true;
+                    }
+                    *limit -= 1;
+                    self.position = view.offset + 1;
+                    into.push(RawRecord::Embedded(view.to_record()));
+                }
+                before = cursor;
+            }
+            self.position = self.position.max(chunk.end);
+            self.chunks.pop_front();
+        }
+        self.position = self.position.max(self.next);
+        false
+    }
+
+    /// Whether the broker may have something that was not read yet.
+    fn has_news(&self, core: &Core, isolation: Isolation) -> bool {
+        let has_more =
+            |log: &super::log::PartitionLog| log.visible_end(isolation) > self.next || log.start > self.next;
+        !self.chunks.is_empty() || !self.is_end || core.log(self.id).is_none_or(has_more)
+    }
+}
+
+/// A consumer of the embedded broker.
+pub(super) struct EmbeddedConsumer {
+    broker: Arc<EmbeddedBroker>,
+    isolation: Isolation,
+    assigned: Vec<Option<Assigned>>,
+    woken: Arc<AtomicBool>,
+}
+
+impl EmbeddedConsumer {
+    /// A consumer without partitions.
+    pub(super) fn new(broker: Arc<EmbeddedBroker>, spec: &ConsumerSpec) -> Self {
+        let woken = Arc::new(AtomicBool::new(false));
+        EmbeddedConsumer { broker, isolation: spec.isolation, assigned: Vec::new(), woken }
+    }
+
+    fn at(&self, handle: PartitionHandle) -> Result<&Assigned> {
+        let assigned = self.assigned.get(handle.0 as usize).and_then(Option::as_ref);
+        assigned.ok_or_else(|| not_assigned(handle))
+    }
+}
+
+fn not_assigned(handle: PartitionHandle) -> TransportError {
+    let attempted = format!("use of partition handle {}", handle.0);
+    TransportError::new(TransportErrorKind::Config, attempted, "nothing is assigned under it")
+}
+
+impl Consumer for EmbeddedConsumer {
+    fn assign(&mut self, partition: &TopicPartition, offset: Offset) -> Result<PartitionHandle> {
+        let (id, _) = self.broker.lock().find(partition)?;
+        let assigned = Assigned {
+            partition: partition.clone(),
+            id,
+            position: offset,
+            next: offset,
+            chunks: VecDeque::new(),
+            cursor: None,
+            is_end: false,
+            is_blocked: false,
+            version: 0,
+        };
+        let free = self.assigned.iter().position(Option::is_none);
+        let at = free.unwrap_or_else(|| {
+            self.assigned.push(None);
+            self.assigned.len() - 1
+        });
+        self.assigned[at] = Some(assigned);
+        Ok(PartitionHandle(at as u32))
+    }
+
+    fn unassign(&mut self, handle: PartitionHandle) -> Result<()> {
+        let slot = self.assigned.get_mut(handle.0 as usize).filter(|slot| slot.is_some());
+        *slot.ok_or_else(|| not_assigned(handle))? = None;
+        Ok(())
+    }
+
+    fn fetch(&mut self, handle: PartitionHandle, limit: usize, into: &mut Vec<RawRecord>) -> Result<Fetched> {
+        let isolation = self.isolation;
+        let assigned = self.assigned.get_mut(handle.0 as usize).and_then(Option::as_mut);
+        let assigned = assigned.ok_or_else(|| not_assigned(handle))?;
+        // A fetch has no effect that an error could hide: a lost answer is fetched again.
+        self.broker.faults().around(Operation::Fetch, &assigned.partition.topic, || Ok(()))?;
+        let mut left = limit;
+        let mut is_fresh = false;
+        loop {
+            let is_cut = assigned.hand_out(isolation, &mut left, into);
+            let records = limit - left;
+            let is_known_end = assigned.is_end
+                && (is_fresh
+                    || records > 0
+                    || (!assigned.is_blocked && assigned.version == self.broker.version()));
+            if is_cut || is_known_end {
+                return Ok(Fetched { records, at_end: !is_cut });
+            }
+            let read =
+                self.broker.read(assigned.id, assigned.next, isolation, READ_BYTES, &mut assigned.chunks);
+            let read = match read {
+                // What was handed out must not be lost for an error that the next call meets again.
+                Err(_) if records > 0 => return Ok(Fetched { records, at_end: false }),
+                read => read.map_err(|error| {
+                    let attempted = format!("fetch of {}", assigned.partition);
+                    TransportError::new(error.kind(), attempted, error.to_string())
+                })?,
+            };
+            (assigned.next, assigned.is_end) = (read.next, read.is_end);
+            (assigned.is_blocked, assigned.version) = (read.is_blocked, read.version);
+            is_fresh = true;
+        }
+    }
+
+    fn position(&self, handle: PartitionHandle) -> Result<Offset> {
+        Ok(self.at(handle)?.position)
+    }
+
+    fn wait(&mut self, timeout: Duration) {
+        let (woken, assigned, isolation) = (&self.woken, &self.assigned, self.isolation);
+        let has_nothing = |core: &mut Core| {
+            !woken.load(Ordering::Acquire)
+                && !assigned.iter().flatten().any(|assigned| assigned.has_news(core, isolation))
+        };
+        drop(self.broker.wait_while(self.broker.lock(), timeout, has_nothing));
+        self.woken.store(false, Ordering::Release);
+    }
+
+    fn waker(&self) -> Arc<dyn Fn() + Send + Sync> {
+        let (woken, broker) = (self.woken.clone(), self.broker.clone());
+        Arc::new(move || {
+            woken.store(true, Ordering::Release);
+            broker.announce(&broker.lock());
+        })
+    }
+}

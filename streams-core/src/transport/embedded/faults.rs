@@ -1,0 +1,143 @@
+//! Faults on demand, for tests and the simulator: the next calls of an operation fail, before or after their effect.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::transport::{Result, TransportError, TransportErrorKind};
+
+/// A call that can be made to fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Operation {
+    /// `Producer::send`.
+    Send,
+    /// `Producer::flush`.
+    Flush,
+    /// `Producer::init_transactions`.
+    InitTransactions,
+    /// `Producer::send_offsets`.
+    SendOffsets,
+    /// `Producer::commit`.
+    Commit,
+    /// `Producer::abort`.
+    Abort,
+    /// `Consumer::fetch`.
+    Fetch,
+    /// `Group::fence`.
+    Fence,
+    /// `Group::commit`.
+    GroupCommit,
+}
+
+/// When a call fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// Nothing has happened: the request was lost.
+    Before,
+    /// It has taken effect: the answer was lost.
+    After,
+}
+
+/// A fault to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Which calls fail.
+    pub operation: Operation,
+    /// What they report.
+    pub kind: TransportErrorKind,
+    /// Whether they take effect.
+    pub when: When,
+    /// How many calls go well first.
+    pub skip: usize,
+    /// How many calls fail then.
+    pub times: usize,
+}
+
+impl Fault {
+    /// The next call of that operation fails without any effect.
+    pub fn before(operation: Operation, kind: TransportErrorKind) -> Self {
+        Fault { operation, kind, when: When::Before, skip: 0, times: 1 }
+    }
+
+    /// The next call of that operation takes effect and then fails.
+    pub fn after(operation: Operation, kind: TransportErrorKind) -> Self {
+        Fault { when: When::After, ..Fault::before(operation, kind) }
+    }
+
+    /// So many calls go well first.
+    pub fn skipping(self, calls: usize) -> Self {
+        Fault { skip: calls, ..self }
+    }
+
+    /// So many calls fail.
+    pub fn times(self, calls: usize) -> Self {
+        Fault { times: calls, ..self }
+    }
+}
+
+/// The faults that a broker has in store.
+#[derive(Debug, Default)]
+pub struct Faults {
+    /// How many are planned: one relaxed load is all that a call without faults pays.
+    planned: AtomicUsize,
+    faults: Mutex<Vec<Fault>>,
+}
+
+impl Faults {
+    /// Adds a fault. Several of one operation happen one after the other.
+    pub fn inject(&self, fault: Fault) {
+        let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        faults.push(fault);
+        self.planned.store(faults.len(), Ordering::Relaxed);
+    }
+
+    /// Forgets all faults that have not happened yet.
+    pub fn clear(&self) {
+        let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        faults.clear();
+        self.planned.store(0, Ordering::Relaxed);
+    }
+
+    /// How many planned faults are left.
+    pub fn left(&self) -> usize {
+        self.planned.load(Ordering::Relaxed)
+    }
+
+    /// Makes a call of `operation`, unless it is to fail.
+    pub(super) fn around<T>(
+        &self,
+        operation: Operation,
+        object: &str,
+        call: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
+        let Some(fault) = self.take(operation) else { return call() };
+        let reason = match fault.when {
+            When::Before => "injected fault, nothing has happened",
+            When::After => {
+                call()?;
+                "injected fault, the call has taken effect"
+            }
+        };
+        Err(TransportError::new(fault.kind, format!("{operation:?} {object}"), reason))
+    }
+
+    fn take(&self, operation: Operation) -> Option<Fault> {
+        if self.planned.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = faults.iter().position(|fault| fault.operation == operation)?;
+        let fault = faults.get_mut(at)?;
+        if fault.skip > 0 {
+            fault.skip -= 1;
+            return None;
+        }
+        let taken = *fault;
+        fault.times = fault.times.saturating_sub(1);
+        if fault.times == 0 {
+            faults.remove(at);
+            self.planned.store(faults.len(), Ordering::Relaxed);
+        }
+        Some(taken)
+    }
+}

@@ -1,0 +1,195 @@
+//! Groups: committed offsets, and who runs which task.
+//!
+//! Rules:
+//! 1. Every join, leave, loss or expulsion starts a new generation, with a new target for every member.
+//! 2. A member holds a task from the moment it claims it until its `revoked` handler has returned, or it is gone.
+//! 3. A member claims what its target gives it as soon as nobody else holds it.
+//! 4. A commit is refused unless its fence names a present member and the current generation.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::assignment::assign;
+use crate::ids::{TaskId, TopicPartition};
+use crate::transport::{
+    Fence, GroupSpec, OffsetToCommit, Result, SubtopologyTasks, TransportError, TransportErrorKind,
+};
+
+/// The member that a fence names which commits for a group without members, as tools do.
+const NOBODY: &str = "";
+/// The generation of such a fence.
+const NO_GENERATION: i32 = -1;
+
+#[derive(Debug, Default)]
+struct Member {
+    held: BTreeSet<TaskId>,
+    target: BTreeSet<TaskId>,
+}
+
+#[derive(Debug, Default)]
+struct GroupState {
+    offsets: BTreeMap<TopicPartition, OffsetToCommit>,
+    members: BTreeMap<Arc<str>, Member>,
+    generation: i32,
+    joined: u64,
+    subtopologies: Vec<SubtopologyTasks>,
+}
+
+impl GroupState {
+    /// Starts a generation for the members there are now.
+    fn rebalance(&mut self) {
+        self.generation += 1;
+        let of = |tasks: &SubtopologyTasks| {
+            let subtopology = tasks.subtopology;
+            (0..tasks.tasks).map(move |partition| TaskId::new(subtopology, partition))
+        };
+        let tasks = self.subtopologies.iter().flat_map(of).collect();
+        let previous = self.members.iter().map(|(id, member)| (id.clone(), member.target.clone())).collect();
+        for (id, target) in assign(&tasks, &previous) {
+            if let Some(member) = self.members.get_mut(&id) {
+                member.target = target;
+            }
+        }
+    }
+}
+
+/// What a member is to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// It has been expelled: what it held may be others' already.
+    Lost,
+    /// It must give these up first, then call [`Groups::released`].
+    Revoke(BTreeSet<TaskId>),
+    /// It holds exactly these now.
+    Holds(BTreeSet<TaskId>),
+}
+
+/// All groups.
+#[derive(Debug, Default)]
+pub(super) struct Groups(BTreeMap<Arc<str>, GroupState>);
+
+impl Groups {
+    /// Makes an offset the committed one.
+    pub(super) fn apply(&mut self, group: &Arc<str>, offset: OffsetToCommit) {
+        self.0.entry(group.clone()).or_default().offsets.insert(offset.partition.clone(), offset);
+    }
+
+    /// The committed offsets of these partitions.
+    pub(super) fn committed(
+        &self,
+        group: &str,
+        partitions: &[TopicPartition],
+    ) -> BTreeMap<TopicPartition, OffsetToCommit> {
+        let Some(state) = self.0.get(group) else { return BTreeMap::new() };
+        let known = partitions.iter().filter_map(|partition| state.offsets.get_key_value(partition));
+        known.map(|(partition, offset)| (partition.clone(), offset.clone())).collect()
+    }
+
+    /// All committed offsets of a topic's partitions.
+    pub(super) fn offsets_of_topic(&self, topic: &str) -> Vec<(Arc<str>, TopicPartition)> {
+        let mut found = Vec::new();
+        for (group, state) in &self.0 {
+            let of = state.offsets.keys().filter(|partition| *partition.topic == *topic);
+            found.extend(of.map(|partition| (group.clone(), partition.clone())));
+        }
+        found
+    }
+
+    /// Forgets the committed offsets of a topic.
+    pub(super) fn forget_topic(&mut self, topic: &str) {
+        for state in self.0.values_mut() {
+            state.offsets.retain(|partition, _| *partition.topic != *topic);
+        }
+    }
+
+    /// Why a commit with that fence is refused, or nothing.
+    pub(super) fn refusal(&self, fence: &Fence) -> Option<String> {
+        let state = self.0.get(&fence.group);
+        let members = state.map_or(0, |state| state.members.len());
+        if *fence.member == *NOBODY && fence.generation == NO_GENERATION {
+            return (members > 0)
+                .then(|| format!("the group has {members} members, so only they may commit"));
+        }
+        let state = state.filter(|state| state.members.contains_key(&fence.member));
+        let Some(state) = state else {
+            return Some(format!("member {} is not in the group (any more)", fence.member));
+        };
+        (state.generation != fence.generation).then(|| {
+            format!("generation {} is over, the current one is {}", fence.generation, state.generation)
+        })
+    }
+
+    /// Adds a member; its id. All members must have the same tasks.
+    pub(super) fn join(&mut self, spec: &GroupSpec) -> Result<Arc<str>> {
+        let state = self.0.entry(spec.group.clone()).or_default();
+        if !state.members.is_empty() && state.subtopologies != spec.subtopologies {
+            let reason = format!(
+                "its sub-topologies ({}) differ from those of the members that are there ({}): stop them first, or \
+                 use another application.id",
+                describe(&spec.subtopologies),
+                describe(&state.subtopologies)
+            );
+            let attempted = format!("join of {} to group {}", spec.client_id, spec.group);
+            return Err(TransportError::new(TransportErrorKind::Config, attempted, reason));
+        }
+        state.subtopologies.clone_from(&spec.subtopologies);
+        state.joined += 1;
+        let id: Arc<str> = format!("{}-{}", spec.client_id, state.joined).into();
+        state.members.insert(id.clone(), Member::default());
+        state.rebalance();
+        Ok(id)
+    }
+
+    /// Takes a member out, whatever it holds. Whether it was there.
+    pub(super) fn remove(&mut self, group: &str, member: &str) -> bool {
+        let Some(state) = self.0.get_mut(group) else { return false };
+        let was_there = state.members.remove(member).is_some();
+        if was_there {
+            state.rebalance();
+        }
+        was_there
+    }
+
+    /// The fence of a member's current generation; `None` if it is not in the group.
+    pub(super) fn generation(&self, group: &str, member: &str) -> Option<i32> {
+        self.0.get(group).filter(|state| state.members.contains_key(member)).map(|state| state.generation)
+    }
+
+    /// Brings a member closer to its target.
+    pub(super) fn step(&mut self, group: &str, member: &str) -> Step {
+        let Some(state) = self.0.get_mut(group) else { return Step::Lost };
+        let held_by_others: BTreeSet<TaskId> = state
+            .members
+            .iter()
+            .filter(|(id, _)| ***id != *member)
+            .flat_map(|(_, other)| other.held.iter().copied())
+            .collect();
+        let Some(own) = state.members.get_mut(member) else { return Step::Lost };
+        let surplus: BTreeSet<TaskId> = own.held.difference(&own.target).copied().collect();
+        if !surplus.is_empty() {
+            return Step::Revoke(surplus);
+        }
+        own.held = own.target.difference(&held_by_others).copied().collect();
+        Step::Holds(own.held.clone())
+    }
+
+    /// A member has given these tasks up.
+    pub(super) fn released(&mut self, group: &str, member: &str, tasks: &BTreeSet<TaskId>) {
+        let members = self.0.get_mut(group).map(|state| &mut state.members);
+        if let Some(own) = members.and_then(|members| members.get_mut(member)) {
+            own.held.retain(|task| !tasks.contains(task));
+        }
+    }
+
+    /// The ids of a group's members.
+    pub(super) fn members(&self, group: &str) -> Vec<Arc<str>> {
+        self.0.get(group).map(|state| state.members.keys().cloned().collect()).unwrap_or_default()
+    }
+}
+
+fn describe(subtopologies: &[SubtopologyTasks]) -> String {
+    let one = |tasks: &SubtopologyTasks| {
+        format!("{}: {} tasks of {}", tasks.subtopology, tasks.tasks, tasks.token_topic)
+    };
+    subtopologies.iter().map(one).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,168 @@
+//! One partition: its chunks in offset order, of a durable broker only the latest, and its open transactions.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::chunk::{Chunk, Status};
+use crate::ids::{Offset, PartitionId};
+use crate::transport::Isolation;
+
+/// A partition's key: its topic's number, which no other topic ever gets, and its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct LogId {
+    /// The topic's number.
+    pub(super) topic: u32,
+    /// The partition.
+    pub(super) partition: PartitionId,
+}
+
+/// A clean-up reads and writes the whole partition, so it waits for that much new data, and for half of the log.
+const DIRTY_BYTES_MIN: usize = 16 << 20;
+
+/// An open transaction's claim on a partition.
+#[derive(Clone, Debug)]
+struct Claim {
+    first: Offset,
+    transactional_id: Arc<str>,
+}
+
+/// A partition's log.
+///
+/// Invariant: every chunk that ends above both `start` and `tail_start` is in `tail`, in order; what is below is only on
+/// disk. What is below the first claim never changes its status any more.
+#[derive(Debug, Default)]
+pub(super) struct PartitionLog {
+    /// The first offset that may be read.
+    pub(super) start: Offset,
+    /// The next offset to be written.
+    pub(super) end: Offset,
+    /// From here on the chunks are in memory.
+    pub(super) tail_start: Offset,
+    tail: VecDeque<Chunk>,
+    claims: Vec<Claim>,
+    /// Bytes of all chunks, in memory or not.
+    pub(super) bytes: usize,
+    /// Bytes written since the last compaction.
+    pub(super) dirty_bytes: usize,
+    /// Whether a clean-up is under way.
+    pub(super) cleaning: bool,
+    /// Counts replacements of chunks: a reader of the disk that saw one looks again.
+    pub(super) replacements: u64,
+}
+
+impl PartitionLog {
+    /// A log as it was found on disk; nothing of it is in memory.
+    pub(super) fn recovered(start: Offset, end: Offset) -> Self {
+        PartitionLog { start, end, tail_start: end, ..PartitionLog::default() }
+    }
+
+    /// Appends a chunk that was placed at [`PartitionLog::end`].
+    pub(super) fn append(&mut self, chunk: Chunk) {
+        assert_eq!(chunk.base, self.end, "a chunk follows the one before it");
+        self.end = chunk.end;
+        self.bytes += chunk.bytes();
+        self.dirty_bytes += chunk.bytes();
+        self.tail.push_back(chunk);
+    }
+
+    /// The end of what may be seen: the first offset of the oldest open transaction for read-committed.
+    pub(super) fn visible_end(&self, isolation: Isolation) -> Offset {
+        match isolation {
+            Isolation::ReadUncommitted => self.end,
+            Isolation::ReadCommitted => self.claims.iter().map(|claim| claim.first).min().unwrap_or(self.end),
+        }
+    }
+
+    /// Lets a transaction hold back readers from the next offset on; nothing happens if it does already. Whether it
+    /// is new here.
+    pub(super) fn claim(&mut self, transactional_id: &Arc<str>) -> bool {
+        if self.claims.iter().any(|claim| claim.transactional_id == *transactional_id) {
+            return false;
+        }
+        self.claims.push(Claim { first: self.end, transactional_id: transactional_id.clone() });
+        true
+    }
+
+    /// Ends a transaction here.
+    pub(super) fn release(&mut self, transactional_id: &str) {
+        self.claims.retain(|claim| *claim.transactional_id != *transactional_id);
+    }
+
+    /// The chunk in memory that begins at that offset.
+    pub(super) fn chunk_mut(&mut self, base: Offset) -> Option<&mut Chunk> {
+        let at = self.tail.binary_search_by_key(&base, |chunk| chunk.base).ok()?;
+        self.tail.get_mut(at)
+    }
+
+    /// Clones the chunks in memory from the one with that offset on, at most `budget` bytes or one chunk; the offset
+    /// up to which was looked.
+    pub(super) fn read(
+        &self,
+        from: Offset,
+        end: Offset,
+        budget: usize,
+        into: &mut VecDeque<Chunk>,
+    ) -> Offset {
+        let first = self.tail.partition_point(|chunk| chunk.end <= from);
+        let mut bytes = 0;
+        for chunk in self.tail.range(first..) {
+            if chunk.base >= end {
+                break;
+            }
+            if bytes >= budget {
+                return chunk.base;
+            }
+            bytes += chunk.bytes();
+            into.push_back(chunk.clone());
+        }
+        end
+    }
+
+    /// The chunks in memory.
+    pub(super) fn tail(&self) -> impl Iterator<Item = &Chunk> {
+        self.tail.iter()
+    }
+
+    /// Drops the oldest chunk from memory if it is on disk; its size.
+    pub(super) fn evict(&mut self) -> Option<usize> {
+        if self.tail.front()?.status == Status::Open {
+            return None;
+        }
+        let chunk = self.tail.pop_front()?;
+        self.tail_start = self.tail.front().map_or(self.end, |next| next.base);
+        Some(chunk.bytes())
+    }
+
+    /// Moves the start of the log; forgets chunks that are wholly before it. The bytes that went from memory.
+    pub(super) fn truncate(&mut self, start: Offset) -> usize {
+        self.start = start;
+        let gone = self.tail.partition_point(|chunk| chunk.end <= start);
+        let bytes = self.tail.drain(..gone).map(|chunk| chunk.bytes()).sum();
+        self.bytes = self.bytes.saturating_sub(bytes);
+        bytes
+    }
+
+    /// Puts compacted chunks in the place of those that begin in that range. Where part of the range is only on disk,
+    /// so is all of it from now on. The bytes that went from memory and those that came.
+    pub(super) fn replace(&mut self, from: Offset, to: Offset, compacted: Vec<Chunk>) -> (usize, usize) {
+        let first = self.tail.partition_point(|chunk| chunk.base < from);
+        let last = self.tail.partition_point(|chunk| chunk.base < to);
+        let behind = self.tail.split_off(last);
+        let removed = self.tail.drain(first..).map(|chunk| chunk.bytes()).sum();
+        let mut added = 0;
+        if from < self.tail_start {
+            self.tail_start = self.tail_start.max(to);
+        } else {
+            added = compacted.iter().map(Chunk::bytes).sum();
+            self.tail.extend(compacted);
+        }
+        self.tail.extend(behind);
+        self.replacements += 1;
+        (removed, added)
+    }
+
+    /// Whether so much was written since the last clean-up that another one pays.
+    pub(super) fn is_dirty(&self) -> bool {
+        !self.cleaning && self.dirty_bytes >= DIRTY_BYTES_MIN.max(self.bytes / 2)
+    }
+}

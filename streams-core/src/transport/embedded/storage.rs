@@ -1,0 +1,316 @@
+//! The log on disk: one database in which every append and every transaction is one atomic batch.
+//!
+//! Keyspaces:
+//! - `log`: topic number u32 | partition i32 | base offset i64 -> chunk
+//! - `topics`: topic number u32 -> its description as JSON
+//! - `bounds`: topic number u32 | partition i32 -> start i64 | end i64; the end may lag behind the last chunk's
+//! - `offsets`: group | 0 | topic | 0 | partition i32 -> offset i64 | metadata
+//!
+//! All numbers are big-endian, so that a partition's chunks lie in the order of their offsets.
+//! An open transaction is in memory only and goes with the process; what it had got of offsets is given out again,
+//! which nobody can have noticed: read-committed readers, committed offsets and checkpoints never pass its start.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use state_stores::{Backend, Batch, Direction, Keyspace, RocksBackend, RocksMemory, StoreError};
+
+use super::chunk::Chunk;
+use super::log::LogId;
+use crate::ids::{Offset, PartitionId, TopicPartition};
+use crate::transport::{OffsetToCommit, Result, TransportError, TransportErrorKind};
+
+/// Blocks of the log are read once and in order, so a small cache does.
+const BLOCK_CACHE_BYTES: usize = 8 << 20;
+const WRITE_BUFFER_BYTES: usize = 32 << 20;
+
+/// What an acknowledged write survives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// The death of the process, by whatever signal. Costs no disk synchronisation.
+    #[default]
+    Process,
+    /// The death of the machine: every flush and commit waits for the disk.
+    Machine,
+}
+
+/// A topic's description.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct StoredTopic {
+    pub(super) name: String,
+    pub(super) partitions: PartitionId,
+    pub(super) configs: BTreeMap<String, String>,
+}
+
+/// The open database. A clone shares it.
+#[derive(Clone, Debug)]
+pub(super) struct Database {
+    backend: Arc<dyn Backend>,
+    log: Keyspace,
+    topics: Keyspace,
+    bounds: Keyspace,
+    offsets: Keyspace,
+    durability: Durability,
+}
+
+impl Database {
+    /// Opens or creates the database in that directory.
+    pub(super) fn open(dir: &Path, durability: Durability) -> Result<Self> {
+        let memory = RocksMemory::new(BLOCK_CACHE_BYTES, WRITE_BUFFER_BYTES);
+        let attempted = || format!("open of the embedded broker's log in {}", dir.display());
+        let failed = |error: StoreError| {
+            TransportError::new(TransportErrorKind::Fatal, attempted(), error.to_string())
+        };
+        let backend = RocksBackend::open(dir, &memory).map_err(failed)?;
+        Ok(Database {
+            log: backend.keyspace("log").map_err(failed)?,
+            topics: backend.keyspace("topics").map_err(failed)?,
+            bounds: backend.keyspace("bounds").map_err(failed)?,
+            offsets: backend.keyspace("offsets").map_err(failed)?,
+            backend: Arc::new(backend),
+            durability,
+        })
+    }
+
+    /// All topics by number.
+    pub(super) fn topics(&self) -> Result<Vec<(u32, StoredTopic)>> {
+        let mut topics = Vec::new();
+        for entry in self.scan(self.topics, (Bound::Unbounded, Bound::Unbounded), Direction::Forward)? {
+            let (key, value) = entry.map_err(failed)?;
+            let number = u32::from_be_bytes(array(&key, 0)?);
+            let topic = serde_json::from_slice(&value).map_err(|error| corrupt(&error.to_string()))?;
+            topics.push((number, topic));
+        }
+        Ok(topics)
+    }
+
+    /// A partition's start and end.
+    pub(super) fn bounds(&self, id: LogId) -> Result<(Offset, Offset)> {
+        let stored = self.backend.get(self.bounds, &log_prefix(id)).map_err(failed)?;
+        let (start, end) = match stored {
+            Some(value) => (i64::from_be_bytes(array(&value, 0)?), i64::from_be_bytes(array(&value, 8)?)),
+            None => (0, 0),
+        };
+        let last = self.floor(id, Offset::MAX)?;
+        Ok((start, last.map_or(end, |chunk| chunk.end.max(end))))
+    }
+
+    /// All groups' committed offsets.
+    pub(super) fn offsets(&self) -> Result<Vec<(Arc<str>, OffsetToCommit)>> {
+        let mut offsets = Vec::new();
+        for entry in self.scan(self.offsets, (Bound::Unbounded, Bound::Unbounded), Direction::Forward)? {
+            let (key, value) = entry.map_err(failed)?;
+            let mut parts = key.splitn(3, |byte| *byte == 0);
+            let (Some(group), Some(topic), Some(partition)) = (parts.next(), parts.next(), parts.next())
+            else {
+                return Err(corrupt("a key of an offset"));
+            };
+            let topic: Arc<str> = String::from_utf8_lossy(topic).into();
+            let committed = OffsetToCommit {
+                partition: TopicPartition::new(topic, i32::from_be_bytes(array(partition, 0)?)),
+                offset: i64::from_be_bytes(array(&value, 0)?),
+                metadata: String::from_utf8_lossy(value.get(8..).unwrap_or_default()).into_owned(),
+            };
+            offsets.push((String::from_utf8_lossy(group).into(), committed));
+        }
+        Ok(offsets)
+    }
+
+    /// The last chunk that begins at or before that offset.
+    pub(super) fn floor(&self, id: LogId, offset: Offset) -> Result<Option<Chunk>> {
+        let (first, last) = (log_key(id, 0), log_key(id, offset));
+        let range = (Bound::Included(&first[..]), Bound::Included(&last[..]));
+        match self.scan(self.log, range, Direction::Backward)?.next() {
+            None => Ok(None),
+            Some(entry) => load(entry.map_err(failed)?).map(Some),
+        }
+    }
+
+    /// Reads the chunks from the one with that offset on, at most `budget` bytes or one chunk; the offset up to
+    /// which was looked.
+    ///
+    /// The caller checks that no compaction replaced chunks meanwhile.
+    pub(super) fn read(
+        &self,
+        id: LogId,
+        from: Offset,
+        end: Offset,
+        budget: usize,
+        into: &mut VecDeque<Chunk>,
+    ) -> Result<Offset> {
+        let first = match self.floor(id, from)? {
+            Some(chunk) if chunk.end > from => chunk.base,
+            _ => from,
+        };
+        let (first, last) = (log_key(id, first), log_key(id, end));
+        let range = (Bound::Included(&first[..]), Bound::Excluded(&last[..]));
+        let mut bytes = 0;
+        for entry in self.scan(self.log, range, Direction::Forward)? {
+            let chunk = load(entry.map_err(failed)?)?;
+            if bytes >= budget {
+                return Ok(chunk.base);
+            }
+            bytes += chunk.bytes();
+            into.push_back(chunk);
+        }
+        Ok(end)
+    }
+
+    fn scan<'a>(
+        &'a self,
+        keyspace: Keyspace,
+        range: (Bound<&[u8]>, Bound<&[u8]>),
+        direction: Direction,
+    ) -> Result<state_stores::Scan<'a>> {
+        self.backend.scan(keyspace, range, direction).map_err(failed)
+    }
+}
+
+/// Collects what one change of the broker writes, and writes it at once. Without a database it does nothing.
+#[derive(Debug, Default)]
+pub(super) struct Storage {
+    database: Option<Database>,
+    batch: Batch,
+    /// Set by the first write that failed: what is on disk is no longer known, so nothing may follow it.
+    failed: Option<String>,
+}
+
+impl Storage {
+    /// Writes into that database.
+    pub(super) fn durable(database: Database) -> Self {
+        Storage { database: Some(database), ..Storage::default() }
+    }
+
+    /// The database, if there is one.
+    pub(super) fn database(&self) -> Option<&Database> {
+        self.database.as_ref()
+    }
+
+    /// Stores a chunk.
+    pub(super) fn put_chunk(&mut self, id: LogId, chunk: &Chunk) {
+        if let Some(database) = &self.database {
+            self.batch.put(database.log, &log_key(id, chunk.base), &chunk.stored());
+        }
+    }
+
+    /// Removes the chunks that begin in that range.
+    pub(super) fn delete_chunks(&mut self, id: LogId, from: Offset, to: Offset) {
+        if let Some(database) = &self.database {
+            self.batch.delete_range(database.log, &log_key(id, from), &log_key(id, to));
+        }
+    }
+
+    /// Stores where a partition starts and ends.
+    pub(super) fn put_bounds(&mut self, id: LogId, start: Offset, end: Offset) {
+        if let Some(database) = &self.database {
+            let mut value = [0; 16];
+            value[..8].copy_from_slice(&start.to_be_bytes());
+            value[8..].copy_from_slice(&end.to_be_bytes());
+            self.batch.put(database.bounds, &log_prefix(id), &value);
+        }
+    }
+
+    /// Stores a topic.
+    pub(super) fn put_topic(&mut self, number: u32, topic: &StoredTopic) -> Result<()> {
+        if let Some(database) = &self.database {
+            let value = serde_json::to_vec(topic).map_err(|error| corrupt(&error.to_string()))?;
+            self.batch.put(database.topics, &number.to_be_bytes(), &value);
+        }
+        Ok(())
+    }
+
+    /// Removes a topic and all its chunks. Its description stays, nameless, so that its number is never used again.
+    pub(super) fn delete_topic(&mut self, number: u32) -> Result<()> {
+        let nameless = StoredTopic { name: String::new(), partitions: 0, configs: BTreeMap::new() };
+        self.put_topic(number, &nameless)?;
+        if let Some(database) = &self.database {
+            let (first, last) = (number.to_be_bytes(), (number + 1).to_be_bytes());
+            self.batch.delete_range(database.log, &first, &last);
+            self.batch.delete_range(database.bounds, &first, &last);
+        }
+        Ok(())
+    }
+
+    /// Stores a group's committed offset.
+    pub(super) fn put_offset(&mut self, group: &str, offset: &OffsetToCommit) {
+        if let Some(database) = &self.database {
+            let mut value = offset.offset.to_be_bytes().to_vec();
+            value.extend_from_slice(offset.metadata.as_bytes());
+            self.batch.put(database.offsets, &offset_key(group, &offset.partition), &value);
+        }
+    }
+
+    /// Removes a group's committed offset.
+    pub(super) fn delete_offset(&mut self, group: &str, partition: &TopicPartition) {
+        if let Some(database) = &self.database {
+            self.batch.delete(database.offsets, &offset_key(group, partition));
+        }
+    }
+
+    /// Writes everything collected as one batch. After an error nothing is ever written again.
+    pub(super) fn write(&mut self) -> Result<()> {
+        let Some(database) = &self.database else { return Ok(()) };
+        if let Some(reason) = &self.failed {
+            return Err(TransportError::new(
+                TransportErrorKind::Fatal,
+                "write to the embedded broker's log",
+                reason,
+            ));
+        }
+        let mut written = database.backend.write(&self.batch);
+        if written.is_ok() && database.durability == Durability::Machine {
+            written = database.backend.flush();
+        }
+        self.batch.clear();
+        written.map_err(|error| {
+            self.failed = Some(format!("an earlier write failed: {error}; mend the disk and restart"));
+            failed(error)
+        })
+    }
+}
+
+fn failed(error: StoreError) -> TransportError {
+    TransportError::new(TransportErrorKind::Fatal, "access to the embedded broker's log", error.to_string())
+}
+
+fn corrupt(what: &str) -> TransportError {
+    let reason = format!("malformed bytes ({what}); restore the directory from a copy, or delete it");
+    TransportError::new(TransportErrorKind::Fatal, "reading the embedded broker's log", reason)
+}
+
+fn load((key, value): state_stores::backend::RawEntry) -> Result<Chunk> {
+    let base = i64::from_be_bytes(array(&key, 8)?);
+    Chunk::load(base, value.into_vec()).ok_or_else(|| corrupt(&format!("the chunk at offset {base}")))
+}
+
+fn array<const N: usize>(data: &[u8], at: usize) -> Result<[u8; N]> {
+    let part = data.get(at..at + N).and_then(|part| part.try_into().ok());
+    part.ok_or_else(|| corrupt("a number"))
+}
+
+fn log_prefix(id: LogId) -> [u8; 8] {
+    let mut key = [0; 8];
+    key[..4].copy_from_slice(&id.topic.to_be_bytes());
+    key[4..].copy_from_slice(&id.partition.to_be_bytes());
+    key
+}
+
+fn log_key(id: LogId, offset: Offset) -> [u8; 16] {
+    let mut key = [0; 16];
+    key[..8].copy_from_slice(&log_prefix(id));
+    key[8..].copy_from_slice(&offset.to_be_bytes());
+    key
+}
+
+fn offset_key(group: &str, partition: &TopicPartition) -> Vec<u8> {
+    let mut key = Vec::with_capacity(group.len() + partition.topic.len() + 6);
+    key.extend_from_slice(group.as_bytes());
+    key.push(0);
+    key.extend_from_slice(partition.topic.as_bytes());
+    key.push(0);
+    key.extend_from_slice(&partition.partition.to_be_bytes());
+    key
+}

@@ -1,0 +1,129 @@
+//! Transactions of producers, by transactional id.
+//!
+//! Rules, as in Kafka:
+//! 1. Every `init_transactions` of an id raises its epoch, aborts what is open under it and so fences everybody who
+//!    had a lower epoch, for ever.
+//! 2. A transaction begins at the broker with its first records or offsets. If it is still open when its time-out has
+//!    passed, it is aborted and its producer is fenced; that happens when anybody next looks.
+//! 3. The death of a producer leaves its transaction open until rule 1 or 2 ends it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use super::log::LogId;
+use crate::ids::{Offset, TopicPartition};
+use crate::time::Timestamp;
+use crate::transport::{OffsetToCommit, Result, TransportError, TransportErrorKind};
+
+/// A producer's right to its transactional id.
+#[derive(Clone, Debug)]
+pub(super) struct Session {
+    pub(super) id: Arc<str>,
+    epoch: i32,
+    current: Arc<AtomicI32>,
+}
+
+impl Session {
+    /// An error if a newer producer, or the time-out, took the right away. Takes no lock.
+    pub(super) fn check(&self) -> Result<()> {
+        let current = self.current.load(Ordering::Acquire);
+        if current == self.epoch {
+            return Ok(());
+        }
+        let reason = format!(
+            "its epoch {} is over, the current one is {current}: a newer producer took over, or the transaction \
+             timed out",
+            self.epoch
+        );
+        let attempted = format!("use of transactional id {}", self.id);
+        Err(TransportError::new(TransportErrorKind::Fenced, attempted, reason))
+    }
+}
+
+/// A transaction that has not ended.
+#[derive(Debug)]
+pub(super) struct OpenTransaction {
+    started_ms: Timestamp,
+    /// The chunks that it wrote, by their first offset.
+    pub(super) chunks: Vec<(LogId, Offset)>,
+    /// The offsets that count once it commits, by group.
+    pub(super) offsets: Vec<(Arc<str>, OffsetToCommit)>,
+}
+
+#[derive(Debug, Default)]
+struct Transactional {
+    epoch: Arc<AtomicI32>,
+    timeout_ms: Timestamp,
+    open: Option<OpenTransaction>,
+}
+
+/// All transactional ids.
+#[derive(Debug, Default)]
+pub(super) struct Transactions {
+    ids: BTreeMap<Arc<str>, Transactional>,
+    open: usize,
+}
+
+impl Transactions {
+    /// Gives the id to a new producer; what was open under it has been ended.
+    pub(super) fn register(&mut self, id: &Arc<str>, timeout_ms: u64) -> Session {
+        let entry = self.ids.entry(id.clone()).or_default();
+        entry.timeout_ms = Timestamp::try_from(timeout_ms).unwrap_or(Timestamp::MAX);
+        let epoch = entry.epoch.fetch_add(1, Ordering::AcqRel) + 1;
+        Session { id: id.clone(), epoch, current: entry.epoch.clone() }
+    }
+
+    /// The session's open transaction, which begins now if there is none.
+    pub(super) fn open(&mut self, session: &Session, now_ms: Timestamp) -> &mut OpenTransaction {
+        let entry = self.ids.entry(session.id.clone()).or_default();
+        let begun = &mut self.open;
+        entry.open.get_or_insert_with(|| {
+            *begun += 1;
+            OpenTransaction { started_ms: now_ms, chunks: Vec::new(), offsets: Vec::new() }
+        })
+    }
+
+    /// What is open under that id.
+    pub(super) fn get(&self, id: &str) -> Option<&OpenTransaction> {
+        self.ids.get(id)?.open.as_ref()
+    }
+
+    /// Takes out what is open under that id.
+    pub(super) fn take(&mut self, id: &str) -> Option<OpenTransaction> {
+        let open = self.ids.get_mut(id)?.open.take();
+        self.open -= usize::from(open.is_some());
+        open
+    }
+
+    /// Ends the right of the id's producer.
+    pub(super) fn fence(&mut self, id: &str) {
+        if let Some(entry) = self.ids.get(id) {
+            entry.epoch.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    /// Whose transactions have been open for too long.
+    pub(super) fn expired(&self, now_ms: Timestamp) -> Vec<Arc<str>> {
+        if self.open == 0 {
+            return Vec::new();
+        }
+        let is_over = |entry: &Transactional| {
+            entry.open.as_ref().is_some_and(|open| now_ms - open.started_ms >= entry.timeout_ms)
+        };
+        self.ids.iter().filter(|(_, entry)| is_over(entry)).map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Whether a transaction is open.
+    pub(super) fn any_open(&self) -> bool {
+        self.open > 0
+    }
+
+    /// Whether an open transaction is about to commit an offset of one of these partitions.
+    pub(super) fn has_pending(&self, group: &str, partitions: &[TopicPartition]) -> bool {
+        let is_pending = |open: &OpenTransaction| {
+            open.offsets.iter().any(|(of, offset)| **of == *group && partitions.contains(&offset.partition))
+        };
+        self.open > 0 && self.ids.values().filter_map(|entry| entry.open.as_ref()).any(is_pending)
+    }
+}
