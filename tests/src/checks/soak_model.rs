@@ -72,7 +72,8 @@ impl SoakModel {
         let (counts, chains) = self.expected();
         for (topic, expected) in [(&topics.counts, counts), (&topics.chains, chains)] {
             let records = client.consume_all(topic, true).map_err(|error| error.to_string())?;
-            compare(&expected, &sequences_of(&records), exactness).map_err(|what| format!("{topic}: {what}"))?;
+            compare(&expected, &sequences_of(&records), exactness)
+                .map_err(|what| format!("{topic}: {what}"))?;
         }
         Ok(())
     }

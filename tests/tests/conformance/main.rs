@@ -10,8 +10,6 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a case that goes wrong is a test that fails")]
-
 mod aggregates;
 mod formats;
 mod joins;

@@ -3,7 +3,11 @@
 //! One scenario a file. They share one broker, so each has topics and an application id of its own; a few run at the
 //! same time. `SEED=<n>` repeats the random moments of a run.
 
-#![expect(clippy::disallowed_methods, reason = "it waits for brokers and processes, by the clock of the machine")]
+#![allow(clippy::panic, reason = "tests fail by panicking")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "it waits for brokers and processes, by the clock of the machine"
+)]
 
 mod broker_restart;
 mod kill;

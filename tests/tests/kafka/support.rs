@@ -92,7 +92,8 @@ impl Soak {
     }
 
     pub fn start(settings: &SoakSettings) -> SoakProcess {
-        SoakProcess::start(Path::new(env!("CARGO_BIN_EXE_soak_app")), settings).expect("the application starts")
+        SoakProcess::start(Path::new(env!("CARGO_BIN_EXE_soak_app")), settings)
+            .expect("the application starts")
     }
 
     /// Waits until the group has committed everything that input and repartition topic hold.
