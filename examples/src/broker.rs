@@ -211,7 +211,6 @@ impl Broker {
         let spec = ConsumerSpec {
             client_id: format!("{}-output", app.name),
             isolation: Isolation::ReadCommitted,
-            at_end_events: true,
             properties: BTreeMap::new(),
         };
         let mut consumer = self.transport.consumer(&spec)?;
