@@ -94,7 +94,10 @@ fn keyless(b: &StreamsBuilder) -> KStream<Option<String>, String> {
     b.stream("in")
 }
 
-#[allow(clippy::ptr_arg, reason = "it is used as a selector of keys, which gets references to keys and values")]
+#[allow(
+    clippy::ptr_arg,
+    reason = "it is used as a selector of keys, which gets references to keys and values"
+)]
 fn first_digit(_: &Option<String>, value: &String) -> String {
     value[..1].to_owned()
 }
