@@ -1,4 +1,7 @@
-//! What the cross-crate suites share: a real Apache Kafka to test against, and the benchmark harness.
+//! What the cross-crate suites share: a real Apache Kafka to test against, applications under test with their checks,
+//! and the benchmark harness.
 
+pub mod apps;
 pub mod bench;
+pub mod checks;
 pub mod lab;

@@ -30,6 +30,9 @@ use crate::transport::{
 /// Time for one transactional call. librdkafka caps it by the transaction's own time-out.
 const TRANSACTION_CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Time to register a transactional id, which waits for the end of its last transaction.
+const REGISTER_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Time for a flush or an offset commit under at-least-once.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -126,7 +129,8 @@ impl Committer {
         if self.producer.is_none() {
             let mut producer = self.transport.producer(&self.spec)?;
             if self.exactly_once() {
-                retry_harmless(|| producer.init_transactions(TRANSACTION_CALL_TIMEOUT))?;
+                // Not repeated here: the thread must hear commands between two tries.
+                producer.init_transactions(REGISTER_TIMEOUT)?;
             }
             self.producer = Some(producer);
             self.generation += 1;
@@ -295,7 +299,6 @@ fn retry_harmless<T>(mut call: impl FnMut() -> crate::transport::Result<T>) -> R
 #[cfg(test)]
 mod tests {
     use super::State::{InDoubt, Missing, Open, Ready};
-    use super::*;
 
     #[test]
     fn the_machine_allows_what_is_drawn_and_nothing_else() {

@@ -48,6 +48,8 @@ const RESTORE_BATCH: usize = 4_096;
 /// A stream thread's wish to run a task.
 pub(crate) struct OpenRequest {
     pub task: TaskId,
+    /// Told with the answer.
+    pub number: u64,
     /// The databases of a task that is opened again without having been closed.
     pub backends: Option<TaskBackends>,
     pub reply: mpsc::Sender<OpenReply>,
@@ -66,6 +68,8 @@ pub(crate) enum Request {
 /// The answer.
 pub(crate) struct OpenReply {
     pub task: TaskId,
+    /// The request's.
+    pub number: u64,
     pub result: Result<OpenedTask>,
 }
 
@@ -220,9 +224,15 @@ impl Restorer {
                     continue;
                 }
             };
-            // A task that moved to another thread meanwhile answers to that one.
+            // A task that was given up and comes back, perhaps to another thread, begins again: an instance that had it
+            // in between has moved its changelogs' ends.
             if let Some(known) = self.tasks.iter_mut().find(|opening| opening.request.task == request.task) {
                 known.request = request;
+                known.phase = Phase::Opening;
+                known.ends.clear();
+                for changelog in known.changelogs.drain(..) {
+                    let _ = self.consumer.unassign(changelog.handle);
+                }
                 continue;
             }
             self.tasks.push(Opening {
@@ -441,7 +451,7 @@ impl Restorer {
 
 fn reply(request: &OpenRequest, result: Result<OpenedTask>) {
     // A thread that is gone needs no answer.
-    let _ = request.reply.send(OpenReply { task: request.task, result });
+    let _ = request.reply.send(OpenReply { task: request.task, number: request.number, result });
     (request.wake)();
 }
 

@@ -8,7 +8,9 @@
 //! 1. All of a thread's tasks commit together; a commit that fails takes all of them back to what is committed.
 //! 2. Taking back (`reset`) forgets the overlays, gives the open transaction up and opens the tasks again through the
 //!    restorer, from what the broker says is committed. It is the only way of repair, whatever went wrong.
-//! 3. A revoked task is committed and closed before the revocation is answered; a lost one is closed without a commit.
+//! 3. The producer is registered before any task is opened: that ends what an earlier life of the thread left open, which
+//!    the restorer would else wait for until it times out.
+//! 4. A revoked task is committed and closed before the revocation is answered; a lost one is closed without a commit.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -103,7 +105,11 @@ pub(crate) struct StreamThread {
     limits: ThreadLimits,
     stats: Arc<ThreadStats>,
     tasks: BTreeMap<TaskId, StreamTask>,
-    opening: BTreeSet<TaskId>,
+    /// Tasks that the restorer is asked for, each with the number of the request: only its answer counts.
+    opening: BTreeMap<TaskId, u64>,
+    /// Of these, those that it has not been asked for yet.
+    to_open: BTreeMap<TaskId, Option<TaskBackends>>,
+    requests: u64,
     last_commit: Timestamp,
     last_purge: Timestamp,
     buffer: Vec<RawRecord>,
@@ -126,7 +132,9 @@ impl StreamThread {
             limits: parts.limits,
             stats: parts.stats,
             tasks: BTreeMap::new(),
-            opening: BTreeSet::new(),
+            opening: BTreeMap::new(),
+            to_open: BTreeMap::new(),
+            requests: 0,
             last_commit: now,
             last_purge: now,
             buffer: Vec::new(),
@@ -167,7 +175,10 @@ impl StreamThread {
         if self.stopped {
             return Ok(Round::Stopped);
         }
-        worked |= self.take_over(now)?;
+        if now >= self.resume_at {
+            self.request_tasks()?;
+            worked |= self.take_over(now)?;
+        }
         let fetched = self.fetch()?;
         let processed = self.process(now)?;
         worked |= fetched || processed;
@@ -216,27 +227,38 @@ impl StreamThread {
     }
 
     fn open(&mut self, task: TaskId, backends: Option<TaskBackends>) {
-        self.opening.insert(task);
-        let request =
-            OpenRequest { task, backends, reply: self.opened.0.clone(), wake: self.consumer.waker() };
-        // A restorer that is gone is reported by the control thread, which ends the application.
-        let _ = self.restorer.send(Request::Open(request));
-        (self.wake_restorer)();
+        self.requests += 1;
+        self.opening.insert(task, self.requests);
+        self.to_open.insert(task, backends);
+    }
+
+    /// Registers the producer, then asks the restorer for the tasks to open.
+    fn request_tasks(&mut self) -> Result<()> {
+        self.environment.collector.ensure_producer()?;
+        while let Some((task, backends)) = self.to_open.pop_first() {
+            let number = self.opening.get(&task).copied().unwrap_or_default();
+            let (reply, wake) = (self.opened.0.clone(), self.consumer.waker());
+            // A restorer that is gone is reported by the control thread, which ends the application.
+            let _ = self.restorer.send(Request::Open(OpenRequest { task, number, backends, reply, wake }));
+            (self.wake_restorer)();
+        }
+        Ok(())
     }
 
     /// Starts the tasks that have been restored.
     fn take_over(&mut self, now: Timestamp) -> Result<bool> {
-        if now < self.resume_at {
-            return Ok(false);
-        }
         let mut any = false;
-        while let Ok(OpenReply { task, result }) = self.opened.1.try_recv() {
-            // An answer for a task that was given up meanwhile is dropped, its databases with it.
-            if !self.opening.contains(&task) {
+        while let Ok(OpenReply { task, number, result }) = self.opened.1.try_recv() {
+            // The answer to a request from before the task was given up is dropped, its databases with it: others may
+            // have worked on the task since.
+            if self.opening.get(&task) != Some(&number) {
                 continue;
             }
-            let opened = result?;
-            self.start(task, opened, now)?;
+            if let Err(error) = result.and_then(|opened| self.start(task, opened, now)) {
+                // If the thread goes on, it asks again.
+                self.open(task, None);
+                return Err(error);
+            }
             self.opening.remove(&task);
             any = true;
         }
@@ -244,8 +266,6 @@ impl StreamThread {
     }
 
     fn start(&mut self, id: TaskId, opened: OpenedTask, now: Timestamp) -> Result<()> {
-        // The producer first: registering it fences and ends what an earlier life of this thread left open.
-        self.environment.collector.ensure_producer()?;
         let mut handles = Vec::with_capacity(opened.sources.len());
         for source in &opened.sources {
             handles.push(self.consumer.assign(&source.partition, source.offset)?);
@@ -369,6 +389,7 @@ impl StreamThread {
     fn close(&mut self, tasks: &BTreeSet<TaskId>) -> Result<()> {
         for id in tasks {
             self.opening.remove(id);
+            self.to_open.remove(id);
             if let Some(task) = self.tasks.remove(id) {
                 self.close_task(task)?;
                 tracing::info!(thread = self.name, task = %id, "task closed");

@@ -25,6 +25,7 @@ pub use java::{JavaLab, target_directory};
 pub(crate) use offsets::GroupOffsets;
 pub use offsets::{CommittedOffset, PartitionOffsets};
 pub use process::{LabProcess, ProcessUsage};
+pub(crate) use produce::LabProducer;
 pub use produce::TestRecord;
 pub use shared::shared;
 pub use transaction::TestTransaction;

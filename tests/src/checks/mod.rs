@@ -1,0 +1,7 @@
+//! Checks of what an application has written, independent of the engine: a model and comparisons.
+
+mod sequences;
+mod soak_model;
+
+pub use sequences::{Exactness, compare, sequences_of};
+pub use soak_model::SoakModel;

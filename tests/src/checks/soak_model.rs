@@ -1,0 +1,84 @@
+//! What the application of [`crate::apps`] must write, worked out without it.
+
+use std::collections::BTreeMap;
+
+use super::sequences::{Exactness, Sequences, compare, sequences_of};
+use crate::apps::{SoakTopics, WINDOW_MS, chain};
+use crate::lab::{KafkaClient, LabError, TestRecord};
+
+/// Event time of the first record.
+const BEGIN_MS: i64 = 1_700_000_000_000;
+
+/// Event time between two records.
+const STEP_MS: i64 = 10;
+
+/// Partitions of every topic.
+const PARTITIONS: i32 = 4;
+
+/// An input of so many records over so many keys, and its results.
+#[derive(Debug, Clone, Copy)]
+pub struct SoakModel {
+    /// How many records.
+    pub records: u32,
+    /// How many keys take turns.
+    pub keys: u32,
+}
+
+impl SoakModel {
+    /// Creates the topics and fills the table.
+    pub fn prepare(&self, client: &KafkaClient, topics: &SoakTopics) -> Result<(), LabError> {
+        for topic in [&topics.input, &topics.table, &topics.counts, &topics.chains] {
+            client.create_topic(topic, PARTITIONS, &[])?;
+        }
+        let rows = (0..self.keys).map(|key| TestRecord::new(format!("k{key}"), row(key)).at(1));
+        client.produce(&topics.table, rows)
+    }
+
+    /// The input. All records of a key are in one partition.
+    pub fn input(&self) -> impl Iterator<Item = TestRecord> + Send + use<> {
+        let keys = self.keys;
+        (0..self.records).map(move |n| {
+            let key = n % keys;
+            let partition = i32::try_from(key).unwrap_or(0) % PARTITIONS;
+            let time = BEGIN_MS + i64::from(n) * STEP_MS;
+            TestRecord::new(format!("o{key}"), n.to_string()).at(time).to_partition(partition)
+        })
+    }
+
+    /// Every update of counts and chains in order.
+    fn expected(&self) -> (Sequences, Sequences) {
+        let mut counts = Sequences::new();
+        let mut chains = Sequences::new();
+        let mut links: BTreeMap<u32, String> = BTreeMap::new();
+        for n in 0..self.records {
+            let key = n % self.keys;
+            let time = BEGIN_MS + i64::from(n) * STEP_MS;
+            let window = counts.entry(format!("k{key}@{}", time - time % WINDOW_MS)).or_default();
+            window.push((window.len() + 1).to_string());
+            let link = links.entry(key).or_default();
+            *link = chain(link, &n.to_string());
+            chains.entry(format!("k{key}")).or_default().push(format!("{link} {}", row(key)));
+        }
+        (counts, chains)
+    }
+
+    /// Compares what was committed with the model.
+    pub fn check(
+        &self,
+        client: &KafkaClient,
+        topics: &SoakTopics,
+        exactness: Exactness,
+    ) -> Result<(), String> {
+        let (counts, chains) = self.expected();
+        for (topic, expected) in [(&topics.counts, counts), (&topics.chains, chains)] {
+            let records = client.consume_all(topic, true).map_err(|error| error.to_string())?;
+            compare(&expected, &sequences_of(&records), exactness)
+                .map_err(|what| format!("{topic}: {what}"))?;
+        }
+        Ok(())
+    }
+}
+
+fn row(key: u32) -> String {
+    format!("row-{key}")
+}

@@ -1,0 +1,81 @@
+//! Killed with SIGKILL at random moments, an application writes what a run without a fault writes, and keeps its state.
+
+use std::time::{Duration, Instant};
+
+use tests::apps::{Feed, SoakSettings, SoakTopics};
+use tests::checks::{Exactness, SoakModel};
+use tests::lab::shared;
+
+use crate::support::{Chance, Soak, turn};
+
+const KILLS: u64 = 30;
+
+/// Every sixth kill comes at any moment of a start, the others hit a running application.
+const KILLS_OF_STARTS: u64 = 6;
+
+/// Changelog records that one commit may hold, with what was due after an outage. All of them are over 100,000.
+const TAIL_MAX: u64 = 12_000;
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+fn kill_again_and_again(soak: &Soak, settings: &SoakSettings, per_second: u32, exactness: Exactness) {
+    let mut chance = Chance::new(&soak.app);
+    let feed = Feed::start(&soak.client, &soak.topics.input, soak.model.input(), per_second);
+    let begin = Instant::now();
+    let mut tails = Vec::new();
+    for kill in 1..=KILLS {
+        let mut process = Soak::start(settings);
+        if kill % KILLS_OF_STARTS == 0 {
+            std::thread::sleep(chance.millis_below(2_000));
+        } else {
+            process.wait_running(LIMIT).expect("it runs");
+            std::thread::sleep(chance.millis_below(1_200));
+        }
+        tails.extend(process.running().map(|said| (said.restored_records, said.wiped_tasks)));
+        process.kill().expect("killed");
+    }
+    println!("{}: {KILLS} kills in {:?}, input done: {}", soak.app, begin.elapsed(), feed.is_done());
+    feed.finish().expect("the input is written");
+    let mut process = Soak::start(settings);
+    let said = process.wait_running(LIMIT).expect("it runs");
+    tails.push((said.restored_records, said.wiped_tasks));
+    soak.wait_done(LIMIT);
+    let last = process.latest();
+    println!(
+        "{}: (restored, wiped) after each restart {tails:?}; done after {:?}",
+        soak.app,
+        begin.elapsed()
+    );
+    assert!(process.close(LIMIT).expect("it closes"), "{last:?}");
+    soak.check(exactness);
+    assert_eq!(last.dropped_records, 0, "nothing is dropped");
+    for (restored, wiped) in tails.iter().skip(1) {
+        assert_eq!(*wiped, 0, "local state is kept: {tails:?}");
+        assert!(*restored <= TAIL_MAX, "only the tail is restored: {tails:?}");
+    }
+    let logged: i64 = SoakTopics::changelogs(&soak.app)
+        .iter()
+        .flat_map(|topic| soak.client.end_offsets(topic).expect("offsets"))
+        .sum();
+    assert!(logged > 10 * TAIL_MAX.cast_signed(), "{logged} changelog records would be a full restore");
+}
+
+/// Caching off: every update of every key, in order.
+#[test]
+fn thirty_kills_change_no_update() {
+    let _turn = turn();
+    let model = SoakModel { records: 300_000, keys: 1_000 };
+    let soak = Soak::new(shared().expect("a broker").client(), "kill-uncached", model);
+    kill_again_and_again(&soak, &soak.settings("one"), 4_000, Exactness::Whole);
+}
+
+/// Caching on, and a static member: the final value of every key and window.
+#[test]
+fn thirty_kills_change_no_final_value() {
+    let _turn = turn();
+    let model = SoakModel { records: 300_000, keys: 1_000 };
+    let soak = Soak::new(shared().expect("a broker").client(), "kill-cached", model);
+    let settings =
+        SoakSettings { cache_bytes: 10 << 20, instance: Some("one".to_owned()), ..soak.settings("one") };
+    kill_again_and_again(&soak, &settings, 5_000, Exactness::Advancing);
+}

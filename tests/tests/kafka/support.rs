@@ -1,0 +1,127 @@
+//! What scenarios share: turns, seeds, and applications as processes.
+
+use std::path::Path;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use tests::apps::{SoakProcess, SoakSettings, SoakTopics};
+use tests::checks::{Exactness, SoakModel};
+use tests::lab::KafkaClient;
+
+/// Scenarios at the same time: they wait more than they compute.
+const TURNS: usize = 3;
+
+static TAKEN: Mutex<usize> = Mutex::new(0);
+static GIVEN_BACK: Condvar = Condvar::new();
+
+/// A place among the scenarios that run; given back when dropped.
+pub struct Turn;
+
+fn taken() -> MutexGuard<'static, usize> {
+    TAKEN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits for a place.
+pub fn turn() -> Turn {
+    let full = |taken: &mut usize| *taken >= TURNS;
+    *GIVEN_BACK.wait_while(taken(), full).unwrap_or_else(PoisonError::into_inner) += 1;
+    let _ = tracing_subscriber::fmt().with_env_filter("warn,rdkafka=off").with_test_writer().try_init();
+    Turn
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        *taken() -= 1;
+        GIVEN_BACK.notify_one();
+    }
+}
+
+/// Random numbers that a seed repeats (splitmix64).
+pub struct Chance(u64);
+
+impl Chance {
+    /// Of `SEED`, or a new one; printed either way.
+    pub fn new(of: &str) -> Self {
+        let given = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
+        let seed = given.unwrap_or_else(|| u64::from(std::process::id()));
+        println!("{of}: SEED={seed}");
+        Chance(seed)
+    }
+
+    pub fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % limit
+    }
+
+    pub fn millis_below(&mut self, limit: u64) -> Duration {
+        Duration::from_millis(self.below(limit))
+    }
+}
+
+/// The application of the reliability tests with its topics, folders and model.
+pub struct Soak {
+    pub client: KafkaClient,
+    pub app: String,
+    pub topics: SoakTopics,
+    pub model: SoakModel,
+    folder: TempDir,
+}
+
+impl Soak {
+    pub fn new(client: KafkaClient, app: &str, model: SoakModel) -> Self {
+        let topics = SoakTopics::of(app);
+        model.prepare(&client, &topics).expect("topics");
+        Soak { client, app: app.to_owned(), topics, model, folder: tempfile::tempdir().expect("a folder") }
+    }
+
+    /// Settings of the instance that keeps its state in a folder of that name.
+    pub fn settings(&self, instance: &str) -> SoakSettings {
+        SoakSettings {
+            bootstrap: self.client.bootstrap().to_owned(),
+            app: self.app.clone(),
+            state_dir: self.folder.path().join(instance),
+            threads: 2,
+            guarantee: "exactly_once_v2".to_owned(),
+            cache_bytes: 0,
+            instance: None,
+            session_timeout_ms: 1_500,
+        }
+    }
+
+    pub fn start(settings: &SoakSettings) -> SoakProcess {
+        SoakProcess::start(Path::new(env!("CARGO_BIN_EXE_soak_app")), settings)
+            .expect("the application starts")
+    }
+
+    /// Waits until the group has committed everything that input and repartition topic hold.
+    pub fn wait_done(&self, limit: Duration) {
+        let begin = Instant::now();
+        let between = SoakTopics::repartition(&self.app);
+        let topics = [self.topics.input.as_str(), between.as_str()];
+        while !self.is_done(&topics) {
+            assert!(begin.elapsed() < limit, "{}: not done in {limit:?}", self.app);
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    fn is_done(&self, topics: &[&str]) -> bool {
+        let committed = self.client.committed_offsets(&self.app, topics).expect("committed offsets");
+        let reached = |topic: &str| {
+            let ends = self.client.end_offsets(topic).expect("end offsets");
+            (0..).zip(ends).all(|(partition, end)| {
+                let done = committed.get(&(topic.to_owned(), partition));
+                done.is_some_and(|done| done.offset >= end) || end == 0
+            })
+        };
+        topics.iter().all(|topic| reached(topic))
+    }
+
+    pub fn check(&self, exactness: Exactness) {
+        if let Err(what) = self.model.check(&self.client, &self.topics, exactness) {
+            panic!("{what}");
+        }
+    }
+}
