@@ -6,9 +6,7 @@ use std::time::{Duration, Instant};
 
 use streams_core::ids::{Offset, TopicPartition};
 use streams_core::transport::kafka::KafkaTransport;
-use streams_core::transport::{
-    Admin, Isolation, NewTopic, OffsetQuery, Transport, TransportErrorKind as Kind,
-};
+use streams_core::transport::{Isolation, NewTopic, OffsetQuery, Transport, TransportErrorKind as Kind};
 use tests::lab::TestRecord;
 
 use crate::{LIMIT, Outcome, admin, client, producer_spec};

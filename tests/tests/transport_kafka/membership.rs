@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use streams_core::ids::{Offset, TaskId, TopicPartition};
 use streams_core::transport::{
-    Admin, Fence, GroupSpec, Membership, MembershipHandler, OffsetToCommit, Producer, SubtopologyTasks,
-    Transport, TransportErrorKind as Kind,
+    Fence, GroupSpec, Membership, MembershipHandler, OffsetToCommit, Producer, SubtopologyTasks, Transport,
+    TransportErrorKind as Kind,
 };
 
 use crate::{LIMIT, Outcome, admin, client, producer, transport};
