@@ -23,11 +23,18 @@ const LATEST: Offset = -1;
 pub(super) struct KafkaAdmin {
     client: Arc<Client>,
     servers: String,
+    common: Common,
+    client_id: String,
 }
 
 impl KafkaAdmin {
     pub(super) fn new(common: &Common, client_id: &str) -> Result<Self> {
-        Ok(KafkaAdmin { client: common.admin(client_id)?, servers: common.bootstrap_servers.clone() })
+        Ok(KafkaAdmin {
+            client: common.admin(client_id)?,
+            servers: common.bootstrap_servers.clone(),
+            common: common.clone(),
+            client_id: client_id.to_owned(),
+        })
     }
 
     fn call(&self, timeout: Duration) -> AdminCall<'_> {
@@ -49,7 +56,23 @@ impl KafkaAdmin {
         failed(format!("{attempted} of {part} at {}", self.servers), &KafkaError::from_code(code))
     }
 
+    /// Asks for offsets. An error about leaders makes a new client: librdkafka's ListOffsets believes the leaders and epochs
+    /// that it has cached, and after a broker was restarted it would go on being refused for minutes.
     fn list_offsets(
+        &mut self,
+        partitions: &BTreeSet<&TopicPartition>,
+        at: Offset,
+        isolation: Isolation,
+        timeout: Duration,
+    ) -> Result<Vec<Entry>> {
+        let answer = self.list_offsets_once(partitions, at, isolation, timeout);
+        if answer.as_ref().is_err_and(|error| error.kind() == Kind::Retriable) {
+            self.client = self.common.admin(&self.client_id)?;
+        }
+        answer
+    }
+
+    fn list_offsets_once(
         &self,
         partitions: &BTreeSet<&TopicPartition>,
         at: Offset,
@@ -67,7 +90,15 @@ impl KafkaAdmin {
         let found = self
             .call(timeout)
             .list_offsets(&queries, isolation == Isolation::ReadCommitted)
-            .map_err(|error| self.failed(attempted, &error))?;
+            .map_err(|error| match error.code == E::RD_KAFKA_RESP_ERR__NOENT as Code {
+                // "No leaders found": of a topic that was just created, or whose broker is away.
+                true => TransportError::new(
+                    Kind::Retriable,
+                    format!("{attempted} at {}", self.servers),
+                    error.reason,
+                ),
+                false => self.failed(attempted, &error),
+            })?;
         match found.iter().find(|entry| entry.error != 0) {
             Some(entry) => Err(self.part_failed(attempted, &entry.partition, entry.error)),
             None => Ok(found),
