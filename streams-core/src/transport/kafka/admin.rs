@@ -21,13 +21,20 @@ const LATEST: Offset = -1;
 
 /// An administrative client.
 pub(super) struct KafkaAdmin {
+    common: Common,
+    client_id: String,
     client: Arc<Client>,
     servers: String,
 }
 
 impl KafkaAdmin {
     pub(super) fn new(common: &Common, client_id: &str) -> Result<Self> {
-        Ok(KafkaAdmin { client: common.admin(client_id)?, servers: common.bootstrap_servers.clone() })
+        Ok(KafkaAdmin {
+            client: common.admin(client_id)?,
+            servers: common.bootstrap_servers.clone(),
+            common: common.clone(),
+            client_id: client_id.to_owned(),
+        })
     }
 
     fn call(&self, timeout: Duration) -> AdminCall<'_> {
@@ -50,7 +57,7 @@ impl KafkaAdmin {
     }
 
     fn list_offsets(
-        &self,
+        &mut self,
         partitions: &BTreeSet<&TopicPartition>,
         at: Offset,
         isolation: Isolation,
@@ -69,7 +76,15 @@ impl KafkaAdmin {
             .list_offsets(&queries, isolation == Isolation::ReadCommitted)
             .map_err(|error| self.failed(attempted, &error))?;
         match found.iter().find(|entry| entry.error != 0) {
-            Some(entry) => Err(self.part_failed(attempted, &entry.partition, entry.error)),
+            Some(entry) => {
+                let error = self.part_failed(attempted, &entry.partition, entry.error);
+                if error.kind() == Kind::Retriable {
+                    // librdkafka asks the leader that it has in its cache, with the epoch that it has there, and does
+                    // not look anew when the broker calls that outdated. Only a new client asks who leads now.
+                    self.client = self.common.admin(&self.client_id)?;
+                }
+                Err(error)
+            }
             None => Ok(found),
         }
     }
