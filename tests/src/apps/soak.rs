@@ -34,6 +34,11 @@ impl SoakTopics {
         Self { input: topic("in"), table: topic("table"), counts: topic("counts"), chains: topic("chains") }
     }
 
+    /// The topics that exist before the application.
+    pub fn all(&self) -> [&str; 4] {
+        [&self.input, &self.table, &self.counts, &self.chains]
+    }
+
     /// The topic between the two stages.
     pub fn repartition(app: &str) -> String {
         format!("{app}-stage-repartition")
@@ -59,11 +64,8 @@ pub fn chain(before: &str, value: &str) -> String {
 /// Stream → new key → repartition → windowed count, and chain joined with a table.
 pub fn soak_topology(topics: &SoakTopics) -> Result<Topology, DslError> {
     let builder = StreamsBuilder::new();
-    let table = builder.table_with::<String, String>(
-        &topics.table,
-        Consumed::new(),
-        Materialized::named("rows"),
-    );
+    let table =
+        builder.table_with::<String, String>(&topics.table, Consumed::new(), Materialized::named("rows"));
     let stream = builder
         .stream::<String, String>(topics.input.as_str())
         .map(|key, value| (key.replace('o', "k"), value))
@@ -77,11 +79,7 @@ pub fn soak_topology(topics: &SoakTopics) -> Result<Topology, DslError> {
         .to(&topics.counts);
     stream
         .group_by_key()
-        .aggregate_with(
-            String::new,
-            |_, value, before| chain(&before, &value),
-            Materialized::named("chains"),
-        )
+        .aggregate_with(String::new, |_, value, before| chain(&before, &value), Materialized::named("chains"))
         .to_stream()
         .join(&table, |chain, row| format!("{} {row}", chain.unwrap_or_default()))
         .to(&topics.chains);

@@ -41,7 +41,11 @@ fn kill_again_and_again(soak: &Soak, settings: &SoakSettings, per_second: u32, e
     tails.push((said.restored_records, said.wiped_tasks));
     soak.wait_done(LIMIT);
     let last = process.latest();
-    println!("{}: (restored, wiped) after each restart {tails:?}; done after {:?}", soak.app, begin.elapsed());
+    println!(
+        "{}: (restored, wiped) after each restart {tails:?}; done after {:?}",
+        soak.app,
+        begin.elapsed()
+    );
     assert!(process.close(LIMIT).expect("it closes"), "{last:?}");
     soak.check(exactness);
     assert_eq!(last.dropped_records, 0, "nothing is dropped");
