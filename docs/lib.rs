@@ -1,1 +1,31 @@
-//! docs
+//! Compiles the code in the README and in these pages, so that none of it goes stale.
+
+#[doc = include_str!("../README.md")]
+pub mod readme {}
+
+#[doc = include_str!("ARCHITECTURE.md")]
+pub mod architecture {}
+
+#[doc = include_str!("GLOSSARY.md")]
+pub mod glossary {}
+
+/// What was decided, why, and what was rejected.
+pub mod decisions {
+    #[doc = include_str!("decisions/0001-log-without-sync.md")]
+    pub mod log_without_sync {}
+
+    #[doc = include_str!("decisions/0002-overlay-by-serialized-key.md")]
+    pub mod overlay_by_serialized_key {}
+
+    #[doc = include_str!("decisions/0003-with-twins.md")]
+    pub mod with_twins {}
+
+    #[doc = include_str!("decisions/0004-one-way-of-repair.md")]
+    pub mod one_way_of_repair {}
+
+    #[doc = include_str!("decisions/0005-changelog-offsets-are-counted.md")]
+    pub mod changelog_offsets_are_counted {}
+
+    #[doc = include_str!("decisions/0006-restore-to-the-high-watermark.md")]
+    pub mod restore_to_the_high_watermark {}
+}

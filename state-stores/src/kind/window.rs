@@ -110,10 +110,11 @@ impl<K, T> WindowStore<K, T> {
         headers: Headers,
     ) -> Result<()> {
         if self.retain_duplicates {
+            // A null has a number too, so that the changelog's keys are Kafka Streams' own.
+            self.seqnum = self.seqnum.wrapping_add(1) & i32::MAX;
             if value.is_none() {
                 return Ok(());
             }
-            self.seqnum = self.seqnum.wrapping_add(1) & i32::MAX;
         }
         let segment = self.table.time_mut().and_then(|time| time.enter(start_ms));
         let Some(segment) = segment else { return Ok(()) };

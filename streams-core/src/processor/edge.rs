@@ -16,8 +16,11 @@ pub trait Receiver<K, V> {
 /// A wired edge.
 pub type Edge<K, V> = Rc<dyn Receiver<K, V>>;
 
+/// A child's name and the edge to it.
+type Child<K, V> = (Arc<str>, Edge<K, V>);
+
 /// A node's wired children, in the order in which they were added.
-pub struct Children<K, V>(Rc<[(Arc<str>, Edge<K, V>)]>);
+pub struct Children<K, V>(Rc<[Child<K, V>]>);
 
 impl<K, V> Clone for Children<K, V> {
     fn clone(&self) -> Self {

@@ -299,7 +299,6 @@ fn retry_harmless<T>(mut call: impl FnMut() -> crate::transport::Result<T>) -> R
 #[cfg(test)]
 mod tests {
     use super::State::{InDoubt, Missing, Open, Ready};
-    use super::*;
 
     #[test]
     fn the_machine_allows_what_is_drawn_and_nothing_else() {

@@ -177,7 +177,7 @@ impl Instance {
             true => Isolation::ReadCommitted,
             false => Isolation::ReadUncommitted,
         };
-        ConsumerSpec { client_id, isolation, at_end_events: false, properties }
+        ConsumerSpec { client_id, isolation, properties }
     }
 
     fn restorer(
@@ -188,8 +188,6 @@ impl Instance {
     ) -> Result<Restorer> {
         let properties = self.config.restore_consumer_properties();
         let spec = self.consumer_spec(format!("{}-restore-consumer", self.client_id), properties);
-        // Restoring must see the end of a changelog, whatever lies there.
-        let spec = ConsumerSpec { at_end_events: true, ..spec };
         Ok(Restorer::new(RestorerParts {
             plan: Arc::clone(&self.plan),
             config: Arc::clone(&self.config),
@@ -351,7 +349,6 @@ fn run_global(
 ) -> Result<()> {
     let properties = instance.config.global_consumer_properties();
     let spec = instance.consumer_spec(format!("{name}-global-consumer"), properties);
-    let spec = ConsumerSpec { at_end_events: true, ..spec };
     let mut admin = instance.transport.admin(&format!("{name}-admin"))?;
     let mut global = GlobalThread::new(GlobalParts {
         plan: &instance.plan,

@@ -96,10 +96,10 @@ fn lowest<'a>(
     let mut lowest: Option<(&mut RecordQueue, Timestamp)> = None;
     for queue in queues {
         queue.advance_head(task)?;
-        if let Some(timestamp) = queue.head_timestamp() {
-            if lowest.as_ref().is_none_or(|(_, least)| timestamp < *least) {
-                lowest = Some((queue, timestamp));
-            }
+        if let Some(timestamp) = queue.head_timestamp()
+            && lowest.as_ref().is_none_or(|(_, least)| timestamp < *least)
+        {
+            lowest = Some((queue, timestamp));
         }
     }
     Ok(lowest)

@@ -66,7 +66,6 @@ fn consumer(transport: &Arc<dyn Transport>, name: &str) -> Result<Box<dyn Consum
     let spec = ConsumerSpec {
         client_id: format!("engine-{name}"),
         isolation: Isolation::ReadCommitted,
-        at_end_events: false,
         properties: Default::default(),
     };
     Ok(transport.consumer(&spec)?)

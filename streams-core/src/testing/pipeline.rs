@@ -96,7 +96,6 @@ impl Pipeline {
         let spec = ConsumerSpec {
             client_id: "test-driver-consumer".to_owned(),
             isolation: Isolation::ReadCommitted,
-            at_end_events: false,
             properties: BTreeMap::new(),
         };
         let mut pipeline = Pipeline {

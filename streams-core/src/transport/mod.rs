@@ -61,9 +61,6 @@ pub struct ConsumerSpec {
     pub client_id: String,
     /// What it may see of transactions.
     pub isolation: Isolation,
-    /// Whether [`Consumer::position`] must reach a partition's end even where no visible record lies before it (a tail
-    /// of markers, aborted or compacted records). For restoring and global stores; costs speed.
-    pub at_end_events: bool,
     /// Kafka client properties that overrule the transport's own (from `consumer.*`, `restore.consumer.*`).
     pub properties: BTreeMap<String, String>,
 }

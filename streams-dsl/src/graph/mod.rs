@@ -23,7 +23,7 @@ mod repartition;
 mod step;
 
 pub(crate) use lower::{Writer, lower};
-pub(crate) use node::{GraphNode, NodeId, NodeKind, ROOT, SourceSpec, Write};
+pub(crate) use node::{GraphNode, NodeId, NodeKind, ROOT, SourceSpec};
 pub(crate) use plan::{Plan, PlanRef};
 pub(crate) use repartition::{Repartitioning, repartition_node};
 pub(crate) use step::Step;

@@ -66,13 +66,16 @@ impl RepartitionNames {
     }
 }
 
+/// Writes a repartition of certain types under any names.
+type WriteAs = Rc<dyn Fn(&RepartitionNames, &mut Writer<'_>) -> Result<()>>;
+
 /// What the optimiser knows of a repartition node.
 #[derive(Clone)]
 pub(crate) struct RepartitionSpec {
     pub(super) names: RepartitionNames,
     pub(super) optimizable: bool,
     /// Writes a repartition of this one's types under other names.
-    write_as: Rc<dyn Fn(&RepartitionNames, &mut Writer<'_>) -> Result<()>>,
+    write_as: WriteAs,
 }
 
 impl RepartitionSpec {
@@ -95,11 +98,7 @@ pub(crate) fn repartition_node<K: Data, V: Data>(
     node(names, optimizable, Rc::new(move |names, writer| write(names, &how, writer)))
 }
 
-fn node(
-    names: RepartitionNames,
-    optimizable: bool,
-    write_as: Rc<dyn Fn(&RepartitionNames, &mut Writer<'_>) -> Result<()>>,
-) -> GraphNode {
+fn node(names: RepartitionNames, optimizable: bool, write_as: WriteAs) -> GraphNode {
     let (own, own_names) = (Rc::clone(&write_as), names.clone());
     GraphNode::new(&names.source.clone(), move |writer| own(&own_names, writer))
         .kind(NodeKind::Repartition(RepartitionSpec { names, optimizable, write_as }))

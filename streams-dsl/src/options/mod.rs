@@ -25,4 +25,5 @@ pub use produced::Produced;
 pub use repartitioned::Repartitioned;
 pub use stream_joined::StreamJoined;
 
+pub(crate) use printed::Format;
 pub(crate) use serde_choice::SerdeChoice;

@@ -6,7 +6,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-type Format<K, V> = Arc<dyn Fn(&K, &V) -> String + Send + Sync>;
+/// Makes text of a record.
+pub(crate) type Format<K, V> = Arc<dyn Fn(&K, &V) -> String + Send + Sync>;
 
 /// Where a stream is printed, and how a record looks.
 pub struct Printed<K, V> {

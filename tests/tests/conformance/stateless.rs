@@ -8,7 +8,7 @@ use streams_dsl::prelude::*;
 use crate::Case;
 
 pub const CASES: &[Case] = &[
-    ("stream_to", |b| b.stream::<Option<String>, Option<String>>("in").to("out")),
+    ("stream_to", |b| nullable(b, "in").to("out")),
     ("stream_named", |b| {
         let stream = b.stream_with::<String, String>("in", Consumed::named("my-source"));
         stream.to_with("out", Produced::named("my-sink"));
@@ -21,8 +21,7 @@ pub const CASES: &[Case] = &[
     ("filter", |b| texts(b, "in").filter(|k, _| k == "a").to("out")),
     ("filter_not", |b| texts(b, "in").filter_not(|k, _| k == "a").to("out")),
     ("filter_nulls", |b| {
-        let stream = b.stream::<Option<String>, Option<String>>("in");
-        stream.filter(|k, v| v.is_none() || k.is_none()).to("out");
+        nullable(b, "in").filter(|k, v| v.is_none() || k.is_none()).to("out");
     }),
     ("map", |b| texts(b, "in").map(|k, v| (v, k + "!")).to("out")),
     ("map_values", |b| texts(b, "in").map_values(|v| v + "!").to("out")),
@@ -63,7 +62,7 @@ pub const CASES: &[Case] = &[
             .branch_with(|k, _| k == "b", Branched::with_consumer(|s| s.to("out-b")).with_name("second"))
             .no_default_branch();
     }),
-    ("repartition", |b| b.stream::<Option<String>, Option<String>>("in").repartition().to("out")),
+    ("repartition", |b| nullable(b, "in").repartition().to("out")),
     ("repartition_named", |b| {
         texts(b, "in")
             .select_key(|_, v| v.clone())
@@ -114,7 +113,15 @@ pub const CASES: &[Case] = &[
     }),
 ];
 
-/// A stream of texts without nulls.
+/// A key or value as Kafka has it: maybe null.
+pub type Text = Option<String>;
+
+/// A stream of texts that may be null.
+pub fn nullable(b: &StreamsBuilder, topic: &str) -> KStream<Text, Text> {
+    b.stream(topic)
+}
+
+/// A stream of texts; records with nulls are dropped where they are read.
 pub fn texts(b: &StreamsBuilder, topic: &str) -> KStream<String, String> {
     b.stream(topic)
 }

@@ -32,7 +32,7 @@ pub const CASES: &[Case] = &[
     }),
     ("tumbling_after_key_change", |b| changed(b).windowed_by(tumbling()).count().to_stream().to("out")),
     ("tumbling_grouped_name_store_name", |b| {
-        let groups = keyless(b).group_by_with(first_digit, Grouped::named("by-digit"));
+        let groups = keyless(b).group_by_with(|_, v| first_digit(v), Grouped::named("by-digit"));
         groups.windowed_by(tumbling()).count_with(Counts::named("counts")).to_stream().to("out");
     }),
     ("tumbling_key_to_text", |b| {
@@ -94,10 +94,10 @@ fn keyless(b: &StreamsBuilder) -> KStream<Option<String>, String> {
     b.stream("in")
 }
 
-fn first_digit(_: &Option<String>, value: &String) -> String {
+fn first_digit(value: &str) -> String {
     value[..1].to_owned()
 }
 
 fn changed(b: &StreamsBuilder) -> KGroupedStream<String, String> {
-    keyless(b).select_key(first_digit).group_by_key()
+    keyless(b).select_key(|_, v| first_digit(v)).group_by_key()
 }

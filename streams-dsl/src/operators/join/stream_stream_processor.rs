@@ -34,12 +34,14 @@ impl<K: Data, V: Data> Processor<K, V, K, V> for JoinWindowProcessor<K, V> {
     }
 
     fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K, V>) -> Result<()> {
-        // The join itself drops and counts these.
-        if self.keys.contain(&record.key) || self.values.contain(&record.value) {
+        // The join itself drops and counts nulls.
+        if self.keys.contain(&record.key) {
             return context.forward(record);
         }
         context.forward(record.clone())?;
-        opened(&self.store)?.put(&record.key, Some(record.value), record.timestamp)
+        // Nothing is kept of a null value, but it takes its place among the duplicates, as Kafka Streams has it.
+        let kept = Some(record.value).filter(|value| !self.values.contain(value));
+        opened(&self.store)?.put(&record.key, kept, record.timestamp)
     }
 }
 

@@ -27,7 +27,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// let driver = TopologyTestDriver::of(builder.build()?)?;
     /// let lines = driver.create_input_topic::<String, String>("lines");
     /// lines.pipe("a.txt".into(), "to be".into(), 0)?;
-    /// assert_eq!(driver.create_output_topic::<String, String>("words").read_key_values()?, [("to".into(), "a.txt".into()), ("be".into(), "a.txt".into())]);
+    /// let output = driver.create_output_topic::<String, String>("words");
+    /// assert_eq!(output.read_key_values()?, [("to".into(), "a.txt".into()), ("be".into(), "a.txt".into())]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn flat_map<K2: Data, V2: Data, I>(

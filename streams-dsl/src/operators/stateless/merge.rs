@@ -28,7 +28,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// let offline = driver.create_input_topic::<String, i64>("offline");
     /// offline.pipe("alice".into(), 99, 0)?;
     /// online.pipe("alice".into(), 1, 1)?;
-    /// assert_eq!(driver.create_output_topic::<String, i64>("payments").read_key_values()?, [("alice".into(), 99), ("alice".into(), 1)]);
+    /// let output = driver.create_output_topic::<String, i64>("payments");
+    /// assert_eq!(output.read_key_values()?, [("alice".into(), 99), ("alice".into(), 1)]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn merge(&self, other: &KStream<K, V>) -> KStream<K, V> {

@@ -9,7 +9,7 @@ use streams_core::record::Record;
 
 use crate::KStream;
 use crate::naming::prefix;
-use crate::options::Printed;
+use crate::options::{Format, Printed};
 
 impl<K: Data, V: Data> KStream<K, V> {
     /// Prints each record as `[label]: key, value`; nothing comes after it (`KStream.print`).
@@ -46,7 +46,7 @@ impl<K: Data, V: Data> KStream<K, V> {
 
 struct Print<K, V, O> {
     label: Arc<str>,
-    format: Arc<dyn Fn(&K, &V) -> String + Send + Sync>,
+    format: Format<K, V>,
     open: O,
     out: Option<Box<dyn Write>>,
 }

@@ -38,7 +38,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// let driver = TopologyTestDriver::of(builder.build()?)?;
     /// let payments = driver.create_input_topic::<String, i64>("payments");
     /// payments.pipe("alice".into(), 99, 0)?;
-    /// assert_eq!(driver.create_output_topic::<String, i64>("doubled").read_key_values()?, [("alice".into(), 99), ("alice".into(), 99)]);
+    /// let output = driver.create_output_topic::<String, i64>("doubled");
+    /// assert_eq!(output.read_key_values()?, [("alice".into(), 99), ("alice".into(), 99)]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn process<P, K2: Data, V2: Data>(

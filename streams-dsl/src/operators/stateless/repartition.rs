@@ -26,7 +26,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// let driver = TopologyTestDriver::of(builder.build()?)?;
     /// let payments = driver.create_input_topic::<String, i64>("payments");
     /// payments.pipe("alice".into(), 99, 0)?;
-    /// assert_eq!(driver.create_output_topic::<String, i64>("spread-payments").read_key_values()?, [("alice".into(), 99)]);
+    /// let output = driver.create_output_topic::<String, i64>("spread-payments");
+    /// assert_eq!(output.read_key_values()?, [("alice".into(), 99)]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn repartition(&self) -> KStream<K, V>

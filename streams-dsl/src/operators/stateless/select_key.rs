@@ -23,7 +23,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// let driver = TopologyTestDriver::of(builder.build()?)?;
     /// let words = driver.create_input_topic::<String, String>("words");
     /// words.pipe("line 1".into(), "kafka".into(), 0)?;
-    /// assert_eq!(driver.create_output_topic::<String, String>("by-word").read_key_values()?, [("kafka".into(), "kafka".into())]);
+    /// let output = driver.create_output_topic::<String, String>("by-word");
+    /// assert_eq!(output.read_key_values()?, [("kafka".into(), "kafka".into())]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn select_key<K2: Data>(

@@ -36,7 +36,8 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// let balances = driver.create_input_topic::<String, i64>("balances");
     /// balances.pipe("alice".into(), 500, 0)?;
     /// balances.pipe("alice".into(), 50, 1)?;
-    /// assert_eq!(driver.create_output_topic::<String, Option<i64>>("large-balances").read_key_values()?, [("alice".into(), Some(500)), ("alice".into(), None)]);
+    /// let output = driver.create_output_topic::<String, Option<i64>>("large-balances");
+    /// assert_eq!(output.read_key_values()?, [("alice".into(), Some(500)), ("alice".into(), None)]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn filter(&self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> KTable<K, V> {

@@ -28,11 +28,6 @@ impl TableForwarder {
         TableForwarder { cached: store.caching(), send_old_values }
     }
 
-    /// For a table in another kind of store; `cached` stores are flushed by [`on_flush`](Self::on_flush).
-    pub(crate) fn new(cached: bool, send_old_values: bool) -> Self {
-        TableForwarder { cached, send_old_values }
-    }
-
     /// Forwards, at each commit, the updates that a store held back, as `take` has them.
     pub(crate) fn on_flush<K: Data, V: Data, I>(
         context: &mut ProcessorContext<'_, K, Change<V>>,

@@ -35,7 +35,8 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// let driver = TopologyTestDriver::of(builder.build()?)?;
     /// let cents = driver.create_input_topic::<String, i64>("cents");
     /// cents.pipe("alice".into(), 250, 0)?;
-    /// assert_eq!(driver.create_output_topic::<String, Option<f64>>("euros").read_key_values()?, [("alice".into(), Some(2.5))]);
+    /// let output = driver.create_output_topic::<String, Option<f64>>("euros");
+    /// assert_eq!(output.read_key_values()?, [("alice".into(), Some(2.5))]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn map_values<V2: Data>(&self, mapper: impl Fn(V) -> V2 + Send + Sync + 'static) -> KTable<K, V2> {

@@ -39,7 +39,8 @@ impl StreamsBuilder {
     /// let customers = driver.create_input_topic::<String, Option<String>>("customers");
     /// customers.pipe("alice".into(), Some("Paris".into()), 0)?;
     /// customers.pipe("alice".into(), None, 1)?;
-    /// assert_eq!(driver.create_output_topic::<String, Option<String>>("copy").read_key_values()?, [("alice".into(), Some("Paris".into())), ("alice".into(), None)]);
+    /// let output = driver.create_output_topic::<String, Option<String>>("copy");
+    /// assert_eq!(output.read_key_values()?, [("alice".into(), Some("Paris".into())), ("alice".into(), None)]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn table<K, V>(&self, topic: &str) -> KTable<K, V>

@@ -26,7 +26,8 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// let balances = driver.create_input_topic::<String, Option<i64>>("balances");
     /// balances.pipe("alice".into(), Some(5), 0)?;
     /// balances.pipe("alice".into(), None, 1)?;
-    /// assert_eq!(driver.create_output_topic::<String, Option<i64>>("changes").read_key_values()?, [("alice".into(), Some(5)), ("alice".into(), None)]);
+    /// let output = driver.create_output_topic::<String, Option<i64>>("changes");
+    /// assert_eq!(output.read_key_values()?, [("alice".into(), Some(5)), ("alice".into(), None)]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn to_stream(&self) -> KStream<K, Option<V>> {

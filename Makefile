@@ -1,0 +1,66 @@
+# `make demo` shows the library at work, `make test` proves it, `make help` lists the rest.
+
+# Build output lies outside of the checkout, so that several checkouts share the compiled C libraries.
+CARGO_TARGET_DIR ?= $(HOME)/.cache/streams-target
+export CARGO_TARGET_DIR
+
+# RocksDB and librdkafka are most of a build. With ccache, compiling them again takes seconds.
+ifneq (,$(shell command -v ccache 2>/dev/null))
+# Unless the caller chose compilers; make's own defaults are no choice.
+ifneq (,$(filter default undefined,$(origin CC)))
+export CC := ccache gcc
+endif
+ifneq (,$(filter default undefined,$(origin CXX)))
+export CXX := ccache g++
+endif
+# The same object serves every checkout.
+export CCACHE_NOHASHDIR := 1
+endif
+
+# The demo and the benchmark run optimised. Raising the level of the development profile, instead of building a release,
+# leaves the dependencies as they are: they are optimised in every profile (Cargo.toml), so that a demo, a benchmark and
+# a test compile them once.
+FAST := CARGO_PROFILE_DEV_OPT_LEVEL=3 CARGO_PROFILE_DEV_DEBUG_ASSERTIONS=false
+
+# How `make demo` and `make bench` are narrowed, as in: make bench WORKLOADS=count,tumbling ROUNDS=3
+DEMO_ARGUMENTS = $(if $(DATA),--data $(DATA)) $(if $(BOOTSTRAP),--bootstrap-servers $(BOOTSTRAP))
+BENCH_ARGUMENTS = $(if $(WORKLOADS),--workloads $(WORKLOADS)) $(if $(GUARANTEES),--guarantees $(GUARANTEES)) \
+	$(if $(SYSTEMS),--systems $(SYSTEMS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(RECORDS),--records $(RECORDS))
+
+.PHONY: help demo test lint bench kafka doc setup setup-build
+
+help:
+	@echo 'make demo   flight delays on the embedded broker   DATA=folder BOOTSTRAP=host:port'
+	@echo 'make test   formatting, lints, all tests           KAFKA_BOOTSTRAP=host:port: on that broker'
+	@echo 'make bench  ours, Java Kafka Streams, raw limit    WORKLOADS= GUARANTEES= SYSTEMS= ROUNDS= RECORDS='
+	@echo 'make kafka  a Kafka 4.3.1 to play with, until Ctrl-C'
+	@echo 'make lint   formatting and lints'
+	@echo 'make doc    the API documentation'
+	@echo 'make setup  checks and installs what these need'
+
+demo: setup-build
+	$(FAST) cargo run -p examples --bin flights -- $(DEMO_ARGUMENTS)
+
+test: setup lint
+	cargo test --workspace
+
+lint: setup
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+# Builds all programs, as the benchmark starts those that it measures as processes of their own.
+bench: setup
+	$(FAST) cargo build -p tests --bins
+	$(FAST) cargo run -p tests --bin bench -- $(BENCH_ARGUMENTS)
+
+kafka: setup
+	cargo run -p tests --bin kafka
+
+doc: setup-build
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps
+
+setup:
+	@.ci/setup test
+
+setup-build:
+	@.ci/setup build

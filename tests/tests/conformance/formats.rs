@@ -1,0 +1,202 @@
+//! Every row of `tests/golden/formats.jsonl`: bytes that Kafka's own classes wrote. Ours must write the same ones, and
+//! read them back.
+
+use std::fmt::Debug;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::Value;
+use state_stores::schema::{session_key, window_key};
+use state_stores::{Backend, Batch, KeyValueSpec, KeyValueStore, MemoryBackend, StateStore, ValueFormat};
+use streams_core::partitioner::{murmur2, partition_for_key, partitioning_bytes};
+use streams_core::record::Change;
+use streams_core::serde::{
+    ChangeSerde, Payload, SessionWindowedSerde, StoreCodec, TimeWindowedSerde, TopicPartitionMetadata,
+};
+use streams_core::store::ValueAndTimestamp;
+use streams_dsl::prelude::*;
+
+use crate::replay::bytes_of_hex;
+
+/// Formats, or types of the format `serde`, that have no counterpart, with the reason.
+const LEFT_OUT: &[(&str, &str)] =
+    &[("UUID", "std has no such type; an application that uses one has a serde for it, or sends text")];
+
+const TOPIC: &str = "topic";
+
+fn text<'a>(row: &'a Value, name: &str) -> &'a str {
+    row[name].as_str().unwrap_or_else(|| panic!("{name} of {row} is no text"))
+}
+
+fn number(row: &Value, name: &str) -> i64 {
+    row[name].as_i64().unwrap_or_else(|| panic!("{name} of {row} is no number"))
+}
+
+fn bytes(row: &Value, name: &str) -> Bytes {
+    bytes_of_hex(&row[name]).unwrap_or_else(|| panic!("{name} of {row} is null"))
+}
+
+fn text_or_null(row: &Value, name: &str) -> Option<String> {
+    row[name].as_str().map(str::to_owned)
+}
+
+/// The value has these bytes, or is null, and is read back from them. Values are compared as they print, as a NaN is
+/// unequal to itself.
+fn both_ways<T: Debug>(serde: &dyn Serde<T>, value: &T, bytes: Option<&[u8]>) {
+    let (headers, mut written) = (Headers::new(), Vec::new());
+    let payload = serde.serialize(TOPIC, &headers, value, &mut written).unwrap();
+    assert_eq!((payload == Payload::Bytes).then_some(&written[..]), bytes, "{value:?}");
+    let read = serde.deserialize(TOPIC, &headers, bytes).unwrap();
+    assert_eq!(format!("{read:?}"), format!("{value:?}"));
+}
+
+fn parsed<T: DefaultSerde + FromStr<Err: Debug> + Debug>(row: &Value) {
+    let value: T = text(row, "value").parse().unwrap();
+    both_ways(&*T::default_serde(), &value, Some(&bytes(row, "bytes")));
+}
+
+fn check_serde(row: &Value) {
+    match text(row, "type") {
+        "String" => parsed::<String>(row),
+        "Integer" => parsed::<i32>(row),
+        "Long" => parsed::<i64>(row),
+        "Short" => parsed::<i16>(row),
+        "Float" => parsed::<f32>(row),
+        "Double" => parsed::<f64>(row),
+        "Boolean" => parsed::<bool>(row),
+        "Void" => both_ways(&*<()>::default_serde(), &(), bytes_of_hex(&row["bytes"]).as_deref()),
+        "Bytes" => {
+            let (value, written) = (bytes(row, "value"), bytes(row, "bytes"));
+            both_ways(&*Bytes::default_serde(), &value, Some(&written));
+            both_ways(&*Vec::<u8>::default_serde(), &value.to_vec(), Some(&written));
+        }
+        other => panic!("the type {other} is neither checked nor listed"),
+    }
+}
+
+fn check_murmur2(row: &Value) {
+    let key = bytes(row, "key");
+    assert_eq!(i64::from(murmur2(&key)), number(row, "hash"));
+    for (count, partition) in row["partitions"].as_object().unwrap() {
+        assert_eq!(Some(partition_for_key(&key, count.parse().unwrap()).into()), partition.as_i64(), "{row}");
+    }
+}
+
+fn check_time_windowed_key(row: &Value) {
+    let (key, start_ms, end_ms) = (text(row, "key"), number(row, "start"), number(row, "end"));
+    let written = bytes(row, "bytes");
+    let serde = TimeWindowedSerde::new(String::default_serde(), end_ms - start_ms);
+    both_ways(&serde, &Windowed::new(key.to_owned(), Window::new(start_ms, end_ms)), Some(&written));
+    let base_key = partitioning_bytes(&written, Serde::partitioning_suffix_bytes(&serde));
+    assert_eq!(base_key, bytes(row, "base_key_bytes"));
+    let mut encoded = Vec::new();
+    window_key::encode_topic(key.as_bytes(), start_ms, &mut encoded);
+    assert_eq!(encoded, written);
+    assert_eq!(window_key::decode_topic(&written), Some((key.as_bytes(), start_ms)));
+}
+
+fn check_window_store_key(row: &Value) {
+    let (key, start_ms) = (text(row, "key").as_bytes(), number(row, "start"));
+    let sequence = i32::try_from(number(row, "sequence")).unwrap();
+    let (written, mut encoded) = (bytes(row, "bytes"), Vec::new());
+    window_key::encode(key, start_ms, sequence, &mut encoded);
+    assert_eq!(encoded, written);
+    assert_eq!(window_key::decode(&written), Some((key, start_ms, sequence)));
+}
+
+fn check_session_windowed_key(row: &Value) {
+    let (key, start_ms, end_ms) = (text(row, "key"), number(row, "start"), number(row, "end"));
+    let serde = SessionWindowedSerde::new(String::default_serde());
+    let session = Windowed::new(key.to_owned(), Window::new(start_ms, end_ms));
+    both_ways(&serde, &session, Some(&bytes(row, "bytes")));
+    let (written, mut encoded) = (bytes(row, "store_key_bytes"), Vec::new());
+    session_key::encode(key.as_bytes(), start_ms, end_ms, &mut encoded);
+    assert_eq!(encoded, written);
+    assert_eq!(session_key::decode(&written), Some((key.as_bytes(), start_ms, end_ms)));
+}
+
+fn check_offset_metadata(row: &Value) {
+    let stores = row["processor_metadata"].as_object().unwrap();
+    let metadata = TopicPartitionMetadata {
+        partition_time: number(row, "partition_time"),
+        processor_metadata: stores
+            .iter()
+            .map(|(name, time)| (name.clone(), time.as_i64().unwrap()))
+            .collect(),
+    };
+    assert_eq!(metadata.encode(), text(row, "text"));
+    assert_eq!(TopicPartitionMetadata::decode(text(row, "text")), metadata);
+}
+
+/// Texts of other versions, and none at all: only to be read.
+fn check_offset_metadata_decoded(row: &Value) {
+    let metadata = TopicPartitionMetadata::decode(text(row, "text"));
+    assert_eq!(metadata.partition_time, number(row, "partition_time"), "{row}");
+}
+
+fn check_change(row: &Value) {
+    let change = Change::new(text_or_null(row, "new"), text_or_null(row, "old"));
+    both_ways(&ChangeSerde::new(String::default_serde()), &change, Some(&bytes(row, "bytes")));
+}
+
+fn check_change_of_long(row: &Value) {
+    let change = Change::new(row["new"].as_i64(), row["old"].as_i64());
+    both_ways(&ChangeSerde::new(i64::default_serde()), &change, Some(&bytes(row, "bytes")));
+}
+
+fn check_value_and_timestamp(row: &Value) {
+    match text(row, "type") {
+        "String" => stored::<String>(row),
+        "Long" => stored::<i64>(row),
+        other => panic!("the type {other} is not checked"),
+    }
+}
+
+/// How a store keeps a value with its time: seen in the backend below it, and read from there by another store.
+fn stored<V: DefaultSerde + FromStr<Err: Debug> + Clone + Debug + PartialEq>(row: &Value) {
+    let (key, timestamp, expected) = ("k".to_owned(), number(row, "timestamp"), bytes(row, "bytes"));
+    let value = ValueAndTimestamp { value: text(row, "value").parse::<V>().unwrap(), timestamp };
+    let backend = Arc::new(MemoryBackend::new());
+    let open = || {
+        let codec = StoreCodec::new(V::default_serde(), TOPIC);
+        let keys = Arc::new(StoreCodec::new(String::default_serde(), TOPIC));
+        let format = ValueFormat::timestamped(Arc::new(codec));
+        KeyValueStore::open(KeyValueSpec::new("store", backend.clone(), keys, format)).unwrap()
+    };
+    let (mut store, mut batch) = (open(), Batch::new());
+    store.put(&key, Some(value.clone()), 5).unwrap();
+    store.stage(&mut |_| Ok(()), &mut batch).unwrap();
+    backend.write(&batch).unwrap();
+    let kept = backend.get(backend.keyspace("store").unwrap(), key.as_bytes()).unwrap();
+    assert_eq!(kept.as_deref(), Some(&expected[..]));
+    assert_eq!(open().get(&key).unwrap(), Some(value));
+}
+
+#[test]
+fn formats_are_what_kafka_writes() {
+    let mut left_out = Vec::new();
+    for line in include_str!("../../golden/formats.jsonl").lines() {
+        let row: Value = serde_json::from_str(line).unwrap();
+        let of_row = |(what, _): &&(&str, _)| row["format"] == *what || row["type"] == *what;
+        if let Some((what, _)) = LEFT_OUT.iter().find(of_row) {
+            left_out.push(*what);
+            continue;
+        }
+        match text(&row, "format") {
+            "serde" => check_serde(&row),
+            "murmur2" => check_murmur2(&row),
+            "time_windowed_key" => check_time_windowed_key(&row),
+            "window_store_key" => check_window_store_key(&row),
+            "session_windowed_key" => check_session_windowed_key(&row),
+            "offset_metadata" => check_offset_metadata(&row),
+            "offset_metadata_decoded" => check_offset_metadata_decoded(&row),
+            "change" => check_change(&row),
+            "change_of_long" => check_change_of_long(&row),
+            "value_and_timestamp" => check_value_and_timestamp(&row),
+            other => panic!("the format {other} is neither checked nor listed"),
+        }
+    }
+    left_out.dedup();
+    assert_eq!(left_out, LEFT_OUT.iter().map(|(what, _)| *what).collect::<Vec<_>>(), "each is in the file");
+}

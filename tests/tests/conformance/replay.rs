@@ -1,0 +1,166 @@
+//! Runs a case's program on its recorded input, and compares with what Kafka Streams wrote.
+//!
+//! The text of `describe()` is compared exactly. So is what each step writes to each topic, in order: key, value,
+//! timestamp and headers. Changelogs are brought to the same form on both sides before:
+//!
+//! 1. Of a key's records in one step the last one stays, in its place: each step is one commit here, and a commit
+//!    writes each key once, in the order of last updates.
+//! 2. In the changelogs of a stream-stream join, nulls are left out: Kafka Streams writes a tombstone there for a
+//!    record with a null value, but under a sequence number of its own, so that it deletes what never was there.
+//! 3. In the same changelogs, records that are too late for the store itself are left out: Kafka Streams logs them, the
+//!    store drops them, live and restoring.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use serde_json::Value;
+use streams_core::record::Headers;
+use streams_core::testing::RawTestRecord;
+use streams_dsl::prelude::*;
+
+use crate::{Case, Program};
+
+/// The time that one segment of a window store covers, if its retention is short.
+const SEGMENT_MS: i64 = 60_000;
+
+/// How long the stores of the recorded joins keep records, at most: the window and 5 ms of grace.
+const JOIN_RETENTION_MS: i64 = 25;
+
+/// A record as it is compared: key, value, timestamp, headers.
+type Output = (Option<Bytes>, Option<Bytes>, i64, Vec<(String, Option<Bytes>)>);
+
+/// What one step wrote to each topic.
+type StepOutput = BTreeMap<String, Vec<Output>>;
+
+/// The recorded cases by name.
+pub fn golden() -> BTreeMap<String, Value> {
+    let cases = include_str!("../../golden/conformance.jsonl").lines().map(|line| {
+        let case: Value = serde_json::from_str(line).unwrap();
+        (case["name"].as_str().unwrap().to_owned(), case)
+    });
+    cases.collect()
+}
+
+/// Bytes that are written in hexadecimal, or null.
+pub fn bytes_of_hex(hex: &Value) -> Option<Bytes> {
+    let hex = hex.as_str()?;
+    let digits = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+    Some((0..hex.len()).step_by(2).map(digits).collect())
+}
+
+fn bytes_of_text(text: &Value) -> Option<Bytes> {
+    text.as_str().map(|text| Bytes::copy_from_slice(text.as_bytes()))
+}
+
+fn headers(of: &Value) -> Vec<(String, Option<Bytes>)> {
+    let pair = |header: &Value| (header[0].as_str().unwrap().to_owned(), bytes_of_hex(&header[1]));
+    of.as_array().unwrap().iter().map(pair).collect()
+}
+
+fn run_step(driver: &TopologyTestDriver, step: &Value) {
+    if let Some(by_ms) = step["advance_ms"].as_i64() {
+        return driver.advance_wall_clock_time(by_ms).unwrap();
+    }
+    let mut with = Headers::new();
+    headers(&step["headers"]).into_iter().for_each(|(name, value)| with.add(name, value));
+    let record = RawTestRecord {
+        partition: 0,
+        offset: 0,
+        key: bytes_of_text(&step["key"]),
+        value: bytes_of_text(&step["value"]),
+        timestamp: step["timestamp"].as_i64().unwrap(),
+        headers: with,
+    };
+    driver.pipe_raw(step["topic"].as_str().unwrap(), &record).unwrap();
+}
+
+/// What this library has written in a step.
+fn written(driver: &TopologyTestDriver) -> StepOutput {
+    let mut output = StepOutput::new();
+    for topic in driver.produced_topic_names().unwrap() {
+        for record in driver.read_raw(&topic).unwrap() {
+            let headers = record.headers.iter().map(|h| (h.key.to_string(), h.value.clone())).collect();
+            let record = (record.key, record.value, record.timestamp, headers);
+            output.entry(topic.to_string()).or_default().push(record);
+        }
+    }
+    output
+}
+
+/// What Kafka Streams has written in a step.
+fn recorded(case: &Value, step: usize) -> StepOutput {
+    let mut output = StepOutput::new();
+    for record in case["output"].as_array().unwrap() {
+        if record["step"].as_u64() != Some(step as u64) {
+            continue;
+        }
+        let topic = record["topic"].as_str().unwrap().to_owned();
+        let (key, value) = (bytes_of_hex(&record["key"]), bytes_of_hex(&record["value"]));
+        let timestamp = record["timestamp"].as_i64().unwrap();
+        output.entry(topic).or_default().push((key, value, timestamp, headers(&record["headers"])));
+    }
+    output
+}
+
+fn is_join_changelog(topic: &str) -> bool {
+    let parts = ["-KSTREAM-JOINTHIS-", "-KSTREAM-JOINOTHER-", "-this-join-store-", "-other-join-store-"];
+    topic.ends_with("-changelog") && parts.iter().any(|part| topic.contains(part))
+}
+
+/// Changelogs as the module says, when the largest timestamp so far is `stream_time`.
+fn normalised(mut output: StepOutput, stream_time: i64) -> StepOutput {
+    let first_segment = (stream_time - JOIN_RETENTION_MS).max(0) / SEGMENT_MS;
+    for (topic, records) in &mut output {
+        if topic.ends_with("-changelog") {
+            let all = std::mem::take(records);
+            let is_last = |at: usize| all[at + 1..].iter().all(|later| later.0 != all[at].0);
+            *records = (0..all.len()).filter(|at| is_last(*at)).map(|at| all[at].clone()).collect();
+        }
+        if is_join_changelog(topic) {
+            records.retain(|(_, value, timestamp, _)| {
+                value.is_some() && timestamp / SEGMENT_MS >= first_segment
+            });
+        }
+    }
+    output.retain(|_, records| !records.is_empty());
+    output
+}
+
+fn check(name: &str, program: Program, case: &Value) {
+    let builder = StreamsBuilder::new();
+    program(&builder);
+    let topology = builder.build().unwrap();
+    assert_eq!(topology.describe().to_string(), case["describe"].as_str().unwrap(), "{name}");
+
+    let config = StreamsConfig::new("app", "embedded:").with_statestore_cache_max_bytes(0);
+    let driver = TopologyTestDriver::new(topology, config).unwrap();
+    for record in case["output"].as_array().unwrap() {
+        // A topic that only a topic-name extractor names must exist before.
+        let topic = record["topic"].as_str().unwrap();
+        if !topic.starts_with("app-") {
+            driver.create_topic(topic).unwrap();
+        }
+    }
+    let mut stream_time = 0;
+    for (at, step) in case["input"].as_array().unwrap().iter().enumerate() {
+        run_step(&driver, step);
+        stream_time = stream_time.max(step["timestamp"].as_i64().unwrap_or(0));
+        let ours = normalised(written(&driver), stream_time);
+        let java = normalised(recorded(case, at), stream_time);
+        assert_eq!(ours, java, "{name}: step {at}, {step} (left: this library, right: Kafka Streams)");
+    }
+}
+
+/// Runs every case; all that fail are named at the end.
+pub fn check_all(cases: &[Case]) {
+    let golden = golden();
+    let failed: Vec<&str> = cases
+        .iter()
+        .filter(|(name, program)| {
+            let case = golden.get(*name).unwrap_or_else(|| panic!("there is no golden case {name}"));
+            std::panic::catch_unwind(|| check(name, *program, case)).is_err()
+        })
+        .map(|(name, _)| *name)
+        .collect();
+    assert!(failed.is_empty(), "{} of {} cases differ: {failed:?}", failed.len(), cases.len());
+}
