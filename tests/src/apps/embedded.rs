@@ -103,7 +103,6 @@ impl EmbeddedClient {
         let mut consumer = self.broker.transport().consumer(&ConsumerSpec {
             client_id: "reader".to_owned(),
             isolation: Isolation::ReadCommitted,
-            at_end_events: true,
             properties: BTreeMap::new(),
         })?;
         let mut found = Vec::new();
