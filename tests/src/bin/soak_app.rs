@@ -1,6 +1,8 @@
 //! The application that the reliability tests kill. Prints a line of JSON when it runs, ten times a second, and at its
 //! end; closes on SIGTERM.
 
+#![expect(clippy::disallowed_methods, reason = "it feeds its broker by the clock of the machine")]
+
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
