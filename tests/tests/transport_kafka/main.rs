@@ -1,5 +1,8 @@
 //! The Kafka transport against a real broker: what it hands out, where it says it is, and what its errors mean.
 
+#![allow(clippy::disallowed_methods, reason = "it waits for a broker by the clock of the machine")]
+#![allow(clippy::type_complexity, reason = "tables of cases")]
+
 mod administration;
 mod membership;
 mod reading;
