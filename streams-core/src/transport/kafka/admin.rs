@@ -7,6 +7,7 @@ use std::time::Duration;
 use rdkafka::bindings::rd_kafka_resp_err_t as E;
 
 use super::config::Common;
+use super::deadline::Deadline;
 use super::error::{failed, is_unknown_topic};
 use super::ffi::{AdminCall, Client, Code, Entry, KafkaError, PartitionList, TopicToCreate};
 use crate::ids::{Offset, TopicName, TopicPartition};
@@ -18,6 +19,9 @@ use crate::transport::{
 /// Kafka's query codes in the place of a timestamp.
 const EARLIEST: Offset = -2;
 const LATEST: Offset = -1;
+
+/// Between two questions for offsets that a transaction is committing.
+const UNSTABLE_BACKOFF: Duration = Duration::from_millis(20);
 
 /// An administrative client.
 pub(super) struct KafkaAdmin {
@@ -56,6 +60,33 @@ impl KafkaAdmin {
         failed(format!("{attempted} of {part} at {}", self.servers), &KafkaError::from_code(code))
     }
 
+    /// "No leaders found" is all that librdkafka says when none of the topics exist; that is worth a second question.
+    fn explained(
+        &self,
+        attempted: &str,
+        partitions: &BTreeSet<&TopicPartition>,
+        error: KafkaError,
+        timeout: Duration,
+    ) -> TransportError {
+        if error.code != E::RD_KAFKA_RESP_ERR__NOENT as Code {
+            return self.failed(attempted, &error);
+        }
+        let names: BTreeSet<&str> = partitions.iter().map(|partition| &*partition.topic).collect();
+        let names: Vec<&str> = names.into_iter().collect();
+        let unknown = |(name, answer): (String, std::result::Result<i32, KafkaError>)| {
+            answer.is_err_and(|error| is_unknown_topic(error.code)).then_some(name)
+        };
+        let answers = self.call(timeout).describe_topics(&names).unwrap_or_default();
+        let attempted = format!("{attempted} at {}", self.servers);
+        match answers.into_iter().find_map(unknown) {
+            Some(name) => {
+                let reason = format!("topic '{name}' does not exist");
+                TransportError::new(Kind::UnknownTopic, attempted, reason)
+            }
+            None => TransportError::new(Kind::Retriable, attempted, error.reason),
+        }
+    }
+
     /// Asks for offsets. An error about leaders makes a new client: librdkafka's ListOffsets believes the leaders and epochs
     /// that it has cached, and after a broker was restarted it would go on being refused for minutes.
     fn list_offsets(
@@ -90,15 +121,7 @@ impl KafkaAdmin {
         let found = self
             .call(timeout)
             .list_offsets(&queries, isolation == Isolation::ReadCommitted)
-            .map_err(|error| match error.code == E::RD_KAFKA_RESP_ERR__NOENT as Code {
-                // "No leaders found": of a topic that was just created, or whose broker is away.
-                true => TransportError::new(
-                    Kind::Retriable,
-                    format!("{attempted} at {}", self.servers),
-                    error.reason,
-                ),
-                false => self.failed(attempted, &error),
-            })?;
+            .map_err(|error| self.explained(attempted, partitions, error, timeout))?;
         match found.iter().find(|entry| entry.error != 0) {
             Some(entry) => Err(self.part_failed(attempted, &entry.partition, entry.error)),
             None => Ok(found),
@@ -225,8 +248,18 @@ impl Admin for KafkaAdmin {
         for partition in asked {
             list.add(&partition.topic, partition.partition, 0, &[]);
         }
-        let entries =
-            self.call(timeout).committed(group, &list).map_err(|error| self.failed(&attempted, &error))?;
+        let deadline = Deadline::after(timeout);
+        let entries = loop {
+            let call = self.call(deadline.left());
+            let entries = call.committed(group, &list).map_err(|error| self.failed(&attempted, &error))?;
+            // A transaction is about to commit some of them: librdkafka leaves it to us to ask again.
+            let unstable = E::RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT as Code;
+            let undecided = entries.iter().any(|entry| entry.error == unstable);
+            if !undecided || deadline.left() <= UNSTABLE_BACKOFF {
+                break entries;
+            }
+            self.client.poll(UNSTABLE_BACKOFF);
+        };
         let mut found = BTreeMap::new();
         for Entry { partition, offset, metadata, error } in entries {
             if error != 0 {

@@ -33,6 +33,8 @@ struct Shared {
     delivery: Mutex<Option<Delivery>>,
     trouble: Mutex<Option<KafkaError>>,
     fatal: Mutex<Option<KafkaError>>,
+    /// What the error callback last told a consumer.
+    told: Mutex<Option<KafkaError>>,
     wake: Wake,
 }
 
@@ -226,6 +228,12 @@ impl Client {
         locked(&self.shared.fatal).clone()
     }
 
+    /// The error that a callback reported since the last call. Consumers poll for events, so for them the callback is only
+    /// called by the dequeuing of a partition, about that partition.
+    pub(super) fn take_told(&self) -> Option<KafkaError> {
+        locked(&self.shared.told).take()
+    }
+
     /// Wakes whoever is in [`Client::wait`].
     pub(in crate::transport::kafka) fn wake(&self) {
         self.shared.wake.set();
@@ -307,6 +315,7 @@ unsafe extern "C" fn on_error(
         let code = unsafe { rd::rd_kafka_fatal_error(rk, text.as_mut_ptr(), text.len()) } as Code;
         error = KafkaError { fatal: true, ..KafkaError::with_reason(code, text_of(text.as_ptr())) };
     }
+    *locked(&shared.told) = Some(error.clone());
     shared.note(error);
 }
 
