@@ -155,17 +155,18 @@ impl EmbeddedBroker {
             chunks.retain(|chunk| chunk.base < stable);
             let to = next.min(stable);
             let Some(first) = chunks.front().map(|chunk| chunk.base) else { break };
+            let bytes = chunks.iter().map(Chunk::bytes).sum();
             let cleaned = rule.apply(&chunks, start);
             self.change(|core| {
                 let Some(log) = core.log(id) else { return Ok(()) };
                 let (log_start, end) = (log.start, log.visible_end(Isolation::ReadCommitted));
                 let cleaned: Vec<Chunk> = cleaned.into_iter().filter(|chunk| chunk.end > log_start).collect();
-                core.storage.delete_chunks(id, first, to);
+                chunks.iter().for_each(|chunk| core.storage.delete_chunk(id, chunk.base));
                 cleaned.iter().for_each(|chunk| core.storage.put_chunk(id, chunk));
                 // The last chunk may have gone, so the end must be kept apart from it.
                 core.storage.put_bounds(id, log_start, end);
                 core.storage.write()?;
-                let replaced = core.log_mut(id).map(|log| log.replace(first, to, cleaned));
+                let replaced = core.log_mut(id).map(|log| log.replace(first, to, bytes, cleaned));
                 let (removed, added) = replaced.unwrap_or_default();
                 core.count_tail(removed, added);
                 Ok(())

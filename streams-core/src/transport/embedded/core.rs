@@ -18,7 +18,6 @@ const RECORD_BYTES_MAX: usize = 1_048_588;
 /// A topic and its logs.
 #[derive(Debug)]
 pub(super) struct Topic {
-    pub(super) name: TopicName,
     pub(super) configs: BTreeMap<String, String>,
     pub(super) logs: Vec<PartitionLog>,
 }
@@ -76,8 +75,8 @@ impl Core {
                     logs.push(PartitionLog::recovered(start, end));
                 }
                 let name: TopicName = stored.name.into();
-                core.by_name.insert(name.clone(), number);
-                core.topics.insert(number, Topic { name, configs: stored.configs, logs });
+                core.by_name.insert(name, number);
+                core.topics.insert(number, Topic { configs: stored.configs, logs });
             }
             for (group, offset) in database.offsets()? {
                 core.groups.apply(&group, offset);
@@ -139,7 +138,7 @@ impl Core {
         self.next_topic += 1;
         let logs = (0..partitions).map(|_| PartitionLog::default()).collect();
         self.by_name.insert(topic.name.clone(), number);
-        self.topics.insert(number, Topic { name: topic.name.clone(), configs, logs });
+        self.topics.insert(number, Topic { configs, logs });
         Ok(())
     }
 
@@ -327,9 +326,12 @@ impl Core {
         }
         let end = log.end.min(stable);
         if let Some(database) = self.storage.database() {
-            // The chunk in which the new start lies stays whole.
-            let kept = database.floor(id, start)?.filter(|chunk| chunk.end > start);
-            self.storage.delete_chunks(id, 0, kept.map_or(start, |chunk| chunk.base));
+            // The chunk in which the new start lies stays whole. Only a start far behind is looked up on disk.
+            let kept = match log.chunk_at(start) {
+                Some(chunk) => Some(chunk.base),
+                None => database.floor(id, start)?.filter(|chunk| chunk.end > start).map(|chunk| chunk.base),
+            };
+            self.storage.delete_chunks(id, 0, kept.unwrap_or(start));
             self.storage.put_bounds(id, start, end);
             self.storage.write()?;
         }

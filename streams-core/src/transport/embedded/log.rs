@@ -94,6 +94,12 @@ impl PartitionLog {
         self.tail.get_mut(at)
     }
 
+    /// The chunk in memory in which that offset lies.
+    pub(super) fn chunk_at(&self, offset: Offset) -> Option<&Chunk> {
+        let at = self.tail.partition_point(|chunk| chunk.end <= offset);
+        self.tail.get(at).filter(|chunk| chunk.base <= offset)
+    }
+
     /// Clones the chunks in memory from the one with that offset on, at most `budget` bytes or one chunk; the offset
     /// up to which was looked.
     pub(super) fn read(
@@ -135,16 +141,26 @@ impl PartitionLog {
 
     /// Moves the start of the log; forgets chunks that are wholly before it. The bytes that went from memory.
     pub(super) fn truncate(&mut self, start: Offset) -> usize {
+        // Sizes of chunks on disk are not known here; that those before the start are as dense as the rest is near
+        // enough for deciding when to clean up.
+        let share = (self.end - start) as f64 / (self.end - self.start).max(1) as f64;
+        self.bytes = (self.bytes as f64 * share) as usize;
         self.start = start;
         let gone = self.tail.partition_point(|chunk| chunk.end <= start);
-        let bytes = self.tail.drain(..gone).map(|chunk| chunk.bytes()).sum();
-        self.bytes = self.bytes.saturating_sub(bytes);
-        bytes
+        self.tail.drain(..gone).map(|chunk| chunk.bytes()).sum()
     }
 
-    /// Puts compacted chunks in the place of those that begin in that range. Where part of the range is only on disk,
-    /// so is all of it from now on. The bytes that went from memory and those that came.
-    pub(super) fn replace(&mut self, from: Offset, to: Offset, compacted: Vec<Chunk>) -> (usize, usize) {
+    /// Puts compacted chunks in the place of those that begin in that range and have so many bytes. Where part of the
+    /// range is only on disk, so is all of it from now on. The bytes that went from memory and those that came.
+    pub(super) fn replace(
+        &mut self,
+        from: Offset,
+        to: Offset,
+        bytes: usize,
+        compacted: Vec<Chunk>,
+    ) -> (usize, usize) {
+        let new_bytes: usize = compacted.iter().map(Chunk::bytes).sum();
+        self.bytes = self.bytes.saturating_sub(bytes) + new_bytes;
         let first = self.tail.partition_point(|chunk| chunk.base < from);
         let last = self.tail.partition_point(|chunk| chunk.base < to);
         let behind = self.tail.split_off(last);
@@ -153,7 +169,7 @@ impl PartitionLog {
         if from < self.tail_start {
             self.tail_start = self.tail_start.max(to);
         } else {
-            added = compacted.iter().map(Chunk::bytes).sum();
+            added = new_bytes;
             self.tail.extend(compacted);
         }
         self.tail.extend(behind);

@@ -13,8 +13,8 @@
 //!    which are nowhere else. They die with the process. A broker in memory holds everything.
 //!
 //! Differences from Kafka: topics are never created by use; a dead group member is gone at once, without a session
-//! time-out; a topic that is deleted `retention.ms` after its records is cleaned up by size, not by time; replication
-//! factors, client properties and authentication are ignored.
+//! time-out; `retention.ms` and compaction are applied when enough has been written, never by time alone, and without a
+//! `retention.ms` nothing is deleted; replication factors, client properties and authentication are ignored.
 
 mod admin;
 mod assignment;

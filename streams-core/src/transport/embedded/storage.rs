@@ -196,7 +196,15 @@ impl Storage {
         }
     }
 
-    /// Removes the chunks that begin in that range.
+    /// Removes a chunk.
+    pub(super) fn delete_chunk(&mut self, id: LogId, base: Offset) {
+        if let Some(database) = &self.database {
+            self.batch.delete(database.log, &log_key(id, base));
+        }
+    }
+
+    /// Removes the chunks that begin in that range, for ever: the backend gives the range's files back some time
+    /// later, with whatever was written into it meanwhile.
     pub(super) fn delete_chunks(&mut self, id: LogId, from: Offset, to: Offset) {
         if let Some(database) = &self.database {
             self.batch.delete_range(database.log, &log_key(id, from), &log_key(id, to));
@@ -254,6 +262,7 @@ impl Storage {
     pub(super) fn write(&mut self) -> Result<()> {
         let Some(database) = &self.database else { return Ok(()) };
         if let Some(reason) = &self.failed {
+            self.batch.clear();
             return Err(TransportError::new(
                 TransportErrorKind::Fatal,
                 "write to the embedded broker's log",
