@@ -1,0 +1,131 @@
+//! A broker in a directory: what is there after reopening, what stays in memory, and who may open it.
+
+use super::*;
+use crate::transport::embedded::{Durability, EmbeddedTransport};
+
+#[test]
+fn everything_acknowledged_is_there_after_reopening() {
+    let dir = tempfile::tempdir().unwrap();
+    let to = TopicPartition::new("t", 1);
+    {
+        let broker = EmbeddedBroker::open(dir.path()).unwrap();
+        create_with(&broker, "t", 2, &[("retention.ms", "7")]);
+        create(&broker, "deleted", 1);
+        admin(&broker).delete_topics(&["deleted".into()], NOW).unwrap();
+        let mut plain = producer(&broker);
+        send(&mut *plain, &to, "k", "a").unwrap();
+        plain.flush(NOW).unwrap();
+        let mut writer = transactional(&broker, "x");
+        writer.begin().unwrap();
+        send(&mut *writer, &to, "k", "b").unwrap();
+        writer.send_offsets(&[next_offset(&to, 4)], &nobody("g"), NOW).unwrap();
+        writer.commit(NOW).unwrap();
+        writer.begin().unwrap();
+        send(&mut *writer, &to, "k", "aborted").unwrap();
+        writer.flush(NOW).unwrap();
+        writer.abort(NOW).unwrap();
+        writer.begin().unwrap();
+        send(&mut *writer, &to, "k", "open").unwrap();
+        writer.flush(NOW).unwrap();
+    }
+    let broker = EmbeddedBroker::open(dir.path()).unwrap();
+    let expected = vec![(0, "a".to_owned()), (1, "b".to_owned())];
+    assert_eq!(read_all(&broker, &to, Isolation::ReadCommitted), (expected, 5));
+    let (uncommitted, _) = read_all(&broker, &to, Isolation::ReadUncommitted);
+    assert_eq!(uncommitted.last(), Some(&(3, "aborted".to_owned())));
+    assert_eq!(admin(&broker).committed("g", &[to.clone()], NOW).unwrap()[&to], next_offset(&to, 4));
+    assert_eq!(broker.topic_configs("t").unwrap()["retention.ms"], "7");
+    assert_eq!(kind(broker.topic_configs("deleted")), Some(TransportErrorKind::UnknownTopic));
+    // A deleted topic's number is not used again.
+    create(&broker, "deleted", 1);
+    assert!(committed_values(&broker, &TopicPartition::new("deleted", 0)).is_empty());
+}
+
+#[test]
+fn old_records_leave_memory_and_are_read_from_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = EmbeddedOptions { tail_bytes: 100_000, ..EmbeddedOptions::default() };
+    let broker = EmbeddedBroker::open_with(dir.path(), &options).unwrap();
+    create(&broker, "t", 2);
+    let mut writer = transactional(&broker, "x");
+    let mut plain = producer(&broker);
+    let value = "v".repeat(1_000);
+    for round in 0..1_000 {
+        let to = TopicPartition::new("t", round % 2);
+        if round % 100 == 0 {
+            writer.begin().unwrap();
+        }
+        send_at(&mut *writer, &to, "k", Some(&value), i64::from(round)).unwrap();
+        send_at(&mut *plain, &to, "k", Some(&value), i64::from(round)).unwrap();
+        plain.flush(NOW).unwrap();
+        writer.flush(NOW).unwrap();
+        if round % 100 == 99 {
+            writer.commit(NOW).unwrap();
+            assert!(broker.lock().tail_bytes() <= 100_000);
+        }
+    }
+    for partition in 0..2 {
+        let of = TopicPartition::new("t", partition);
+        let (seen, end) = read_all(&broker, &of, Isolation::ReadCommitted);
+        assert_eq!((seen.len(), end), (1_000, 1_010));
+        assert!(seen.windows(2).all(|pair| pair[0].0 < pair[1].0));
+        assert_eq!(offset(&broker, &of, OffsetQuery::AtTime(500)), 505);
+
+        // The log's start moves on disk as well, into the middle of what is only there.
+        admin(&broker).delete_records(&[(of.clone(), 300)], NOW).unwrap();
+        assert_eq!(
+            read_all(&broker, &of, Isolation::ReadCommitted).0.first().map(|(offset, _)| *offset),
+            Some(300)
+        );
+    }
+    drop((writer, plain));
+    drop(broker);
+    let broker = EmbeddedBroker::open_with(dir.path(), &options).unwrap();
+    let of = TopicPartition::new("t", 0);
+    assert_eq!(offset(&broker, &of, OffsetQuery::Earliest), 300);
+    assert_eq!(read_all(&broker, &of, Isolation::ReadCommitted).1, 1_010);
+}
+
+#[test]
+fn an_emptied_log_keeps_its_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let to = TopicPartition::new("t", 0);
+    let broker = EmbeddedBroker::open(dir.path()).unwrap();
+    create(&broker, "t", 1);
+    let mut plain = producer(&broker);
+    send(&mut *plain, &to, "k", "a").unwrap();
+    plain.flush(NOW).unwrap();
+    admin(&broker).delete_records(&[(to.clone(), 1)], NOW).unwrap();
+    drop(plain);
+    drop(broker);
+    let broker = EmbeddedBroker::open(dir.path()).unwrap();
+    assert_eq!(read_all(&broker, &to, Isolation::ReadCommitted), (vec![], 1));
+}
+
+#[test]
+fn a_directory_or_name_gives_everybody_in_the_process_the_same_broker() {
+    let dir = tempfile::tempdir().unwrap();
+    let servers = format!("embedded:{}", dir.path().display());
+    let first = EmbeddedTransport::connect(&servers).unwrap();
+    let second = EmbeddedBroker::open(dir.path()).unwrap();
+    assert!(Arc::ptr_eq(first.broker(), &second));
+    let name = "embedded:@a-name-of-this-test";
+    let (one, two) = (EmbeddedBroker::of_servers(name).unwrap(), EmbeddedBroker::of_servers(name).unwrap());
+    assert!(Arc::ptr_eq(&one, &two));
+    create(&one, "t", 1);
+    drop((one, two));
+    // Nobody held it, so it is a new one.
+    assert!(EmbeddedBroker::of_servers(name).unwrap().topic_configs("t").is_err());
+    assert_eq!(kind(EmbeddedBroker::of_servers("localhost:9092")), Some(TransportErrorKind::Config));
+}
+
+#[test]
+fn the_durable_broker_can_wait_for_the_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = EmbeddedOptions { durability: Durability::Machine, ..EmbeddedOptions::default() };
+    let broker = EmbeddedBroker::open_with(dir.path(), &options).unwrap();
+    create(&broker, "t", 1);
+    let to = TopicPartition::new("t", 0);
+    commit_values(&mut *transactional(&broker, "x"), &to, &["a"]);
+    assert_eq!(committed_values(&broker, &to), ["a"]);
+}
