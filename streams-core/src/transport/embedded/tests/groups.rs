@@ -200,11 +200,13 @@ fn a_waiting_member_is_woken_by_its_group() {
     let mut first = Process::start(&broker, 4);
     first.poll();
     let other = broker.clone();
-    let thread = std::thread::spawn(move || Process::start(&other, 4).poll());
+    // It stays until the first has noticed.
+    let thread = std::thread::spawn(move || other.transport().membership(&spec(4)).unwrap());
     while first.runtime.log.is_empty() {
         first.membership.poll(Duration::from_secs(60), &mut first.runtime).unwrap();
     }
-    thread.join().unwrap();
+    assert_eq!(first.runtime.log, ["revoked 0_2 0_3"]);
+    drop(thread.join().unwrap());
 }
 
 #[test]
