@@ -109,7 +109,7 @@ fn a_transaction_that_is_aborted_or_fenced_leaves_nothing() -> Outcome {
     let error = old.commit(LIMIT).err().ok_or("a fenced producer cannot commit")?;
     assert_eq!(error.kind(), Kind::Fenced, "{error}");
     assert_eq!(old.begin().map_err(|error| error.kind()), Err(Kind::Fenced));
-    assert_eq!(send(&mut *old, "kt-fenced", &["late"]).is_err(), true);
+    assert!(send(&mut *old, "kt-fenced", &["late"]).is_err());
     new.begin()?;
     send(&mut *new, "kt-fenced", &["new"])?;
     new.commit(LIMIT)?;
