@@ -123,6 +123,8 @@ struct Opening {
     ends: BTreeMap<String, Offset>,
     not_before: Timestamp,
     locked_since: Option<Timestamp>,
+    /// Whether a wait for the broker was told already.
+    waits: bool,
 }
 
 /// Opens the tasks of one instance.
@@ -243,6 +245,7 @@ impl Restorer {
                 ends: BTreeMap::new(),
                 not_before: 0,
                 locked_since: None,
+                waits: false,
             });
         }
         any
@@ -271,7 +274,10 @@ impl Restorer {
         match error {
             Error::Transport(transport) => match transport.kind() {
                 TransportErrorKind::Retriable | TransportErrorKind::TimedOut => {
-                    tracing::warn!(task = %opening.request.task, error = %transport, "opening a task waits for the broker");
+                    // Said once; it is asked again ten times a second.
+                    if !std::mem::replace(&mut opening.waits, true) {
+                        tracing::warn!(task = %opening.request.task, %error, "opening a task waits for the broker");
+                    }
                     true
                 }
                 TransportErrorKind::OffsetOutOfRange => self.start_over(opening, &transport.to_string()),

@@ -5,7 +5,6 @@ mod durable;
 mod groups;
 mod isolation;
 mod kill;
-mod speed;
 mod transactions;
 
 use std::collections::BTreeMap;
