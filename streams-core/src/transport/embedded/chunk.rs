@@ -75,9 +75,7 @@ pub(super) struct Chunk {
 impl Chunk {
     /// The end of a transaction.
     pub(super) fn marker(at: Offset) -> Self {
-        let mut builder = ChunkBuilder::default();
-        builder.last_delta = 0;
-        let mut chunk = builder.finish(Status::Marker);
+        let mut chunk = ChunkBuilder::default().finish(Status::Marker);
         chunk.place(at);
         chunk
     }
