@@ -275,7 +275,7 @@ impl Generator {
 
     fn open_accounts(&mut self, accounts: u64) {
         for number in 0..accounts {
-            let limit_cents = self.between(20, 100) * 1_000;
+            let limit_cents = self.between(30, 100) * 1_000;
             let customer = Customer { name: format!("Customer {number}"), limit_cents };
             self.scenario.customers.insert(account(number), customer);
         }
@@ -285,10 +285,10 @@ impl Generator {
     fn live(&mut self, payments: u64) {
         while (self.scenario.payments.len() as u64) < payments {
             let (account, at_ms) = (self.account(), self.time());
-            match self.between(0, 100) {
-                // The sales: up to ten small payments. Some look like a burst, and are not.
+            match self.between(0, 500) {
+                // The sales: up to nine small payments. Some look like a burst, and are not.
                 0 => {
-                    let payments = self.between(4, 11);
+                    let payments = self.between(4, 10);
                     self.series(&account, at_ms, payments, 480_000, (100, 1_500));
                 }
                 _ => {

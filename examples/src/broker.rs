@@ -26,6 +26,17 @@ const SILENCE_MAX: u32 = 300;
 /// How long a consumer waits at once.
 const WAIT: Duration = Duration::from_millis(100);
 
+/// How often a question is asked before the broker is given up.
+const TRIES_MAX: u32 = 100;
+
+/// What the broker answers.
+type Answer<T> = streams_dsl::core::transport::Result<T>;
+
+/// Whether asking again is of no use.
+fn is_final(kind: TransportErrorKind) -> bool {
+    matches!(kind, TransportErrorKind::Config | TransportErrorKind::Denied)
+}
+
 /// Partitions with an offset each.
 pub type Offsets = BTreeMap<TopicPartition, Offset>;
 
@@ -66,7 +77,7 @@ impl Broker {
     /// Creates an example's topics; those that exist must have the right number of partitions.
     pub fn create_topics(&mut self, app: &ExampleApp) -> Result<()> {
         let names: Vec<TopicName> = app.topics.iter().map(|topic| topic.name.into()).collect();
-        let existing = self.admin.topics(&names, REQUEST)?;
+        let existing = self.ask(|admin| admin.topics(&names, REQUEST))?;
         let mut missing = Vec::new();
         for topic in &app.topics {
             match existing.get(topic.name) {
@@ -84,7 +95,25 @@ impl Broker {
                 }),
             }
         }
-        Ok(self.admin.create_topics(&missing, REQUEST)?)
+        self.ask(|admin| admin.create_topics(&missing, REQUEST))
+    }
+
+    /// Asks until there is an answer: topics that were just created have no leaders yet, and a transaction that is
+    /// being committed has no offsets yet.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "a program that waits for a broker, far from the record path"
+    )]
+    fn ask<T>(&mut self, question: impl Fn(&mut dyn Admin) -> Answer<T>) -> Result<T> {
+        let mut tries = 0;
+        loop {
+            match question(&mut *self.admin) {
+                Ok(answer) => return Ok(answer),
+                Err(error) if tries == TRIES_MAX || is_final(error.kind()) => Err(error)?,
+                Err(_) => tries += 1,
+            }
+            std::thread::sleep(WAIT);
+        }
     }
 
     /// Writes an example's input, once: topics that hold it already are left as they are.
@@ -142,28 +171,37 @@ impl Broker {
         let partitions: Vec<_> =
             (0..partitions).map(|partition| TopicPartition::new(topic, partition)).collect();
         let ends = self.ends(&partitions)?;
-        let starts = self.admin.offsets(&partitions, OffsetQuery::Earliest, REQUEST)?;
+        let starts = self.ask(|admin| admin.offsets(&partitions, OffsetQuery::Earliest, REQUEST))?;
         let records: Offset = ends.iter().map(|(at, end)| end - starts.get(at).copied().unwrap_or(0)).sum();
         Ok(usize::try_from(records)?)
     }
 
     /// The partitions of topics that exist.
     pub fn partitions(&mut self, topics: &[TopicName]) -> Result<Vec<TopicPartition>> {
-        let found = self.admin.topics(topics, REQUEST)?;
+        let found = self.ask(|admin| admin.topics(topics, REQUEST))?;
         let partitions = found.values().flat_map(|topic| {
             (0..topic.partitions).map(|partition| TopicPartition::new(topic.name.clone(), partition))
         });
         Ok(partitions.collect())
     }
 
-    /// The offsets after the last records.
+    /// The offsets after the last records, those of open transactions included.
     pub fn ends(&mut self, partitions: &[TopicPartition]) -> Result<Offsets> {
-        Ok(self.admin.offsets(partitions, OffsetQuery::Latest(Isolation::ReadCommitted), REQUEST)?)
+        self.latest(partitions, Isolation::ReadUncommitted)
+    }
+
+    /// The offsets after the last records before the first open transaction.
+    pub fn stable_ends(&mut self, partitions: &[TopicPartition]) -> Result<Offsets> {
+        self.latest(partitions, Isolation::ReadCommitted)
+    }
+
+    fn latest(&mut self, partitions: &[TopicPartition], isolation: Isolation) -> Result<Offsets> {
+        self.ask(|admin| admin.offsets(partitions, OffsetQuery::Latest(isolation), REQUEST))
     }
 
     /// What a group has committed; 0 where it has not.
     pub fn committed(&mut self, group: &str, partitions: &[TopicPartition]) -> Result<Offsets> {
-        let committed = self.admin.committed(group, partitions, REQUEST)?;
+        let committed = self.ask(|admin| admin.committed(group, partitions, REQUEST))?;
         let offset = |at: &TopicPartition| committed.get(at).map_or(0, |offset| offset.offset);
         Ok(partitions.iter().map(|partition| (partition.clone(), offset(partition))).collect())
     }

@@ -65,7 +65,9 @@ mod tests {
         let rows = [row(["2 °C, dry", "1,002", "3 min"]), row(["-4 °C, wind", "3", "-"])];
         assert_eq!(
             table(&["at", "flights", "late"], &rows),
-            "  at           flights   late\n  -----------  -------  -----\n  2 °C, dry      1,002  3 min\n  -4 °C, wind        3      -\n"
+            "  at           flights   late\n  -----------  -------  -----\n  \
+             2 °C, dry      1,002  3 min\n  \
+             -4 °C, wind        3      -\n"
         );
     }
 }

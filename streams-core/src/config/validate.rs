@@ -44,7 +44,16 @@ impl StreamsConfig {
             Support::AliasOf(new) => Some(format!("{key} is an old name; write {new}")),
             _ => None,
         };
-        self.values.keys().filter_map(of).collect()
+        let mut warnings: Vec<String> = self.values.keys().filter_map(of).collect();
+        if self.num_standby_replicas() > 0 {
+            warnings.push(
+                "num.standby.replicas has no effect yet: stores have no copies on other instances".to_owned(),
+            );
+        }
+        if self.topology_optimization().single_store_self_join {
+            warnings.push("topology.optimization: single.store.self.join has no effect yet".to_owned());
+        }
+        warnings
     }
 
     fn check_application_id(&self) -> Result<(), ConfigError> {

@@ -84,6 +84,7 @@ pub(crate) fn launch(launch: Launch) -> Result<Running> {
         &config.application_id(),
         &fresh_process_id(&clock),
     )?);
+    directory.claim(transport.incarnation().as_deref())?;
     let process_id: Arc<str> = directory.process_id().into();
     let client_id: Arc<str> = match config.client_id() {
         Some(id) if !id.is_empty() => id.into(),

@@ -10,6 +10,8 @@ use crate::error::{Error, Result};
 use crate::ids::TaskId;
 
 const LOCK_FILE: &str = ".lock";
+/// Names the broker that local state belongs to, if that broker does not last.
+const INCARNATION_FILE: &str = "broker-incarnation";
 const PROCESS_FILE: &str = "kafka-streams-process-metadata";
 
 /// An application's directory, locked for this process until it is dropped.
@@ -64,6 +66,21 @@ impl StateDirectory {
         &self.process_id
     }
 
+    /// Makes sure that what is here belongs to that broker; state of one that has ended is deleted.
+    pub fn claim(&self, incarnation: Option<&str>) -> Result<()> {
+        let file = self.root.join(INCARNATION_FILE);
+        let before = fs::read_to_string(&file).ok();
+        if before.as_deref() == incarnation {
+            return Ok(());
+        }
+        delete_folders(&self.root)?;
+        let written = match incarnation {
+            Some(incarnation) => fs::write(&file, incarnation),
+            None => fs::remove_file(&file),
+        };
+        written.map_err(|error| Error::StateDirectory(format!("cannot write {}: {error}", file.display())))
+    }
+
     /// A task's folder.
     pub fn task(&self, task: TaskId) -> PathBuf {
         self.root.join(task.to_string())
@@ -96,9 +113,14 @@ pub(crate) fn clean_up(state_dir: &Path, application_id: &str) -> Result<()> {
         return Ok(());
     }
     let held = StateDirectory::open(state_dir, application_id, "cleaning")?;
-    for entry in fs::read_dir(&held.root).into_iter().flatten().flatten() {
+    delete_folders(&held.root)
+}
+
+fn delete_folders(root: &Path) -> Result<()> {
+    for entry in fs::read_dir(root).into_iter().flatten().flatten() {
         let path = entry.path();
         if path.is_dir() {
+            tracing::info!(path = %path.display(), "local state is deleted");
             fs::remove_dir_all(&path).map_err(|error| {
                 Error::StateDirectory(format!("cannot delete {}: {error}", path.display()))
             })?;
@@ -110,6 +132,22 @@ pub(crate) fn clean_up(state_dir: &Path, application_id: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn state_of_a_broker_that_has_ended_is_deleted() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let state = StateDirectory::open(dir.path(), "app", "id").expect("free");
+        let task = state.task(TaskId::new(0, 0));
+        for (incarnation, kept) in [(Some("a"), false), (Some("a"), true), (Some("b"), false), (None, false)]
+        {
+            fs::create_dir_all(&task).expect("a task's folder");
+            state.claim(incarnation).expect("claimed");
+            assert_eq!(task.exists(), kept, "{incarnation:?}");
+        }
+        fs::create_dir_all(&task).expect("a task's folder");
+        state.claim(None).expect("claimed");
+        assert!(task.exists(), "a broker that lasts keeps its state");
+    }
 
     #[test]
     fn a_second_process_gets_a_clear_error_and_the_id_survives() {

@@ -49,8 +49,8 @@ impl ThreadStats {
         self.processed.fetch_add(u64::try_from(records).unwrap_or(0), Ordering::Relaxed);
     }
 
-    pub fn add_dropped(&self, records: u64) {
-        self.dropped.fetch_add(records, Ordering::Relaxed);
+    pub fn set_dropped(&self, records: u64) {
+        self.dropped.store(records, Ordering::Relaxed);
     }
 
     pub fn add_commit(&self) {

@@ -117,6 +117,8 @@ pub(crate) struct StreamThread {
     /// Rounds in a row that ended in a reset: their pause grows.
     resets: u32,
     resume_at: Timestamp,
+    /// Records left out by tasks that have been closed.
+    dropped_before: u64,
 }
 
 impl StreamThread {
@@ -141,6 +143,7 @@ impl StreamThread {
             stopped: false,
             resets: 0,
             resume_at: 0,
+            dropped_before: 0,
         }
     }
 
@@ -155,6 +158,7 @@ impl StreamThread {
         let outcome = self.round(now);
         self.stats.end_round();
         self.stats.set_tasks(self.tasks.len(), self.opening.len());
+        self.stats.set_dropped(self.dropped_before + self.dropped_records());
         let Err(error) = outcome else { return outcome };
         match error.recovery() {
             Recovery::StopApplication => {
@@ -375,6 +379,8 @@ impl StreamThread {
     /// Rule 2: back to what is committed.
     fn reset(&mut self, now: Timestamp) -> Result<()> {
         self.environment.collector.abandon();
+        // A fetch that failed may have left records of a partition here.
+        self.buffer.clear();
         let tasks = std::mem::take(&mut self.tasks);
         for (id, task) in tasks {
             let backends = self.close_task(task)?;
@@ -399,7 +405,7 @@ impl StreamThread {
     }
 
     fn close_task(&mut self, task: StreamTask) -> Result<TaskBackends> {
-        self.stats.add_dropped(task.dropped_records());
+        self.dropped_before += task.dropped_records();
         let (backends, handles) = task.close();
         for handle in handles {
             self.consumer.unassign(handle)?;

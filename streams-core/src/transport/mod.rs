@@ -49,6 +49,12 @@ pub trait Transport: Send + Sync {
     /// Topics, offsets and their settings.
     fn admin(&self, client_id: &str) -> Result<Box<dyn Admin>>;
 
+    /// Differs between brokers that forget everything when they end, so that local state of an earlier one is not
+    /// taken for this one's. `None` for brokers that last.
+    fn incarnation(&self) -> Option<String> {
+        None
+    }
+
     /// A member of the application's group: one per process. Dropping it without
     /// [`Membership::leave`] lets the session time out.
     fn membership(&self, spec: &GroupSpec) -> Result<Box<dyn Membership>>;

@@ -37,6 +37,15 @@ pub struct SoakSettings {
     /// `session.timeout.ms`: how long the group waits for a killed member.
     #[arg(long, default_value_t = 1_500)]
     pub session_timeout_ms: u64,
+    /// How many records the input has; only an embedded broker is fed by the application's process.
+    #[arg(long, default_value_t = 0)]
+    pub records: u32,
+    /// How many keys take turns.
+    #[arg(long, default_value_t = 1)]
+    pub keys: u32,
+    /// Records of the input each second.
+    #[arg(long, default_value_t = 5_000)]
+    pub per_second: u32,
 }
 
 /// A line that the application prints.
@@ -84,6 +93,8 @@ impl SoakProcess {
             .args(["--guarantee", &settings.guarantee, "--threads", &settings.threads.to_string()])
             .args(["--cache-bytes", &settings.cache_bytes.to_string()])
             .args(["--session-timeout-ms", &settings.session_timeout_ms.to_string()])
+            .args(["--records", &settings.records.to_string(), "--keys", &settings.keys.to_string()])
+            .args(["--per-second", &settings.per_second.to_string()])
             .arg("--state-dir")
             .arg(&settings.state_dir)
             .stdin(Stdio::null())

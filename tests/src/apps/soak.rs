@@ -34,6 +34,11 @@ impl SoakTopics {
         Self { input: topic("in"), table: topic("table"), counts: topic("counts"), chains: topic("chains") }
     }
 
+    /// The topics that exist before the application.
+    pub fn all(&self) -> [&str; 4] {
+        [&self.input, &self.table, &self.counts, &self.chains]
+    }
+
     /// The topic between the two stages.
     pub fn repartition(app: &str) -> String {
         format!("{app}-stage-repartition")

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use streams_core::partitioner::murmur2;
+use streams_core::transport::TransportError;
+
 use super::sequences::{Exactness, Sequences, compare, sequences_of};
-use crate::apps::{SoakTopics, WINDOW_MS, chain};
-use crate::lab::{KafkaClient, LabError, TestRecord};
+use crate::apps::{EmbeddedClient, SoakTopics, WINDOW_MS, chain};
+use crate::lab::{ConsumedRecord, KafkaClient, LabError, TestRecord};
 
 /// Event time of the first record.
 const BEGIN_MS: i64 = 1_700_000_000_000;
@@ -27,11 +30,31 @@ pub struct SoakModel {
 impl SoakModel {
     /// Creates the topics and fills the table.
     pub fn prepare(&self, client: &KafkaClient, topics: &SoakTopics) -> Result<(), LabError> {
-        for topic in [&topics.input, &topics.table, &topics.counts, &topics.chains] {
+        for topic in topics.all() {
             client.create_topic(topic, PARTITIONS, &[])?;
         }
-        let rows = (0..self.keys).map(|key| TestRecord::new(format!("k{key}"), row(key)).at(1));
+        client.produce(&topics.table, self.rows())
+    }
+
+    /// [`prepare`](Self::prepare) on an embedded broker; what is there already is left alone.
+    pub fn prepare_embedded(
+        &self,
+        client: &EmbeddedClient,
+        topics: &SoakTopics,
+    ) -> Result<(), TransportError> {
+        client.create_topics(&topics.all(), PARTITIONS)?;
+        // Rows that a killed process wrote are written again: the latest of a key counts, and all are the same.
+        let partitions = u32::try_from(PARTITIONS).unwrap_or(1);
+        let rows = self.rows().map(|row| {
+            let key = row.key.as_deref().unwrap_or_default();
+            let hash = murmur2(key).cast_unsigned() & 0x7fff_ffff;
+            row.to_partition((hash % partitions).cast_signed())
+        });
         client.produce(&topics.table, rows)
+    }
+
+    fn rows(&self) -> impl Iterator<Item = TestRecord> {
+        (0..self.keys).map(|key| TestRecord::new(format!("k{key}"), row(key)).at(1))
     }
 
     /// The input. All records of a key are in one partition.
@@ -62,16 +85,16 @@ impl SoakModel {
         (counts, chains)
     }
 
-    /// Compares what was committed with the model.
-    pub fn check(
+    /// Compares what was committed, as `read` finds it, with the model.
+    pub fn check<E: std::fmt::Display>(
         &self,
-        client: &KafkaClient,
+        read: impl Fn(&str) -> Result<Vec<ConsumedRecord>, E>,
         topics: &SoakTopics,
         exactness: Exactness,
     ) -> Result<(), String> {
         let (counts, chains) = self.expected();
         for (topic, expected) in [(&topics.counts, counts), (&topics.chains, chains)] {
-            let records = client.consume_all(topic, true).map_err(|error| error.to_string())?;
+            let records = read(topic).map_err(|error| error.to_string())?;
             compare(&expected, &sequences_of(&records), exactness)
                 .map_err(|what| format!("{topic}: {what}"))?;
         }

@@ -1,5 +1,6 @@
 //! Processes of one application share the partitions; one is killed, one joins, and the results stay the same.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tests::apps::{Feed, SoakProcess};
@@ -29,6 +30,16 @@ fn wait_shared(processes: &mut [&mut SoakProcess]) {
     }
 }
 
+/// Each thread of each instance has an id of its own, and keeps it: nobody fences anybody else.
+fn assert_transactional_ids(soak: &Soak, instances: usize) {
+    let noted = soak.client.consume_all("__transaction_state", false).expect("read");
+    let ids: BTreeSet<String> = noted
+        .iter()
+        .filter_map(|record| record.key_text().find("processes-").map(|at| record.key_text().split_off(at)))
+        .collect();
+    assert_eq!(ids.len(), instances * soak.settings("any").threads, "{ids:?}");
+}
+
 #[test]
 fn processes_share_the_work_and_take_over_from_each_other() {
     let _turn = turn();
@@ -56,4 +67,5 @@ fn processes_share_the_work_and_take_over_from_each_other() {
         assert!(process.close(LIMIT).expect("it closes"));
     }
     soak.check(Exactness::Whole);
+    assert_transactional_ids(&soak, 4);
 }

@@ -4,10 +4,16 @@ use std::path::Path;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use streams_core::config::StreamsConfig;
+use streams_core::runtime::{KafkaStreams, State};
+use streams_core::topology::Topology;
 use tempfile::TempDir;
 use tests::apps::{SoakProcess, SoakSettings, SoakTopics};
 use tests::checks::{Exactness, SoakModel};
-use tests::lab::KafkaClient;
+use tests::lab::{ConsumedRecord, KafkaClient};
+
+/// Longest wait for anything in a small scenario.
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// Scenarios at the same time: they wait more than they compute.
 const TURNS: usize = 3;
@@ -88,6 +94,9 @@ impl Soak {
             cache_bytes: 0,
             instance: None,
             session_timeout_ms: 1_500,
+            records: 0,
+            keys: 1,
+            per_second: 5_000,
         }
     }
 
@@ -120,8 +129,76 @@ impl Soak {
     }
 
     pub fn check(&self, exactness: Exactness) {
-        if let Err(what) = self.model.check(&self.client, &self.topics, exactness) {
+        if let Err(what) =
+            self.model.check(|topic| self.client.consume_all(topic, true), &self.topics, exactness)
+        {
             panic!("{what}");
         }
     }
+}
+
+/// An application in this process.
+pub struct App {
+    pub streams: KafkaStreams,
+}
+
+impl App {
+    /// Starts it and waits until all its tasks run.
+    pub fn run(topology: Topology, config: StreamsConfig) -> Self {
+        let streams = KafkaStreams::new(topology, config).expect("settings and topology are fine");
+        streams.start().expect("it starts");
+        let app = App { streams };
+        app.wait(State::Running);
+        app
+    }
+
+    pub fn wait(&self, state: State) {
+        let reached = self.streams.wait_for(LIMIT, |now| now == state);
+        assert!(reached, "{} instead of {state}: {:?}", self.streams.state(), self.streams.error());
+    }
+
+    pub fn wait_processed(&self, records: u64) {
+        let begin = Instant::now();
+        while self.streams.metrics().processed_records < records {
+            assert!(begin.elapsed() < LIMIT, "{:?} {:?}", self.streams.metrics(), self.streams.error());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Closes it in order.
+    pub fn close(&self) {
+        assert!(self.streams.close(LIMIT), "closing took too long");
+        assert_eq!(self.streams.state(), State::NotRunning, "{:?}", self.streams.error());
+    }
+}
+
+/// Settings of an application in this process: no caches, quick commits, one thread.
+pub fn config(client: &KafkaClient, app: &str, folder: &Path) -> StreamsConfig {
+    StreamsConfig::new(app, client.bootstrap())
+        .with_state_dir(folder)
+        .with_statestore_cache_max_bytes(0)
+        .with_commit_interval_ms(100)
+}
+
+/// What was committed to a topic, as soon as there are so many records; fails when there are more.
+pub fn committed(client: &KafkaClient, topic: &str, records: usize) -> Vec<ConsumedRecord> {
+    let begin = Instant::now();
+    loop {
+        let found = client.consume_all(topic, true).expect("read");
+        if found.len() >= records || begin.elapsed() >= LIMIT {
+            assert_eq!(found.len(), records, "{topic}: {found:?}");
+            return found;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// `key=value` of each record; a number that is eight bytes long is written as one.
+pub fn texts(records: &[ConsumedRecord]) -> Vec<String> {
+    let value = |record: &ConsumedRecord| match record.value.as_deref().map(<[u8; 8]>::try_from) {
+        None => "null".to_owned(),
+        Some(Ok(number)) => i64::from_be_bytes(number).to_string(),
+        Some(Err(_)) => record.value_text(),
+    };
+    records.iter().map(|record| format!("{}={}", record.key_text(), value(record))).collect()
 }

@@ -54,8 +54,16 @@ pub struct EmbeddedBroker {
     pub(super) clock: ClockRef,
     faults: Faults,
     pub(super) cleaner_runs: AtomicBool,
+    /// Which broker this is, if it does not last.
+    pub(super) incarnation: Option<String>,
     /// Released last, after the database is closed.
     lock: Option<DirectoryLock>,
+}
+
+/// Text that no other broker of this or another process has.
+fn unique() -> String {
+    use std::hash::{BuildHasher, RandomState};
+    format!("{}-{:016x}", std::process::id(), RandomState::new().hash_one(std::process::id()))
 }
 
 impl std::fmt::Debug for EmbeddedBroker {
@@ -125,6 +133,7 @@ impl EmbeddedBroker {
             clock,
             faults: Faults::default(),
             cleaner_runs: AtomicBool::new(false),
+            incarnation: lock.is_none().then(unique),
             lock,
         })
     }

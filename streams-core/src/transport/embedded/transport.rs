@@ -47,6 +47,10 @@ impl Transport for EmbeddedTransport {
         Ok(Box::new(EmbeddedAdmin::new(self.broker.clone())))
     }
 
+    fn incarnation(&self) -> Option<String> {
+        self.broker.incarnation.clone()
+    }
+
     fn membership(&self, spec: &GroupSpec) -> Result<Box<dyn Membership>> {
         Ok(Box::new(EmbeddedMembership::join(&self.broker, spec)?))
     }

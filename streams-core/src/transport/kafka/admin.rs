@@ -7,6 +7,7 @@ use std::time::Duration;
 use rdkafka::bindings::rd_kafka_resp_err_t as E;
 
 use super::config::Common;
+use super::deadline::Deadline;
 use super::error::{failed, is_unknown_topic};
 use super::ffi::{AdminCall, Client, Code, Entry, KafkaError, PartitionList, TopicToCreate};
 use crate::ids::{Offset, TopicName, TopicPartition};
@@ -19,15 +20,25 @@ use crate::transport::{
 const EARLIEST: Offset = -2;
 const LATEST: Offset = -1;
 
+/// Between two questions for offsets that a transaction is committing.
+const UNSTABLE_BACKOFF: Duration = Duration::from_millis(20);
+
 /// An administrative client.
 pub(super) struct KafkaAdmin {
     client: Arc<Client>,
     servers: String,
+    common: Common,
+    client_id: String,
 }
 
 impl KafkaAdmin {
     pub(super) fn new(common: &Common, client_id: &str) -> Result<Self> {
-        Ok(KafkaAdmin { client: common.admin(client_id)?, servers: common.bootstrap_servers.clone() })
+        Ok(KafkaAdmin {
+            client: common.admin(client_id)?,
+            servers: common.bootstrap_servers.clone(),
+            common: common.clone(),
+            client_id: client_id.to_owned(),
+        })
     }
 
     fn call(&self, timeout: Duration) -> AdminCall<'_> {
@@ -49,7 +60,50 @@ impl KafkaAdmin {
         failed(format!("{attempted} of {part} at {}", self.servers), &KafkaError::from_code(code))
     }
 
+    /// "No leaders found" is all that librdkafka says when none of the topics exist; that is worth a second question.
+    fn explained(
+        &self,
+        attempted: &str,
+        partitions: &BTreeSet<&TopicPartition>,
+        error: KafkaError,
+        timeout: Duration,
+    ) -> TransportError {
+        if error.code != E::RD_KAFKA_RESP_ERR__NOENT as Code {
+            return self.failed(attempted, &error);
+        }
+        let names: BTreeSet<&str> = partitions.iter().map(|partition| &*partition.topic).collect();
+        let names: Vec<&str> = names.into_iter().collect();
+        let unknown = |(name, answer): (String, std::result::Result<i32, KafkaError>)| {
+            answer.is_err_and(|error| is_unknown_topic(error.code)).then_some(name)
+        };
+        let answers = self.call(timeout).describe_topics(&names).unwrap_or_default();
+        let attempted = format!("{attempted} at {}", self.servers);
+        match answers.into_iter().find_map(unknown) {
+            Some(name) => {
+                let reason = format!("topic '{name}' does not exist");
+                TransportError::new(Kind::UnknownTopic, attempted, reason)
+            }
+            None => TransportError::new(Kind::Retriable, attempted, error.reason),
+        }
+    }
+
+    /// Asks for offsets. An error about leaders makes a new client: librdkafka's ListOffsets believes the leaders and epochs
+    /// that it has cached, and after a broker was restarted it would go on being refused for minutes.
     fn list_offsets(
+        &mut self,
+        partitions: &BTreeSet<&TopicPartition>,
+        at: Offset,
+        isolation: Isolation,
+        timeout: Duration,
+    ) -> Result<Vec<Entry>> {
+        let answer = self.list_offsets_once(partitions, at, isolation, timeout);
+        if answer.as_ref().is_err_and(|error| error.kind() == Kind::Retriable) {
+            self.client = self.common.admin(&self.client_id)?;
+        }
+        answer
+    }
+
+    fn list_offsets_once(
         &self,
         partitions: &BTreeSet<&TopicPartition>,
         at: Offset,
@@ -67,7 +121,7 @@ impl KafkaAdmin {
         let found = self
             .call(timeout)
             .list_offsets(&queries, isolation == Isolation::ReadCommitted)
-            .map_err(|error| self.failed(attempted, &error))?;
+            .map_err(|error| self.explained(attempted, partitions, error, timeout))?;
         match found.iter().find(|entry| entry.error != 0) {
             Some(entry) => Err(self.part_failed(attempted, &entry.partition, entry.error)),
             None => Ok(found),
@@ -194,8 +248,18 @@ impl Admin for KafkaAdmin {
         for partition in asked {
             list.add(&partition.topic, partition.partition, 0, &[]);
         }
-        let entries =
-            self.call(timeout).committed(group, &list).map_err(|error| self.failed(&attempted, &error))?;
+        let deadline = Deadline::after(timeout);
+        let entries = loop {
+            let call = self.call(deadline.left());
+            let entries = call.committed(group, &list).map_err(|error| self.failed(&attempted, &error))?;
+            // A transaction is about to commit some of them: librdkafka leaves it to us to ask again.
+            let unstable = E::RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT as Code;
+            let undecided = entries.iter().any(|entry| entry.error == unstable);
+            if !undecided || deadline.left() <= UNSTABLE_BACKOFF {
+                break entries;
+            }
+            self.client.poll(UNSTABLE_BACKOFF);
+        };
         let mut found = BTreeMap::new();
         for Entry { partition, offset, metadata, error } in entries {
             if error != 0 {

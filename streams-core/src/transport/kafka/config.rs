@@ -36,6 +36,8 @@ const CONSUMER: &[(&str, &str)] = &[
     ("fetch.queue.backoff.ms", "2"),
     // 500 by default. A partition assigned during a fetch, and the news that an idle one is at its end, wait for it.
     ("fetch.wait.max.ms", "100"),
+    // How long a topic that was just created may be unknown before that is an error; 30 s by default.
+    ("topic.metadata.propagation.max.ms", "10000"),
     // Per partition, as each has a queue of its own.
     ("queued.min.messages", "50000"),
     ("queued.max.messages.kbytes", "8192"),

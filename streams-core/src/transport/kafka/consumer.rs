@@ -11,8 +11,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::deadline::Deadline;
 use super::error::{failed, kind_of};
 use super::ffi::{Batch, Client, Dequeued, KafkaError, PartitionQueue};
 use super::record::KafkaRecord;
@@ -67,7 +68,7 @@ impl Reached {
     }
 
     fn event(&mut self, offset: Offset) {
-        self.started = true;
+        self.started |= offset >= 0;
         self.event = self.event.max(offset);
     }
 
@@ -224,13 +225,12 @@ impl Consumer for KafkaConsumer {
         Ok(self.slot(handle)?.position())
     }
 
-    #[allow(clippy::disallowed_methods, reason = "a transport waits in real time")]
     fn wait(&mut self, timeout: Duration) {
-        let start = Instant::now();
+        let deadline = Deadline::after(timeout);
         // Errors and the like; records never come this way.
         self.client.poll_consumer(Duration::ZERO);
         while !self.woken.swap(false, Ordering::AcqRel) && !self.news() {
-            let left = timeout.saturating_sub(start.elapsed());
+            let left = deadline.left();
             if left.is_zero() {
                 break;
             }

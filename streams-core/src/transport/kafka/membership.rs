@@ -9,11 +9,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::bindings::rd_kafka_resp_err_t as E;
 
 use super::config::Common;
+use super::deadline::Deadline;
 use super::error::{failed, kind_of};
 use super::ffi::{Client, Code, Entry, KafkaError, Rebalance};
 use super::producer::offset_list;
@@ -136,9 +137,8 @@ impl Membership for KafkaMembership {
         Arc::clone(&self.group) as Arc<dyn Group>
     }
 
-    #[allow(clippy::disallowed_methods, reason = "a transport waits in real time")]
     fn leave(&mut self, handler: &mut dyn MembershipHandler, timeout: Duration) -> Result<()> {
-        let start = Instant::now();
+        let deadline = Deadline::after(timeout);
         let attempted = || format!("leaving group {}", self.group.group);
         let given_up = std::mem::take(&mut self.tasks);
         if !given_up.is_empty() {
@@ -147,7 +147,7 @@ impl Membership for KafkaMembership {
         let client = Arc::clone(&self.group.client);
         client.close().map_err(|error| failed(attempted(), &error))?;
         while !client.closed() {
-            if start.elapsed() >= timeout {
+            if deadline.left().is_zero() {
                 let reason = "the group has not answered; the session will time out";
                 return Err(TransportError::new(Kind::TimedOut, attempted(), reason));
             }

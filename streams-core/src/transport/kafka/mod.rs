@@ -6,6 +6,7 @@
 mod admin;
 mod config;
 mod consumer;
+mod deadline;
 mod error;
 mod ffi;
 mod membership;

@@ -5,9 +5,10 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::config::Common;
+use super::deadline::Deadline;
 use super::error::{failed, is_unknown_topic, kind_of, transaction_failed};
 use super::ffi::{Client, Delivery, GroupMetadata, KafkaError, Outgoing, PartitionList, Topic};
 use crate::ids::PartitionId;
@@ -19,8 +20,11 @@ use crate::transport::{
 /// Between two looks at failed deliveries while something else is waited for.
 const SLICE: Duration = Duration::from_millis(20);
 
-/// One attempt to abort; it can be resumed, and failed deliveries have to be taken between attempts.
-const ABORT_SLICE: Duration = Duration::from_millis(100);
+/// The longest attempt to abort; it can be resumed, and failed deliveries have to be taken between attempts.
+const ABORT_SLICE_MAX: Duration = Duration::from_millis(100);
+
+/// The first attempt to abort: it only purges what is queued, and then waits for the reports of that to be taken.
+const ABORT_SLICE_MIN: Duration = Duration::from_millis(5);
 
 /// A producer of one thread.
 pub(super) struct KafkaProducer {
@@ -38,20 +42,6 @@ struct KnownTopic {
     topic: Topic,
     name: String,
     partitions: Option<PartitionId>,
-}
-
-/// A point in real time until which a call may take.
-struct Deadline(Instant, Duration);
-
-impl Deadline {
-    #[allow(clippy::disallowed_methods, reason = "a transport waits in real time")]
-    fn after(timeout: Duration) -> Self {
-        Deadline(Instant::now(), timeout)
-    }
-
-    fn left(&self) -> Duration {
-        self.1.saturating_sub(self.0.elapsed())
-    }
 }
 
 impl KafkaProducer {
@@ -246,9 +236,11 @@ impl Producer for KafkaProducer {
 
     fn abort(&mut self, timeout: Duration) -> Result<()> {
         let deadline = Deadline::after(timeout);
+        let mut slice = ABORT_SLICE_MIN;
         loop {
             let left = deadline.left();
-            let outcome = self.client.abort_transaction(left.clamp(SLICE, ABORT_SLICE));
+            let outcome = self.client.abort_transaction(slice);
+            slice = (slice * 2).min(ABORT_SLICE_MAX);
             // The purged records' reports hold the abort up until they are taken.
             self.client.poll(Duration::ZERO);
             match outcome {

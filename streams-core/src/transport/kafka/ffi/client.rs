@@ -18,6 +18,7 @@ pub(in crate::transport::kafka) struct Client {
     rk: NonNull<rd::rd_kafka_t>,
     // Boxed: librdkafka keeps its address as the opaque pointer of all callbacks, until it is destroyed.
     shared: Box<Shared>,
+    role: Role,
 }
 
 // SAFETY: librdkafka's handle may be used by any number of threads ("The API is completely thread-safe",
@@ -32,6 +33,8 @@ struct Shared {
     delivery: Mutex<Option<Delivery>>,
     trouble: Mutex<Option<KafkaError>>,
     fatal: Mutex<Option<KafkaError>>,
+    /// What the error callback last told a consumer.
+    told: Mutex<Option<KafkaError>>,
     wake: Wake,
 }
 
@@ -135,7 +138,7 @@ impl Client {
             // SAFETY: a valid consumer handle. From now on the consumer's queue carries what the main queue did.
             unsafe { rd::rd_kafka_poll_set_consumer(rk.as_ptr()) };
         }
-        Ok(Arc::new(Client { rk, shared }))
+        Ok(Arc::new(Client { rk, shared, role }))
     }
 
     pub(super) fn as_ptr(&self) -> *mut rd::rd_kafka_t {
@@ -225,6 +228,12 @@ impl Client {
         locked(&self.shared.fatal).clone()
     }
 
+    /// The error that a callback reported since the last call. Consumers poll for events, so for them the callback is only
+    /// called by the dequeuing of a partition, about that partition.
+    pub(super) fn take_told(&self) -> Option<KafkaError> {
+        locked(&self.shared.told).take()
+    }
+
     /// Wakes whoever is in [`Client::wait`].
     pub(in crate::transport::kafka) fn wake(&self) {
         self.shared.wake.set();
@@ -268,6 +277,14 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
+        // librdkafka 2.12.1 waits for ever, spinning, for the answer to an assignment that it has put on the queue before
+        // it is told to go; from then on it answers itself.
+        if self.role == Role::Member {
+            while let Some(change) = self.poll_consumer(Duration::ZERO) {
+                // Refused only if it is no longer wanted.
+                let _refused = self.accept(change.assigns);
+            }
+        }
         // SAFETY: nothing refers to the handle any more (see the module's ownership rule), and this is none of
         // librdkafka's own threads, which hold no `Arc<Client>`. Without the flag a consumer would first leave its
         // group, which `Membership::leave` does, in bounded time.
@@ -298,6 +315,7 @@ unsafe extern "C" fn on_error(
         let code = unsafe { rd::rd_kafka_fatal_error(rk, text.as_mut_ptr(), text.len()) } as Code;
         error = KafkaError { fatal: true, ..KafkaError::with_reason(code, text_of(text.as_ptr())) };
     }
+    *locked(&shared.told) = Some(error.clone());
     shared.note(error);
 }
 

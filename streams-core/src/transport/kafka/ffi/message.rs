@@ -118,3 +118,79 @@ impl fmt::Debug for Message {
         f.debug_struct("Message").field("offset", &self.offset()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::c_int;
+    use std::time::Duration;
+
+    use rdkafka::bindings::{rd_kafka_vtype_t as V, rd_kafka_vu_s__bindgen_ty_1 as Value};
+
+    use super::super::{Batch, Conf, Dequeued, PartitionQueue, Role, Topic};
+    use super::*;
+    use crate::ids::TopicPartition;
+
+    fn client(role: Role, settings: &[(&str, &str)]) -> Arc<Client> {
+        let mut conf = Conf::new();
+        for (key, value) in settings {
+            conf.set(key, value).expect("is a setting");
+        }
+        Client::new(role, conf).expect("is made")
+    }
+
+    /// Sends one record to partition 0 whose header name is not UTF-8, which no client of this project can.
+    fn send_hostile(producer: &Client, topic: &Topic) {
+        // SAFETY: name and value are copied by the first call; the arguments live through the second, which takes the
+        // header list over.
+        let outcome = unsafe {
+            let headers = rd::rd_kafka_headers_new(1);
+            rd::rd_kafka_header_add(headers, b"a\xff".as_ptr().cast(), 2, b"v".as_ptr().cast(), 1);
+            let arguments = [
+                rd::rd_kafka_vu_t { vtype: V::RD_KAFKA_VTYPE_RKT, u: Value { rkt: topic.as_ptr() } },
+                rd::rd_kafka_vu_t { vtype: V::RD_KAFKA_VTYPE_PARTITION, u: Value { i32_: 0 as c_int } },
+                rd::rd_kafka_vu_t { vtype: V::RD_KAFKA_VTYPE_HEADERS, u: Value { headers } },
+            ];
+            rd::rd_kafka_produceva(producer.as_ptr(), arguments.as_ptr(), arguments.len())
+        };
+        assert!(outcome.is_null());
+        assert!(producer.flush(Duration::from_secs(20)));
+    }
+
+    #[test]
+    fn a_header_name_that_is_no_utf_8_is_read_with_replacements() {
+        let producer =
+            client(Role::Producer, &[("test.mock.num.brokers", "1"), ("delivery.report.only.error", "true")]);
+        // SAFETY: the mock cluster belongs to the client, and so does the text, which is copied.
+        let servers = unsafe {
+            let cluster = rd::rd_kafka_handle_mock_cluster(producer.as_ptr());
+            text_of(rd::rd_kafka_mock_cluster_bootstraps(cluster))
+        };
+        let topic = Topic::new(&producer, "t").expect("is made");
+        send_hostile(&producer, &topic);
+
+        let settings = [("bootstrap.servers", servers.as_str()), ("group.id", "g")];
+        let consumer = client(Role::Consumer, &settings);
+        let partition = TopicPartition::new("t", 0);
+        let mut queue = PartitionQueue::new(&consumer, &partition).expect("has a queue");
+        consumer.start(&partition, 0).expect("starts");
+        let (mut batch, mut found) = (Batch::new(), None);
+        for _ in 0..200 {
+            consumer.wait(Duration::from_millis(100));
+            queue.take(&mut batch, 1, |entry| {
+                if let Dequeued::Record(message) = entry {
+                    found = Some(message);
+                }
+            });
+            if found.is_some() {
+                break;
+            }
+        }
+        let message = found.expect("the record arrives");
+        assert_eq!((message.key(), message.value()), (None, None));
+        let headers = message.headers();
+        assert_eq!(headers.len(), 1);
+        assert_eq!(headers.last("a\u{fffd}").and_then(|header| header.value.as_deref()), Some(&b"v"[..]));
+        drop((queue, consumer));
+        assert_eq!(message.offset(), 0, "outlives its consumer");
+    }
+}

@@ -109,6 +109,10 @@ impl PartitionQueue {
                 }
             });
         }
+        // That a topic does not exist comes by callback, in the middle of the call above.
+        if let Some(error) = self.client.take_told() {
+            each(Dequeued::Failed(-1, error));
+        }
         taken
     }
 

@@ -1,0 +1,145 @@
+//! Every call to the broker fails in every way, before and after it took effect: the results stay the same.
+//!
+//! On the embedded broker, which fails on demand. A commit or abort in doubt must not be followed by a transaction of
+//! the same producer: the broker refuses the later calls of one that a successor has fenced.
+
+use std::time::{Duration, Instant};
+
+use streams_core::config::StreamsConfig;
+use streams_core::runtime::{KafkaStreams, State};
+use streams_core::transport::TransportErrorKind::{
+    self, AbortTransaction, Fatal, Fenced, Retriable, TimedOut,
+};
+use streams_core::transport::embedded::{Fault, Operation, When};
+use tests::apps::{EmbeddedClient, SoakTopics, soak_topology};
+use tests::checks::{Exactness, SoakModel};
+
+use crate::support::{Chance, turn};
+
+const MODEL: SoakModel = SoakModel { records: 40_000, keys: 100 };
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Which failures an operation may report.
+const FAILURES: &[(Operation, &[TransportErrorKind])] = &[
+    (Operation::Commit, &[TimedOut, Fatal, Fenced, AbortTransaction, Retriable]),
+    (Operation::SendOffsets, &[TimedOut, Fatal, Fenced, AbortTransaction, Retriable]),
+    (Operation::Send, &[TimedOut, Fatal, Fenced, AbortTransaction]),
+    (Operation::InitTransactions, &[TimedOut, Fatal, Retriable]),
+    (Operation::Abort, &[TimedOut, Fatal, Fenced]),
+    (Operation::Fetch, &[TimedOut, Retriable, Fatal]),
+    (Operation::Fence, &[TimedOut, Retriable]),
+];
+
+struct Run {
+    client: EmbeddedClient,
+    topics: SoakTopics,
+    streams: KafkaStreams,
+    _folder: tempfile::TempDir,
+}
+
+impl Run {
+    fn start(app: &str) -> Self {
+        let client = EmbeddedClient::in_memory();
+        let topics = SoakTopics::of(app);
+        MODEL.prepare_embedded(&client, &topics).expect("topics");
+        let folder = tempfile::tempdir().expect("a folder");
+        // Few records a round, and a commit after each: many transactions.
+        let config = StreamsConfig::new(app, "embedded:")
+            .with_state_dir(folder.path())
+            .with_statestore_cache_max_bytes(0)
+            .with_num_stream_threads(2)
+            .with_commit_interval_ms(5)
+            .with("buffered.records.per.partition", 50)
+            .expect("known");
+        let builder = KafkaStreams::builder(soak_topology(&topics).expect("a topology"), config);
+        let streams = builder.with_broker(client.broker().clone()).build().expect("fine");
+        streams.start().expect("it starts");
+        Run { client, topics, streams, _folder: folder }
+    }
+
+    fn group(&self) -> &str {
+        self.topics.input.strip_suffix("-in").expect("a name")
+    }
+
+    fn is_done(&self) -> bool {
+        let between = SoakTopics::repartition(self.group());
+        self.client.is_done(self.group(), &[self.topics.input.as_str(), between.as_str()]).expect("offsets")
+    }
+
+    fn finish(&self) {
+        let begin = Instant::now();
+        while !self.is_done() {
+            let told = (self.streams.state(), self.streams.error(), self.streams.metrics());
+            assert!(begin.elapsed() < LIMIT && self.streams.state() != State::Error, "{told:?}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        println!("{:?}", self.streams.metrics());
+        assert_eq!(self.streams.metrics().wiped_tasks, 0);
+        assert!(self.streams.close(LIMIT));
+        let read = |topic: &str| self.client.consume_all(topic);
+        MODEL.check(read, &self.topics, Exactness::Whole).expect("the same results");
+    }
+}
+
+#[test]
+fn no_failure_of_a_call_changes_the_results() {
+    let _turn = turn();
+    let mut chance = Chance::new("doubt");
+    let run = Run::start("doubt");
+    let faults = run.client.broker().faults();
+    let all: Vec<Fault> = FAILURES
+        .iter()
+        .flat_map(|(operation, kinds)| kinds.iter().map(move |kind| (*operation, *kind)))
+        .flat_map(|(operation, kind)| [Fault::before(operation, kind), Fault::after(operation, kind)])
+        .collect();
+    let mut input = MODEL.input();
+    let slice = usize::try_from(MODEL.records).expect("small") / all.len() + 1;
+    let mut missed = Vec::new();
+    for fault in &all {
+        // An abort needs something to abort, and a registration something in doubt.
+        match fault.operation {
+            Operation::Abort => faults.inject(Fault::before(Operation::SendOffsets, AbortTransaction)),
+            Operation::InitTransactions => faults.inject(Fault::before(Operation::Commit, TimedOut)),
+            _ => {}
+        }
+        let skipped = match fault.operation {
+            Operation::Abort | Operation::InitTransactions => 0,
+            _ => usize::try_from(chance.below(4)).expect("small"),
+        };
+        // The input comes first: the feed's own records must not meet the fault.
+        run.client.produce(&run.topics.input, input.by_ref().take(slice)).expect("produced");
+        faults.inject(fault.skipping(skipped));
+        let begin = Instant::now();
+        while faults.left() > 0 && begin.elapsed() < Duration::from_secs(2) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        if faults.left() > 0 {
+            missed.push(fault);
+            faults.clear();
+        }
+        assert_ne!(run.streams.state(), State::Error, "{fault:?}: {:?}", run.streams.error());
+    }
+    faults.clear();
+    println!("{} of {} failures did not happen: {missed:?}", missed.len(), all.len());
+    assert!(missed.len() * 5 < all.len(), "most failures happened");
+    assert!(all.iter().any(|fault| fault.when == When::After));
+    run.client.produce(&run.topics.input, input).expect("produced");
+    run.finish();
+}
+
+/// Thrown out of its group in mid-transaction, an instance comes back and does the uncommitted work again.
+#[test]
+fn an_instance_that_is_expelled_comes_back() {
+    let _turn = turn();
+    let run = Run::start("expelled");
+    let mut input = MODEL.input();
+    for _ in 0..20 {
+        run.client.produce(&run.topics.input, input.by_ref().take(2_000)).expect("produced");
+        let broker = run.client.broker();
+        for member in broker.members(run.group()) {
+            broker.expel(run.group(), &member);
+        }
+        std::thread::sleep(Duration::from_millis(30));
+    }
+    run.finish();
+}
