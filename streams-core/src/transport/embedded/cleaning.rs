@@ -154,7 +154,11 @@ impl EmbeddedBroker {
             // Appended since: not in the table of last offsets.
             chunks.retain(|chunk| chunk.base < stable);
             let to = next.min(stable);
-            let Some(first) = chunks.front().map(|chunk| chunk.base) else { break };
+            let Some(first) = chunks.front().map(|chunk| chunk.base) else {
+                // A hole that an earlier compaction left.
+                from = to;
+                continue;
+            };
             let bytes = chunks.iter().map(Chunk::bytes).sum();
             let cleaned = rule.apply(&chunks, start);
             self.change(|core| {

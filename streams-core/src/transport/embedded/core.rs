@@ -331,7 +331,7 @@ impl Core {
                 Some(chunk) => Some(chunk.base),
                 None => database.floor(id, start)?.filter(|chunk| chunk.end > start).map(|chunk| chunk.base),
             };
-            self.storage.delete_chunks(id, 0, kept.unwrap_or(start));
+            self.storage.delete_chunks_before(id, kept.unwrap_or(start));
             self.storage.put_bounds(id, start, end);
             self.storage.write()?;
         }

@@ -203,11 +203,14 @@ impl Storage {
         }
     }
 
-    /// Removes the chunks that begin in that range, for ever: the backend gives the range's files back some time
+    /// Removes the chunks that begin before that offset, for ever: the backend gives the range's files back some time
     /// later, with whatever was written into it meanwhile.
-    pub(super) fn delete_chunks(&mut self, id: LogId, from: Offset, to: Offset) {
-        if let Some(database) = &self.database {
-            self.batch.delete_range(database.log, &log_key(id, from), &log_key(id, to));
+    pub(super) fn delete_chunks_before(&mut self, id: LogId, offset: Offset) {
+        if let Some(database) = self.database.as_ref().filter(|_| offset > 0) {
+            // Files are given back up to and including the end of the range, so the end must be no chunk's key.
+            let mut to = log_key(id, offset - 1).to_vec();
+            to.push(0);
+            self.batch.delete_range(database.log, &log_key(id, 0), &to);
         }
     }
 

@@ -5,6 +5,7 @@ mod durable;
 mod groups;
 mod isolation;
 mod kill;
+mod model;
 mod transactions;
 
 use std::collections::BTreeMap;
