@@ -10,7 +10,7 @@ use streams_core::record::Headers;
 use streams_core::time::{Clock, SystemClock};
 use streams_core::transport::embedded::EmbeddedBroker;
 use streams_core::transport::{
-    Admin, Consumer, ConsumerSpec, Isolation, NewTopic, OutRecord, Producer, ProducerSpec, Transport,
+    Consumer, ConsumerSpec, Isolation, NewTopic, OutRecord, Producer, ProducerSpec, Transport,
 };
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
@@ -28,10 +28,17 @@ fn main() -> Outcome {
     measure("durable, transactions", &EmbeddedBroker::open(dir.path())?, true)
 }
 
-fn clients(broker: &Arc<EmbeddedBroker>, transactions: bool) -> Outcome<(Box<dyn Producer>, Box<dyn Consumer>)> {
+fn clients(
+    broker: &Arc<EmbeddedBroker>,
+    transactions: bool,
+) -> Outcome<(Box<dyn Producer>, Box<dyn Consumer>)> {
     let transport = broker.transport();
-    let topic =
-        NewTopic { name: "t".into(), partitions: PARTITIONS, replication_factor: -1, configs: BTreeMap::new() };
+    let topic = NewTopic {
+        name: "t".into(),
+        partitions: PARTITIONS,
+        replication_factor: -1,
+        configs: BTreeMap::new(),
+    };
     transport.admin("admin")?.create_topics(&[topic], TIMEOUT)?;
     let mut producer = transport.producer(&ProducerSpec {
         client_id: "producer".to_owned(),

@@ -28,6 +28,8 @@ fn an_application_survives_restarts_of_the_broker() {
     }
     println!("input done: {}", feed.is_done());
     feed.finish().expect("the input is written");
+    let written: i64 = soak.client.end_offsets(&soak.topics.input).expect("the input's ends").iter().sum();
+    assert_eq!(written, 60_000, "the broker took every record of the input once");
     soak.wait_done(LIMIT);
     let last = process.latest();
     println!("{last:?}");

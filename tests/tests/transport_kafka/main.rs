@@ -1,7 +1,5 @@
 //! The Kafka transport against a real broker: what it hands out, where it says it is, and what its errors mean.
 #![expect(clippy::disallowed_methods, reason = "it waits for a broker, by the clock of the machine")]
-
-#![allow(clippy::disallowed_methods, reason = "it waits for a broker by the clock of the machine")]
 #![allow(clippy::type_complexity, reason = "tables of cases")]
 
 mod administration;
