@@ -30,6 +30,9 @@ use crate::transport::{
 /// Time for one transactional call. librdkafka caps it by the transaction's own time-out.
 const TRANSACTION_CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Time for an abort. One without an answer costs no more than the producer, so that a broker that is away is not waited for.
+const ABORT_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Time to register a transactional id, which waits for the end of its last transaction.
 const REGISTER_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -237,7 +240,7 @@ impl Committer {
     /// Gives up what was not committed: aborts if that is certain to be answered, else drops the producer.
     pub fn abandon(&mut self) {
         if self.state == State::Open && self.exactly_once() {
-            let aborted = self.producer.as_mut().map(|producer| producer.abort(TRANSACTION_CALL_TIMEOUT));
+            let aborted = self.producer.as_mut().map(|producer| producer.abort(ABORT_TIMEOUT));
             match aborted {
                 Some(Ok(())) => return self.transition_to(State::Ready),
                 Some(Err(error)) => {
