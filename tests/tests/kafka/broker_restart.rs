@@ -13,7 +13,7 @@ const LIMIT: Duration = Duration::from_secs(180);
 const RECORDS: usize = 60_000;
 
 #[test]
-#[ignore = "one run in four does not come to its end within the limit; the cause is not found yet"]
+#[ignore = "offsets can stay pending in the group for ever after a SIGKILL of the broker; see the changelog"]
 fn an_application_survives_restarts_of_the_broker() {
     let _turn = turn();
     let cluster = KafkaCluster::start(1).expect("a broker of its own");
