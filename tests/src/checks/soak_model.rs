@@ -9,8 +9,7 @@ use super::sequences::{Exactness, Sequences, compare, sequences_of};
 use crate::apps::{EmbeddedClient, SoakTopics, WINDOW_MS, chain};
 use crate::lab::{ConsumedRecord, KafkaClient, LabError, TestRecord};
 
-/// In the year 2100: a broker deletes records of windows from changelogs by their age, when it is restarted too.
-const BEGIN_MS: i64 = 4_102_444_800_000;
+const BEGIN_MS: i64 = 1_700_000_000_000;
 
 /// Event time between two records.
 const STEP_MS: i64 = 10;
