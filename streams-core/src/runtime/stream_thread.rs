@@ -23,7 +23,7 @@ use super::restore::{OpenReply, OpenRequest, OpenedTask, Request};
 use super::stats::ThreadStats;
 use super::task::{StreamTask, TaskEnvironment};
 use crate::config::StreamsConfig;
-use crate::error::{Error, Recovery, Result};
+use crate::error::{Recovery, Result};
 use crate::ids::{Offset, TaskId, TopicName};
 use crate::time::Timestamp;
 use crate::transport::{Consumer, OffsetToCommit, PartitionHandle, RawRecord};
@@ -418,12 +418,5 @@ impl StreamThread {
         let punctuations = self.tasks.values_mut().filter_map(StreamTask::next_wall_clock_punctuation);
         let due = punctuations.min().unwrap_or(Timestamp::MAX).min(commit).min(now + self.limits.poll_ms);
         due.max(now + 1)
-    }
-}
-
-impl Error {
-    /// Whether this error was caused by the group having moved on.
-    pub fn is_migration(&self) -> bool {
-        self.recovery() == Recovery::RejoinGroup
     }
 }

@@ -159,26 +159,30 @@ impl<K: Data, V: Data> StoreFactory for KeyValueStoreBuilder<K, V> {
 
     fn open(&self, environment: &StoreEnvironment) -> Result<OpenedStore> {
         let value = ValueFormat::plain(codec(&self.value, environment));
-        let spec = KeyValueSpec {
-            cache_bytes: environment.cache_bytes,
-            tracking: self.common.tracking(environment),
-            log_headers: self.common.log_headers,
-            ..KeyValueSpec::new(
-                &*self.common.name,
-                BackendRef::clone(&environment.backend),
-                codec(&self.key, environment),
-                value,
-            )
-        };
-        let caching = spec.tracking != Tracking::Off;
-        let store = Rc::new(RefCell::new(state_stores::KeyValueStore::open(spec)?));
-        let clock = Rc::clone(&environment.clock);
-        Ok(opened(KeyValueStore::new(Rc::clone(&store), clock, environment.task, caching), store))
+        open_key_value(&self.common, environment, codec(&self.key, environment), value)
     }
 
     fn open_reader(&self, _: &BackendRef) -> Result<Box<dyn Any>> {
         self.common.no_global_reader()
     }
+}
+
+fn open_key_value<K: Data, T: Data>(
+    common: &Common,
+    environment: &StoreEnvironment,
+    key: CodecRef<K>,
+    value: ValueFormat<T>,
+) -> Result<OpenedStore> {
+    let spec = KeyValueSpec {
+        cache_bytes: environment.cache_bytes,
+        tracking: common.tracking(environment),
+        log_headers: common.log_headers,
+        ..KeyValueSpec::new(&*common.name, BackendRef::clone(&environment.backend), key, value)
+    };
+    let caching = spec.tracking != Tracking::Off;
+    let store = Rc::new(RefCell::new(state_stores::KeyValueStore::open(spec)?));
+    let clock = Rc::clone(&environment.clock);
+    Ok(opened(KeyValueStore::new(Rc::clone(&store), clock, environment.task, caching), store))
 }
 
 /// Builds a key-value store whose values carry timestamps.
@@ -213,21 +217,7 @@ impl<K: Data, V: Data> StoreFactory for TimestampedKeyValueStoreBuilder<K, V> {
 
     fn open(&self, environment: &StoreEnvironment) -> Result<OpenedStore> {
         let value = ValueFormat::timestamped(codec(&self.value, environment));
-        let spec = KeyValueSpec {
-            cache_bytes: environment.cache_bytes,
-            tracking: self.common.tracking(environment),
-            log_headers: self.common.log_headers,
-            ..KeyValueSpec::new(
-                &*self.common.name,
-                BackendRef::clone(&environment.backend),
-                codec(&self.key, environment),
-                value,
-            )
-        };
-        let caching = spec.tracking != Tracking::Off;
-        let store = Rc::new(RefCell::new(state_stores::KeyValueStore::open(spec)?));
-        let clock = Rc::clone(&environment.clock);
-        Ok(opened(KeyValueStore::new(Rc::clone(&store), clock, environment.task, caching), store))
+        open_key_value(&self.common, environment, codec(&self.key, environment), value)
     }
 
     fn open_reader(&self, backend: &BackendRef) -> Result<Box<dyn Any>> {
