@@ -28,6 +28,7 @@ mod broker_restart;
 mod changelogs;
 mod commits;
 mod doubt;
+mod examples;
 mod kill;
 mod kill_embedded;
 mod poison;
