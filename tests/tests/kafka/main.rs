@@ -29,6 +29,7 @@ mod changelogs;
 mod commits;
 mod doubt;
 mod examples;
+mod interop;
 mod kill;
 mod kill_embedded;
 mod poison;
