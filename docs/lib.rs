@@ -9,6 +9,18 @@ pub mod architecture {}
 #[doc = include_str!("GLOSSARY.md")]
 pub mod glossary {}
 
+/// How to use it.
+pub mod guide {
+    #[doc = include_str!("guide/windows-and-time.md")]
+    pub mod windows_and_time {}
+
+    #[doc = include_str!("guide/processor-api.md")]
+    pub mod processor_api {}
+
+    #[doc = include_str!("guide/testing.md")]
+    pub mod testing {}
+}
+
 /// What was decided, why, and what was rejected.
 pub mod decisions {
     #[doc = include_str!("decisions/0001-log-without-sync.md")]
