@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use state_stores::offsets::{offsets_keyspace, put_offset};
-use state_stores::{Batch, StateStore};
+use state_stores::{Batch, RawEntry, StateStore};
 
 use super::backends::TaskBackends;
 use super::commit::Committer;
@@ -318,6 +318,16 @@ impl StreamTask {
     /// A store handle of this task, for the test driver.
     pub fn store<S: Clone + 'static>(&self, name: &str) -> Option<S> {
         self.context.any_store(name)
+    }
+
+    /// The content of the task's stores by name, as bytes, for the test driver.
+    pub fn store_entries(&self) -> Result<Vec<(String, Vec<RawEntry>)>> {
+        let wrap = |source| Error::Store { task: self.id, source };
+        let entries = |store: &TaskStore| {
+            let mut store = store.store.borrow_mut();
+            Ok((store.name().to_owned(), store.entries().map_err(wrap)?))
+        };
+        self.stores.iter().map(entries).collect()
     }
 
     /// Second half of a commit, after the broker has it: the stores' changes and the changelogs' offsets become the
