@@ -38,9 +38,18 @@ pub fn check(java: &mut JavaOracle, case: &Case) -> Result<(Option<String>, Outc
     Ok((difference(case, &ours, &theirs), theirs))
 }
 
-/// Makes a case that differs smaller.
-pub fn shrunk(java: &mut JavaOracle, number: u64, case: &Case) -> Difference {
-    let case = shrink::shrink(case, |smaller| matches!(check(java, smaller), Ok((Some(_), _))));
+/// What kind of difference it is: its first word.
+fn kind(text: &str) -> &str {
+    text.split_whitespace().next().unwrap_or_default()
+}
+
+/// Makes a case that differs smaller, as long as it differs in the same kind.
+pub fn shrunk(java: &mut JavaOracle, number: u64, case: &Case, text: &str) -> Difference {
+    let same = |checked: &Result<(Option<String>, Outcome), Fault>| match checked {
+        Ok((Some(smaller), _)) => kind(smaller) == kind(text),
+        Ok((None, _)) | Err(_) => false,
+    };
+    let case = shrink::shrink(case, |smaller| !smaller.ops.is_empty() && same(&check(java, smaller)));
     let text = match check(java, &case) {
         Ok((Some(text), _)) => text,
         Ok((None, _)) => "the difference comes and goes".to_owned(),
@@ -69,12 +78,12 @@ pub fn run(
         let Some((number, case)) = ahead.pop_front() else { break };
         let ours = engine::run(&case)?;
         let theirs = java.answer()?;
-        if difference(&case, &ours, &theirs).is_some() {
+        if let Some(text) = difference(&case, &ours, &theirs) {
             // What is on its way must be taken off it before smaller cases are tried.
             let later: Vec<(u64, Case)> = ahead.drain(..).collect();
             later.iter().try_for_each(|_| java.answer().map(drop))?;
             next = number + 1;
-            found.push(shrunk(java, number, &case));
+            found.push(shrunk(java, number, &case, &text));
             if found.len() >= differences_max {
                 break;
             }

@@ -31,6 +31,11 @@ import org.apache.kafka.streams.test.TestRecord;
 
 /** Runs cases on Kafka's TopologyTestDriver: one case a line on standard input, one answer a line on standard output. */
 public final class Oracle {
+    static {
+        // Before the first logger is made: what Kafka warns of here is what the cases are for.
+        System.setProperty("org.slf4j.simpleLogger.defaultLogLevel", "off");
+    }
+
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final Map<String, Operator> OPERATORS = Families.operators();
 

@@ -41,12 +41,12 @@ final class Stores {
         if (store instanceof WindowStore<?, ?>) {
             try (KeyValueIterator<Windowed<Bytes>, byte[]> all = ((WindowStore<Bytes, byte[]>) store).all()) {
                 all.forEachRemaining(one -> add(entries,
-                    WindowKeySchema.toStoreKeyBinary(one.key.key().get(), one.key.window().start(), 0), one.value));
+                    WindowKeySchema.toStoreKeyBinary(one.key.key(), one.key.window().start(), 0), one.value));
             }
         } else if (store instanceof SessionStore<?, ?>) {
             try (KeyValueIterator<Windowed<Bytes>, byte[]> all =
                     ((SessionStore<Bytes, byte[]>) store).fetch((Bytes) null, (Bytes) null)) {
-                all.forEachRemaining(one -> add(entries, SessionKeySchema.toBinary(one.key.key().get(),
+                all.forEachRemaining(one -> add(entries, SessionKeySchema.toBinary(one.key.key(),
                     one.key.window().start(), one.key.window().end()), one.value));
             }
         } else if (store instanceof KeyValueStore<?, ?>) {
