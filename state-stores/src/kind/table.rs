@@ -12,7 +12,7 @@ use crate::backend::{BackendRef, Direction, KeyRange, Keyspace, RawEntry, is_emp
 use crate::error::{Result, StoreError};
 use crate::headers::Headers;
 use crate::overlay::{NO_CHANGE, Overlay, State};
-use crate::schema::segments::SEGMENT_BYTES;
+use crate::schema::segments::{OBSERVED_KEY, SEGMENT_BYTES};
 use crate::store::{Log, LogRecord};
 
 static NO_HEADERS: Headers = Headers::new();
@@ -276,9 +276,11 @@ impl<T: Clone> Table<T> {
         };
         let time_of = self.time.as_ref().map(|time| time.time_of);
         let wanted = move |key: &[u8]| {
-            time_of.is_none_or(|time_of| {
-                key.get(SEGMENT_BYTES..).and_then(time_of).is_some_and(|time| time >= earliest_ms)
-            })
+            // The entry that holds the observed stream time is none of the store's.
+            key != OBSERVED_KEY
+                && time_of.is_none_or(|time_of| {
+                    key.get(SEGMENT_BYTES..).and_then(time_of).is_some_and(|time| time >= earliest_ms)
+                })
         };
         let (store, format) = (self.name.clone(), self.format.clone());
         let all = vec![(Bound::Unbounded, Bound::Unbounded)];
@@ -287,7 +289,11 @@ impl<T: Clone> Table<T> {
                 let (key, value) = entry?;
                 let mut bytes = Vec::new();
                 let encoded = format.encode(&value, &mut bytes);
-                encoded.map_err(|source| StoreError::Codec { store: store.clone(), what: "value", source })?;
+                encoded.map_err(|source| StoreError::Codec {
+                    store: store.clone(),
+                    what: "value",
+                    source,
+                })?;
                 Ok((key[prefix..].into(), bytes.into()))
             })
             .collect()

@@ -195,7 +195,8 @@ impl GlobalThread {
     pub fn store_entries(&self) -> Result<Vec<(String, Vec<RawEntry>)>> {
         let entries = |store: &GlobalStore| {
             let mut open = store.store.borrow_mut();
-            let entries = open.entries().map_err(|source| Error::Store { task: store.context.task_id(), source })?;
+            let entries =
+                open.entries().map_err(|source| Error::Store { task: store.context.task_id(), source })?;
             Ok((open.name().to_owned(), entries))
         };
         self.stores.iter().map(entries).collect()

@@ -34,7 +34,8 @@ impl Coverage {
             for (at, op) in calls {
                 *drawn += 1;
                 let is_sink = op.outputs.is_empty();
-                *reached += u64::from(evidence.outcome.failure.is_none() && (is_sink || evidence.reached(at)));
+                *reached +=
+                    u64::from(evidence.outcome.failure.is_none() && (is_sink || evidence.reached(at)));
             }
         }
         for rule in FAMILIES.iter().flat_map(|family| family.rules) {
@@ -44,7 +45,8 @@ impl Coverage {
 
     /// The counts as a table.
     pub fn table(&self) -> String {
-        let mut text = format!("{} cases, {} of them end in an error on both sides\n", self.cases, self.failures);
+        let mut text =
+            format!("{} cases, {} of them end in an error on both sides\n", self.cases, self.failures);
         text.push_str(&format!("{:<34}{:>10}{:>12}\n", "operator", "calls", "with results"));
         for (name, (drawn, reached)) in &self.operators {
             text.push_str(&format!("{name:<34}{drawn:>10}{reached:>12}\n"));

@@ -77,8 +77,12 @@ impl Drawn {
 
 /// The case of that number in the run of that seed.
 pub fn case(seed: u64, number: u64) -> Case {
-    let mut drawn =
-        Drawn { draw: Draw::new(Rng::new(seed, number)), ops: Vec::new(), kinds: Vec::new(), used: Vec::new() };
+    let mut drawn = Drawn {
+        draw: Draw::new(Rng::new(seed, number)),
+        ops: Vec::new(),
+        kinds: Vec::new(),
+        used: Vec::new(),
+    };
     let is_source = |one: &Operator| one.inputs.is_empty();
     let sources = 1 + drawn.draw.rng.below(3);
     let first = drawn.draw.rng.below(10);

@@ -141,7 +141,9 @@ pub fn flat_mapper(lambda: &Value) -> Result<FlatMapper, Fault> {
     let of = lambda.clone();
     Ok(match name(lambda)? {
         "twice" => Arc::new(|k, v| vec![(k.clone(), v.clone()), (v.clone(), k.clone())]),
-        "again" => Arc::new(|k, v| vec![(k.clone(), v.clone()), (k.clone(), Some(shown(v).to_owned() + "'"))]),
+        "again" => {
+            Arc::new(|k, v| vec![(k.clone(), v.clone()), (k.clone(), Some(shown(v).to_owned() + "'"))])
+        }
         "none_if" => {
             Arc::new(move |k, v| if divides(&of, sum(v)) { vec![] } else { vec![(k.clone(), v.clone())] })
         }

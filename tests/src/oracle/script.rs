@@ -48,7 +48,9 @@ pub fn draw(draw: &mut Draw, ops: &[Op]) -> Vec<Step> {
             timestamp,
             headers: Vec::new(),
         };
-        if rng.chance(10) && let Some(last) = &last_record {
+        if rng.chance(10)
+            && let Some(last) = &last_record
+        {
             // Exactly the same once more.
             record = last.clone();
         }

@@ -26,7 +26,14 @@ pub const FAMILY: Family = Family {
             },
             apply: reduce,
         },
-        Operator { name: "aggregate", inputs: ONE, outputs: &[TABLE], weight: 3, draw: plain, apply: aggregate },
+        Operator {
+            name: "aggregate",
+            inputs: ONE,
+            outputs: &[TABLE],
+            weight: 3,
+            draw: plain,
+            apply: aggregate,
+        },
         Operator {
             name: "aggregate_nullable",
             inputs: ONE,

@@ -15,36 +15,55 @@ const ONE: &[Kind] = &[STREAM];
 /// Joins.
 pub const FAMILY: Family = Family {
     operators: &[
-        join("join_table", &[STREAM, TABLE], 6, |draw| draw.lambda(draw_joiner), |build, op| {
-            let (table, lambda): (TextTable, _) = (build.get(op, 1)?, joiner(op.option("lambda"))?);
-            let join = move |value: Text, row: String| lambda(&value, &Some(row));
-            let stream: TextStream = build.get(op, 0)?;
-            let stream = match joined(op) {
-                Some(joined) => stream.join_with(&table, join, joined),
-                None => stream.join(&table, join),
-            };
-            build.set(op, stream)
-        }),
-        join("left_join_table", &[STREAM, TABLE], 5, |draw| draw.lambda(draw_joiner), |build, op| {
-            let (table, lambda): (TextTable, _) = (build.get(op, 1)?, joiner(op.option("lambda"))?);
-            let join = move |value: Text, row: Option<String>| lambda(&value, &row);
-            let stream: TextStream = build.get(op, 0)?;
-            let stream = match joined(op) {
-                Some(joined) => stream.left_join_with(&table, join, joined),
-                None => stream.left_join(&table, join),
-            };
-            build.set(op, stream)
-        }),
-        join("join_longs", &[STREAM, LONGS], 3, |draw| draw.lambda(draw_joiner), |build, op| {
-            let (table, lambda): (KTable<Text, i64>, _) = (build.get(op, 1)?, joiner(op.option("lambda"))?);
-            let join = move |value: Text, row: i64| lambda(&value, &Some(row.to_string()));
-            let stream: TextStream = build.get(op, 0)?;
-            let stream = match joined(op) {
-                Some(joined) => stream.join_with(&table, join, joined),
-                None => stream.join(&table, join),
-            };
-            build.set(op, stream)
-        }),
+        join(
+            "join_table",
+            &[STREAM, TABLE],
+            6,
+            |draw| draw.lambda(draw_joiner),
+            |build, op| {
+                let (table, lambda): (TextTable, _) = (build.get(op, 1)?, joiner(op.option("lambda"))?);
+                let join = move |value: Text, row: String| lambda(&value, &Some(row));
+                let stream: TextStream = build.get(op, 0)?;
+                let stream = match joined(op) {
+                    Some(joined) => stream.join_with(&table, join, joined),
+                    None => stream.join(&table, join),
+                };
+                build.set(op, stream)
+            },
+        ),
+        join(
+            "left_join_table",
+            &[STREAM, TABLE],
+            5,
+            |draw| draw.lambda(draw_joiner),
+            |build, op| {
+                let (table, lambda): (TextTable, _) = (build.get(op, 1)?, joiner(op.option("lambda"))?);
+                let join = move |value: Text, row: Option<String>| lambda(&value, &row);
+                let stream: TextStream = build.get(op, 0)?;
+                let stream = match joined(op) {
+                    Some(joined) => stream.left_join_with(&table, join, joined),
+                    None => stream.left_join(&table, join),
+                };
+                build.set(op, stream)
+            },
+        ),
+        join(
+            "join_longs",
+            &[STREAM, LONGS],
+            3,
+            |draw| draw.lambda(draw_joiner),
+            |build, op| {
+                let (table, lambda): (KTable<Text, i64>, _) =
+                    (build.get(op, 1)?, joiner(op.option("lambda"))?);
+                let join = move |value: Text, row: i64| lambda(&value, &Some(row.to_string()));
+                let stream: TextStream = build.get(op, 0)?;
+                let stream = match joined(op) {
+                    Some(joined) => stream.join_with(&table, join, joined),
+                    None => stream.join(&table, join),
+                };
+                build.set(op, stream)
+            },
+        ),
         join("join_global", &[STREAM, GLOBAL], 6, draw_global, |build, op| {
             let table: GlobalKTable<String, String> = build.get(op, 1)?;
             let (select, lambda) = (mapper(op.option("key"))?, joiner(op.option("lambda"))?);

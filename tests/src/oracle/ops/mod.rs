@@ -66,14 +66,8 @@ pub struct Family {
 }
 
 /// All families.
-pub const FAMILIES: &[Family] = &[
-    sources::FAMILY,
-    stateless::FAMILY,
-    tables::FAMILY,
-    aggregates::FAMILY,
-    windows::FAMILY,
-    joins::FAMILY,
-];
+pub const FAMILIES: &[Family] =
+    &[sources::FAMILY, stateless::FAMILY, tables::FAMILY, aggregates::FAMILY, windows::FAMILY, joins::FAMILY];
 
 /// One operator: how to draw a call of it, and how to make the call.
 pub struct Operator {

@@ -47,10 +47,22 @@ pub const FAMILY: Family = Family {
         },
     ],
     rules: &[
-        Rule { name: "record with headers", floor: 300, measure: |e| e.count_records(|r| !r.headers.is_empty()) },
+        Rule {
+            name: "record with headers",
+            floor: 300,
+            measure: |e| e.count_records(|r| !r.headers.is_empty()),
+        },
         Rule { name: "wall clock advance", floor: 100, measure: advances },
-        Rule { name: "equal timestamps", floor: 300, measure: |e| e.count_pairs(|now, before| now == before) },
-        Rule { name: "earlier than before", floor: 300, measure: |e| e.count_pairs(|now, before| now < before) },
+        Rule {
+            name: "equal timestamps",
+            floor: 300,
+            measure: |e| e.count_pairs(|now, before| now == before),
+        },
+        Rule {
+            name: "earlier than before",
+            floor: 300,
+            measure: |e| e.count_pairs(|now, before| now < before),
+        },
         Rule { name: "null key", floor: 200, measure: |e| e.count_records(|r| r.key.is_none()) },
         Rule { name: "null value", floor: 200, measure: |e| e.count_records(|r| r.value.is_none()) },
         Rule { name: "empty input", floor: 2, measure: |e| u64::from(e.case.input.is_empty()) },

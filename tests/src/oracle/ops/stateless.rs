@@ -24,42 +24,73 @@ const fn step(
 /// Stateless operators.
 pub const FAMILY: Family = Family {
     operators: &[
-        step("filter", 3, |draw| draw.lambda(draw_predicate), |build, op| {
-            let keep = predicate(op.option("lambda"))?;
-            let stream = build.stream(op)?.filter(move |k, v| keep(k, v));
-            build.set(op, stream)
-        }),
-        step("filter_not", 2, |draw| draw.lambda(draw_predicate), |build, op| {
-            let drop = predicate(op.option("lambda"))?;
-            let stream = build.stream(op)?.filter_not(move |k, v| drop(k, v));
-            build.set(op, stream)
-        }),
+        step(
+            "filter",
+            3,
+            |draw| draw.lambda(draw_predicate),
+            |build, op| {
+                let keep = predicate(op.option("lambda"))?;
+                let stream = build.stream(op)?.filter(move |k, v| keep(k, v));
+                build.set(op, stream)
+            },
+        ),
+        step(
+            "filter_not",
+            2,
+            |draw| draw.lambda(draw_predicate),
+            |build, op| {
+                let drop = predicate(op.option("lambda"))?;
+                let stream = build.stream(op)?.filter_not(move |k, v| drop(k, v));
+                build.set(op, stream)
+            },
+        ),
         step("map", 2, draw_map, |build, op| {
             let (key, value) = (mapper(op.option("key"))?, mapper(op.option("value"))?);
             let stream = build.stream(op)?.map(move |k, v| (key(&k, &v), value(&k, &v)));
             build.set(op, stream)
         }),
-        step("map_values", 3, |draw| draw.lambda(draw_mapper), |build, op| {
-            let map = mapper(op.option("lambda"))?;
-            let stream = build.stream(op)?.map_values_with_key(move |k, v| map(k, &v));
-            build.set(op, stream)
-        }),
-        step("flat_map", 2, |draw| draw.lambda(draw_flat_mapper), |build, op| {
-            let map = flat_mapper(op.option("lambda"))?;
-            let stream = build.stream(op)?.flat_map(move |k, v| map(&k, &v));
-            build.set(op, stream)
-        }),
-        step("flat_map_values", 2, |draw| draw.lambda(draw_flat_mapper), |build, op| {
-            let map = flat_mapper(op.option("lambda"))?;
-            let values = move |k: &_, v| map(k, &v).into_iter().map(|(_, value)| value).collect::<Vec<_>>();
-            let stream = build.stream(op)?.flat_map_values_with_key(values);
-            build.set(op, stream)
-        }),
-        step("select_key", 4, |draw| draw.lambda(draw_selector), |build, op| {
-            let select = mapper(op.option("lambda"))?;
-            let stream = build.stream(op)?.select_key(move |k, v| select(k, v));
-            build.set(op, stream)
-        }),
+        step(
+            "map_values",
+            3,
+            |draw| draw.lambda(draw_mapper),
+            |build, op| {
+                let map = mapper(op.option("lambda"))?;
+                let stream = build.stream(op)?.map_values_with_key(move |k, v| map(k, &v));
+                build.set(op, stream)
+            },
+        ),
+        step(
+            "flat_map",
+            2,
+            |draw| draw.lambda(draw_flat_mapper),
+            |build, op| {
+                let map = flat_mapper(op.option("lambda"))?;
+                let stream = build.stream(op)?.flat_map(move |k, v| map(&k, &v));
+                build.set(op, stream)
+            },
+        ),
+        step(
+            "flat_map_values",
+            2,
+            |draw| draw.lambda(draw_flat_mapper),
+            |build, op| {
+                let map = flat_mapper(op.option("lambda"))?;
+                let values =
+                    move |k: &_, v| map(k, &v).into_iter().map(|(_, value)| value).collect::<Vec<_>>();
+                let stream = build.stream(op)?.flat_map_values_with_key(values);
+                build.set(op, stream)
+            },
+        ),
+        step(
+            "select_key",
+            4,
+            |draw| draw.lambda(draw_selector),
+            |build, op| {
+                let select = mapper(op.option("lambda"))?;
+                let stream = build.stream(op)?.select_key(move |k, v| select(k, v));
+                build.set(op, stream)
+            },
+        ),
         step("peek", 1, Draw::named, |build, op| {
             let stream = build.stream(op)?.peek(|_, _| {});
             build.set(op, stream)
@@ -143,7 +174,11 @@ pub const FAMILY: Family = Family {
     ],
     rules: &[
         Rule { name: "repartition", floor: 300, measure: |e| e.count_topics("-repartition") },
-        Rule { name: "merged repartition topics", floor: 5, measure: |e| e.fewer_lines("none", "-repartition") },
+        Rule {
+            name: "merged repartition topics",
+            floor: 5,
+            measure: |e| e.fewer_lines("none", "-repartition"),
+        },
         Rule { name: "null key dropped", floor: 30, measure: |e| e.count_drops(|r| r.key.is_none()) },
     ],
 };

@@ -40,15 +40,20 @@ pub const FAMILY: Family = Family {
             };
             build.set(op, table)
         }),
-        aggregation("window_reduce", &[WINDOWED_NULLABLE], |draw| reducer(draw, draw_windows), |build, op| {
-            let (windowed, lambda) = (time(build, op)?, joiner(op.option("lambda"))?);
-            let reducer = move |before: Text, value: Text| lambda(&before, &value);
-            let table = match materialized(op) {
-                Some(materialized) => windowed.reduce_with(reducer, materialized),
-                None => windowed.reduce(reducer),
-            };
-            build.set(op, table)
-        }),
+        aggregation(
+            "window_reduce",
+            &[WINDOWED_NULLABLE],
+            |draw| reducer(draw, draw_windows),
+            |build, op| {
+                let (windowed, lambda) = (time(build, op)?, joiner(op.option("lambda"))?);
+                let reducer = move |before: Text, value: Text| lambda(&before, &value);
+                let table = match materialized(op) {
+                    Some(materialized) => windowed.reduce_with(reducer, materialized),
+                    None => windowed.reduce(reducer),
+                };
+                build.set(op, table)
+            },
+        ),
         aggregation("window_aggregate", &[WINDOWED_TABLE], draw_windows, |build, op| {
             let windowed = time(build, op)?;
             let adder = |key: &Text, value: Text, before: String| next(key, &value, &before);
@@ -58,14 +63,19 @@ pub const FAMILY: Family = Family {
             };
             build.set(op, table)
         }),
-        aggregation("window_aggregate_nullable", &[WINDOWED_NULLABLE], |d| nullable(d, draw_windows), |build, op| {
-            let (windowed, adder) = (time(build, op)?, nullable_next(&joiner(op.option("lambda"))?));
-            let table = match materialized(op) {
-                Some(materialized) => windowed.aggregate_with(|| Some(initial()), adder, materialized),
-                None => windowed.aggregate(|| Some(initial()), adder),
-            };
-            build.set(op, table)
-        }),
+        aggregation(
+            "window_aggregate_nullable",
+            &[WINDOWED_NULLABLE],
+            |d| nullable(d, draw_windows),
+            |build, op| {
+                let (windowed, adder) = (time(build, op)?, nullable_next(&joiner(op.option("lambda"))?));
+                let table = match materialized(op) {
+                    Some(materialized) => windowed.aggregate_with(|| Some(initial()), adder, materialized),
+                    None => windowed.aggregate(|| Some(initial()), adder),
+                };
+                build.set(op, table)
+            },
+        ),
         aggregation("session_count", &[WINDOWED_LONGS], draw_sessions, |build, op| {
             let windowed = sessions(build, op)?;
             let table = match materialized(op) {
@@ -74,15 +84,20 @@ pub const FAMILY: Family = Family {
             };
             build.set(op, table)
         }),
-        aggregation("session_reduce", &[WINDOWED_NULLABLE], |draw| reducer(draw, draw_sessions), |build, op| {
-            let (windowed, lambda) = (sessions(build, op)?, joiner(op.option("lambda"))?);
-            let reducer = move |before: Text, value: Text| lambda(&before, &value);
-            let table = match materialized(op) {
-                Some(materialized) => windowed.reduce_with(reducer, materialized),
-                None => windowed.reduce(reducer),
-            };
-            build.set(op, table)
-        }),
+        aggregation(
+            "session_reduce",
+            &[WINDOWED_NULLABLE],
+            |draw| reducer(draw, draw_sessions),
+            |build, op| {
+                let (windowed, lambda) = (sessions(build, op)?, joiner(op.option("lambda"))?);
+                let reducer = move |before: Text, value: Text| lambda(&before, &value);
+                let table = match materialized(op) {
+                    Some(materialized) => windowed.reduce_with(reducer, materialized),
+                    None => windowed.reduce(reducer),
+                };
+                build.set(op, table)
+            },
+        ),
         aggregation("session_aggregate", &[WINDOWED_TABLE], draw_sessions, |build, op| {
             let windowed = sessions(build, op)?;
             let adder = |key: &Text, value: Text, before: String| next(key, &value, &before);
@@ -110,16 +125,28 @@ pub const FAMILY: Family = Family {
             let stream = named(build.get::<KTable<Key, String>>(op, 0)?, op).to_stream();
             build.set(op, stream)
         }),
-        windowed("windowed_nullable_to_stream", &[WINDOWED_NULLABLE], &[WINDOWED_STREAM], Draw::named, |build, op| {
-            let table = named(build.get::<KTable<Key, Text>>(op, 0)?, op);
-            let stream = table.to_stream().map_values(Option::flatten);
-            build.set(op, stream)
-        }),
-        windowed("windowed_longs_to_stream", &[WINDOWED_LONGS], &[WINDOWED_STREAM], Draw::named, |build, op| {
-            let table = named(build.get::<KTable<Key, i64>>(op, 0)?, op);
-            let stream = table.to_stream().map_values(|row| row.map(|row: i64| row.to_string()));
-            build.set(op, stream)
-        }),
+        windowed(
+            "windowed_nullable_to_stream",
+            &[WINDOWED_NULLABLE],
+            &[WINDOWED_STREAM],
+            Draw::named,
+            |build, op| {
+                let table = named(build.get::<KTable<Key, Text>>(op, 0)?, op);
+                let stream = table.to_stream().map_values(Option::flatten);
+                build.set(op, stream)
+            },
+        ),
+        windowed(
+            "windowed_longs_to_stream",
+            &[WINDOWED_LONGS],
+            &[WINDOWED_STREAM],
+            Draw::named,
+            |build, op| {
+                let table = named(build.get::<KTable<Key, i64>>(op, 0)?, op);
+                let stream = table.to_stream().map_values(|row| row.map(|row: i64| row.to_string()));
+                build.set(op, stream)
+            },
+        ),
         windowed("windowed_select_key", &[WINDOWED_STREAM], &[STREAM], Draw::named, |build, op| {
             let stream: KStream<Key, Text> = build.get(op, 0)?;
             let stream = op.text("name").map_or_else(|| stream.clone(), |name| stream.named(name));
@@ -143,13 +170,18 @@ pub const FAMILY: Family = Family {
             },
             apply: |build, op| {
                 let stream: KStream<Key, Text> = build.get(op, 0)?;
-                stream.to_with(op.topic()?, Produced::inherit());
+                let values = Text::default_serde();
+                stream.to_with(op.topic()?, Produced::inherit().with_value_serde(values));
                 Ok(())
             },
         },
     ],
     rules: &[
-        Rule { name: "late drop", floor: 40, measure: |e| if has_windows(e) { e.count_drops(|r| r.key.is_some()) } else { 0 } },
+        Rule {
+            name: "late drop",
+            floor: 40,
+            measure: |e| if has_windows(e) { e.count_drops(|r| r.key.is_some()) } else { 0 },
+        },
         Rule { name: "session merge", floor: 20, measure: session_merges },
         Rule { name: "window edge", floor: 200, measure: edges },
     ],
@@ -280,7 +312,8 @@ fn edges(evidence: &Evidence<'_>) -> u64 {
     let (mut earlier, mut found): (BTreeMap<&Option<String>, Vec<i64>>, u64) = (BTreeMap::new(), 0);
     for record in evidence.case.records() {
         let times = earlier.entry(&record.key).or_default();
-        let edge = |before: &i64| spans.iter().any(|span| ((record.timestamp - before).abs() - span).abs() <= 1);
+        let edge =
+            |before: &i64| spans.iter().any(|span| ((record.timestamp - before).abs() - span).abs() <= 1);
         found += u64::from(times.iter().any(edge));
         times.push(record.timestamp);
     }
