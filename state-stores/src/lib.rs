@@ -61,7 +61,7 @@ mod store;
 pub use backend::batch::Batch;
 pub use backend::memory::MemoryBackend;
 pub use backend::rocksdb::{RocksBackend, RocksMemory};
-pub use backend::{Backend, BackendRef, Direction, Keyspace, Scan};
+pub use backend::{Backend, BackendRef, Direction, Keyspace, RawEntry, Scan};
 pub use codec::{Codec, CodecError, CodecRef};
 pub use error::{Result, StoreError};
 pub use headers::{Header, Headers};

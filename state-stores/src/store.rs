@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::error::Error;
 
+use crate::backend::RawEntry;
 use crate::backend::batch::Batch;
 use crate::error::Result;
 use crate::headers::Headers;
@@ -46,6 +47,12 @@ pub trait StateStore: Any {
 
     /// Forgets every uncommitted and staged entry and every clean one that they replaced.
     fn rollback(&mut self);
+
+    /// Every entry that has not expired, uncommitted ones too: its changelog key and its stored value, in the order of
+    /// local keys. For tests and tools; a kind without such a form has none.
+    fn entries(&mut self) -> Result<Vec<RawEntry>> {
+        Ok(Vec::new())
+    }
 
     /// The store as its concrete type.
     fn as_any_mut(&mut self) -> &mut dyn Any;

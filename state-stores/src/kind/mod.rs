@@ -46,6 +46,10 @@ macro_rules! delegate_state_store {
                 self.table.rollback();
             }
 
+            fn entries(&mut self) -> crate::error::Result<Vec<crate::backend::RawEntry>> {
+                self.table.entries()
+            }
+
             fn as_any_mut(&mut self) -> &mut dyn std::any::Any {
                 self
             }

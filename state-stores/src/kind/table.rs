@@ -1,16 +1,18 @@
 //! What all kinds share: typed values under byte keys, an overlay over a keyspace of the backend.
 
+use std::ops::Bound;
+
 use super::change::{Change, Changes, Old, RawChange, Tracking};
 use super::merge::{Merge, OwnedRange};
 use super::staging::Staging;
 use super::time::Time;
 use super::timestamped::ValueFormat;
 use crate::backend::batch::Batch;
-use crate::backend::{BackendRef, Direction, KeyRange, Keyspace, is_empty_range};
+use crate::backend::{BackendRef, Direction, KeyRange, Keyspace, RawEntry, is_empty_range};
 use crate::error::{Result, StoreError};
 use crate::headers::Headers;
 use crate::overlay::{NO_CHANGE, Overlay, State};
-use crate::schema::segments::SEGMENT_BYTES;
+use crate::schema::segments::{OBSERVED_KEY, SEGMENT_BYTES};
 use crate::store::{Log, LogRecord};
 
 static NO_HEADERS: Headers = Headers::new();
@@ -266,6 +268,37 @@ impl<T> Table<T> {
 }
 
 impl<T: Clone> Table<T> {
+    /// Every entry that has not expired: the changelog key and the stored value.
+    pub(crate) fn entries(&mut self) -> Result<Vec<RawEntry>> {
+        let (prefix, earliest_ms) = match &self.time {
+            Some(time) => (SEGMENT_BYTES, time.segments.earliest_ms()),
+            None => (0, i64::MIN),
+        };
+        let time_of = self.time.as_ref().map(|time| time.time_of);
+        let wanted = move |key: &[u8]| {
+            // The entry that holds the observed stream time is none of the store's.
+            key != OBSERVED_KEY
+                && time_of.is_none_or(|time_of| {
+                    key.get(SEGMENT_BYTES..).and_then(time_of).is_some_and(|time| time >= earliest_ms)
+                })
+        };
+        let (store, format) = (self.name.clone(), self.format.clone());
+        let all = vec![(Bound::Unbounded, Bound::Unbounded)];
+        self.scan(all, Direction::Forward, false, wanted)
+            .map(|entry| {
+                let (key, value) = entry?;
+                let mut bytes = Vec::new();
+                let encoded = format.encode(&value, &mut bytes);
+                encoded.map_err(|source| StoreError::Codec {
+                    store: store.clone(),
+                    what: "value",
+                    source,
+                })?;
+                Ok((key[prefix..].into(), bytes.into()))
+            })
+            .collect()
+    }
+
     /// Every entry updated since the last call, in the order of last updates.
     pub(crate) fn take_changes(&mut self) -> Result<Vec<RawChange<T>>> {
         let mut changes = std::mem::take(&mut self.changes.list);

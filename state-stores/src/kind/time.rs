@@ -12,7 +12,7 @@ pub(crate) type TimeOf = fn(&[u8]) -> Option<i64>;
 /// The time of a windowed store.
 pub(crate) struct Time {
     pub(crate) segments: Segments,
-    time_of: TimeOf,
+    pub(crate) time_of: TimeOf,
     /// Entries of this time and later are all in memory: a miss there needs no look at the backend. Without
     /// it, every new window would cost a read that finds nothing.
     floor_ms: i64,

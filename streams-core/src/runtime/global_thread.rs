@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use state_stores::offsets::{offsets_keyspace, put_offset, read_offsets};
-use state_stores::{BackendRef, Batch, MemoryBackend, RocksBackend, RocksMemory, StateStore};
+use state_stores::{BackendRef, Batch, MemoryBackend, RawEntry, RocksBackend, RocksMemory, StateStore};
 
 use super::graph::{self, GraphSettings};
 use super::plan::Plan;
@@ -189,6 +189,17 @@ impl GlobalThread {
     /// Waits for records.
     pub fn wait(&mut self, timeout: Duration) {
         self.consumer.wait(timeout);
+    }
+
+    /// The content of every store as bytes, for the test driver.
+    pub fn store_entries(&self) -> Result<Vec<(String, Vec<RawEntry>)>> {
+        let entries = |store: &GlobalStore| {
+            let mut open = store.store.borrow_mut();
+            let entries =
+                open.entries().map_err(|source| Error::Store { task: store.context.task_id(), source })?;
+            Ok((open.name().to_owned(), entries))
+        };
+        self.stores.iter().map(entries).collect()
     }
 
     /// Takes what has been fetched into the stores. True when there was anything.

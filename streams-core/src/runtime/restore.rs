@@ -338,10 +338,15 @@ impl Restorer {
         let latest = OffsetQuery::Latest(Isolation::ReadUncommitted);
         let ends = self.admin.offsets(&partitions, latest, ADMIN_TIMEOUT)?;
         let starts = self.admin.offsets(&partitions, OffsetQuery::Earliest, ADMIN_TIMEOUT)?;
+        // What the application has not read of a source topic is not in its stores either: it comes as input.
+        let read = self.admin.committed(&self.plan.application_id, &partitions, ADMIN_TIMEOUT)?;
         for (store, partition) in logged {
             let backend = opening.backends.of(store.persistent)?;
-            let end = ends.get(&partition).copied().unwrap_or(0);
             let start = starts.get(&partition).copied().unwrap_or(0);
+            let end = match store.is_source {
+                true => read.get(&partition).map_or(start, |read| read.offset),
+                false => ends.get(&partition).copied().unwrap_or(0),
+            };
             let stored = read_offsets(&**backend)?
                 .into_iter()
                 .find(|stored| stored.topic == *partition.topic && stored.partition == partition.partition);

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, mpsc};
 
-use state_stores::RocksMemory;
+use state_stores::{RawEntry, RocksMemory};
 
 use super::commit::{Committer, producer_spec};
 use super::global_thread::{GlobalBackends, GlobalParts, GlobalThread};
@@ -150,6 +150,15 @@ impl Engine {
     /// A store's handle, of that task or of the first that has it.
     pub fn store<S: Clone + 'static>(&self, name: &str, task: Option<TaskId>) -> Option<S> {
         self.thread.store(name, task)
+    }
+
+    /// The content of every store as bytes, global ones too.
+    pub fn store_entries(&self) -> Result<Vec<(String, Vec<RawEntry>)>> {
+        let mut all = self.thread.store_entries()?;
+        if let Some(global) = &self.global {
+            all.extend(global.store_entries()?);
+        }
+        Ok(all)
     }
 
     /// Records left out on purpose so far.

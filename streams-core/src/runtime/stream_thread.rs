@@ -18,6 +18,8 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use state_stores::RawEntry;
+
 use super::backends::TaskBackends;
 use super::restore::{OpenReply, OpenRequest, OpenedTask, Request};
 use super::stats::ThreadStats;
@@ -364,6 +366,12 @@ impl StreamThread {
     pub fn store<S: Clone + 'static>(&self, name: &str, task: Option<TaskId>) -> Option<S> {
         let mut tasks = self.tasks.iter().filter(|(id, _)| task.is_none_or(|wanted| wanted == **id));
         tasks.find_map(|(_, task)| task.store(name))
+    }
+
+    /// The content of the stores of every task that runs now.
+    pub fn store_entries(&self) -> Result<Vec<(String, Vec<RawEntry>)>> {
+        let all: Result<Vec<_>> = self.tasks.values().map(StreamTask::store_entries).collect();
+        Ok(all?.into_iter().flatten().collect())
     }
 
     /// Records left out by the tasks that run now.

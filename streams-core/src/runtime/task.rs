@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use state_stores::offsets::{offsets_keyspace, put_offset};
-use state_stores::{Batch, StateStore};
+use state_stores::{Batch, RawEntry, StateStore};
 
 use super::backends::TaskBackends;
 use super::commit::Committer;
@@ -88,6 +88,8 @@ struct TaskStore {
 struct StoreChangelog {
     partition: TopicPartition,
     topic: OutTopic,
+    /// Whether it is a source topic, which is read and never written to.
+    is_source: bool,
     next: Offset,
     /// Records sent since the last commit.
     sent: i64,
@@ -253,7 +255,9 @@ impl StreamTask {
             let batch = if *persistent { &mut *on_disk } else { &mut *in_memory };
             let mut sending = None;
             let mut log = |record: state_stores::LogRecord<'_>| -> std::result::Result<(), UserError> {
-                let Some(changelog) = changelog else { return Ok(()) };
+                let Some(changelog) = changelog.as_mut().filter(|changelog| !changelog.is_source) else {
+                    return Ok(());
+                };
                 let (topic, partition) = (changelog.topic, changelog.partition.partition);
                 changelog.sent += 1;
                 let sent = collector.send(
@@ -320,6 +324,16 @@ impl StreamTask {
         self.context.any_store(name)
     }
 
+    /// The content of the task's stores by name, as bytes, for the test driver.
+    pub fn store_entries(&self) -> Result<Vec<(String, Vec<RawEntry>)>> {
+        let wrap = |source| Error::Store { task: self.id, source };
+        let entries = |store: &TaskStore| {
+            let mut store = store.store.borrow_mut();
+            Ok((store.name().to_owned(), store.entries().map_err(wrap)?))
+        };
+        self.stores.iter().map(entries).collect()
+    }
+
     /// Second half of a commit, after the broker has it: the stores' changes and the changelogs' offsets become the
     /// committed state in one batch for each database.
     pub fn committed(&mut self, offsets: &[OffsetToCommit], markers: i64) -> Result<()> {
@@ -334,11 +348,14 @@ impl StreamTask {
             let mut changed = !batch.is_empty();
             for store in self.stores.iter_mut().filter(|store| store.persistent == persistent) {
                 let Some(changelog) = &mut store.changelog else { continue };
-                if changelog.sent == 0 {
-                    continue;
-                }
-                changelog.next += changelog.sent + markers;
-                changelog.sent = 0;
+                let read =
+                    offsets.iter().find(|read| changelog.is_source && read.partition == changelog.partition);
+                let next = match read {
+                    Some(read) => read.offset,
+                    None if changelog.sent == 0 => continue,
+                    None => changelog.next + changelog.sent + markers,
+                };
+                (changelog.next, changelog.sent) = (next, 0);
                 let keyspace = offsets_keyspace(&**self.backends.of(persistent)?).map_err(wrap)?;
                 let at = &changelog.partition;
                 put_offset(batch, keyspace, &at.topic, at.partition, changelog.next);
@@ -382,6 +399,7 @@ fn open_stores(
             Some(topic) => Some(StoreChangelog {
                 partition: TopicPartition::new(Arc::clone(topic), id.partition),
                 topic: environment.collector.topic(topic)?,
+                is_source: store.is_source,
                 next: opened.changelog_ends.get(name).copied().unwrap_or(0),
                 sent: 0,
             }),

@@ -4,6 +4,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use bytes::Bytes;
+
 use super::pipeline::{Parts, Pipeline};
 use super::topics::{RawTestRecord, TestInputTopic, TestOutputTopic};
 use crate::config::StreamsConfig;
@@ -175,6 +177,18 @@ impl TopologyTestDriver {
     /// A store's handle in one task.
     pub fn state_store_of<S: Clone + 'static>(&self, task: TaskId, name: &str) -> Option<S> {
         self.pipeline.borrow().store(name, Some(task))
+    }
+
+    /// The content of every store, global stores included, as bytes: changelog keys and stored values, which begin
+    /// with the timestamp where the store keeps one; windows and sessions that have expired are left out
+    /// (`TopologyTestDriver.getAllStateStores`). With several tasks, their contents follow each other.
+    pub fn all_store_entries(&self) -> Result<BTreeMap<String, Vec<(Bytes, Bytes)>>> {
+        let mut all: BTreeMap<String, Vec<_>> = BTreeMap::new();
+        for (store, entries) in self.pipeline.borrow().store_entries()? {
+            let bytes = |(key, value): (Box<[u8]>, Box<[u8]>)| (Bytes::from(key), Bytes::from(value));
+            all.entry(store).or_default().extend(entries.into_iter().map(bytes));
+        }
+        Ok(all)
     }
 
     /// The application's committed offsets of a topic.

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use state_stores::RawEntry;
+
 use super::driver::CommitPolicy;
 use super::topics::RawTestRecord;
 use crate::config::StreamsConfig;
@@ -22,7 +24,7 @@ use crate::transport::{
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Rounds without an end: a topology that feeds itself for ever.
-const ROUNDS_MAX: u32 = 1_000_000;
+const ROUNDS_MAX: u32 = 10_000;
 
 /// What the driver is made of.
 pub(super) struct Parts {
@@ -230,6 +232,10 @@ impl Pipeline {
 
     pub fn store<S: Clone + 'static>(&self, name: &str, task: Option<TaskId>) -> Option<S> {
         self.engine.store(name, task)
+    }
+
+    pub fn store_entries(&self) -> Result<Vec<(String, Vec<RawEntry>)>> {
+        self.engine.store_entries()
     }
 
     pub fn dropped_records(&self) -> u64 {
