@@ -103,7 +103,16 @@ fn recorded(case: &Value, step: usize) -> StepOutput {
 }
 
 fn is_join_changelog(topic: &str) -> bool {
-    let parts = ["-KSTREAM-JOINTHIS-", "-KSTREAM-JOINOTHER-", "-this-join-store-", "-other-join-store-"];
+    let parts = [
+        "-KSTREAM-JOINTHIS-",
+        "-KSTREAM-JOINOTHER-",
+        "-KSTREAM-OUTERTHIS-",
+        "-KSTREAM-OUTEROTHER-",
+        "-this-join-store-",
+        "-other-join-store-",
+        "-this-win-changelog",
+        "-other-win-changelog",
+    ];
     topic.ends_with("-changelog") && parts.iter().any(|part| topic.contains(part))
 }
 
@@ -126,13 +135,22 @@ fn normalised(mut output: StepOutput, stream_time: i64) -> StepOutput {
     output
 }
 
+/// The settings of all cases, and the case's own.
+fn config(case: &Value) -> StreamsConfig {
+    let mut config = StreamsConfig::new("app", "embedded:").with_statestore_cache_max_bytes(0);
+    for (key, value) in case["config"].as_object().into_iter().flatten() {
+        config.set(key, value.as_str().unwrap()).unwrap();
+    }
+    config
+}
+
 fn check(name: &str, program: Program, case: &Value) {
     let builder = StreamsBuilder::new();
     program(&builder);
-    let topology = builder.build().unwrap();
+    let config = config(case);
+    let topology = builder.build_with(config.topology_optimization()).unwrap();
     assert_eq!(topology.describe().to_string(), case["describe"].as_str().unwrap(), "{name}");
 
-    let config = StreamsConfig::new("app", "embedded:").with_statestore_cache_max_bytes(0);
     let driver = TopologyTestDriver::new(topology, config).unwrap();
     for record in case["output"].as_array().unwrap() {
         // A topic that only a topic-name extractor names must exist before.
