@@ -39,12 +39,7 @@ pub struct ListValueSpec<K, T> {
 
 impl<K, T> ListValueSpec<K, T> {
     /// A spec with 8 MiB of clean cache.
-    pub fn new(
-        name: impl Into<String>,
-        backend: BackendRef,
-        key: CodecRef<K>,
-        value: CodecRef<T>,
-    ) -> Self {
+    pub fn new(name: impl Into<String>, backend: BackendRef, key: CodecRef<K>, value: CodecRef<T>) -> Self {
         ListValueSpec { name: name.into(), backend, key, value, cache_bytes: CACHE_BYTES }
     }
 }

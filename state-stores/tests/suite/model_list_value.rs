@@ -71,8 +71,11 @@ fn check(on_disk: bool, cache_bytes: usize, steps: Vec<Step>) {
                 assert_eq!(store.delete_if_present(&key, clock).unwrap(), now.remove(&key).is_some());
             }
             Step::Scan(from, count) => {
-                let expected: Vec<_> =
-                    now.range(from.clone()..).take(count.max(1)).map(|(k, v)| (k.clone(), v.clone())).collect();
+                let expected: Vec<_> = now
+                    .range(from.clone()..)
+                    .take(count.max(1))
+                    .map(|(k, v)| (k.clone(), v.clone()))
+                    .collect();
                 assert_eq!(first(&mut store, &from, count), expected);
             }
             Step::Commit => {

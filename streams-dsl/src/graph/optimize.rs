@@ -27,7 +27,8 @@ pub(super) fn optimize(plan: &mut Plan, optimization: TopologyOptimization) -> R
 fn rewrite_self_joins(plan: &mut Plan) -> Result<()> {
     for id in plan.ids() {
         let join = plan.node(id);
-        let (NodeKind::StreamJoin { this_windowed, other_windowed, .. }, [stream]) = (&join.kind, &*join.parents)
+        let (NodeKind::StreamJoin { this_windowed, other_windowed, .. }, [stream]) =
+            (&join.kind, &*join.parents)
         else {
             continue;
         };
@@ -36,9 +37,10 @@ fn rewrite_self_joins(plan: &mut Plan) -> Result<()> {
         if !below.contains(&this_windowed) || !below.contains(&other_windowed) {
             return Err(DslError::Option {
                 operator: join.name.clone(),
-                reason: "single.store.self.join cannot find both sides of the join below its stream; leave the \
+                reason:
+                    "single.store.self.join cannot find both sides of the join below its stream; leave the \
                          optimization out"
-                    .to_owned(),
+                        .to_owned(),
             });
         }
         plan.unlink(stream, other_windowed);

@@ -45,7 +45,12 @@ impl WindowBytesStoreSupplier {
     }
 
     /// A store in memory (`Stores.inMemoryWindowStore`).
-    pub fn in_memory(name: &str, retention: Duration, window_size: Duration, retain_duplicates: bool) -> Self {
+    pub fn in_memory(
+        name: &str,
+        retention: Duration,
+        window_size: Duration,
+        retain_duplicates: bool,
+    ) -> Self {
         let persistent = Self::persistent(name, retention, window_size, retain_duplicates);
         WindowBytesStoreSupplier { store_type: StoreType::InMemory, ..persistent }
     }

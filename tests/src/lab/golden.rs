@@ -42,9 +42,9 @@ The topologies, as they are built in `tests/java/src/main/java/lab/cases`; the i
 `TUMBLING_NO_GRACE`: the same without; `HOPPING`: `TUMBLING` with a new window every 4 ms; `SESSIONS`: a gap of 10 ms
 with 5 ms of grace; `WINDOWS`: a join of up to 10 ms before and after with 5 ms of grace; `NO_GRACE`: the same without;
 `ASYMMETRIC`: `WINDOWS` with 1 ms before and 11 ms after; `LATER` and `EARLIER`: `WINDOWS` from 2 ms to 8 ms on one side
-only; `OLD`: `WINDOWS` by the deprecated methods. `SELF`, `MERGE` and `ALL` are values of `topology.optimization`;
-`NO_THROTTLE` lets outer joins look for closed windows at every record. `stream(b, topic)` is `b.stream(topic)`,
-`changed` that with a `selectKey` that keeps the key; `pair()`: a join called `pair` with stores called `stores`;
+only; `OLD`: `WINDOWS` by the deprecated methods. `SELF`, `MERGE` and `ALL` are values of `topology.optimization`.
+`THROTTLED` lets outer joins look for closed windows once in 1000 ms (in Kafka's test driver they look at every record,
+unless told otherwise). `stream(b, topic)` is `b.stream(topic)`, `changed` that with a `selectKey` that keeps the key; `pair()`: a join called `pair` with stores called `stores`;
 `onDisk` and `inMemory`: window stores that fit `WINDOWS`.
 ";
 

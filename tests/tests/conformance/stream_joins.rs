@@ -9,7 +9,7 @@ type Joined3 = StreamJoined<Text, Text, Text>;
 
 pub const CASES: &[Case] = &[
     ("stream_stream_left_join", |b| left(b, windows(), Joined3::new())),
-    ("stream_stream_left_join_no_throttle", |b| left(b, windows(), Joined3::new())),
+    ("stream_stream_left_join_throttled", |b| left(b, windows(), Joined3::new())),
     ("stream_stream_left_join_no_grace", |b| left(b, no_grace(), Joined3::new())),
     ("stream_stream_left_join_asymmetric", |b| left(b, asymmetric(), Joined3::new())),
     ("stream_stream_left_join_later", |b| left(b, later(), Joined3::new())),
@@ -30,7 +30,8 @@ pub const CASES: &[Case] = &[
         one.left_join_stream_with(&other, left_plus, windows(), pair()).to("out");
     }),
     ("stream_stream_outer_join", |b| outer(b, windows(), Joined3::new())),
-    ("stream_stream_outer_join_no_throttle", |b| outer(b, windows(), Joined3::new())),
+    ("stream_stream_outer_join_throttled", |b| outer(b, windows(), Joined3::new())),
+    ("stream_stream_outer_join_throttled_later", |b| outer(b, later(), Joined3::new())),
     ("stream_stream_outer_join_no_grace", |b| outer(b, no_grace(), Joined3::new())),
     ("stream_stream_outer_join_asymmetric", |b| outer(b, asymmetric(), Joined3::new())),
     ("stream_stream_outer_join_later", |b| outer(b, later(), Joined3::new())),

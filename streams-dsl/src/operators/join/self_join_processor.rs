@@ -53,7 +53,9 @@ where
         let Record { key, value, timestamp, headers } = record;
         self.stream_time = self.stream_time.max(timestamp);
         let mut forward = |left: V, right: V, time: Timestamp| {
-            let Some(joined) = (join.joiner)(&key, Some(left), Some(same_type(right)?)) else { return Ok(()) };
+            let Some(joined) = (join.joiner)(&key, Some(left), Some(same_type(right)?)) else {
+                return Ok(());
+            };
             let (key, headers) = (key.clone(), headers.clone());
             context.forward(Record { key, value: joined, timestamp: timestamp.max(time), headers })
         };

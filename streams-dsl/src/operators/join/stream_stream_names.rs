@@ -51,12 +51,13 @@ impl Names {
             Some(name) => format!("{name}{suffix}"),
             None => generated.to_owned(),
         };
-        let store = |suffix: &str, generated: &str, supplier: Option<&WindowBytesStoreSupplier>| {
-            match (supplier, given.store) {
-                (Some(supplier), _) => supplier.name.clone(),
-                (None, Some(name)) => format!("{name}{suffix}-store"),
-                (None, None) => format!("{generated}-store"),
-            }
+        let store = |suffix: &str, generated: &str, supplier: Option<&WindowBytesStoreSupplier>| match (
+            supplier,
+            given.store,
+        ) {
+            (Some(supplier), _) => supplier.name.clone(),
+            (None, Some(name)) => format!("{name}{suffix}-store"),
+            (None, None) => format!("{generated}-store"),
         };
         let names = Names {
             waiting_store: waiting_store(kind, given, this_generated.trim_start_matches(this_prefix)),
@@ -78,7 +79,10 @@ impl Names {
         if self.this_store == self.other_store {
             plan.report(DslError::Option {
                 operator: self.merge.clone(),
-                reason: format!("both of its stores are called {}; give them different names", self.this_store),
+                reason: format!(
+                    "both of its stores are called {}; give them different names",
+                    self.this_store
+                ),
             });
         }
     }

@@ -127,8 +127,11 @@ impl<K: Data, V: Data, V2: Data> Draft<K, V, V2> {
         let node = window_node(other_windowed, store, &self.serdes.key, &self.serdes.other);
         let other_windowed = plan.add(&[other.node], node);
         let relaxed = self.kind != JoinKind::Inner;
-        let mut node =
-            self.join_node(joiner).kind(NodeKind::StreamJoin { this_windowed, other_windowed, itself: false });
+        let mut node = self.join_node(joiner).kind(NodeKind::StreamJoin {
+            this_windowed,
+            other_windowed,
+            itself: false,
+        });
         if relaxed {
             node = node.relaxed_null_key();
         }
@@ -284,7 +287,8 @@ fn window_node<K: Data, V: Data>(
         writer.processor::<_, K, V, K, V>(&writer.name.clone(), supplier)?;
         let key = known(&key_serde, &writer.name, "key")?;
         let value = known(&value_serde, &writer.name, "value")?;
-        let builder = WindowStoreBuilder::new(&store.name, key, value, store.retention_ms).retain_duplicates();
+        let builder =
+            WindowStoreBuilder::new(&store.name, key, value, store.retention_ms).retain_duplicates();
         let builder = if store.compacted { builder.log_headers() } else { builder.join_window() };
         writer.add_store(configured!(builder, &store))
     })

@@ -93,8 +93,7 @@ where
             waiting.advance_stream_time(record.timestamp);
         }
         let join = &*self.join;
-        let (null_key, null_value) =
-            (join.keys.contain(&record.key), S::nulls(join).contain(&record.value));
+        let (null_key, null_value) = (join.keys.contain(&record.key), S::nulls(join).contain(&record.value));
         if null_key && !null_value && join.joins_null(S::LEFT) {
             return self.forward(record, None, context);
         }
@@ -147,7 +146,11 @@ impl<S: Side<VL, VR>, K: Data, VL: Data, VR: Data, F> JoinSideProcessor<S, K, VL
                 return self.forward(record, Some(other), context);
             }
             let (key, value, headers) = (partner.key.clone(), value.clone(), headers.clone());
-            self.forward(Record { key, value, timestamp: timestamp.max(time), headers }, Some(other), context)?;
+            self.forward(
+                Record { key, value, timestamp: timestamp.max(time), headers },
+                Some(other),
+                context,
+            )?;
         }
         Ok(())
     }

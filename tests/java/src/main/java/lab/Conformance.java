@@ -65,6 +65,9 @@ public final class Conformance {
         config.put(StreamsConfig.DEFAULT_KEY_SERDE_CLASS_CONFIG, Serdes.StringSerde.class);
         config.put(StreamsConfig.DEFAULT_VALUE_SERDE_CLASS_CONFIG, Serdes.StringSerde.class);
         config.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, 0);
+        // Its own, so that several of these programs can run at once.
+        config.put(StreamsConfig.STATE_DIR_CONFIG,
+            System.getProperty("java.io.tmpdir") + "/conformance-" + ProcessHandle.current().pid());
         return config;
     }
 

@@ -140,7 +140,7 @@ final class Inputs {
 
     /**
      * Two streams for an outer join of plus or minus 10 ms and 5 ms of grace: several waiting under one key and time,
-     * found and not, nulls, edges of closing, the throttle of one look a second, late ones, a far jump.
+     * found and not, nulls, edges of closing, wall-clock time, late ones, a far jump.
      */
     static final List<Step> OUTER_JOIN = List.of(
         in("left", "a", "L1", 100, "origin", "L1"),

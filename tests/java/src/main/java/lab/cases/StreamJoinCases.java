@@ -2,6 +2,7 @@ package lab.cases;
 
 import java.time.Duration;
 import java.util.Map;
+import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.streams.StreamsBuilder;
 import org.apache.kafka.streams.kstream.GlobalKTable;
 import org.apache.kafka.streams.kstream.JoinWindows;
@@ -9,7 +10,6 @@ import org.apache.kafka.streams.kstream.Joined;
 import org.apache.kafka.streams.kstream.KStream;
 import org.apache.kafka.streams.kstream.KTable;
 import org.apache.kafka.streams.kstream.Produced;
-import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.streams.kstream.StreamJoined;
 import org.apache.kafka.streams.state.BuiltInDslStoreSuppliers;
 import org.apache.kafka.streams.state.Stores;
@@ -26,8 +26,8 @@ final class StreamJoinCases {
     private static final JoinWindows EARLIER = WINDOWS.after(Duration.ofMillis(-2)).before(Duration.ofMillis(8));
     private static final JoinWindows OLD = JoinWindows.of(Duration.ofMillis(10)).grace(Duration.ofMillis(5));
 
-    private static final Map<String, String> NO_THROTTLE =
-        Map.of("__emit.interval.ms.kstreams.outer.join.spurious.results.fix__", "0");
+    private static final Map<String, String> THROTTLED =
+        Map.of("__emit.interval.ms.kstreams.outer.join.spurious.results.fix__", "1000");
     private static final Map<String, String> SELF = Map.of("topology.optimization", "single.store.self.join");
     private static final Map<String, String> MERGE = Map.of("topology.optimization", "merge.repartition.topics");
     private static final Map<String, String> ALL = Map.of("topology.optimization", "all");
@@ -69,7 +69,7 @@ final class StreamJoinCases {
         Case.add(cases, "stream_stream_left_join", Inputs.OUTER_JOIN, b -> {
             stream(b, "left").leftJoin(stream(b, "right"), (l, r) -> l + "+" + r, WINDOWS).to("out");
         });
-        Case.add(cases, "stream_stream_left_join_no_throttle", Inputs.OUTER_JOIN, NO_THROTTLE, b -> {
+        Case.add(cases, "stream_stream_left_join_throttled", Inputs.OUTER_JOIN, THROTTLED, b -> {
             stream(b, "left").leftJoin(stream(b, "right"), (l, r) -> l + "+" + r, WINDOWS).to("out");
         });
         Case.add(cases, "stream_stream_left_join_no_grace", Inputs.OUTER_JOIN, b -> {
@@ -106,19 +106,22 @@ final class StreamJoinCases {
         Case.add(cases, "stream_stream_outer_join", Inputs.OUTER_JOIN, b -> {
             stream(b, "left").outerJoin(stream(b, "right"), (l, r) -> l + "+" + r, WINDOWS).to("out");
         });
-        Case.add(cases, "stream_stream_outer_join_no_throttle", Inputs.OUTER_JOIN, NO_THROTTLE, b -> {
+        Case.add(cases, "stream_stream_outer_join_throttled", Inputs.OUTER_JOIN, THROTTLED, b -> {
             stream(b, "left").outerJoin(stream(b, "right"), (l, r) -> l + "+" + r, WINDOWS).to("out");
+        });
+        Case.add(cases, "stream_stream_outer_join_throttled_later", Inputs.OUTER_JOIN, THROTTLED, b -> {
+            stream(b, "left").outerJoin(stream(b, "right"), (l, r) -> l + "+" + r, LATER).to("out");
         });
         Case.add(cases, "stream_stream_outer_join_no_grace", Inputs.OUTER_JOIN, b -> {
             stream(b, "left").outerJoin(stream(b, "right"), (l, r) -> l + "+" + r, NO_GRACE).to("out");
         });
-        Case.add(cases, "stream_stream_outer_join_asymmetric", Inputs.OUTER_JOIN, NO_THROTTLE, b -> {
+        Case.add(cases, "stream_stream_outer_join_asymmetric", Inputs.OUTER_JOIN, b -> {
             stream(b, "left").outerJoin(stream(b, "right"), (l, r) -> l + "+" + r, ASYMMETRIC).to("out");
         });
-        Case.add(cases, "stream_stream_outer_join_later", Inputs.OUTER_JOIN, NO_THROTTLE, b -> {
+        Case.add(cases, "stream_stream_outer_join_later", Inputs.OUTER_JOIN, b -> {
             stream(b, "left").outerJoin(stream(b, "right"), (l, r) -> l + "+" + r, LATER).to("out");
         });
-        Case.add(cases, "stream_stream_outer_join_earlier", Inputs.OUTER_JOIN, NO_THROTTLE, b -> {
+        Case.add(cases, "stream_stream_outer_join_earlier", Inputs.OUTER_JOIN, b -> {
             stream(b, "left").outerJoin(stream(b, "right"), (l, r) -> l + "+" + r, EARLIER).to("out");
         });
         Case.add(cases, "stream_stream_outer_join_old", Inputs.OUTER_JOIN, b -> {
@@ -239,7 +242,7 @@ final class StreamJoinCases {
                 .join(stream(b, "left"), (l, r) -> l + "+" + r, WINDOWS)
                 .to("out");
         });
-        Case.add(cases, "stream_stream_outer_join_of_left_join", Inputs.OUTER_JOIN, NO_THROTTLE, b -> {
+        Case.add(cases, "stream_stream_outer_join_of_left_join", Inputs.OUTER_JOIN, b -> {
             stream(b, "left").leftJoin(stream(b, "right"), (l, r) -> l + "+" + r, WINDOWS)
                 .outerJoin(stream(b, "right"), (l, r) -> l + "+" + r, WINDOWS)
                 .to("out");
