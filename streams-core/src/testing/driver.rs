@@ -85,8 +85,9 @@ impl TopologyTestDriver {
 
     /// A driver with settings of its own.
     pub fn builder(topology: Topology, mut config: StreamsConfig) -> DriverBuilder {
+        let made = BTreeMap::from(config.clone());
         for key in THROTTLES {
-            if config.get(key).is_none() {
+            if !made.contains_key(key) {
                 // A known key with a value that it takes.
                 let _ = config.set(key, 0);
             }
