@@ -28,7 +28,8 @@ test generates them again and compares.
   classes write for it.
 - `conformance.jsonl` (`Conformance.java`): one JSON object a case: `name`; `describe`, the text of
   `Topology.describe()`; `config`, settings beside those below, if there are any; `input`, the steps; `output`, every
-  record of every produced topic, changelogs and repartition topics included. Application id `app`, no cache, one partition, wall clock from 0.
+  record of every produced topic, changelogs and repartition topics included. Application id `app`, no cache, one
+  partition, wall clock from 0.
 
 An input step is a record with text as key and value, or `advance_ms`, an advance of the wall clock. An output record has
 the number of the `step` that led to it, `topic`, `key` and `value` in hexadecimal or null, `timestamp` and `headers`
