@@ -2,6 +2,7 @@
 
 pub(crate) mod change;
 pub(crate) mod key_value;
+pub(crate) mod list_value;
 pub(crate) mod merge;
 pub(crate) mod session;
 mod staging;

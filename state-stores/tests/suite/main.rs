@@ -7,6 +7,7 @@ mod crash;
 mod expiry;
 mod layout;
 mod model_key_value;
+mod model_list_value;
 mod model_session;
 mod model_window;
 mod restoring;

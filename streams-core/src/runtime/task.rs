@@ -133,6 +133,7 @@ impl StreamTask {
             access,
             globals: environment.globals.clone(),
             clock,
+            config: Arc::clone(&environment.settings.config),
         });
         context.set_wall_clock_ms(now);
         let mut queues = Vec::with_capacity(opened.sources.len());
