@@ -19,6 +19,8 @@ pub(crate) enum State {
     Clean,
     /// Changed since the last stage.
     Dirty,
+    /// Logged, but in no batch: owed to the backend, and unchanged since.
+    Logged,
     /// In a batch that is not known to be written yet, and unchanged since.
     Staged,
 }
@@ -32,15 +34,17 @@ pub(crate) struct Entry<T> {
     pub(crate) sequence: u64,
     /// The time of the record whose processing made the last update, in ms.
     pub(crate) timestamp: i64,
-    /// The headers of that record, while the entry is uncommitted.
+    /// The headers of that record, until the entry is clean.
     pub(crate) headers: Headers,
     /// The place in the list of changes to forward, or [`NO_CHANGE`].
     pub(crate) change: u32,
     pub(crate) state: State,
     /// Used since the clock's hand passed.
     pub(crate) touched: bool,
-    /// Dirty, and neither the backend nor a staged batch has anything under the key.
+    /// Dirty, and nothing that was staged or committed before has anything under the key.
     pub(crate) fresh: bool,
+    /// Dirty or logged, and in the list of what is owed to the backend: it may hold something else than the log.
+    pub(crate) owed: bool,
 }
 
 impl<T> Entry<T> {
@@ -57,6 +61,7 @@ impl<T> Entry<T> {
             state,
             touched: false,
             fresh: false,
+            owed: false,
         }
     }
 

@@ -9,5 +9,6 @@ mod layout;
 mod model_key_value;
 mod model_session;
 mod model_window;
+mod owing;
 mod restoring;
 mod support;

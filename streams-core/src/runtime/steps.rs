@@ -144,7 +144,7 @@ impl Engine {
 
     /// Commits now.
     pub fn commit(&mut self) -> Result<()> {
-        self.thread.commit_now()
+        self.thread.commit_now(self.clock.now_ms())
     }
 
     /// A store's handle, of that task or of the first that has it.
