@@ -310,7 +310,7 @@ impl<T: Clone> Table<T> {
     /// Every entry updated since the last call, in the order of last updates.
     pub(crate) fn take_changes(&mut self) -> Result<Vec<RawChange<T>>> {
         let mut changes = std::mem::take(&mut self.changes.list);
-        changes.sort_unstable_by_key(|change| self.overlay.entry(change.position).sequence);
+        changes.sort_by_cached_key(|change| self.overlay.order(change.position));
         let mut flushed = Vec::with_capacity(changes.len());
         for change in changes.drain(..) {
             let entry = self.overlay.entry_mut(change.position);

@@ -28,10 +28,11 @@ pub(crate) enum State {
 /// A key with its value, if it has one.
 pub(crate) struct Entry<T> {
     pub(crate) key: KeyBytes,
-    pub(crate) hash: u64,
+    /// Of the key; [`super::wide`] is what the table takes.
+    pub(crate) hash: u32,
+    /// The number of the last update. It wraps; [`super::Overlay::order`] compares.
+    pub(crate) sequence: u32,
     pub(crate) value: Option<T>,
-    /// The number of the last update.
-    pub(crate) sequence: u64,
     /// The time of the record whose processing made the last update, in ms.
     pub(crate) timestamp: i64,
     /// The headers of that record, until the entry is clean.
@@ -48,7 +49,7 @@ pub(crate) struct Entry<T> {
 }
 
 impl<T> Entry<T> {
-    pub(super) fn new(key: KeyBytes, hash: u64, value: Option<T>, state: State) -> Self {
+    pub(super) fn new(key: KeyBytes, hash: u32, value: Option<T>, state: State) -> Self {
         let headers = Headers::new();
         Entry {
             key,
@@ -63,6 +64,11 @@ impl<T> Entry<T> {
             fresh: false,
             owed: false,
         }
+    }
+
+    /// Bytes of the key beyond the entry itself.
+    pub(super) fn key_bytes(&self) -> usize {
+        if self.key.spilled() { self.key.len() } else { 0 }
     }
 
     /// Whether nothing but the cache bound keeps the entry in memory.
