@@ -195,7 +195,8 @@ impl<T> Table<T> {
     /// Puts an entry that was logged before into the batch.
     fn stage_owed(&mut self, position: u32) -> Result<()> {
         let entry = self.overlay.entry(position);
-        if entry.state != State::Logged || self.time.as_ref().is_some_and(|time| time.has_expired(&entry.key)) {
+        if entry.state != State::Logged || self.time.as_ref().is_some_and(|time| time.has_expired(&entry.key))
+        {
             return Ok(());
         }
         let start = self.staging.values.len();

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use state_stores::{
-    Batch, Headers, RestoreFormat, SessionKey, SessionSpec, SessionStore, StoreError,
-    TimestampedWindowStore, ValueAndTimestamp, ValueFormat, WindowSpec,
+    Batch, Headers, RestoreFormat, SessionKey, SessionSpec, SessionStore, StoreError, TimestampedWindowStore,
+    ValueAndTimestamp, ValueFormat, WindowSpec,
 };
 
 use crate::support::{World, commit, contents, number, restore, text};

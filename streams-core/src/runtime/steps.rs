@@ -142,6 +142,12 @@ impl Engine {
         Ok(worked)
     }
 
+    /// The thread, for its own tests.
+    #[cfg(test)]
+    pub fn thread(&mut self) -> &mut StreamThread {
+        &mut self.thread
+    }
+
     /// Commits now.
     pub fn commit(&mut self) -> Result<()> {
         self.thread.commit_now(self.clock.now_ms())

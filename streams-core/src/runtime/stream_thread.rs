@@ -34,6 +34,9 @@ const RECORDS_PER_TURN: usize = 1_000;
 /// How long changes may be committed before the database of their task gets them.
 const OWED_MAX_MS: i64 = 1_000;
 
+/// The reciprocal of how much of the memory for what no database has yet may be owed from one commit to the next.
+const OWED_FRACTION: usize = 4;
+
 /// What the application's control thread asks of a stream thread.
 pub(crate) enum Command {
     /// Run these tasks too.
@@ -78,8 +81,8 @@ pub(crate) struct ThreadLimits {
     pub purge_interval_ms: i64,
     /// `buffered.records.per.partition`.
     pub buffered_records: usize,
-    /// The thread commits early when its stores hold more than this that no database has yet. From half of it on, a
-    /// commit owes nothing to the databases.
+    /// The thread commits early when its stores hold more than this that no database has yet. From a quarter of it
+    /// on, a commit owes nothing to the databases.
     pub uncommitted_bytes: usize,
 }
 
@@ -327,7 +330,7 @@ impl StreamThread {
 
     /// What an ordinary commit writes to the databases: what would else be too old at the next one, or too much.
     fn due_writes(&self, now: Timestamp) -> Writes {
-        if self.unwritten_bytes() > self.limits.uncommitted_bytes / 2 {
+        if self.unwritten_bytes() > self.limits.uncommitted_bytes / OWED_FRACTION {
             return Writes::Now;
         }
         let next_commit = now.saturating_add(self.limits.commit_interval_ms);
@@ -437,3 +440,6 @@ impl StreamThread {
         due.max(now + 1)
     }
 }
+
+#[cfg(test)]
+mod tests;

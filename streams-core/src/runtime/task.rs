@@ -401,6 +401,12 @@ impl StreamTask {
         Ok(())
     }
 
+    /// The databases, for tests.
+    #[cfg(test)]
+    pub fn backends(&self) -> &TaskBackends {
+        &self.backends
+    }
+
     /// Ends the task and gives its databases back. What was not committed is forgotten.
     pub fn close(self) -> (TaskBackends, Vec<PartitionHandle>) {
         for (_, node) in &self.graph.nodes {
