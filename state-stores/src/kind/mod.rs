@@ -30,6 +30,22 @@ macro_rules! delegate_state_store {
                 self.table.uncommitted_bytes()
             }
 
+            fn owed_bytes(&self) -> usize {
+                self.table.owed_bytes()
+            }
+
+            fn owes(&self) -> bool {
+                self.table.owes()
+            }
+
+            fn stage_log(
+                &mut self,
+                log: &mut crate::store::Log<'_>,
+                _: &mut crate::backend::batch::Batch,
+            ) -> crate::error::Result<()> {
+                self.table.stage_log(log)
+            }
+
             fn stage(
                 &mut self,
                 log: &mut crate::store::Log<'_>,

@@ -10,5 +10,6 @@ mod model_key_value;
 mod model_list_value;
 mod model_session;
 mod model_window;
+mod owing;
 mod restoring;
 mod support;
