@@ -42,13 +42,14 @@ pub(crate) struct TaskEnvironment {
     /// Whether record caches are on at all.
     pub caching: bool,
     pub max_task_idle_ms: i64,
+    pub config: Arc<StreamsConfig>,
 }
 
 impl TaskEnvironment {
     /// The environment that the settings describe.
     pub fn new(
         plan: &Arc<Plan>,
-        config: &StreamsConfig,
+        config: &Arc<StreamsConfig>,
         committer: Committer,
         handlers: &Handlers,
         globals: GlobalReaders,
@@ -63,6 +64,7 @@ impl TaskEnvironment {
             store_cache_bytes: cache / plan.store_instances().max(1),
             caching: cache > 0,
             max_task_idle_ms: config.max_task_idle_ms(),
+            config: Arc::clone(config),
         }
     }
 }
@@ -125,6 +127,7 @@ impl StreamTask {
         let mut context = TaskContext::new(TaskSetup {
             task: id,
             application_id: Arc::clone(&environment.plan.application_id),
+            config: Arc::clone(&environment.config),
             collector: Rc::clone(&environment.collector) as Rc<dyn Collector>,
             handlers: environment.handlers.clone(),
             stores: readable,
@@ -139,6 +142,7 @@ impl StreamTask {
                 Error::Topology(format!("no source of task {id} reads topic {}", source.partition.topic))
             })?;
             context.advance_stream_time(source.metadata.partition_time);
+            context.metadata_mut().merge(&source.metadata.processor_metadata);
             let time = source.metadata.partition_time;
             queues.push(RecordQueue::new(source.partition.clone(), input(&source.partition), time));
         }
@@ -248,6 +252,7 @@ impl StreamTask {
     /// First half of a commit: lets cached updates go downstream, then logs every change once.
     pub fn stage(&mut self, collector: &RecordCollector) -> Result<()> {
         self.context.flush_caches()?;
+        let now = self.context.wall_clock_ms();
         let [on_disk, in_memory] = &mut self.batches;
         for TaskStore { store, persistent, changelog } in &mut self.stores {
             let batch = if *persistent { &mut *on_disk } else { &mut *in_memory };
@@ -255,13 +260,17 @@ impl StreamTask {
             let mut log = |record: state_stores::LogRecord<'_>| -> std::result::Result<(), UserError> {
                 let Some(changelog) = changelog else { return Ok(()) };
                 let (topic, partition) = (changelog.topic, changelog.partition.partition);
+                let timestamp = match record.timestamp {
+                    state_stores::LogRecord::NOW => now,
+                    timestamp => timestamp,
+                };
                 changelog.sent += 1;
                 let sent = collector.send(
                     topic,
                     partition,
                     Some(record.key),
                     record.value,
-                    record.timestamp,
+                    timestamp,
                     record.headers,
                 );
                 sent.map_err(|error| {
@@ -286,6 +295,7 @@ impl StreamTask {
         &self,
         position: impl Fn(PartitionHandle) -> Result<Offset>,
     ) -> Result<Vec<OffsetToCommit>> {
+        let remembered = self.context.metadata();
         let mut offsets = Vec::new();
         for (queue, input) in self.group.queues().iter().zip(&self.inputs) {
             let offset = match queue.next_offset() {
@@ -293,12 +303,12 @@ impl StreamTask {
                 None => position(input.handle)?,
             };
             // Without a committed offset, the beginning is not worth a commit of its own either.
-            if input.committed.unwrap_or(0) == offset {
+            if input.committed.unwrap_or(0) == offset && !remembered.needs_commit() {
                 continue;
             }
             let metadata = TopicPartitionMetadata {
                 partition_time: queue.partition_time(),
-                ..TopicPartitionMetadata::default()
+                processor_metadata: remembered.values().clone(),
             };
             offsets.push(OffsetToCommit {
                 partition: queue.partition().clone(),
@@ -329,6 +339,7 @@ impl StreamTask {
                 input.committed = Some(done.offset);
             }
         }
+        self.context.metadata_mut().committed();
         let wrap = |source| Error::Store { task: self.id, source };
         for (persistent, batch) in [true, false].into_iter().zip(&mut self.batches) {
             let mut changed = !batch.is_empty();

@@ -8,8 +8,17 @@ use super::error::LabError;
 use super::java::{JavaLab, tail};
 
 /// The case definitions, in the order of the golden file.
-const CASES: [&str; 6] =
-    ["StatelessCases", "ProcessorCases", "TableCases", "AggregateCases", "WindowCases", "JoinCases"];
+const CASES: [&str; 9] = [
+    "StatelessCases",
+    "ProcessorCases",
+    "TableCases",
+    "AggregateCases",
+    "WindowCases",
+    "SlidingCases",
+    "EmitCases",
+    "SuppressCases",
+    "JoinCases",
+];
 
 const README_HEAD: &str = "\
 # Golden files
@@ -25,7 +34,7 @@ test generates them again and compares.
 
 An input step is a record with text as key and value, or `advance_ms`, an advance of the wall clock. An output record has
 the number of the `step` that led to it, `topic`, `key` and `value` in hexadecimal or null, `timestamp` and `headers`
-(pairs of name and hexadecimal value). Within a step the order is kept in each topic; topics follow each other by name.
+(pairs of name and hexadecimal value). A timestamp that is null is the wall clock's: the producer fills it in. Within a step the order is kept in each topic; topics follow each other by name.
 Kafka's test driver commits after each step.
 
 The topologies, as they are built in `tests/java/src/main/java/lab/cases`; the inputs they name are in `Inputs.java`.

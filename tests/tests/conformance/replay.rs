@@ -7,7 +7,9 @@
 //!    writes each key once, in the order of last updates.
 //! 2. In the changelogs of a stream-stream join, nulls are left out: Kafka Streams writes a tombstone there for a
 //!    record with a null value, but under a sequence number of its own, so that it deletes what never was there.
-//! 3. In the same changelogs, records that are too late for the store itself are left out: Kafka Streams logs them, the
+//! 3. In the changelogs of suppression, records of one step are sorted by key: Kafka Streams logs them in the order of
+//!    its hash table. They have no timestamp there; here they have the wall clock's, which the producer would give them.
+//! 4. In the changelogs of joins, records that are too late for the store itself are left out: Kafka Streams logs them, the
 //!    store drops them, live and restoring.
 
 use std::collections::BTreeMap;
@@ -87,8 +89,8 @@ fn written(driver: &TopologyTestDriver) -> StepOutput {
     output
 }
 
-/// What Kafka Streams has written in a step.
-fn recorded(case: &Value, step: usize) -> StepOutput {
+/// What Kafka Streams has written in a step, at that time of the wall clock.
+fn recorded(case: &Value, step: usize, now: i64) -> StepOutput {
     let mut output = StepOutput::new();
     for record in case["output"].as_array().unwrap() {
         if record["step"].as_u64() != Some(step as u64) {
@@ -96,7 +98,7 @@ fn recorded(case: &Value, step: usize) -> StepOutput {
         }
         let topic = record["topic"].as_str().unwrap().to_owned();
         let (key, value) = (bytes_of_hex(&record["key"]), bytes_of_hex(&record["value"]));
-        let timestamp = record["timestamp"].as_i64().unwrap();
+        let timestamp = record["timestamp"].as_i64().unwrap_or(now);
         output.entry(topic).or_default().push((key, value, timestamp, headers(&record["headers"])));
     }
     output
@@ -104,6 +106,11 @@ fn recorded(case: &Value, step: usize) -> StepOutput {
 
 fn is_join_changelog(topic: &str) -> bool {
     let parts = ["-KSTREAM-JOINTHIS-", "-KSTREAM-JOINOTHER-", "-this-join-store-", "-other-join-store-"];
+    topic.ends_with("-changelog") && parts.iter().any(|part| topic.contains(part))
+}
+
+fn is_buffer_changelog(topic: &str) -> bool {
+    let parts = ["-KTABLE-SUPPRESS-", "-final-store-", "-later-store-"];
     topic.ends_with("-changelog") && parts.iter().any(|part| topic.contains(part))
 }
 
@@ -115,6 +122,9 @@ fn normalised(mut output: StepOutput, stream_time: i64) -> StepOutput {
             let all = std::mem::take(records);
             let is_last = |at: usize| all[at + 1..].iter().all(|later| later.0 != all[at].0);
             *records = (0..all.len()).filter(|at| is_last(*at)).map(|at| all[at].clone()).collect();
+        }
+        if is_buffer_changelog(topic) {
+            records.sort();
         }
         if is_join_changelog(topic) {
             records.retain(|(_, value, timestamp, _)| {
@@ -146,7 +156,7 @@ fn check(name: &str, program: Program, case: &Value) {
         run_step(&driver, step);
         stream_time = stream_time.max(step["timestamp"].as_i64().unwrap_or(0));
         let ours = normalised(written(&driver), stream_time);
-        let java = normalised(recorded(case, at), stream_time);
+        let java = normalised(recorded(case, at, driver.now_ms()), stream_time);
         assert_eq!(ours, java, "{name}: step {at}, {step} (left: this library, right: Kafka Streams)");
     }
 }
