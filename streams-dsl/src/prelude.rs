@@ -1,8 +1,8 @@
 //! What a program needs: `use streams_dsl::prelude::*`.
 
 pub use crate::options::{
-    Branched, BufferConfig, Consumed, Grouped, Joined, Materialized, Printed, Produced, Repartitioned, StoreType,
-    StreamJoined, Suppressed,
+    Branched, BufferConfig, Consumed, Grouped, Joined, Materialized, Printed, Produced, Repartitioned,
+    StoreType, StreamJoined, Suppressed,
 };
 pub use crate::windows::{
     EmitStrategy, JoinWindows, SessionWindows, SlidingWindows, TimeWindows, UnlimitedWindows, Windows, days,

@@ -41,6 +41,8 @@ pub(crate) struct Entry<T> {
     pub(crate) touched: bool,
     /// Dirty, and neither the backend nor a staged batch has anything under the key.
     pub(crate) fresh: bool,
+    /// Dirty, and has had a value since it became so.
+    pub(crate) came: bool,
 }
 
 impl<T> Entry<T> {
@@ -57,6 +59,7 @@ impl<T> Entry<T> {
             state,
             touched: false,
             fresh: false,
+            came: false,
         }
     }
 

@@ -142,6 +142,7 @@ impl<T> Overlay<T> {
         entry.timestamp = timestamp;
         entry.headers = headers;
         entry.touched = true;
+        entry.came |= entry.value.is_some();
         replaced
     }
 
@@ -151,6 +152,7 @@ impl<T> Overlay<T> {
         let state = std::mem::replace(&mut entry.state, State::Dirty);
         if state == State::Clean {
             entry.fresh = old.is_none();
+            entry.came = false;
             self.clean.leave(entry.key.len());
             self.uncommitted.enter(entry.key.len());
         }
@@ -184,7 +186,7 @@ impl<T> Overlay<T> {
         let entry = &mut self.entries[position as usize];
         assert!(entry.state == State::Dirty, "staged an entry that is not dirty");
         entry.state = State::Staged;
-        entry.fresh = false;
+        (entry.fresh, entry.came) = (false, false);
         self.staged.push(position);
         self.note_value(value_bytes);
     }

@@ -26,7 +26,7 @@ const README_HEAD: &str = "\
 Written by `make golden` from the programs in `tests/java`, which run the real Apache Kafka 4.3.1. Do not edit them: a
 test generates them again and compares.
 
-- `formats.jsonl` (`Golden.java`): one JSON object a line with a `format` and the bytes, in hexadecimal, that Kafka's own
+- `formats.jsonl` (`Golden.java`, `Buffers.java`): one JSON object a line with a `format` and the bytes, in hexadecimal, that Kafka's own
   classes write for it.
 - `conformance.jsonl` (`Conformance.java`): one JSON object a case: `name`; `describe`, the text of
   `Topology.describe()`; `input`, the steps; `output`, every record of every produced topic, changelogs and

@@ -30,13 +30,7 @@ pub const CASES: &[Case] = &[
     ("tumbling_on_close_after_key_change", |b| {
         let present = nullable(b, "in").filter(|_, v| v.is_some());
         let changed = present.select_key(|_, v| v.as_ref().map(|text| text[..1].to_owned()));
-        changed
-            .group_by_key()
-            .windowed_by(tumbling())
-            .emit_strategy(ON_CLOSE)
-            .count()
-            .to_stream()
-            .to("out");
+        changed.group_by_key().windowed_by(tumbling()).emit_strategy(ON_CLOSE).count().to_stream().to("out");
     }),
     ("hopping_count_on_close", |b| {
         closing(b, tumbling().advance_by(millis(4))).count().to_stream().to("out");

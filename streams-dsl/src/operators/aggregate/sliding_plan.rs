@@ -32,48 +32,70 @@ pub(super) fn steps<A: Clone>(
     difference_ms: i64,
     found: Vec<Found<A>>,
 ) -> Vec<Step<A>> {
-    let starts: Vec<Timestamp> = found.iter().map(|(start, _)| *start).collect();
+    let mut around = Around::of(&found);
     let mut steps = Vec::with_capacity(found.len() + 2);
-    let (mut has_left, mut has_right) = (false, false);
-    let (mut before, mut after) = (None, None);
-    let mut previous = None;
     for (start, stored) in found {
         let (end, latest) = (start + difference_ms, stored.timestamp);
         if start == timestamp + 1 {
-            has_right = true;
+            around.has_right = true;
         } else if end > timestamp {
-            after.get_or_insert_with(|| stored.clone());
+            around.after.get_or_insert_with(|| stored.clone());
             steps.push(Step::Add(start, Some(stored)));
         } else if end == timestamp {
-            has_left = true;
+            around.has_left = true;
             steps.push(Step::Add(start, Some(stored)));
             if latest == timestamp {
                 // Another record of this time has made all that there is to make.
                 return steps;
             }
-            previous = Some(latest);
+            around.previous = Some(latest);
         } else {
-            previous = Some(latest);
-            before = Some(stored);
+            around.previous = Some(latest);
+            around.before = Some(stored);
             break;
         }
     }
-    if let Some(right) = previous.map(|previous| previous + 1)
-        && right + difference_ms >= timestamp
-        && !starts.contains(&right)
-    {
-        steps.push(Step::Add(right, None));
-    }
-    if !has_left {
-        let reaches = previous.is_some_and(|previous| timestamp - difference_ms <= previous);
-        let aggregate = before.filter(|_| reaches);
-        let aggregate = aggregate.map(|stored| ValueAndTimestamp { value: stored.value, timestamp });
-        steps.push(Step::Add(timestamp - difference_ms, aggregate));
-    }
-    if !has_right {
-        copy_after(timestamp, after, &mut steps);
-    }
+    around.make(timestamp, difference_ms, &mut steps);
     steps
+}
+
+/// What is known around a record.
+struct Around<A> {
+    starts: Vec<Timestamp>,
+    /// The last window that ends before the record.
+    before: Option<ValueAndTimestamp<A>>,
+    /// The last window that starts before the record and ends after it.
+    after: Option<ValueAndTimestamp<A>>,
+    /// The time of the record before.
+    previous: Option<Timestamp>,
+    has_left: bool,
+    has_right: bool,
+}
+
+impl<A> Around<A> {
+    fn of(found: &[Found<A>]) -> Self {
+        let starts = found.iter().map(|(start, _)| *start).collect();
+        Around { starts, before: None, after: None, previous: None, has_left: false, has_right: false }
+    }
+
+    /// Makes the windows that are not there yet.
+    fn make(self, timestamp: Timestamp, difference_ms: i64, steps: &mut Vec<Step<A>>) {
+        if let Some(right) = self.previous.map(|previous| previous + 1)
+            && right + difference_ms >= timestamp
+            && !self.starts.contains(&right)
+        {
+            steps.push(Step::Add(right, None));
+        }
+        if !self.has_left {
+            let reaches = self.previous.is_some_and(|previous| timestamp - difference_ms <= previous);
+            let aggregate = self.before.filter(|_| reaches);
+            let aggregate = aggregate.map(|stored| ValueAndTimestamp { value: stored.value, timestamp });
+            steps.push(Step::Add(timestamp - difference_ms, aggregate));
+        }
+        if !self.has_right {
+            copy_after(timestamp, self.after, steps);
+        }
+    }
 }
 
 /// The changes by a record at `timestamp`, which is less than the time difference: its left window would start before
@@ -113,4 +135,95 @@ pub(super) fn early_steps<A: Clone>(timestamp: Timestamp, found: Vec<Found<A>>) 
 fn copy_after<A>(timestamp: Timestamp, after: Option<ValueAndTimestamp<A>>, steps: &mut Vec<Step<A>>) {
     let later = after.filter(|stored| stored.timestamp > timestamp);
     steps.extend(later.map(|stored| Step::Copy(timestamp + 1, stored)));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The forward form of Kafka Streams, for stores that cannot be read backwards. `found` has the earliest first.
+    fn forward_steps(timestamp: Timestamp, difference_ms: i64, found: Vec<Found<u64>>) -> Vec<Step<u64>> {
+        let mut around = Around::of(&found);
+        let mut steps = Vec::new();
+        for (start, stored) in found {
+            let (end, latest) = (start + difference_ms, stored.timestamp);
+            if end < timestamp {
+                around.previous = Some(latest);
+                around.before = Some(stored);
+            } else if start > timestamp {
+                around.has_right = true;
+            } else {
+                if end > timestamp {
+                    around.after = Some(stored.clone());
+                } else {
+                    around.has_left = true;
+                    around.previous = Some(latest).filter(|latest| *latest < timestamp).or(around.previous);
+                }
+                steps.push(Step::Add(start, Some(stored)));
+            }
+        }
+        around.make(timestamp, difference_ms, &mut steps);
+        steps
+    }
+
+    type Windows = BTreeMap<Timestamp, ValueAndTimestamp<u64>>;
+
+    fn count(difference_ms: i64, timestamps: &[Timestamp], backwards: bool) -> Windows {
+        let mut windows = Windows::new();
+        for &timestamp in timestamps {
+            let from = (timestamp - 2 * difference_ms).max(0);
+            let mut found: Vec<_> =
+                windows.range(from..=timestamp + 1).map(|(start, stored)| (*start, stored.clone())).collect();
+            let steps = if timestamp < difference_ms {
+                early_steps(timestamp, found)
+            } else if backwards {
+                found.reverse();
+                steps(timestamp, difference_ms, found)
+            } else {
+                forward_steps(timestamp, difference_ms, found)
+            };
+            for step in steps {
+                let (start, stored) = match step {
+                    Step::Copy(start, stored) => (start, stored),
+                    Step::Add(start, stored) => {
+                        let stored = stored.unwrap_or(ValueAndTimestamp { value: 0, timestamp });
+                        let timestamp = stored.timestamp.max(timestamp);
+                        (start, ValueAndTimestamp { value: stored.value + 1, timestamp })
+                    }
+                };
+                windows.insert(start, stored);
+            }
+        }
+        windows
+    }
+
+    /// The windows as they are defined.
+    fn expected(difference_ms: i64, timestamps: &[Timestamp]) -> Windows {
+        let within = |start: Timestamp| {
+            timestamps.iter().filter(move |at| (start..=start + difference_ms).contains(*at))
+        };
+        let left = timestamps.iter().map(|at| (at - difference_ms).max(0));
+        let right = timestamps.iter().map(|at| at + 1).filter(|start| within(*start).next().is_some());
+        let starts: BTreeSet<Timestamp> = left.chain(right).collect();
+        let window = |start| {
+            let (value, timestamp) = (within(start).count() as u64, within(start).max().copied());
+            (start, ValueAndTimestamp { value, timestamp: timestamp.unwrap_or_default() })
+        };
+        starts.into_iter().map(window).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn both_forms_make_the_windows_of_the_definition(
+            difference_ms in 1_i64..12, timestamps in prop::collection::vec(0_i64..40, 1..25),
+        ) {
+            let windows = count(difference_ms, &timestamps, true);
+            prop_assert_eq!(&windows, &count(difference_ms, &timestamps, false));
+            prop_assert_eq!(windows, expected(difference_ms, &timestamps));
+        }
+    }
 }

@@ -36,7 +36,7 @@ public final class Golden {
     private Golden() {
     }
 
-    public static void main(final String[] args) {
+    public static void main(final String[] args) throws ReflectiveOperationException {
         murmur2();
         serdes();
         timeWindows();
@@ -44,9 +44,10 @@ public final class Golden {
         offsetMetadata();
         changes();
         valuesAndTimestamps();
+        Buffers.print();
     }
 
-    private static void line(final Object... members) {
+    static void line(final Object... members) {
         System.out.println(Json.write(Json.object(members)));
     }
 
