@@ -132,7 +132,7 @@ fn a_full_strict_buffer_stops_the_application_or_what_the_handler_says() {
     let (_, outcome) = strict("LogAndFail");
     let text = outcome.unwrap_err().to_string();
     let expected =
-        "KTABLE-SUPPRESS-0000000003 buffer exceeded its max capacity. Currently [3/2] records and [99/";
+        "KTABLE-SUPPRESS-0000000003 buffer exceeded its max capacity. Currently [3/2] records and [96/";
     assert!(text.contains(expected), "{text}");
     let (driver, outcome) = strict("LogAndContinue");
     outcome.unwrap();
