@@ -358,6 +358,7 @@ fn run_global(
         admin: &mut *admin,
         handlers: instance.handlers.clone(),
         settings: GraphSettings::new(&instance.plan, &instance.config),
+        config: Arc::clone(&instance.config),
     })?;
     let mut told = false;
     while !stop.load(Ordering::Acquire) {

@@ -27,6 +27,7 @@ use crate::transport::{Consumer, ConsumerSpec, Isolation, Membership, Membership
 const MEMORY_UNUSED: usize = 1 << 20;
 
 /// What an engine is made of.
+#[derive(Clone)]
 pub(crate) struct EngineSettings {
     pub topology: Topology,
     pub config: StreamsConfig,
@@ -92,6 +93,7 @@ impl Engine {
                 admin: &mut *admin,
                 handlers: handlers.clone(),
                 settings: GraphSettings::new(&plan, &config),
+                config: Arc::clone(&config),
             })?),
         };
         let (requests, received) = mpsc::channel();
