@@ -1,4 +1,5 @@
-//! Every call to the broker fails in every way, before and after it took effect: the results stay the same.
+//! Every call to the broker fails in every way, before and after it took effect, and transactions end without their
+//! markers: the results stay the same.
 //!
 //! On the embedded broker, which fails on demand. A commit or abort in doubt must not be followed by a transaction of
 //! the same producer: the broker refuses the later calls of one that a successor has fenced.
@@ -39,6 +40,10 @@ struct Run {
 
 impl Run {
     fn start(app: &str) -> Self {
+        Run::start_with(app, 2)
+    }
+
+    fn start_with(app: &str, threads: usize) -> Self {
         let client = EmbeddedClient::in_memory();
         let topics = SoakTopics::of(app);
         MODEL.prepare_embedded(&client, &topics).expect("topics");
@@ -47,7 +52,7 @@ impl Run {
         let config = StreamsConfig::new(app, "embedded:")
             .with_state_dir(folder.path())
             .with_statestore_cache_max_bytes(0)
-            .with_num_stream_threads(2)
+            .with_num_stream_threads(threads)
             .with_commit_interval_ms(5)
             .with("buffered.records.per.partition", 50)
             .expect("known");
@@ -74,7 +79,6 @@ impl Run {
             std::thread::sleep(Duration::from_millis(20));
         }
         println!("{:?}", self.streams.metrics());
-        assert_eq!(self.streams.metrics().wiped_tasks, 0);
         assert!(self.streams.close(LIMIT));
         let read = |topic: &str| self.client.consume_all(topic);
         MODEL.check(read, &self.topics, Exactness::Whole).expect("the same results");
@@ -125,6 +129,70 @@ fn no_failure_of_a_call_changes_the_results() {
     assert!(all.iter().any(|fault| fault.when == When::After));
     run.client.produce(&run.topics.input, input).expect("produced");
     run.finish();
+    assert_eq!(run.streams.metrics().wiped_tasks, 0);
+}
+
+/// Lets the faults happen, one list after the other, each in the middle of records. How many lists happened.
+fn play(run: &Run, lists: &[Vec<Fault>]) -> usize {
+    let faults = run.client.broker().faults();
+    let mut input = MODEL.input();
+    let slice = usize::try_from(MODEL.records).expect("small") / (lists.len() + 1);
+    let mut happened = 0;
+    for list in lists {
+        run.client.produce(&run.topics.input, input.by_ref().take(slice)).expect("produced");
+        list.iter().for_each(|fault| faults.inject(*fault));
+        let begin = Instant::now();
+        while faults.left() > 0 && begin.elapsed() < Duration::from_secs(2) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        happened += usize::from(faults.left() == 0);
+        faults.clear();
+        let begin = Instant::now();
+        while run.client.broker().lacks_markers() {
+            let told = (run.streams.state(), run.streams.error(), run.streams.metrics());
+            assert!(begin.elapsed() < LIMIT, "something is left for ever after {list:?}: {told:?}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+    run.client.produce(&run.topics.input, input).expect("produced");
+    happened
+}
+
+/// The broker calls transactions that were given up complete without writing their markers (decision 0008): what they
+/// left must neither stay nor be committed by the next transaction.
+#[test]
+fn transactions_that_end_without_their_markers_leave_nothing() {
+    let _turn = turn();
+    let run = Run::start_with("unmarked", 1);
+    let faults = [
+        Fault::before(Operation::Commit, TimedOut),
+        Fault::after(Operation::Commit, TimedOut),
+        Fault::before(Operation::SendOffsets, AbortTransaction),
+        Fault::after(Operation::SendOffsets, AbortTransaction),
+        Fault::before(Operation::Send, Fatal).skipping(7),
+        Fault::after(Operation::Commit, Fenced),
+    ];
+    let lists: Vec<_> = faults.iter().map(|fault| vec![fault.without_markers()]).collect();
+    assert_eq!(play(&run, &lists), lists.len(), "all failures happened");
+    run.finish();
+    assert_eq!(run.streams.metrics().wiped_tasks, 0);
+}
+
+/// The same for a commit that was answered: the next transaction fails, and with it the broker takes back the commit.
+/// What the stores hold of it has to go.
+#[test]
+fn a_commit_that_is_taken_back_is_taken_out_of_the_stores() {
+    let _turn = turn();
+    let run = Run::start_with("taken-back", 1);
+    let lost = Fault::markers_lost(Operation::Commit);
+    let lists = [
+        vec![lost, Fault::before(Operation::Commit, TimedOut)],
+        vec![lost, Fault::before(Operation::SendOffsets, AbortTransaction)],
+        vec![lost, Fault::before(Operation::Send, Fatal)],
+    ];
+    assert_eq!(play(&run, &lists), lists.len(), "all failures happened");
+    run.finish();
+    assert!(run.streams.metrics().wiped_tasks > 0);
 }
 
 /// Thrown out of its group in mid-transaction, an instance comes back and does the uncommitted work again.
@@ -142,4 +210,5 @@ fn an_instance_that_is_expelled_comes_back() {
         std::thread::sleep(Duration::from_millis(30));
     }
     run.finish();
+    assert_eq!(run.streams.metrics().wiped_tasks, 0);
 }
