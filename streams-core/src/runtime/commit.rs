@@ -21,9 +21,10 @@
 //! 4. Whatever goes wrong, the caller closes the thread's tasks and opens them again from what is committed.
 //! 5. A broker that starts after a SIGKILL may call a transaction complete without having written its markers: its
 //!    records and offsets then stay open for ever, or share the fate of the next transaction of the same id. So after
-//!    everything but an answered commit, and at the start, nothing is sent before it was seen that nothing is left
-//!    (`Unsettled`; `left_over.rs`). What stays is *swept*: a transaction with a record in each such partition and an
-//!    offset for each such source is aborted, and its markers end what was left (decision 0008).
+//!    everything but an answered commit, at the start, and once when a thread has become idle, it is looked whether
+//!    something is left (`left_over.rs`); before that was answered, nothing is sent (`Unsettled`). What stays is
+//!    *swept*: a transaction with a record in each such partition and an offset for each such source is aborted, and its
+//!    markers end what was left (decision 0008).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,6 +64,15 @@ const LOOK_EVERY_MS: i64 = 50;
 /// How long something may be left before it is swept. The coordinator has called it complete before the first look, so
 /// that this is for the open transactions of others, which a sweep does not harm.
 const PATIENCE_MS: i64 = 2_000;
+
+/// A thread that has had nothing to send for so long looks whether its last commits are complete.
+const IDLE_MS: i64 = 5_000;
+
+/// Between two such looks.
+const IDLE_LOOK_EVERY_MS: i64 = 1_000;
+
+/// How long something of them may be missing.
+const IDLE_PATIENCE_MS: i64 = 5_000;
 
 /// So many sweeps that were answered have ended what was ours; what holds readers back then is somebody else's.
 const SWEEPS_MAX: u32 = 2;
@@ -129,6 +139,7 @@ pub(crate) struct Committer {
     left_over: LeftOver,
     /// Only while something may be left.
     admin: Option<Box<dyn Admin>>,
+    idle_since: Option<Timestamp>,
 }
 
 impl Committer {
@@ -149,6 +160,7 @@ impl Committer {
             written: Written::default(),
             left_over: LeftOver::of_earlier_life(scope),
             admin: None,
+            idle_since: None,
         }
     }
 
@@ -208,6 +220,7 @@ impl Committer {
     pub fn settle(&mut self, now: Timestamp) -> Result<bool> {
         self.ensure_producer()?;
         if self.state != State::Unsettled {
+            self.look_when_idle(now)?;
             return Ok(true);
         }
         if now < self.left_over.next_look {
@@ -255,6 +268,38 @@ impl Committer {
         true
     }
 
+    /// Markers of answered commits may be missing as well. The next commit of the same partitions makes up for it; where
+    /// none comes, it has to be noticed. The error makes the caller give up what the broker did not complete.
+    fn look_when_idle(&mut self, now: Timestamp) -> Result<()> {
+        if self.state != State::Ready || !self.exactly_once() {
+            return Ok(());
+        }
+        let idle_since = *self.idle_since.get_or_insert(now);
+        if now - idle_since < IDLE_MS || now < self.left_over.next_look {
+            return Ok(());
+        }
+        if !self.written.is_empty() {
+            self.left_over.add(&mut self.written);
+        }
+        self.left_over.next_look = now + IDLE_LOOK_EVERY_MS;
+        if let Err(error) = self.look() {
+            tracing::debug!(%error, "asked again");
+            self.left_over.since = None;
+            return Ok(());
+        }
+        if self.left_over.is_gone() {
+            self.left_over.forget();
+            self.admin = None;
+            return Ok(());
+        }
+        if now - *self.left_over.since.get_or_insert(now) < IDLE_PATIENCE_MS {
+            return Ok(());
+        }
+        let reason = format!("the broker has answered the commit, but not completed it: {}", self.left_over);
+        let attempted = format!("commits of producer {}", self.spec.client_id);
+        Err(TransportError::new(TransportErrorKind::AbortTransaction, attempted, reason).into())
+    }
+
     fn look(&mut self) -> crate::transport::Result<()> {
         if self.left_over.is_gone() {
             return Ok(());
@@ -271,7 +316,8 @@ impl Committer {
         tracing::warn!(
             transactional_id = self.spec.transactional_id,
             left = %self.left_over,
-            "the broker calls the last transaction complete, but something of it is left: its markers were not written              (seen with Apache Kafka 4.3.1 after a SIGKILL); it is ended by an aborted transaction"
+            "the broker calls the last transaction complete, but something of it is left: its markers were not written \
+             (seen with Apache Kafka 4.3.1 after a SIGKILL); it is ended by an aborted transaction"
         );
         let fence = match self.group.fence() {
             Ok(fence) => fence,
@@ -340,6 +386,7 @@ impl Committer {
         if exactly_once {
             producer.begin()?;
         }
+        (self.idle_since, self.left_over.since) = (None, None);
         self.transition_to(State::Open);
         Ok(())
     }

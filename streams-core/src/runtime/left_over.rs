@@ -79,6 +79,11 @@ impl Written {
         }
     }
 
+    /// Nothing was.
+    pub fn is_empty(&self) -> bool {
+        self.sources.is_empty() && !self.topics.iter().any(|(_, marks)| marks.contains(&true))
+    }
+
     /// These offsets are sent.
     pub fn mark_sources(&mut self, offsets: &[OffsetToCommit]) {
         for offset in offsets {

@@ -349,7 +349,7 @@ impl Restorer {
         }
         opening.undecided = Wait::default();
         for partition in &partitions {
-            let committed = offsets.committed.get(partition).map_or(Offset::MAX, |known| known.offset);
+            let committed = offsets.committed.get(partition).map_or(-1, |known| known.offset);
             let taken_back =
                 opening.request.answered.get(partition).is_some_and(|offset| committed < *offset);
             if taken_back && has_stores {

@@ -71,6 +71,20 @@ impl Run {
         self.client.is_done(self.group(), &[self.topics.input.as_str(), between.as_str()]).expect("offsets")
     }
 
+    /// Until nothing more is processed.
+    fn wait_processed(&self) {
+        let begin = Instant::now();
+        let mut last = (0, Instant::now());
+        while last.0 == 0 || last.1.elapsed() < Duration::from_secs(2) {
+            assert!(begin.elapsed() < LIMIT, "{:?}", self.streams.metrics());
+            let now = self.streams.metrics().processed_records;
+            if now != last.0 {
+                last = (now, Instant::now());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     fn finish(&self) {
         let begin = Instant::now();
         while !self.is_done() {
@@ -145,6 +159,8 @@ fn play(run: &Run, lists: &[Vec<Fault>]) -> usize {
         while faults.left() > 0 && begin.elapsed() < Duration::from_secs(2) {
             std::thread::sleep(Duration::from_millis(1));
         }
+        // For what the last fault does.
+        std::thread::sleep(Duration::from_millis(20));
         happened += usize::from(faults.left() == 0);
         faults.clear();
         let begin = Instant::now();
@@ -167,9 +183,9 @@ fn transactions_that_end_without_their_markers_leave_nothing() {
     let faults = [
         Fault::before(Operation::Commit, TimedOut),
         Fault::after(Operation::Commit, TimedOut),
-        Fault::before(Operation::SendOffsets, AbortTransaction),
         Fault::after(Operation::SendOffsets, AbortTransaction),
-        Fault::before(Operation::Send, Fatal).skipping(7),
+        Fault::after(Operation::SendOffsets, TimedOut),
+        Fault::before(Operation::Commit, Fatal),
         Fault::after(Operation::Commit, Fenced),
     ];
     let lists: Vec<_> = faults.iter().map(|fault| vec![fault.without_markers()]).collect();
@@ -187,10 +203,24 @@ fn a_commit_that_is_taken_back_is_taken_out_of_the_stores() {
     let lost = Fault::markers_lost(Operation::Commit);
     let lists = [
         vec![lost, Fault::before(Operation::Commit, TimedOut)],
-        vec![lost, Fault::before(Operation::SendOffsets, AbortTransaction)],
-        vec![lost, Fault::before(Operation::Send, Fatal)],
+        vec![lost, Fault::before(Operation::SendOffsets, AbortTransaction).skipping(1)],
+        vec![lost, Fault::after(Operation::SendOffsets, AbortTransaction).skipping(1)],
     ];
     assert_eq!(play(&run, &lists), lists.len(), "all failures happened");
+    run.finish();
+    assert!(run.streams.metrics().wiped_tasks > 0);
+}
+
+/// The same where no transaction follows: the thread notices while it has nothing to do.
+#[test]
+fn a_commit_without_its_markers_is_noticed_by_an_idle_thread() {
+    let _turn = turn();
+    let run = Run::start_with("idle", 1);
+    run.client.broker().faults().inject(Fault::markers_lost(Operation::Commit).times(1_000));
+    run.client.produce(&run.topics.input, MODEL.input()).expect("produced");
+    run.wait_processed();
+    run.client.broker().faults().clear();
+    assert!(run.client.broker().lacks_markers());
     run.finish();
     assert!(run.streams.metrics().wiped_tasks > 0);
 }

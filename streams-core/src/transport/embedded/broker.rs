@@ -164,7 +164,7 @@ impl EmbeddedBroker {
         self.change(|core| core.groups.remove(group, member))
     }
 
-    /// Whether records or offsets are open because markers were lost ([`Fault::without_markers`]).
+    /// Whether records or offsets are open because markers were lost, or will be ([`Fault::without_markers`]).
     ///
     /// [`Fault::without_markers`]: super::Fault::without_markers
     pub fn lacks_markers(&self) -> bool {

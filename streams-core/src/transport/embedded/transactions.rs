@@ -103,7 +103,7 @@ impl Transactions {
         open
     }
 
-    /// What is open under that id, or is opened next, will end without markers.
+    /// What is open under that id will end without markers.
     pub(super) fn lose_markers(&mut self, id: &Arc<str>) {
         self.ids.entry(id.clone()).or_default().loses_markers = true;
     }
@@ -111,8 +111,8 @@ impl Transactions {
     /// Whether the markers of a transaction that ends now are lost. If so, it is no longer open, and not ended either.
     pub(super) fn ends_without_markers(&mut self, id: &str) -> bool {
         let Some(entry) = self.ids.get_mut(id).filter(|entry| entry.loses_markers) else { return false };
-        let Some(lost) = entry.open.take() else { return false };
         entry.loses_markers = false;
+        let Some(lost) = entry.open.take() else { return false };
         self.open -= 1;
         match &mut entry.unmarked {
             None => entry.unmarked = Some(lost),
@@ -138,9 +138,9 @@ impl Transactions {
         entry.unmarked = is_left.then_some(unmarked);
     }
 
-    /// Whether records or offsets are open for want of markers.
+    /// Whether records or offsets are open for want of markers, or will be.
     pub(super) fn any_unmarked(&self) -> bool {
-        self.ids.values().any(|entry| entry.unmarked.is_some())
+        self.ids.values().any(|entry| entry.loses_markers || entry.unmarked.is_some())
     }
 
     /// Ends the right of the id's producer.
