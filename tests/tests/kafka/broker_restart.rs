@@ -34,7 +34,7 @@ impl Restarts {
     }
 
     /// Takes a broker down so often, in the middle of a part of the input, and checks the results.
-    fn run(mut self, times: u32, mut down: impl FnMut(&KafkaCluster, u32) -> usize) -> u64 {
+    fn run(self, times: u32, mut down: impl FnMut(&KafkaCluster, u32) -> usize) -> u64 {
         let mut input = self.soak.model.input();
         let part = usize::try_from(RECORDS / (times + 1)).expect("small");
         for turn in 0..times {
