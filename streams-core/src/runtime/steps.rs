@@ -9,6 +9,7 @@ use state_stores::{RawEntry, RocksMemory};
 use super::commit::{Committer, producer_spec};
 use super::global_thread::{GlobalBackends, GlobalParts, GlobalThread};
 use super::graph::GraphSettings;
+use super::left_over::Scope;
 use super::plan::Plan;
 use super::restore::{RestoreCounters, Restorer, RestorerParts};
 use super::setup;
@@ -111,6 +112,7 @@ impl Engine {
             Arc::clone(&transport),
             producer_spec(&config, "engine-producer", format!("{}-engine-1", plan.application_id)),
             membership.group(),
+            Scope::of(&plan),
         );
         let (commands, received) = mpsc::channel();
         let limits = ThreadLimits::new(&config);
