@@ -67,6 +67,7 @@ pub use error::{Result, StoreError};
 pub use headers::{Header, Headers};
 pub use kind::change::{FlushedChange, Tracking};
 pub use kind::key_value::{KeyValueEntries, KeyValueSpec, KeyValueStore};
+pub use kind::list_value::{ListValueSpec, ListValueStore};
 pub use kind::session::{SessionEntries, SessionKey, SessionSpec, SessionStore};
 pub use kind::timestamped::{
     TimestampedKeyValueStore, TimestampedWindowStore, ValueAndTimestamp, ValueFormat,

@@ -32,6 +32,9 @@ pub(crate) mod prefix {
     pub(crate) const WINDOWED: &str = "KSTREAM-WINDOWED-";
     pub(crate) const JOIN_THIS: &str = "KSTREAM-JOINTHIS-";
     pub(crate) const JOIN_OTHER: &str = "KSTREAM-JOINOTHER-";
+    pub(crate) const OUTER_THIS: &str = "KSTREAM-OUTERTHIS-";
+    pub(crate) const OUTER_OTHER: &str = "KSTREAM-OUTEROTHER-";
+    pub(crate) const OUTER_SHARED: &str = "KSTREAM-OUTERSHARED-";
     pub(crate) const STATE_STORE: &str = "STATE-STORE-";
 }
 

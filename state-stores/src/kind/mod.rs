@@ -2,6 +2,7 @@
 
 pub(crate) mod change;
 pub(crate) mod key_value;
+pub(crate) mod list_value;
 pub(crate) mod merge;
 pub(crate) mod session;
 mod staging;
@@ -27,6 +28,22 @@ macro_rules! delegate_state_store {
 
             fn uncommitted_bytes(&self) -> usize {
                 self.table.uncommitted_bytes()
+            }
+
+            fn owed_bytes(&self) -> usize {
+                self.table.owed_bytes()
+            }
+
+            fn owes(&self) -> bool {
+                self.table.owes()
+            }
+
+            fn stage_log(
+                &mut self,
+                log: &mut crate::store::Log<'_>,
+                _: &mut crate::backend::batch::Batch,
+            ) -> crate::error::Result<()> {
+                self.table.stage_log(log)
             }
 
             fn stage(

@@ -9,6 +9,7 @@ use super::time::Time;
 use super::timestamped::ValueFormat;
 use crate::backend::batch::Batch;
 use crate::backend::{BackendRef, Direction, KeyRange, Keyspace, RawEntry, is_empty_range};
+use crate::codec::CodecError;
 use crate::error::{Result, StoreError};
 use crate::headers::Headers;
 use crate::overlay::{NO_CHANGE, Overlay, State};
@@ -83,6 +84,14 @@ impl<T> Table<T> {
         self.overlay.uncommitted_bytes()
     }
 
+    pub(crate) fn owed_bytes(&self) -> usize {
+        self.overlay.owed_bytes()
+    }
+
+    pub(crate) fn owes(&self) -> bool {
+        self.overlay.owes()
+    }
+
     pub(crate) fn approximate_entries(&self) -> Result<u64> {
         self.backend.approximate_entries(self.keyspace)
     }
@@ -154,16 +163,14 @@ impl<T> Table<T> {
         Merge::new(&self.overlay, backend, &self.format, &self.name, ranges, direction, Box::new(wanted))
     }
 
-    /// Serializes what changed since the last stage.
+    /// Serializes what changed since the last stage, and what is owed to the backend.
     pub(crate) fn stage(&mut self, log: &mut Log<'_>, batch: &mut Batch) -> Result<()> {
-        let mut dirty = self.overlay.take_dirty();
         self.staging.clear();
-        let staged = dirty.iter().try_for_each(|position| self.stage_entry(*position, log));
-        if staged.is_ok() {
-            dirty.clear();
-        }
-        self.overlay.restore_dirty(dirty);
-        staged?;
+        self.log_dirty(log, false)?;
+        let owed = self.overlay.take_owed();
+        let encoded = owed.iter().try_for_each(|position| self.stage_owed(*position));
+        self.overlay.paid(owed);
+        encoded?;
         self.staging.write(&self.overlay, self.keyspace, batch);
         if let Some(time) = &mut self.time {
             time.stage(self.keyspace, batch);
@@ -171,7 +178,42 @@ impl<T> Table<T> {
         Ok(())
     }
 
-    fn stage_entry(&mut self, position: u32, log: &mut Log<'_>) -> Result<()> {
+    /// Serializes what changed since the last stage for the changelog; the backend is owed it.
+    pub(crate) fn stage_log(&mut self, log: &mut Log<'_>) -> Result<()> {
+        self.staging.clear();
+        self.log_dirty(log, true)
+    }
+
+    fn log_dirty(&mut self, log: &mut Log<'_>, owe: bool) -> Result<()> {
+        let mut dirty = self.overlay.take_dirty();
+        let staged = dirty.iter().try_for_each(|position| self.stage_entry(*position, log, owe));
+        if staged.is_ok() {
+            dirty.clear();
+        }
+        self.overlay.restore_dirty(dirty);
+        staged
+    }
+
+    /// Puts an entry that was logged before into the batch.
+    fn stage_owed(&mut self, position: u32) -> Result<()> {
+        let entry = self.overlay.entry(position);
+        if entry.state != State::Logged || self.time.as_ref().is_some_and(|time| time.has_expired(&entry.key))
+        {
+            return Ok(());
+        }
+        let start = self.staging.values.len();
+        if let Some(value) = &entry.value {
+            self.format.encode(value, &mut self.staging.values).map_err(|source| self.value_error(source))?;
+        }
+        self.staging.add(position, start);
+        Ok(())
+    }
+
+    fn value_error(&self, source: CodecError) -> StoreError {
+        StoreError::Codec { store: self.name.clone(), what: "value", source }
+    }
+
+    fn stage_entry(&mut self, position: u32, log: &mut Log<'_>, owe: bool) -> Result<()> {
         let entry = self.overlay.entry(position);
         if entry.state != State::Dirty {
             return Ok(());
@@ -185,12 +227,7 @@ impl<T> Table<T> {
         let start = self.staging.values.len();
         if let Some(value) = &entry.value {
             timestamp = self.format.timestamp(value, timestamp);
-            let encoded = self.format.encode(value, &mut self.staging.values);
-            encoded.map_err(|source| StoreError::Codec {
-                store: self.name.clone(),
-                what: "value",
-                source,
-            })?;
+            self.format.encode(value, &mut self.staging.values).map_err(|source| self.value_error(source))?;
         }
         let local = &self.staging.values[start..];
         let prefix = if self.time.is_some() { SEGMENT_BYTES } else { 0 };
@@ -202,12 +239,17 @@ impl<T> Table<T> {
         };
         log(record).map_err(|source| StoreError::Log { store: self.name.clone(), source })?;
         let bytes = local.len();
+        if let Some(change) = self.changes.list.get_mut(entry.change as usize) {
+            change.pinned = true;
+        }
+        if owe {
+            self.staging.clear();
+            self.overlay.log(position, bytes);
+            return Ok(());
+        }
         // An entry may have expired after it was put. The changelog has it in Kafka Streams too; the backend has not.
         if !self.time.as_ref().is_some_and(|time| time.has_expired(&entry.key)) {
             self.staging.add(position, start);
-        }
-        if let Some(change) = self.changes.list.get_mut(entry.change as usize) {
-            change.pinned = true;
         }
         self.overlay.stage(position, bytes);
         Ok(())
@@ -302,7 +344,7 @@ impl<T: Clone> Table<T> {
     /// Every entry updated since the last call, in the order of last updates.
     pub(crate) fn take_changes(&mut self) -> Result<Vec<RawChange<T>>> {
         let mut changes = std::mem::take(&mut self.changes.list);
-        changes.sort_unstable_by_key(|change| self.overlay.entry(change.position).sequence);
+        changes.sort_by_cached_key(|change| self.overlay.order(change.position));
         let mut flushed = Vec::with_capacity(changes.len());
         for change in changes.drain(..) {
             let entry = self.overlay.entry_mut(change.position);

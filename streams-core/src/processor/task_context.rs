@@ -9,6 +9,7 @@ use super::handlers::{ErrorContext, Handlers, Response};
 use super::node::NodeIndex;
 use super::punctuation::{Punctuation, PunctuationQueue, PunctuationType};
 use super::{Collector, GlobalReaders};
+use crate::config::StreamsConfig;
 use crate::error::{Error, Result, UserError};
 use crate::ids::{Offset, TaskId, TopicPartition};
 use crate::record::{Headers, RecordMetadata};
@@ -36,6 +37,8 @@ pub struct TaskSetup {
     pub globals: GlobalReaders,
     /// Shared with the store handles.
     pub clock: Rc<RecordClock>,
+    /// The application's settings.
+    pub config: Arc<StreamsConfig>,
 }
 
 /// What the nodes of one task share.
@@ -48,6 +51,7 @@ pub struct TaskContext {
     dropped: u64,
     pub(super) punctuations: PunctuationQueue,
     flushers: Vec<Flusher>,
+    shared: BTreeMap<String, Rc<dyn Any>>,
     /// Scratch space in which sinks serialize keys and values.
     pub(super) key_buffer: Vec<u8>,
     pub(super) value_buffer: Vec<u8>,
@@ -65,6 +69,7 @@ impl TaskContext {
             dropped: 0,
             punctuations: PunctuationQueue::default(),
             flushers: Vec::new(),
+            shared: BTreeMap::new(),
             key_buffer: Vec::new(),
             value_buffer: Vec::new(),
         }
@@ -78,6 +83,20 @@ impl TaskContext {
     /// `application.id`.
     pub fn application_id(&self) -> &str {
         &self.setup.application_id
+    }
+
+    /// The application's settings (`ProcessorContext.appConfigs`).
+    pub fn config(&self) -> &StreamsConfig {
+        &self.setup.config
+    }
+
+    /// The object of that name and type that several nodes of this task share; made at the first call. To be asked for
+    /// when a node is initialised, not on the way of a record.
+    pub fn shared<T: Default + 'static>(&mut self, name: &str) -> Result<Rc<T>> {
+        let shared = self.shared.entry(name.to_owned()).or_insert_with(|| Rc::new(T::default()));
+        Rc::clone(shared).downcast().map_err(|_| {
+            Error::IllegalState(format!("what nodes share as {name} is no {}", std::any::type_name::<T>()))
+        })
     }
 
     /// The largest record timestamp so far, -1 before the first.

@@ -148,6 +148,7 @@ impl GlobalThread {
                 access: nodes.iter().map(|node| (node.as_str().into(), allowed.clone())).collect(),
                 globals: GlobalReaders::default(),
                 clock,
+                config: Arc::clone(&settings.config),
             });
             let graph = graph::build(&plan.topology, &nodes, &settings)?;
             for (_, node) in &graph.nodes {

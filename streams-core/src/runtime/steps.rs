@@ -142,9 +142,15 @@ impl Engine {
         Ok(worked)
     }
 
+    /// The thread, for its own tests.
+    #[cfg(test)]
+    pub fn thread(&mut self) -> &mut StreamThread {
+        &mut self.thread
+    }
+
     /// Commits now.
     pub fn commit(&mut self) -> Result<()> {
-        self.thread.commit_now()
+        self.thread.commit_now(self.clock.now_ms())
     }
 
     /// A store's handle, of that task or of the first that has it.

@@ -23,7 +23,7 @@ use state_stores::RawEntry;
 use super::backends::TaskBackends;
 use super::restore::{OpenReply, OpenRequest, OpenedTask, Request};
 use super::stats::ThreadStats;
-use super::task::{StreamTask, TaskEnvironment};
+use super::task::{StreamTask, TaskEnvironment, Writes};
 use crate::config::StreamsConfig;
 use crate::error::{Recovery, Result};
 use crate::ids::{Offset, TaskId, TopicName};
@@ -32,6 +32,12 @@ use crate::transport::{Consumer, OffsetToCommit, PartitionHandle, RawRecord};
 
 /// Records of one task processed before it is the next task's turn.
 const RECORDS_PER_TURN: usize = 1_000;
+
+/// How long changes may be committed before the database of their task gets them.
+const OWED_MAX_MS: i64 = 1_000;
+
+/// The reciprocal of how much of the memory for what no database has yet may be owed from one commit to the next.
+const OWED_FRACTION: usize = 4;
 
 /// What the application's control thread asks of a stream thread.
 pub(crate) enum Command {
@@ -77,7 +83,8 @@ pub(crate) struct ThreadLimits {
     pub purge_interval_ms: i64,
     /// `buffered.records.per.partition`.
     pub buffered_records: usize,
-    /// The thread commits early when its stores hold more than this.
+    /// The thread commits early when its stores hold more than this that no database has yet. From a quarter of it
+    /// on, a commit owes nothing to the databases.
     pub uncommitted_bytes: usize,
 }
 
@@ -194,7 +201,7 @@ impl StreamThread {
             requested |= task.take_commit_request();
         }
         if requested || now - self.last_commit >= self.limits.commit_interval_ms || self.is_full() {
-            self.commit()?;
+            self.commit(self.due_writes(now), now)?;
             self.last_commit = now;
             self.purge(now);
         }
@@ -213,7 +220,7 @@ impl StreamThread {
                 }
                 Command::Revoke(tasks, answer) => {
                     // A commit that fails has closed everything; what it leaves is what was committed before.
-                    if let Err(error) = self.commit() {
+                    if let Err(error) = self.commit(Writes::Now, now) {
                         tracing::warn!(thread = self.name, %error, "tasks are given up without their last commit");
                         self.reset(now)?;
                     }
@@ -314,16 +321,29 @@ impl StreamThread {
         Ok(processed > 0)
     }
 
+    /// Bytes that no database has yet.
+    fn unwritten_bytes(&self) -> usize {
+        self.tasks.values().map(|task| task.uncommitted_bytes() + task.owed_bytes()).sum()
+    }
+
     fn is_full(&self) -> bool {
-        let uncommitted: usize = self.tasks.values().map(StreamTask::uncommitted_bytes).sum();
-        uncommitted > self.limits.uncommitted_bytes
+        self.unwritten_bytes() > self.limits.uncommitted_bytes
+    }
+
+    /// What an ordinary commit writes to the databases: what would else be too old at the next one, or too much.
+    fn due_writes(&self, now: Timestamp) -> Writes {
+        if self.unwritten_bytes() > self.limits.uncommitted_bytes / OWED_FRACTION {
+            return Writes::Now;
+        }
+        let next_commit = now.saturating_add(self.limits.commit_interval_ms);
+        Writes::OwedSince(next_commit - OWED_MAX_MS)
     }
 
     /// Commits all tasks together. Nothing is sent when nothing has changed.
-    fn commit(&mut self) -> Result<()> {
+    fn commit(&mut self, writes: Writes, now: Timestamp) -> Result<()> {
         let collector = Rc::clone(&self.environment.collector);
         for task in self.tasks.values_mut() {
-            task.stage(&collector)?;
+            task.stage(&collector, writes, now)?;
         }
         let consumer = &self.consumer;
         let position = |handle: PartitionHandle| -> Result<Offset> { Ok(consumer.position(handle)?) };
@@ -332,7 +352,7 @@ impl StreamThread {
             offsets.extend(task.offsets_to_commit(position)?);
         }
         if offsets.is_empty() && !collector.is_open() {
-            return Ok(());
+            return self.tasks.values_mut().try_for_each(StreamTask::write);
         }
         collector.commit(&offsets)?;
         let markers = collector.markers_per_commit();
@@ -358,8 +378,8 @@ impl StreamThread {
     }
 
     /// Commits whatever the interval says.
-    pub fn commit_now(&mut self) -> Result<()> {
-        self.commit()
+    pub fn commit_now(&mut self, now: Timestamp) -> Result<()> {
+        self.commit(self.due_writes(now), now)
     }
 
     /// A store's handle, of that task or of the first that has it.
@@ -428,3 +448,6 @@ impl StreamThread {
         due.max(now + 1)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -78,10 +78,21 @@ pub(crate) struct TaskInput {
     repartition: bool,
 }
 
+/// When a database gets what was committed (decision 0007).
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Writes {
+    /// With this commit.
+    Now,
+    /// With this commit if the first change that a task still owes is this old, else later.
+    OwedSince(Timestamp),
+}
+
 struct TaskStore {
     store: Rc<RefCell<dyn StateStore>>,
     persistent: bool,
     changelog: Option<StoreChangelog>,
+    /// Whether changes may be owed to the database: they must be in a changelog of the store's own.
+    owes: bool,
 }
 
 /// Where a store's changes are logged, and how far its log has come with what is committed.
@@ -93,6 +104,8 @@ struct StoreChangelog {
     next: Offset,
     /// Records sent since the last commit.
     sent: i64,
+    /// How far the database has come.
+    written: Offset,
 }
 
 /// A task that runs.
@@ -105,6 +118,8 @@ pub(crate) struct StreamTask {
     stores: Vec<TaskStore>,
     backends: TaskBackends,
     batches: [Batch; 2],
+    /// When the first of the changes that are owed to the databases was logged.
+    owed_since: Option<Timestamp>,
     max_task_idle_ms: i64,
 }
 
@@ -133,6 +148,7 @@ impl StreamTask {
             access,
             globals: environment.globals.clone(),
             clock,
+            config: Arc::clone(&environment.settings.config),
         });
         context.set_wall_clock_ms(now);
         let mut queues = Vec::with_capacity(opened.sources.len());
@@ -159,6 +175,7 @@ impl StreamTask {
             stores,
             backends: opened.backends,
             batches: [Batch::new(), Batch::new()],
+            owed_since: None,
             max_task_idle_ms: environment.max_task_idle_ms,
         };
         for (_, node) in &task.graph.nodes {
@@ -245,11 +262,23 @@ impl StreamTask {
         self.stores.iter().map(|store| store.store.borrow().uncommitted_bytes()).sum()
     }
 
-    /// First half of a commit: lets cached updates go downstream, then logs every change once.
-    pub fn stage(&mut self, collector: &RecordCollector) -> Result<()> {
+    /// Bytes that are committed and owed to the databases.
+    pub fn owed_bytes(&self) -> usize {
+        self.stores.iter().map(|store| store.store.borrow().owed_bytes()).sum()
+    }
+
+    /// First half of a commit: lets cached updates go downstream, then logs every change once. With what is due, it goes
+    /// into the batches for the databases.
+    pub fn stage(&mut self, collector: &RecordCollector, writes: Writes, now: Timestamp) -> Result<()> {
         self.context.flush_caches()?;
+        let owed_since = self.owed_since.unwrap_or(now);
+        let due = match writes {
+            Writes::Now => true,
+            Writes::OwedSince(since) => owed_since <= since,
+        };
+        let mut owed = false;
         let [on_disk, in_memory] = &mut self.batches;
-        for TaskStore { store, persistent, changelog } in &mut self.stores {
+        for TaskStore { store, persistent, changelog, owes } in &mut self.stores {
             let batch = if *persistent { &mut *on_disk } else { &mut *in_memory };
             let mut sending = None;
             let mut log = |record: state_stores::LogRecord<'_>| -> std::result::Result<(), UserError> {
@@ -272,13 +301,19 @@ impl StreamTask {
                     text.into()
                 })
             };
-            let staged = store.borrow_mut().stage(&mut log, batch);
+            let mut store = store.borrow_mut();
+            let staged = match *owes && !due {
+                true => store.stage_log(&mut log, batch),
+                false => store.stage(&mut log, batch),
+            };
+            owed |= store.owes();
             // The collector's own error says what to do next; the store only carries it.
             if let Some(error) = sending {
                 return Err(error);
             }
             staged.map_err(|source| Error::Store { task: self.id, source })?;
         }
+        self.owed_since = owed.then_some(owed_since);
         Ok(())
     }
 
@@ -332,8 +367,7 @@ impl StreamTask {
         self.stores.iter().map(entries).collect()
     }
 
-    /// Second half of a commit, after the broker has it: the stores' changes and the changelogs' offsets become the
-    /// committed state in one batch for each database.
+    /// Second half of a commit, after the broker has it: what was staged for the databases is written.
     pub fn committed(&mut self, offsets: &[OffsetToCommit], markers: i64) -> Result<()> {
         for (queue, input) in self.group.queues().iter().zip(&mut self.inputs) {
             if let Some(done) = offsets.iter().find(|done| done.partition == *queue.partition()) {
@@ -341,22 +375,35 @@ impl StreamTask {
                 input.committed = Some(done.offset);
             }
         }
+        for changelog in self.stores.iter_mut().filter_map(|store| store.changelog.as_mut()) {
+            let read = offsets.iter().find(|read| changelog.is_source && read.partition == changelog.partition);
+            match read {
+                Some(read) => changelog.next = read.offset,
+                None if changelog.sent > 0 => changelog.next += changelog.sent + markers,
+                None => {}
+            }
+            changelog.sent = 0;
+        }
+        self.write()
+    }
+
+    /// Writes what was staged, with the offsets of the changelogs of which the databases then hold everything, in one
+    /// batch for each database. All of it must be committed.
+    pub fn write(&mut self) -> Result<()> {
         let wrap = |source| Error::Store { task: self.id, source };
         for (persistent, batch) in [true, false].into_iter().zip(&mut self.batches) {
             let mut changed = !batch.is_empty();
-            for store in self.stores.iter_mut().filter(|store| store.persistent == persistent) {
-                let Some(changelog) = &mut store.changelog else { continue };
-                let read =
-                    offsets.iter().find(|read| changelog.is_source && read.partition == changelog.partition);
-                let next = match read {
-                    Some(read) => read.offset,
-                    None if changelog.sent == 0 => continue,
-                    None => changelog.next + changelog.sent + markers,
-                };
-                (changelog.next, changelog.sent) = (next, 0);
+            for TaskStore { store, changelog, .. } in
+                self.stores.iter_mut().filter(|store| store.persistent == persistent)
+            {
+                let Some(changelog) = changelog else { continue };
+                if changelog.next == changelog.written || store.borrow().owes() {
+                    continue;
+                }
                 let keyspace = offsets_keyspace(&**self.backends.of(persistent)?).map_err(wrap)?;
                 let at = &changelog.partition;
                 put_offset(batch, keyspace, &at.topic, at.partition, changelog.next);
+                changelog.written = changelog.next;
                 changed = true;
             }
             if changed {
@@ -368,6 +415,12 @@ impl StreamTask {
             store.store.borrow_mut().committed().map_err(wrap)?;
         }
         Ok(())
+    }
+
+    /// The databases, for tests.
+    #[cfg(test)]
+    pub fn backends(&self) -> &TaskBackends {
+        &self.backends
     }
 
     /// Ends the task and gives its databases back. What was not committed is forgotten.
@@ -392,16 +445,20 @@ fn open_stores(
     let mut readable = Readable::new();
     for store in &plan.stores {
         let name = &store.name;
+        let end = opened.changelog_ends.get(name).copied().unwrap_or(0);
         let changelog = match &store.changelog {
             None => None,
             Some(topic) => Some(StoreChangelog {
                 partition: TopicPartition::new(Arc::clone(topic), id.partition),
                 topic: environment.collector.topic(topic)?,
                 is_source: store.is_source,
-                next: opened.changelog_ends.get(name).copied().unwrap_or(0),
+                next: end,
                 sent: 0,
+                written: end,
             }),
         };
+        // Of a source topic that serves as a changelog, others are the writers.
+        let owes = store.changelog.is_some() && !store.is_source;
         let told = match &store.changelog {
             Some(topic) => Arc::clone(topic),
             None => format!("{}-{name}-changelog", environment.plan.application_id).into(),
@@ -416,7 +473,7 @@ fn open_stores(
         })?;
         readable.insert(name.clone(), opened.handle);
         let persistent = store.persistent;
-        stores.push(TaskStore { store: opened.store, persistent, changelog });
+        stores.push(TaskStore { store: opened.store, persistent, changelog, owes });
     }
     Ok((stores, readable))
 }

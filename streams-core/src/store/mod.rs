@@ -8,6 +8,7 @@ mod clock;
 mod definition;
 mod global;
 mod key_value;
+mod list_value;
 mod session;
 mod window;
 
@@ -24,6 +25,7 @@ pub use clock::RecordClock;
 pub use definition::{ChangelogKind, StoreDef, StoreName};
 pub use global::GlobalKeyValueStore;
 pub use key_value::{KeyValueStore, TimestampedKeyValueStore};
+pub use list_value::{ListValueStore, ListValueStoreBuilder};
 pub use session::SessionStore;
 pub use state_stores::{Direction, FlushedChange, ValueAndTimestamp};
 pub use window::{TimestampedWindowStore, WindowStore};

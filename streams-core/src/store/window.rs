@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::{Direction, FlushedChange, RecordClock, ValueAndTimestamp};
 use crate::error::{Error, Result};
 use crate::ids::TaskId;
+use crate::record::Headers;
 use crate::time::Timestamp;
 
 /// A value for each key and window start. Windows whose start is older than the retention are gone.
@@ -52,6 +53,18 @@ impl<K: 'static, T: Clone + 'static> WindowStore<K, T> {
     pub fn put(&self, key: &K, value: Option<T>, start: Timestamp) -> Result<()> {
         let timestamp = self.clock.timestamp();
         let headers = self.clock.headers();
+        self.run(|store| store.put_with(key, value, start, timestamp, headers))
+    }
+
+    /// As [`put`](Self::put), logged with that timestamp and these headers instead of those of the record at hand.
+    pub fn put_with(
+        &self,
+        key: &K,
+        value: Option<T>,
+        start: Timestamp,
+        timestamp: Timestamp,
+        headers: Headers,
+    ) -> Result<()> {
         self.run(|store| store.put_with(key, value, start, timestamp, headers))
     }
 

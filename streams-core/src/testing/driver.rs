@@ -14,6 +14,12 @@ use crate::ids::{Offset, PartitionId, TaskId, TopicName, TopicPartition};
 use crate::serde::{DefaultSerde, SerdeRef};
 use crate::topology::Topology;
 
+/// Settings that let results wait for the wall clock; Kafka's driver turns them off too, unless they are set.
+const THROTTLES: [&str; 2] = [
+    "__emit.interval.ms.kstreams.outer.join.spurious.results.fix__",
+    "__emit.interval.ms.kstreams.windowed.aggregation__",
+];
+
 /// When the driver commits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CommitPolicy {
@@ -78,7 +84,14 @@ impl TopologyTestDriver {
     }
 
     /// A driver with settings of its own.
-    pub fn builder(topology: Topology, config: StreamsConfig) -> DriverBuilder {
+    pub fn builder(topology: Topology, mut config: StreamsConfig) -> DriverBuilder {
+        let made = BTreeMap::from(config.clone());
+        for key in THROTTLES {
+            if !made.contains_key(key) {
+                // A known key with a value that it takes.
+                let _ = config.set(key, 0);
+            }
+        }
         DriverBuilder {
             parts: Parts {
                 topology,

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use streams_core::serde::{DefaultSerde, SerdeRef};
 
-use super::{SerdeChoice, StoreType};
+use super::{SerdeChoice, StoreType, WindowBytesStoreSupplier};
+use crate::windows::JoinWindows;
 
 /// How two streams are joined: serdes for the stores of both and for repartition topics, names, changelogs.
 pub struct StreamJoined<K, V, V2> {
@@ -15,7 +16,9 @@ pub struct StreamJoined<K, V, V2> {
     pub(crate) store_name: Option<String>,
     pub(crate) logged: bool,
     pub(crate) log_configs: BTreeMap<String, String>,
-    pub(crate) store_type: StoreType,
+    pub(crate) store_type: Option<StoreType>,
+    pub(crate) this_store_supplier: Option<WindowBytesStoreSupplier>,
+    pub(crate) other_store_supplier: Option<WindowBytesStoreSupplier>,
 }
 
 impl<K: DefaultSerde, V: DefaultSerde, V2: DefaultSerde> Default for StreamJoined<K, V, V2> {
@@ -65,7 +68,9 @@ impl<K, V, V2> StreamJoined<K, V, V2> {
             store_name: None,
             logged: true,
             log_configs: BTreeMap::new(),
-            store_type: StoreType::default(),
+            store_type: None,
+            this_store_supplier: None,
+            other_store_supplier: None,
         }
     }
 
@@ -78,7 +83,9 @@ impl<K, V, V2> StreamJoined<K, V, V2> {
     }
 
     /// Names the stores, `<name>-this-join-store` and `<name>-other-join-store`, and with them their changelogs
-    /// (`StreamJoined.as`).
+    /// (`StreamJoined.as`). Of a left join they are `<name>-this-join-store`, `<name>-outer-other-join-store` and
+    /// `<name>-left-shared-join-store`; of an outer join `<name>-outer-this-join-store`,
+    /// `<name>-outer-other-join-store` and `<name>-outer-shared-join-store`.
     #[must_use]
     pub fn with_store_name(mut self, name: &str) -> Self {
         self.store_name = Some(name.to_owned());
@@ -106,7 +113,7 @@ impl<K, V, V2> StreamJoined<K, V, V2> {
         self
     }
 
-    /// Logs both stores to changelogs with these settings beside the defaults. Logging is on unless disabled.
+    /// Logs the stores to changelogs with these settings beside the defaults. Logging is on unless disabled.
     #[must_use]
     pub fn with_logging_enabled(mut self, configs: BTreeMap<String, String>) -> Self {
         (self.logged, self.log_configs) = (true, configs);
@@ -120,10 +127,32 @@ impl<K, V, V2> StreamJoined<K, V, V2> {
         self
     }
 
-    /// Where the stores keep their records.
+    /// Where the stores keep their records (`withDslStoreSuppliers`).
     #[must_use]
     pub fn with_store_type(mut self, store_type: StoreType) -> Self {
-        self.store_type = store_type;
+        self.store_type = Some(store_type);
         self
+    }
+
+    /// Keeps this stream's records in that store. In a left or outer join, the store of records that wait for a partner
+    /// is called `<its name>-left-shared-join-store` or `<its name>-outer-shared-join-store` then, and is where it
+    /// is, unless [`with_store_type`](Self::with_store_type) says otherwise.
+    #[must_use]
+    pub fn with_this_store_supplier(mut self, supplier: WindowBytesStoreSupplier) -> Self {
+        self.this_store_supplier = Some(supplier);
+        self
+    }
+
+    /// Keeps the other stream's records in that store.
+    #[must_use]
+    pub fn with_other_store_supplier(mut self, supplier: WindowBytesStoreSupplier) -> Self {
+        self.other_store_supplier = Some(supplier);
+        self
+    }
+
+    /// What keeps the stores that the user brings from serving a join with these windows.
+    pub(crate) fn check_suppliers(&self, windows: &JoinWindows) -> Result<(), String> {
+        let suppliers = [&self.this_store_supplier, &self.other_store_supplier];
+        suppliers.into_iter().flatten().try_for_each(|supplier| supplier.check(windows))
     }
 }

@@ -8,11 +8,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::Value;
 use state_stores::schema::{session_key, window_key};
-use state_stores::{Backend, Batch, KeyValueSpec, KeyValueStore, MemoryBackend, StateStore, ValueFormat};
+use state_stores::{
+    Backend, Batch, KeyValueSpec, KeyValueStore, ListValueSpec, ListValueStore, MemoryBackend, StateStore,
+    ValueFormat,
+};
 use streams_core::partitioner::{murmur2, partition_for_key, partitioning_bytes};
 use streams_core::record::Change;
 use streams_core::serde::{
-    ChangeSerde, Payload, SessionWindowedSerde, StoreCodec, TimeWindowedSerde, TopicPartitionMetadata,
+    ChangeSerde, LeftOrRightValue, LeftOrRightValueSerde, Payload, SessionWindowedSerde, StoreCodec,
+    TimeWindowedSerde, TimestampedKeyAndJoinSide, TimestampedKeyAndJoinSideSerde, TopicPartitionMetadata,
 };
 use streams_core::store::ValueAndTimestamp;
 use streams_dsl::prelude::*;
@@ -173,6 +177,50 @@ fn stored<V: DefaultSerde + FromStr<Err: Debug> + Clone + Debug + PartialEq>(row
     assert_eq!(open().get(&key).unwrap(), Some(value));
 }
 
+fn check_waiting_key(row: &Value) {
+    let (key, left) = (text(row, "key").to_owned(), row["left"].as_bool().unwrap());
+    let key = TimestampedKeyAndJoinSide { key, timestamp: number(row, "timestamp"), left };
+    both_ways(
+        &TimestampedKeyAndJoinSideSerde::new(String::default_serde()),
+        &key,
+        Some(&bytes(row, "bytes")),
+    );
+}
+
+fn check_waiting_value(row: &Value) {
+    let value = match row["left"].as_str() {
+        Some(left) => LeftOrRightValue::Left(left.to_owned()),
+        None => LeftOrRightValue::Right(number(row, "right")),
+    };
+    let serde = LeftOrRightValueSerde::new(String::default_serde(), i64::default_serde());
+    both_ways(&serde, &value, Some(&bytes(row, "bytes")));
+}
+
+/// How a store keeps a list of values: in its changelog, in the backend, and read from there by another store.
+fn check_value_list(row: &Value) {
+    let (key, expected) = ("k".to_owned(), bytes(row, "bytes"));
+    let values: Vec<_> =
+        row["values"].as_array().unwrap().iter().map(|v| v.as_str().unwrap().to_owned()).collect();
+    let backend = Arc::new(MemoryBackend::new());
+    let codec = || Arc::new(StoreCodec::new(String::default_serde(), TOPIC));
+    let open =
+        || ListValueStore::open(ListValueSpec::new("store", backend.clone(), codec(), codec())).unwrap();
+    let (mut store, mut batch) = (open(), Batch::new());
+    values.iter().for_each(|value| store.add(&key, value.clone(), 5).unwrap());
+    store.stage(&mut |record| Ok(assert_eq!(record.value, Some(&expected[..]))), &mut batch).unwrap();
+    backend.write(&batch).unwrap();
+    let kept = backend.get(backend.keyspace("store").unwrap(), key.as_bytes()).unwrap();
+    assert_eq!(kept.as_deref(), Some(&expected[..]));
+    let mut read = Vec::new();
+    open()
+        .scan_from(b"", |key, list| {
+            read.push((key, list));
+            true
+        })
+        .unwrap();
+    assert_eq!(read, [(key, values)]);
+}
+
 #[test]
 fn formats_are_what_kafka_writes() {
     let mut left_out = Vec::new();
@@ -194,6 +242,9 @@ fn formats_are_what_kafka_writes() {
             "change" => check_change(&row),
             "change_of_long" => check_change_of_long(&row),
             "value_and_timestamp" => check_value_and_timestamp(&row),
+            "waiting_key" => check_waiting_key(&row),
+            "waiting_value" => check_waiting_value(&row),
+            "value_list" => check_value_list(&row),
             other => panic!("the format {other} is neither checked nor listed"),
         }
     }

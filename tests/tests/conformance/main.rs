@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `replay` | runs a case and compares; says where the comparison is not exact |
 //! | `stateless`, `processors`, `tables`, `aggregates`, `windows`, `joins` | the cases, by family as in Java |
+//! | `stream_joins` | more joins |
 //! | `nullable` | some of them again, with types that may be null |
 //! | `formats` | the bytes of serdes, keys, stores and offset metadata |
 
@@ -17,6 +18,7 @@ mod nullable;
 mod processors;
 mod replay;
 mod stateless;
+mod stream_joins;
 mod tables;
 mod windows;
 
@@ -38,16 +40,12 @@ const FAMILIES: &[&[Case]] = &[
     aggregates::CASES,
     windows::CASES,
     joins::CASES,
+    stream_joins::CASES,
     nullable::CASES,
 ];
 
 /// Recorded cases that are not run, with the reason.
-const LEFT_OUT: &[(&str, &str)] = &[
-    ("stream_stream_join_with_key", NO_JOINER_WITH_KEY),
-    ("stream_table_join_with_key", NO_JOINER_WITH_KEY),
-];
-
-const NO_JOINER_WITH_KEY: &str = "joiners get no key (Java's ValueJoinerWithKey)";
+const LEFT_OUT: &[(&str, &str)] = &[];
 
 #[test]
 fn stateless_operators_do_what_kafka_streams_does() {
@@ -77,6 +75,11 @@ fn windows_do_what_kafka_streams_does() {
 #[test]
 fn joins_do_what_kafka_streams_does() {
     check_all(joins::CASES);
+}
+
+#[test]
+fn joins_of_streams_do_what_kafka_streams_does() {
+    check_all(stream_joins::CASES);
 }
 
 #[test]

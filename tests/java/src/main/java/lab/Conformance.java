@@ -37,10 +37,12 @@ public final class Conformance {
     private static Map<String, Object> run(final String name, final Case one) {
         final StreamsBuilder builder = new StreamsBuilder();
         one.topology().accept(builder);
-        final Topology topology = builder.build();
+        final Properties config = config();
+        config.putAll(one.config());
+        final Topology topology = builder.build(config);
         final List<Object> input = new ArrayList<>();
         final List<Object> output = new ArrayList<>();
-        try (TopologyTestDriver driver = new TopologyTestDriver(topology, config(), Instant.ofEpochMilli(0))) {
+        try (TopologyTestDriver driver = new TopologyTestDriver(topology, config, Instant.ofEpochMilli(0))) {
             int step = 0;
             for (final Step next : one.input()) {
                 input.add(feed(driver, next));
@@ -48,7 +50,12 @@ public final class Conformance {
                 step++;
             }
         }
-        return Json.object("name", name, "describe", topology.describe().toString(), "input", input, "output", output);
+        final Map<String, Object> seen = Json.object("name", name, "describe", topology.describe().toString());
+        if (!one.config().isEmpty()) {
+            seen.put("config", one.config());
+        }
+        seen.putAll(Json.object("input", input, "output", output));
+        return seen;
     }
 
     private static Properties config() {
@@ -58,6 +65,9 @@ public final class Conformance {
         config.put(StreamsConfig.DEFAULT_KEY_SERDE_CLASS_CONFIG, Serdes.StringSerde.class);
         config.put(StreamsConfig.DEFAULT_VALUE_SERDE_CLASS_CONFIG, Serdes.StringSerde.class);
         config.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, 0);
+        // Its own, so that several of these programs can run at once.
+        config.put(StreamsConfig.STATE_DIR_CONFIG,
+            System.getProperty("java.io.tmpdir") + "/conformance-" + ProcessHandle.current().pid());
         return config;
     }
 
