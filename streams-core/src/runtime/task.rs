@@ -201,9 +201,7 @@ impl StreamTask {
     }
 
     pub fn add_records(&mut self, input: usize, records: impl Iterator<Item = RawRecord>) {
-        if let Some(queue) = self.group.queue_mut(input) {
-            queue.push(records);
-        }
+        self.group.push(input, records);
     }
 
     /// Records that were left out on purpose so far.
