@@ -1,10 +1,11 @@
-//! Aggregations of grouped streams: count, reduce, aggregate; unwindowed, in windows and in sessions.
+//! Aggregations of grouped streams and tables: count, reduce, aggregate; of streams also in windows and in sessions.
 //!
 //! | file | what it holds |
 //! |---|---|
 //! | `count`, `reduce`, `aggregate` | the operations on a grouped stream; the last one also their common processor |
 //! | `time_window`, `session_window` | the same operations in windows and sessions |
 //! | `time_window_processor`, `session_window_processor` | their processors |
+//! | `of_table`, `of_table_processor` | the same operations on a grouped table, and their processor |
 //! | `fold` | what a count, a reduction and a user's aggregation have in common |
 //! | `draft` | how an aggregation becomes a node of the plan: numbers, repartition topic, store |
 //! | `forward` | how updates leave: at once, or when the store's cache is flushed |
@@ -15,6 +16,8 @@ mod count;
 mod draft;
 mod fold;
 mod forward;
+mod of_table;
+mod of_table_processor;
 mod reduce;
 mod session_window;
 mod session_window_processor;

@@ -75,7 +75,7 @@ impl<K: Data, V: Data> KTable<K, V> {
         materialized: Option<Materialized<K, V2>>,
     ) -> KTable<K, V2> {
         let (key_serde, value_serde, store) =
-            self.derived_store(materialized, None, prefix::TABLE_MAP_VALUES);
+            self.derived_store(materialized, None, Some(prefix::TABLE_MAP_VALUES));
         let name = self.step.next_name(prefix::TABLE_MAP_VALUES);
         let queryable = store.as_ref().map(|store| store.name.to_string());
         let versioned = store.as_ref().map(|_| false);
