@@ -19,12 +19,7 @@ pub trait ValueTransformer<K, V, V2>: 'static {
 
     /// The new value of a row, of which `value` is the old one; `None` on either side is no row. Unlike a mapper it
     /// sees deletions. It should give the same for the same row, as tables that are not stored call it for each lookup.
-    fn transform(
-        &mut self,
-        key: &K,
-        value: Option<V>,
-        context: &TransformContext<'_>,
-    ) -> Result<Option<V2>>;
+    fn transform(&mut self, key: &K, value: Option<V>, context: &TransformContext<'_>) -> Result<Option<V2>>;
 }
 
 impl<K, V, V2, F> ValueTransformer<K, V, V2> for F

@@ -155,8 +155,7 @@ impl<K: Data, V: Data> KGroupedTable<K, V> {
         subtract: impl Fn(&K, V, A) -> A + Send + Sync + 'static,
     ) -> KTable<K, A> {
         let queryable = materialized.queryable_name().map(str::to_owned);
-        let store_name =
-            self.step.with_plan(|plan| materialized.store_name(plan, prefix::TABLE_AGGREGATE));
+        let store_name = self.step.with_plan(|plan| materialized.store_name(plan, prefix::TABLE_AGGREGATE));
         let store = TableStore::new(&store_name, materialized, self.key_serde.as_ref(), inherited);
         let parent = self.repartitioned(&store_name);
         let name = self.step.next_name(operator_prefix);
@@ -164,7 +163,8 @@ impl<K: Data, V: Data> KGroupedTable<K, V> {
         let getter = ValueGetterSupplier::of_store(&store_name);
         let origin = Rc::new(AggregateOrigin { getter, sends_old_values: Cell::new(false) });
         let aggregates = Nulls::of(value_serde.as_ref());
-        let aggregate = Arc::new(TableAggregate { store: Arc::clone(&store.name), fold, subtract, aggregates });
+        let aggregate =
+            Arc::new(TableAggregate { store: Arc::clone(&store.name), fold, subtract, aggregates });
         let flag = Rc::clone(&origin);
         let node = GraphNode::new(&name, move |writer| {
             let (aggregate, send_old_values) = (Arc::clone(&aggregate), flag.sends_old_values.get());

@@ -193,7 +193,8 @@ impl<K: Data, V: Data> KTable<K, V> {
             sends_old_values: Cell::new(false),
         });
         let (merge, written) = (names.merge.clone(), Rc::clone(&origin));
-        let node = GraphNode::new(&merge, move |writer| written.write(&names, writer)).output_versioned(false);
+        let node =
+            GraphNode::new(&merge, move |writer| written.write(&names, writer)).output_versioned(false);
         let mut parents = vec![self.step.node];
         if same_builder {
             parents.push(other.step.node);

@@ -131,7 +131,8 @@ where
         let other = self.other_rows.get(key)?;
         // One of the two is there if there is a result.
         let time = |timestamp: Option<i64>| timestamp.unwrap_or(i64::MIN);
-        let timestamp = time(row.as_ref().map(|row| row.timestamp)).max(time(other.as_ref().map(|row| row.timestamp)));
+        let timestamp =
+            time(row.as_ref().map(|row| row.timestamp)).max(time(other.as_ref().map(|row| row.timestamp)));
         let value = (self.combine)(row.map(|row| row.value), other.map(|row| row.value));
         Ok(value.map(|value| ValueAndTimestamp { value, timestamp }))
     }

@@ -11,6 +11,7 @@ use streams_core::record::{Change, Headers, Record};
 use streams_core::store::{TimestampedKeyValueStore, ValueAndTimestamp};
 
 use super::TableForwarder;
+use crate::KTable;
 use crate::graph::GraphNode;
 use crate::naming::prefix;
 use crate::options::Materialized;
@@ -18,7 +19,6 @@ use crate::table::TableOrigin;
 use crate::table_store::TableStore;
 use crate::value_getter::{ValueGetter, ValueGetterSupplier};
 use crate::value_transformer::{TransformContext, ValueTransformer};
-use crate::KTable;
 
 /// The time of a row that is looked up and does not exist (`RecordQueue.UNKNOWN`).
 const UNKNOWN: i64 = -1;
