@@ -98,9 +98,9 @@ impl<K: Data, V: Data> Processor<K, Change<V>, K, Change<V>> for JoinMerger<K, V
         let timestamp = record.timestamp;
         let stored = |value| ValueAndTimestamp { value, timestamp };
         if forwarder.cached() {
-            return store.put(&record.key, record.value.new.map(stored));
+            return store.put_at(&record.key, record.value.new.map(stored), timestamp);
         }
-        store.put(&record.key, record.value.new.clone().map(stored))?;
+        store.put_at(&record.key, record.value.new.clone().map(stored), timestamp)?;
         context.forward(record)
     }
 }

@@ -172,7 +172,11 @@ impl<K: Data, V: Data> Processor<K, Change<V>, K, Change<V>> for TableFilter<K, 
                 context.forward(Record { key, value, timestamp, headers })
             }
             Some((store, forwarder)) => {
-                store.put(&key, new.clone().map(|value| ValueAndTimestamp { value, timestamp }))?;
+                store.put_at(
+                    &key,
+                    new.clone().map(|value| ValueAndTimestamp { value, timestamp }),
+                    timestamp,
+                )?;
                 forwarder.forward(Record { key, value: Change::new(new, old), timestamp, headers }, context)
             }
         }

@@ -64,7 +64,6 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// ```
     /// use streams_dsl::core::error::Result;
     /// use streams_dsl::core::processor::StoreAccess;
-    /// use streams_dsl::core::serde::DefaultSerde;
     /// use streams_dsl::prelude::*;
     ///
     /// /// Counts the updates of each row, in a store of its own.
@@ -86,7 +85,7 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// }
     ///
     /// let builder = StreamsBuilder::new();
-    /// builder.add_state_store(Stores::key_value_store("updates", String::default_serde(), i64::default_serde()));
+    /// builder.add_state_store(Stores::key_value_store::<String, i64>("updates"));
     /// let cities = builder.table::<String, String>("cities");
     /// let moves = cities.transform_values_with(Updates::default, &["updates"], Materialized::named("moves"));
     /// moves.to_stream().to("moves");
@@ -241,13 +240,13 @@ where
         };
         let stored = |value| ValueAndTimestamp { value, timestamp };
         if forwarder.cached() {
-            return store.put(&key, new.map(stored));
+            return store.put_at(&key, new.map(stored), timestamp);
         }
         let old = match self.send_old_values {
             true => store.get(&key)?.map(|old| old.value),
             false => None,
         };
-        store.put(&key, new.clone().map(stored))?;
+        store.put_at(&key, new.clone().map(stored), timestamp)?;
         context.forward(Record { key, value: Change::new(new, old), timestamp, headers })
     }
 }
