@@ -8,7 +8,10 @@ pub use crate::windows::{
     EmitStrategy, JoinWindows, SessionWindows, SlidingWindows, TimeWindows, UnlimitedWindows, Windows, days,
     hours, millis, minutes, seconds,
 };
-pub use crate::{DslError, GlobalKTable, KGroupedStream, KStream, KTable, StreamsBuilder};
+pub use crate::{
+    DslError, GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable, StreamsBuilder, TransformContext,
+    ValueTransformer,
+};
 pub use streams_core::config::StreamsConfig;
 pub use streams_core::partitioner::Partitions;
 pub use streams_core::processor::{

@@ -75,11 +75,17 @@ impl Writer<'_> {
 
     /// Connects the node's processor with stores that are written by now.
     pub(crate) fn connect(&mut self, stores: &[String]) -> Result<()> {
+        let name = self.name.clone();
+        self.connect_to(&name, stores)
+    }
+
+    /// Connects a processor that the node has written with stores that are written by now.
+    pub(crate) fn connect_to(&mut self, processor: &str, stores: &[String]) -> Result<()> {
         if stores.is_empty() {
             return Ok(());
         }
         let stores: Vec<&str> = stores.iter().map(String::as_str).collect();
-        Ok(self.topology.connect_processor_and_stores(&self.name, &stores)?)
+        Ok(self.topology.connect_processor_and_stores(processor, &stores)?)
     }
 }
 

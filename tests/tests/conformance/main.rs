@@ -6,6 +6,7 @@
 //! | `replay` | runs a case and compares; says where the comparison is not exact |
 //! | `stateless`, `processors`, `tables`, `aggregates`, `windows`, `sliding`, `emit`, `suppress`, `joins`, `stream_joins` |
 //! the cases, by family as in Java |
+//! | `table_groups`, `table_joins` | cases of grouped, joined and transformed tables |
 //! | `nullable` | some of them again, with types that may be null |
 //! | `formats` | the bytes of serdes, keys, stores and offset metadata |
 
@@ -22,6 +23,8 @@ mod sliding;
 mod stateless;
 mod stream_joins;
 mod suppress;
+mod table_groups;
+mod table_joins;
 mod tables;
 mod windows;
 
@@ -47,6 +50,8 @@ const FAMILIES: &[&[Case]] = &[
     suppress::CASES,
     joins::CASES,
     stream_joins::CASES,
+    table_groups::CASES,
+    table_joins::CASES,
     nullable::CASES,
 ];
 
@@ -101,6 +106,16 @@ fn joins_do_what_kafka_streams_does() {
 #[test]
 fn joins_of_streams_do_what_kafka_streams_does() {
     check_all(stream_joins::CASES);
+}
+
+#[test]
+fn grouped_tables_do_what_kafka_streams_does() {
+    check_all(table_groups::CASES);
+}
+
+#[test]
+fn joined_and_transformed_tables_do_what_kafka_streams_does() {
+    check_all(table_joins::CASES);
 }
 
 #[test]

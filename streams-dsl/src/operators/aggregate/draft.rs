@@ -127,9 +127,9 @@ impl<K: Data, A: Data> Draft<K, A> {
 }
 
 /// A table that an aggregation makes: its rows are in the aggregation's store.
-struct AggregateOrigin<K, A> {
-    getter: ValueGetterSupplier<K, A>,
-    sends_old_values: Cell<bool>,
+pub(super) struct AggregateOrigin<K, A> {
+    pub(super) getter: ValueGetterSupplier<K, A>,
+    pub(super) sends_old_values: Cell<bool>,
 }
 
 impl<K, A> TableOrigin<K, A> for AggregateOrigin<K, A> {

@@ -9,6 +9,9 @@ import org.apache.kafka.streams.StreamsBuilder;
 /** A named topology, the input it gets, and settings beside those that all cases have. */
 public record Case(Consumer<StreamsBuilder> topology, List<Step> input, Map<String, String> config) {
 
+    /** Settings with a record cache: updates go downstream when it is flushed. */
+    static final Map<String, String> CACHED = Map.of("statestore.cache.max.bytes", "1048576");
+
     /** All cases by name, in the order of definition. */
     public static Map<String, Case> all() {
         final Map<String, Case> cases = new LinkedHashMap<>();
@@ -22,6 +25,8 @@ public record Case(Consumer<StreamsBuilder> topology, List<Step> input, Map<Stri
         SuppressCases.add(cases);
         JoinCases.add(cases);
         StreamJoinCases.add(cases);
+        TableGroupCases.add(cases);
+        TableJoinCases.add(cases);
         return cases;
     }
 
