@@ -2,7 +2,7 @@
 
 pub use crate::options::{
     Branched, Consumed, Grouped, Joined, Materialized, Printed, Produced, Repartitioned, StoreType,
-    StreamJoined,
+    StreamJoined, TableJoined,
 };
 pub use crate::windows::{
     JoinWindows, SessionWindows, TimeWindows, Windows, days, hours, millis, minutes, seconds,
