@@ -4,13 +4,14 @@
 //! | file | what |
 //! |---|---|
 //! | `replay` | runs a case and compares; says where the comparison is not exact |
-//! | `stateless`, `processors`, `tables`, `aggregates`, `windows`, `joins` | the cases, by family as in Java |
+//! | `stateless`, `processors`, `tables`, `aggregates`, `windows`, `joins`, `foreign_key` | the cases, by family as in Java |
 //! | `nullable` | some of them again, with types that may be null |
 //! | `formats` | the bytes of serdes, keys, stores and offset metadata |
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod aggregates;
+mod foreign_key;
 mod formats;
 mod joins;
 mod nullable;
@@ -38,6 +39,7 @@ const FAMILIES: &[&[Case]] = &[
     aggregates::CASES,
     windows::CASES,
     joins::CASES,
+    foreign_key::CASES,
     nullable::CASES,
 ];
 
@@ -77,6 +79,11 @@ fn windows_do_what_kafka_streams_does() {
 #[test]
 fn joins_do_what_kafka_streams_does() {
     check_all(joins::CASES);
+}
+
+#[test]
+fn foreign_key_joins_do_what_kafka_streams_does() {
+    check_all(foreign_key::CASES);
 }
 
 #[test]

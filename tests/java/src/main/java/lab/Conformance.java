@@ -20,7 +20,9 @@ import org.apache.kafka.streams.StreamsBuilder;
 import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.TestOutputTopic;
 import org.apache.kafka.streams.Topology;
+import org.apache.kafka.streams.TopologyConfig;
 import org.apache.kafka.streams.TopologyTestDriver;
+import org.apache.kafka.streams.errors.TopologyException;
 import org.apache.kafka.streams.test.TestRecord;
 
 /** Runs every case on Kafka's TopologyTestDriver and prints what it saw, one JSON object a case. */
@@ -37,7 +39,7 @@ public final class Conformance {
     private static Map<String, Object> run(final String name, final Case one) {
         final StreamsBuilder builder = new StreamsBuilder();
         one.topology().accept(builder);
-        final Topology topology = builder.build();
+        final Topology topology = builder.build(optimization(name));
         final List<Object> input = new ArrayList<>();
         final List<Object> output = new ArrayList<>();
         try (TopologyTestDriver driver = new TopologyTestDriver(topology, config(), Instant.ofEpochMilli(0))) {
@@ -48,7 +50,31 @@ public final class Conformance {
                 step++;
             }
         }
-        return Json.object("name", name, "describe", topology.describe().toString(), "input", input, "output", output);
+        return Json.object("name", name, "describe", topology.describe().toString(),
+            "unnamed", unnamed(name, one), "input", input, "output", output);
+    }
+
+    /** A case whose name ends so is built with all optimizations. */
+    private static Properties optimization(final String name) {
+        final Properties properties = new Properties();
+        if (name.endsWith("_optimized")) {
+            properties.put(StreamsConfig.TOPOLOGY_OPTIMIZATION_CONFIG, StreamsConfig.OPTIMIZE);
+        }
+        return properties;
+    }
+
+    /** The message with which the topology is refused when every internal name must be explicit; null if it is not. */
+    private static String unnamed(final String name, final Case one) {
+        final Properties explicit = config();
+        explicit.put(StreamsConfig.ENSURE_EXPLICIT_INTERNAL_RESOURCE_NAMING_CONFIG, true);
+        final StreamsBuilder builder = new StreamsBuilder(new TopologyConfig(new StreamsConfig(explicit)));
+        one.topology().accept(builder);
+        try {
+            builder.build(optimization(name));
+            return null;
+        } catch (final TopologyException refused) {
+            return refused.getMessage();
+        }
     }
 
     private static Properties config() {

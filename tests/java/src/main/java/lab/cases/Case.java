@@ -18,6 +18,8 @@ public record Case(Consumer<StreamsBuilder> topology, List<Step> input) {
         AggregateCases.add(cases);
         WindowCases.add(cases);
         JoinCases.add(cases);
+        ForeignKeyCases.add(cases);
+        CogroupCases.add(cases);
         return cases;
     }
 
