@@ -102,7 +102,7 @@ impl<K: Data, V: Data> KTable<K, V> {
             return (self.key_serde.clone(), inherited.cloned(), None);
         };
         let stored = materialized.queryable_name().is_some();
-        let name = self.step.with_plan(|plan| materialized.store_name(plan, operator_prefix));
+        let name = self.step.with_plan(|plan| materialized.store_name_or_none(plan, operator_prefix));
         let store = TableStore::new(&name, materialized, self.key_serde.as_ref(), inherited);
         (store.key_serde.clone(), store.value_serde.clone(), stored.then_some(store))
     }

@@ -5,6 +5,7 @@
 //! own. The order is always: explicit, then inherited, then by type.
 
 mod branched;
+mod build;
 mod consumed;
 mod grouped;
 mod joined;
@@ -17,6 +18,7 @@ mod stream_joined;
 mod table_joined;
 
 pub use branched::Branched;
+pub use build::BuildOptions;
 pub use consumed::Consumed;
 pub use grouped::Grouped;
 pub use joined::Joined;

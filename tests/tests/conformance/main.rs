@@ -4,13 +4,14 @@
 //! | file | what |
 //! |---|---|
 //! | `replay` | runs a case and compares; says where the comparison is not exact |
-//! | `stateless`, `processors`, `tables`, `aggregates`, `windows`, `joins`, `foreign_key` | the cases, by family as in Java |
+//! | `stateless`, `processors`, `tables`, `aggregates`, `cogroup`, `windows`, `joins`, `foreign_key` | the cases, by family as in Java |
 //! | `nullable` | some of them again, with types that may be null |
 //! | `formats` | the bytes of serdes, keys, stores and offset metadata |
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod aggregates;
+mod cogroup;
 mod foreign_key;
 mod formats;
 mod joins;
@@ -23,7 +24,7 @@ mod windows;
 
 use std::collections::BTreeSet;
 
-use replay::{check_all, golden};
+use replay::{check_all, check_names, golden};
 use streams_dsl::StreamsBuilder;
 
 /// Builds one case's program.
@@ -40,6 +41,7 @@ const FAMILIES: &[&[Case]] = &[
     windows::CASES,
     joins::CASES,
     foreign_key::CASES,
+    cogroup::CASES,
     nullable::CASES,
 ];
 
@@ -87,8 +89,19 @@ fn foreign_key_joins_do_what_kafka_streams_does() {
 }
 
 #[test]
+fn cogrouped_aggregations_do_what_kafka_streams_does() {
+    check_all(cogroup::CASES);
+}
+
+#[test]
 fn nulls_are_treated_as_kafka_streams_does() {
     check_all(nullable::CASES);
+}
+
+/// `ensure.explicit.internal.resource.naming` (KIP-1111), for every case.
+#[test]
+fn generated_names_are_refused_as_kafka_streams_does() {
+    check_names(FAMILIES);
 }
 
 #[test]

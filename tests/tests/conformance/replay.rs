@@ -19,6 +19,7 @@ use serde_json::Value;
 use streams_core::config::TopologyOptimization;
 use streams_core::record::Headers;
 use streams_core::testing::RawTestRecord;
+use streams_dsl::options::BuildOptions;
 use streams_dsl::prelude::*;
 
 use crate::{Case, Program};
@@ -188,4 +189,20 @@ pub fn check_all(cases: &[Case]) {
         .map(|(name, _)| *name)
         .collect();
     assert!(failed.is_empty(), "{} of {} cases differ: {failed:?}", failed.len(), cases.len());
+}
+
+/// Builds every case with explicit names demanded. Java's message comes first in ours.
+pub fn check_names(families: &[&[Case]]) {
+    let golden = golden();
+    for (name, program) in families.iter().copied().flatten() {
+        let builder = StreamsBuilder::new();
+        program(&builder);
+        let options = BuildOptions { optimization: optimization(name), explicit_names: true };
+        let refused = builder.build_with(options).err().map(|error| error.to_string());
+        match (golden[*name]["unnamed"].as_str(), refused) {
+            (None, None) => {}
+            (Some(java), Some(ours)) if ours.starts_with(java) => {}
+            (java, ours) => panic!("{name}: this library: {ours:?}, Kafka Streams: {java:?}"),
+        }
+    }
 }

@@ -5,12 +5,15 @@
 //! | `count`, `reduce`, `aggregate` | the operations on a grouped stream; the last one also their common processor |
 //! | `time_window`, `session_window` | the same operations in windows and sessions |
 //! | `time_window_processor`, `session_window_processor` | their processors |
+//! | `cogroup` | several grouped streams folded into one table; `cogroup_plan` makes nodes of it |
 //! | `fold` | what a count, a reduction and a user's aggregation have in common |
 //! | `draft` | how an aggregation becomes a node of the plan: numbers, repartition topic, store |
 //! | `forward` | how updates leave: at once, or when the store's cache is flushed |
 
 #[allow(clippy::module_inception, reason = "the operation is called aggregate, as is the family")]
 mod aggregate;
+mod cogroup;
+mod cogroup_plan;
 mod count;
 mod draft;
 mod fold;
@@ -24,5 +27,6 @@ mod time_window_processor;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use cogroup_plan::{Cogroup, CogroupLayout};
 pub(crate) use fold::Nulls;
 pub(crate) use forward::opened;

@@ -80,6 +80,12 @@ impl<K: Data, V: Data> KStream<K, V> {
         let this = self.partitioned_for_join(given, "-left", &key_serde, &value_serde);
         let other = other.partitioned_for_join(given, "-right", &key_serde, &other_serde);
         let names = this.step.with_plan(|plan| Names::new(plan, given, joined.store_name.as_deref()));
+        if joined.store_name.is_none() {
+            this.step.with_plan(|plan| {
+                plan.note_unnamed_store(&names.this_store, joined.logged);
+                plan.note_unnamed_store(&names.other_store, joined.logged);
+            });
+        }
         let report = |error| this.step.plan.borrow().report(error);
         if let Err(reason) = windows.check() {
             report(DslError::Option { operator: names.merge.clone(), reason });

@@ -70,10 +70,13 @@ final class CogroupCases {
         in("in2", "a", "10", 3),
         in("in", null, "11", 18),
         in("in2", "a", "-", 13),
-        in("in2", "c", "13", 200_000),
+        in("in2", "c", "13", 100),
         in("in", "a", "14", 19),
-        in("in2", "a", "15", 19),
-        in("in", "c", "16", 199_999));
+        in("in", "a", "15", 18),
+        in("in2", "a", "16", 19),
+        in("in", "c", "17", 200_000),
+        in("in2", "c", "18", 199_999),
+        in("in2", "c", "19", 200_009));
 
     /** For sessions with a gap of 10 ms and 5 ms of grace. */
     private static final List<Step> GAPS = List.of(
@@ -87,10 +90,13 @@ final class CogroupCases {
         in("in", "b", "8", 147),
         in("in2", "b", "9", 100),
         in("in", "b", "10", 100),
-        in("in2", "c", "11", 200_000),
+        in("in2", "c", "11", 1000),
         in("in", "a", "12", 161),
-        in("in", "c", "13", 200_010),
-        in("in", null, "14", 200_011));
+        in("in2", "a", "13", 161),
+        in("in", "c", "14", 1010),
+        in("in2", "c", "15", 200_000),
+        in("in", "c", "16", 200_010),
+        in("in", null, "17", 200_011));
 
     private CogroupCases() {
     }
@@ -137,14 +143,14 @@ final class CogroupCases {
         });
         // Two groups of one stream: both aggregate each record.
         Case.add(cases, "cogroup_same_stream", ONE, b -> {
-            final KStream<String, String> stream = b.stream("in");
+            final KStream<String, String> stream = present(b, "in");
             stream.groupByKey().cogroup(mark("1")).cogroup(stream.mapValues(v -> v + "'").groupByKey(), mark("2"))
                 .aggregate(() -> "").toStream().to("out");
         });
         // Values of different types.
         Case.add(cases, "cogroup_types", BOTH, b -> {
             final KGroupedStream<String, Integer> lengths =
-                b.<String, String>stream("in2").filter((k, v) -> v != null).mapValues(v -> v.length()).groupByKey();
+                present(b, "in2").mapValues(v -> v.length()).groupByKey();
             groups(b, "in").<Long>cogroup((k, v, sum) -> sum + v.length()).cogroup(lengths, (k, n, sum) -> sum + 100 * n)
                 .aggregate(() -> 1L, Materialized.with(Serdes.String(), Serdes.Long()))
                 .toStream().to("out", longs());
@@ -176,7 +182,7 @@ final class CogroupCases {
             cogrouped.aggregate(() -> "#", Materialized.as("second")).toStream().to("out2");
         });
         Case.add(cases, "cogroup_group_by", BOTH, b -> {
-            b.<String, String>stream("in").filter((k, v) -> v != null)
+            present(b, "in")
                 .groupBy((k, v) -> v.substring(0, Math.min(1, v.length())), Grouped.as("by-letter")).cogroup(mark("1"))
                 .cogroup(groups(b, "in2"), mark("2")).aggregate(() -> "").toStream().to("out");
         });
@@ -213,7 +219,7 @@ final class CogroupCases {
         // The stream is looked up in the aggregate's store.
         Case.add(cases, "cogroup_then_stream_join", BOTH, b -> {
             final KTable<String, String> lists = both(b).aggregate(() -> "");
-            b.<String, String>stream("in").leftJoin(lists, (v, list) -> v + "+" + list).to("out");
+            present(b, "in").leftJoin(lists, (v, list) -> v + "+" + list).to("out");
         });
     }
 
@@ -234,7 +240,7 @@ final class CogroupCases {
             both(b).windowedBy(HOPPING).aggregate(() -> "", Named.as("both")).toStream().to("out", timeTexts());
         });
         Case.add(cases, "cogroup_tumbling_after_key_change", TIMES, b -> {
-            b.<String, String>stream("in").map((k, v) -> KeyValue.pair(k + "'", v)).groupByKey().cogroup(mark("1"))
+            present(b, "in").map((k, v) -> KeyValue.pair(k + "'", v)).groupByKey().cogroup(mark("1"))
                 .cogroup(groups(b, "in2"), mark("2")).windowedBy(TUMBLING).aggregate(() -> "").toStream()
                 .to("out", timeTexts());
         });
@@ -247,7 +253,7 @@ final class CogroupCases {
         });
         Case.add(cases, "cogroup_session_after_key_change", GAPS, b -> {
             groups(b, "in").cogroup(mark("1"))
-                .cogroup(b.<String, String>stream("in2").map((k, v) -> KeyValue.pair(k + "'", v))
+                .cogroup(present(b, "in2").map((k, v) -> KeyValue.pair(k + "'", v))
                     .groupByKey(Grouped.as("changed")), mark("2"))
                 .windowedBy(SESSIONS).aggregate(() -> "", merger()).toStream().to("out", sessionTexts());
         });
@@ -262,8 +268,11 @@ final class CogroupCases {
     }
 
     private static KStream<String, String> swapped(final StreamsBuilder builder, final String topic) {
-        return builder.<String, String>stream(topic).filter((k, v) -> k != null && v != null)
-            .map((k, v) -> KeyValue.pair(v, k));
+        return present(builder, topic).map((k, v) -> KeyValue.pair(v, k));
+    }
+
+    private static KStream<String, String> present(final StreamsBuilder builder, final String topic) {
+        return builder.<String, String>stream(topic).filter((k, v) -> k != null && v != null);
     }
 
     private static Aggregator<String, String, String> mark(final String mark) {
