@@ -7,9 +7,7 @@ pub use crate::options::{
 pub use crate::windows::{
     JoinWindows, SessionWindows, TimeWindows, Windows, days, hours, millis, minutes, seconds,
 };
-pub use crate::{
-    CogroupedKStream, DslError, GlobalKTable, KGroupedStream, KStream, KTable, StreamsBuilder,
-};
+pub use crate::{CogroupedKStream, DslError, GlobalKTable, KGroupedStream, KStream, KTable, StreamsBuilder};
 pub use streams_core::config::StreamsConfig;
 pub use streams_core::partitioner::Partitions;
 pub use streams_core::processor::{

@@ -37,7 +37,14 @@ impl<K, V> Repartitioning<K, V> {
         key_serde: Option<SerdeRef<K>>,
         value_serde: Option<SerdeRef<V>>,
     ) -> Self {
-        Repartitioning { key_serde, value_serde, partitioner: None, partitions: None, optimizable: true, named }
+        Repartitioning {
+            key_serde,
+            value_serde,
+            partitioner: None,
+            partitions: None,
+            optimizable: true,
+            named,
+        }
     }
 }
 

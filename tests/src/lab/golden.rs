@@ -8,8 +8,16 @@ use super::error::LabError;
 use super::java::{JavaLab, tail};
 
 /// The case definitions, in the order of the golden file.
-const CASES: [&str; 6] =
-    ["StatelessCases", "ProcessorCases", "TableCases", "AggregateCases", "WindowCases", "JoinCases"];
+const CASES: [&str; 8] = [
+    "StatelessCases",
+    "ProcessorCases",
+    "TableCases",
+    "AggregateCases",
+    "WindowCases",
+    "JoinCases",
+    "ForeignKeyCases",
+    "CogroupCases",
+];
 
 const README_HEAD: &str = "\
 # Golden files
@@ -20,8 +28,10 @@ test generates them again and compares.
 - `formats.jsonl` (`Golden.java`): one JSON object a line with a `format` and the bytes, in hexadecimal, that Kafka's own
   classes write for it.
 - `conformance.jsonl` (`Conformance.java`): one JSON object a case: `name`; `describe`, the text of
-  `Topology.describe()`; `input`, the steps; `output`, every record of every produced topic, changelogs and
-  repartition topics included. Application id `app`, no cache, one partition, wall clock from 0.
+  `Topology.describe()`; `unnamed`, the message with which the topology is refused when
+  `ensure.explicit.internal.resource.naming` is on, or null; `input`, the steps; `output`, every record of every
+  produced topic, changelogs and repartition topics included. Application id `app`, no cache, one partition, wall clock
+  from 0. A case whose name ends in `_optimized` is built with all optimizations.
 
 An input step is a record with text as key and value, or `advance_ms`, an advance of the wall clock. An output record has
 the number of the `step` that led to it, `topic`, `key` and `value` in hexadecimal or null, `timestamp` and `headers`

@@ -4,7 +4,8 @@
 //! | file | what |
 //! |---|---|
 //! | `replay` | runs a case and compares; says where the comparison is not exact |
-//! | `stateless`, `processors`, `tables`, `aggregates`, `cogroup`, `windows`, `joins`, `foreign_key` | the cases, by family as in Java |
+//! | `stateless`, `processors`, `tables`, `aggregates`, `cogroup` | the cases, by family as in Java |
+//! | `windows`, `joins`, `foreign_key` | likewise |
 //! | `nullable` | some of them again, with types that may be null |
 //! | `formats` | the bytes of serdes, keys, stores and offset metadata |
 

@@ -99,8 +99,11 @@ mod tests {
     #[test]
     fn a_row_without_bytes_is_read_as_none() {
         let serde = SubscriptionResponseSerde::new(String::default_serde());
-        let empty =
-            SubscriptionResponse { hash: None, foreign_value: Some(String::new()), primary_partition: Some(1) };
+        let empty = SubscriptionResponse {
+            hash: None,
+            foreign_value: Some(String::new()),
+            primary_partition: Some(1),
+        };
         let mut bytes = Vec::new();
         serde.serialize("t", &Headers::new(), &empty, &mut bytes).unwrap();
         assert_eq!(read(&bytes).unwrap().foreign_value, None);

@@ -38,7 +38,9 @@ impl Instruction {
             1 => Ok(Instruction::DeleteKeyAndPropagate),
             2 => Ok(Instruction::PropagateNullIfNoForeignValue),
             3 => Ok(Instruction::PropagateOnlyIfForeignValue),
-            other => Err(SerdeError::invalid(format!("a subscription's instruction is 0 to 3, this is {other}"))),
+            other => {
+                Err(SerdeError::invalid(format!("a subscription's instruction is 0 to 3, this is {other}")))
+            }
         }
     }
 }
@@ -114,7 +116,9 @@ impl<K> Serde<Subscription<K>> for SubscriptionSerde<K> {
                 (key, Some(i32::from_be_bytes(*partition)))
             }
             newer => {
-                return Err(SerdeError::invalid(format!("a subscription's version is 0 or 1, this is {newer}")));
+                return Err(SerdeError::invalid(format!(
+                    "a subscription's version is 0 or 1, this is {newer}"
+                )));
             }
         };
         let primary_key = self.key.deserialize(self.topics.primary_key(), headers, Some(key))?;

@@ -249,7 +249,14 @@ pub(super) fn add_whole<K: Data, A: Data>(
     initializer: Initializer<A>,
     materialized: Materialized<K, A>,
 ) -> KTable<K, A> {
-    add(cogrouped, initializer, CogroupLayout::Whole, materialized, |key, _| key, ValueGetterSupplier::of_store)
+    add(
+        cogrouped,
+        initializer,
+        CogroupLayout::Whole,
+        materialized,
+        |key, _| key,
+        ValueGetterSupplier::of_store,
+    )
 }
 
 /// Adds an aggregation in windows or sessions.
@@ -285,7 +292,8 @@ fn add<K: Data, A: Data, K2: Data>(
     let store = step.with_plan(|plan| materialized.store_name(plan, prefix::COGROUP_AGGREGATE));
     let (groups, foreign): (Vec<_>, Vec<_>) =
         cogrouped.groups.iter().partition(|group| group.step().same_plan(step));
-    let parents: Vec<NodeId> = groups.iter().map(|group| group.partitioned_by_key(&store, materialized.name.is_some())).collect();
+    let parents: Vec<NodeId> =
+        groups.iter().map(|group| group.partitioned_by_key(&store, materialized.name.is_some())).collect();
     let sources: BTreeSet<String> =
         groups.iter().flat_map(|group| group.step().sources.iter().cloned()).collect();
     let given = step.given_name();
@@ -316,7 +324,8 @@ fn add<K: Data, A: Data, K2: Data>(
     let key_serde = draft.key_serde.clone().map(|key| table_key(key, &layout));
     let (value_serde, queryable) = (draft.value_serde.clone(), draft.materialized.name.clone());
     let sends_old_values = Rc::<Cell<bool>>::default();
-    let origin = CogroupOrigin { getter: getter(&draft.store), sends_old_values: Rc::clone(&sends_old_values) };
+    let origin =
+        CogroupOrigin { getter: getter(&draft.store), sends_old_values: Rc::clone(&sends_old_values) };
     let job = Rc::new(Job { draft, initializer, layout, retention_ms, sends_old_values });
     let nodes: Vec<GraphNode> =
         groups.iter().zip(&names).map(|(group, name)| group.node(name, &job)).collect();

@@ -177,7 +177,8 @@ impl<K: Data, V: Data, KO: Data, VO: Data> Parts<K, V, KO, VO> {
         let partitioner = self.joined.other_partitioner.clone();
         let partitioner =
             partitioner.map(|chosen| Arc::new(ToForeignSide(chosen)) as Arc<dyn StreamPartitioner<_, _>>);
-        let names = [&self.names.registration_topic, &self.names.registration_sink, &self.names.registration_source];
+        let names =
+            [&self.names.registration_topic, &self.names.registration_sink, &self.names.registration_source];
         topic_nodes(names, key, self.subscription_serde(), partitioner)
     }
 
