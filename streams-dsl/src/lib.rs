@@ -8,6 +8,7 @@
 //! adds nodes to the *logical plan* (`graph`), which is optimised and written into a topology; the *processors* stand
 //! with their operators, one file each (`operators`).
 
+mod cogrouped;
 pub mod error;
 mod global_table;
 mod graph;
@@ -26,6 +27,9 @@ mod value_transformer;
 mod windowed;
 pub mod windows;
 
+pub use cogrouped::{
+    CogroupedBy, CogroupedKStream, SessionWindowedCogroupedKStream, TimeWindowedCogroupedKStream,
+};
 pub use error::DslError;
 pub use global_table::GlobalKTable;
 pub use grouped::KGroupedStream;

@@ -96,6 +96,22 @@ impl<K: 'static, T: Clone + 'static> KeyValueStore<K, T> {
         self.run(|store| store.prefix_scan(prefix)?.collect())
     }
 
+    /// Shows each entry whose serialized key starts with `prefix`, in their order, and gathers none. The store cannot be
+    /// used meanwhile.
+    pub fn for_each_with_prefix(
+        &self,
+        prefix: &[u8],
+        mut visit: impl FnMut(K, T) -> Result<()>,
+    ) -> Result<()> {
+        let failed = |source| Error::Store { task: self.task, source };
+        let mut store = self.inner.borrow_mut();
+        for entry in store.prefix_scan(prefix).map_err(failed)? {
+            let (key, value) = entry.map_err(failed)?;
+            visit(key, value)?;
+        }
+        Ok(())
+    }
+
     /// About how many entries are committed.
     pub fn approximate_entries(&self) -> Result<u64> {
         self.run(|store| store.approximate_entries())

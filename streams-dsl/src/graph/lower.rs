@@ -4,14 +4,14 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 use std::sync::Arc;
 
-use streams_core::config::TopologyOptimization;
 use streams_core::processor::{Data, Processor, SinkOptions};
 use streams_core::store::StoreFactory;
 use streams_core::topology::Topology;
 
 use super::node::{NodeId, NodeKind, ROOT};
 use super::{Plan, optimize};
-use crate::error::Result;
+use crate::error::{DslError, Result};
+use crate::options::BuildOptions;
 
 /// What a node gets to write itself.
 pub(crate) struct Writer<'a> {
@@ -90,7 +90,8 @@ impl Writer<'_> {
 }
 
 /// The topology that a plan stands for. The plan itself stays as it is, so that it can be built again.
-pub(crate) fn lower(plan: &Plan, optimization: TopologyOptimization) -> Result<Topology> {
+pub(crate) fn lower(plan: &Plan, options: BuildOptions) -> Result<Topology> {
+    let optimization = options.optimization;
     if let Some(error) = plan.take_error() {
         return Err(error);
     }
@@ -119,7 +120,10 @@ pub(crate) fn lower(plan: &Plan, optimization: TopologyOptimization) -> Result<T
         topology.copartition_sources(&sources);
     }
     topology.validate()?;
-    Ok(topology)
+    match plan.unnamed.message() {
+        Some(resources) if options.explicit_names => Err(DslError::UnnamedResources { resources }),
+        _ => Ok(topology),
+    }
 }
 
 /// A node is written when all of its parents are, and among those that could be, the one with the lowest priority

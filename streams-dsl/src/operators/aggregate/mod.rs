@@ -9,12 +9,15 @@
 //! | `sliding_plan` | which sliding windows a record changes and makes |
 //! | `emit` | emission on window close |
 //! | `of_table`, `of_table_processor` | the same operations on a grouped table, and their processor |
+//! | `cogroup` | several grouped streams folded into one table; `cogroup_plan` makes nodes of it |
 //! | `fold` | what a count, a reduction and a user's aggregation have in common |
 //! | `draft` | how an aggregation becomes a node of the plan: numbers, repartition topic, store |
 //! | `forward` | how updates leave: at once, or when the store's cache is flushed |
 
 #[allow(clippy::module_inception, reason = "the operation is called aggregate, as is the family")]
 mod aggregate;
+mod cogroup;
+mod cogroup_plan;
 mod count;
 mod draft;
 mod emit;
@@ -34,6 +37,7 @@ mod time_window_processor;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use cogroup_plan::{Cogroup, CogroupLayout};
 pub(crate) use fold::Nulls;
 pub(crate) use forward::opened;
 pub(crate) use layout::Layout;

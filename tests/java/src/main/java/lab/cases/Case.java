@@ -27,16 +27,19 @@ public record Case(Consumer<StreamsBuilder> topology, List<Step> input, Map<Stri
         StreamJoinCases.add(cases);
         TableGroupCases.add(cases);
         TableJoinCases.add(cases);
+        ForeignKeyCases.add(cases);
+        CogroupCases.add(cases);
         return cases;
     }
 
-    /** Adds a case; each name is used once. */
+    /** Adds a case; each name is used once, and one that ends in `_optimized` is built with all optimizations. */
     static void add(
             final Map<String, Case> cases,
             final String name,
             final List<Step> input,
             final Consumer<StreamsBuilder> topology) {
-        add(cases, name, input, Map.of(), topology);
+        final boolean optimized = name.endsWith("_optimized");
+        add(cases, name, input, optimized ? Map.of("topology.optimization", "all") : Map.of(), topology);
     }
 
     /** Adds a case with settings of its own. */
