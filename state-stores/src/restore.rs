@@ -5,7 +5,11 @@ use crate::backend::{BackendRef, Keyspace};
 use crate::error::{Result, StoreError};
 use crate::headers::Headers;
 use crate::kind::time::{Time, TimeOf};
+use crate::kind::versioned::{Rows, RowsSpec};
 use crate::schema::{session_key, window_key};
+
+/// What a versioned store's rows may take in memory while it is restored.
+const VERSIONED_CACHE_BYTES: usize = 8 << 20;
 
 /// Applies the changelog records of one store, in their order. The store itself must not be open meanwhile:
 /// it is opened when restoring has ended.
@@ -41,6 +45,13 @@ pub enum RestoreFormat {
         /// How long in stream time a session is kept after its end, in ms.
         retention_ms: i64,
     },
+    /// A versioned store.
+    Versioned {
+        /// How long in stream time versions are kept.
+        history_retention_ms: i64,
+        /// The length of its segments.
+        segment_interval_ms: i64,
+    },
 }
 
 impl RestoreFormat {
@@ -54,6 +65,16 @@ impl RestoreFormat {
                 (Some((retention_ms, window_key::start_ms)), timestamped)
             }
             RestoreFormat::Session { retention_ms } => (Some((retention_ms, session_key::end_ms)), false),
+            RestoreFormat::Versioned { history_retention_ms, segment_interval_ms } => {
+                let rows = Rows::open(RowsSpec {
+                    name: store.to_owned(),
+                    backend: backend.clone(),
+                    history_ms: history_retention_ms,
+                    segment_interval_ms,
+                    cache_bytes: VERSIONED_CACHE_BYTES,
+                })?;
+                return Ok(Box::new(VersionedRestorer(rows)));
+            }
         };
         let timed = match times {
             None => None,
@@ -63,6 +84,27 @@ impl RestoreFormat {
         };
         let (key, value) = (Vec::new(), Vec::new());
         Ok(Box::new(Restorer { store: store.to_owned(), keyspace, timed, timestamped, key, value }))
+    }
+}
+
+/// Puts each record again, as a put depends on the versions that are there.
+struct VersionedRestorer(Rows);
+
+impl Restore for VersionedRestorer {
+    fn restore(
+        &mut self,
+        key: &[u8],
+        value: Option<&[u8]>,
+        timestamp: i64,
+        _headers: &Headers,
+        batch: &mut Batch,
+    ) -> Result<()> {
+        if batch.is_empty() {
+            // All batches are written in their order, so the ones before are by now.
+            self.0.committed();
+        }
+        self.0.put(key, value.map(Into::into), timestamp)?;
+        self.0.stage(batch)
     }
 }
 

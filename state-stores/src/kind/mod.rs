@@ -1,4 +1,4 @@
-//! The kinds of stores. Each is a typed face over one [`table::Table`] of byte keys and typed values.
+//! The kinds of stores. Each is a typed face over a [`table::Table`] (or two) of byte keys and values.
 
 pub(crate) mod change;
 pub(crate) mod key_value;
@@ -8,6 +8,7 @@ mod staging;
 pub(crate) mod table;
 pub(crate) mod time;
 pub(crate) mod timestamped;
+pub(crate) mod versioned;
 pub(crate) mod window;
 
 use crate::codec::CodecError;

@@ -54,6 +54,14 @@ impl Time {
         })
     }
 
+    /// The same with segments of another length than windowed stores have.
+    pub(crate) fn with_interval(mut self, interval_ms: i64) -> Self {
+        self.segments.interval_ms = interval_ms;
+        self.deleted_before = self.segments.oldest_live();
+        self.evicted_before = self.deleted_before;
+        self
+    }
+
     /// The time of a local key; keys are the store's own, so one without a time cannot be.
     pub(crate) fn of_local(&self, local: &[u8]) -> i64 {
         local.get(SEGMENT_BYTES..).and_then(self.time_of).unwrap_or(i64::MIN)

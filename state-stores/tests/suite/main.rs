@@ -8,6 +8,7 @@ mod expiry;
 mod layout;
 mod model_key_value;
 mod model_session;
+mod model_versioned;
 mod model_window;
 mod restoring;
 mod support;
