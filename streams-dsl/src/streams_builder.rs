@@ -5,7 +5,6 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use streams_core::config::TopologyOptimization;
 use streams_core::ids::TopicName;
 use streams_core::processor::{Data, Processor, SourceOptions};
 use streams_core::serde::DefaultSerde;
@@ -16,7 +15,7 @@ use crate::KStream;
 use crate::error::{DslError, Result};
 use crate::graph::{GraphNode, NodeKind, Plan, PlanRef, ROOT, SourceSpec, Step, lower};
 use crate::naming::prefix;
-use crate::options::Consumed;
+use crate::options::{Consumed, TopologySettings};
 
 /// Collects the steps of a program and builds the topology. Sources are created here; everything else is an operator on
 /// a stream or table.
@@ -171,13 +170,13 @@ impl StreamsBuilder {
 
     /// The topology, without optimizations (`StreamsBuilder.build()`).
     pub fn build(self) -> Result<Topology> {
-        self.build_with(TopologyOptimization::default())
+        self.build_with(TopologySettings::new())
     }
 
-    /// The topology, with the optimizations of
-    /// [`config.topology_optimization()`](streams_core::config::StreamsConfig::topology_optimization). They must be the
-    /// same over an application's life, as they change internal topics (`StreamsBuilder.build(Properties)`).
-    pub fn build_with(self, optimization: TopologyOptimization) -> Result<Topology> {
-        lower(&self.plan.borrow(), optimization)
+    /// The topology as the configuration (`&StreamsConfig`), [`TopologySettings`] or `TopologyOptimization` wants it:
+    /// with optimizations, or with stores elsewhere than on disk. They must be the same over an application's life, as
+    /// they change internal topics (`StreamsBuilder.build(Properties)`).
+    pub fn build_with(self, settings: impl Into<TopologySettings>) -> Result<Topology> {
+        lower(&self.plan.borrow(), &settings.into())
     }
 }

@@ -8,6 +8,7 @@ use state_stores::RestoreFormat;
 use crate::config::StreamsConfig;
 use crate::error::{Error, Result};
 use crate::ids::{PartitionId, TaskId, TopicName, TopicPartition};
+use crate::store::StorePlace;
 use crate::topology::{AutoOffsetReset, ResolvedSubtopology, ResolvedTopology, Topology};
 
 /// One store of a sub-topology.
@@ -17,7 +18,7 @@ pub(crate) struct StorePlan {
     /// The changelog topic, if the store is logged.
     pub changelog: Option<TopicName>,
     pub format: RestoreFormat,
-    pub persistent: bool,
+    pub place: StorePlace,
 }
 
 /// One sub-topology.
@@ -102,7 +103,7 @@ fn subtopology(
             name: name.to_string(),
             changelog: changelog_of(name),
             format: factory.restore_format(),
-            persistent: factory.persistent(),
+            place: factory.place(),
         })
     });
     let mut sources = Vec::new();

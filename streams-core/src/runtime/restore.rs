@@ -27,6 +27,7 @@ use crate::config::{AutoOffsetReset as DefaultReset, StreamsConfig};
 use crate::error::{Error, Result};
 use crate::ids::{Offset, TaskId, TopicPartition};
 use crate::serde::TopicPartitionMetadata;
+use crate::store::StorePlace;
 use crate::time::Timestamp;
 use crate::topology::AutoOffsetReset;
 use crate::transport::{
@@ -310,7 +311,23 @@ impl Restorer {
                 return false;
             }
         }
+        if let Err(error) = self.wipe_custom(task) {
+            tracing::error!(%task, %error, "cannot wipe a database of one's own");
+            return false;
+        }
         true
+    }
+
+    fn wipe_custom(&self, task: TaskId) -> Result<()> {
+        let mut wiped: Vec<&str> = Vec::new();
+        for store in &self.plan.subtopology(task)?.stores {
+            let StorePlace::Custom(supplier) = &store.place else { continue };
+            if !wiped.contains(&supplier.name()) {
+                supplier.wipe(task)?;
+                wiped.push(supplier.name());
+            }
+        }
+        Ok(())
     }
 
     fn open(&mut self, opening: &mut Opening) -> Result<()> {
@@ -339,7 +356,7 @@ impl Restorer {
         let ends = self.admin.offsets(&partitions, latest, ADMIN_TIMEOUT)?;
         let starts = self.admin.offsets(&partitions, OffsetQuery::Earliest, ADMIN_TIMEOUT)?;
         for (store, partition) in logged {
-            let backend = opening.backends.of(store.persistent)?;
+            let backend = opening.backends.of(&store.place)?;
             let end = ends.get(&partition).copied().unwrap_or(0);
             let start = starts.get(&partition).copied().unwrap_or(0);
             let stored = read_offsets(&**backend)?

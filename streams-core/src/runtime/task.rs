@@ -80,7 +80,8 @@ pub(crate) struct TaskInput {
 
 struct TaskStore {
     store: Rc<RefCell<dyn StateStore>>,
-    persistent: bool,
+    /// The number of its database.
+    backend: usize,
     changelog: Option<StoreChangelog>,
 }
 
@@ -102,7 +103,8 @@ pub(crate) struct StreamTask {
     inputs: Vec<TaskInput>,
     stores: Vec<TaskStore>,
     backends: TaskBackends,
-    batches: [Batch; 2],
+    /// One for each database.
+    batches: Vec<Batch>,
     max_task_idle_ms: i64,
 }
 
@@ -155,8 +157,8 @@ impl StreamTask {
             inputs: inputs.collect(),
             group: PartitionGroup::new(queues),
             stores,
+            batches: vec![Batch::new(); opened.backends.len()],
             backends: opened.backends,
-            batches: [Batch::new(), Batch::new()],
             max_task_idle_ms: environment.max_task_idle_ms,
         };
         for (_, node) in &task.graph.nodes {
@@ -248,9 +250,10 @@ impl StreamTask {
     /// First half of a commit: lets cached updates go downstream, then logs every change once.
     pub fn stage(&mut self, collector: &RecordCollector) -> Result<()> {
         self.context.flush_caches()?;
-        let [on_disk, in_memory] = &mut self.batches;
-        for TaskStore { store, persistent, changelog } in &mut self.stores {
-            let batch = if *persistent { &mut *on_disk } else { &mut *in_memory };
+        for TaskStore { store, backend, changelog } in &mut self.stores {
+            let batch = self.batches.get_mut(*backend).ok_or_else(|| {
+                Error::IllegalState("a store without its task's database".to_owned())
+            })?;
             let mut sending = None;
             let mut log = |record: state_stores::LogRecord<'_>| -> std::result::Result<(), UserError> {
                 let Some(changelog) = changelog else { return Ok(()) };
@@ -330,22 +333,22 @@ impl StreamTask {
             }
         }
         let wrap = |source| Error::Store { task: self.id, source };
-        for (persistent, batch) in [true, false].into_iter().zip(&mut self.batches) {
+        for (number, (backend, batch)) in self.backends.iter().zip(&mut self.batches).enumerate() {
             let mut changed = !batch.is_empty();
-            for store in self.stores.iter_mut().filter(|store| store.persistent == persistent) {
+            for store in self.stores.iter_mut().filter(|store| store.backend == number) {
                 let Some(changelog) = &mut store.changelog else { continue };
                 if changelog.sent == 0 {
                     continue;
                 }
                 changelog.next += changelog.sent + markers;
                 changelog.sent = 0;
-                let keyspace = offsets_keyspace(&**self.backends.of(persistent)?).map_err(wrap)?;
+                let keyspace = offsets_keyspace(&**backend).map_err(wrap)?;
                 let at = &changelog.partition;
                 put_offset(batch, keyspace, &at.topic, at.partition, changelog.next);
                 changed = true;
             }
             if changed {
-                self.backends.of(persistent)?.write(batch).map_err(wrap)?;
+                backend.write(batch).map_err(wrap)?;
                 batch.clear();
             }
         }
@@ -390,17 +393,17 @@ fn open_stores(
             Some(topic) => Arc::clone(topic),
             None => format!("{}-{name}-changelog", environment.plan.application_id).into(),
         };
-        let opened = environment.plan.topology.store(name)?.open(&StoreEnvironment {
+        let backend = opened.backends.index_of(&store.place)?;
+        let handles = environment.plan.topology.store(name)?.open(&StoreEnvironment {
             task: id,
-            backend: Arc::clone(opened.backends.of(store.persistent)?),
+            backend: Arc::clone(opened.backends.get(backend)?),
             clock: Rc::clone(clock),
             changelog: told,
             cache_bytes: environment.store_cache_bytes,
             caching: environment.caching,
         })?;
-        readable.insert(name.clone(), opened.handle);
-        let persistent = store.persistent;
-        stores.push(TaskStore { store: opened.store, persistent, changelog });
+        readable.insert(name.clone(), handles.handle);
+        stores.push(TaskStore { store: handles.store, backend, changelog });
     }
     Ok((stores, readable))
 }

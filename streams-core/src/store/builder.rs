@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use state_stores::codec::CodecRef;
 use state_stores::{
@@ -14,7 +15,7 @@ use state_stores::{
 
 use super::{
     ChangelogKind, GlobalKeyValueStore, KeyValueStore, OpenedStore, SessionStore, StoreDef, StoreEnvironment,
-    StoreFactory, WindowStore,
+    StoreFactory, StorePlace, VersionedKeyValueStoreBuilder, WindowStore,
 };
 use crate::error::{Error, Result};
 use crate::record::Data;
@@ -22,18 +23,18 @@ use crate::serde::{DefaultSerde, SerdeRef, StoreCodec};
 
 /// What all builders have in common.
 #[derive(Clone, Debug)]
-struct Common {
-    name: Arc<str>,
-    logged: bool,
-    log_configs: BTreeMap<String, String>,
+pub(super) struct Common {
+    pub(super) name: Arc<str>,
+    pub(super) logged: bool,
+    pub(super) log_configs: BTreeMap<String, String>,
     caching: bool,
     track_old: bool,
     log_headers: bool,
-    persistent: bool,
+    pub(super) place: StorePlace,
 }
 
 impl Common {
-    fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         Common {
             name: name.into(),
             logged: true,
@@ -41,11 +42,11 @@ impl Common {
             caching: false,
             track_old: false,
             log_headers: false,
-            persistent: true,
+            place: StorePlace::Disk,
         }
     }
 
-    fn definition(&self, changelog: ChangelogKind) -> StoreDef {
+    pub(super) fn definition(&self, changelog: ChangelogKind) -> StoreDef {
         StoreDef {
             name: Arc::clone(&self.name),
             logged: self.logged,
@@ -54,7 +55,7 @@ impl Common {
         }
     }
 
-    fn tracking(&self, environment: &StoreEnvironment) -> Tracking {
+    pub(super) fn tracking(&self, environment: &StoreEnvironment) -> Tracking {
         match (self.caching && environment.caching, self.track_old) {
             (false, _) => Tracking::Off,
             (true, false) => Tracking::New,
@@ -62,7 +63,7 @@ impl Common {
         }
     }
 
-    fn no_global_reader(&self) -> Result<Box<dyn Any>> {
+    pub(super) fn no_global_reader(&self) -> Result<Box<dyn Any>> {
         Err(Error::Topology(format!(
             "store {} cannot be global: a global store is a timestamped key-value store",
             self.name
@@ -70,7 +71,7 @@ impl Common {
     }
 }
 
-fn opened<H: 'static, S: StateStore + 'static>(handle: H, store: Rc<RefCell<S>>) -> OpenedStore {
+pub(super) fn opened<H: 'static, S: StateStore + 'static>(handle: H, store: Rc<RefCell<S>>) -> OpenedStore {
     OpenedStore { handle: Rc::new(handle), store }
 }
 
@@ -104,7 +105,13 @@ macro_rules! common_switches {
 
         /// Keeps the store in memory instead of RocksDB; it is rebuilt from its changelog after a restart.
         pub fn in_memory(mut self) -> Self {
-            self.common.persistent = false;
+            self.common.place = StorePlace::Memory;
+            self
+        }
+
+        /// Keeps the store at that place.
+        pub fn at(mut self, place: StorePlace) -> Self {
+            self.common.place = place;
             self
         }
 
@@ -123,7 +130,7 @@ macro_rules! common_switches {
 }
 
 /// Opens key and value codecs that tell serdes the changelog's name.
-fn codec<T: 'static>(serde: &SerdeRef<T>, environment: &StoreEnvironment) -> CodecRef<T> {
+pub(super) fn codec<T: 'static>(serde: &SerdeRef<T>, environment: &StoreEnvironment) -> CodecRef<T> {
     Arc::new(StoreCodec::new(Arc::clone(serde), Arc::clone(&environment.changelog)))
 }
 
@@ -149,8 +156,8 @@ impl<K: Data, V: Data> StoreFactory for KeyValueStoreBuilder<K, V> {
         self.common.definition(ChangelogKind::KeyValue)
     }
 
-    fn persistent(&self) -> bool {
-        self.common.persistent
+    fn place(&self) -> StorePlace {
+        self.common.place.clone()
     }
 
     fn restore_format(&self) -> RestoreFormat {
@@ -207,8 +214,8 @@ impl<K: Data, V: Data> StoreFactory for TimestampedKeyValueStoreBuilder<K, V> {
         self.common.definition(ChangelogKind::KeyValue)
     }
 
-    fn persistent(&self) -> bool {
-        self.common.persistent
+    fn place(&self) -> StorePlace {
+        self.common.place.clone()
     }
 
     fn restore_format(&self) -> RestoreFormat {
@@ -278,8 +285,8 @@ impl<K: Data, V: Data> StoreFactory for WindowStoreBuilder<K, V> {
         })
     }
 
-    fn persistent(&self) -> bool {
-        self.common.persistent
+    fn place(&self) -> StorePlace {
+        self.common.place.clone()
     }
 
     fn restore_format(&self) -> RestoreFormat {
@@ -341,8 +348,8 @@ impl<K: Data, V: Data> StoreFactory for TimestampedWindowStoreBuilder<K, V> {
         self.common.definition(ChangelogKind::Window { retention_ms: self.retention_ms })
     }
 
-    fn persistent(&self) -> bool {
-        self.common.persistent
+    fn place(&self) -> StorePlace {
+        self.common.place.clone()
     }
 
     fn restore_format(&self) -> RestoreFormat {
@@ -384,8 +391,8 @@ impl<K: Data, A: Data> StoreFactory for SessionStoreBuilder<K, A> {
         self.common.definition(ChangelogKind::Window { retention_ms: self.retention_ms })
     }
 
-    fn persistent(&self) -> bool {
-        self.common.persistent
+    fn place(&self) -> StorePlace {
+        self.common.place.clone()
     }
 
     fn restore_format(&self) -> RestoreFormat {
@@ -436,6 +443,20 @@ impl Stores {
         V: Data + DefaultSerde,
     {
         TimestampedKeyValueStoreBuilder::new(name, K::default_serde(), V::default_serde())
+    }
+
+    /// A versioned key-value store that keeps, and takes, versions for `history_retention` of stream time
+    /// (`versionedKeyValueStoreBuilder`).
+    pub fn versioned_key_value_store<K, V>(
+        name: &str,
+        history_retention: Duration,
+    ) -> VersionedKeyValueStoreBuilder<K, V>
+    where
+        K: Data + DefaultSerde,
+        V: Data + DefaultSerde,
+    {
+        let (key, value) = (K::default_serde(), V::default_serde());
+        VersionedKeyValueStoreBuilder::new(name, key, value, history_retention)
     }
 
     /// A window store.

@@ -8,13 +8,18 @@ mod clock;
 mod definition;
 mod global;
 mod key_value;
+mod place;
 mod session;
+mod supplier;
+mod versioned;
+mod versioned_builder;
 mod window;
 
 use std::any::Any;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use builder::{
     KeyValueStoreBuilder, SessionStoreBuilder, Stores, TimestampedKeyValueStoreBuilder,
@@ -24,13 +29,23 @@ pub use clock::RecordClock;
 pub use definition::{ChangelogKind, StoreDef, StoreName};
 pub use global::GlobalKeyValueStore;
 pub use key_value::{KeyValueStore, TimestampedKeyValueStore};
+pub use place::{BackendSupplier, StorePlace};
 pub use session::SessionStore;
-pub use state_stores::{Direction, FlushedChange, ValueAndTimestamp};
+pub use state_stores::{Direction, FlushedChange, ValueAndTimestamp, VersionedPut, VersionedRecord};
+pub use supplier::{KeyValueKind, KeyValueSupplier, SessionSupplier, StoreSupplier, WindowSupplier};
+pub use versioned::VersionedKeyValueStore;
+pub use versioned_builder::VersionedKeyValueStoreBuilder;
 pub use window::{TimestampedWindowStore, WindowStore};
 
 use crate::error::Result;
 use crate::ids::TaskId;
-use state_stores::{BackendRef, RestoreFormat, StateStore};
+use state_stores::StateStore;
+pub use state_stores::{BackendRef, RestoreFormat};
+
+/// A duration in ms; one longer than time itself is as long as that.
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
 
 /// Where and how a task opens a store.
 pub struct StoreEnvironment {
@@ -61,8 +76,8 @@ pub trait StoreFactory: Send + Sync {
     /// Name, logging and kind.
     fn definition(&self) -> StoreDef;
 
-    /// Whether it lives on disk.
-    fn persistent(&self) -> bool;
+    /// Where it keeps its committed entries.
+    fn place(&self) -> StorePlace;
 
     /// How changelog records become its local form.
     fn restore_format(&self) -> RestoreFormat;

@@ -14,6 +14,7 @@ mod produced;
 mod repartitioned;
 mod serde_choice;
 mod stream_joined;
+mod topology_settings;
 
 pub use branched::Branched;
 pub use consumed::Consumed;
@@ -24,6 +25,7 @@ pub use printed::Printed;
 pub use produced::Produced;
 pub use repartitioned::Repartitioned;
 pub use stream_joined::StreamJoined;
+pub use topology_settings::TopologySettings;
 
 pub(crate) use printed::Format;
 pub(crate) use serde_choice::SerdeChoice;

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use streams_core::serde::{DefaultSerde, SerdeRef};
+use streams_core::store::StorePlace;
 
-use super::{SerdeChoice, StoreType};
+use super::SerdeChoice;
 
 /// How two streams are joined: serdes for the stores of both and for repartition topics, names, changelogs.
 pub struct StreamJoined<K, V, V2> {
@@ -15,7 +16,7 @@ pub struct StreamJoined<K, V, V2> {
     pub(crate) store_name: Option<String>,
     pub(crate) logged: bool,
     pub(crate) log_configs: BTreeMap<String, String>,
-    pub(crate) store_type: StoreType,
+    pub(crate) place: Option<StorePlace>,
 }
 
 impl<K: DefaultSerde, V: DefaultSerde, V2: DefaultSerde> Default for StreamJoined<K, V, V2> {
@@ -65,7 +66,7 @@ impl<K, V, V2> StreamJoined<K, V, V2> {
             store_name: None,
             logged: true,
             log_configs: BTreeMap::new(),
-            store_type: StoreType::default(),
+            place: None,
         }
     }
 
@@ -122,8 +123,8 @@ impl<K, V, V2> StreamJoined<K, V, V2> {
 
     /// Where the stores keep their records.
     #[must_use]
-    pub fn with_store_type(mut self, store_type: StoreType) -> Self {
-        self.store_type = store_type;
+    pub fn with_store_type(mut self, place: impl Into<StorePlace>) -> Self {
+        self.place = Some(place.into());
         self
     }
 }

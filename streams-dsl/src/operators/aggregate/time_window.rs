@@ -139,7 +139,8 @@ impl<K: Data, V: Data, W: Windows> TimeWindowedKStream<K, V, W> {
             let (key_serde, value_serde) = draft.serdes()?;
             let store =
                 TimestampedWindowStoreBuilder::new(&draft.store, key_serde, value_serde, retention_ms);
-            writer.add_store(configured!(store, &draft.materialized, old_values))
+            let store = configured!(store, &draft.materialized, old_values, &writer.store_place);
+            writer.add_store(store)
         })
     }
 }

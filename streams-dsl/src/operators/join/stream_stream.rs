@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use streams_core::processor::Data;
 use streams_core::serde::{DefaultSerde, SerdeRef};
-use streams_core::store::WindowStoreBuilder;
+use streams_core::store::{StorePlace, WindowStoreBuilder};
 
 use super::stream_stream_processor::{JoinSide, JoinSideProcessor, JoinWindowProcessor};
 use crate::error::{DslError, Result};
@@ -12,7 +12,7 @@ use crate::graph::{GraphNode, Plan, Step, Writer};
 use crate::naming::prefix;
 use crate::operators::aggregate::Nulls;
 use crate::operators::stateless::PassThrough;
-use crate::options::{StoreType, StreamJoined};
+use crate::options::StreamJoined;
 use crate::stream::KStream;
 use crate::windows::JoinWindows;
 
@@ -93,7 +93,7 @@ impl<K: Data, V: Data> KStream<K, V> {
             key_serde: key_serde.clone(),
             retention_ms: windows.retention_ms(),
             logging: joined.logged.then_some(joined.log_configs),
-            store_type: joined.store_type,
+            place: joined.place,
         };
         let values = (Nulls::of(value_serde.as_ref()), Nulls::of(other_serde.as_ref()));
         let this_window = window_node(&names.this_windowed, &names.this_store, &stores, value_serde);
@@ -210,7 +210,7 @@ struct JoinStores<K> {
     retention_ms: i64,
     /// The changelogs' settings; `None` keeps no changelog.
     logging: Option<std::collections::BTreeMap<String, String>>,
-    store_type: StoreType,
+    place: Option<StorePlace>,
 }
 
 /// The node that keeps one side's records for the other side to find.
@@ -244,8 +244,6 @@ fn add_window_store<K: Data, V: Data>(
         Some(configs) => builder.with_logging_enabled(configs.clone()),
         None => builder.with_logging_disabled(),
     };
-    if stores.store_type == StoreType::InMemory {
-        builder = builder.in_memory();
-    }
+    builder = builder.at(stores.place.as_ref().unwrap_or(&writer.store_place).clone());
     writer.add_store(builder)
 }

@@ -189,7 +189,11 @@ where
             context.drop_record("null join key or value");
             return Ok(());
         }
-        let row = if null_key { None } else { self.rows.get(&record.key)? };
+        let row = match (null_key, self.rows.is_versioned()) {
+            (true, _) => None,
+            (false, true) => self.rows.get_as_of(&record.key, record.timestamp)?,
+            (false, false) => self.rows.get(&record.key)?,
+        };
         let Record { key, value, timestamp, headers } = record;
         match joiner(value, row.map(|row| row.value)) {
             Some(value) => context.forward(Record { key, value, timestamp, headers }),
