@@ -136,6 +136,14 @@ impl TaskContext {
         })
     }
 
+    /// Puts another position in the place of that of the record at hand, and gives that back: for records that waited.
+    pub fn replace_position(
+        &mut self,
+        at: Option<(Rc<TopicPartition>, Offset)>,
+    ) -> Option<(Rc<TopicPartition>, Offset)> {
+        std::mem::replace(&mut self.at, at)
+    }
+
     /// Asks for a commit.
     pub fn request_commit(&mut self) {
         self.commit_requested = true;

@@ -8,8 +8,15 @@ use super::error::LabError;
 use super::java::{JavaLab, tail};
 
 /// The case definitions, in the order of the golden file.
-const CASES: [&str; 6] =
-    ["StatelessCases", "ProcessorCases", "TableCases", "AggregateCases", "WindowCases", "JoinCases"];
+const CASES: [&str; 7] = [
+    "StatelessCases",
+    "ProcessorCases",
+    "TableCases",
+    "AggregateCases",
+    "WindowCases",
+    "JoinCases",
+    "StoreCases",
+];
 
 const README_HEAD: &str = "\
 # Golden files

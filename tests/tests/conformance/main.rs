@@ -4,7 +4,7 @@
 //! | file | what |
 //! |---|---|
 //! | `replay` | runs a case and compares; says where the comparison is not exact |
-//! | `stateless`, `processors`, `tables`, `aggregates`, `windows`, `joins` | the cases, by family as in Java |
+//! | `stateless`, `processors`, `tables`, `aggregates`, `windows`, `joins`, `stores` | the cases, by family as in Java |
 //! | `nullable` | some of them again, with types that may be null |
 //! | `formats` | the bytes of serdes, keys, stores and offset metadata |
 
@@ -17,6 +17,7 @@ mod nullable;
 mod processors;
 mod replay;
 mod stateless;
+mod stores;
 mod tables;
 mod windows;
 
@@ -38,6 +39,7 @@ const FAMILIES: &[&[Case]] = &[
     aggregates::CASES,
     windows::CASES,
     joins::CASES,
+    stores::CASES,
     nullable::CASES,
 ];
 
@@ -77,6 +79,11 @@ fn windows_do_what_kafka_streams_does() {
 #[test]
 fn joins_do_what_kafka_streams_does() {
     check_all(joins::CASES);
+}
+
+#[test]
+fn stores_do_what_kafka_streams_does() {
+    check_all(stores::CASES);
 }
 
 #[test]

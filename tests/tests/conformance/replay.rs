@@ -9,6 +9,9 @@
 //!    record with a null value, but under a sequence number of its own, so that it deletes what never was there.
 //! 3. In the same changelogs, records that are too late for the store itself are left out: Kafka Streams logs them, the
 //!    store drops them, live and restoring.
+//! 4. The changelog of a join's buffer has no times: Kafka Streams leaves them to the producer's clock.
+//! 5. In the changelog of an LRU map, tombstones are left out: Kafka Streams writes none for what a timestamped map
+//!    forgets, so that a restored one may hold other keys than the one that was lost.
 
 use std::collections::BTreeMap;
 
@@ -23,8 +26,14 @@ use crate::{Case, Program};
 /// The time that one segment of a window store covers, if its retention is short.
 const SEGMENT_MS: i64 = 60_000;
 
+/// Stands for the time of a record that Kafka Streams sends without one: the producer's wall clock.
+const UNTIMED: i64 = -1;
+
 /// How long the stores of the recorded joins keep records, at most: the window and 5 ms of grace.
 const JOIN_RETENTION_MS: i64 = 25;
+
+/// The changelogs of the recorded LRU maps.
+const LRU_CHANGELOGS: &[&str] = &["app-lru-counts-changelog", "app-lru-rows-changelog"];
 
 /// A record as it is compared: key, value, timestamp, headers.
 type Output = (Option<Bytes>, Option<Bytes>, i64, Vec<(String, Option<Bytes>)>);
@@ -96,7 +105,7 @@ fn recorded(case: &Value, step: usize) -> StepOutput {
         }
         let topic = record["topic"].as_str().unwrap().to_owned();
         let (key, value) = (bytes_of_hex(&record["key"]), bytes_of_hex(&record["value"]));
-        let timestamp = record["timestamp"].as_i64().unwrap();
+        let timestamp = record["timestamp"].as_i64().unwrap_or(UNTIMED);
         output.entry(topic).or_default().push((key, value, timestamp, headers(&record["headers"])));
     }
     output
@@ -111,10 +120,16 @@ fn is_join_changelog(topic: &str) -> bool {
 fn normalised(mut output: StepOutput, stream_time: i64) -> StepOutput {
     let first_segment = (stream_time - JOIN_RETENTION_MS).max(0) / SEGMENT_MS;
     for (topic, records) in &mut output {
+        if topic.ends_with("-Buffer-changelog") {
+            records.iter_mut().for_each(|record| record.2 = UNTIMED);
+        }
         if topic.ends_with("-changelog") {
             let all = std::mem::take(records);
             let is_last = |at: usize| all[at + 1..].iter().all(|later| later.0 != all[at].0);
             *records = (0..all.len()).filter(|at| is_last(*at)).map(|at| all[at].clone()).collect();
+        }
+        if LRU_CHANGELOGS.contains(&topic.as_str()) {
+            records.retain(|(_, value, ..)| value.is_some());
         }
         if is_join_changelog(topic) {
             records.retain(|(_, value, timestamp, _)| {

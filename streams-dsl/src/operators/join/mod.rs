@@ -13,3 +13,4 @@ mod stream_global_table;
 mod stream_stream;
 mod stream_stream_processor;
 mod stream_table;
+mod stream_table_grace;

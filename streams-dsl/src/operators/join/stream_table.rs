@@ -7,6 +7,7 @@ use streams_core::processor::{Data, Processor, ProcessorContext};
 use streams_core::record::Record;
 use streams_core::serde::DefaultSerde;
 
+use super::stream_table_grace::{Grace, not_versioned};
 use crate::error::DslError;
 use crate::graph::{GraphNode, Step};
 use crate::naming::prefix;
@@ -25,7 +26,9 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// * Time: a result has the record's timestamp and headers.
     /// * Repartition: if the key has changed since the stream was read, through
     ///   `<application.id>-<name>-repartition`. Stream and table must have the same number of partitions.
-    /// * Store: that of the table.
+    /// * Versions: of a versioned table, the row of the record's time; `Joined::with_grace_period` has records wait for
+    ///   late updates of it.
+    /// * Store: that of the table, and with a grace period `<name>-Buffer`.
     ///
     /// ```
     /// use streams_dsl::prelude::*;
@@ -124,6 +127,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         let key_serde = joined.key_serde.resolve(self.key_serde.as_ref());
         let value_serde = joined.value_serde.resolve(self.value_serde.as_ref());
         let (keys, values) = (Nulls::of(key_serde.as_ref()), Nulls::of(value_serde.as_ref()));
+        let grace = joined.grace.map(|grace| Grace::new(grace, key_serde.clone(), value_serde.clone()));
         let this = match self.repartition_required {
             true => {
                 self.repartition_for_join(given.unwrap_or(&self.step.name), key_serde.clone(), value_serde)
@@ -137,12 +141,17 @@ impl<K: Data, V: Data> KStream<K, V> {
             let name = plan.name_or_new(given, prefix);
             if !same_builder {
                 plan.report(DslError::ForeignStream { operator: name.clone() });
+            } else if grace.is_some() && plan.node(table.step.node).output_versioned == Some(false) {
+                plan.report(not_versioned(&name));
             }
             name
         });
         let join = Arc::new(TableJoin { keys, values, left, joiner });
         let getter = table.value_getter();
         let mut node = GraphNode::new(&name, move |writer| {
+            if let Some(grace) = &grace {
+                return grace.write(&join, &getter, writer);
+            }
             let (join, rows) = (Arc::clone(&join), getter.clone());
             let supplier = move || TableJoinProcessor { join: Arc::clone(&join), rows: rows.get() };
             writer.processor::<_, K, V, K, VO>(&writer.name.clone(), supplier)?;
@@ -157,7 +166,7 @@ impl<K: Data, V: Data> KStream<K, V> {
 }
 
 /// What all instances of a join share.
-struct TableJoin<K, V, F> {
+pub(super) struct TableJoin<K, V, F> {
     keys: Nulls<K>,
     values: Nulls<V>,
     left: bool,
@@ -165,9 +174,9 @@ struct TableJoin<K, V, F> {
     joiner: F,
 }
 
-struct TableJoinProcessor<K, V, VT, F> {
-    join: Arc<TableJoin<K, V, F>>,
-    rows: Box<dyn ValueGetter<K, VT>>,
+pub(super) struct TableJoinProcessor<K, V, VT, F> {
+    pub(super) join: Arc<TableJoin<K, V, F>>,
+    pub(super) rows: Box<dyn ValueGetter<K, VT>>,
 }
 
 impl<K, V, VT, VO, F> Processor<K, V, K, VO> for TableJoinProcessor<K, V, VT, F>
@@ -183,19 +192,45 @@ where
     }
 
     fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K, VO>) -> Result<()> {
-        let TableJoin { keys, values, left, joiner } = &*self.join;
-        let null_key = keys.contain(&record.key);
-        if values.contain(&record.value) || (null_key && !left) {
-            context.drop_record("null join key or value");
-            return Ok(());
+        match self.join.admits(&record) {
+            true => self.join(record, context),
+            false => {
+                context.drop_record("null join key or value");
+                Ok(())
+            }
         }
-        let row = match (null_key, self.rows.is_versioned()) {
+    }
+}
+
+impl<K: Data, V: Data, F> TableJoin<K, V, F> {
+    /// Whether a record is joined at all.
+    pub(super) fn admits(&self, record: &Record<K, V>) -> bool {
+        !self.values.contain(&record.value) && (self.left || !self.has_null_key(record))
+    }
+
+    /// Whether there can be no row for a record.
+    pub(super) fn has_null_key(&self, record: &Record<K, V>) -> bool {
+        self.keys.contain(&record.key)
+    }
+}
+
+impl<K: Data, V: Data, VT: Data, F> TableJoinProcessor<K, V, VT, F> {
+    /// Joins a record with the row of its key: the one of its time, if the table is versioned, and else the latest.
+    pub(super) fn join<VO: Data>(
+        &self,
+        record: Record<K, V>,
+        context: &mut ProcessorContext<'_, K, VO>,
+    ) -> Result<()>
+    where
+        F: Fn(V, Option<VT>) -> Option<VO>,
+    {
+        let row = match (self.join.has_null_key(&record), self.rows.is_versioned()) {
             (true, _) => None,
             (false, true) => self.rows.get_as_of(&record.key, record.timestamp)?,
             (false, false) => self.rows.get(&record.key)?,
         };
         let Record { key, value, timestamp, headers } = record;
-        match joiner(value, row.map(|row| row.value)) {
+        match (self.join.joiner)(value, row.map(|row| row.value)) {
             Some(value) => context.forward(Record { key, value, timestamp, headers }),
             None => Ok(()),
         }

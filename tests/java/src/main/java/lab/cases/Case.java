@@ -18,6 +18,7 @@ public record Case(Consumer<StreamsBuilder> topology, List<Step> input) {
         AggregateCases.add(cases);
         WindowCases.add(cases);
         JoinCases.add(cases);
+        StoreCases.add(cases);
         return cases;
     }
 
