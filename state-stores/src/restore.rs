@@ -4,6 +4,7 @@ use crate::backend::batch::Batch;
 use crate::backend::{BackendRef, Keyspace};
 use crate::error::{Result, StoreError};
 use crate::headers::Headers;
+use crate::kind::recency::Recency;
 use crate::kind::time::{Time, TimeOf};
 use crate::kind::versioned::{Rows, RowsSpec};
 use crate::schema::{session_key, window_key};
@@ -45,6 +46,13 @@ pub enum RestoreFormat {
         /// How long in stream time a session is kept after its end, in ms.
         retention_ms: i64,
     },
+    /// A key-value store with a bound of keys.
+    Lru {
+        /// Whether values carry timestamps.
+        timestamped: bool,
+        /// How many keys there may be.
+        max_entries: usize,
+    },
     /// A versioned store.
     Versioned {
         /// How long in stream time versions are kept.
@@ -61,6 +69,7 @@ impl RestoreFormat {
         let (times, timestamped): (Option<(i64, TimeOf)>, bool) = match *self {
             RestoreFormat::KeyValue => (None, false),
             RestoreFormat::TimestampedKeyValue => (None, true),
+            RestoreFormat::Lru { timestamped, .. } => (None, timestamped),
             RestoreFormat::Window { retention_ms, timestamped } => {
                 (Some((retention_ms, window_key::start_ms)), timestamped)
             }
@@ -82,8 +91,12 @@ impl RestoreFormat {
                 Some((Time::open(store, backend, keyspace, retention_ms, time_of)?, time_of))
             }
         };
+        let recency = match *self {
+            RestoreFormat::Lru { max_entries, .. } => Some(Recency::open(store, backend, max_entries)?),
+            _ => None,
+        };
         let (key, value) = (Vec::new(), Vec::new());
-        Ok(Box::new(Restorer { store: store.to_owned(), keyspace, timed, timestamped, key, value }))
+        Ok(Box::new(Restorer { store: store.to_owned(), keyspace, timed, timestamped, recency, key, value }))
     }
 }
 
@@ -113,6 +126,7 @@ struct Restorer {
     keyspace: Keyspace,
     timed: Option<(Time, TimeOf)>,
     timestamped: bool,
+    recency: Option<Recency>,
     /// Local key and value of the record at hand.
     key: Vec<u8>,
     value: Vec<u8>,
@@ -141,6 +155,17 @@ impl Restore for Restorer {
             self.key.extend_from_slice(&segment.to_be_bytes());
         }
         self.key.extend_from_slice(key);
+        if let Some(recency) = &mut self.recency {
+            match value {
+                None => recency.remove(key),
+                Some(_) => {
+                    if let Some(forgotten) = recency.put(key) {
+                        batch.delete(self.keyspace, &forgotten);
+                    }
+                }
+            }
+            recency.stage(batch);
+        }
         let Some(value) = value else {
             batch.delete(self.keyspace, &self.key);
             return Ok(());

@@ -97,7 +97,7 @@ pub(crate) fn row_store<K: Data, V: Data>(
         }
     };
     let logged = options.logged && settings.logged;
-    let place = match kind {
+    let mut store = match kind {
         KeyValueKind::Versioned { history_retention_ms, segment_interval_ms } => {
             let store = VersionedKeyValueStoreBuilder::of_ms(
                 settings.name,
@@ -111,10 +111,13 @@ pub(crate) fn row_store<K: Data, V: Data>(
                 false => store.with_logging_disabled(),
             }));
         }
-        KeyValueKind::Lru { .. } => StorePlace::Memory,
-        KeyValueKind::Timestamped(place) => place,
+        KeyValueKind::Lru { max_entries } => {
+            TimestampedKeyValueStoreBuilder::new(settings.name, key, value).lru(max_entries)
+        }
+        KeyValueKind::Timestamped(place) => {
+            TimestampedKeyValueStoreBuilder::new(settings.name, key, value).at(place)
+        }
     };
-    let mut store = TimestampedKeyValueStoreBuilder::new(settings.name, key, value).at(place);
     store = match logged {
         true => store.with_logging_enabled(options.log_configs.clone()),
         false => store.with_logging_disabled(),

@@ -3,6 +3,7 @@
 pub(crate) mod change;
 pub(crate) mod key_value;
 pub(crate) mod merge;
+pub(crate) mod recency;
 pub(crate) mod session;
 mod staging;
 pub(crate) mod table;

@@ -31,6 +31,7 @@ pub(super) struct Common {
     track_old: bool,
     log_headers: bool,
     pub(super) place: StorePlace,
+    max_entries: Option<usize>,
 }
 
 impl Common {
@@ -43,6 +44,7 @@ impl Common {
             track_old: false,
             log_headers: false,
             place: StorePlace::Disk,
+            max_entries: None,
         }
     }
 
@@ -56,7 +58,7 @@ impl Common {
     }
 
     pub(super) fn tracking(&self, environment: &StoreEnvironment) -> Tracking {
-        match (self.caching && environment.caching, self.track_old) {
+        match (self.caching && environment.caching && self.max_entries.is_none(), self.track_old) {
             (false, _) => Tracking::Off,
             (true, false) => Tracking::New,
             (true, true) => Tracking::NewAndOld,
@@ -148,6 +150,15 @@ impl<K: Data, V: Data> KeyValueStoreBuilder<K, V> {
         KeyValueStoreBuilder { common: Common::new(name), key, value }
     }
 
+    /// Keeps at most so many keys, at least one: the key unused for longest is deleted for a new one, in the changelog
+    /// too. Such a store is in memory and forwards updates at once (`Stores.lruMap`).
+    pub fn lru(mut self, max_entries: usize) -> Self {
+        self.common.max_entries = Some(max_entries);
+        self.common.place = StorePlace::Memory;
+        self.common.caching = false;
+        self
+    }
+
     common_switches!();
 }
 
@@ -161,7 +172,10 @@ impl<K: Data, V: Data> StoreFactory for KeyValueStoreBuilder<K, V> {
     }
 
     fn restore_format(&self) -> RestoreFormat {
-        RestoreFormat::KeyValue
+        match self.common.max_entries {
+            Some(max_entries) => RestoreFormat::Lru { timestamped: false, max_entries },
+            None => RestoreFormat::KeyValue,
+        }
     }
 
     fn open(&self, environment: &StoreEnvironment) -> Result<OpenedStore> {
@@ -184,6 +198,7 @@ fn open_key_value<K: Data, T: Data>(
         cache_bytes: environment.cache_bytes,
         tracking: common.tracking(environment),
         log_headers: common.log_headers,
+        max_entries: common.max_entries,
         ..KeyValueSpec::new(&*common.name, BackendRef::clone(&environment.backend), key, value)
     };
     let caching = spec.tracking != Tracking::Off;
@@ -206,6 +221,15 @@ impl<K: Data, V: Data> TimestampedKeyValueStoreBuilder<K, V> {
         TimestampedKeyValueStoreBuilder { common: Common::new(name), key, value }
     }
 
+    /// Keeps at most so many keys, at least one: the key unused for longest is deleted for a new one, in the changelog
+    /// too. Such a store is in memory and forwards updates at once (`Stores.lruMap`).
+    pub fn lru(mut self, max_entries: usize) -> Self {
+        self.common.max_entries = Some(max_entries);
+        self.common.place = StorePlace::Memory;
+        self.common.caching = false;
+        self
+    }
+
     common_switches!();
 }
 
@@ -219,7 +243,10 @@ impl<K: Data, V: Data> StoreFactory for TimestampedKeyValueStoreBuilder<K, V> {
     }
 
     fn restore_format(&self) -> RestoreFormat {
-        RestoreFormat::TimestampedKeyValue
+        match self.common.max_entries {
+            Some(max_entries) => RestoreFormat::Lru { timestamped: true, max_entries },
+            None => RestoreFormat::TimestampedKeyValue,
+        }
     }
 
     fn open(&self, environment: &StoreEnvironment) -> Result<OpenedStore> {

@@ -24,7 +24,7 @@ pub const CASES: &[Case] = &[
     }),
     ("versioned_table_filter", |b| rows(b, "in").filter(is_long).to_stream().to("out")),
     ("versioned_table_filter_stored", |b| {
-        rows(b, "in").filter_with(is_long, Rows::named("filtered")).to_stream().to("out");
+        rows(b, "in").filter_with(is_long, Rows::named("kept")).to_stream().to("out");
     }),
     ("versioned_table_filter_versioned", |b| {
         rows(b, "in").filter_with(is_long, versioned("filtered")).to_stream().to("out");
@@ -33,7 +33,7 @@ pub const CASES: &[Case] = &[
         rows(b, "in").named("long").filter(is_long).filter_not(is_late).to_stream().to("out");
     }),
     ("versioned_table_filter_stored_filter", |b| {
-        let filtered = rows(b, "in").filter_with(is_long, Rows::named("filtered"));
+        let filtered = rows(b, "in").filter_with(is_long, Rows::named("kept"));
         filtered.filter_not(is_late).to_stream().to("out");
     }),
     ("table_filter_versioned_filter", |b| {
@@ -51,7 +51,7 @@ pub const CASES: &[Case] = &[
         stream.to_table_optional_with(versioned("rows")).to_stream().to("out");
     }),
     ("versioned_to_table_after_key_change", |b| {
-        let changed = texts(b, "in").filter(|_, _| true).select_key(|_, v| v[..1].to_owned());
+        let changed = keyless(b).filter(|_, _| true).select_key(|_, v| v[..1].to_owned());
         changed.named("last").to_table_with(versioned("rows")).to_stream().to("out");
     }),
     ("versioned_count", |b| {
@@ -78,8 +78,8 @@ pub const CASES: &[Case] = &[
         keyless(b).left_join(&table, plus_maybe).to("out");
     }),
     ("versioned_table_stored_filter_join", |b| {
-        let filtered = Materialized::named("filtered");
-        let table = keyless_rows(b).filter_with(|_, v| v != "A1600", filtered);
+        let kept = Materialized::named("kept");
+        let table = keyless_rows(b).filter_with(|_, v| v != "A1600", kept);
         keyless(b).left_join(&table, plus_maybe).to("out");
     }),
     ("versioned_to_table_join", |b| {

@@ -137,7 +137,7 @@ final class StoreCases {
             rows(b, "in").filter((k, v) -> v.length() > 1).toStream().to("out");
         });
         Case.add(cases, "versioned_table_filter_stored", LATE, b -> {
-            rows(b, "in").filter((k, v) -> v.length() > 1, Materialized.as("filtered")).toStream().to("out");
+            rows(b, "in").filter((k, v) -> v.length() > 1, Materialized.as("kept")).toStream().to("out");
         });
         Case.add(cases, "versioned_table_filter_versioned", LATE, b -> {
             rows(b, "in").filter((k, v) -> v.length() > 1, versioned("filtered")).toStream().to("out");
@@ -147,7 +147,7 @@ final class StoreCases {
                 .filterNot((k, v) -> v.startsWith("l")).toStream().to("out");
         });
         Case.add(cases, "versioned_table_filter_stored_filter", LATE, b -> {
-            rows(b, "in").filter((k, v) -> v.length() > 1, Materialized.as("filtered"))
+            rows(b, "in").filter((k, v) -> v.length() > 1, Materialized.as("kept"))
                 .filterNot((k, v) -> v.startsWith("l")).toStream().to("out");
         });
         Case.add(cases, "table_filter_versioned_filter", LATE, b -> {
@@ -208,7 +208,7 @@ final class StoreCases {
         Case.add(cases, "versioned_table_stored_filter_join", AS_OF, b -> {
             {
             final KTable<String, String> table =
-                rows(b, "table").filter((k, v) -> !v.equals("A1600"), Materialized.as("filtered"));
+                rows(b, "table").filter((k, v) -> !v.equals("A1600"), Materialized.as("kept"));
             b.<String, String>stream("in").leftJoin(table, (s, t) -> s + "+" + t).to("out");
         };
         });
