@@ -58,7 +58,7 @@ mod restore;
 pub mod schema;
 mod store;
 
-pub use backend::batch::Batch;
+pub use backend::batch::{Batch, Write, Writes};
 pub use backend::memory::MemoryBackend;
 pub use backend::rocksdb::{RocksBackend, RocksMemory};
 pub use backend::{Backend, BackendRef, Direction, Keyspace, Scan};

@@ -180,3 +180,6 @@ impl<K: Data, V: Data> StoreFactory for RowStoreBuilder<K, V> {
         self.factory().open_reader(backend)
     }
 }
+
+#[cfg(test)]
+mod tests;

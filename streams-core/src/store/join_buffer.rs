@@ -333,3 +333,6 @@ impl Codec<Bytes> for Verbatim {
         Ok(bytes.into())
     }
 }
+
+#[cfg(test)]
+mod tests;

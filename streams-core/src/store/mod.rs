@@ -42,7 +42,7 @@ pub use window::{TimestampedWindowStore, WindowStore};
 use crate::error::Result;
 use crate::ids::TaskId;
 use state_stores::StateStore;
-pub use state_stores::{BackendRef, RestoreFormat};
+pub use state_stores::{Backend, BackendRef, MemoryBackend, RestoreFormat};
 
 /// A duration in ms; one longer than time itself is as long as that.
 fn millis(duration: Duration) -> i64 {
