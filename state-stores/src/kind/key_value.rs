@@ -4,11 +4,11 @@ use std::any::Any;
 use std::ops::Bound;
 
 use super::change::{FlushedChange, Tracking};
+use super::key_error;
 use super::merge::Merge;
 use super::recency::Recency;
 use super::table::{Table, TableSpec};
 use super::timestamped::ValueFormat;
-use super::key_error;
 use crate::backend::batch::Batch;
 use crate::backend::{BackendRef, Direction};
 use crate::codec::CodecRef;

@@ -273,6 +273,7 @@ fn every_put_is_logged_with_its_own_time_in_the_order_of_puts() {
     }
     assert_eq!(store.expired_puts(), 1);
     stage(&mut store, &mut log);
-    let logged: Vec<_> = log.iter().map(|(_, value, time, _)| (value.as_ref().map(|v| v[3]), *time)).collect();
+    let logged: Vec<_> =
+        log.iter().map(|(_, value, time, _)| (value.as_ref().map(|v| v[3]), *time)).collect();
     assert_eq!(logged, [(Some(1), 200), (Some(2), 150), (None, 200), (Some(3), 20)]);
 }

@@ -251,9 +251,10 @@ impl StreamTask {
     pub fn stage(&mut self, collector: &RecordCollector) -> Result<()> {
         self.context.flush_caches()?;
         for TaskStore { store, backend, changelog } in &mut self.stores {
-            let batch = self.batches.get_mut(*backend).ok_or_else(|| {
-                Error::IllegalState("a store without its task's database".to_owned())
-            })?;
+            let batch = self
+                .batches
+                .get_mut(*backend)
+                .ok_or_else(|| Error::IllegalState("a store without its task's database".to_owned()))?;
             let mut sending = None;
             let mut log = |record: state_stores::LogRecord<'_>| -> std::result::Result<(), UserError> {
                 let Some(changelog) = changelog else { return Ok(()) };

@@ -19,9 +19,7 @@ use std::sync::Arc;
 use state_stores::{BackendRef, Codec, CodecError, Direction, KeyValueSpec, RestoreFormat, ValueFormat};
 
 use super::builder::{Common, opened};
-use super::{
-    ChangelogKind, OpenedStore, RecordClock, StoreDef, StoreEnvironment, StoreFactory, StorePlace,
-};
+use super::{ChangelogKind, OpenedStore, RecordClock, StoreDef, StoreEnvironment, StoreFactory, StorePlace};
 use crate::error::{Error, Result};
 use crate::ids::TaskId;
 use crate::record::{Data, Headers, RecordMetadata};
@@ -99,7 +97,9 @@ impl<K: Data, V: Data> JoinBuffer<K, V> {
         let from = bytes.len();
         shared.serialize("value", &shared.value, &record.headers, &record.value, &mut bytes)?;
         let length = length(bytes.len() - from).to_be_bytes();
-        bytes[length_at..from].copy_from_slice(&length);
+        if let Some(place) = bytes.get_mut(length_at..from) {
+            place.copy_from_slice(&length);
+        }
         bytes.extend_from_slice(&0i64.to_be_bytes());
         let clock = shared.clock.timestamp();
         shared.run(|store| store.put(&key, Some(bytes.into()), clock))?;
@@ -176,7 +176,8 @@ impl<K: Data, V: Data> Shared<K, V> {
         let Some(((timestamp, metadata, headers), value)) = parts else {
             return Err(self.codec_error("value", malformed()));
         };
-        let failed = |what| move |error: SerdeError| self.codec_error(what, CodecError::new(error.to_string()));
+        let failed =
+            |what| move |error: SerdeError| self.codec_error(what, CodecError::new(error.to_string()));
         Ok(BufferedRecord {
             key: self.key.deserialize(&self.topic, &headers, Some(key)).map_err(failed("key"))?,
             value: self.value.deserialize(&self.topic, &headers, Some(value)).map_err(failed("value"))?,

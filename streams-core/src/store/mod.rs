@@ -29,8 +29,8 @@ pub use builder::{
 pub use clock::RecordClock;
 pub use definition::{ChangelogKind, StoreDef, StoreName};
 pub use global::GlobalKeyValueStore;
-pub use key_value::{KeyValueStore, TimestampedKeyValueStore};
 pub use join_buffer::{BufferedRecord, JoinBuffer, JoinBufferBuilder};
+pub use key_value::{KeyValueStore, TimestampedKeyValueStore};
 pub use place::{BackendSupplier, StorePlace};
 pub use session::SessionStore;
 pub use state_stores::{Direction, FlushedChange, ValueAndTimestamp, VersionedPut, VersionedRecord};

@@ -29,10 +29,7 @@ impl<K: 'static, V: 'static> VersionedKeyValueStore<K, V> {
         VersionedKeyValueStore { inner, task }
     }
 
-    fn run<R>(
-        &self,
-        call: impl FnOnce(&mut VersionedStore<K, V>) -> state_stores::Result<R>,
-    ) -> Result<R> {
+    fn run<R>(&self, call: impl FnOnce(&mut VersionedStore<K, V>) -> state_stores::Result<R>) -> Result<R> {
         call(&mut self.inner.borrow_mut()).map_err(|source| Error::Store { task: self.task, source })
     }
 

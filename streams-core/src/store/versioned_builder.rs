@@ -11,8 +11,8 @@ use state_stores::{BackendRef, RestoreFormat, VersionedSpec, VersionedStore};
 
 use super::builder::{Common, codec, opened};
 use super::{
-    ChangelogKind, OpenedStore, StoreDef, StoreEnvironment, StoreFactory, StorePlace,
-    VersionedKeyValueStore, millis,
+    ChangelogKind, OpenedStore, StoreDef, StoreEnvironment, StoreFactory, StorePlace, VersionedKeyValueStore,
+    millis,
 };
 use crate::error::Result;
 use crate::record::Data;

@@ -89,7 +89,8 @@ fn counted(name: &'static str) -> (StorePlace, Arc<AtomicUsize>) {
 
 #[test]
 fn a_place_is_that_of_the_supplier_else_of_the_options_else_of_the_topology() {
-    let (of_supplier, of_options, of_topology) = (counted("supplier"), counted("options"), counted("topology"));
+    let (of_supplier, of_options, of_topology) =
+        (counted("supplier"), counted("options"), counted("topology"));
     let builder = StreamsBuilder::new();
     let groups = builder.stream::<String, String>("in").group_by_key();
     let supplier = Stores::key_value_store_in("first", of_supplier.0);

@@ -133,7 +133,10 @@ fn without_repartition_offset(value: Bytes) -> Bytes {
 }
 
 /// Leaves out of the changelogs of stored filters the tombstones of keys that are not `present`, by topic and key.
-fn without_needless_tombstones(mut output: StepOutput, present: &mut BTreeSet<(String, Bytes)>) -> StepOutput {
+fn without_needless_tombstones(
+    mut output: StepOutput,
+    present: &mut BTreeSet<(String, Bytes)>,
+) -> StepOutput {
     for (topic, records) in output.iter_mut().filter(|(topic, _)| *topic == FILTER_CHANGELOG) {
         records.retain(|(key, value, ..)| {
             let row = (topic.clone(), key.clone().unwrap());

@@ -105,7 +105,8 @@ pub const CASES: &[Case] = &[
     ("grace_join_after_key_change", |b| {
         let table = rows(b, "table");
         let changed = b.stream::<String, Maybe>("in");
-        let changed = changed.select_key(|k, v| if v.as_deref() == Some("7") { "b".into() } else { k.clone() });
+        let changed =
+            changed.select_key(|k, v| if v.as_deref() == Some("7") { "b".into() } else { k.clone() });
         let joiner = |s: Maybe, t: String| plus(s.unwrap_or_default(), t);
         changed.join_with(&table, joiner, Joined::new().with_grace_period(millis(500))).to("out");
     }),

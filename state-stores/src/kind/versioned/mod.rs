@@ -9,8 +9,8 @@ mod rows;
 use std::any::Any;
 use std::sync::Arc;
 
-pub(crate) use self::rows::{Rows, RowsSpec};
 use self::rows::Value;
+pub(crate) use self::rows::{Rows, RowsSpec};
 use super::key_error;
 use crate::backend::batch::Batch;
 use crate::backend::{BackendRef, Direction};
@@ -178,7 +178,8 @@ impl<K, V> VersionedStore<K, V> {
         let mut found = Vec::new();
         let latest = self.get(key)?.filter(|latest| latest.timestamp <= to_ms);
         if !self.rows.has_expired(to_ms) {
-            let past = self.rows.past_between(&self.key_scratch, from_ms.saturating_add(1), Direction::Forward);
+            let past =
+                self.rows.past_between(&self.key_scratch, from_ms.saturating_add(1), Direction::Forward);
             for row in past {
                 let (valid_to, past) = row?;
                 if past.from_ms > to_ms {
@@ -256,8 +257,7 @@ impl<K: 'static, V: 'static> StateStore for VersionedStore<K, V> {
         let headers = Headers::new();
         for Pending { key, value, timestamp } in self.pending.drain(..) {
             let record = LogRecord { key: &key, value: value.as_deref(), timestamp, headers: &headers };
-            log(record)
-                .map_err(|source| StoreError::Log { store: self.rows.name().to_owned(), source })?;
+            log(record).map_err(|source| StoreError::Log { store: self.rows.name().to_owned(), source })?;
         }
         self.pending_bytes = 0;
         self.rows.stage(batch)

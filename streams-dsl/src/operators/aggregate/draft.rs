@@ -81,7 +81,8 @@ impl<K: Data, A: Data> Draft<K, A> {
             | Some(StoreSupplier::Session(SessionSupplier { retention_ms, .. })) => return *retention_ms,
             Some(StoreSupplier::KeyValue(_)) => {
                 let operator = self.name.clone();
-                let reason = format!("store {} is not for windows; name a window or session store", self.store);
+                let reason =
+                    format!("store {} is not for windows; name a window or session store", self.store);
                 grouped.step.plan.borrow().report(DslError::Option { operator, reason });
             }
             None => {}

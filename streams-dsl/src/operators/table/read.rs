@@ -134,7 +134,8 @@ impl StreamsBuilder {
             let options = source_options(&source, &store, &consumed)?;
             let (name, key_serde) = (Arc::clone(&store.name), Arc::clone(&options.key_serde));
             let make = move || GlobalSource::<K, V>::new(Arc::clone(&name), &key_serde);
-            let builder = store.builder(&processor, false, false, &writer.store_place)?.with_caching_disabled();
+            let builder =
+                store.builder(&processor, false, false, &writer.store_place)?.with_caching_disabled();
             Ok(writer.topology.add_global_store(builder, &source, &topic, options, &processor, make)?)
         });
         self.plan.borrow_mut().add(&[ROOT], node);
