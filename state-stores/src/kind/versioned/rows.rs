@@ -3,7 +3,7 @@
 //! | row | local key | value |
 //! |---|---|---|
 //! | the latest version, unless it is a deletion | 8 × 0xFF ‖ RK | int64 valid from ‖ RV |
-//! | a version with a later one | int64 segment of valid to ‖ RK ‖ int64 valid to | int64 valid from ‖ 0x01 ‖ RV, or 0x00 for a deletion |
+//! | an ended version | int64 segment ‖ RK ‖ int64 valid to | int64 valid from ‖ 0x01 ‖ RV (deleted: 0x00) |
 //!
 //! Kafka Streams keeps all versions of a key and segment in one value, which every put reads and writes again; here
 //! each version has a row of its own. A put in order writes two rows and reads one. What a put returns and what reads
