@@ -27,12 +27,13 @@ DEMO_ARGUMENTS = $(if $(DATA),--data $(DATA)) $(if $(BOOTSTRAP),--bootstrap-serv
 BENCH_ARGUMENTS = $(if $(WORKLOADS),--workloads $(WORKLOADS)) $(if $(GUARANTEES),--guarantees $(GUARANTEES)) \
 	$(if $(SYSTEMS),--systems $(SYSTEMS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(RECORDS),--records $(RECORDS))
 
-.PHONY: help demo test lint bench kafka doc setup setup-build
+.PHONY: help demo test lint bench oracle kafka doc setup setup-build
 
 help:
 	@echo 'make demo   flight delays on the embedded broker   DATA=folder BOOTSTRAP=host:port'
 	@echo 'make test   formatting, lints, all tests           KAFKA_BOOTSTRAP=host:port: on that broker'
 	@echo 'make bench  ours, Java Kafka Streams, raw limit    WORKLOADS= GUARANTEES= SYSTEMS= ROUNDS= RECORDS='
+	@echo 'make oracle random cases on both engines            SEED=1 RUNS=500'
 	@echo 'make kafka  a Kafka 4.3.1 to play with, until Ctrl-C'
 	@echo 'make lint   formatting and lints'
 	@echo 'make doc    the API documentation'
@@ -52,6 +53,10 @@ lint: setup
 bench: setup
 	$(FAST) cargo build -p tests --bins
 	$(FAST) cargo run -p tests --bin bench -- $(BENCH_ARGUMENTS)
+
+# Random cases on this library and on Kafka Streams, up to the first difference.
+oracle: setup
+	cargo run -p tests --bin oracle -- $(if $(SEED),--seed $(SEED)) $(if $(RUNS),--runs $(RUNS))
 
 kafka: setup
 	cargo run -p tests --bin kafka

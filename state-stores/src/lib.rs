@@ -55,23 +55,27 @@ mod kind;
 pub mod offsets;
 mod overlay;
 mod restore;
+mod restore_buffer;
 pub mod schema;
 mod store;
 
 pub use backend::batch::{Batch, Write, Writes};
 pub use backend::memory::MemoryBackend;
 pub use backend::rocksdb::{RocksBackend, RocksMemory};
-pub use backend::{Backend, BackendRef, Direction, Keyspace, Scan};
+pub use backend::{Backend, BackendRef, Direction, Keyspace, RawEntry, Scan};
 pub use codec::{Codec, CodecError, CodecRef};
 pub use error::{Result, StoreError};
 pub use headers::{Header, Headers};
 pub use kind::change::{FlushedChange, Tracking};
+pub use kind::change_buffer::{Buffered, ChangeBuffer, ChangeBufferSpec};
 pub use kind::key_value::{KeyValueEntries, KeyValueSpec, KeyValueStore};
-pub use kind::session::{SessionEntries, SessionKey, SessionSpec, SessionStore};
+pub use kind::list_value::{ListValueSpec, ListValueStore};
+pub use kind::session::{ClosedOrder, SessionEntries, SessionKey, SessionSpec, SessionStore};
 pub use kind::timestamped::{
     TimestampedKeyValueStore, TimestampedWindowStore, ValueAndTimestamp, ValueFormat,
 };
 pub use kind::versioned::{VersionedPut, VersionedRecord, VersionedSpec, VersionedStore};
 pub use kind::window::{WindowEntries, WindowSpec, WindowStore};
 pub use restore::{Restore, RestoreFormat};
+pub use schema::record_context::RecordContext;
 pub use store::{LogRecord, StateStore};

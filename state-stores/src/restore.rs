@@ -7,6 +7,7 @@ use crate::headers::Headers;
 use crate::kind::recency::Recency;
 use crate::kind::time::{Time, TimeOf};
 use crate::kind::versioned::{Rows, RowsSpec};
+use crate::restore_buffer::BufferRestorer;
 use crate::schema::{session_key, window_key};
 
 /// What a versioned store's rows may take in memory while it is restored.
@@ -60,6 +61,8 @@ pub enum RestoreFormat {
         /// The length of its segments.
         segment_interval_ms: i64,
     },
+    /// A buffer of table updates.
+    ChangeBuffer,
 }
 
 impl RestoreFormat {
@@ -83,6 +86,9 @@ impl RestoreFormat {
                     cache_bytes: VERSIONED_CACHE_BYTES,
                 })?;
                 return Ok(Box::new(VersionedRestorer(rows)));
+            }
+            RestoreFormat::ChangeBuffer => {
+                return Ok(Box::new(BufferRestorer::new(store, backend, keyspace)));
             }
         };
         let timed = match times {

@@ -24,6 +24,7 @@ pub(crate) mod prefix {
     pub(crate) const TABLE_SOURCE: &str = "KTABLE-SOURCE-";
     pub(crate) const TABLE_FILTER: &str = "KTABLE-FILTER-";
     pub(crate) const TABLE_MAP_VALUES: &str = "KTABLE-MAPVALUES-";
+    pub(crate) const SUPPRESS: &str = "KTABLE-SUPPRESS-";
     pub(crate) const TO_STREAM: &str = "KTABLE-TOSTREAM-";
     pub(crate) const AGGREGATE: &str = "KSTREAM-AGGREGATE-";
     pub(crate) const REDUCE: &str = "KSTREAM-REDUCE-";
@@ -32,6 +33,9 @@ pub(crate) mod prefix {
     pub(crate) const WINDOWED: &str = "KSTREAM-WINDOWED-";
     pub(crate) const JOIN_THIS: &str = "KSTREAM-JOINTHIS-";
     pub(crate) const JOIN_OTHER: &str = "KSTREAM-JOINOTHER-";
+    pub(crate) const OUTER_THIS: &str = "KSTREAM-OUTERTHIS-";
+    pub(crate) const OUTER_OTHER: &str = "KSTREAM-OUTEROTHER-";
+    pub(crate) const OUTER_SHARED: &str = "KSTREAM-OUTERSHARED-";
     pub(crate) const STATE_STORE: &str = "STATE-STORE-";
 }
 

@@ -1,7 +1,8 @@
 //! What the cross-crate suites share: a real Apache Kafka to test against, applications under test with their checks,
-//! and the benchmark harness.
+//! the benchmark harness, and the random oracle.
 
 pub mod apps;
 pub mod bench;
 pub mod checks;
 pub mod lab;
+pub mod oracle;

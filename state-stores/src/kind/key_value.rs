@@ -10,7 +10,7 @@ use super::recency::Recency;
 use super::table::{Table, TableSpec};
 use super::timestamped::ValueFormat;
 use crate::backend::batch::Batch;
-use crate::backend::{BackendRef, Direction};
+use crate::backend::{BackendRef, Direction, RawEntry};
 use crate::codec::CodecRef;
 use crate::error::Result;
 use crate::headers::Headers;
@@ -239,6 +239,22 @@ impl<K: 'static, T: Clone + 'static> StateStore for KeyValueStore<K, T> {
         self.table.uncommitted_bytes()
     }
 
+    fn owed_bytes(&self) -> usize {
+        self.table.owed_bytes()
+    }
+
+    fn owes(&self) -> bool {
+        self.table.owes()
+    }
+
+    fn stage_log(&mut self, log: &mut Log<'_>, batch: &mut Batch) -> Result<()> {
+        match self.recency {
+            None => self.table.stage_log(log),
+            // The order of uses is not in the changelog: rows and order are written together, by each commit.
+            Some(_) => self.stage(log, batch),
+        }
+    }
+
     fn stage(&mut self, log: &mut Log<'_>, batch: &mut Batch) -> Result<()> {
         self.table.stage(log, batch)?;
         if let Some(recency) = &mut self.recency {
@@ -259,6 +275,10 @@ impl<K: 'static, T: Clone + 'static> StateStore for KeyValueStore<K, T> {
         {
             tracing::error!(%error, "which keys were used last is not known any more");
         }
+    }
+
+    fn entries(&mut self) -> Result<Vec<RawEntry>> {
+        self.table.entries()
     }
 
     fn as_any_mut(&mut self) -> &mut dyn Any {

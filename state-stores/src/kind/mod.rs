@@ -1,7 +1,10 @@
-//! The kinds of stores. Each is a typed face over a [`table::Table`] (or two) of byte keys and values.
+//! The kinds of stores. Each is a typed face over a [`table::Table`] (or two) of byte keys and typed values; only a
+//! buffer, which is emptied from its front, keeps its entries itself.
 
 pub(crate) mod change;
+pub(crate) mod change_buffer;
 pub(crate) mod key_value;
+pub(crate) mod list_value;
 pub(crate) mod merge;
 pub(crate) mod recency;
 pub(crate) mod session;
@@ -31,6 +34,22 @@ macro_rules! delegate_state_store {
                 self.table.uncommitted_bytes()
             }
 
+            fn owed_bytes(&self) -> usize {
+                self.table.owed_bytes()
+            }
+
+            fn owes(&self) -> bool {
+                self.table.owes()
+            }
+
+            fn stage_log(
+                &mut self,
+                log: &mut crate::store::Log<'_>,
+                _: &mut crate::backend::batch::Batch,
+            ) -> crate::error::Result<()> {
+                self.table.stage_log(log)
+            }
+
             fn stage(
                 &mut self,
                 log: &mut crate::store::Log<'_>,
@@ -46,6 +65,10 @@ macro_rules! delegate_state_store {
 
             fn rollback(&mut self) {
                 self.table.rollback();
+            }
+
+            fn entries(&mut self) -> crate::error::Result<Vec<crate::backend::RawEntry>> {
+                self.table.entries()
             }
 
             fn as_any_mut(&mut self) -> &mut dyn std::any::Any {

@@ -1,16 +1,19 @@
 //! What all kinds share: typed values under byte keys, an overlay over a keyspace of the backend.
 
+use std::ops::Bound;
+
 use super::change::{Change, Changes, Old, RawChange, Tracking};
 use super::merge::{Merge, OwnedRange};
 use super::staging::Staging;
 use super::time::Time;
 use super::timestamped::ValueFormat;
 use crate::backend::batch::Batch;
-use crate::backend::{BackendRef, Direction, KeyRange, Keyspace, is_empty_range};
+use crate::backend::{BackendRef, Direction, KeyRange, Keyspace, RawEntry, is_empty_range};
+use crate::codec::CodecError;
 use crate::error::{Result, StoreError};
 use crate::headers::Headers;
 use crate::overlay::{NO_CHANGE, Overlay, State};
-use crate::schema::segments::SEGMENT_BYTES;
+use crate::schema::segments::{OBSERVED_KEY, SEGMENT_BYTES};
 use crate::store::{Log, LogRecord};
 
 static NO_HEADERS: Headers = Headers::new();
@@ -79,6 +82,14 @@ impl<T> Table<T> {
 
     pub(crate) fn uncommitted_bytes(&self) -> usize {
         self.overlay.uncommitted_bytes()
+    }
+
+    pub(crate) fn owed_bytes(&self) -> usize {
+        self.overlay.owed_bytes()
+    }
+
+    pub(crate) fn owes(&self) -> bool {
+        self.overlay.owes()
     }
 
     pub(crate) fn approximate_entries(&self) -> Result<u64> {
@@ -152,16 +163,14 @@ impl<T> Table<T> {
         Merge::new(&self.overlay, backend, &self.format, &self.name, ranges, direction, Box::new(wanted))
     }
 
-    /// Serializes what changed since the last stage.
+    /// Serializes what changed since the last stage, and what is owed to the backend.
     pub(crate) fn stage(&mut self, log: &mut Log<'_>, batch: &mut Batch) -> Result<()> {
-        let mut dirty = self.overlay.take_dirty();
         self.staging.clear();
-        let staged = dirty.iter().try_for_each(|position| self.stage_entry(*position, log));
-        if staged.is_ok() {
-            dirty.clear();
-        }
-        self.overlay.restore_dirty(dirty);
-        staged?;
+        self.log_dirty(log, false)?;
+        let owed = self.overlay.take_owed();
+        let encoded = owed.iter().try_for_each(|position| self.stage_owed(*position));
+        self.overlay.paid(owed);
+        encoded?;
         self.staging.write(&self.overlay, self.keyspace, batch);
         if let Some(time) = &mut self.time {
             time.stage(self.keyspace, batch);
@@ -169,7 +178,42 @@ impl<T> Table<T> {
         Ok(())
     }
 
-    fn stage_entry(&mut self, position: u32, log: &mut Log<'_>) -> Result<()> {
+    /// Serializes what changed since the last stage for the changelog; the backend is owed it.
+    pub(crate) fn stage_log(&mut self, log: &mut Log<'_>) -> Result<()> {
+        self.staging.clear();
+        self.log_dirty(log, true)
+    }
+
+    fn log_dirty(&mut self, log: &mut Log<'_>, owe: bool) -> Result<()> {
+        let mut dirty = self.overlay.take_dirty();
+        let staged = dirty.iter().try_for_each(|position| self.stage_entry(*position, log, owe));
+        if staged.is_ok() {
+            dirty.clear();
+        }
+        self.overlay.restore_dirty(dirty);
+        staged
+    }
+
+    /// Puts an entry that was logged before into the batch.
+    fn stage_owed(&mut self, position: u32) -> Result<()> {
+        let entry = self.overlay.entry(position);
+        if entry.state != State::Logged || self.time.as_ref().is_some_and(|time| time.has_expired(&entry.key))
+        {
+            return Ok(());
+        }
+        let start = self.staging.values.len();
+        if let Some(value) = &entry.value {
+            self.format.encode(value, &mut self.staging.values).map_err(|source| self.value_error(source))?;
+        }
+        self.staging.add(position, start);
+        Ok(())
+    }
+
+    fn value_error(&self, source: CodecError) -> StoreError {
+        StoreError::Codec { store: self.name.clone(), what: "value", source }
+    }
+
+    fn stage_entry(&mut self, position: u32, log: &mut Log<'_>, owe: bool) -> Result<()> {
         let entry = self.overlay.entry(position);
         if entry.state != State::Dirty {
             return Ok(());
@@ -183,12 +227,7 @@ impl<T> Table<T> {
         let start = self.staging.values.len();
         if let Some(value) = &entry.value {
             timestamp = self.format.timestamp(value, timestamp);
-            let encoded = self.format.encode(value, &mut self.staging.values);
-            encoded.map_err(|source| StoreError::Codec {
-                store: self.name.clone(),
-                what: "value",
-                source,
-            })?;
+            self.format.encode(value, &mut self.staging.values).map_err(|source| self.value_error(source))?;
         }
         let local = &self.staging.values[start..];
         let prefix = if self.time.is_some() { SEGMENT_BYTES } else { 0 };
@@ -200,12 +239,17 @@ impl<T> Table<T> {
         };
         log(record).map_err(|source| StoreError::Log { store: self.name.clone(), source })?;
         let bytes = local.len();
+        if let Some(change) = self.changes.list.get_mut(entry.change as usize) {
+            change.pinned = true;
+        }
+        if owe {
+            self.staging.clear();
+            self.overlay.log(position, bytes);
+            return Ok(());
+        }
         // An entry may have expired after it was put. The changelog has it in Kafka Streams too; the backend has not.
         if !self.time.as_ref().is_some_and(|time| time.has_expired(&entry.key)) {
             self.staging.add(position, start);
-        }
-        if let Some(change) = self.changes.list.get_mut(entry.change as usize) {
-            change.pinned = true;
         }
         self.overlay.stage(position, bytes);
         Ok(())
@@ -236,11 +280,12 @@ impl<T> Table<T> {
     }
 
     /// Whether an entry came and went between two commits, like most sessions that are merged: there is nothing to
-    /// take away. One of the latest time is something: its changelog record tells a restored store of that time.
+    /// take away. One of the latest time is something: its changelog record tells a restored store of that time. So is the
+    /// deletion of what never was there, which Kafka Streams logs.
     fn is_nothing(&self, position: u32) -> bool {
         let entry = self.overlay.entry(position);
         let is_latest = || self.time.as_ref().is_some_and(|time| time.is_latest(&entry.key));
-        entry.fresh && entry.value.is_none() && !is_latest()
+        entry.fresh && entry.came && entry.value.is_none() && !is_latest()
     }
 
     /// Keeps the clean entries within their bound, which they may exceed by `slack_bytes`.
@@ -266,10 +311,41 @@ impl<T> Table<T> {
 }
 
 impl<T: Clone> Table<T> {
+    /// Every entry that has not expired: the changelog key and the stored value.
+    pub(crate) fn entries(&mut self) -> Result<Vec<RawEntry>> {
+        let (prefix, earliest_ms) = match &self.time {
+            Some(time) => (SEGMENT_BYTES, time.segments.earliest_ms()),
+            None => (0, i64::MIN),
+        };
+        let time_of = self.time.as_ref().map(|time| time.time_of);
+        let wanted = move |key: &[u8]| {
+            // The entry that holds the observed stream time is none of the store's.
+            key != OBSERVED_KEY
+                && time_of.is_none_or(|time_of| {
+                    key.get(SEGMENT_BYTES..).and_then(time_of).is_some_and(|time| time >= earliest_ms)
+                })
+        };
+        let (store, format) = (self.name.clone(), self.format.clone());
+        let all = vec![(Bound::Unbounded, Bound::Unbounded)];
+        self.scan(all, Direction::Forward, false, wanted)
+            .map(|entry| {
+                let (key, value) = entry?;
+                let mut bytes = Vec::new();
+                let encoded = format.encode(&value, &mut bytes);
+                encoded.map_err(|source| StoreError::Codec {
+                    store: store.clone(),
+                    what: "value",
+                    source,
+                })?;
+                Ok((key[prefix..].into(), bytes.into()))
+            })
+            .collect()
+    }
+
     /// Every entry updated since the last call, in the order of last updates.
     pub(crate) fn take_changes(&mut self) -> Result<Vec<RawChange<T>>> {
         let mut changes = std::mem::take(&mut self.changes.list);
-        changes.sort_unstable_by_key(|change| self.overlay.entry(change.position).sequence);
+        changes.sort_by_cached_key(|change| self.overlay.order(change.position));
         let mut flushed = Vec::with_capacity(changes.len());
         for change in changes.drain(..) {
             let entry = self.overlay.entry_mut(change.position);

@@ -12,7 +12,7 @@ pub(crate) type TimeOf = fn(&[u8]) -> Option<i64>;
 /// The time of a windowed store.
 pub(crate) struct Time {
     pub(crate) segments: Segments,
-    time_of: TimeOf,
+    pub(crate) time_of: TimeOf,
     /// Entries of this time and later are all in memory: a miss there needs no look at the backend. Without
     /// it, every new window would cost a read that finds nothing.
     floor_ms: i64,
@@ -40,7 +40,8 @@ impl Time {
             return Err(StoreError::Retention { store: store.to_owned(), retention_ms, minimum_ms: 0 });
         }
         let observed_ms = read_observed(store, backend, keyspace)?;
-        let segments = Segments { retention_ms, interval_ms: segment_interval_ms(retention_ms), observed_ms };
+        let interval_ms = segment_interval_ms(retention_ms);
+        let segments = Segments { retention_ms, interval_ms, observed_ms, extra_ms: 0 };
         let oldest = segments.oldest_live();
         Ok(Time {
             segments,
@@ -60,6 +61,11 @@ impl Time {
         self.deleted_before = self.segments.oldest_live();
         self.evicted_before = self.deleted_before;
         self
+    }
+
+    /// Has reads see one ms more than the retention: for stores of windows that are emitted when they close.
+    pub(crate) fn see_closing(&mut self) {
+        self.segments.extra_ms = 1;
     }
 
     /// The time of a local key; keys are the store's own, so one without a time cannot be.

@@ -19,6 +19,8 @@ pub(crate) enum State {
     Clean,
     /// Changed since the last stage.
     Dirty,
+    /// Logged, but in no batch: owed to the backend, and unchanged since.
+    Logged,
     /// In a batch that is not known to be written yet, and unchanged since.
     Staged,
 }
@@ -26,25 +28,30 @@ pub(crate) enum State {
 /// A key with its value, if it has one.
 pub(crate) struct Entry<T> {
     pub(crate) key: KeyBytes,
-    pub(crate) hash: u64,
+    /// Of the key; [`super::wide`] is what the table takes.
+    pub(crate) hash: u32,
+    /// The number of the last update. It wraps; [`super::Overlay::order`] compares.
+    pub(crate) sequence: u32,
     pub(crate) value: Option<T>,
-    /// The number of the last update.
-    pub(crate) sequence: u64,
     /// The time of the record whose processing made the last update, in ms.
     pub(crate) timestamp: i64,
-    /// The headers of that record, while the entry is uncommitted.
+    /// The headers of that record, until the entry is clean.
     pub(crate) headers: Headers,
     /// The place in the list of changes to forward, or [`NO_CHANGE`].
     pub(crate) change: u32,
     pub(crate) state: State,
     /// Used since the clock's hand passed.
     pub(crate) touched: bool,
-    /// Dirty, and neither the backend nor a staged batch has anything under the key.
+    /// Dirty, and nothing that was staged or committed before has anything under the key.
     pub(crate) fresh: bool,
+    /// Dirty or logged, and in the list of what is owed to the backend: it may hold something else than the log.
+    pub(crate) owed: bool,
+    /// Dirty, and has had a value since it became so.
+    pub(crate) came: bool,
 }
 
 impl<T> Entry<T> {
-    pub(super) fn new(key: KeyBytes, hash: u64, value: Option<T>, state: State) -> Self {
+    pub(super) fn new(key: KeyBytes, hash: u32, value: Option<T>, state: State) -> Self {
         let headers = Headers::new();
         Entry {
             key,
@@ -57,7 +64,14 @@ impl<T> Entry<T> {
             state,
             touched: false,
             fresh: false,
+            owed: false,
+            came: false,
         }
+    }
+
+    /// Bytes of the key beyond the entry itself.
+    pub(super) fn key_bytes(&self) -> usize {
+        if self.key.spilled() { self.key.len() } else { 0 }
     }
 
     /// Whether nothing but the cache bound keeps the entry in memory.

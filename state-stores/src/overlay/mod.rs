@@ -1,4 +1,5 @@
-//! Typed entries in memory: everything not yet committed, and a bounded cache of committed ("clean") entries.
+//! Typed entries in memory: everything that the backend does not hold yet, and a bounded cache of what it holds
+//! ("clean" entries).
 //!
 //! An entry is keyed by its serialized local key and holds its value as an object, which is serialized when
 //! it is staged and not before. `None` is known absence: after a delete, or after a read that found nothing.
@@ -6,15 +7,22 @@
 //! ```text
 //!            update                stage                 batch written
 //! (absent) ---------> dirty -------------------> staged ---------------> clean --- evicted
-//!     \                 ^------------------------/  ^------ update ------/ ^
-//!      \--- a read loads it from the backend ---------------------------- -/
+//!     \               |  ^-----------------------/^ ^------ update ------/ ^
+//!      \              |  |--- update ---\         |                        |
+//!       \             \-------------> logged -----/ stage                  |
+//!        \              stage_log                                          |
+//!         \--- a read loads it from the backend ---------------------------/
 //! ```
+//!
+//! A logged entry is in the changelog and owed to the backend, whatever becomes of it: it stays in memory until a batch
+//! has it.
 
 mod entry;
 mod evict;
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher};
+use std::mem::needs_drop;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
@@ -24,6 +32,11 @@ use crate::headers::Headers;
 
 /// A hash table slot of an entry, and what an ordered index adds for it.
 const SLOT_BYTES: usize = 8;
+
+/// The form in which the table takes a hash: it wants the upper bits as well as the lower ones.
+fn wide(hash: u32) -> u64 {
+    u64::from(hash) << u32::BITS | u64::from(hash)
+}
 
 /// The entries of one store.
 pub(crate) struct Overlay<T> {
@@ -38,15 +51,19 @@ pub(crate) struct Overlay<T> {
     /// Entries that became dirty since the last stage, each once, and those staged since the last commit.
     dirty: Vec<u32>,
     staged: Vec<u32>,
+    /// Entries that were logged and are in no batch yet, each once; some are dirty again.
+    owed: Vec<u32>,
     /// Numbers updates: entries are staged in the order of their last update.
-    sequence: u64,
+    sequence: u32,
     /// Where the last entry was found: updates mostly follow a read of the same key.
     latest: usize,
     /// The position at which the clock's hand stands.
     hand: usize,
     clean: Held,
     uncommitted: Held,
-    /// How many bytes a serialized value has, on average over those seen lately.
+    logged: Held,
+    /// How many bytes a serialized value has, on average over those seen lately: an estimate of what a value takes
+    /// beyond the entry itself. Not kept for types that own nothing.
     value_bytes: usize,
 }
 
@@ -62,7 +79,7 @@ pub(crate) struct Replaced<T> {
     pub(crate) position: u32,
     /// The value before; outer `None` if the overlay did not know the key.
     pub(crate) old: Option<Option<T>>,
-    /// Whether the entry was uncommitted already.
+    /// Whether the entry was changed or staged already, so that a batch or the log may be about to get another state.
     pub(crate) uncommitted: bool,
 }
 
@@ -76,11 +93,13 @@ impl<T> Overlay<T> {
             index: None,
             dirty: Vec::new(),
             staged: Vec::new(),
+            owed: Vec::new(),
             sequence: 0,
             latest: 0,
             hand: 0,
             clean: Held::default(),
             uncommitted: Held::default(),
+            logged: Held::default(),
             value_bytes: 0,
         }
     }
@@ -97,7 +116,7 @@ impl<T> Overlay<T> {
             let entry = &self.entries[*position as usize];
             entry.hash == hash && *entry.key == *key
         };
-        let found = self.table.find(hash, is_it).copied()?;
+        let found = self.table.find(wide(hash), is_it).copied()?;
         self.latest = found as usize;
         Some(found)
     }
@@ -136,28 +155,29 @@ impl<T> Overlay<T> {
                 Replaced { position, old: None, uncommitted: false }
             }
         };
-        self.sequence += 1;
+        self.sequence = self.sequence.wrapping_add(1);
         let entry = &mut self.entries[replaced.position as usize];
         entry.sequence = self.sequence;
         entry.timestamp = timestamp;
         entry.headers = headers;
         entry.touched = true;
+        entry.came |= entry.value.is_some();
         replaced
     }
 
     fn replace(&mut self, position: u32, value: Option<T>) -> Replaced<T> {
         let entry = &mut self.entries[position as usize];
         let old = std::mem::replace(&mut entry.value, value);
-        let state = std::mem::replace(&mut entry.state, State::Dirty);
-        if state == State::Clean {
+        let settled = matches!(entry.state, State::Clean | State::Logged);
+        if settled {
             entry.fresh = old.is_none();
-            self.clean.leave(entry.key.len());
-            self.uncommitted.enter(entry.key.len());
+            entry.came = false;
         }
-        if state != State::Dirty {
+        if entry.state != State::Dirty {
             self.dirty.push(position);
+            self.enter(position, State::Dirty);
         }
-        Replaced { position, old: Some(old), uncommitted: state != State::Clean }
+        Replaced { position, old: Some(old), uncommitted: !settled }
     }
 
     /// Takes the positions that became dirty since the last call, in the order of their last updates. Some
@@ -174,19 +194,64 @@ impl<T> Overlay<T> {
         self.dirty = dirty;
     }
 
-    pub(crate) fn sort_by_update(&self, positions: &mut [u32]) {
-        let entries = &self.entries;
-        positions.sort_unstable_by_key(|position| entries[*position as usize].sequence);
+    fn sort_by_update(&self, positions: &mut [u32]) {
+        // A sort of numbers: looking at the entries for each comparison would miss the processor's caches each time.
+        let numbered = positions.iter().map(|at| u64::from(self.order(*at)) << u32::BITS | u64::from(*at));
+        let mut numbered: Vec<_> = numbered.collect();
+        numbered.sort_unstable();
+        for (position, numbered) in positions.iter_mut().zip(numbered) {
+            *position = numbered as u32;
+        }
+    }
+
+    /// Orders entries by their last updates, of which there are fewer than 2^32 between two commits.
+    pub(crate) fn order(&self, position: u32) -> u32 {
+        let next = self.sequence.wrapping_add(1);
+        self.entries[position as usize].sequence.wrapping_sub(next)
     }
 
     /// Notes that a dirty entry is in the batch, with a value of that many bytes.
     pub(crate) fn stage(&mut self, position: u32, value_bytes: usize) {
         let entry = &mut self.entries[position as usize];
         assert!(entry.state == State::Dirty, "staged an entry that is not dirty");
-        entry.state = State::Staged;
-        entry.fresh = false;
-        self.staged.push(position);
+        (entry.fresh, entry.came) = (false, false);
+        self.into_batch(position);
         self.note_value(value_bytes);
+    }
+
+    /// Notes that a dirty entry has been logged, with a value of that many bytes, and is owed to the backend.
+    pub(crate) fn log(&mut self, position: u32, value_bytes: usize) {
+        let entry = &mut self.entries[position as usize];
+        assert!(entry.state == State::Dirty, "logged an entry that is not dirty");
+        (entry.fresh, entry.came) = (false, false);
+        if !entry.owed {
+            entry.owed = true;
+            self.owed.push(position);
+        }
+        self.enter(position, State::Logged);
+        self.note_value(value_bytes);
+    }
+
+    /// Takes the positions of entries that are owed to the backend. Only those that are [`State::Logged`] are to be put
+    /// into the batch; the others are in it already. Nothing may be dirty.
+    pub(crate) fn take_owed(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.owed)
+    }
+
+    /// Gives the list of [`Overlay::take_owed`] back, for its memory. What it named is in the batch.
+    pub(crate) fn paid(&mut self, mut owed: Vec<u32>) {
+        for position in owed.drain(..) {
+            if self.entries[position as usize].state == State::Logged {
+                self.into_batch(position);
+            }
+        }
+        self.owed = owed;
+    }
+
+    fn into_batch(&mut self, position: u32) {
+        self.enter(position, State::Staged);
+        self.entries[position as usize].owed = false;
+        self.staged.push(position);
     }
 
     /// The staged entries are in the backend now. `is_needless` tells of which keys absence need not be remembered.
@@ -194,21 +259,26 @@ impl<T> Overlay<T> {
         let mut staged = std::mem::take(&mut self.staged);
         for position in staged.drain(..) {
             if self.entries[position as usize].state == State::Staged {
-                self.cancel(position, &is_needless);
+                self.settle(position, &is_needless);
             }
         }
         self.staged = staged;
     }
 
-    /// An uncommitted entry holds what the backend holds: it is clean, and goes if it is a needless absence.
+    /// A dirty entry is again what it was when it was staged last, or when it was loaded.
     pub(crate) fn cancel(&mut self, position: u32, is_needless: impl Fn(&[u8]) -> bool) {
+        match self.entries[position as usize].owed {
+            true => self.enter(position, State::Logged),
+            false => self.settle(position, is_needless),
+        }
+    }
+
+    /// An entry holds what the backend holds: it is clean, and goes if it is a needless absence.
+    fn settle(&mut self, position: u32, is_needless: impl Fn(&[u8]) -> bool) {
+        self.enter(position, State::Clean);
         let entry = &mut self.entries[position as usize];
-        entry.state = State::Clean;
         entry.headers = Headers::new();
-        let needless = entry.value.is_none() && entry.is_evictable() && is_needless(&entry.key);
-        self.uncommitted.leave(entry.key.len());
-        self.clean.enter(entry.key.len());
-        if needless {
+        if entry.value.is_none() && entry.is_evictable() && is_needless(&entry.key) {
             self.remove(position);
         }
     }
@@ -216,29 +286,43 @@ impl<T> Overlay<T> {
     /// Forgets a fresh entry, as if it had never been.
     pub(crate) fn discard(&mut self, position: u32) {
         assert!(self.entries[position as usize].fresh, "discarded an entry that others know of");
+        if self.entries[position as usize].owed {
+            return self.enter(position, State::Logged);
+        }
         // Its position stays in the list of dirty ones, which is read with that in mind.
         self.remove(position);
     }
 
-    /// Forgets all uncommitted entries; tells `forgotten` the key of each.
+    /// Forgets everything that the backend does not hold; tells `forgotten` the key of each entry.
     pub(crate) fn rollback(&mut self, mut forgotten: impl FnMut(&[u8])) {
         let mut positions = std::mem::take(&mut self.dirty);
         positions.append(&mut self.staged);
+        positions.append(&mut self.owed);
         for position in positions.drain(..) {
             let entry = &self.entries[position as usize];
-            // A position may be in both lists, and an entry may have been cancelled.
-            if matches!(entry.state, State::Dirty | State::Staged) {
+            // A position may be in several lists, and an entry may have been cancelled.
+            if matches!(entry.state, State::Dirty | State::Logged | State::Staged) {
                 forgotten(&entry.key);
                 self.remove(position);
             }
         }
         self.dirty = positions;
-        assert!(self.uncommitted.entries == 0, "an uncommitted entry in no list");
+        assert!(self.uncommitted.entries + self.logged.entries == 0, "an uncommitted entry in no list");
     }
 
     /// Bytes held by dirty and staged entries.
     pub(crate) fn uncommitted_bytes(&self) -> usize {
         self.bytes(self.uncommitted)
+    }
+
+    /// Bytes held by entries that are logged and owed to the backend.
+    pub(crate) fn owed_bytes(&self) -> usize {
+        self.bytes(self.logged)
+    }
+
+    /// Whether the log has changes that neither the backend nor a batch has.
+    pub(crate) fn owes(&self) -> bool {
+        !self.owed.is_empty()
     }
 
     /// Bytes held by clean entries.
@@ -253,9 +337,11 @@ impl<T> Overlay<T> {
 
     /// Takes the size of a serialized value into the average.
     pub(crate) fn note_value(&mut self, bytes: usize) {
-        // Moves an eighth of the way: cheap, and recent values count more.
-        self.value_bytes =
-            if self.value_bytes == 0 { bytes } else { (self.value_bytes * 7 + bytes).div_ceil(8) };
+        if needs_drop::<T>() {
+            // Moves an eighth of the way: cheap, and recent values count more.
+            self.value_bytes =
+                if self.value_bytes == 0 { bytes } else { (self.value_bytes * 7 + bytes).div_ceil(8) };
+        }
     }
 
     /// Keys in their order, with positions. Builds the index at first use.
@@ -278,15 +364,32 @@ impl<T> Overlay<T> {
         held.entries * each + held.key_bytes
     }
 
-    fn hash(&self, key: &[u8]) -> u64 {
-        let mut hasher = self.hasher.build_hasher();
-        hasher.write(key);
-        hasher.finish()
+    fn held(&mut self, state: State) -> &mut Held {
+        match state {
+            State::Clean => &mut self.clean,
+            State::Logged => &mut self.logged,
+            State::Free | State::Dirty | State::Staged => &mut self.uncommitted,
+        }
     }
 
-    fn insert(&mut self, hash: u64, key: &[u8], value: Option<T>, state: State) -> u32 {
+    fn enter(&mut self, position: u32, state: State) {
+        let entry = &mut self.entries[position as usize];
+        let key_bytes = entry.key_bytes();
+        let before = std::mem::replace(&mut entry.state, state);
+        self.held(before).leave(key_bytes);
+        self.held(state).enter(key_bytes);
+    }
+
+    fn hash(&self, key: &[u8]) -> u32 {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(key);
+        hasher.finish() as u32
+    }
+
+    fn insert(&mut self, hash: u32, key: &[u8], value: Option<T>, state: State) -> u32 {
         let key_bytes = KeyBytes::from_slice(key);
         let entry = Entry::new(key_bytes, hash, value, state);
+        let key_bytes = entry.key_bytes();
         let position = match self.free.pop() {
             Some(position) => {
                 self.entries[position as usize] = entry;
@@ -297,11 +400,10 @@ impl<T> Overlay<T> {
                 (self.entries.len() - 1) as u32
             }
         };
-        let held = if state == State::Clean { &mut self.clean } else { &mut self.uncommitted };
-        held.enter(key.len());
+        self.held(state).enter(key_bytes);
         let entries = &self.entries;
         self.latest = position as usize;
-        self.table.insert_unique(hash, position, |position| entries[*position as usize].hash);
+        self.table.insert_unique(wide(hash), position, |position| wide(entries[*position as usize].hash));
         if let Some(index) = &mut self.index {
             index.insert(KeyBytes::from_slice(key), position);
         }
@@ -312,13 +414,14 @@ impl<T> Overlay<T> {
         let entry = &mut self.entries[position as usize];
         assert!(entry.state != State::Free, "removed an entry twice");
         let state = std::mem::replace(&mut entry.state, State::Free);
+        let key_bytes = entry.key_bytes();
         let key = std::mem::take(&mut entry.key);
         entry.value = None;
         entry.headers = Headers::new();
         entry.change = NO_CHANGE;
-        let held = if state == State::Clean { &mut self.clean } else { &mut self.uncommitted };
-        held.leave(key.len());
-        if let Ok(found) = self.table.find_entry(entry.hash, |at| *at == position) {
+        let hash = entry.hash;
+        self.held(state).leave(key_bytes);
+        if let Ok(found) = self.table.find_entry(wide(hash), |at| *at == position) {
             found.remove();
         }
         if let Some(index) = &mut self.index {

@@ -64,3 +64,34 @@ fn the_index_follows_inserts_and_removals() {
     overlay.rollback(|_| {});
     assert!(overlay.indexed().is_empty() && overlay.table.is_empty());
 }
+
+#[test]
+fn the_order_of_updates_outlives_the_end_of_their_numbers() {
+    let mut overlay = Overlay::new();
+    overlay.sequence = u32::MAX - 2;
+    for key in [b"a", b"b", b"c", b"d", b"a"] {
+        put(&mut overlay, key, 1);
+    }
+    let keys: Vec<_> = overlay.take_dirty().iter().map(|at| overlay.entry(*at).key.to_vec()).collect();
+    assert_eq!(keys, [b"b", b"c", b"d", b"a"]);
+}
+
+#[test]
+fn a_hundred_thousand_small_counts_fit_the_default_cache() {
+    let mut overlay = Overlay::new();
+    for key in 0..100_000 {
+        overlay.load(format!("user-{key:05}").as_bytes(), Some((1i64, 1i64)));
+    }
+    assert!(overlay.clean_bytes() <= 10 << 20, "{} bytes", overlay.clean_bytes());
+}
+
+#[test]
+fn what_entries_own_counts() {
+    let (mut plain, mut owning) = (Overlay::new(), Overlay::new());
+    for overlay in [&mut plain, &mut owning] {
+        overlay.note_value(1_000);
+        overlay.load(b"short", Some(String::new()));
+    }
+    owning.load(&[7; 500], None);
+    assert!(plain.clean_bytes() > 1_000 && owning.clean_bytes() > plain.clean_bytes() + 1_500);
+}

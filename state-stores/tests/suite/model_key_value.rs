@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use state_stores::{
-    FlushedChange, Headers, KeyValueSpec, RestoreFormat, TimestampedKeyValueStore, Tracking,
+    FlushedChange, Headers, KeyValueSpec, RestoreFormat, StateStore, TimestampedKeyValueStore, Tracking,
     ValueAndTimestamp, ValueFormat,
 };
 
-use crate::support::{Logged, World, commit, contents, direction, in_direction, number, stage, text};
+use crate::support::{Logged, World, contents, direction, in_direction, number, restore, stage_owing, text};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -19,9 +19,10 @@ enum Step {
     Range(Option<String>, Option<String>, bool),
     Prefix(String),
     TakeChanges,
-    Commit,
+    /// If true, the backend gets the changes with a later commit.
+    Commit(bool),
     /// The value is put while the commit is under way.
-    CommitAround(String, u32),
+    CommitAround(String, u32, bool),
     StageOnly,
     Rollback,
     Reopen,
@@ -42,8 +43,8 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(from, to, back)| Step::Range(from, to, back)),
         1 => key().prop_map(Step::Prefix),
         2 => Just(Step::TakeChanges),
-        2 => Just(Step::Commit),
-        1 => (key(), any::<u32>()).prop_map(|(key, value)| Step::CommitAround(key, value)),
+        3 => any::<bool>().prop_map(Step::Commit),
+        1 => (key(), any::<u32>(), any::<bool>()).prop_map(|(key, value, owing)| Step::CommitAround(key, value, owing)),
         1 => Just(Step::StageOnly),
         1 => Just(Step::Rollback),
         1 => Just(Step::Reopen),
@@ -66,6 +67,8 @@ struct Model {
     clock: i64,
     /// Records of commits that went through, and those staged for the next.
     log: Vec<Logged>,
+    /// How many records of the log the backend has for certain.
+    written: usize,
     staging: (Vec<Logged>, Vec<state_stores::Batch>),
 }
 
@@ -90,6 +93,7 @@ impl Model {
             changed,
             clock: 0,
             log: vec![],
+            written: 0,
             staging: Default::default(),
         }
     }
@@ -114,11 +118,35 @@ impl Model {
             self.world.backend().write(&batch).unwrap();
         }
         self.log.append(&mut self.staging.0);
+        StateStore::committed(&mut self.store).unwrap();
+        if !self.store.owes() {
+            self.written = self.log.len();
+        }
     }
 
-    fn stage(&mut self) {
-        let batch = stage(&mut self.store, &mut self.staging.0);
+    fn stage(&mut self, owing: bool) {
+        let batch = stage_owing(owing, &mut self.store, &mut self.staging.0);
         self.staging.1.push(batch);
+    }
+
+    /// Back to what is committed: what the backend lacks comes from the changelog.
+    fn recover(&mut self, reopen: bool) {
+        StateStore::rollback(&mut self.store);
+        assert_eq!((self.store.uncommitted_bytes(), self.store.owed_bytes()), (0, 0));
+        if reopen || self.written < self.log.len() {
+            // The store holds on to the backend, so it goes first.
+            self.store = open(&World::new(false), 0);
+            if reopen {
+                self.world.reopen();
+            }
+            let format = RestoreFormat::TimestampedKeyValue;
+            restore(format, self.world.backend(), &self.log[self.written..], 3);
+            self.store = open(&self.world, self.cache_bytes);
+        }
+        self.written = self.log.len();
+        self.now = self.committed.clone();
+        self.changed.clear();
+        self.staging = Default::default();
     }
 
     fn take_changes(&mut self) {
@@ -171,50 +199,32 @@ impl Model {
                 assert_eq!(found, with.collect::<Vec<_>>());
             }
             Step::TakeChanges => self.take_changes(),
-            Step::StageOnly => self.stage(),
-            Step::Commit => {
-                self.stage();
+            Step::StageOnly => self.stage(false),
+            Step::Commit(owing) => {
+                self.stage(owing);
                 self.finish_commit();
-                state_stores::StateStore::committed(&mut self.store).unwrap();
                 self.committed = self.now.clone();
             }
-            Step::CommitAround(key, value) => {
-                self.stage();
+            Step::CommitAround(key, value, owing) => {
+                self.stage(owing);
                 let staged = self.now.clone();
                 self.put(key, Some(value));
                 self.finish_commit();
-                state_stores::StateStore::committed(&mut self.store).unwrap();
                 self.committed = staged;
             }
-            Step::Rollback | Step::Reopen => {
-                if matches!(step, Step::Reopen) {
-                    // The store holds on to the backend, so it goes first.
-                    self.store = open(&World::new(false), 0);
-                    self.world.reopen();
-                    self.store = open(&self.world, self.cache_bytes);
-                } else {
-                    state_stores::StateStore::rollback(&mut self.store);
-                }
-                self.now = self.committed.clone();
-                self.changed.clear();
-                self.staging = Default::default();
-            }
+            Step::Rollback => self.recover(false),
+            Step::Reopen => self.recover(true),
         }
     }
 
     /// What was logged is what is stored: a restored store equals this one.
     fn check_log(mut self) {
         self.take_changes();
-        commit(&mut self.store, self.world.backend(), &mut self.staging.0);
+        self.stage(false);
         self.finish_commit();
         self.range(None, None, false);
         let other = World::new(false);
-        let mut restorer = RestoreFormat::TimestampedKeyValue.restorer("store", other.backend()).unwrap();
-        let mut batch = state_stores::Batch::new();
-        for (key, value, timestamp, headers) in &self.log {
-            restorer.restore(key, value.as_deref(), *timestamp, headers, &mut batch).unwrap();
-        }
-        other.backend().write(&batch).unwrap();
+        restore(RestoreFormat::TimestampedKeyValue, other.backend(), &self.log, usize::MAX);
         let [this, that] = [&self.world, &other].map(|world| {
             let keyspace = world.backend().keyspace("store").unwrap();
             contents(&**world.backend(), keyspace)
@@ -229,7 +239,7 @@ fn run(on_disk: bool, cache_bytes: usize, steps: Vec<Step>) {
         model.apply(step);
     }
     // Several stages of one transaction overwrite each other in order; write them before the final commit.
-    model.apply(Step::Commit);
+    model.apply(Step::Commit(false));
     model.check_log();
 }
 

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use state_stores::schema::session_key;
-use state_stores::{SessionKey, SessionSpec, SessionStore, StateStore, ValueFormat};
+use state_stores::{RestoreFormat, SessionKey, SessionSpec, SessionStore, StateStore, ValueFormat};
 
-use crate::support::{World, commit, direction, in_direction, number, text};
+use crate::support::{World, commit_owing, direction, in_direction, number, restore, text};
 
 const RETENTION_MS: i64 = 150_000;
 const INTERVAL_MS: i64 = 75_000;
+const FORMAT: RestoreFormat = RestoreFormat::Session { retention_ms: RETENTION_MS };
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -18,7 +19,8 @@ enum Step {
     Find(String, i64, i64, bool),
     FindOfKeys(Option<String>, Option<String>, i64, i64, bool),
     FindEnding(i64, i64, bool),
-    Commit,
+    /// If true, the backend gets the changes with a later commit.
+    Commit(bool),
     Rollback,
     Reopen,
 }
@@ -48,7 +50,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (key(), time(), time(), any::<bool>()).prop_map(|(k, e, s, b)| Step::Find(k, e, s, b)),
         2 => (keys(), keys(), time(), time(), any::<bool>()).prop_map(|(a, z, e, s, b)| Step::FindOfKeys(a, z, e, s, b)),
         1 => (time(), time(), any::<bool>()).prop_map(|(e, l, b)| Step::FindEnding(e, l, b)),
-        2 => Just(Step::Commit),
+        3 => any::<bool>().prop_map(Step::Commit),
         1 => Just(Step::Rollback),
         1 => Just(Step::Reopen),
     ]
@@ -125,7 +127,8 @@ fn run(on_disk: bool, cache_bytes: usize, steps: Vec<Step>) {
     let mut store = open(&world, cache_bytes);
     let empty = State { observed: -1, ..State::default() };
     let (mut now, mut committed) = (empty.clone(), empty);
-    let mut log = Vec::new();
+    // How many records of the log the backend has for certain.
+    let (mut log, mut written) = (Vec::new(), 0);
     for (clock, step) in (0i64..).zip(steps) {
         if let Some((found, expected)) = read(&mut store, &now, &step) {
             assert_eq!(found, expected, "{step:?}");
@@ -140,21 +143,30 @@ fn run(on_disk: bool, cache_bytes: usize, steps: Vec<Step>) {
                 let found = store.fetch_session(&key, start, end).unwrap();
                 assert_eq!(found, expected.map(|(_, value)| value));
             }
-            Step::Commit => {
-                commit(&mut store, world.backend(), &mut log);
+            Step::Commit(owing) => {
+                commit_owing(owing, &mut store, world.backend(), &mut log);
                 committed = now.clone();
             }
             Step::Rollback => {
                 store.rollback();
                 now = committed.clone();
+                if written < log.len() {
+                    drop(store);
+                    restore(FORMAT, world.backend(), &log[written..], 3);
+                    store = open(&world, cache_bytes);
+                }
             }
             Step::Reopen => {
                 drop(store);
                 world.reopen();
+                restore(FORMAT, world.backend(), &log[written..], 3);
                 store = open(&world, cache_bytes);
                 now = committed.clone();
             }
             _ => {}
+        }
+        if !store.owes() {
+            written = log.len();
         }
     }
     let all: Vec<_> = store.all(direction(false)).unwrap().map(Result::unwrap).collect();

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use state_stores::schema::window_key;
-use state_stores::{StateStore, ValueFormat, WindowSpec, WindowStore};
+use state_stores::{RestoreFormat, StateStore, ValueFormat, WindowSpec, WindowStore};
 
-use crate::support::{World, commit, direction, in_direction, number, stage, text};
+use crate::support::{World, commit_owing, direction, in_direction, number, restore, stage_owing, text};
 
 const RETENTION_MS: i64 = 150_000;
 const INTERVAL_MS: i64 = 75_000;
+const FORMAT: RestoreFormat = RestoreFormat::Window { retention_ms: RETENTION_MS, timestamped: false };
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -17,8 +18,9 @@ enum Step {
     Fetch(String, i64),
     FetchRange(String, i64, i64, bool),
     FetchKeys(Option<String>, Option<String>, i64, i64, bool),
-    Commit,
-    CommitAround(String, i64, u32),
+    /// If true, the backend gets the changes with a later commit.
+    Commit(bool),
+    CommitAround(String, i64, u32, bool),
     Rollback,
     Reopen,
 }
@@ -39,8 +41,8 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (key(), start()).prop_map(|(k, s)| Step::Fetch(k, s)),
         2 => (key(), start(), start(), any::<bool>()).prop_map(|(k, f, t, b)| Step::FetchRange(k, f, t, b)),
         2 => (keys(), keys(), start(), start(), any::<bool>()).prop_map(|(a, z, f, t, b)| Step::FetchKeys(a, z, f, t, b)),
-        2 => Just(Step::Commit),
-        1 => (key(), start(), any::<u32>()).prop_map(|(k, s, v)| Step::CommitAround(k, s, v)),
+        3 => any::<bool>().prop_map(Step::Commit),
+        1 => (key(), start(), any::<u32>(), any::<bool>()).prop_map(|(k, s, v, o)| Step::CommitAround(k, s, v, o)),
         1 => Just(Step::Rollback),
         1 => Just(Step::Reopen),
     ]
@@ -90,7 +92,8 @@ fn run(on_disk: bool, cache_bytes: usize, steps: Vec<Step>) {
     let mut store = open(&world, cache_bytes);
     let empty = State { observed: -1, ..State::default() };
     let (mut now, mut committed) = (empty.clone(), empty);
-    let mut log = Vec::new();
+    // How many records of the log the backend has for certain.
+    let (mut log, mut written) = (Vec::new(), 0);
     for (clock, step) in (0i64..).zip(steps) {
         match step {
             Step::Put(key, start, value) => {
@@ -116,12 +119,12 @@ fn run(on_disk: bool, cache_bytes: usize, steps: Vec<Step>) {
                 let expected = in_direction(now.within(from, to, inside), direction(backward));
                 assert_eq!(found.map(Result::unwrap).collect::<Vec<_>>(), expected);
             }
-            Step::Commit => {
-                commit(&mut store, world.backend(), &mut log);
+            Step::Commit(owing) => {
+                commit_owing(owing, &mut store, world.backend(), &mut log);
                 committed = now.clone();
             }
-            Step::CommitAround(key, start, value) => {
-                let batch = stage(&mut store, &mut log);
+            Step::CommitAround(key, start, value, owing) => {
+                let batch = stage_owing(owing, &mut store, &mut log);
                 committed = now.clone();
                 store.put(&key, Some(value), start, clock).unwrap();
                 now.put(key, start, Some(value));
@@ -131,13 +134,22 @@ fn run(on_disk: bool, cache_bytes: usize, steps: Vec<Step>) {
             Step::Rollback => {
                 store.rollback();
                 now = committed.clone();
+                if written < log.len() {
+                    drop(store);
+                    restore(FORMAT, world.backend(), &log[written..], 3);
+                    store = open(&world, cache_bytes);
+                }
             }
             Step::Reopen => {
                 drop(store);
                 world.reopen();
+                restore(FORMAT, world.backend(), &log[written..], 3);
                 store = open(&world, cache_bytes);
                 now = committed.clone();
             }
+        }
+        if !store.owes() {
+            written = log.len();
         }
         assert_eq!(store.observed_stream_time(), now.observed);
     }

@@ -2,24 +2,13 @@
 
 use proptest::prelude::*;
 use state_stores::{
-    BackendRef, Batch, Headers, RestoreFormat, SessionKey, SessionSpec, SessionStore, StoreError,
-    TimestampedWindowStore, ValueAndTimestamp, ValueFormat, WindowSpec,
+    Batch, Headers, RestoreFormat, SessionKey, SessionSpec, SessionStore, StoreError, TimestampedWindowStore,
+    ValueAndTimestamp, ValueFormat, WindowSpec,
 };
 
-use crate::support::{Logged, World, commit, contents, number, text};
+use crate::support::{World, commit, contents, number, restore, text};
 
 const RETENTION_MS: i64 = 150_000;
-
-fn restore(format: RestoreFormat, backend: &BackendRef, log: &[Logged], records_per_batch: usize) {
-    let mut restorer = format.restorer("store", backend).unwrap();
-    for records in log.chunks(records_per_batch) {
-        let mut batch = Batch::new();
-        for (key, value, timestamp, headers) in records {
-            restorer.restore(key, value.as_deref(), *timestamp, headers, &mut batch).unwrap();
-        }
-        backend.write(&batch).unwrap();
-    }
-}
 
 fn assert_same(this: &World, that: &World) {
     let [this, that] = [this, that].map(|world| {

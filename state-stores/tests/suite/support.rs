@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use state_stores::{
     Backend, BackendRef, Batch, Codec, CodecError, CodecRef, Direction, Headers, Keyspace, MemoryBackend,
-    RocksBackend, RocksMemory, StateStore,
+    RestoreFormat, RocksBackend, RocksMemory, StateStore,
 };
 
 pub struct Text;
@@ -100,11 +100,46 @@ pub fn stage(store: &mut dyn StateStore, log: &mut Vec<Logged>) -> Batch {
     batch
 }
 
+/// Stages what changed for the changelog alone, if `owing`; else as [`stage`] does.
+pub fn stage_owing(owing: bool, store: &mut dyn StateStore, log: &mut Vec<Logged>) -> Batch {
+    if !owing {
+        let batch = stage(store, log);
+        assert!(!store.owes() && store.owed_bytes() == 0);
+        return batch;
+    }
+    let mut batch = Batch::new();
+    let mut append = |record: state_stores::LogRecord<'_>| {
+        let value = record.value.map(<[u8]>::to_vec);
+        log.push((record.key.to_vec(), value, record.timestamp, record.headers.clone()));
+        Ok(())
+    };
+    store.stage_log(&mut append, &mut batch).unwrap();
+    assert!(batch.is_empty(), "these kinds can owe");
+    batch
+}
+
 pub fn commit(store: &mut dyn StateStore, backend: &BackendRef, log: &mut Vec<Logged>) {
-    let batch = stage(store, log);
+    commit_owing(false, store, backend, log);
+}
+
+/// A commit that may leave what changed to a later batch.
+pub fn commit_owing(owing: bool, store: &mut dyn StateStore, backend: &BackendRef, log: &mut Vec<Logged>) {
+    let batch = stage_owing(owing, store, log);
     backend.write(&batch).unwrap();
     store.committed().unwrap();
     assert_eq!(store.uncommitted_bytes(), 0);
+}
+
+/// Applies changelog records to the store's keyspace; the store is not open.
+pub fn restore(format: RestoreFormat, backend: &BackendRef, log: &[Logged], records_per_batch: usize) {
+    let mut restorer = format.restorer("store", backend).unwrap();
+    for records in log.chunks(records_per_batch) {
+        let mut batch = Batch::new();
+        for (key, value, timestamp, headers) in records {
+            restorer.restore(key, value.as_deref(), *timestamp, headers, &mut batch).unwrap();
+        }
+        backend.write(&batch).unwrap();
+    }
 }
 
 /// All entries of a keyspace.

@@ -50,9 +50,6 @@ impl StreamsConfig {
                 "num.standby.replicas has no effect yet: stores have no copies on other instances".to_owned(),
             );
         }
-        if self.topology_optimization().single_store_self_join {
-            warnings.push("topology.optimization: single.store.self.join has no effect yet".to_owned());
-        }
         warnings
     }
 

@@ -6,13 +6,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::handlers::{ErrorContext, Handlers, Response};
+use super::metadata::ProcessorMetadata;
 use super::node::NodeIndex;
 use super::punctuation::{Punctuation, PunctuationQueue, PunctuationType};
 use super::{Collector, GlobalReaders};
+use crate::config::StreamsConfig;
 use crate::error::{Error, Result, UserError};
 use crate::ids::{Offset, TaskId, TopicPartition};
 use crate::record::{Headers, RecordMetadata};
-use crate::store::RecordClock;
+use crate::store::{RecordClock, RecordContext};
 use crate::time::Timestamp;
 
 /// Forwards what a cached store holds back; says whether there was anything.
@@ -24,6 +26,8 @@ pub struct TaskSetup {
     pub task: TaskId,
     /// `application.id`.
     pub application_id: Arc<str>,
+    /// The application's settings.
+    pub config: Arc<StreamsConfig>,
     /// Where results go.
     pub collector: Rc<dyn Collector>,
     /// What to do with failing records.
@@ -48,6 +52,8 @@ pub struct TaskContext {
     dropped: u64,
     pub(super) punctuations: PunctuationQueue,
     flushers: Vec<Flusher>,
+    shared: BTreeMap<String, Rc<dyn Any>>,
+    metadata: ProcessorMetadata,
     /// Scratch space in which sinks serialize keys and values.
     pub(super) key_buffer: Vec<u8>,
     pub(super) value_buffer: Vec<u8>,
@@ -65,6 +71,8 @@ impl TaskContext {
             dropped: 0,
             punctuations: PunctuationQueue::default(),
             flushers: Vec::new(),
+            shared: BTreeMap::new(),
+            metadata: ProcessorMetadata::default(),
             key_buffer: Vec::new(),
             value_buffer: Vec::new(),
         }
@@ -78,6 +86,30 @@ impl TaskContext {
     /// `application.id`.
     pub fn application_id(&self) -> &str {
         &self.setup.application_id
+    }
+
+    /// The application's settings (`ProcessorContext.appConfigs`).
+    pub fn config(&self) -> &StreamsConfig {
+        &self.setup.config
+    }
+
+    /// The object of that name and type that several nodes of this task share; made at the first call. To be asked for
+    /// when a node is initialised, not on the way of a record.
+    pub fn shared<T: Default + 'static>(&mut self, name: &str) -> Result<Rc<T>> {
+        let shared = self.shared.entry(name.to_owned()).or_insert_with(|| Rc::new(T::default()));
+        Rc::clone(shared).downcast().map_err(|_| {
+            Error::IllegalState(format!("what nodes share as {name} is no {}", std::any::type_name::<T>()))
+        })
+    }
+
+    /// What processors remember beside the committed offsets.
+    pub fn metadata(&self) -> &ProcessorMetadata {
+        &self.metadata
+    }
+
+    /// As [`metadata`](Self::metadata), to change it.
+    pub fn metadata_mut(&mut self) -> &mut ProcessorMetadata {
+        &mut self.metadata
     }
 
     /// The largest record timestamp so far, -1 before the first.
@@ -136,12 +168,29 @@ impl TaskContext {
         })
     }
 
-    /// Puts another position in the place of that of the record at hand, and gives that back: for records that waited.
-    pub fn replace_position(
-        &mut self,
-        at: Option<(Rc<TopicPartition>, Offset)>,
-    ) -> Option<(Rc<TopicPartition>, Offset)> {
-        std::mem::replace(&mut self.at, at)
+    /// Where the record at hand was read, to be kept with it under that time and with those headers.
+    pub fn record_context(&self, timestamp: Timestamp, headers: &Headers) -> RecordContext {
+        let (source, partition, offset) = match &self.at {
+            Some((at, offset)) => (Arc::clone(&at.topic), at.partition, *offset),
+            None => (Arc::from(""), -1, -1),
+        };
+        RecordContext { timestamp, source, partition, offset, headers: headers.clone() }
+    }
+
+    /// Makes a record that was kept the one at hand while `act` runs.
+    pub fn at_record<R>(&mut self, kept: &RecordContext, act: impl FnOnce(&mut Self) -> R) -> R {
+        let partition = || Rc::new(TopicPartition::new(Arc::clone(&kept.source), kept.partition));
+        let at = (!kept.source.is_empty()).then(|| (partition(), kept.offset));
+        let before = std::mem::replace(&mut self.at, at);
+        let clock = Rc::clone(&self.setup.clock);
+        let (timestamp, headers) = (clock.timestamp(), clock.headers());
+        clock.set_timestamp(kept.timestamp);
+        clock.set_headers(&kept.headers);
+        let result = act(self);
+        self.at = before;
+        clock.set_timestamp(timestamp);
+        clock.set_headers(&headers);
+        result
     }
 
     /// Asks for a commit.

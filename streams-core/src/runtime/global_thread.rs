@@ -11,12 +11,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use state_stores::offsets::{offsets_keyspace, put_offset, read_offsets};
-use state_stores::{BackendRef, Batch, MemoryBackend, RocksBackend, RocksMemory, StateStore};
+use state_stores::{BackendRef, Batch, MemoryBackend, RawEntry, RocksBackend, RocksMemory, StateStore};
 
 use super::graph::{self, GraphSettings};
 use super::plan::Plan;
 use super::record_queue::RecordQueue;
 use super::state_directory::StateDirectory;
+use crate::config::StreamsConfig;
 use crate::error::{Error, Result};
 use crate::ids::{Offset, PartitionId, TaskId, TopicName, TopicPartition};
 use crate::processor::handlers::Handlers;
@@ -111,12 +112,13 @@ pub(crate) struct GlobalParts<'a> {
     pub admin: &'a mut dyn Admin,
     pub handlers: Handlers,
     pub settings: GraphSettings,
+    pub config: Arc<StreamsConfig>,
 }
 
 impl GlobalThread {
     /// Opens the stores and finds where to read on.
     pub fn new(parts: GlobalParts<'_>) -> Result<Self> {
-        let GlobalParts { plan, backends, mut consumer, admin, handlers, settings } = parts;
+        let GlobalParts { plan, backends, mut consumer, admin, handlers, settings, config } = parts;
         let mut stores = Vec::new();
         for subtopology in plan.topology.graph().subtopologies(&plan.application_id) {
             if !subtopology.is_global {
@@ -148,6 +150,7 @@ impl GlobalThread {
             let mut context = TaskContext::new(TaskSetup {
                 task: id,
                 application_id: Arc::clone(&plan.application_id),
+                config: Arc::clone(&config),
                 collector: Rc::new(NoCollector),
                 handlers: handlers.clone(),
                 stores: BTreeMap::from([(name, opened.handle)]),
@@ -195,6 +198,17 @@ impl GlobalThread {
     /// Waits for records.
     pub fn wait(&mut self, timeout: Duration) {
         self.consumer.wait(timeout);
+    }
+
+    /// The content of every store as bytes, for the test driver.
+    pub fn store_entries(&self) -> Result<Vec<(String, Vec<RawEntry>)>> {
+        let entries = |store: &GlobalStore| {
+            let mut open = store.store.borrow_mut();
+            let entries =
+                open.entries().map_err(|source| Error::Store { task: store.context.task_id(), source })?;
+            Ok((open.name().to_owned(), entries))
+        };
+        self.stores.iter().map(entries).collect()
     }
 
     /// Takes what has been fetched into the stores. True when there was anything.

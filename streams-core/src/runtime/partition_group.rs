@@ -4,6 +4,7 @@ use super::record_queue::RecordQueue;
 use crate::error::Result;
 use crate::processor::TaskContext;
 use crate::time::Timestamp;
+use crate::transport::RawRecord;
 
 /// Why a task does not process although it may have records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,21 +20,39 @@ pub(crate) enum Readiness {
 /// The record queues of one task (`PartitionGroup`).
 pub(crate) struct PartitionGroup {
     queues: Vec<RecordQueue>,
+    /// Those with a head, by its event time: a binary heap that settles ties as Java's `PriorityQueue` does. One queue
+    /// alone needs none.
+    by_time: Vec<usize>,
+    /// Those that had no record before they got some, in that order: they are not in the heap yet.
+    filled: Vec<usize>,
     /// Since when the group waits for an empty partition that the broker has nothing for.
     idle_since: Option<Timestamp>,
 }
 
 impl PartitionGroup {
     pub fn new(queues: Vec<RecordQueue>) -> Self {
-        PartitionGroup { queues, idle_since: None }
+        let room = queues.len();
+        PartitionGroup {
+            queues,
+            by_time: Vec::with_capacity(room),
+            filled: Vec::with_capacity(room),
+            idle_since: None,
+        }
     }
 
     pub fn queues(&self) -> &[RecordQueue] {
         &self.queues
     }
 
-    pub fn queue_mut(&mut self, index: usize) -> Option<&mut RecordQueue> {
-        self.queues.get_mut(index)
+    /// Takes records of a queue's partition over.
+    pub fn push(&mut self, index: usize, records: impl Iterator<Item = RawRecord>) {
+        let alone = self.queues.len() == 1;
+        let Some(queue) = self.queues.get_mut(index) else { return };
+        let was_empty = queue.len() == 0;
+        queue.push(records);
+        if !alone && was_empty && queue.len() > 0 {
+            self.filled.push(index);
+        }
     }
 
     /// Whether the group may process now. `at_end(i)` tells whether the broker has nothing more for queue `i`.
@@ -64,43 +83,72 @@ impl PartitionGroup {
         if now - since >= max_idle_ms { Readiness::Ready } else { Readiness::Waiting }
     }
 
-    /// Processes the record with the lowest event time; of equal ones that of the first partition. False when there was
-    /// none.
+    /// Processes the record with the lowest event time among the heads; of equal ones, the one that Kafka Streams would
+    /// take. False when there was none.
     #[inline]
     pub fn process_next(&mut self, task: &mut TaskContext) -> Result<bool> {
-        let next = match &mut self.queues[..] {
-            [] => return Ok(false),
-            [only] => {
-                only.advance_head(task)?;
-                match only.head_timestamp() {
-                    Some(timestamp) => (only, timestamp),
-                    None => return Ok(false),
-                }
-            }
-            several => match lowest(several, task)? {
-                Some(next) => next,
-                None => return Ok(false),
-            },
-        };
-        let (queue, timestamp) = next;
-        task.advance_stream_time(timestamp);
-        queue.process_head(task)?;
+        if let [only] = &mut self.queues[..] {
+            only.advance_head(task)?;
+            let Some(timestamp) = only.head_timestamp() else { return Ok(false) };
+            task.advance_stream_time(timestamp);
+            only.process_head(task)?;
+            return Ok(true);
+        }
+        while !self.filled.is_empty() {
+            let index = self.filled.remove(0);
+            self.offer(index, task)?;
+        }
+        let Some(index) = self.poll() else { return Ok(false) };
+        if let Some(queue) = self.queues.get_mut(index)
+            && let Some(timestamp) = queue.head_timestamp()
+        {
+            task.advance_stream_time(timestamp);
+            queue.process_head(task)?;
+        }
+        self.offer(index, task)?;
         Ok(true)
     }
-}
 
-fn lowest<'a>(
-    queues: &'a mut [RecordQueue],
-    task: &mut TaskContext,
-) -> Result<Option<(&'a mut RecordQueue, Timestamp)>> {
-    let mut lowest: Option<(&mut RecordQueue, Timestamp)> = None;
-    for queue in queues {
+    /// Puts a queue into the heap if it has a record that is not left out.
+    fn offer(&mut self, index: usize, task: &mut TaskContext) -> Result<()> {
+        let Some(queue) = self.queues.get_mut(index) else { return Ok(()) };
         queue.advance_head(task)?;
-        if let Some(timestamp) = queue.head_timestamp()
-            && lowest.as_ref().is_none_or(|(_, least)| timestamp < *least)
-        {
-            lowest = Some((queue, timestamp));
+        if queue.head_timestamp().is_some() {
+            let mut at = self.by_time.len();
+            self.by_time.push(index);
+            // Up, past parents that are later.
+            while at > 0 && self.time(at) < self.time((at - 1) / 2) {
+                self.by_time.swap(at, (at - 1) / 2);
+                at = (at - 1) / 2;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the queue with the earliest head out of the heap.
+    fn poll(&mut self) -> Option<usize> {
+        if self.by_time.is_empty() {
+            return None;
+        }
+        let first = self.by_time.swap_remove(0);
+        let mut at = 0;
+        loop {
+            let (left, right) = (2 * at + 1, 2 * at + 2);
+            if left >= self.by_time.len() {
+                return Some(first);
+            }
+            let right_is_earlier = right < self.by_time.len() && self.time(right) < self.time(left);
+            let child = if right_is_earlier { right } else { left };
+            if self.time(at) <= self.time(child) {
+                return Some(first);
+            }
+            self.by_time.swap(at, child);
+            at = child;
         }
     }
-    Ok(lowest)
+
+    /// The event time of the head of the queue at that place of the heap.
+    fn time(&self, at: usize) -> Option<Timestamp> {
+        self.queues.get(*self.by_time.get(at)?)?.head_timestamp()
+    }
 }

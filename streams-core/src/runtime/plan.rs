@@ -17,6 +17,9 @@ pub(crate) struct StorePlan {
     pub name: String,
     /// The changelog topic, if the store is logged.
     pub changelog: Option<TopicName>,
+    /// Whether that is a source topic of the application (`reuse.ktable.source.topics`): it is never written to, and
+    /// counts up to what the application has read of it.
+    pub is_source: bool,
     pub format: RestoreFormat,
     pub place: StorePlace,
 }
@@ -95,13 +98,15 @@ fn subtopology(
 ) -> Result<SubtopologyPlan> {
     let changelog_of = |store: &str| {
         let logged = resolved.changelogs.iter().find(|changelog| &*changelog.store == store);
-        logged.map(|changelog| Arc::clone(&changelog.topic))
+        logged.map(|changelog| (Arc::clone(&changelog.topic), changelog.is_source))
     };
     let stores = resolved.stores.iter().map(|name| {
         let factory = topology.store(name)?;
+        let (changelog, is_source) = changelog_of(name).unzip();
         Ok(StorePlan {
             name: name.to_string(),
-            changelog: changelog_of(name),
+            changelog,
+            is_source: is_source.unwrap_or(false),
             format: factory.restore_format(),
             place: factory.place(),
         })

@@ -16,7 +16,7 @@ pub(crate) struct RecordQueue {
     waiting: VecDeque<RawRecord>,
     /// Offset and event time of the deserialized head.
     head: Option<(Offset, Timestamp)>,
-    /// The largest event time seen, -1 before the first; kept in the committed offsets' metadata.
+    /// The largest event time processed, -1 before the first; kept in the committed offsets' metadata.
     partition_time: Timestamp,
 }
 
@@ -68,7 +68,6 @@ impl RecordQueue {
             task.enter_record(&self.partition, raw.offset(), raw.timestamp());
             if let Prepared::Head(timestamp) = self.input.prepare(&raw, self.partition_time, task)? {
                 self.head = Some((raw.offset(), timestamp));
-                self.partition_time = self.partition_time.max(timestamp);
             }
         }
         Ok(())
@@ -77,6 +76,7 @@ impl RecordQueue {
     /// Sends the head through the topology.
     pub fn process_head(&mut self, task: &mut TaskContext) -> Result<()> {
         let Some((offset, timestamp)) = self.head.take() else { return Ok(()) };
+        self.partition_time = self.partition_time.max(timestamp);
         task.enter_record(&self.partition, offset, timestamp);
         self.input.process(task)
     }

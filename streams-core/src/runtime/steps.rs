@@ -4,11 +4,12 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, mpsc};
 
-use state_stores::RocksMemory;
+use state_stores::{RawEntry, RocksMemory};
 
 use super::commit::{Committer, producer_spec};
 use super::global_thread::{GlobalBackends, GlobalParts, GlobalThread};
 use super::graph::GraphSettings;
+use super::left_over::Scope;
 use super::plan::Plan;
 use super::restore::{RestoreCounters, Restorer, RestorerParts};
 use super::setup;
@@ -27,6 +28,7 @@ use crate::transport::{Consumer, ConsumerSpec, Isolation, Membership, Membership
 const MEMORY_UNUSED: usize = 1 << 20;
 
 /// What an engine is made of.
+#[derive(Clone)]
 pub(crate) struct EngineSettings {
     pub topology: Topology,
     pub config: StreamsConfig,
@@ -92,6 +94,7 @@ impl Engine {
                 admin: &mut *admin,
                 handlers: handlers.clone(),
                 settings: GraphSettings::new(&plan, &config),
+                config: Arc::clone(&config),
             })?),
         };
         let (requests, received) = mpsc::channel();
@@ -109,6 +112,7 @@ impl Engine {
             Arc::clone(&transport),
             producer_spec(&config, "engine-producer", format!("{}-engine-1", plan.application_id)),
             membership.group(),
+            Scope::of(&plan),
         );
         let (commands, received) = mpsc::channel();
         let limits = ThreadLimits::new(&config);
@@ -142,14 +146,29 @@ impl Engine {
         Ok(worked)
     }
 
+    /// The thread, for its own tests.
+    #[cfg(test)]
+    pub fn thread(&mut self) -> &mut StreamThread {
+        &mut self.thread
+    }
+
     /// Commits now.
     pub fn commit(&mut self) -> Result<()> {
-        self.thread.commit_now()
+        self.thread.commit_now(self.clock.now_ms())
     }
 
     /// A store's handle, of that task or of the first that has it.
     pub fn store<S: Clone + 'static>(&self, name: &str, task: Option<TaskId>) -> Option<S> {
         self.thread.store(name, task)
+    }
+
+    /// The content of every store as bytes, global ones too.
+    pub fn store_entries(&self) -> Result<Vec<(String, Vec<RawEntry>)>> {
+        let mut all = self.thread.store_entries()?;
+        if let Some(global) = &self.global {
+            all.extend(global.store_entries()?);
+        }
+        Ok(all)
     }
 
     /// Records left out on purpose so far.

@@ -9,7 +9,8 @@
 //! 2. Taking back (`reset`) forgets the overlays, gives the open transaction up and opens the tasks again through the
 //!    restorer, from what the broker says is committed. It is the only way of repair, whatever went wrong.
 //! 3. The producer is registered before any task is opened: that ends what an earlier life of the thread left open, which
-//!    the restorer would else wait for until it times out.
+//!    the restorer would else wait for until it times out. While something of it is left, no task is opened, but
+//!    commands are obeyed.
 //! 4. A revoked task is committed and closed before the revocation is answered; a lost one is closed without a commit.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,18 +19,26 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use state_stores::RawEntry;
+
 use super::backends::TaskBackends;
 use super::restore::{OpenReply, OpenRequest, OpenedTask, Request};
 use super::stats::ThreadStats;
-use super::task::{StreamTask, TaskEnvironment};
+use super::task::{StreamTask, TaskEnvironment, Writes};
 use crate::config::StreamsConfig;
 use crate::error::{Recovery, Result};
-use crate::ids::{Offset, TaskId, TopicName};
+use crate::ids::{Offset, TaskId, TopicName, TopicPartition};
 use crate::time::Timestamp;
 use crate::transport::{Consumer, OffsetToCommit, PartitionHandle, RawRecord};
 
 /// Records of one task processed before it is the next task's turn.
 const RECORDS_PER_TURN: usize = 1_000;
+
+/// How long changes may be committed before the database of their task gets them.
+const OWED_MAX_MS: i64 = 1_000;
+
+/// The reciprocal of how much of the memory for what no database has yet may be owed from one commit to the next.
+const OWED_FRACTION: usize = 4;
 
 /// What the application's control thread asks of a stream thread.
 pub(crate) enum Command {
@@ -75,7 +84,8 @@ pub(crate) struct ThreadLimits {
     pub purge_interval_ms: i64,
     /// `buffered.records.per.partition`.
     pub buffered_records: usize,
-    /// The thread commits early when its stores hold more than this.
+    /// The thread commits early when its stores hold more than this that no database has yet. From a quarter of it
+    /// on, a commit owes nothing to the databases.
     pub uncommitted_bytes: usize,
 }
 
@@ -114,6 +124,8 @@ pub(crate) struct StreamThread {
     last_purge: Timestamp,
     buffer: Vec<RawRecord>,
     stopped: bool,
+    /// The offsets that commits of this thread were answered for: the stores of its tasks hold what led to them.
+    answered: BTreeMap<TopicPartition, Offset>,
     /// Rounds in a row that ended in a reset: their pause grows.
     resets: u32,
     resume_at: Timestamp,
@@ -141,6 +153,7 @@ impl StreamThread {
             last_purge: now,
             buffer: Vec::new(),
             stopped: false,
+            answered: BTreeMap::new(),
             resets: 0,
             resume_at: 0,
             dropped_before: 0,
@@ -179,8 +192,8 @@ impl StreamThread {
         if self.stopped {
             return Ok(Round::Stopped);
         }
-        if now >= self.resume_at {
-            self.request_tasks()?;
+        if now >= self.resume_at && self.environment.collector.settle(now)? {
+            self.request_tasks();
             worked |= self.take_over(now)?;
         }
         let fetched = self.fetch()?;
@@ -192,7 +205,7 @@ impl StreamThread {
             requested |= task.take_commit_request();
         }
         if requested || now - self.last_commit >= self.limits.commit_interval_ms || self.is_full() {
-            self.commit()?;
+            self.commit(self.due_writes(now), now)?;
             self.last_commit = now;
             self.purge(now);
         }
@@ -211,7 +224,7 @@ impl StreamThread {
                 }
                 Command::Revoke(tasks, answer) => {
                     // A commit that fails has closed everything; what it leaves is what was committed before.
-                    if let Err(error) = self.commit() {
+                    if let Err(error) = self.commit(Writes::Now, now) {
                         tracing::warn!(thread = self.name, %error, "tasks are given up without their last commit");
                         self.reset(now)?;
                     }
@@ -236,17 +249,17 @@ impl StreamThread {
         self.to_open.insert(task, backends);
     }
 
-    /// Registers the producer, then asks the restorer for the tasks to open.
-    fn request_tasks(&mut self) -> Result<()> {
-        self.environment.collector.ensure_producer()?;
+    /// Asks the restorer for the tasks to open.
+    fn request_tasks(&mut self) {
         while let Some((task, backends)) = self.to_open.pop_first() {
             let number = self.opening.get(&task).copied().unwrap_or_default();
             let (reply, wake) = (self.opened.0.clone(), self.consumer.waker());
             // A restorer that is gone is reported by the control thread, which ends the application.
-            let _ = self.restorer.send(Request::Open(OpenRequest { task, number, backends, reply, wake }));
+            let answered = self.answered.clone();
+            let request = OpenRequest { task, number, backends, answered, reply, wake };
+            let _ = self.restorer.send(Request::Open(request));
             (self.wake_restorer)();
         }
-        Ok(())
     }
 
     /// Starts the tasks that have been restored.
@@ -312,16 +325,29 @@ impl StreamThread {
         Ok(processed > 0)
     }
 
+    /// Bytes that no database has yet.
+    fn unwritten_bytes(&self) -> usize {
+        self.tasks.values().map(|task| task.uncommitted_bytes() + task.owed_bytes()).sum()
+    }
+
     fn is_full(&self) -> bool {
-        let uncommitted: usize = self.tasks.values().map(StreamTask::uncommitted_bytes).sum();
-        uncommitted > self.limits.uncommitted_bytes
+        self.unwritten_bytes() > self.limits.uncommitted_bytes
+    }
+
+    /// What an ordinary commit writes to the databases: what would else be too old at the next one, or too much.
+    fn due_writes(&self, now: Timestamp) -> Writes {
+        if self.unwritten_bytes() > self.limits.uncommitted_bytes / OWED_FRACTION {
+            return Writes::Now;
+        }
+        let next_commit = now.saturating_add(self.limits.commit_interval_ms);
+        Writes::OwedSince(next_commit - OWED_MAX_MS)
     }
 
     /// Commits all tasks together. Nothing is sent when nothing has changed.
-    fn commit(&mut self) -> Result<()> {
+    fn commit(&mut self, writes: Writes, now: Timestamp) -> Result<()> {
         let collector = Rc::clone(&self.environment.collector);
         for task in self.tasks.values_mut() {
-            task.stage(&collector)?;
+            task.stage(&collector, writes, now)?;
         }
         let consumer = &self.consumer;
         let position = |handle: PartitionHandle| -> Result<Offset> { Ok(consumer.position(handle)?) };
@@ -330,10 +356,15 @@ impl StreamThread {
             offsets.extend(task.offsets_to_commit(position)?);
         }
         if offsets.is_empty() && !collector.is_open() {
-            return Ok(());
+            return self.tasks.values_mut().try_for_each(StreamTask::write);
         }
         collector.commit(&offsets)?;
         let markers = collector.markers_per_commit();
+        if markers > 0 {
+            for offset in &offsets {
+                self.answered.insert(offset.partition.clone(), offset.offset);
+            }
+        }
         for task in self.tasks.values_mut() {
             task.committed(&offsets, markers)?;
         }
@@ -356,14 +387,20 @@ impl StreamThread {
     }
 
     /// Commits whatever the interval says.
-    pub fn commit_now(&mut self) -> Result<()> {
-        self.commit()
+    pub fn commit_now(&mut self, now: Timestamp) -> Result<()> {
+        self.commit(self.due_writes(now), now)
     }
 
     /// A store's handle, of that task or of the first that has it.
     pub fn store<S: Clone + 'static>(&self, name: &str, task: Option<TaskId>) -> Option<S> {
         let mut tasks = self.tasks.iter().filter(|(id, _)| task.is_none_or(|wanted| wanted == **id));
         tasks.find_map(|(_, task)| task.store(name))
+    }
+
+    /// The content of the stores of every task that runs now.
+    pub fn store_entries(&self) -> Result<Vec<(String, Vec<RawEntry>)>> {
+        let all: Result<Vec<_>> = self.tasks.values().map(StreamTask::store_entries).collect();
+        Ok(all?.into_iter().flatten().collect())
     }
 
     /// Records left out by the tasks that run now.
@@ -420,3 +457,6 @@ impl StreamThread {
         due.max(now + 1)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use state_stores::offsets::{offsets_keyspace, put_offset};
-use state_stores::{Batch, StateStore};
+use state_stores::{Batch, RawEntry, StateStore};
 
 use super::backends::TaskBackends;
 use super::commit::Committer;
@@ -42,13 +42,14 @@ pub(crate) struct TaskEnvironment {
     /// Whether record caches are on at all.
     pub caching: bool,
     pub max_task_idle_ms: i64,
+    pub config: Arc<StreamsConfig>,
 }
 
 impl TaskEnvironment {
     /// The environment that the settings describe.
     pub fn new(
         plan: &Arc<Plan>,
-        config: &StreamsConfig,
+        config: &Arc<StreamsConfig>,
         committer: Committer,
         handlers: &Handlers,
         globals: GlobalReaders,
@@ -63,6 +64,7 @@ impl TaskEnvironment {
             store_cache_bytes: cache / plan.store_instances().max(1),
             caching: cache > 0,
             max_task_idle_ms: config.max_task_idle_ms(),
+            config: Arc::clone(config),
         }
     }
 }
@@ -78,20 +80,35 @@ pub(crate) struct TaskInput {
     repartition: bool,
 }
 
+/// When a database gets what was committed (decision 0007).
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Writes {
+    /// With this commit.
+    Now,
+    /// With this commit if the first change that a task still owes is this old, else later.
+    OwedSince(Timestamp),
+}
+
 struct TaskStore {
     store: Rc<RefCell<dyn StateStore>>,
     /// The number of its database.
     backend: usize,
     changelog: Option<StoreChangelog>,
+    /// Whether changes may be owed to the database: they must be in a changelog of the store's own.
+    owes: bool,
 }
 
 /// Where a store's changes are logged, and how far its log has come with what is committed.
 struct StoreChangelog {
     partition: TopicPartition,
     topic: OutTopic,
+    /// Whether it is a source topic, which is read and never written to.
+    is_source: bool,
     next: Offset,
     /// Records sent since the last commit.
     sent: i64,
+    /// How far the database has come.
+    written: Offset,
 }
 
 /// A task that runs.
@@ -105,6 +122,8 @@ pub(crate) struct StreamTask {
     backends: TaskBackends,
     /// One for each database.
     batches: Vec<Batch>,
+    /// When the first of the changes that are owed to the databases was logged.
+    owed_since: Option<Timestamp>,
     max_task_idle_ms: i64,
 }
 
@@ -127,6 +146,7 @@ impl StreamTask {
         let mut context = TaskContext::new(TaskSetup {
             task: id,
             application_id: Arc::clone(&environment.plan.application_id),
+            config: Arc::clone(&environment.config),
             collector: Rc::clone(&environment.collector) as Rc<dyn Collector>,
             handlers: environment.handlers.clone(),
             stores: readable,
@@ -141,6 +161,7 @@ impl StreamTask {
                 Error::Topology(format!("no source of task {id} reads topic {}", source.partition.topic))
             })?;
             context.advance_stream_time(source.metadata.partition_time);
+            context.metadata_mut().merge(&source.metadata.processor_metadata);
             let time = source.metadata.partition_time;
             queues.push(RecordQueue::new(source.partition.clone(), input(&source.partition), time));
         }
@@ -159,6 +180,7 @@ impl StreamTask {
             stores,
             batches: vec![Batch::new(); opened.backends.len()],
             backends: opened.backends,
+            owed_since: None,
             max_task_idle_ms: environment.max_task_idle_ms,
         };
         for (_, node) in &task.graph.nodes {
@@ -181,9 +203,7 @@ impl StreamTask {
     }
 
     pub fn add_records(&mut self, input: usize, records: impl Iterator<Item = RawRecord>) {
-        if let Some(queue) = self.group.queue_mut(input) {
-            queue.push(records);
-        }
+        self.group.push(input, records);
     }
 
     /// Records that were left out on purpose so far.
@@ -247,25 +267,43 @@ impl StreamTask {
         self.stores.iter().map(|store| store.store.borrow().uncommitted_bytes()).sum()
     }
 
-    /// First half of a commit: lets cached updates go downstream, then logs every change once.
-    pub fn stage(&mut self, collector: &RecordCollector) -> Result<()> {
+    /// Bytes that are committed and owed to the databases.
+    pub fn owed_bytes(&self) -> usize {
+        self.stores.iter().map(|store| store.store.borrow().owed_bytes()).sum()
+    }
+
+    /// First half of a commit: lets cached updates go downstream, then logs every change once. With what is due, it goes
+    /// into the batches for the databases.
+    pub fn stage(&mut self, collector: &RecordCollector, writes: Writes, now: Timestamp) -> Result<()> {
         self.context.flush_caches()?;
-        for TaskStore { store, backend, changelog } in &mut self.stores {
+        let owed_since = self.owed_since.unwrap_or(now);
+        let due = match writes {
+            Writes::Now => true,
+            Writes::OwedSince(since) => owed_since <= since,
+        };
+        let mut owed = false;
+        for TaskStore { store, backend, changelog, owes } in &mut self.stores {
             let batch = self
                 .batches
                 .get_mut(*backend)
                 .ok_or_else(|| Error::IllegalState("a store without its task's database".to_owned()))?;
             let mut sending = None;
             let mut log = |record: state_stores::LogRecord<'_>| -> std::result::Result<(), UserError> {
-                let Some(changelog) = changelog else { return Ok(()) };
+                let Some(changelog) = changelog.as_mut().filter(|changelog| !changelog.is_source) else {
+                    return Ok(());
+                };
                 let (topic, partition) = (changelog.topic, changelog.partition.partition);
+                let timestamp = match record.timestamp {
+                    state_stores::LogRecord::NOW => now,
+                    timestamp => timestamp,
+                };
                 changelog.sent += 1;
                 let sent = collector.send(
                     topic,
                     partition,
                     Some(record.key),
                     record.value,
-                    record.timestamp,
+                    timestamp,
                     record.headers,
                 );
                 sent.map_err(|error| {
@@ -274,13 +312,19 @@ impl StreamTask {
                     text.into()
                 })
             };
-            let staged = store.borrow_mut().stage(&mut log, batch);
+            let mut store = store.borrow_mut();
+            let staged = match *owes && !due {
+                true => store.stage_log(&mut log, batch),
+                false => store.stage(&mut log, batch),
+            };
+            owed |= store.owes();
             // The collector's own error says what to do next; the store only carries it.
             if let Some(error) = sending {
                 return Err(error);
             }
             staged.map_err(|source| Error::Store { task: self.id, source })?;
         }
+        self.owed_since = owed.then_some(owed_since);
         Ok(())
     }
 
@@ -290,6 +334,7 @@ impl StreamTask {
         &self,
         position: impl Fn(PartitionHandle) -> Result<Offset>,
     ) -> Result<Vec<OffsetToCommit>> {
+        let remembered = self.context.metadata();
         let mut offsets = Vec::new();
         for (queue, input) in self.group.queues().iter().zip(&self.inputs) {
             let offset = match queue.next_offset() {
@@ -297,12 +342,12 @@ impl StreamTask {
                 None => position(input.handle)?,
             };
             // Without a committed offset, the beginning is not worth a commit of its own either.
-            if input.committed.unwrap_or(0) == offset {
+            if input.committed.unwrap_or(0) == offset && !remembered.needs_commit() {
                 continue;
             }
             let metadata = TopicPartitionMetadata {
                 partition_time: queue.partition_time(),
-                ..TopicPartitionMetadata::default()
+                processor_metadata: remembered.values().clone(),
             };
             offsets.push(OffsetToCommit {
                 partition: queue.partition().clone(),
@@ -324,8 +369,17 @@ impl StreamTask {
         self.context.any_store(name)
     }
 
-    /// Second half of a commit, after the broker has it: the stores' changes and the changelogs' offsets become the
-    /// committed state in one batch for each database.
+    /// The content of the task's stores by name, as bytes, for the test driver.
+    pub fn store_entries(&self) -> Result<Vec<(String, Vec<RawEntry>)>> {
+        let wrap = |source| Error::Store { task: self.id, source };
+        let entries = |store: &TaskStore| {
+            let mut store = store.store.borrow_mut();
+            Ok((store.name().to_owned(), store.entries().map_err(wrap)?))
+        };
+        self.stores.iter().map(entries).collect()
+    }
+
+    /// Second half of a commit, after the broker has it: what was staged for the databases is written.
     pub fn committed(&mut self, offsets: &[OffsetToCommit], markers: i64) -> Result<()> {
         for (queue, input) in self.group.queues().iter().zip(&mut self.inputs) {
             if let Some(done) = offsets.iter().find(|done| done.partition == *queue.partition()) {
@@ -333,19 +387,37 @@ impl StreamTask {
                 input.committed = Some(done.offset);
             }
         }
+        for changelog in self.stores.iter_mut().filter_map(|store| store.changelog.as_mut()) {
+            let read =
+                offsets.iter().find(|read| changelog.is_source && read.partition == changelog.partition);
+            match read {
+                Some(read) => changelog.next = read.offset,
+                None if changelog.sent > 0 => changelog.next += changelog.sent + markers,
+                None => {}
+            }
+            changelog.sent = 0;
+        }
+        self.context.metadata_mut().committed();
+        self.write()
+    }
+
+    /// Writes what was staged, with the offsets of the changelogs of which the databases then hold everything, in one
+    /// batch for each database. All of it must be committed.
+    pub fn write(&mut self) -> Result<()> {
         let wrap = |source| Error::Store { task: self.id, source };
         for (number, (backend, batch)) in self.backends.iter().zip(&mut self.batches).enumerate() {
             let mut changed = !batch.is_empty();
-            for store in self.stores.iter_mut().filter(|store| store.backend == number) {
-                let Some(changelog) = &mut store.changelog else { continue };
-                if changelog.sent == 0 {
+            for TaskStore { store, changelog, .. } in
+                self.stores.iter_mut().filter(|store| store.backend == number)
+            {
+                let Some(changelog) = changelog else { continue };
+                if changelog.next == changelog.written || store.borrow().owes() {
                     continue;
                 }
-                changelog.next += changelog.sent + markers;
-                changelog.sent = 0;
                 let keyspace = offsets_keyspace(&**backend).map_err(wrap)?;
                 let at = &changelog.partition;
                 put_offset(batch, keyspace, &at.topic, at.partition, changelog.next);
+                changelog.written = changelog.next;
                 changed = true;
             }
             if changed {
@@ -357,6 +429,12 @@ impl StreamTask {
             store.store.borrow_mut().committed().map_err(wrap)?;
         }
         Ok(())
+    }
+
+    /// The databases, for tests.
+    #[cfg(test)]
+    pub fn backends(&self) -> &TaskBackends {
+        &self.backends
     }
 
     /// Ends the task and gives its databases back. What was not committed is forgotten.
@@ -381,15 +459,20 @@ fn open_stores(
     let mut readable = Readable::new();
     for store in &plan.stores {
         let name = &store.name;
+        let end = opened.changelog_ends.get(name).copied().unwrap_or(0);
         let changelog = match &store.changelog {
             None => None,
             Some(topic) => Some(StoreChangelog {
                 partition: TopicPartition::new(Arc::clone(topic), id.partition),
                 topic: environment.collector.topic(topic)?,
-                next: opened.changelog_ends.get(name).copied().unwrap_or(0),
+                is_source: store.is_source,
+                next: end,
                 sent: 0,
+                written: end,
             }),
         };
+        // Of a source topic that serves as a changelog, others are the writers.
+        let owes = store.changelog.is_some() && !store.is_source;
         let told = match &store.changelog {
             Some(topic) => Arc::clone(topic),
             None => format!("{}-{name}-changelog", environment.plan.application_id).into(),
@@ -404,7 +487,7 @@ fn open_stores(
             caching: environment.caching,
         })?;
         readable.insert(name.clone(), handles.handle);
-        stores.push(TaskStore { store: handles.store, backend, changelog });
+        stores.push(TaskStore { store: handles.store, backend, changelog, owes });
     }
     Ok((stores, readable))
 }

@@ -7,12 +7,14 @@
 //! | `option` | `Option<T>`: a value that may be Kafka's null |
 //! | `windowed` | `Windowed<K>`: keys of windowed tables on topics |
 //! | `change` | `Change<V>`: both sides of a table update on repartition topics |
+//! | `join_side` | what waits for a partner in an outer join |
 //! | `closures` | any type, from two closures |
 //! | `store_codec` | makes a serde the codec of a store |
 //! | `offset_metadata` | the text beside a committed offset (not a serde) |
 
 mod change;
 mod closures;
+mod join_side;
 mod json;
 mod offset_metadata;
 mod option;
@@ -24,6 +26,9 @@ use std::sync::Arc;
 
 pub use change::ChangeSerde;
 pub use closures::FnSerde;
+pub use join_side::{
+    LeftOrRightValue, LeftOrRightValueSerde, TimestampedKeyAndJoinSide, TimestampedKeyAndJoinSideSerde,
+};
 pub use json::{Json, JsonSerde};
 pub use offset_metadata::TopicPartitionMetadata;
 pub use option::OptionSerde;

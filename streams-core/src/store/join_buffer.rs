@@ -16,13 +16,15 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use state_stores::{BackendRef, Codec, CodecError, Direction, KeyValueSpec, RestoreFormat, ValueFormat};
+use state_stores::{
+    BackendRef, Codec, CodecError, Direction, KeyValueSpec, RecordContext, RestoreFormat, ValueFormat,
+};
 
 use super::builder::{Common, opened};
 use super::{ChangelogKind, OpenedStore, RecordClock, StoreDef, StoreEnvironment, StoreFactory, StorePlace};
 use crate::error::{Error, Result};
 use crate::ids::TaskId;
-use crate::record::{Data, Headers, RecordMetadata};
+use crate::record::{Data, Headers, Record};
 use crate::serde::{Payload, SerdeError, SerdeRef};
 use crate::time::Timestamp;
 
@@ -42,12 +44,17 @@ pub struct BufferedRecord<K, V> {
     pub key: K,
     /// Its value.
     pub value: V,
-    /// Its time.
-    pub timestamp: Timestamp,
-    /// Its headers.
-    pub headers: Headers,
-    /// Where it was read.
-    pub metadata: RecordMetadata,
+    /// Its time and headers, and where it was read.
+    pub context: RecordContext,
+}
+
+impl<K, V> BufferedRecord<K, V> {
+    /// The record, and what it is to be processed under.
+    pub fn into_parts(self) -> (Record<K, V>, RecordContext) {
+        let BufferedRecord { key, value, context } = self;
+        let (timestamp, headers) = (context.timestamp, context.headers.clone());
+        (Record { key, value, timestamp, headers }, context)
+    }
 }
 
 struct Shared<K, V> {
@@ -80,22 +87,22 @@ impl<K: Data, V: Data> JoinBuffer<K, V> {
     /// Takes a record in, unless the grace period for its time is over: then it is false, and the record is not to wait.
     pub fn put(&self, record: &BufferedRecord<K, V>) -> Result<bool> {
         let shared = &*self.0;
-        if shared.closed_ms() > record.timestamp {
+        if shared.closed_ms() > record.context.timestamp {
             return Ok(false);
         }
         shared.number.set(shared.number.get().wrapping_add(1) & i32::MAX);
         let mut key = vec![PREFIX];
-        key.extend_from_slice(&record.timestamp.to_be_bytes());
-        shared.serialize("key", &shared.key, &record.headers, &record.key, &mut key)?;
+        key.extend_from_slice(&record.context.timestamp.to_be_bytes());
+        shared.serialize("key", &shared.key, &record.context.headers, &record.key, &mut key)?;
         key.extend_from_slice(&shared.number.get().to_be_bytes());
         let mut bytes = Vec::new();
-        append_context(record, &mut bytes);
+        record.context.encode(&mut bytes);
         bytes.extend_from_slice(&NULL.to_be_bytes());
         bytes.extend_from_slice(&NULL.to_be_bytes());
         let length_at = bytes.len();
         bytes.extend_from_slice(&NULL.to_be_bytes());
         let from = bytes.len();
-        shared.serialize("value", &shared.value, &record.headers, &record.value, &mut bytes)?;
+        shared.serialize("value", &shared.value, &record.context.headers, &record.value, &mut bytes)?;
         let length = length(bytes.len() - from).to_be_bytes();
         if let Some(place) = bytes.get_mut(length_at..from) {
             place.copy_from_slice(&length);
@@ -103,8 +110,8 @@ impl<K: Data, V: Data> JoinBuffer<K, V> {
         bytes.extend_from_slice(&0i64.to_be_bytes());
         let clock = shared.clock.timestamp();
         shared.run(|store| store.put(&key, Some(bytes.into()), clock))?;
-        shared.observed_ms.set(shared.observed_ms.get().max(record.timestamp));
-        shared.earliest_ms.set(shared.earliest_ms.get().min(record.timestamp));
+        shared.observed_ms.set(shared.observed_ms.get().max(record.context.timestamp));
+        shared.earliest_ms.set(shared.earliest_ms.get().min(record.context.timestamp));
         Ok(true)
     }
 
@@ -168,22 +175,23 @@ impl<K: Data, V: Data> Shared<K, V> {
         let end = key.len().saturating_sub(NUMBER_BYTES);
         let key = key.get(1 + TIME_BYTES..end).ok_or_else(|| self.codec_error("key", malformed()))?;
         let mut rest = value;
-        let parts = read_context(&mut rest).and_then(|context| {
+        let parts = RecordContext::decode(&mut rest).and_then(|context| {
             let _prior = read_sized(&mut rest)?;
             let _old = read_sized(&mut rest)?;
             Some((context, read_sized(&mut rest)??))
         });
-        let Some(((timestamp, metadata, headers), value)) = parts else {
+        let Some((context, value)) = parts else {
             return Err(self.codec_error("value", malformed()));
         };
         let failed =
             |what| move |error: SerdeError| self.codec_error(what, CodecError::new(error.to_string()));
         Ok(BufferedRecord {
-            key: self.key.deserialize(&self.topic, &headers, Some(key)).map_err(failed("key"))?,
-            value: self.value.deserialize(&self.topic, &headers, Some(value)).map_err(failed("value"))?,
-            timestamp,
-            headers,
-            metadata,
+            key: self.key.deserialize(&self.topic, &context.headers, Some(key)).map_err(failed("key"))?,
+            value: self
+                .value
+                .deserialize(&self.topic, &context.headers, Some(value))
+                .map_err(failed("value"))?,
+            context,
         })
     }
 }
@@ -191,26 +199,6 @@ impl<K: Data, V: Data> Shared<K, V> {
 /// A length as the format has it; RocksDB takes no value that is longer.
 fn length(bytes: usize) -> i32 {
     i32::try_from(bytes).unwrap_or(i32::MAX)
-}
-
-fn append_sized(bytes: &[u8], out: &mut Vec<u8>) {
-    out.extend_from_slice(&length(bytes.len()).to_be_bytes());
-    out.extend_from_slice(bytes);
-}
-
-fn append_context<K, V>(record: &BufferedRecord<K, V>, out: &mut Vec<u8>) {
-    out.extend_from_slice(&record.timestamp.to_be_bytes());
-    out.extend_from_slice(&record.metadata.offset.to_be_bytes());
-    append_sized(record.metadata.topic.as_bytes(), out);
-    out.extend_from_slice(&record.metadata.partition.to_be_bytes());
-    out.extend_from_slice(&length(record.headers.len()).to_be_bytes());
-    for header in record.headers.iter() {
-        append_sized(header.key.as_bytes(), out);
-        match &header.value {
-            Some(value) => append_sized(value, out),
-            None => out.extend_from_slice(&NULL.to_be_bytes()),
-        }
-    }
 }
 
 fn read<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
@@ -225,19 +213,6 @@ fn read_sized<'a>(bytes: &mut &'a [u8]) -> Option<Option<&'a [u8]>> {
     let (first, rest) = bytes.split_at_checked(length)?;
     *bytes = rest;
     Some(Some(first))
-}
-
-fn read_context(bytes: &mut &[u8]) -> Option<(Timestamp, RecordMetadata, Headers)> {
-    let timestamp = i64::from_be_bytes(read(bytes)?);
-    let offset = i64::from_be_bytes(read(bytes)?);
-    let topic = std::str::from_utf8(read_sized(bytes)??).ok()?.into();
-    let partition = i32::from_be_bytes(read(bytes)?);
-    let mut headers = Headers::new();
-    for _ in 0..i32::from_be_bytes(read(bytes)?) {
-        let name = std::str::from_utf8(read_sized(bytes)??).ok()?;
-        headers.add(name, read_sized(bytes)?.map(<[u8]>::to_vec));
-    }
-    Some((timestamp, RecordMetadata { topic, partition, offset }, headers))
 }
 
 /// Builds the buffer of a join.

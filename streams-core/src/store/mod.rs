@@ -4,11 +4,13 @@
 //! the record at hand, timestamped ones with the value's own (Kafka Streams' changelog rules).
 
 mod builder;
+mod change_buffer;
 mod clock;
 mod definition;
 mod global;
 mod join_buffer;
 mod key_value;
+mod list_value;
 mod place;
 mod session;
 mod supplier;
@@ -26,14 +28,19 @@ pub use builder::{
     KeyValueStoreBuilder, SessionStoreBuilder, Stores, TimestampedKeyValueStoreBuilder,
     TimestampedWindowStoreBuilder, WindowStoreBuilder,
 };
+pub use change_buffer::{ChangeBuffer, ChangeBufferBuilder};
 pub use clock::RecordClock;
 pub use definition::{ChangelogKind, StoreDef, StoreName};
 pub use global::GlobalKeyValueStore;
 pub use join_buffer::{BufferedRecord, JoinBuffer, JoinBufferBuilder};
 pub use key_value::{KeyValueStore, TimestampedKeyValueStore};
+pub use list_value::{ListValueStore, ListValueStoreBuilder};
 pub use place::{BackendSupplier, StorePlace};
 pub use session::SessionStore;
-pub use state_stores::{Direction, FlushedChange, ValueAndTimestamp, VersionedPut, VersionedRecord};
+pub use state_stores::{
+    Buffered, ClosedOrder, Direction, FlushedChange, RecordContext, ValueAndTimestamp, VersionedPut,
+    VersionedRecord,
+};
 pub use supplier::{KeyValueKind, KeyValueSupplier, SessionSupplier, StoreSupplier, WindowSupplier};
 pub use versioned::VersionedKeyValueStore;
 pub use versioned_builder::VersionedKeyValueStoreBuilder;

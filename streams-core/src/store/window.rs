@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::{Direction, FlushedChange, RecordClock, ValueAndTimestamp};
 use crate::error::{Error, Result};
 use crate::ids::TaskId;
+use crate::record::Headers;
 use crate::time::Timestamp;
 
 /// A value for each key and window start. Windows whose start is older than the retention are gone.
@@ -55,6 +56,18 @@ impl<K: 'static, T: Clone + 'static> WindowStore<K, T> {
         self.run(|store| store.put_with(key, value, start, timestamp, headers))
     }
 
+    /// As [`put`](Self::put), logged with that timestamp and these headers instead of those of the record at hand.
+    pub fn put_with(
+        &self,
+        key: &K,
+        value: Option<T>,
+        start: Timestamp,
+        timestamp: Timestamp,
+        headers: Headers,
+    ) -> Result<()> {
+        self.run(|store| store.put_with(key, value, start, timestamp, headers))
+    }
+
     /// The value of a key in the window that starts at `start`.
     pub fn fetch(&self, key: &K, start: Timestamp) -> Result<Option<T>> {
         self.run(|store| store.fetch(key, start))
@@ -91,6 +104,33 @@ impl<K: 'static, T: Clone + 'static> WindowStore<K, T> {
             let entries = store.fetch_all(from, to, direction)?;
             entries.map(|entry| entry.map(|((key, start), value)| (key, start, value))).collect()
         })
+    }
+
+    /// As [`fetch_range`](Self::fetch_range), but the first window for which `goes_on` says no is the last one.
+    pub fn fetch_range_while(
+        &self,
+        key: &K,
+        from: Timestamp,
+        to: Timestamp,
+        direction: Direction,
+        mut goes_on: impl FnMut(Timestamp) -> bool,
+    ) -> Result<Vec<(Timestamp, T)>> {
+        self.run(|store| {
+            let mut found = Vec::new();
+            for entry in store.fetch_range(key, from, to, direction)? {
+                let ((_, start), value) = entry?;
+                found.push((start, value));
+                if !goes_on(start) {
+                    break;
+                }
+            }
+            Ok(found)
+        })
+    }
+
+    /// The windows of all keys that start within `from..=to`, in the order of their starts, then serialized keys.
+    pub fn fetch_by_start(&self, from: Timestamp, to: Timestamp) -> Result<Vec<((K, Timestamp), T)>> {
+        self.run(|store| store.fetch_by_start(from, to))
     }
 
     /// All windows that have not expired.

@@ -4,6 +4,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use bytes::Bytes;
+
 use super::pipeline::{Parts, Pipeline};
 use super::topics::{RawTestRecord, TestInputTopic, TestOutputTopic};
 use crate::config::StreamsConfig;
@@ -11,6 +13,12 @@ use crate::error::Result;
 use crate::ids::{Offset, PartitionId, TaskId, TopicName, TopicPartition};
 use crate::serde::{DefaultSerde, SerdeRef};
 use crate::topology::Topology;
+
+/// Settings that let results wait for the wall clock; Kafka's driver turns them off too, unless they are set.
+const THROTTLES: [&str; 2] = [
+    "__emit.interval.ms.kstreams.outer.join.spurious.results.fix__",
+    "__emit.interval.ms.kstreams.windowed.aggregation__",
+];
 
 /// When the driver commits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,7 +84,14 @@ impl TopologyTestDriver {
     }
 
     /// A driver with settings of its own.
-    pub fn builder(topology: Topology, config: StreamsConfig) -> DriverBuilder {
+    pub fn builder(topology: Topology, mut config: StreamsConfig) -> DriverBuilder {
+        let made = BTreeMap::from(config.clone());
+        for key in THROTTLES {
+            if !made.contains_key(key) {
+                // A known key with a value that it takes.
+                let _ = config.set(key, 0);
+            }
+        }
         DriverBuilder {
             parts: Parts {
                 topology,
@@ -167,6 +182,12 @@ impl TopologyTestDriver {
         self.pipeline.borrow_mut().commit()
     }
 
+    /// Ends the application as a crash does and starts it anew, on the same topics: what was not committed is lost, and
+    /// stores are rebuilt from their changelogs. Store handles from before are void.
+    pub fn restart(&self) -> Result<()> {
+        self.pipeline.borrow_mut().restart()
+    }
+
     /// A store's handle. With several tasks, the first that has it; see [`state_store_of`](Self::state_store_of).
     pub fn state_store<S: Clone + 'static>(&self, name: &str) -> Option<S> {
         self.pipeline.borrow().store(name, None)
@@ -175,6 +196,18 @@ impl TopologyTestDriver {
     /// A store's handle in one task.
     pub fn state_store_of<S: Clone + 'static>(&self, task: TaskId, name: &str) -> Option<S> {
         self.pipeline.borrow().store(name, Some(task))
+    }
+
+    /// The content of every store, global stores included, as bytes: changelog keys and stored values, which begin
+    /// with the timestamp where the store keeps one; windows and sessions that have expired are left out
+    /// (`TopologyTestDriver.getAllStateStores`). With several tasks, their contents follow each other.
+    pub fn all_store_entries(&self) -> Result<BTreeMap<String, Vec<(Bytes, Bytes)>>> {
+        let mut all: BTreeMap<String, Vec<_>> = BTreeMap::new();
+        for (store, entries) in self.pipeline.borrow().store_entries()? {
+            let bytes = |(key, value): (Box<[u8]>, Box<[u8]>)| (Bytes::from(key), Bytes::from(value));
+            all.entry(store).or_default().extend(entries.into_iter().map(bytes));
+        }
+        Ok(all)
     }
 
     /// The application's committed offsets of a topic.

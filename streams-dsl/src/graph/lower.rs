@@ -8,7 +8,7 @@ use streams_core::processor::{Data, Processor, SinkOptions};
 use streams_core::store::{StoreFactory, StorePlace};
 use streams_core::topology::Topology;
 
-use super::node::{NodeId, ROOT};
+use super::node::{NodeId, NodeKind, ROOT};
 use super::{Plan, optimize};
 use crate::error::Result;
 use crate::options::TopologySettings;
@@ -28,6 +28,8 @@ pub(crate) struct Writer<'a> {
     pub(crate) reuse_source_topics: bool,
     /// For a repartition: whether nobody downstream wants records with a null key.
     pub(super) drop_null_keys: bool,
+    /// For a join of streams: whether it joins one with itself, on one store.
+    pub(crate) joins_itself: bool,
 }
 
 impl Writer<'_> {
@@ -110,6 +112,7 @@ pub(crate) fn lower(plan: &Plan, settings: &TopologySettings) -> Result<Topology
                 .collect(),
             reuse_source_topics: optimization.reuse_ktable_source_topics,
             drop_null_keys: !keep_null_keys.contains(&id),
+            joins_itself: matches!(node.kind, NodeKind::StreamJoin { itself: true, .. }),
         };
         (node.write)(&mut writer)?;
     }

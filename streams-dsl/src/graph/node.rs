@@ -39,6 +39,15 @@ pub(crate) enum NodeKind {
     TableSource,
     /// Sends records through a topic; optimizable ones may be merged with their like.
     Repartition(RepartitionSpec),
+    /// Joins two streams. Below one stream it joins that with itself, and `single.store.self.join` keeps it once.
+    StreamJoin {
+        /// The node that keeps the left stream's records.
+        this_windowed: NodeId,
+        /// The node that keeps the right stream's.
+        other_windowed: NodeId,
+        /// Whether it was rewritten so.
+        itself: bool,
+    },
     /// Anything else.
     Other,
 }

@@ -17,7 +17,36 @@ pub(super) fn optimize(plan: &mut Plan, optimization: TopologyOptimization) -> R
     if optimization.merge_repartition_topics {
         merge_repartitions(plan)?;
     }
+    if optimization.single_store_self_join {
+        rewrite_self_joins(plan)?;
+    }
     Ok(upstream_of_relaxed_joins(plan))
+}
+
+/// Has each join of a stream with itself keep the stream once (`rewriteSingleStoreSelfJoin`).
+fn rewrite_self_joins(plan: &mut Plan) -> Result<()> {
+    for id in plan.ids() {
+        let join = plan.node(id);
+        let (NodeKind::StreamJoin { this_windowed, other_windowed, .. }, [stream]) =
+            (&join.kind, &*join.parents)
+        else {
+            continue;
+        };
+        let (this_windowed, other_windowed, stream) = (*this_windowed, *other_windowed, *stream);
+        let below = &plan.node(stream).children;
+        if !below.contains(&this_windowed) || !below.contains(&other_windowed) {
+            return Err(DslError::Option {
+                operator: join.name.clone(),
+                reason:
+                    "single.store.self.join cannot find both sides of the join below its stream; leave the \
+                         optimization out"
+                        .to_owned(),
+            });
+        }
+        plan.unlink(stream, other_windowed);
+        plan.node_mut(id).kind = NodeKind::StreamJoin { this_windowed, other_windowed, itself: true };
+    }
+    Ok(())
 }
 
 /// Makes one source of those that read the same topics.

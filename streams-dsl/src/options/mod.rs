@@ -14,7 +14,9 @@ mod produced;
 mod repartitioned;
 mod serde_choice;
 mod stream_joined;
+mod suppressed;
 mod topology_settings;
+mod window_supplier;
 
 pub use branched::Branched;
 pub use consumed::Consumed;
@@ -25,7 +27,10 @@ pub use printed::Printed;
 pub use produced::Produced;
 pub use repartitioned::Repartitioned;
 pub use stream_joined::StreamJoined;
+pub use suppressed::{BufferConfig, Eager, EagerBufferConfig, Strict, StrictBufferConfig, Suppressed};
 pub use topology_settings::TopologySettings;
+pub use window_supplier::WindowBytesStoreSupplier;
 
 pub(crate) use printed::Format;
 pub(crate) use serde_choice::SerdeChoice;
+pub(crate) use suppressed::{Bounds, Wait};

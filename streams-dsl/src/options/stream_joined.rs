@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use streams_core::serde::{DefaultSerde, SerdeRef};
 use streams_core::store::StorePlace;
 
-use super::SerdeChoice;
+use super::{SerdeChoice, WindowBytesStoreSupplier};
+use crate::windows::JoinWindows;
 
 /// How two streams are joined: serdes for the stores of both and for repartition topics, names, changelogs.
 pub struct StreamJoined<K, V, V2> {
@@ -17,6 +18,8 @@ pub struct StreamJoined<K, V, V2> {
     pub(crate) logged: bool,
     pub(crate) log_configs: BTreeMap<String, String>,
     pub(crate) place: Option<StorePlace>,
+    pub(crate) this_store_supplier: Option<WindowBytesStoreSupplier>,
+    pub(crate) other_store_supplier: Option<WindowBytesStoreSupplier>,
 }
 
 impl<K: DefaultSerde, V: DefaultSerde, V2: DefaultSerde> Default for StreamJoined<K, V, V2> {
@@ -67,6 +70,8 @@ impl<K, V, V2> StreamJoined<K, V, V2> {
             logged: true,
             log_configs: BTreeMap::new(),
             place: None,
+            this_store_supplier: None,
+            other_store_supplier: None,
         }
     }
 
@@ -79,7 +84,9 @@ impl<K, V, V2> StreamJoined<K, V, V2> {
     }
 
     /// Names the stores, `<name>-this-join-store` and `<name>-other-join-store`, and with them their changelogs
-    /// (`StreamJoined.as`).
+    /// (`StreamJoined.as`). Of a left join they are `<name>-this-join-store`, `<name>-outer-other-join-store` and
+    /// `<name>-left-shared-join-store`; of an outer join `<name>-outer-this-join-store`,
+    /// `<name>-outer-other-join-store` and `<name>-outer-shared-join-store`.
     #[must_use]
     pub fn with_store_name(mut self, name: &str) -> Self {
         self.store_name = Some(name.to_owned());
@@ -107,7 +114,7 @@ impl<K, V, V2> StreamJoined<K, V, V2> {
         self
     }
 
-    /// Logs both stores to changelogs with these settings beside the defaults. Logging is on unless disabled.
+    /// Logs the stores to changelogs with these settings beside the defaults. Logging is on unless disabled.
     #[must_use]
     pub fn with_logging_enabled(mut self, configs: BTreeMap<String, String>) -> Self {
         (self.logged, self.log_configs) = (true, configs);
@@ -121,10 +128,32 @@ impl<K, V, V2> StreamJoined<K, V, V2> {
         self
     }
 
-    /// Where the stores keep their records.
+    /// Where the stores keep their records (`withDslStoreSuppliers`).
     #[must_use]
     pub fn with_store_type(mut self, place: impl Into<StorePlace>) -> Self {
         self.place = Some(place.into());
         self
+    }
+
+    /// Keeps this stream's records in that store. In a left or outer join, the store of records that wait for a partner
+    /// is called `<its name>-left-shared-join-store` or `<its name>-outer-shared-join-store` then, and is where it
+    /// is, unless [`with_store_type`](Self::with_store_type) says otherwise.
+    #[must_use]
+    pub fn with_this_store_supplier(mut self, supplier: WindowBytesStoreSupplier) -> Self {
+        self.this_store_supplier = Some(supplier);
+        self
+    }
+
+    /// Keeps the other stream's records in that store.
+    #[must_use]
+    pub fn with_other_store_supplier(mut self, supplier: WindowBytesStoreSupplier) -> Self {
+        self.other_store_supplier = Some(supplier);
+        self
+    }
+
+    /// What keeps the stores that the user brings from serving a join with these windows.
+    pub(crate) fn check_suppliers(&self, windows: &JoinWindows) -> Result<(), String> {
+        let suppliers = [&self.this_store_supplier, &self.other_store_supplier];
+        suppliers.into_iter().flatten().try_for_each(|supplier| supplier.check(windows))
     }
 }

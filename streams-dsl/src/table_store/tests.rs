@@ -8,9 +8,12 @@ use streams_core::ids::TaskId;
 use streams_core::store::{BackendRef, BackendSupplier, StorePlace, Stores};
 use streams_core::testing::TopologyTestDriver;
 
-use crate::options::{Consumed, Joined, Materialized, StoreType, TopologySettings};
-use crate::windows::{TimeWindows, millis};
-use crate::{DslError, StreamsBuilder};
+use crate::options::{
+    BufferConfig, Consumed, Joined, Materialized, StoreType, StreamJoined, Suppressed, TopologySettings,
+    WindowBytesStoreSupplier,
+};
+use crate::windows::{JoinWindows, TimeWindows, millis};
+use crate::{DslError, KTable, StreamsBuilder};
 
 type Rows = Materialized<String, String>;
 
@@ -61,6 +64,21 @@ fn a_table_needs_a_store_for_rows_and_windows_one_for_windows() {
     assert!(builder.build().unwrap_err().to_string().contains("not for windows"));
 }
 
+#[test]
+fn versioned_rows_are_not_suppressed() {
+    let suppress = |rows: Rows| {
+        let builder = StreamsBuilder::new();
+        let table: KTable<String, String> = builder.table_with("table", Consumed::new(), rows);
+        // The filter takes after its table.
+        let kept = table.filter(|_, value| value.len() > 1).named("later");
+        kept.suppress(Suppressed::until_time_limit(millis(10), BufferConfig::unbounded()));
+        builder.build().map(drop)
+    };
+    suppress(Rows::named("rows")).unwrap();
+    let error = suppress(versioned()).unwrap_err().to_string();
+    assert!(error.contains("later") && error.contains("only supported for non-versioned KTables"), "{error}");
+}
+
 /// Databases in memory, counted when they are opened.
 struct Counted {
     name: &'static str,
@@ -109,4 +127,31 @@ fn a_place_is_that_of_the_supplier_else_of_the_options_else_of_the_topology() {
     }
     let opened = [of_supplier.1, of_options.1, of_topology.1].map(|opened| opened.load(Ordering::Relaxed));
     assert_eq!(opened, [1, 1, 1]);
+}
+
+#[test]
+fn the_stores_of_a_join_of_streams_are_where_they_are_asked_to_be() {
+    let opened_by = |joined: StreamJoined<String, String, String>| {
+        let (of_options, of_topology) = (counted("options"), counted("topology"));
+        let builder = StreamsBuilder::new();
+        let [left, right] = ["left", "right"].map(|topic| builder.stream::<String, String>(topic));
+        let windows = JoinWindows::of_time_difference_and_grace(millis(5), millis(5));
+        let joined =
+            if joined.this_store_supplier.is_some() { joined } else { joined.with_store_type(of_options.0) };
+        let joiner = |one: Option<String>, other: Option<String>| {
+            one.unwrap_or_default() + "+" + &other.unwrap_or_default()
+        };
+        left.outer_join_stream_with(&right, joiner, windows, joined).to("out");
+        let settings = TopologySettings::new().with_store_place(of_topology.0);
+        let driver = TopologyTestDriver::of(builder.build_with(settings).unwrap()).unwrap();
+        driver.create_input_topic::<String, String>("left").pipe("a".into(), "1".into(), 0).unwrap();
+        driver.create_input_topic::<String, String>("right").pipe("a".into(), "2".into(), 1).unwrap();
+        let results = driver.create_output_topic::<String, String>("out").read_values().unwrap();
+        assert_eq!(results, ["1+2"]);
+        [of_options.1, of_topology.1].map(|opened| opened.load(Ordering::Relaxed))
+    };
+    assert_eq!(opened_by(StreamJoined::new()), [1, 0]);
+    // The other side's store says nothing of a place; the one of what waits goes with this side's.
+    let this = WindowBytesStoreSupplier::in_memory("this", millis(15), millis(10), true);
+    assert_eq!(opened_by(StreamJoined::new().with_this_store_supplier(this)), [0, 1]);
 }

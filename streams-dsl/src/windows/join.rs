@@ -23,18 +23,48 @@ pub struct JoinWindows {
     before_ms: i64,
     after_ms: i64,
     grace_ms: i64,
+    deprecated: Deprecated,
 }
 
 impl JoinWindows {
     /// At most that far apart in either direction, with late records taken for `grace` more
     /// (`ofTimeDifferenceAndGrace`).
     pub fn of_time_difference_and_grace(difference: Duration, grace: Duration) -> Self {
-        JoinWindows { before_ms: to_ms(difference), after_ms: to_ms(difference), grace_ms: to_ms(grace) }
+        JoinWindows {
+            before_ms: to_ms(difference),
+            after_ms: to_ms(difference),
+            grace_ms: to_ms(grace),
+            deprecated: Deprecated::Unused,
+        }
     }
 
     /// At most that far apart in either direction (`ofTimeDifferenceWithNoGrace`).
     pub fn of_time_difference_with_no_grace(difference: Duration) -> Self {
         Self::of_time_difference_and_grace(difference, Duration::ZERO)
+    }
+
+    /// At most that far apart in either direction, with 24 hours less the window's size of grace (`JoinWindows.of`). A
+    /// left or outer join has the result of a record without a partner at once, and again with one that comes later.
+    #[deprecated(note = "use of_time_difference_and_grace, whose outer joins take no result back")]
+    pub fn of(difference: Duration) -> Self {
+        let ms = to_ms(difference);
+        JoinWindows {
+            before_ms: ms,
+            after_ms: ms,
+            grace_ms: GRACE_OF_OLD_MS.saturating_sub(ms.saturating_mul(2)).max(0),
+            deprecated: Deprecated::Of,
+        }
+    }
+
+    /// Waits that long for late records, after [`of`](Self::of) only (`JoinWindows.grace`).
+    #[deprecated(note = "use of_time_difference_and_grace")]
+    pub fn grace(self, grace: Duration) -> Self {
+        match self.deprecated {
+            Deprecated::Of => JoinWindows { grace_ms: to_ms(grace), ..self },
+            Deprecated::Unused | Deprecated::Misused => {
+                JoinWindows { deprecated: Deprecated::Misused, ..self }
+            }
+        }
     }
 
     /// The right record may be that much earlier than the left one (`before`).
@@ -84,6 +114,11 @@ impl JoinWindows {
         self.size_ms().saturating_add(self.grace_ms)
     }
 
+    /// Whether outer joins give the result of a record without a partner at once, and another one when a partner comes.
+    pub(crate) fn joins_nulls_at_once(&self) -> bool {
+        self.deprecated == Deprecated::Of
+    }
+
     /// What a record of the left stream looks for in the right one.
     pub(crate) fn seen_from_left(&self) -> Reach {
         Reach { back_ms: self.before_ms, ahead_ms: self.after_ms }
@@ -99,6 +134,11 @@ impl JoinWindows {
         check_span("the time before a record", self.before_ms)?;
         check_span("the time after a record", self.after_ms)?;
         check_span("the grace period", self.grace_ms)?;
+        if self.deprecated == Deprecated::Misused {
+            return Err("JoinWindows::grace is called after of_time_difference_and_grace or \
+                        of_time_difference_with_no_grace, which have said what the grace is; leave it out"
+                .to_owned());
+        }
         if self.size_ms() < 0 {
             return Err(format!(
                 "a join window must not be negative, but {} ms before and {} ms after add up to {} ms",
@@ -113,6 +153,19 @@ impl JoinWindows {
 
 impl sealed::Sealed for JoinWindows {}
 
+/// The grace of old definitions, window included.
+const GRACE_OF_OLD_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// Whether the methods that Kafka Streams has deprecated made the definition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Deprecated {
+    Unused,
+    /// Made by [`JoinWindows::of`].
+    Of,
+    /// [`JoinWindows::grace`] was called on a definition that has its grace.
+    Misused,
+}
+
 /// How far one side of a join looks into the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Reach {
@@ -121,6 +174,11 @@ pub(crate) struct Reach {
 }
 
 impl Reach {
+    /// How much later than a record its last partner may be.
+    pub(crate) fn ahead_ms(&self) -> i64 {
+        self.ahead_ms
+    }
+
     /// The first and the last timestamp that join a record of that one. Time starts at 0.
     #[inline]
     pub(crate) fn around(&self, timestamp: Timestamp) -> (Timestamp, Timestamp) {
@@ -158,6 +216,18 @@ mod tests {
         assert!(windows.with_before_ms(-11).check().is_err());
         assert!(windows.with_after_ms(i64::MIN).check().is_err());
         assert!(windows.with_after_ms(i64::MAX).check().is_err());
+    }
+
+    #[test]
+    #[allow(deprecated, reason = "what is deprecated is tested")]
+    fn windows_of_old_have_a_day_of_grace_and_join_nulls_at_once() {
+        let windows = JoinWindows::of(millis(10));
+        assert_eq!((windows.grace_ms(), windows.retention_ms()), (86_400_000 - 20, 86_400_000));
+        assert!(windows.joins_nulls_at_once() && windows.after(millis(3)).joins_nulls_at_once());
+        assert_eq!(windows.grace(millis(5)).retention_ms(), 25);
+        assert_eq!(JoinWindows::of(crate::windows::days(2)).grace_ms(), 0);
+        let twice = JoinWindows::of_time_difference_with_no_grace(millis(10)).grace(millis(5));
+        assert!(windows.check().is_ok() && twice.check().is_err());
     }
 
     #[test]

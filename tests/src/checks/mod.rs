@@ -1,5 +1,6 @@
 //! Checks of what an application has written, independent of the engine: a model and comparisons.
 
+pub mod changelogs;
 mod sequences;
 mod soak_model;
 

@@ -17,6 +17,8 @@ pub enum Exactness {
     Whole,
     /// Some of it in its order, each value once, the last one at the end: what a cache lets through.
     Advancing,
+    /// At least as much as all of it: nothing lost, but some of it counted twice.
+    AtLeast,
 }
 
 /// The values of each key, in the order of offsets. A null value is the text `null`.
@@ -51,7 +53,15 @@ fn fits(wanted: &[String], found: &[String], exactness: Exactness) -> bool {
     match exactness {
         Exactness::Whole => wanted == found,
         Exactness::Advancing => wanted.last() == found.last() && is_subsequence(found, wanted),
+        Exactness::AtLeast => counted(wanted) <= counted(found),
     }
+}
+
+/// How many records the last value stands for: a count, or the length of a chain (`hash/length ...`).
+fn counted(values: &[String]) -> Option<u64> {
+    let last = values.last()?;
+    let number = last.split_once('/').map_or(last.as_str(), |(_, length)| length);
+    number.split(' ').next()?.parse().ok()
 }
 
 fn is_subsequence(part: &[String], whole: &[String]) -> bool {
@@ -92,6 +102,10 @@ mod tests {
         assert!(check("1234", "24", Exactness::Advancing));
         for wrong in ["23", "424", "244", ""] {
             assert!(!check("1234", wrong, Exactness::Advancing), "{wrong}");
+        }
+        assert!(check("123", "124", Exactness::AtLeast) && check("123", "12312343", Exactness::AtLeast));
+        for wrong in ["12", "", "1232"] {
+            assert!(!check("123", wrong, Exactness::AtLeast), "{wrong}");
         }
         let surplus = Sequences::from([("x".to_owned(), Vec::new())]);
         assert!(compare(&Sequences::new(), &surplus, Exactness::Whole).is_err());

@@ -8,13 +8,17 @@ use super::error::LabError;
 use super::java::{JavaLab, tail};
 
 /// The case definitions, in the order of the golden file.
-const CASES: [&str; 7] = [
+const CASES: [&str; 11] = [
     "StatelessCases",
     "ProcessorCases",
     "TableCases",
     "AggregateCases",
     "WindowCases",
+    "SlidingCases",
+    "EmitCases",
+    "SuppressCases",
     "JoinCases",
+    "StreamJoinCases",
     "StoreCases",
 ];
 
@@ -24,15 +28,16 @@ const README_HEAD: &str = "\
 Written by `make golden` from the programs in `tests/java`, which run the real Apache Kafka 4.3.1. Do not edit them: a
 test generates them again and compares.
 
-- `formats.jsonl` (`Golden.java`): one JSON object a line with a `format` and the bytes, in hexadecimal, that Kafka's own
+- `formats.jsonl` (`Golden.java`, `Buffers.java`): one JSON object a line with a `format` and the bytes, in hexadecimal, that Kafka's own
   classes write for it.
 - `conformance.jsonl` (`Conformance.java`): one JSON object a case: `name`; `describe`, the text of
-  `Topology.describe()`; `input`, the steps; `output`, every record of every produced topic, changelogs and
-  repartition topics included. Application id `app`, no cache, one partition, wall clock from 0.
+  `Topology.describe()`; `config`, settings beside those below, if there are any; `input`, the steps; `output`, every
+  record of every produced topic, changelogs and repartition topics included. Application id `app`, no cache, one
+  partition, wall clock from 0.
 
 An input step is a record with text as key and value, or `advance_ms`, an advance of the wall clock. An output record has
 the number of the `step` that led to it, `topic`, `key` and `value` in hexadecimal or null, `timestamp` and `headers`
-(pairs of name and hexadecimal value). Within a step the order is kept in each topic; topics follow each other by name.
+(pairs of name and hexadecimal value). A timestamp that is null is the wall clock's: the producer fills it in. Within a step the order is kept in each topic; topics follow each other by name.
 Kafka's test driver commits after each step.
 
 The topologies, as they are built in `tests/java/src/main/java/lab/cases`; the inputs they name are in `Inputs.java`.
@@ -40,7 +45,12 @@ The topologies, as they are built in `tests/java/src/main/java/lab/cases`; the i
 (`longs()`: default key, `Long` value; `timeLongs()`, `sessionTexts()` and so on: windowed `String` key with windows of
 10 ms, `Long` or `String` value; `count()` brings `Long`). `TUMBLING`: windows of 10 ms with 5 ms of grace;
 `TUMBLING_NO_GRACE`: the same without; `HOPPING`: `TUMBLING` with a new window every 4 ms; `SESSIONS`: a gap of 10 ms
-with 5 ms of grace; `WINDOWS`: a join of up to 10 ms before and after with 5 ms of grace.
+with 5 ms of grace; `WINDOWS`: a join of up to 10 ms before and after with 5 ms of grace; `NO_GRACE`: the same without;
+`ASYMMETRIC`: `WINDOWS` with 1 ms before and 11 ms after; `LATER` and `EARLIER`: `WINDOWS` from 2 ms to 8 ms on one side
+only; `OLD`: `WINDOWS` by the deprecated methods. `SELF`, `MERGE` and `ALL` are values of `topology.optimization`.
+`THROTTLED` lets outer joins look for closed windows once in 1000 ms (in Kafka's test driver they look at every record,
+unless told otherwise). `stream(b, topic)` is `b.stream(topic)`, `changed` that with a `selectKey` that keeps the key;
+`pair()`: a join called `pair` with stores called `stores`; `onDisk` and `inMemory`: window stores that fit `WINDOWS`.
 ";
 
 /// A golden file and what it should hold.
@@ -96,8 +106,10 @@ fn describe(source: &str, text: &mut String) {
     for line in source.lines() {
         if let Some(head) = line.strip_prefix("        Case.add(cases, \"") {
             let (name, rest) = head.split_once("\", ").unwrap_or((head, ""));
-            let input = rest.split(',').next().unwrap_or_default();
-            text.push_str(&format!("\n### {name}\n\nInput `{input}`.{comment}\n\n```java\n"));
+            let (input, rest) = rest.split_once(", ").unwrap_or((rest, ""));
+            let settings = rest.split_once(", b ->").map(|(config, _)| format!(", settings `{config}`"));
+            let settings = settings.unwrap_or_default();
+            text.push_str(&format!("\n### {name}\n\nInput `{input}`{settings}.{comment}\n\n```java\n"));
             comment.clear();
             body = true;
         } else if body && line == "        });" {

@@ -4,20 +4,25 @@
 //! | file | what |
 //! |---|---|
 //! | `replay` | runs a case and compares; says where the comparison is not exact |
-//! | `stateless`, `processors`, `tables`, `aggregates`, `windows`, `joins`, `stores` | the cases, by family as in Java |
+//! | `stateless`, `processors`, `tables`, `aggregates`, `windows`, `sliding`, `emit`, `suppress`, `joins`, `stream_joins`, |
+//! | `stores` | the cases, by family as in Java |
 //! | `nullable` | some of them again, with types that may be null |
 //! | `formats` | the bytes of serdes, keys, stores and offset metadata |
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod aggregates;
+mod emit;
 mod formats;
 mod joins;
 mod nullable;
 mod processors;
 mod replay;
+mod sliding;
 mod stateless;
 mod stores;
+mod stream_joins;
+mod suppress;
 mod tables;
 mod windows;
 
@@ -38,18 +43,17 @@ const FAMILIES: &[&[Case]] = &[
     tables::CASES,
     aggregates::CASES,
     windows::CASES,
+    sliding::CASES,
+    emit::CASES,
+    suppress::CASES,
     joins::CASES,
+    stream_joins::CASES,
     stores::CASES,
     nullable::CASES,
 ];
 
 /// Recorded cases that are not run, with the reason.
-const LEFT_OUT: &[(&str, &str)] = &[
-    ("stream_stream_join_with_key", NO_JOINER_WITH_KEY),
-    ("stream_table_join_with_key", NO_JOINER_WITH_KEY),
-];
-
-const NO_JOINER_WITH_KEY: &str = "joiners get no key (Java's ValueJoinerWithKey)";
+const LEFT_OUT: &[(&str, &str)] = &[];
 
 #[test]
 fn stateless_operators_do_what_kafka_streams_does() {
@@ -77,8 +81,28 @@ fn windows_do_what_kafka_streams_does() {
 }
 
 #[test]
+fn sliding_windows_do_what_kafka_streams_does() {
+    check_all(sliding::CASES);
+}
+
+#[test]
+fn emission_on_close_does_what_kafka_streams_does() {
+    check_all(emit::CASES);
+}
+
+#[test]
+fn suppression_does_what_kafka_streams_does() {
+    check_all(suppress::CASES);
+}
+
+#[test]
 fn joins_do_what_kafka_streams_does() {
     check_all(joins::CASES);
+}
+
+#[test]
+fn joins_of_streams_do_what_kafka_streams_does() {
+    check_all(stream_joins::CASES);
 }
 
 #[test]

@@ -8,7 +8,8 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("streams-core", &["state-stores"]),
     ("streams-dsl", &["state-stores", "streams-core"]),
     ("examples", &["streams-dsl"]),
-    ("tests", &["state-stores", "streams-core", "streams-dsl"]),
+    // The suites run the examples; the examples never need the suites.
+    ("tests", &["state-stores", "streams-core", "streams-dsl", "examples"]),
     ("docs", &["state-stores", "streams-core", "streams-dsl"]),
 ];
 

@@ -32,8 +32,8 @@ fn record(key: &str, value: i64, timestamp: Timestamp) -> BufferedRecord<String,
     let mut headers = Headers::new();
     headers.add("name", Some("value".as_bytes()));
     headers.add("null", None::<Vec<u8>>);
-    let metadata = RecordMetadata { topic: "in".into(), partition: 3, offset: 77 };
-    BufferedRecord { key: key.into(), value, timestamp, headers, metadata }
+    let context = RecordContext { timestamp, source: "in".into(), partition: 3, offset: 77, headers };
+    BufferedRecord { key: key.into(), value, context }
 }
 
 fn restored(changelog: &[(Vec<u8>, Option<Vec<u8>>)]) -> BackendRef {
@@ -69,7 +69,6 @@ fn a_restored_buffer_holds_the_records_that_waited() {
     let due: Vec<_> = buffer.take_due().unwrap();
     let taken: Vec<_> = due.iter().map(|record| (record.key.as_str(), record.value)).collect();
     assert_eq!(taken, [("c", 4), ("a", 2), ("a", 3), ("b", 1)]);
-    assert_eq!(due[0].metadata.offset, 77);
-    assert_eq!(due[0].headers, record("", 0, 0).headers);
+    assert_eq!(due[0].context, record("", 0, 95).context);
     assert!(buffer.take_due().unwrap().is_empty());
 }

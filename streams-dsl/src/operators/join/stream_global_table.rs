@@ -47,7 +47,39 @@ impl<K: Data, V: Data> KStream<K, V> {
         key_selector: impl Fn(&K, &V) -> R + Send + Sync + 'static,
         joiner: impl Fn(V, VG) -> VO + Send + Sync + 'static,
     ) -> KStream<K, VO> {
-        let joiner = move |value, row: Option<VG>| row.map(|row| joiner(value, row));
+        self.join_global_with_key(table, key_selector, move |_, value, row| joiner(value, row))
+    }
+
+    /// As [`join_global`](Self::join_global), with a joiner that sees the record's key (`ValueJoinerWithKey`).
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let currencies = builder.global_table::<String, String>("currencies");
+    /// builder
+    ///     .stream::<String, String>("prices")
+    ///     .join_global_with_key(
+    ///         &currencies,
+    ///         |_article, price| price.get(..3).map(str::to_owned),
+    ///         |article, price, name| format!("{article}: {price}{name}"),
+    ///     )
+    ///     .to("prices-in-words");
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// driver.create_input_topic::<String, String>("currencies").pipe("EUR".into(), " euro".into(), 0)?;
+    /// driver.create_input_topic::<String, String>("prices").pipe("book".into(), "EUR 12".into(), 0)?;
+    /// let prices = driver.create_output_topic::<String, String>("prices-in-words").read_values()?;
+    /// assert_eq!(prices, ["book: EUR 12 euro"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn join_global_with_key<KG: Data, VG: Data, VO: Data, R: Into<Option<KG>>>(
+        &self,
+        table: &GlobalKTable<KG, VG>,
+        key_selector: impl Fn(&K, &V) -> R + Send + Sync + 'static,
+        joiner: impl Fn(&K, V, VG) -> VO + Send + Sync + 'static,
+    ) -> KStream<K, VO> {
+        let joiner = move |key: &K, value, row: Option<VG>| row.map(|row| joiner(key, value, row));
         self.join_global_table(table, false, key_selector, joiner)
     }
 
@@ -79,7 +111,36 @@ impl<K: Data, V: Data> KStream<K, V> {
         key_selector: impl Fn(&K, &V) -> R + Send + Sync + 'static,
         joiner: impl Fn(V, Option<VG>) -> VO + Send + Sync + 'static,
     ) -> KStream<K, VO> {
-        self.join_global_table(table, true, key_selector, move |value, row| Some(joiner(value, row)))
+        self.left_join_global_with_key(table, key_selector, move |_, value, row| joiner(value, row))
+    }
+
+    /// As [`left_join_global`](Self::left_join_global), with a joiner that sees the record's key
+    /// (`ValueJoinerWithKey`).
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let currencies = builder.global_table::<String, String>("currencies");
+    /// builder
+    ///     .stream::<String, String>("prices")
+    ///     .left_join_global_with_key(
+    ///         &currencies,
+    ///         |_article, price| price.clone(),
+    ///         |article, price, name| format!("{article}: {}", name.unwrap_or(price)),
+    ///     )
+    ///     .to("prices-in-words");
+    /// builder.build()?;
+    /// # Ok::<(), DslError>(())
+    /// ```
+    pub fn left_join_global_with_key<KG: Data, VG: Data, VO: Data, R: Into<Option<KG>>>(
+        &self,
+        table: &GlobalKTable<KG, VG>,
+        key_selector: impl Fn(&K, &V) -> R + Send + Sync + 'static,
+        joiner: impl Fn(&K, V, Option<VG>) -> VO + Send + Sync + 'static,
+    ) -> KStream<K, VO> {
+        let joiner = move |key: &K, value, row| Some(joiner(key, value, row));
+        self.join_global_table(table, true, key_selector, joiner)
     }
 
     fn join_global_table<KG: Data, VG: Data, VO: Data, R: Into<Option<KG>>>(
@@ -87,7 +148,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         table: &GlobalKTable<KG, VG>,
         left: bool,
         key_selector: impl Fn(&K, &V) -> R + Send + Sync + 'static,
-        joiner: impl Fn(V, Option<VG>) -> Option<VO> + Send + Sync + 'static,
+        joiner: impl Fn(&K, V, Option<VG>) -> Option<VO> + Send + Sync + 'static,
     ) -> KStream<K, VO> {
         let select = move |key: &K, value: &V| key_selector(key, value).into();
         let join = Arc::new(GlobalJoin {
@@ -130,7 +191,7 @@ where
     VG: Data,
     VO: Data,
     S: Fn(&K, &V) -> Option<KG> + 'static,
-    F: Fn(V, Option<VG>) -> Option<VO> + 'static,
+    F: Fn(&K, V, Option<VG>) -> Option<VO> + 'static,
 {
     fn init(&mut self, context: &mut ProcessorContext<'_, K, VO>) -> Result<()> {
         self.rows = Some(context.state_store(&self.join.store)?);
@@ -150,7 +211,7 @@ where
             Some(key) => opened(&self.rows)?.get(&key)?,
         };
         let Record { key, value, timestamp, headers } = record;
-        match joiner(value, row.map(|row| row.value)) {
+        match joiner(&key, value, row.map(|row| row.value)) {
             Some(value) => context.forward(Record { key, value, timestamp, headers }),
             None => Ok(()),
         }

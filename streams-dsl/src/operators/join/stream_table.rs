@@ -68,7 +68,35 @@ impl<K: Data, V: Data> KStream<K, V> {
         joiner: impl Fn(V, VT) -> VO + Send + Sync + 'static,
         joined: Joined<K, V>,
     ) -> KStream<K, VO> {
-        let joiner = move |value, row: Option<VT>| row.map(|row| joiner(value, row));
+        self.join_with_key(table, move |_, value, row| joiner(value, row), joined)
+    }
+
+    /// As [`join_with`](Self::join_with), with a joiner that sees the key (`ValueJoinerWithKey`).
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let accounts = builder.table::<String, String>("accounts");
+    /// builder
+    ///     .stream::<String, i64>("payments")
+    ///     .join_with_key(&accounts, |id, amount, owner| format!("{id} {owner} {amount}"), Joined::new())
+    ///     .to("receipts");
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// driver.create_input_topic::<String, String>("accounts").pipe("a1".into(), "Alice".into(), 1)?;
+    /// driver.create_input_topic::<String, i64>("payments").pipe("a1".into(), 7, 2)?;
+    /// let receipts = driver.create_output_topic::<String, String>("receipts").read_values()?;
+    /// assert_eq!(receipts, ["a1 Alice 7"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn join_with_key<VT: Data, VO: Data>(
+        &self,
+        table: &KTable<K, VT>,
+        joiner: impl Fn(&K, V, VT) -> VO + Send + Sync + 'static,
+        joined: Joined<K, V>,
+    ) -> KStream<K, VO> {
+        let joiner = move |key: &K, value, row: Option<VT>| row.map(|row| joiner(key, value, row));
         self.join_table(table, joined, prefix::JOIN, false, joiner)
     }
 
@@ -112,7 +140,35 @@ impl<K: Data, V: Data> KStream<K, V> {
         joiner: impl Fn(V, Option<VT>) -> VO + Send + Sync + 'static,
         joined: Joined<K, V>,
     ) -> KStream<K, VO> {
-        self.join_table(table, joined, prefix::LEFT_JOIN, true, move |value, row| Some(joiner(value, row)))
+        self.left_join_with_key(table, move |_, value, row| joiner(value, row), joined)
+    }
+
+    /// As [`left_join_with`](Self::left_join_with), with a joiner that sees the key (`ValueJoinerWithKey`).
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let accounts = builder.table::<String, String>("accounts");
+    /// builder
+    ///     .stream::<String, i64>("payments")
+    ///     .left_join_with_key(&accounts, |id, amount, owner| format!("{id} {owner:?} {amount}"), Joined::new())
+    ///     .to("receipts");
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// driver.create_input_topic::<String, i64>("payments").pipe("a1".into(), 7, 2)?;
+    /// let receipts = driver.create_output_topic::<String, String>("receipts").read_values()?;
+    /// assert_eq!(receipts, ["a1 None 7"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn left_join_with_key<VT: Data, VO: Data>(
+        &self,
+        table: &KTable<K, VT>,
+        joiner: impl Fn(&K, V, Option<VT>) -> VO + Send + Sync + 'static,
+        joined: Joined<K, V>,
+    ) -> KStream<K, VO> {
+        let joiner = move |key: &K, value, row| Some(joiner(key, value, row));
+        self.join_table(table, joined, prefix::LEFT_JOIN, true, joiner)
     }
 
     fn join_table<VT: Data, VO: Data>(
@@ -121,7 +177,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         joined: Joined<K, V>,
         prefix: &str,
         left: bool,
-        joiner: impl Fn(V, Option<VT>) -> Option<VO> + Send + Sync + 'static,
+        joiner: impl Fn(&K, V, Option<VT>) -> Option<VO> + Send + Sync + 'static,
     ) -> KStream<K, VO> {
         let given = joined.name.as_deref().or(self.step.given_name());
         let key_serde = joined.key_serde.resolve(self.key_serde.as_ref());
@@ -185,19 +241,20 @@ where
     V: Data,
     VT: Data,
     VO: Data,
-    F: Fn(V, Option<VT>) -> Option<VO> + 'static,
+    F: Fn(&K, V, Option<VT>) -> Option<VO> + 'static,
 {
     fn init(&mut self, context: &mut ProcessorContext<'_, K, VO>) -> Result<()> {
         self.rows.init(&context.stores())
     }
 
     fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K, VO>) -> Result<()> {
-        match self.join.admits(&record) {
-            true => self.join(record, context),
-            false => {
-                context.drop_record("null join key or value");
-                Ok(())
-            }
+        if !self.join.admits(&record) {
+            context.drop_record("null join key or value");
+            return Ok(());
+        }
+        match self.join(record)? {
+            Some(joined) => context.forward(joined),
+            None => Ok(()),
         }
     }
 }
@@ -216,13 +273,9 @@ impl<K: Data, V: Data, F> TableJoin<K, V, F> {
 
 impl<K: Data, V: Data, VT: Data, F> TableJoinProcessor<K, V, VT, F> {
     /// Joins a record with the row of its key: the one of its time, if the table is versioned, and else the latest.
-    pub(super) fn join<VO: Data>(
-        &self,
-        record: Record<K, V>,
-        context: &mut ProcessorContext<'_, K, VO>,
-    ) -> Result<()>
+    pub(super) fn join<VO: Data>(&self, record: Record<K, V>) -> Result<Option<Record<K, VO>>>
     where
-        F: Fn(V, Option<VT>) -> Option<VO>,
+        F: Fn(&K, V, Option<VT>) -> Option<VO>,
     {
         let row = match (self.join.has_null_key(&record), self.rows.is_versioned()) {
             (true, _) => None,
@@ -230,9 +283,7 @@ impl<K: Data, V: Data, VT: Data, F> TableJoinProcessor<K, V, VT, F> {
             (false, false) => self.rows.get(&record.key)?,
         };
         let Record { key, value, timestamp, headers } = record;
-        match (self.join.joiner)(value, row.map(|row| row.value)) {
-            Some(value) => context.forward(Record { key, value, timestamp, headers }),
-            None => Ok(()),
-        }
+        let value = (self.join.joiner)(&key, value, row.map(|row| row.value));
+        Ok(value.map(|value| Record { key, value, timestamp, headers }))
     }
 }

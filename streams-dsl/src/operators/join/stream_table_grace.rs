@@ -4,14 +4,12 @@
 //! A record waits until the stream time of the buffer is its own time and the grace period. One that comes later than
 //! that is joined at once, and so is one with a null key, for which there is nothing to wait.
 
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use streams_core::error::{Error, Result};
-use streams_core::ids::TopicPartition;
 use streams_core::processor::{Data, Processor, ProcessorContext};
-use streams_core::record::{Record, RecordMetadata};
+use streams_core::record::Record;
 use streams_core::serde::SerdeRef;
 use streams_core::store::{BufferedRecord, JoinBuffer, JoinBufferBuilder};
 use streams_core::topology::ChangelogKind;
@@ -58,7 +56,7 @@ impl<K: Data, V: Data> Grace<K, V> {
     where
         VT: Data,
         VO: Data,
-        F: Fn(V, Option<VT>) -> Option<VO> + Send + Sync + 'static,
+        F: Fn(&K, V, Option<VT>) -> Option<VO> + Send + Sync + 'static,
     {
         let name = writer.name.clone();
         let missing = |part| DslError::missing_serde::<(K, V)>(&name, part);
@@ -110,7 +108,7 @@ where
     V: Data,
     VT: Data,
     VO: Data,
-    F: Fn(V, Option<VT>) -> Option<VO> + 'static,
+    F: Fn(&K, V, Option<VT>) -> Option<VO> + 'static,
 {
     fn init(&mut self, context: &mut ProcessorContext<'_, K, VO>) -> Result<()> {
         self.buffer = Some(context.state_store(&self.buffer_name)?);
@@ -126,43 +124,36 @@ where
             return Err(Error::IllegalState("a join got a record before it was initialised".into()));
         };
         if self.join.join.has_null_key(&record) {
-            return self.join.join(record, context);
+            return self.join_now(record, context);
         }
-        // A record that a punctuation made was read nowhere.
-        let nowhere = || RecordMetadata { topic: "".into(), partition: -1, offset: -1 };
-        let metadata = context.record_metadata().unwrap_or_else(nowhere);
         let Record { key, value, timestamp, headers } = record;
-        let waiting = BufferedRecord { key, value, timestamp, headers, metadata };
+        let kept = context.task().record_context(timestamp, &headers);
+        let waiting = BufferedRecord { key, value, context: kept };
         if !buffer.put(&waiting)? {
-            let BufferedRecord { key, value, timestamp, headers, .. } = waiting;
-            return self.join.join(Record { key, value, timestamp, headers }, context);
+            return self.join_now(waiting.into_parts().0, context);
         }
         for due in buffer.take_due()? {
-            self.emit(due, context)?;
+            let (record, kept) = due.into_parts();
+            if let Some(joined) = self.join.join(record)? {
+                context.forward_kept(&kept, joined)?;
+            }
         }
         Ok(())
     }
 }
 
 impl<K: Data, V: Data, VT: Data, F> GraceJoinProcessor<K, V, VT, F> {
-    /// Joins a record that has waited, which is the one at hand meanwhile.
-    fn emit<VO: Data>(
+    fn join_now<VO: Data>(
         &self,
-        due: BufferedRecord<K, V>,
+        record: Record<K, V>,
         context: &mut ProcessorContext<'_, K, VO>,
     ) -> Result<()>
     where
-        F: Fn(V, Option<VT>) -> Option<VO>,
+        F: Fn(&K, V, Option<VT>) -> Option<VO>,
     {
-        let BufferedRecord { key, value, timestamp, headers, metadata } = due;
-        let RecordMetadata { topic, partition, offset } = metadata;
-        let read = (partition >= 0).then(|| (Rc::new(TopicPartition::new(topic, partition)), offset));
-        let task = context.task();
-        task.set_record_timestamp(timestamp);
-        task.set_record_headers(&headers);
-        let at_hand = task.replace_position(read);
-        let joined = self.join.join(Record { key, value, timestamp, headers }, context);
-        context.task().replace_position(at_hand);
-        joined
+        match self.join.join(record)? {
+            Some(joined) => context.forward(joined),
+            None => Ok(()),
+        }
     }
 }

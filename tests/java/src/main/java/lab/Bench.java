@@ -28,12 +28,18 @@ public final class Bench {
     }
 
     public static void main(final String[] args) throws InterruptedException {
-        if (args.length != 7) {
-            System.err.println("usage: Bench <bootstrap> <workload> <guarantee> <app id> <input> <output> <state dir>");
+        if (args.length < 7) {
+            System.err.println("usage: Bench <bootstrap> <workload> <guarantee> <app id> <input> <output> <state dir> "
+                + "[<key>=<value> ...]");
             System.exit(2);
         }
         final Topology topology = topology(args[1], args[4], args[5]);
-        final KafkaStreams streams = new KafkaStreams(topology, config(args[0], args[2], args[3], args[6]));
+        final Properties config = config(args[0], args[2], args[3], args[6]);
+        for (int i = 7; i < args.length; i++) {
+            final String[] setting = args[i].split("=", 2);
+            config.put(setting[0], setting[1]);
+        }
+        final KafkaStreams streams = new KafkaStreams(topology, config);
         final CountDownLatch stopped = new CountDownLatch(1);
         streams.setStateListener((now, before) -> {
             if (now == KafkaStreams.State.RUNNING) {

@@ -1,6 +1,9 @@
 package lab;
 
+import java.io.File;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -28,19 +31,23 @@ public final class Conformance {
     private Conformance() {
     }
 
-    public static void main(final String[] args) {
-        Case.all().forEach((name, one) -> System.out.println(Json.write(run(name, one))));
+    public static void main(final String[] args) throws IOException {
+        for (final Map.Entry<String, Case> one : Case.all().entrySet()) {
+            System.out.println(Json.write(run(one.getKey(), one.getValue())));
+        }
         // Stores may leave threads behind that are no daemons.
         System.exit(0);
     }
 
-    private static Map<String, Object> run(final String name, final Case one) {
+    private static Map<String, Object> run(final String name, final Case one) throws IOException {
         final StreamsBuilder builder = new StreamsBuilder();
         one.topology().accept(builder);
-        final Topology topology = builder.build();
+        final Properties config = config();
+        config.putAll(one.config());
+        final Topology topology = builder.build(config);
         final List<Object> input = new ArrayList<>();
         final List<Object> output = new ArrayList<>();
-        try (TopologyTestDriver driver = new TopologyTestDriver(topology, config(), Instant.ofEpochMilli(0))) {
+        try (TopologyTestDriver driver = new TopologyTestDriver(topology, config, Instant.ofEpochMilli(0))) {
             int step = 0;
             for (final Step next : one.input()) {
                 input.add(feed(driver, next));
@@ -48,16 +55,27 @@ public final class Conformance {
                 step++;
             }
         }
-        return Json.object("name", name, "describe", topology.describe().toString(), "input", input, "output", output);
+        final Map<String, Object> seen = Json.object("name", name, "describe", topology.describe().toString());
+        if (!one.config().isEmpty()) {
+            seen.put("config", one.config());
+        }
+        seen.putAll(Json.object("input", input, "output", output));
+        return seen;
     }
 
-    private static Properties config() {
+    private static Properties config() throws IOException {
         final Properties config = new Properties();
+        // A folder of its own: several of these programs may run at once.
+        final File folder = Files.createTempDirectory("conformance").toFile();
+        folder.deleteOnExit();
+        config.put(StreamsConfig.STATE_DIR_CONFIG, folder.getPath());
         config.put(StreamsConfig.APPLICATION_ID_CONFIG, "app");
         config.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, "none:1");
         config.put(StreamsConfig.DEFAULT_KEY_SERDE_CLASS_CONFIG, Serdes.StringSerde.class);
         config.put(StreamsConfig.DEFAULT_VALUE_SERDE_CLASS_CONFIG, Serdes.StringSerde.class);
         config.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, 0);
+        // As in production; the driver would set it to 0.
+        config.put(StreamsConfig.InternalConfig.EMIT_INTERVAL_MS_KSTREAMS_WINDOWED_AGGREGATION, 1000L);
         return config;
     }
 

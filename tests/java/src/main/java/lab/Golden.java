@@ -1,6 +1,7 @@
 package lab;
 
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -23,7 +24,11 @@ import org.apache.kafka.streams.kstream.internals.TimeWindow;
 import org.apache.kafka.streams.processor.internals.ProcessorMetadata;
 import org.apache.kafka.streams.processor.internals.TopicPartitionMetadata;
 import org.apache.kafka.streams.state.ValueAndTimestamp;
+import org.apache.kafka.streams.state.internals.LeftOrRightValue;
+import org.apache.kafka.streams.state.internals.LeftOrRightValueSerde;
 import org.apache.kafka.streams.state.internals.SessionKeySchema;
+import org.apache.kafka.streams.state.internals.TimestampedKeyAndJoinSide;
+import org.apache.kafka.streams.state.internals.TimestampedKeyAndJoinSideSerde;
 import org.apache.kafka.streams.state.internals.ValueAndTimestampSerde;
 import org.apache.kafka.streams.state.internals.WindowKeySchema;
 
@@ -36,7 +41,7 @@ public final class Golden {
     private Golden() {
     }
 
-    public static void main(final String[] args) {
+    public static void main(final String[] args) throws ReflectiveOperationException {
         murmur2();
         serdes();
         timeWindows();
@@ -44,9 +49,11 @@ public final class Golden {
         offsetMetadata();
         changes();
         valuesAndTimestamps();
+        waitingRecords();
+        Buffers.print();
     }
 
-    private static void line(final Object... members) {
+    static void line(final Object... members) {
         System.out.println(Json.write(Json.object(members)));
     }
 
@@ -191,5 +198,35 @@ public final class Golden {
         final ValueAndTimestampSerde<V> serde = new ValueAndTimestampSerde<>(inner);
         line("format", "value_and_timestamp", "type", type, "value", value.toString(), "timestamp", timestamp, "bytes",
             Json.hex(serde.serializer().serialize(TOPIC, new RecordHeaders(), ValueAndTimestamp.make(value, timestamp))));
+    }
+
+    /** What waits for a partner in an outer join: keys, values, lists of values. */
+    private static void waitingRecords() {
+        final TimestampedKeyAndJoinSideSerde<String> keys = new TimestampedKeyAndJoinSideSerde<>(Serdes.String());
+        for (final String key : KEYS) {
+            for (final long time : new long[] {0, 1, 1_700_000_000_000L, Long.MAX_VALUE}) {
+                line("format", "waiting_key", "key", key, "timestamp", time, "left", true, "bytes",
+                    Json.hex(keys.serializer().serialize(TOPIC, new RecordHeaders(), TimestampedKeyAndJoinSide.makeLeft(key, time))));
+                line("format", "waiting_key", "key", key, "timestamp", time, "left", false, "bytes",
+                    Json.hex(keys.serializer().serialize(TOPIC, new RecordHeaders(), TimestampedKeyAndJoinSide.makeRight(key, time))));
+            }
+        }
+        final LeftOrRightValueSerde<String, Long> values = new LeftOrRightValueSerde<>(Serdes.String(), Serdes.Long());
+        for (final String value : KEYS) {
+            line("format", "waiting_value", "left", value, "bytes",
+                Json.hex(values.serializer().serialize(TOPIC, new RecordHeaders(), LeftOrRightValue.makeLeftValue(value))));
+        }
+        for (final long value : new long[] {0, -1, 1_700_000_000_000L}) {
+            line("format", "waiting_value", "right", value, "bytes",
+                Json.hex(values.serializer().serialize(TOPIC, new RecordHeaders(), LeftOrRightValue.makeRightValue(value))));
+        }
+        final List<byte[]> list = new ArrayList<>();
+        final List<String> texts = new ArrayList<>();
+        for (final String text : KEYS) {
+            list.add(text.getBytes(StandardCharsets.UTF_8));
+            texts.add(text);
+            line("format", "value_list", "values", List.copyOf(texts), "bytes",
+                Json.hex(Serdes.ListSerde(ArrayList.class, Serdes.ByteArray()).serializer().serialize(TOPIC, list)));
+        }
     }
 }

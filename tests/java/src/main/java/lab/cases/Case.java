@@ -6,8 +6,8 @@ import java.util.Map;
 import java.util.function.Consumer;
 import org.apache.kafka.streams.StreamsBuilder;
 
-/** A named topology and the input it gets. */
-public record Case(Consumer<StreamsBuilder> topology, List<Step> input) {
+/** A named topology, the input it gets, and settings beside those that all cases have. */
+public record Case(Consumer<StreamsBuilder> topology, List<Step> input, Map<String, String> config) {
 
     /** All cases by name, in the order of definition. */
     public static Map<String, Case> all() {
@@ -17,7 +17,11 @@ public record Case(Consumer<StreamsBuilder> topology, List<Step> input) {
         TableCases.add(cases);
         AggregateCases.add(cases);
         WindowCases.add(cases);
+        SlidingCases.add(cases);
+        EmitCases.add(cases);
+        SuppressCases.add(cases);
         JoinCases.add(cases);
+        StreamJoinCases.add(cases);
         StoreCases.add(cases);
         return cases;
     }
@@ -28,7 +32,17 @@ public record Case(Consumer<StreamsBuilder> topology, List<Step> input) {
             final String name,
             final List<Step> input,
             final Consumer<StreamsBuilder> topology) {
-        if (cases.put(name, new Case(topology, input)) != null) {
+        add(cases, name, input, Map.of(), topology);
+    }
+
+    /** Adds a case with settings of its own. */
+    static void add(
+            final Map<String, Case> cases,
+            final String name,
+            final List<Step> input,
+            final Map<String, String> config,
+            final Consumer<StreamsBuilder> topology) {
+        if (cases.put(name, new Case(topology, input, config)) != null) {
             throw new IllegalStateException("two cases are called " + name);
         }
     }

@@ -1,5 +1,6 @@
 package lab.cases;
 
+import static lab.cases.Step.advance;
 import static lab.cases.Step.in;
 
 import java.util.List;
@@ -136,6 +137,79 @@ final class Inputs {
         in("right", "c", "R7", 200_000),
         in("right", "a", "R8", 120),
         in("left", "a", "L9", 126));
+
+    /**
+     * Two streams for an outer join of plus or minus 10 ms and 5 ms of grace: several waiting under one key and time,
+     * found and not, nulls, edges of closing, wall-clock time, late ones, a far jump.
+     */
+    static final List<Step> OUTER_JOIN = List.of(
+        in("left", "a", "L1", 100, "origin", "L1"),
+        in("right", "b", "R1", 105, "origin", "R1"),
+        in("left", "a", "L2", 100),
+        in("right", "a", "R2", 100, "origin", "R2"),
+        in("left", null, "L3", 106, "origin", "L3"),
+        in("right", null, "R3", 106),
+        in("left", "a", null, 107),
+        in("right", "b", null, 107),
+        in("left", null, null, 107),
+        in("left", "c", "L4", 107),
+        in("right", "d", "R4", 107),
+        in("left", "c", "L5", 107),
+        in("right", "d", "R5", 107),
+        in("left", "b", "L6", 112),
+        in("left", "e", "L7", 122, "origin", "L7"),
+        in("right", "e", "R6", 123, "origin", "R6"),
+        in("left", "f", "L8", 124),
+        in("right", "g", "R7", 150, "origin", "R7"),
+        advance(1000),
+        in("left", "f", "L9", 140),
+        in("left", "g", "L10", 151, "origin", "L10"),
+        in("right", "h", "R8", 130),
+        in("left", "h", "L11", 130),
+        in("left", "h", "L12", 145),
+        in("right", "h", "R9", 156),
+        in("right", "h", "R10", 140),
+        advance(999),
+        in("left", "i", "L13", 158),
+        in("right", "i", "R11", 171),
+        advance(1),
+        in("right", "i", "R12", 171),
+        in("right", "i", "R13", 172),
+        in("left", "i", "L14", 172),
+        advance(5000),
+        in("left", "j", "L15", 200_000, "origin", "L15"),
+        in("left", "a", "L16", 100),
+        in("right", "i", "R14", 172),
+        in("right", "j", "R15", 199_985),
+        in("right", "j", "R16", 200_000),
+        in("left", "j", "L17", 199_990),
+        in("right", "j", "R17", 199_979),
+        in("right", "k", "R18", 200_030),
+        advance(1000),
+        in("left", "k", "L18", 300_000));
+
+    /** One stream for joins with itself, of plus or minus 10 ms and 5 ms of grace. */
+    static final List<Step> SELF_JOIN = List.of(
+        in("in", "a", "1", 100, "origin", "1"),
+        in("in", "a", "2", 105, "origin", "2"),
+        in("in", "a", "3", 105),
+        in("in", "b", "4", 106),
+        in("in", null, "5", 107),
+        in("in", "a", null, 107),
+        in("in", "a", "6", 95, "origin", "6"),
+        in("in", "a", "7", 102),
+        in("in", "a", "8", 111),
+        in("in", "a", "9", 120),
+        in("in", "a", "10", 97),
+        in("in", "a", "11", 96),
+        in("in", "a", "12", 95),
+        advance(1000),
+        in("in", "b", "13", 200_000),
+        in("in", "b", "14", 199_977),
+        in("in", "b", "15", 199_976),
+        in("in", "b", "16", 199_975),
+        in("in", "b", "17", 199_990),
+        in("in", "a", "18", 100));
 
     private Inputs() {
     }

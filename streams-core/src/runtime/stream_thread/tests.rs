@@ -1,0 +1,198 @@
+//! What a thread owes to databases (decision 0007), and when it pays.
+
+use state_stores::offsets::read_offsets;
+
+use super::*;
+use crate::processor::{Processor, ProcessorContext, SourceOptions};
+use crate::record::Record;
+use crate::runtime::steps::{Engine, EngineSettings};
+use crate::serde::DefaultSerde;
+use crate::store::{KeyValueStore, StorePlace, Stores};
+use crate::time::{Clock, ManualClock};
+use crate::topology::Topology;
+use crate::transport::embedded::EmbeddedBroker;
+use crate::transport::{NewTopic, OutRecord, Producer, ProducerSpec, Transport};
+
+mod mixed;
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+const COMMIT_MS: i64 = 100;
+
+/// Keeps the last value of each key.
+struct Keep;
+
+impl Processor<String, String, String, String> for Keep {
+    fn process(
+        &mut self,
+        record: Record<String, String>,
+        context: &mut ProcessorContext<'_, String, String>,
+    ) -> Result<()> {
+        let store: KeyValueStore<String, String> = context.state_store("store")?;
+        store.put(&record.key, Some(record.value))
+    }
+}
+
+fn source_options() -> SourceOptions<String, String> {
+    SourceOptions {
+        key_serde: String::default_serde(),
+        value_serde: String::default_serde(),
+        extractor: None,
+    }
+}
+
+fn topology(logged: bool) -> Result<Topology> {
+    let mut topology = Topology::new();
+    topology.add_source("source", &["in".into()], None, source_options())?;
+    topology.add_processor("keep", || Keep, &["source"])?;
+    let store = Stores::key_value_store::<String, String>("store");
+    let store = if logged { store } else { store.with_logging_disabled() };
+    topology.add_state_store(store, &["keep"])?;
+    Ok(topology)
+}
+
+struct World {
+    engine: Engine,
+    clock: Arc<ManualClock>,
+    producer: Box<dyn Producer>,
+}
+
+impl World {
+    fn new(logged: bool) -> Result<Self> {
+        Self::of(topology(logged)?)
+    }
+
+    fn of(topology: Topology) -> Result<Self> {
+        let clock = Arc::new(ManualClock::new(0));
+        let broker = EmbeddedBroker::in_memory_at(Arc::clone(&clock) as _);
+        let transport: Arc<dyn Transport> = Arc::new(broker.transport());
+        let topic =
+            NewTopic { name: "in".into(), partitions: 1, replication_factor: 1, configs: BTreeMap::new() };
+        transport.admin("admin")?.create_topics(&[topic], TIMEOUT)?;
+        let producer = transport.producer(&ProducerSpec {
+            client_id: "producer".to_owned(),
+            transactional_id: None,
+            transaction_timeout_ms: 60_000,
+            properties: BTreeMap::new(),
+        })?;
+        let engine = Engine::new(EngineSettings {
+            topology,
+            config: StreamsConfig::new("owing", "embedded:").with_commit_interval_ms(COMMIT_MS),
+            transport,
+            clock: Arc::clone(&clock) as _,
+            commit_interval_ms: None,
+        })?;
+        let mut world = World { engine, clock, producer };
+        world.settle()?;
+        Ok(world)
+    }
+
+    fn settle(&mut self) -> Result<()> {
+        while self.engine.step()? {}
+        Ok(())
+    }
+
+    /// A record, and the next commit.
+    fn put(&mut self, key: &str, value: &str) -> Result<()> {
+        let (topic, headers) = (self.producer.topic("in")?, Default::default());
+        let (key, value) = (Some(key.as_bytes()), Some(value.as_bytes()));
+        self.producer.send(OutRecord { topic, partition: 0, key, value, timestamp: 1, headers: &headers })?;
+        self.producer.flush(TIMEOUT)?;
+        self.settle()?;
+        self.pass(COMMIT_MS)
+    }
+
+    fn pass(&mut self, ms: i64) -> Result<()> {
+        self.clock.advance(ms);
+        self.settle()
+    }
+
+    fn task(&mut self) -> &StreamTask {
+        self.engine.thread().tasks.values().next().expect("a task runs")
+    }
+
+    /// What the database has under a key, and its changelog offset.
+    fn written(&mut self, key: &str) -> (Option<String>, Option<Offset>) {
+        let backend = Arc::clone(self.task().backends().of(&StorePlace::Disk).expect("a database"));
+        let value = backend.get(backend.keyspace("store").expect("a store"), key.as_bytes()).expect("read");
+        let offset = read_offsets(&*backend).expect("read").first().map(|stored| stored.offset);
+        (value.map(|value| String::from_utf8_lossy(&value).into_owned()), offset)
+    }
+
+    fn value(&self, key: &str) -> Option<String> {
+        let store: KeyValueStore<String, String> = self.engine.store("store", None)?;
+        store.get(&key.to_owned()).expect("read")
+    }
+}
+
+fn text(value: &str) -> Option<String> {
+    Some(value.to_owned())
+}
+
+#[test]
+fn a_hot_key_is_written_once_a_second_with_the_offset_of_its_commit() -> Result<()> {
+    let mut world = World::new(true)?;
+    for number in 1..=9 {
+        world.put("hot", &number.to_string())?;
+        assert_eq!(world.written("hot"), (None, None), "commit {number}");
+        assert!(world.task().owed_bytes() > 0);
+    }
+    world.put("hot", "10")?;
+    // Ten records and ten markers.
+    assert_eq!(world.written("hot"), (text("10"), Some(20)));
+    assert_eq!((world.task().owed_bytes(), world.task().uncommitted_bytes()), (0, 0));
+    Ok(())
+}
+
+#[test]
+fn an_idle_task_owes_nothing_after_a_second() -> Result<()> {
+    let mut world = World::new(true)?;
+    world.put("a", "1")?;
+    assert_eq!(world.written("a"), (None, None));
+    for _ in 0..10 {
+        world.pass(COMMIT_MS)?;
+    }
+    assert_eq!(world.written("a"), (text("1"), Some(2)));
+    Ok(())
+}
+
+#[test]
+fn what_is_owed_outlives_a_reset_in_the_changelog() -> Result<()> {
+    let mut world = World::new(true)?;
+    for number in 1..=13 {
+        world.put("hot", &number.to_string())?;
+    }
+    world.put("cold", "1")?;
+    assert_eq!((world.written("hot"), world.written("cold").0), ((text("10"), Some(20)), None));
+    world.engine.thread().reset(0)?;
+    world.pass(COMMIT_MS)?;
+    world.settle()?;
+    assert_eq!((world.value("hot"), world.value("cold")), (text("13"), text("1")));
+    assert_eq!(world.written("hot"), (text("13"), Some(28)), "the restorer wrote the tail");
+    world.put("cold", "2")?;
+    assert_eq!(world.value("cold"), text("2"));
+    Ok(())
+}
+
+#[test]
+fn a_revoked_task_leaves_nothing_owed() -> Result<()> {
+    let mut world = World::new(true)?;
+    world.put("a", "1")?;
+    let backends = world.task().backends().clone();
+    let now = world.clock.now_ms();
+    let all: BTreeSet<TaskId> = world.engine.thread().tasks.keys().copied().collect();
+    world.engine.thread().commit(Writes::Now, now)?;
+    world.engine.thread().close(&all)?;
+    let stored = read_offsets(&**backends.of(&StorePlace::Disk)?)?;
+    assert_eq!(stored.first().map(|stored| stored.offset), Some(2));
+    Ok(())
+}
+
+#[test]
+fn a_store_without_a_changelog_is_written_with_each_commit() -> Result<()> {
+    let mut world = World::new(false)?;
+    for number in 1..=3 {
+        world.put("a", &number.to_string())?;
+        assert_eq!(world.written("a"), (text(&number.to_string()), None));
+    }
+    Ok(())
+}

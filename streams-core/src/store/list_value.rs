@@ -1,0 +1,148 @@
+//! The store in which an outer join keeps records that have found no partner yet, and its builder
+//! (`ListValueStore`, `ListValueStoreBuilder`).
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use state_stores::codec::CodecRef;
+use state_stores::{BackendRef, ListValueSpec, RestoreFormat};
+
+use super::{ChangelogKind, OpenedStore, StoreDef, StoreEnvironment, StoreFactory, StorePlace};
+use crate::error::{Error, Result};
+use crate::ids::TaskId;
+use crate::record::Data;
+use crate::serde::{SerdeRef, StoreCodec};
+use crate::time::Timestamp;
+
+/// A list of values for each key. Iteration is in the order of serialized keys.
+pub struct ListValueStore<K, V> {
+    inner: Rc<RefCell<state_stores::ListValueStore<K, V>>>,
+    task: TaskId,
+}
+
+impl<K, V> Clone for ListValueStore<K, V> {
+    fn clone(&self) -> Self {
+        ListValueStore { inner: Rc::clone(&self.inner), task: self.task }
+    }
+}
+
+impl<K: Data, V: Data> ListValueStore<K, V> {
+    fn run<R>(
+        &self,
+        call: impl FnOnce(&mut state_stores::ListValueStore<K, V>) -> state_stores::Result<R>,
+    ) -> Result<R> {
+        call(&mut self.inner.borrow_mut()).map_err(|source| Error::Store { task: self.task, source })
+    }
+
+    /// Adds a value at the end of the key's list; logged with that timestamp.
+    pub fn add(&self, key: &K, value: V, timestamp: Timestamp) -> Result<()> {
+        self.run(|store| store.add(key, value, timestamp))
+    }
+
+    /// Deletes the key's list, which is there.
+    pub fn delete(&self, key: &K, timestamp: Timestamp) -> Result<()> {
+        self.run(|store| store.delete(key, timestamp))
+    }
+
+    /// Deletes the key's list if there is one; says whether there was.
+    pub fn delete_if_present(&self, key: &K, timestamp: Timestamp) -> Result<bool> {
+        self.run(|store| store.delete_if_present(key, timestamp))
+    }
+
+    /// Hands the lists from a serialized key on to `visit`, until that says false.
+    pub fn scan_from(&self, from: &[u8], visit: impl FnMut(K, Vec<V>) -> bool) -> Result<()> {
+        self.run(|store| store.scan_from(from, visit))
+    }
+}
+
+/// Builds a list-value store. It has no cache.
+#[derive(Clone)]
+pub struct ListValueStoreBuilder<K, V> {
+    name: Arc<str>,
+    key: SerdeRef<K>,
+    value: SerdeRef<V>,
+    logged: bool,
+    log_configs: BTreeMap<String, String>,
+    place: StorePlace,
+}
+
+impl<K: Data, V: Data> ListValueStoreBuilder<K, V> {
+    /// A logged store in RocksDB.
+    pub fn new(name: &str, key: SerdeRef<K>, value: SerdeRef<V>) -> Self {
+        let log_configs = BTreeMap::new();
+        ListValueStoreBuilder {
+            name: name.into(),
+            key,
+            value,
+            logged: true,
+            log_configs,
+            place: StorePlace::Disk,
+        }
+    }
+
+    /// Logs changes to a changelog topic with these settings beside Kafka Streams' own. On by default.
+    pub fn with_logging_enabled(mut self, configs: BTreeMap<String, String>) -> Self {
+        (self.logged, self.log_configs) = (true, configs);
+        self
+    }
+
+    /// Keeps no changelog: the state is lost with the machine.
+    pub fn with_logging_disabled(mut self) -> Self {
+        self.logged = false;
+        self
+    }
+
+    /// Keeps the store in memory instead of RocksDB; it is rebuilt from its changelog after a restart.
+    pub fn in_memory(mut self) -> Self {
+        self.place = StorePlace::Memory;
+        self
+    }
+
+    /// Keeps the store at that place.
+    pub fn at(mut self, place: StorePlace) -> Self {
+        self.place = place;
+        self
+    }
+}
+
+impl<K: Data, V: Data> StoreFactory for ListValueStoreBuilder<K, V> {
+    fn definition(&self) -> StoreDef {
+        StoreDef {
+            name: Arc::clone(&self.name),
+            logged: self.logged,
+            changelog: ChangelogKind::KeyValue,
+            log_configs: self.log_configs.clone(),
+        }
+    }
+
+    fn place(&self) -> StorePlace {
+        self.place.clone()
+    }
+
+    fn restore_format(&self) -> RestoreFormat {
+        RestoreFormat::KeyValue
+    }
+
+    fn open(&self, environment: &StoreEnvironment) -> Result<OpenedStore> {
+        let topic = || Arc::clone(&environment.changelog);
+        let key: CodecRef<K> = Arc::new(StoreCodec::new(Arc::clone(&self.key), topic()));
+        let value: CodecRef<V> = Arc::new(StoreCodec::new(Arc::clone(&self.value), topic()));
+        let spec = ListValueSpec {
+            cache_bytes: environment.cache_bytes,
+            ..ListValueSpec::new(&*self.name, BackendRef::clone(&environment.backend), key, value)
+        };
+        let store = Rc::new(RefCell::new(state_stores::ListValueStore::open(spec)?));
+        let handle = ListValueStore { inner: Rc::clone(&store), task: environment.task };
+        Ok(OpenedStore { handle: Rc::new(handle), store })
+    }
+
+    fn open_reader(&self, _: &BackendRef) -> Result<Box<dyn Any>> {
+        Err(Error::Topology(format!(
+            "store {} cannot be global: a global store is a timestamped key-value store",
+            self.name
+        )))
+    }
+}

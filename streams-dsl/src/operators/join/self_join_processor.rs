@@ -1,0 +1,88 @@
+//! The processor of a stream that is joined with itself, on one store (`KStreamKStreamSelfJoin`).
+
+use std::any::Any;
+use std::sync::Arc;
+
+use streams_core::error::{Error, Result};
+use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::record::Record;
+use streams_core::store::{Direction, WindowStore};
+use streams_core::time::Timestamp;
+
+use super::stream_stream_side::StreamJoin;
+use crate::operators::aggregate::opened;
+
+/// Joins a record with those before it, as left and as right one, and with itself.
+///
+/// 1. A record whose key or value is null is dropped and counted, whatever the kind of the join.
+/// 2. First come the pairs with the record on the left, then those with it on the right; the pair with itself comes among
+///    the latter, before those of later times.
+/// 3. A record too late for the store is not joined with itself.
+pub(super) struct SelfJoinProcessor<K: Data, V: Data, V2, F> {
+    join: Arc<StreamJoin<K, V, V2, F>>,
+    others: Option<WindowStore<K, V>>,
+    stream_time: Timestamp,
+}
+
+impl<K: Data, V: Data, V2, F> SelfJoinProcessor<K, V, V2, F> {
+    /// An instance for one task. `V2` is `V`: both streams are the same.
+    pub(super) fn new(join: Arc<StreamJoin<K, V, V2, F>>) -> Self {
+        SelfJoinProcessor { join, others: None, stream_time: -1 }
+    }
+}
+
+impl<K, V, V2, VO, F> Processor<K, V, K, VO> for SelfJoinProcessor<K, V, V2, F>
+where
+    K: Data,
+    V: Data,
+    V2: Data,
+    VO: Data,
+    F: Fn(&K, Option<V>, Option<V2>) -> Option<VO> + 'static,
+{
+    fn init(&mut self, context: &mut ProcessorContext<'_, K, VO>) -> Result<()> {
+        self.others = Some(context.state_store(&self.join.left_store)?);
+        Ok(())
+    }
+
+    fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K, VO>) -> Result<()> {
+        let join = &*self.join;
+        if join.keys.contain(&record.key) || join.left.contain(&record.value) {
+            context.drop_record("null key or value");
+            return Ok(());
+        }
+        let Record { key, value, timestamp, headers } = record;
+        self.stream_time = self.stream_time.max(timestamp);
+        let mut forward = |left: V, right: V, time: Timestamp| {
+            let Some(joined) = (join.joiner)(&key, Some(left), Some(same_type(right)?)) else {
+                return Ok(());
+            };
+            let (key, headers) = (key.clone(), headers.clone());
+            context.forward(Record { key, value: joined, timestamp: timestamp.max(time), headers })
+        };
+        let others = opened(&self.others)?;
+        let (from, to) = join.windows.seen_from_left().around(timestamp);
+        for (time, other) in others.fetch_range(&key, from, to, Direction::Forward)? {
+            forward(value.clone(), other, time)?;
+        }
+        let mut with_itself = timestamp > self.stream_time - join.windows.retention_ms() + 1;
+        let (from, to) = join.windows.seen_from_right().around(timestamp);
+        for (time, other) in others.fetch_range(&key, from, to, Direction::Forward)? {
+            if timestamp < time && std::mem::take(&mut with_itself) {
+                forward(value.clone(), value.clone(), timestamp)?;
+            }
+            forward(other, value.clone(), time)?;
+        }
+        match with_itself {
+            true => forward(value.clone(), value, timestamp),
+            false => Ok(()),
+        }
+    }
+}
+
+/// A value as the same type under its other name.
+#[inline]
+fn same_type<V: 'static, V2: 'static>(value: V) -> Result<V2> {
+    let mut value = Some(value);
+    let same = (&mut value as &mut dyn Any).downcast_mut::<Option<V2>>().and_then(Option::take);
+    same.ok_or_else(|| Error::IllegalState("a stream that is joined with itself has two value types".into()))
+}

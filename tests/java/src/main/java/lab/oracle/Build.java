@@ -1,0 +1,30 @@
+package lab.oracle;
+
+import java.util.HashMap;
+import java.util.Map;
+import org.apache.kafka.streams.StreamsBuilder;
+import org.apache.kafka.streams.kstream.KStream;
+
+/** A topology that is being built: the builder, and what the numbered registers hold. */
+final class Build {
+    final StreamsBuilder builder = new StreamsBuilder();
+    private final Map<Integer, Object> registers = new HashMap<>();
+
+    /** What an input of the call holds; the caller knows its type. */
+    @SuppressWarnings("unchecked")
+    <T> T get(final Op op, final int input) {
+        return (T) registers.get(op.input(input));
+    }
+
+    KStream<String, String> stream(final Op op) {
+        return get(op, 0);
+    }
+
+    void set(final Op op, final Object value) {
+        set(op, 0, value);
+    }
+
+    void set(final Op op, final int output, final Object value) {
+        registers.put(op.output(output), value);
+    }
+}

@@ -1,0 +1,118 @@
+//! The first difference between two outcomes, as a reader needs it.
+
+use bytes::Bytes;
+
+use super::case::Case;
+use super::outcome::Outcome;
+use crate::checks::changelogs::{Changelogs, Written};
+
+/// The first difference between this library's outcome and Kafka Streams', if there is one.
+pub fn difference(case: &Case, ours: &Outcome, java: &Outcome) -> Option<String> {
+    if ours.panicked {
+        return Some(format!("panic: {}", ours.failure.as_deref().unwrap_or_default()));
+    }
+    let failures = || {
+        let text = |outcome: &Outcome| outcome.failure.clone().unwrap_or_else(|| "no failure".to_owned());
+        format!("  this library: {}\n  Kafka Streams: {}", text(ours), text(java))
+    };
+    match (&ours.describe, &java.describe) {
+        (None, None) => return None,
+        (Some(ours), Some(java)) if ours != java => {
+            return Some(format!("describe()\n{}", lines(ours.lines(), java.lines())));
+        }
+        (Some(_), Some(_)) => {}
+        _ => return Some(format!("building\n{}", failures())),
+    }
+    if let Some(found) = outputs(case, ours, java) {
+        return Some(found);
+    }
+    if ours.steps.len() != java.steps.len() || ours.failure.is_some() != java.failure.is_some() {
+        let step = ours.steps.len().min(java.steps.len());
+        return Some(format!("step {step} fails on one side\n{}", failures()));
+    }
+    stores(ours, java)
+}
+
+fn outputs(case: &Case, ours: &Outcome, java: &Outcome) -> Option<String> {
+    let retention = join_retention_ms(case);
+    let (mut our_logs, mut java_logs) = (Changelogs::new(retention), Changelogs::new(retention));
+    let mut stream_time = 0;
+    let steps = case.input.iter().zip(ours.steps.iter().zip(&java.steps));
+    for (at, (step, (ours, java))) in steps.enumerate() {
+        if let super::case::Step::Record(record) = step {
+            stream_time = stream_time.max(record.timestamp);
+        }
+        let ours = our_logs.normalised(ours.output.clone(), stream_time);
+        let java = java_logs.normalised(java.output.clone(), stream_time);
+        let nothing = Vec::new();
+        for topic in ours.keys().chain(java.keys()) {
+            let of = |output: &crate::checks::changelogs::StepOutput| -> Vec<Written> {
+                output.get(topic).unwrap_or(&nothing).clone()
+            };
+            let (ours, java) = (of(&ours), of(&java));
+            if ours != java {
+                let step = serde_json::to_string(step).unwrap_or_default();
+                let (ours, java) = (ours.iter().map(shown), java.iter().map(shown));
+                return Some(format!("step {at} {step}, topic {topic}\n{}", lines(ours, java)));
+            }
+        }
+    }
+    None
+}
+
+/// How long the stores of the case's stream-stream joins keep records: the shortest of them.
+fn join_retention_ms(case: &Case) -> i64 {
+    let joins = case.ops.iter().filter(|op| op.options.contains_key("difference"));
+    let retention = joins.map(|op| {
+        let difference = op.number("difference").unwrap_or_default();
+        let side = |name| op.number(name).unwrap_or(difference);
+        side("before") + side("after") + op.number("grace").unwrap_or_default()
+    });
+    retention.min().unwrap_or(i64::MAX)
+}
+
+fn stores(ours: &Outcome, java: &Outcome) -> Option<String> {
+    if ours.failure.is_some() {
+        return None;
+    }
+    for name in ours.stores.keys().chain(java.stores.keys()) {
+        let (our, their) = (ours.stores.get(name), java.stores.get(name));
+        if our != their {
+            let entries = |of: Option<&super::outcome::Entries>| -> Vec<String> {
+                let text = |(key, value): &(Bytes, Bytes)| format!("{} = {}", text(key), text(value));
+                of.map_or_else(|| vec!["no such store".into()], |all| all.iter().map(text).collect())
+            };
+            let (our, their) = (entries(our), entries(their));
+            return Some(format!("store {name} at the end\n{}", lines(our.into_iter(), their.into_iter())));
+        }
+    }
+    None
+}
+
+/// Bytes with everything that is no plain character in hexadecimal.
+fn text(bytes: &[u8]) -> String {
+    bytes.escape_ascii().to_string()
+}
+
+fn shown(record: &Written) -> String {
+    let part = |bytes: &Option<Bytes>| bytes.as_ref().map_or_else(|| "null".to_owned(), |bytes| text(bytes));
+    let headers: Vec<String> =
+        record.headers.iter().map(|(name, value)| format!("{name}:{}", part(value))).collect();
+    format!("{} = {} @{} [{}]", part(&record.key), part(&record.value), record.timestamp, headers.join(" "))
+}
+
+/// Both sides, line by line: `=` on both, `-` Kafka Streams' alone, `+` this library's alone.
+fn lines<S: AsRef<str>>(ours: impl Iterator<Item = S>, java: impl Iterator<Item = S>) -> String {
+    let (ours, java): (Vec<S>, Vec<S>) = (ours.collect(), java.collect());
+    let mut text = String::from("  (= both, - Kafka Streams, + this library)\n");
+    for at in 0..ours.len().max(java.len()) {
+        match (ours.get(at).map(AsRef::as_ref), java.get(at).map(AsRef::as_ref)) {
+            (Some(our), Some(their)) if our == their => text.push_str(&format!("  = {our}\n")),
+            (our, their) => {
+                their.into_iter().for_each(|line| text.push_str(&format!("  - {line}\n")));
+                our.into_iter().for_each(|line| text.push_str(&format!("  + {line}\n")));
+            }
+        }
+    }
+    text
+}

@@ -1,0 +1,70 @@
+//! Draws the input of a case: records that lie where rules of time change, and advances of the wall clock.
+
+use super::case::{Input, Op, Step};
+use super::ops::Draw;
+
+const KEYS: &[&str] = &["a", "b", "c", "k0", "k1", "k2", "d", "e", "f", "g"];
+const VALUES: &[&str] = &["1", "2", "3", "x", "yy", "zzz", "a", "b", "", "\u{fc}"];
+
+/// A jump of time that expires segments of stores.
+const JUMP_MS: i64 = 61_000;
+
+/// The input script.
+pub fn draw(draw: &mut Draw, ops: &[Op]) -> Vec<Step> {
+    let topics = topics(ops);
+    let marks: Vec<i64> = if draw.marks.is_empty() { vec![5] } else { draw.marks.clone() };
+    let rng = &mut draw.rng;
+    let length = match rng.below(20) {
+        0 => 0,
+        1..=4 => rng.below(8),
+        _ => 10 + rng.below(25),
+    };
+    let keys = &KEYS[..1 + rng.below(5) + if rng.chance(10) { 5 } else { 0 }];
+    let null_keys = *rng.pick(&[0, 3, 10]);
+    let mut latest = rng.between(0, 30);
+    let (mut steps, mut last_record): (Vec<Step>, Option<Input>) = (Vec::new(), None);
+    for _ in 0..length {
+        if rng.chance(5) {
+            steps.push(Step::Advance { advance_ms: *rng.pick(&[1, 10, 100, 1000]) });
+            continue;
+        }
+        let mark = *rng.pick(&marks) + rng.between(-1, 1);
+        let timestamp = match rng.below(100) {
+            0..=24 => latest,
+            25..=39 => latest + rng.between(1, 3),
+            40..=59 => latest + mark,
+            60..=79 => latest - mark,
+            80..=87 => latest - mark - *rng.pick(&marks),
+            88..=97 => latest - rng.between(1, 10),
+            _ => latest + JUMP_MS,
+        };
+        let timestamp = timestamp.max(0);
+        latest = latest.max(timestamp);
+        let (topic, is_table) = rng.pick(&topics).clone();
+        let mut record = Input {
+            topic,
+            key: (!rng.chance(null_keys)).then(|| (*rng.pick(keys)).to_owned()),
+            value: (!rng.chance(if is_table { 20 } else { 8 })).then(|| (*rng.pick(VALUES)).to_owned()),
+            timestamp,
+            headers: Vec::new(),
+        };
+        if rng.chance(10)
+            && let Some(last) = &last_record
+        {
+            // Exactly the same once more.
+            record = last.clone();
+        }
+        if rng.chance(12) {
+            record.headers.push(((*rng.pick(&["h", "i"])).to_owned(), (*rng.pick(&["1", "2"])).to_owned()));
+        }
+        last_record = Some(record.clone());
+        steps.push(Step::Record(record));
+    }
+    steps
+}
+
+/// The topics that the topology reads, and whether as tables.
+fn topics(ops: &[Op]) -> Vec<(String, bool)> {
+    let sources = ops.iter().filter(|op| op.inputs.is_empty());
+    sources.filter_map(|op| Some((op.text("topic")?.to_owned(), op.op != "stream"))).collect()
+}
