@@ -29,6 +29,7 @@ use crate::config::{AutoOffsetReset as DefaultReset, StreamsConfig};
 use crate::error::{Error, Result};
 use crate::ids::{Offset, TaskId, TopicPartition};
 use crate::serde::TopicPartitionMetadata;
+use crate::store::StorePlace;
 use crate::time::Timestamp;
 use crate::topology::AutoOffsetReset;
 use crate::transport::{
@@ -420,7 +421,23 @@ impl Restorer {
                 return false;
             }
         }
+        if let Err(error) = self.wipe_custom(task) {
+            tracing::error!(%task, %error, "cannot wipe a database of one's own");
+            return false;
+        }
         true
+    }
+
+    fn wipe_custom(&self, task: TaskId) -> Result<()> {
+        let mut wiped: Vec<&str> = Vec::new();
+        for store in &self.plan.subtopology(task)?.stores {
+            let StorePlace::Custom(supplier) = &store.place else { continue };
+            if !wiped.contains(&supplier.name()) {
+                supplier.wipe(task)?;
+                wiped.push(supplier.name());
+            }
+        }
+        Ok(())
     }
 
     fn open(&mut self, opening: &mut Opening) -> Result<()> {
@@ -451,7 +468,7 @@ impl Restorer {
         // What the application has not read of a source topic is not in its stores either: it comes as input.
         let read = self.admin.committed(&self.plan.application_id, &partitions, ADMIN_TIMEOUT)?;
         for (store, partition) in logged {
-            let backend = opening.backends.of(store.persistent)?;
+            let backend = opening.backends.of(&store.place)?;
             let start = starts.get(&partition).copied().unwrap_or(0);
             let end = match store.is_source {
                 true => read.get(&partition).map_or(start, |read| read.offset),

@@ -8,7 +8,7 @@ use super::error::LabError;
 use super::java::{JavaLab, tail};
 
 /// The case definitions, in the order of the golden file.
-const CASES: [&str; 14] = [
+const CASES: [&str; 15] = [
     "StatelessCases",
     "ProcessorCases",
     "TableCases",
@@ -23,6 +23,7 @@ const CASES: [&str; 14] = [
     "TableJoinCases",
     "ForeignKeyCases",
     "CogroupCases",
+    "StoreCases",
 ];
 
 const README_HEAD: &str = "\
