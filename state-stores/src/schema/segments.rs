@@ -33,8 +33,8 @@ pub fn segment_interval_ms(retention_ms: i64) -> i64 {
 pub fn versioned_segment_interval_ms(history_retention_ms: i64) -> i64 {
     let (parts, least_ms) = match history_retention_ms {
         ..=60_000 => (3, 2_000),
-        ..=300_000 => (5, 20_000),
-        ..=3_600_000 => (12, 60_000),
+        60_001..=300_000 => (5, 20_000),
+        300_001..=3_600_000 => (12, 60_000),
         _ => (24, 300_000),
     };
     (history_retention_ms / parts).max(least_ms)

@@ -32,6 +32,19 @@ impl TaskBackends {
         Ok(backends)
     }
 
+    /// Has suppliers take away what they have of a task. Its databases are not open.
+    pub fn wipe_custom(task: TaskId, plan: &SubtopologyPlan) -> Result<()> {
+        let mut wiped: Vec<&str> = Vec::new();
+        for store in &plan.stores {
+            let StorePlace::Custom(supplier) = &store.place else { continue };
+            if !wiped.contains(&supplier.name()) {
+                supplier.wipe(task)?;
+                wiped.push(supplier.name());
+            }
+        }
+        Ok(())
+    }
+
     /// The number of the database that holds the stores of a place.
     pub fn index_of(&self, place: &StorePlace) -> Result<usize> {
         let found = self.0.iter().position(|(of, _)| of == place);

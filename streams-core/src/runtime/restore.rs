@@ -29,7 +29,6 @@ use crate::config::{AutoOffsetReset as DefaultReset, StreamsConfig};
 use crate::error::{Error, Result};
 use crate::ids::{Offset, TaskId, TopicPartition};
 use crate::serde::TopicPartitionMetadata;
-use crate::store::StorePlace;
 use crate::time::Timestamp;
 use crate::topology::AutoOffsetReset;
 use crate::transport::{
@@ -421,23 +420,12 @@ impl Restorer {
                 return false;
             }
         }
-        if let Err(error) = self.wipe_custom(task) {
+        let wiped = self.plan.subtopology(task).and_then(|plan| TaskBackends::wipe_custom(task, plan));
+        if let Err(error) = wiped {
             tracing::error!(%task, %error, "cannot wipe a database of one's own");
             return false;
         }
         true
-    }
-
-    fn wipe_custom(&self, task: TaskId) -> Result<()> {
-        let mut wiped: Vec<&str> = Vec::new();
-        for store in &self.plan.subtopology(task)?.stores {
-            let StorePlace::Custom(supplier) = &store.place else { continue };
-            if !wiped.contains(&supplier.name()) {
-                supplier.wipe(task)?;
-                wiped.push(supplier.name());
-            }
-        }
-        Ok(())
     }
 
     fn open(&mut self, opening: &mut Opening) -> Result<()> {

@@ -187,7 +187,7 @@ impl Rows {
                 let of = time.segments.of(from_ms).max(oldest)..=time.segments.of(time.segments.observed_ms);
                 (of, time.is_in_memory(from_ms))
             }
-            None => (1..=0, true),
+            None => (0..=0, false),
         };
         let bound = |segment: i64, to_ms: i64| {
             let mut local = Vec::with_capacity(key.len() + SEGMENT_BYTES + TIME_BYTES);

@@ -265,7 +265,8 @@ struct JoinStore {
     place: Option<StorePlace>,
 }
 
-/// Applies the options to a store builder; the last argument is where the topology's stores are. A macro, as the builders share their methods but no trait.
+/// Applies the options to a store builder; the last argument is where the topology's stores are. A macro, as the
+/// builders share their methods but no trait.
 macro_rules! configured {
     ($builder:expr, $store:expr, $place:expr) => {{
         let (mut builder, store) = ($builder, $store);
