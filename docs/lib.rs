@@ -11,6 +11,15 @@ pub mod glossary {}
 
 /// How to use it.
 pub mod guide {
+    #[doc = include_str!("guide/dsl.md")]
+    pub mod dsl {}
+
+    #[doc = include_str!("guide/joins.md")]
+    pub mod joins {}
+
+    #[doc = include_str!("guide/tables.md")]
+    pub mod tables {}
+
     #[doc = include_str!("guide/windows-and-time.md")]
     pub mod windows_and_time {}
 
@@ -40,4 +49,13 @@ pub mod decisions {
 
     #[doc = include_str!("decisions/0006-restore-to-the-high-watermark.md")]
     pub mod restore_to_the_high_watermark {}
+
+    #[doc = include_str!("decisions/0007-deferred-backend-writes.md")]
+    pub mod deferred_backend_writes {}
+
+    #[doc = include_str!("decisions/0008-sweep-what-markers-missed.md")]
+    pub mod sweep_what_markers_missed {}
+
+    #[doc = include_str!("decisions/0009-closed-windows-without-an-index.md")]
+    pub mod closed_windows_without_an_index {}
 }

@@ -55,6 +55,7 @@ mod kind;
 pub mod offsets;
 mod overlay;
 mod restore;
+mod restore_buffer;
 pub mod schema;
 mod store;
 
@@ -66,12 +67,14 @@ pub use codec::{Codec, CodecError, CodecRef};
 pub use error::{Result, StoreError};
 pub use headers::{Header, Headers};
 pub use kind::change::{FlushedChange, Tracking};
+pub use kind::change_buffer::{Buffered, ChangeBuffer, ChangeBufferSpec};
 pub use kind::key_value::{KeyValueEntries, KeyValueSpec, KeyValueStore};
 pub use kind::list_value::{ListValueSpec, ListValueStore};
-pub use kind::session::{SessionEntries, SessionKey, SessionSpec, SessionStore};
+pub use kind::session::{ClosedOrder, SessionEntries, SessionKey, SessionSpec, SessionStore};
 pub use kind::timestamped::{
     TimestampedKeyValueStore, TimestampedWindowStore, ValueAndTimestamp, ValueFormat,
 };
 pub use kind::window::{WindowEntries, WindowSpec, WindowStore};
 pub use restore::{Restore, RestoreFormat};
+pub use schema::record_context::RecordContext;
 pub use store::{LogRecord, StateStore};

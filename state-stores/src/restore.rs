@@ -5,6 +5,7 @@ use crate::backend::{BackendRef, Keyspace};
 use crate::error::{Result, StoreError};
 use crate::headers::Headers;
 use crate::kind::time::{Time, TimeOf};
+use crate::restore_buffer::BufferRestorer;
 use crate::schema::{session_key, window_key};
 
 /// Applies the changelog records of one store, in their order. The store itself must not be open meanwhile:
@@ -41,6 +42,8 @@ pub enum RestoreFormat {
         /// How long in stream time a session is kept after its end, in ms.
         retention_ms: i64,
     },
+    /// A buffer of table updates.
+    ChangeBuffer,
 }
 
 impl RestoreFormat {
@@ -54,6 +57,9 @@ impl RestoreFormat {
                 (Some((retention_ms, window_key::start_ms)), timestamped)
             }
             RestoreFormat::Session { retention_ms } => (Some((retention_ms, session_key::end_ms)), false),
+            RestoreFormat::ChangeBuffer => {
+                return Ok(Box::new(BufferRestorer::new(store, backend, keyspace)));
+            }
         };
         let timed = match times {
             None => None,

@@ -15,10 +15,15 @@ pub struct LogRecord<'a> {
     pub key: &'a [u8],
     /// The changelog value; `None` is a tombstone.
     pub value: Option<&'a [u8]>,
-    /// The changelog record's timestamp in ms since the epoch.
+    /// The changelog record's timestamp in ms since the epoch, or [`LogRecord::NOW`].
     pub timestamp: i64,
     /// The changelog record's headers; empty unless the store was opened with `log_headers`.
     pub headers: &'a Headers,
+}
+
+impl LogRecord<'_> {
+    /// Stands for the wall-clock time at which the record is sent, as Kafka's `NO_TIMESTAMP`.
+    pub const NOW: i64 = -1;
 }
 
 /// Takes the changelog form of each staged entry.

@@ -24,6 +24,7 @@ pub(crate) mod prefix {
     pub(crate) const TABLE_SOURCE: &str = "KTABLE-SOURCE-";
     pub(crate) const TABLE_FILTER: &str = "KTABLE-FILTER-";
     pub(crate) const TABLE_MAP_VALUES: &str = "KTABLE-MAPVALUES-";
+    pub(crate) const SUPPRESS: &str = "KTABLE-SUPPRESS-";
     pub(crate) const TO_STREAM: &str = "KTABLE-TOSTREAM-";
     pub(crate) const AGGREGATE: &str = "KSTREAM-AGGREGATE-";
     pub(crate) const REDUCE: &str = "KSTREAM-REDUCE-";

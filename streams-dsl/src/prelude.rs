@@ -1,11 +1,12 @@
 //! What a program needs: `use streams_dsl::prelude::*`.
 
 pub use crate::options::{
-    Branched, Consumed, Grouped, Joined, Materialized, Printed, Produced, Repartitioned, StoreType,
-    StreamJoined, WindowBytesStoreSupplier,
+    Branched, BufferConfig, Consumed, Grouped, Joined, Materialized, Printed, Produced, Repartitioned,
+    StoreType, StreamJoined, Suppressed, WindowBytesStoreSupplier,
 };
 pub use crate::windows::{
-    JoinWindows, SessionWindows, TimeWindows, Windows, days, hours, millis, minutes, seconds,
+    EmitStrategy, JoinWindows, SessionWindows, SlidingWindows, TimeWindows, UnlimitedWindows, Windows, days,
+    hours, millis, minutes, seconds,
 };
 pub use crate::{DslError, GlobalKTable, KGroupedStream, KStream, KTable, StreamsBuilder};
 pub use streams_core::config::StreamsConfig;

@@ -2,8 +2,10 @@
 
 use streams_core::processor::Data;
 
+use crate::error::DslError;
 use crate::grouped::KGroupedStream;
-use crate::windows::{SessionWindows, TimeWindows, sealed};
+use crate::operators::aggregate::Layout;
+use crate::windows::{EmitStrategy, SessionWindows, SlidingWindows, TimeWindows, UnlimitedWindows, sealed};
 
 /// A window definition, and the kind of stream that it makes. Sealed: use the definitions in
 /// [`windows`](crate::windows).
@@ -16,51 +18,105 @@ pub trait WindowedBy: sealed::Sealed {
     fn window<K: Data, V: Data>(self, grouped: KGroupedStream<K, V>) -> Self::Stream<K, V>;
 }
 
-/// A grouped stream in windows of a fixed size (`org.apache.kafka.streams.kstream.TimeWindowedKStream`).
+/// A grouped stream in windows of a fixed length: tumbling, hopping, sliding or unlimited ones
+/// (`org.apache.kafka.streams.kstream.TimeWindowedKStream`).
 pub struct TimeWindowedKStream<K, V, W = TimeWindows> {
     pub(crate) grouped: KGroupedStream<K, V>,
     pub(crate) windows: W,
+    pub(crate) emit: EmitStrategy,
 }
 
-impl<K: Data, V: Data, W: Clone> TimeWindowedKStream<K, V, W> {
+impl<K: Data, V: Data, W: Copy> TimeWindowedKStream<K, V, W> {
     /// Names the next aggregation's node (`Named.as`).
     #[must_use = "the name is for the next aggregation of the returned stream"]
     pub fn named(&self, name: &str) -> Self {
-        TimeWindowedKStream { grouped: self.grouped.named(name), windows: self.windows.clone() }
+        TimeWindowedKStream { grouped: self.grouped.named(name), ..self.clone() }
     }
 }
 
-impl<K: Clone, V: Clone, W: Clone> Clone for TimeWindowedKStream<K, V, W> {
+impl<K: Data, V: Data, W: Layout> TimeWindowedKStream<K, V, W> {
+    /// Emits results so (`TimeWindowedKStream.emitStrategy`); each update by default. Unlimited windows never close.
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream::<String, String>("clicks")
+    ///     .group_by_key()
+    ///     .windowed_by(TimeWindows::of_size_with_no_grace(minutes(5)))
+    ///     .emit_strategy(EmitStrategy::OnWindowClose)
+    ///     .count()
+    ///     .to_stream()
+    ///     .map(|window, count| (window.key, count))
+    ///     .to("clicks-per-five-minutes");
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// let clicks = driver.create_input_topic::<String, String>("clicks");
+    /// clicks.pipe("home".into(), "alice".into(), 0)?;
+    /// clicks.pipe("home".into(), "bob".into(), 1)?;
+    /// driver.advance_wall_clock_time(1_000)?;
+    /// clicks.pipe("home".into(), "carol".into(), 300_000)?;
+    /// let counts = driver.create_output_topic::<String, Option<i64>>("clicks-per-five-minutes");
+    /// assert_eq!(counts.read_key_values()?, [("home".into(), Some(2))]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use = "the strategy is for the aggregations of the returned stream"]
+    pub fn emit_strategy(&self, emit: EmitStrategy) -> Self {
+        if emit == EmitStrategy::OnWindowClose && !self.windows.closes() {
+            self.grouped.step.plan.borrow().report(DslError::Option {
+                operator: "emit_strategy".to_owned(),
+                reason: "ON_WINDOW_CLOSE emit strategy cannot be used for UnlimitedWindows".to_owned(),
+            });
+        }
+        TimeWindowedKStream { emit, ..self.clone() }
+    }
+}
+
+impl<K, V, W: Copy> Clone for TimeWindowedKStream<K, V, W> {
     fn clone(&self) -> Self {
-        TimeWindowedKStream { grouped: self.grouped.clone(), windows: self.windows.clone() }
+        TimeWindowedKStream { grouped: self.grouped.clone(), windows: self.windows, emit: self.emit }
     }
 }
 
-impl WindowedBy for TimeWindows {
-    type Stream<K: Data, V: Data> = TimeWindowedKStream<K, V, TimeWindows>;
+macro_rules! windowed_by_fixed_length {
+    ($($windows:ty),+) => {
+        $(impl WindowedBy for $windows {
+            type Stream<K: Data, V: Data> = TimeWindowedKStream<K, V, $windows>;
 
-    fn window<K: Data, V: Data>(self, grouped: KGroupedStream<K, V>) -> Self::Stream<K, V> {
-        TimeWindowedKStream { grouped, windows: self }
-    }
+            fn window<K: Data, V: Data>(self, grouped: KGroupedStream<K, V>) -> Self::Stream<K, V> {
+                TimeWindowedKStream { grouped, windows: self, emit: EmitStrategy::default() }
+            }
+        })+
+    };
 }
+
+windowed_by_fixed_length!(TimeWindows, SlidingWindows, UnlimitedWindows);
 
 /// A grouped stream in sessions (`org.apache.kafka.streams.kstream.SessionWindowedKStream`).
 pub struct SessionWindowedKStream<K, V> {
     pub(crate) grouped: KGroupedStream<K, V>,
     pub(crate) windows: SessionWindows,
+    pub(crate) emit: EmitStrategy,
 }
 
 impl<K: Data, V: Data> SessionWindowedKStream<K, V> {
     /// Names the next aggregation's node (`Named.as`).
     #[must_use = "the name is for the next aggregation of the returned stream"]
     pub fn named(&self, name: &str) -> Self {
-        SessionWindowedKStream { grouped: self.grouped.named(name), windows: self.windows }
+        SessionWindowedKStream { grouped: self.grouped.named(name), ..self.clone() }
+    }
+
+    /// Emits results so (`SessionWindowedKStream.emitStrategy`); each update by default.
+    #[must_use = "the strategy is for the aggregations of the returned stream"]
+    pub fn emit_strategy(&self, emit: EmitStrategy) -> Self {
+        SessionWindowedKStream { emit, ..self.clone() }
     }
 }
 
 impl<K, V> Clone for SessionWindowedKStream<K, V> {
     fn clone(&self) -> Self {
-        SessionWindowedKStream { grouped: self.grouped.clone(), windows: self.windows }
+        SessionWindowedKStream { grouped: self.grouped.clone(), windows: self.windows, emit: self.emit }
     }
 }
 
@@ -68,6 +124,6 @@ impl WindowedBy for SessionWindows {
     type Stream<K: Data, V: Data> = SessionWindowedKStream<K, V>;
 
     fn window<K: Data, V: Data>(self, grouped: KGroupedStream<K, V>) -> Self::Stream<K, V> {
-        SessionWindowedKStream { grouped, windows: self }
+        SessionWindowedKStream { grouped, windows: self, emit: EmitStrategy::default() }
     }
 }

@@ -1,6 +1,8 @@
-//! The kinds of stores. Each is a typed face over one [`table::Table`] of byte keys and typed values.
+//! The kinds of stores. Each is a typed face over one [`table::Table`] of byte keys and typed values; only a buffer,
+//! which is emptied from its front, keeps its entries itself.
 
 pub(crate) mod change;
+pub(crate) mod change_buffer;
 pub(crate) mod key_value;
 pub(crate) mod list_value;
 pub(crate) mod merge;

@@ -33,6 +33,24 @@ pub struct SessionKey<K> {
     pub end: i64,
 }
 
+/// In which order sessions of all keys are emitted when they are closed: Kafka Streams' stores differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClosedOrder {
+    /// By end, then start, then serialized key: its stores on disk. They find whatever is in a live segment.
+    EndStartKey,
+    /// By end, then serialized key, then start: its stores in memory. They find what has not expired.
+    EndKeyStart,
+}
+
+/// What sessions are sorted by: the end, and what follows it.
+fn closed_order(by: ClosedOrder, local: &[u8]) -> (i64, i64, &[u8], i64) {
+    let (key, start, end) = session_key::decode(&local[SEGMENT_BYTES..]).unwrap_or((local, 0, 0));
+    match by {
+        ClosedOrder::EndStartKey => (end, start, key, 0),
+        ClosedOrder::EndKeyStart => (end, 0, key, start),
+    }
+}
+
 /// How a session store is opened.
 pub struct SessionSpec<K, A> {
     /// The name of the store, and of its keyspace.
@@ -195,6 +213,42 @@ impl<K, A: Clone> SessionStore<K, A> {
         direction: Direction,
     ) -> Result<SessionEntries<'_, K, A>> {
         Ok(self.entries(KeyBounds::default(), earliest_end_ms, latest_end_ms, i64::MAX, direction))
+    }
+
+    /// The sessions of all keys that end within `earliest_end_ms..=latest_end_ms`, in the order of `by`. Looks at all
+    /// sessions of the segments in that time.
+    pub fn find_closed(
+        &mut self,
+        earliest_end_ms: i64,
+        latest_end_ms: i64,
+        by: ClosedOrder,
+    ) -> Result<Vec<(SessionKey<K>, A)>> {
+        let codec = self.key.clone();
+        let time = self.table.time().expect("a session store is opened with a time");
+        let segments = match by {
+            ClosedOrder::EndStartKey => time.segments.live_between(earliest_end_ms, latest_end_ms),
+            ClosedOrder::EndKeyStart => time.segments.between(earliest_end_ms, latest_end_ms),
+        };
+        let from_ms = match by {
+            ClosedOrder::EndStartKey => earliest_end_ms,
+            ClosedOrder::EndKeyStart => earliest_end_ms.max(time.segments.earliest_ms()),
+        };
+        let in_memory = time.is_in_memory(from_ms);
+        let range = |segment: i64| -> OwnedRange {
+            let (lower, upper) = KeyBounds::default().local(segment);
+            (Bound::Included(lower), Bound::Excluded(upper))
+        };
+        let wanted = |local: &[u8]| {
+            let end = session_key::end_ms(&local[SEGMENT_BYTES..]);
+            end.is_some_and(|end| end >= from_ms && end <= latest_end_ms)
+        };
+        let ranges = segments.map(range).collect();
+        let mut merge = self.table.scan(ranges, Direction::Forward, in_memory, wanted);
+        let mut raw: Vec<_> = merge.by_ref().collect::<Result<_>>()?;
+        // Keys that one is the beginning of another come in the order of what follows them, so all is sorted.
+        raw.sort_by(|(one, _), (other, _)| closed_order(by, one).cmp(&closed_order(by, other)));
+        let store = merge.store;
+        raw.into_iter().map(|(local, value)| Ok((decode(&local, &codec, store)?, value))).collect()
     }
 
     /// All sessions that have not expired, in the order of [`SessionStore::find_sessions_of_keys`].

@@ -280,11 +280,12 @@ impl<T> Table<T> {
     }
 
     /// Whether an entry came and went between two commits, like most sessions that are merged: there is nothing to
-    /// take away. One of the latest time is something: its changelog record tells a restored store of that time.
+    /// take away. One of the latest time is something: its changelog record tells a restored store of that time. So is the
+    /// deletion of what never was there, which Kafka Streams logs.
     fn is_nothing(&self, position: u32) -> bool {
         let entry = self.overlay.entry(position);
         let is_latest = || self.time.as_ref().is_some_and(|time| time.is_latest(&entry.key));
-        entry.fresh && entry.value.is_none() && !is_latest()
+        entry.fresh && entry.came && entry.value.is_none() && !is_latest()
     }
 
     /// Keeps the clean entries within their bound, which they may exceed by `slack_bytes`.

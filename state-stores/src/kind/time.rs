@@ -40,7 +40,8 @@ impl Time {
             return Err(StoreError::Retention { store: store.to_owned(), retention_ms, minimum_ms: 0 });
         }
         let observed_ms = read_observed(store, backend, keyspace)?;
-        let segments = Segments { retention_ms, interval_ms: segment_interval_ms(retention_ms), observed_ms };
+        let interval_ms = segment_interval_ms(retention_ms);
+        let segments = Segments { retention_ms, interval_ms, observed_ms, extra_ms: 0 };
         let oldest = segments.oldest_live();
         Ok(Time {
             segments,
@@ -52,6 +53,11 @@ impl Time {
             evicted_before: oldest,
             dropped: 0,
         })
+    }
+
+    /// Has reads see one ms more than the retention: for stores of windows that are emitted when they close.
+    pub(crate) fn see_closing(&mut self) {
+        self.segments.extra_ms = 1;
     }
 
     /// The time of a local key; keys are the store's own, so one without a time cannot be.

@@ -44,6 +44,8 @@ pub struct WindowSpec<K, T> {
     pub tracking: Tracking,
     /// Whether changelog records carry the headers that were given with the update.
     pub log_headers: bool,
+    /// Whether reads see one ms more than the retention, for windows that are emitted when they close.
+    pub see_closing: bool,
 }
 
 impl<K, T> WindowSpec<K, T> {
@@ -65,6 +67,7 @@ impl<K, T> WindowSpec<K, T> {
             cache_bytes: CACHE_BYTES,
             tracking: Tracking::Off,
             log_headers: false,
+            see_closing: false,
         }
     }
 }
@@ -87,7 +90,11 @@ impl<K, T> WindowStore<K, T> {
         let WindowSpec { name, backend, key, value: format, cache_bytes, tracking, log_headers, .. } = spec;
         let table = TableSpec { name, backend, format, cache_bytes, tracking, log_headers };
         let table = Table::open(table, |name, backend, keyspace| {
-            Time::open(name, backend, keyspace, spec.retention_ms, window_key::start_ms).map(Some)
+            let mut time = Time::open(name, backend, keyspace, spec.retention_ms, window_key::start_ms)?;
+            if spec.see_closing {
+                time.see_closing();
+            }
+            Ok(Some(time))
         })?;
         let retain_duplicates = spec.retain_duplicates;
         Ok(WindowStore { table, key, retain_duplicates, seqnum: 0, scratch: Vec::new() })
@@ -205,6 +212,20 @@ impl<K, T: Clone> WindowStore<K, T> {
         direction: Direction,
     ) -> Result<WindowEntries<'_, K, T>> {
         Ok(self.entries(KeyBounds::default(), from_ms, to_ms, direction))
+    }
+
+    /// The windows of all keys whose start is within `from_ms..=to_ms`, in the order of their starts, then serialized
+    /// keys. Looks at all windows of the segments in that time.
+    pub fn fetch_by_start(&mut self, from_ms: i64, to_ms: i64) -> Result<Vec<((K, i64), T)>> {
+        let mut entries = self.entries(KeyBounds::default(), from_ms, to_ms, Direction::Forward);
+        let mut raw: Vec<_> = entries.merge.by_ref().collect::<Result<_>>()?;
+        let start = |local: &KeyBytes| window_key::start_ms(&local[SEGMENT_BYTES..]);
+        // Of one start, entries have come in the order of their keys.
+        raw.sort_by_key(|(local, _)| start(local));
+        let decoded = raw
+            .into_iter()
+            .map(|(local, value)| Ok((decode(&local, &entries.key, entries.merge.store)?, value)));
+        decoded.collect()
     }
 
     /// All windows that have not expired, in the order of [`WindowStore::fetch_keys`].

@@ -46,6 +46,8 @@ pub(crate) struct Entry<T> {
     pub(crate) fresh: bool,
     /// Dirty or logged, and in the list of what is owed to the backend: it may hold something else than the log.
     pub(crate) owed: bool,
+    /// Dirty, and has had a value since it became so.
+    pub(crate) came: bool,
 }
 
 impl<T> Entry<T> {
@@ -63,6 +65,7 @@ impl<T> Entry<T> {
             touched: false,
             fresh: false,
             owed: false,
+            came: false,
         }
     }
 

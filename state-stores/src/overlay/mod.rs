@@ -161,6 +161,7 @@ impl<T> Overlay<T> {
         entry.timestamp = timestamp;
         entry.headers = headers;
         entry.touched = true;
+        entry.came |= entry.value.is_some();
         replaced
     }
 
@@ -170,6 +171,7 @@ impl<T> Overlay<T> {
         let settled = matches!(entry.state, State::Clean | State::Logged);
         if settled {
             entry.fresh = old.is_none();
+            entry.came = false;
         }
         if entry.state != State::Dirty {
             self.dirty.push(position);
@@ -212,7 +214,7 @@ impl<T> Overlay<T> {
     pub(crate) fn stage(&mut self, position: u32, value_bytes: usize) {
         let entry = &mut self.entries[position as usize];
         assert!(entry.state == State::Dirty, "staged an entry that is not dirty");
-        entry.fresh = false;
+        (entry.fresh, entry.came) = (false, false);
         self.into_batch(position);
         self.note_value(value_bytes);
     }
@@ -221,7 +223,7 @@ impl<T> Overlay<T> {
     pub(crate) fn log(&mut self, position: u32, value_bytes: usize) {
         let entry = &mut self.entries[position as usize];
         assert!(entry.state == State::Dirty, "logged an entry that is not dirty");
-        entry.fresh = false;
+        (entry.fresh, entry.came) = (false, false);
         if !entry.owed {
             entry.owed = true;
             self.owed.push(position);

@@ -1,5 +1,7 @@
-//! The bytes of window and session keys, and the time segments in which they are kept locally.
+//! The bytes of window and session keys, the time segments in which they are kept locally, and the bytes of buffers.
 
+pub mod buffer_value;
+pub mod record_context;
 pub mod segments;
 pub mod session_key;
 pub mod window_key;

@@ -5,7 +5,8 @@
 //! 1. The observed stream time is the greatest time ever put (or removed).
 //! 2. The segment of a time is `time / interval`, the interval being `max(retention / 2, 60 s)`.
 //! 3. A segment older than that of `observed - retention` has expired: it is deleted, and puts into it are dropped.
-//! 4. Reads see no time before `observed - retention + 1`, whether its segment has expired or not.
+//! 4. Reads see no time before `observed - retention + 1`, whether its segment has expired or not; a window store that
+//!    emits on close sees one ms more, as a window without grace expires when it closes.
 //!
 //! The local key is int64 segment (big-endian) ‖ changelog key, so that a segment is a contiguous range and
 //! reads go through segments in Kafka's order.
@@ -33,6 +34,8 @@ pub(crate) struct Segments {
     pub(crate) retention_ms: i64,
     pub(crate) interval_ms: i64,
     pub(crate) observed_ms: i64,
+    /// How much more than the retention reads see.
+    pub(crate) extra_ms: i64,
 }
 
 impl Segments {
@@ -53,13 +56,17 @@ impl Segments {
 
     /// The earliest time that reads may see.
     pub(crate) fn earliest_ms(&self) -> i64 {
-        self.observed_ms.saturating_sub(self.retention_ms).saturating_add(1)
+        self.observed_ms.saturating_sub(self.retention_ms).saturating_add(1 - self.extra_ms)
     }
 
     /// The live segments that may hold times of `from_ms..=to_ms`.
     pub(crate) fn between(&self, from_ms: i64, to_ms: i64) -> RangeInclusive<i64> {
-        let from = self.of(from_ms.max(self.earliest_ms())).max(self.oldest_live());
-        from..=self.of(to_ms.min(self.observed_ms))
+        self.live_between(from_ms.max(self.earliest_ms()), to_ms)
+    }
+
+    /// As [`Segments::between`], with what a live segment still has of times that reads do not see.
+    pub(crate) fn live_between(&self, from_ms: i64, to_ms: i64) -> RangeInclusive<i64> {
+        self.of(from_ms).max(self.oldest_live())..=self.of(to_ms.min(self.observed_ms))
     }
 }
 
@@ -71,8 +78,12 @@ mod tests {
     fn follow_kafkas_rules() {
         assert_eq!(segment_interval_ms(100), 60_000);
         assert_eq!(segment_interval_ms(600_000), 300_000);
-        let mut segments =
-            Segments { retention_ms: 120_000, interval_ms: 60_000, observed_ms: NOTHING_OBSERVED };
+        let mut segments = Segments {
+            retention_ms: 120_000,
+            interval_ms: 60_000,
+            observed_ms: NOTHING_OBSERVED,
+            extra_ms: 0,
+        };
         assert_eq!((segments.oldest_live(), segments.between(0, i64::MAX).count()), (0, 1));
         segments.observe(300_000);
         segments.observe(10);
@@ -82,5 +93,8 @@ mod tests {
         );
         assert_eq!(segments.between(0, i64::MAX), 3..=5);
         assert_eq!(segments.between(240_000, 299_999), 4..=4);
+        assert!(segments.live_between(0, 10).is_empty());
+        segments.extra_ms = 1;
+        assert_eq!(segments.earliest_ms(), 180_000);
     }
 }

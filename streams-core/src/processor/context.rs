@@ -2,9 +2,11 @@
 
 use super::node::NodeIndex;
 use super::{Children, Data, Flusher, Punctuation, PunctuationType, TaskContext};
+use crate::config::StreamsConfig;
 use crate::error::Result;
 use crate::ids::TaskId;
 use crate::record::{Record, RecordMetadata};
+use crate::store::RecordContext;
 use crate::time::Timestamp;
 
 /// The stores of one node, without the types of what it forwards: for code that looks stores up on behalf of any
@@ -39,6 +41,13 @@ impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
     /// Hands a record to the child of that name.
     pub fn forward_to(&mut self, child: &str, record: Record<K, V>) -> Result<()> {
         self.children.forward_to(child, record, self.task)
+    }
+
+    /// Hands a record to every child as the one that was kept under `kept`: where it was read and what stores log it with
+    /// is what it was then.
+    pub fn forward_kept(&mut self, kept: &RecordContext, record: Record<K, V>) -> Result<()> {
+        let children = self.children;
+        self.task.at_record(kept, |task| children.forward(record, task))
     }
 
     /// The node's children, for code that forwards later (a flush listener).
@@ -98,6 +107,21 @@ impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
     /// `application.id`.
     pub fn application_id(&self) -> &str {
         self.task.application_id()
+    }
+
+    /// The application's settings (`appConfigs`).
+    pub fn config(&self) -> &StreamsConfig {
+        self.task.config()
+    }
+
+    /// What a processor of this task remembers beside the committed offsets under that name.
+    pub fn processor_metadata(&self, name: &str) -> Option<i64> {
+        self.task.metadata().get(name)
+    }
+
+    /// Has a number committed with the offsets of all partitions that this task reads.
+    pub fn set_processor_metadata(&mut self, name: &str, value: i64) {
+        self.task.metadata_mut().set(name, value);
     }
 
     /// The largest record timestamp that this task has seen, -1 before the first.

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::handlers::{ErrorContext, Handlers, Response};
+use super::metadata::ProcessorMetadata;
 use super::node::NodeIndex;
 use super::punctuation::{Punctuation, PunctuationQueue, PunctuationType};
 use super::{Collector, GlobalReaders};
@@ -13,7 +14,7 @@ use crate::config::StreamsConfig;
 use crate::error::{Error, Result, UserError};
 use crate::ids::{Offset, TaskId, TopicPartition};
 use crate::record::{Headers, RecordMetadata};
-use crate::store::RecordClock;
+use crate::store::{RecordClock, RecordContext};
 use crate::time::Timestamp;
 
 /// Forwards what a cached store holds back; says whether there was anything.
@@ -25,6 +26,8 @@ pub struct TaskSetup {
     pub task: TaskId,
     /// `application.id`.
     pub application_id: Arc<str>,
+    /// The application's settings.
+    pub config: Arc<StreamsConfig>,
     /// Where results go.
     pub collector: Rc<dyn Collector>,
     /// What to do with failing records.
@@ -37,8 +40,6 @@ pub struct TaskSetup {
     pub globals: GlobalReaders,
     /// Shared with the store handles.
     pub clock: Rc<RecordClock>,
-    /// The application's settings.
-    pub config: Arc<StreamsConfig>,
 }
 
 /// What the nodes of one task share.
@@ -52,6 +53,7 @@ pub struct TaskContext {
     pub(super) punctuations: PunctuationQueue,
     flushers: Vec<Flusher>,
     shared: BTreeMap<String, Rc<dyn Any>>,
+    metadata: ProcessorMetadata,
     /// Scratch space in which sinks serialize keys and values.
     pub(super) key_buffer: Vec<u8>,
     pub(super) value_buffer: Vec<u8>,
@@ -70,6 +72,7 @@ impl TaskContext {
             punctuations: PunctuationQueue::default(),
             flushers: Vec::new(),
             shared: BTreeMap::new(),
+            metadata: ProcessorMetadata::default(),
             key_buffer: Vec::new(),
             value_buffer: Vec::new(),
         }
@@ -97,6 +100,16 @@ impl TaskContext {
         Rc::clone(shared).downcast().map_err(|_| {
             Error::IllegalState(format!("what nodes share as {name} is no {}", std::any::type_name::<T>()))
         })
+    }
+
+    /// What processors remember beside the committed offsets.
+    pub fn metadata(&self) -> &ProcessorMetadata {
+        &self.metadata
+    }
+
+    /// As [`metadata`](Self::metadata), to change it.
+    pub fn metadata_mut(&mut self) -> &mut ProcessorMetadata {
+        &mut self.metadata
     }
 
     /// The largest record timestamp so far, -1 before the first.
@@ -153,6 +166,31 @@ impl TaskContext {
             partition: at.partition,
             offset: *offset,
         })
+    }
+
+    /// Where the record at hand was read, to be kept with it under that time and with those headers.
+    pub fn record_context(&self, timestamp: Timestamp, headers: &Headers) -> RecordContext {
+        let (source, partition, offset) = match &self.at {
+            Some((at, offset)) => (Arc::clone(&at.topic), at.partition, *offset),
+            None => (Arc::from(""), -1, -1),
+        };
+        RecordContext { timestamp, source, partition, offset, headers: headers.clone() }
+    }
+
+    /// Makes a record that was kept the one at hand while `act` runs.
+    pub fn at_record<R>(&mut self, kept: &RecordContext, act: impl FnOnce(&mut Self) -> R) -> R {
+        let partition = || Rc::new(TopicPartition::new(Arc::clone(&kept.source), kept.partition));
+        let at = (!kept.source.is_empty()).then(|| (partition(), kept.offset));
+        let before = std::mem::replace(&mut self.at, at);
+        let clock = Rc::clone(&self.setup.clock);
+        let (timestamp, headers) = (clock.timestamp(), clock.headers());
+        clock.set_timestamp(kept.timestamp);
+        clock.set_headers(&kept.headers);
+        let result = act(self);
+        self.at = before;
+        clock.set_timestamp(timestamp);
+        clock.set_headers(&headers);
+        result
     }
 
     /// Asks for a commit.

@@ -1,12 +1,14 @@
 //! Exactly-once and at-least-once: the only file that knows transactions (design D7).
 //!
-//! A thread has one producer. Under exactly-once its life is this machine; under at-least-once only `Ready` exists.
+//! A thread has one producer. Under exactly-once its life is this machine; under at-least-once `Unsettled` is passed by.
 //!
 //! ```text
-//!             init_transactions            first send             commit, abort answered
-//!   Missing ───────────────────▶ Ready ───────────────▶ Open ──────────────────────────▶ Ready
-//!      ▲                                                  │
-//!      └──────────────── replaced ◀── InDoubt ◀───────────┘  no answer, fenced, or a fatal error
+//!             init_transactions               nothing is left            first send
+//!   Missing ───────────────────▶ Unsettled ─────────────────▶ Ready ─────────────────▶ Open
+//!      ▲                          │   ▲  │ ▲                    ▲                      │ │ │
+//!      │                          │   │  └─┘ swept              └─ commit answered ────┘ │ │
+//!      │                          │   └──────────── abort answered ──────────────────────┘ │
+//!      └──── replaced ◀─ InDoubt ◀┴──────── no answer, fenced, or a fatal error ───────────┘
 //! ```
 //!
 //! Rules:
@@ -17,14 +19,25 @@
 //!    id, which lets the coordinator finish or abort what was left, before anything else is sent. What became of the
 //!    transaction is then read from the group's committed offsets, like after any restart.
 //! 4. Whatever goes wrong, the caller closes the thread's tasks and opens them again from what is committed.
+//! 5. A broker that starts after a SIGKILL may call a transaction complete without having written its markers: its
+//!    records and offsets then stay open for ever, or share the fate of the next transaction of the same id. So after
+//!    everything but an answered commit, at the start, and once when a thread has become idle, it is looked whether
+//!    something is left (`left_over.rs`); before that was answered, nothing is sent (`Unsettled`). What stays is
+//!    *swept*: a transaction with a record in each such partition and an offset for each such source is aborted, and its
+//!    markers end what was left (decision 0008).
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::left_over::{LeftOver, Scope, Written};
 use crate::config::StreamsConfig;
 use crate::error::{Error, Result};
+use crate::ids::{PartitionId, TopicName};
+use crate::record::Headers;
+use crate::time::Timestamp;
 use crate::transport::{
-    Fence, Group, OffsetToCommit, Producer, ProducerSpec, Transport, TransportError, TransportErrorKind,
+    Admin, Fence, Group, OffsetToCommit, OutRecord, Producer, ProducerSpec, Transport, TransportError,
+    TransportErrorKind,
 };
 
 /// Time for one transactional call. librdkafka caps it by the transaction's own time-out.
@@ -45,12 +58,36 @@ const RETRIES_MAX: u32 = 50;
 /// Pause between repeats, spent serving the producer.
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
+/// Between two looks at what may be left of former transactions.
+const LOOK_EVERY_MS: i64 = 50;
+
+/// How long something may be left before it is swept. The coordinator has called it complete before the first look, so
+/// that this is for the open transactions of others, which a sweep does not harm.
+const PATIENCE_MS: i64 = 2_000;
+
+/// A thread that has had nothing to send for so long looks whether its last commits are complete.
+const IDLE_MS: i64 = 5_000;
+
+/// Between two such looks.
+const IDLE_LOOK_EVERY_MS: i64 = 1_000;
+
+/// How long something of them may be missing.
+const IDLE_PATIENCE_MS: i64 = 5_000;
+
+/// So many sweeps that were answered have ended what was ours; what holds readers back then is somebody else's.
+const SWEEPS_MAX: u32 = 2;
+
+/// Time for each call of a sweep.
+const SWEEP_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Where the producer is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// There is none; the next use makes one.
     Missing,
-    /// No transaction is open.
+    /// No transaction is open, but a former one may not have ended everywhere.
+    Unsettled,
+    /// No transaction is open, and nothing of former ones.
     Ready,
     /// A transaction is open.
     Open,
@@ -61,12 +98,13 @@ enum State {
 impl State {
     /// The legal successors, as drawn above.
     fn may_become(self, next: State) -> bool {
-        use State::{InDoubt, Missing, Open, Ready};
+        use State::{InDoubt, Missing, Open, Ready, Unsettled};
         matches!(
             (self, next),
-            (Missing, Ready)
+            (Missing | Unsettled, Ready)
+                | (Missing | Ready | Open, Unsettled)
                 | (Ready | Open, Open | Ready)
-                | (Ready | Open | Missing, InDoubt)
+                | (Ready | Open | Missing | Unsettled, InDoubt)
                 | (_, Missing)
         )
     }
@@ -97,12 +135,33 @@ pub(crate) struct Committer {
     state: State,
     /// Counts producers, so that others notice that handles are void.
     generation: u64,
+    written: Written,
+    left_over: LeftOver,
+    /// Only while something may be left.
+    admin: Option<Box<dyn Admin>>,
+    idle_since: Option<Timestamp>,
 }
 
 impl Committer {
-    /// A committer that makes its producer on first use.
-    pub fn new(transport: Arc<dyn Transport>, spec: ProducerSpec, group: Arc<dyn Group>) -> Self {
-        Committer { transport, spec, group, producer: None, state: State::Missing, generation: 0 }
+    /// A committer that makes its producer on first use; an earlier life may have left something in that scope.
+    pub fn new(
+        transport: Arc<dyn Transport>,
+        spec: ProducerSpec,
+        group: Arc<dyn Group>,
+        scope: Scope,
+    ) -> Self {
+        Committer {
+            transport,
+            spec,
+            group,
+            producer: None,
+            state: State::Missing,
+            generation: 0,
+            written: Written::default(),
+            left_over: LeftOver::of_earlier_life(scope),
+            admin: None,
+            idle_since: None,
+        }
     }
 
     fn transition_to(&mut self, next: State) {
@@ -137,12 +196,172 @@ impl Committer {
             }
             self.producer = Some(producer);
             self.generation += 1;
-            self.transition_to(State::Ready);
+            self.transition_to(if self.exactly_once() { State::Unsettled } else { State::Ready });
         }
         match &mut self.producer {
             Some(producer) => Ok(&mut **producer),
             None => Err(Error::IllegalState("the producer was not made".to_owned())),
         }
+    }
+
+    /// Numbers a topic: 0, 1, and so on.
+    pub fn add_topic(&mut self, name: TopicName) {
+        self.written.add_topic(name);
+    }
+
+    /// A record goes to that partition of a topic of that number.
+    #[inline]
+    pub fn mark_written(&mut self, topic: u32, partition: PartitionId) {
+        self.written.mark(topic, partition);
+    }
+
+    /// Makes the producer if there is none, and sees to it that nothing is left of former transactions: true once that
+    /// is so. Until then call it again, and open no task.
+    pub fn settle(&mut self, now: Timestamp) -> Result<bool> {
+        self.ensure_producer()?;
+        if self.state != State::Unsettled {
+            self.look_when_idle(now)?;
+            return Ok(true);
+        }
+        if now < self.left_over.next_look {
+            return Ok(false);
+        }
+        self.left_over.next_look = now + LOOK_EVERY_MS;
+        if let Err(error) = self.look() {
+            match error.kind() {
+                TransportErrorKind::Retriable
+                | TransportErrorKind::TimedOut
+                | TransportErrorKind::UnknownTopic => {
+                    tracing::debug!(%error, "asked again");
+                    self.left_over.since = None;
+                    return Ok(false);
+                }
+                _ => {
+                    tracing::warn!(%error, "it cannot be seen whether former transactions have ended");
+                    self.left_over.forget();
+                }
+            }
+        }
+        if self.left_over.is_gone() {
+            return Ok(self.settled());
+        }
+        let since = *self.left_over.since.get_or_insert(now);
+        if now - since < PATIENCE_MS {
+            return Ok(false);
+        }
+        if self.left_over.sources.is_empty() && self.left_over.sweeps >= SWEEPS_MAX {
+            tracing::warn!(
+                left = %self.left_over,
+                "a transaction of another producer is open; kafka-transactions.sh find-hanging tells whose"
+            );
+            return Ok(self.settled());
+        }
+        self.left_over.since = Some(now);
+        self.sweep(now);
+        Ok(false)
+    }
+
+    fn settled(&mut self) -> bool {
+        self.left_over.forget();
+        self.admin = None;
+        self.transition_to(State::Ready);
+        true
+    }
+
+    /// Markers of answered commits may be missing as well. The next commit of the same partitions makes up for it; where
+    /// none comes, it has to be noticed. The error makes the caller give up what the broker did not complete.
+    fn look_when_idle(&mut self, now: Timestamp) -> Result<()> {
+        if self.state != State::Ready || !self.exactly_once() {
+            return Ok(());
+        }
+        let idle_since = *self.idle_since.get_or_insert(now);
+        if now - idle_since < IDLE_MS || now < self.left_over.next_look {
+            return Ok(());
+        }
+        if !self.written.is_empty() {
+            self.left_over.add(&mut self.written);
+        }
+        self.left_over.next_look = now + IDLE_LOOK_EVERY_MS;
+        if let Err(error) = self.look() {
+            tracing::debug!(%error, "asked again");
+            self.left_over.since = None;
+            return Ok(());
+        }
+        if self.left_over.is_gone() {
+            self.left_over.forget();
+            self.admin = None;
+            return Ok(());
+        }
+        if now - *self.left_over.since.get_or_insert(now) < IDLE_PATIENCE_MS {
+            return Ok(());
+        }
+        let reason = format!("the broker has answered the commit, but not completed it: {}", self.left_over);
+        let attempted = format!("commits of producer {}", self.spec.client_id);
+        Err(TransportError::new(TransportErrorKind::AbortTransaction, attempted, reason).into())
+    }
+
+    fn look(&mut self) -> crate::transport::Result<()> {
+        if self.left_over.is_gone() {
+            return Ok(());
+        }
+        let admin = match &mut self.admin {
+            Some(admin) => admin,
+            none => none.insert(self.transport.admin(&format!("{}-admin", self.spec.client_id))?),
+        };
+        self.left_over.look(&mut **admin)
+    }
+
+    /// Rule 5. What goes wrong is done again, with a new producer if need be.
+    fn sweep(&mut self, now: Timestamp) {
+        tracing::warn!(
+            transactional_id = self.spec.transactional_id,
+            left = %self.left_over,
+            "the broker calls the last transaction complete, but something of it is left: its markers were not written \
+             (seen with Apache Kafka 4.3.1 after a SIGKILL); it is ended by an aborted transaction"
+        );
+        let fence = match self.group.fence() {
+            Ok(fence) => fence,
+            Err(error) => return tracing::warn!(%error, "the sweep is put off"),
+        };
+        match self.sweep_behind(&fence, now) {
+            Ok(()) => {
+                self.left_over.sweeps += 1;
+                self.left_over.look_anew();
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the sweep failed and is done again by a new producer");
+                self.transition_to(State::InDoubt);
+            }
+        }
+    }
+
+    fn sweep_behind(&mut self, fence: &Fence, now: Timestamp) -> crate::transport::Result<()> {
+        let Some(producer) = &mut self.producer else { return Ok(()) };
+        producer.begin()?;
+        for partition in self.left_over.partitions.keys() {
+            let record = OutRecord {
+                topic: producer.topic(&partition.topic)?,
+                partition: partition.partition,
+                // Compacted topics take no null.
+                key: Some(&[]),
+                value: None,
+                timestamp: now.max(1),
+                headers: &Headers::default(),
+            };
+            producer.send(record)?;
+        }
+        // An abort drops what is queued.
+        producer.flush(SWEEP_TIMEOUT)?;
+        let offset = |partition: &crate::ids::TopicPartition| OffsetToCommit {
+            partition: partition.clone(),
+            offset: 0,
+            metadata: String::new(),
+        };
+        let offsets: Vec<_> = self.left_over.sources.iter().map(offset).collect();
+        if !offsets.is_empty() {
+            producer.send_offsets(&offsets, fence, SWEEP_TIMEOUT)?;
+        }
+        producer.abort(ABORT_TIMEOUT)
     }
 
     /// The producer, with a transaction open under exactly-once.
@@ -159,10 +378,15 @@ impl Committer {
 
     fn open(&mut self) -> Result<()> {
         let exactly_once = self.exactly_once();
+        self.ensure_producer()?;
+        if self.state == State::Unsettled {
+            return Err(Error::IllegalState("sent while a former transaction may not have ended".to_owned()));
+        }
         let producer = self.ensure_producer()?;
         if exactly_once {
             producer.begin()?;
         }
+        (self.idle_since, self.left_over.since) = (None, None);
         self.transition_to(State::Open);
         Ok(())
     }
@@ -204,6 +428,7 @@ impl Committer {
         self.for_sending().map_err(into_transport)?;
         let Some(producer) = &mut self.producer else { return Ok(()) };
         if !offsets.is_empty() {
+            self.written.mark_sources(offsets);
             producer.send_offsets(offsets, fence, TRANSACTION_CALL_TIMEOUT)?;
         }
         producer.commit(TRANSACTION_CALL_TIMEOUT)
@@ -239,22 +464,37 @@ impl Committer {
 
     /// Gives up what was not committed: aborts if that is certain to be answered, else drops the producer.
     pub fn abandon(&mut self) {
-        if self.state == State::Open && self.exactly_once() {
-            let aborted = self.producer.as_mut().map(|producer| producer.abort(ABORT_TIMEOUT));
-            match aborted {
-                Some(Ok(())) => return self.transition_to(State::Ready),
-                Some(Err(error)) => {
-                    tracing::warn!(%error, "an abort went unanswered; the producer is replaced")
-                }
-                None => {}
-            }
+        if !self.exactly_once() {
+            return if self.state != State::Ready {
+                self.discard()
+            };
         }
-        if self.state != State::Ready {
-            self.discard();
+        match self.state {
+            State::Open => {
+                let aborted = self.producer.as_mut().map(|producer| producer.abort(ABORT_TIMEOUT));
+                match aborted {
+                    Some(Ok(())) => return self.unsettle(),
+                    Some(Err(error)) => {
+                        tracing::warn!(%error, "an abort went unanswered; the producer is replaced")
+                    }
+                    None => {}
+                }
+                self.discard();
+            }
+            // The last commit was answered, but its markers may be missing as well.
+            State::Ready => self.unsettle(),
+            State::Unsettled => {}
+            State::Missing | State::InDoubt => self.discard(),
         }
     }
 
+    fn unsettle(&mut self) {
+        self.left_over.add(&mut self.written);
+        self.transition_to(State::Unsettled);
+    }
+
     fn discard(&mut self) {
+        self.left_over.add(&mut self.written);
         self.producer = None;
         self.transition_to(State::Missing);
     }
@@ -301,26 +541,32 @@ fn retry_harmless<T>(mut call: impl FnMut() -> crate::transport::Result<T>) -> R
 
 #[cfg(test)]
 mod tests {
-    use super::State::{InDoubt, Missing, Open, Ready};
+    use super::State::{InDoubt, Missing, Open, Ready, Unsettled};
 
     #[test]
     fn the_machine_allows_what_is_drawn_and_nothing_else() {
         let allowed = [
             (Missing, Ready),
+            (Missing, Unsettled),
             (Missing, InDoubt),
             (Missing, Missing),
+            (Unsettled, Ready),
+            (Unsettled, InDoubt),
+            (Unsettled, Missing),
+            (Ready, Unsettled),
             (Ready, Open),
             (Ready, Ready),
             (Ready, InDoubt),
             (Ready, Missing),
             (Open, Open),
             (Open, Ready),
+            (Open, Unsettled),
             (Open, InDoubt),
             (Open, Missing),
             (InDoubt, Missing),
         ];
-        for from in [Missing, Ready, Open, InDoubt] {
-            for to in [Missing, Ready, Open, InDoubt] {
+        for from in [Missing, Unsettled, Ready, Open, InDoubt] {
+            for to in [Missing, Unsettled, Ready, Open, InDoubt] {
                 assert_eq!(from.may_become(to), allowed.contains(&(from, to)), "{from:?} -> {to:?}");
             }
         }

@@ -17,6 +17,7 @@ use super::graph::{self, GraphSettings};
 use super::plan::Plan;
 use super::record_queue::RecordQueue;
 use super::state_directory::StateDirectory;
+use crate::config::StreamsConfig;
 use crate::error::{Error, Result};
 use crate::ids::{Offset, PartitionId, TaskId, TopicName, TopicPartition};
 use crate::processor::handlers::Handlers;
@@ -105,12 +106,13 @@ pub(crate) struct GlobalParts<'a> {
     pub admin: &'a mut dyn Admin,
     pub handlers: Handlers,
     pub settings: GraphSettings,
+    pub config: Arc<StreamsConfig>,
 }
 
 impl GlobalThread {
     /// Opens the stores and finds where to read on.
     pub fn new(parts: GlobalParts<'_>) -> Result<Self> {
-        let GlobalParts { plan, backends, mut consumer, admin, handlers, settings } = parts;
+        let GlobalParts { plan, backends, mut consumer, admin, handlers, settings, config } = parts;
         let mut stores = Vec::new();
         for subtopology in plan.topology.graph().subtopologies(&plan.application_id) {
             if !subtopology.is_global {
@@ -142,13 +144,13 @@ impl GlobalThread {
             let mut context = TaskContext::new(TaskSetup {
                 task: id,
                 application_id: Arc::clone(&plan.application_id),
+                config: Arc::clone(&config),
                 collector: Rc::new(NoCollector),
                 handlers: handlers.clone(),
                 stores: BTreeMap::from([(name, opened.handle)]),
                 access: nodes.iter().map(|node| (node.as_str().into(), allowed.clone())).collect(),
                 globals: GlobalReaders::default(),
                 clock,
-                config: Arc::clone(&settings.config),
             });
             let graph = graph::build(&plan.topology, &nodes, &settings)?;
             for (_, node) in &graph.nodes {

@@ -26,8 +26,6 @@ pub(crate) struct GraphSettings {
     pub default_extractor: BuiltInTimestampExtractor,
     /// Internal topics by undecorated name.
     pub internal_topics: Rc<BTreeMap<TopicName, TopicName>>,
-    /// All settings, for nodes to look at.
-    pub config: Arc<StreamsConfig>,
 }
 
 impl GraphSettings {
@@ -36,7 +34,6 @@ impl GraphSettings {
         GraphSettings {
             default_extractor: config.default_timestamp_extractor(),
             internal_topics: Rc::new(plan.internal_topics.clone()),
-            config: Arc::new(config.clone()),
         }
     }
 }

@@ -14,6 +14,7 @@ use super::control::{self, ControlEvents, ControlSettings, Dispatcher, ThreadHan
 use super::global_thread::{GlobalBackends, GlobalParts, GlobalThread};
 use super::graph::GraphSettings;
 use super::kafka_streams::{Shared, lock};
+use super::left_over::Scope;
 use super::lifecycle::State;
 use super::plan::Plan;
 use super::restore::{Request, Restorer, RestorerParts};
@@ -212,7 +213,12 @@ impl Instance {
         let config = &self.config;
         let transactional_id = format!("{}-{}-{number}", self.plan.application_id, self.process_id);
         let producer = producer_spec(config, &format!("{name}-producer"), transactional_id);
-        let committer = Committer::new(Arc::clone(&self.transport), producer, Arc::clone(&self.group));
+        let committer = Committer::new(
+            Arc::clone(&self.transport),
+            producer,
+            Arc::clone(&self.group),
+            Scope::of(&self.plan),
+        );
         let globals = self.globals.readers(&self.plan)?;
         let environment = TaskEnvironment::new(&self.plan, config, committer, &self.handlers, globals);
         let limits = ThreadLimits::new(config);
@@ -358,6 +364,7 @@ fn run_global(
         admin: &mut *admin,
         handlers: instance.handlers.clone(),
         settings: GraphSettings::new(&instance.plan, &instance.config),
+        config: Arc::clone(&instance.config),
     })?;
     let mut told = false;
     while !stop.load(Ordering::Acquire) {

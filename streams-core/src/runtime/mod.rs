@@ -19,6 +19,7 @@ mod global_thread;
 mod graph;
 mod kafka_streams;
 mod launch;
+mod left_over;
 mod lifecycle;
 mod partition_group;
 mod plan;

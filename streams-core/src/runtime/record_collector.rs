@@ -53,9 +53,9 @@ impl RecordCollector {
         Rc::new(RecordCollector { inner: RefCell::new(inner), handlers })
     }
 
-    /// Makes the producer, fencing an earlier one of the same id.
-    pub fn ensure_producer(&self) -> Result<()> {
-        self.inner.borrow_mut().committer.ensure_producer().map(|_| ())
+    /// Makes the producer, fencing an earlier one of the same id. True once nothing is left of former transactions.
+    pub fn settle(&self, now: Timestamp) -> Result<bool> {
+        self.inner.borrow_mut().committer.settle(now)
     }
 
     /// Whether anything was sent since the last commit.
@@ -150,6 +150,7 @@ impl Collector for RecordCollector {
         let sticky = StickyPartitioner::new(number);
         inner.topics.push(Topic { name: Arc::clone(name), handle: None, partitions: None, sticky });
         inner.by_name.insert(Arc::clone(name), number);
+        inner.committer.add_topic(Arc::clone(name));
         Ok(OutTopic(number))
     }
 
@@ -191,6 +192,7 @@ impl Collector for RecordCollector {
         {
             order.push(topic.0);
         }
+        inner.committer.mark_written(topic.0, partition);
         let mut waits = 0;
         loop {
             let record = OutRecord { topic: handle, partition, key, value, timestamp, headers };

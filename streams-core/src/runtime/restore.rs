@@ -7,11 +7,13 @@
 //! 2. *Fetching*: applies committed changelog records from there, in batches that also hold the offset, until the
 //!    position has reached the end. Positions pass over markers, aborted and compacted records, so that a tail without
 //!    visible records neither ends a restore early nor holds it up.
-//! 3. *Finishing*: asks for the committed source offsets and answers the stream thread.
+//! 3. *Finishing*: asks for the committed source offsets, once for all tasks that have come that far, and answers the
+//!    stream threads.
 //!
-//! A database that is ahead of its changelog, or behind what the broker still has, is deleted and rebuilt, with a warning.
+//! A database that is ahead of its changelog, or behind what the broker still has, or that holds what a commit was
+//! answered for and the broker then took back (decision 0008), is deleted and rebuilt, with a warning.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
@@ -30,7 +32,8 @@ use crate::serde::TopicPartitionMetadata;
 use crate::time::Timestamp;
 use crate::topology::AutoOffsetReset;
 use crate::transport::{
-    Admin, Consumer, Isolation, OffsetQuery, PartitionHandle, RawRecord, TransportError, TransportErrorKind,
+    Admin, Consumer, GroupOffsets, Isolation, OffsetQuery, PartitionHandle, RawRecord, TransportError,
+    TransportErrorKind,
 };
 
 /// Time for one question to the broker.
@@ -42,6 +45,14 @@ const RETRY_MS: i64 = 100;
 /// How long a task's directory may stay locked by a thread that is closing it.
 const LOCKED_MAX_MS: i64 = 30_000;
 
+/// After so long a wait for a transaction, the partition is named.
+const WAIT_TOLD_MS: i64 = 5_000;
+
+/// What to do about such a wait.
+const HANGING: &str = "a transaction that has not ended holds it back; it ends by itself, at the latest after its \
+                       producer's transaction.timeout.ms and the next commit or start of that producer; if it does not, \
+                       find it with `kafka-transactions.sh find-hanging` and end it with `kafka-transactions.sh abort`";
+
 /// Records applied in one batch.
 const RESTORE_BATCH: usize = 4_096;
 
@@ -52,6 +63,8 @@ pub(crate) struct OpenRequest {
     pub number: u64,
     /// The databases of a task that is opened again without having been closed.
     pub backends: Option<TaskBackends>,
+    /// Offsets that the thread's commits were answered for: the task's databases hold what led to them.
+    pub answered: BTreeMap<TopicPartition, Offset>,
     pub reply: mpsc::Sender<OpenReply>,
     /// Ends the thread's wait.
     pub wake: Arc<dyn Fn() + Send + Sync>,
@@ -107,6 +120,24 @@ struct Changelog {
     handle: PartitionHandle,
     position: Offset,
     end: Offset,
+    wait: Wait,
+}
+
+/// A wait for a transaction.
+#[derive(Default)]
+struct Wait {
+    since: Option<Timestamp>,
+    told: bool,
+}
+
+impl Wait {
+    /// Goes on waiting; says so, once, when it has become long.
+    fn go_on(&mut self, now: Timestamp, task: TaskId, what: impl FnOnce() -> String) {
+        let since = *self.since.get_or_insert(now);
+        if now - since >= WAIT_TOLD_MS && !std::mem::replace(&mut self.told, true) {
+            tracing::warn!(%task, waits_for = what(), "opening a task waits: {HANGING}");
+        }
+    }
 }
 
 enum Phase {
@@ -125,6 +156,8 @@ struct Opening {
     locked_since: Option<Timestamp>,
     /// Whether a wait for the broker was told already.
     waits: bool,
+    /// For offsets that a transaction is committing.
+    undecided: Wait,
 }
 
 /// Opens the tasks of one instance.
@@ -193,23 +226,16 @@ impl Restorer {
                 continue;
             }
             match self.advance(&mut opening) {
-                Ok(Some(opened)) => {
-                    worked = true;
-                    reply(&opening.request, Ok(opened));
-                }
-                Ok(None) => {
+                Ok(()) => {
                     worked |= !self.buffer.is_empty();
-                    self.buffer.clear();
                     waiting.push(opening);
                 }
-                Err(error) => match self.after_error(&mut opening, &error, now) {
-                    true => waiting.push(opening),
-                    false => reply(&opening.request, Err(error)),
-                },
+                Err(error) => self.after_error(opening, error, &mut waiting),
             }
+            self.buffer.clear();
         }
         self.tasks = waiting;
-        worked
+        worked | self.finish()
     }
 
     fn accept(&mut self) -> bool {
@@ -246,30 +272,112 @@ impl Restorer {
                 not_before: 0,
                 locked_since: None,
                 waits: false,
+                undecided: Wait::default(),
             });
         }
         any
     }
 
-    fn advance(&mut self, opening: &mut Opening) -> Result<Option<OpenedTask>> {
+    fn advance(&mut self, opening: &mut Opening) -> Result<()> {
         if matches!(opening.phase, Phase::Opening) {
             self.open(opening)?;
             opening.phase = Phase::Fetching;
         }
         if matches!(opening.phase, Phase::Fetching) {
             self.fetch(opening)?;
-            if !opening.changelogs.is_empty() {
-                return Ok(None);
+            if opening.changelogs.is_empty() {
+                opening.phase = Phase::Finishing;
             }
-            opening.phase = Phase::Finishing;
         }
-        let sources = self.sources(opening.request.task)?;
+        Ok(())
+    }
+
+    /// Answers for the tasks whose stores are restored. One question for all of them, so that none holds up another.
+    fn finish(&mut self) -> bool {
+        let now = self.now;
+        let is_due = |task: &Opening| matches!(task.phase, Phase::Finishing) && now >= task.not_before;
+        let (due, mut waiting): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.tasks).into_iter().partition(is_due);
+        if due.is_empty() {
+            self.tasks = waiting;
+            return false;
+        }
+        let before = waiting.len() + due.len();
+        let mut due = VecDeque::from(due);
+        match self.group_offsets(due.iter().map(|opening| opening.request.task)) {
+            Ok(offsets) => {
+                for mut opening in due {
+                    match self.finish_one(&mut opening, &offsets) {
+                        Ok(Some(opened)) => reply(&opening.request, Ok(opened)),
+                        Ok(None) => waiting.push(opening),
+                        Err(error) => self.after_error(opening, error, &mut waiting),
+                    }
+                }
+            }
+            Err(error) => {
+                // An error that ends the waiting of the first will soon end that of the others.
+                let first = due.pop_front();
+                for mut opening in due {
+                    opening.not_before = now + RETRY_MS;
+                    waiting.push(opening);
+                }
+                if let Some(opening) = first {
+                    self.after_error(opening, error, &mut waiting);
+                }
+            }
+        }
+        self.tasks = waiting;
+        self.tasks.len() < before
+    }
+
+    fn group_offsets(&mut self, tasks: impl Iterator<Item = TaskId>) -> Result<GroupOffsets> {
+        let mut partitions = Vec::new();
+        for task in tasks {
+            partitions.extend(self.plan.subtopology(task)?.partitions_of(task));
+        }
+        Ok(self.admin.group_offsets(&self.plan.application_id, &partitions, ADMIN_TIMEOUT)?)
+    }
+
+    fn finish_one(&mut self, opening: &mut Opening, offsets: &GroupOffsets) -> Result<Option<OpenedTask>> {
+        let task = opening.request.task;
+        let plan = self.plan.subtopology(task)?;
+        let (partitions, has_stores) = (plan.partitions_of(task), !plan.stores.is_empty());
+        if let Some(undecided) = partitions.iter().find(|partition| offsets.undecided.contains(partition)) {
+            opening.not_before = self.now + RETRY_MS;
+            opening.undecided.go_on(self.now, task, || format!("the committed offset of {undecided}"));
+            return Ok(None);
+        }
+        opening.undecided = Wait::default();
+        for partition in &partitions {
+            let committed = offsets.committed.get(partition).map_or(-1, |known| known.offset);
+            let taken_back =
+                opening.request.answered.get(partition).is_some_and(|offset| committed < *offset);
+            if taken_back && has_stores {
+                let why =
+                    format!("the broker took back a commit of {partition}: {committed} is committed now");
+                opening.request.answered.clear();
+                return match self.start_over(opening, &why) {
+                    true => Ok(None),
+                    false => Err(Error::IllegalState(why)),
+                };
+            }
+        }
+        let sources = self.sources(partitions, offsets)?;
         let backends = std::mem::take(&mut opening.backends);
         Ok(Some(OpenedTask { backends, changelog_ends: std::mem::take(&mut opening.ends), sources }))
     }
 
+    /// Keeps a task for later, or answers with the error.
+    fn after_error(&mut self, mut opening: Opening, error: Error, waiting: &mut Vec<Opening>) {
+        match self.is_passing(&mut opening, &error) {
+            true => waiting.push(opening),
+            false => reply(&opening.request, Err(error)),
+        }
+    }
+
     /// Decides about an error: true to go on with the task later.
-    fn after_error(&mut self, opening: &mut Opening, error: &Error, now: Timestamp) -> bool {
+    fn is_passing(&mut self, opening: &mut Opening, error: &Error) -> bool {
+        let now = self.now;
         opening.not_before = now + RETRY_MS;
         match error {
             Error::Transport(transport) => match transport.kind() {
@@ -305,7 +413,9 @@ impl Restorer {
         opening.phase = Phase::Opening;
         if let Some(directory) = &self.directory {
             let path = directory.task(task);
-            if let Err(error) = std::fs::remove_dir_all(&path) {
+            if let Err(error) = std::fs::remove_dir_all(&path)
+                && error.kind() != std::io::ErrorKind::NotFound
+            {
                 tracing::error!(%task, path = %path.display(), %error, "cannot delete the task's directory");
                 return false;
             }
@@ -368,6 +478,7 @@ impl Restorer {
                 handle,
                 position,
                 end,
+                wait: Wait::default(),
             });
         }
         Ok(())
@@ -378,10 +489,11 @@ impl Restorer {
         let mut failed = None;
         for mut changelog in std::mem::take(&mut opening.changelogs) {
             if failed.is_none() {
-                failed = self.fetch_one(&mut changelog).err();
+                failed = self.fetch_one(opening.request.task, &mut changelog).err();
             }
             if failed.is_none() && changelog.position >= changelog.end {
-                self.consumer.unassign(changelog.handle)?;
+                // The handle is of no use any more, whatever the answer.
+                let _ = self.consumer.unassign(changelog.handle);
                 opening.ends.insert(changelog.store, changelog.position);
             } else {
                 rest.push(changelog);
@@ -391,14 +503,17 @@ impl Restorer {
         failed.map_or(Ok(()), Err)
     }
 
-    fn fetch_one(&mut self, changelog: &mut Changelog) -> Result<()> {
+    fn fetch_one(&mut self, task: TaskId, changelog: &mut Changelog) -> Result<()> {
         let from = self.buffer.len();
         self.consumer.fetch(changelog.handle, RESTORE_BATCH, &mut self.buffer)?;
         let position = self.consumer.position(changelog.handle)?;
         let fetched = self.buffer.get(from..).unwrap_or_default();
         if fetched.is_empty() && position == changelog.position {
+            let Changelog { partition, end, wait, .. } = changelog;
+            wait.go_on(self.now, task, || format!("{partition} from offset {position} to {end}"));
             return Ok(());
         }
+        changelog.wait = Wait::default();
         let mut batch = Batch::new();
         for record in fetched {
             let Some(key) = record.key() else {
@@ -419,12 +534,14 @@ impl Restorer {
         Ok(())
     }
 
-    fn sources(&mut self, task: TaskId) -> Result<Vec<SourceStart>> {
-        let partitions = self.plan.subtopology(task)?.partitions_of(task);
-        let committed = self.admin.committed(&self.plan.application_id, &partitions, ADMIN_TIMEOUT)?;
+    fn sources(
+        &mut self,
+        partitions: Vec<TopicPartition>,
+        offsets: &GroupOffsets,
+    ) -> Result<Vec<SourceStart>> {
         let mut starts = Vec::with_capacity(partitions.len());
         for partition in partitions {
-            starts.push(match committed.get(&partition) {
+            starts.push(match offsets.committed.get(&partition) {
                 Some(known) => SourceStart {
                     offset: known.offset,
                     committed: Some(known.offset),

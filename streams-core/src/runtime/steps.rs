@@ -9,6 +9,7 @@ use state_stores::{RawEntry, RocksMemory};
 use super::commit::{Committer, producer_spec};
 use super::global_thread::{GlobalBackends, GlobalParts, GlobalThread};
 use super::graph::GraphSettings;
+use super::left_over::Scope;
 use super::plan::Plan;
 use super::restore::{RestoreCounters, Restorer, RestorerParts};
 use super::setup;
@@ -27,6 +28,7 @@ use crate::transport::{Consumer, ConsumerSpec, Isolation, Membership, Membership
 const MEMORY_UNUSED: usize = 1 << 20;
 
 /// What an engine is made of.
+#[derive(Clone)]
 pub(crate) struct EngineSettings {
     pub topology: Topology,
     pub config: StreamsConfig,
@@ -107,6 +109,7 @@ impl Engine {
                 admin: &mut *admin,
                 handlers: handlers.clone(),
                 settings: GraphSettings::new(&plan, &config),
+                config: Arc::clone(&config),
             })?),
         };
         let (requests, received) = mpsc::channel();
@@ -124,6 +127,7 @@ impl Engine {
             Arc::clone(&transport),
             producer_spec(&config, "engine-producer", format!("{}-engine-1", plan.application_id)),
             membership.group(),
+            Scope::of(&plan),
         );
         let (commands, received) = mpsc::channel();
         let environment =

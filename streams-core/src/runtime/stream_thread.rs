@@ -9,7 +9,8 @@
 //! 2. Taking back (`reset`) forgets the overlays, gives the open transaction up and opens the tasks again through the
 //!    restorer, from what the broker says is committed. It is the only way of repair, whatever went wrong.
 //! 3. The producer is registered before any task is opened: that ends what an earlier life of the thread left open, which
-//!    the restorer would else wait for until it times out.
+//!    the restorer would else wait for until it times out. While something of it is left, no task is opened, but
+//!    commands are obeyed.
 //! 4. A revoked task is committed and closed before the revocation is answered; a lost one is closed without a commit.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,7 +27,7 @@ use super::stats::ThreadStats;
 use super::task::{StreamTask, TaskEnvironment, Writes};
 use crate::config::StreamsConfig;
 use crate::error::{Recovery, Result};
-use crate::ids::{Offset, TaskId, TopicName};
+use crate::ids::{Offset, TaskId, TopicName, TopicPartition};
 use crate::time::Timestamp;
 use crate::transport::{Consumer, OffsetToCommit, PartitionHandle, RawRecord};
 
@@ -123,6 +124,8 @@ pub(crate) struct StreamThread {
     last_purge: Timestamp,
     buffer: Vec<RawRecord>,
     stopped: bool,
+    /// The offsets that commits of this thread were answered for: the stores of its tasks hold what led to them.
+    answered: BTreeMap<TopicPartition, Offset>,
     /// Rounds in a row that ended in a reset: their pause grows.
     resets: u32,
     resume_at: Timestamp,
@@ -150,6 +153,7 @@ impl StreamThread {
             last_purge: now,
             buffer: Vec::new(),
             stopped: false,
+            answered: BTreeMap::new(),
             resets: 0,
             resume_at: 0,
             dropped_before: 0,
@@ -188,8 +192,8 @@ impl StreamThread {
         if self.stopped {
             return Ok(Round::Stopped);
         }
-        if now >= self.resume_at {
-            self.request_tasks()?;
+        if now >= self.resume_at && self.environment.collector.settle(now)? {
+            self.request_tasks();
             worked |= self.take_over(now)?;
         }
         let fetched = self.fetch()?;
@@ -245,17 +249,17 @@ impl StreamThread {
         self.to_open.insert(task, backends);
     }
 
-    /// Registers the producer, then asks the restorer for the tasks to open.
-    fn request_tasks(&mut self) -> Result<()> {
-        self.environment.collector.ensure_producer()?;
+    /// Asks the restorer for the tasks to open.
+    fn request_tasks(&mut self) {
         while let Some((task, backends)) = self.to_open.pop_first() {
             let number = self.opening.get(&task).copied().unwrap_or_default();
             let (reply, wake) = (self.opened.0.clone(), self.consumer.waker());
             // A restorer that is gone is reported by the control thread, which ends the application.
-            let _ = self.restorer.send(Request::Open(OpenRequest { task, number, backends, reply, wake }));
+            let answered = self.answered.clone();
+            let request = OpenRequest { task, number, backends, answered, reply, wake };
+            let _ = self.restorer.send(Request::Open(request));
             (self.wake_restorer)();
         }
-        Ok(())
     }
 
     /// Starts the tasks that have been restored.
@@ -359,6 +363,11 @@ impl StreamThread {
         }
         collector.commit(&offsets)?;
         let markers = collector.markers_per_commit();
+        if markers > 0 {
+            for offset in &offsets {
+                self.answered.insert(offset.partition.clone(), offset.offset);
+            }
+        }
         for task in self.tasks.values_mut() {
             task.committed(&offsets, markers)?;
         }

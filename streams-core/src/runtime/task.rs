@@ -42,13 +42,14 @@ pub(crate) struct TaskEnvironment {
     /// Whether record caches are on at all.
     pub caching: bool,
     pub max_task_idle_ms: i64,
+    pub config: Arc<StreamsConfig>,
 }
 
 impl TaskEnvironment {
     /// The environment that the settings describe.
     pub fn new(
         plan: &Arc<Plan>,
-        config: &StreamsConfig,
+        config: &Arc<StreamsConfig>,
         committer: Committer,
         handlers: &Handlers,
         globals: GlobalReaders,
@@ -63,6 +64,7 @@ impl TaskEnvironment {
             store_cache_bytes: cache / plan.store_instances().max(1),
             caching: cache > 0,
             max_task_idle_ms: config.max_task_idle_ms(),
+            config: Arc::clone(config),
         }
     }
 }
@@ -142,13 +144,13 @@ impl StreamTask {
         let mut context = TaskContext::new(TaskSetup {
             task: id,
             application_id: Arc::clone(&environment.plan.application_id),
+            config: Arc::clone(&environment.config),
             collector: Rc::clone(&environment.collector) as Rc<dyn Collector>,
             handlers: environment.handlers.clone(),
             stores: readable,
             access,
             globals: environment.globals.clone(),
             clock,
-            config: Arc::clone(&environment.settings.config),
         });
         context.set_wall_clock_ms(now);
         let mut queues = Vec::with_capacity(opened.sources.len());
@@ -157,6 +159,7 @@ impl StreamTask {
                 Error::Topology(format!("no source of task {id} reads topic {}", source.partition.topic))
             })?;
             context.advance_stream_time(source.metadata.partition_time);
+            context.metadata_mut().merge(&source.metadata.processor_metadata);
             let time = source.metadata.partition_time;
             queues.push(RecordQueue::new(source.partition.clone(), input(&source.partition), time));
         }
@@ -296,13 +299,17 @@ impl StreamTask {
                     return Ok(());
                 };
                 let (topic, partition) = (changelog.topic, changelog.partition.partition);
+                let timestamp = match record.timestamp {
+                    state_stores::LogRecord::NOW => now,
+                    timestamp => timestamp,
+                };
                 changelog.sent += 1;
                 let sent = collector.send(
                     topic,
                     partition,
                     Some(record.key),
                     record.value,
-                    record.timestamp,
+                    timestamp,
                     record.headers,
                 );
                 sent.map_err(|error| {
@@ -333,6 +340,7 @@ impl StreamTask {
         &self,
         position: impl Fn(PartitionHandle) -> Result<Offset>,
     ) -> Result<Vec<OffsetToCommit>> {
+        let remembered = self.context.metadata();
         let mut offsets = Vec::new();
         for (queue, input) in self.group.queues().iter().zip(&self.inputs) {
             let offset = match queue.next_offset() {
@@ -340,12 +348,12 @@ impl StreamTask {
                 None => position(input.handle)?,
             };
             // Without a committed offset, the beginning is not worth a commit of its own either.
-            if input.committed.unwrap_or(0) == offset {
+            if input.committed.unwrap_or(0) == offset && !remembered.needs_commit() {
                 continue;
             }
             let metadata = TopicPartitionMetadata {
                 partition_time: queue.partition_time(),
-                ..TopicPartitionMetadata::default()
+                processor_metadata: remembered.values().clone(),
             };
             offsets.push(OffsetToCommit {
                 partition: queue.partition().clone(),
@@ -394,6 +402,7 @@ impl StreamTask {
             }
             changelog.sent = 0;
         }
+        self.context.metadata_mut().committed();
         self.write()
     }
 

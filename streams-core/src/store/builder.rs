@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use state_stores::codec::CodecRef;
 use state_stores::{
-    BackendRef, KeyValueSpec, RestoreFormat, SessionSpec, StateStore, Tracking, ValueAndTimestamp,
-    ValueFormat, WindowSpec,
+    BackendRef, ClosedOrder, KeyValueSpec, RestoreFormat, SessionSpec, StateStore, Tracking,
+    ValueAndTimestamp, ValueFormat, WindowSpec,
 };
 
 use super::{
@@ -289,11 +289,25 @@ impl<K: Data, V: Data> StoreFactory for WindowStoreBuilder<K, V> {
     fn open(&self, environment: &StoreEnvironment) -> Result<OpenedStore> {
         let value = ValueFormat::plain(codec(&self.value, environment));
         let key = codec(&self.key, environment);
-        open_window(&self.common, environment, key, value, self.retention_ms, self.retain_duplicates)
+        let windows = Windows { retain_duplicates: self.retain_duplicates, ..Windows::of(self.retention_ms) };
+        open_window(&self.common, environment, key, value, windows)
     }
 
     fn open_reader(&self, _: &BackendRef) -> Result<Box<dyn Any>> {
         self.common.no_global_reader()
+    }
+}
+
+/// How a window store keeps windows.
+struct Windows {
+    retention_ms: i64,
+    retain_duplicates: bool,
+    see_closing: bool,
+}
+
+impl Windows {
+    fn of(retention_ms: i64) -> Self {
+        Windows { retention_ms, retain_duplicates: false, see_closing: false }
     }
 }
 
@@ -302,11 +316,12 @@ fn open_window<K: Data, T: Data>(
     environment: &StoreEnvironment,
     key: CodecRef<K>,
     value: ValueFormat<T>,
-    retention_ms: i64,
-    retain_duplicates: bool,
+    windows: Windows,
 ) -> Result<OpenedStore> {
+    let Windows { retention_ms, retain_duplicates, see_closing } = windows;
     let spec = WindowSpec {
         retain_duplicates,
+        see_closing,
         cache_bytes: environment.cache_bytes,
         tracking: common.tracking(environment),
         log_headers: common.log_headers,
@@ -325,12 +340,22 @@ pub struct TimestampedWindowStoreBuilder<K, V> {
     key: SerdeRef<K>,
     value: SerdeRef<V>,
     retention_ms: i64,
+    emits_on_close: bool,
 }
 
 impl<K: Data, V: Data> TimestampedWindowStoreBuilder<K, V> {
     /// A logged, uncached store in RocksDB that keeps windows for `retention_ms` of stream time after their start.
     pub fn new(name: &str, key: SerdeRef<K>, value: SerdeRef<V>, retention_ms: i64) -> Self {
-        TimestampedWindowStoreBuilder { common: Common::new(name), key, value, retention_ms }
+        let common = Common::new(name);
+        TimestampedWindowStoreBuilder { common, key, value, retention_ms, emits_on_close: false }
+    }
+
+    /// For windows that are emitted when they close: on disk, reads see one ms more than the retention, as in Kafka
+    /// Streams' time-ordered stores. Nothing waits in the record cache, as no update is forwarded.
+    pub fn emit_on_close(mut self) -> Self {
+        self.emits_on_close = true;
+        self.common.caching = false;
+        self
     }
 
     common_switches!();
@@ -353,7 +378,9 @@ impl<K: Data, V: Data> StoreFactory for TimestampedWindowStoreBuilder<K, V> {
         let value: ValueFormat<ValueAndTimestamp<V>> =
             ValueFormat::timestamped(codec(&self.value, environment));
         let key = codec(&self.key, environment);
-        open_window(&self.common, environment, key, value, self.retention_ms, false)
+        let see_closing = self.emits_on_close && self.common.persistent;
+        let windows = Windows { see_closing, ..Windows::of(self.retention_ms) };
+        open_window(&self.common, environment, key, value, windows)
     }
 
     fn open_reader(&self, _: &BackendRef) -> Result<Box<dyn Any>> {
@@ -408,7 +435,11 @@ impl<K: Data, A: Data> StoreFactory for SessionStoreBuilder<K, A> {
         let caching = spec.tracking != Tracking::Off;
         let store = Rc::new(RefCell::new(state_stores::SessionStore::open(spec)?));
         let clock = Rc::clone(&environment.clock);
-        Ok(opened(SessionStore::new(Rc::clone(&store), clock, environment.task, caching), store))
+        let order = match self.common.persistent {
+            true => ClosedOrder::EndStartKey,
+            false => ClosedOrder::EndKeyStart,
+        };
+        Ok(opened(SessionStore::new(Rc::clone(&store), clock, environment.task, caching, order), store))
     }
 
     fn open_reader(&self, _: &BackendRef) -> Result<Box<dyn Any>> {

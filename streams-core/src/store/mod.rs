@@ -4,6 +4,7 @@
 //! the record at hand, timestamped ones with the value's own (Kafka Streams' changelog rules).
 
 mod builder;
+mod change_buffer;
 mod clock;
 mod definition;
 mod global;
@@ -21,13 +22,14 @@ pub use builder::{
     KeyValueStoreBuilder, SessionStoreBuilder, Stores, TimestampedKeyValueStoreBuilder,
     TimestampedWindowStoreBuilder, WindowStoreBuilder,
 };
+pub use change_buffer::{ChangeBuffer, ChangeBufferBuilder};
 pub use clock::RecordClock;
 pub use definition::{ChangelogKind, StoreDef, StoreName};
 pub use global::GlobalKeyValueStore;
 pub use key_value::{KeyValueStore, TimestampedKeyValueStore};
 pub use list_value::{ListValueStore, ListValueStoreBuilder};
 pub use session::SessionStore;
-pub use state_stores::{Direction, FlushedChange, ValueAndTimestamp};
+pub use state_stores::{Buffered, ClosedOrder, Direction, FlushedChange, RecordContext, ValueAndTimestamp};
 pub use window::{TimestampedWindowStore, WindowStore};
 
 use crate::error::Result;

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use state_stores::SessionKey;
+use state_stores::{ClosedOrder, SessionKey};
 
 use super::{Direction, FlushedChange, RecordClock};
 use crate::error::{Error, Result};
@@ -17,6 +17,7 @@ pub struct SessionStore<K, A> {
     clock: Rc<RecordClock>,
     task: TaskId,
     caching: bool,
+    closed_order: ClosedOrder,
 }
 
 impl<K, A> Clone for SessionStore<K, A> {
@@ -26,6 +27,7 @@ impl<K, A> Clone for SessionStore<K, A> {
             clock: Rc::clone(&self.clock),
             task: self.task,
             caching: self.caching,
+            closed_order: self.closed_order,
         }
     }
 }
@@ -40,8 +42,9 @@ impl<K: Clone + 'static, A: Clone + 'static> SessionStore<K, A> {
         clock: Rc<RecordClock>,
         task: TaskId,
         caching: bool,
+        closed_order: ClosedOrder,
     ) -> Self {
-        SessionStore { inner, clock, task, caching }
+        SessionStore { inner, clock, task, caching, closed_order }
     }
 
     fn run<R>(
@@ -90,6 +93,18 @@ impl<K: Clone + 'static, A: Clone + 'static> SessionStore<K, A> {
             let entries = store.find_sessions(key, earliest_end, latest_start, direction)?;
             entries.map(|entry| entry.map(|(session, aggregate)| (windowed(session), aggregate))).collect()
         })
+    }
+
+    /// The sessions of all keys that end within `earliest_end..=latest_end`, in the order in which Kafka Streams' store
+    /// of the same type has them.
+    pub fn find_closed(
+        &self,
+        earliest_end: Timestamp,
+        latest_end: Timestamp,
+    ) -> Result<Vec<(Windowed<K>, A)>> {
+        let order = self.closed_order;
+        let closed = self.run(|store| store.find_closed(earliest_end, latest_end, order))?;
+        Ok(closed.into_iter().map(|(session, aggregate)| (windowed(session), aggregate)).collect())
     }
 
     /// All sessions that have not expired.

@@ -106,6 +106,33 @@ impl<K: 'static, T: Clone + 'static> WindowStore<K, T> {
         })
     }
 
+    /// As [`fetch_range`](Self::fetch_range), but the first window for which `goes_on` says no is the last one.
+    pub fn fetch_range_while(
+        &self,
+        key: &K,
+        from: Timestamp,
+        to: Timestamp,
+        direction: Direction,
+        mut goes_on: impl FnMut(Timestamp) -> bool,
+    ) -> Result<Vec<(Timestamp, T)>> {
+        self.run(|store| {
+            let mut found = Vec::new();
+            for entry in store.fetch_range(key, from, to, direction)? {
+                let ((_, start), value) = entry?;
+                found.push((start, value));
+                if !goes_on(start) {
+                    break;
+                }
+            }
+            Ok(found)
+        })
+    }
+
+    /// The windows of all keys that start within `from..=to`, in the order of their starts, then serialized keys.
+    pub fn fetch_by_start(&self, from: Timestamp, to: Timestamp) -> Result<Vec<((K, Timestamp), T)>> {
+        self.run(|store| store.fetch_by_start(from, to))
+    }
+
     /// All windows that have not expired.
     pub fn all(&self, direction: Direction) -> Result<Vec<(K, Timestamp, T)>> {
         self.fetch_all(0, Timestamp::MAX, direction)

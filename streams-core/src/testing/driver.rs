@@ -183,6 +183,12 @@ impl TopologyTestDriver {
         self.pipeline.borrow_mut().commit()
     }
 
+    /// Ends the application as a crash does and starts it anew, on the same topics: what was not committed is lost, and
+    /// stores are rebuilt from their changelogs. Store handles from before are void.
+    pub fn restart(&self) -> Result<()> {
+        self.pipeline.borrow_mut().restart()
+    }
+
     /// A store's handle. With several tasks, the first that has it; see [`state_store_of`](Self::state_store_of).
     pub fn state_store<S: Clone + 'static>(&self, name: &str) -> Option<S> {
         self.pipeline.borrow().store(name, None)

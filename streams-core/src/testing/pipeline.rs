@@ -45,7 +45,9 @@ struct Reader {
 
 /// Broker, engine, and the test's own clients.
 pub(super) struct Pipeline {
-    engine: Engine,
+    /// None only while it is started anew.
+    engine: Option<Engine>,
+    settings: EngineSettings,
     clock: Arc<ManualClock>,
     producer: Box<dyn Producer>,
     consumer: Box<dyn Consumer>,
@@ -94,7 +96,7 @@ impl Pipeline {
                 CommitPolicy::OnDemand => Pace::CommitsOnDemand,
             },
         };
-        let engine = Engine::new(settings)?;
+        let engine = Some(Engine::new(settings.clone())?);
         let spec = ConsumerSpec {
             client_id: "test-driver-consumer".to_owned(),
             isolation: Isolation::ReadCommitted,
@@ -102,6 +104,7 @@ impl Pipeline {
         };
         let mut pipeline = Pipeline {
             engine,
+            settings,
             clock,
             producer: transport.producer(&ProducerSpec {
                 client_id: "test-driver-producer".to_owned(),
@@ -121,6 +124,20 @@ impl Pipeline {
         Ok(pipeline)
     }
 
+    fn engine(&mut self) -> Result<&mut Engine> {
+        self.engine
+            .as_mut()
+            .ok_or_else(|| Error::IllegalState("the application did not start again".to_owned()))
+    }
+
+    /// Ends the application as a crash does and starts it anew: what was not committed is lost, as is local state.
+    pub fn restart(&mut self) -> Result<()> {
+        // The old one must have left the group before.
+        self.engine = None;
+        self.engine = Some(Engine::new(self.settings.clone())?);
+        self.settle()
+    }
+
     /// Creates a topic that no source and no fixed sink names.
     pub fn ensure_topic(&mut self, name: &str) -> Result<()> {
         let name: TopicName = name.into();
@@ -131,7 +148,7 @@ impl Pipeline {
     /// Runs rounds until nothing is left to do.
     pub fn settle(&mut self) -> Result<()> {
         for _ in 0..ROUNDS_MAX {
-            if !self.engine.step()? {
+            if !self.engine()?.step()? {
                 return Ok(());
             }
         }
@@ -171,7 +188,7 @@ impl Pipeline {
     }
 
     pub fn commit(&mut self) -> Result<()> {
-        self.engine.commit()?;
+        self.engine()?.commit()?;
         self.settle()
     }
 
@@ -225,25 +242,25 @@ impl Pipeline {
             return Ok(Vec::new());
         };
         let all: Vec<_> = (0..info.partitions).map(|p| TopicPartition::new(Arc::clone(topic), p)).collect();
-        let group = self.engine.application_id().to_owned();
+        let group = self.engine()?.application_id().to_owned();
         let committed = self.admin.committed(&group, &all, TIMEOUT)?;
         Ok(committed.into_iter().map(|(partition, offset)| (partition, offset.offset)).collect())
     }
 
     pub fn store<S: Clone + 'static>(&self, name: &str, task: Option<TaskId>) -> Option<S> {
-        self.engine.store(name, task)
+        self.engine.as_ref()?.store(name, task)
     }
 
     pub fn store_entries(&self) -> Result<Vec<(String, Vec<RawEntry>)>> {
-        self.engine.store_entries()
+        self.engine.as_ref().map_or_else(|| Ok(Vec::new()), Engine::store_entries)
     }
 
     pub fn dropped_records(&self) -> u64 {
-        self.engine.dropped_records()
+        self.engine.as_ref().map_or(0, Engine::dropped_records)
     }
 
     pub fn topics_written(&mut self) -> Result<Vec<TopicName>> {
-        self.engine.topics_written()
+        self.engine()?.topics_written()
     }
 }
 

@@ -14,7 +14,7 @@ pub mod kafka;
 mod membership;
 mod raw;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -225,6 +225,15 @@ pub enum OffsetQuery {
     AtTime(Timestamp),
 }
 
+/// What a group has committed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GroupOffsets {
+    /// The offsets with their metadata; partitions without one are left out.
+    pub committed: BTreeMap<TopicPartition, OffsetToCommit>,
+    /// Partitions whose offset a transaction may be about to change; they are not in `committed`.
+    pub undecided: BTreeSet<TopicPartition>,
+}
+
 /// Topics and offsets. Every call waits at most `timeout`.
 pub trait Admin: Send {
     /// Describes the topics that exist among `names`; missing ones are left out.
@@ -252,6 +261,14 @@ pub trait Admin: Send {
         partitions: &[TopicPartition],
         timeout: Duration,
     ) -> Result<BTreeMap<TopicPartition, OffsetToCommit>>;
+
+    /// The group's committed offsets as they are now; transactions that are committing offsets are not waited for.
+    fn group_offsets(
+        &mut self,
+        group: &str,
+        partitions: &[TopicPartition],
+        timeout: Duration,
+    ) -> Result<GroupOffsets>;
 
     /// Lets the broker delete records before these offsets (repartition topics).
     fn delete_records(&mut self, before: &[(TopicPartition, Offset)], timeout: Duration) -> Result<()>;

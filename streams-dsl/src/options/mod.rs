@@ -15,6 +15,7 @@ mod repartitioned;
 mod serde_choice;
 mod stream_joined;
 mod window_supplier;
+mod suppressed;
 
 pub use branched::Branched;
 pub use consumed::Consumed;
@@ -26,6 +27,8 @@ pub use produced::Produced;
 pub use repartitioned::Repartitioned;
 pub use stream_joined::StreamJoined;
 pub use window_supplier::WindowBytesStoreSupplier;
+pub use suppressed::{BufferConfig, Eager, EagerBufferConfig, Strict, StrictBufferConfig, Suppressed};
 
 pub(crate) use printed::Format;
 pub(crate) use serde_choice::SerdeChoice;
+pub(crate) use suppressed::{Bounds, Wait};

@@ -7,17 +7,23 @@
 //! A definition that makes no sense (a size of zero, an advance larger than the size) is reported by
 //! `StreamsBuilder::build`, not by a panic here.
 
+mod emit;
 mod join;
 mod session;
+mod sliding;
 mod time;
+mod unlimited;
 
 use std::time::Duration;
 
+pub use emit::EmitStrategy;
 pub use join::JoinWindows;
 pub(crate) use join::Reach;
 pub use session::SessionWindows;
 pub(crate) use session::merge;
+pub use sliding::SlidingWindows;
 pub use time::{TimeWindows, TimeWindowsFor};
+pub use unlimited::UnlimitedWindows;
 
 use streams_core::time::Timestamp;
 use streams_core::window::Window;

@@ -9,7 +9,8 @@ use super::sequences::{Exactness, Sequences, compare, sequences_of};
 use crate::apps::{EmbeddedClient, SoakTopics, WINDOW_MS, chain};
 use crate::lab::{ConsumedRecord, KafkaClient, LabError, TestRecord};
 
-const BEGIN_MS: i64 = 1_700_000_000_000;
+/// In the year 2033: a broker deletes segments of old event times, changelogs of windows among them.
+const BEGIN_MS: i64 = 2_000_000_000_000;
 
 /// Event time between two records.
 const STEP_MS: i64 = 10;

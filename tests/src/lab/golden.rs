@@ -8,12 +8,15 @@ use super::error::LabError;
 use super::java::{JavaLab, tail};
 
 /// The case definitions, in the order of the golden file.
-const CASES: [&str; 7] = [
+const CASES: [&str; 10] = [
     "StatelessCases",
     "ProcessorCases",
     "TableCases",
     "AggregateCases",
     "WindowCases",
+    "SlidingCases",
+    "EmitCases",
+    "SuppressCases",
     "JoinCases",
     "StreamJoinCases",
 ];
@@ -24,7 +27,7 @@ const README_HEAD: &str = "\
 Written by `make golden` from the programs in `tests/java`, which run the real Apache Kafka 4.3.1. Do not edit them: a
 test generates them again and compares.
 
-- `formats.jsonl` (`Golden.java`): one JSON object a line with a `format` and the bytes, in hexadecimal, that Kafka's own
+- `formats.jsonl` (`Golden.java`, `Buffers.java`): one JSON object a line with a `format` and the bytes, in hexadecimal, that Kafka's own
   classes write for it.
 - `conformance.jsonl` (`Conformance.java`): one JSON object a case: `name`; `describe`, the text of
   `Topology.describe()`; `config`, settings beside those below, if there are any; `input`, the steps; `output`, every
@@ -33,7 +36,7 @@ test generates them again and compares.
 
 An input step is a record with text as key and value, or `advance_ms`, an advance of the wall clock. An output record has
 the number of the `step` that led to it, `topic`, `key` and `value` in hexadecimal or null, `timestamp` and `headers`
-(pairs of name and hexadecimal value). Within a step the order is kept in each topic; topics follow each other by name.
+(pairs of name and hexadecimal value). A timestamp that is null is the wall clock's: the producer fills it in. Within a step the order is kept in each topic; topics follow each other by name.
 Kafka's test driver commits after each step.
 
 The topologies, as they are built in `tests/java/src/main/java/lab/cases`; the inputs they name are in `Inputs.java`.

@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::Value;
+use state_stores::schema::buffer_value::{BufferValue, VERSION_HEADER};
 use state_stores::schema::{session_key, window_key};
 use state_stores::{
-    Backend, Batch, KeyValueSpec, KeyValueStore, ListValueSpec, ListValueStore, MemoryBackend, StateStore,
-    ValueFormat,
+    Backend, BackendRef, Batch, KeyValueSpec, KeyValueStore, ListValueSpec, ListValueStore, MemoryBackend,
+    RecordContext, RestoreFormat, StateStore, ValueFormat,
 };
 use streams_core::partitioner::{murmur2, partition_for_key, partitioning_bytes};
 use streams_core::record::Change;
@@ -21,7 +22,7 @@ use streams_core::serde::{
 use streams_core::store::ValueAndTimestamp;
 use streams_dsl::prelude::*;
 
-use crate::replay::bytes_of_hex;
+use crate::replay::{bytes_of_hex, headers};
 
 /// Formats, or types of the format `serde`, that have no counterpart, with the reason.
 const LEFT_OUT: &[(&str, &str)] =
@@ -221,6 +222,68 @@ fn check_value_list(row: &Value) {
     assert_eq!(read, [(key, values)]);
 }
 
+fn headers_of(row: &Value) -> Headers {
+    let mut all = Headers::new();
+    headers(&row["headers"]).into_iter().for_each(|(name, value)| all.add(name, value));
+    all
+}
+
+fn check_buffer_value(row: &Value) {
+    let value = |name| text_or_null(row, name).map(Bytes::from);
+    let context = RecordContext {
+        timestamp: number(row, "timestamp"),
+        source: text(row, "topic").into(),
+        partition: i32::try_from(number(row, "partition")).unwrap(),
+        offset: number(row, "offset"),
+        headers: headers_of(row),
+    };
+    let value = BufferValue { context, prior: value("prior"), old: value("old"), new: value("new") };
+    let (time, written) = (number(row, "time"), bytes(row, "bytes"));
+    let mut encoded = Vec::new();
+    value.encode(time, &mut encoded);
+    assert_eq!(encoded, written, "{row}");
+    assert_eq!(value.resident_bytes() as i64, number(row, "resident_bytes"), "{row}");
+    assert_eq!(BufferValue::decode(&written), Some((value, time)));
+}
+
+/// A changelog value of any version becomes the local row that Kafka Streams would have in memory.
+fn check_buffer_restored(row: &Value) {
+    let (key, version) = (b"key", number(row, "version"));
+    let backend: BackendRef = Arc::new(MemoryBackend::new());
+    let mut batch = Batch::new();
+    let mut restorer = RestoreFormat::ChangeBuffer.restorer("store", &backend).unwrap();
+    if let (0 | 1, Some(prior)) = (version, text_or_null(row, "prior")) {
+        // The row is in the buffer already: only then is the prior value known.
+        let context = RecordContext {
+            timestamp: 0,
+            source: "".into(),
+            partition: 0,
+            offset: 0,
+            headers: Headers::new(),
+        };
+        let held = BufferValue { context, prior: Some(prior.into()), old: None, new: None };
+        let (mut bytes, mut with) = (Vec::new(), Headers::new());
+        held.encode(1, &mut bytes);
+        with.add(VERSION_HEADER, Some(vec![3]));
+        restorer.restore(key, Some(&bytes), 0, &with, &mut batch).unwrap();
+    }
+    let mut with = headers_of(row);
+    if version > 0 {
+        with.add(VERSION_HEADER, Some(vec![version as u8]));
+    }
+    restorer.restore(key, Some(&bytes(row, "value")), number(row, "timestamp"), &with, &mut batch).unwrap();
+    backend.write(&batch).unwrap();
+    let local = backend.get(backend.keyspace("store").unwrap(), key).unwrap().unwrap();
+    let (ours, time) = BufferValue::decode(&local).unwrap();
+    let (mut java, java_time) = BufferValue::decode(&bytes(row, "bytes")).unwrap();
+    if version == 0 {
+        // Java names the changelog as the record's origin, where nobody can read it again.
+        let context = &mut java.context;
+        (context.source, context.partition, context.offset) = ("".into(), -1, -1);
+    }
+    assert_eq!((ours, time), (java, java_time), "{row}");
+}
+
 #[test]
 fn formats_are_what_kafka_writes() {
     let mut left_out = Vec::new();
@@ -245,6 +308,8 @@ fn formats_are_what_kafka_writes() {
             "waiting_key" => check_waiting_key(&row),
             "waiting_value" => check_waiting_value(&row),
             "value_list" => check_value_list(&row),
+            "buffer_value" => check_buffer_value(&row),
+            "buffer_restored" => check_buffer_restored(&row),
             other => panic!("the format {other} is neither checked nor listed"),
         }
     }

@@ -4,21 +4,24 @@
 //! | file | what |
 //! |---|---|
 //! | `replay` | runs a case and compares; says where the comparison is not exact |
-//! | `stateless`, `processors`, `tables`, `aggregates`, `windows`, `joins` | the cases, by family as in Java |
-//! | `stream_joins` | more joins |
+//! | `stateless`, `processors`, `tables`, `aggregates`, `windows`, `sliding`, `emit`, `suppress`, `joins`, `stream_joins` |
+//! the cases, by family as in Java |
 //! | `nullable` | some of them again, with types that may be null |
 //! | `formats` | the bytes of serdes, keys, stores and offset metadata |
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod aggregates;
+mod emit;
 mod formats;
 mod joins;
 mod nullable;
 mod processors;
 mod replay;
+mod sliding;
 mod stateless;
 mod stream_joins;
+mod suppress;
 mod tables;
 mod windows;
 
@@ -39,6 +42,9 @@ const FAMILIES: &[&[Case]] = &[
     tables::CASES,
     aggregates::CASES,
     windows::CASES,
+    sliding::CASES,
+    emit::CASES,
+    suppress::CASES,
     joins::CASES,
     stream_joins::CASES,
     nullable::CASES,
@@ -70,6 +76,21 @@ fn aggregations_do_what_kafka_streams_does() {
 #[test]
 fn windows_do_what_kafka_streams_does() {
     check_all(windows::CASES);
+}
+
+#[test]
+fn sliding_windows_do_what_kafka_streams_does() {
+    check_all(sliding::CASES);
+}
+
+#[test]
+fn emission_on_close_does_what_kafka_streams_does() {
+    check_all(emit::CASES);
+}
+
+#[test]
+fn suppression_does_what_kafka_streams_does() {
+    check_all(suppress::CASES);
 }
 
 #[test]

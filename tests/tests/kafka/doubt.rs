@@ -1,4 +1,5 @@
-//! Every call to the broker fails in every way, before and after it took effect: the results stay the same.
+//! Every call to the broker fails in every way, before and after it took effect, and transactions end without their
+//! markers: the results stay the same.
 //!
 //! On the embedded broker, which fails on demand. A commit or abort in doubt must not be followed by a transaction of
 //! the same producer: the broker refuses the later calls of one that a successor has fenced.
@@ -39,6 +40,10 @@ struct Run {
 
 impl Run {
     fn start(app: &str) -> Self {
+        Run::start_with(app, 2)
+    }
+
+    fn start_with(app: &str, threads: usize) -> Self {
         let client = EmbeddedClient::in_memory();
         let topics = SoakTopics::of(app);
         MODEL.prepare_embedded(&client, &topics).expect("topics");
@@ -47,7 +52,7 @@ impl Run {
         let config = StreamsConfig::new(app, "embedded:")
             .with_state_dir(folder.path())
             .with_statestore_cache_max_bytes(0)
-            .with_num_stream_threads(2)
+            .with_num_stream_threads(threads)
             .with_commit_interval_ms(5)
             .with("buffered.records.per.partition", 50)
             .expect("known");
@@ -66,6 +71,20 @@ impl Run {
         self.client.is_done(self.group(), &[self.topics.input.as_str(), between.as_str()]).expect("offsets")
     }
 
+    /// Until nothing more is processed.
+    fn wait_processed(&self) {
+        let begin = Instant::now();
+        let mut last = (0, Instant::now());
+        while last.0 == 0 || last.1.elapsed() < Duration::from_secs(2) {
+            assert!(begin.elapsed() < LIMIT, "{:?}", self.streams.metrics());
+            let now = self.streams.metrics().processed_records;
+            if now != last.0 {
+                last = (now, Instant::now());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     fn finish(&self) {
         let begin = Instant::now();
         while !self.is_done() {
@@ -74,7 +93,6 @@ impl Run {
             std::thread::sleep(Duration::from_millis(20));
         }
         println!("{:?}", self.streams.metrics());
-        assert_eq!(self.streams.metrics().wiped_tasks, 0);
         assert!(self.streams.close(LIMIT));
         let read = |topic: &str| self.client.consume_all(topic);
         MODEL.check(read, &self.topics, Exactness::Whole).expect("the same results");
@@ -125,6 +143,83 @@ fn no_failure_of_a_call_changes_the_results() {
     assert!(all.iter().any(|fault| fault.when == When::After));
     run.client.produce(&run.topics.input, input).expect("produced");
     run.finish();
+    assert_eq!(run.streams.metrics().wiped_tasks, 0);
+}
+
+/// Lets the faults happen, one list after the other, each in the middle of records.
+fn play(run: &Run, lists: &[Vec<Fault>]) {
+    let faults = run.client.broker().faults();
+    let mut input = MODEL.input();
+    let slice = usize::try_from(MODEL.records).expect("small") / (lists.len() + 1);
+    for list in lists {
+        run.client.produce(&run.topics.input, input.by_ref().take(slice)).expect("produced");
+        list.iter().for_each(|fault| faults.inject(*fault));
+        let begin = Instant::now();
+        while faults.left() > 0 && begin.elapsed() < LIMIT {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert_eq!(faults.left(), 0, "{list:?} happened: {:?}", run.streams.metrics());
+        // For what the last fault does.
+        std::thread::sleep(Duration::from_millis(20));
+        let begin = Instant::now();
+        while run.client.broker().lacks_markers() {
+            let told = (run.streams.state(), run.streams.error(), run.streams.metrics());
+            assert!(begin.elapsed() < LIMIT, "something is left for ever after {list:?}: {told:?}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+    run.client.produce(&run.topics.input, input).expect("produced");
+}
+
+/// The broker calls transactions that were given up complete without writing their markers (decision 0008): what they
+/// left must neither stay nor be committed by the next transaction.
+#[test]
+fn transactions_that_end_without_their_markers_leave_nothing() {
+    let _turn = turn();
+    let run = Run::start_with("unmarked", 1);
+    let faults = [
+        Fault::before(Operation::Commit, TimedOut),
+        Fault::after(Operation::Commit, TimedOut),
+        Fault::after(Operation::SendOffsets, AbortTransaction),
+        Fault::after(Operation::SendOffsets, TimedOut),
+        Fault::before(Operation::Commit, Fatal),
+        Fault::after(Operation::Commit, Fenced),
+    ];
+    let lists: Vec<_> = faults.iter().map(|fault| vec![fault.without_markers()]).collect();
+    play(&run, &lists);
+    run.finish();
+    assert_eq!(run.streams.metrics().wiped_tasks, 0);
+}
+
+/// The same for a commit that was answered: the next transaction fails, and with it the broker takes back the commit.
+/// What the stores hold of it has to go.
+#[test]
+fn a_commit_that_is_taken_back_is_taken_out_of_the_stores() {
+    let _turn = turn();
+    let run = Run::start_with("taken-back", 1);
+    let lost = Fault::markers_lost(Operation::Commit);
+    let lists = [
+        vec![lost, Fault::before(Operation::Commit, TimedOut)],
+        vec![lost, Fault::before(Operation::SendOffsets, AbortTransaction).skipping(1)],
+        vec![lost, Fault::after(Operation::SendOffsets, AbortTransaction).skipping(1)],
+    ];
+    play(&run, &lists);
+    run.finish();
+    assert!(run.streams.metrics().wiped_tasks > 0);
+}
+
+/// The same where no transaction follows: the thread notices while it has nothing to do.
+#[test]
+fn a_commit_without_its_markers_is_noticed_by_an_idle_thread() {
+    let _turn = turn();
+    let run = Run::start_with("idle", 1);
+    run.client.broker().faults().inject(Fault::markers_lost(Operation::Commit).times(1_000));
+    run.client.produce(&run.topics.input, MODEL.input()).expect("produced");
+    run.wait_processed();
+    run.client.broker().faults().clear();
+    assert!(run.client.broker().lacks_markers());
+    run.finish();
+    assert!(run.streams.metrics().wiped_tasks > 0);
 }
 
 /// Thrown out of its group in mid-transaction, an instance comes back and does the uncommitted work again.
@@ -142,4 +237,5 @@ fn an_instance_that_is_expelled_comes_back() {
         std::thread::sleep(Duration::from_millis(30));
     }
     run.finish();
+    assert_eq!(run.streams.metrics().wiped_tasks, 0);
 }

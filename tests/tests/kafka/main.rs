@@ -10,6 +10,7 @@
 //!   commits: `commits`;
 //! - an abort costs restored state, a failing record applies the batch before it twice, null keys and bad bytes panic:
 //!   `poison`;
+//! - the broker forgets markers of a transaction: `broker_restart`, and on demand `doubt`;
 //! - something follows a commit in doubt: `doubt`, and the state machine in `streams-core/src/runtime/commit.rs`;
 //! - aborted stretches of a changelog end a restore: `changelogs`;
 //! - stream time is shared, empty partitions delay others: `time`;

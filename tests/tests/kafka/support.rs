@@ -111,9 +111,21 @@ impl Soak {
         let between = SoakTopics::repartition(&self.app);
         let topics = [self.topics.input.as_str(), between.as_str()];
         while !self.is_done(&topics) {
-            assert!(begin.elapsed() < limit, "{}: not done in {limit:?}", self.app);
+            assert!(
+                begin.elapsed() < limit,
+                "{}: not done in {limit:?}: {}",
+                self.app,
+                self.standing(&topics)
+            );
             std::thread::sleep(Duration::from_millis(200));
         }
+    }
+
+    /// By partition: what is committed, and what is there.
+    fn standing(&self, topics: &[&str]) -> String {
+        let committed = self.client.committed_offsets(&self.app, topics);
+        let ends: Vec<_> = topics.iter().map(|topic| (topic, self.client.end_offsets(topic))).collect();
+        format!("committed {committed:?}, ends {ends:?}")
     }
 
     fn is_done(&self, topics: &[&str]) -> bool {

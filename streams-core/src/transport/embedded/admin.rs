@@ -1,6 +1,6 @@
 //! Topics and offsets of the embedded broker.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::chunk::Status;
 use crate::ids::{Offset, TopicName, TopicPartition};
 use crate::time::Timestamp;
 use crate::transport::{
-    Admin, Isolation, NewTopic, OffsetQuery, OffsetToCommit, Result, TopicInfo, TransportError,
+    Admin, GroupOffsets, Isolation, NewTopic, OffsetQuery, OffsetToCommit, Result, TopicInfo, TransportError,
     TransportErrorKind,
 };
 
@@ -115,6 +115,23 @@ impl Admin for EmbeddedAdmin {
             return Err(TransportError::new(TransportErrorKind::TimedOut, attempted, reason));
         }
         Ok(core.groups.committed(group, partitions))
+    }
+
+    fn group_offsets(
+        &mut self,
+        group: &str,
+        partitions: &[TopicPartition],
+        _timeout: Duration,
+    ) -> Result<GroupOffsets> {
+        let mut core = self.broker.lock();
+        self.broker.expire(&mut core);
+        let is_pending = |partition: &&TopicPartition| {
+            core.transactions.has_pending(group, std::slice::from_ref(*partition))
+        };
+        let undecided: BTreeSet<_> = partitions.iter().filter(is_pending).cloned().collect();
+        let mut committed = core.groups.committed(group, partitions);
+        committed.retain(|partition, _| !undecided.contains(partition));
+        Ok(GroupOffsets { committed, undecided })
     }
 
     fn delete_records(&mut self, before: &[(TopicPartition, Offset)], _timeout: Duration) -> Result<()> {

@@ -164,6 +164,13 @@ impl EmbeddedBroker {
         self.change(|core| core.groups.remove(group, member))
     }
 
+    /// Whether records or offsets are open because markers were lost, or will be ([`Fault::without_markers`]).
+    ///
+    /// [`Fault::without_markers`]: super::Fault::without_markers
+    pub fn lacks_markers(&self) -> bool {
+        self.lock().transactions.any_unmarked()
+    }
+
     /// The state.
     pub(super) fn lock(&self) -> MutexGuard<'_, Core> {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)

@@ -252,6 +252,10 @@ impl Core {
     /// Ends a session's open transaction: its chunks get their fate, a marker follows in every partition, and its
     /// offsets count if it commits. On disk all of that is one batch. Nothing happens if none is open.
     pub(super) fn end_transaction(&mut self, id: &Arc<str>, commit: bool) -> Result<()> {
+        if self.transactions.ends_without_markers(id) {
+            return Ok(());
+        }
+        self.transactions.join_unmarked(id);
         let Some(open) = self.transactions.get(id) else { return Ok(()) };
         let status = if commit { Status::Visible } else { Status::Aborted };
         let mut partitions: Vec<LogId> = open.chunks.iter().map(|(log, _)| *log).collect();

@@ -36,6 +36,8 @@ pub enum When {
     Before,
     /// It has taken effect: the answer was lost.
     After,
+    /// It goes well, as far as its caller can see: for faults [`without_markers`](Fault::without_markers).
+    Never,
 }
 
 /// A fault to come.
@@ -51,17 +53,32 @@ pub struct Fault {
     pub skip: usize,
     /// How many calls fail then.
     pub times: usize,
+    /// Whether the producer's open transaction then completes without its markers.
+    pub without_markers: bool,
 }
 
 impl Fault {
     /// The next call of that operation fails without any effect.
     pub fn before(operation: Operation, kind: TransportErrorKind) -> Self {
-        Fault { operation, kind, when: When::Before, skip: 0, times: 1 }
+        Fault { operation, kind, when: When::Before, skip: 0, times: 1, without_markers: false }
     }
 
     /// The next call of that operation takes effect and then fails.
     pub fn after(operation: Operation, kind: TransportErrorKind) -> Self {
         Fault { when: When::After, ..Fault::before(operation, kind) }
+    }
+
+    /// The open transaction of the producer that calls completes without its markers, whenever and however it ends,
+    /// as after a SIGKILL of a Kafka broker (decision 0008): what it wrote stays open, in the partitions and for the
+    /// group, until the next transaction of the same id ends there, whose fate it shares.
+    pub fn without_markers(self) -> Self {
+        Fault { without_markers: true, ..self }
+    }
+
+    /// The next call of that operation goes well, but for its markers.
+    pub fn markers_lost(operation: Operation) -> Self {
+        let fault = Fault::before(operation, TransportErrorKind::Fatal).without_markers();
+        Fault { when: When::Never, ..fault }
     }
 
     /// So many calls go well first.
@@ -110,8 +127,23 @@ impl Faults {
         object: &str,
         call: impl FnOnce() -> Result<T>,
     ) -> Result<T> {
+        self.around_transactional(operation, object, || (), call)
+    }
+
+    /// Makes a call of a producer, which knows how its transaction loses its markers.
+    pub(super) fn around_transactional<T>(
+        &self,
+        operation: Operation,
+        object: &str,
+        lose_markers: impl FnOnce(),
+        call: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
         let Some(fault) = self.take(operation) else { return call() };
+        if fault.without_markers {
+            lose_markers();
+        }
         let reason = match fault.when {
+            When::Never => return call(),
             When::Before => "injected fault, nothing has happened",
             When::After => {
                 call()?;

@@ -250,8 +250,9 @@ impl EmbeddedProducer {
 
     fn around<T>(&mut self, operation: Operation, call: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         let broker = self.broker.clone();
-        let name = self.name().to_owned();
-        broker.faults().around(operation, &name, || call(self))
+        let name: Arc<str> = self.name().into();
+        let lose_markers = || broker.lock().transactions.lose_markers(&name);
+        broker.faults().around_transactional(operation, &name, lose_markers, || call(self))
     }
 }
 

@@ -5,7 +5,10 @@
 //!    had a lower epoch, for ever.
 //! 2. A transaction begins at the broker with its first records or offsets. If it is still open when its time-out has
 //!    passed, it is aborted and its producer is fenced; that happens when anybody next looks.
-//! 3. The death of a producer leaves its transaction open until rule 1 or 2 ends it.
+//! 3. A transaction that completes without its markers, as a fault, stays open in its partitions and for its group. It
+//!    shares the fate of the id's next transaction there: in the partitions that one writes to, and if that one has
+//!    offsets of the group.
+//! 4. The death of a producer leaves its transaction open until rule 1 or 2 ends it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -56,6 +59,10 @@ struct Transactional {
     epoch: Arc<AtomicI32>,
     timeout_ms: Timestamp,
     open: Option<OpenTransaction>,
+    /// Its end loses its markers.
+    loses_markers: bool,
+    /// What has ended without markers.
+    unmarked: Option<OpenTransaction>,
 }
 
 /// All transactional ids.
@@ -96,6 +103,46 @@ impl Transactions {
         open
     }
 
+    /// What is open under that id will end without markers.
+    pub(super) fn lose_markers(&mut self, id: &Arc<str>) {
+        self.ids.entry(id.clone()).or_default().loses_markers = true;
+    }
+
+    /// Whether the markers of a transaction that ends now are lost. If so, it is no longer open, and not ended either.
+    pub(super) fn ends_without_markers(&mut self, id: &str) -> bool {
+        let Some(entry) = self.ids.get_mut(id).filter(|entry| entry.loses_markers) else { return false };
+        entry.loses_markers = false;
+        let Some(lost) = entry.open.take() else { return false };
+        self.open -= 1;
+        match &mut entry.unmarked {
+            None => entry.unmarked = Some(lost),
+            Some(unmarked) => {
+                unmarked.chunks.extend(lost.chunks);
+                unmarked.offsets.extend(lost.offsets);
+            }
+        }
+        true
+    }
+
+    /// Adds what has ended without markers to the open transaction, as far as its own markers will end it.
+    pub(super) fn join_unmarked(&mut self, id: &str) {
+        let Some(entry) = self.ids.get_mut(id) else { return };
+        let (Some(open), Some(mut unmarked)) = (&mut entry.open, entry.unmarked.take()) else { return };
+        let partitions: Vec<LogId> = open.chunks.iter().map(|(log, _)| *log).collect();
+        let groups: Vec<_> = open.offsets.iter().map(|(group, _)| group.clone()).collect();
+        open.chunks.extend(unmarked.chunks.extract_if(.., |(log, _)| partitions.contains(log)));
+        let joining: Vec<_> = unmarked.offsets.extract_if(.., |(group, _)| groups.contains(group)).collect();
+        // They come first: the transaction's own count.
+        open.offsets.splice(0..0, joining);
+        let is_left = !unmarked.chunks.is_empty() || !unmarked.offsets.is_empty();
+        entry.unmarked = is_left.then_some(unmarked);
+    }
+
+    /// Whether records or offsets are open for want of markers, or will be.
+    pub(super) fn any_unmarked(&self) -> bool {
+        self.ids.values().any(|entry| entry.loses_markers || entry.unmarked.is_some())
+    }
+
     /// Ends the right of the id's producer.
     pub(super) fn fence(&mut self, id: &str) {
         if let Some(entry) = self.ids.get(id) {
@@ -124,6 +171,7 @@ impl Transactions {
         let is_pending = |open: &OpenTransaction| {
             open.offsets.iter().any(|(of, offset)| **of == *group && partitions.contains(&offset.partition))
         };
-        self.open > 0 && self.ids.values().filter_map(|entry| entry.open.as_ref()).any(is_pending)
+        let of = |entry: &Transactional| entry.open.iter().chain(&entry.unmarked).any(is_pending);
+        self.ids.values().any(of)
     }
 }

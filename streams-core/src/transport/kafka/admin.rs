@@ -12,7 +12,7 @@ use super::error::{failed, is_unknown_topic};
 use super::ffi::{AdminCall, Client, Code, Entry, KafkaError, PartitionList, TopicToCreate};
 use crate::ids::{Offset, TopicName, TopicPartition};
 use crate::transport::{
-    Admin, Isolation, NewTopic, OffsetQuery, OffsetToCommit, Result, TopicInfo, TransportError,
+    Admin, GroupOffsets, Isolation, NewTopic, OffsetQuery, OffsetToCommit, Result, TopicInfo, TransportError,
     TransportErrorKind as Kind,
 };
 
@@ -239,35 +239,46 @@ impl Admin for KafkaAdmin {
         partitions: &[TopicPartition],
         timeout: Duration,
     ) -> Result<BTreeMap<TopicPartition, OffsetToCommit>> {
+        let deadline = Deadline::after(timeout);
+        loop {
+            let found = self.group_offsets(group, partitions, deadline.left())?;
+            // A transaction is about to commit some of them: librdkafka leaves it to us to ask again.
+            let Some(undecided) = found.undecided.first() else { return Ok(found.committed) };
+            if deadline.left() <= UNSTABLE_BACKOFF {
+                let attempted = format!("asking for the committed offsets of group {group}");
+                let unstable = E::RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT as Code;
+                return Err(self.part_failed(&attempted, undecided, unstable));
+            }
+            self.client.poll(UNSTABLE_BACKOFF);
+        }
+    }
+
+    fn group_offsets(
+        &mut self,
+        group: &str,
+        partitions: &[TopicPartition],
+        timeout: Duration,
+    ) -> Result<GroupOffsets> {
         let attempted = format!("asking for the committed offsets of group {group}");
         let asked: BTreeSet<&TopicPartition> = partitions.iter().collect();
+        let mut found = GroupOffsets::default();
         if asked.is_empty() {
-            return Ok(BTreeMap::new());
+            return Ok(found);
         }
         let mut list = PartitionList::new();
         for partition in asked {
             list.add(&partition.topic, partition.partition, 0, &[]);
         }
-        let deadline = Deadline::after(timeout);
-        let entries = loop {
-            let call = self.call(deadline.left());
-            let entries = call.committed(group, &list).map_err(|error| self.failed(&attempted, &error))?;
-            // A transaction is about to commit some of them: librdkafka leaves it to us to ask again.
-            let unstable = E::RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT as Code;
-            let undecided = entries.iter().any(|entry| entry.error == unstable);
-            if !undecided || deadline.left() <= UNSTABLE_BACKOFF {
-                break entries;
-            }
-            self.client.poll(UNSTABLE_BACKOFF);
-        };
-        let mut found = BTreeMap::new();
+        let call = self.call(timeout);
+        let entries = call.committed(group, &list).map_err(|error| self.failed(&attempted, &error))?;
         for Entry { partition, offset, metadata, error } in entries {
-            if error != 0 {
+            if error == E::RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT as Code {
+                found.undecided.insert(partition);
+            } else if error != 0 {
                 return Err(self.part_failed(&attempted, &partition, error));
-            }
-            if offset >= 0 {
+            } else if offset >= 0 {
                 let metadata = String::from_utf8_lossy(&metadata).into_owned();
-                found.insert(partition.clone(), OffsetToCommit { partition, offset, metadata });
+                found.committed.insert(partition.clone(), OffsetToCommit { partition, offset, metadata });
             }
         }
         Ok(found)

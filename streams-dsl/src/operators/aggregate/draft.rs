@@ -19,7 +19,7 @@ use crate::table::{KTable, TableOrigin};
 use crate::value_getter::ValueGetterSupplier;
 
 /// What all instances of an aggregation share.
-pub(crate) struct Aggregation<K, V, A, F> {
+pub struct Aggregation<K, V, A, F> {
     pub(crate) store: Arc<str>,
     pub(crate) fold: F,
     pub(crate) keys: Nulls<K>,

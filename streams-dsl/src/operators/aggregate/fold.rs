@@ -6,7 +6,7 @@ use streams_core::serde::SerdeRef;
 /// implementations; the processors (plain, windowed, sessions) are written once for all of them.
 ///
 /// The aggregate is taken and given back by value, so that a fold that grows a collection never copies it.
-pub(crate) trait Fold<K, V, A>: Send + Sync + 'static {
+pub trait Fold<K, V, A>: Send + Sync + 'static {
     /// The aggregate before its first value; `None` where the first value itself becomes the aggregate.
     fn initial(&self) -> Option<A>;
 

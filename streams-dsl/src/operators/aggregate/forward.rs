@@ -4,7 +4,11 @@
 use streams_core::error::{Error, Result};
 use streams_core::processor::{Data, ProcessorContext};
 use streams_core::record::{Change, Record};
-use streams_core::store::{FlushedChange, ValueAndTimestamp};
+use streams_core::store::{FlushedChange, TimestampedWindowStore, ValueAndTimestamp};
+use streams_core::time::Timestamp;
+use streams_core::window::{Window, Windowed};
+
+use crate::operators::table::TableForwarder;
 
 /// What a processor does with an update that it has just stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,6 +63,24 @@ pub(crate) fn timestamped_update<C, K, A>(
         timestamp,
         headers: change.headers,
     }
+}
+
+/// Has the updates of windows of that size forwarded when the store's cache is flushed, if it has one.
+pub(crate) fn forward_windows_on_flush<K: Data, A: Data>(
+    store: &TimestampedWindowStore<K, A>,
+    size_ms: i64,
+    context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>,
+) {
+    if !store.caching() {
+        return;
+    }
+    let cached = store.clone();
+    let windowed =
+        move |(key, start_ms): (K, Timestamp)| Windowed::new(key, Window::of_size(start_ms, size_ms));
+    TableForwarder::on_flush(context, move || {
+        let changes = cached.take_changes()?;
+        Ok(changes.into_iter().map(move |change| timestamped_update(change, windowed)))
+    });
 }
 
 /// A store that `init` has opened.

@@ -4,7 +4,10 @@
 //! |---|---|
 //! | `count`, `reduce`, `aggregate` | the operations on a grouped stream; the last one also their common processor |
 //! | `time_window`, `session_window` | the same operations in windows and sessions |
-//! | `time_window_processor`, `session_window_processor` | their processors |
+//! | `time_window_processor`, `sliding_window_processor`, `session_window_processor` | their processors |
+//! | `layout` | what differs between windows of a fixed length: listed ones and sliding ones |
+//! | `sliding_plan` | which sliding windows a record changes and makes |
+//! | `emit` | emission on window close |
 //! | `fold` | what a count, a reduction and a user's aggregation have in common |
 //! | `draft` | how an aggregation becomes a node of the plan: numbers, repartition topic, store |
 //! | `forward` | how updates leave: at once, or when the store's cache is flushed |
@@ -13,11 +16,15 @@
 mod aggregate;
 mod count;
 mod draft;
+mod emit;
 mod fold;
 mod forward;
+mod layout;
 mod reduce;
 mod session_window;
 mod session_window_processor;
+mod sliding_plan;
+mod sliding_window_processor;
 mod time_window;
 mod time_window_processor;
 
@@ -26,3 +33,4 @@ mod tests;
 
 pub(crate) use fold::Nulls;
 pub(crate) use forward::opened;
+pub(crate) use layout::Layout;

@@ -21,6 +21,7 @@ use crate::options::Materialized;
 use crate::table::KTable;
 use crate::value_getter::{ValueGetter, ValueGetterSupplier};
 use crate::windowed::SessionWindowedKStream;
+use crate::windows::EmitStrategy;
 
 impl<K: Data, V: Data> SessionWindowedKStream<K, V> {
     /// Counts the records of each key in each session (`SessionWindowedKStream.count`).
@@ -130,7 +131,7 @@ impl<K: Data, V: Data> SessionWindowedKStream<K, V> {
     }
 
     fn add<A: Data>(&self, draft: Draft<K, A>, fold: impl MergingFold<K, V, A>) -> KTable<Windowed<K>, A> {
-        let (windows, grouped) = (self.windows, &self.grouped);
+        let (windows, emit, grouped) = (self.windows, self.emit, &self.grouped);
         draft.check(grouped, windows.check());
         // Kafka Streams counts the gap as grace here: until then a session can still grow.
         let grace_ms = windows.grace_ms().saturating_add(windows.inactivity_gap_ms());
@@ -141,11 +142,17 @@ impl<K: Data, V: Data> SessionWindowedKStream<K, V> {
         let getter = session_getter(&draft.store);
         draft.add(grouped, Some(grace_ms), key_serde, getter, move |draft, writer, old_values| {
             let aggregation = Arc::clone(&aggregation);
-            let supplier = move || SessionProcessor::new(Arc::clone(&aggregation), windows, old_values);
+            let supplier =
+                move || SessionProcessor::new(Arc::clone(&aggregation), windows, old_values).emitting(emit);
             writer.processor::<_, K, V, Windowed<K>, Change<A>>(&draft.name, supplier)?;
             let (key_serde, value_serde) = draft.serdes()?;
             let store = SessionStoreBuilder::new(&draft.store, key_serde, value_serde, retention_ms);
-            writer.add_store(configured!(store, &draft.materialized, old_values))
+            let store = configured!(store, &draft.materialized, old_values);
+            writer.add_store(match emit {
+                EmitStrategy::OnWindowUpdate => store,
+                // No update is forwarded, so none waits.
+                EmitStrategy::OnWindowClose => store.with_caching_disabled(),
+            })
         })
     }
 }

@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use streams_core::error::Result;
 use streams_core::processor::{Data, Processor, ProcessorContext};
-use streams_core::record::{Change, Record};
+use streams_core::record::{Change, Headers, Record};
 use streams_core::store::{Direction, FlushedChange, SessionStore};
 use streams_core::time::Timestamp;
 use streams_core::window::{Window, Windowed};
 
 use super::draft::Aggregation;
+use super::emit::Emitter;
 use super::fold::MergingFold;
 use super::forward::{Forward, opened};
 use crate::operators::table::TableForwarder;
-use crate::windows::{SessionWindows, merge};
+use crate::windows::{EmitStrategy, SessionWindows, merge};
 
 /// Folds each value into the session that it joins, extends, creates or makes out of several.
 ///
@@ -27,10 +28,12 @@ use crate::windows::{SessionWindows, merge};
 pub(crate) struct SessionProcessor<K, V, A, F> {
     aggregation: Arc<Aggregation<K, V, A, F>>,
     windows: SessionWindows,
+    emit: EmitStrategy,
     send_old_values: bool,
     stream_time: Timestamp,
     forward: Forward,
     store: Option<SessionStore<K, A>>,
+    emitter: Option<Emitter>,
 }
 
 impl<K, V, A, F> SessionProcessor<K, V, A, F>
@@ -46,8 +49,74 @@ where
         windows: SessionWindows,
         send_old_values: bool,
     ) -> Self {
-        let forward = Forward::default();
-        SessionProcessor { aggregation, windows, send_old_values, stream_time: -1, forward, store: None }
+        SessionProcessor {
+            aggregation,
+            windows,
+            emit: EmitStrategy::default(),
+            send_old_values,
+            stream_time: -1,
+            forward: Forward::default(),
+            store: None,
+            emitter: None,
+        }
+    }
+
+    /// The same with that strategy.
+    pub(crate) fn emitting(self, emit: EmitStrategy) -> Self {
+        SessionProcessor { emit, ..self }
+    }
+
+    /// Adds a value to the session that it joins, if that is still open.
+    fn add(
+        &self,
+        key: K,
+        value: V,
+        timestamp: Timestamp,
+        context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>,
+    ) -> Result<()> {
+        let Aggregation { fold, aggregates, .. } = &*self.aggregation;
+        let gap_ms = self.windows.inactivity_gap_ms();
+        let (earliest_end, latest_start) = (timestamp - gap_ms, timestamp.saturating_add(gap_ms));
+        let store = opened(&self.store)?;
+        let sessions = store.find_sessions(&key, earliest_end, latest_start, Direction::Forward)?;
+        let own = Window::new(timestamp, timestamp);
+        let window = sessions.iter().fold(own, |window, (session, _)| merge(window, session.window));
+        if window.end_ms < self.windows.close_time(self.stream_time) {
+            context.drop_record("expired window");
+            return Ok(());
+        }
+        let aggregate = self.absorb(&key, sessions, window != own, context)?;
+        let new = aggregates.reject(fold.add(&key, value, aggregate));
+        let session = Windowed::new(key, window);
+        if !self.forward.at_once() {
+            return store.put(&session, new);
+        }
+        store.put(&session, new.clone())?;
+        context.forward(Record::new(session, Change::new(new, None), window.end_ms))
+    }
+
+    /// Emits the sessions that have closed since the last emission, with the headers of the record at hand.
+    fn emit_closed(
+        &mut self,
+        headers: &Headers,
+        context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>,
+    ) -> Result<()> {
+        let close_time = self.windows.close_time(self.stream_time);
+        let Some(emitter) = &mut self.emitter else { return Ok(()) };
+        if !emitter.is_due(close_time, context) {
+            return Ok(());
+        }
+        let (from, to) = (emitter.emitted_until().unwrap_or(0).max(0), close_time - 1);
+        if to < from {
+            return Ok(());
+        }
+        for (session, aggregate) in opened(&self.store)?.find_closed(from, to)? {
+            let (timestamp, headers) = (session.window.end_ms, headers.clone());
+            let value = Change::new(Some(aggregate), None);
+            context.forward(Record { key: session, value, timestamp, headers })?;
+        }
+        emitter.emitted(close_time, context);
+        Ok(())
     }
 
     /// Joins the aggregates of sessions that are one from now on; removes them if the new session has other bounds.
@@ -86,7 +155,14 @@ where
 {
     fn init(&mut self, context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>) -> Result<()> {
         let store: SessionStore<K, A> = context.state_store(&self.aggregation.store)?;
-        self.forward = Forward::of(store.caching(), self.send_old_values, context);
+        match self.emit {
+            EmitStrategy::OnWindowClose => {
+                self.emitter = Some(Emitter::open(&self.aggregation.store, context));
+            }
+            EmitStrategy::OnWindowUpdate => {
+                self.forward = Forward::of(store.caching(), self.send_old_values, context);
+            }
+        }
         if store.caching() {
             let cached = store.clone();
             TableForwarder::on_flush(context, move || {
@@ -108,30 +184,13 @@ where
         record: Record<K, V>,
         context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>,
     ) -> Result<()> {
-        let Aggregation { fold, keys, aggregates, .. } = &*self.aggregation;
-        let Record { key, value, timestamp, .. } = record;
-        if keys.contain(&key) {
+        if self.aggregation.keys.contain(&record.key) {
             context.drop_record("null key");
             return Ok(());
         }
+        let Record { key, value, timestamp, headers } = record;
         self.stream_time = self.stream_time.max(timestamp);
-        let gap_ms = self.windows.inactivity_gap_ms();
-        let (earliest_end, latest_start) = (timestamp - gap_ms, timestamp.saturating_add(gap_ms));
-        let store = opened(&self.store)?;
-        let sessions = store.find_sessions(&key, earliest_end, latest_start, Direction::Forward)?;
-        let own = Window::new(timestamp, timestamp);
-        let window = sessions.iter().fold(own, |window, (session, _)| merge(window, session.window));
-        if window.end_ms < self.windows.close_time(self.stream_time) {
-            context.drop_record("expired window");
-            return Ok(());
-        }
-        let aggregate = self.absorb(&key, sessions, window != own, context)?;
-        let new = aggregates.reject(fold.add(&key, value, aggregate));
-        let session = Windowed::new(key, window);
-        if !self.forward.at_once() {
-            return store.put(&session, new);
-        }
-        store.put(&session, new.clone())?;
-        context.forward(Record::new(session, Change::new(new, None), window.end_ms))
+        self.add(key, value, timestamp, context)?;
+        self.emit_closed(&headers, context)
     }
 }

@@ -1,4 +1,5 @@
-//! `count`, `reduce` and `aggregate` in tumbling and hopping windows (`TimeWindowedKStreamImpl`).
+//! `count`, `reduce` and `aggregate` in windows of a fixed length: tumbling, hopping, unlimited and sliding ones
+//! (`TimeWindowedKStreamImpl`, `SlidingWindowedKStreamImpl`).
 
 use std::sync::Arc;
 
@@ -14,24 +15,26 @@ use super::count::Count;
 use super::draft::{Draft, configured};
 use super::fold::Fold;
 use super::forward::opened;
+use super::layout::Layout;
 use super::reduce::Reduce;
-use super::time_window_processor::TimeWindowProcessor;
 use crate::naming::prefix;
 use crate::options::Materialized;
 use crate::table::KTable;
 use crate::value_getter::{ValueGetter, ValueGetterSupplier};
 use crate::windowed::TimeWindowedKStream;
-use crate::windows::Windows;
+use crate::windows::EmitStrategy;
 
-impl<K: Data, V: Data, W: Windows> TimeWindowedKStream<K, V, W> {
+impl<K: Data, V: Data, W: Layout> TimeWindowedKStream<K, V, W> {
     /// Counts the records of each key in each window (`TimeWindowedKStream.count`).
     ///
-    /// * Nulls: a record with a null key is dropped and counted in `dropped-records`; one with a null value counts.
+    /// * Nulls: a record with a null key is dropped and counted in `dropped-records`; one with a null value counts, but in
+    ///   sliding windows is dropped too.
     /// * Time: an update has the largest timestamp of the records it counts. A window that ended at least the grace
     ///   period before the largest timestamp that this operator has seen takes no more records; they are dropped and
     ///   counted.
     /// * Repartition: as [`KGroupedStream::count`](crate::KGroupedStream::count).
-    /// * Store: a window store that keeps windows for size and grace, with a changelog.
+    /// * Store: a window store that keeps windows for size and grace (sliding ones for twice their length and grace), with
+    ///   a changelog.
     ///
     /// ```
     /// use streams_dsl::prelude::*;
@@ -62,7 +65,9 @@ impl<K: Data, V: Data, W: Windows> TimeWindowedKStream<K, V, W> {
 
     /// As [`count`](Self::count), into the store that `materialized` describes.
     pub fn count_with(&self, materialized: Materialized<K, i64>) -> KTable<Windowed<K>, i64> {
-        self.grouped.burn_count_name(&materialized);
+        if W::COUNT_BURNS_A_NAME {
+            self.grouped.burn_count_name(&materialized);
+        }
         self.count_into(materialized)
     }
 
@@ -124,22 +129,26 @@ impl<K: Data, V: Data, W: Windows> TimeWindowedKStream<K, V, W> {
     }
 
     fn add<A: Data>(&self, draft: Draft<K, A>, fold: impl Fold<K, V, A>) -> KTable<Windowed<K>, A> {
-        let (windows, grouped) = (self.windows, &self.grouped);
-        draft.check(grouped, windows.check());
-        let (size_ms, grace_ms) = (windows.size_ms(), windows.grace_ms());
-        let retention_ms = draft.retention_ms(grouped, size_ms.saturating_add(grace_ms));
+        let (windows, emit, grouped) = (self.windows, self.emit, &self.grouped);
+        draft.check(grouped, windows.mistake());
+        let (size_ms, grace_ms) = (windows.length_ms(), windows.late_ms());
+        let retention_ms = draft.retention_ms(grouped, windows.kept_ms());
         let aggregation = draft.aggregation(grouped, fold);
         let windowed = |serde| Arc::new(TimeWindowedSerde::new(serde, size_ms)) as SerdeRef<Windowed<K>>;
         let key_serde = draft.key_serde.clone().map(windowed);
         let getter = window_getter(&draft.store);
         draft.add(grouped, Some(grace_ms), key_serde, getter, move |draft, writer, old_values| {
             let aggregation = Arc::clone(&aggregation);
-            let supplier = move || TimeWindowProcessor::new(Arc::clone(&aggregation), windows, old_values);
+            let supplier = move || windows.processor(Arc::clone(&aggregation), emit, old_values);
             writer.processor::<_, K, V, Windowed<K>, Change<A>>(&draft.name, supplier)?;
             let (key_serde, value_serde) = draft.serdes()?;
             let store =
                 TimestampedWindowStoreBuilder::new(&draft.store, key_serde, value_serde, retention_ms);
-            writer.add_store(configured!(store, &draft.materialized, old_values))
+            let store = configured!(store, &draft.materialized, old_values);
+            writer.add_store(match emit {
+                EmitStrategy::OnWindowUpdate => store,
+                EmitStrategy::OnWindowClose => store.emit_on_close(),
+            })
         })
     }
 }

@@ -11,10 +11,10 @@ use streams_core::time::Timestamp;
 use streams_core::window::{Window, Windowed};
 
 use super::draft::Aggregation;
+use super::emit::Emitter;
 use super::fold::Fold;
-use super::forward::{Forward, opened, timestamped_update};
-use crate::operators::table::TableForwarder;
-use crate::windows::Windows;
+use super::forward::{Forward, forward_windows_on_flush, opened};
+use crate::windows::{EmitStrategy, Windows};
 
 /// Folds each value into the aggregates of its windows.
 ///
@@ -25,10 +25,12 @@ use crate::windows::Windows;
 pub(crate) struct TimeWindowProcessor<K, V, A, F, W> {
     aggregation: Arc<Aggregation<K, V, A, F>>,
     windows: W,
+    emit: EmitStrategy,
     send_old_values: bool,
     stream_time: Timestamp,
     forward: Forward,
     store: Option<TimestampedWindowStore<K, A>>,
+    emitter: Option<Emitter>,
 }
 
 impl<K, V, A, F, W> TimeWindowProcessor<K, V, A, F, W>
@@ -41,8 +43,74 @@ where
 {
     /// An instance for one task.
     pub(crate) fn new(aggregation: Arc<Aggregation<K, V, A, F>>, windows: W, send_old_values: bool) -> Self {
-        let forward = Forward::default();
-        TimeWindowProcessor { aggregation, windows, send_old_values, stream_time: -1, forward, store: None }
+        TimeWindowProcessor {
+            aggregation,
+            windows,
+            emit: EmitStrategy::default(),
+            send_old_values,
+            stream_time: -1,
+            forward: Forward::default(),
+            store: None,
+            emitter: None,
+        }
+    }
+
+    /// The same with that strategy.
+    pub(crate) fn emitting(self, emit: EmitStrategy) -> Self {
+        TimeWindowProcessor { emit, ..self }
+    }
+
+    /// Adds a record to all of its windows that are still open.
+    fn add_to_all(
+        &self,
+        record: Record<K, V>,
+        context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>,
+    ) -> Result<()> {
+        let mut windows = self.windows.windows_for(record.timestamp);
+        let Some(mut window) = windows.next() else { return Ok(()) };
+        // The last window gets the record itself; a tumbling window is always the last one.
+        for next in windows {
+            if self.is_open(window, context) {
+                let (key, headers) = (Cow::Borrowed(&record.key), Cow::Borrowed(&record.headers));
+                self.add(window, key, record.value.clone(), record.timestamp, headers, context)?;
+            }
+            window = next;
+        }
+        if !self.is_open(window, context) {
+            return Ok(());
+        }
+        let Record { key, value, timestamp, headers } = record;
+        self.add(window, Cow::Owned(key), value, timestamp, Cow::Owned(headers), context)
+    }
+
+    /// Emits the windows that have closed since the last emission.
+    fn emit_closed(
+        &mut self,
+        headers: &Headers,
+        context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>,
+    ) -> Result<()> {
+        let close_time = self.stream_time - self.windows.grace_ms();
+        let Some(emitter) = &mut self.emitter else { return Ok(()) };
+        if !emitter.is_due(close_time, context) {
+            return Ok(());
+        }
+        let size_ms = self.windows.size_ms();
+        let to = close_time - size_ms;
+        if to < 0 {
+            return Ok(());
+        }
+        let from = match emitter.emitted_until() {
+            None => 0,
+            Some(until) => {
+                let before = (until - size_ms).max(0);
+                // No window starts in between.
+                if self.windows.windows_for(to).eq(self.windows.windows_for(before)) {
+                    return Ok(());
+                }
+                before + 1
+            }
+        };
+        emitter.emit_windows(opened(&self.store)?, (from, to), size_ms, headers, close_time, context)
     }
 
     /// Whether the window still takes records; if not, the record is counted as dropped.
@@ -98,15 +166,14 @@ where
 {
     fn init(&mut self, context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>) -> Result<()> {
         let store: TimestampedWindowStore<K, A> = context.state_store(&self.aggregation.store)?;
-        self.forward = Forward::of(store.caching(), self.send_old_values, context);
-        if store.caching() {
-            let (cached, size_ms) = (store.clone(), self.windows.size_ms());
-            let windowed =
-                move |(key, start_ms): (K, Timestamp)| Windowed::new(key, Window::of_size(start_ms, size_ms));
-            TableForwarder::on_flush(context, move || {
-                let changes = cached.take_changes()?;
-                Ok(changes.into_iter().map(move |change| timestamped_update(change, windowed)))
-            });
+        match self.emit {
+            EmitStrategy::OnWindowClose => {
+                self.emitter = Some(Emitter::open(&self.aggregation.store, context));
+            }
+            EmitStrategy::OnWindowUpdate => {
+                self.forward = Forward::of(store.caching(), self.send_old_values, context);
+                forward_windows_on_flush(&store, self.windows.size_ms(), context);
+            }
         }
         self.store = Some(store);
         Ok(())
@@ -122,20 +189,11 @@ where
             return Ok(());
         }
         self.stream_time = self.stream_time.max(record.timestamp);
-        let mut windows = self.windows.windows_for(record.timestamp);
-        let Some(mut window) = windows.next() else { return Ok(()) };
-        // The last window gets the record itself; a tumbling window is always the last one.
-        for next in windows {
-            if self.is_open(window, context) {
-                let (key, headers) = (Cow::Borrowed(&record.key), Cow::Borrowed(&record.headers));
-                self.add(window, key, record.value.clone(), record.timestamp, headers, context)?;
-            }
-            window = next;
+        if self.emitter.is_none() {
+            return self.add_to_all(record, context);
         }
-        if !self.is_open(window, context) {
-            return Ok(());
-        }
-        let Record { key, value, timestamp, headers } = record;
-        self.add(window, Cow::Owned(key), value, timestamp, Cow::Owned(headers), context)
+        let headers = record.headers.clone();
+        self.add_to_all(record, context)?;
+        self.emit_closed(&headers, context)
     }
 }

@@ -6,6 +6,7 @@ mod map_values;
 mod read;
 mod row_serde;
 mod source;
+mod suppress;
 mod to_stream;
 
 pub(crate) use forwarder::TableForwarder;

@@ -1,6 +1,9 @@
 package lab;
 
+import java.io.File;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -28,13 +31,15 @@ public final class Conformance {
     private Conformance() {
     }
 
-    public static void main(final String[] args) {
-        Case.all().forEach((name, one) -> System.out.println(Json.write(run(name, one))));
+    public static void main(final String[] args) throws IOException {
+        for (final Map.Entry<String, Case> one : Case.all().entrySet()) {
+            System.out.println(Json.write(run(one.getKey(), one.getValue())));
+        }
         // Stores may leave threads behind that are no daemons.
         System.exit(0);
     }
 
-    private static Map<String, Object> run(final String name, final Case one) {
+    private static Map<String, Object> run(final String name, final Case one) throws IOException {
         final StreamsBuilder builder = new StreamsBuilder();
         one.topology().accept(builder);
         final Properties config = config();
@@ -58,16 +63,19 @@ public final class Conformance {
         return seen;
     }
 
-    private static Properties config() {
+    private static Properties config() throws IOException {
         final Properties config = new Properties();
+        // A folder of its own: several of these programs may run at once.
+        final File folder = Files.createTempDirectory("conformance").toFile();
+        folder.deleteOnExit();
+        config.put(StreamsConfig.STATE_DIR_CONFIG, folder.getPath());
         config.put(StreamsConfig.APPLICATION_ID_CONFIG, "app");
         config.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, "none:1");
         config.put(StreamsConfig.DEFAULT_KEY_SERDE_CLASS_CONFIG, Serdes.StringSerde.class);
         config.put(StreamsConfig.DEFAULT_VALUE_SERDE_CLASS_CONFIG, Serdes.StringSerde.class);
         config.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, 0);
-        // Its own, so that several of these programs can run at once.
-        config.put(StreamsConfig.STATE_DIR_CONFIG,
-            System.getProperty("java.io.tmpdir") + "/conformance-" + ProcessHandle.current().pid());
+        // As in production; the driver would set it to 0.
+        config.put(StreamsConfig.InternalConfig.EMIT_INTERVAL_MS_KSTREAMS_WINDOWED_AGGREGATION, 1000L);
         return config;
     }
 

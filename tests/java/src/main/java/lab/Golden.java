@@ -41,7 +41,7 @@ public final class Golden {
     private Golden() {
     }
 
-    public static void main(final String[] args) {
+    public static void main(final String[] args) throws ReflectiveOperationException {
         murmur2();
         serdes();
         timeWindows();
@@ -50,9 +50,10 @@ public final class Golden {
         changes();
         valuesAndTimestamps();
         waitingRecords();
+        Buffers.print();
     }
 
-    private static void line(final Object... members) {
+    static void line(final Object... members) {
         System.out.println(Json.write(Json.object(members)));
     }
 

@@ -17,6 +17,9 @@ public record Case(Consumer<StreamsBuilder> topology, List<Step> input, Map<Stri
         TableCases.add(cases);
         AggregateCases.add(cases);
         WindowCases.add(cases);
+        SlidingCases.add(cases);
+        EmitCases.add(cases);
+        SuppressCases.add(cases);
         JoinCases.add(cases);
         StreamJoinCases.add(cases);
         return cases;

@@ -1,0 +1,70 @@
+//! What processors remember beside the committed offsets (`ProcessorMetadata`).
+
+use std::collections::BTreeMap;
+
+/// Numbers by name that are committed with the offsets of all partitions that a task reads. Emission on window close
+/// keeps in it up to which time windows have been emitted, by the name of the store.
+#[derive(Clone, Debug, Default)]
+pub struct ProcessorMetadata {
+    values: BTreeMap<String, i64>,
+    needs_commit: bool,
+}
+
+impl ProcessorMetadata {
+    /// Takes in what was committed with one partition; of several numbers of a name the largest counts.
+    pub fn merge(&mut self, committed: &BTreeMap<String, i64>) {
+        for (name, value) in committed {
+            let known = self.values.entry(name.clone()).or_insert(*value);
+            *known = (*known).max(*value);
+        }
+    }
+
+    /// The number of that name.
+    pub fn get(&self, name: &str) -> Option<i64> {
+        self.values.get(name).copied()
+    }
+
+    /// Sets a number, to be committed.
+    pub fn set(&mut self, name: &str, value: i64) {
+        self.needs_commit = true;
+        match self.values.get_mut(name) {
+            Some(known) => *known = value,
+            None => {
+                self.values.insert(name.to_owned(), value);
+            }
+        }
+    }
+
+    /// All numbers.
+    pub fn values(&self) -> &BTreeMap<String, i64> {
+        &self.values
+    }
+
+    /// Whether a number was set since the last commit: then it goes with every partition, read on or not.
+    pub fn needs_commit(&self) -> bool {
+        self.needs_commit
+    }
+
+    /// All numbers are committed now.
+    pub fn committed(&mut self) {
+        self.needs_commit = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_of_the_partitions_counts() {
+        let mut metadata = ProcessorMetadata::default();
+        metadata.merge(&BTreeMap::from([("a".to_owned(), 5), ("b".to_owned(), 1)]));
+        metadata.merge(&BTreeMap::from([("a".to_owned(), 3), ("b".to_owned(), 2)]));
+        assert_eq!((metadata.get("a"), metadata.get("b"), metadata.get("c")), (Some(5), Some(2), None));
+        assert!(!metadata.needs_commit());
+        metadata.set("a", 4);
+        assert_eq!((metadata.get("a"), metadata.needs_commit()), (Some(4), true));
+        metadata.committed();
+        assert!(!metadata.needs_commit());
+    }
+}

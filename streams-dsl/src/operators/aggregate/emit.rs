@@ -1,0 +1,87 @@
+//! Emission on window close: when closed windows are looked for, and how far emission has come.
+
+use std::sync::Arc;
+
+use streams_core::error::Result;
+use streams_core::processor::{Data, ProcessorContext};
+use streams_core::record::{Change, Headers, Record};
+use streams_core::store::TimestampedWindowStore;
+use streams_core::time::Timestamp;
+use streams_core::window::{Window, Windowed};
+
+/// Emits the closed windows of one task.
+///
+/// 1. They are looked for after a record that was taken in, at most once an interval of the wall clock
+///    (`__emit.interval.ms.kstreams.windowed.aggregation__`), and only if the close time has moved since the last
+///    emission.
+/// 2. The close time of the last emission is kept beside the committed offsets, under the name of the store.
+pub(crate) struct Emitter {
+    store: Arc<str>,
+    interval_ms: i64,
+    next_look_ms: Timestamp,
+    emitted_until: Option<Timestamp>,
+}
+
+impl Emitter {
+    /// Goes on from where the task's last life has come to.
+    pub(crate) fn open<K: Data, V: Data>(store: &Arc<str>, context: &ProcessorContext<'_, K, V>) -> Self {
+        Emitter {
+            store: Arc::clone(store),
+            interval_ms: context.config().windowed_aggregation_emit_interval_ms(),
+            next_look_ms: 0,
+            emitted_until: context.processor_metadata(store),
+        }
+    }
+
+    /// The close time of the last emission.
+    pub(crate) fn emitted_until(&self) -> Option<Timestamp> {
+        self.emitted_until
+    }
+
+    /// Whether windows that closed by now are to be looked for.
+    pub(crate) fn is_due<K: Data, V: Data>(
+        &mut self,
+        close_time: Timestamp,
+        context: &ProcessorContext<'_, K, V>,
+    ) -> bool {
+        let now = context.current_system_time_ms();
+        if now < self.next_look_ms {
+            return false;
+        }
+        // From now on, so that a clock that jumps does not cause a look with each record.
+        self.next_look_ms = now.saturating_add(self.interval_ms);
+        self.emitted_until.is_none_or(|until| until < close_time)
+    }
+
+    /// Everything that closed by then has been emitted.
+    pub(crate) fn emitted<K: Data, V: Data>(
+        &mut self,
+        close_time: Timestamp,
+        context: &mut ProcessorContext<'_, K, V>,
+    ) {
+        self.emitted_until = Some(close_time);
+        context.set_processor_metadata(&self.store, close_time);
+    }
+
+    /// Emits the windows of that size that start within `from..=to`.
+    pub(crate) fn emit_windows<K: Data, A: Data>(
+        &mut self,
+        store: &TimestampedWindowStore<K, A>,
+        (from, to): (Timestamp, Timestamp),
+        size_ms: i64,
+        headers: &Headers,
+        close_time: Timestamp,
+        context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>,
+    ) -> Result<()> {
+        for ((key, start), stored) in store.fetch_by_start(from, to)? {
+            context.forward(Record {
+                key: Windowed::new(key, Window::of_size(start, size_ms)),
+                value: Change::new(Some(stored.value), None),
+                timestamp: stored.timestamp,
+                headers: headers.clone(),
+            })?;
+        }
+        self.emitted(close_time, context);
+        Ok(())
+    }
+}

@@ -1,0 +1,232 @@
+//! The processor of aggregations in sliding windows (`KStreamSlidingWindowAggregate`).
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use streams_core::error::Result;
+use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::record::{Change, Headers, Record};
+use streams_core::store::{Direction, TimestampedWindowStore, ValueAndTimestamp};
+use streams_core::time::Timestamp;
+use streams_core::window::{Window, Windowed};
+
+use super::draft::Aggregation;
+use super::emit::Emitter;
+use super::fold::Fold;
+use super::forward::{Forward, forward_windows_on_flush, opened};
+use super::sliding_plan::{Step, early_steps, steps};
+use crate::windows::{EmitStrategy, SlidingWindows};
+
+/// Folds each value into the sliding windows that hold it.
+///
+/// 1. A null key or a null value is dropped and counted.
+/// 2. A record is late if the window that starts at it ends before the time that this instance has seen (in memory, from
+///    -1 on) minus the grace period; each single window that ends before is left out and counted too.
+/// 3. The result's time is the larger one of the record's and the aggregate's.
+/// 4. Windows are read backwards in time, as Kafka Streams does with every store that can, and changed in that order.
+pub(crate) struct SlidingWindowProcessor<K, V, A, F> {
+    aggregation: Arc<Aggregation<K, V, A, F>>,
+    windows: SlidingWindows,
+    emit: EmitStrategy,
+    send_old_values: bool,
+    stream_time: Timestamp,
+    forward: Forward,
+    store: Option<TimestampedWindowStore<K, A>>,
+    emitter: Option<Emitter>,
+}
+
+/// The record at hand, whose parts are borrowed while further windows need them.
+struct Parts<'a, K: Clone, V: Clone> {
+    key: Cow<'a, K>,
+    value: Cow<'a, V>,
+    timestamp: Timestamp,
+    headers: Cow<'a, Headers>,
+}
+
+impl<K, V, A, F> SlidingWindowProcessor<K, V, A, F>
+where
+    K: Data,
+    V: Data,
+    A: Data,
+    F: Fold<K, V, A>,
+{
+    /// An instance for one task.
+    pub(crate) fn new(
+        aggregation: Arc<Aggregation<K, V, A, F>>,
+        windows: SlidingWindows,
+        emit: EmitStrategy,
+        send_old_values: bool,
+    ) -> Self {
+        SlidingWindowProcessor {
+            aggregation,
+            windows,
+            emit,
+            send_old_values,
+            stream_time: -1,
+            forward: Forward::default(),
+            store: None,
+            emitter: None,
+        }
+    }
+
+    fn close_time(&self) -> Timestamp {
+        self.stream_time - self.windows.grace_ms()
+    }
+
+    /// What the record at that time changes.
+    fn plan(&self, key: &K, timestamp: Timestamp) -> Result<Vec<Step<A>>> {
+        let store = opened(&self.store)?;
+        let difference_ms = self.windows.time_difference_ms();
+        if timestamp < difference_ms {
+            let found = store.fetch_range(key, 0, timestamp + 1, Direction::Forward)?;
+            return Ok(early_steps(timestamp, found));
+        }
+        let from = (timestamp - 2 * difference_ms).max(0);
+        let holds = |start| start + difference_ms >= timestamp;
+        let found = store.fetch_range_while(key, from, timestamp + 1, Direction::Backward, holds)?;
+        Ok(steps(timestamp, difference_ms, found))
+    }
+
+    fn take(
+        &self,
+        step: Step<A>,
+        record: Parts<'_, K, V>,
+        context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>,
+    ) -> Result<()> {
+        match step {
+            Step::Add(start, aggregate) => self.add(start, aggregate, record, context),
+            Step::Copy(start, aggregate) => self.copy(start, aggregate, record, context),
+        }
+    }
+
+    /// Adds the record to one window.
+    fn add(
+        &self,
+        start: Timestamp,
+        aggregate: Option<ValueAndTimestamp<A>>,
+        record: Parts<'_, K, V>,
+        context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>,
+    ) -> Result<()> {
+        let window = Window::of_size(start, self.windows.time_difference_ms());
+        if window.end_ms < self.close_time() {
+            context.drop_record("expired window");
+            return Ok(());
+        }
+        let Parts { key, value, timestamp, headers } = record;
+        let Aggregation { fold, aggregates, .. } = &*self.aggregation;
+        let store = opened(&self.store)?;
+        let (aggregate, timestamp) = match aggregate {
+            None => (fold.initial(), timestamp),
+            Some(stored) => (Some(stored.value), timestamp.max(stored.timestamp)),
+        };
+        let old = if self.forward.with_old() { aggregate.clone() } else { None };
+        let new = aggregates.reject(fold.add(&key, value.into_owned(), aggregate));
+        let stored = |value| ValueAndTimestamp { value, timestamp };
+        if !self.forward.at_once() {
+            return store.put(&key, new.map(stored), start);
+        }
+        store.put(&key, new.clone().map(stored), start)?;
+        let old = old.and_then(|old| aggregates.reject(old));
+        let (key, headers) = (Windowed::new(key.into_owned(), window), headers.into_owned());
+        context.forward(Record { key, value: Change::new(new, old), timestamp, headers })
+    }
+
+    /// Makes a window of records that are known.
+    fn copy(
+        &self,
+        start: Timestamp,
+        aggregate: ValueAndTimestamp<A>,
+        record: Parts<'_, K, V>,
+        context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>,
+    ) -> Result<()> {
+        let store = opened(&self.store)?;
+        if !self.forward.at_once() {
+            return store.put(&record.key, Some(aggregate), start);
+        }
+        store.put(&record.key, Some(aggregate.clone()), start)?;
+        let window = Window::of_size(start, self.windows.time_difference_ms());
+        context.forward(Record {
+            key: Windowed::new(record.key.into_owned(), window),
+            value: Change::new(Some(aggregate.value), None),
+            timestamp: aggregate.timestamp,
+            headers: record.headers.into_owned(),
+        })
+    }
+
+    fn emit_closed(
+        &mut self,
+        headers: &Headers,
+        context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>,
+    ) -> Result<()> {
+        let close_time = self.close_time();
+        let Some(emitter) = &mut self.emitter else { return Ok(()) };
+        if !emitter.is_due(close_time, context) {
+            return Ok(());
+        }
+        let length_ms = self.windows.time_difference_ms();
+        // Ends are inclusive: a window that ends at the close time is still open.
+        let to = close_time - length_ms - 1;
+        if to < 0 {
+            return Ok(());
+        }
+        let from = emitter.emitted_until().map_or(0, |until| (until - length_ms).max(0));
+        emitter.emit_windows(opened(&self.store)?, (from, to), length_ms, headers, close_time, context)
+    }
+}
+
+impl<K, V, A, F> Processor<K, V, Windowed<K>, Change<A>> for SlidingWindowProcessor<K, V, A, F>
+where
+    K: Data,
+    V: Data,
+    A: Data,
+    F: Fold<K, V, A>,
+{
+    fn init(&mut self, context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>) -> Result<()> {
+        let store: TimestampedWindowStore<K, A> = context.state_store(&self.aggregation.store)?;
+        match self.emit {
+            EmitStrategy::OnWindowClose => {
+                self.emitter = Some(Emitter::open(&self.aggregation.store, context));
+            }
+            EmitStrategy::OnWindowUpdate => {
+                self.forward = Forward::of(store.caching(), self.send_old_values, context);
+                forward_windows_on_flush(&store, self.windows.time_difference_ms(), context);
+            }
+        }
+        self.store = Some(store);
+        Ok(())
+    }
+
+    fn process(
+        &mut self,
+        record: Record<K, V>,
+        context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>,
+    ) -> Result<()> {
+        let Aggregation { keys, values, .. } = &*self.aggregation;
+        if keys.contain(&record.key) || values.contain(&record.value) {
+            context.drop_record("null key or value");
+            return Ok(());
+        }
+        let Record { key, value, timestamp, headers } = record;
+        self.stream_time = self.stream_time.max(timestamp);
+        let difference_ms = self.windows.time_difference_ms();
+        if timestamp + difference_ms < self.close_time() {
+            context.drop_record("expired window");
+            return Ok(());
+        }
+        let mut steps = self.plan(&key, timestamp)?;
+        // The last step gets the record itself.
+        let last = steps.pop();
+        for step in steps {
+            let (key, value, headers) = (Cow::Borrowed(&key), Cow::Borrowed(&value), Cow::Borrowed(&headers));
+            self.take(step, Parts { key, value, timestamp, headers }, context)?;
+        }
+        // Java's early records end here, before emission.
+        let emits = self.emitter.is_some() && timestamp >= difference_ms;
+        let kept = if emits { headers.clone() } else { Headers::new() };
+        if let Some(last) = last {
+            let (key, value, headers) = (Cow::Owned(key), Cow::Owned(value), Cow::Owned(headers));
+            self.take(last, Parts { key, value, timestamp, headers }, context)?;
+        }
+        if emits { self.emit_closed(&kept, context) } else { Ok(()) }
+    }
+}

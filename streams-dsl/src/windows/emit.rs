@@ -1,0 +1,23 @@
+//! When windowed results are emitted.
+
+/// When the result of a window is emitted (`org.apache.kafka.streams.kstream.EmitStrategy`).
+///
+/// ```
+/// use streams_dsl::windows::EmitStrategy;
+///
+/// assert_eq!(EmitStrategy::default(), EmitStrategy::OnWindowUpdate);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum EmitStrategy {
+    /// Each update of a window, or the last of several between two flushes of the record cache
+    /// (`EmitStrategy.onWindowUpdate`).
+    #[default]
+    OnWindowUpdate,
+    /// Once, when the window is closed: when the time that the operator has seen has passed the window's end and grace
+    /// period (`EmitStrategy.onWindowClose`).
+    ///
+    /// Closed windows are looked for when a record comes, at most once a second of the wall clock, and emitted in the
+    /// order of time with the headers of that record. How far emission has come is committed with the offsets, so that
+    /// a restart emits no window again. The store has no record cache then.
+    OnWindowClose,
+}

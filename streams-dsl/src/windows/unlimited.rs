@@ -1,0 +1,77 @@
+//! One window without an end.
+
+use super::{Windows, sealed};
+use streams_core::time::Timestamp;
+use streams_core::window::Window;
+
+/// A single window that never ends (`org.apache.kafka.streams.kstream.UnlimitedWindows`).
+///
+/// Records before its start belong to no window and are left out. It never closes, so that its results cannot be emitted
+/// on close, and its store keeps it for good.
+///
+/// ```
+/// use streams_dsl::windows::{UnlimitedWindows, Windows};
+///
+/// let since_noon = UnlimitedWindows::of().start_on(43_200_000);
+/// assert_eq!(since_noon.windows_for(43_199_999).count(), 0);
+/// assert_eq!(since_noon.windows_for(43_200_000).map(|window| window.start_ms).collect::<Vec<_>>(), [43_200_000]);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct UnlimitedWindows {
+    start_ms: Timestamp,
+}
+
+impl UnlimitedWindows {
+    /// The window that starts in 1970 (`of`).
+    pub fn of() -> Self {
+        UnlimitedWindows::default()
+    }
+
+    /// The window that starts at that time (`startOn`).
+    pub fn start_on(self, start_ms: Timestamp) -> Self {
+        UnlimitedWindows { start_ms }
+    }
+
+    /// When the window starts.
+    pub fn start_ms(&self) -> Timestamp {
+        self.start_ms
+    }
+}
+
+impl sealed::Sealed for UnlimitedWindows {}
+
+impl Windows for UnlimitedWindows {
+    type For = std::option::IntoIter<Window>;
+
+    fn size_ms(&self) -> i64 {
+        i64::MAX
+    }
+
+    fn grace_ms(&self) -> i64 {
+        0
+    }
+
+    fn windows_for(&self, timestamp: Timestamp) -> Self::For {
+        (timestamp >= self.start_ms).then_some(Window::new(self.start_ms, Timestamp::MAX)).into_iter()
+    }
+
+    fn check(&self) -> Result<(), String> {
+        match self.start_ms {
+            0.. => Ok(()),
+            start_ms => {
+                Err(format!("the start of an unlimited window cannot be negative, but is {start_ms}"))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_negative_start_is_refused() {
+        assert!(UnlimitedWindows::of().check().is_ok());
+        assert!(UnlimitedWindows::of().start_on(-1).check().is_err());
+    }
+}
