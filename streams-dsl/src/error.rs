@@ -88,6 +88,17 @@ pub enum DslError {
         reason: String,
     },
 
+    /// Stores or internal topics have generated names, and `ensure.explicit.internal.resource.naming` is on.
+    #[error(
+        "Invalid topology: {resources}Name them in the operators' options (Materialized::named, Grouped::named, \
+         Joined::named, StreamJoined::with_store_name, Repartitioned::named), or turn \
+         ensure.explicit.internal.resource.naming off"
+    )]
+    UnnamedResources {
+        /// Which, one line for each kind.
+        resources: String,
+    },
+
     /// The resulting topology is refused.
     #[error(transparent)]
     Topology(#[from] Error),

@@ -65,6 +65,11 @@ impl<K, V> KGroupedStream<K, V> {
 }
 
 impl<K: Data, V: Data> KGroupedStream<K, V> {
+    /// What tells this grouped stream, and its clones, from others while one of them exists.
+    pub(crate) fn identity(&self) -> *const Cell<Option<NodeId>> {
+        Rc::as_ptr(&self.repartition)
+    }
+
     /// Names the next aggregation's node (`Named.as`); the store is named by `Materialized`.
     ///
     /// ```
@@ -102,13 +107,15 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
     }
 
     /// Where the stream is partitioned by its key: here, or behind a repartition topic that is named after the group or
-    /// else after the store of the aggregation. Uses up three numbers in the latter case.
-    pub(crate) fn partitioned_by_key(&self, store: &str) -> Step {
+    /// else after the store of the aggregation, which `stored_by_name` if the user has named it. Uses up three numbers in
+    /// the latter case.
+    pub(crate) fn partitioned_by_key(&self, store: &str, stored_by_name: bool) -> Step {
         if !self.repartition_required {
             return self.step.clone();
         }
         let topic_prefix = self.repartition_name.as_deref().unwrap_or(store);
-        let how = Repartitioning::implicit(self.key_serde.clone(), self.value_serde.clone());
+        let named = self.repartition_name.is_some() || stored_by_name;
+        let how = Repartitioning::implicit(named, self.key_serde.clone(), self.value_serde.clone());
         let mut plan = self.step.plan.borrow_mut();
         let node = repartition_node(&mut plan, topic_prefix, how);
         let source = node.name.clone();

@@ -2,13 +2,16 @@
 
 pub use crate::options::{
     Branched, BufferConfig, Consumed, Grouped, Joined, Materialized, Printed, Produced, Repartitioned,
-    StoreType, StreamJoined, Suppressed, WindowBytesStoreSupplier,
+    StoreType, StreamJoined, Suppressed, TableJoined, WindowBytesStoreSupplier,
 };
 pub use crate::windows::{
     EmitStrategy, JoinWindows, SessionWindows, SlidingWindows, TimeWindows, UnlimitedWindows, Windows, days,
     hours, millis, minutes, seconds,
 };
-pub use crate::{DslError, GlobalKTable, KGroupedStream, KStream, KTable, StreamsBuilder};
+pub use crate::{
+    CogroupedKStream, DslError, GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable, StreamsBuilder,
+    TransformContext, ValueTransformer,
+};
 pub use streams_core::config::StreamsConfig;
 pub use streams_core::partitioner::Partitions;
 pub use streams_core::processor::{

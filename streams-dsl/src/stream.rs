@@ -83,7 +83,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     ) -> KStream<K, V> {
         let key_serde = key_serde.or_else(|| self.key_serde.clone());
         let value_serde = value_serde.or_else(|| self.value_serde.clone());
-        let how = Repartitioning::implicit(key_serde.clone(), value_serde.clone());
+        let named = *self.step.name != *topic_prefix;
+        let how = Repartitioning::implicit(named, key_serde.clone(), value_serde.clone());
         let mut plan = self.step.plan.borrow_mut();
         let node = repartition_node(&mut plan, topic_prefix, how);
         let source = node.name.clone();

@@ -5,7 +5,6 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use streams_core::config::TopologyOptimization;
 use streams_core::ids::TopicName;
 use streams_core::processor::{Data, Processor, SourceOptions};
 use streams_core::serde::DefaultSerde;
@@ -16,7 +15,7 @@ use crate::KStream;
 use crate::error::{DslError, Result};
 use crate::graph::{GraphNode, NodeKind, Plan, PlanRef, ROOT, SourceSpec, Step, lower};
 use crate::naming::prefix;
-use crate::options::Consumed;
+use crate::options::{BuildOptions, Consumed};
 
 /// Collects the steps of a program and builds the topology. Sources are created here; everything else is an operator on
 /// a stream or table.
@@ -169,15 +168,30 @@ impl StreamsBuilder {
         plan.add(&[ROOT], node);
     }
 
-    /// The topology, without optimizations (`StreamsBuilder.build()`).
+    /// The topology, without optimizations and with whatever names were generated (`StreamsBuilder.build()`).
     pub fn build(self) -> Result<Topology> {
-        self.build_with(TopologyOptimization::default())
+        self.build_with(BuildOptions::default())
     }
 
-    /// The topology, with the optimizations of
-    /// [`config.topology_optimization()`](streams_core::config::StreamsConfig::topology_optimization). They must be the
-    /// same over an application's life, as they change internal topics (`StreamsBuilder.build(Properties)`).
-    pub fn build_with(self, optimization: TopologyOptimization) -> Result<Topology> {
-        lower(&self.plan.borrow(), optimization)
+    /// The topology, as the configuration has it: with its optimizations, and refused if it demands explicit names that
+    /// are missing (`StreamsBuilder.build(Properties)`, `new StreamsBuilder(TopologyConfig)`).
+    ///
+    /// ```
+    /// # use streams_dsl::prelude::*;
+    /// let mut config = StreamsConfig::new("payments", "embedded:");
+    /// config.set("ensure.explicit.internal.resource.naming", true)?;
+    ///
+    /// let counted = |materialized| {
+    ///     let builder = StreamsBuilder::new();
+    ///     builder.stream::<String, i64>("payments").group_by_key().count_with(materialized);
+    ///     builder.build_with(&config)
+    /// };
+    /// assert!(counted(Materialized::named("counts")).is_ok());
+    /// let error = counted(Materialized::new()).unwrap_err().to_string();
+    /// assert!(error.contains("Following state store(s) has not been named: KSTREAM-AGGREGATE-STATE-STORE-0000000002"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn build_with(self, options: impl Into<BuildOptions>) -> Result<Topology> {
+        lower(&self.plan.borrow(), options.into())
     }
 }

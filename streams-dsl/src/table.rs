@@ -91,18 +91,23 @@ impl<K: Data, V: Data> KTable<K, V> {
     }
 
     /// Serdes and, if the options name one, the store of a table that is made from this one. An unnamed store is not
-    /// made, but uses up a number.
+    /// made, but with an `operator_prefix` uses up a number.
     pub(crate) fn derived_store<V2: Data>(
         &self,
         materialized: Option<Materialized<K, V2>>,
         inherited: Option<&SerdeRef<V2>>,
-        operator_prefix: &str,
+        operator_prefix: Option<&str>,
     ) -> DerivedStore<K, V2> {
         let Some(materialized) = materialized else {
             return (self.key_serde.clone(), inherited.cloned(), None);
         };
+        let name = match (materialized.queryable_name(), operator_prefix) {
+            (None, None) => String::new(),
+            (_, prefix) => {
+                self.step.with_plan(|plan| materialized.store_name(plan, prefix.unwrap_or_default()))
+            }
+        };
         let stored = materialized.queryable_name().is_some();
-        let name = self.step.with_plan(|plan| materialized.store_name(plan, operator_prefix));
         let store = TableStore::new(&name, materialized, self.key_serde.as_ref(), inherited);
         (store.key_serde.clone(), store.value_serde.clone(), stored.then_some(store))
     }

@@ -394,7 +394,8 @@ impl StreamTask {
             }
         }
         for changelog in self.stores.iter_mut().filter_map(|store| store.changelog.as_mut()) {
-            let read = offsets.iter().find(|read| changelog.is_source && read.partition == changelog.partition);
+            let read =
+                offsets.iter().find(|read| changelog.is_source && read.partition == changelog.partition);
             match read {
                 Some(read) => changelog.next = read.offset,
                 None if changelog.sent > 0 => changelog.next += changelog.sent + markers,

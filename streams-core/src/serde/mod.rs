@@ -8,12 +8,14 @@
 //! | `windowed` | `Windowed<K>`: keys of windowed tables on topics |
 //! | `change` | `Change<V>`: both sides of a table update on repartition topics |
 //! | `join_side` | what waits for a partner in an outer join |
+//! | `foreign_key` | the messages and store keys of foreign-key joins |
 //! | `closures` | any type, from two closures |
 //! | `store_codec` | makes a serde the codec of a store |
 //! | `offset_metadata` | the text beside a committed offset (not a serde) |
 
 mod change;
 mod closures;
+pub mod foreign_key;
 mod join_side;
 mod json;
 mod offset_metadata;

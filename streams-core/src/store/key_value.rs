@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::{Direction, FlushedChange, RecordClock, ValueAndTimestamp};
 use crate::error::{Error, Result};
 use crate::ids::TaskId;
+use crate::time::Timestamp;
 
 /// A map from `K` to `T`. Iteration is in the order of serialized keys.
 pub struct KeyValueStore<K, T> {
@@ -58,7 +59,12 @@ impl<K: 'static, T: Clone + 'static> KeyValueStore<K, T> {
 
     /// Sets the value of a key; `None` deletes it.
     pub fn put(&self, key: &K, value: Option<T>) -> Result<()> {
-        let timestamp = self.clock.timestamp();
+        self.put_at(key, value, self.clock.timestamp())
+    }
+
+    /// As [`put`](Self::put), for a record whose time is not that of the record at hand: an operator upstream has given
+    /// it another one. A deletion is logged with it.
+    pub fn put_at(&self, key: &K, value: Option<T>, timestamp: Timestamp) -> Result<()> {
         let headers = self.clock.headers();
         self.run(|store| store.put_with(key, value, timestamp, headers))
     }
@@ -88,6 +94,22 @@ impl<K: 'static, T: Clone + 'static> KeyValueStore<K, T> {
     /// The entries whose serialized key starts with `prefix`.
     pub fn prefix_scan(&self, prefix: &[u8]) -> Result<Vec<(K, T)>> {
         self.run(|store| store.prefix_scan(prefix)?.collect())
+    }
+
+    /// Shows each entry whose serialized key starts with `prefix`, in their order, and gathers none. The store cannot be
+    /// used meanwhile.
+    pub fn for_each_with_prefix(
+        &self,
+        prefix: &[u8],
+        mut visit: impl FnMut(K, T) -> Result<()>,
+    ) -> Result<()> {
+        let failed = |source| Error::Store { task: self.task, source };
+        let mut store = self.inner.borrow_mut();
+        for entry in store.prefix_scan(prefix).map_err(failed)? {
+            let (key, value) = entry.map_err(failed)?;
+            visit(key, value)?;
+        }
+        Ok(())
     }
 
     /// About how many entries are committed.

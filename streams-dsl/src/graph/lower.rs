@@ -4,14 +4,14 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 use std::sync::Arc;
 
-use streams_core::config::TopologyOptimization;
 use streams_core::processor::{Data, Processor, SinkOptions};
 use streams_core::store::StoreFactory;
 use streams_core::topology::Topology;
 
 use super::node::{NodeId, NodeKind, ROOT};
 use super::{Plan, optimize};
-use crate::error::Result;
+use crate::error::{DslError, Result};
+use crate::options::BuildOptions;
 
 /// What a node gets to write itself.
 pub(crate) struct Writer<'a> {
@@ -75,16 +75,23 @@ impl Writer<'_> {
 
     /// Connects the node's processor with stores that are written by now.
     pub(crate) fn connect(&mut self, stores: &[String]) -> Result<()> {
+        let name = self.name.clone();
+        self.connect_to(&name, stores)
+    }
+
+    /// Connects a processor that the node has written with stores that are written by now.
+    pub(crate) fn connect_to(&mut self, processor: &str, stores: &[String]) -> Result<()> {
         if stores.is_empty() {
             return Ok(());
         }
         let stores: Vec<&str> = stores.iter().map(String::as_str).collect();
-        Ok(self.topology.connect_processor_and_stores(&self.name, &stores)?)
+        Ok(self.topology.connect_processor_and_stores(processor, &stores)?)
     }
 }
 
 /// The topology that a plan stands for. The plan itself stays as it is, so that it can be built again.
-pub(crate) fn lower(plan: &Plan, optimization: TopologyOptimization) -> Result<Topology> {
+pub(crate) fn lower(plan: &Plan, options: BuildOptions) -> Result<Topology> {
+    let optimization = options.optimization;
     if let Some(error) = plan.take_error() {
         return Err(error);
     }
@@ -113,7 +120,10 @@ pub(crate) fn lower(plan: &Plan, optimization: TopologyOptimization) -> Result<T
         topology.copartition_sources(&sources);
     }
     topology.validate()?;
-    Ok(topology)
+    match plan.unnamed.message() {
+        Some(resources) if options.explicit_names => Err(DslError::UnnamedResources { resources }),
+        _ => Ok(topology),
+    }
 }
 
 /// A node is written when all of its parents are, and among those that could be, the one with the lowest priority

@@ -16,7 +16,33 @@ pub(crate) struct Plan {
     next_priority: usize,
     /// Names of sources whose topics must have the same number of partitions, one set a join.
     pub(super) copartitioned: Vec<BTreeSet<String>>,
+    /// What got a generated name that lasts beyond the program.
+    pub(super) unnamed: Unnamed,
     errors: Rc<RefCell<Vec<DslError>>>,
+}
+
+/// Stores and internal topics with generated names, which change when the program does (KIP-1111).
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Unnamed {
+    changelogs: Vec<String>,
+    stores: Vec<String>,
+    repartition_topics: Vec<String>,
+}
+
+impl Unnamed {
+    /// What Kafka Streams says of them; none if there are none (`InternalTopologyBuilder.checkUnprovidedNames`).
+    pub(super) fn message(&self) -> Option<String> {
+        let kinds = [
+            ("changelog topic", &self.changelogs),
+            ("state store", &self.stores),
+            ("repartition topic", &self.repartition_topics),
+        ];
+        let lines = kinds.iter().filter(|(_, names)| !names.is_empty());
+        let text: String = lines
+            .map(|(kind, names)| format!("Following {kind}(s) has not been named: {}\n", names.join(", ")))
+            .collect();
+        (!text.is_empty()).then_some(text)
+    }
 }
 
 /// A shared plan. It belongs to one thread; the topology that comes of it does not.
@@ -32,6 +58,7 @@ impl Plan {
             counter: Counter::default(),
             next_priority: 0,
             copartitioned: Vec::new(),
+            unnamed: Unnamed::default(),
             errors: Rc::default(),
         }
     }
@@ -44,6 +71,24 @@ impl Plan {
     /// The next name of a store that belongs to an operator of that prefix (`newStoreName`).
     pub(crate) fn new_store_name(&mut self, operator_prefix: &str) -> String {
         self.counter.next(&format!("{operator_prefix}{}", prefix::STATE_STORE))
+    }
+
+    /// Notes a store with a generated name, and its changelog if it has one (`addImplicitInternalNames`).
+    pub(crate) fn note_unnamed_store(&mut self, store: &str, logged: bool) {
+        self.unnamed.stores.push(store.to_owned());
+        if logged {
+            self.note_unnamed_changelog(store);
+        }
+    }
+
+    /// Notes the changelog of a store with a generated name.
+    pub(crate) fn note_unnamed_changelog(&mut self, store: &str) {
+        self.unnamed.changelogs.push(format!("{store}-changelog"));
+    }
+
+    /// Notes a repartition topic with a generated name.
+    pub(crate) fn note_unnamed_repartition(&mut self, topic: &str) {
+        self.unnamed.repartition_topics.push(topic.to_owned());
     }
 
     /// The user's name, or the next generated one; a number is used up either way (`orElseGenerateWithPrefix`).

@@ -26,12 +26,25 @@ pub(crate) struct Repartitioning<K, V> {
     pub(crate) partitions: Option<i32>,
     /// Whether `merge.repartition.topics` may merge it with others; the explicit operator's may not.
     pub(crate) optimizable: bool,
+    /// Whether the topic's name, or that of the store it is called after, is the user's.
+    pub(crate) named: bool,
 }
 
 impl<K, V> Repartitioning<K, V> {
-    /// An implicit one, which an operator needs.
-    pub(crate) fn implicit(key_serde: Option<SerdeRef<K>>, value_serde: Option<SerdeRef<V>>) -> Self {
-        Repartitioning { key_serde, value_serde, partitioner: None, partitions: None, optimizable: true }
+    /// An implicit one, which an operator needs; `named` says whether its name is the user's.
+    pub(crate) fn implicit(
+        named: bool,
+        key_serde: Option<SerdeRef<K>>,
+        value_serde: Option<SerdeRef<V>>,
+    ) -> Self {
+        Repartitioning {
+            key_serde,
+            value_serde,
+            partitioner: None,
+            partitions: None,
+            optimizable: true,
+            named,
+        }
     }
 }
 
@@ -94,6 +107,9 @@ pub(crate) fn repartition_node<K: Data, V: Data>(
     how: Repartitioning<K, V>,
 ) -> GraphNode {
     let names = RepartitionNames::new(plan, topic_prefix);
+    if !how.named {
+        plan.note_unnamed_repartition(&names.topic);
+    }
     let optimizable = how.optimizable;
     node(names, optimizable, Rc::new(move |names, writer| write(names, &how, writer)))
 }

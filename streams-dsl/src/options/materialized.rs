@@ -167,8 +167,18 @@ impl<K, V> Materialized<K, V> {
         self.name.as_deref()
     }
 
-    /// The user's name, checked, or a generated one, which uses up a number.
+    /// The user's name, checked, or a generated one, which uses up a number, and which
+    /// `ensure.explicit.internal.resource.naming` refuses.
     pub(crate) fn store_name(&self, plan: &mut Plan, operator_prefix: &str) -> String {
+        let name = self.store_name_or_none(plan, operator_prefix);
+        if self.name.is_none() {
+            plan.note_unnamed_store(&name, self.logged);
+        }
+        name
+    }
+
+    /// As [`store_name`](Self::store_name), where a store without a name of the user's is not made.
+    pub(crate) fn store_name_or_none(&self, plan: &mut Plan, operator_prefix: &str) -> String {
         match &self.name {
             Some(name) => {
                 plan.check(crate::naming::validate(name));

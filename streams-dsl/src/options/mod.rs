@@ -5,6 +5,7 @@
 //! own. The order is always: explicit, then inherited, then by type.
 
 mod branched;
+mod build;
 mod consumed;
 mod grouped;
 mod joined;
@@ -14,10 +15,12 @@ mod produced;
 mod repartitioned;
 mod serde_choice;
 mod stream_joined;
-mod window_supplier;
 mod suppressed;
+mod table_joined;
+mod window_supplier;
 
 pub use branched::Branched;
+pub use build::BuildOptions;
 pub use consumed::Consumed;
 pub use grouped::Grouped;
 pub use joined::Joined;
@@ -26,8 +29,9 @@ pub use printed::Printed;
 pub use produced::Produced;
 pub use repartitioned::Repartitioned;
 pub use stream_joined::StreamJoined;
-pub use window_supplier::WindowBytesStoreSupplier;
 pub use suppressed::{BufferConfig, Eager, EagerBufferConfig, Strict, StrictBufferConfig, Suppressed};
+pub use table_joined::TableJoined;
+pub use window_supplier::WindowBytesStoreSupplier;
 
 pub(crate) use printed::Format;
 pub(crate) use serde_choice::SerdeChoice;

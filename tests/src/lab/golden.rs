@@ -8,7 +8,7 @@ use super::error::LabError;
 use super::java::{JavaLab, tail};
 
 /// The case definitions, in the order of the golden file.
-const CASES: [&str; 10] = [
+const CASES: [&str; 14] = [
     "StatelessCases",
     "ProcessorCases",
     "TableCases",
@@ -19,6 +19,10 @@ const CASES: [&str; 10] = [
     "SuppressCases",
     "JoinCases",
     "StreamJoinCases",
+    "TableGroupCases",
+    "TableJoinCases",
+    "ForeignKeyCases",
+    "CogroupCases",
 ];
 
 const README_HEAD: &str = "\
@@ -30,7 +34,8 @@ test generates them again and compares.
 - `formats.jsonl` (`Golden.java`, `Buffers.java`): one JSON object a line with a `format` and the bytes, in hexadecimal, that Kafka's own
   classes write for it.
 - `conformance.jsonl` (`Conformance.java`): one JSON object a case: `name`; `describe`, the text of
-  `Topology.describe()`; `config`, settings beside those below, if there are any; `input`, the steps; `output`, every
+  `Topology.describe()`; `config`, settings beside those below, if there are any; `unnamed`, the message with which the
+  topology is refused when `ensure.explicit.internal.resource.naming` is on, or null; `input`, the steps; `output`, every
   record of every produced topic, changelogs and repartition topics included. Application id `app`, no cache, one
   partition, wall clock from 0.
 

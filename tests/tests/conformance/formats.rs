@@ -15,6 +15,10 @@ use state_stores::{
 };
 use streams_core::partitioner::{murmur2, partition_for_key, partitioning_bytes};
 use streams_core::record::Change;
+use streams_core::serde::foreign_key::{
+    CombinedKeySchema, Instruction, PseudoTopics, Subscription, SubscriptionResponse,
+    SubscriptionResponseSerde, SubscriptionSerde, murmur3_128,
+};
 use streams_core::serde::{
     ChangeSerde, LeftOrRightValue, LeftOrRightValueSerde, Payload, SessionWindowedSerde, StoreCodec,
     TimeWindowedSerde, TimestampedKeyAndJoinSide, TimestampedKeyAndJoinSideSerde, TopicPartitionMetadata,
@@ -86,6 +90,64 @@ fn check_murmur2(row: &Value) {
     for (count, partition) in row["partitions"].as_object().unwrap() {
         assert_eq!(Some(partition_for_key(&key, count.parse().unwrap()).into()), partition.as_i64(), "{row}");
     }
+}
+
+fn hash_of(row: &Value) -> Option<u128> {
+    let halves = row["hash"].as_array()?;
+    let half = |at: usize| u128::from(halves[at].as_i64().unwrap().cast_unsigned());
+    Some(half(0) << 64 | half(1))
+}
+
+fn check_murmur3(row: &Value) {
+    let hash = murmur3_128(&bytes(row, "data"));
+    let half = |name| u128::from(number(row, name).cast_unsigned());
+    assert_eq!(hash, half("first") << 64 | half("second"), "{row}");
+}
+
+fn pseudo_topics() -> Arc<PseudoTopics> {
+    Arc::new(PseudoTopics::new(TOPIC))
+}
+
+fn check_subscription(row: &Value) {
+    let instruction = match number(row, "instruction") {
+        0 => Instruction::DeleteKeyNoPropagate,
+        1 => Instruction::DeleteKeyAndPropagate,
+        2 => Instruction::PropagateNullIfNoForeignValue,
+        _ => Instruction::PropagateOnlyIfForeignValue,
+    };
+    let subscription = Subscription {
+        hash: hash_of(row),
+        instruction,
+        primary_key: text(row, "key").to_owned(),
+        primary_partition: row["partition"].as_i64().map(|partition| partition.try_into().unwrap()),
+    };
+    let serde = SubscriptionSerde::new(String::default_serde(), pseudo_topics());
+    both_ways(&serde, &subscription, Some(&bytes(row, "bytes")));
+}
+
+fn check_subscription_response(row: &Value) {
+    let serde = SubscriptionResponseSerde::new(String::default_serde());
+    let response = |value: &str| SubscriptionResponse {
+        hash: hash_of(row),
+        foreign_value: text_or_null(row, value),
+        primary_partition: None,
+    };
+    let (bytes, mut written) = (bytes(row, "bytes"), Vec::new());
+    serde.serialize(TOPIC, &Headers::new(), &response("value"), &mut written).unwrap();
+    assert_eq!(written, bytes, "{row}");
+    // A value without bytes comes back as none.
+    assert_eq!(serde.deserialize(TOPIC, &Headers::new(), Some(&bytes)).unwrap(), response("read_value"));
+}
+
+fn check_combined_key(row: &Value) {
+    let (foreign, primary) = (text(row, "foreign").to_owned(), text(row, "primary").to_owned());
+    let serde = String::default_serde;
+    let schema = CombinedKeySchema::new(serde(), serde(), pseudo_topics());
+    let (headers, mut key, mut prefix) = (Headers::new(), Vec::new(), Vec::new());
+    schema.encode(&foreign, &primary, &headers, &mut key).unwrap();
+    schema.encode_prefix(&foreign, &headers, &mut prefix).unwrap();
+    assert_eq!((key, prefix), (bytes(row, "bytes").to_vec(), bytes(row, "prefix").to_vec()));
+    assert_eq!(schema.decode(&bytes(row, "bytes"), &headers).unwrap(), (foreign, primary));
 }
 
 fn check_time_windowed_key(row: &Value) {
@@ -310,6 +372,10 @@ fn formats_are_what_kafka_writes() {
             "value_list" => check_value_list(&row),
             "buffer_value" => check_buffer_value(&row),
             "buffer_restored" => check_buffer_restored(&row),
+            "murmur3" => check_murmur3(&row),
+            "subscription" => check_subscription(&row),
+            "subscription_response" => check_subscription_response(&row),
+            "combined_key" => check_combined_key(&row),
             other => panic!("the format {other} is neither checked nor listed"),
         }
     }

@@ -6,13 +6,17 @@
 //! | `replay` | runs a case and compares; says where the comparison is not exact |
 //! | `stateless`, `processors`, `tables`, `aggregates`, `windows`, `sliding`, `emit`, `suppress`, `joins`, `stream_joins` |
 //! the cases, by family as in Java |
+//! | `table_groups`, `table_joins` | cases of grouped, joined and transformed tables |
+//! | `foreign_key`, `cogroup` | cases of foreign-key joins and cogrouped streams |
 //! | `nullable` | some of them again, with types that may be null |
 //! | `formats` | the bytes of serdes, keys, stores and offset metadata |
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod aggregates;
+mod cogroup;
 mod emit;
+mod foreign_key;
 mod formats;
 mod joins;
 mod nullable;
@@ -22,12 +26,14 @@ mod sliding;
 mod stateless;
 mod stream_joins;
 mod suppress;
+mod table_groups;
+mod table_joins;
 mod tables;
 mod windows;
 
 use std::collections::BTreeSet;
 
-use replay::{check_all, golden};
+use replay::{check_all, check_names, golden};
 use streams_dsl::StreamsBuilder;
 
 /// Builds one case's program.
@@ -47,6 +53,10 @@ const FAMILIES: &[&[Case]] = &[
     suppress::CASES,
     joins::CASES,
     stream_joins::CASES,
+    table_groups::CASES,
+    table_joins::CASES,
+    foreign_key::CASES,
+    cogroup::CASES,
     nullable::CASES,
 ];
 
@@ -104,8 +114,34 @@ fn joins_of_streams_do_what_kafka_streams_does() {
 }
 
 #[test]
+fn grouped_tables_do_what_kafka_streams_does() {
+    check_all(table_groups::CASES);
+}
+
+#[test]
+fn joined_and_transformed_tables_do_what_kafka_streams_does() {
+    check_all(table_joins::CASES);
+}
+
+#[test]
+fn foreign_key_joins_do_what_kafka_streams_does() {
+    check_all(foreign_key::CASES);
+}
+
+#[test]
+fn cogrouped_aggregations_do_what_kafka_streams_does() {
+    check_all(cogroup::CASES);
+}
+
+#[test]
 fn nulls_are_treated_as_kafka_streams_does() {
     check_all(nullable::CASES);
+}
+
+/// `ensure.explicit.internal.resource.naming` (KIP-1111), for every case.
+#[test]
+fn generated_names_are_refused_as_kafka_streams_does() {
+    check_names(FAMILIES);
 }
 
 #[test]

@@ -132,10 +132,12 @@ impl Common {
         self.client(Role::Producer, &spec.client_id, own, &spec.properties)
     }
 
-    /// A client for administrative requests: a producer that never produces, as it has no group to look for.
+    /// A client for administrative requests: a consumer that never consumes. Asked for the offsets of a group whose
+    /// coordinator has moved, librdkafka 2.12.1 reaches for the client's own group, and crashes if it has none.
     pub(super) fn admin(&self, client_id: &str) -> Result<Arc<Client>> {
-        let own = owned(&[("allow.auto.create.topics", "false")]);
-        self.client(Role::Producer, client_id, own, &Properties::new())
+        let mut own = owned(&[("allow.auto.create.topics", "false"), ("enable.auto.commit", "false")]);
+        own.insert("group.id".to_string(), client_id.to_string());
+        self.client(Role::Admin, client_id, own, &Properties::new())
     }
 
     /// A member of a group.

@@ -12,7 +12,7 @@ use streams_core::serde::SerdeRef;
 
 use super::fold::Nulls;
 use crate::error::{DslError, Result};
-use crate::graph::{GraphNode, Writer};
+use crate::graph::{GraphNode, Step, Writer};
 use crate::grouped::KGroupedStream;
 use crate::options::Materialized;
 use crate::table::{KTable, TableOrigin};
@@ -74,9 +74,14 @@ impl<K: Data, A: Data> Draft<K, A> {
 
     /// For how long windows are kept: at least as long as they take records.
     pub(super) fn retention_ms<V>(&self, grouped: &KGroupedStream<K, V>, needed_ms: i64) -> i64 {
+        self.retention_ms_at(&grouped.step, needed_ms)
+    }
+
+    /// As [`retention_ms`](Self::retention_ms), reporting to the plan of that step.
+    pub(super) fn retention_ms_at(&self, step: &Step, needed_ms: i64) -> i64 {
         let retention_ms = self.materialized.retention_ms.unwrap_or(needed_ms);
         if retention_ms < needed_ms {
-            grouped.step.plan.borrow().report(DslError::Option {
+            step.plan.borrow().report(DslError::Option {
                 operator: self.name.clone(),
                 reason: format!(
                     "store {} keeps windows for {retention_ms} ms, but they take records for {needed_ms} ms (size or \
@@ -116,7 +121,7 @@ impl<K: Data, A: Data> Draft<K, A> {
         let origin = Rc::new(AggregateOrigin { getter, sends_old_values: Cell::new(false) });
         let name = self.name.clone();
         let (value_serde, queryable) = (self.value_serde.clone(), self.materialized.name.clone());
-        let parent = grouped.partitioned_by_key(&self.store);
+        let parent = grouped.partitioned_by_key(&self.store, self.materialized.name.is_some());
         let flag = Rc::clone(&origin);
         let mut node = GraphNode::new(&name, move |writer| write(&self, writer, flag.sends_old_values.get()));
         if let Some(grace_ms) = grace_ms {
@@ -127,9 +132,9 @@ impl<K: Data, A: Data> Draft<K, A> {
 }
 
 /// A table that an aggregation makes: its rows are in the aggregation's store.
-struct AggregateOrigin<K, A> {
-    getter: ValueGetterSupplier<K, A>,
-    sends_old_values: Cell<bool>,
+pub(super) struct AggregateOrigin<K, A> {
+    pub(super) getter: ValueGetterSupplier<K, A>,
+    pub(super) sends_old_values: Cell<bool>,
 }
 
 impl<K, A> TableOrigin<K, A> for AggregateOrigin<K, A> {

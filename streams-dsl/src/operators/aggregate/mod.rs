@@ -1,4 +1,4 @@
-//! Aggregations of grouped streams: count, reduce, aggregate; unwindowed, in windows and in sessions.
+//! Aggregations of grouped streams and tables: count, reduce, aggregate; of streams also in windows and in sessions.
 //!
 //! | file | what it holds |
 //! |---|---|
@@ -8,18 +8,24 @@
 //! | `layout` | what differs between windows of a fixed length: listed ones and sliding ones |
 //! | `sliding_plan` | which sliding windows a record changes and makes |
 //! | `emit` | emission on window close |
+//! | `of_table`, `of_table_processor` | the same operations on a grouped table, and their processor |
+//! | `cogroup` | several grouped streams folded into one table; `cogroup_plan` makes nodes of it |
 //! | `fold` | what a count, a reduction and a user's aggregation have in common |
 //! | `draft` | how an aggregation becomes a node of the plan: numbers, repartition topic, store |
 //! | `forward` | how updates leave: at once, or when the store's cache is flushed |
 
 #[allow(clippy::module_inception, reason = "the operation is called aggregate, as is the family")]
 mod aggregate;
+mod cogroup;
+mod cogroup_plan;
 mod count;
 mod draft;
 mod emit;
 mod fold;
 mod forward;
 mod layout;
+mod of_table;
+mod of_table_processor;
 mod reduce;
 mod session_window;
 mod session_window_processor;
@@ -31,6 +37,7 @@ mod time_window_processor;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use cogroup_plan::{Cogroup, CogroupLayout};
 pub(crate) use fold::Nulls;
 pub(crate) use forward::opened;
 pub(crate) use layout::Layout;

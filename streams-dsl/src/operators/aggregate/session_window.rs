@@ -158,7 +158,7 @@ impl<K: Data, V: Data> SessionWindowedKStream<K, V> {
 }
 
 /// Reads single sessions of a windowed table.
-fn session_getter<K: Data, A: Data>(store: &str) -> ValueGetterSupplier<Windowed<K>, A> {
+pub(super) fn session_getter<K: Data, A: Data>(store: &str) -> ValueGetterSupplier<Windowed<K>, A> {
     let name: Arc<str> = store.into();
     let make = move || Box::new(SessionGetter { name: Arc::clone(&name), store: None }) as Box<_>;
     ValueGetterSupplier::new(vec![store.to_owned()], make)

@@ -154,7 +154,7 @@ impl<K: Data, V: Data, W: Layout> TimeWindowedKStream<K, V, W> {
 }
 
 /// Reads single windows of a windowed table.
-fn window_getter<K: Data, A: Data>(store: &str) -> ValueGetterSupplier<Windowed<K>, A> {
+pub(super) fn window_getter<K: Data, A: Data>(store: &str) -> ValueGetterSupplier<Windowed<K>, A> {
     let name: Arc<str> = store.into();
     let make = move || Box::new(WindowGetter { name: Arc::clone(&name), store: None }) as Box<_>;
     ValueGetterSupplier::new(vec![store.to_owned()], make)

@@ -73,6 +73,15 @@ impl Names {
         names
     }
 
+    /// Notes the stores: `ensure.explicit.internal.resource.naming` refuses generated names.
+    pub(super) fn note_unnamed_stores(&self, plan: &mut Plan, kind: JoinKind, logged: bool) {
+        plan.note_unnamed_store(&self.this_store, logged);
+        plan.note_unnamed_store(&self.other_store, logged);
+        if kind != JoinKind::Inner {
+            plan.note_unnamed_store(&self.waiting_store, logged);
+        }
+    }
+
     fn check(&self, plan: &Plan) {
         plan.check(naming::validate(&self.this_store));
         plan.check(naming::validate(&self.other_store));

@@ -67,7 +67,13 @@ impl<K: Data, V: Data> KStream<K, V> {
             this: joined.this_store_supplier.as_ref(),
             other: joined.other_store_supplier.as_ref(),
         };
-        let names = this.step.with_plan(|plan| Names::new(plan, kind, &given));
+        let names = this.step.with_plan(|plan| {
+            let names = Names::new(plan, kind, &given);
+            if given.store.is_none() {
+                names.note_unnamed_stores(plan, kind, joined.logged);
+            }
+            names
+        });
         let report = |error| this.step.plan.borrow().report(error);
         let checked = windows.check().and_then(|()| joined.check_suppliers(&windows));
         if let Err(reason) = checked {

@@ -44,7 +44,8 @@ impl<K: Data, V: Data> KStream<K, V> {
         let key_serde = repartitioned.key_serde.resolve(self.key_serde.as_ref());
         let value_serde = repartitioned.value_serde.resolve(self.value_serde.as_ref());
         let mut plan = self.step.plan.borrow_mut();
-        let name = match repartitioned.name.as_deref().or(self.step.given_name()) {
+        let given = repartitioned.name.as_deref().or(self.step.given_name());
+        let name = match given {
             Some(name) => {
                 plan.check(crate::naming::validate(name));
                 name.to_owned()
@@ -61,6 +62,7 @@ impl<K: Data, V: Data> KStream<K, V> {
             partitioner: repartitioned.partitioner,
             partitions: repartitioned.partitions,
             optimizable: false,
+            named: given.is_some(),
         };
         let node = repartition_node(&mut plan, &name, how);
         let source = node.name.clone();

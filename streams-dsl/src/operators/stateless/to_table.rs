@@ -59,7 +59,9 @@ impl<K: Data, V: Data> KStream<K, V> {
         let store = TableStore::new(&store_name, materialized, self.key_serde.as_ref(), inherited);
         let (key_serde, value_serde) = (store.key_serde.clone(), store.value_serde.clone());
         let parent = if self.repartition_required {
-            let how = Repartitioning::implicit(key_serde.clone(), value_serde.clone().map(stream_serde));
+            let named = self.step.given_name().is_some();
+            let row_serde = value_serde.clone().map(stream_serde);
+            let how = Repartitioning::implicit(named, key_serde.clone(), row_serde);
             let node = repartition_node(&mut plan, &name, how);
             let source = node.name.clone();
             let id = plan.add(&[self.step.node], node);

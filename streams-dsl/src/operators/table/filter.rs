@@ -73,7 +73,7 @@ impl<K: Data, V: Data> KTable<K, V> {
         materialized: Option<Materialized<K, V>>,
     ) -> KTable<K, V> {
         let (key_serde, value_serde, store) =
-            self.derived_store(materialized, self.value_serde.as_ref(), prefix::TABLE_FILTER);
+            self.derived_store(materialized, self.value_serde.as_ref(), Some(prefix::TABLE_FILTER));
         let name = self.step.next_name(prefix::TABLE_FILTER);
         // If the parent is stored anyway, old values are at hand and save tombstones of rows that never matched.
         let sends_old_values = Cell::new(self.enable_sending_old_values(false));
@@ -172,7 +172,11 @@ impl<K: Data, V: Data> Processor<K, Change<V>, K, Change<V>> for TableFilter<K, 
                 context.forward(Record { key, value, timestamp, headers })
             }
             Some((store, forwarder)) => {
-                store.put(&key, new.clone().map(|value| ValueAndTimestamp { value, timestamp }))?;
+                store.put_at(
+                    &key,
+                    new.clone().map(|value| ValueAndTimestamp { value, timestamp }),
+                    timestamp,
+                )?;
                 forwarder.forward(Record { key, value: Change::new(new, old), timestamp, headers }, context)
             }
         }

@@ -75,7 +75,7 @@ impl<K: Data, V: Data> KTable<K, V> {
         materialized: Option<Materialized<K, V2>>,
     ) -> KTable<K, V2> {
         let (key_serde, value_serde, store) =
-            self.derived_store(materialized, None, prefix::TABLE_MAP_VALUES);
+            self.derived_store(materialized, None, Some(prefix::TABLE_MAP_VALUES));
         let name = self.step.next_name(prefix::TABLE_MAP_VALUES);
         let queryable = store.as_ref().map(|store| store.name.to_string());
         let versioned = store.as_ref().map(|_| false);
@@ -165,13 +165,13 @@ impl<K: Data, V: Data, V2: Data> Processor<K, Change<V>, K, Change<V2>> for Tabl
             return context.forward(Record { key, value, timestamp, headers });
         };
         if forwarder.cached() {
-            return store.put(&key, new.map(|value| ValueAndTimestamp { value, timestamp }));
+            return store.put_at(&key, new.map(|value| ValueAndTimestamp { value, timestamp }), timestamp);
         }
         let old = match self.send_old_values {
             true => store.get(&key)?.map(|old| old.value),
             false => None,
         };
-        store.put(&key, new.clone().map(|value| ValueAndTimestamp { value, timestamp }))?;
+        store.put_at(&key, new.clone().map(|value| ValueAndTimestamp { value, timestamp }), timestamp)?;
         context.forward(Record { key, value: Change::new(new, old), timestamp, headers })
     }
 }

@@ -2,12 +2,14 @@
 
 mod filter;
 mod forwarder;
+mod group_by;
 mod map_values;
 mod read;
 mod row_serde;
 mod source;
 mod suppress;
 mod to_stream;
+mod transform_values;
 
 pub(crate) use forwarder::TableForwarder;
 pub(crate) use row_serde::RowSerde;

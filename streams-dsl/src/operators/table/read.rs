@@ -117,6 +117,7 @@ impl StreamsBuilder {
         materialized: Materialized<K, V>,
     ) -> GlobalKTable<K, V> {
         let queryable = materialized.queryable_name().is_some();
+        let materialized = materialized.with_logging_disabled();
         let names = self.table_names(topic, &consumed, &materialized);
         let store = store(&names.store, &consumed, materialized);
         let table = GlobalKTable::new(&names.store, queryable);

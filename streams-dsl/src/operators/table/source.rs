@@ -128,13 +128,13 @@ impl<K: Data, I: Data, V: Data> Processor<K, I, K, Change<V>> for TableSource<K,
             return context.forward(Record { key, value: Change::new(row, None), timestamp, headers });
         };
         if forwarder.cached() {
-            return store.put(&key, row.map(|value| ValueAndTimestamp { value, timestamp }));
+            return store.put_at(&key, row.map(|value| ValueAndTimestamp { value, timestamp }), timestamp);
         }
         let old = match self.send_old_values {
             true => store.get(&key)?.map(|old| old.value),
             false => None,
         };
-        store.put(&key, row.clone().map(|value| ValueAndTimestamp { value, timestamp }))?;
+        store.put_at(&key, row.clone().map(|value| ValueAndTimestamp { value, timestamp }), timestamp)?;
         context.forward(Record { key, value: Change::new(row, old), timestamp, headers })
     }
 }
@@ -172,9 +172,11 @@ impl<K: Data, V: Data> Processor<K, Option<V>, (), ()> for GlobalSource<K, V> {
         }
         let timestamp = record.timestamp;
         match &self.store {
-            Some(store) => {
-                store.put(&record.key, record.value.map(|value| ValueAndTimestamp { value, timestamp }))
-            }
+            Some(store) => store.put_at(
+                &record.key,
+                record.value.map(|value| ValueAndTimestamp { value, timestamp }),
+                timestamp,
+            ),
             None => Ok(()),
         }
     }

@@ -59,7 +59,7 @@ impl<K: Data, V: Data> KTable<K, V> {
     pub fn suppress(&self, suppressed: Suppressed<K>) -> KTable<K, V> {
         let Suppressed { name: given, wait, bounds } = suppressed;
         let given = given.as_deref().or(self.step.given_name());
-        let (name, store) = self.step.with_plan(|plan| suppress_names(plan, given));
+        let (name, store) = self.step.with_plan(|plan| suppress_names(plan, given, bounds.log.is_some()));
         let wait_ms = self.wait_ms(&name, &wait);
         // The buffer keeps the row before the first update that waits.
         self.enable_sending_old_values(true);
@@ -108,9 +108,15 @@ impl<K: Data, V: Data> KTable<K, V> {
 }
 
 /// The names of the operator and its buffer; a user's name uses up no numbers.
-fn suppress_names(plan: &mut Plan, given: Option<&str>) -> (String, String) {
+fn suppress_names(plan: &mut Plan, given: Option<&str>, logged: bool) -> (String, String) {
     match given {
-        None => (plan.new_name(prefix::SUPPRESS), plan.new_store_name(prefix::SUPPRESS)),
+        None => {
+            let (name, store) = (plan.new_name(prefix::SUPPRESS), plan.new_store_name(prefix::SUPPRESS));
+            if logged {
+                plan.note_unnamed_changelog(&store);
+            }
+            (name, store)
+        }
         Some(name) => {
             plan.check(naming::validate(name));
             (name.to_owned(), format!("{name}{STORE_SUFFIX}"))

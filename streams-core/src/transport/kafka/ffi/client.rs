@@ -128,13 +128,13 @@ impl Client {
                     raw,
                     rd::RD_KAFKA_EVENT_REBALANCE | rd::RD_KAFKA_EVENT_OFFSET_COMMIT,
                 ),
-                Role::Consumer => {}
+                Role::Consumer | Role::Admin => {}
             }
             rd::rd_kafka_new(kind, raw, reason.as_mut_ptr(), reason.len())
         };
         let Some(rk) = NonNull::new(rk) else { return Err(text_of(reason.as_ptr())) };
         conf.release();
-        if role != Role::Producer {
+        if matches!(role, Role::Consumer | Role::Member) {
             // SAFETY: a valid consumer handle. From now on the consumer's queue carries what the main queue did.
             unsafe { rd::rd_kafka_poll_set_consumer(rk.as_ptr()) };
         }

@@ -16,6 +16,8 @@ pub(in crate::transport::kafka) enum Role {
     Consumer,
     /// Is a member of a group and reads nothing.
     Member,
+    /// Asks and changes; neither reads nor writes.
+    Admin,
 }
 
 /// `rd_kafka_conf_t`.

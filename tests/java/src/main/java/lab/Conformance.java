@@ -23,7 +23,9 @@ import org.apache.kafka.streams.StreamsBuilder;
 import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.TestOutputTopic;
 import org.apache.kafka.streams.Topology;
+import org.apache.kafka.streams.TopologyConfig;
 import org.apache.kafka.streams.TopologyTestDriver;
+import org.apache.kafka.streams.errors.TopologyException;
 import org.apache.kafka.streams.test.TestRecord;
 
 /** Runs every case on Kafka's TopologyTestDriver and prints what it saw, one JSON object a case. */
@@ -55,12 +57,28 @@ public final class Conformance {
                 step++;
             }
         }
-        final Map<String, Object> seen = Json.object("name", name, "describe", topology.describe().toString());
+        final Map<String, Object> seen = Json.object("name", name, "describe", topology.describe().toString(),
+            "unnamed", unnamed(one));
         if (!one.config().isEmpty()) {
             seen.put("config", one.config());
         }
         seen.putAll(Json.object("input", input, "output", output));
         return seen;
+    }
+
+    /** The message with which the topology is refused when every internal name must be explicit; null if it is not. */
+    private static String unnamed(final Case one) throws IOException {
+        final Properties explicit = config();
+        explicit.putAll(one.config());
+        explicit.put(StreamsConfig.ENSURE_EXPLICIT_INTERNAL_RESOURCE_NAMING_CONFIG, true);
+        final StreamsBuilder builder = new StreamsBuilder(new TopologyConfig(new StreamsConfig(explicit)));
+        one.topology().accept(builder);
+        try {
+            builder.build(explicit);
+            return null;
+        } catch (final TopologyException refused) {
+            return refused.getMessage();
+        }
     }
 
     private static Properties config() throws IOException {

@@ -1,5 +1,6 @@
 package lab;
 
+import java.lang.reflect.Method;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -8,6 +9,7 @@ import java.util.Map;
 import java.util.Random;
 import java.util.UUID;
 import org.apache.kafka.clients.producer.internals.BuiltInPartitioner;
+import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serdes;
@@ -21,11 +23,17 @@ import org.apache.kafka.streams.kstream.internals.Change;
 import org.apache.kafka.streams.kstream.internals.ChangedSerializer;
 import org.apache.kafka.streams.kstream.internals.SessionWindow;
 import org.apache.kafka.streams.kstream.internals.TimeWindow;
+import org.apache.kafka.streams.kstream.internals.foreignkeyjoin.CombinedKeySchema;
+import org.apache.kafka.streams.kstream.internals.foreignkeyjoin.SubscriptionResponseWrapper;
+import org.apache.kafka.streams.kstream.internals.foreignkeyjoin.SubscriptionResponseWrapperSerde;
+import org.apache.kafka.streams.kstream.internals.foreignkeyjoin.SubscriptionWrapper;
+import org.apache.kafka.streams.kstream.internals.foreignkeyjoin.SubscriptionWrapperSerde;
 import org.apache.kafka.streams.processor.internals.ProcessorMetadata;
 import org.apache.kafka.streams.processor.internals.TopicPartitionMetadata;
 import org.apache.kafka.streams.state.ValueAndTimestamp;
 import org.apache.kafka.streams.state.internals.LeftOrRightValue;
 import org.apache.kafka.streams.state.internals.LeftOrRightValueSerde;
+import org.apache.kafka.streams.state.internals.Murmur3;
 import org.apache.kafka.streams.state.internals.SessionKeySchema;
 import org.apache.kafka.streams.state.internals.TimestampedKeyAndJoinSide;
 import org.apache.kafka.streams.state.internals.TimestampedKeyAndJoinSideSerde;
@@ -51,6 +59,8 @@ public final class Golden {
         valuesAndTimestamps();
         waitingRecords();
         Buffers.print();
+        murmur3();
+        foreignKeys();
     }
 
     static void line(final Object... members) {
@@ -227,6 +237,86 @@ public final class Golden {
             texts.add(text);
             line("format", "value_list", "values", List.copyOf(texts), "bytes",
                 Json.hex(Serdes.ListSerde(ArrayList.class, Serdes.ByteArray()).serializer().serialize(TOPIC, list)));
+        }
+    }
+
+    private static void murmur3() {
+        for (final String key : KEYS) {
+            murmur3(key.getBytes(StandardCharsets.UTF_8));
+        }
+        final Random random = new Random(11);
+        for (int length = 0; length < 70; length++) {
+            for (int i = 0; i < 2; i++) {
+                final byte[] data = new byte[length];
+                random.nextBytes(data);
+                murmur3(data);
+            }
+        }
+    }
+
+    private static void murmur3(final byte[] data) {
+        final long[] hash = Murmur3.hash128(data);
+        line("format", "murmur3", "data", Json.hex(data), "first", hash[0], "second", hash[1]);
+    }
+
+    private static void foreignKeys() {
+        final long[][] hashes = {null, {0, 0}, {-1, 1}, Murmur3.hash128(new byte[] {7})};
+        for (final String key : KEYS) {
+            for (final long[] hash : hashes) {
+                for (final SubscriptionWrapper.Instruction instruction : SubscriptionWrapper.Instruction.values()) {
+                    subscription(new SubscriptionWrapper<>(hash, instruction, key, (byte) 0, null));
+                    subscription(new SubscriptionWrapper<>(hash, instruction, key, 3));
+                }
+                response(new SubscriptionResponseWrapper<>(hash, key, 5));
+                response(new SubscriptionResponseWrapper<>(hash, null, null));
+            }
+        }
+        subscription(new SubscriptionWrapper<>(hashes[1], SubscriptionWrapper.Instruction.fromValue((byte) 2), "k",
+            Integer.MAX_VALUE));
+        for (final String foreign : KEYS) {
+            for (final String primary : KEYS) {
+                combinedKey(foreign, primary);
+            }
+        }
+    }
+
+    private static void subscription(final SubscriptionWrapper<String> wrapper) {
+        final byte[] bytes = new SubscriptionWrapperSerde<>(() -> TOPIC, Serdes.String()).serializer()
+            .serialize(TOPIC, new RecordHeaders(), wrapper);
+        line("format", "subscription", "hash", hash(wrapper.hash()), "instruction", (int) wrapper.instruction().value(),
+            "key", wrapper.primaryKey(), "partition", wrapper.primaryPartition(), "bytes", Json.hex(bytes));
+    }
+
+    private static void response(final SubscriptionResponseWrapper<String> wrapper) {
+        final SubscriptionResponseWrapperSerde<String> serde = new SubscriptionResponseWrapperSerde<>(Serdes.String());
+        final byte[] bytes = serde.serializer().serialize(TOPIC, new RecordHeaders(), wrapper);
+        final SubscriptionResponseWrapper<String> read =
+            serde.deserializer().deserialize(TOPIC, new RecordHeaders(), bytes);
+        line("format", "subscription_response", "hash", hash(wrapper.originalValueHash()), "value", wrapper.foreignValue(),
+            "read_value", read.foreignValue(), "bytes", Json.hex(bytes));
+    }
+
+    private static List<Long> hash(final long[] hash) {
+        return hash == null ? null : List.of(hash[0], hash[1]);
+    }
+
+    /** The class is public, but not the methods that write. */
+    private static void combinedKey(final String foreign, final String primary) {
+        final CombinedKeySchema<String, String> schema =
+            new CombinedKeySchema<>(() -> TOPIC, Serdes.String(), () -> TOPIC, Serdes.String());
+        schema.init(null);
+        try {
+            final Method toBytes = CombinedKeySchema.class
+                .getDeclaredMethod("toBytes", Object.class, Object.class, Headers.class);
+            final Method prefixBytes = CombinedKeySchema.class
+                .getDeclaredMethod("prefixBytes", Object.class, Headers.class);
+            toBytes.setAccessible(true);
+            prefixBytes.setAccessible(true);
+            line("format", "combined_key", "foreign", foreign, "primary", primary,
+                "bytes", Json.hex(((Bytes) toBytes.invoke(schema, foreign, primary, new RecordHeaders())).get()),
+                "prefix", Json.hex(((Bytes) prefixBytes.invoke(schema, foreign, new RecordHeaders())).get()));
+        } catch (final ReflectiveOperationException error) {
+            throw new IllegalStateException(error);
         }
     }
 }

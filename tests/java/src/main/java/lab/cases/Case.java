@@ -9,6 +9,9 @@ import org.apache.kafka.streams.StreamsBuilder;
 /** A named topology, the input it gets, and settings beside those that all cases have. */
 public record Case(Consumer<StreamsBuilder> topology, List<Step> input, Map<String, String> config) {
 
+    /** Settings with a record cache: updates go downstream when it is flushed. */
+    static final Map<String, String> CACHED = Map.of("statestore.cache.max.bytes", "1048576");
+
     /** All cases by name, in the order of definition. */
     public static Map<String, Case> all() {
         final Map<String, Case> cases = new LinkedHashMap<>();
@@ -22,16 +25,21 @@ public record Case(Consumer<StreamsBuilder> topology, List<Step> input, Map<Stri
         SuppressCases.add(cases);
         JoinCases.add(cases);
         StreamJoinCases.add(cases);
+        TableGroupCases.add(cases);
+        TableJoinCases.add(cases);
+        ForeignKeyCases.add(cases);
+        CogroupCases.add(cases);
         return cases;
     }
 
-    /** Adds a case; each name is used once. */
+    /** Adds a case; each name is used once, and one that ends in `_optimized` is built with all optimizations. */
     static void add(
             final Map<String, Case> cases,
             final String name,
             final List<Step> input,
             final Consumer<StreamsBuilder> topology) {
-        add(cases, name, input, Map.of(), topology);
+        final boolean optimized = name.endsWith("_optimized");
+        add(cases, name, input, optimized ? Map.of("topology.optimization", "all") : Map.of(), topology);
     }
 
     /** Adds a case with settings of its own. */

@@ -1,0 +1,71 @@
+//! What serdes are told as the topic when they write a part of a message: a serde may choose a format by it.
+
+use std::sync::OnceLock;
+
+/// The topics that a foreign-key join names to the serdes of its parts: the subscription topic's full name with `-pk`
+/// for primary keys, `-fk` for foreign keys, and `-vh` for the rows that are hashed. None of them exists.
+pub struct PseudoTopics {
+    topic: String,
+    names: OnceLock<Names>,
+    /// Until the application is known.
+    undecorated: Names,
+}
+
+struct Names {
+    primary_key: String,
+    foreign_key: String,
+    value_hash: String,
+}
+
+impl Names {
+    fn of(topic: &str) -> Self {
+        let part = |suffix| format!("{topic}-{suffix}");
+        Names { primary_key: part("pk"), foreign_key: part("fk"), value_hash: part("vh") }
+    }
+}
+
+impl PseudoTopics {
+    /// Those of a subscription topic without the application's prefix.
+    pub fn new(topic: &str) -> Self {
+        PseudoTopics { topic: topic.to_owned(), names: OnceLock::new(), undecorated: Names::of(topic) }
+    }
+
+    /// Makes the application's prefix known; called when a task starts.
+    pub fn resolve(&self, application_id: &str) {
+        self.names.get_or_init(|| Names::of(&format!("{application_id}-{}", self.topic)));
+    }
+
+    fn names(&self) -> &Names {
+        self.names.get().unwrap_or(&self.undecorated)
+    }
+
+    /// For keys of the primary table.
+    pub fn primary_key(&self) -> &str {
+        &self.names().primary_key
+    }
+
+    /// For keys of the foreign table.
+    pub fn foreign_key(&self) -> &str {
+        &self.names().foreign_key
+    }
+
+    /// For rows of the primary table that are hashed.
+    pub fn value_hash(&self) -> &str {
+        &self.names().value_hash
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_have_the_applications_prefix_once_it_is_known() {
+        let topics = PseudoTopics::new("join-topic");
+        assert_eq!(topics.primary_key(), "join-topic-pk");
+        topics.resolve("app");
+        assert_eq!(topics.primary_key(), "app-join-topic-pk");
+        assert_eq!(topics.foreign_key(), "app-join-topic-fk");
+        assert_eq!(topics.value_hash(), "app-join-topic-vh");
+    }
+}

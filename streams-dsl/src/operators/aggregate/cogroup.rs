@@ -1,0 +1,162 @@
+//! `cogroup`: several grouped streams folded into one table (`CogroupedKStreamImpl`).
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use streams_core::processor::Data;
+use streams_core::serde::DefaultSerde;
+use streams_core::window::Windowed;
+
+use super::cogroup_plan::{CogroupLayout, Group, add_whole, add_windowed};
+use crate::cogrouped::{CogroupedKStream, SessionWindowedCogroupedKStream, TimeWindowedCogroupedKStream};
+use crate::grouped::KGroupedStream;
+use crate::options::Materialized;
+use crate::table::KTable;
+
+impl<K: Data, V: Data> KGroupedStream<K, V> {
+    /// Begins a table of several grouped streams, whose values `aggregator` folds into a state
+    /// (`KGroupedStream.cogroup`). Further streams are added with [`CogroupedKStream::cogroup`].
+    ///
+    /// * Nulls: without windows, a record whose key or value is null is dropped and counted in `dropped-records`; in
+    ///   windows only one whose key is.
+    /// * Time: an update has the largest timestamp of the records it aggregates.
+    /// * Repartition: each stream whose key has changed since it was read, through `<application.id>-<name of the group,
+    ///   or store>-repartition`; if several have changed, all but one group need a name (`Grouped::named`). All streams
+    ///   must have the same number of partitions.
+    /// * Store: one for all streams, with a changelog. A cache holds updates back as for
+    ///   [`count`](Self::count).
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let clicks = builder.stream::<String, String>("clicks").group_by_key();
+    /// let buys = builder.stream::<String, i64>("buys").group_by_key();
+    /// clicks
+    ///     .cogroup(|_user, page: String, history: String| history + "looked at " + &page + "; ")
+    ///     .cogroup(&buys, |_user, amount, history| format!("{history}paid {amount}; "))
+    ///     .aggregate(String::new)
+    ///     .to_stream()
+    ///     .to("histories");
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// driver.create_input_topic::<String, String>("clicks").pipe("alice".into(), "books".into(), 0)?;
+    /// driver.create_input_topic::<String, i64>("buys").pipe("alice".into(), 12, 1)?;
+    /// let histories = driver.create_output_topic::<String, Option<String>>("histories").read_values()?;
+    /// assert_eq!(histories.last(), Some(&Some("looked at books; paid 12; ".to_owned())));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn cogroup<A: Data>(
+        &self,
+        aggregator: impl Fn(&K, V, A) -> A + Send + Sync + 'static,
+    ) -> CogroupedKStream<K, A> {
+        CogroupedKStream {
+            step: self.step.unnamed(),
+            groups: vec![Rc::new(Group::new(self, Arc::new(aggregator)))],
+        }
+    }
+}
+
+impl<K: Data, A: Data> CogroupedKStream<K, A> {
+    /// Adds a grouped stream with its aggregator (`CogroupedKStream.cogroup`). A group that was added before gets the new
+    /// aggregator in place of the old one.
+    pub fn cogroup<V: Data>(
+        &self,
+        grouped: &KGroupedStream<K, V>,
+        aggregator: impl Fn(&K, V, A) -> A + Send + Sync + 'static,
+    ) -> Self {
+        let mut cogrouped = self.clone();
+        let group = Group::new(grouped, Arc::new(aggregator));
+        match cogrouped.groups.iter_mut().find(|known| known.identity() == grouped.identity()) {
+            Some(known) => *known = Rc::new(group.in_place_of(&**known)),
+            None => cogrouped.groups.push(Rc::new(group)),
+        }
+        cogrouped
+    }
+
+    /// Folds the values of each key, of all streams, into one state that `initializer` begins
+    /// (`CogroupedKStream.aggregate`). Rules as for [`KGroupedStream::cogroup`].
+    pub fn aggregate(&self, initializer: impl Fn() -> A + Send + Sync + 'static) -> KTable<K, A>
+    where
+        K: DefaultSerde,
+        A: DefaultSerde,
+    {
+        self.aggregate_with(initializer, Materialized::new())
+    }
+
+    /// As [`aggregate`](Self::aggregate), into the store that `materialized` describes. The key's serde is inherited from
+    /// the first stream that has one.
+    pub fn aggregate_with(
+        &self,
+        initializer: impl Fn() -> A + Send + Sync + 'static,
+        materialized: Materialized<K, A>,
+    ) -> KTable<K, A> {
+        add_whole(self, Arc::new(initializer), materialized)
+    }
+}
+
+impl<K: Data, A: Data> TimeWindowedCogroupedKStream<K, A> {
+    /// Folds the values of each key in each window, of all streams, into one state
+    /// (`TimeWindowedCogroupedKStream.aggregate`). Windows and late records as for
+    /// [`TimeWindowedKStream::count`](crate::TimeWindowedKStream::count), but each stream has a time of its own to tell
+    /// what is late.
+    pub fn aggregate(&self, initializer: impl Fn() -> A + Send + Sync + 'static) -> KTable<Windowed<K>, A>
+    where
+        K: DefaultSerde,
+        A: DefaultSerde,
+    {
+        self.aggregate_with(initializer, Materialized::new())
+    }
+
+    /// As [`aggregate`](Self::aggregate), into the store that `materialized` describes.
+    pub fn aggregate_with(
+        &self,
+        initializer: impl Fn() -> A + Send + Sync + 'static,
+        materialized: Materialized<K, A>,
+    ) -> KTable<Windowed<K>, A> {
+        add_windowed(&self.cogrouped, Arc::new(initializer), self.layout.clone(), materialized)
+    }
+}
+
+impl<K: Data, A: Data> SessionWindowedCogroupedKStream<K, A> {
+    /// Folds the values of each key in each session, of all streams, into one state
+    /// (`SessionWindowedCogroupedKStream.aggregate`). `merger` joins the states of sessions that become one, as for
+    /// [`SessionWindowedKStream::aggregate`](crate::SessionWindowedKStream::aggregate).
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let clicks = builder.stream::<String, String>("clicks").group_by_key();
+    /// let buys = builder.stream::<String, i64>("buys").group_by_key();
+    /// clicks
+    ///     .cogroup(|_user, _page, sum: i64| sum + 1)
+    ///     .cogroup(&buys, |_user, amount, sum| sum + 10 * amount)
+    ///     .windowed_by(SessionWindows::of_inactivity_gap_with_no_grace(minutes(30)))
+    ///     .aggregate(|| 0, |_user, one, other| one + other);
+    /// builder.build()?;
+    /// # Ok::<(), DslError>(())
+    /// ```
+    pub fn aggregate(
+        &self,
+        initializer: impl Fn() -> A + Send + Sync + 'static,
+        merger: impl Fn(&K, A, A) -> A + Send + Sync + 'static,
+    ) -> KTable<Windowed<K>, A>
+    where
+        K: DefaultSerde,
+        A: DefaultSerde,
+    {
+        self.aggregate_with(initializer, merger, Materialized::new())
+    }
+
+    /// As [`aggregate`](Self::aggregate), into the store that `materialized` describes.
+    pub fn aggregate_with(
+        &self,
+        initializer: impl Fn() -> A + Send + Sync + 'static,
+        merger: impl Fn(&K, A, A) -> A + Send + Sync + 'static,
+        materialized: Materialized<K, A>,
+    ) -> KTable<Windowed<K>, A> {
+        let sessions = CogroupLayout::Session(self.windows, Arc::new(merger));
+        add_windowed(&self.cogrouped, Arc::new(initializer), sessions, materialized)
+    }
+}

@@ -1,0 +1,85 @@
+//! The processor of aggregations of grouped tables (`KTableAggregate`, `KTableReduce`).
+
+use std::sync::Arc;
+
+use streams_core::error::Result;
+use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::record::{Change, Record};
+use streams_core::store::{TimestampedKeyValueStore, ValueAndTimestamp};
+
+use super::fold::{Fold, Nulls};
+use crate::operators::table::TableForwarder;
+
+/// What all instances of an aggregation share.
+pub(super) struct TableAggregate<A, F, S> {
+    pub(super) store: Arc<str>,
+    pub(super) fold: F,
+    /// Takes a value out of the aggregate.
+    pub(super) subtract: S,
+    /// An aggregate that is null deletes the row.
+    pub(super) aggregates: Nulls<A>,
+}
+
+/// Takes what a row was out of the aggregate of its group, and puts what it is now into it.
+///
+/// 1. What a row was is only taken out of an aggregate that exists.
+/// 2. A first value, or one after a null aggregate, starts from the fold's initial aggregate.
+/// 3. The result's time is the larger one of the record's and the aggregate's.
+/// 4. A result is forwarded even if nothing has changed.
+pub(super) struct TableAggregateProcessor<K, A, F, S> {
+    aggregate: Arc<TableAggregate<A, F, S>>,
+    send_old_values: bool,
+    store: Option<(TimestampedKeyValueStore<K, A>, TableForwarder)>,
+}
+
+impl<K, A, F, S> TableAggregateProcessor<K, A, F, S> {
+    /// An instance for one task.
+    pub(super) fn new(aggregate: Arc<TableAggregate<A, F, S>>, send_old_values: bool) -> Self {
+        TableAggregateProcessor { aggregate, send_old_values, store: None }
+    }
+}
+
+impl<K, V, A, F, S> Processor<K, Change<V>, K, Change<A>> for TableAggregateProcessor<K, A, F, S>
+where
+    K: Data,
+    V: Data,
+    A: Data,
+    F: Fold<K, V, A>,
+    S: Fn(&K, V, A) -> A + 'static,
+{
+    fn init(&mut self, context: &mut ProcessorContext<'_, K, Change<A>>) -> Result<()> {
+        let store = context.state_store(&self.aggregate.store)?;
+        let forwarder = TableForwarder::of_store(&store, self.send_old_values, context);
+        self.store = Some((store, forwarder));
+        Ok(())
+    }
+
+    fn process(
+        &mut self,
+        record: Record<K, Change<V>>,
+        context: &mut ProcessorContext<'_, K, Change<A>>,
+    ) -> Result<()> {
+        let TableAggregate { fold, subtract, aggregates, .. } = &*self.aggregate;
+        let (store, forwarder) = super::opened(&self.store)?;
+        let Record { key, value: change, timestamp, headers } = record;
+        let (mut aggregate, timestamp) = match store.get(&key)? {
+            None => (None, timestamp),
+            Some(stored) => (Some(stored.value), timestamp.max(stored.timestamp)),
+        };
+        let forwards_old = self.send_old_values && !forwarder.cached();
+        let old = if forwards_old { aggregate.clone() } else { None };
+        if let Some(value) = change.old {
+            aggregate = aggregate.and_then(|before| aggregates.reject(subtract(&key, value, before)));
+        }
+        if let Some(value) = change.new {
+            let before = aggregate.or_else(|| fold.initial());
+            aggregate = aggregates.reject(fold.add(&key, value, before));
+        }
+        let stored = |value| ValueAndTimestamp { value, timestamp };
+        if forwarder.cached() {
+            return store.put(&key, aggregate.map(stored));
+        }
+        store.put(&key, aggregate.clone().map(stored))?;
+        context.forward(Record { key, value: Change::new(aggregate, old), timestamp, headers })
+    }
+}

@@ -1,0 +1,55 @@
+//! The foreign side: answers a subscription with the foreign row there is (`SubscriptionJoinProcessorSupplier`).
+
+use streams_core::error::Result;
+use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::record::Record;
+use streams_core::serde::foreign_key::{Instruction, Subscription, SubscriptionResponse};
+
+use crate::value_getter::ValueGetter;
+
+/// Looks the foreign row up and answers as the subscription's instruction says. An answer has the larger one of the two
+/// timestamps, and the message's headers.
+pub(super) struct AnswerProcessor<KO, VO> {
+    rows: Box<dyn ValueGetter<KO, VO>>,
+}
+
+impl<KO: Data, VO: Data> AnswerProcessor<KO, VO> {
+    /// An instance for one task.
+    pub(super) fn new(rows: Box<dyn ValueGetter<KO, VO>>) -> Self {
+        AnswerProcessor { rows }
+    }
+}
+
+impl<K: Data, KO: Data, VO: Data> Processor<Option<KO>, Subscription<K>, K, SubscriptionResponse<VO>>
+    for AnswerProcessor<KO, VO>
+{
+    fn init(&mut self, context: &mut ProcessorContext<'_, K, SubscriptionResponse<VO>>) -> Result<()> {
+        self.rows.init(&context.stores())
+    }
+
+    fn process(
+        &mut self,
+        record: Record<Option<KO>, Subscription<K>>,
+        context: &mut ProcessorContext<'_, K, SubscriptionResponse<VO>>,
+    ) -> Result<()> {
+        let Record { key: foreign_key, value: subscription, timestamp, headers } = record;
+        if subscription.instruction == Instruction::DeleteKeyNoPropagate {
+            return Ok(());
+        }
+        let row = match &foreign_key {
+            Some(foreign_key) => self.rows.get(foreign_key)?,
+            None => None,
+        };
+        let timestamp = row.as_ref().map_or(timestamp, |row| timestamp.max(row.timestamp));
+        let row = row.map(|row| row.value);
+        let foreign_value = match subscription.instruction {
+            Instruction::DeleteKeyNoPropagate | Instruction::DeleteKeyAndPropagate => None,
+            Instruction::PropagateNullIfNoForeignValue => row,
+            Instruction::PropagateOnlyIfForeignValue if row.is_none() => return Ok(()),
+            Instruction::PropagateOnlyIfForeignValue => row,
+        };
+        let Subscription { hash, primary_key, primary_partition, .. } = subscription;
+        let value = SubscriptionResponse { hash, foreign_value, primary_partition };
+        context.forward(Record { key: primary_key, value, timestamp, headers })
+    }
+}

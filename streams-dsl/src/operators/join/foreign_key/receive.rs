@@ -1,0 +1,79 @@
+//! The foreign side: keeps subscriptions (`SubscriptionReceiveProcessorSupplier`).
+
+use std::sync::Arc;
+
+use streams_core::error::Result;
+use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::record::Record;
+use streams_core::serde::foreign_key::{CombinedKeySchema, Instruction, PseudoTopics, Subscription};
+use streams_core::store::{TimestampedKeyValueStore, ValueAndTimestamp};
+
+use super::hash::unserializable;
+use crate::operators::aggregate::opened;
+
+/// The store of subscriptions by combined key.
+pub(super) type SubscriptionStore<K> = TimestampedKeyValueStore<Vec<u8>, Subscription<K>>;
+
+/// What the two processors on the store of subscriptions share.
+pub(super) struct Subscriptions<K, KO> {
+    pub(super) store: Arc<str>,
+    pub(super) schema: CombinedKeySchema<KO, K>,
+    pub(super) topics: Arc<PseudoTopics>,
+}
+
+/// Stores or deletes each subscription and passes it on.
+///
+/// 1. A message without a foreign key is not stored. It only comes of left joins, where it wants an answer; any other is
+///    dropped and counted.
+/// 2. Time and headers of the changelog's record are those of the message.
+pub(super) struct ReceiveProcessor<K, KO> {
+    shared: Arc<Subscriptions<K, KO>>,
+    store: Option<SubscriptionStore<K>>,
+    /// The combined key.
+    key: Vec<u8>,
+}
+
+impl<K: Data, KO: Data> ReceiveProcessor<K, KO> {
+    /// An instance for one task.
+    pub(super) fn new(shared: Arc<Subscriptions<K, KO>>) -> Self {
+        ReceiveProcessor { shared, store: None, key: Vec::new() }
+    }
+}
+
+impl<K: Data, KO: Data> Processor<Option<KO>, Subscription<K>, Option<KO>, Subscription<K>>
+    for ReceiveProcessor<K, KO>
+{
+    fn init(&mut self, context: &mut ProcessorContext<'_, Option<KO>, Subscription<K>>) -> Result<()> {
+        self.shared.topics.resolve(context.application_id());
+        self.store = Some(context.state_store(&self.shared.store)?);
+        Ok(())
+    }
+
+    fn process(
+        &mut self,
+        record: Record<Option<KO>, Subscription<K>>,
+        context: &mut ProcessorContext<'_, Option<KO>, Subscription<K>>,
+    ) -> Result<()> {
+        let subscription = &record.value;
+        let Some(foreign_key) = &record.key else {
+            if subscription.instruction != Instruction::PropagateNullIfNoForeignValue {
+                context.drop_record("null foreign key");
+                return Ok(());
+            }
+            return context.forward(record);
+        };
+        let Subscriptions { schema, topics, .. } = &*self.shared;
+        self.key.clear();
+        schema
+            .encode(foreign_key, &subscription.primary_key, &record.headers, &mut self.key)
+            .map_err(|source| unserializable("combined key", topics.foreign_key(), source))?;
+        let stored = match subscription.instruction {
+            Instruction::DeleteKeyAndPropagate | Instruction::DeleteKeyNoPropagate => None,
+            Instruction::PropagateNullIfNoForeignValue | Instruction::PropagateOnlyIfForeignValue => {
+                Some(ValueAndTimestamp { value: subscription.clone(), timestamp: record.timestamp })
+            }
+        };
+        opened(&self.store)?.put(&self.key, stored)?;
+        context.forward(record)
+    }
+}

@@ -1,0 +1,72 @@
+//! The primary side: joins an answer with the row that it is for (`ResponseJoinProcessorSupplier`).
+
+use std::sync::Arc;
+
+use streams_core::error::Result;
+use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::record::Record;
+use streams_core::serde::SerdeRef;
+use streams_core::serde::foreign_key::{PseudoTopics, SubscriptionResponse};
+
+use super::hash::row_hash;
+use crate::operators::aggregate::Nulls;
+use crate::value_getter::ValueGetter;
+
+/// Makes a result of a row and the foreign row there is; `None` is no result.
+pub(super) type Joiner<V, VO, VR> = Arc<dyn Fn(V, Option<VO>) -> Option<VR> + Send + Sync>;
+
+/// What all instances share.
+pub(super) struct Resolve<V, VO, VR> {
+    pub(super) value: SerdeRef<V>,
+    pub(super) topics: Arc<PseudoTopics>,
+    pub(super) joiner: Joiner<V, VO, VR>,
+    /// A result that is null deletes the row.
+    pub(super) results: Nulls<VR>,
+}
+
+/// Joins each answer with the row as it is now.
+///
+/// 1. If that row's hash is not the answer's, the row has changed since it subscribed, and another answer is on its way:
+///    this one is dropped and counted.
+/// 2. A row that is gone, or for inner joins a foreign row that is, deletes the result, whether there was one or not.
+/// 3. Results have the time and headers of the answer.
+pub(super) struct ResolveProcessor<K, V, VO, VR> {
+    shared: Arc<Resolve<V, VO, VR>>,
+    rows: Box<dyn ValueGetter<K, V>>,
+    /// The row, serialized.
+    scratch: Vec<u8>,
+}
+
+impl<K: Data, V: Data, VO: Data, VR: Data> ResolveProcessor<K, V, VO, VR> {
+    /// An instance for one task.
+    pub(super) fn new(shared: Arc<Resolve<V, VO, VR>>, rows: Box<dyn ValueGetter<K, V>>) -> Self {
+        ResolveProcessor { shared, rows, scratch: Vec::new() }
+    }
+}
+
+impl<K: Data, V: Data, VO: Data, VR: Data> Processor<K, SubscriptionResponse<VO>, K, Option<VR>>
+    for ResolveProcessor<K, V, VO, VR>
+{
+    fn init(&mut self, context: &mut ProcessorContext<'_, K, Option<VR>>) -> Result<()> {
+        self.shared.topics.resolve(context.application_id());
+        self.rows.init(&context.stores())
+    }
+
+    fn process(
+        &mut self,
+        record: Record<K, SubscriptionResponse<VO>>,
+        context: &mut ProcessorContext<'_, K, Option<VR>>,
+    ) -> Result<()> {
+        let Record { key, value: response, timestamp, headers } = record;
+        let Resolve { value, topics, joiner, results } = &*self.shared;
+        let row = self.rows.get(&key)?.map(|row| row.value);
+        let hash = row.as_ref().map(|row| row_hash(value, topics, row, &headers, &mut self.scratch));
+        if hash.transpose()? != response.hash {
+            context.drop_record("foreign-key answer to a row that has changed");
+            return Ok(());
+        }
+        let result = row.and_then(|row| joiner(row, response.foreign_value));
+        let value = result.and_then(|result| results.reject(result));
+        context.forward(Record { key, value, timestamp, headers })
+    }
+}

@@ -1,0 +1,139 @@
+//! The processors of a join of tables, and the lookup of its rows (`KTableKTableInnerJoin`, `KTableKTableLeftJoin`,
+//! `KTableKTableRightJoin`, `KTableKTableOuterJoin`, `KTableKTableJoinMerger`).
+
+use std::sync::Arc;
+
+use streams_core::error::Result;
+use streams_core::processor::{Data, Processor, ProcessorContext, StoreAccess};
+use streams_core::record::{Change, Record};
+use streams_core::store::{TimestampedKeyValueStore, ValueAndTimestamp};
+
+use crate::operators::table::TableForwarder;
+use crate::value_getter::ValueGetter;
+
+/// Joins the updates of one table with the rows of the other.
+///
+/// 1. An out-of-order update of a versioned table is dropped and counted.
+/// 2. Without the other row nothing is forwarded if there can be no result, or if there was and is none.
+/// 3. A result's time is the larger one of the update's and the other row's.
+pub(super) struct TableJoinSide<K, VO, F> {
+    /// Makes a result of this table's row and the other's.
+    pub(super) combine: Arc<F>,
+    pub(super) partner: Box<dyn ValueGetter<K, VO>>,
+    /// Whether there is no result without a row of the other table.
+    pub(super) needs_partner: bool,
+    pub(super) send_old_values: bool,
+}
+
+impl<K, V, VO, VR, F> Processor<K, Change<V>, K, Change<VR>> for TableJoinSide<K, VO, F>
+where
+    K: Data,
+    V: Data,
+    VO: Data,
+    VR: Data,
+    F: Fn(Option<V>, Option<VO>) -> Option<VR> + 'static,
+{
+    fn init(&mut self, context: &mut ProcessorContext<'_, K, Change<VR>>) -> Result<()> {
+        self.partner.init(&context.stores())
+    }
+
+    fn process(
+        &mut self,
+        record: Record<K, Change<V>>,
+        context: &mut ProcessorContext<'_, K, Change<VR>>,
+    ) -> Result<()> {
+        let Record { key, value: change, timestamp, headers } = record;
+        if !change.is_latest {
+            context.drop_record("out-of-order update of a versioned table in a table join");
+            return Ok(());
+        }
+        let partner = self.partner.get(&key)?;
+        if partner.is_none() && (self.needs_partner || (change.new.is_none() && change.old.is_none())) {
+            return Ok(());
+        }
+        let (partner, timestamp) = match partner {
+            None => (None, timestamp),
+            Some(row) => (Some(row.value), timestamp.max(row.timestamp)),
+        };
+        let old_partner = if self.send_old_values { partner.clone() } else { None };
+        let new = (self.combine)(change.new, partner);
+        let old = match self.send_old_values {
+            true => (self.combine)(change.old, old_partner),
+            false => None,
+        };
+        context.forward(Record { key, value: Change::new(new, old), timestamp, headers })
+    }
+}
+
+/// Takes the results of both sides, and stores them if the joined table is stored.
+pub(super) struct JoinMerger<K: Data, V: Data> {
+    store_name: Option<Arc<str>>,
+    send_old_values: bool,
+    store: Option<(TimestampedKeyValueStore<K, V>, TableForwarder)>,
+}
+
+impl<K: Data, V: Data> JoinMerger<K, V> {
+    /// An instance for one task.
+    pub(super) fn new(store_name: Option<Arc<str>>, send_old_values: bool) -> Self {
+        JoinMerger { store_name, send_old_values, store: None }
+    }
+}
+
+impl<K: Data, V: Data> Processor<K, Change<V>, K, Change<V>> for JoinMerger<K, V> {
+    fn init(&mut self, context: &mut ProcessorContext<'_, K, Change<V>>) -> Result<()> {
+        if let Some(name) = &self.store_name {
+            let store = context.state_store(name)?;
+            let forwarder = TableForwarder::of_store(&store, self.send_old_values, context);
+            self.store = Some((store, forwarder));
+        }
+        Ok(())
+    }
+
+    fn process(
+        &mut self,
+        record: Record<K, Change<V>>,
+        context: &mut ProcessorContext<'_, K, Change<V>>,
+    ) -> Result<()> {
+        let Some((store, forwarder)) = &self.store else { return context.forward(record) };
+        let timestamp = record.timestamp;
+        let stored = |value| ValueAndTimestamp { value, timestamp };
+        if forwarder.cached() {
+            return store.put_at(&record.key, record.value.new.map(stored), timestamp);
+        }
+        store.put_at(&record.key, record.value.new.clone().map(stored), timestamp)?;
+        context.forward(record)
+    }
+}
+
+/// Joins rows where they are looked up.
+pub(super) struct JoinGetter<K, V, VO, F> {
+    pub(super) rows: Box<dyn ValueGetter<K, V>>,
+    pub(super) other_rows: Box<dyn ValueGetter<K, VO>>,
+    pub(super) combine: Arc<F>,
+    /// Whether there is no result without a row of the first table.
+    pub(super) needs_row: bool,
+}
+
+impl<K, V, VO, VR, F> ValueGetter<K, VR> for JoinGetter<K, V, VO, F>
+where
+    F: Fn(Option<V>, Option<VO>) -> Option<VR>,
+{
+    fn init(&mut self, stores: &StoreAccess<'_>) -> Result<()> {
+        self.rows.init(stores)?;
+        self.other_rows.init(stores)
+    }
+
+    fn get(&self, key: &K) -> Result<Option<ValueAndTimestamp<VR>>> {
+        let row = self.rows.get(key)?;
+        if row.is_none() && self.needs_row {
+            return Ok(None);
+        }
+        let other = self.other_rows.get(key)?;
+        // One of the two is there if there is a result.
+        let time = |timestamp: Option<i64>| timestamp.unwrap_or(i64::MIN);
+        let timestamp =
+            time(row.as_ref().map(|row| row.timestamp)).max(time(other.as_ref().map(|row| row.timestamp)));
+        let value = (self.combine)(row.map(|row| row.value), other.map(|row| row.value));
+        Ok(value.map(|value| ValueAndTimestamp { value, timestamp }))
+    }
+}

@@ -1,0 +1,143 @@
+//! `KTable::group_by`: gathers rows by a key of one's choice, to be aggregated (`KTableRepartitionMap`).
+
+use std::sync::Arc;
+
+use streams_core::error::Result;
+use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::record::{Change, Record};
+use streams_core::serde::DefaultSerde;
+
+use crate::graph::GraphNode;
+use crate::naming::prefix;
+use crate::operators::aggregate::Nulls;
+use crate::options::Grouped;
+use crate::{KGroupedTable, KTable};
+
+impl<K: Data, V: Data> KTable<K, V> {
+    /// Groups the rows by a new key, each with a new value (`KTable.groupBy`).
+    ///
+    /// * Always repartitions: `<application.id>-<name of the group or store>-repartition` carries both sides of each
+    ///   update, in one record if the group stays the same (KIP-904), else in two.
+    /// * Nulls: a key or value of the selector that is null (an `Option` that is `None`) leaves the row out of all
+    ///   groups. A deleted row leaves its group; the selector sees what it was.
+    /// * Time: that of the update. An out-of-order update of a versioned table is left out.
+    /// * Store: the table is stored, as what a row was must be known.
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let homes = builder.table::<String, String>("homes");
+    /// homes.group_by(|name, city| (city, name.clone())).count().to_stream().to("inhabitants");
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// let homes = driver.create_input_topic::<String, String>("homes");
+    /// homes.pipe("alice".into(), "Rome".into(), 0)?;
+    /// homes.pipe("bob".into(), "Rome".into(), 1)?;
+    /// homes.pipe("alice".into(), "Paris".into(), 2)?;
+    /// let inhabitants = driver.create_output_topic::<String, Option<i64>>("inhabitants").read_key_values()?;
+    /// let (rome, paris) = (|n| ("Rome".to_owned(), Some(n)), ("Paris".to_owned(), Some(1)));
+    /// assert_eq!(inhabitants, [rome(1), rome(2), rome(1), paris]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn group_by<K2, V2>(
+        &self,
+        selector: impl Fn(&K, V) -> (K2, V2) + Send + Sync + 'static,
+    ) -> KGroupedTable<K2, V2>
+    where
+        K2: Data + PartialEq + DefaultSerde,
+        V2: Data + DefaultSerde,
+    {
+        self.group_by_with(selector, Grouped::new())
+    }
+
+    /// As [`group_by`](Self::group_by), with options; their name is also that of the node that selects.
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let homes = builder.table::<String, String>("homes");
+    /// homes.group_by_with(|name, city| (city, name.clone()), Grouped::named("by-city")).count();
+    /// assert!(builder.build()?.describe().to_string().contains("topic: by-city-repartition"));
+    /// # Ok::<(), DslError>(())
+    /// ```
+    pub fn group_by_with<K2: Data + PartialEq, V2: Data>(
+        &self,
+        selector: impl Fn(&K, V) -> (K2, V2) + Send + Sync + 'static,
+        grouped: Grouped<K2, V2>,
+    ) -> KGroupedTable<K2, V2> {
+        let named = match &grouped.name {
+            Some(name) => self.named(name),
+            None => self.clone(),
+        };
+        let name = named.step.next_name(prefix::TABLE_SELECT);
+        let (key_serde, value_serde) = (grouped.key_serde.resolve(None), grouped.value_serde.resolve(None));
+        let select = Arc::new(Select {
+            selector,
+            keys: Nulls::of(key_serde.as_ref()),
+            values: Nulls::of(value_serde.as_ref()),
+        });
+        let supplier = Arc::new(move || SelectRows { select: Arc::clone(&select) });
+        let node = GraphNode::new(&name, move |writer| {
+            writer.own_processor::<_, K, Change<V>, K2, Change<V2>>(&supplier)
+        });
+        let step = self.step.add(node);
+        self.enable_sending_old_values(true);
+        KGroupedTable::new(step, key_serde, value_serde, named.step.given_name())
+    }
+}
+
+/// What all instances share.
+struct Select<F, K, V> {
+    selector: F,
+    keys: Nulls<K>,
+    values: Nulls<V>,
+}
+
+struct SelectRows<F, K, V> {
+    select: Arc<Select<F, K, V>>,
+}
+
+impl<K, V, K2, V2, F> Processor<K, Change<V>, K2, Change<V2>> for SelectRows<F, K2, V2>
+where
+    K: Data,
+    V: Data,
+    K2: Data + PartialEq,
+    V2: Data,
+    F: Fn(&K, V) -> (K2, V2) + 'static,
+{
+    fn process(
+        &mut self,
+        record: Record<K, Change<V>>,
+        context: &mut ProcessorContext<'_, K2, Change<V2>>,
+    ) -> Result<()> {
+        let Record { key, value: Change { new, old, is_latest }, timestamp, headers } = record;
+        if !is_latest {
+            // Groups hold the latest version of each row.
+            return Ok(());
+        }
+        let Select { selector, keys, values } = &*self.select;
+        let grouped = |value| {
+            let (key, value) = selector(&key, value);
+            (!keys.contain(&key) && !values.contain(&value)).then_some((key, value))
+        };
+        let (new, old) = (new.and_then(grouped), old.and_then(grouped));
+        let mut forward = |key, new, old| {
+            let value = Change { new, old, is_latest };
+            context.forward(Record { key, value, timestamp, headers: headers.clone() })
+        };
+        match (new, old) {
+            (Some((key, new)), Some((old_key, old))) if key == old_key => forward(key, Some(new), Some(old)),
+            (new, old) => {
+                if let Some((key, value)) = old {
+                    forward(key, None, Some(value))?;
+                }
+                match new {
+                    Some((key, value)) => forward(key, Some(value), None),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! `KTable::transform_values`: another value for each row, with stores to help (`KTableTransformValues`).
+
+use std::cell::{Cell, RefCell};
+use std::marker::PhantomData;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use streams_core::error::Result;
+use streams_core::processor::{Data, Processor, ProcessorContext, StoreAccess};
+use streams_core::record::{Change, Headers, Record};
+use streams_core::store::{TimestampedKeyValueStore, ValueAndTimestamp};
+
+use super::TableForwarder;
+use crate::KTable;
+use crate::graph::GraphNode;
+use crate::naming::prefix;
+use crate::options::Materialized;
+use crate::table::TableOrigin;
+use crate::table_store::TableStore;
+use crate::value_getter::{ValueGetter, ValueGetterSupplier};
+use crate::value_transformer::{TransformContext, ValueTransformer};
+
+/// The time of a row that is looked up and does not exist (`RecordQueue.UNKNOWN`).
+const UNKNOWN: i64 = -1;
+
+impl<K: Data, V: Data> KTable<K, V> {
+    /// Replaces the value of each row by what a transformer makes of it, which can use the named stores
+    /// (`KTable.transformValues`).
+    ///
+    /// * Nulls: the transformer sees deletions as `None`, and deletes a row by returning `None`.
+    /// * Keys, times and headers stay; nothing is repartitioned.
+    /// * Store: not stored. Where rows are looked up (by joins), another instance of the transformer is called for each
+    ///   lookup. See [`transform_values_with`](Self::transform_values_with).
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let cities = builder.table::<String, String>("cities");
+    /// let texts = cities.transform_values(
+    ///     || |name: &String, city: Option<String>| Some(format!("{name}: {}", city.unwrap_or("moved".into()))),
+    ///     &[],
+    /// );
+    /// texts.to_stream().to("texts");
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// let cities = driver.create_input_topic::<String, Option<String>>("cities");
+    /// cities.pipe("alice".into(), Some("Rome".into()), 0)?;
+    /// cities.pipe("alice".into(), None, 1)?;
+    /// let texts = driver.create_output_topic::<String, String>("texts").read_values()?;
+    /// assert_eq!(texts, ["alice: Rome", "alice: moved"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn transform_values<V2: Data, T: ValueTransformer<K, V, V2>>(
+        &self,
+        supplier: impl Fn() -> T + Send + Sync + 'static,
+        stores: &[&str],
+    ) -> KTable<K, V2> {
+        self.add_transform_values(supplier, stores, None)
+    }
+
+    /// As [`transform_values`](Self::transform_values), stored if the options name a store; then lookups read it.
+    ///
+    /// ```
+    /// use streams_dsl::core::error::Result;
+    /// use streams_dsl::core::processor::StoreAccess;
+    /// use streams_dsl::prelude::*;
+    ///
+    /// /// Counts the updates of each row, in a store of its own.
+    /// #[derive(Default)]
+    /// struct Updates(Option<KeyValueStore<String, i64>>);
+    ///
+    /// impl ValueTransformer<String, String, i64> for Updates {
+    ///     fn init(&mut self, stores: &StoreAccess<'_>) -> Result<()> {
+    ///         self.0 = Some(stores.get("updates")?);
+    ///         Ok(())
+    ///     }
+    ///
+    ///     fn transform(&mut self, key: &String, _: Option<String>, _: &TransformContext<'_>) -> Result<Option<i64>> {
+    ///         let Some(store) = &self.0 else { return Ok(None) };
+    ///         let count = store.get(key)?.unwrap_or(0) + 1;
+    ///         store.put(key, Some(count))?;
+    ///         Ok(Some(count))
+    ///     }
+    /// }
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder.add_state_store(Stores::key_value_store::<String, i64>("updates"));
+    /// let cities = builder.table::<String, String>("cities");
+    /// let moves = cities.transform_values_with(Updates::default, &["updates"], Materialized::named("moves"));
+    /// moves.to_stream().to("moves");
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// let cities = driver.create_input_topic::<String, String>("cities");
+    /// cities.pipe("alice".into(), "Rome".into(), 0)?;
+    /// cities.pipe("alice".into(), "Paris".into(), 1)?;
+    /// assert_eq!(driver.create_output_topic::<String, i64>("moves").read_values()?, [1, 2]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn transform_values_with<V2: Data, T: ValueTransformer<K, V, V2>>(
+        &self,
+        supplier: impl Fn() -> T + Send + Sync + 'static,
+        stores: &[&str],
+        materialized: Materialized<K, V2>,
+    ) -> KTable<K, V2> {
+        self.add_transform_values(supplier, stores, Some(materialized))
+    }
+
+    fn add_transform_values<V2: Data, T: ValueTransformer<K, V, V2>>(
+        &self,
+        supplier: impl Fn() -> T + Send + Sync + 'static,
+        stores: &[&str],
+        materialized: Option<Materialized<K, V2>>,
+    ) -> KTable<K, V2> {
+        let versioned = materialized.as_ref().map(|_| false);
+        // Unlike for filter and map_values, a store that is not made uses up no number.
+        let (key_serde, value_serde, store) = self.derived_store(materialized, None, None);
+        let name = self.step.next_name(prefix::TABLE_TRANSFORM_VALUES);
+        let queryable = store.as_ref().map(|store| store.name.to_string());
+        let origin = Rc::new(TransformOrigin {
+            parent: self.clone(),
+            supplier: Arc::new(supplier),
+            stores: stores.iter().map(|store| (*store).to_owned()).collect(),
+            store,
+            sends_old_values: Cell::new(false),
+        });
+        let mut node = origin.node(&name);
+        node.output_versioned = versioned;
+        KTable::new(self.step.add(node), key_serde, value_serde, queryable.as_deref(), origin)
+    }
+}
+
+struct TransformOrigin<K, V, V2, S> {
+    parent: KTable<K, V>,
+    supplier: Arc<S>,
+    /// The transformer's own stores.
+    stores: Vec<String>,
+    store: Option<TableStore<K, V2>>,
+    sends_old_values: Cell<bool>,
+}
+
+impl<K, V, V2, S, T> TransformOrigin<K, V, V2, S>
+where
+    K: Data,
+    V: Data,
+    V2: Data,
+    S: Fn() -> T + Send + Sync + 'static,
+    T: ValueTransformer<K, V, V2>,
+{
+    fn node(self: &Rc<Self>, name: &str) -> GraphNode {
+        let origin = Rc::clone(self);
+        GraphNode::new(name, move |writer| {
+            let transformers = Arc::clone(&origin.supplier);
+            let store_name = origin.store.as_ref().map(|store| Arc::clone(&store.name));
+            let send_old_values = origin.sends_old_values.get();
+            let supplier = Arc::new(move || TransformRows {
+                transformer: transformers(),
+                store_name: store_name.clone(),
+                send_old_values,
+                store: None,
+                values: PhantomData,
+            });
+            writer.own_processor::<_, K, Change<V>, K, Change<V2>>(&supplier)?;
+            if let Some(store) = &origin.store {
+                store.write(send_old_values, writer)?;
+            }
+            writer.connect(&origin.stores)
+        })
+    }
+}
+
+impl<K, V, V2, S, T> TableOrigin<K, V2> for TransformOrigin<K, V, V2, S>
+where
+    K: Data,
+    V: Data,
+    V2: Data,
+    S: Fn() -> T + Send + Sync + 'static,
+    T: ValueTransformer<K, V, V2>,
+{
+    fn enable_sending_old_values(&self, force: bool) -> bool {
+        if self.store.is_some() || self.parent.enable_sending_old_values(force) {
+            self.sends_old_values.set(true);
+        }
+        self.sends_old_values.get()
+    }
+
+    fn value_getter(&self) -> ValueGetterSupplier<K, V2> {
+        if let Some(store) = &self.store {
+            return ValueGetterSupplier::of_store(&store.name);
+        }
+        let (parent, supplier) = (self.parent.value_getter(), Arc::clone(&self.supplier));
+        let mut stores = parent.stores.clone();
+        stores.extend(self.stores.iter().filter(|store| !parent.stores.contains(store)).cloned());
+        ValueGetterSupplier::new(stores, move || {
+            Box::new(TransformGetter { parent: parent.get(), transformer: RefCell::new(supplier()) })
+        })
+    }
+}
+
+struct TransformRows<K: Data, V, V2: Data, T> {
+    transformer: T,
+    store_name: Option<Arc<str>>,
+    send_old_values: bool,
+    store: Option<(TimestampedKeyValueStore<K, V2>, TableForwarder)>,
+    values: PhantomData<fn(V)>,
+}
+
+impl<K, V, V2, T> Processor<K, Change<V>, K, Change<V2>> for TransformRows<K, V, V2, T>
+where
+    K: Data,
+    V: Data,
+    V2: Data,
+    T: ValueTransformer<K, V, V2>,
+{
+    fn init(&mut self, context: &mut ProcessorContext<'_, K, Change<V2>>) -> Result<()> {
+        self.transformer.init(&context.stores())?;
+        if let Some(name) = &self.store_name {
+            let store = context.state_store(name)?;
+            let forwarder = TableForwarder::of_store(&store, self.send_old_values, context);
+            self.store = Some((store, forwarder));
+        }
+        Ok(())
+    }
+
+    fn process(
+        &mut self,
+        record: Record<K, Change<V>>,
+        context: &mut ProcessorContext<'_, K, Change<V2>>,
+    ) -> Result<()> {
+        let Record { key, value: change, timestamp, headers } = record;
+        let about = TransformContext { timestamp, headers: &headers };
+        let new = self.transformer.transform(&key, change.new, &about)?;
+        let Some((store, forwarder)) = &self.store else {
+            let old = match self.send_old_values {
+                true => self.transformer.transform(&key, change.old, &about)?,
+                false => None,
+            };
+            let value = Change { new, old, is_latest: change.is_latest };
+            return context.forward(Record { key, value, timestamp, headers });
+        };
+        let stored = |value| ValueAndTimestamp { value, timestamp };
+        if forwarder.cached() {
+            return store.put_at(&key, new.map(stored), timestamp);
+        }
+        let old = match self.send_old_values {
+            true => store.get(&key)?.map(|old| old.value),
+            false => None,
+        };
+        store.put_at(&key, new.clone().map(stored), timestamp)?;
+        context.forward(Record { key, value: Change::new(new, old), timestamp, headers })
+    }
+}
+
+struct TransformGetter<K, V, T> {
+    parent: Box<dyn ValueGetter<K, V>>,
+    transformer: RefCell<T>,
+}
+
+impl<K: Data, V: Data, V2: Data, T> ValueGetter<K, V2> for TransformGetter<K, V, T>
+where
+    T: ValueTransformer<K, V, V2>,
+{
+    fn init(&mut self, stores: &StoreAccess<'_>) -> Result<()> {
+        self.parent.init(stores)?;
+        self.transformer.get_mut().init(stores)
+    }
+
+    fn get(&self, key: &K) -> Result<Option<ValueAndTimestamp<V2>>> {
+        let (value, timestamp) = match self.parent.get(key)? {
+            None => (None, UNKNOWN),
+            Some(row) => (Some(row.value), row.timestamp),
+        };
+        let context = TransformContext { timestamp, headers: &Headers::new() };
+        let value = self.transformer.borrow_mut().transform(key, value, &context)?;
+        Ok(value.map(|value| ValueAndTimestamp { value, timestamp }))
+    }
+}

@@ -1,0 +1,56 @@
+//! What `KTable::transform_values` calls for each row (`ValueTransformerWithKey`).
+
+use streams_core::error::Result;
+use streams_core::processor::StoreAccess;
+use streams_core::record::Headers;
+use streams_core::time::Timestamp;
+
+/// Makes another value of each row of a table, with stores to help (`ValueTransformerWithKey`).
+///
+/// Each task has an instance for the updates, and one for every operator that looks rows up in a table that is not
+/// stored. An instance is used by one thread, and dropped when its task closes. It cannot forward: the row is all that
+/// comes of it. A closure from key and value will do where no store is needed.
+pub trait ValueTransformer<K, V, V2>: 'static {
+    /// Called once before the first row: look up stores here.
+    fn init(&mut self, stores: &StoreAccess<'_>) -> Result<()> {
+        let _ = stores;
+        Ok(())
+    }
+
+    /// The new value of a row, of which `value` is the old one; `None` on either side is no row. Unlike a mapper it
+    /// sees deletions. It should give the same for the same row, as tables that are not stored call it for each lookup.
+    fn transform(&mut self, key: &K, value: Option<V>, context: &TransformContext<'_>) -> Result<Option<V2>>;
+}
+
+impl<K, V, V2, F> ValueTransformer<K, V, V2> for F
+where
+    F: FnMut(&K, Option<V>) -> Option<V2> + 'static,
+{
+    fn transform(
+        &mut self,
+        key: &K,
+        value: Option<V>,
+        _context: &TransformContext<'_>,
+    ) -> Result<Option<V2>> {
+        Ok(self(key, value))
+    }
+}
+
+/// What a transformer may know of the row at hand.
+#[derive(Clone, Copy, Debug)]
+pub struct TransformContext<'a> {
+    pub(crate) timestamp: Timestamp,
+    pub(crate) headers: &'a Headers,
+}
+
+impl TransformContext<'_> {
+    /// The time of the update, or in a lookup that of the row; -1 in the lookup of a row that does not exist.
+    pub fn timestamp(&self) -> Timestamp {
+        self.timestamp
+    }
+
+    /// The headers of the update; none in a lookup.
+    pub fn headers(&self) -> &Headers {
+        self.headers
+    }
+}
