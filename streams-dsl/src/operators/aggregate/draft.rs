@@ -10,7 +10,7 @@ use std::sync::Arc;
 use streams_core::processor::Data;
 use streams_core::serde::SerdeRef;
 
-use super::fold::Nulls;
+use crate::operators::nulls::Nulls;
 use crate::error::{DslError, Result};
 use crate::graph::{GraphNode, Step, Writer};
 use crate::grouped::KGroupedStream;

@@ -7,7 +7,8 @@ use streams_core::processor::{Data, Processor, ProcessorContext};
 use streams_core::record::{Change, Record};
 use streams_core::store::{TimestampedKeyValueStore, ValueAndTimestamp};
 
-use super::fold::{Fold, Nulls};
+use super::fold::Fold;
+use crate::operators::nulls::Nulls;
 use crate::operators::table::TableForwarder;
 
 /// What all instances of an aggregation share.

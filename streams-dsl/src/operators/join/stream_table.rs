@@ -10,7 +10,7 @@ use streams_core::serde::DefaultSerde;
 use crate::error::DslError;
 use crate::graph::{GraphNode, Step};
 use crate::naming::prefix;
-use crate::operators::aggregate::Nulls;
+use crate::operators::nulls::Nulls;
 use crate::options::Joined;
 use crate::stream::KStream;
 use crate::table::KTable;
