@@ -53,6 +53,15 @@ impl Headers {
         self.0.as_deref().map_or(&[][..], Vec::as_slice).iter()
     }
 
+    /// Whether both are one list, or neither has one. False says nothing.
+    pub fn is_same(&self, other: &Headers) -> bool {
+        match (&self.0, &other.0) {
+            (None, None) => true,
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+
     /// How many headers there are.
     pub fn len(&self) -> usize {
         self.0.as_ref().map_or(0, |list| list.len())

@@ -94,7 +94,7 @@ impl RestoreFormat {
         let timed = match times {
             None => None,
             Some((retention_ms, time_of)) => {
-                Some((Time::open(store, backend, keyspace, retention_ms, time_of)?, time_of))
+                Some((Time::open(store, backend, keyspace, retention_ms, time_of, false)?, time_of))
             }
         };
         let recency = match *self {

@@ -7,10 +7,12 @@ use std::ops::Bound;
 use std::vec;
 
 use super::table::{as_range, is_empty};
+use super::time::TimeOf;
 use super::timestamped::ValueFormat;
 use crate::backend::{Backend, Direction, Keyspace, Scan};
 use crate::error::Result;
 use crate::overlay::{KeyBytes, Overlay};
+use crate::schema::segments::SEGMENT_BYTES;
 
 /// A range of local keys.
 pub(crate) type OwnedRange = (Bound<Vec<u8>>, Bound<Vec<u8>>);
@@ -27,6 +29,8 @@ pub(crate) struct Merge<'a, T> {
     ranges: vec::IntoIter<OwnedRange>,
     direction: Direction,
     wanted: Wanted<'a>,
+    /// The earliest time that is seen of the backend, if others are in it.
+    pub(super) stored_from: Option<(TimeOf, i64)>,
     memory: Option<Peekable<Ordered<'a>>>,
     disk: Option<Peekable<Scan<'a>>>,
 }
@@ -60,7 +64,7 @@ impl<'a, T> Merge<'a, T> {
         wanted: Wanted<'a>,
     ) -> Self {
         let ranges = ranges.into_iter();
-        Merge { overlay, backend, format, store, ranges, direction, wanted, memory: None, disk: None }
+        Merge { overlay, backend, format, store, ranges, direction, wanted, stored_from: None, memory: None, disk: None }
     }
 
     /// Opens the next range; false if there is none.
@@ -109,10 +113,16 @@ impl<T: Clone> Merge<'_, T> {
         (self.wanted)(key).then(|| (key.clone(), value.clone()))
     }
 
+    fn hides(&self, local: &[u8]) -> bool {
+        self.stored_from.is_some_and(|(time_of, from_ms)| {
+            local.get(SEGMENT_BYTES..).and_then(time_of).is_some_and(|time| time < from_ms)
+        })
+    }
+
     fn take_disk(&mut self) -> Option<Result<(KeyBytes, T)>> {
         match self.disk.as_mut()?.next()? {
             Err(error) => Some(Err(error)),
-            Ok((key, _)) if !(self.wanted)(&key) => None,
+            Ok((key, _)) if !(self.wanted)(&key) || self.hides(&key) => None,
             Ok((key, value)) => {
                 let decoded = self.format.decode_stored(self.store, &value);
                 Some(decoded.map(|value| (KeyBytes::from_slice(&key), value)))

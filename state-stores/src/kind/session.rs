@@ -99,8 +99,9 @@ impl<K, A> SessionStore<K, A> {
     pub fn open(spec: SessionSpec<K, A>) -> Result<Self> {
         let SessionSpec { name, backend, key, value: format, cache_bytes, tracking, log_headers, .. } = spec;
         let table = TableSpec { name, backend, format, cache_bytes, tracking, log_headers };
+        let cached = tracking != Tracking::Off;
         let table = Table::open(table, |name, backend, keyspace| {
-            Time::open(name, backend, keyspace, spec.retention_ms, session_key::end_ms).map(Some)
+            Time::open(name, backend, keyspace, spec.retention_ms, session_key::end_ms, cached).map(Some)
         })?;
         Ok(SessionStore { table, key, scratch: Vec::new() })
     }
@@ -164,7 +165,7 @@ impl<K, A> SessionStore<K, A> {
 impl<K, A: Clone> SessionStore<K, A> {
     /// The aggregate of exactly that session; `None` if there is none or it has expired.
     pub fn fetch_session(&mut self, key: &K, start_ms: i64, end_ms: i64) -> Result<Option<A>> {
-        let visible = self.table.time().filter(|time| end_ms >= time.segments.earliest_ms());
+        let visible = self.table.time().filter(|time| end_ms >= time.visible_ms());
         let Some(segment) = visible.map(|time| time.segments.of(end_ms)) else { return Ok(None) };
         self.encode(segment, key, start_ms, end_ms)?;
         Ok(self.table.get(&self.scratch)?.cloned())
@@ -226,12 +227,12 @@ impl<K, A: Clone> SessionStore<K, A> {
         let codec = self.key.clone();
         let time = self.table.time().expect("a session store is opened with a time");
         let segments = match by {
-            ClosedOrder::EndStartKey => time.segments.live_between(earliest_end_ms, latest_end_ms),
-            ClosedOrder::EndKeyStart => time.segments.between(earliest_end_ms, latest_end_ms),
+            ClosedOrder::EndStartKey => time.live_between(earliest_end_ms, latest_end_ms),
+            ClosedOrder::EndKeyStart => time.between(earliest_end_ms, latest_end_ms),
         };
         let from_ms = match by {
             ClosedOrder::EndStartKey => earliest_end_ms,
-            ClosedOrder::EndKeyStart => earliest_end_ms.max(time.segments.earliest_ms()),
+            ClosedOrder::EndKeyStart => earliest_end_ms.max(time.visible_ms()),
         };
         let in_memory = time.is_in_memory(from_ms);
         let range = |segment: i64| -> OwnedRange {
@@ -243,7 +244,7 @@ impl<K, A: Clone> SessionStore<K, A> {
             end.is_some_and(|end| end >= from_ms && end <= latest_end_ms)
         };
         let ranges = segments.map(range).collect();
-        let mut merge = self.table.scan(ranges, Direction::Forward, in_memory, wanted);
+        let mut merge = self.table.scan_live(ranges, Direction::Forward, in_memory, wanted);
         let mut raw: Vec<_> = merge.by_ref().collect::<Result<_>>()?;
         // Keys that one is the beginning of another come in the order of what follows them, so all is sorted.
         raw.sort_by(|(one, _), (other, _)| closed_order(by, one).cmp(&closed_order(by, other)));
@@ -277,8 +278,8 @@ impl<K, A: Clone> SessionStore<K, A> {
     ) -> SessionEntries<'_, K, A> {
         let codec = self.key.clone();
         let time = self.table.time().expect("a session store is opened with a time");
-        let (segments, from_ms) = (time.segments, earliest_end_ms.max(time.segments.earliest_ms()).max(0));
-        let (in_memory, one_key) = (time.is_in_memory(from_ms), keys.is_one());
+        let from_ms = earliest_end_ms.max(time.visible_ms()).max(0);
+        let (in_memory, one_key) = (time.reads_memory(from_ms), keys.is_one());
         let range = |segment: i64| -> OwnedRange {
             let (mut lower, mut upper) = keys.local(segment);
             if one_key {
@@ -288,7 +289,7 @@ impl<K, A: Clone> SessionStore<K, A> {
             }
             (Bound::Included(lower), Bound::Excluded(upper))
         };
-        let mut ranges: Vec<_> = segments.between(from_ms, latest_end_ms).map(range).collect();
+        let mut ranges: Vec<_> = time.between(from_ms, latest_end_ms).map(range).collect();
         if direction == Direction::Backward {
             ranges.reverse();
         }

@@ -104,7 +104,8 @@ impl<T> Table<T> {
             None => {
                 // An eviction looks at all entries, so there must be many to evict.
                 self.trim(self.overlay.slab_bytes() / EVICTION_SLACK);
-                let value = self.read(key)?;
+                let hides = |time: &Time| time.is_cached() && time.of_local(key) < time.stored_ms();
+                let value = if self.time.as_ref().is_some_and(hides) { None } else { self.read(key)? };
                 self.overlay.load(key, value)
             }
         };
@@ -152,6 +153,21 @@ impl<T> Table<T> {
     /// The entries of the ranges, one range after the other. `in_memory` promises that the overlay holds all
     /// of them.
     pub(crate) fn scan<'a>(
+        &'a mut self,
+        ranges: Vec<OwnedRange>,
+        direction: Direction,
+        in_memory: bool,
+        wanted: impl Fn(&[u8]) -> bool + 'a,
+    ) -> Merge<'a, T> {
+        let cached = self.time.as_ref().filter(|time| time.is_cached());
+        let stored_from = cached.map(|time| (time.time_of, time.stored_ms()));
+        let mut merge = self.scan_live(ranges, direction, in_memory, wanted);
+        merge.stored_from = stored_from;
+        merge
+    }
+
+    /// As [`Table::scan`], with what the backend still has of expired times.
+    pub(crate) fn scan_live<'a>(
         &'a mut self,
         ranges: Vec<OwnedRange>,
         direction: Direction,
@@ -352,7 +368,9 @@ impl<T: Clone> Table<T> {
             entry.change = NO_CHANGE;
             let (key, new) = (entry.key.clone(), entry.value.clone());
             let (timestamp, headers) = (entry.timestamp, entry.headers.clone());
-            let existed = match &change.old {
+            let stored = self.time.as_mut().is_none_or(|time| time.pass(&key, false));
+            let old = if stored { change.old } else { Old::Absent };
+            let existed = match &old {
                 Old::Absent => false,
                 Old::Present(_) => true,
                 Old::Unknown => new.is_some() || self.backend.get(self.keyspace, &key)?.is_some(),
@@ -366,7 +384,10 @@ impl<T: Clone> Table<T> {
                 }
                 continue;
             }
-            let old = if let Old::Present(value) = change.old { value } else { None };
+            if let Some(time) = &mut self.time {
+                time.pass(&key, true);
+            }
+            let old = if let Old::Present(value) = old { value } else { None };
             flushed.push(RawChange { key, new, old, timestamp, headers });
         }
         self.changes.list = changes;

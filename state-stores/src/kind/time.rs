@@ -1,10 +1,16 @@
 //! What a windowed store knows about time: its segments, and from when on memory holds everything.
 
+use std::ops::RangeInclusive;
+
 use crate::backend::BackendRef;
 use crate::backend::Keyspace;
 use crate::backend::batch::Batch;
 use crate::error::{Result, StoreError};
 use crate::schema::segments::{NOTHING_OBSERVED, OBSERVED_KEY, SEGMENT_BYTES, Segments, segment_interval_ms};
+
+/// How many expired segments stay in memory behind a cache. A record reaches back twice the gap of its sessions at most,
+/// and a segment is as long as half of that at least.
+const CACHED_SEGMENTS: i64 = 4;
 
 /// Reads the time (a window's start, a session's end) of a changelog key.
 pub(crate) type TimeOf = fn(&[u8]) -> Option<i64>;
@@ -13,6 +19,11 @@ pub(crate) type TimeOf = fn(&[u8]) -> Option<i64>;
 pub(crate) struct Time {
     pub(crate) segments: Segments,
     pub(crate) time_of: TimeOf,
+    /// Whether a cache lies in front of the store, as in Kafka Streams: entries in memory are read whether they have
+    /// expired or not, and the store observes the time of an entry when its change is taken.
+    cached: bool,
+    /// The greatest time ever put; not less than the observed one.
+    seen_ms: i64,
     /// Entries of this time and later are all in memory: a miss there needs no look at the backend. Without
     /// it, every new window would cost a read that finds nothing.
     floor_ms: i64,
@@ -35,6 +46,7 @@ impl Time {
         keyspace: Keyspace,
         retention_ms: i64,
         time_of: TimeOf,
+        cached: bool,
     ) -> Result<Self> {
         if retention_ms < 0 {
             return Err(StoreError::Retention { store: store.to_owned(), retention_ms, minimum_ms: 0 });
@@ -46,6 +58,8 @@ impl Time {
         Ok(Time {
             segments,
             time_of,
+            cached,
+            seen_ms: observed_ms,
             floor_ms: observed_ms.saturating_add(1),
             committed_ms: observed_ms,
             staged_ms: observed_ms,
@@ -78,13 +92,61 @@ impl Time {
         time_ms >= self.floor_ms
     }
 
+    /// Whether memory has all that reads from that time on may see.
+    pub(crate) fn reads_memory(&self, from_ms: i64) -> bool {
+        self.is_in_memory(from_ms.max(self.stored_ms()))
+    }
+
     /// Memory has let go of an entry of that time.
     pub(crate) fn forget(&mut self, time_ms: i64) {
         self.floor_ms = self.floor_ms.max(time_ms.saturating_add(1));
     }
 
+    /// The earliest time that reads of memory may see.
+    pub(crate) fn visible_ms(&self) -> i64 {
+        if self.cached { 0 } else { self.stored_ms() }
+    }
+
+    /// The earliest time that reads of the backend may see.
+    pub(crate) fn stored_ms(&self) -> i64 {
+        self.segments.earliest_ms()
+    }
+
+    /// Whether a cache lies in front of the store.
+    pub(crate) fn is_cached(&self) -> bool {
+        self.cached
+    }
+
+    /// The segments that may hold times of `from_ms..=to_ms`, in memory or in the backend.
+    pub(crate) fn between(&self, from_ms: i64, to_ms: i64) -> RangeInclusive<i64> {
+        self.live_between(from_ms.max(self.visible_ms()), to_ms)
+    }
+
+    /// As [`Time::between`], with what a live segment still has of times that reads do not see.
+    pub(crate) fn live_between(&self, from_ms: i64, to_ms: i64) -> RangeInclusive<i64> {
+        if !self.cached {
+            return self.segments.live_between(from_ms, to_ms);
+        }
+        self.segments.of(from_ms).max(self.evicted_before)..=self.segments.of(to_ms.min(self.seen_ms))
+    }
+
+    /// Takes note of the change of an entry that leaves the cache for the store: whether the store still has, or takes,
+    /// entries of its time.
+    pub(crate) fn pass(&mut self, local: &[u8], changes: bool) -> bool {
+        let time_ms = self.of_local(local);
+        if changes {
+            self.segments.observe(time_ms);
+            self.dropped += u64::from(self.segments.of(time_ms) < self.segments.oldest_live());
+        }
+        time_ms >= self.stored_ms()
+    }
+
     /// Takes note of a put of that time: its segment, or `None` if that has expired.
     pub(crate) fn enter(&mut self, time_ms: i64) -> Option<i64> {
+        self.seen_ms = self.seen_ms.max(time_ms);
+        if self.cached {
+            return Some(self.segments.of(time_ms));
+        }
         self.segments.observe(time_ms);
         let segment = self.segments.of(time_ms);
         if segment < self.segments.oldest_live() {
@@ -124,12 +186,15 @@ impl Time {
     pub(crate) fn rollback(&mut self) {
         self.segments.observed_ms = self.committed_ms;
         self.staged_ms = self.committed_ms;
+        self.seen_ms = self.committed_ms;
         self.deleted_before = self.segments.oldest_live();
     }
 
     /// The time before which all entries have expired, if it has moved since the last call.
     pub(crate) fn newly_expired_ms(&mut self) -> Option<i64> {
-        let oldest = self.segments.oldest_live();
+        // What has expired is still read from the cache.
+        let kept = if self.cached { CACHED_SEGMENTS } else { 0 };
+        let oldest = (self.segments.oldest_live() - kept).max(0);
         if oldest <= self.evicted_before {
             return None;
         }

@@ -89,8 +89,9 @@ impl<K, T> WindowStore<K, T> {
     pub fn open(spec: WindowSpec<K, T>) -> Result<Self> {
         let WindowSpec { name, backend, key, value: format, cache_bytes, tracking, log_headers, .. } = spec;
         let table = TableSpec { name, backend, format, cache_bytes, tracking, log_headers };
+        let cached = tracking != Tracking::Off;
         let table = Table::open(table, |name, backend, keyspace| {
-            let mut time = Time::open(name, backend, keyspace, spec.retention_ms, window_key::start_ms)?;
+            let mut time = Time::open(name, backend, keyspace, spec.retention_ms, window_key::start_ms, cached)?;
             if spec.see_closing {
                 time.see_closing();
             }
@@ -131,7 +132,7 @@ impl<K, T> WindowStore<K, T> {
 
     /// The value of a key in the window that starts at `start_ms`, borrowed.
     pub fn fetch_ref(&mut self, key: &K, start_ms: i64) -> Result<Option<&T>> {
-        let visible = self.table.time().filter(|time| start_ms >= time.segments.earliest_ms());
+        let visible = self.table.time().filter(|time| start_ms >= time.visible_ms());
         let Some(segment) = visible.map(|time| time.segments.of(start_ms)) else { return Ok(None) };
         self.encode(segment, key, start_ms)?;
         self.table.get(&self.scratch)
@@ -253,8 +254,8 @@ impl<K, T: Clone> WindowStore<K, T> {
     ) -> WindowEntries<'_, K, T> {
         let codec = self.key.clone();
         let time = self.table.time().expect("a window store is opened with a time");
-        let (segments, from_ms) = (time.segments, from_ms.max(time.segments.earliest_ms()).max(0));
-        let (in_memory, one_key) = (time.is_in_memory(from_ms), keys.is_one());
+        let from_ms = from_ms.max(time.visible_ms()).max(0);
+        let (in_memory, one_key) = (time.reads_memory(from_ms), keys.is_one());
         let range = |segment: i64| -> OwnedRange {
             let (mut lower, mut upper) = keys.local(segment);
             if one_key {
@@ -264,7 +265,7 @@ impl<K, T: Clone> WindowStore<K, T> {
             }
             (Bound::Included(lower), Bound::Excluded(upper))
         };
-        let mut ranges: Vec<_> = segments.between(from_ms, to_ms).map(range).collect();
+        let mut ranges: Vec<_> = time.between(from_ms, to_ms).map(range).collect();
         if direction == Direction::Backward {
             ranges.reverse();
         }

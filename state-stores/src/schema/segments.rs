@@ -71,12 +71,8 @@ impl Segments {
         self.observed_ms.saturating_sub(self.retention_ms).saturating_add(1 - self.extra_ms)
     }
 
-    /// The live segments that may hold times of `from_ms..=to_ms`.
-    pub(crate) fn between(&self, from_ms: i64, to_ms: i64) -> RangeInclusive<i64> {
-        self.live_between(from_ms.max(self.earliest_ms()), to_ms)
-    }
-
-    /// As [`Segments::between`], with what a live segment still has of times that reads do not see.
+    /// The live segments that may hold times of `from_ms..=to_ms`, with what they still have of times that reads do not
+    /// see.
     pub(crate) fn live_between(&self, from_ms: i64, to_ms: i64) -> RangeInclusive<i64> {
         self.of(from_ms).max(self.oldest_live())..=self.of(to_ms.min(self.observed_ms))
     }
@@ -103,15 +99,15 @@ mod tests {
             observed_ms: NOTHING_OBSERVED,
             extra_ms: 0,
         };
-        assert_eq!((segments.oldest_live(), segments.between(0, i64::MAX).count()), (0, 1));
+        assert_eq!((segments.oldest_live(), segments.live_between(0, i64::MAX).count()), (0, 1));
         segments.observe(300_000);
         segments.observe(10);
         assert_eq!(
             (segments.observed_ms, segments.oldest_live(), segments.earliest_ms()),
             (300_000, 3, 180_001)
         );
-        assert_eq!(segments.between(0, i64::MAX), 3..=5);
-        assert_eq!(segments.between(240_000, 299_999), 4..=4);
+        assert_eq!(segments.live_between(0, i64::MAX), 3..=5);
+        assert_eq!(segments.live_between(240_000, 299_999), 4..=4);
         assert!(segments.live_between(0, 10).is_empty());
         segments.extra_ms = 1;
         assert_eq!(segments.earliest_ms(), 180_000);

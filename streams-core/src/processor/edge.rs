@@ -34,9 +34,21 @@ impl<K: Data, V: Data> Children<K, V> {
         Children(children.into())
     }
 
-    /// Hands a record to every child, one after the other; the last one gets the original, the others a clone.
+    /// Hands a record to every child, one after the other; the last one gets the original, the others a clone. Its time and
+    /// headers are those of the record at hand meanwhile.
     #[inline]
     pub fn forward(&self, record: Record<K, V>, task: &mut TaskContext) -> Result<()> {
+        if task.is_at(record.timestamp, &record.headers) {
+            return self.hand_on(record, task);
+        }
+        let before = task.go_to(record.timestamp, &record.headers);
+        let handed = self.hand_on(record, task);
+        task.go_to(before.0, &before.1);
+        handed
+    }
+
+    #[inline]
+    fn hand_on(&self, record: Record<K, V>, task: &mut TaskContext) -> Result<()> {
         match &*self.0 {
             [] => Ok(()),
             [(_, only)] => only.receive(record, task),
@@ -52,7 +64,12 @@ impl<K: Data, V: Data> Children<K, V> {
     /// Hands a record to the child of that name.
     pub fn forward_to(&self, name: &str, record: Record<K, V>, task: &mut TaskContext) -> Result<()> {
         match self.0.iter().find(|(child, _)| &**child == name) {
-            Some((_, child)) => child.receive(record, task),
+            Some((_, child)) => {
+                let before = task.go_to(record.timestamp, &record.headers);
+                let handed = child.receive(record, task);
+                task.go_to(before.0, &before.1);
+                handed
+            }
             None => Err(Error::Topology(format!(
                 "there is no child node '{name}' to forward to; the children are [{}]",
                 self.0.iter().map(|(child, _)| &**child).collect::<Vec<_>>().join(", ")

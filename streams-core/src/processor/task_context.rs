@@ -148,6 +148,21 @@ impl TaskContext {
         self.setup.clock.set_headers(&Headers::new());
     }
 
+    /// Whether the record at hand has that time and those headers.
+    #[inline]
+    pub(super) fn is_at(&self, timestamp: Timestamp, headers: &Headers) -> bool {
+        self.setup.clock.is_at(timestamp, headers)
+    }
+
+    /// Gives the record at hand that time and those headers; returns what it had.
+    pub(super) fn go_to(&mut self, timestamp: Timestamp, headers: &Headers) -> (Timestamp, Headers) {
+        let clock = &self.setup.clock;
+        let before = (clock.timestamp(), clock.headers());
+        clock.set_timestamp(timestamp);
+        clock.set_headers(headers);
+        before
+    }
+
     /// Sets the time with which stores log the changes that follow (a flushed update has its own).
     pub fn set_record_timestamp(&mut self, timestamp: Timestamp) {
         self.setup.clock.set_timestamp(timestamp);

@@ -73,6 +73,32 @@ impl Plan {
         Ok(Plan { topology, application_id, subtopologies, internal_topics, global_topics })
     }
 
+    /// Makes one sub-topology of all, so that one task has all nodes, if no topic has more than one partition.
+    pub fn unite_single_tasks(&mut self) {
+        if self.subtopologies.len() < 2 || self.subtopologies.values().any(|one| one.tasks != 1) {
+            return;
+        }
+        let graph = self.topology.graph();
+        let mut parts = std::mem::take(&mut self.subtopologies).into_values();
+        let Some(mut united) = parts.next() else { return };
+        for part in parts {
+            united.nodes.extend(part.nodes);
+            united.sources.extend(part.sources);
+            united.repartition_topics.extend(part.repartition_topics);
+            united.stores.extend(part.stores);
+        }
+        let added = |node: &String| graph.nodes().iter().position(|other| *other.name == **node);
+        united.nodes.sort_by_cached_key(added);
+        let stored = |store: &StorePlan| graph.stores().position(|other| *other.name == *store.name);
+        united.stores.sort_by_cached_key(stored);
+        let read = |(topic, _): &(TopicName, PartitionId)| {
+            let source = graph.source_of_topic(&self.application_id, topic);
+            source.and_then(|source| added(&source.name.to_string()))
+        };
+        united.sources.sort_by_cached_key(read);
+        self.subtopologies.insert(united.id, united);
+    }
+
     pub fn subtopology(&self, task: TaskId) -> Result<&SubtopologyPlan> {
         self.subtopologies.get(&task.subtopology).ok_or_else(|| {
             Error::IllegalState(format!("task {task} belongs to no sub-topology of this application"))

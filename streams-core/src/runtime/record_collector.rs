@@ -37,6 +37,8 @@ struct Inner {
     committer: Committer,
     topics: Vec<Topic>,
     by_name: HashMap<TopicName, u32>,
+    /// The topics that records were sent to since the last look, if someone looks.
+    order: Option<Vec<u32>>,
 }
 
 /// A thread's record collector; its tasks share it.
@@ -47,7 +49,7 @@ pub(crate) struct RecordCollector {
 
 impl RecordCollector {
     pub fn new(committer: Committer, handlers: Handlers) -> Rc<Self> {
-        let inner = Inner { committer, topics: Vec::new(), by_name: HashMap::new() };
+        let inner = Inner { committer, topics: Vec::new(), by_name: HashMap::new(), order: None };
         Rc::new(RecordCollector { inner: RefCell::new(inner), handlers })
     }
 
@@ -74,6 +76,19 @@ impl RecordCollector {
     /// Offsets that a commit adds besides the records.
     pub fn markers_per_commit(&self) -> i64 {
         self.inner.borrow().committer.markers_per_commit()
+    }
+
+    /// Keeps from now on in which order topics are sent to.
+    pub fn note_order(&self) {
+        self.inner.borrow_mut().order = Some(Vec::new());
+    }
+
+    /// The topics that records were sent to since the last call, if that is kept, in the order of their first records.
+    pub fn take_order(&self) -> Vec<TopicName> {
+        let mut inner = self.inner.borrow_mut();
+        let order = inner.order.as_mut().map(std::mem::take).unwrap_or_default();
+        let name = |number: u32| Some(Arc::clone(&inner.topics.get(number as usize)?.name));
+        order.into_iter().filter_map(name).collect()
     }
 
     /// The topics that records were sent to.
@@ -172,6 +187,11 @@ impl Collector for RecordCollector {
     ) -> Result<()> {
         let mut inner = self.inner.borrow_mut();
         let handle = inner.handle(topic)?;
+        if let Some(order) = &mut inner.order
+            && !order.contains(&topic.0)
+        {
+            order.push(topic.0);
+        }
         inner.committer.mark_written(topic.0, partition);
         let mut waits = 0;
         loop {

@@ -34,8 +34,19 @@ pub(crate) struct EngineSettings {
     pub config: StreamsConfig,
     pub transport: Arc<dyn Transport>,
     pub clock: ClockRef,
-    /// Overrules `commit.interval.ms`.
-    pub commit_interval_ms: Option<i64>,
+    pub pace: Pace,
+}
+
+/// How an engine goes about its records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// As an application: many at a time, committed at intervals.
+    Application,
+    /// The same without commits of its own.
+    CommitsOnDemand,
+    /// As Kafka Streams' test driver: a commit after each, be it an input or come back on an internal topic; one task
+    /// has all nodes if no topic has more than one partition, so that one order holds for all.
+    EachRecord,
 }
 
 /// Hands the group's decisions straight to the one thread.
@@ -76,10 +87,14 @@ fn consumer(transport: &Arc<dyn Transport>, name: &str) -> Result<Box<dyn Consum
 impl Engine {
     /// Starts the topology; tasks come up with the first steps.
     pub fn new(settings: EngineSettings) -> Result<Self> {
-        let EngineSettings { topology, config, transport, clock, commit_interval_ms } = settings;
+        let EngineSettings { topology, config, transport, clock, pace } = settings;
         let config = Arc::new(config);
         let mut admin = transport.admin("engine-admin")?;
-        let plan = Arc::new(setup::prepare(&topology, &config, &mut *admin)?);
+        let mut plan = setup::prepare(&topology, &config, &mut *admin)?;
+        if pace == Pace::EachRecord {
+            plan.unite_single_tasks();
+        }
+        let plan = Arc::new(plan);
         let memory = RocksMemory::new(MEMORY_UNUSED, MEMORY_UNUSED);
         let globals = GlobalBackends::open(&plan, None, &memory)?;
         let mut membership =
@@ -115,18 +130,25 @@ impl Engine {
             Scope::of(&plan),
         );
         let (commands, received) = mpsc::channel();
-        let limits = ThreadLimits::new(&config);
+        let environment =
+            TaskEnvironment::new(&plan, &config, committer, &handlers, globals.readers(&plan)?);
+        if pace == Pace::EachRecord {
+            environment.collector.note_order();
+        }
+        let mut limits = ThreadLimits::new(&config);
+        match pace {
+            Pace::Application => {}
+            Pace::CommitsOnDemand => limits.commit_interval_ms = i64::MAX / 4,
+            Pace::EachRecord => (limits.commit_interval_ms, limits.records_per_turn) = (0, 1),
+        }
         let parts = ThreadParts {
             name: "engine-StreamThread-1".to_owned(),
             consumer: consumer(&transport, "main")?,
-            environment: TaskEnvironment::new(&plan, &config, committer, &handlers, globals.readers(&plan)?),
+            environment,
             commands: received,
             restorer: requests,
             wake_restorer: Arc::new(|| ()),
-            limits: ThreadLimits {
-                commit_interval_ms: commit_interval_ms.unwrap_or(limits.commit_interval_ms),
-                ..limits
-            },
+            limits,
             stats: Arc::new(ThreadStats::default()),
         };
         let thread = StreamThread::new(parts, clock.now_ms());

@@ -31,9 +31,6 @@ use crate::ids::{Offset, TaskId, TopicName, TopicPartition};
 use crate::time::Timestamp;
 use crate::transport::{Consumer, OffsetToCommit, PartitionHandle, RawRecord};
 
-/// Records of one task processed before it is the next task's turn.
-const RECORDS_PER_TURN: usize = 1_000;
-
 /// How long changes may be committed before the database of their task gets them.
 const OWED_MAX_MS: i64 = 1_000;
 
@@ -84,6 +81,8 @@ pub(crate) struct ThreadLimits {
     pub purge_interval_ms: i64,
     /// `buffered.records.per.partition`.
     pub buffered_records: usize,
+    /// Records of one task processed before it is the next task's turn.
+    pub records_per_turn: usize,
     /// The thread commits early when its stores hold more than this that no database has yet. From a quarter of it
     /// on, a commit owes nothing to the databases.
     pub uncommitted_bytes: usize,
@@ -98,6 +97,7 @@ impl ThreadLimits {
             poll_ms: config.poll_ms(),
             purge_interval_ms: config.repartition_purge_interval_ms(),
             buffered_records: config.buffered_records_per_partition().max(1),
+            records_per_turn: 1_000,
             uncommitted_bytes: (config.statestore_uncommitted_max_bytes() / threads).max(1),
         }
     }
@@ -205,7 +205,7 @@ impl StreamThread {
             requested |= task.take_commit_request();
         }
         if requested || now - self.last_commit >= self.limits.commit_interval_ms || self.is_full() {
-            self.commit(self.due_writes(now), now)?;
+            worked |= self.commit(self.due_writes(now), now)?;
             self.last_commit = now;
             self.purge(now);
         }
@@ -296,8 +296,10 @@ impl StreamThread {
     fn fetch(&mut self) -> Result<bool> {
         let room = self.limits.buffered_records;
         let mut any = false;
+        // What was sent last comes first, in the order sent, if that order is kept.
+        let sent = self.environment.collector.take_order();
         for task in self.tasks.values_mut() {
-            for input in 0..task.inputs().len() {
+            for input in task.inputs_in_order(&sent) {
                 let buffered = task.buffered(input);
                 // Half-empty before it is filled up again: few large batches instead of many small ones.
                 if buffered * 2 > room {
@@ -318,7 +320,7 @@ impl StreamThread {
     fn process(&mut self, now: Timestamp) -> Result<bool> {
         let mut processed = 0;
         for task in self.tasks.values_mut() {
-            processed += task.process(RECORDS_PER_TURN, now)?;
+            processed += task.process(self.limits.records_per_turn, now)?;
             task.punctuate_wall_clock(now)?;
         }
         self.stats.add_processed(processed);
@@ -343,8 +345,8 @@ impl StreamThread {
         Writes::OwedSince(next_commit - OWED_MAX_MS)
     }
 
-    /// Commits all tasks together. Nothing is sent when nothing has changed.
-    fn commit(&mut self, writes: Writes, now: Timestamp) -> Result<()> {
+    /// Commits all tasks together. False when nothing has changed: then nothing is sent.
+    fn commit(&mut self, writes: Writes, now: Timestamp) -> Result<bool> {
         let collector = Rc::clone(&self.environment.collector);
         for task in self.tasks.values_mut() {
             task.stage(&collector, writes, now)?;
@@ -356,7 +358,8 @@ impl StreamThread {
             offsets.extend(task.offsets_to_commit(position)?);
         }
         if offsets.is_empty() && !collector.is_open() {
-            return self.tasks.values_mut().try_for_each(StreamTask::write);
+            self.tasks.values_mut().try_for_each(StreamTask::write)?;
+            return Ok(false);
         }
         collector.commit(&offsets)?;
         let markers = collector.markers_per_commit();
@@ -370,7 +373,7 @@ impl StreamThread {
         }
         self.resets = 0;
         self.stats.add_commit();
-        Ok(())
+        Ok(true)
     }
 
     /// Lets the broker delete what has been processed of repartition topics.
@@ -388,7 +391,7 @@ impl StreamThread {
 
     /// Commits whatever the interval says.
     pub fn commit_now(&mut self, now: Timestamp) -> Result<()> {
-        self.commit(self.due_writes(now), now)
+        self.commit(self.due_writes(now), now).map(|_| ())
     }
 
     /// A store's handle, of that task or of the first that has it.

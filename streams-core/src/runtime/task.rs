@@ -22,7 +22,7 @@ use super::record_queue::RecordQueue;
 use super::restore::OpenedTask;
 use crate::config::StreamsConfig;
 use crate::error::{Error, Result, UserError};
-use crate::ids::{Offset, TaskId, TopicPartition};
+use crate::ids::{Offset, TaskId, TopicName, TopicPartition};
 use crate::processor::handlers::Handlers;
 use crate::processor::{Collector, GlobalReaders, OutTopic, PunctuationType, TaskContext, TaskSetup};
 use crate::serde::TopicPartitionMetadata;
@@ -195,6 +195,16 @@ impl StreamTask {
 
     pub fn inputs(&self) -> &[TaskInput] {
         &self.inputs
+    }
+
+    /// The numbers of the inputs: first those of these topics.
+    pub fn inputs_in_order(&self, first: &[TopicName]) -> impl Iterator<Item = usize> + use<> {
+        let of = |topic: &TopicName| {
+            self.group.queues().iter().position(|queue| queue.partition().topic == *topic)
+        };
+        let first: Vec<usize> = first.iter().filter_map(of).collect();
+        let all = 0..self.inputs.len();
+        first.clone().into_iter().chain(all.filter(move |input| !first.contains(input)))
     }
 
     /// How many records of that input are buffered.

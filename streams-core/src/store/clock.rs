@@ -18,6 +18,12 @@ impl RecordClock {
         self.timestamp.get()
     }
 
+    /// Whether it has that time and those very headers.
+    #[inline]
+    pub(crate) fn is_at(&self, timestamp: Timestamp, headers: &Headers) -> bool {
+        self.timestamp.get() == timestamp && self.headers.borrow().is_same(headers)
+    }
+
     /// Its headers.
     pub fn headers(&self) -> Headers {
         self.headers.borrow().clone()

@@ -23,7 +23,8 @@ const THROTTLES: [&str; 2] = [
 /// When the driver commits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CommitPolicy {
-    /// After each record that is piped in, as Kafka Streams' driver does: nothing stays in caches.
+    /// After each record that is processed, those of internal topics too, as Kafka Streams' driver does: nothing stays
+    /// in caches. If no topic has more than one partition, one task has all nodes, as in Kafka's driver.
     #[default]
     EveryRecord,
     /// When `commit.interval.ms` of the test's clock have passed, as in production.

@@ -12,7 +12,7 @@ use crate::config::StreamsConfig;
 use crate::error::{Error, Result};
 use crate::ids::{Offset, PartitionId, TaskId, TopicName, TopicPartition};
 use crate::partitioner::partition_for_key;
-use crate::runtime::steps::{Engine, EngineSettings};
+use crate::runtime::steps::{Engine, EngineSettings, Pace};
 use crate::time::ManualClock;
 use crate::topology::Topology;
 use crate::transport::embedded::EmbeddedBroker;
@@ -90,10 +90,10 @@ impl Pipeline {
             config,
             transport: Arc::clone(&transport),
             clock: Arc::clone(&clock) as _,
-            commit_interval_ms: match commit {
-                CommitPolicy::EveryRecord => Some(0),
-                CommitPolicy::Interval => None,
-                CommitPolicy::OnDemand => Some(i64::MAX / 4),
+            pace: match commit {
+                CommitPolicy::EveryRecord => Pace::EachRecord,
+                CommitPolicy::Interval => Pace::Application,
+                CommitPolicy::OnDemand => Pace::CommitsOnDemand,
             },
         };
         let engine = Some(Engine::new(settings.clone())?);

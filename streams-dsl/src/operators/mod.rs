@@ -6,8 +6,11 @@
 //! | `table` | of tables |
 //! | `aggregate` | of grouped streams |
 //! | `join` | of streams and tables |
+//!
+//! `nulls`: which values they take for Kafka's null.
 
 pub mod aggregate;
 pub mod join;
+mod nulls;
 pub mod stateless;
 pub mod table;

@@ -8,7 +8,7 @@
 //!    record with a null value, but under a sequence number of its own, so that it deletes what never was there.
 //! 3. In the same changelogs, records that are too late for the store itself are left out: Kafka Streams logs them, the
 //!    store drops them, live and restoring.
-//! 4. A tombstone for a key that the changelog does not hold, after updates of the key in the same step, is left out:
+//! 4. A tombstone for a key that the changelog does not hold, after a value of the key in the same step, is left out:
 //!    what came and went within one commit is not logged.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -82,7 +82,8 @@ impl Changelogs {
             if all[at + 1..].iter().any(|later| later.key == record.key) {
                 continue;
             }
-            let updated = all[..at].iter().any(|earlier| earlier.key == record.key);
+            let came = |earlier: &Written| earlier.key == record.key && earlier.value.is_some();
+            let updated = all[..at].iter().any(came);
             let held = live.contains(&record.key);
             match &record.value {
                 Some(_) => live.insert(record.key.clone()),

@@ -61,6 +61,13 @@ impl Op {
         self.options.get(option).unwrap_or(&Value::Null)
     }
 
+    /// The topics it reads.
+    pub fn topics(&self) -> Vec<String> {
+        let several = self.option("topics").as_array().into_iter().flatten();
+        let topics = several.chain([self.option("topic")]).filter_map(|topic| topic.as_str());
+        topics.map(str::to_owned).collect()
+    }
+
     /// The topic it reads or writes.
     pub fn topic(&self) -> Result<&str, Fault> {
         Ok(self.text("topic").ok_or("an operator without its topic")?)

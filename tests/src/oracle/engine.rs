@@ -10,11 +10,8 @@ use streams_dsl::prelude::*;
 use super::case::{Case, Fault, Input, Step};
 use super::evidence::config;
 use super::ops::Build;
-use super::outcome::{Entries, Outcome, StepOutcome};
-use crate::checks::changelogs::{Written, is_join_store};
-
-/// The bytes of a sequence number at the end of a window store's keys.
-const SEQUENCE_BYTES: usize = 4;
+use super::outcome::{Outcome, StepOutcome};
+use crate::checks::changelogs::Written;
 
 /// What this library makes of the case.
 pub fn run(case: &Case) -> Result<Outcome, Fault> {
@@ -61,8 +58,8 @@ fn try_run(case: &Case) -> Result<Outcome, Fault> {
         }
         outcome.steps.push(written(&driver)?);
     }
-    for (store, entries) in driver.all_store_entries()? {
-        let entries = comparable(&store, entries);
+    for (store, mut entries) in driver.all_store_entries()? {
+        entries.sort_by(|one, two| one.0.cmp(&two.0));
         outcome.stores.insert(store, entries);
     }
     Ok(outcome)
@@ -102,17 +99,4 @@ fn written(driver: &TopologyTestDriver) -> Result<StepOutcome, Fault> {
         }
     }
     Ok(outcome)
-}
-
-/// Java's stores give the records of joins without their sequence numbers, and so does this.
-fn comparable(store: &str, mut entries: Entries) -> Entries {
-    if is_join_store(store) {
-        for (key, _) in &mut entries {
-            let mut numberless = key.slice(..key.len().saturating_sub(SEQUENCE_BYTES)).to_vec();
-            numberless.extend([0; SEQUENCE_BYTES]);
-            *key = numberless.into();
-        }
-    }
-    entries.sort_by(|one, two| one.0.cmp(&two.0));
-    entries
 }

@@ -61,6 +61,14 @@ impl Evidence<'_> {
         outputs.filter(|(topic, _)| topic.ends_with(suffix)).map(|(_, records)| records.len() as u64).sum()
     }
 
+    /// Records outside of changelogs whose values end so.
+    pub fn count_values(&self, suffix: &str) -> u64 {
+        let outputs = self.outcome.steps.iter().flat_map(|step| &step.output);
+        let records = outputs.filter(|(topic, _)| !topic.ends_with("-changelog")).flat_map(|(_, all)| all);
+        let ends = |value: &Option<bytes::Bytes>| value.as_ref().is_some_and(|v| v.ends_with(suffix.as_bytes()));
+        records.filter(|record| ends(&record.value)).count() as u64
+    }
+
     /// Whether the description has fewer such lines than the one with that optimization.
     pub fn fewer_lines(&self, optimization: &str, with: &str) -> u64 {
         if self.case.config.optimization == optimization {
@@ -87,8 +95,12 @@ impl Evidence<'_> {
                 sinks.extend(sink);
             }
         }
-        let mut steps = self.outcome.steps.iter();
-        steps.any(|step| sinks.iter().any(|sink| step.output.contains_key(*sink)))
+        // A sink that chooses its topics puts something behind the name.
+        let is_of = |topic: &str, sink: &str| {
+            topic.strip_prefix(sink).is_some_and(|rest| rest.is_empty() || rest.starts_with("-part"))
+        };
+        let mut topics = self.outcome.steps.iter().flat_map(|step| step.output.keys());
+        topics.any(|topic| sinks.iter().any(|sink| is_of(topic, sink)))
     }
 
     /// Calls of the operator that led to a record.

@@ -44,7 +44,8 @@ fn parameter(lambda: &Value, name: &str) -> i64 {
     lambda[name].as_i64().unwrap_or(2)
 }
 
-fn divides(lambda: &Value, what: i64) -> bool {
+/// Whether a number leaves the remainder `r` when divided by `n`.
+pub fn divides(lambda: &Value, what: i64) -> bool {
     what % parameter(lambda, "n").max(1) == parameter(lambda, "r")
 }
 

@@ -8,8 +8,7 @@ use serde_json::Value;
 use super::case::Fault;
 use crate::checks::changelogs::{StepOutput, Written};
 
-/// What a store holds at the end: keys as in its changelog, though without the sequence numbers of joined records, and
-/// stored values; ordered.
+/// What a store holds at the end: keys as in its changelog, and stored values; ordered.
 pub type Entries = Vec<(Bytes, Bytes)>;
 
 /// What an engine made of a case.

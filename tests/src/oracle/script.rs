@@ -13,6 +13,7 @@ const JUMP_MS: i64 = 61_000;
 pub fn draw(draw: &mut Draw, ops: &[Op]) -> Vec<Step> {
     let topics = topics(ops);
     let marks: Vec<i64> = if draw.marks.is_empty() { vec![5] } else { draw.marks.clone() };
+    let advances = if draw.wall_clock { 25 } else { 3 };
     let rng = &mut draw.rng;
     let length = match rng.below(20) {
         0 => 0,
@@ -24,8 +25,8 @@ pub fn draw(draw: &mut Draw, ops: &[Op]) -> Vec<Step> {
     let mut latest = rng.between(0, 30);
     let (mut steps, mut last_record): (Vec<Step>, Option<Input>) = (Vec::new(), None);
     for _ in 0..length {
-        if rng.chance(5) {
-            steps.push(Step::Advance { advance_ms: *rng.pick(&[1, 10, 100, 1000]) });
+        if rng.chance(advances) {
+            steps.push(Step::Advance { advance_ms: *rng.pick(&[1, 9, 10, 100, 499, 1000]) });
             continue;
         }
         let mark = *rng.pick(&marks) + rng.between(-1, 1);
@@ -66,5 +67,5 @@ pub fn draw(draw: &mut Draw, ops: &[Op]) -> Vec<Step> {
 /// The topics that the topology reads, and whether as tables.
 fn topics(ops: &[Op]) -> Vec<(String, bool)> {
     let sources = ops.iter().filter(|op| op.inputs.is_empty());
-    sources.filter_map(|op| Some((op.text("topic")?.to_owned(), op.op != "stream"))).collect()
+    sources.flat_map(|op| op.topics().into_iter().map(|topic| (topic, !op.op.starts_with("stream")))).collect()
 }

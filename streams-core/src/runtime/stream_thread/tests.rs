@@ -5,7 +5,7 @@ use state_stores::offsets::read_offsets;
 use super::*;
 use crate::processor::{Processor, ProcessorContext, SourceOptions};
 use crate::record::Record;
-use crate::runtime::steps::{Engine, EngineSettings};
+use crate::runtime::steps::{Engine, EngineSettings, Pace};
 use crate::serde::DefaultSerde;
 use crate::store::{KeyValueStore, StorePlace, Stores};
 use crate::time::{Clock, ManualClock};
@@ -79,7 +79,7 @@ impl World {
             config: StreamsConfig::new("owing", "embedded:").with_commit_interval_ms(COMMIT_MS),
             transport,
             clock: Arc::clone(&clock) as _,
-            commit_interval_ms: None,
+            pace: Pace::Application,
         })?;
         let mut world = World { engine, clock, producer };
         world.settle()?;

@@ -11,7 +11,7 @@ use streams_core::processor::Data;
 use streams_core::serde::SerdeRef;
 use streams_core::store::{SessionSupplier, StoreSupplier, WindowSupplier};
 
-use super::fold::Nulls;
+use crate::operators::nulls::Nulls;
 use crate::error::{DslError, Result};
 use crate::graph::{GraphNode, Step, Writer};
 use crate::grouped::KGroupedStream;

@@ -38,6 +38,5 @@ mod time_window_processor;
 mod tests;
 
 pub(crate) use cogroup_plan::{Cogroup, CogroupLayout};
-pub(crate) use fold::Nulls;
 pub(crate) use forward::opened;
 pub(crate) use layout::Layout;

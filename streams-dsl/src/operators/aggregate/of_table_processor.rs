@@ -6,7 +6,8 @@ use streams_core::error::Result;
 use streams_core::processor::{Data, Processor, ProcessorContext};
 use streams_core::record::{Change, Record};
 
-use super::fold::{Fold, Nulls};
+use super::fold::Fold;
+use crate::operators::nulls::Nulls;
 use crate::operators::table::TableForwarder;
 use crate::row_store::RowStore;
 

@@ -11,7 +11,8 @@ use streams_core::store::GlobalKeyValueStore;
 use crate::global_table::GlobalKTable;
 use crate::graph::GraphNode;
 use crate::naming::prefix;
-use crate::operators::aggregate::{Nulls, opened};
+use crate::operators::aggregate::opened;
+use crate::operators::nulls::Nulls;
 use crate::stream::KStream;
 
 impl<K: Data, V: Data> KStream<K, V> {

@@ -18,7 +18,7 @@ use super::stream_stream_processor::{JoinSideProcessor, JoinWindowProcessor};
 use super::stream_stream_side::{LeftSide, RightSide, StreamJoin};
 use crate::error::{DslError, Result};
 use crate::graph::{GraphNode, NodeKind, Plan, Step, Writer};
-use crate::operators::aggregate::Nulls;
+use crate::operators::nulls::Nulls;
 use crate::operators::stateless::PassThrough;
 use crate::options::{StreamJoined, WindowBytesStoreSupplier};
 use crate::stream::KStream;

@@ -10,7 +10,8 @@ use streams_core::store::{Direction, WindowStore};
 
 use super::stream_stream_side::{Side, StreamJoin};
 use super::stream_stream_waiting::Waiting;
-use crate::operators::aggregate::{Nulls, opened};
+use crate::operators::aggregate::opened;
+use crate::operators::nulls::Nulls;
 
 /// Sends a record to its side of the join, and then keeps it for the other side. In this order, so that a record which
 /// comes in on both sides does not meet itself twice.

@@ -7,7 +7,7 @@ use streams_core::processor::Data;
 use streams_core::serde::LeftOrRightValue;
 
 use super::stream_stream_plan::JoinKind;
-use crate::operators::aggregate::Nulls;
+use crate::operators::nulls::Nulls;
 use crate::windows::{JoinWindows, Reach};
 
 /// What all instances of a join share.

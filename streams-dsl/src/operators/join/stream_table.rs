@@ -11,7 +11,7 @@ use super::stream_table_grace::{Grace, not_versioned};
 use crate::error::DslError;
 use crate::graph::{GraphNode, Step};
 use crate::naming::prefix;
-use crate::operators::aggregate::Nulls;
+use crate::operators::nulls::Nulls;
 use crate::options::Joined;
 use crate::stream::KStream;
 use crate::table::KTable;

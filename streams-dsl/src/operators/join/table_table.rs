@@ -11,7 +11,7 @@ use super::table_table_processor::{JoinGetter, JoinMerger, TableJoinSide};
 use crate::error::{DslError, Result};
 use crate::graph::{GraphNode, Plan, Step, Writer};
 use crate::naming::prefix;
-use crate::operators::aggregate::Nulls;
+use crate::operators::nulls::Nulls;
 use crate::options::Materialized;
 use crate::table::{KTable, TableOrigin};
 use crate::table_store::TableStore;

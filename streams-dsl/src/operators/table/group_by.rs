@@ -9,7 +9,7 @@ use streams_core::serde::DefaultSerde;
 
 use crate::graph::GraphNode;
 use crate::naming::prefix;
-use crate::operators::aggregate::Nulls;
+use crate::operators::nulls::Nulls;
 use crate::options::Grouped;
 use crate::{KGroupedTable, KTable};
 

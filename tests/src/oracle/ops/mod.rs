@@ -14,6 +14,7 @@
 
 mod aggregates;
 mod joins;
+mod processors;
 mod sources;
 mod stateless;
 mod tables;
@@ -66,8 +67,15 @@ pub struct Family {
 }
 
 /// All families.
-pub const FAMILIES: &[Family] =
-    &[sources::FAMILY, stateless::FAMILY, tables::FAMILY, aggregates::FAMILY, windows::FAMILY, joins::FAMILY];
+pub const FAMILIES: &[Family] = &[
+    sources::FAMILY,
+    stateless::FAMILY,
+    processors::FAMILY,
+    tables::FAMILY,
+    aggregates::FAMILY,
+    windows::FAMILY,
+    joins::FAMILY,
+];
 
 /// One operator: how to draw a call of it, and how to make the call.
 pub struct Operator {
@@ -101,13 +109,15 @@ pub struct Draw {
     pub rng: Rng,
     /// Spans of time that matter to the topology, in milliseconds.
     pub marks: Vec<i64>,
+    /// Whether the wall clock matters to it.
+    pub wall_clock: bool,
     names: u32,
 }
 
 impl Draw {
     /// Nothing drawn yet.
     pub fn new(rng: Rng) -> Self {
-        Draw { rng, marks: Vec::new(), names: 0 }
+        Draw { rng, marks: Vec::new(), wall_clock: false, names: 0 }
     }
 
     /// Notes a span of time that matters: a size, a grace, their sum.

@@ -1,12 +1,14 @@
 //! Where a topology begins: streams, tables and global tables read from topics.
 
-use serde_json::json;
+use serde_json::{Value, json};
+use streams_core::error::UserError;
+use streams_core::processor::timestamp_extractor::{ConsumedRecord, TimestampExtractor};
 use streams_dsl::prelude::*;
 
 use super::{Build, Draw, Family, GLOBAL, Operator, STREAM, TABLE, materialized};
 use crate::oracle::case::{Fault, Op, Options};
 use crate::oracle::evidence::{Evidence, Rule};
-use crate::oracle::lambdas::Text;
+use crate::oracle::lambdas::{Text, divides, sum};
 
 /// Sources.
 pub const FAMILY: Family = Family {
@@ -17,6 +19,20 @@ pub const FAMILY: Family = Family {
             outputs: &[STREAM],
             weight: 3,
             draw: |draw| source(draw, &["s0", "s0", "s1", "s2"]),
+            apply: stream,
+        },
+        Operator {
+            name: "stream_of_topics",
+            inputs: &[],
+            outputs: &[STREAM],
+            weight: 1,
+            draw: |draw| {
+                let mut options = source(draw, &["s0"]);
+                options.remove("topic");
+                let topics = if draw.rng.chance(90) { ["m0", "m1"] } else { ["m1", "s0"] };
+                options.insert("topics".into(), json!(topics));
+                options
+            },
             apply: stream,
         },
         Operator {
@@ -36,12 +52,8 @@ pub const FAMILY: Family = Family {
             outputs: &[GLOBAL],
             weight: 2,
             draw: |draw| {
-                let mut options = source(draw, &["g0", "g1"]);
-                options.remove("name");
-                if draw.rng.chance(30) {
-                    options.insert("materialized".into(), json!({"name": format!("store{}", draw.unique())}));
-                }
-                options
+                let options = source(draw, &["g0", "g1"]);
+                draw.materialized(options)
             },
             apply: global_table,
         },
@@ -76,31 +88,75 @@ fn advances(evidence: &Evidence<'_>) -> u64 {
 fn source(draw: &mut Draw, topics: &[&str]) -> Options {
     let mut options = draw.named();
     options.insert("topic".into(), json!(draw.rng.pick(topics)));
+    if draw.rng.chance(12) {
+        let n = draw.rng.between(2, 9);
+        let extractor = match draw.rng.below(4) {
+            0 => json!({"f": "partition_time"}),
+            1 => json!({"f": "skip", "n": n, "r": 0}),
+            _ => json!({"f": "shift", "n": n}),
+        };
+        options.insert("extractor".into(), extractor);
+    }
     options
 }
 
+/// Event time from the record's own time and its value, or from that of the partition.
+struct Extractor(Value);
+
+impl<K> TimestampExtractor<K, Text> for Extractor {
+    fn extract(
+        &self,
+        record: &ConsumedRecord<'_, K, Text>,
+        partition_time: Timestamp,
+    ) -> Result<Timestamp, UserError> {
+        let Extractor(lambda) = self;
+        Ok(match lambda["f"].as_str() {
+            Some("partition_time") => partition_time.max(0),
+            Some("skip") if divides(lambda, sum(record.value)) => -1,
+            Some("skip") => record.timestamp,
+            _ => record.timestamp + sum(record.value) % lambda["n"].as_i64().unwrap_or(2),
+        })
+    }
+}
+
+/// `Consumed` of a stream.
+fn consumed(op: &Op) -> Consumed<Text, Text> {
+    let consumed = op.text("name").map_or_else(Consumed::new, Consumed::named);
+    match op.options.get("extractor") {
+        Some(extractor) => consumed.with_timestamp_extractor(Extractor(extractor.clone())),
+        None => consumed,
+    }
+}
+
+/// `Consumed` of a table.
+fn consumed_rows<K: DefaultSerde>(op: &Op) -> Consumed<K, String> {
+    let consumed = op.text("name").map_or_else(Consumed::new, Consumed::named);
+    match op.options.get("extractor") {
+        Some(extractor) => consumed.with_row_timestamp_extractor(Extractor(extractor.clone())),
+        None => consumed,
+    }
+}
+
 fn stream(build: &mut Build, op: &Op) -> Result<(), Fault> {
-    let topic = op.topic()?;
-    let stream: KStream<Text, Text> = match op.text("name") {
-        Some(name) => build.builder.stream_with(topic, Consumed::named(name)),
-        None => build.builder.stream(topic),
+    let topics = op.topics();
+    let stream: KStream<Text, Text> = match (&topics[..], op.options.contains_key("name") || op.options.contains_key("extractor")) {
+        ([topic], false) => build.builder.stream(topic.as_str()),
+        ([topic], true) => build.builder.stream_with(topic.as_str(), consumed(op)),
+        (several, _) => build.builder.stream_with(several.to_vec(), consumed(op)),
     };
     build.set(op, stream)
 }
 
 fn table(build: &mut Build, op: &Op) -> Result<(), Fault> {
-    let consumed = op.text("name").map_or_else(Consumed::new, Consumed::named);
-    let table: KTable<Text, String> = match materialized(op) {
-        Some(materialized) => build.builder.table_with(op.topic()?, consumed, materialized),
-        None => build.builder.table_with(op.topic()?, consumed, Materialized::inherit()),
-    };
+    let materialized = materialized(op).unwrap_or_else(Materialized::inherit);
+    let table: KTable<Text, String> =
+        build.builder.table_with(op.topic()?, consumed_rows(op), materialized);
     build.set(op, table)
 }
 
 fn global_table(build: &mut Build, op: &Op) -> Result<(), Fault> {
-    let table: GlobalKTable<String, String> = match materialized(op) {
-        Some(materialized) => build.builder.global_table_with(op.topic()?, Consumed::new(), materialized),
-        None => build.builder.global_table(op.topic()?),
-    };
+    let materialized = materialized(op).unwrap_or_else(Materialized::inherit);
+    let table: GlobalKTable<String, String> =
+        build.builder.global_table_with(op.topic()?, consumed_rows(op), materialized);
     build.set(op, table)
 }

@@ -1,12 +1,15 @@
 //! Operators on streams that keep no state, and sinks.
 
+use streams_core::ids::TopicName;
+use streams_core::processor::TopicNameExtractor;
+use streams_core::record::RecordMetadata;
 use streams_dsl::prelude::*;
 
 use super::{Build, Draw, Family, GROUPED, Kind, Operator, STREAM};
 use crate::oracle::case::{Fault, Op, Options};
 use crate::oracle::evidence::Rule;
 use crate::oracle::lambdas::{
-    draw_flat_mapper, draw_mapper, draw_predicate, draw_selector, flat_mapper, mapper, predicate,
+    Text, draw_flat_mapper, draw_mapper, draw_predicate, draw_selector, flat_mapper, mapper, predicate, sum,
 };
 
 const ONE: &[Kind] = &[STREAM];
@@ -95,9 +98,12 @@ pub const FAMILY: Family = Family {
             let stream = build.stream(op)?.peek(|_, _| {});
             build.set(op, stream)
         }),
-        step("repartition", 2, Draw::named, |build, op| {
+        step("repartition", 2, draw_repartition, |build, op| {
             let stream: super::TextStream = build.get(op, 0)?;
-            let how = op.text("name").map_or_else(Repartitioned::new, Repartitioned::named);
+            let mut how = op.text("name").map_or_else(Repartitioned::new, Repartitioned::named);
+            if let Some(partitions) = op.number("partitions") {
+                how = how.with_number_of_partitions(i32::try_from(partitions)?);
+            }
             let stream = stream.repartition_with(how);
             build.set(op, stream)
         }),
@@ -153,15 +159,39 @@ pub const FAMILY: Family = Family {
             },
         },
         Operator {
-            name: "to",
+            name: "to_dynamic",
+            inputs: ONE,
+            outputs: &[],
+            weight: 2,
+            draw: draw_sink,
+            apply: |build, op| {
+                let stream: super::TextStream = build.get(op, 0)?;
+                let topic = op.topic()?.to_owned();
+                build.topics.extend((0..2).map(|part| format!("{topic}-part{part}")));
+                match op.text("name") {
+                    Some(name) => stream.to_dynamic_with(Parts(topic), Produced::named(name)),
+                    None => stream.to_dynamic(Parts(topic)),
+                }
+                Ok(())
+            },
+        },
+        Operator {
+            name: "for_each",
             inputs: ONE,
             outputs: &[],
             weight: 1,
-            draw: |draw| {
-                let mut options = draw.named();
-                options.insert("topic".into(), format!("out-{}", draw.unique()).into());
-                options
+            draw: Draw::named,
+            apply: |build, op| {
+                build.stream(op)?.for_each(|_, _| {});
+                Ok(())
             },
+        },
+        Operator {
+            name: "to",
+            inputs: ONE,
+            outputs: &[],
+            weight: 15,
+            draw: draw_sink,
             apply: |build, op| {
                 let stream: super::TextStream = build.get(op, 0)?;
                 match op.text("name") {
@@ -182,6 +212,33 @@ pub const FAMILY: Family = Family {
         Rule { name: "null key dropped", floor: 30, measure: |e| e.count_drops(|r| r.key.is_none()) },
     ],
 };
+
+fn draw_sink(draw: &mut Draw) -> Options {
+    let mut options = draw.named();
+    options.insert("topic".into(), format!("out-{}", draw.unique()).into());
+    options
+}
+
+fn draw_repartition(draw: &mut Draw) -> Options {
+    let mut options = draw.named();
+    if draw.rng.chance(30) {
+        options.insert("partitions".into(), 1.into());
+    }
+    options
+}
+
+/// Chooses one of two topics by the value.
+struct Parts(String);
+
+impl TopicNameExtractor<Text, Text> for Parts {
+    fn extract(&self, _: &Text, value: &Text, _: Option<&RecordMetadata>) -> TopicName {
+        format!("{}-part{}", self.0, sum(value) % 2).into()
+    }
+
+    fn describe(&self) -> String {
+        "parts".to_owned()
+    }
+}
 
 fn draw_map(draw: &mut Draw) -> Options {
     let mut options = draw.named();

@@ -24,7 +24,7 @@ use super::subscribe::{Extractor, Subscribe, SubscribeProcessor};
 use crate::KTable;
 use crate::error::DslError;
 use crate::graph::{GraphNode, NodeId, Step};
-use crate::operators::aggregate::Nulls;
+use crate::operators::nulls::Nulls;
 use crate::operators::table::SourceOrigin;
 use crate::options::{Materialized, TableJoined};
 use crate::table_store::TableStore;

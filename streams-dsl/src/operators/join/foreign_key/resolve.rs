@@ -9,7 +9,7 @@ use streams_core::serde::SerdeRef;
 use streams_core::serde::foreign_key::{PseudoTopics, SubscriptionResponse};
 
 use super::hash::row_hash;
-use crate::operators::aggregate::Nulls;
+use crate::operators::nulls::Nulls;
 use crate::value_getter::ValueGetter;
 
 /// Makes a result of a row and the foreign row there is; `None` is no result.

@@ -9,7 +9,7 @@ use streams_core::serde::SerdeRef;
 use streams_core::serde::foreign_key::{Instruction, PseudoTopics, Subscription};
 
 use super::hash::{append, row_hash};
-use crate::operators::aggregate::Nulls;
+use crate::operators::nulls::Nulls;
 
 /// Takes the foreign key out of a row.
 pub(super) type Extractor<K, V, KO> = Arc<dyn Fn(&K, &V) -> Option<KO> + Send + Sync>;

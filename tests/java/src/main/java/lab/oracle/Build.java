@@ -2,13 +2,16 @@ package lab.oracle;
 
 import java.util.HashMap;
 import java.util.Map;
+import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.streams.StreamsBuilder;
 import org.apache.kafka.streams.kstream.KStream;
+import org.apache.kafka.streams.kstream.Windowed;
 
 /** A topology that is being built: the builder, and what the numbered registers hold. */
 final class Build {
     final StreamsBuilder builder = new StreamsBuilder();
     private final Map<Integer, Object> registers = new HashMap<>();
+    private final Map<Integer, Serde<Windowed<String>>> windowed = new HashMap<>();
 
     /** What an input of the call holds; the caller knows its type. */
     @SuppressWarnings("unchecked")
@@ -18,6 +21,17 @@ final class Build {
 
     KStream<String, String> stream(final Op op) {
         return get(op, 0);
+    }
+
+    /** The serde of the windowed keys of an input; Kafka Streams does not always know it. */
+    Serde<Windowed<String>> windowedKeys(final Op op) {
+        return windowed.get(op.input(0));
+    }
+
+    /** A result with windowed keys. */
+    void setWindowed(final Op op, final Object value, final Serde<Windowed<String>> keys) {
+        windowed.put(op.output(0), keys);
+        set(op, value);
     }
 
     void set(final Op op, final Object value) {

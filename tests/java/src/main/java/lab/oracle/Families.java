@@ -16,6 +16,7 @@ final class Families {
         Aggregates.add(operators);
         Windows.add(operators);
         Joins.add(operators);
+        Processors.add(operators);
         return operators;
     }
 }

@@ -34,7 +34,7 @@ final class Lambdas {
         return text.substring(Math.max(0, text.length() - LIST_CHARS));
     }
 
-    private static boolean divides(final JsonNode lambda, final long what) {
+    static boolean divides(final JsonNode lambda, final long what) {
         return what % Math.max(1, lambda.path("n").asLong(2)) == lambda.path("r").asLong(2);
     }
 

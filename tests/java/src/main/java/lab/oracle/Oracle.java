@@ -74,7 +74,7 @@ public final class Oracle {
             }
             topology = build.builder.build(config);
         } catch (final RuntimeException failure) {
-            return answer.put("failure", failure.toString());
+            return answer.put("failure", told(failure));
         }
         final String describe = topology.describe().toString();
         try (TopologyTestDriver driver = new TopologyTestDriver(topology, config, Instant.ofEpochMilli(0))) {
@@ -85,13 +85,18 @@ public final class Oracle {
                     steps.add(seen(driver));
                 }
             } catch (final RuntimeException failure) {
-                return answer.put("failure", failure.toString());
+                return answer.put("failure", told(failure));
             }
             answer.set("stores", Stores.content(driver));
         } catch (final RuntimeException failure) {
-            return answer.put("failure", failure.toString());
+            return answer.put("failure", told(failure));
         }
         return answer;
+    }
+
+    /** The failure with what it comes from. */
+    private static String told(final Throwable failure) {
+        return failure.getCause() == null ? failure.toString() : failure + " / " + told(failure.getCause());
     }
 
     private Properties config(final JsonNode of) {

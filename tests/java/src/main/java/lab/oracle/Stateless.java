@@ -6,12 +6,15 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.BiFunction;
 import java.util.function.BiPredicate;
+import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.kstream.BranchedKStream;
 import org.apache.kafka.streams.kstream.Grouped;
 import org.apache.kafka.streams.kstream.KStream;
 import org.apache.kafka.streams.kstream.Produced;
 import org.apache.kafka.streams.kstream.Repartitioned;
+import org.apache.kafka.streams.processor.RecordContext;
+import org.apache.kafka.streams.processor.TopicNameExtractor;
 
 /** Operators on streams that keep no state, and sinks. */
 final class Stateless {
@@ -92,11 +95,26 @@ final class Stateless {
             ? b.stream(op).peek((k, v) -> { })
             : b.stream(op).peek((k, v) -> { }, op.named())));
         operators.put("repartition", (b, op) -> b.set(op, op.name() == null
+            && !op.has("partitions")
             ? b.stream(op).repartition()
-            : b.stream(op).repartition(Repartitioned.as(op.name()))));
+            : b.stream(op).repartition(repartitioned(op))));
         operators.put("merge", (b, op) -> {
             final KStream<String, String> other = b.get(op, 1);
             b.set(op, op.name() == null ? b.stream(op).merge(other) : b.stream(op).merge(other, op.named()));
+        });
+        operators.put("for_each", (b, op) -> {
+            if (op.name() == null) {
+                b.stream(op).foreach((k, v) -> { });
+            } else {
+                b.stream(op).foreach((k, v) -> { }, op.named());
+            }
+        });
+        operators.put("to_dynamic", (b, op) -> {
+            if (op.name() == null) {
+                b.stream(op).to(new Parts(op.topic()));
+            } else {
+                b.stream(op).to(new Parts(op.topic()), Produced.as(op.name()));
+            }
         });
         operators.put("to", (b, op) -> {
             if (op.name() == null) {
@@ -105,6 +123,25 @@ final class Stateless {
                 b.stream(op).to(op.topic(), Produced.as(op.name()));
             }
         });
+    }
+
+    private static Repartitioned<String, String> repartitioned(final Op op) {
+        final Repartitioned<String, String> named =
+            op.name() == null ? Repartitioned.with(Serdes.String(), Serdes.String()) : Repartitioned.as(op.name());
+        return op.has("partitions") ? named.withNumberOfPartitions(op.option("partitions").asInt()) : named;
+    }
+
+    /** Chooses one of two topics by the value. */
+    private record Parts(String topic) implements TopicNameExtractor<String, String> {
+        @Override
+        public String extract(final String key, final String value, final RecordContext context) {
+            return topic + "-part" + Lambdas.sum(value) % 2;
+        }
+
+        @Override
+        public String toString() {
+            return "parts";
+        }
     }
 
     private static void groups(final Map<String, Operator> operators) {

@@ -3,7 +3,10 @@ package lab.oracle;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.lang.reflect.Field;
+import java.nio.ByteBuffer;
 import java.util.Map;
+import java.util.NavigableMap;
 import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.TopologyTestDriver;
 import org.apache.kafka.streams.kstream.Windowed;
@@ -11,12 +14,16 @@ import org.apache.kafka.streams.processor.StateStore;
 import org.apache.kafka.streams.state.KeyValueIterator;
 import org.apache.kafka.streams.state.KeyValueStore;
 import org.apache.kafka.streams.state.SessionStore;
-import org.apache.kafka.streams.state.WindowStore;
+import org.apache.kafka.streams.state.internals.InMemoryWindowStore;
+import org.apache.kafka.streams.state.internals.SegmentedBytesStore;
 import org.apache.kafka.streams.state.internals.SessionKeySchema;
 import org.apache.kafka.streams.state.internals.WindowKeySchema;
 import org.apache.kafka.streams.state.internals.WrappedStateStore;
 
-/** The content of stores as bytes: changelog keys (the sequence number of a window's record is 0) and stored values. */
+/**
+ * The content of stores as bytes: changelog keys and stored values, as the innermost store holds them. What lies around
+ * it (types, caches, changelogs, other formats of values) shows more than is there, as expired windows in a cache.
+ */
 final class Stores {
     private Stores() {
     }
@@ -25,24 +32,43 @@ final class Stores {
         final ObjectNode stores = JsonNodeFactory.instance.objectNode();
         for (final Map.Entry<String, StateStore> one : driver.getAllStateStores().entrySet()) {
             if (one.getValue() != null) {
-                entries(bytes(one.getValue()), stores.putArray(one.getKey()));
+                entries(innermost(one.getValue()), stores.putArray(one.getKey()));
             }
         }
         return stores;
     }
 
-    /** The layer below the one that knows types. */
-    private static StateStore bytes(final StateStore store) {
-        return store instanceof WrappedStateStore<?, ?, ?> wrapper ? wrapper.wrapped() : store;
+    private static Object innermost(final Object store) {
+        if (store instanceof WrappedStateStore<?, ?, ?> wrapper) {
+            return innermost(wrapper.wrapped());
+        }
+        return store.getClass().getSimpleName().endsWith("Adapter") ? innermost(field(store, "store")) : store;
+    }
+
+    /** What the store keeps in a field of its own or of a class that it extends. */
+    private static Object field(final Object store, final String name) {
+        for (Class<?> type = store.getClass(); type != null; type = type.getSuperclass()) {
+            try {
+                final Field field = type.getDeclaredField(name);
+                field.setAccessible(true);
+                return field.get(store);
+            } catch (final NoSuchFieldException inherited) {
+                continue;
+            } catch (final IllegalAccessException failure) {
+                throw new IllegalStateException(failure);
+            }
+        }
+        throw new IllegalStateException(store.getClass() + " has no field " + name);
     }
 
     @SuppressWarnings("unchecked")
-    private static void entries(final StateStore store, final ArrayNode entries) {
-        if (store instanceof WindowStore<?, ?>) {
-            try (KeyValueIterator<Windowed<Bytes>, byte[]> all = ((WindowStore<Bytes, byte[]>) store).all()) {
-                all.forEachRemaining(one -> add(entries,
-                    WindowKeySchema.toStoreKeyBinary(one.key.key(), one.key.window().start(), 0), one.value));
+    private static void entries(final Object store, final ArrayNode entries) {
+        if (store instanceof SegmentedBytesStore segments) {
+            try (KeyValueIterator<Bytes, byte[]> all = segments.all()) {
+                all.forEachRemaining(one -> add(entries, one.key, one.value));
             }
+        } else if (store instanceof InMemoryWindowStore) {
+            windows(store, entries);
         } else if (store instanceof SessionStore<?, ?>) {
             try (KeyValueIterator<Windowed<Bytes>, byte[]> all =
                     ((SessionStore<Bytes, byte[]>) store).fetch((Bytes) null, (Bytes) null)) {
@@ -53,7 +79,24 @@ final class Stores {
             try (KeyValueIterator<Bytes, byte[]> all = ((KeyValueStore<Bytes, byte[]>) store).all()) {
                 all.forEachRemaining(one -> add(entries, one.key, one.value));
             }
+        } else {
+            throw new IllegalStateException("the content of a " + store.getClass() + " cannot be told");
         }
+    }
+
+    /** Windows in memory; the store itself cannot iterate over those of size 0. */
+    @SuppressWarnings("unchecked")
+    private static void windows(final Object store, final ArrayNode entries) {
+        final long first = (long) field(store, "observedStreamTime") - (long) field(store, "retentionPeriod") + 1;
+        final boolean numbered = (boolean) field(store, "retainDuplicates");
+        ((NavigableMap<Long, NavigableMap<Bytes, byte[]>>) field(store, "segmentMap")).tailMap(first, true)
+            .forEach((start, window) -> window.forEach((key, value) -> {
+                final ByteBuffer bytes = ByteBuffer.wrap(key.get());
+                final byte[] plain = new byte[bytes.remaining() - (numbered ? Integer.BYTES : 0)];
+                bytes.get(plain);
+                final int number = numbered ? bytes.getInt() : 0;
+                add(entries, WindowKeySchema.toStoreKeyBinary(Bytes.wrap(plain), start, number), value);
+            }));
     }
 
     private static void add(final ArrayNode entries, final Bytes key, final byte[] value) {

@@ -3,6 +3,7 @@ package lab.oracle;
 import java.util.Map;
 import java.util.function.BiFunction;
 import java.util.function.BiPredicate;
+import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.kstream.Aggregator;
@@ -10,17 +11,22 @@ import org.apache.kafka.streams.kstream.KGroupedStream;
 import org.apache.kafka.streams.kstream.KStream;
 import org.apache.kafka.streams.kstream.KTable;
 import org.apache.kafka.streams.kstream.Materialized;
+import org.apache.kafka.streams.kstream.Produced;
 import org.apache.kafka.streams.kstream.Reducer;
 import org.apache.kafka.streams.kstream.SessionWindowedKStream;
 import org.apache.kafka.streams.kstream.SessionWindows;
 import org.apache.kafka.streams.kstream.TimeWindowedKStream;
 import org.apache.kafka.streams.kstream.TimeWindows;
 import org.apache.kafka.streams.kstream.Windowed;
+import org.apache.kafka.streams.kstream.WindowedSerdes;
 import org.apache.kafka.streams.state.SessionStore;
 import org.apache.kafka.streams.state.WindowStore;
 
 /** Tumbling, hopping and session windows, and what can be done with windowed tables and streams. */
 final class Windows {
+    private static final Serde<Windowed<String>> TIME = WindowedSerdes.timeWindowedSerdeFrom(String.class, 1);
+    private static final Serde<Windowed<String>> SESSION = WindowedSerdes.sessionWindowedSerdeFrom(String.class);
+
     private Windows() {
     }
 
@@ -50,9 +56,9 @@ final class Windows {
             final TimeWindowedKStream<String, String> windowed = time(b, op);
             if (op.isMaterialized()) {
                 final Materialized<String, Long, WindowStore<Bytes, byte[]>> store = op.materialized(Serdes.Long());
-                b.set(op, op.name() == null ? windowed.count(store) : windowed.count(op.named(), store));
+                b.setWindowed(op, op.name() == null ? windowed.count(store) : windowed.count(op.named(), store), TIME);
             } else {
-                b.set(op, op.name() == null ? windowed.count() : windowed.count(op.named()));
+                b.setWindowed(op, op.name() == null ? windowed.count() : windowed.count(op.named()), TIME);
             }
         });
         operators.put("window_reduce", (b, op) -> {
@@ -61,11 +67,11 @@ final class Windows {
             if (op.isMaterialized()) {
                 final Materialized<String, String, WindowStore<Bytes, byte[]>> store =
                     op.materialized(Serdes.String());
-                b.set(op, op.name() == null
+                b.setWindowed(op, op.name() == null
                     ? windowed.reduce(reducer, store)
-                    : windowed.reduce(reducer, op.named(), store));
+                    : windowed.reduce(reducer, op.named(), store), TIME);
             } else {
-                b.set(op, op.name() == null ? windowed.reduce(reducer) : windowed.reduce(reducer, op.named()));
+                b.setWindowed(op, op.name() == null ? windowed.reduce(reducer) : windowed.reduce(reducer, op.named()), TIME);
             }
         });
         operators.put("window_aggregate", (b, op) -> aggregate(b, op, Lambdas::next));
@@ -79,13 +85,13 @@ final class Windows {
         final TimeWindowedKStream<String, String> windowed = time(b, op);
         if (op.isMaterialized()) {
             final Materialized<String, String, WindowStore<Bytes, byte[]>> store = op.materialized(Serdes.String());
-            b.set(op, op.name() == null
+            b.setWindowed(op, op.name() == null
                 ? windowed.aggregate(() -> "i", adder, store)
-                : windowed.aggregate(() -> "i", adder, op.named(), store));
+                : windowed.aggregate(() -> "i", adder, op.named(), store), TIME);
         } else {
-            b.set(op, op.name() == null
+            b.setWindowed(op, op.name() == null
                 ? windowed.aggregate(() -> "i", adder)
-                : windowed.aggregate(() -> "i", adder, op.named()));
+                : windowed.aggregate(() -> "i", adder, op.named()), TIME);
         }
     }
 
@@ -94,9 +100,9 @@ final class Windows {
             final SessionWindowedKStream<String, String> windowed = session(b, op);
             if (op.isMaterialized()) {
                 final Materialized<String, Long, SessionStore<Bytes, byte[]>> store = op.materialized(Serdes.Long());
-                b.set(op, op.name() == null ? windowed.count(store) : windowed.count(op.named(), store));
+                b.setWindowed(op, op.name() == null ? windowed.count(store) : windowed.count(op.named(), store), SESSION);
             } else {
-                b.set(op, op.name() == null ? windowed.count() : windowed.count(op.named()));
+                b.setWindowed(op, op.name() == null ? windowed.count() : windowed.count(op.named()), SESSION);
             }
         });
         operators.put("session_reduce", (b, op) -> {
@@ -105,11 +111,11 @@ final class Windows {
             if (op.isMaterialized()) {
                 final Materialized<String, String, SessionStore<Bytes, byte[]>> store =
                     op.materialized(Serdes.String());
-                b.set(op, op.name() == null
+                b.setWindowed(op, op.name() == null
                     ? windowed.reduce(reducer, store)
-                    : windowed.reduce(reducer, op.named(), store));
+                    : windowed.reduce(reducer, op.named(), store), SESSION);
             } else {
-                b.set(op, op.name() == null ? windowed.reduce(reducer) : windowed.reduce(reducer, op.named()));
+                b.setWindowed(op, op.name() == null ? windowed.reduce(reducer) : windowed.reduce(reducer, op.named()), SESSION);
             }
         });
         operators.put("session_aggregate", (b, op) -> {
@@ -117,13 +123,13 @@ final class Windows {
             if (op.isMaterialized()) {
                 final Materialized<String, String, SessionStore<Bytes, byte[]>> store =
                     op.materialized(Serdes.String());
-                b.set(op, op.name() == null
+                b.setWindowed(op, op.name() == null
                     ? windowed.aggregate(() -> "i", Lambdas::next, Windows::merge, store)
-                    : windowed.aggregate(() -> "i", Lambdas::next, Windows::merge, op.named(), store));
+                    : windowed.aggregate(() -> "i", Lambdas::next, Windows::merge, op.named(), store), SESSION);
             } else {
-                b.set(op, op.name() == null
+                b.setWindowed(op, op.name() == null
                     ? windowed.aggregate(() -> "i", Lambdas::next, Windows::merge)
-                    : windowed.aggregate(() -> "i", Lambdas::next, Windows::merge, op.named()));
+                    : windowed.aggregate(() -> "i", Lambdas::next, Windows::merge, op.named()), SESSION);
             }
         });
     }
@@ -141,24 +147,24 @@ final class Windows {
         operators.put("windowed_filter", (b, op) -> {
             final KTable<Windowed<String>, String> table = b.get(op, 0);
             final BiPredicate<String, String> lambda = Lambdas.predicate(op.option("lambda"));
-            b.set(op, op.name() == null
+            b.setWindowed(op, op.name() == null
                 ? table.filter((k, v) -> lambda.test(shown(k), v))
-                : table.filter((k, v) -> lambda.test(shown(k), v), op.named()));
+                : table.filter((k, v) -> lambda.test(shown(k), v), op.named()), b.windowedKeys(op));
         });
         operators.put("windowed_map_values", (b, op) -> {
             final KTable<Windowed<String>, String> table = b.get(op, 0);
             final BiFunction<String, String, String> lambda = Lambdas.mapper(op.option("lambda"));
-            b.set(op, op.name() == null
+            b.setWindowed(op, op.name() == null
                 ? table.mapValues((k, v) -> Lambdas.shown(lambda.apply(shown(k), v)))
-                : table.mapValues((k, v) -> Lambdas.shown(lambda.apply(shown(k), v)), op.named()));
+                : table.mapValues((k, v) -> Lambdas.shown(lambda.apply(shown(k), v)), op.named()), b.windowedKeys(op));
         });
         operators.put("windowed_to_stream", (b, op) ->
-            b.set(op, toStream(b.<KTable<Windowed<String>, String>>get(op, 0), op)));
+            b.setWindowed(op, toStream(b.<KTable<Windowed<String>, String>>get(op, 0), op), b.windowedKeys(op)));
         operators.put("windowed_nullable_to_stream", (b, op) ->
-            b.set(op, toStream(b.<KTable<Windowed<String>, String>>get(op, 0), op).mapValues(v -> v)));
+            b.setWindowed(op, toStream(b.<KTable<Windowed<String>, String>>get(op, 0), op).mapValues(v -> v), b.windowedKeys(op)));
         operators.put("windowed_longs_to_stream", (b, op) ->
-            b.set(op, toStream(b.<KTable<Windowed<String>, Long>>get(op, 0), op)
-                .mapValues(v -> v == null ? null : v.toString())));
+            b.setWindowed(op, toStream(b.<KTable<Windowed<String>, Long>>get(op, 0), op)
+                .mapValues(v -> v == null ? null : v.toString()), b.windowedKeys(op)));
     }
 
     private static <V> KStream<Windowed<String>, V> toStream(final KTable<Windowed<String>, V> table, final Op op) {
@@ -180,7 +186,7 @@ final class Windows {
         });
         operators.put("windowed_to", (b, op) -> {
             final KStream<Windowed<String>, String> stream = b.get(op, 0);
-            stream.to(op.topic());
+            stream.to(op.topic(), Produced.with(b.windowedKeys(op), Serdes.String()));
         });
     }
 }
