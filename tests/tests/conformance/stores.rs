@@ -167,10 +167,12 @@ fn grace(ms: u64) -> Joined<String, String> {
     Joined::new().with_grace_period(millis(ms))
 }
 
+#[expect(clippy::ptr_arg, reason = "predicates get references to keys and values of the declared types")]
 fn is_long(_: &String, value: &String) -> bool {
     value.len() > 1
 }
 
+#[expect(clippy::ptr_arg, reason = "predicates get references to keys and values of the declared types")]
 fn is_late(_: &String, value: &String) -> bool {
     value.starts_with('l')
 }

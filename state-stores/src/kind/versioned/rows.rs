@@ -84,7 +84,7 @@ impl Rows {
         let cache_bytes = cache_bytes / 2;
         let latest = Table::open(table(&name, &backend, cache_bytes, LatestCodec), |_, _, _| Ok(None))?;
         let time = |name: &str, backend: &BackendRef, keyspace: Keyspace| {
-            let time = Time::open(name, backend, keyspace, history_ms, ended)?;
+            let time = Time::open(name, backend, keyspace, history_ms, ended, false)?;
             Ok(Some(time.with_interval(segment_interval_ms)))
         };
         let past = Table::open(table(&name, &backend, cache_bytes, PastCodec), time)?;

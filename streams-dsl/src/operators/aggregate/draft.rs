@@ -11,10 +11,10 @@ use streams_core::processor::Data;
 use streams_core::serde::SerdeRef;
 use streams_core::store::{SessionSupplier, StoreSupplier, WindowSupplier};
 
-use crate::operators::nulls::Nulls;
 use crate::error::{DslError, Result};
 use crate::graph::{GraphNode, Step, Writer};
 use crate::grouped::KGroupedStream;
+use crate::operators::nulls::Nulls;
 use crate::options::Materialized;
 use crate::table::{KTable, TableOrigin};
 use crate::value_getter::ValueGetterSupplier;
