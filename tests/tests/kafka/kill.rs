@@ -17,7 +17,7 @@ const KILLS_AT_LEAST_ONCE: u64 = 8;
 const KILLS_OF_STARTS: u64 = 6;
 
 /// Changelog records that the databases may be behind: those of a second (decision 0007), with what was due after an
-/// outage. All of them are over 300,000.
+/// outage. All of them are over 150,000.
 const TAIL_MAX: u64 = 30_000;
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -67,7 +67,7 @@ fn kill_again_and_again(
         .flat_map(|topic| soak.client.end_offsets(topic).expect("offsets"))
         .sum();
     let most = tails.iter().map(|(restored, _)| restored.cast_signed()).max().unwrap_or(0);
-    assert!(logged > 10 * most, "{most} of {logged} changelog records restored is no small tail");
+    assert!(logged > 3 * most, "{most} of {logged} changelog records restored is no tail");
 }
 
 /// Caching off: every update of every key, in order.

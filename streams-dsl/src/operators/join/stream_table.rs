@@ -7,7 +7,7 @@ use streams_core::processor::{Data, Processor, ProcessorContext};
 use streams_core::record::Record;
 use streams_core::serde::DefaultSerde;
 
-use super::stream_table_grace::{Grace, not_versioned};
+use super::stream_table_grace::{BUFFER_SUFFIX, Grace, not_versioned};
 use crate::error::DslError;
 use crate::graph::{GraphNode, Step};
 use crate::naming::prefix;
@@ -199,6 +199,9 @@ impl<K: Data, V: Data> KStream<K, V> {
                 plan.report(DslError::ForeignStream { operator: name.clone() });
             } else if grace.is_some() && plan.node(table.step.node).output_versioned == Some(false) {
                 plan.report(not_versioned(&name));
+            }
+            if grace.is_some() && given.is_none() {
+                plan.note_unnamed_store(&format!("{name}{BUFFER_SUFFIX}"), true);
             }
             name
         });

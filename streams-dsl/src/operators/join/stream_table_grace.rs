@@ -19,7 +19,8 @@ use crate::error::DslError;
 use crate::graph::Writer;
 use crate::value_getter::ValueGetterSupplier;
 
-const BUFFER_SUFFIX: &str = "-Buffer";
+/// What the name of the buffer ends with.
+pub(super) const BUFFER_SUFFIX: &str = "-Buffer";
 
 /// The error of a join with a grace period whose table knows no history.
 pub(super) fn not_versioned(operator: &str) -> DslError {
