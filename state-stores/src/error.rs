@@ -72,6 +72,14 @@ pub enum StoreError {
         /// The least that works.
         minimum_ms: i64,
     },
+    /// A length of segments with which a versioned store cannot work.
+    #[error("the segment interval of store {store} is {segment_interval_ms} ms; give one of at least 1 ms")]
+    SegmentInterval {
+        /// The store.
+        store: String,
+        /// What was asked for.
+        segment_interval_ms: i64,
+    },
     /// The caller's changelog refused a record.
     #[error("cannot log a change of store {store}: {source}; roll back and process the records again")]
     Log {

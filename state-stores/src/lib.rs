@@ -1,7 +1,7 @@
 //! Ordered byte stores with atomic batches, and typed state stores under an uncommitted overlay.
 //!
 //! ```text
-//! kind      key-value, window, session stores: typed keys and values, Kafka Streams' rules of time and
+//! kind      key-value, versioned, window, session stores: typed keys and values, Kafka Streams' rules of time and
 //! expiry overlay   typed entries that are not committed yet, and a bounded cache of clean ones schema    the
 //! bytes of window and session keys, and the time segments they live in backend   one task's database: named
 //! keyspaces of ordered bytes, one atomic batch over all of them
@@ -59,7 +59,7 @@ mod restore_buffer;
 pub mod schema;
 mod store;
 
-pub use backend::batch::Batch;
+pub use backend::batch::{Batch, Write, Writes};
 pub use backend::memory::MemoryBackend;
 pub use backend::rocksdb::{RocksBackend, RocksMemory};
 pub use backend::{Backend, BackendRef, Direction, Keyspace, RawEntry, Scan};
@@ -74,6 +74,7 @@ pub use kind::session::{ClosedOrder, SessionEntries, SessionKey, SessionSpec, Se
 pub use kind::timestamped::{
     TimestampedKeyValueStore, TimestampedWindowStore, ValueAndTimestamp, ValueFormat,
 };
+pub use kind::versioned::{VersionedPut, VersionedRecord, VersionedSpec, VersionedStore};
 pub use kind::window::{WindowEntries, WindowSpec, WindowStore};
 pub use restore::{Restore, RestoreFormat};
 pub use schema::record_context::RecordContext;

@@ -4,9 +4,14 @@ use crate::backend::batch::Batch;
 use crate::backend::{BackendRef, Keyspace};
 use crate::error::{Result, StoreError};
 use crate::headers::Headers;
+use crate::kind::recency::Recency;
 use crate::kind::time::{Time, TimeOf};
+use crate::kind::versioned::{Rows, RowsSpec};
 use crate::restore_buffer::BufferRestorer;
 use crate::schema::{session_key, window_key};
+
+/// What a versioned store's rows may take in memory while it is restored.
+const VERSIONED_CACHE_BYTES: usize = 8 << 20;
 
 /// Applies the changelog records of one store, in their order. The store itself must not be open meanwhile:
 /// it is opened when restoring has ended.
@@ -42,6 +47,20 @@ pub enum RestoreFormat {
         /// How long in stream time a session is kept after its end, in ms.
         retention_ms: i64,
     },
+    /// A key-value store with a bound of keys.
+    Lru {
+        /// Whether values carry timestamps.
+        timestamped: bool,
+        /// How many keys there may be.
+        max_entries: usize,
+    },
+    /// A versioned store.
+    Versioned {
+        /// How long in stream time versions are kept.
+        history_retention_ms: i64,
+        /// The length of its segments.
+        segment_interval_ms: i64,
+    },
     /// A buffer of table updates.
     ChangeBuffer,
 }
@@ -53,10 +72,21 @@ impl RestoreFormat {
         let (times, timestamped): (Option<(i64, TimeOf)>, bool) = match *self {
             RestoreFormat::KeyValue => (None, false),
             RestoreFormat::TimestampedKeyValue => (None, true),
+            RestoreFormat::Lru { timestamped, .. } => (None, timestamped),
             RestoreFormat::Window { retention_ms, timestamped } => {
                 (Some((retention_ms, window_key::start_ms)), timestamped)
             }
             RestoreFormat::Session { retention_ms } => (Some((retention_ms, session_key::end_ms)), false),
+            RestoreFormat::Versioned { history_retention_ms, segment_interval_ms } => {
+                let rows = Rows::open(RowsSpec {
+                    name: store.to_owned(),
+                    backend: backend.clone(),
+                    history_ms: history_retention_ms,
+                    segment_interval_ms,
+                    cache_bytes: VERSIONED_CACHE_BYTES,
+                })?;
+                return Ok(Box::new(VersionedRestorer(rows)));
+            }
             RestoreFormat::ChangeBuffer => {
                 return Ok(Box::new(BufferRestorer::new(store, backend, keyspace)));
             }
@@ -67,8 +97,33 @@ impl RestoreFormat {
                 Some((Time::open(store, backend, keyspace, retention_ms, time_of, false)?, time_of))
             }
         };
+        let recency = match *self {
+            RestoreFormat::Lru { max_entries, .. } => Some(Recency::open(store, backend, max_entries)?),
+            _ => None,
+        };
         let (key, value) = (Vec::new(), Vec::new());
-        Ok(Box::new(Restorer { store: store.to_owned(), keyspace, timed, timestamped, key, value }))
+        Ok(Box::new(Restorer { store: store.to_owned(), keyspace, timed, timestamped, recency, key, value }))
+    }
+}
+
+/// Puts each record again, as a put depends on the versions that are there.
+struct VersionedRestorer(Rows);
+
+impl Restore for VersionedRestorer {
+    fn restore(
+        &mut self,
+        key: &[u8],
+        value: Option<&[u8]>,
+        timestamp: i64,
+        _headers: &Headers,
+        batch: &mut Batch,
+    ) -> Result<()> {
+        if batch.is_empty() {
+            // All batches are written in their order, so the ones before are by now.
+            self.0.committed();
+        }
+        self.0.put(key, value.map(Into::into), timestamp)?;
+        self.0.stage(batch)
     }
 }
 
@@ -77,6 +132,7 @@ struct Restorer {
     keyspace: Keyspace,
     timed: Option<(Time, TimeOf)>,
     timestamped: bool,
+    recency: Option<Recency>,
     /// Local key and value of the record at hand.
     key: Vec<u8>,
     value: Vec<u8>,
@@ -105,6 +161,17 @@ impl Restore for Restorer {
             self.key.extend_from_slice(&segment.to_be_bytes());
         }
         self.key.extend_from_slice(key);
+        if let Some(recency) = &mut self.recency {
+            match value {
+                None => recency.remove(key),
+                Some(_) => {
+                    if let Some(forgotten) = recency.put(key) {
+                        batch.delete(self.keyspace, &forgotten);
+                    }
+                }
+            }
+            recency.stage(batch);
+        }
         let Some(value) = value else {
             batch.delete(self.keyspace, &self.key);
             return Ok(());

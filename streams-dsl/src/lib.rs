@@ -18,6 +18,7 @@ mod naming;
 pub mod operators;
 pub mod options;
 pub mod prelude;
+mod row_store;
 mod stream;
 mod streams_builder;
 mod table;

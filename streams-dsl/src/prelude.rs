@@ -2,7 +2,7 @@
 
 pub use crate::options::{
     Branched, BufferConfig, Consumed, Grouped, Joined, Materialized, Printed, Produced, Repartitioned,
-    StoreType, StreamJoined, Suppressed, TableJoined, WindowBytesStoreSupplier,
+    StoreType, StreamJoined, Suppressed, TableJoined, TopologySettings, WindowBytesStoreSupplier,
 };
 pub use crate::windows::{
     EmitStrategy, JoinWindows, SessionWindows, SlidingWindows, TimeWindows, UnlimitedWindows, Windows, days,
@@ -21,7 +21,7 @@ pub use streams_core::processor::{
 pub use streams_core::record::{Headers, Record, RecordMetadata};
 pub use streams_core::runtime::{KafkaStreams, State};
 pub use streams_core::serde::{DefaultSerde, Json, Serde, SerdeRef};
-pub use streams_core::store::{KeyValueStore, Stores};
+pub use streams_core::store::{KeyValueStore, StorePlace, Stores, VersionedKeyValueStore};
 pub use streams_core::testing::TopologyTestDriver;
 pub use streams_core::time::Timestamp;
 pub use streams_core::topology::{AutoOffsetReset, Topology};

@@ -15,7 +15,7 @@ use crate::KStream;
 use crate::error::{DslError, Result};
 use crate::graph::{GraphNode, NodeKind, Plan, PlanRef, ROOT, SourceSpec, Step, lower};
 use crate::naming::prefix;
-use crate::options::{BuildOptions, Consumed};
+use crate::options::{Consumed, TopologySettings};
 
 /// Collects the steps of a program and builds the topology. Sources are created here; everything else is an operator on
 /// a stream or table.
@@ -170,11 +170,13 @@ impl StreamsBuilder {
 
     /// The topology, without optimizations and with whatever names were generated (`StreamsBuilder.build()`).
     pub fn build(self) -> Result<Topology> {
-        self.build_with(BuildOptions::default())
+        self.build_with(TopologySettings::new())
     }
 
     /// The topology, as the configuration has it: with its optimizations, and refused if it demands explicit names that
-    /// are missing (`StreamsBuilder.build(Properties)`, `new StreamsBuilder(TopologyConfig)`).
+    /// are missing, and with stores elsewhere than on disk if it says so. [`TopologySettings`] or a
+    /// `TopologyOptimization` say the same; they must not change over an application's life, as they change internal
+    /// topics (`StreamsBuilder.build(Properties)`, `new StreamsBuilder(TopologyConfig)`).
     ///
     /// ```
     /// # use streams_dsl::prelude::*;
@@ -191,7 +193,7 @@ impl StreamsBuilder {
     /// assert!(error.contains("Following state store(s) has not been named: KSTREAM-AGGREGATE-STATE-STORE-0000000002"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn build_with(self, options: impl Into<BuildOptions>) -> Result<Topology> {
-        lower(&self.plan.borrow(), options.into())
+    pub fn build_with(self, settings: impl Into<TopologySettings>) -> Result<Topology> {
+        lower(&self.plan.borrow(), &settings.into())
     }
 }

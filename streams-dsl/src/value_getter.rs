@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use streams_core::error::Result;
 use streams_core::processor::{Data, StoreAccess};
-use streams_core::store::{TimestampedKeyValueStore, ValueAndTimestamp};
+use streams_core::store::ValueAndTimestamp;
+use streams_core::time::Timestamp;
+
+use crate::row_store::RowStore;
 
 /// Reads rows of one table within one task.
 pub(crate) trait ValueGetter<K, V> {
@@ -13,6 +16,17 @@ pub(crate) trait ValueGetter<K, V> {
 
     /// The row of that key with the time of its last update.
     fn get(&self, key: &K) -> Result<Option<ValueAndTimestamp<V>>>;
+
+    /// The row that the key had at a time, where [`is_versioned`](Self::is_versioned) says that this is known.
+    fn get_as_of(&self, key: &K, time: Timestamp) -> Result<Option<ValueAndTimestamp<V>>> {
+        let _ = time;
+        self.get(key)
+    }
+
+    /// Whether rows can be looked up as of a time. A table made of several is not versioned, even if these are.
+    fn is_versioned(&self) -> bool {
+        false
+    }
 }
 
 /// A getter, and which stores the processor that uses it must be connected to (`KTableValueGetterSupplier`).
@@ -54,12 +68,12 @@ impl<K: Data, V: Data> ValueGetterSupplier<K, V> {
 
 struct StoreGetter<K: Data, V: Data> {
     name: Arc<str>,
-    store: Option<TimestampedKeyValueStore<K, V>>,
+    store: Option<RowStore<K, V>>,
 }
 
 impl<K: Data, V: Data> ValueGetter<K, V> for StoreGetter<K, V> {
     fn init(&mut self, stores: &StoreAccess<'_>) -> Result<()> {
-        self.store = Some(stores.get(&self.name)?);
+        self.store = Some(RowStore::open(&self.name, stores)?);
         Ok(())
     }
 
@@ -68,5 +82,16 @@ impl<K: Data, V: Data> ValueGetter<K, V> for StoreGetter<K, V> {
             Some(store) => store.get(key),
             None => Ok(None),
         }
+    }
+
+    fn get_as_of(&self, key: &K, time: Timestamp) -> Result<Option<ValueAndTimestamp<V>>> {
+        match &self.store {
+            Some(store) => store.get_as_of(key, time),
+            None => Ok(None),
+        }
+    }
+
+    fn is_versioned(&self) -> bool {
+        self.store.as_ref().is_some_and(RowStore::is_versioned)
     }
 }

@@ -1,5 +1,7 @@
 //! A foreign-key join over several partitions: tables of different widths, partitioners of one's own, and caches.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+
 use std::collections::BTreeSet;
 
 use streams_core::partitioner::partition_for_key;

@@ -1,5 +1,7 @@
 //! What the recorded cases do not show of windows and suppression: restarts, a full buffer, and mistakes.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+
 use streams_core::testing::CommitPolicy;
 use streams_dsl::prelude::*;
 
@@ -41,10 +43,10 @@ fn run(program: Program, commit: CommitPolicy, restart_before: Option<usize>) ->
     records.into_iter().map(|record| (record.key, record.value, record.timestamp)).collect()
 }
 
-fn shown<K: std::fmt::Debug, V: std::fmt::Debug>(table: &KTable<K, V>)
+fn shown<K, V>(table: &KTable<K, V>)
 where
-    K: Clone + 'static,
-    V: Clone + 'static,
+    K: Clone + std::fmt::Debug + 'static,
+    V: Clone + std::fmt::Debug + 'static,
 {
     table.to_stream().map(|key, value| (format!("{key:?}"), format!("{value:?}"))).to("out");
 }

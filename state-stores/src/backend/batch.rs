@@ -14,7 +14,7 @@ const TAG_DELETE_RANGE: u8 = 0x0E;
 
 /// One write of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Write<'a> {
+pub enum Write<'a> {
     /// A key gets a value.
     Put(Keyspace, &'a [u8], &'a [u8]),
     /// A key loses its value.
@@ -67,15 +67,20 @@ impl Batch {
 
     /// Takes away every key from `from` (inclusive) to `to` (exclusive), and gives their disk space back.
     pub fn delete_range(&mut self, keyspace: Keyspace, from: &[u8], to: &[u8]) {
-        self.record(TAG_DELETE_RANGE, keyspace, from);
-        append_bytes(&mut self.data, to);
+        self.hide_range(keyspace, from, to);
         self.ranges.push(DeletedRange { keyspace, from: from.into(), to: to.into() });
     }
 
     /// Takes away everything in a keyspace, as before a store is restored from the start of its changelog. (Except a
     /// key that starts with 64 bytes of 0xFF and goes on, which no store here writes for any sensible serialization.)
+    /// The disk space comes back as RocksDB compacts: to drop whole files could take what is written anew meanwhile.
     pub fn delete_all(&mut self, keyspace: Keyspace) {
-        self.delete_range(keyspace, &[], &[0xFF; 64]);
+        self.hide_range(keyspace, &[], &[0xFF; 64]);
+    }
+
+    fn hide_range(&mut self, keyspace: Keyspace, from: &[u8], to: &[u8]) {
+        self.record(TAG_DELETE_RANGE, keyspace, from);
+        append_bytes(&mut self.data, to);
     }
 
     /// Gives `key` the int64 `value` (big-endian). A second call for the same key replaces the value in
@@ -134,7 +139,7 @@ impl Batch {
     }
 
     /// The writes in their order.
-    pub(crate) fn writes(&self) -> Writes<'_> {
+    pub fn writes(&self) -> Writes<'_> {
         Writes { rest: &self.data[HEADER_BYTES..] }
     }
 
@@ -163,7 +168,7 @@ fn append_varint(out: &mut Vec<u8>, mut number: u32) {
 }
 
 /// The writes of a batch in their order.
-pub(crate) struct Writes<'a> {
+pub struct Writes<'a> {
     rest: &'a [u8],
 }
 
@@ -208,6 +213,13 @@ impl<'a> Writes<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn taking_everything_away_gives_no_range_to_a_reclaimer_that_may_come_after_a_refill() {
+        let mut batch = Batch::new();
+        batch.delete_all(Keyspace(1));
+        assert!(batch.len() == 1 && batch.ranges().is_empty());
+    }
 
     #[test]
     fn gives_back_its_writes_in_order() {

@@ -1,16 +1,20 @@
 //! The key-value store: the local key is the serialized key, and so is the changelog key.
 
+use std::any::Any;
 use std::ops::Bound;
 
 use super::change::{FlushedChange, Tracking};
+use super::key_error;
 use super::merge::Merge;
+use super::recency::Recency;
 use super::table::{Table, TableSpec};
 use super::timestamped::ValueFormat;
-use super::{delegate_state_store, key_error};
-use crate::backend::{BackendRef, Direction};
+use crate::backend::batch::Batch;
+use crate::backend::{BackendRef, Direction, RawEntry};
 use crate::codec::CodecRef;
 use crate::error::Result;
 use crate::headers::Headers;
+use crate::store::{Log, StateStore};
 
 /// What clean entries may take unless the spec says otherwise.
 const CACHE_BYTES: usize = 8 << 20;
@@ -31,18 +35,28 @@ pub struct KeyValueSpec<K, T> {
     pub tracking: Tracking,
     /// Whether changelog records carry the headers that were given with the update.
     pub log_headers: bool,
+    /// How many keys there may be, at least one: the key unused for longest is deleted when there are more.
+    pub max_entries: Option<usize>,
 }
 
 impl<K, T> KeyValueSpec<K, T> {
-    /// A spec with 8 MiB of clean cache, no tracking and no headers.
+    /// A spec with 8 MiB of clean cache, no tracking, no headers and no bound of keys.
     pub fn new(
         name: impl Into<String>,
         backend: BackendRef,
         key: CodecRef<K>,
         value: ValueFormat<T>,
     ) -> Self {
-        let (name, tracking) = (name.into(), Tracking::Off);
-        KeyValueSpec { name, backend, key, value, cache_bytes: CACHE_BYTES, tracking, log_headers: false }
+        KeyValueSpec {
+            name: name.into(),
+            backend,
+            key,
+            value,
+            cache_bytes: CACHE_BYTES,
+            tracking: Tracking::Off,
+            log_headers: false,
+            max_entries: None,
+        }
     }
 }
 
@@ -50,6 +64,8 @@ impl<K, T> KeyValueSpec<K, T> {
 pub struct KeyValueStore<K, T> {
     pub(super) table: Table<T>,
     key: CodecRef<K>,
+    /// The order in which keys are forgotten, if some are.
+    recency: Option<Recency>,
     /// The serialized key of the operation at hand.
     scratch: Vec<u8>,
 }
@@ -57,14 +73,20 @@ pub struct KeyValueStore<K, T> {
 impl<K, T> KeyValueStore<K, T> {
     /// Opens the store; what the backend holds for it is there at once.
     pub fn open(spec: KeyValueSpec<K, T>) -> Result<Self> {
-        let KeyValueSpec { name, backend, key, value: format, cache_bytes, tracking, log_headers } = spec;
+        let KeyValueSpec { name, backend, key, value: format, cache_bytes, tracking, log_headers, .. } = spec;
+        let open = |max_entries| Recency::open(&name, &backend, max_entries);
+        let recency = spec.max_entries.map(open).transpose()?;
         let table = TableSpec { name, backend, format, cache_bytes, tracking, log_headers };
-        Ok(KeyValueStore { table: Table::open(table, |_, _, _| Ok(None))?, key, scratch: Vec::new() })
+        let table = Table::open(table, |_, _, _| Ok(None))?;
+        Ok(KeyValueStore { table, key, recency, scratch: Vec::new() })
     }
 
     /// The value of a key, borrowed; `None` if it has none.
     pub fn get_ref(&mut self, key: &K) -> Result<Option<&T>> {
         self.encode(key)?;
+        if let Some(recency) = &mut self.recency {
+            recency.used(&self.scratch);
+        }
         self.table.get(&self.scratch)
     }
 
@@ -77,6 +99,18 @@ impl<K, T> KeyValueStore<K, T> {
     /// [`KeyValueStore::put`] with the headers of the record being processed.
     pub fn put_with(&mut self, key: &K, value: Option<T>, timestamp: i64, headers: Headers) -> Result<()> {
         self.encode(key)?;
+        if let Some(recency) = &mut self.recency {
+            let forgotten = match value {
+                Some(_) => recency.put(&self.scratch),
+                None => {
+                    recency.remove(&self.scratch);
+                    None
+                }
+            };
+            if let Some(forgotten) = forgotten {
+                self.table.put(&forgotten, None, timestamp, Headers::new())?;
+            }
+        }
         self.table.put(&self.scratch, value, timestamp, headers)
     }
 
@@ -196,4 +230,58 @@ impl<K, T: Clone> Iterator for KeyValueEntries<'_, K, T> {
     }
 }
 
-delegate_state_store!(KeyValueStore<K>);
+impl<K: 'static, T: Clone + 'static> StateStore for KeyValueStore<K, T> {
+    fn name(&self) -> &str {
+        self.table.name()
+    }
+
+    fn uncommitted_bytes(&self) -> usize {
+        self.table.uncommitted_bytes()
+    }
+
+    fn owed_bytes(&self) -> usize {
+        self.table.owed_bytes()
+    }
+
+    fn owes(&self) -> bool {
+        self.table.owes()
+    }
+
+    fn stage_log(&mut self, log: &mut Log<'_>, batch: &mut Batch) -> Result<()> {
+        match self.recency {
+            None => self.table.stage_log(log),
+            // The order of uses is not in the changelog: rows and order are written together, by each commit.
+            Some(_) => self.stage(log, batch),
+        }
+    }
+
+    fn stage(&mut self, log: &mut Log<'_>, batch: &mut Batch) -> Result<()> {
+        self.table.stage(log, batch)?;
+        if let Some(recency) = &mut self.recency {
+            recency.stage(batch);
+        }
+        Ok(())
+    }
+
+    fn committed(&mut self) -> Result<()> {
+        self.table.committed();
+        Ok(())
+    }
+
+    fn rollback(&mut self) {
+        self.table.rollback();
+        if let Some(recency) = &mut self.recency
+            && let Err(error) = recency.rollback()
+        {
+            tracing::error!(%error, "which keys were used last is not known any more");
+        }
+    }
+
+    fn entries(&mut self) -> Result<Vec<RawEntry>> {
+        self.table.entries()
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+}

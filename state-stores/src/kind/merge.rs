@@ -64,7 +64,18 @@ impl<'a, T> Merge<'a, T> {
         wanted: Wanted<'a>,
     ) -> Self {
         let ranges = ranges.into_iter();
-        Merge { overlay, backend, format, store, ranges, direction, wanted, stored_from: None, memory: None, disk: None }
+        Merge {
+            overlay,
+            backend,
+            format,
+            store,
+            ranges,
+            direction,
+            wanted,
+            stored_from: None,
+            memory: None,
+            disk: None,
+        }
     }
 
     /// Opens the next range; false if there is none.

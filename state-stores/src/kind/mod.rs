@@ -1,16 +1,18 @@
-//! The kinds of stores. Each is a typed face over one [`table::Table`] of byte keys and typed values; only a buffer,
-//! which is emptied from its front, keeps its entries itself.
+//! The kinds of stores. Each is a typed face over a [`table::Table`] (or two) of byte keys and typed values; only a
+//! buffer, which is emptied from its front, keeps its entries itself.
 
 pub(crate) mod change;
 pub(crate) mod change_buffer;
 pub(crate) mod key_value;
 pub(crate) mod list_value;
 pub(crate) mod merge;
+pub(crate) mod recency;
 pub(crate) mod session;
 mod staging;
 pub(crate) mod table;
 pub(crate) mod time;
 pub(crate) mod timestamped;
+pub(crate) mod versioned;
 pub(crate) mod window;
 
 use crate::codec::CodecError;

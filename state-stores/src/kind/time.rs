@@ -69,6 +69,14 @@ impl Time {
         })
     }
 
+    /// The same with segments of another length than windowed stores have.
+    pub(crate) fn with_interval(mut self, interval_ms: i64) -> Self {
+        self.segments.interval_ms = interval_ms;
+        self.deleted_before = self.segments.oldest_live();
+        self.evicted_before = self.deleted_before;
+        self
+    }
+
     /// Has reads see one ms more than the retention: for stores of windows that are emitted when they close.
     pub(crate) fn see_closing(&mut self) {
         self.segments.extra_ms = 1;

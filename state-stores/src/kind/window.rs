@@ -91,7 +91,8 @@ impl<K, T> WindowStore<K, T> {
         let table = TableSpec { name, backend, format, cache_bytes, tracking, log_headers };
         let cached = tracking != Tracking::Off;
         let table = Table::open(table, |name, backend, keyspace| {
-            let mut time = Time::open(name, backend, keyspace, spec.retention_ms, window_key::start_ms, cached)?;
+            let mut time =
+                Time::open(name, backend, keyspace, spec.retention_ms, window_key::start_ms, cached)?;
             if spec.see_closing {
                 time.see_closing();
             }

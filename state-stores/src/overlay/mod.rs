@@ -215,7 +215,7 @@ impl<T> Overlay<T> {
         let entry = &mut self.entries[position as usize];
         assert!(entry.state == State::Dirty, "staged an entry that is not dirty");
         (entry.fresh, entry.came) = (false, false);
-        self.into_batch(position);
+        self.enter_batch(position);
         self.note_value(value_bytes);
     }
 
@@ -242,13 +242,13 @@ impl<T> Overlay<T> {
     pub(crate) fn paid(&mut self, mut owed: Vec<u32>) {
         for position in owed.drain(..) {
             if self.entries[position as usize].state == State::Logged {
-                self.into_batch(position);
+                self.enter_batch(position);
             }
         }
         self.owed = owed;
     }
 
-    fn into_batch(&mut self, position: u32) {
+    fn enter_batch(&mut self, position: u32) {
         self.enter(position, State::Staged);
         self.entries[position as usize].owed = false;
         self.staged.push(position);

@@ -8,7 +8,7 @@ pub mod window_key;
 
 /// Reads the int64 (big-endian) that ends `from_end` bytes before the end of `bytes`; `None` if they are too
 /// few.
-fn int64_before_end(bytes: &[u8], from_end: usize) -> Option<i64> {
+pub(crate) fn int64_before_end(bytes: &[u8], from_end: usize) -> Option<i64> {
     let end = bytes.len().checked_sub(from_end)?;
     let number = bytes.get(end.checked_sub(8)?..end)?;
     Some(i64::from_be_bytes(number.try_into().ok()?))

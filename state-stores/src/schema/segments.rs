@@ -28,6 +28,18 @@ pub fn segment_interval_ms(retention_ms: i64) -> i64 {
     (retention_ms / 2).max(SEGMENT_INTERVAL_MIN_MS)
 }
 
+/// The length of the segments of a versioned store with that history retention, unless it says otherwise
+/// (`RocksDbVersionedKeyValueBytesStoreSupplier`).
+pub fn versioned_segment_interval_ms(history_retention_ms: i64) -> i64 {
+    let (parts, least_ms) = match history_retention_ms {
+        ..=60_000 => (3, 2_000),
+        60_001..=300_000 => (5, 20_000),
+        300_001..=3_600_000 => (12, 60_000),
+        _ => (24, 300_000),
+    };
+    (history_retention_ms / parts).max(least_ms)
+}
+
 /// The segments of one store and the stream time that it has observed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Segments {
@@ -69,6 +81,13 @@ impl Segments {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn versioned_ones_have_kafkas_lengths() {
+        let lengths = [0, 60_000, 60_001, 300_000, 300_001, 3_600_000, 3_600_001, 86_400_000];
+        let expected = [2_000, 20_000, 20_000, 60_000, 60_000, 300_000, 300_000, 3_600_000];
+        assert_eq!(lengths.map(versioned_segment_interval_ms), expected);
+    }
 
     #[test]
     fn follow_kafkas_rules() {

@@ -22,6 +22,11 @@ impl StoreAccess<'_> {
     pub fn get<S: Clone + 'static>(&self, name: &str) -> Result<S> {
         self.task.store(self.node, name)
     }
+
+    /// The store of that name if it is of that type, for code that serves stores of several.
+    pub fn find<S: Clone + 'static>(&self, name: &str) -> Option<S> {
+        self.task.any_store(name)
+    }
 }
 
 /// A processor's view of its task: forwards records of type `K`, `V`, gives stores, time and punctuations.

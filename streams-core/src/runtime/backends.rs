@@ -1,4 +1,4 @@
-//! A task's databases: one on disk for its persistent stores, one in memory for the others, each only where needed.
+//! A task's databases: one for each place where it has stores.
 
 use std::sync::Arc;
 
@@ -8,13 +8,11 @@ use super::plan::SubtopologyPlan;
 use super::state_directory::StateDirectory;
 use crate::error::{Error, Result};
 use crate::ids::TaskId;
+use crate::store::StorePlace;
 
-/// The databases of one task.
+/// The databases of one task, in the order in which its stores first need them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct TaskBackends {
-    pub persistent: Option<BackendRef>,
-    pub memory: Option<BackendRef>,
-}
+pub(crate) struct TaskBackends(Vec<(StorePlace, BackendRef)>);
 
 impl TaskBackends {
     /// Opens what the task's stores need. A directory that another thread is still closing is `StoreError::Locked`.
@@ -24,29 +22,70 @@ impl TaskBackends {
         directory: Option<&StateDirectory>,
         memory: &RocksMemory,
     ) -> Result<Self> {
-        let on_disk = plan.stores.iter().any(|store| store.persistent);
-        let in_memory = plan.stores.iter().any(|store| !store.persistent);
-        let persistent: Option<BackendRef> = match (on_disk, directory) {
-            (false, _) => None,
-            // Without a directory (the test driver) everything is kept in memory.
-            (true, None) => Some(Arc::new(MemoryBackend::new())),
-            (true, Some(directory)) => {
-                let opened = RocksBackend::open(directory.task(task), memory);
-                Some(Arc::new(opened.map_err(|source| Error::Store { task, source })?))
+        let mut backends = TaskBackends::default();
+        for store in &plan.stores {
+            if backends.index_of(&store.place).is_err() {
+                let backend = open(task, &store.place, directory, memory)?;
+                backends.0.push((store.place.clone(), backend));
             }
-        };
-        let memory = in_memory.then(|| Arc::new(MemoryBackend::new()) as BackendRef);
-        Ok(TaskBackends { persistent, memory })
+        }
+        Ok(backends)
     }
 
-    /// The database that holds a store.
-    pub fn of(&self, persistent: bool) -> Result<&BackendRef> {
-        let backend = if persistent { &self.persistent } else { &self.memory };
-        backend.as_ref().ok_or_else(|| Error::IllegalState("a store without its task's database".to_owned()))
+    /// Has suppliers take away what they have of a task. Its databases are not open.
+    pub fn wipe_custom(task: TaskId, plan: &SubtopologyPlan) -> Result<()> {
+        let mut wiped: Vec<&str> = Vec::new();
+        for store in &plan.stores {
+            let StorePlace::Custom(supplier) = &store.place else { continue };
+            if !wiped.contains(&supplier.name()) {
+                supplier.wipe(task)?;
+                wiped.push(supplier.name());
+            }
+        }
+        Ok(())
+    }
+
+    /// The number of the database that holds the stores of a place.
+    pub fn index_of(&self, place: &StorePlace) -> Result<usize> {
+        let found = self.0.iter().position(|(of, _)| of == place);
+        found.ok_or_else(|| Error::IllegalState("a store without its task's database".to_owned()))
+    }
+
+    /// The database of that number.
+    pub fn get(&self, index: usize) -> Result<&BackendRef> {
+        let found = self.0.get(index).map(|(_, backend)| backend);
+        found.ok_or_else(|| Error::IllegalState("a store without its task's database".to_owned()))
+    }
+
+    /// The database that holds the stores of a place.
+    pub fn of(&self, place: &StorePlace) -> Result<&BackendRef> {
+        self.get(self.index_of(place)?)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &BackendRef> {
-        self.persistent.iter().chain(&self.memory)
+        self.0.iter().map(|(_, backend)| backend)
+    }
+}
+
+fn open(
+    task: TaskId,
+    place: &StorePlace,
+    directory: Option<&StateDirectory>,
+    memory: &RocksMemory,
+) -> Result<BackendRef> {
+    match (place, directory) {
+        (StorePlace::Custom(supplier), _) => supplier.open(task),
+        (StorePlace::Disk, Some(directory)) => {
+            let opened = RocksBackend::open(directory.task(task), memory);
+            Ok(Arc::new(opened.map_err(|source| Error::Store { task, source })?))
+        }
+        // Without a directory (the test driver) everything is kept in memory.
+        (StorePlace::Disk, None) | (StorePlace::Memory, _) => Ok(Arc::new(MemoryBackend::new())),
     }
 }

@@ -23,7 +23,7 @@ use crate::ids::{Offset, PartitionId, TaskId, TopicName, TopicPartition};
 use crate::processor::handlers::Handlers;
 use crate::processor::{Collector, GlobalReaders, OutTopic, TaskContext, TaskSetup};
 use crate::record::Headers;
-use crate::store::{RecordClock, StoreEnvironment};
+use crate::store::{RecordClock, StoreEnvironment, StorePlace};
 use crate::time::Timestamp;
 use crate::transport::{
     Admin, Consumer, Isolation, OffsetQuery, PartitionHandle, RawRecord, TransportErrorKind,
@@ -46,10 +46,16 @@ impl GlobalBackends {
         let mut backends = BTreeMap::new();
         for global in plan.topology.graph().global_stores() {
             let name = &global.store.name;
-            let persistent = plan.topology.store(name)?.persistent();
-            let backend = match (directory, persistent, &on_disk) {
-                (Some(_), true, Some(open)) => Arc::clone(open),
-                (Some(directory), true, None) => {
+            let backend = match (directory, plan.topology.store(name)?.place(), &on_disk) {
+                (_, StorePlace::Custom(supplier), _) => {
+                    return Err(Error::Topology(format!(
+                        "global store {name} is placed with supplier {}, which has databases for tasks; keep it on \
+                         disk or in memory",
+                        supplier.name()
+                    )));
+                }
+                (Some(_), StorePlace::Disk, Some(open)) => Arc::clone(open),
+                (Some(directory), StorePlace::Disk, None) => {
                     let opened: BackendRef = Arc::new(RocksBackend::open(directory.global(), memory)?);
                     on_disk = Some(Arc::clone(&opened));
                     opened

@@ -8,6 +8,7 @@ use state_stores::RestoreFormat;
 use crate::config::StreamsConfig;
 use crate::error::{Error, Result};
 use crate::ids::{PartitionId, TaskId, TopicName, TopicPartition};
+use crate::store::StorePlace;
 use crate::topology::{AutoOffsetReset, ResolvedSubtopology, ResolvedTopology, Topology};
 
 /// One store of a sub-topology.
@@ -20,7 +21,7 @@ pub(crate) struct StorePlan {
     /// counts up to what the application has read of it.
     pub is_source: bool,
     pub format: RestoreFormat,
-    pub persistent: bool,
+    pub place: StorePlace,
 }
 
 /// One sub-topology.
@@ -133,7 +134,7 @@ fn subtopology(
             changelog,
             is_source: is_source.unwrap_or(false),
             format: factory.restore_format(),
-            persistent: factory.persistent(),
+            place: factory.place(),
         })
     });
     let mut sources = Vec::new();

@@ -420,6 +420,11 @@ impl Restorer {
                 return false;
             }
         }
+        let wiped = self.plan.subtopology(task).and_then(|plan| TaskBackends::wipe_custom(task, plan));
+        if let Err(error) = wiped {
+            tracing::error!(%task, %error, "cannot wipe a database of one's own");
+            return false;
+        }
         true
     }
 
@@ -451,7 +456,7 @@ impl Restorer {
         // What the application has not read of a source topic is not in its stores either: it comes as input.
         let read = self.admin.committed(&self.plan.application_id, &partitions, ADMIN_TIMEOUT)?;
         for (store, partition) in logged {
-            let backend = opening.backends.of(store.persistent)?;
+            let backend = opening.backends.of(&store.place)?;
             let start = starts.get(&partition).copied().unwrap_or(0);
             let end = match store.is_source {
                 true => read.get(&partition).map_or(start, |read| read.offset),

@@ -130,8 +130,7 @@ impl Engine {
             Scope::of(&plan),
         );
         let (commands, received) = mpsc::channel();
-        let environment =
-            TaskEnvironment::new(&plan, &config, committer, &handlers, globals.readers(&plan)?);
+        let environment = TaskEnvironment::new(&plan, &config, committer, &handlers, globals.readers(&plan)?);
         if pace == Pace::EachRecord {
             environment.collector.note_order();
         }

@@ -91,7 +91,8 @@ pub(crate) enum Writes {
 
 struct TaskStore {
     store: Rc<RefCell<dyn StateStore>>,
-    persistent: bool,
+    /// The number of its database.
+    backend: usize,
     changelog: Option<StoreChangelog>,
     /// Whether changes may be owed to the database: they must be in a changelog of the store's own.
     owes: bool,
@@ -119,7 +120,8 @@ pub(crate) struct StreamTask {
     inputs: Vec<TaskInput>,
     stores: Vec<TaskStore>,
     backends: TaskBackends,
-    batches: [Batch; 2],
+    /// One for each database.
+    batches: Vec<Batch>,
     /// When the first of the changes that are owed to the databases was logged.
     owed_since: Option<Timestamp>,
     max_task_idle_ms: i64,
@@ -176,8 +178,8 @@ impl StreamTask {
             inputs: inputs.collect(),
             group: PartitionGroup::new(queues),
             stores,
+            batches: vec![Batch::new(); opened.backends.len()],
             backends: opened.backends,
-            batches: [Batch::new(), Batch::new()],
             owed_since: None,
             max_task_idle_ms: environment.max_task_idle_ms,
         };
@@ -290,9 +292,11 @@ impl StreamTask {
             Writes::OwedSince(since) => owed_since <= since,
         };
         let mut owed = false;
-        let [on_disk, in_memory] = &mut self.batches;
-        for TaskStore { store, persistent, changelog, owes } in &mut self.stores {
-            let batch = if *persistent { &mut *on_disk } else { &mut *in_memory };
+        for TaskStore { store, backend, changelog, owes } in &mut self.stores {
+            let batch = self
+                .batches
+                .get_mut(*backend)
+                .ok_or_else(|| Error::IllegalState("a store without its task's database".to_owned()))?;
             let mut sending = None;
             let mut log = |record: state_stores::LogRecord<'_>| -> std::result::Result<(), UserError> {
                 let Some(changelog) = changelog.as_mut().filter(|changelog| !changelog.is_source) else {
@@ -412,23 +416,23 @@ impl StreamTask {
     /// batch for each database. All of it must be committed.
     pub fn write(&mut self) -> Result<()> {
         let wrap = |source| Error::Store { task: self.id, source };
-        for (persistent, batch) in [true, false].into_iter().zip(&mut self.batches) {
+        for (number, (backend, batch)) in self.backends.iter().zip(&mut self.batches).enumerate() {
             let mut changed = !batch.is_empty();
             for TaskStore { store, changelog, .. } in
-                self.stores.iter_mut().filter(|store| store.persistent == persistent)
+                self.stores.iter_mut().filter(|store| store.backend == number)
             {
                 let Some(changelog) = changelog else { continue };
                 if changelog.next == changelog.written || store.borrow().owes() {
                     continue;
                 }
-                let keyspace = offsets_keyspace(&**self.backends.of(persistent)?).map_err(wrap)?;
+                let keyspace = offsets_keyspace(&**backend).map_err(wrap)?;
                 let at = &changelog.partition;
                 put_offset(batch, keyspace, &at.topic, at.partition, changelog.next);
                 changelog.written = changelog.next;
                 changed = true;
             }
             if changed {
-                self.backends.of(persistent)?.write(batch).map_err(wrap)?;
+                backend.write(batch).map_err(wrap)?;
                 batch.clear();
             }
         }
@@ -484,17 +488,17 @@ fn open_stores(
             Some(topic) => Arc::clone(topic),
             None => format!("{}-{name}-changelog", environment.plan.application_id).into(),
         };
-        let opened = environment.plan.topology.store(name)?.open(&StoreEnvironment {
+        let backend = opened.backends.index_of(&store.place)?;
+        let handles = environment.plan.topology.store(name)?.open(&StoreEnvironment {
             task: id,
-            backend: Arc::clone(opened.backends.of(store.persistent)?),
+            backend: Arc::clone(opened.backends.get(backend)?),
             clock: Rc::clone(clock),
             changelog: told,
             cache_bytes: environment.store_cache_bytes,
             caching: environment.caching,
         })?;
-        readable.insert(name.clone(), opened.handle);
-        let persistent = store.persistent;
-        stores.push(TaskStore { store: opened.store, persistent, changelog, owes });
+        readable.insert(name.clone(), handles.handle);
+        stores.push(TaskStore { store: handles.store, backend, changelog, owes });
     }
     Ok((stores, readable))
 }

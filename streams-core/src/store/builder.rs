@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use state_stores::codec::CodecRef;
 use state_stores::{
@@ -14,7 +15,7 @@ use state_stores::{
 
 use super::{
     ChangelogKind, GlobalKeyValueStore, KeyValueStore, OpenedStore, SessionStore, StoreDef, StoreEnvironment,
-    StoreFactory, WindowStore,
+    StoreFactory, StorePlace, VersionedKeyValueStoreBuilder, WindowStore,
 };
 use crate::error::{Error, Result};
 use crate::record::Data;
@@ -22,18 +23,19 @@ use crate::serde::{DefaultSerde, SerdeRef, StoreCodec};
 
 /// What all builders have in common.
 #[derive(Clone, Debug)]
-struct Common {
-    name: Arc<str>,
-    logged: bool,
-    log_configs: BTreeMap<String, String>,
+pub(super) struct Common {
+    pub(super) name: Arc<str>,
+    pub(super) logged: bool,
+    pub(super) log_configs: BTreeMap<String, String>,
     caching: bool,
     track_old: bool,
     log_headers: bool,
-    persistent: bool,
+    pub(super) place: StorePlace,
+    max_entries: Option<usize>,
 }
 
 impl Common {
-    fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         Common {
             name: name.into(),
             logged: true,
@@ -41,11 +43,12 @@ impl Common {
             caching: false,
             track_old: false,
             log_headers: false,
-            persistent: true,
+            place: StorePlace::Disk,
+            max_entries: None,
         }
     }
 
-    fn definition(&self, changelog: ChangelogKind) -> StoreDef {
+    pub(super) fn definition(&self, changelog: ChangelogKind) -> StoreDef {
         StoreDef {
             name: Arc::clone(&self.name),
             logged: self.logged,
@@ -54,15 +57,20 @@ impl Common {
         }
     }
 
-    fn tracking(&self, environment: &StoreEnvironment) -> Tracking {
-        match (self.caching && environment.caching, self.track_old) {
+    /// Whether it has what sets Kafka Streams' stores in memory apart from those on disk.
+    fn is_in_memory(&self) -> bool {
+        self.place == StorePlace::Memory
+    }
+
+    pub(super) fn tracking(&self, environment: &StoreEnvironment) -> Tracking {
+        match (self.caching && environment.caching && self.max_entries.is_none(), self.track_old) {
             (false, _) => Tracking::Off,
             (true, false) => Tracking::New,
             (true, true) => Tracking::NewAndOld,
         }
     }
 
-    fn no_global_reader(&self) -> Result<Box<dyn Any>> {
+    pub(super) fn no_global_reader(&self) -> Result<Box<dyn Any>> {
         Err(Error::Topology(format!(
             "store {} cannot be global: a global store is a timestamped key-value store",
             self.name
@@ -70,7 +78,7 @@ impl Common {
     }
 }
 
-fn opened<H: 'static, S: StateStore + 'static>(handle: H, store: Rc<RefCell<S>>) -> OpenedStore {
+pub(super) fn opened<H: 'static, S: StateStore + 'static>(handle: H, store: Rc<RefCell<S>>) -> OpenedStore {
     OpenedStore { handle: Rc::new(handle), store }
 }
 
@@ -104,7 +112,13 @@ macro_rules! common_switches {
 
         /// Keeps the store in memory instead of RocksDB; it is rebuilt from its changelog after a restart.
         pub fn in_memory(mut self) -> Self {
-            self.common.persistent = false;
+            self.common.place = StorePlace::Memory;
+            self
+        }
+
+        /// Keeps the store at that place.
+        pub fn at(mut self, place: StorePlace) -> Self {
+            self.common.place = place;
             self
         }
 
@@ -123,7 +137,7 @@ macro_rules! common_switches {
 }
 
 /// Opens key and value codecs that tell serdes the changelog's name.
-fn codec<T: 'static>(serde: &SerdeRef<T>, environment: &StoreEnvironment) -> CodecRef<T> {
+pub(super) fn codec<T: 'static>(serde: &SerdeRef<T>, environment: &StoreEnvironment) -> CodecRef<T> {
     Arc::new(StoreCodec::new(Arc::clone(serde), Arc::clone(&environment.changelog)))
 }
 
@@ -141,6 +155,15 @@ impl<K: Data, V: Data> KeyValueStoreBuilder<K, V> {
         KeyValueStoreBuilder { common: Common::new(name), key, value }
     }
 
+    /// Keeps at most so many keys, at least one: the key unused for longest is deleted for a new one, in the changelog
+    /// too. Such a store is in memory and forwards updates at once (`Stores.lruMap`).
+    pub fn lru(mut self, max_entries: usize) -> Self {
+        self.common.max_entries = Some(max_entries);
+        self.common.place = StorePlace::Memory;
+        self.common.caching = false;
+        self
+    }
+
     common_switches!();
 }
 
@@ -149,12 +172,15 @@ impl<K: Data, V: Data> StoreFactory for KeyValueStoreBuilder<K, V> {
         self.common.definition(ChangelogKind::KeyValue)
     }
 
-    fn persistent(&self) -> bool {
-        self.common.persistent
+    fn place(&self) -> StorePlace {
+        self.common.place.clone()
     }
 
     fn restore_format(&self) -> RestoreFormat {
-        RestoreFormat::KeyValue
+        match self.common.max_entries {
+            Some(max_entries) => RestoreFormat::Lru { timestamped: false, max_entries },
+            None => RestoreFormat::KeyValue,
+        }
     }
 
     fn open(&self, environment: &StoreEnvironment) -> Result<OpenedStore> {
@@ -177,6 +203,7 @@ fn open_key_value<K: Data, T: Data>(
         cache_bytes: environment.cache_bytes,
         tracking: common.tracking(environment),
         log_headers: common.log_headers,
+        max_entries: common.max_entries,
         ..KeyValueSpec::new(&*common.name, BackendRef::clone(&environment.backend), key, value)
     };
     let caching = spec.tracking != Tracking::Off;
@@ -199,6 +226,15 @@ impl<K: Data, V: Data> TimestampedKeyValueStoreBuilder<K, V> {
         TimestampedKeyValueStoreBuilder { common: Common::new(name), key, value }
     }
 
+    /// Keeps at most so many keys, at least one: the key unused for longest is deleted for a new one, in the changelog
+    /// too. Such a store is in memory and forwards updates at once (`Stores.lruMap`).
+    pub fn lru(mut self, max_entries: usize) -> Self {
+        self.common.max_entries = Some(max_entries);
+        self.common.place = StorePlace::Memory;
+        self.common.caching = false;
+        self
+    }
+
     common_switches!();
 }
 
@@ -207,12 +243,15 @@ impl<K: Data, V: Data> StoreFactory for TimestampedKeyValueStoreBuilder<K, V> {
         self.common.definition(ChangelogKind::KeyValue)
     }
 
-    fn persistent(&self) -> bool {
-        self.common.persistent
+    fn place(&self) -> StorePlace {
+        self.common.place.clone()
     }
 
     fn restore_format(&self) -> RestoreFormat {
-        RestoreFormat::TimestampedKeyValue
+        match self.common.max_entries {
+            Some(max_entries) => RestoreFormat::Lru { timestamped: true, max_entries },
+            None => RestoreFormat::TimestampedKeyValue,
+        }
     }
 
     fn open(&self, environment: &StoreEnvironment) -> Result<OpenedStore> {
@@ -278,8 +317,8 @@ impl<K: Data, V: Data> StoreFactory for WindowStoreBuilder<K, V> {
         })
     }
 
-    fn persistent(&self) -> bool {
-        self.common.persistent
+    fn place(&self) -> StorePlace {
+        self.common.place.clone()
     }
 
     fn restore_format(&self) -> RestoreFormat {
@@ -366,8 +405,8 @@ impl<K: Data, V: Data> StoreFactory for TimestampedWindowStoreBuilder<K, V> {
         self.common.definition(ChangelogKind::Window { retention_ms: self.retention_ms })
     }
 
-    fn persistent(&self) -> bool {
-        self.common.persistent
+    fn place(&self) -> StorePlace {
+        self.common.place.clone()
     }
 
     fn restore_format(&self) -> RestoreFormat {
@@ -378,7 +417,7 @@ impl<K: Data, V: Data> StoreFactory for TimestampedWindowStoreBuilder<K, V> {
         let value: ValueFormat<ValueAndTimestamp<V>> =
             ValueFormat::timestamped(codec(&self.value, environment));
         let key = codec(&self.key, environment);
-        let see_closing = self.emits_on_close && self.common.persistent;
+        let see_closing = self.emits_on_close && !self.common.is_in_memory();
         let windows = Windows { see_closing, ..Windows::of(self.retention_ms) };
         open_window(&self.common, environment, key, value, windows)
     }
@@ -411,8 +450,8 @@ impl<K: Data, A: Data> StoreFactory for SessionStoreBuilder<K, A> {
         self.common.definition(ChangelogKind::Window { retention_ms: self.retention_ms })
     }
 
-    fn persistent(&self) -> bool {
-        self.common.persistent
+    fn place(&self) -> StorePlace {
+        self.common.place.clone()
     }
 
     fn restore_format(&self) -> RestoreFormat {
@@ -435,9 +474,9 @@ impl<K: Data, A: Data> StoreFactory for SessionStoreBuilder<K, A> {
         let caching = spec.tracking != Tracking::Off;
         let store = Rc::new(RefCell::new(state_stores::SessionStore::open(spec)?));
         let clock = Rc::clone(&environment.clock);
-        let order = match self.common.persistent {
-            true => ClosedOrder::EndStartKey,
-            false => ClosedOrder::EndKeyStart,
+        let order = match self.common.is_in_memory() {
+            false => ClosedOrder::EndStartKey,
+            true => ClosedOrder::EndKeyStart,
         };
         Ok(opened(SessionStore::new(Rc::clone(&store), clock, environment.task, caching, order), store))
     }
@@ -467,6 +506,20 @@ impl Stores {
         V: Data + DefaultSerde,
     {
         TimestampedKeyValueStoreBuilder::new(name, K::default_serde(), V::default_serde())
+    }
+
+    /// A versioned key-value store that keeps, and takes, versions for `history_retention` of stream time
+    /// (`versionedKeyValueStoreBuilder`).
+    pub fn versioned_key_value_store<K, V>(
+        name: &str,
+        history_retention: Duration,
+    ) -> VersionedKeyValueStoreBuilder<K, V>
+    where
+        K: Data + DefaultSerde,
+        V: Data + DefaultSerde,
+    {
+        let (key, value) = (K::default_serde(), V::default_serde());
+        VersionedKeyValueStoreBuilder::new(name, key, value, history_retention)
     }
 
     /// A window store.

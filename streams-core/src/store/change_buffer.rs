@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use state_stores::{BackendRef, Buffered, ChangeBufferSpec, RecordContext, RestoreFormat};
 
-use super::{ChangelogKind, OpenedStore, StoreDef, StoreEnvironment, StoreFactory};
+use super::{ChangelogKind, OpenedStore, StoreDef, StoreEnvironment, StoreFactory, StorePlace};
 use crate::error::{Error, Result};
 use crate::ids::TaskId;
 use crate::record::{Change, Data};
@@ -104,8 +104,8 @@ impl<K: Data, V: Data> StoreFactory for ChangeBufferBuilder<K, V> {
         }
     }
 
-    fn persistent(&self) -> bool {
-        false
+    fn place(&self) -> StorePlace {
+        StorePlace::Memory
     }
 
     fn restore_format(&self) -> RestoreFormat {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use state_stores::codec::CodecRef;
 use state_stores::{BackendRef, ListValueSpec, RestoreFormat};
 
-use super::{ChangelogKind, OpenedStore, StoreDef, StoreEnvironment, StoreFactory};
+use super::{ChangelogKind, OpenedStore, StoreDef, StoreEnvironment, StoreFactory, StorePlace};
 use crate::error::{Error, Result};
 use crate::ids::TaskId;
 use crate::record::Data;
@@ -66,14 +66,21 @@ pub struct ListValueStoreBuilder<K, V> {
     value: SerdeRef<V>,
     logged: bool,
     log_configs: BTreeMap<String, String>,
-    persistent: bool,
+    place: StorePlace,
 }
 
 impl<K: Data, V: Data> ListValueStoreBuilder<K, V> {
     /// A logged store in RocksDB.
     pub fn new(name: &str, key: SerdeRef<K>, value: SerdeRef<V>) -> Self {
         let log_configs = BTreeMap::new();
-        ListValueStoreBuilder { name: name.into(), key, value, logged: true, log_configs, persistent: true }
+        ListValueStoreBuilder {
+            name: name.into(),
+            key,
+            value,
+            logged: true,
+            log_configs,
+            place: StorePlace::Disk,
+        }
     }
 
     /// Logs changes to a changelog topic with these settings beside Kafka Streams' own. On by default.
@@ -90,7 +97,13 @@ impl<K: Data, V: Data> ListValueStoreBuilder<K, V> {
 
     /// Keeps the store in memory instead of RocksDB; it is rebuilt from its changelog after a restart.
     pub fn in_memory(mut self) -> Self {
-        self.persistent = false;
+        self.place = StorePlace::Memory;
+        self
+    }
+
+    /// Keeps the store at that place.
+    pub fn at(mut self, place: StorePlace) -> Self {
+        self.place = place;
         self
     }
 }
@@ -105,8 +118,8 @@ impl<K: Data, V: Data> StoreFactory for ListValueStoreBuilder<K, V> {
         }
     }
 
-    fn persistent(&self) -> bool {
-        self.persistent
+    fn place(&self) -> StorePlace {
+        self.place.clone()
     }
 
     fn restore_format(&self) -> RestoreFormat {

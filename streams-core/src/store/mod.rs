@@ -8,15 +8,21 @@ mod change_buffer;
 mod clock;
 mod definition;
 mod global;
+mod join_buffer;
 mod key_value;
 mod list_value;
+mod place;
 mod session;
+mod supplier;
+mod versioned;
+mod versioned_builder;
 mod window;
 
 use std::any::Any;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use builder::{
     KeyValueStoreBuilder, SessionStoreBuilder, Stores, TimestampedKeyValueStoreBuilder,
@@ -26,15 +32,29 @@ pub use change_buffer::{ChangeBuffer, ChangeBufferBuilder};
 pub use clock::RecordClock;
 pub use definition::{ChangelogKind, StoreDef, StoreName};
 pub use global::GlobalKeyValueStore;
+pub use join_buffer::{BufferedRecord, JoinBuffer, JoinBufferBuilder};
 pub use key_value::{KeyValueStore, TimestampedKeyValueStore};
 pub use list_value::{ListValueStore, ListValueStoreBuilder};
+pub use place::{BackendSupplier, StorePlace};
 pub use session::SessionStore;
-pub use state_stores::{Buffered, ClosedOrder, Direction, FlushedChange, RecordContext, ValueAndTimestamp};
+pub use state_stores::{
+    Buffered, ClosedOrder, Direction, FlushedChange, RecordContext, ValueAndTimestamp, VersionedPut,
+    VersionedRecord,
+};
+pub use supplier::{KeyValueKind, KeyValueSupplier, SessionSupplier, StoreSupplier, WindowSupplier};
+pub use versioned::VersionedKeyValueStore;
+pub use versioned_builder::VersionedKeyValueStoreBuilder;
 pub use window::{TimestampedWindowStore, WindowStore};
 
 use crate::error::Result;
 use crate::ids::TaskId;
-use state_stores::{BackendRef, RestoreFormat, StateStore};
+use state_stores::StateStore;
+pub use state_stores::{Backend, BackendRef, MemoryBackend, RestoreFormat};
+
+/// A duration in ms; one longer than time itself is as long as that.
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
 
 /// Where and how a task opens a store.
 pub struct StoreEnvironment {
@@ -65,8 +85,8 @@ pub trait StoreFactory: Send + Sync {
     /// Name, logging and kind.
     fn definition(&self) -> StoreDef;
 
-    /// Whether it lives on disk.
-    fn persistent(&self) -> bool;
+    /// Where it keeps its committed entries.
+    fn place(&self) -> StorePlace;
 
     /// How changelog records become its local form.
     fn restore_format(&self) -> RestoreFormat;

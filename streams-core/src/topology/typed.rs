@@ -175,6 +175,11 @@ impl Topology {
         self.factories.get(node).ok_or_else(|| Error::Topology(format!("node {node} has no factory")))
     }
 
+    /// What is known of the store of that name, if there is one.
+    pub fn store_definition(&self, name: &str) -> Option<StoreDef> {
+        self.stores.get(name).map(|store| store.definition())
+    }
+
     pub(crate) fn store(&self, name: &str) -> Result<&Arc<dyn StoreFactory>> {
         self.stores.get(name).ok_or_else(|| Error::Topology(format!("state store {name} has no builder")))
     }

@@ -5,13 +5,13 @@ use std::collections::{BTreeSet, BinaryHeap};
 use std::sync::Arc;
 
 use streams_core::processor::{Data, Processor, SinkOptions};
-use streams_core::store::StoreFactory;
+use streams_core::store::{StoreFactory, StorePlace};
 use streams_core::topology::Topology;
 
 use super::node::{NodeId, NodeKind, ROOT};
 use super::{Plan, optimize};
 use crate::error::{DslError, Result};
-use crate::options::BuildOptions;
+use crate::options::TopologySettings;
 
 /// What a node gets to write itself.
 pub(crate) struct Writer<'a> {
@@ -20,6 +20,10 @@ pub(crate) struct Writer<'a> {
     pub(crate) name: String,
     /// The names of its parents.
     pub(crate) parents: Vec<String>,
+    /// Those of them whose output is a versioned table, or one that inherits that.
+    pub(crate) versioned_parents: Vec<String>,
+    /// Where stores are kept that do not say it themselves.
+    pub(crate) store_place: StorePlace,
     /// Whether table sources log to their own topic instead of a changelog.
     pub(crate) reuse_source_topics: bool,
     /// For a repartition: whether nobody downstream wants records with a null key.
@@ -90,8 +94,8 @@ impl Writer<'_> {
 }
 
 /// The topology that a plan stands for. The plan itself stays as it is, so that it can be built again.
-pub(crate) fn lower(plan: &Plan, options: BuildOptions) -> Result<Topology> {
-    let optimization = options.optimization;
+pub(crate) fn lower(plan: &Plan, settings: &TopologySettings) -> Result<Topology> {
+    let optimization = settings.optimization;
     if let Some(error) = plan.take_error() {
         return Err(error);
     }
@@ -100,7 +104,10 @@ pub(crate) fn lower(plan: &Plan, options: BuildOptions) -> Result<Topology> {
     let mut topology = Topology::new();
     for id in writing_order(&plan) {
         let node = plan.node(id);
+        let versioned = node.parents.iter().filter(|parent| plan.is_versioned(**parent));
         let mut writer = Writer {
+            versioned_parents: versioned.map(|parent| plan.node(*parent).name.clone()).collect(),
+            store_place: settings.store_place.clone(),
             topology: &mut topology,
             name: node.name.clone(),
             parents: node
@@ -121,7 +128,7 @@ pub(crate) fn lower(plan: &Plan, options: BuildOptions) -> Result<Topology> {
     }
     topology.validate()?;
     match plan.unnamed.message() {
-        Some(resources) if options.explicit_names => Err(DslError::UnnamedResources { resources }),
+        Some(resources) if settings.explicit_names => Err(DslError::UnnamedResources { resources }),
         _ => Ok(topology),
     }
 }

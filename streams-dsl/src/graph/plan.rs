@@ -162,6 +162,14 @@ impl Plan {
         &mut self.nodes[id.0]
     }
 
+    /// Whether a node's output is a versioned table: it says so itself, or all of its parents' are
+    /// (`isVersionedOrVersionedUpstream`).
+    pub(super) fn is_versioned(&self, id: NodeId) -> bool {
+        let node = self.node(id);
+        let inherits = || id != ROOT && node.parents.iter().all(|parent| self.is_versioned(*parent));
+        node.output_versioned.unwrap_or_else(inherits)
+    }
+
     /// Every node but the root, in the order of their creation.
     pub(super) fn ids(&self) -> impl Iterator<Item = NodeId> + use<> {
         (ROOT.0 + 1..self.nodes.len()).map(NodeId)

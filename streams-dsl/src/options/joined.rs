@@ -1,15 +1,18 @@
 //! How a stream joins a table (`org.apache.kafka.streams.kstream.Joined`).
 
+use std::time::Duration;
+
 use streams_core::serde::{DefaultSerde, SerdeRef};
 
 use super::SerdeChoice;
 
-/// How a stream joins a table: serdes for the repartition topic, if one is needed, and a name. The table's own values
-/// are read from its store, so no serde for them is asked for.
+/// How a stream joins a table: serdes for the repartition topic, if one is needed, a name, and a grace period.
+/// The table's own values are read from its store, so no serde for them is asked for.
 pub struct Joined<K, V> {
     pub(crate) key_serde: SerdeChoice<K>,
     pub(crate) value_serde: SerdeChoice<V>,
     pub(crate) name: Option<String>,
+    pub(crate) grace: Option<Duration>,
 }
 
 impl<K: DefaultSerde, V: DefaultSerde> Default for Joined<K, V> {
@@ -55,7 +58,7 @@ impl<K, V> Joined<K, V> {
     }
 
     fn of(key_serde: SerdeChoice<K>, value_serde: SerdeChoice<V>) -> Self {
-        Joined { key_serde, value_serde, name: None }
+        Joined { key_serde, value_serde, name: None, grace: None }
     }
 
     /// Names the join's node and its repartition topic, `<application.id>-<name>-repartition`.
@@ -76,6 +79,21 @@ impl<K, V> Joined<K, V> {
     #[must_use]
     pub fn with_value_serde(mut self, serde: SerdeRef<V>) -> Self {
         self.value_serde = self.value_serde.or_explicit(serde);
+        self
+    }
+
+    /// Has records wait for that much stream time before they are joined, so that late updates of the table still count
+    /// (`Joined.withGracePeriod`). The table must be versioned, with a history retention of at least the grace period.
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let joined: Joined<String, i64> = Joined::named("enrich").with_grace_period(seconds(30));
+    /// # drop(joined);
+    /// ```
+    #[must_use]
+    pub fn with_grace_period(mut self, grace: Duration) -> Self {
+        self.grace = Some(grace);
         self
     }
 }

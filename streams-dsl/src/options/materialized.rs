@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use streams_core::serde::{DefaultSerde, SerdeRef};
+use streams_core::store::{StorePlace, StoreSupplier};
 
 use super::SerdeChoice;
 use crate::graph::Plan;
@@ -17,6 +18,15 @@ pub enum StoreType {
     InMemory,
 }
 
+impl From<StoreType> for StorePlace {
+    fn from(store_type: StoreType) -> Self {
+        match store_type {
+            StoreType::RocksDb => StorePlace::Disk,
+            StoreType::InMemory => StorePlace::Memory,
+        }
+    }
+}
+
 /// How a table is stored: name, serdes, changelog, cache, kind.
 pub struct Materialized<K, V> {
     pub(crate) name: Option<String>,
@@ -26,7 +36,10 @@ pub struct Materialized<K, V> {
     pub(crate) log_configs: BTreeMap<String, String>,
     pub(crate) cached: bool,
     pub(crate) retention_ms: Option<i64>,
-    pub(crate) store_type: StoreType,
+    /// Where the store is kept, if not where the topology keeps its stores.
+    pub(crate) place: Option<StorePlace>,
+    /// The user's choice of a store.
+    pub(crate) supplier: Option<StoreSupplier>,
 }
 
 impl<K, V> Clone for Materialized<K, V> {
@@ -39,7 +52,8 @@ impl<K, V> Clone for Materialized<K, V> {
             log_configs: self.log_configs.clone(),
             cached: self.cached,
             retention_ms: self.retention_ms,
-            store_type: self.store_type,
+            place: self.place.clone(),
+            supplier: self.supplier.clone(),
         }
     }
 }
@@ -80,6 +94,27 @@ impl<K, V> Materialized<K, V> {
         Self::new().with_name(name)
     }
 
+    /// As [`new`](Self::new), in the store that the supplier names: one of another kind, such as
+    /// [versioned](streams_core::store::Stores::persistent_versioned_key_value_store), or at another place
+    /// (`Materialized.as(supplier)`).
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let rates = Stores::persistent_versioned_key_value_store("rates", hours(1));
+    /// let builder = StreamsBuilder::new();
+    /// let rates: KTable<String, f64> =
+    ///     builder.table_with("rates", Consumed::new(), Materialized::as_store(rates));
+    /// assert_eq!(rates.queryable_store_name(), Some("rates"));
+    /// ```
+    pub fn as_store(supplier: impl Into<StoreSupplier>) -> Self
+    where
+        K: DefaultSerde,
+        V: DefaultSerde,
+    {
+        Self::new().with_store(supplier)
+    }
+
     fn of(key_serde: SerdeChoice<K>, value_serde: SerdeChoice<V>) -> Self {
         Materialized {
             name: None,
@@ -89,7 +124,8 @@ impl<K, V> Materialized<K, V> {
             log_configs: BTreeMap::new(),
             cached: true,
             retention_ms: None,
-            store_type: StoreType::default(),
+            place: None,
+            supplier: None,
         }
     }
 
@@ -149,11 +185,36 @@ impl<K, V> Materialized<K, V> {
         self
     }
 
-    /// Where the store keeps its rows.
+    /// Where the store keeps its rows: a [`StoreType`], or a place of your own. Takes precedence over the place that
+    /// the topology's stores have (`Materialized.withStoreType`).
     #[must_use]
-    pub fn with_store_type(mut self, store_type: StoreType) -> Self {
-        self.store_type = store_type;
+    pub fn with_store_type(mut self, place: impl Into<StorePlace>) -> Self {
+        self.place = Some(place.into());
         self
+    }
+
+    /// Names and makes the store as the supplier says; see [`as_store`](Self::as_store). It says where the store is
+    /// kept, too.
+    #[must_use]
+    pub fn with_store(mut self, supplier: impl Into<StoreSupplier>) -> Self {
+        let supplier = supplier.into();
+        self.name = Some(supplier.name().to_string());
+        self.supplier = Some(supplier);
+        self
+    }
+
+    /// Where the store is kept, if `default` is where the topology keeps its stores.
+    pub(crate) fn place_or(&self, default: &StorePlace) -> StorePlace {
+        match &self.supplier {
+            Some(StoreSupplier::Window(supplier)) => supplier.place.clone(),
+            Some(StoreSupplier::Session(supplier)) => supplier.place.clone(),
+            _ => self.place.as_ref().unwrap_or(default).clone(),
+        }
+    }
+
+    /// Whether the store is versioned.
+    pub(crate) fn is_versioned(&self) -> bool {
+        self.supplier.as_ref().is_some_and(StoreSupplier::is_versioned)
     }
 
     /// The same options, with whatever serdes are inherited.

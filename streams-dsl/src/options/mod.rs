@@ -5,7 +5,6 @@
 //! own. The order is always: explicit, then inherited, then by type.
 
 mod branched;
-mod build;
 mod consumed;
 mod grouped;
 mod joined;
@@ -17,10 +16,10 @@ mod serde_choice;
 mod stream_joined;
 mod suppressed;
 mod table_joined;
+mod topology_settings;
 mod window_supplier;
 
 pub use branched::Branched;
-pub use build::BuildOptions;
 pub use consumed::Consumed;
 pub use grouped::Grouped;
 pub use joined::Joined;
@@ -31,6 +30,7 @@ pub use repartitioned::Repartitioned;
 pub use stream_joined::StreamJoined;
 pub use suppressed::{BufferConfig, Eager, EagerBufferConfig, Strict, StrictBufferConfig, Suppressed};
 pub use table_joined::TableJoined;
+pub use topology_settings::TopologySettings;
 pub use window_supplier::WindowBytesStoreSupplier;
 
 pub(crate) use printed::Format;

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use streams_core::serde::{DefaultSerde, SerdeRef};
+use streams_core::store::StorePlace;
 
-use super::{SerdeChoice, StoreType, WindowBytesStoreSupplier};
+use super::{SerdeChoice, WindowBytesStoreSupplier};
 use crate::windows::JoinWindows;
 
 /// How two streams are joined: serdes for the stores of both and for repartition topics, names, changelogs.
@@ -16,7 +17,7 @@ pub struct StreamJoined<K, V, V2> {
     pub(crate) store_name: Option<String>,
     pub(crate) logged: bool,
     pub(crate) log_configs: BTreeMap<String, String>,
-    pub(crate) store_type: Option<StoreType>,
+    pub(crate) place: Option<StorePlace>,
     pub(crate) this_store_supplier: Option<WindowBytesStoreSupplier>,
     pub(crate) other_store_supplier: Option<WindowBytesStoreSupplier>,
 }
@@ -68,7 +69,7 @@ impl<K, V, V2> StreamJoined<K, V, V2> {
             store_name: None,
             logged: true,
             log_configs: BTreeMap::new(),
-            store_type: None,
+            place: None,
             this_store_supplier: None,
             other_store_supplier: None,
         }
@@ -129,8 +130,8 @@ impl<K, V, V2> StreamJoined<K, V, V2> {
 
     /// Where the stores keep their records (`withDslStoreSuppliers`).
     #[must_use]
-    pub fn with_store_type(mut self, store_type: StoreType) -> Self {
-        self.store_type = Some(store_type);
+    pub fn with_store_type(mut self, place: impl Into<StorePlace>) -> Self {
+        self.place = Some(place.into());
         self
     }
 

@@ -8,7 +8,7 @@ use super::error::LabError;
 use super::java::{JavaLab, tail};
 
 /// The case definitions, in the order of the golden file.
-const CASES: [&str; 14] = [
+const CASES: [&str; 15] = [
     "StatelessCases",
     "ProcessorCases",
     "TableCases",
@@ -23,6 +23,7 @@ const CASES: [&str; 14] = [
     "TableJoinCases",
     "ForeignKeyCases",
     "CogroupCases",
+    "StoreCases",
 ];
 
 const README_HEAD: &str = "\
@@ -31,8 +32,8 @@ const README_HEAD: &str = "\
 Written by `make golden` from the programs in `tests/java`, which run the real Apache Kafka 4.3.1. Do not edit them: a
 test generates them again and compares.
 
-- `formats.jsonl` (`Golden.java`, `Buffers.java`): one JSON object a line with a `format` and the bytes, in hexadecimal, that Kafka's own
-  classes write for it.
+- `formats.jsonl` (`Golden.java`, `Buffers.java`): one JSON object a line with a `format` and the bytes, in
+  hexadecimal, that Kafka's own classes write for it.
 - `conformance.jsonl` (`Conformance.java`): one JSON object a case: `name`; `describe`, the text of
   `Topology.describe()`; `config`, settings beside those below, if there are any; `unnamed`, the message with which the
   topology is refused when `ensure.explicit.internal.resource.naming` is on, or null; `input`, the steps; `output`, every
@@ -41,8 +42,8 @@ test generates them again and compares.
 
 An input step is a record with text as key and value, or `advance_ms`, an advance of the wall clock. An output record has
 the number of the `step` that led to it, `topic`, `key` and `value` in hexadecimal or null, `timestamp` and `headers`
-(pairs of name and hexadecimal value). A timestamp that is null is the wall clock's: the producer fills it in. Within a step the order is kept in each topic; topics follow each other by name.
-Kafka's test driver commits after each step.
+(pairs of name and hexadecimal value). A timestamp that is null is the wall clock's: the producer fills it in. Within a
+step the order is kept in each topic; topics follow each other by name. Kafka's test driver commits after each step.
 
 The topologies, as they are built in `tests/java/src/main/java/lab/cases`; the inputs they name are in `Inputs.java`.
 `b` is the `StreamsBuilder`. The default serdes are `String` for keys and values; every other serde stands in the calls

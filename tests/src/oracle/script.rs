@@ -67,5 +67,7 @@ pub fn draw(draw: &mut Draw, ops: &[Op]) -> Vec<Step> {
 /// The topics that the topology reads, and whether as tables.
 fn topics(ops: &[Op]) -> Vec<(String, bool)> {
     let sources = ops.iter().filter(|op| op.inputs.is_empty());
-    sources.flat_map(|op| op.topics().into_iter().map(|topic| (topic, !op.op.starts_with("stream")))).collect()
+    sources
+        .flat_map(|op| op.topics().into_iter().map(|topic| (topic, !op.op.starts_with("stream"))))
+        .collect()
 }

@@ -54,7 +54,7 @@ fn inputs(case: &Case, at: usize) -> Option<Case> {
 fn ops(case: &Case, at: usize) -> Option<Case> {
     let position = case.ops.len().checked_sub(1 + at / 2)?;
     let gone = &case.ops[position];
-    let bypass = at % 2 == 0 && bypassed(gone);
+    let bypass = at.is_multiple_of(2) && bypassed(gone);
     let mut missing: Vec<u32> = gone.outputs.clone();
     let mut smaller = Case { ops: Vec::new(), ..case.clone() };
     for (number, op) in case.ops.iter().enumerate() {

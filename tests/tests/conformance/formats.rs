@@ -270,7 +270,15 @@ fn check_value_list(row: &Value) {
         || ListValueStore::open(ListValueSpec::new("store", backend.clone(), codec(), codec())).unwrap();
     let (mut store, mut batch) = (open(), Batch::new());
     values.iter().for_each(|value| store.add(&key, value.clone(), 5).unwrap());
-    store.stage(&mut |record| Ok(assert_eq!(record.value, Some(&expected[..]))), &mut batch).unwrap();
+    store
+        .stage(
+            &mut |record| {
+                assert_eq!(record.value, Some(&expected[..]));
+                Ok(())
+            },
+            &mut batch,
+        )
+        .unwrap();
     backend.write(&batch).unwrap();
     let kept = backend.get(backend.keyspace("store").unwrap(), key.as_bytes()).unwrap();
     assert_eq!(kept.as_deref(), Some(&expected[..]));

@@ -8,6 +8,7 @@
 //! the cases, by family as in Java |
 //! | `table_groups`, `table_joins` | cases of grouped, joined and transformed tables |
 //! | `foreign_key`, `cogroup` | cases of foreign-key joins and cogrouped streams |
+//! | `stores` | cases of versioned tables, LRU maps and joins with a grace period |
 //! | `nullable` | some of them again, with types that may be null |
 //! | `formats` | the bytes of serdes, keys, stores and offset metadata |
 
@@ -24,6 +25,7 @@ mod processors;
 mod replay;
 mod sliding;
 mod stateless;
+mod stores;
 mod stream_joins;
 mod suppress;
 mod table_groups;
@@ -57,6 +59,7 @@ const FAMILIES: &[&[Case]] = &[
     table_joins::CASES,
     foreign_key::CASES,
     cogroup::CASES,
+    stores::CASES,
     nullable::CASES,
 ];
 
@@ -131,6 +134,11 @@ fn foreign_key_joins_do_what_kafka_streams_does() {
 #[test]
 fn cogrouped_aggregations_do_what_kafka_streams_does() {
     check_all(cogroup::CASES);
+}
+
+#[test]
+fn stores_do_what_kafka_streams_does() {
+    check_all(stores::CASES);
 }
 
 #[test]

@@ -10,7 +10,6 @@ use bytes::Bytes;
 use serde_json::Value;
 use streams_core::record::Headers;
 use streams_core::testing::RawTestRecord;
-use streams_dsl::options::BuildOptions;
 use streams_dsl::prelude::*;
 use tests::checks::changelogs::{Changelogs, StepOutput, Written};
 
@@ -149,7 +148,7 @@ pub fn check_names(families: &[&[Case]]) {
         let builder = StreamsBuilder::new();
         program(&builder);
         let optimization = config(&golden[*name]).topology_optimization();
-        let options = BuildOptions { optimization, explicit_names: true };
+        let options = TopologySettings::new().with_optimization(optimization).with_explicit_names();
         let refused = builder.build_with(options).err().map(|error| error.to_string());
         match (golden[*name]["unnamed"].as_str(), refused) {
             (None, None) => {}

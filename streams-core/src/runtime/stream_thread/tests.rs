@@ -7,11 +7,13 @@ use crate::processor::{Processor, ProcessorContext, SourceOptions};
 use crate::record::Record;
 use crate::runtime::steps::{Engine, EngineSettings, Pace};
 use crate::serde::DefaultSerde;
-use crate::store::{KeyValueStore, Stores};
+use crate::store::{KeyValueStore, StorePlace, Stores};
 use crate::time::{Clock, ManualClock};
 use crate::topology::Topology;
 use crate::transport::embedded::EmbeddedBroker;
 use crate::transport::{NewTopic, OutRecord, Producer, ProducerSpec, Transport};
+
+mod mixed;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 const COMMIT_MS: i64 = 100;
@@ -30,14 +32,17 @@ impl Processor<String, String, String, String> for Keep {
     }
 }
 
-fn topology(logged: bool) -> Result<Topology> {
-    let mut topology = Topology::new();
-    let options = SourceOptions {
+fn source_options() -> SourceOptions<String, String> {
+    SourceOptions {
         key_serde: String::default_serde(),
         value_serde: String::default_serde(),
         extractor: None,
-    };
-    topology.add_source("source", &["in".into()], None, options)?;
+    }
+}
+
+fn topology(logged: bool) -> Result<Topology> {
+    let mut topology = Topology::new();
+    topology.add_source("source", &["in".into()], None, source_options())?;
     topology.add_processor("keep", || Keep, &["source"])?;
     let store = Stores::key_value_store::<String, String>("store");
     let store = if logged { store } else { store.with_logging_disabled() };
@@ -53,6 +58,10 @@ struct World {
 
 impl World {
     fn new(logged: bool) -> Result<Self> {
+        Self::of(topology(logged)?)
+    }
+
+    fn of(topology: Topology) -> Result<Self> {
         let clock = Arc::new(ManualClock::new(0));
         let broker = EmbeddedBroker::in_memory_at(Arc::clone(&clock) as _);
         let transport: Arc<dyn Transport> = Arc::new(broker.transport());
@@ -66,7 +75,7 @@ impl World {
             properties: BTreeMap::new(),
         })?;
         let engine = Engine::new(EngineSettings {
-            topology: topology(logged)?,
+            topology,
             config: StreamsConfig::new("owing", "embedded:").with_commit_interval_ms(COMMIT_MS),
             transport,
             clock: Arc::clone(&clock) as _,
@@ -103,7 +112,7 @@ impl World {
 
     /// What the database has under a key, and its changelog offset.
     fn written(&mut self, key: &str) -> (Option<String>, Option<Offset>) {
-        let backend = Arc::clone(self.task().backends().of(true).expect("a database"));
+        let backend = Arc::clone(self.task().backends().of(&StorePlace::Disk).expect("a database"));
         let value = backend.get(backend.keyspace("store").expect("a store"), key.as_bytes()).expect("read");
         let offset = read_offsets(&*backend).expect("read").first().map(|stored| stored.offset);
         (value.map(|value| String::from_utf8_lossy(&value).into_owned()), offset)
@@ -173,7 +182,7 @@ fn a_revoked_task_leaves_nothing_owed() -> Result<()> {
     let all: BTreeSet<TaskId> = world.engine.thread().tasks.keys().copied().collect();
     world.engine.thread().commit(Writes::Now, now)?;
     world.engine.thread().close(&all)?;
-    let stored = read_offsets(&**backends.of(true)?)?;
+    let stored = read_offsets(&**backends.of(&StorePlace::Disk)?)?;
     assert_eq!(stored.first().map(|stored| stored.offset), Some(2));
     Ok(())
 }

@@ -7,16 +7,17 @@ use streams_core::error::Result;
 use streams_core::processor::{Data, Processor, ProcessorContext};
 use streams_core::record::{Change, Record};
 use streams_core::serde::DefaultSerde;
-use streams_core::store::{TimestampedKeyValueStore, TimestampedKeyValueStoreBuilder, ValueAndTimestamp};
 
-use super::draft::{Aggregation, Draft, configured};
+use super::draft::{Aggregation, Draft};
 use super::fold::{Fold, MergingFold};
 use super::forward::{Forward, opened, timestamped_update};
 use crate::grouped::KGroupedStream;
 use crate::naming::prefix;
 use crate::operators::table::TableForwarder;
 use crate::options::Materialized;
+use crate::row_store::RowStore;
 use crate::table::KTable;
+use crate::table_store::{RowStoreSettings, row_store};
 use crate::value_getter::ValueGetterSupplier;
 
 impl<K: Data, V: Data> KGroupedStream<K, V> {
@@ -89,8 +90,14 @@ pub(super) fn add_unwindowed<K: Data, V: Data, A: Data>(
         let supplier = move || AggregateProcessor::new(Arc::clone(&aggregation), old_values);
         writer.processor::<_, K, V, K, Change<A>>(&draft.name, supplier)?;
         let (key_serde, value_serde) = draft.serdes()?;
-        let store = TimestampedKeyValueStoreBuilder::new(&draft.store, key_serde, value_serde);
-        let store = configured!(store, &draft.materialized, old_values);
+        let settings = RowStoreSettings {
+            name: &draft.store,
+            operator: &draft.name,
+            track_old_values: old_values,
+            logged: true,
+            place: &writer.store_place,
+        };
+        let store = row_store(&settings, key_serde, value_serde, &draft.materialized)?;
         writer.add_store(store)
     })
 }
@@ -159,7 +166,7 @@ pub(crate) struct AggregateProcessor<K, V, A, F> {
     aggregation: Arc<Aggregation<K, V, A, F>>,
     send_old_values: bool,
     forward: Forward,
-    store: Option<TimestampedKeyValueStore<K, A>>,
+    store: Option<RowStore<K, A>>,
 }
 
 impl<K, V, A, F> AggregateProcessor<K, V, A, F> {
@@ -177,10 +184,9 @@ where
     F: Fold<K, V, A>,
 {
     fn init(&mut self, context: &mut ProcessorContext<'_, K, Change<A>>) -> Result<()> {
-        let store: TimestampedKeyValueStore<K, A> = context.state_store(&self.aggregation.store)?;
+        let store = RowStore::open(&self.aggregation.store, &context.stores())?;
         self.forward = Forward::of(store.caching(), self.send_old_values, context);
-        if store.caching() {
-            let cached = store.clone();
+        if let Some(cached) = store.cached() {
             TableForwarder::on_flush(context, move || {
                 let changes = cached.take_changes()?;
                 Ok(changes.into_iter().map(|change| timestamped_update(change, std::convert::identity)))
@@ -208,12 +214,11 @@ where
         };
         let old = if self.forward.with_old() { aggregate.clone() } else { None };
         let new = aggregates.reject(fold.add(&key, value, aggregate));
-        let stored = |value| ValueAndTimestamp { value, timestamp };
         if !self.forward.at_once() {
-            return store.put(&key, new.map(stored));
+            return store.put(&key, new, timestamp).map(drop);
         }
-        store.put(&key, new.clone().map(stored))?;
+        let Some(is_latest) = store.put_copy(&key, new.as_ref(), timestamp)? else { return Ok(()) };
         let old = old.and_then(|old| aggregates.reject(old));
-        context.forward(Record { key, value: Change::new(new, old), timestamp, headers })
+        context.forward(Record { key, value: Change { new, old, is_latest }, timestamp, headers })
     }
 }

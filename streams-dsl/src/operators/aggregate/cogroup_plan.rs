@@ -11,9 +11,7 @@ use std::sync::Arc;
 use streams_core::processor::Data;
 use streams_core::record::Change;
 use streams_core::serde::{SerdeRef, SessionWindowedSerde, TimeWindowedSerde};
-use streams_core::store::{
-    SessionStoreBuilder, TimestampedKeyValueStoreBuilder, TimestampedWindowStoreBuilder,
-};
+use streams_core::store::{SessionStoreBuilder, TimestampedWindowStoreBuilder};
 use streams_core::window::Windowed;
 
 use super::aggregate::{Aggregate, AggregateProcessor, SessionAggregate};
@@ -30,6 +28,7 @@ use crate::naming::prefix;
 use crate::operators::stateless::PassThrough;
 use crate::options::Materialized;
 use crate::table::{KTable, TableOrigin};
+use crate::table_store::{RowStoreSettings, row_store};
 use crate::value_getter::ValueGetterSupplier;
 use crate::windows::{SessionWindows, TimeWindows, Windows};
 
@@ -176,16 +175,23 @@ impl<K: Data, A: Data> Job<K, A> {
         let (key, value) = draft.serdes()?;
         match self.layout {
             CogroupLayout::Whole => {
-                let store = TimestampedKeyValueStoreBuilder::new(&draft.store, key, value);
-                writer.add_store(configured!(store, &draft.materialized, old_values))
+                let settings = RowStoreSettings {
+                    name: &draft.store,
+                    operator: &writer.name,
+                    track_old_values: old_values,
+                    logged: true,
+                    place: &writer.store_place,
+                };
+                let store = row_store(&settings, key, value, &draft.materialized)?;
+                writer.add_store(store)
             }
             CogroupLayout::Time(_) => {
                 let store = TimestampedWindowStoreBuilder::new(&draft.store, key, value, self.retention_ms);
-                writer.add_store(configured!(store, &draft.materialized, old_values))
+                writer.add_store(configured!(store, &draft.materialized, old_values, &writer.store_place))
             }
             CogroupLayout::Session(..) => {
                 let store = SessionStoreBuilder::new(&draft.store, key, value, self.retention_ms);
-                writer.add_store(configured!(store, &draft.materialized, old_values))
+                writer.add_store(configured!(store, &draft.materialized, old_values, &writer.store_place))
             }
         }
     }

@@ -9,11 +9,12 @@ use std::sync::Arc;
 
 use streams_core::processor::Data;
 use streams_core::serde::SerdeRef;
+use streams_core::store::{SessionSupplier, StoreSupplier, WindowSupplier};
 
-use crate::operators::nulls::Nulls;
 use crate::error::{DslError, Result};
 use crate::graph::{GraphNode, Step, Writer};
 use crate::grouped::KGroupedStream;
+use crate::operators::nulls::Nulls;
 use crate::options::Materialized;
 use crate::table::{KTable, TableOrigin};
 use crate::value_getter::ValueGetterSupplier;
@@ -79,6 +80,18 @@ impl<K: Data, A: Data> Draft<K, A> {
 
     /// As [`retention_ms`](Self::retention_ms), reporting to the plan of that step.
     pub(super) fn retention_ms_at(&self, step: &Step, needed_ms: i64) -> i64 {
+        match &self.materialized.supplier {
+            // A supplier's retention is taken as it is, as in Kafka Streams.
+            Some(StoreSupplier::Window(WindowSupplier { retention_ms, .. }))
+            | Some(StoreSupplier::Session(SessionSupplier { retention_ms, .. })) => return *retention_ms,
+            Some(StoreSupplier::KeyValue(_)) => {
+                let operator = self.name.clone();
+                let reason =
+                    format!("store {} is not for windows; name a window or session store", self.store);
+                step.plan.borrow().report(DslError::Option { operator, reason });
+            }
+            None => {}
+        }
         let retention_ms = self.materialized.retention_ms.unwrap_or(needed_ms);
         if retention_ms < needed_ms {
             step.plan.borrow().report(DslError::Option {
@@ -123,7 +136,9 @@ impl<K: Data, A: Data> Draft<K, A> {
         let (value_serde, queryable) = (self.value_serde.clone(), self.materialized.name.clone());
         let parent = grouped.partitioned_by_key(&self.store, self.materialized.name.is_some());
         let flag = Rc::clone(&origin);
-        let mut node = GraphNode::new(&name, move |writer| write(&self, writer, flag.sends_old_values.get()));
+        let versioned = self.materialized.is_versioned();
+        let node = GraphNode::new(&name, move |writer| write(&self, writer, flag.sends_old_values.get()));
+        let mut node = node.output_versioned(versioned);
         if let Some(grace_ms) = grace_ms {
             node = node.grace_ms(grace_ms);
         }
@@ -148,9 +163,10 @@ impl<K, A> TableOrigin<K, A> for AggregateOrigin<K, A> {
     }
 }
 
-/// Applies the user's options to a store builder. A macro, as the builders share their methods but no trait.
+/// Applies the user's options to a windowed store's builder; the last argument is where stores are kept that do not say
+/// it themselves. A macro, as the builders share their methods but no trait.
 macro_rules! configured {
-    ($builder:expr, $materialized:expr, $old_values:expr) => {{
+    ($builder:expr, $materialized:expr, $old_values:expr, $place:expr) => {{
         let (mut builder, materialized) = ($builder, $materialized);
         builder = match materialized.logged {
             true => builder.with_logging_enabled(materialized.log_configs.clone()),
@@ -159,9 +175,7 @@ macro_rules! configured {
         if materialized.cached {
             builder = builder.with_caching_enabled();
         }
-        if materialized.store_type == $crate::options::StoreType::InMemory {
-            builder = builder.in_memory();
-        }
+        builder = builder.at(materialized.place_or($place));
         if $old_values {
             builder = builder.track_old_values();
         }

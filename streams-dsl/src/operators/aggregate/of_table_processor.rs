@@ -5,11 +5,11 @@ use std::sync::Arc;
 use streams_core::error::Result;
 use streams_core::processor::{Data, Processor, ProcessorContext};
 use streams_core::record::{Change, Record};
-use streams_core::store::{TimestampedKeyValueStore, ValueAndTimestamp};
 
 use super::fold::Fold;
 use crate::operators::nulls::Nulls;
 use crate::operators::table::TableForwarder;
+use crate::row_store::RowStore;
 
 /// What all instances of an aggregation share.
 pub(super) struct TableAggregate<A, F, S> {
@@ -30,7 +30,7 @@ pub(super) struct TableAggregate<A, F, S> {
 pub(super) struct TableAggregateProcessor<K, A, F, S> {
     aggregate: Arc<TableAggregate<A, F, S>>,
     send_old_values: bool,
-    store: Option<(TimestampedKeyValueStore<K, A>, TableForwarder)>,
+    store: Option<(RowStore<K, A>, TableForwarder)>,
 }
 
 impl<K, A, F, S> TableAggregateProcessor<K, A, F, S> {
@@ -49,8 +49,8 @@ where
     S: Fn(&K, V, A) -> A + 'static,
 {
     fn init(&mut self, context: &mut ProcessorContext<'_, K, Change<A>>) -> Result<()> {
-        let store = context.state_store(&self.aggregate.store)?;
-        let forwarder = TableForwarder::of_store(&store, self.send_old_values, context);
+        let store = RowStore::open(&self.aggregate.store, &context.stores())?;
+        let forwarder = TableForwarder::of_rows(&store, self.send_old_values, context);
         self.store = Some((store, forwarder));
         Ok(())
     }
@@ -76,11 +76,11 @@ where
             let before = aggregate.or_else(|| fold.initial());
             aggregate = aggregates.reject(fold.add(&key, value, before));
         }
-        let stored = |value| ValueAndTimestamp { value, timestamp };
         if forwarder.cached() {
-            return store.put(&key, aggregate.map(stored));
+            return store.put(&key, aggregate, timestamp).map(drop);
         }
-        store.put(&key, aggregate.clone().map(stored))?;
-        context.forward(Record { key, value: Change::new(aggregate, old), timestamp, headers })
+        let Some(is_latest) = store.put_copy(&key, aggregate.as_ref(), timestamp)? else { return Ok(()) };
+        let value = Change { new: aggregate, old, is_latest };
+        context.forward(Record { key, value, timestamp, headers })
     }
 }

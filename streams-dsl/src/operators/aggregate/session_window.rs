@@ -147,7 +147,7 @@ impl<K: Data, V: Data> SessionWindowedKStream<K, V> {
             writer.processor::<_, K, V, Windowed<K>, Change<A>>(&draft.name, supplier)?;
             let (key_serde, value_serde) = draft.serdes()?;
             let store = SessionStoreBuilder::new(&draft.store, key_serde, value_serde, retention_ms);
-            let store = configured!(store, &draft.materialized, old_values);
+            let store = configured!(store, &draft.materialized, old_values, &writer.store_place);
             writer.add_store(match emit {
                 EmitStrategy::OnWindowUpdate => store,
                 // No update is forwarded, so none waits.

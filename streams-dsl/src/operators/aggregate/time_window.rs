@@ -144,7 +144,7 @@ impl<K: Data, V: Data, W: Layout> TimeWindowedKStream<K, V, W> {
             let (key_serde, value_serde) = draft.serdes()?;
             let store =
                 TimestampedWindowStoreBuilder::new(&draft.store, key_serde, value_serde, retention_ms);
-            let store = configured!(store, &draft.materialized, old_values);
+            let store = configured!(store, &draft.materialized, old_values, &writer.store_place);
             writer.add_store(match emit {
                 EmitStrategy::OnWindowUpdate => store,
                 EmitStrategy::OnWindowClose => store.emit_on_close(),

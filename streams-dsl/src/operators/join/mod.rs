@@ -29,5 +29,6 @@ mod stream_stream_processor;
 mod stream_stream_side;
 mod stream_stream_waiting;
 mod stream_table;
+mod stream_table_grace;
 mod table_table;
 mod table_table_processor;

@@ -74,9 +74,16 @@ impl Names {
     }
 
     /// Notes the stores: `ensure.explicit.internal.resource.naming` refuses generated names.
-    pub(super) fn note_unnamed_stores(&self, plan: &mut Plan, kind: JoinKind, logged: bool) {
-        plan.note_unnamed_store(&self.this_store, logged);
-        plan.note_unnamed_store(&self.other_store, logged);
+    /// Stores that a supplier makes are always logged.
+    pub(super) fn note_unnamed_stores(
+        &self,
+        plan: &mut Plan,
+        kind: JoinKind,
+        given: &Given<'_>,
+        logged: bool,
+    ) {
+        plan.note_unnamed_store(&self.this_store, logged || given.this.is_some());
+        plan.note_unnamed_store(&self.other_store, logged || given.other.is_some());
         if kind != JoinKind::Inner {
             plan.note_unnamed_store(&self.waiting_store, logged);
         }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use streams_core::error::Error;
 use streams_core::processor::Data;
 use streams_core::serde::{LeftOrRightValueSerde, SerdeRef, TimestampedKeyAndJoinSideSerde};
-use streams_core::store::{ListValueStoreBuilder, WindowStoreBuilder};
+use streams_core::store::{ListValueStoreBuilder, StorePlace, WindowStoreBuilder};
 
 use super::self_join_processor::SelfJoinProcessor;
 use super::stream_stream_names::{Given, Names};
@@ -20,7 +20,7 @@ use crate::error::{DslError, Result};
 use crate::graph::{GraphNode, NodeKind, Plan, Step, Writer};
 use crate::operators::nulls::Nulls;
 use crate::operators::stateless::PassThrough;
-use crate::options::{StoreType, StreamJoined, WindowBytesStoreSupplier};
+use crate::options::{StreamJoined, WindowBytesStoreSupplier};
 use crate::stream::KStream;
 use crate::windows::JoinWindows;
 
@@ -70,7 +70,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         let names = this.step.with_plan(|plan| {
             let names = Names::new(plan, kind, &given);
             if given.store.is_none() {
-                names.note_unnamed_stores(plan, kind, joined.logged);
+                names.note_unnamed_stores(plan, kind, &given, joined.logged);
             }
             names
         });
@@ -152,30 +152,31 @@ impl<K: Data, V: Data, V2: Data> Draft<K, V, V2> {
                 retention_ms: supplier.retention_ms,
                 logging: Some(Default::default()),
                 compacted: true,
-                store_type: supplier.store_type,
+                place: Some(supplier.store_type.into()),
             },
             None => JoinStore {
                 name: name.into(),
                 retention_ms: self.windows.retention_ms(),
                 logging: self.joined.logged.then(|| self.joined.log_configs.clone()),
                 compacted: false,
-                store_type: self.joined.store_type.unwrap_or_default(),
+                place: self.joined.place.clone(),
             },
         }
     }
 
-    /// The store of records that wait for a partner; an explicit store type, else that of this side's store.
+    /// The store of records that wait for a partner; at the place asked for, else at that of this side's store.
     fn waiting_store(&self) -> Option<JoinStore> {
         if self.kind == JoinKind::Inner || self.windows.joins_nulls_at_once() {
             return None;
         }
-        let of_this_side = self.joined.this_store_supplier.as_ref().map(|supplier| supplier.store_type);
+        let of_this_side =
+            self.joined.this_store_supplier.as_ref().map(|supplier| supplier.store_type.into());
         Some(JoinStore {
             name: self.names.waiting_store.as_str().into(),
             retention_ms: 0,
             logging: self.joined.logged.then(|| self.joined.log_configs.clone()),
             compacted: true,
-            store_type: self.joined.store_type.or(of_this_side).unwrap_or_default(),
+            place: self.joined.place.clone().or(of_this_side),
         })
     }
 
@@ -260,21 +261,20 @@ struct JoinStore {
     logging: Option<std::collections::BTreeMap<String, String>>,
     /// Whether the changelog may be compacted. That of a window store should not: it has duplicates.
     compacted: bool,
-    store_type: StoreType,
+    /// `None` is where the topology's stores are.
+    place: Option<StorePlace>,
 }
 
-/// Applies the options to a store builder. A macro, as the builders share their methods but no trait.
+/// Applies the options to a store builder; the last argument is where the topology's stores are. A macro, as the
+/// builders share their methods but no trait.
 macro_rules! configured {
-    ($builder:expr, $store:expr) => {{
+    ($builder:expr, $store:expr, $place:expr) => {{
         let (mut builder, store) = ($builder, $store);
         builder = match &store.logging {
             Some(configs) => builder.with_logging_enabled(configs.clone()),
             None => builder.with_logging_disabled(),
         };
-        if store.store_type == StoreType::InMemory {
-            builder = builder.in_memory();
-        }
-        builder
+        builder.at(store.place.as_ref().unwrap_or($place).clone())
     }};
 }
 
@@ -296,7 +296,7 @@ fn window_node<K: Data, V: Data>(
         let builder =
             WindowStoreBuilder::new(&store.name, key, value, store.retention_ms).retain_duplicates();
         let builder = if store.compacted { builder.log_headers() } else { builder.join_window() };
-        writer.add_store(configured!(builder, &store))
+        writer.add_store(configured!(builder, &store, &writer.store_place))
     })
 }
 
@@ -313,7 +313,7 @@ fn add_waiting_store<K: Data, V: Data, V2: Data>(
     );
     let builder = ListValueStoreBuilder::new(&store.name, Arc::new(key), Arc::new(value));
     let sides = [names.this_join.as_str(), names.other_join.as_str()];
-    Ok(writer.topology.add_state_store(configured!(builder, store), &sides)?)
+    Ok(writer.topology.add_state_store(configured!(builder, store, &writer.store_place), &sides)?)
 }
 
 fn known<T>(serde: &Option<SerdeRef<T>>, operator: &str, part: &'static str) -> Result<SerdeRef<T>> {

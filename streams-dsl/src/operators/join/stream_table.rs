@@ -7,6 +7,7 @@ use streams_core::processor::{Data, Processor, ProcessorContext};
 use streams_core::record::Record;
 use streams_core::serde::DefaultSerde;
 
+use super::stream_table_grace::{Grace, not_versioned};
 use crate::error::DslError;
 use crate::graph::{GraphNode, Step};
 use crate::naming::prefix;
@@ -25,7 +26,9 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// * Time: a result has the record's timestamp and headers.
     /// * Repartition: if the key has changed since the stream was read, through
     ///   `<application.id>-<name>-repartition`. Stream and table must have the same number of partitions.
-    /// * Store: that of the table.
+    /// * Versions: of a versioned table, the row of the record's time; `Joined::with_grace_period` has records wait for
+    ///   late updates of it.
+    /// * Store: that of the table, and with a grace period `<name>-Buffer`.
     ///
     /// ```
     /// use streams_dsl::prelude::*;
@@ -180,6 +183,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         let key_serde = joined.key_serde.resolve(self.key_serde.as_ref());
         let value_serde = joined.value_serde.resolve(self.value_serde.as_ref());
         let (keys, values) = (Nulls::of(key_serde.as_ref()), Nulls::of(value_serde.as_ref()));
+        let grace = joined.grace.map(|grace| Grace::new(grace, key_serde.clone(), value_serde.clone()));
         let this = match self.repartition_required {
             true => {
                 self.repartition_for_join(given.unwrap_or(&self.step.name), key_serde.clone(), value_serde)
@@ -193,12 +197,17 @@ impl<K: Data, V: Data> KStream<K, V> {
             let name = plan.name_or_new(given, prefix);
             if !same_builder {
                 plan.report(DslError::ForeignStream { operator: name.clone() });
+            } else if grace.is_some() && plan.node(table.step.node).output_versioned == Some(false) {
+                plan.report(not_versioned(&name));
             }
             name
         });
         let join = Arc::new(TableJoin { keys, values, left, joiner });
         let getter = table.value_getter();
         let mut node = GraphNode::new(&name, move |writer| {
+            if let Some(grace) = &grace {
+                return grace.write(&join, &getter, writer);
+            }
             let (join, rows) = (Arc::clone(&join), getter.clone());
             let supplier = move || TableJoinProcessor { join: Arc::clone(&join), rows: rows.get() };
             writer.processor::<_, K, V, K, VO>(&writer.name.clone(), supplier)?;
@@ -213,7 +222,7 @@ impl<K: Data, V: Data> KStream<K, V> {
 }
 
 /// What all instances of a join share.
-struct TableJoin<K, V, F> {
+pub(super) struct TableJoin<K, V, F> {
     keys: Nulls<K>,
     values: Nulls<V>,
     left: bool,
@@ -221,9 +230,9 @@ struct TableJoin<K, V, F> {
     joiner: F,
 }
 
-struct TableJoinProcessor<K, V, VT, F> {
-    join: Arc<TableJoin<K, V, F>>,
-    rows: Box<dyn ValueGetter<K, VT>>,
+pub(super) struct TableJoinProcessor<K, V, VT, F> {
+    pub(super) join: Arc<TableJoin<K, V, F>>,
+    pub(super) rows: Box<dyn ValueGetter<K, VT>>,
 }
 
 impl<K, V, VT, VO, F> Processor<K, V, K, VO> for TableJoinProcessor<K, V, VT, F>
@@ -239,17 +248,42 @@ where
     }
 
     fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K, VO>) -> Result<()> {
-        let TableJoin { keys, values, left, joiner } = &*self.join;
-        let null_key = keys.contain(&record.key);
-        if values.contain(&record.value) || (null_key && !left) {
+        if !self.join.admits(&record) {
             context.drop_record("null join key or value");
             return Ok(());
         }
-        let row = if null_key { None } else { self.rows.get(&record.key)? };
-        let Record { key, value, timestamp, headers } = record;
-        match joiner(&key, value, row.map(|row| row.value)) {
-            Some(value) => context.forward(Record { key, value, timestamp, headers }),
+        match self.join(record)? {
+            Some(joined) => context.forward(joined),
             None => Ok(()),
         }
+    }
+}
+
+impl<K: Data, V: Data, F> TableJoin<K, V, F> {
+    /// Whether a record is joined at all.
+    pub(super) fn admits(&self, record: &Record<K, V>) -> bool {
+        !self.values.contain(&record.value) && (self.left || !self.has_null_key(record))
+    }
+
+    /// Whether there can be no row for a record.
+    pub(super) fn has_null_key(&self, record: &Record<K, V>) -> bool {
+        self.keys.contain(&record.key)
+    }
+}
+
+impl<K: Data, V: Data, VT: Data, F> TableJoinProcessor<K, V, VT, F> {
+    /// Joins a record with the row of its key: the one of its time, if the table is versioned, and else the latest.
+    pub(super) fn join<VO: Data>(&self, record: Record<K, V>) -> Result<Option<Record<K, VO>>>
+    where
+        F: Fn(&K, V, Option<VT>) -> Option<VO>,
+    {
+        let row = match (self.join.has_null_key(&record), self.rows.is_versioned()) {
+            (true, _) => None,
+            (false, true) => self.rows.get_as_of(&record.key, record.timestamp)?,
+            (false, false) => self.rows.get(&record.key)?,
+        };
+        let Record { key, value, timestamp, headers } = record;
+        let value = (self.join.joiner)(&key, value, row.map(|row| row.value));
+        Ok(value.map(|value| Record { key, value, timestamp, headers }))
     }
 }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use streams_core::error::Result;
 use streams_core::processor::{Data, Processor, ProcessorContext, StoreAccess};
 use streams_core::record::{Change, Record};
-use streams_core::store::{TimestampedKeyValueStore, ValueAndTimestamp};
+use streams_core::store::ValueAndTimestamp;
 
 use crate::operators::table::TableForwarder;
+use crate::row_store::RowStore;
 use crate::value_getter::ValueGetter;
 
 /// Joins the updates of one table with the rows of the other.
@@ -69,7 +70,7 @@ where
 pub(super) struct JoinMerger<K: Data, V: Data> {
     store_name: Option<Arc<str>>,
     send_old_values: bool,
-    store: Option<(TimestampedKeyValueStore<K, V>, TableForwarder)>,
+    store: Option<(RowStore<K, V>, TableForwarder)>,
 }
 
 impl<K: Data, V: Data> JoinMerger<K, V> {
@@ -82,8 +83,8 @@ impl<K: Data, V: Data> JoinMerger<K, V> {
 impl<K: Data, V: Data> Processor<K, Change<V>, K, Change<V>> for JoinMerger<K, V> {
     fn init(&mut self, context: &mut ProcessorContext<'_, K, Change<V>>) -> Result<()> {
         if let Some(name) = &self.store_name {
-            let store = context.state_store(name)?;
-            let forwarder = TableForwarder::of_store(&store, self.send_old_values, context);
+            let store = RowStore::open(name, &context.stores())?;
+            let forwarder = TableForwarder::of_rows(&store, self.send_old_values, context);
             self.store = Some((store, forwarder));
         }
         Ok(())
@@ -96,11 +97,13 @@ impl<K: Data, V: Data> Processor<K, Change<V>, K, Change<V>> for JoinMerger<K, V
     ) -> Result<()> {
         let Some((store, forwarder)) = &self.store else { return context.forward(record) };
         let timestamp = record.timestamp;
-        let stored = |value| ValueAndTimestamp { value, timestamp };
         if forwarder.cached() {
-            return store.put_at(&record.key, record.value.new.map(stored), timestamp);
+            return store.put_at(&record.key, record.value.new, timestamp).map(drop);
         }
-        store.put_at(&record.key, record.value.new.clone().map(stored), timestamp)?;
+        let taken = store.put_copy_at(&record.key, record.value.new.as_ref(), timestamp)?;
+        let Some(is_latest) = taken else { return Ok(()) };
+        let mut record = record;
+        record.value.is_latest = is_latest;
         context.forward(record)
     }
 }

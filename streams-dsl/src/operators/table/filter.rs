@@ -7,13 +7,15 @@ use std::sync::Arc;
 use streams_core::error::Result;
 use streams_core::processor::{Data, Processor, ProcessorContext, StoreAccess};
 use streams_core::record::{Change, Record};
-use streams_core::store::{TimestampedKeyValueStore, ValueAndTimestamp};
+use streams_core::store::ValueAndTimestamp;
+use streams_core::time::Timestamp;
 
 use super::TableForwarder;
 use crate::KTable;
 use crate::graph::GraphNode;
 use crate::naming::prefix;
 use crate::options::Materialized;
+use crate::row_store::RowStore;
 use crate::table::TableOrigin;
 use crate::table_store::TableStore;
 use crate::value_getter::{ValueGetter, ValueGetterSupplier};
@@ -72,13 +74,13 @@ impl<K: Data, V: Data> KTable<K, V> {
         predicate: Predicate<K, V>,
         materialized: Option<Materialized<K, V>>,
     ) -> KTable<K, V> {
+        let versioned = materialized.as_ref().map(Materialized::is_versioned);
         let (key_serde, value_serde, store) =
             self.derived_store(materialized, self.value_serde.as_ref(), Some(prefix::TABLE_FILTER));
         let name = self.step.next_name(prefix::TABLE_FILTER);
         // If the parent is stored anyway, old values are at hand and save tombstones of rows that never matched.
         let sends_old_values = Cell::new(self.enable_sending_old_values(false));
         let queryable = store.as_ref().map(|store| store.name.to_string());
-        let versioned = store.as_ref().map(|_| false);
         let origin = Rc::new(FilterOrigin { parent: self.clone(), predicate, store, sends_old_values });
         let mut node = origin.node(&name);
         node.output_versioned = versioned;
@@ -100,10 +102,12 @@ impl<K: Data, V: Data> FilterOrigin<K, V> {
             let predicate = Arc::clone(&origin.predicate);
             let store_name = origin.store.as_ref().map(|store| Arc::clone(&store.name));
             let send_old_values = origin.sends_old_values.get();
+            let versioned = !writer.versioned_parents.is_empty();
             let supplier = Arc::new(move || TableFilter {
                 predicate: Arc::clone(&predicate),
                 store_name: store_name.clone(),
                 send_old_values,
+                versioned,
                 store: None,
             });
             writer.own_processor::<_, K, Change<V>, K, Change<V>>(&supplier)?;
@@ -138,14 +142,17 @@ struct TableFilter<K: Data, V: Data> {
     predicate: Predicate<K, V>,
     store_name: Option<Arc<str>>,
     send_old_values: bool,
-    store: Option<(TimestampedKeyValueStore<K, V>, TableForwarder)>,
+    /// The input is a versioned table: the deletion of a row that never matched is passed on, as it is one that the
+    /// history downstream must know.
+    versioned: bool,
+    store: Option<(RowStore<K, V>, TableForwarder)>,
 }
 
 impl<K: Data, V: Data> Processor<K, Change<V>, K, Change<V>> for TableFilter<K, V> {
     fn init(&mut self, context: &mut ProcessorContext<'_, K, Change<V>>) -> Result<()> {
         if let Some(name) = &self.store_name {
-            let store = context.state_store::<TimestampedKeyValueStore<K, V>>(name)?;
-            let forwarder = TableForwarder::of_store(&store, self.send_old_values, context);
+            let store = RowStore::open(name, &context.stores())?;
+            let forwarder = TableForwarder::of_rows(&store, self.send_old_values, context);
             self.store = Some((store, forwarder));
         }
         Ok(())
@@ -163,7 +170,7 @@ impl<K: Data, V: Data> Processor<K, Change<V>, K, Change<V>> for TableFilter<K, 
             (Some((store, _)), true) => store.get(&key)?.map(|old| old.value),
             (None, true) => change.old.filter(|value| (self.predicate)(&key, value)),
         };
-        if self.send_old_values && old.is_none() && new.is_none() {
+        if !self.versioned && self.send_old_values && old.is_none() && new.is_none() {
             return Ok(());
         }
         match &self.store {
@@ -172,12 +179,11 @@ impl<K: Data, V: Data> Processor<K, Change<V>, K, Change<V>> for TableFilter<K, 
                 context.forward(Record { key, value, timestamp, headers })
             }
             Some((store, forwarder)) => {
-                store.put_at(
-                    &key,
-                    new.clone().map(|value| ValueAndTimestamp { value, timestamp }),
-                    timestamp,
-                )?;
-                forwarder.forward(Record { key, value: Change::new(new, old), timestamp, headers }, context)
+                let Some(is_latest) = store.put_copy_at(&key, new.as_ref(), timestamp)? else {
+                    return Ok(());
+                };
+                let value = Change { new, old, is_latest };
+                forwarder.forward(Record { key, value, timestamp, headers }, context)
             }
         }
     }
@@ -195,5 +201,13 @@ impl<K: Data, V: Data> ValueGetter<K, V> for FilterGetter<K, V> {
 
     fn get(&self, key: &K) -> Result<Option<ValueAndTimestamp<V>>> {
         Ok(self.parent.get(key)?.filter(|row| (self.predicate)(key, &row.value)))
+    }
+
+    fn get_as_of(&self, key: &K, time: Timestamp) -> Result<Option<ValueAndTimestamp<V>>> {
+        Ok(self.parent.get_as_of(key, time)?.filter(|row| (self.predicate)(key, &row.value)))
+    }
+
+    fn is_versioned(&self) -> bool {
+        self.parent.is_versioned()
     }
 }

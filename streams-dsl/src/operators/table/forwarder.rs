@@ -5,6 +5,8 @@ use streams_core::processor::{Children, Data, ProcessorContext, TaskContext};
 use streams_core::record::{Change, Record};
 use streams_core::store::{FlushedChange, TimestampedKeyValueStore};
 
+use crate::row_store::RowStore;
+
 /// Forwards the updates of one table in one task.
 pub(crate) struct TableForwarder {
     cached: bool,
@@ -26,6 +28,18 @@ impl TableForwarder {
             });
         }
         TableForwarder { cached: store.caching(), send_old_values }
+    }
+
+    /// As [`of_store`](Self::of_store), for rows of either kind; a versioned store holds nothing back.
+    pub(crate) fn of_rows<K: Data, V: Data>(
+        rows: &RowStore<K, V>,
+        send_old_values: bool,
+        context: &mut ProcessorContext<'_, K, Change<V>>,
+    ) -> Self {
+        match rows {
+            RowStore::Timestamped(store) => Self::of_store(store, send_old_values, context),
+            RowStore::Versioned(_) => TableForwarder { cached: false, send_old_values },
+        }
     }
 
     /// Forwards, at each commit, the updates that a store held back, as `take` has them.

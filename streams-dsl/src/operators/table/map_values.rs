@@ -7,13 +7,15 @@ use std::sync::Arc;
 use streams_core::error::Result;
 use streams_core::processor::{Data, Processor, ProcessorContext, StoreAccess};
 use streams_core::record::{Change, Record};
-use streams_core::store::{TimestampedKeyValueStore, ValueAndTimestamp};
+use streams_core::store::ValueAndTimestamp;
+use streams_core::time::Timestamp;
 
 use super::TableForwarder;
 use crate::KTable;
 use crate::graph::GraphNode;
 use crate::naming::prefix;
 use crate::options::Materialized;
+use crate::row_store::RowStore;
 use crate::table::TableOrigin;
 use crate::table_store::TableStore;
 use crate::value_getter::{ValueGetter, ValueGetterSupplier};
@@ -74,11 +76,11 @@ impl<K: Data, V: Data> KTable<K, V> {
         mapper: Mapper<K, V, V2>,
         materialized: Option<Materialized<K, V2>>,
     ) -> KTable<K, V2> {
+        let versioned = materialized.as_ref().map(Materialized::is_versioned);
         let (key_serde, value_serde, store) =
             self.derived_store(materialized, None, Some(prefix::TABLE_MAP_VALUES));
         let name = self.step.next_name(prefix::TABLE_MAP_VALUES);
         let queryable = store.as_ref().map(|store| store.name.to_string());
-        let versioned = store.as_ref().map(|_| false);
         let sends_old_values = Cell::new(false);
         let origin = Rc::new(MapOrigin { parent: self.clone(), mapper, store, sends_old_values });
         let mut node = origin.node(&name);
@@ -139,14 +141,14 @@ struct TableMapValues<K: Data, V, V2: Data> {
     mapper: Mapper<K, V, V2>,
     store_name: Option<Arc<str>>,
     send_old_values: bool,
-    store: Option<(TimestampedKeyValueStore<K, V2>, TableForwarder)>,
+    store: Option<(RowStore<K, V2>, TableForwarder)>,
 }
 
 impl<K: Data, V: Data, V2: Data> Processor<K, Change<V>, K, Change<V2>> for TableMapValues<K, V, V2> {
     fn init(&mut self, context: &mut ProcessorContext<'_, K, Change<V2>>) -> Result<()> {
         if let Some(name) = &self.store_name {
-            let store = context.state_store::<TimestampedKeyValueStore<K, V2>>(name)?;
-            let forwarder = TableForwarder::of_store(&store, self.send_old_values, context);
+            let store = RowStore::open(name, &context.stores())?;
+            let forwarder = TableForwarder::of_rows(&store, self.send_old_values, context);
             self.store = Some((store, forwarder));
         }
         Ok(())
@@ -165,14 +167,14 @@ impl<K: Data, V: Data, V2: Data> Processor<K, Change<V>, K, Change<V2>> for Tabl
             return context.forward(Record { key, value, timestamp, headers });
         };
         if forwarder.cached() {
-            return store.put_at(&key, new.map(|value| ValueAndTimestamp { value, timestamp }), timestamp);
+            return store.put_at(&key, new, timestamp).map(drop);
         }
         let old = match self.send_old_values {
             true => store.get(&key)?.map(|old| old.value),
             false => None,
         };
-        store.put_at(&key, new.clone().map(|value| ValueAndTimestamp { value, timestamp }), timestamp)?;
-        context.forward(Record { key, value: Change::new(new, old), timestamp, headers })
+        let Some(is_latest) = store.put_copy_at(&key, new.as_ref(), timestamp)? else { return Ok(()) };
+        context.forward(Record { key, value: Change { new, old, is_latest }, timestamp, headers })
     }
 }
 
@@ -187,9 +189,20 @@ impl<K: Data, V: Data, V2: Data> ValueGetter<K, V2> for MapGetter<K, V, V2> {
     }
 
     fn get(&self, key: &K) -> Result<Option<ValueAndTimestamp<V2>>> {
-        Ok(self
-            .parent
-            .get(key)?
-            .map(|row| ValueAndTimestamp { value: (self.mapper)(key, row.value), timestamp: row.timestamp }))
+        Ok(self.parent.get(key)?.map(|row| self.mapped(key, row)))
+    }
+
+    fn get_as_of(&self, key: &K, time: Timestamp) -> Result<Option<ValueAndTimestamp<V2>>> {
+        Ok(self.parent.get_as_of(key, time)?.map(|row| self.mapped(key, row)))
+    }
+
+    fn is_versioned(&self) -> bool {
+        self.parent.is_versioned()
+    }
+}
+
+impl<K, V, V2> MapGetter<K, V, V2> {
+    fn mapped(&self, key: &K, row: ValueAndTimestamp<V>) -> ValueAndTimestamp<V2> {
+        ValueAndTimestamp { value: (self.mapper)(key, row.value), timestamp: row.timestamp }
     }
 }

@@ -62,6 +62,7 @@ impl StreamsBuilder {
         let names = self.table_names(topic, &consumed, &materialized);
         let store = store(&names.store, &consumed, materialized);
         let (key_serde, value_serde) = (store.key_serde.clone(), store.value_serde.clone());
+        let versioned = store.is_versioned();
         let origin = SourceOrigin::new(store, queryable.is_some());
         let (shared, source, topic) = (Arc::clone(&names.source), Rc::clone(&origin), TopicName::from(topic));
         let node = GraphNode::new(&names.table, move |writer| {
@@ -73,14 +74,15 @@ impl StreamsBuilder {
                 return Ok(());
             }
             let reuse = writer.reuse_source_topics;
-            let store = source.store.builder(&writer.name, source.sends_old_values(), !reuse)?;
+            let place = writer.store_place.clone();
+            let store = source.store.builder(&writer.name, source.sends_old_values(), !reuse, &place)?;
             writer.add_store(store)?;
             match reuse {
                 true => Ok(writer.topology.connect_source_store_and_topic(&source.store.name, &topic)?),
                 false => Ok(()),
             }
         });
-        let node = node.kind(NodeKind::TableSource).output_versioned(false);
+        let node = node.kind(NodeKind::TableSource).output_versioned(versioned);
         let id = self.plan.borrow_mut().add(&[ROOT], node);
         let mut step = Step::at_source(&self.plan, id, &names.source);
         step.name = names.table.as_str().into();
@@ -121,13 +123,20 @@ impl StreamsBuilder {
         let names = self.table_names(topic, &consumed, &materialized);
         let store = store(&names.store, &consumed, materialized);
         let table = GlobalKTable::new(&names.store, queryable);
+        if store.is_versioned() {
+            self.plan.borrow().report(DslError::Option {
+                operator: names.table.clone(),
+                reason: "a global table cannot be versioned; name another store".to_owned(),
+            });
+        }
         let (source, topic) = (names.source, TopicName::from(topic));
         let processor = names.table.clone();
         let node = GraphNode::new(&names.table, move |writer| {
             let options = source_options(&source, &store, &consumed)?;
             let (name, key_serde) = (Arc::clone(&store.name), Arc::clone(&options.key_serde));
             let make = move || GlobalSource::<K, V>::new(Arc::clone(&name), &key_serde);
-            let builder = store.builder(&processor, false, false)?.with_caching_disabled();
+            let builder =
+                store.builder(&processor, false, false, &writer.store_place)?.with_caching_disabled();
             Ok(writer.topology.add_global_store(builder, &source, &topic, options, &processor, make)?)
         });
         self.plan.borrow_mut().add(&[ROOT], node);

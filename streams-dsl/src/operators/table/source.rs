@@ -13,6 +13,7 @@ use streams_core::store::{TimestampedKeyValueStore, ValueAndTimestamp};
 
 use super::TableForwarder;
 use crate::graph::{GraphNode, Writer};
+use crate::row_store::RowStore;
 use crate::table::TableOrigin;
 use crate::table_store::TableStore;
 use crate::value_getter::ValueGetterSupplier;
@@ -44,7 +45,7 @@ impl<K: Data, V: Data> SourceOrigin<K, V> {
                 false => Ok(()),
             }
         })
-        .output_versioned(false)
+        .output_versioned(self.store.is_versioned())
     }
 
     /// Whether the table is stored. Only final once the plan is complete.
@@ -100,14 +101,14 @@ struct TableSource<K: Data, I, V: Data> {
     /// Set where the table is stored.
     store_name: Option<Arc<str>>,
     send_old_values: bool,
-    store: Option<(TimestampedKeyValueStore<K, V>, TableForwarder)>,
+    store: Option<(RowStore<K, V>, TableForwarder)>,
 }
 
 impl<K: Data, I: Data, V: Data> Processor<K, I, K, Change<V>> for TableSource<K, I, V> {
     fn init(&mut self, context: &mut ProcessorContext<'_, K, Change<V>>) -> Result<()> {
         if let Some(name) = &self.store_name {
-            let store = context.state_store::<TimestampedKeyValueStore<K, V>>(name)?;
-            let forwarder = TableForwarder::of_store(&store, self.send_old_values, context);
+            let store = RowStore::open(name, &context.stores())?;
+            let forwarder = TableForwarder::of_rows(&store, self.send_old_values, context);
             self.store = Some((store, forwarder));
         }
         Ok(())
@@ -128,14 +129,15 @@ impl<K: Data, I: Data, V: Data> Processor<K, I, K, Change<V>> for TableSource<K,
             return context.forward(Record { key, value: Change::new(row, None), timestamp, headers });
         };
         if forwarder.cached() {
-            return store.put_at(&key, row.map(|value| ValueAndTimestamp { value, timestamp }), timestamp);
+            return store.put_at(&key, row, timestamp).map(drop);
         }
         let old = match self.send_old_values {
             true => store.get(&key)?.map(|old| old.value),
             false => None,
         };
-        store.put_at(&key, row.clone().map(|value| ValueAndTimestamp { value, timestamp }), timestamp)?;
-        context.forward(Record { key, value: Change::new(row, old), timestamp, headers })
+        // A row that came too late is not forwarded either.
+        let Some(is_latest) = store.put_copy_at(&key, row.as_ref(), timestamp)? else { return Ok(()) };
+        context.forward(Record { key, value: Change { new: row, old, is_latest }, timestamp, headers })
     }
 }
 

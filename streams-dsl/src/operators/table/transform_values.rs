@@ -8,13 +8,14 @@ use std::sync::Arc;
 use streams_core::error::Result;
 use streams_core::processor::{Data, Processor, ProcessorContext, StoreAccess};
 use streams_core::record::{Change, Headers, Record};
-use streams_core::store::{TimestampedKeyValueStore, ValueAndTimestamp};
+use streams_core::store::ValueAndTimestamp;
 
 use super::TableForwarder;
 use crate::KTable;
 use crate::graph::GraphNode;
 use crate::naming::prefix;
 use crate::options::Materialized;
+use crate::row_store::RowStore;
 use crate::table::TableOrigin;
 use crate::table_store::TableStore;
 use crate::value_getter::{ValueGetter, ValueGetterSupplier};
@@ -201,7 +202,7 @@ struct TransformRows<K: Data, V, V2: Data, T> {
     transformer: T,
     store_name: Option<Arc<str>>,
     send_old_values: bool,
-    store: Option<(TimestampedKeyValueStore<K, V2>, TableForwarder)>,
+    store: Option<(RowStore<K, V2>, TableForwarder)>,
     values: PhantomData<fn(V)>,
 }
 
@@ -215,8 +216,8 @@ where
     fn init(&mut self, context: &mut ProcessorContext<'_, K, Change<V2>>) -> Result<()> {
         self.transformer.init(&context.stores())?;
         if let Some(name) = &self.store_name {
-            let store = context.state_store(name)?;
-            let forwarder = TableForwarder::of_store(&store, self.send_old_values, context);
+            let store = RowStore::open(name, &context.stores())?;
+            let forwarder = TableForwarder::of_rows(&store, self.send_old_values, context);
             self.store = Some((store, forwarder));
         }
         Ok(())
@@ -238,16 +239,15 @@ where
             let value = Change { new, old, is_latest: change.is_latest };
             return context.forward(Record { key, value, timestamp, headers });
         };
-        let stored = |value| ValueAndTimestamp { value, timestamp };
         if forwarder.cached() {
-            return store.put_at(&key, new.map(stored), timestamp);
+            return store.put_at(&key, new, timestamp).map(drop);
         }
         let old = match self.send_old_values {
             true => store.get(&key)?.map(|old| old.value),
             false => None,
         };
-        store.put_at(&key, new.clone().map(stored), timestamp)?;
-        context.forward(Record { key, value: Change::new(new, old), timestamp, headers })
+        let Some(is_latest) = store.put_copy_at(&key, new.as_ref(), timestamp)? else { return Ok(()) };
+        context.forward(Record { key, value: Change { new, old, is_latest }, timestamp, headers })
     }
 }
 

@@ -16,7 +16,14 @@ const ONE: &[Kind] = &[STREAM];
 /// Processors.
 pub const FAMILY: Family = Family {
     operators: &[
-        Operator { name: "process", inputs: ONE, outputs: ONE, weight: 3, draw: draw_process, apply: process },
+        Operator {
+            name: "process",
+            inputs: ONE,
+            outputs: ONE,
+            weight: 3,
+            draw: draw_process,
+            apply: process,
+        },
         Operator {
             name: "process_values",
             inputs: ONE,
@@ -138,7 +145,8 @@ impl Processor<Text, Text, Text, Text> for Keeper {
         if let Some(interval) = self.how.stream_ms {
             context.schedule(interval, PunctuationType::StreamTime)?;
         }
-        let wall = self.how.wall_ms.map(|interval| context.schedule(interval, PunctuationType::WallClockTime));
+        let wall =
+            self.how.wall_ms.map(|interval| context.schedule(interval, PunctuationType::WallClockTime));
         self.wall = wall.transpose()?;
         Ok(())
     }
@@ -186,7 +194,8 @@ impl FixedKeyProcessor<Text, Text, Text> for Keeper {
         if let Some(interval) = self.how.stream_ms {
             context.schedule(interval, PunctuationType::StreamTime)?;
         }
-        let wall = self.how.wall_ms.map(|interval| context.schedule(interval, PunctuationType::WallClockTime));
+        let wall =
+            self.how.wall_ms.map(|interval| context.schedule(interval, PunctuationType::WallClockTime));
         self.wall = wall.transpose()?;
         Ok(())
     }
@@ -222,8 +231,7 @@ fn process(build: &mut Build, op: &Op) -> std::result::Result<(), Fault> {
     let keeping = Keeping::of(build, op);
     let supplier = keeping.clone();
     let stream = build.stream(op)?;
-    let stream: super::TextStream =
-        stream.process(move || supplier.keeper(), &keeping.stores());
+    let stream: super::TextStream = stream.process(move || supplier.keeper(), &keeping.stores());
     build.set(op, stream)
 }
 
@@ -231,7 +239,6 @@ fn process_values(build: &mut Build, op: &Op) -> std::result::Result<(), Fault> 
     let keeping = Keeping::of(build, op);
     let supplier = keeping.clone();
     let stream = build.stream(op)?;
-    let stream: super::TextStream =
-        stream.process_values(move || supplier.keeper(), &keeping.stores());
+    let stream: super::TextStream = stream.process_values(move || supplier.keeper(), &keeping.stores());
     build.set(op, stream)
 }

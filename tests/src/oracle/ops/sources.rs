@@ -144,18 +144,18 @@ fn consumed_rows<K: DefaultSerde>(op: &Op) -> Consumed<K, String> {
 
 fn stream(build: &mut Build, op: &Op) -> Result<(), Fault> {
     let topics = op.topics();
-    let stream: KStream<Text, Text> = match (&topics[..], op.options.contains_key("name") || op.options.contains_key("extractor")) {
-        ([topic], false) => build.builder.stream(topic.as_str()),
-        ([topic], true) => build.builder.stream_with(topic.as_str(), consumed(op)),
-        (several, _) => build.builder.stream_with(several.to_vec(), consumed(op)),
-    };
+    let stream: KStream<Text, Text> =
+        match (&topics[..], op.options.contains_key("name") || op.options.contains_key("extractor")) {
+            ([topic], false) => build.builder.stream(topic.as_str()),
+            ([topic], true) => build.builder.stream_with(topic.as_str(), consumed(op)),
+            (several, _) => build.builder.stream_with(several.to_vec(), consumed(op)),
+        };
     build.set(op, stream)
 }
 
 fn table(build: &mut Build, op: &Op) -> Result<(), Fault> {
     let materialized = materialized(op).unwrap_or_else(Materialized::inherit);
-    let table: KTable<Text, String> =
-        build.builder.table_with(op.topic()?, consumed_rows(op), materialized);
+    let table: KTable<Text, String> = build.builder.table_with(op.topic()?, consumed_rows(op), materialized);
     build.set(op, table)
 }
 

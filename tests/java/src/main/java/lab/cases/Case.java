@@ -29,6 +29,7 @@ public record Case(Consumer<StreamsBuilder> topology, List<Step> input, Map<Stri
         TableJoinCases.add(cases);
         ForeignKeyCases.add(cases);
         CogroupCases.add(cases);
+        StoreCases.add(cases);
         return cases;
     }
 

@@ -1,0 +1,314 @@
+//! The buffer of a stream-table join with a grace period: stream records that wait until the table is known up to their
+//! time (`RocksDBTimeOrderedKeyValueBuffer`).
+//!
+//! | | |
+//! |---|---|
+//! | key | 0x00 ‖ int64 time ‖ RK ‖ int32 number, that counts the records of an instance from 1 on |
+//! | value | context ‖ int32 -1 (no prior value) ‖ int32 -1 (no old value) ‖ int32 length ‖ RV ‖ int64 0 |
+//! | context | int64 time ‖ int64 offset ‖ int32 length ‖ topic ‖ int32 partition ‖ int32 headers ‖ header* |
+//! | header | int32 length ‖ name ‖ int32 length, or -1 for null ‖ value |
+//!
+//! The local form is the changelog's, so that a restored buffer is the one that was lost. (Kafka Streams mistakes the
+//! keys for those of windows when it restores, and finds nothing.)
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use state_stores::{
+    BackendRef, Codec, CodecError, Direction, KeyValueSpec, RecordContext, RestoreFormat, ValueFormat,
+};
+
+use super::builder::{Common, opened};
+use super::{ChangelogKind, OpenedStore, RecordClock, StoreDef, StoreEnvironment, StoreFactory, StorePlace};
+use crate::error::{Error, Result};
+use crate::ids::TaskId;
+use crate::record::{Data, Headers, Record};
+use crate::serde::{Payload, SerdeError, SerdeRef};
+use crate::time::Timestamp;
+
+/// In front of the key, as in all of Kafka Streams' stores that are ordered by time first.
+const PREFIX: u8 = 0;
+const NULL: i32 = -1;
+const NUMBER_BYTES: usize = 4;
+const TIME_BYTES: usize = 8;
+
+type Bytes = Arc<[u8]>;
+type Inner = state_stores::KeyValueStore<Vec<u8>, Bytes>;
+
+/// A record that waits for its join.
+#[derive(Clone, Debug)]
+pub struct BufferedRecord<K, V> {
+    /// Its key.
+    pub key: K,
+    /// Its value.
+    pub value: V,
+    /// Its time and headers, and where it was read.
+    pub context: RecordContext,
+}
+
+impl<K, V> BufferedRecord<K, V> {
+    /// The record, and what it is to be processed under.
+    pub fn into_parts(self) -> (Record<K, V>, RecordContext) {
+        let BufferedRecord { key, value, context } = self;
+        let (timestamp, headers) = (context.timestamp, context.headers.clone());
+        (Record { key, value, timestamp, headers }, context)
+    }
+}
+
+struct Shared<K, V> {
+    inner: Rc<RefCell<Inner>>,
+    clock: Rc<RecordClock>,
+    task: TaskId,
+    store: Arc<str>,
+    key: SerdeRef<K>,
+    value: SerdeRef<V>,
+    /// What the serdes are told as the topic: the join's name.
+    topic: Arc<str>,
+    grace_ms: i64,
+    /// The greatest time ever put; -1 if there was none.
+    observed_ms: Cell<Timestamp>,
+    /// No record that waits is earlier than this.
+    earliest_ms: Cell<Timestamp>,
+    number: Cell<i32>,
+}
+
+/// The records of a stream that wait for their join, in the order of time, then of serialized keys.
+pub struct JoinBuffer<K, V>(Rc<Shared<K, V>>);
+
+impl<K, V> Clone for JoinBuffer<K, V> {
+    fn clone(&self) -> Self {
+        JoinBuffer(Rc::clone(&self.0))
+    }
+}
+
+impl<K: Data, V: Data> JoinBuffer<K, V> {
+    /// Takes a record in, unless the grace period for its time is over: then it is false, and the record is not to wait.
+    pub fn put(&self, record: &BufferedRecord<K, V>) -> Result<bool> {
+        let shared = &*self.0;
+        if shared.closed_ms() > record.context.timestamp {
+            return Ok(false);
+        }
+        shared.number.set(shared.number.get().wrapping_add(1) & i32::MAX);
+        let mut key = vec![PREFIX];
+        key.extend_from_slice(&record.context.timestamp.to_be_bytes());
+        shared.serialize("key", &shared.key, &record.context.headers, &record.key, &mut key)?;
+        key.extend_from_slice(&shared.number.get().to_be_bytes());
+        let mut bytes = Vec::new();
+        record.context.encode(&mut bytes);
+        bytes.extend_from_slice(&NULL.to_be_bytes());
+        bytes.extend_from_slice(&NULL.to_be_bytes());
+        let length_at = bytes.len();
+        bytes.extend_from_slice(&NULL.to_be_bytes());
+        let from = bytes.len();
+        shared.serialize("value", &shared.value, &record.context.headers, &record.value, &mut bytes)?;
+        let length = length(bytes.len() - from).to_be_bytes();
+        if let Some(place) = bytes.get_mut(length_at..from) {
+            place.copy_from_slice(&length);
+        }
+        bytes.extend_from_slice(&0i64.to_be_bytes());
+        let clock = shared.clock.timestamp();
+        shared.run(|store| store.put(&key, Some(bytes.into()), clock))?;
+        shared.observed_ms.set(shared.observed_ms.get().max(record.context.timestamp));
+        shared.earliest_ms.set(shared.earliest_ms.get().min(record.context.timestamp));
+        Ok(true)
+    }
+
+    /// Takes out the records whose grace period is over, in their order.
+    pub fn take_due(&self) -> Result<Vec<BufferedRecord<K, V>>> {
+        let shared = &*self.0;
+        let closed_ms = shared.closed_ms();
+        if shared.earliest_ms.get() > closed_ms {
+            return Ok(Vec::new());
+        }
+        let [from, to] = [0, closed_ms.saturating_add(1)].map(|time: i64| {
+            let mut key = vec![PREFIX];
+            key.extend_from_slice(&time.to_be_bytes());
+            key
+        });
+        let due: Vec<_> =
+            shared.run(|store| store.range(Some(&from), Some(&to), Direction::Forward)?.collect())?;
+        shared.earliest_ms.set(closed_ms.saturating_add(1));
+        let clock = shared.clock.timestamp();
+        let take = |(key, value): (Vec<u8>, Bytes)| {
+            let record = shared.decode(&key, &value)?;
+            shared.run(|store| store.put(&key, None, clock))?;
+            Ok(record)
+        };
+        due.into_iter().map(take).collect()
+    }
+}
+
+impl<K: Data, V: Data> Shared<K, V> {
+    /// The last time whose grace period is over.
+    fn closed_ms(&self) -> Timestamp {
+        self.observed_ms.get().saturating_sub(self.grace_ms)
+    }
+
+    fn run<R>(&self, call: impl FnOnce(&mut Inner) -> state_stores::Result<R>) -> Result<R> {
+        call(&mut self.inner.borrow_mut()).map_err(|source| Error::Store { task: self.task, source })
+    }
+
+    fn serialize<T>(
+        &self,
+        what: &'static str,
+        serde: &SerdeRef<T>,
+        headers: &Headers,
+        value: &T,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        match serde.serialize(&self.topic, headers, value, out) {
+            Ok(Payload::Bytes) => Ok(()),
+            Ok(Payload::Null) => Err(self.codec_error(what, CodecError::new("null cannot wait for a join"))),
+            Err(error) => Err(self.codec_error(what, CodecError::new(error.to_string()))),
+        }
+    }
+
+    fn codec_error(&self, what: &'static str, source: CodecError) -> Error {
+        let store = self.store.to_string();
+        Error::Store { task: self.task, source: state_stores::StoreError::Codec { store, what, source } }
+    }
+
+    fn decode(&self, key: &[u8], value: &[u8]) -> Result<BufferedRecord<K, V>> {
+        let malformed = || CodecError::new("a buffered record that is malformed");
+        let end = key.len().saturating_sub(NUMBER_BYTES);
+        let key = key.get(1 + TIME_BYTES..end).ok_or_else(|| self.codec_error("key", malformed()))?;
+        let mut rest = value;
+        let parts = RecordContext::decode(&mut rest).and_then(|context| {
+            let _prior = read_sized(&mut rest)?;
+            let _old = read_sized(&mut rest)?;
+            Some((context, read_sized(&mut rest)??))
+        });
+        let Some((context, value)) = parts else {
+            return Err(self.codec_error("value", malformed()));
+        };
+        let failed =
+            |what| move |error: SerdeError| self.codec_error(what, CodecError::new(error.to_string()));
+        Ok(BufferedRecord {
+            key: self.key.deserialize(&self.topic, &context.headers, Some(key)).map_err(failed("key"))?,
+            value: self
+                .value
+                .deserialize(&self.topic, &context.headers, Some(value))
+                .map_err(failed("value"))?,
+            context,
+        })
+    }
+}
+
+/// A length as the format has it; RocksDB takes no value that is longer.
+fn length(bytes: usize) -> i32 {
+    i32::try_from(bytes).unwrap_or(i32::MAX)
+}
+
+fn read<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
+    let (first, rest) = bytes.split_first_chunk()?;
+    *bytes = rest;
+    Some(*first)
+}
+
+/// Bytes with their length in front; inner `None` is null.
+fn read_sized<'a>(bytes: &mut &'a [u8]) -> Option<Option<&'a [u8]>> {
+    let Ok(length) = usize::try_from(i32::from_be_bytes(read(bytes)?)) else { return Some(None) };
+    let (first, rest) = bytes.split_at_checked(length)?;
+    *bytes = rest;
+    Some(Some(first))
+}
+
+/// Builds the buffer of a join.
+#[derive(Clone)]
+pub struct JoinBufferBuilder<K, V> {
+    common: Common,
+    key: SerdeRef<K>,
+    value: SerdeRef<V>,
+    topic: Arc<str>,
+    grace_ms: i64,
+}
+
+impl<K: Data, V: Data> JoinBufferBuilder<K, V> {
+    /// The logged buffer of the join of that name, in which records wait for `grace_ms`. It is always on disk, as in
+    /// Kafka Streams.
+    pub fn new(name: &str, join: &str, key: SerdeRef<K>, value: SerdeRef<V>, grace_ms: i64) -> Self {
+        JoinBufferBuilder { common: Common::new(name), key, value, topic: join.into(), grace_ms }
+    }
+}
+
+impl<K: Data, V: Data> StoreFactory for JoinBufferBuilder<K, V> {
+    fn definition(&self) -> StoreDef {
+        self.common.definition(ChangelogKind::KeyValue)
+    }
+
+    fn place(&self) -> StorePlace {
+        self.common.place.clone()
+    }
+
+    fn restore_format(&self) -> RestoreFormat {
+        RestoreFormat::KeyValue
+    }
+
+    fn open(&self, environment: &StoreEnvironment) -> Result<OpenedStore> {
+        let backend = BackendRef::clone(&environment.backend);
+        let value = ValueFormat::plain(Arc::new(Verbatim));
+        let spec = KeyValueSpec {
+            cache_bytes: environment.cache_bytes,
+            ..KeyValueSpec::new(&*self.common.name, backend, Arc::new(Verbatim), value)
+        };
+        let mut inner = Inner::open(spec)?;
+        let (mut observed_ms, mut earliest_ms, mut number) = (-1, Timestamp::MAX, 0);
+        for entry in inner.all()? {
+            let (key, _) = entry?;
+            let mut rest = key.get(1..).unwrap_or_default();
+            let time = read(&mut rest).map_or(0, i64::from_be_bytes);
+            observed_ms = observed_ms.max(time);
+            earliest_ms = earliest_ms.min(time);
+            number = number.max(rest.last_chunk().map_or(0, |last| i32::from_be_bytes(*last)));
+        }
+        let inner = Rc::new(RefCell::new(inner));
+        let shared = Shared {
+            inner: Rc::clone(&inner),
+            clock: Rc::clone(&environment.clock),
+            task: environment.task,
+            store: Arc::clone(&self.common.name),
+            key: SerdeRef::clone(&self.key),
+            value: SerdeRef::clone(&self.value),
+            topic: Arc::clone(&self.topic),
+            grace_ms: self.grace_ms,
+            observed_ms: Cell::new(observed_ms),
+            earliest_ms: Cell::new(earliest_ms),
+            number: Cell::new(number),
+        };
+        Ok(opened(JoinBuffer(Rc::new(shared)), inner))
+    }
+
+    fn open_reader(&self, _: &BackendRef) -> Result<Box<dyn Any>> {
+        self.common.no_global_reader()
+    }
+}
+
+/// Bytes as they are.
+struct Verbatim;
+
+impl Codec<Vec<u8>> for Verbatim {
+    fn encode(&self, bytes: &Vec<u8>, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        out.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn decode(&self, bytes: &[u8]) -> Result<Vec<u8>, CodecError> {
+        Ok(bytes.to_vec())
+    }
+}
+
+impl Codec<Bytes> for Verbatim {
+    fn encode(&self, bytes: &Bytes, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        out.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn decode(&self, bytes: &[u8]) -> Result<Bytes, CodecError> {
+        Ok(bytes.into())
+    }
+}
+
+#[cfg(test)]
+mod tests;

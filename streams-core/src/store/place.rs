@@ -1,0 +1,64 @@
+//! Where stores keep their committed entries: on disk, in memory, or in a database of one's own (`DslStoreSuppliers`).
+
+use std::fmt::{self, Debug};
+use std::sync::Arc;
+
+use state_stores::BackendRef;
+
+use crate::error::Result;
+use crate::ids::TaskId;
+
+/// Where a store keeps its committed entries.
+#[derive(Clone, Debug, Default)]
+pub enum StorePlace {
+    /// On disk, in RocksDB: one database for each task, under `state.dir`.
+    #[default]
+    Disk,
+    /// In memory; restored from the changelog after a restart.
+    Memory,
+    /// Wherever a supplier of your own puts them.
+    Custom(Arc<dyn BackendSupplier>),
+}
+
+impl StorePlace {
+    /// The databases of a supplier of one's own.
+    pub fn custom(supplier: impl BackendSupplier + 'static) -> Self {
+        StorePlace::Custom(Arc::new(supplier))
+    }
+}
+
+/// Two places are one if a task's stores there share a database; custom ones are told apart by their names.
+impl PartialEq for StorePlace {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (StorePlace::Disk, StorePlace::Disk) | (StorePlace::Memory, StorePlace::Memory) => true,
+            (StorePlace::Custom(one), StorePlace::Custom(other)) => one.name() == other.name(),
+            _ => false,
+        }
+    }
+}
+
+impl Eq for StorePlace {}
+
+/// Opens databases of one's own for stores, of whatever kind: ordered bytes with atomic batches are all that a
+/// [`Backend`](state_stores::Backend) has to offer.
+///
+/// A task has one database of a supplier, for all of its stores that are placed there. It holds the stores' changelog
+/// offsets as well, so that one that survives a restart is restored from where it was.
+pub trait BackendSupplier: Send + Sync {
+    /// Its name: suppliers of the same name are one.
+    fn name(&self) -> &str;
+
+    /// Opens the database of a task, creating it if need be. It is dropped when the task is closed.
+    fn open(&self, task: TaskId) -> Result<BackendRef>;
+
+    /// Takes the database of a task away, as it cannot be trusted any more: it is opened anew, and restored from the
+    /// changelogs. It is not open now.
+    fn wipe(&self, task: TaskId) -> Result<()>;
+}
+
+impl Debug for dyn BackendSupplier {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("BackendSupplier").field(&self.name()).finish()
+    }
+}

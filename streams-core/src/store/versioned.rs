@@ -1,0 +1,68 @@
+//! Versioned key-value stores (`VersionedKeyValueStore`, KIP-889).
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use state_stores::{VersionedPut, VersionedRecord, VersionedStore};
+
+use super::Direction;
+use crate::error::{Error, Result};
+use crate::ids::TaskId;
+use crate::time::Timestamp;
+
+/// The values of each key over time. A version is valid from its own time (inclusive) to that of the next one
+/// (exclusive); versions older than the history retention, counted back from the greatest time ever put, are neither
+/// taken nor found, except the latest of a key.
+pub struct VersionedKeyValueStore<K, V> {
+    inner: Rc<RefCell<VersionedStore<K, V>>>,
+    task: TaskId,
+}
+
+impl<K, V> Clone for VersionedKeyValueStore<K, V> {
+    fn clone(&self) -> Self {
+        VersionedKeyValueStore { inner: Rc::clone(&self.inner), task: self.task }
+    }
+}
+
+impl<K: 'static, V: 'static> VersionedKeyValueStore<K, V> {
+    pub(super) fn new(inner: Rc<RefCell<VersionedStore<K, V>>>, task: TaskId) -> Self {
+        VersionedKeyValueStore { inner, task }
+    }
+
+    fn run<R>(&self, call: impl FnOnce(&mut VersionedStore<K, V>) -> state_stores::Result<R>) -> Result<R> {
+        call(&mut self.inner.borrow_mut()).map_err(|source| Error::Store { task: self.task, source })
+    }
+
+    /// Gives a key a value, or with `None` deletes it, as of `timestamp`. Says whether the version is the latest, until
+    /// when it is valid, or that it is too old to be taken.
+    pub fn put(&self, key: &K, value: Option<&V>, timestamp: Timestamp) -> Result<VersionedPut> {
+        self.run(|store| store.put(key, value, timestamp))
+    }
+
+    /// Deletes a key as of `timestamp`. Returns the version that was valid then.
+    pub fn delete(&self, key: &K, timestamp: Timestamp) -> Result<Option<VersionedRecord<V>>> {
+        self.run(|store| store.delete(key, timestamp))
+    }
+
+    /// The latest version of a key; `None` if it has none or is deleted.
+    pub fn get(&self, key: &K) -> Result<Option<VersionedRecord<V>>> {
+        self.run(|store| store.get(key))
+    }
+
+    /// The version of a key that was valid at `timestamp`.
+    pub fn get_as_of(&self, key: &K, timestamp: Timestamp) -> Result<Option<VersionedRecord<V>>> {
+        self.run(|store| store.get_as_of(key, timestamp))
+    }
+
+    /// The versions of a key that were valid at some time within `from..=to`, in the order of their times, without
+    /// deletions (`MultiVersionedKeyQuery`).
+    pub fn fetch(
+        &self,
+        key: &K,
+        from: Timestamp,
+        to: Timestamp,
+        direction: Direction,
+    ) -> Result<Vec<VersionedRecord<V>>> {
+        self.run(|store| store.fetch(key, from, to, direction))
+    }
+}

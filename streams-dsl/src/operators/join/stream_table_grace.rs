@@ -1,0 +1,159 @@
+//! `Joined::with_grace_period`: records of the stream wait until late updates of the table can come no more
+//! (`KStreamKTableJoinProcessor` with a buffer).
+//!
+//! A record waits until the stream time of the buffer is its own time and the grace period. One that comes later than
+//! that is joined at once, and so is one with a null key, for which there is nothing to wait.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use streams_core::error::{Error, Result};
+use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::record::Record;
+use streams_core::serde::SerdeRef;
+use streams_core::store::{BufferedRecord, JoinBuffer, JoinBufferBuilder};
+use streams_core::topology::ChangelogKind;
+
+use super::stream_table::{TableJoin, TableJoinProcessor};
+use crate::error::DslError;
+use crate::graph::Writer;
+use crate::value_getter::ValueGetterSupplier;
+
+const BUFFER_SUFFIX: &str = "-Buffer";
+
+/// The error of a join with a grace period whose table knows no history.
+pub(super) fn not_versioned(operator: &str) -> DslError {
+    let reason = "a join with a grace period needs a versioned table; store the table with \
+                  Materialized::as_store(Stores::persistent_versioned_key_value_store(..))";
+    DslError::Option { operator: operator.to_owned(), reason: reason.to_owned() }
+}
+
+/// The grace period of a join, and how its records are written down meanwhile.
+pub(super) struct Grace<K, V> {
+    grace_ms: i64,
+    key_serde: Option<SerdeRef<K>>,
+    value_serde: Option<SerdeRef<V>>,
+}
+
+impl<K: Data, V: Data> Grace<K, V> {
+    /// That long.
+    pub(super) fn new(
+        grace: Duration,
+        key_serde: Option<SerdeRef<K>>,
+        value_serde: Option<SerdeRef<V>>,
+    ) -> Self {
+        let grace_ms = i64::try_from(grace.as_millis()).unwrap_or(i64::MAX);
+        Grace { grace_ms, key_serde, value_serde }
+    }
+
+    /// Writes the join and its buffer into the topology.
+    pub(super) fn write<VT, VO, F>(
+        &self,
+        join: &Arc<TableJoin<K, V, F>>,
+        getter: &ValueGetterSupplier<K, VT>,
+        writer: &mut Writer<'_>,
+    ) -> crate::error::Result<()>
+    where
+        VT: Data,
+        VO: Data,
+        F: Fn(&K, V, Option<VT>) -> Option<VO> + Send + Sync + 'static,
+    {
+        let name = writer.name.clone();
+        let missing = |part| DslError::missing_serde::<(K, V)>(&name, part);
+        let key_serde = self.key_serde.clone().ok_or_else(|| missing("key"))?;
+        let value_serde = self.value_serde.clone().ok_or_else(|| missing("value"))?;
+        let buffer = format!("{name}{BUFFER_SUFFIX}");
+        let store = JoinBufferBuilder::new(&buffer, &name, key_serde, value_serde, self.grace_ms);
+        let (join, rows, buffer): (_, _, Arc<str>) = (Arc::clone(join), getter.clone(), buffer.into());
+        let supplier = move || GraceJoinProcessor {
+            join: TableJoinProcessor { join: Arc::clone(&join), rows: rows.get() },
+            buffer_name: Arc::clone(&buffer),
+            buffer: None,
+        };
+        writer.processor::<_, K, V, K, VO>(&name, supplier)?;
+        writer.add_store(store)?;
+        writer.connect(&getter.stores)?;
+        getter.stores.iter().try_for_each(|store| self.check(store, writer))
+    }
+
+    /// The table must know its rows of as long ago as records wait.
+    fn check(&self, store: &str, writer: &Writer<'_>) -> crate::error::Result<()> {
+        let kind = writer.topology.store_definition(store).map(|store| store.changelog);
+        let Some(ChangelogKind::Versioned { history_retention_ms }) = kind else {
+            return Err(not_versioned(&writer.name));
+        };
+        if self.grace_ms > history_retention_ms {
+            return Err(DslError::Option {
+                operator: writer.name.clone(),
+                reason: format!(
+                    "records wait for {} ms, but store {store} keeps its history for {history_retention_ms} ms only; \
+                     raise its history retention",
+                    self.grace_ms
+                ),
+            });
+        }
+        Ok(())
+    }
+}
+
+struct GraceJoinProcessor<K, V, VT, F> {
+    join: TableJoinProcessor<K, V, VT, F>,
+    buffer_name: Arc<str>,
+    buffer: Option<JoinBuffer<K, V>>,
+}
+
+impl<K, V, VT, VO, F> Processor<K, V, K, VO> for GraceJoinProcessor<K, V, VT, F>
+where
+    K: Data,
+    V: Data,
+    VT: Data,
+    VO: Data,
+    F: Fn(&K, V, Option<VT>) -> Option<VO> + 'static,
+{
+    fn init(&mut self, context: &mut ProcessorContext<'_, K, VO>) -> Result<()> {
+        self.buffer = Some(context.state_store(&self.buffer_name)?);
+        self.join.rows.init(&context.stores())
+    }
+
+    fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K, VO>) -> Result<()> {
+        if !self.join.join.admits(&record) {
+            context.drop_record("null join key or value");
+            return Ok(());
+        }
+        let Some(buffer) = &self.buffer else {
+            return Err(Error::IllegalState("a join got a record before it was initialised".into()));
+        };
+        if self.join.join.has_null_key(&record) {
+            return self.join_now(record, context);
+        }
+        let Record { key, value, timestamp, headers } = record;
+        let kept = context.task().record_context(timestamp, &headers);
+        let waiting = BufferedRecord { key, value, context: kept };
+        if !buffer.put(&waiting)? {
+            return self.join_now(waiting.into_parts().0, context);
+        }
+        for due in buffer.take_due()? {
+            let (record, kept) = due.into_parts();
+            if let Some(joined) = self.join.join(record)? {
+                context.forward_kept(&kept, joined)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<K: Data, V: Data, VT: Data, F> GraceJoinProcessor<K, V, VT, F> {
+    fn join_now<VO: Data>(
+        &self,
+        record: Record<K, V>,
+        context: &mut ProcessorContext<'_, K, VO>,
+    ) -> Result<()>
+    where
+        F: Fn(&K, V, Option<VT>) -> Option<VO>,
+    {
+        match self.join.join(record)? {
+            Some(joined) => context.forward(joined),
+            None => Ok(()),
+        }
+    }
+}

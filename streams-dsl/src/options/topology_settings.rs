@@ -1,0 +1,65 @@
+//! What holds for a whole topology (`TopologyConfig`, `StreamsBuilder.build(Properties)`).
+
+use streams_core::config::{DslStore, StreamsConfig, TopologyOptimization};
+use streams_core::store::StorePlace;
+
+/// What holds for a whole topology, and must be the same over an application's life.
+#[derive(Clone, Debug, Default)]
+pub struct TopologySettings {
+    /// Which optimizations are made (`topology.optimization`).
+    pub optimization: TopologyOptimization,
+    /// Where stores are kept whose options do not say it (`dsl.store.suppliers.class`).
+    pub store_place: StorePlace,
+    /// `ensure.explicit.internal.resource.naming` (KIP-1111): refuses topologies in which a store or an internal topic
+    /// has a generated name, which would change when an operator is added before it. The topics of a foreign-key join
+    /// and those of a grouped table are not looked at, as in Kafka Streams.
+    pub explicit_names: bool,
+}
+
+impl TopologySettings {
+    /// As Kafka Streams does it unless told otherwise: no optimizations, and stores on disk.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same with these optimizations.
+    #[must_use]
+    pub fn with_optimization(mut self, optimization: TopologyOptimization) -> Self {
+        self.optimization = optimization;
+        self
+    }
+
+    /// The same, refusing generated names of stores and internal topics.
+    #[must_use]
+    pub fn with_explicit_names(mut self) -> Self {
+        self.explicit_names = true;
+        self
+    }
+
+    /// The same with stores kept there: a [`StoreType`](super::StoreType), or a place of your own.
+    #[must_use]
+    pub fn with_store_place(mut self, place: impl Into<StorePlace>) -> Self {
+        self.store_place = place.into();
+        self
+    }
+}
+
+impl From<TopologyOptimization> for TopologySettings {
+    fn from(optimization: TopologyOptimization) -> Self {
+        TopologySettings::new().with_optimization(optimization)
+    }
+}
+
+impl From<&StreamsConfig> for TopologySettings {
+    fn from(config: &StreamsConfig) -> Self {
+        let place = match config.dsl_store() {
+            DslStore::RocksDb => StorePlace::Disk,
+            DslStore::InMemory => StorePlace::Memory,
+        };
+        TopologySettings {
+            optimization: config.topology_optimization(),
+            store_place: place,
+            explicit_names: config.ensure_explicit_internal_resource_naming(),
+        }
+    }
+}
