@@ -57,6 +57,10 @@ pub trait StateStore: Any {
         false
     }
 
+    /// The caches have been flushed: changes that nobody took leave this one's too, as in Kafka Streams, where a cache
+    /// without a flush listener writes what it has.
+    fn end_flush(&mut self) {}
+
     /// Serializes each entry that changed since the last stage once: hands its changelog form to `log` and
     /// appends its local form to `batch`, with what is owed to the backend. The log gets the entries in the order of
     /// last updates. After an error, discard the batch and roll back.

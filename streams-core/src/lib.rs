@@ -11,6 +11,7 @@ pub mod serde;
 pub mod store;
 pub mod testing;
 pub mod time;
+mod time_queue;
 pub mod topology;
 pub mod transport;
 pub mod window;

@@ -42,6 +42,10 @@ macro_rules! delegate_state_store {
                 self.table.owes()
             }
 
+            fn end_flush(&mut self) {
+                self.table.end_flush();
+            }
+
             fn stage_log(
                 &mut self,
                 log: &mut crate::store::Log<'_>,

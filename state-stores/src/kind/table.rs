@@ -295,6 +295,21 @@ impl<T> Table<T> {
         }
     }
 
+    /// What nobody has taken is no one's change any more. What came and went is logged, as it was never compared with what
+    /// was there before.
+    pub(crate) fn end_flush(&mut self) {
+        let mut changes = std::mem::take(&mut self.changes.list);
+        for change in changes.drain(..) {
+            let entry = self.overlay.entry_mut(change.position);
+            entry.change = NO_CHANGE;
+            entry.fresh &= entry.state != State::Dirty;
+            if let Some(time) = &mut self.time {
+                time.pass(&self.overlay.entry(change.position).key, true);
+            }
+        }
+        self.changes.list = changes;
+    }
+
     /// Whether an entry came and went between two commits, like most sessions that are merged: there is nothing to
     /// take away. One of the latest time is something: its changelog record tells a restored store of that time. So is the
     /// deletion of what never was there, which Kafka Streams logs.

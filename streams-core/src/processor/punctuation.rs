@@ -2,6 +2,7 @@
 
 use super::node::NodeIndex;
 use crate::time::Timestamp;
+use crate::time_queue::TimeQueue;
 
 /// Which clock a punctuation follows (`org.apache.kafka.streams.processor.PunctuationType`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,19 +17,22 @@ pub enum PunctuationType {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Punctuation(u32);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Scheduled {
     id: Punctuation,
     node: NodeIndex,
-    next: Timestamp,
     interval_ms: i64,
-    kind: PunctuationType,
+    cancelled: bool,
 }
 
-/// A task's scheduled punctuations.
+/// A task's scheduled punctuations. Of those that are due at one time, Java's priority queue says which comes first.
 #[derive(Debug, Default)]
 pub struct PunctuationQueue {
-    scheduled: Vec<Scheduled>,
+    by_stream_time: TimeQueue<Scheduled>,
+    by_wall_clock: TimeQueue<Scheduled>,
+    /// The one that was taken last, with its due time and the time of its call: it is put back when the next is looked
+    /// for, behind what was scheduled meanwhile.
+    called: Option<(Scheduled, PunctuationType, Timestamp, Timestamp)>,
     last: u32,
 }
 
@@ -51,30 +55,51 @@ impl PunctuationQueue {
             (None, PunctuationType::StreamTime) => 0,
             (None, PunctuationType::WallClockTime) => now + interval_ms,
         };
-        self.scheduled.push(Scheduled { id, node, next, interval_ms, kind });
+        self.queue(kind).offer(next, Scheduled { id, node, interval_ms, cancelled: false });
         id
     }
 
     pub(super) fn cancel(&mut self, id: Punctuation) {
-        self.scheduled.retain(|scheduled| scheduled.id != id);
+        let waiting = self.by_stream_time.iter_mut().chain(self.by_wall_clock.iter_mut());
+        let all = waiting.chain(self.called.as_mut().map(|(called, ..)| called));
+        all.filter(|scheduled| scheduled.id == id).for_each(|scheduled| scheduled.cancelled = true);
+    }
+
+    fn queue(&mut self, kind: PunctuationType) -> &mut TimeQueue<Scheduled> {
+        match kind {
+            PunctuationType::StreamTime => &mut self.by_stream_time,
+            PunctuationType::WallClockTime => &mut self.by_wall_clock,
+        }
     }
 
     /// Whether any punctuation follows that clock.
-    pub fn any(&self, kind: PunctuationType) -> bool {
-        self.scheduled.iter().any(|scheduled| scheduled.kind == kind)
+    #[inline]
+    pub fn any(&mut self, kind: PunctuationType) -> bool {
+        self.queue(kind).earliest().is_some()
     }
 
     /// The earliest due time of that clock.
-    pub fn next_due(&self, kind: PunctuationType) -> Option<Timestamp> {
-        self.scheduled.iter().filter(|s| s.kind == kind).map(|s| s.next).min()
+    pub fn next_due(&mut self, kind: PunctuationType) -> Option<Timestamp> {
+        let scheduled = self.queue(kind).iter().filter(|(_, scheduled)| !scheduled.cancelled);
+        scheduled.map(|(next, _)| *next).min()
     }
 
-    /// Takes the earliest punctuation that is due at `now` and moves it past `now` (missed intervals collapse).
+    /// Takes the earliest punctuation that is due at `now`; after its call, ask again until there is none: it is due
+    /// next past `now` (missed intervals collapse).
     pub fn take_due(&mut self, kind: PunctuationType, now: Timestamp) -> Option<(NodeIndex, Punctuation)> {
-        let due =
-            self.scheduled.iter_mut().filter(|s| s.kind == kind && s.next <= now).min_by_key(|s| s.next)?;
-        due.next += ((now - due.next) / due.interval_ms + 1) * due.interval_ms;
-        Some((due.node, due.id))
+        if let Some((called, kind, due, at)) = self.called.take().filter(|(called, ..)| !called.cancelled) {
+            let next = due + ((at - due) / called.interval_ms + 1) * called.interval_ms;
+            self.queue(kind).offer(next, called);
+        }
+        while self.queue(kind).earliest().is_some_and(|due| due <= now) {
+            let Some((due, scheduled)) = self.queue(kind).poll() else { break };
+            if !scheduled.cancelled {
+                let (node, id) = (scheduled.node, scheduled.id);
+                self.called = Some((scheduled, kind, due, now));
+                return Some((node, id));
+            }
+        }
+        None
     }
 }
 
@@ -100,6 +125,7 @@ mod tests {
         let plain = queue.schedule(NodeIndex(1), None, 10, stream, -1);
         assert_eq!(queue.take_due(stream, 0), Some((NodeIndex(1), plain)));
         queue.cancel(plain);
+        assert_eq!(queue.take_due(stream, 0), None);
         queue.schedule(NodeIndex(1), Some(3), 10, stream, 27);
         assert_eq!(queue.next_due(stream), Some(33));
     }

@@ -17,7 +17,7 @@ use super::graph::{self, GraphSettings};
 use super::plan::Plan;
 use super::record_queue::RecordQueue;
 use super::state_directory::StateDirectory;
-use crate::config::StreamsConfig;
+use crate::config::{BuiltInTimestampExtractor, StreamsConfig};
 use crate::error::{Error, Result};
 use crate::ids::{Offset, PartitionId, TaskId, TopicName, TopicPartition};
 use crate::processor::handlers::Handlers;
@@ -118,7 +118,9 @@ pub(crate) struct GlobalParts<'a> {
 impl GlobalThread {
     /// Opens the stores and finds where to read on.
     pub fn new(parts: GlobalParts<'_>) -> Result<Self> {
-        let GlobalParts { plan, backends, mut consumer, admin, handlers, settings, config } = parts;
+        let GlobalParts { plan, backends, mut consumer, admin, handlers, mut settings, config } = parts;
+        // As in Kafka Streams, where no extractor is asked.
+        settings.default_extractor = BuiltInTimestampExtractor::LogAndSkipOnInvalidTimestamp;
         let mut stores = Vec::new();
         for subtopology in plan.topology.graph().subtopologies(&plan.application_id) {
             if !subtopology.is_global {

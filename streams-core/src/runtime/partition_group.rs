@@ -4,6 +4,7 @@ use super::record_queue::RecordQueue;
 use crate::error::Result;
 use crate::processor::TaskContext;
 use crate::time::Timestamp;
+use crate::time_queue::TimeQueue;
 use crate::transport::RawRecord;
 
 /// Why a task does not process although it may have records.
@@ -20,10 +21,9 @@ pub(crate) enum Readiness {
 /// The record queues of one task (`PartitionGroup`).
 pub(crate) struct PartitionGroup {
     queues: Vec<RecordQueue>,
-    /// Those with a head, by its event time: a binary heap that settles ties as Java's `PriorityQueue` does. One queue
-    /// alone needs none.
-    by_time: Vec<usize>,
-    /// Those that had no record before they got some, in that order: they are not in the heap yet.
+    /// Those with a head, by its event time. One queue alone needs no order.
+    by_time: TimeQueue<usize>,
+    /// Those that had no record before they got some, in that order: they are not in the order yet.
     filled: Vec<usize>,
     /// Since when the group waits for an empty partition that the broker has nothing for.
     idle_since: Option<Timestamp>,
@@ -34,7 +34,7 @@ impl PartitionGroup {
         let room = queues.len();
         PartitionGroup {
             queues,
-            by_time: Vec::with_capacity(room),
+            by_time: TimeQueue::with_capacity(room),
             filled: Vec::with_capacity(room),
             idle_since: None,
         }
@@ -98,10 +98,8 @@ impl PartitionGroup {
             let index = self.filled.remove(0);
             self.offer(index, task)?;
         }
-        let Some(index) = self.poll() else { return Ok(false) };
-        if let Some(queue) = self.queues.get_mut(index)
-            && let Some(timestamp) = queue.head_timestamp()
-        {
+        let Some((timestamp, index)) = self.by_time.poll() else { return Ok(false) };
+        if let Some(queue) = self.queues.get_mut(index) {
             task.advance_stream_time(timestamp);
             queue.process_head(task)?;
         }
@@ -109,46 +107,13 @@ impl PartitionGroup {
         Ok(true)
     }
 
-    /// Puts a queue into the heap if it has a record that is not left out.
+    /// Puts a queue into the order if it has a record that is not left out.
     fn offer(&mut self, index: usize, task: &mut TaskContext) -> Result<()> {
         let Some(queue) = self.queues.get_mut(index) else { return Ok(()) };
         queue.advance_head(task)?;
-        if queue.head_timestamp().is_some() {
-            let mut at = self.by_time.len();
-            self.by_time.push(index);
-            // Up, past parents that are later.
-            while at > 0 && self.time(at) < self.time((at - 1) / 2) {
-                self.by_time.swap(at, (at - 1) / 2);
-                at = (at - 1) / 2;
-            }
+        if let Some(timestamp) = queue.head_timestamp() {
+            self.by_time.offer(timestamp, index);
         }
         Ok(())
-    }
-
-    /// Takes the queue with the earliest head out of the heap.
-    fn poll(&mut self) -> Option<usize> {
-        if self.by_time.is_empty() {
-            return None;
-        }
-        let first = self.by_time.swap_remove(0);
-        let mut at = 0;
-        loop {
-            let (left, right) = (2 * at + 1, 2 * at + 2);
-            if left >= self.by_time.len() {
-                return Some(first);
-            }
-            let right_is_earlier = right < self.by_time.len() && self.time(right) < self.time(left);
-            let child = if right_is_earlier { right } else { left };
-            if self.time(at) <= self.time(child) {
-                return Some(first);
-            }
-            self.by_time.swap(at, child);
-            at = child;
-        }
-    }
-
-    /// The event time of the head of the queue at that place of the heap.
-    fn time(&self, at: usize) -> Option<Timestamp> {
-        self.queues.get(*self.by_time.get(at)?)?.head_timestamp()
     }
 }

@@ -323,6 +323,7 @@ impl StreamTask {
                 })
             };
             let mut store = store.borrow_mut();
+            store.end_flush();
             let staged = match *owes && !due {
                 true => store.stage_log(&mut log, batch),
                 false => store.stage(&mut log, batch),

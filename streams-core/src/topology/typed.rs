@@ -130,6 +130,8 @@ impl Topology {
         let definition = StoreDef { logged: false, ..store.definition() };
         let name = definition.name.to_string();
         self.graph.add_global_store(definition, source, Arc::clone(topic), processor)?;
+        // Kafka Streams takes an extractor here and never asks it: the records' own times count.
+        let options = SourceOptions { extractor: None, ..options };
         self.factories.insert(source.to_owned(), Arc::new(SourceFactory::new(options)));
         self.factories
             .insert(processor.to_owned(), Arc::new(ProcessorFactory::<_, K, V, (), ()>::new(supplier)));

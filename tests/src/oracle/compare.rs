@@ -44,16 +44,14 @@ fn is_optimizer_fault(java: &Outcome) -> bool {
 }
 
 fn outputs(case: &Case, ours: &Outcome, java: &Outcome) -> Option<String> {
-    let retention = join_retention_ms(case);
-    let (mut our_logs, mut java_logs) = (Changelogs::new(retention), Changelogs::new(retention));
+    let mut changelogs = Changelogs::new(join_retention_ms(case));
     let mut stream_time = 0;
     let steps = case.input.iter().zip(ours.steps.iter().zip(&java.steps));
     for (at, (step, (ours, java))) in steps.enumerate() {
         if let super::case::Step::Record(record) = step {
             stream_time = stream_time.max(record.timestamp);
         }
-        let ours = our_logs.normalised(ours.output.clone(), stream_time);
-        let java = java_logs.normalised(java.output.clone(), stream_time);
+        let (ours, java) = changelogs.normalised(ours.output.clone(), java.output.clone(), stream_time);
         let nothing = Vec::new();
         for topic in ours.keys().chain(java.keys()) {
             let of = |output: &crate::checks::changelogs::StepOutput| -> Vec<Written> {

@@ -115,5 +115,7 @@ impl Evidence<'_> {
 pub fn config(optimization: &str) -> Result<StreamsConfig, super::case::Fault> {
     let mut config = StreamsConfig::new("app", "embedded:");
     config.set("topology.optimization", optimization)?;
+    // Kafka's driver has no transaction markers, which would count as offsets.
+    config.set("processing.guarantee", "at_least_once")?;
     Ok(config)
 }

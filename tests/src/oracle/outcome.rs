@@ -46,12 +46,13 @@ fn list<'a>(of: &'a Value, what: &str) -> Result<&'a Vec<Value>, Fault> {
     Ok(of.as_array().ok_or_else(|| format!("Java's answer lacks {what}"))?)
 }
 
-fn written(record: &Value) -> Result<Written, Fault> {
+/// A record; one without a timestamp gets that of the wall clock, as the producer would give it.
+fn written(record: &Value, now: i64) -> Result<Written, Fault> {
     let mut headers = Vec::new();
     for header in list(&record[3], "headers")? {
         headers.push((header[0].as_str().unwrap_or_default().to_owned(), bytes_of_hex(&header[1])?));
     }
-    let timestamp = record[2].as_i64().ok_or("a record without its timestamp")?;
+    let timestamp = record[2].as_i64().unwrap_or(now);
     Ok(Written { key: bytes_of_hex(&record[0])?, value: bytes_of_hex(&record[1])?, timestamp, headers })
 }
 
@@ -68,9 +69,11 @@ impl Outcome {
             ..Outcome::default()
         };
         for step in list(&answer["steps"], "steps")? {
+            let now = step["now"].as_i64().ok_or("Java's answer lacks the time")?;
             let mut output = StepOutput::new();
             for (topic, records) in step["output"].as_object().into_iter().flatten() {
-                let records: Result<_, Fault> = list(records, "records")?.iter().map(written).collect();
+                let records = list(records, "records")?.iter().map(|record| written(record, now));
+                let records: Result<_, Fault> = records.collect();
                 output.insert(topic.clone(), records?);
             }
             outcome.steps.push(StepOutcome { output, dropped: step["dropped"].as_u64().unwrap_or_default() });

@@ -1,52 +1,22 @@
 //! Runs a case's program on its recorded input, and compares with what Kafka Streams wrote.
 //!
 //! The text of `describe()` is compared exactly. So is what each step writes to each topic, in order: key, value,
-//! timestamp and headers. Changelogs are brought to the same form on both sides before:
-//!
-//! 1. Of a key's records in one step the last one stays, in its place: each step is one commit here, and a commit
-//!    writes each key once, in the order of last updates.
-//! 2. In the changelogs of a stream-stream join, nulls are left out: Kafka Streams writes a tombstone there for a
-//!    record with a null value, but under a sequence number of its own, so that it deletes what never was there.
-//! 3. In the changelogs of suppression, records of one step are sorted by key: Kafka Streams logs them in the order of
-//!    its hash table. They have no timestamp there; here they have the wall clock's, which the producer would give them.
-//! 4. In the changelogs of joins, records that are too late for the store itself are left out: Kafka Streams logs them, the
-//!    store drops them, live and restoring.
-//! 5. In the changelog of what waits for a partner in an outer join, the tombstone of a key is left out if its first value
-//!    came in the same step: what comes and goes between two commits leaves no trace here.
-//! 6. In changelogs, tombstones of rows that do not exist are left out: where the store knows that
-//!    there is no row, it logs nothing (as Kafka Streams' cache does); a reader sees the same table.
-//! 7. The changelog of a join's buffer has no times: Kafka Streams leaves them to the producer's clock.
-//! 8. In the changelog of an LRU map, tombstones are left out: Kafka Streams writes none for what a timestamped map
-//!    forgets, so that a restored one may hold other keys than the one that was lost.
-//! 9. In the buffer of a join behind a repartition topic, offsets are left out: here they count transaction markers.
+//! timestamp and headers. Changelogs are brought to the same form on both sides before, as `tests::checks::changelogs`
+//! says.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use serde_json::Value;
 use streams_core::record::Headers;
 use streams_core::testing::RawTestRecord;
 use streams_dsl::prelude::*;
+use tests::checks::changelogs::{Changelogs, StepOutput, Written};
 
 use crate::{Case, Program};
 
-/// The time that one segment of a window store covers, if its retention is short.
-const SEGMENT_MS: i64 = 60_000;
-
-/// In place of a time that is not compared.
-const UNTIMED: i64 = -1;
-
 /// How long the stores of the recorded joins keep records, at most: the window and 5 ms of grace.
 const JOIN_RETENTION_MS: i64 = 25;
-
-/// The changelogs of the recorded LRU maps.
-const LRU_CHANGELOGS: &[&str] = &["app-lru-counts-changelog", "app-lru-rows-changelog"];
-
-/// A record as it is compared: key, value, timestamp, headers.
-type Output = (Option<Bytes>, Option<Bytes>, i64, Vec<(String, Option<Bytes>)>);
-
-/// What one step wrote to each topic.
-type StepOutput = BTreeMap<String, Vec<Output>>;
 
 /// The recorded cases by name.
 pub fn golden() -> BTreeMap<String, Value> {
@@ -96,8 +66,8 @@ fn written(driver: &TopologyTestDriver) -> StepOutput {
     for topic in driver.produced_topic_names().unwrap() {
         for record in driver.read_raw(&topic).unwrap() {
             let headers = record.headers.iter().map(|h| (h.key.to_string(), h.value.clone())).collect();
-            let record = (record.key, record.value, record.timestamp, headers);
-            output.entry(topic.to_string()).or_default().push(record);
+            let RawTestRecord { key, value, timestamp, .. } = record;
+            output.entry(topic.to_string()).or_default().push(Written { key, value, timestamp, headers });
         }
     }
     output
@@ -113,76 +83,9 @@ fn recorded(case: &Value, step: usize, now: i64) -> StepOutput {
         let topic = record["topic"].as_str().unwrap().to_owned();
         let (key, value) = (bytes_of_hex(&record["key"]), bytes_of_hex(&record["value"]));
         let timestamp = record["timestamp"].as_i64().unwrap_or(now);
-        output.entry(topic).or_default().push((key, value, timestamp, headers(&record["headers"])));
+        let headers = headers(&record["headers"]);
+        output.entry(topic).or_default().push(Written { key, value, timestamp, headers });
     }
-    output
-}
-
-fn is_join_changelog(topic: &str) -> bool {
-    let parts = [
-        "-KSTREAM-JOINTHIS-",
-        "-KSTREAM-JOINOTHER-",
-        "-KSTREAM-OUTERTHIS-",
-        "-KSTREAM-OUTEROTHER-",
-        "-this-join-store-",
-        "-other-join-store-",
-        "-this-win-changelog",
-        "-other-win-changelog",
-    ];
-    topic.ends_with("-changelog") && parts.iter().any(|part| topic.contains(part))
-}
-
-/// Whether a record of what waits for a partner is a list of one value: the first of its key.
-fn is_first_waiting(topic: &str, record: &Output) -> bool {
-    let waiting = topic.contains("-KSTREAM-OUTERSHARED-") || topic.ends_with("-shared-join-store-changelog");
-    waiting && record.1.as_ref().is_some_and(|list| list.starts_with(&[1, 0, 0, 0, 1]))
-}
-
-fn is_buffer_changelog(topic: &str) -> bool {
-    let parts = ["-KTABLE-SUPPRESS-", "-final-store-", "-later-store-"];
-    topic.ends_with("-changelog") && parts.iter().any(|part| topic.contains(part))
-}
-
-/// A buffered record without its offset, if it was read from a repartition topic: the offset follows the time, and the
-/// topic's name with its length follows the offset.
-fn without_repartition_offset(value: Bytes) -> Bytes {
-    let length = u32::from_be_bytes(value[16..20].try_into().unwrap()) as usize;
-    if !value[20..20 + length].ends_with(b"-repartition") {
-        return value;
-    }
-    [&value[..8], &[0; 8], &value[16..]].concat().into()
-}
-
-/// Changelogs as the module says, when the largest timestamp so far is `stream_time`.
-fn normalised(mut output: StepOutput, stream_time: i64) -> StepOutput {
-    let first_segment = (stream_time - JOIN_RETENTION_MS).max(0) / SEGMENT_MS;
-    for (topic, records) in &mut output {
-        if topic.ends_with("-Buffer-changelog") {
-            for (_, value, timestamp, _) in records.iter_mut() {
-                *timestamp = UNTIMED;
-                *value = value.take().map(without_repartition_offset);
-            }
-        }
-        if topic.ends_with("-changelog") {
-            let all = std::mem::take(records);
-            let is_last = |at: usize| all[at + 1..].iter().all(|later| later.0 != all[at].0);
-            let came = |at: usize| all[..at].iter().any(|r| r.0 == all[at].0 && is_first_waiting(topic, r));
-            let is_trace = |at: &usize| is_last(*at) && !(all[*at].1.is_none() && came(*at));
-            *records = (0..all.len()).filter(is_trace).map(|at| all[at].clone()).collect();
-        }
-        if is_buffer_changelog(topic) {
-            records.sort();
-        }
-        if LRU_CHANGELOGS.contains(&topic.as_str()) {
-            records.retain(|(_, value, ..)| value.is_some());
-        }
-        if is_join_changelog(topic) {
-            records.retain(|(_, value, timestamp, _)| {
-                value.is_some() && timestamp / SEGMENT_MS >= first_segment
-            });
-        }
-    }
-    output.retain(|_, records| !records.is_empty());
     output
 }
 
@@ -196,21 +99,6 @@ fn config(case: &Value) -> StreamsConfig {
         config.set(key, value.as_str().unwrap()).unwrap();
     }
     config
-}
-
-/// Leaves out tombstones of rows that do not exist, in changelogs; `rows` are those that do.
-fn without_empty_tombstones(output: &mut StepOutput, rows: &mut BTreeSet<(String, Option<Bytes>)>) {
-    for (topic, records) in output.iter_mut().filter(|(topic, _)| topic.ends_with("-changelog")) {
-        records.retain(|(key, value, ..)| {
-            let row = (topic.clone(), key.clone());
-            if value.is_some() {
-                rows.insert(row);
-                return true;
-            }
-            rows.remove(&row)
-        });
-    }
-    output.retain(|_, records| !records.is_empty());
 }
 
 fn check(name: &str, program: Program, case: &Value) {
@@ -229,14 +117,12 @@ fn check(name: &str, program: Program, case: &Value) {
         }
     }
     let mut stream_time = 0;
-    let (mut our_rows, mut java_rows) = (BTreeSet::new(), BTreeSet::new());
+    let mut changelogs = Changelogs::new(JOIN_RETENTION_MS);
     for (at, step) in case["input"].as_array().unwrap().iter().enumerate() {
         run_step(&driver, step);
         stream_time = stream_time.max(step["timestamp"].as_i64().unwrap_or(0));
-        let mut ours = normalised(written(&driver), stream_time);
-        let mut java = normalised(recorded(case, at, driver.now_ms()), stream_time);
-        without_empty_tombstones(&mut ours, &mut our_rows);
-        without_empty_tombstones(&mut java, &mut java_rows);
+        let (ours, java) = (written(&driver), recorded(case, at, driver.now_ms()));
+        let (ours, java) = changelogs.normalised(ours, java, stream_time);
         assert_eq!(ours, java, "{name}: step {at}, {step} (left: this library, right: Kafka Streams)");
     }
 }

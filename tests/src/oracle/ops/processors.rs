@@ -76,6 +76,7 @@ struct Keeping {
     wall_ms: Option<i64>,
     clear: bool,
     again: bool,
+    cached: bool,
 }
 
 /// Keeps the values of each key.
@@ -109,6 +110,7 @@ impl Keeping {
             wall_ms: op.number("wall"),
             clear: is("clear"),
             again: is("again"),
+            cached: op.option("store")["caching"].as_bool() == Some(true),
         }
     }
 
@@ -215,7 +217,9 @@ impl FixedKeyProcessor<Text, Text, Text> for Keeper {
         _: &mut FixedKeyContext<'_, '_, Text, Text>,
     ) -> Result<()> {
         let Some(store) = &self.store else { return Ok(()) };
-        for (key, value) in store.all(Direction::Backward)? {
+        // Backwards, Kafka's caches show deleted keys.
+        let direction = if self.how.cached { Direction::Forward } else { Direction::Backward };
+        for (key, value) in store.all(direction)? {
             let value = Some(tail(value + self.clock(punctuation))).filter(|_| !self.how.clear);
             store.put(&key, value)?;
         }

@@ -53,7 +53,12 @@ pub const FAMILY: Family = Family {
             weight: 2,
             draw: |draw| {
                 let options = source(draw, &["g0", "g1"]);
-                draw.materialized(options)
+                let mut options = draw.materialized(options);
+                if let Some(materialized) = options.get_mut("materialized") {
+                    // Java refuses a global store without a name.
+                    materialized["name"] = format!("store{}", draw.unique()).into();
+                }
+                options
             },
             apply: global_table,
         },

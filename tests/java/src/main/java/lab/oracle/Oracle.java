@@ -80,9 +80,11 @@ public final class Oracle {
         try (TopologyTestDriver driver = new TopologyTestDriver(topology, config, Instant.ofEpochMilli(0))) {
             answer.put("describe", describe);
             try {
+                long now = 0;
                 for (final JsonNode step : one.get("input")) {
                     feed(driver, step);
-                    steps.add(seen(driver));
+                    now += step.path("advance_ms").asLong(0);
+                    steps.add(seen(driver).put("now", now));
                 }
             } catch (final RuntimeException failure) {
                 return answer.put("failure", told(failure));

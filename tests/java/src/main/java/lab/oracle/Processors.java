@@ -160,7 +160,9 @@ final class Processors {
             if (store == null) {
                 return;
             }
-            for (final KeyValue<String, String> entry : all(store.reverseAll())) {
+            // Backwards, Kafka's caches show deleted keys.
+            final boolean cached = op.option("store").path("caching").asBoolean();
+            for (final KeyValue<String, String> entry : all(cached ? store.all() : store.reverseAll())) {
                 store.put(entry.key, op.has("clear") ? null : Lambdas.tail(entry.value + clock));
             }
         }
