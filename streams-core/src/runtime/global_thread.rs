@@ -127,12 +127,8 @@ impl GlobalThread {
                 continue;
             }
             let nodes: Vec<String> = subtopology.nodes.iter().map(ToString::to_string).collect();
-            let global = plan
-                .topology
-                .graph()
-                .global_stores()
-                .iter()
-                .find(|global| nodes.contains(&global.processor.to_string()));
+            let mut all = plan.topology.graph().global_stores().iter();
+            let global = all.find(|global| nodes.contains(&global.processor.to_string()));
             let Some(global) = global else { continue };
             let name = global.store.name.to_string();
             let backend = backends.0.get(&name);

@@ -105,9 +105,8 @@ impl Changelogs {
             let leaves_no_trace = |record: &Written| {
                 record.value.is_none() && came.contains(&record.key) && !live.contains(&record.key)
             };
-            let is_too_late = |record: &Written| {
-                record.value.is_none() || record.timestamp / SEGMENT_MS < first_segment
-            };
+            let is_too_late =
+                |record: &Written| record.value.is_none() || record.timestamp / SEGMENT_MS < first_segment;
             let [our, their] = sides.map(|records| {
                 let mut records = last_of_each_key(records);
                 records.retain(|record| !leaves_no_trace(record));

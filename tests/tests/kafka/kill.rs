@@ -66,6 +66,10 @@ fn kill_again_and_again(
         .iter()
         .flat_map(|topic| soak.client.end_offsets(topic).expect("offsets"))
         .sum();
+    if exactness == Exactness::AtLeast {
+        // What is processed again is logged again, so that the tail says little.
+        return;
+    }
     let most = tails.iter().map(|(restored, _)| restored.cast_signed()).max().unwrap_or(0);
     assert!(logged > 3 * most, "{most} of {logged} changelog records restored is no tail");
 }

@@ -10,6 +10,8 @@ const MAY_USE: &[(&str, &str)] = &[
     ("config", ""),
     ("record", "ids time"),
     ("window", "time"),
+    // A queue in the order of times, for partitions and punctuations.
+    ("time_queue", "time"),
     ("partitioner", "ids"),
     // Beside the processing: it knows no topology and no store.
     ("transport", "ids time record"),
@@ -20,11 +22,12 @@ const MAY_USE: &[(&str, &str)] = &[
     // Handles and builders of stores; what a store is made of is in `state-stores`.
     ("store", "ids time config record window error metrics serde"),
     // Of the transport, a source node reads raw records and a handler is told its errors.
-    ("processor", "ids time config record window partitioner error metrics serde transport store"),
+    ("processor", "ids time time_queue config record window partitioner error metrics serde transport store"),
     ("topology", "ids time config record window partitioner error metrics serde store processor"),
     (
         "runtime",
-        "ids time config record window partitioner error metrics serde transport store processor topology",
+        "ids time time_queue config record window partitioner error metrics serde transport store processor \
+         topology",
     ),
     (
         "query",
