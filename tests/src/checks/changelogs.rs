@@ -177,7 +177,8 @@ fn last_or_equal(records: Vec<Written>, ours: &[Written]) -> Vec<Written> {
     for our in ours {
         let Some(ends) = ends.get(&our.key) else { continue };
         let is_deleted = ends.last().is_some_and(|last| records[*last].value.is_none());
-        let mut possible = ends.iter().copied().filter(|at| is_deleted && *at >= from && records[*at] == *our);
+        let mut possible =
+            ends.iter().copied().filter(|at| is_deleted && *at >= from && records[*at] == *our);
         let place = possible.next().or(ends.last().copied()).unwrap_or_default();
         places.insert(&our.key, place);
         from = place + 1;

@@ -1,7 +1,7 @@
 //! Draws a case: a topology of a few operators between sources and sinks, and a script that fits it.
 
 use super::case::{Case, CaseConfig, Op, Options};
-use super::ops::{Draw, GLOBAL, Kind, Operator, operators};
+use super::ops::{Draw, GLOBAL, Kind, Operator, STREAM, operators};
 use super::rng::Rng;
 use super::{script, target};
 
@@ -11,12 +11,20 @@ const CALLS_MAX: usize = 24;
 /// How many of the latest registers are likely to be read next.
 const RECENT: usize = 2;
 
+/// How many records an operator may give, at a rough estimate.
+const RECORDS_MAX: f64 = 20_000.0;
+
+/// How many records a source gives, at the same estimate.
+const SOURCE_RECORDS: f64 = 25.0;
+
 struct Drawn {
     draw: Draw,
     ops: Vec<Op>,
     /// Kind of each register.
     kinds: Vec<Kind>,
     used: Vec<bool>,
+    /// How many records each register is good for, roughly.
+    records: Vec<f64>,
 }
 
 impl Drawn {
@@ -34,12 +42,33 @@ impl Drawn {
 
     fn call(&mut self, operator: &Operator, inputs: Vec<u32>) {
         let options: Options = (operator.draw)(&mut self.draw);
+        let records = self.estimate(operator, &inputs, &options);
+        if records > RECORDS_MAX {
+            return;
+        }
+        self.records.extend(operator.outputs.iter().map(|_| records));
         let first = self.kinds.len() as u32;
         let outputs = (first..first + operator.outputs.len() as u32).collect();
         inputs.iter().for_each(|input| self.used[*input as usize] = true);
         self.kinds.extend(operator.outputs);
         self.used.resize(self.kinds.len(), false);
         self.ops.push(Op { op: operator.name.to_owned(), inputs, outputs, options });
+    }
+
+    /// How many records a call gives, roughly: joins of streams multiply them.
+    fn estimate(&self, operator: &Operator, inputs: &[u32], options: &Options) -> f64 {
+        let of = |input: &u32| self.records[*input as usize];
+        let number = |option: &str| options.get(option).and_then(serde_json::Value::as_f64);
+        let records = match operator.inputs {
+            [] => SOURCE_RECORDS,
+            [STREAM, STREAM] if options.contains_key("difference") => {
+                inputs.iter().map(of).product::<f64>() / 2.0
+            }
+            _ => inputs.iter().map(of).sum(),
+        };
+        let windows = number("size").zip(number("advance")).map_or(1.0, |(size, advance)| size / advance);
+        let several = if operator.name.starts_with("flat_map") { 2.0 } else { 1.0 };
+        records * windows.max(1.0) * several
     }
 
     /// A call of that operator, after calls of what it reads and the topology does not have yet.
@@ -104,6 +133,7 @@ pub fn case(seed: u64, number: u64, favoured: &[String]) -> Case {
         ops: Vec::new(),
         kinds: Vec::new(),
         used: Vec::new(),
+        records: Vec::new(),
     };
     let is_source = |one: &Operator| one.inputs.is_empty();
     let sources = 1 + drawn.draw.rng.below(3);
