@@ -233,6 +233,10 @@ impl StreamThread {
                 }
                 Command::Lose(tasks, answer) => {
                     // The other tasks share the transaction: none of it may be committed any more.
+                    tracing::warn!(
+                        thread = self.name,
+                        "the group gave tasks away: uncommitted work is dropped"
+                    );
                     self.reset(now)?;
                     self.close(&tasks)?;
                     let _ = answer.send(());
