@@ -23,7 +23,7 @@ use state_stores::offsets::{offsets_keyspace, put_offset, read_offsets};
 use state_stores::{BackendRef, Batch, Restore, RocksMemory, StoreError};
 
 use super::backends::TaskBackends;
-use super::plan::Plan;
+use super::plan::{Plan, StorePlan};
 use super::state_directory::StateDirectory;
 use crate::config::{AutoOffsetReset as DefaultReset, StreamsConfig};
 use crate::error::{Error, Result};
@@ -120,6 +120,8 @@ struct Changelog {
     handle: PartitionHandle,
     position: Offset,
     end: Offset,
+    /// Whether it is a source topic: what comes after `end` is input that is still to be processed.
+    is_source: bool,
     wait: Wait,
 }
 
@@ -453,15 +455,15 @@ impl Restorer {
         let latest = OffsetQuery::Latest(Isolation::ReadUncommitted);
         let ends = self.admin.offsets(&partitions, latest, ADMIN_TIMEOUT)?;
         let starts = self.admin.offsets(&partitions, OffsetQuery::Earliest, ADMIN_TIMEOUT)?;
-        // What the application has not read of a source topic is not in its stores either: it comes as input.
-        let read = self.admin.committed(&self.plan.application_id, &partitions, ADMIN_TIMEOUT)?;
+        let read = self.read_of_sources(task, &logged)?;
         for (store, partition) in logged {
             let backend = opening.backends.of(&store.place)?;
             let start = starts.get(&partition).copied().unwrap_or(0);
-            let end = match store.is_source {
-                true => read.get(&partition).map_or(start, |read| read.offset),
-                false => ends.get(&partition).copied().unwrap_or(0),
-            };
+            let mut end = ends.get(&partition).copied().unwrap_or(0);
+            if store.is_source {
+                // What the application has not read of a source topic is not in its stores either: it comes as input.
+                end = read.get(&partition).copied().unwrap_or(0).min(end).max(start);
+            }
             let stored = read_offsets(&**backend)?
                 .into_iter()
                 .find(|stored| stored.topic == *partition.topic && stored.partition == partition.partition);
@@ -483,10 +485,31 @@ impl Restorer {
                 handle,
                 position,
                 end,
+                is_source: store.is_source,
                 wait: Wait::default(),
             });
         }
         Ok(())
+    }
+
+    /// How far the application has come with those of the changelogs that are source topics.
+    fn read_of_sources(
+        &mut self,
+        task: TaskId,
+        logged: &[(&StorePlan, TopicPartition)],
+    ) -> Result<BTreeMap<TopicPartition, Offset>> {
+        let sources = logged.iter().filter(|(store, _)| store.is_source);
+        let sources: Vec<_> = sources.map(|(_, partition)| partition.clone()).collect();
+        if sources.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let offsets = self.admin.group_offsets(&self.plan.application_id, &sources, ADMIN_TIMEOUT)?;
+        if let Some(partition) = sources.iter().find(|source| offsets.undecided.contains(source)) {
+            let attempted = format!("read the committed offset of {partition} to open task {task}");
+            let kind = TransportErrorKind::Retriable;
+            return Err(TransportError::new(kind, attempted, "a transaction is committing it").into());
+        }
+        Ok(offsets.committed.into_iter().map(|(partition, known)| (partition, known.offset)).collect())
     }
 
     fn fetch(&mut self, opening: &mut Opening) -> Result<()> {
@@ -511,7 +534,13 @@ impl Restorer {
     fn fetch_one(&mut self, task: TaskId, changelog: &mut Changelog) -> Result<()> {
         let from = self.buffer.len();
         self.consumer.fetch(changelog.handle, RESTORE_BATCH, &mut self.buffer)?;
-        let position = self.consumer.position(changelog.handle)?;
+        let mut position = self.consumer.position(changelog.handle)?;
+        if changelog.is_source {
+            position = position.min(changelog.end);
+            let later = |record: &RawRecord| record.offset() >= changelog.end;
+            let ahead = self.buffer.iter().skip(from).position(later);
+            ahead.into_iter().for_each(|ahead| self.buffer.truncate(from + ahead));
+        }
         let fetched = self.buffer.get(from..).unwrap_or_default();
         if fetched.is_empty() && position == changelog.position {
             let Changelog { partition, end, wait, .. } = changelog;

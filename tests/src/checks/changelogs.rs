@@ -5,7 +5,8 @@
 //! 1. Of a key's records in one step the last one stays, in its place: a commit here writes each key once, in the order
 //!    of last updates.
 //! 2. A tombstone for a key that the changelog does not hold is left out if the key had a value in the same step, on
-//!    either side: what comes and goes within a commit leaves no trace here.
+//!    either side, or if only Kafka Streams wrote it: what comes and goes within a commit leaves no trace here, and
+//!    deleting nothing neither. Caches hide such values from Kafka Streams' changelog, and not the tombstones.
 //! 3. In the changelogs of a stream-stream join, nulls are left out: Kafka Streams writes a tombstone there for a
 //!    record with a null value, but under a sequence number of its own, so that it deletes what never was there.
 //! 4. In the same changelogs, records that are too late for the store itself are left out: Kafka Streams logs them, the
@@ -107,7 +108,12 @@ impl Changelogs {
             };
             let is_too_late =
                 |record: &Written| record.value.is_none() || record.timestamp / SEGMENT_MS < first_segment;
-            let [our, their] = sides.map(|records| {
+            let our_keys: BTreeSet<Option<Bytes>> =
+                sides[0].iter().map(|record| record.key.clone()).collect();
+            let deletes_nothing = |record: &Written| {
+                record.value.is_none() && !live.contains(&record.key) && !our_keys.contains(&record.key)
+            };
+            let [our, mut their] = sides.map(|records| {
                 let mut records = last_of_each_key(records);
                 records.retain(|record| !leaves_no_trace(record));
                 if is_join_store(&topic) {
@@ -121,6 +127,7 @@ impl Changelogs {
                 }
                 records
             });
+            their.retain(|record| !deletes_nothing(record));
             for record in &their {
                 match &record.value {
                     Some(_) => live.insert(record.key.clone()),

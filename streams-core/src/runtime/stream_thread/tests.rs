@@ -14,6 +14,7 @@ use crate::transport::embedded::EmbeddedBroker;
 use crate::transport::{NewTopic, OutRecord, Producer, ProducerSpec, Transport};
 
 mod mixed;
+mod source_changelog;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 const COMMIT_MS: i64 = 100;
@@ -52,8 +53,19 @@ fn topology(logged: bool) -> Result<Topology> {
 
 struct World {
     engine: Engine,
+    transport: Arc<dyn Transport>,
     clock: Arc<ManualClock>,
     producer: Box<dyn Producer>,
+}
+
+fn engine(topology: Topology, transport: &Arc<dyn Transport>, clock: &Arc<ManualClock>) -> Result<Engine> {
+    Engine::new(EngineSettings {
+        topology,
+        config: StreamsConfig::new("owing", "embedded:").with_commit_interval_ms(COMMIT_MS),
+        transport: Arc::clone(transport),
+        clock: Arc::clone(clock) as _,
+        pace: Pace::Application,
+    })
 }
 
 impl World {
@@ -74,14 +86,19 @@ impl World {
             transaction_timeout_ms: 60_000,
             properties: BTreeMap::new(),
         })?;
-        let engine = Engine::new(EngineSettings {
-            topology,
-            config: StreamsConfig::new("owing", "embedded:").with_commit_interval_ms(COMMIT_MS),
-            transport,
-            clock: Arc::clone(&clock) as _,
-            pace: Pace::Application,
-        })?;
-        let mut world = World { engine, clock, producer };
+        let engine = engine(topology, &transport, &clock)?;
+        let mut world = World { engine, transport, clock, producer };
+        world.settle()?;
+        Ok(world)
+    }
+
+    /// The application starts again, on a machine without its databases.
+    fn restarted(self, topology: Topology) -> Result<Self> {
+        let World { engine: before, transport, clock, producer } = self;
+        // Out of its group, before the next one joins it.
+        drop(before);
+        let engine = engine(topology, &transport, &clock)?;
+        let mut world = World { engine, transport, clock, producer };
         world.settle()?;
         Ok(world)
     }
@@ -93,12 +110,17 @@ impl World {
 
     /// A record, and the next commit.
     fn put(&mut self, key: &str, value: &str) -> Result<()> {
+        self.send(key, value)?;
+        self.settle()?;
+        self.pass(COMMIT_MS)
+    }
+
+    /// A record that nothing has read yet.
+    fn send(&mut self, key: &str, value: &str) -> Result<()> {
         let (topic, headers) = (self.producer.topic("in")?, Default::default());
         let (key, value) = (Some(key.as_bytes()), Some(value.as_bytes()));
         self.producer.send(OutRecord { topic, partition: 0, key, value, timestamp: 1, headers: &headers })?;
-        self.producer.flush(TIMEOUT)?;
-        self.settle()?;
-        self.pass(COMMIT_MS)
+        Ok(self.producer.flush(TIMEOUT)?)
     }
 
     fn pass(&mut self, ms: i64) -> Result<()> {
