@@ -21,7 +21,7 @@ struct Arguments {
     /// How many differences are shown before the run ends.
     #[arg(long, default_value_t = 1)]
     differences: usize,
-    /// Beginnings of the names of operators that are drawn more often, as in `table,fk_`. Other cases than without.
+    /// Beginnings of the names of operators that all cases are about, as in `table,fk_`. Other cases than without.
     #[arg(long, value_delimiter = ',')]
     favour: Vec<String>,
     /// Runs a case from a file instead.

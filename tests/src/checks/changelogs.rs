@@ -3,7 +3,9 @@
 //! Only changelogs are touched:
 //!
 //! 1. Of a key's records in one step the last one stays, in its place: a commit here writes each key once, in the order
-//!    of last updates.
+//!    of last updates. A step has several commits if records come back on internal topics, and what comes and goes within
+//!    one of them leaves no trace here: where Kafka Streams deletes a key, has it again and deletes it again, either
+//!    tombstone may be the last one here.
 //! 2. A tombstone for a key that the changelog does not hold is left out if the key had a value in the same step, on
 //!    either side, or if only Kafka Streams wrote it: what comes and goes within a commit leaves no trace here, and
 //!    deleting nothing neither. Caches hide such values from Kafka Streams' changelog, and not the tombstones.
@@ -126,8 +128,10 @@ impl Changelogs {
             let deletes_nothing = |record: &Written| {
                 record.value.is_none() && !live.contains(&record.key) && !our_keys.contains(&record.key)
             };
-            let [our, mut their] = sides.map(|records| {
-                let mut records = last_of_each_key(records);
+            let [our, their] = sides;
+            let our = last_of_each_key(our);
+            let their = last_or_equal(their, &our);
+            let [our, mut their] = [our, their].map(|mut records| {
                 records.retain(|record| !leaves_no_trace(record));
                 if is_join_store(&topic) {
                     records.retain(|record| !is_too_late(record));
@@ -175,6 +179,37 @@ fn placeless(record: &mut Written) {
     let length = value.get(16..20).and_then(|length| Some(i32::from_be_bytes(length.try_into().ok()?)));
     let end = length.map_or(20, |length| 24 + usize::try_from(length).unwrap_or_default());
     record.value = Some([&value[..8], value.get(end..).unwrap_or_default()].concat().into());
+}
+
+/// Of each key's records the last one; or, if that is a tombstone, another tombstone with nothing behind it but what came
+/// and went, if ours is that one. The order is kept.
+fn last_or_equal(records: Vec<Written>, ours: &[Written]) -> Vec<Written> {
+    let mut ends: BTreeMap<&Option<Bytes>, Vec<usize>> = BTreeMap::new();
+    for (at, record) in records.iter().enumerate() {
+        let ends = ends.entry(&record.key).or_default();
+        // What another value or another tombstone follows at once was not the end of anything.
+        let is_overtaken = |before: &usize| records[*before].value.is_some() || record.value.is_none();
+        if ends.last().is_some_and(is_overtaken) {
+            ends.pop();
+        }
+        ends.push(at);
+    }
+    let mut places: BTreeMap<&Option<Bytes>, usize> = BTreeMap::new();
+    let mut from = 0;
+    for our in ours {
+        let Some(ends) = ends.get(&our.key) else { continue };
+        let is_deleted = ends.last().is_some_and(|last| records[*last].value.is_none());
+        let mut possible = ends.iter().copied().filter(|at| is_deleted && *at >= from && records[*at] == *our);
+        let place = possible.next().or(ends.last().copied()).unwrap_or_default();
+        places.insert(&our.key, place);
+        from = place + 1;
+    }
+    let is_end = |(at, record): (usize, &Written)| {
+        let last = ends.get(&record.key).and_then(|ends| ends.last());
+        let place = places.get(&record.key).or(last);
+        (place == Some(&at)).then(|| record.clone())
+    };
+    records.iter().enumerate().filter_map(is_end).collect()
 }
 
 fn last_of_each_key(records: Vec<Written>) -> Vec<Written> {

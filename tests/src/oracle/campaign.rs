@@ -58,8 +58,8 @@ pub fn shrunk(java: &mut JavaOracle, number: u64, case: &Case, text: &str) -> Di
     Difference { number, case, text }
 }
 
-/// Runs the cases `from..to` of a seed, up to `differences_max` differences; operators whose names begin as one of
-/// `favoured` are likelier.
+/// Runs the cases `from..to` of a seed, up to `differences_max` differences. If there are `favoured`, the cases are about
+/// operators whose names begin as one of them.
 pub fn run(
     java: &mut JavaOracle,
     seed: u64,
@@ -80,9 +80,6 @@ pub fn run(
         let Some((number, case)) = ahead.pop_front() else { break };
         let ours = engine::run(&case)?;
         let theirs = java.answer()?;
-        if theirs.failure.is_some() && std::env::var_os("O2").is_some() {
-            eprintln!("FAIL {number} {:?} / {:?}", ours.failure, theirs.failure);
-        }
         if let Some(text) = difference(&case, &ours, &theirs) {
             // What is on its way must be taken off it before smaller cases are tried.
             let later: Vec<(u64, Case)> = ahead.drain(..).collect();
