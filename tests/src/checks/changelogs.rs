@@ -3,7 +3,9 @@
 //! Only changelogs are touched:
 //!
 //! 1. Of a key's records in one step the last one stays, in its place: a commit here writes each key once, in the order
-//!    of last updates.
+//!    of last updates. A step has several commits if records come back on internal topics, and what comes and goes within
+//!    one of them leaves no trace here: where Kafka Streams deletes a key, has it again and deletes it again, either
+//!    tombstone may be the last one here.
 //! 2. A tombstone for a key that the changelog does not hold is left out if the key had a value in the same step, on
 //!    either side, or if only Kafka Streams wrote it: what comes and goes within a commit leaves no trace here, and
 //!    deleting nothing neither. Caches hide such values from Kafka Streams' changelog, and not the tombstones.
@@ -16,7 +18,9 @@
 //!    them.)
 //! 6. The changelog of a grace join's buffer has no times: Kafka Streams leaves them to the producer's clock. Offsets of
 //!    repartition topics in it are left out: here they count transaction markers.
-//! 7. In the changelog of an LRU map, tombstones are left out: Kafka Streams writes none for what a timestamped map
+//! 7. With record caches ([`Changelogs::without_places`]), it is left out where a suppressed row was read: Kafka
+//!    Streams' caches keep the place of each update, here it is that of the last record.
+//! 8. In the changelog of an LRU map, tombstones are left out: Kafka Streams writes none for what a timestamped map
 //!    forgets, so that a restored one may hold other keys than the one that was lost.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -74,6 +78,7 @@ fn is_buffer(changelog: &str) -> bool {
 #[derive(Clone, Debug)]
 pub struct Changelogs {
     join_retention_ms: i64,
+    placeless: bool,
     /// The keys that each changelog holds.
     live: BTreeMap<String, BTreeSet<Option<Bytes>>>,
 }
@@ -81,7 +86,14 @@ pub struct Changelogs {
 impl Changelogs {
     /// Nothing written yet. The stores of stream-stream joins keep records for `join_retention_ms`, at most.
     pub fn new(join_retention_ms: i64) -> Self {
-        Changelogs { join_retention_ms, live: BTreeMap::new() }
+        Changelogs { join_retention_ms, placeless: false, live: BTreeMap::new() }
+    }
+
+    /// Leaves topic, partition and offset of suppressed rows out.
+    #[must_use]
+    pub fn without_places(mut self) -> Self {
+        self.placeless = true;
+        self
     }
 
     /// What this library and Kafka Streams have written in the next step, when the largest timestamp so far is
@@ -100,6 +112,9 @@ impl Changelogs {
             if topic.ends_with("-Buffer-changelog") {
                 sides.iter_mut().flatten().for_each(untimed);
             }
+            if self.placeless && is_buffer(&topic) {
+                sides.iter_mut().flatten().for_each(placeless);
+            }
             let values = sides.iter().flatten().filter(|record| record.value.is_some());
             let came: BTreeSet<Option<Bytes>> = values.map(|record| record.key.clone()).collect();
             let live = self.live.entry(topic.clone()).or_default();
@@ -113,8 +128,10 @@ impl Changelogs {
             let deletes_nothing = |record: &Written| {
                 record.value.is_none() && !live.contains(&record.key) && !our_keys.contains(&record.key)
             };
-            let [our, mut their] = sides.map(|records| {
-                let mut records = last_of_each_key(records);
+            let [our, their] = sides;
+            let our = last_of_each_key(our);
+            let their = last_or_equal(their, &our);
+            let [our, mut their] = [our, their].map(|mut records| {
                 records.retain(|record| !leaves_no_trace(record));
                 if is_join_store(&topic) {
                     records.retain(|record| !is_too_late(record));
@@ -153,6 +170,46 @@ fn untimed(record: &mut Written) {
     if topic.is_some_and(|topic| topic.ends_with(b"-repartition")) {
         record.value = Some([&value[..8], &[0; 8], &value[16..]].concat().into());
     }
+}
+
+/// A suppressed row without the place that it was read at: offset, topic with its length, and partition, behind the
+/// time.
+fn placeless(record: &mut Written) {
+    let Some(value) = &record.value else { return };
+    let length = value.get(16..20).and_then(|length| Some(i32::from_be_bytes(length.try_into().ok()?)));
+    let end = length.map_or(20, |length| 24 + usize::try_from(length).unwrap_or_default());
+    record.value = Some([&value[..8], value.get(end..).unwrap_or_default()].concat().into());
+}
+
+/// Of each key's records the last one; or, if that is a tombstone, another tombstone with nothing behind it but what came
+/// and went, if ours is that one. The order is kept.
+fn last_or_equal(records: Vec<Written>, ours: &[Written]) -> Vec<Written> {
+    let mut ends: BTreeMap<&Option<Bytes>, Vec<usize>> = BTreeMap::new();
+    for (at, record) in records.iter().enumerate() {
+        let ends = ends.entry(&record.key).or_default();
+        // What another value or another tombstone follows at once was not the end of anything.
+        let is_overtaken = |before: &usize| records[*before].value.is_some() || record.value.is_none();
+        if ends.last().is_some_and(is_overtaken) {
+            ends.pop();
+        }
+        ends.push(at);
+    }
+    let mut places: BTreeMap<&Option<Bytes>, usize> = BTreeMap::new();
+    let mut from = 0;
+    for our in ours {
+        let Some(ends) = ends.get(&our.key) else { continue };
+        let is_deleted = ends.last().is_some_and(|last| records[*last].value.is_none());
+        let mut possible = ends.iter().copied().filter(|at| is_deleted && *at >= from && records[*at] == *our);
+        let place = possible.next().or(ends.last().copied()).unwrap_or_default();
+        places.insert(&our.key, place);
+        from = place + 1;
+    }
+    let is_end = |(at, record): (usize, &Written)| {
+        let last = ends.get(&record.key).and_then(|ends| ends.last());
+        let place = places.get(&record.key).or(last);
+        (place == Some(&at)).then(|| record.clone())
+    };
+    records.iter().enumerate().filter_map(is_end).collect()
 }
 
 fn last_of_each_key(records: Vec<Written>) -> Vec<Written> {

@@ -1,15 +1,18 @@
-//! Draws a case: a topology of two to eight operators between sources and sinks, and a script that fits it.
+//! Draws a case: a topology of a few operators between sources and sinks, and a script that fits it.
 
 use super::case::{Case, CaseConfig, Op, Options};
-use super::ops::{Draw, GLOBAL, Kind, Operator, operators};
+use super::ops::{Draw, GLOBAL, Kind, Operator, fits, operators};
 use super::rng::Rng;
-use super::script;
+use super::{script, target};
 
 /// The most calls of a case, sources and sinks included.
 const CALLS_MAX: usize = 24;
 
 /// How many of the latest registers are likely to be read next.
 const RECENT: usize = 2;
+
+/// How often registers are drawn for a call, if they do not fit together.
+const TRIES: usize = 4;
 
 struct Drawn {
     draw: Draw,
@@ -42,15 +45,38 @@ impl Drawn {
         self.ops.push(Op { op: operator.name.to_owned(), inputs, outputs, options });
     }
 
+    /// A call of that operator, after calls of what it reads and the topology does not have yet.
+    fn reach(&mut self, operator: &Operator) {
+        for kind in operator.inputs {
+            if self.kinds.contains(kind) {
+                continue;
+            }
+            let ways = target::ways_to(kind);
+            let weights: Vec<u32> = ways.iter().map(|way| way.weight).collect();
+            if let Some(at) = self.draw.rng.weighted(&weights) {
+                self.reach(ways[at]);
+            }
+        }
+        self.read(operator);
+    }
+
+    /// A call of that operator, if there is what it reads.
+    fn read(&mut self, operator: &Operator) {
+        for _ in 0..TRIES {
+            let inputs: Option<Vec<u32>> = operator.inputs.iter().map(|kind| self.register(kind)).collect();
+            if let Some(inputs) = inputs.filter(|inputs| fits(operator, inputs, &self.ops)) {
+                return self.call(operator, inputs);
+            }
+        }
+    }
+
     /// One more call, of any operator that is possible.
     fn step(&mut self, among: impl Fn(&Operator) -> bool) {
         let possible: Vec<&Operator> =
             operators().filter(|operator| among(operator) && self.possible(operator)).collect();
         let weights: Vec<u32> = possible.iter().map(|operator| operator.weight).collect();
-        let Some(at) = self.draw.rng.weighted(&weights) else { return };
-        let inputs: Option<Vec<u32>> = possible[at].inputs.iter().map(|kind| self.register(kind)).collect();
-        if let Some(inputs) = inputs {
-            self.call(possible[at], inputs);
+        if let Some(at) = self.draw.rng.weighted(&weights) {
+            self.read(possible[at]);
         }
     }
 
@@ -75,8 +101,9 @@ impl Drawn {
     }
 }
 
-/// The case of that number in the run of that seed.
-pub fn case(seed: u64, number: u64) -> Case {
+/// The case of that number in the run of that seed. If there are `favoured`, cases are about operators whose names begin
+/// as one of them.
+pub fn case(seed: u64, number: u64, favoured: &[String]) -> Case {
     let mut drawn = Drawn {
         draw: Draw::new(Rng::new(seed, number)),
         ops: Vec::new(),
@@ -90,8 +117,11 @@ pub fn case(seed: u64, number: u64) -> Case {
     let begin = if first < 8 { "stream" } else { "table" };
     drawn.step(|one| one.name == begin);
     (1..sources).for_each(|_| drawn.step(is_source));
-    let depth = 2 + drawn.draw.rng.below(7);
-    (0..depth).for_each(|_| drawn.step(|one| !one.inputs.is_empty() && one.outputs != Vec::<Kind>::new()));
+    for operator in target::of(number, favoured) {
+        let depth = drawn.draw.rng.below(4);
+        (0..depth).for_each(|_| drawn.step(|one| !one.inputs.is_empty() && !one.outputs.is_empty()));
+        drawn.reach(operator);
+    }
     drawn.finish();
     let rng = &mut drawn.draw.rng;
     let optimization = match rng.below(6) {

@@ -3,7 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `case` | a case as data |
-//! | `generate`, `script`, `rng` | draw a topology and its input from a seed |
+//! | `generate`, `target`, `script`, `rng` | draw a topology and its input from a seed |
 //! | `ops` | the operators, one file a family; says how to add one |
 //! | `lambdas` | the catalogue of user functions |
 //! | `engine`, `java` | run a case here and there |
@@ -28,5 +28,6 @@ pub mod outcome;
 mod rng;
 mod script;
 mod shrink;
+mod target;
 
 pub use java::JavaOracle;
