@@ -32,7 +32,7 @@ use crate::time::Timestamp;
 use crate::transport::{Consumer, OffsetToCommit, PartitionHandle, RawRecord};
 
 /// How long changes may be committed before the database of their task gets them.
-const OWED_MAX_MS: i64 = 1_000;
+const OWED_MAX_MS: i64 = 500;
 
 /// The reciprocal of how much of the memory for what no database has yet may be owed from one commit to the next.
 const OWED_FRACTION: usize = 4;
@@ -233,6 +233,10 @@ impl StreamThread {
                 }
                 Command::Lose(tasks, answer) => {
                     // The other tasks share the transaction: none of it may be committed any more.
+                    tracing::warn!(
+                        thread = self.name,
+                        "the group gave tasks away: uncommitted work is dropped"
+                    );
                     self.reset(now)?;
                     self.close(&tasks)?;
                     let _ = answer.send(());

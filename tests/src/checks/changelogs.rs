@@ -18,7 +18,9 @@
 //!    them.)
 //! 6. The changelog of a grace join's buffer has no times: Kafka Streams leaves them to the producer's clock. Offsets of
 //!    repartition topics in it are left out: here they count transaction markers.
-//! 7. In the changelog of an LRU map, tombstones are left out: Kafka Streams writes none for what a timestamped map
+//! 7. With record caches ([`Changelogs::without_places`]), it is left out where a suppressed row was read: Kafka
+//!    Streams' caches keep the place of each update, here it is that of the last record.
+//! 8. In the changelog of an LRU map, tombstones are left out: Kafka Streams writes none for what a timestamped map
 //!    forgets, so that a restored one may hold other keys than the one that was lost.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -76,6 +78,7 @@ fn is_buffer(changelog: &str) -> bool {
 #[derive(Clone, Debug)]
 pub struct Changelogs {
     join_retention_ms: i64,
+    placeless: bool,
     /// The keys that each changelog holds.
     live: BTreeMap<String, BTreeSet<Option<Bytes>>>,
 }
@@ -83,7 +86,14 @@ pub struct Changelogs {
 impl Changelogs {
     /// Nothing written yet. The stores of stream-stream joins keep records for `join_retention_ms`, at most.
     pub fn new(join_retention_ms: i64) -> Self {
-        Changelogs { join_retention_ms, live: BTreeMap::new() }
+        Changelogs { join_retention_ms, placeless: false, live: BTreeMap::new() }
+    }
+
+    /// Leaves topic, partition and offset of suppressed rows out.
+    #[must_use]
+    pub fn without_places(mut self) -> Self {
+        self.placeless = true;
+        self
     }
 
     /// What this library and Kafka Streams have written in the next step, when the largest timestamp so far is
@@ -101,6 +111,9 @@ impl Changelogs {
             let mut sides = [ours.remove(&topic), java.remove(&topic)].map(Option::unwrap_or_default);
             if topic.ends_with("-Buffer-changelog") {
                 sides.iter_mut().flatten().for_each(untimed);
+            }
+            if self.placeless && is_buffer(&topic) {
+                sides.iter_mut().flatten().for_each(placeless);
             }
             let values = sides.iter().flatten().filter(|record| record.value.is_some());
             let came: BTreeSet<Option<Bytes>> = values.map(|record| record.key.clone()).collect();
@@ -157,6 +170,15 @@ fn untimed(record: &mut Written) {
     if topic.is_some_and(|topic| topic.ends_with(b"-repartition")) {
         record.value = Some([&value[..8], &[0; 8], &value[16..]].concat().into());
     }
+}
+
+/// A suppressed row without the place that it was read at: offset, topic with its length, and partition, behind the
+/// time.
+fn placeless(record: &mut Written) {
+    let Some(value) = &record.value else { return };
+    let length = value.get(16..20).and_then(|length| Some(i32::from_be_bytes(length.try_into().ok()?)));
+    let end = length.map_or(20, |length| 24 + usize::try_from(length).unwrap_or_default());
+    record.value = Some([&value[..8], value.get(end..).unwrap_or_default()].concat().into());
 }
 
 /// Of each key's records the last one; or, if that is a tombstone, another tombstone with nothing behind it but what came

@@ -166,6 +166,22 @@ impl KafkaCluster {
     }
 }
 
+/// What a test that fails leaves behind: with `KEEP_BROKERS` set, the brokers' data and logs stay, to be looked into.
+impl Drop for KafkaCluster {
+    fn drop(&mut self) {
+        if !std::thread::panicking() || std::env::var_os("KEEP_BROKERS").is_none() {
+            return;
+        }
+        self.brokers().clear();
+        let Some(folder) = self.folder.take().map(TempDir::keep) else { return };
+        let kept = folder.with_file_name(format!("kept-brokers-{}", std::process::id()));
+        match std::fs::rename(&folder, &kept) {
+            Ok(()) => println!("the brokers' data is kept in {}", kept.display()),
+            Err(error) => println!("the brokers' data could not be kept: {error}"),
+        }
+    }
+}
+
 /// Deletes the folders of test processes that were killed before they could; their brokers died with them.
 fn sweep(temporary: &Path) {
     let Ok(entries) = std::fs::read_dir(temporary) else { return };

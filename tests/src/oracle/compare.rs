@@ -45,6 +45,9 @@ fn is_optimizer_fault(java: &Outcome) -> bool {
 
 fn outputs(case: &Case, ours: &Outcome, java: &Outcome) -> Option<String> {
     let mut changelogs = Changelogs::new(join_retention_ms(case));
+    if case.config.cache_bytes > 0 {
+        changelogs = changelogs.without_places();
+    }
     let mut stream_time = 0;
     let steps = case.input.iter().zip(ours.steps.iter().zip(&java.steps));
     for (at, (step, (ours, java))) in steps.enumerate() {

@@ -1,7 +1,7 @@
 //! Draws a case: a topology of a few operators between sources and sinks, and a script that fits it.
 
 use super::case::{Case, CaseConfig, Op, Options};
-use super::ops::{Draw, GLOBAL, Kind, Operator, STREAM, operators};
+use super::ops::{Draw, GLOBAL, Kind, Operator, STREAM, fits, operators};
 use super::rng::Rng;
 use super::{script, target};
 
@@ -16,6 +16,9 @@ const RECORDS_MAX: f64 = 20_000.0;
 
 /// How many records a source gives, at the same estimate.
 const SOURCE_RECORDS: f64 = 25.0;
+
+/// How often registers are drawn for a call, if they do not fit together.
+const TRIES: usize = 4;
 
 struct Drawn {
     draw: Draw,
@@ -88,9 +91,11 @@ impl Drawn {
 
     /// A call of that operator, if there is what it reads.
     fn read(&mut self, operator: &Operator) {
-        let inputs: Option<Vec<u32>> = operator.inputs.iter().map(|kind| self.register(kind)).collect();
-        if let Some(inputs) = inputs {
-            self.call(operator, inputs);
+        for _ in 0..TRIES {
+            let inputs: Option<Vec<u32>> = operator.inputs.iter().map(|kind| self.register(kind)).collect();
+            if let Some(inputs) = inputs.filter(|inputs| fits(operator, inputs, &self.ops)) {
+                return self.call(operator, inputs);
+            }
         }
     }
 
@@ -116,11 +121,10 @@ impl Drawn {
                 ends.retain(|one| one.outputs.is_empty());
             }
             let weights: Vec<u32> = ends.iter().map(|one| one.weight).collect();
-            let Some(at) = self.draw.rng.weighted(&weights) else {
-                self.used[register] = true;
-                continue;
-            };
-            self.call(ends[at], vec![register as u32]);
+            self.used[register] = true;
+            if let Some(at) = self.draw.rng.weighted(&weights) {
+                self.call(ends[at], vec![register as u32]);
+            }
         }
     }
 }

@@ -125,7 +125,8 @@ impl Soak {
     fn standing(&self, topics: &[&str]) -> String {
         let committed = self.client.committed_offsets(&self.app, topics);
         let ends: Vec<_> = topics.iter().map(|topic| (topic, self.client.end_offsets(topic))).collect();
-        format!("committed {committed:?}, ends {ends:?}")
+        let stable: Vec<_> = topics.iter().map(|topic| (topic, self.client.offsets(topic, true))).collect();
+        format!("committed {committed:?}, ends {ends:?}, stable {stable:?}")
     }
 
     fn is_done(&self, topics: &[&str]) -> bool {

@@ -26,6 +26,8 @@ const UNSTABLE_BACKOFF: Duration = Duration::from_millis(20);
 /// An administrative client.
 pub(super) struct KafkaAdmin {
     client: Arc<Client>,
+    /// A client for each group that was asked about.
+    groups: BTreeMap<String, Arc<Client>>,
     servers: String,
     common: Common,
     client_id: String,
@@ -35,6 +37,7 @@ impl KafkaAdmin {
     pub(super) fn new(common: &Common, client_id: &str) -> Result<Self> {
         Ok(KafkaAdmin {
             client: common.admin(client_id)?,
+            groups: BTreeMap::new(),
             servers: common.bootstrap_servers.clone(),
             common: common.clone(),
             client_id: client_id.to_owned(),
@@ -47,12 +50,25 @@ impl KafkaAdmin {
 
     /// The whole request failed. A time-out alone says little, so the last trouble with a broker is added.
     fn failed(&self, attempted: &str, error: &KafkaError) -> TransportError {
-        self.client.poll(Duration::ZERO);
+        self.failed_by(&self.client, attempted, error)
+    }
+
+    fn failed_by(&self, client: &Client, attempted: &str, error: &KafkaError) -> TransportError {
+        client.poll(Duration::ZERO);
         let mut error = error.clone();
-        if let Some(trouble) = self.client.trouble() {
+        if let Some(trouble) = client.trouble() {
             error.reason = format!("{}; last trouble: {trouble}", error.reason);
         }
         failed(format!("{attempted} at {}", self.servers), &error)
+    }
+
+    fn group_reader(&mut self, group: &str) -> Result<Arc<Client>> {
+        if let Some(client) = self.groups.get(group) {
+            return Ok(Arc::clone(client));
+        }
+        let client = self.common.group_reader(&self.client_id, group)?;
+        self.groups.insert(group.to_owned(), Arc::clone(&client));
+        Ok(client)
     }
 
     /// One partition's or topic's part failed.
@@ -269,8 +285,9 @@ impl Admin for KafkaAdmin {
         for partition in asked {
             list.add(&partition.topic, partition.partition, 0, &[]);
         }
-        let call = self.call(timeout);
-        let entries = call.committed(group, &list).map_err(|error| self.failed(&attempted, &error))?;
+        let client = self.group_reader(group)?;
+        let entries =
+            client.committed(&list, timeout).map_err(|error| self.failed_by(&client, &attempted, &error))?;
         for Entry { partition, offset, metadata, error } in entries {
             if error == E::RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT as Code {
                 found.undecided.insert(partition);

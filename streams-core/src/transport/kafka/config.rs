@@ -56,9 +56,16 @@ const PRODUCER: &[(&str, &str)] = &[
     ("allow.auto.create.topics", "false"),
 ];
 
-/// Ours for transactional producers: the next transaction's first requests are refused while the last one's markers
-/// are still being written, and 100 ms between attempts would be most of a commit.
-const TRANSACTIONAL: &[(&str, &str)] = &[("retry.backoff.ms", "20")];
+/// Ours for transactional producers.
+const TRANSACTIONAL: &[(&str, &str)] = &[
+    // The next transaction's first requests are refused while the last one's markers are still being written; 100 ms
+    // between attempts would be most of a commit.
+    ("retry.backoff.ms", "20"),
+    // Sending offsets waits for the group's coordinator without regard to its time-out (librdkafka#5456). Its search
+    // ends after two refusals, as a broker gives them that has just started, and begins again only when a connection
+    // comes or goes: one that is idle meanwhile has to go.
+    ("connections.max.idle.ms", "5000"),
+];
 
 /// Ours for the member of a group.
 const MEMBER: &[(&str, &str)] = &[
@@ -132,11 +139,22 @@ impl Common {
         self.client(Role::Producer, &spec.client_id, own, &spec.properties)
     }
 
-    /// A client for administrative requests: a consumer that never consumes. Asked for the offsets of a group whose
-    /// coordinator has moved, librdkafka 2.12.1 reaches for the client's own group, and crashes if it has none.
+    /// A client for administrative requests: a consumer that never consumes.
     pub(super) fn admin(&self, client_id: &str) -> Result<Arc<Client>> {
+        self.bystander(client_id, client_id)
+    }
+
+    /// A client that asks for the offsets of a group without joining it. librdkafka 2.12.1 has an administrative request
+    /// for this, too, but it crashes when it has timed out before the group's coordinator is found.
+    pub(super) fn group_reader(&self, client_id: &str, group: &str) -> Result<Arc<Client>> {
+        self.bystander(client_id, group)
+    }
+
+    fn bystander(&self, client_id: &str, group: &str) -> Result<Arc<Client>> {
         let mut own = owned(&[("allow.auto.create.topics", "false"), ("enable.auto.commit", "false")]);
-        own.insert("group.id".to_string(), client_id.to_string());
+        own.insert("group.id".to_string(), group.to_string());
+        // Offsets that a transaction is about to commit are named as such.
+        own.insert("isolation.level".to_string(), isolation_level(Isolation::ReadCommitted).to_string());
         self.client(Role::Admin, client_id, own, &Properties::new())
     }
 

@@ -167,47 +167,6 @@ impl<'a> AdminCall<'a> {
         }
     }
 
-    /// A group's committed offsets, once no transaction is about to change them.
-    pub(in crate::transport::kafka) fn committed(
-        &self,
-        group: &str,
-        partitions: &PartitionList,
-    ) -> Result<Vec<Entry>, KafkaError> {
-        let options = Options::new(self.client, Op::RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, self.timeout);
-        let group = c_string(group);
-        // SAFETY: options and list are valid; name and list are copied; the request is ours and destroyed once; the
-        // results live as long as the event.
-        unsafe {
-            KafkaError::take(rd::rd_kafka_AdminOptions_set_require_stable_offsets(options.0, 1))?;
-            let mut request = rd::rd_kafka_ListConsumerGroupOffsets_new(group.as_ptr(), partitions.as_ptr());
-            let answer = self.wait(|queue| {
-                rd::rd_kafka_ListConsumerGroupOffsets(
-                    self.client.as_ptr(),
-                    &mut request,
-                    1,
-                    options.0,
-                    queue,
-                );
-            });
-            rd::rd_kafka_ListConsumerGroupOffsets_destroy(request);
-            let answer = answer?;
-            let mut count = 0;
-            let groups = rd::rd_kafka_ListConsumerGroupOffsets_result_groups(
-                rd::rd_kafka_event_ListConsumerGroupOffsets_result(answer.0.as_ptr()),
-                &mut count,
-            );
-            let mut found = Vec::new();
-            for index in 0..count {
-                let group = *groups.add(index);
-                if let Some(error) = KafkaError::peek(rd::rd_kafka_group_result_error(group)) {
-                    return Err(error);
-                }
-                found.extend(entries_of(rd::rd_kafka_group_result_partitions(group)));
-            }
-            Ok(found)
-        }
-    }
-
     /// Deletes what lies before the list's offsets.
     pub(in crate::transport::kafka) fn delete_records(
         &self,

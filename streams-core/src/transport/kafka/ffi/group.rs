@@ -6,7 +6,7 @@ use std::time::Duration;
 use rdkafka::bindings as rd;
 
 use super::client::Client;
-use super::list::{PartitionList, entries_of};
+use super::list::{Entry, PartitionList, entries_of};
 use super::{Code, KafkaError, OK, c_string, millis, text_of};
 
 /// Who commits: group, member, generation.
@@ -78,6 +78,22 @@ impl Client {
     pub(in crate::transport::kafka) fn group_metadata(&self) -> Option<GroupMetadata> {
         // SAFETY: a valid consumer handle; the object is ours.
         NonNull::new(unsafe { rd::rd_kafka_consumer_group_metadata(self.as_ptr()) }).map(GroupMetadata)
+    }
+
+    /// What the group of this client has committed. Partitions whose offsets a transaction is about to commit have that
+    /// error.
+    pub(in crate::transport::kafka) fn committed(
+        &self,
+        partitions: &PartitionList,
+        timeout: Duration,
+    ) -> Result<Vec<Entry>, KafkaError> {
+        // SAFETY: a valid consumer handle with a group; the list is copied for the request and filled in before the
+        // call returns.
+        unsafe {
+            let code = rd::rd_kafka_committed(self.as_ptr(), partitions.as_ptr(), millis(timeout));
+            KafkaError::check(code as Code)?;
+            Ok(entries_of(partitions.as_ptr()))
+        }
     }
 
     /// Commits offsets as this member. `None`: no answer in that time.
