@@ -1,7 +1,7 @@
 //! Draws a case: a topology of a few operators between sources and sinks, and a script that fits it.
 
 use super::case::{Case, CaseConfig, Op, Options};
-use super::ops::{Draw, GLOBAL, Kind, Operator, fits, operators};
+use super::ops::{Draw, GLOBAL, Kind, Operator, caches_fit, fits, operators};
 use super::rng::Rng;
 use super::{script, target};
 
@@ -10,6 +10,9 @@ const CALLS_MAX: usize = 24;
 
 /// How many of the latest registers are likely to be read next.
 const RECENT: usize = 2;
+
+/// In how many of 100 cases an operator that reads two registers of a kind gets one more to read.
+const ANOTHER: usize = 70;
 
 /// How often registers are drawn for a call, if they do not fit together.
 const TRIES: usize = 4;
@@ -47,8 +50,10 @@ impl Drawn {
 
     /// A call of that operator, after calls of what it reads and the topology does not have yet.
     fn reach(&mut self, operator: &Operator) {
-        for kind in operator.inputs {
-            if self.kinds.contains(kind) {
+        for (at, kind) in operator.inputs.iter().enumerate() {
+            // Two of a kind are seldom one and the same.
+            let another = operator.inputs[..at].contains(kind) && self.draw.rng.chance(ANOTHER);
+            if self.kinds.contains(kind) && !another {
                 continue;
             }
             let ways = target::ways_to(kind);
@@ -130,7 +135,7 @@ pub fn case(seed: u64, number: u64, favoured: &[String]) -> Case {
         _ => "none",
     };
     let config = CaseConfig {
-        cache_bytes: if rng.chance(35) { 10 << 20 } else { 0 },
+        cache_bytes: if rng.chance(35) && caches_fit(&drawn.ops) { 10 << 20 } else { 0 },
         optimization: optimization.to_owned(),
     };
     let input = script::draw(&mut drawn.draw, &drawn.ops);
