@@ -13,10 +13,14 @@
 //! its own. For every kind there must be an operator that leads on to a stream, and so to a sink.
 
 mod aggregates;
+mod cogroup;
 mod joins;
+mod more_windows;
 mod processors;
 mod sources;
 mod stateless;
+mod stores;
+mod stream_joins;
 mod tables;
 mod windows;
 
@@ -75,6 +79,10 @@ pub const FAMILIES: &[Family] = &[
     aggregates::FAMILY,
     windows::FAMILY,
     joins::FAMILY,
+    cogroup::FAMILY,
+    more_windows::FAMILY,
+    stream_joins::FAMILY,
+    stores::FAMILY,
 ];
 
 /// One operator: how to draw a call of it, and how to make the call.

@@ -109,6 +109,9 @@ public final class Oracle {
         config.put(StreamsConfig.DEFAULT_VALUE_SERDE_CLASS_CONFIG, Serdes.StringSerde.class);
         config.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, of.get("cache_bytes").asLong());
         config.put(StreamsConfig.TOPOLOGY_OPTIMIZATION_CONFIG, of.get("optimization").asText());
+        final long interval = of.path("emit_interval_ms").asLong(1000);
+        config.put(StreamsConfig.InternalConfig.EMIT_INTERVAL_MS_KSTREAMS_WINDOWED_AGGREGATION, interval);
+        config.put(StreamsConfig.InternalConfig.EMIT_INTERVAL_MS_KSTREAMS_OUTER_JOIN_SPURIOUS_RESULTS_FIX, interval);
         config.put(StreamsConfig.STATE_DIR_CONFIG, stateDirectory);
         return config;
     }
