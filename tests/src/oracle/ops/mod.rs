@@ -13,10 +13,15 @@
 //! its own. For every kind there must be an operator that leads on to a stream, and so to a sink.
 
 mod aggregates;
+mod foreign_key;
 mod joins;
 mod processors;
 mod sources;
 mod stateless;
+mod suppressions;
+mod table_aggregates;
+mod table_joins;
+mod table_values;
 mod tables;
 mod windows;
 
@@ -46,6 +51,8 @@ pub const LONGS: Kind = "table of longs";
 pub const GLOBAL: Kind = "global table";
 /// `KGroupedStream<Text, Text>`.
 pub const GROUPED: Kind = "grouped stream";
+/// `KGroupedTable<Text, Text>`.
+pub const GROUPED_TABLE: Kind = "grouped table";
 /// `KTable<Windowed<Text>, String>`.
 pub const WINDOWED_TABLE: Kind = "windowed table";
 /// `KTable<Windowed<Text>, Text>`.
@@ -75,6 +82,11 @@ pub const FAMILIES: &[Family] = &[
     aggregates::FAMILY,
     windows::FAMILY,
     joins::FAMILY,
+    table_aggregates::FAMILY,
+    table_joins::FAMILY,
+    table_values::FAMILY,
+    suppressions::FAMILY,
+    foreign_key::FAMILY,
 ];
 
 /// One operator: how to draw a call of it, and how to make the call.

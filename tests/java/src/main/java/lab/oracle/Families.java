@@ -17,6 +17,11 @@ final class Families {
         Windows.add(operators);
         Joins.add(operators);
         Processors.add(operators);
+        TableAggregates.add(operators);
+        TableJoins.add(operators);
+        TableValues.add(operators);
+        Suppressions.add(operators);
+        ForeignKeys.add(operators);
         return operators;
     }
 }
