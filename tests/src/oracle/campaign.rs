@@ -80,6 +80,9 @@ pub fn run(
         let Some((number, case)) = ahead.pop_front() else { break };
         let ours = engine::run(&case)?;
         let theirs = java.answer()?;
+        if theirs.failure.is_some() && std::env::var_os("O2").is_some() {
+            eprintln!("FAIL {number} {:?} / {:?}", ours.failure, theirs.failure);
+        }
         if let Some(text) = difference(&case, &ours, &theirs) {
             // What is on its way must be taken off it before smaller cases are tried.
             let later: Vec<(u64, Case)> = ahead.drain(..).collect();

@@ -1,7 +1,7 @@
 //! Draws a case: a topology of two to eight operators between sources and sinks, and a script that fits it.
 
 use super::case::{Case, CaseConfig, Op, Options};
-use super::ops::{Draw, GLOBAL, Kind, Operator, operators};
+use super::ops::{Draw, GLOBAL, Kind, Operator, fits, operators};
 use super::rng::Rng;
 use super::script;
 
@@ -59,7 +59,7 @@ impl Drawn<'_> {
         let weights: Vec<u32> = possible.iter().map(|operator| self.weight(operator)).collect();
         let Some(at) = self.draw.rng.weighted(&weights) else { return };
         let inputs: Option<Vec<u32>> = possible[at].inputs.iter().map(|kind| self.register(kind)).collect();
-        if let Some(inputs) = inputs {
+        if let Some(inputs) = inputs.filter(|inputs| fits(possible[at], inputs, &self.ops)) {
             self.call(possible[at], inputs);
         }
     }

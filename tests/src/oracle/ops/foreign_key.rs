@@ -68,6 +68,42 @@ const fn join(
     Operator { name, inputs, outputs, weight: 3, draw, apply }
 }
 
+/// Whether the other table is not joined by a foreign key on the way to this one, too: of one of its updates then
+/// several messages go different ways, and Kafka Streams takes them in no certain order.
+pub fn fits(operator: &Operator, inputs: &[u32], calls: &[Op]) -> bool {
+    if !is_join(operator.name) {
+        return true;
+    }
+    let others: Vec<u32> = inputs.iter().flat_map(|input| joined_tables(*input, calls)).collect();
+    let sources = |tables: &[u32]| -> Vec<u32> {
+        tables.iter().flat_map(|table| upstream(*table, calls)).filter(|at| is_source(*at, calls)).collect()
+    };
+    let of_others = sources(&others);
+    !sources(inputs).iter().any(|source| of_others.contains(source))
+}
+
+fn is_join(name: &str) -> bool {
+    FAMILY.operators.iter().any(|one| one.name == name)
+}
+
+fn is_source(register: u32, calls: &[Op]) -> bool {
+    calls.iter().any(|call| call.inputs.is_empty() && call.outputs.contains(&register))
+}
+
+/// The register and all that it is made of.
+fn upstream(register: u32, calls: &[Op]) -> Vec<u32> {
+    let made = calls.iter().find(|call| call.outputs.contains(&register));
+    let inputs = made.into_iter().flat_map(|call| &call.inputs);
+    std::iter::once(register).chain(inputs.flat_map(|input| upstream(*input, calls))).collect()
+}
+
+/// The other tables of all joins by a foreign key that the register is made of.
+fn joined_tables(register: u32, calls: &[Op]) -> Vec<u32> {
+    let registers = upstream(register, calls);
+    let made = |call: &&Op| is_join(&call.op) && call.outputs.iter().any(|output| registers.contains(output));
+    calls.iter().filter(made).filter_map(|call| call.inputs.get(1).copied()).collect()
+}
+
 fn rows(draw: &mut Draw) -> Options {
     let options = draw.lambda(draw_row_joiner);
     draw_options(draw, options)

@@ -115,6 +115,11 @@ pub fn operator(name: &str) -> Result<&'static Operator, Fault> {
     Ok(operators().find(|one| one.name == name).ok_or_else(|| format!("no operator is called {name}"))?)
 }
 
+/// Whether an operator can be called on these registers, which are of the right kinds, after those calls.
+pub fn fits(operator: &Operator, inputs: &[u32], calls: &[Op]) -> bool {
+    suppressions::fits(operator, inputs, calls) && foreign_key::fits(operator, inputs, calls)
+}
+
 /// A topology that is being drawn.
 pub struct Draw {
     /// Chance.

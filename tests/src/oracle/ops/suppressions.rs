@@ -62,6 +62,26 @@ const fn held(
     Operator { name, inputs: kinds, outputs: kinds, weight, draw, apply }
 }
 
+/// Whether the table knows how its values are written. One that is made without options does not, and a suppression has
+/// none to say it (docs/GLOSSARY.md).
+pub fn fits(operator: &Operator, inputs: &[u32], calls: &[Op]) -> bool {
+    let is_suppression = FAMILY.operators.iter().any(|one| one.name == operator.name);
+    !is_suppression || inputs.iter().all(|input| knows_serde(*input, calls))
+}
+
+fn knows_serde(table: u32, calls: &[Op]) -> bool {
+    let Some(call) = calls.iter().find(|call| call.outputs.contains(&table)) else { return true };
+    let inherits = ["table_filter", "table_filter_not", "windowed_filter"].contains(&&*call.op);
+    if (inherits && !has(call, "materialized")) || is_suppression(call) {
+        return call.inputs.iter().all(|input| knows_serde(*input, calls));
+    }
+    let is_made = call.op.contains("map_values")
+        || call.op.contains("transform_values")
+        || call.op.starts_with("tables_")
+        || call.op.contains("_with_");
+    !is_made || has(call, "materialized")
+}
+
 fn draw_limit(draw: &mut Draw) -> Options {
     let mut options = draw_buffer(draw, 60);
     let limit = *draw.rng.pick(&[0, 1, 5, 10, 20, 100, 100_000]);
