@@ -21,6 +21,9 @@ struct Arguments {
     /// How many differences are shown before the run ends.
     #[arg(long, default_value_t = 1)]
     differences: usize,
+    /// Beginnings of the names of operators that are drawn more often, as in `table,fk_`. Other cases than without.
+    #[arg(long, value_delimiter = ',')]
+    favour: Vec<String>,
     /// Runs a case from a file instead.
     #[arg(long)]
     case: Option<std::path::PathBuf>,
@@ -43,7 +46,7 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<bool, Fault> {
     let seed = arguments.seed;
     if let Some(number) = arguments.show {
-        println!("{}", serde_json::to_string_pretty(&generate::case(seed, number))?);
+        println!("{}", serde_json::to_string_pretty(&generate::case(seed, number, &arguments.favour))?);
         return Ok(true);
     }
     let mut java = JavaOracle::start()?;
@@ -55,7 +58,8 @@ fn run(arguments: &Arguments) -> Result<bool, Fault> {
     }
     println!("oracle: seed {seed}, {} cases", arguments.runs);
     let cases = arguments.first..arguments.first + arguments.runs;
-    let (coverage, differences) = campaign::run(&mut java, seed, cases, arguments.differences)?;
+    let (coverage, differences) =
+        campaign::run(&mut java, seed, &arguments.favour, cases, arguments.differences)?;
     for difference in &differences {
         println!("{}", difference.report(seed));
     }

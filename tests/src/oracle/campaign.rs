@@ -58,10 +58,12 @@ pub fn shrunk(java: &mut JavaOracle, number: u64, case: &Case, text: &str) -> Di
     Difference { number, case, text }
 }
 
-/// Runs the cases `from..to` of a seed, up to `differences_max` differences.
+/// Runs the cases `from..to` of a seed, up to `differences_max` differences; operators whose names begin as one of
+/// `favoured` are likelier.
 pub fn run(
     java: &mut JavaOracle,
     seed: u64,
+    favoured: &[String],
     cases: std::ops::Range<u64>,
     differences_max: usize,
 ) -> Result<(Coverage, Vec<Difference>), Fault> {
@@ -70,7 +72,7 @@ pub fn run(
     let mut next = cases.start;
     loop {
         while next < cases.end && (ahead.len() as u64) < AHEAD {
-            let case = generate::case(seed, next);
+            let case = generate::case(seed, next, favoured);
             java.submit(&case)?;
             ahead.push_back((next, case));
             next += 1;
@@ -78,6 +80,9 @@ pub fn run(
         let Some((number, case)) = ahead.pop_front() else { break };
         let ours = engine::run(&case)?;
         let theirs = java.answer()?;
+        if theirs.failure.is_some() && std::env::var_os("O2").is_some() {
+            eprintln!("FAIL {number} {:?} / {:?}", ours.failure, theirs.failure);
+        }
         if let Some(text) = difference(&case, &ours, &theirs) {
             // What is on its way must be taken off it before smaller cases are tried.
             let later: Vec<(u64, Case)> = ahead.drain(..).collect();

@@ -1,7 +1,7 @@
 //! Draws a case: a topology of two to eight operators between sources and sinks, and a script that fits it.
 
 use super::case::{Case, CaseConfig, Op, Options};
-use super::ops::{Draw, GLOBAL, Kind, Operator, operators};
+use super::ops::{Draw, GLOBAL, Kind, Operator, fits, operators};
 use super::rng::Rng;
 use super::script;
 
@@ -11,15 +11,20 @@ const CALLS_MAX: usize = 24;
 /// How many of the latest registers are likely to be read next.
 const RECENT: usize = 2;
 
-struct Drawn {
+/// How much likelier a favoured operator is.
+const FAVOUR: u32 = 12;
+
+struct Drawn<'a> {
     draw: Draw,
+    /// Beginnings of the names of operators that the run is about.
+    favoured: &'a [String],
     ops: Vec<Op>,
     /// Kind of each register.
     kinds: Vec<Kind>,
     used: Vec<bool>,
 }
 
-impl Drawn {
+impl Drawn<'_> {
     /// A register of that kind: in most cases one of the latest.
     fn register(&mut self, kind: Kind) -> Option<u32> {
         let of_kind: Vec<usize> = (0..self.kinds.len()).filter(|at| self.kinds[*at] == kind).collect();
@@ -42,14 +47,19 @@ impl Drawn {
         self.ops.push(Op { op: operator.name.to_owned(), inputs, outputs, options });
     }
 
+    fn weight(&self, operator: &Operator) -> u32 {
+        let is_favoured = self.favoured.iter().any(|begin| operator.name.starts_with(begin.as_str()));
+        if is_favoured { FAVOUR * operator.weight } else { operator.weight }
+    }
+
     /// One more call, of any operator that is possible.
     fn step(&mut self, among: impl Fn(&Operator) -> bool) {
         let possible: Vec<&Operator> =
             operators().filter(|operator| among(operator) && self.possible(operator)).collect();
-        let weights: Vec<u32> = possible.iter().map(|operator| operator.weight).collect();
+        let weights: Vec<u32> = possible.iter().map(|operator| self.weight(operator)).collect();
         let Some(at) = self.draw.rng.weighted(&weights) else { return };
         let inputs: Option<Vec<u32>> = possible[at].inputs.iter().map(|kind| self.register(kind)).collect();
-        if let Some(inputs) = inputs {
+        if let Some(inputs) = inputs.filter(|inputs| fits(possible[at], inputs, &self.ops)) {
             self.call(possible[at], inputs);
         }
     }
@@ -75,10 +85,11 @@ impl Drawn {
     }
 }
 
-/// The case of that number in the run of that seed.
-pub fn case(seed: u64, number: u64) -> Case {
+/// The case of that number in the run of that seed; operators whose names begin as one of `favoured` are likelier.
+pub fn case(seed: u64, number: u64, favoured: &[String]) -> Case {
     let mut drawn = Drawn {
         draw: Draw::new(Rng::new(seed, number)),
+        favoured,
         ops: Vec::new(),
         kinds: Vec::new(),
         used: Vec::new(),
@@ -87,7 +98,8 @@ pub fn case(seed: u64, number: u64) -> Case {
     let sources = 1 + drawn.draw.rng.below(3);
     let first = drawn.draw.rng.below(10);
     // Most begin with a stream, and most of the others with a table.
-    let begin = if first < 8 { "stream" } else { "table" };
+    let tables = favoured.iter().any(|begin| begin == "table");
+    let begin = if first < if tables { 3 } else { 8 } { "stream" } else { "table" };
     drawn.step(|one| one.name == begin);
     (1..sources).for_each(|_| drawn.step(is_source));
     let depth = 2 + drawn.draw.rng.below(7);

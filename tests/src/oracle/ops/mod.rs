@@ -14,6 +14,7 @@
 
 mod aggregates;
 mod cogroup;
+mod foreign_key;
 mod joins;
 mod more_windows;
 mod processors;
@@ -21,6 +22,10 @@ mod sources;
 mod stateless;
 mod stores;
 mod stream_joins;
+mod suppressions;
+mod table_aggregates;
+mod table_joins;
+mod table_values;
 mod tables;
 mod windows;
 
@@ -50,6 +55,8 @@ pub const LONGS: Kind = "table of longs";
 pub const GLOBAL: Kind = "global table";
 /// `KGroupedStream<Text, Text>`.
 pub const GROUPED: Kind = "grouped stream";
+/// `KGroupedTable<Text, Text>`.
+pub const GROUPED_TABLE: Kind = "grouped table";
 /// `KTable<Windowed<Text>, String>`.
 pub const WINDOWED_TABLE: Kind = "windowed table";
 /// `KTable<Windowed<Text>, Text>`.
@@ -83,6 +90,11 @@ pub const FAMILIES: &[Family] = &[
     more_windows::FAMILY,
     stream_joins::FAMILY,
     stores::FAMILY,
+    table_aggregates::FAMILY,
+    table_joins::FAMILY,
+    table_values::FAMILY,
+    suppressions::FAMILY,
+    foreign_key::FAMILY,
 ];
 
 /// One operator: how to draw a call of it, and how to make the call.
@@ -109,6 +121,11 @@ pub fn operators() -> impl Iterator<Item = &'static Operator> {
 /// The operator of that name.
 pub fn operator(name: &str) -> Result<&'static Operator, Fault> {
     Ok(operators().find(|one| one.name == name).ok_or_else(|| format!("no operator is called {name}"))?)
+}
+
+/// Whether an operator can be called on these registers, which are of the right kinds, after those calls.
+pub fn fits(operator: &Operator, inputs: &[u32], calls: &[Op]) -> bool {
+    suppressions::fits(operator, inputs, calls) && foreign_key::fits(operator, inputs, calls)
 }
 
 /// A topology that is being drawn.

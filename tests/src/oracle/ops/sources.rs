@@ -41,7 +41,7 @@ pub const FAMILY: Family = Family {
             outputs: &[TABLE],
             weight: 3,
             draw: |draw| {
-                let options = source(draw, &["t0", "t1"]);
+                let options = source(draw, &["t0", "t1", "t2", "t3", "t4", "t5"]);
                 draw.materialized(options)
             },
             apply: table,

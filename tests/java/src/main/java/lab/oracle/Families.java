@@ -21,6 +21,11 @@ final class Families {
         StreamJoins.add(operators);
         StoreChoices.add(operators);
         Processors.add(operators);
+        TableAggregates.add(operators);
+        TableJoins.add(operators);
+        TableValues.add(operators);
+        Suppressions.add(operators);
+        ForeignKeys.add(operators);
         return operators;
     }
 }
