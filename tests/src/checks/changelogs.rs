@@ -148,7 +148,9 @@ pub fn without_offset(value: &Bytes) -> Bytes {
     let length = value.get(16..20).and_then(|length| Some(u32::from_be_bytes(length.try_into().ok()?)));
     let topic = length.and_then(|length| value.get(20..20 + length as usize));
     match topic {
-        Some(topic) if topic.ends_with(b"-repartition") => [&value[..8], &[0; 8], &value[16..]].concat().into(),
+        Some(topic) if topic.ends_with(b"-repartition") => {
+            [&value[..8], &[0; 8], &value[16..]].concat().into()
+        }
         _ => value.clone(),
     }
 }

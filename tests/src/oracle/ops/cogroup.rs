@@ -69,15 +69,22 @@ pub const FAMILY: Family = Family {
         operator("cogroup_sliding_one", ONE, &[WINDOWED_TABLE], draw_sliding, sliding),
         operator("cogroup_sliding_two", TWO, &[WINDOWED_TABLE], draw_sliding, sliding),
         operator("cogroup_sliding_three", THREE, &[WINDOWED_TABLE], draw_sliding, sliding),
-        operator("cogroup_sliding_nullable", TWO, &[WINDOWED_NULLABLE], draw_sliding_nullable, |build, op| {
-            let windows = SlidingWindows::of_time_difference_and_grace(span(op, "size")?, span(op, "grace")?);
-            let windowed = nullables(build, op)?.windowed_by(windows);
-            let table = match materialized(op) {
-                Some(materialized) => windowed.aggregate_with(|| Some(initial()), materialized),
-                None => windowed.aggregate(|| Some(initial())),
-            };
-            build.set(op, table)
-        }),
+        operator(
+            "cogroup_sliding_nullable",
+            TWO,
+            &[WINDOWED_NULLABLE],
+            draw_sliding_nullable,
+            |build, op| {
+                let windows =
+                    SlidingWindows::of_time_difference_and_grace(span(op, "size")?, span(op, "grace")?);
+                let windowed = nullables(build, op)?.windowed_by(windows);
+                let table = match materialized(op) {
+                    Some(materialized) => windowed.aggregate_with(|| Some(initial()), materialized),
+                    None => windowed.aggregate(|| Some(initial())),
+                };
+                build.set(op, table)
+            },
+        ),
         operator("cogroup_session_one", ONE, &[WINDOWED_TABLE], draw_sessions, sessions),
         operator("cogroup_session_two", TWO, &[WINDOWED_TABLE], draw_sessions, sessions),
         operator("cogroup_session_three", THREE, &[WINDOWED_TABLE], draw_sessions, sessions),

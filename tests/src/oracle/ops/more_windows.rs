@@ -125,19 +125,23 @@ pub const FAMILY: Family = Family {
         [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o]
     },
     rules: &[
-        Rule {
-            name: "several sliding windows",
-            floor: 20,
-            measure: |e| several_windows(e, "sliding_"),
-        },
+        Rule { name: "several sliding windows", floor: 20, measure: |e| several_windows(e, "sliding_") },
         Rule {
             name: "sliding: late drop",
             floor: 20,
             measure: |e| if has(e, "sliding_") { e.count_drops(|record| record.key.is_some()) } else { 0 },
         },
         Rule { name: "before an unlimited window", floor: 20, measure: before_unlimited },
-        Rule { name: "windows emitted on close", floor: 10, measure: |e| emitted(e, |op| !op.starts_with("emitting_session")) },
-        Rule { name: "sessions emitted on close", floor: 5, measure: |e| emitted(e, |op| op.starts_with("emitting_session")) },
+        Rule {
+            name: "windows emitted on close",
+            floor: 10,
+            measure: |e| emitted(e, |op| !op.starts_with("emitting_session")),
+        },
+        Rule {
+            name: "sessions emitted on close",
+            floor: 5,
+            measure: |e| emitted(e, |op| op.starts_with("emitting_session")),
+        },
     ],
 };
 

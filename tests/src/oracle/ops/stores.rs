@@ -48,10 +48,17 @@ pub const FAMILY: Family = Family {
         }),
         operator("stored_to_table", &[STREAM], &[TABLE], 2, draw_stored, to_table),
         operator("versioned_to_table", &[STREAM], &[VERSIONED], 3, draw_versioned, to_table),
-        operator("as_table", &[VERSIONED], &[TABLE], 2, |_| Options::new(), |build, op| {
-            let table: TextTable = build.get(op, 0)?;
-            build.set(op, table)
-        }),
+        operator(
+            "as_table",
+            &[VERSIONED],
+            &[TABLE],
+            2,
+            |_| Options::new(),
+            |build, op| {
+                let table: TextTable = build.get(op, 0)?;
+                build.set(op, table)
+            },
+        ),
         operator("versioned_to_stream", &[VERSIONED], &[STREAM], 2, Draw::named, |build, op| {
             let stream = table(build, op)?.to_stream();
             build.set(op, stream)
@@ -108,6 +115,9 @@ pub const FAMILY: Family = Family {
                 (build.get(op, 0)?, build.get(op, 1)?, joined(op)?);
             let lambda = joiner(op.option("lambda"))?;
             let join = move |value: Text, row: Option<String>| lambda(&value, &row);
+            // With a grace period Java cannot take a null key (docs/GLOSSARY.md).
+            let waits = op.number("join_grace").is_some();
+            let stream = if waits { stream.filter(|key, _| key.is_some()) } else { stream };
             build.set(op, stream.left_join_with(&table, join, joined))
         }),
         operator("stored_window_count", &[GROUPED], &[WINDOWED_LONGS], 2, draw_window, |build, op| {
@@ -248,7 +258,7 @@ fn with_store(draw: &mut Draw, mut options: Options, kind: &str) -> Options {
 }
 
 fn draw_kind(draw: &mut Draw) -> &'static str {
-    draw.rng.pick(&["disk", "memory", "lru", "lru", "versioned", "versioned"])
+    *draw.rng.pick(&["disk", "memory", "lru", "lru", "versioned", "versioned"])
 }
 
 fn draw_stored(draw: &mut Draw) -> Options {

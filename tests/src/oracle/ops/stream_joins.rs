@@ -85,13 +85,15 @@ pub const FAMILY: Family = Family {
         }),
     ],
     rules: &[
-        Rule { name: "left join: no partner", floor: 20, measure: |e| unpaired(e, "left_join", None, "+null") },
+        Rule {
+            name: "left join: no partner",
+            floor: 20,
+            measure: |e| unpaired(e, "left_join", None, "+null"),
+        },
         Rule {
             name: "outer join: no partner",
             floor: 20,
-            measure: |e| {
-                unpaired(e, "outer_join", None, "+null") + unpaired(e, "outer_join", None, "null+")
-            },
+            measure: |e| unpaired(e, "outer_join", None, "+null") + unpaired(e, "outer_join", None, "null+"),
         },
         Rule {
             name: "spurious result without a partner",
@@ -262,7 +264,8 @@ fn draw_join(draw: &mut Draw) -> Options {
     let (mut before, mut after) = (difference, difference);
     for (name, ms) in [("before", &mut before), ("after", &mut after)] {
         if draw.rng.chance(25) {
-            *ms = draw.rng.between(if draw.rng.chance(30) { -6 } else { 0 }, 15);
+            let least = if draw.rng.chance(30) { -6 } else { 0 };
+            *ms = draw.rng.between(least, 15);
             options.insert(name.into(), json!(*ms));
         }
     }
@@ -322,7 +325,8 @@ fn unpaired(evidence: &Evidence<'_>, ends: &str, option: Option<&str>, part: &st
 /// Records that waited for a partner and got one: the store of waiting records forgets them without a result.
 fn partner_after_all(evidence: &Evidence<'_>) -> u64 {
     let outputs = evidence.outcome.steps.iter().flat_map(|step| &step.output);
-    let waiting = outputs.filter(|(topic, _)| topic.contains("OUTERSHARED") || topic.contains("-shared-join-store"));
+    let waiting =
+        outputs.filter(|(topic, _)| topic.contains("OUTERSHARED") || topic.contains("-shared-join-store"));
     waiting.flat_map(|(_, records)| records).filter(|record| record.value.is_none()).count() as u64
 }
 

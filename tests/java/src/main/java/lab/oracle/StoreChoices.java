@@ -200,7 +200,10 @@ final class StoreChoices {
         operators.put("as_of_left_join", (b, op) -> {
             final KTable<String, String> table = b.get(op, 1);
             final ValueJoiner<String, String, String> joiner = Lambdas.joiner(op.option("lambda"))::apply;
-            b.set(op, b.stream(op).leftJoin(table, joiner, joined(op)));
+            // With a grace period Java cannot take a null key (docs/GLOSSARY.md).
+            final KStream<String, String> stream =
+                op.has("join_grace") ? b.stream(op).filter((k, v) -> k != null) : b.stream(op);
+            b.set(op, stream.leftJoin(table, joiner, joined(op)));
         });
     }
 

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.lang.reflect.Field;
 import java.nio.ByteBuffer;
+import java.util.Arrays;
 import java.util.Map;
 import java.util.NavigableMap;
 import org.apache.kafka.common.utils.Bytes;
@@ -24,6 +25,8 @@ import org.apache.kafka.streams.state.internals.RocksDBVersionedStore;
 import org.apache.kafka.streams.state.internals.SegmentedBytesStore;
 import org.apache.kafka.streams.state.internals.SessionKeySchema;
 import org.apache.kafka.streams.state.internals.TimeOrderedKeyValueBuffer;
+import org.apache.kafka.streams.state.internals.Utils;
+import org.apache.kafka.streams.state.internals.VersionedKeyValueToBytesStoreAdapter;
 import org.apache.kafka.streams.state.internals.WindowKeySchema;
 import org.apache.kafka.streams.state.internals.WrappedStateStore;
 
@@ -48,6 +51,9 @@ final class Stores {
     private static Object innermost(final Object store) {
         if (store instanceof WrappedStateStore<?, ?, ?> wrapper) {
             return innermost(wrapper.wrapped());
+        }
+        if (store instanceof VersionedKeyValueToBytesStoreAdapter) {
+            return innermost(field(store, "inner"));
         }
         return store.getClass().getSimpleName().endsWith("Adapter") ? innermost(field(store, "store")) : store;
     }
@@ -75,7 +81,7 @@ final class Stores {
                 all.forEachRemaining(one -> add(entries, plain(store, one.key), one.value));
             }
         } else if (store instanceof RocksDBTimeOrderedKeyValueBuffer<?, ?>) {
-            entries(innermost(field(store, "store")), entries);
+            buffered(field(store, "store"), entries);
         } else if (store instanceof RocksDBVersionedStore) {
             versions(store, entries);
         } else if (store instanceof InMemoryWindowStore) {
@@ -107,7 +113,9 @@ final class Stores {
                 final byte[] plain = new byte[bytes.remaining() - (numbered ? Integer.BYTES : 0)];
                 bytes.get(plain);
                 final int number = numbered ? bytes.getInt() : 0;
-                add(entries, WindowKeySchema.toStoreKeyBinary(Bytes.wrap(plain), start, number), value);
+                // In memory, the records of joins have headers and times that their changelog has not.
+                add(entries, WindowKeySchema.toStoreKeyBinary(Bytes.wrap(plain), start, number),
+                    numbered ? Utils.rawPlainValue(value) : value);
             }));
     }
 
@@ -124,6 +132,14 @@ final class Stores {
         return store instanceof RocksDBTimeOrderedSessionSegmentedBytesStore<?>
             ? SessionKeySchema.toBinary(PrefixedSessionKeySchemas.TimeFirstSessionKeySchema.from(key))
             : key;
+    }
+
+    /** Records that wait for a table's rows; what the changelog has of them ends with a time that is always 0. */
+    private static void buffered(final Object store, final ArrayNode entries) {
+        try (KeyValueIterator<Bytes, byte[]> all = ((SegmentedBytesStore) store).all()) {
+            all.forEachRemaining(one ->
+                add(entries, one.key, Arrays.copyOf(one.value, one.value.length + Long.BYTES)));
+        }
     }
 
     /** The versions that can be found: the key and when it is valid from, and until when it is and the value. */
