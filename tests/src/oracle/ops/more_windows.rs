@@ -241,11 +241,7 @@ fn draw_length(draw: &mut Draw, name: &str, on_close: usize) -> Options {
 }
 
 fn draw_sliding(draw: &mut Draw) -> Options {
-    let mut options = draw_length(draw, "size", 35);
-    if draw.rng.chance(4) {
-        options.insert("size".into(), json!(0));
-    }
-    options
+    draw_length(draw, "size", 35)
 }
 
 fn draw_unlimited(draw: &mut Draw) -> Options {
