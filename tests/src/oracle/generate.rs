@@ -166,6 +166,7 @@ pub fn case(seed: u64, number: u64, favoured: &[String]) -> Case {
     let config = CaseConfig {
         cache_bytes: if rng.chance(35) && caches_fit(&drawn.ops) { 10 << 20 } else { 0 },
         optimization: optimization.to_owned(),
+        emit_interval_ms: if rng.chance(60) { 0 } else { 1000 },
     };
     let input = script::draw(&mut drawn.draw, &drawn.ops);
     Case { config, ops: drawn.ops, input }

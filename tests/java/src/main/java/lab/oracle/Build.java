@@ -30,8 +30,12 @@ final class Build {
 
     /** A result with windowed keys. */
     void setWindowed(final Op op, final Object value, final Serde<Windowed<String>> keys) {
-        windowed.put(op.output(0), keys);
-        set(op, value);
+        setWindowed(op, 0, value, keys);
+    }
+
+    void setWindowed(final Op op, final int output, final Object value, final Serde<Windowed<String>> keys) {
+        windowed.put(op.output(output), keys);
+        set(op, output, value);
     }
 
     void set(final Op op, final Object value) {
