@@ -20,8 +20,9 @@ pub enum DslError {
 
     /// An operator writes to a topic or store, but does not know how.
     #[error(
-        "operator {operator} has no serde for its {part} type {type_name}: name one in the operator's options \
-         (Produced::with, Grouped::with, Materialized::with, ...) or implement DefaultSerde for the type"
+        "operator {operator} has no serde for its {part} type {type_name}: name one in the options of the operator, or \
+         of the one that makes its table (Produced::with, Grouped::with, Materialized::with, ...), or implement \
+         DefaultSerde for the type"
     )]
     MissingSerde {
         /// The operator's node name.

@@ -1,7 +1,7 @@
 //! Draws a case: a topology of a few operators between sources and sinks, and a script that fits it.
 
 use super::case::{Case, CaseConfig, Op, Options};
-use super::ops::{Draw, GLOBAL, Kind, Operator, STREAM, fits, operators};
+use super::ops::{Draw, GLOBAL, Kind, Operator, STREAM, caches_fit, fits, operators};
 use super::rng::Rng;
 use super::{script, target};
 
@@ -16,6 +16,9 @@ const RECORDS_MAX: f64 = 20_000.0;
 
 /// How many records a source gives, at the same estimate.
 const SOURCE_RECORDS: f64 = 25.0;
+
+/// In how many of 100 cases an operator that reads two registers of a kind gets one more to read.
+const ANOTHER: usize = 70;
 
 /// How often registers are drawn for a call, if they do not fit together.
 const TRIES: usize = 4;
@@ -76,8 +79,10 @@ impl Drawn {
 
     /// A call of that operator, after calls of what it reads and the topology does not have yet.
     fn reach(&mut self, operator: &Operator) {
-        for kind in operator.inputs {
-            if self.kinds.contains(kind) {
+        for (at, kind) in operator.inputs.iter().enumerate() {
+            // Two of a kind are seldom one and the same.
+            let another = operator.inputs[..at].contains(kind) && self.draw.rng.chance(ANOTHER);
+            if self.kinds.contains(kind) && !another {
                 continue;
             }
             let ways = target::ways_to(kind);
@@ -159,7 +164,7 @@ pub fn case(seed: u64, number: u64, favoured: &[String]) -> Case {
         _ => "none",
     };
     let config = CaseConfig {
-        cache_bytes: if rng.chance(35) { 10 << 20 } else { 0 },
+        cache_bytes: if rng.chance(35) && caches_fit(&drawn.ops) { 10 << 20 } else { 0 },
         optimization: optimization.to_owned(),
     };
     let input = script::draw(&mut drawn.draw, &drawn.ops);

@@ -120,6 +120,11 @@ pub fn fits(operator: &Operator, inputs: &[u32], calls: &[Op]) -> bool {
     suppressions::fits(operator, inputs, calls) && foreign_key::fits(operator, inputs, calls)
 }
 
+/// Whether a case of these calls may have record caches.
+pub fn caches_fit(calls: &[Op]) -> bool {
+    suppressions::caches_fit(calls)
+}
+
 /// A topology that is being drawn.
 pub struct Draw {
     /// Chance.

@@ -69,6 +69,15 @@ pub fn fits(operator: &Operator, inputs: &[u32], calls: &[Op]) -> bool {
     !is_suppression || inputs.iter().all(|input| knows_serde(*input, calls))
 }
 
+/// Whether caches change nothing in what a bounded buffer holds. Its bytes count the place at which a row was read, which a
+/// cache here does not keep with an update (docs/GLOSSARY.md): behind another suppression or a punctuation it is not that
+/// of the last record.
+pub fn caches_fit(calls: &[Op]) -> bool {
+    let counts_bytes = calls.iter().any(|call| has(call, "max_bytes"));
+    let places = calls.iter().filter(|call| is_suppression(call) || call.op.starts_with("process")).count();
+    !counts_bytes || places < 2
+}
+
 fn knows_serde(table: u32, calls: &[Op]) -> bool {
     let Some(call) = calls.iter().find(|call| call.outputs.contains(&table)) else { return true };
     let inherits = ["table_filter", "table_filter_not", "windowed_filter"].contains(&&*call.op);

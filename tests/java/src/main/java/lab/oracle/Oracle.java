@@ -40,6 +40,7 @@ public final class Oracle {
     private static final Map<String, Operator> OPERATORS = Families.operators();
 
     private final String stateDirectory;
+    private long cases;
 
     private Oracle(final String stateDirectory) {
         this.stateDirectory = stateDirectory;
@@ -109,7 +110,8 @@ public final class Oracle {
         config.put(StreamsConfig.DEFAULT_VALUE_SERDE_CLASS_CONFIG, Serdes.StringSerde.class);
         config.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, of.get("cache_bytes").asLong());
         config.put(StreamsConfig.TOPOLOGY_OPTIMIZATION_CONFIG, of.get("optimization").asText());
-        config.put(StreamsConfig.STATE_DIR_CONFIG, stateDirectory);
+        // A driver whose last flush fails leaves its stores open, and their files locked.
+        config.put(StreamsConfig.STATE_DIR_CONFIG, stateDirectory + "/" + cases++);
         return config;
     }
 
