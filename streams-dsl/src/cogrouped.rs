@@ -7,7 +7,7 @@ use streams_core::processor::Data;
 
 use crate::graph::Step;
 use crate::operators::aggregate::{Cogroup, CogroupLayout};
-use crate::windows::{SessionWindows, TimeWindows, sealed};
+use crate::windows::{SessionWindows, SlidingWindows, TimeWindows, sealed};
 
 /// Several grouped streams, each with an aggregator of its own, to be folded into one table
 /// (`org.apache.kafka.streams.kstream.CogroupedKStream`).
@@ -34,7 +34,7 @@ impl<K: Data, A: Data> CogroupedKStream<K, A> {
         CogroupedKStream { step: self.step.named(name), groups: self.groups.clone() }
     }
 
-    /// Aggregates in windows from here on (`CogroupedKStream.windowedBy`): [`TimeWindows`] give a
+    /// Aggregates in windows from here on (`CogroupedKStream.windowedBy`): [`TimeWindows`] and [`SlidingWindows`] give a
     /// [`TimeWindowedCogroupedKStream`], [`SessionWindows`] a [`SessionWindowedCogroupedKStream`].
     ///
     /// ```
@@ -67,7 +67,8 @@ pub trait CogroupedBy: sealed::Sealed {
     fn window<K: Data, A: Data>(self, cogrouped: CogroupedKStream<K, A>) -> Self::Stream<K, A>;
 }
 
-/// Cogrouped streams in windows of a fixed size (`org.apache.kafka.streams.kstream.TimeWindowedCogroupedKStream`).
+/// Cogrouped streams in windows of a fixed length: tumbling, hopping or sliding ones
+/// (`org.apache.kafka.streams.kstream.TimeWindowedCogroupedKStream`).
 pub struct TimeWindowedCogroupedKStream<K, A> {
     pub(crate) cogrouped: CogroupedKStream<K, A>,
     pub(crate) layout: CogroupLayout<K, A>,
@@ -86,6 +87,14 @@ impl CogroupedBy for TimeWindows {
 
     fn window<K: Data, A: Data>(self, cogrouped: CogroupedKStream<K, A>) -> Self::Stream<K, A> {
         TimeWindowedCogroupedKStream { cogrouped, layout: CogroupLayout::Time(self) }
+    }
+}
+
+impl CogroupedBy for SlidingWindows {
+    type Stream<K: Data, A: Data> = TimeWindowedCogroupedKStream<K, A>;
+
+    fn window<K: Data, A: Data>(self, cogrouped: CogroupedKStream<K, A>) -> Self::Stream<K, A> {
+        TimeWindowedCogroupedKStream { cogrouped, layout: CogroupLayout::Sliding(self) }
     }
 }
 

@@ -46,6 +46,9 @@ pub struct WindowSpec<K, T> {
     pub log_headers: bool,
     /// Whether reads see one ms more than the retention, for windows that are emitted when they close.
     pub see_closing: bool,
+    /// Whether a put of `None` that is ignored, as duplicates are retained, tells the store its time nevertheless. Kafka
+    /// Streams' stores in memory have it so, those on disk not.
+    pub nulls_tell_time: bool,
 }
 
 impl<K, T> WindowSpec<K, T> {
@@ -68,6 +71,7 @@ impl<K, T> WindowSpec<K, T> {
             tracking: Tracking::Off,
             log_headers: false,
             see_closing: false,
+            nulls_tell_time: false,
         }
     }
 }
@@ -77,6 +81,7 @@ pub struct WindowStore<K, T> {
     pub(super) table: Table<T>,
     key: CodecRef<K>,
     retain_duplicates: bool,
+    nulls_tell_time: bool,
     /// The number of the last put; counts only where duplicates are retained, and starts at 1 in every new
     /// instance.
     seqnum: i32,
@@ -98,8 +103,8 @@ impl<K, T> WindowStore<K, T> {
             }
             Ok(Some(time))
         })?;
-        let retain_duplicates = spec.retain_duplicates;
-        Ok(WindowStore { table, key, retain_duplicates, seqnum: 0, scratch: Vec::new() })
+        let (retain_duplicates, nulls_tell_time) = (spec.retain_duplicates, spec.nulls_tell_time);
+        Ok(WindowStore { table, key, retain_duplicates, nulls_tell_time, seqnum: 0, scratch: Vec::new() })
     }
 
     /// Gives a key a value in the window that starts at `start_ms`, or with `None` deletes it. `timestamp` is
@@ -122,6 +127,9 @@ impl<K, T> WindowStore<K, T> {
             // A null has a number too, so that the changelog's keys are Kafka Streams' own.
             self.seqnum = self.seqnum.wrapping_add(1) & i32::MAX;
             if value.is_none() {
+                if let Some(time) = self.table.time_mut().filter(|_| self.nulls_tell_time) {
+                    time.enter(start_ms);
+                }
                 return Ok(());
             }
         }

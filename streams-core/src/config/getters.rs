@@ -83,8 +83,6 @@ getters! { Option<String>, text_if_set:
     client_id => "client.id";
     /// `host:port` at which this instance answers interactive queries.
     application_server => "application.server";
-    /// Where the built-in exception handlers send the records that they give up.
-    errors_dead_letter_queue_topic_name => "errors.dead.letter.queue.topic.name";
 }
 
 getters! { BuiltInExceptionHandler, handler:

@@ -31,9 +31,6 @@ impl StreamsConfig {
         if let Some(server) = self.application_server() {
             check_host_port("application.server", &server, &server)?;
         }
-        if let Some(topic) = self.errors_dead_letter_queue_topic_name() {
-            check_topic_name("errors.dead.letter.queue.topic.name", &topic, 249)?;
-        }
         if self.exactly_once() { self.check_exactly_once() } else { Ok(()) }
     }
 

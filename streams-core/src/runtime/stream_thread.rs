@@ -32,7 +32,7 @@ use crate::time::Timestamp;
 use crate::transport::{Consumer, OffsetToCommit, PartitionHandle, RawRecord};
 
 /// How long changes may be committed before the database of their task gets them.
-const OWED_MAX_MS: i64 = 1_000;
+const OWED_MAX_MS: i64 = 500;
 
 /// The reciprocal of how much of the memory for what no database has yet may be owed from one commit to the next.
 const OWED_FRACTION: usize = 4;

@@ -361,6 +361,7 @@ fn open_window<K: Data, T: Data>(
     let spec = WindowSpec {
         retain_duplicates,
         see_closing,
+        nulls_tell_time: common.is_in_memory(),
         cache_bytes: environment.cache_bytes,
         tracking: common.tracking(environment),
         log_headers: common.log_headers,
@@ -390,10 +391,9 @@ impl<K: Data, V: Data> TimestampedWindowStoreBuilder<K, V> {
     }
 
     /// For windows that are emitted when they close: on disk, reads see one ms more than the retention, as in Kafka
-    /// Streams' time-ordered stores. Nothing waits in the record cache, as no update is forwarded.
+    /// Streams' time-ordered stores.
     pub fn emit_on_close(mut self) -> Self {
         self.emits_on_close = true;
-        self.common.caching = false;
         self
     }
 

@@ -18,6 +18,7 @@ pub enum EmitStrategy {
     ///
     /// Closed windows are looked for when a record comes, at most once a second of the wall clock, and emitted in the
     /// order of time with the headers of that record. How far emission has come is committed with the offsets, so that
-    /// a restart emits no window again. The store has no record cache then.
+    /// a restart emits no window again. The stores of sliding windows and sessions have no record cache then; with that of
+    /// other windows, those that a jump of time has expired are emitted, too, as long as the cache has them.
     OnWindowClose,
 }

@@ -49,17 +49,21 @@ fn run(arguments: &Arguments) -> Result<bool, Fault> {
         println!("{}", serde_json::to_string_pretty(&generate::case(seed, number, &arguments.favour))?);
         return Ok(true);
     }
-    let mut java = JavaOracle::start()?;
     if let Some(path) = &arguments.case {
         let case: Case = serde_json::from_str(&std::fs::read_to_string(path)?)?;
-        let (difference, _) = campaign::check(&mut java, &case)?;
+        let (difference, _) = campaign::check(&mut JavaOracle::start()?, &case)?;
         println!("{}", difference.as_deref().unwrap_or("no difference"));
         return Ok(difference.is_none());
     }
     println!("oracle: seed {seed}, {} cases", arguments.runs);
-    let cases = arguments.first..arguments.first + arguments.runs;
-    let (coverage, differences) =
-        campaign::run(&mut java, seed, &arguments.favour, cases, arguments.differences)?;
+    let plan = campaign::Plan {
+        seed,
+        first: arguments.first,
+        runs: arguments.runs,
+        favoured: &arguments.favour,
+        differences_max: arguments.differences,
+    };
+    let campaign::Report { coverage, differences } = campaign::run(&plan)?;
     for difference in &differences {
         println!("{}", difference.report(seed));
     }

@@ -164,11 +164,18 @@ impl Changelogs {
 /// follows the time, and the topic's name with its length follows the offset.
 fn untimed(record: &mut Written) {
     record.timestamp = UNTIMED;
-    let Some(value) = &record.value else { return };
+    record.value = record.value.as_ref().map(without_offset);
+}
+
+/// What a buffer of records has written down of one, without its offset if it was read from a repartition topic.
+pub fn without_offset(value: &Bytes) -> Bytes {
     let length = value.get(16..20).and_then(|length| Some(u32::from_be_bytes(length.try_into().ok()?)));
     let topic = length.and_then(|length| value.get(20..20 + length as usize));
-    if topic.is_some_and(|topic| topic.ends_with(b"-repartition")) {
-        record.value = Some([&value[..8], &[0; 8], &value[16..]].concat().into());
+    match topic {
+        Some(topic) if topic.ends_with(b"-repartition") => {
+            [&value[..8], &[0; 8], &value[16..]].concat().into()
+        }
+        _ => value.clone(),
     }
 }
 
@@ -199,7 +206,8 @@ fn last_or_equal(records: Vec<Written>, ours: &[Written]) -> Vec<Written> {
     for our in ours {
         let Some(ends) = ends.get(&our.key) else { continue };
         let is_deleted = ends.last().is_some_and(|last| records[*last].value.is_none());
-        let mut possible = ends.iter().copied().filter(|at| is_deleted && *at >= from && records[*at] == *our);
+        let mut possible =
+            ends.iter().copied().filter(|at| is_deleted && *at >= from && records[*at] == *our);
         let place = possible.next().or(ends.last().copied()).unwrap_or_default();
         places.insert(&our.key, place);
         from = place + 1;

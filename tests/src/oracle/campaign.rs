@@ -1,5 +1,9 @@
 //! A run: many cases on both engines, up to the first difference.
 
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::ScopedJoinHandle;
+
 use super::case::{Case, Fault};
 use super::compare::difference;
 use super::coverage::Coverage;
@@ -9,7 +13,10 @@ use super::outcome::Outcome;
 use super::{engine, generate, shrink};
 
 /// How many cases the Java program has at hand, so that both engines always have work.
-const AHEAD: u64 = 4;
+const AHEAD: usize = 4;
+
+/// A worker has a Java program of its own, which takes a while to come up.
+const CASES_PER_WORKER: u64 = 200;
 
 /// A case that both engines see differently.
 #[derive(Debug)]
@@ -58,40 +65,88 @@ pub fn shrunk(java: &mut JavaOracle, number: u64, case: &Case, text: &str) -> Di
     Difference { number, case, text }
 }
 
-/// Runs the cases `from..to` of a seed, up to `differences_max` differences. If there are `favoured`, the cases are about
-/// operators whose names begin as one of them.
-pub fn run(
-    java: &mut JavaOracle,
-    seed: u64,
-    favoured: &[String],
-    cases: std::ops::Range<u64>,
-    differences_max: usize,
-) -> Result<(Coverage, Vec<Difference>), Fault> {
-    let (mut coverage, mut found) = (Coverage::default(), Vec::new());
-    let mut ahead = std::collections::VecDeque::new();
-    let mut next = cases.start;
-    loop {
-        while next < cases.end && (ahead.len() as u64) < AHEAD {
-            let case = generate::case(seed, next, favoured);
+/// Which cases to run.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan<'a> {
+    /// The seed of the run.
+    pub seed: u64,
+    /// The number of the first case.
+    pub first: u64,
+    /// How many cases.
+    pub runs: u64,
+    /// If there are any, the cases are about operators whose names begin as one of them.
+    pub favoured: &'a [String],
+    /// After how many differences the run ends.
+    pub differences_max: usize,
+}
+
+/// What a run has come to.
+#[derive(Default)]
+pub struct Report {
+    /// What was exercised.
+    pub coverage: Coverage,
+    /// The differences, by number.
+    pub differences: Vec<Difference>,
+}
+
+/// Runs the cases of a plan, several at a time if they are many.
+pub fn run(plan: &Plan<'_>) -> Result<Report, Fault> {
+    let processors = std::thread::available_parallelism().map_or(1, |processors| processors.get() as u64);
+    let workers = plan.runs.div_ceil(CASES_PER_WORKER).clamp(1, processors);
+    let found = AtomicUsize::new(0);
+    let reports: Vec<Result<Report, String>> = std::thread::scope(|scope| {
+        let worker = |worker| {
+            let (found, numbers) =
+                (&found, (plan.first + worker..plan.first + plan.runs).step_by(workers as usize));
+            // A fault need not be able to leave its thread.
+            scope.spawn(move || run_some(plan, numbers, found).map_err(|fault| fault.to_string()))
+        };
+        let workers: Vec<_> = (0..workers).map(worker).collect();
+        let ended =
+            |worker: ScopedJoinHandle<'_, _>| worker.join().unwrap_or(Err("a worker panicked".to_owned()));
+        workers.into_iter().map(ended).collect()
+    });
+    let mut all = Report::default();
+    for report in reports {
+        let report = report?;
+        all.coverage.merge(report.coverage);
+        all.differences.extend(report.differences);
+    }
+    all.differences.sort_by_key(|difference| difference.number);
+    all.differences.truncate(plan.differences_max);
+    Ok(all)
+}
+
+/// Runs those cases, until all workers together have found enough differences.
+fn run_some(
+    plan: &Plan<'_>,
+    mut numbers: impl Iterator<Item = u64>,
+    found: &AtomicUsize,
+) -> Result<Report, Fault> {
+    let mut java = JavaOracle::start()?;
+    let mut report = Report::default();
+    let mut ahead = VecDeque::new();
+    while found.load(Ordering::Relaxed) < plan.differences_max {
+        while ahead.len() < AHEAD
+            && let Some(number) = numbers.next()
+        {
+            let case = generate::case(plan.seed, number, plan.favoured);
             java.submit(&case)?;
-            ahead.push_back((next, case));
-            next += 1;
+            ahead.push_back((number, case));
         }
         let Some((number, case)) = ahead.pop_front() else { break };
-        let ours = engine::run(&case)?;
-        let theirs = java.answer()?;
-        if let Some(text) = difference(&case, &ours, &theirs) {
-            // What is on its way must be taken off it before smaller cases are tried.
-            let later: Vec<(u64, Case)> = ahead.drain(..).collect();
-            later.iter().try_for_each(|_| java.answer().map(drop))?;
-            next = number + 1;
-            found.push(shrunk(java, number, &case, &text));
-            if found.len() >= differences_max {
-                break;
-            }
-        } else {
-            coverage.add(&Evidence { case: &case, outcome: &theirs });
-        }
+        let told = |fault: Fault| format!("seed {}, case {number}: {fault}", plan.seed);
+        let ours = engine::run(&case).map_err(told)?;
+        let theirs = java.answer().map_err(told)?;
+        let Some(text) = difference(&case, &ours, &theirs) else {
+            report.coverage.add(&Evidence { case: &case, outcome: &theirs });
+            continue;
+        };
+        found.fetch_add(1, Ordering::Relaxed);
+        // What is on its way must be taken off it before smaller cases are tried, and comes again after them.
+        ahead.iter().try_for_each(|_| java.answer().map(drop))?;
+        report.differences.push(shrunk(&mut java, number, &case, &text));
+        ahead.iter().try_for_each(|(_, case)| java.submit(case))?;
     }
-    Ok((coverage, found))
+    Ok(report)
 }

@@ -27,6 +27,14 @@ pub struct CaseConfig {
     pub cache_bytes: u64,
     /// `topology.optimization`, as Java writes it.
     pub optimization: String,
+    /// How often by the wall clock closed windows, and records without a partner, are looked for.
+    #[serde(default = "emit_interval_ms")]
+    pub emit_interval_ms: u64,
+}
+
+/// As it is without a setting.
+fn emit_interval_ms() -> u64 {
+    1000
 }
 
 /// One call of the DSL.

@@ -43,6 +43,19 @@ impl Coverage {
         }
     }
 
+    /// Adds what was counted elsewhere.
+    pub fn merge(&mut self, other: Coverage) {
+        self.cases += other.cases;
+        self.failures += other.failures;
+        for (name, (drawn, reached)) in other.operators {
+            let counts = self.operators.entry(name).or_default();
+            *counts = (counts.0 + drawn, counts.1 + reached);
+        }
+        for (name, times) in other.rules {
+            *self.rules.entry(name).or_default() += times;
+        }
+    }
+
     /// The counts as a table.
     pub fn table(&self) -> String {
         let mut text =

@@ -29,6 +29,10 @@ pub fn run(case: &Case) -> Result<Outcome, Fault> {
 fn try_run(case: &Case) -> Result<Outcome, Fault> {
     let mut config = config(&case.config.optimization)?;
     config = config.with_statestore_cache_max_bytes(usize::try_from(case.config.cache_bytes)?);
+    let interval = case.config.emit_interval_ms.to_string();
+    for of in ["windowed.aggregation", "outer.join.spurious.results.fix"] {
+        config.set(&format!("__emit.interval.ms.kstreams.{of}__"), &interval)?;
+    }
     let build = Build::of(&case.ops)?;
     let topics = build.topics;
     let mut outcome = Outcome::default();

@@ -1,7 +1,7 @@
 //! Draws a case: a topology of a few operators between sources and sinks, and a script that fits it.
 
 use super::case::{Case, CaseConfig, Op, Options};
-use super::ops::{Draw, GLOBAL, Kind, Operator, caches_fit, fits, operators};
+use super::ops::{Draw, GLOBAL, Kind, Operator, STREAM, caches_fit, fits, operators};
 use super::rng::Rng;
 use super::{script, target};
 
@@ -10,6 +10,12 @@ const CALLS_MAX: usize = 24;
 
 /// How many of the latest registers are likely to be read next.
 const RECENT: usize = 2;
+
+/// How many records an operator may give, at a rough estimate.
+const RECORDS_MAX: f64 = 20_000.0;
+
+/// How many records a source gives, at the same estimate.
+const SOURCE_RECORDS: f64 = 25.0;
 
 /// In how many of 100 cases an operator that reads two registers of a kind gets one more to read.
 const ANOTHER: usize = 70;
@@ -23,6 +29,8 @@ struct Drawn {
     /// Kind of each register.
     kinds: Vec<Kind>,
     used: Vec<bool>,
+    /// How many records each register is good for, roughly.
+    records: Vec<f64>,
 }
 
 impl Drawn {
@@ -40,12 +48,33 @@ impl Drawn {
 
     fn call(&mut self, operator: &Operator, inputs: Vec<u32>) {
         let options: Options = (operator.draw)(&mut self.draw);
+        let records = self.estimate(operator, &inputs, &options);
+        if records > RECORDS_MAX {
+            return;
+        }
+        self.records.extend(operator.outputs.iter().map(|_| records));
         let first = self.kinds.len() as u32;
         let outputs = (first..first + operator.outputs.len() as u32).collect();
         inputs.iter().for_each(|input| self.used[*input as usize] = true);
         self.kinds.extend(operator.outputs);
         self.used.resize(self.kinds.len(), false);
         self.ops.push(Op { op: operator.name.to_owned(), inputs, outputs, options });
+    }
+
+    /// How many records a call gives, roughly: joins of streams multiply them.
+    fn estimate(&self, operator: &Operator, inputs: &[u32], options: &Options) -> f64 {
+        let of = |input: &u32| self.records[*input as usize];
+        let number = |option: &str| options.get(option).and_then(serde_json::Value::as_f64);
+        let records = match operator.inputs {
+            [] => SOURCE_RECORDS,
+            [STREAM, STREAM] if options.contains_key("difference") => {
+                inputs.iter().map(of).product::<f64>() / 2.0
+            }
+            _ => inputs.iter().map(of).sum(),
+        };
+        let windows = number("size").zip(number("advance")).map_or(1.0, |(size, advance)| size / advance);
+        let several = if operator.name.starts_with("flat_map") { 2.0 } else { 1.0 };
+        records * windows.max(1.0) * several
     }
 
     /// A call of that operator, after calls of what it reads and the topology does not have yet.
@@ -97,11 +126,10 @@ impl Drawn {
                 ends.retain(|one| one.outputs.is_empty());
             }
             let weights: Vec<u32> = ends.iter().map(|one| one.weight).collect();
-            let Some(at) = self.draw.rng.weighted(&weights) else {
-                self.used[register] = true;
-                continue;
-            };
-            self.call(ends[at], vec![register as u32]);
+            self.used[register] = true;
+            if let Some(at) = self.draw.rng.weighted(&weights) {
+                self.call(ends[at], vec![register as u32]);
+            }
         }
     }
 }
@@ -114,6 +142,7 @@ pub fn case(seed: u64, number: u64, favoured: &[String]) -> Case {
         ops: Vec::new(),
         kinds: Vec::new(),
         used: Vec::new(),
+        records: Vec::new(),
     };
     let is_source = |one: &Operator| one.inputs.is_empty();
     let sources = 1 + drawn.draw.rng.below(3);
@@ -137,6 +166,7 @@ pub fn case(seed: u64, number: u64, favoured: &[String]) -> Case {
     let config = CaseConfig {
         cache_bytes: if rng.chance(35) && caches_fit(&drawn.ops) { 10 << 20 } else { 0 },
         optimization: optimization.to_owned(),
+        emit_interval_ms: if rng.chance(60) { 0 } else { 1000 },
     };
     let input = script::draw(&mut drawn.draw, &drawn.ops);
     Case { config, ops: drawn.ops, input }

@@ -96,7 +96,20 @@ fn details(case: &Case, at: usize) -> Option<Case> {
     }
     let mut number = at - 2;
     for op in &mut smaller.ops {
-        let optional = ["name", "materialized", "advance", "before", "after", "store"];
+        let optional = [
+            "name",
+            "materialized",
+            "advance",
+            "before",
+            "after",
+            "store",
+            "joined",
+            "keyed",
+            "old",
+            "emit",
+            "start",
+            "join_grace",
+        ];
         let given: Vec<&str> = optional.into_iter().filter(|name| op.options.contains_key(*name)).collect();
         if number < given.len() {
             op.options.remove(given[number]);

@@ -132,6 +132,21 @@ pub const CASES: &[Case] = &[
         let both = first.cogroup(&groups(b, "in2"), mark("2"));
         both.windowed_by(tumbling()).aggregate(String::new).to_stream().to("out");
     }),
+    ("cogroup_sliding", |b| both(b).windowed_by(sliding()).aggregate(String::new).to_stream().to("out")),
+    ("cogroup_sliding_named_store_name", |b| {
+        let lists = Lists::named("lists").with_retention_ms(180_000);
+        let windowed = both(b).windowed_by(sliding()).named("both");
+        windowed.aggregate_with(String::new, lists).to_stream().to("out");
+    }),
+    ("cogroup_sliding_to_null", |b| {
+        let windowed = both_or_null(b).windowed_by(sliding());
+        windowed.aggregate(|| Some(String::new())).to_stream().to("out");
+    }),
+    ("cogroup_sliding_after_key_change", |b| {
+        let first = primed(b, "in").group_by_key().cogroup(mark("1"));
+        let both = first.cogroup(&groups(b, "in2"), mark("2"));
+        both.windowed_by(sliding()).aggregate(String::new).to_stream().to("out");
+    }),
     ("cogroup_session", |b| {
         both(b).windowed_by(sessions()).aggregate(String::new, merge).to_stream().to("out");
     }),
@@ -149,6 +164,10 @@ pub const CASES: &[Case] = &[
 
 fn tumbling() -> TimeWindows {
     TimeWindows::of_size_and_grace(millis(10), millis(5))
+}
+
+fn sliding() -> SlidingWindows {
+    SlidingWindows::of_time_difference_and_grace(millis(10), millis(5))
 }
 
 fn sessions() -> SessionWindows {

@@ -13,7 +13,7 @@ use self::rows::Value;
 pub(crate) use self::rows::{Rows, RowsSpec};
 use super::key_error;
 use crate::backend::batch::Batch;
-use crate::backend::{BackendRef, Direction};
+use crate::backend::{BackendRef, Direction, RawEntry};
 use crate::codec::CodecRef;
 use crate::error::{Result, StoreError};
 use crate::headers::Headers;
@@ -272,6 +272,10 @@ impl<K: 'static, V: 'static> StateStore for VersionedStore<K, V> {
         self.pending.clear();
         self.pending_bytes = 0;
         self.rows.rollback();
+    }
+
+    fn entries(&mut self) -> Result<Vec<RawEntry>> {
+        self.rows.entries()
     }
 
     fn as_any_mut(&mut self) -> &mut dyn Any {

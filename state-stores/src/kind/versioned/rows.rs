@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use super::VersionedPut;
 use crate::backend::batch::Batch;
-use crate::backend::{BackendRef, Direction, Keyspace};
+use crate::backend::{BackendRef, Direction, Keyspace, RawEntry};
 use crate::codec::{Codec, CodecError, CodecRef};
 use crate::error::{Result, StoreError};
 use crate::headers::Headers;
@@ -27,7 +27,7 @@ use crate::kind::table::{Table, TableSpec};
 use crate::kind::time::Time;
 use crate::kind::timestamped::ValueFormat;
 use crate::schema::int64_before_end;
-use crate::schema::segments::SEGMENT_BYTES;
+use crate::schema::segments::{OBSERVED_KEY, SEGMENT_BYTES};
 
 /// In front of the keys of latest versions: behind all segments.
 const LATEST: [u8; SEGMENT_BYTES] = [0xFF; SEGMENT_BYTES];
@@ -204,6 +204,31 @@ impl Rows {
         let wanted = move |local: &[u8]| is_past_of(local, &key);
         let found = self.past.scan(ranges, direction, in_memory, wanted);
         found.map(|row| row.map(|(local, past)| (ended(&local).unwrap_or(i64::MIN), past)))
+    }
+
+    /// Every version that can be found: RK ‖ int64 valid from, and int64 valid to (of the latest, the greatest there is)
+    /// ‖ RV. Deletions are none.
+    pub(crate) fn entries(&mut self) -> Result<Vec<RawEntry>> {
+        let entry = |key: &[u8], (from_ms, to_ms): (i64, i64), value: &[u8]| -> RawEntry {
+            ([key, &from_ms.to_be_bytes()].concat().into(), [&to_ms.to_be_bytes(), value].concat().into())
+        };
+        let mut all = Vec::new();
+        let latest = vec![(Bound::Included(LATEST.to_vec()), Bound::Unbounded)];
+        for row in self.latest.scan(latest, Direction::Forward, false, |_| true) {
+            let (local, latest) = row?;
+            all.push(entry(&local[SEGMENT_BYTES..], (latest.from_ms, i64::MAX), &latest.value));
+        }
+        let oldest_ms = self.observed_ms().saturating_sub(self.history_ms);
+        let is_past = |local: &[u8]| local != OBSERVED_KEY;
+        let past = vec![(Bound::Unbounded, Bound::Excluded(LATEST.to_vec()))];
+        for row in self.past.scan(past, Direction::Forward, false, is_past) {
+            let (local, Past { from_ms, value }) = row?;
+            let to_ms = ended(&local).unwrap_or(i64::MIN);
+            if let Some(value) = value.filter(|_| to_ms > oldest_ms) {
+                all.push(entry(&local[SEGMENT_BYTES..local.len() - TIME_BYTES], (from_ms, to_ms), &value));
+            }
+        }
+        Ok(all)
     }
 
     pub(crate) fn stage(&mut self, batch: &mut Batch) -> Result<()> {

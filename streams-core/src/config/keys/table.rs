@@ -106,7 +106,8 @@ pub static KEYS: &[Definition] = &[
         "host:port of some brokers, or `embedded:` or `embedded:PATH` for the broker inside the process."),
     small("num.standby.replicas", 0, 0, High, "Copies of each store that other instances keep up to date."),
     flag("processing.exception.handler.global.enabled", false, High,
-        "Whether the processing exception handler also serves global stores."),
+        "Whether the processing exception handler also serves global stores.")
+        .is(Ignored("an error in a global store's processor ends the application")),
     text("state.dir", "kafka-streams in the machine's folder for temporary files", High,
         "Where stores are kept; its own for each instance."),
     flag("ensure.explicit.internal.resource.naming", false, High,
@@ -138,8 +139,8 @@ pub static KEYS: &[Definition] = &[
     refused("default.value.serde", Medium, NotHere(SERDE_FIX)),
     choice("deserialization.exception.handler", HANDLERS, "LogAndFail", Medium,
         "What becomes of records that cannot be deserialized."),
-    text("errors.dead.letter.queue.topic.name", "none", Medium,
-        "Where the built-in exception handlers send the records that they give up."),
+    refused("errors.dead.letter.queue.topic.name", Medium,
+        NotYet("hand the KafkaStreams builder an exception handler that keeps what it gives up")),
     number("max.task.idle.ms", -1, 0, Medium,
         "How long a task waits for an empty input to keep the order of event time; -1 never waits."),
     small("max.warmup.replicas", 1, 2, Medium, "How many extra copies may warm up at a time.")
@@ -161,7 +162,8 @@ pub static KEYS: &[Definition] = &[
         Medium,
         "How brokers are spoken to.").is(Client("security.protocol")),
     number("task.timeout.ms", 0, 300_000, Medium,
-        "How long a task may retry a broker's time-outs before that is an error."),
+        "How long a task may retry a broker's time-outs before that is an error.")
+        .is(Ignored("a task whose broker is away tries on, and says so in the log")),
     Definition::new("topology.optimization", Kind::Options(OPTIMIZATIONS), DefaultValue::Text("none"), Medium,
         "Which optimisations of the topology are made."),
     choice("group.protocol", &[Choice::new("classic"), Choice::not_yet("streams")], "classic", Medium,
@@ -169,8 +171,10 @@ pub static KEYS: &[Definition] = &[
 
     // Low.
     flag("allow.os.group.write.access", false, Low,
-        "Lets the group of the OS user write to the state directory."),
-    text("application.server", "none", Low, "host:port at which this instance answers interactive queries."),
+        "Lets the group of the OS user write to the state directory.")
+        .is(Ignored("folders get the rights that the process's umask gives them")),
+    text("application.server", "none", Low, "host:port at which this instance answers interactive queries.")
+        .is(Ignored("there are no interactive queries yet")),
     small("buffered.records.per.partition", 1, 1000, Low,
         "Records buffered of each partition before it is paused."),
     choice("built.in.metrics.version", &[Choice::new("latest")], "latest", Low, "Which names metrics have."),
@@ -196,7 +200,8 @@ pub static KEYS: &[Definition] = &[
         "Whether the DSL's stores keep the headers of records."),
     refused("default.client.supplier", Low, NotHere("hand a Transport to the KafkaStreams builder")),
     number("log.summary.interval.ms", -1, 120_000, Low,
-        "Milliseconds between summaries in the log; below 1, none."),
+        "Milliseconds between summaries in the log; below 1, none.")
+        .is(Ignored("read metrics from KafkaStreams instead")),
     client("metadata.max.age.ms", 1, "metadata.max.age.ms", "When topics and leaders are asked for anew."),
     small("metrics.num.samples", 1, 2, Low, "Samples that a rate is computed of.")
         .is(Ignored("metrics are counters and histograms; rates are computed where they are read")),
@@ -204,7 +209,8 @@ pub static KEYS: &[Definition] = &[
         .is(Ignored("read metrics from KafkaStreams instead; there is no JMX")),
     choice("metrics.recording.level", &[Choice::new("INFO"), Choice::new("DEBUG"), Choice::new("TRACE")],
         "INFO", Low,
-        "How detailed metrics are."),
+        "How detailed metrics are.")
+        .is(Ignored("all metrics are always kept")),
     number("metrics.sample.window.ms", 0, 30_000, Low, "How long a sample lasts.")
         .is(Ignored("metrics are counters and histograms; rates are computed where they are read")),
     number("poll.ms", 0, 100, Low, "How long a thread waits for input."),
@@ -233,9 +239,11 @@ pub static KEYS: &[Definition] = &[
         NotHere("set rocksdb.block.cache.bytes and rocksdb.write.buffer.bytes, which bound all stores")),
     client("send.buffer.bytes", 0, "socket.send.buffer.bytes", "Size of a socket's send buffer."),
     number("state.cleanup.delay.ms", 0, 600_000, Low,
-        "When the state of a task that has moved away is deleted."),
+        "When the state of a task that has moved away is deleted.")
+        .is(Ignored("the state of a task that has moved away is kept, for when it comes back")),
     number("state.cleanup.dir.max.age.ms", -1, -1, Low,
-        "At start, state that was not touched for that long is deleted; -1 deletes nothing."),
+        "At start, state that was not touched for that long is deleted; -1 deletes nothing.")
+        .is(Ignored("no state is deleted by age; KafkaStreams::clean_up deletes all")),
     refused("upgrade.from", Low,
         NotHere("stop the old application first: instances of another library cannot share a live group")),
     refused("windowed.inner.class.serde", Low, NotHere(SERDE_FIX)),

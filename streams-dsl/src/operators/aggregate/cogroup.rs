@@ -99,7 +99,35 @@ impl<K: Data, A: Data> TimeWindowedCogroupedKStream<K, A> {
     /// Folds the values of each key in each window, of all streams, into one state
     /// (`TimeWindowedCogroupedKStream.aggregate`). Windows and late records as for
     /// [`TimeWindowedKStream::count`](crate::TimeWindowedKStream::count), but each stream has a time of its own to tell
-    /// what is late.
+    /// what is late. Sliding windows are those of the records of all streams.
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let clicks = builder.stream::<String, String>("clicks").group_by_key();
+    /// let buys = builder.stream::<String, i64>("buys").group_by_key();
+    /// clicks
+    ///     .cogroup(|_user, _page, sum: i64| sum + 1)
+    ///     .cogroup(&buys, |_user, amount, sum| sum + 10 * amount)
+    ///     .windowed_by(SlidingWindows::of_time_difference_with_no_grace(minutes(5)))
+    ///     .aggregate(|| 0)
+    ///     .to_stream()
+    ///     .map(|window, sum| (window.to_string(), sum))
+    ///     .to("sums");
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// driver.create_input_topic::<String, String>("clicks").pipe("alice".into(), "home".into(), 300_000)?;
+    /// driver.create_input_topic::<String, i64>("buys").pipe("alice".into(), 2, 360_000)?;
+    /// let sums = driver.create_output_topic::<String, Option<i64>>("sums").read_key_values()?;
+    /// let expected = [
+    ///     ("[alice@0/300000]".into(), Some(1)),
+    ///     ("[alice@300001/600001]".into(), Some(20)),
+    ///     ("[alice@60000/360000]".into(), Some(21)),
+    /// ];
+    /// assert_eq!(sums, expected);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn aggregate(&self, initializer: impl Fn() -> A + Send + Sync + 'static) -> KTable<Windowed<K>, A>
     where
         K: DefaultSerde,

@@ -16,8 +16,10 @@ use streams_core::window::Windowed;
 
 use super::aggregate::{Aggregate, AggregateProcessor, SessionAggregate};
 use super::draft::{Draft, configured};
+use super::layout::Layout;
 use super::session_window::session_getter;
 use super::session_window_processor::SessionProcessor;
+use super::sliding_window_processor::SlidingWindowProcessor;
 use super::time_window::window_getter;
 use super::time_window_processor::TimeWindowProcessor;
 use crate::cogrouped::CogroupedKStream;
@@ -30,7 +32,7 @@ use crate::options::Materialized;
 use crate::table::{KTable, TableOrigin};
 use crate::table_store::{RowStoreSettings, row_store};
 use crate::value_getter::ValueGetterSupplier;
-use crate::windows::{SessionWindows, TimeWindows, Windows};
+use crate::windows::{EmitStrategy, SessionWindows, SlidingWindows, TimeWindows, Windows};
 
 /// Begins an aggregate.
 pub(super) type Initializer<A> = Arc<dyn Fn() -> A + Send + Sync>;
@@ -47,6 +49,8 @@ pub(crate) enum CogroupLayout<K, A> {
     Whole,
     /// In windows of a fixed size.
     Time(TimeWindows),
+    /// In windows that slide over the records.
+    Sliding(SlidingWindows),
     /// In sessions.
     Session(SessionWindows, Merger<K, A>),
 }
@@ -56,6 +60,7 @@ impl<K, A> Clone for CogroupLayout<K, A> {
         match self {
             CogroupLayout::Whole => CogroupLayout::Whole,
             CogroupLayout::Time(windows) => CogroupLayout::Time(*windows),
+            CogroupLayout::Sliding(windows) => CogroupLayout::Sliding(*windows),
             CogroupLayout::Session(windows, merger) => CogroupLayout::Session(*windows, Arc::clone(merger)),
         }
     }
@@ -66,6 +71,7 @@ impl<K, A> CogroupLayout<K, A> {
         match self {
             CogroupLayout::Whole => Ok(()),
             CogroupLayout::Time(windows) => windows.check(),
+            CogroupLayout::Sliding(windows) => windows.check(),
             CogroupLayout::Session(windows, _) => windows.check(),
         }
     }
@@ -75,6 +81,7 @@ impl<K, A> CogroupLayout<K, A> {
         match self {
             CogroupLayout::Whole => None,
             CogroupLayout::Time(windows) => Some(windows.grace_ms()),
+            CogroupLayout::Sliding(windows) => Some(windows.grace_ms()),
             CogroupLayout::Session(windows, _) => {
                 Some(windows.grace_ms().saturating_add(windows.inactivity_gap_ms()))
             }
@@ -83,8 +90,11 @@ impl<K, A> CogroupLayout<K, A> {
 
     /// For how long windows have to be kept.
     fn needed_ms(&self) -> i64 {
-        let size_ms = if let CogroupLayout::Time(windows) = self { windows.size_ms() } else { 0 };
-        self.grace_ms().map_or(0, |grace_ms| size_ms.saturating_add(grace_ms))
+        match self {
+            CogroupLayout::Time(windows) => windows.kept_ms(),
+            CogroupLayout::Sliding(windows) => windows.kept_ms(),
+            CogroupLayout::Whole | CogroupLayout::Session(..) => self.grace_ms().unwrap_or(0),
+        }
     }
 }
 
@@ -156,6 +166,14 @@ impl<K: Data, V: Data, A: Data> Group<K, V, A> {
                 let supplier = move || TimeWindowProcessor::new(Arc::clone(&shared), windows, old_values);
                 writer.processor::<_, K, V, Windowed<K>, Change<A>>(&name, supplier)
             }
+            CogroupLayout::Sliding(windows) => {
+                let (shared, windows) = (job.draft.aggregation(&self.grouped, fold), *windows);
+                // Cogrouped streams have no other strategy, as in Kafka Streams.
+                let emit = EmitStrategy::OnWindowUpdate;
+                let supplier =
+                    move || SlidingWindowProcessor::new(Arc::clone(&shared), windows, emit, old_values);
+                writer.processor::<_, K, V, Windowed<K>, Change<A>>(&name, supplier)
+            }
             CogroupLayout::Session(windows, merger) => {
                 let merger = Arc::clone(merger);
                 let merger = move |key: &K, one, other| merger(key, one, other);
@@ -185,7 +203,7 @@ impl<K: Data, A: Data> Job<K, A> {
                 let store = row_store(&settings, key, value, &draft.materialized)?;
                 writer.add_store(store)
             }
-            CogroupLayout::Time(_) => {
+            CogroupLayout::Time(_) | CogroupLayout::Sliding(_) => {
                 let store = TimestampedWindowStoreBuilder::new(&draft.store, key, value, self.retention_ms);
                 writer.add_store(configured!(store, &draft.materialized, old_values, &writer.store_place))
             }
@@ -274,12 +292,13 @@ pub(super) fn add_windowed<K: Data, A: Data>(
 ) -> KTable<Windowed<K>, A> {
     let getter = match layout {
         CogroupLayout::Session(..) => session_getter,
-        CogroupLayout::Time(_) | CogroupLayout::Whole => window_getter,
+        CogroupLayout::Time(_) | CogroupLayout::Sliding(_) | CogroupLayout::Whole => window_getter,
     };
     let key_serde = |key: SerdeRef<K>, layout: &CogroupLayout<K, A>| -> SerdeRef<Windowed<K>> {
         match layout {
             CogroupLayout::Session(..) => Arc::new(SessionWindowedSerde::new(key)),
-            CogroupLayout::Time(windows) => Arc::new(TimeWindowedSerde::new(key, windows.size_ms())),
+            CogroupLayout::Time(windows) => Arc::new(TimeWindowedSerde::new(key, windows.length_ms())),
+            CogroupLayout::Sliding(windows) => Arc::new(TimeWindowedSerde::new(key, windows.length_ms())),
             CogroupLayout::Whole => Arc::new(TimeWindowedSerde::of_unknown_size(key)),
         }
     };

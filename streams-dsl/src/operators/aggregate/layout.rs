@@ -17,6 +17,10 @@ pub trait Layout: Copy + Send + Sync + 'static {
     /// Whether `count_with` an unnamed store uses up a number more.
     const COUNT_BURNS_A_NAME: bool;
 
+    /// Whether the store may have a record cache where windows are emitted when they close. No update waits in it, but
+    /// windows that the store keeps no longer are still found there, and emitted.
+    const CACHED_ON_CLOSE: bool;
+
     /// How long each window is.
     fn length_ms(&self) -> i64;
 
@@ -46,6 +50,7 @@ macro_rules! listed {
     ($windows:ty, closes: $closes:literal) => {
         impl Layout for $windows {
             const COUNT_BURNS_A_NAME: bool = true;
+            const CACHED_ON_CLOSE: bool = true;
 
             fn length_ms(&self) -> i64 {
                 self.size_ms()
@@ -84,6 +89,7 @@ listed!(UnlimitedWindows, closes: false);
 
 impl Layout for SlidingWindows {
     const COUNT_BURNS_A_NAME: bool = false;
+    const CACHED_ON_CLOSE: bool = false;
 
     fn length_ms(&self) -> i64 {
         self.time_difference_ms()

@@ -147,7 +147,8 @@ impl<K: Data, V: Data, W: Layout> TimeWindowedKStream<K, V, W> {
             let store = configured!(store, &draft.materialized, old_values, &writer.store_place);
             writer.add_store(match emit {
                 EmitStrategy::OnWindowUpdate => store,
-                EmitStrategy::OnWindowClose => store.emit_on_close(),
+                EmitStrategy::OnWindowClose if W::CACHED_ON_CLOSE => store.emit_on_close(),
+                EmitStrategy::OnWindowClose => store.emit_on_close().with_caching_disabled(),
             })
         })
     }

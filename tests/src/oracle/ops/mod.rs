@@ -13,11 +13,15 @@
 //! its own. For every kind there must be an operator that leads on to a stream, and so to a sink.
 
 mod aggregates;
+mod cogroup;
 mod foreign_key;
 mod joins;
+mod more_windows;
 mod processors;
 mod sources;
 mod stateless;
+mod stores;
+mod stream_joins;
 mod suppressions;
 mod table_aggregates;
 mod table_joins;
@@ -82,6 +86,10 @@ pub const FAMILIES: &[Family] = &[
     aggregates::FAMILY,
     windows::FAMILY,
     joins::FAMILY,
+    cogroup::FAMILY,
+    more_windows::FAMILY,
+    stream_joins::FAMILY,
+    stores::FAMILY,
     table_aggregates::FAMILY,
     table_joins::FAMILY,
     table_values::FAMILY,

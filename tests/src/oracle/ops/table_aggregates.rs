@@ -4,9 +4,7 @@ use serde_json::json;
 use streams_dsl::prelude::*;
 
 use super::aggregates::{next, null_if, nullable_next};
-use super::{
-    Build, Draw, Family, GROUPED_TABLE, Kind, LONGS, NULLABLE_TABLE, Operator, TABLE, materialized,
-};
+use super::{Build, Draw, Family, GROUPED_TABLE, Kind, LONGS, NULLABLE_TABLE, Operator, TABLE, materialized};
 use crate::checks::changelogs::Written;
 use crate::oracle::case::{Fault, Op, Options};
 use crate::oracle::evidence::{Evidence, Rule};
@@ -33,7 +31,14 @@ pub const FAMILY: Family = Family {
         group_by("longs_group_by", LONGS, 3, |build, op| {
             add_groups(build, op, |row: i64| Some(row.to_string()), |build, op| build.get(op, 0))
         }),
-        Operator { name: "group_count", inputs: ONE, outputs: &[LONGS], weight: 3, draw: plain, apply: count },
+        Operator {
+            name: "group_count",
+            inputs: ONE,
+            outputs: &[LONGS],
+            weight: 3,
+            draw: plain,
+            apply: count,
+        },
         Operator {
             name: "group_reduce",
             inputs: ONE,
@@ -166,9 +171,8 @@ fn reduce(build: &mut Build, op: &Op) -> Result<(), Fault> {
 fn aggregate(build: &mut Build, op: &Op) -> Result<(), Fault> {
     let grouped = grouped(build, op)?;
     let add = |key: &Text, value: Text, before: String| next(key, &value, &before);
-    let subtract = |key: &Text, value: Text, before: String| {
-        tail(format!("{before}-{}{}", shown(key), shown(&value)))
-    };
+    let subtract =
+        |key: &Text, value: Text, before: String| tail(format!("{before}-{}{}", shown(key), shown(&value)));
     let table = match materialized(op) {
         Some(materialized) => grouped.aggregate_with(|| "i".to_owned(), add, subtract, materialized),
         None => grouped.aggregate(|| "i".to_owned(), add, subtract),

@@ -174,7 +174,8 @@ fn stored(evidence: &Evidence<'_>, row: bool) -> u64 {
 fn unstored(evidence: &Evidence<'_>) -> u64 {
     let makes = |register: &u32| evidence.case.ops.iter().find(|op| op.outputs.contains(register));
     let computed = |op: &Op| {
-        let is_computed = op.op.contains("filter") || op.op.contains("map_values") || op.op.contains("tables_");
+        let is_computed =
+            op.op.contains("filter") || op.op.contains("map_values") || op.op.contains("tables_");
         is_computed && op.option("materialized")["name"].is_null()
     };
     let such = joins(evidence).filter(|(_, op)| op.inputs.iter().filter_map(makes).any(computed));

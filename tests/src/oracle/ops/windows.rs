@@ -1,6 +1,6 @@
 //! Tumbling, hopping and session windows, and what can be done with windowed tables and streams.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 use streams_dsl::prelude::*;
@@ -11,6 +11,7 @@ use super::{
     Build, Draw, Family, GROUPED, Kind, Operator, STREAM, WINDOWED_LONGS, WINDOWED_NULLABLE, WINDOWED_STREAM,
     WINDOWED_TABLE, materialized,
 };
+use crate::checks::changelogs::Written;
 use crate::oracle::case::{Fault, Op, Options};
 use crate::oracle::evidence::{Evidence, Rule};
 use crate::oracle::lambdas::{Text, draw_joiner, draw_predicate, draw_row_mapper, joiner, mapper, predicate};
@@ -291,17 +292,32 @@ fn has_windows(evidence: &Evidence<'_>) -> bool {
     evidence.case.ops.iter().any(|op| op.options.contains_key("grace"))
 }
 
-/// Steps in which a session's changelog has a tombstone and a new session: two sessions became one.
 fn session_merges(evidence: &Evidence<'_>) -> u64 {
-    if !evidence.case.ops.iter().any(|op| op.op.starts_with("session_")) {
+    session_merges_of(evidence, "session_")
+}
+
+/// Steps in which a session's changelog has a tombstone and a new session, in cases with such an operator: two sessions
+/// became one.
+pub fn session_merges_of(evidence: &Evidence<'_>, prefix: &str) -> u64 {
+    steps_of(evidence, prefix, |records| records.len() >= 2 && records.iter().any(|one| one.value.is_none()))
+}
+
+/// Steps in which a changelog gets several windows, in cases with such an operator.
+pub fn several_windows(evidence: &Evidence<'_>, prefix: &str) -> u64 {
+    let is_value = |one: &&Written| one.value.is_some();
+    steps_of(evidence, prefix, |records| {
+        records.iter().filter(is_value).map(|one| &one.key).collect::<BTreeSet<_>>().len() >= 2
+    })
+}
+
+/// Steps that write such records to a changelog, in cases with an operator whose name begins so.
+fn steps_of(evidence: &Evidence<'_>, prefix: &str, such: impl Fn(&[Written]) -> bool) -> u64 {
+    if !evidence.case.ops.iter().any(|op| op.op.starts_with(prefix)) {
         return 0;
     }
-    let merged = |records: &[crate::checks::changelogs::Written]| {
-        records.len() >= 2 && records.iter().any(|one| one.value.is_none())
-    };
     let outputs = evidence.outcome.steps.iter().flat_map(|step| &step.output);
     let changelogs = outputs.filter(|(topic, _)| topic.ends_with("-changelog"));
-    changelogs.filter(|(_, records)| merged(records)).count() as u64
+    changelogs.filter(|(_, records)| such(records)).count() as u64
 }
 
 /// Records of a key that lie exactly a span that matters, or one less or more, from an earlier one.

@@ -20,6 +20,7 @@ import org.apache.kafka.streams.kstream.Merger;
 import org.apache.kafka.streams.kstream.Named;
 import org.apache.kafka.streams.kstream.Produced;
 import org.apache.kafka.streams.kstream.SessionWindows;
+import org.apache.kafka.streams.kstream.SlidingWindows;
 import org.apache.kafka.streams.kstream.TimeWindows;
 import org.apache.kafka.streams.kstream.Windowed;
 import org.apache.kafka.streams.kstream.WindowedSerdes;
@@ -32,6 +33,8 @@ final class CogroupCases {
     private static final TimeWindows TUMBLING =
         TimeWindows.ofSizeAndGrace(Duration.ofMillis(10), Duration.ofMillis(5));
     private static final TimeWindows HOPPING = TUMBLING.advanceBy(Duration.ofMillis(4));
+    private static final SlidingWindows SLIDING =
+        SlidingWindows.ofTimeDifferenceAndGrace(Duration.ofMillis(10), Duration.ofMillis(5));
     private static final SessionWindows SESSIONS =
         SessionWindows.ofInactivityGapAndGrace(Duration.ofMillis(10), Duration.ofMillis(5));
 
@@ -242,6 +245,23 @@ final class CogroupCases {
         Case.add(cases, "cogroup_tumbling_after_key_change", TIMES, b -> {
             present(b, "in").map((k, v) -> KeyValue.pair(k + "'", v)).groupByKey().cogroup(mark("1"))
                 .cogroup(groups(b, "in2"), mark("2")).windowedBy(TUMBLING).aggregate(() -> "").toStream()
+                .to("out", timeTexts());
+        });
+        Case.add(cases, "cogroup_sliding", TIMES, b -> {
+            both(b).windowedBy(SLIDING).aggregate(() -> "").toStream().to("out", timeTexts());
+        });
+        Case.add(cases, "cogroup_sliding_named_store_name", TIMES, b -> {
+            both(b).windowedBy(SLIDING).aggregate(() -> "", Named.as("both"),
+                Materialized.<String, String, WindowStore<Bytes, byte[]>>as("lists").withRetention(Duration.ofMinutes(3)))
+                .toStream().to("out", timeTexts());
+        });
+        Case.add(cases, "cogroup_sliding_to_null", TIMES, b -> {
+            groups(b, "in").cogroup(markOrNull("1")).cogroup(groups(b, "in2"), markOrNull("2")).windowedBy(SLIDING)
+                .aggregate(() -> "").toStream().to("out", timeTexts());
+        });
+        Case.add(cases, "cogroup_sliding_after_key_change", TIMES, b -> {
+            present(b, "in").map((k, v) -> KeyValue.pair(k + "'", v)).groupByKey().cogroup(mark("1"))
+                .cogroup(groups(b, "in2"), mark("2")).windowedBy(SLIDING).aggregate(() -> "").toStream()
                 .to("out", timeTexts());
         });
         Case.add(cases, "cogroup_session", GAPS, b -> {

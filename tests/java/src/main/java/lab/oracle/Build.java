@@ -31,12 +31,16 @@ final class Build {
 
     /** A result with windowed keys. */
     void setWindowed(final Op op, final Object value, final Serde<Windowed<String>> keys) {
+        setWindowed(op, 0, value, keys);
+    }
+
+    void setWindowed(final Op op, final int output, final Object value, final Serde<Windowed<String>> keys) {
         final String size = op.has("size") ? "size" : "difference";
         // Who reads such keys again must know how long the windows are.
-        windowed.put(op.output(0), keys instanceof WindowedSerdes.TimeWindowedSerde<?> && op.has(size)
+        windowed.put(op.output(output), keys instanceof WindowedSerdes.TimeWindowedSerde<?> && op.has(size)
             ? WindowedSerdes.timeWindowedSerdeFrom(String.class, op.span(size).toMillis())
             : keys);
-        set(op, value);
+        set(op, output, value);
     }
 
     void set(final Op op, final Object value) {

@@ -16,6 +16,10 @@ final class Families {
         Aggregates.add(operators);
         Windows.add(operators);
         Joins.add(operators);
+        Cogroups.add(operators);
+        MoreWindows.add(operators);
+        StreamJoins.add(operators);
+        StoreChoices.add(operators);
         Processors.add(operators);
         TableAggregates.add(operators);
         TableJoins.add(operators);

@@ -69,6 +69,11 @@ record Op(JsonNode call) {
         return materialized;
     }
 
+    /** How many registers it reads. */
+    int inputs() {
+        return call.path("inputs").size();
+    }
+
     int input(final int at) {
         return call.get("inputs").get(at).asInt();
     }

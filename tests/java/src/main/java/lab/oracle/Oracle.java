@@ -112,6 +112,9 @@ public final class Oracle {
         config.put(StreamsConfig.TOPOLOGY_OPTIMIZATION_CONFIG, of.get("optimization").asText());
         // A driver whose last flush fails leaves its stores open, and their files locked.
         config.put(StreamsConfig.STATE_DIR_CONFIG, stateDirectory + "/" + cases++);
+        final long interval = of.path("emit_interval_ms").asLong(1000);
+        config.put(StreamsConfig.InternalConfig.EMIT_INTERVAL_MS_KSTREAMS_WINDOWED_AGGREGATION, interval);
+        config.put(StreamsConfig.InternalConfig.EMIT_INTERVAL_MS_KSTREAMS_OUTER_JOIN_SPURIOUS_RESULTS_FIX, interval);
         return config;
     }
 

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.lang.reflect.Field;
 import java.nio.ByteBuffer;
+import java.util.Arrays;
 import java.util.Map;
 import java.util.NavigableMap;
 import org.apache.kafka.common.utils.Bytes;
@@ -14,10 +15,18 @@ import org.apache.kafka.streams.processor.StateStore;
 import org.apache.kafka.streams.state.KeyValueIterator;
 import org.apache.kafka.streams.state.KeyValueStore;
 import org.apache.kafka.streams.state.SessionStore;
+import org.apache.kafka.streams.state.internals.AbstractSegments;
 import org.apache.kafka.streams.state.internals.InMemoryWindowStore;
+import org.apache.kafka.streams.state.internals.PrefixedSessionKeySchemas;
+import org.apache.kafka.streams.state.internals.RocksDBTimeOrderedKeyValueBuffer;
+import org.apache.kafka.streams.state.internals.RocksDBTimeOrderedSessionSegmentedBytesStore;
+import org.apache.kafka.streams.state.internals.RocksDBTimeOrderedWindowSegmentedBytesStore;
+import org.apache.kafka.streams.state.internals.RocksDBVersionedStore;
 import org.apache.kafka.streams.state.internals.SegmentedBytesStore;
 import org.apache.kafka.streams.state.internals.SessionKeySchema;
 import org.apache.kafka.streams.state.internals.TimeOrderedKeyValueBuffer;
+import org.apache.kafka.streams.state.internals.Utils;
+import org.apache.kafka.streams.state.internals.VersionedKeyValueToBytesStoreAdapter;
 import org.apache.kafka.streams.state.internals.WindowKeySchema;
 import org.apache.kafka.streams.state.internals.WrappedStateStore;
 
@@ -43,6 +52,9 @@ final class Stores {
         if (store instanceof WrappedStateStore<?, ?, ?> wrapper) {
             return innermost(wrapper.wrapped());
         }
+        if (store instanceof VersionedKeyValueToBytesStoreAdapter) {
+            return innermost(field(store, "inner"));
+        }
         return store.getClass().getSimpleName().endsWith("Adapter") ? innermost(field(store, "store")) : store;
     }
 
@@ -66,8 +78,12 @@ final class Stores {
     private static void entries(final Object store, final ArrayNode entries) {
         if (store instanceof SegmentedBytesStore segments) {
             try (KeyValueIterator<Bytes, byte[]> all = segments.all()) {
-                all.forEachRemaining(one -> add(entries, one.key, one.value));
+                all.forEachRemaining(one -> add(entries, plain(store, one.key), one.value));
             }
+        } else if (store instanceof RocksDBTimeOrderedKeyValueBuffer<?, ?>) {
+            buffered(field(store, "store"), entries);
+        } else if (store instanceof RocksDBVersionedStore) {
+            versions(store, entries);
         } else if (store instanceof InMemoryWindowStore) {
             windows(store, entries);
         } else if (store instanceof SessionStore<?, ?>) {
@@ -97,8 +113,84 @@ final class Stores {
                 final byte[] plain = new byte[bytes.remaining() - (numbered ? Integer.BYTES : 0)];
                 bytes.get(plain);
                 final int number = numbered ? bytes.getInt() : 0;
-                add(entries, WindowKeySchema.toStoreKeyBinary(Bytes.wrap(plain), start, number), value);
+                // In memory, the records of joins have headers and times that their changelog has not.
+                add(entries, WindowKeySchema.toStoreKeyBinary(Bytes.wrap(plain), start, number),
+                    numbered ? Utils.rawPlainValue(value) : value);
             }));
+    }
+
+    /** What stores for results on close keep by time has its changelog's key after all. */
+    private static Bytes plain(final Object store, final Bytes key) {
+        if (store instanceof RocksDBTimeOrderedWindowSegmentedBytesStore<?>) {
+            // A prefix, the time, the key and a number.
+            final ByteBuffer bytes = ByteBuffer.wrap(key.get(), 1, key.get().length - 1);
+            final long start = bytes.getLong();
+            final byte[] plain = new byte[bytes.remaining() - Integer.BYTES];
+            bytes.get(plain);
+            return WindowKeySchema.toStoreKeyBinary(Bytes.wrap(plain), start, bytes.getInt());
+        }
+        return store instanceof RocksDBTimeOrderedSessionSegmentedBytesStore<?>
+            ? SessionKeySchema.toBinary(PrefixedSessionKeySchemas.TimeFirstSessionKeySchema.from(key))
+            : key;
+    }
+
+    /** Records that wait for a table's rows; what the changelog has of them ends with a time that is always 0. */
+    private static void buffered(final Object store, final ArrayNode entries) {
+        try (KeyValueIterator<Bytes, byte[]> all = ((SegmentedBytesStore) store).all()) {
+            all.forEachRemaining(one ->
+                add(entries, one.key, Arrays.copyOf(one.value, one.value.length + Long.BYTES)));
+        }
+    }
+
+    /** The versions that can be found: the key and when it is valid from, and until when it is and the value. */
+    @SuppressWarnings("unchecked")
+    private static void versions(final Object store, final ArrayNode entries) {
+        try (KeyValueIterator<Bytes, byte[]> all = ((KeyValueStore<Bytes, byte[]>) field(store, "latestValueStore")).all()) {
+            all.forEachRemaining(one -> {
+                final ByteBuffer row = ByteBuffer.wrap(one.value);
+                version(entries, one.key, row.getLong(), Long.MAX_VALUE, rest(row, row.remaining()));
+            });
+        }
+        final long oldest = (long) field(store, "observedStreamTime") - (long) field(store, "historyRetention");
+        for (final Object segment : ((AbstractSegments<?>) field(store, "segmentStores")).allSegments(true)) {
+            try (KeyValueIterator<Bytes, byte[]> all = ((KeyValueStore<Bytes, byte[]>) segment).all()) {
+                all.forEachRemaining(one -> past(entries, one.key, ByteBuffer.wrap(one.value), oldest));
+            }
+        }
+    }
+
+    /** The row of a key in a segment: the latest end, the earliest begin, begin and length of each, and the values. */
+    private static void past(final ArrayNode entries, final Bytes key, final ByteBuffer row, final long oldest) {
+        long end = row.getLong();
+        final long earliest = row.getLong();
+        if (end == earliest) {
+            return;
+        }
+        int valuesEnd = row.limit();
+        for (long begin = Long.MAX_VALUE; begin != earliest; end = begin) {
+            begin = row.getLong();
+            final int length = row.getInt();
+            if (length < 0) {
+                continue;
+            }
+            valuesEnd -= length;
+            if (end > oldest) {
+                version(entries, key, begin, end, rest(row.duplicate().position(valuesEnd), length));
+            }
+        }
+    }
+
+    private static byte[] rest(final ByteBuffer row, final int length) {
+        final byte[] value = new byte[length];
+        row.get(value);
+        return value;
+    }
+
+    private static void version(
+            final ArrayNode entries, final Bytes key, final long from, final long to, final byte[] value) {
+        final byte[] begin = ByteBuffer.allocate(key.get().length + Long.BYTES).put(key.get()).putLong(from).array();
+        final byte[] row = ByteBuffer.allocate(value.length + Long.BYTES).putLong(to).put(value).array();
+        add(entries, Bytes.wrap(begin), row);
     }
 
     private static void add(final ArrayNode entries, final Bytes key, final byte[] value) {

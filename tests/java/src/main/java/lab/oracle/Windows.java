@@ -39,11 +39,12 @@ final class Windows {
 
     private static TimeWindowedKStream<String, String> time(final Build b, final Op op) {
         final KGroupedStream<String, String> grouped = b.get(op, 0);
-        TimeWindows windows = TimeWindows.ofSizeAndGrace(op.span("size"), op.span("grace"));
-        if (op.has("advance")) {
-            windows = windows.advanceBy(op.span("advance"));
-        }
-        return grouped.windowedBy(windows);
+        return grouped.windowedBy(timeWindows(op));
+    }
+
+    static TimeWindows timeWindows(final Op op) {
+        final TimeWindows windows = TimeWindows.ofSizeAndGrace(op.span("size"), op.span("grace"));
+        return op.has("advance") ? windows.advanceBy(op.span("advance")) : windows;
     }
 
     private static SessionWindowedKStream<String, String> session(final Build b, final Op op) {
@@ -134,7 +135,7 @@ final class Windows {
         });
     }
 
-    private static String merge(final String key, final String one, final String two) {
+    static String merge(final String key, final String one, final String two) {
         return Lambdas.tail(one + "|" + two);
     }
 

@@ -1,0 +1,288 @@
+//! Sliding and unlimited windows, and results on window close.
+
+use serde_json::json;
+use streams_dsl::prelude::*;
+use streams_dsl::{SessionWindowedKStream, TimeWindowedKStream};
+
+use super::aggregates::{next, null_if, nullable_next};
+use super::windows::{draw_grace, several_windows, span};
+use super::{
+    Build, Draw, Family, GROUPED, Kind, Operator, WINDOWED_LONGS, WINDOWED_NULLABLE, WINDOWED_TABLE,
+    materialized,
+};
+use crate::oracle::case::{Fault, Op, Options};
+use crate::oracle::evidence::{Evidence, Rule};
+use crate::oracle::lambdas::{Text, draw_joiner, joiner, tail};
+
+const ONE: &[Kind] = &[GROUPED];
+
+type Grouped = KGroupedStream<Text, Text>;
+
+/// A call with a store of its own or without.
+macro_rules! call {
+    ($windowed:expr, $op:expr, $plain:ident, $with:ident ( $($argument:expr),* )) => {{
+        let (windowed, op) = ($windowed, $op);
+        match materialized(op) {
+            Some(materialized) => windowed.$with($($argument,)* materialized),
+            None => windowed.$plain($($argument),*),
+        }
+    }};
+}
+
+/// The four aggregations of streams in windows of a fixed length, under names that begin alike.
+macro_rules! aggregations {
+    ($windows:ident, $draw:ident, $count:literal, $reduce:literal, $aggregate:literal, $nullable:literal) => {
+        [
+            operator($count, &[WINDOWED_LONGS], $draw, |build, op| {
+                let table = call!($windows(build, op)?, op, count, count_with());
+                build.set(op, table)
+            }),
+            operator(
+                $reduce,
+                &[WINDOWED_NULLABLE],
+                |draw| with_lambda(draw, $draw, |draw| draw_joiner(&mut draw.rng)),
+                |build, op| {
+                    let lambda = joiner(op.option("lambda"))?;
+                    let reducer = move |before: Text, value: Text| lambda(&before, &value);
+                    let table = call!($windows(build, op)?, op, reduce, reduce_with(reducer));
+                    build.set(op, table)
+                },
+            ),
+            operator($aggregate, &[WINDOWED_TABLE], $draw, |build, op| {
+                let table = call!($windows(build, op)?, op, aggregate, aggregate_with(initial, add));
+                build.set(op, table)
+            }),
+            operator(
+                $nullable,
+                &[WINDOWED_NULLABLE],
+                |draw| with_lambda(draw, $draw, null_if),
+                |build, op| {
+                    let adder = nullable_next(&joiner(op.option("lambda"))?);
+                    let windowed = $windows(build, op)?;
+                    let table = call!(windowed, op, aggregate, aggregate_with(|| Some(initial()), adder));
+                    build.set(op, table)
+                },
+            ),
+        ]
+    };
+}
+
+const SLIDING: [Operator; 4] = aggregations!(
+    sliding,
+    draw_sliding,
+    "sliding_count",
+    "sliding_reduce",
+    "sliding_aggregate",
+    "sliding_aggregate_nullable"
+);
+
+const UNLIMITED: [Operator; 4] = aggregations!(
+    unlimited,
+    draw_unlimited,
+    "unlimited_count",
+    "unlimited_reduce",
+    "unlimited_aggregate",
+    "unlimited_aggregate_nullable"
+);
+
+const EMITTING: [Operator; 4] = aggregations!(
+    time,
+    draw_time,
+    "emitting_count",
+    "emitting_reduce",
+    "emitting_aggregate",
+    "emitting_aggregate_nullable"
+);
+
+const SESSIONS: [Operator; 3] = [
+    operator("emitting_session_count", &[WINDOWED_LONGS], draw_sessions, |build, op| {
+        let table = call!(sessions(build, op)?, op, count, count_with());
+        build.set(op, table)
+    }),
+    operator(
+        "emitting_session_reduce",
+        &[WINDOWED_NULLABLE],
+        |draw| with_lambda(draw, draw_sessions, |draw| draw_joiner(&mut draw.rng)),
+        |build, op| {
+            let lambda = joiner(op.option("lambda"))?;
+            let reducer = move |before: Text, value: Text| lambda(&before, &value);
+            let table = call!(sessions(build, op)?, op, reduce, reduce_with(reducer));
+            build.set(op, table)
+        },
+    ),
+    operator("emitting_session_aggregate", &[WINDOWED_TABLE], draw_sessions, |build, op| {
+        let merger = |_: &Text, one: String, two: String| tail(format!("{one}|{two}"));
+        let table = call!(sessions(build, op)?, op, aggregate, aggregate_with(initial, add, merger));
+        build.set(op, table)
+    }),
+];
+
+/// Sliding and unlimited windows, and emission on close.
+pub const FAMILY: Family = Family {
+    operators: &{
+        let ([a, b, c, d], [e, f, g, h]) = (SLIDING, UNLIMITED);
+        let ([i, j, k, l], [m, n, o]) = (EMITTING, SESSIONS);
+        [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o]
+    },
+    rules: &[
+        Rule { name: "several sliding windows", floor: 20, measure: |e| several_windows(e, "sliding_") },
+        Rule {
+            name: "sliding: late drop",
+            floor: 20,
+            measure: |e| if has(e, "sliding_") { e.count_drops(|record| record.key.is_some()) } else { 0 },
+        },
+        Rule { name: "before an unlimited window", floor: 20, measure: before_unlimited },
+        Rule {
+            name: "windows emitted on close",
+            floor: 10,
+            measure: |e| emitted(e, |op| !op.starts_with("emitting_session")),
+        },
+        Rule {
+            name: "sessions emitted on close",
+            floor: 5,
+            measure: |e| emitted(e, |op| op.starts_with("emitting_session")),
+        },
+    ],
+};
+
+const fn operator(
+    name: &'static str,
+    outputs: &'static [Kind],
+    draw: fn(&mut Draw) -> Options,
+    apply: fn(&mut Build, &Op) -> Result<(), Fault>,
+) -> Operator {
+    Operator { name, inputs: ONE, outputs, weight: 2, draw, apply }
+}
+
+fn initial() -> String {
+    "i".to_owned()
+}
+
+fn add(key: &Text, value: Text, before: String) -> String {
+    next(key, &value, &before)
+}
+
+/// What `emitStrategy` is given, if it is called.
+fn emit(op: &Op) -> Option<EmitStrategy> {
+    op.text("emit").map(|emit| match emit {
+        "close" => EmitStrategy::OnWindowClose,
+        _ => EmitStrategy::OnWindowUpdate,
+    })
+}
+
+macro_rules! emitting {
+    ($windowed:expr, $op:expr) => {{
+        let (mut windowed, op) = ($windowed, $op);
+        if let Some(emit) = emit(op) {
+            windowed = windowed.emit_strategy(emit);
+        }
+        Ok(op.text("name").map_or_else(|| windowed.clone(), |name| windowed.named(name)))
+    }};
+}
+
+type In<W> = TimeWindowedKStream<Text, Text, W>;
+
+fn sliding(build: &Build, op: &Op) -> Result<In<SlidingWindows>, Fault> {
+    let windows = SlidingWindows::of_time_difference_and_grace(span(op, "size")?, span(op, "grace")?);
+    emitting!(build.get::<Grouped>(op, 0)?.windowed_by(windows), op)
+}
+
+fn unlimited(build: &Build, op: &Op) -> Result<In<UnlimitedWindows>, Fault> {
+    let mut windows = UnlimitedWindows::of();
+    if let Some(start_ms) = op.number("start") {
+        windows = windows.start_on(start_ms);
+    }
+    emitting!(build.get::<Grouped>(op, 0)?.windowed_by(windows), op)
+}
+
+fn time(build: &Build, op: &Op) -> Result<In<TimeWindows>, Fault> {
+    let mut windows = TimeWindows::of_size_and_grace(span(op, "size")?, span(op, "grace")?);
+    if op.number("advance").is_some() {
+        windows = windows.advance_by(span(op, "advance")?);
+    }
+    emitting!(build.get::<Grouped>(op, 0)?.windowed_by(windows), op)
+}
+
+fn sessions(build: &Build, op: &Op) -> Result<SessionWindowedKStream<Text, Text>, Fault> {
+    let windows = SessionWindows::of_inactivity_gap_and_grace(span(op, "gap")?, span(op, "grace")?);
+    emitting!(build.get::<Grouped>(op, 0)?.windowed_by(windows), op)
+}
+
+fn with_lambda(
+    draw: &mut Draw,
+    windows: fn(&mut Draw) -> Options,
+    lambda: fn(&mut Draw) -> serde_json::Value,
+) -> Options {
+    let mut options = windows(draw);
+    options.insert("lambda".into(), lambda(draw));
+    options
+}
+
+/// Options with a name, a store and an emit strategy, which is to emit on close in so many cases of 100.
+fn draw_emit(draw: &mut Draw, on_close: usize) -> Options {
+    let options = draw.named();
+    let mut options = draw.materialized(options);
+    if draw.rng.chance(on_close) {
+        draw.wall_clock = true;
+        options.insert("emit".into(), json!("close"));
+    } else if draw.rng.chance(10) {
+        options.insert("emit".into(), json!("update"));
+    }
+    options
+}
+
+fn draw_length(draw: &mut Draw, name: &str, on_close: usize) -> Options {
+    let mut options = draw_emit(draw, on_close);
+    let (length, grace) = (*draw.rng.pick(&[1, 5, 10, 10, 20, 100]), draw_grace(draw));
+    [length, grace, length + grace].into_iter().for_each(|ms| draw.mark(ms));
+    options.insert(name.into(), json!(length));
+    options.insert("grace".into(), json!(grace));
+    options
+}
+
+fn draw_sliding(draw: &mut Draw) -> Options {
+    draw_length(draw, "size", 35)
+}
+
+fn draw_unlimited(draw: &mut Draw) -> Options {
+    let mut options = draw_emit(draw, 3);
+    if draw.rng.chance(70) {
+        let start = draw.rng.between(0, 40);
+        draw.mark(start);
+        options.insert("start".into(), json!(start));
+    }
+    options
+}
+
+fn draw_time(draw: &mut Draw) -> Options {
+    let mut options = draw_length(draw, "size", 85);
+    if draw.rng.chance(35) {
+        let size = options["size"].as_i64().unwrap_or(1);
+        let advance = draw.rng.between(1, size);
+        draw.mark(advance);
+        options.insert("advance".into(), json!(advance));
+    }
+    options
+}
+
+fn draw_sessions(draw: &mut Draw) -> Options {
+    draw_length(draw, "gap", 85)
+}
+
+fn has(evidence: &Evidence<'_>, prefix: &str) -> bool {
+    evidence.case.ops.iter().any(|op| op.op.starts_with(prefix))
+}
+
+/// Records that come before an unlimited window begins.
+fn before_unlimited(evidence: &Evidence<'_>) -> u64 {
+    let unlimited = evidence.case.ops.iter().filter(|op| op.op.starts_with("unlimited_"));
+    let start = unlimited.filter_map(|op| op.number("start")).max();
+    start.map_or(0, |start| evidence.count_records(|record| record.key.is_some() && record.timestamp < start))
+}
+
+/// Calls of such operators that have emitted on close, as far as a sink has got it.
+fn emitted(evidence: &Evidence<'_>, such: impl Fn(&str) -> bool) -> u64 {
+    let calls = evidence.case.ops.iter().enumerate();
+    let closing = calls.filter(|(_, op)| op.text("emit") == Some("close") && such(&op.op));
+    closing.filter(|(at, _)| evidence.reached(*at)).count() as u64
+}
