@@ -9,7 +9,7 @@ use super::ops::{FAMILIES, operators};
 const FLOORS_PER: u64 = 500;
 
 /// How often an operator's results must reach a sink in 500 cases.
-const OPERATOR_FLOOR: u64 = 5;
+const OPERATOR_FLOOR: u64 = 3;
 
 /// Below this number of cases, floors say nothing.
 const RUNS_MIN: u64 = 200;

@@ -152,7 +152,7 @@ pub fn case(seed: u64, number: u64, favoured: &[String]) -> Case {
     drawn.step(|one| one.name == begin);
     (1..sources).for_each(|_| drawn.step(is_source));
     for operator in target::of(number, favoured) {
-        let depth = drawn.draw.rng.below(4);
+        let depth = drawn.draw.rng.below(3);
         (0..depth).for_each(|_| drawn.step(|one| !one.inputs.is_empty() && !one.outputs.is_empty()));
         drawn.reach(operator);
     }

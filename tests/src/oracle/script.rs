@@ -17,10 +17,12 @@ pub fn draw(draw: &mut Draw, ops: &[Op]) -> Vec<Step> {
     let rng = &mut draw.rng;
     let length = match rng.below(20) {
         0 => 0,
-        1..=4 => rng.below(8),
-        _ => 10 + rng.below(25),
+        1 | 2 => rng.below(8),
+        _ => 8 + 3 * topics.len() + rng.below(22),
     };
-    let keys = &KEYS[..1 + rng.below(5) + if rng.chance(10) { 5 } else { 0 }];
+    // The first ones, or those that selectors make of numbers.
+    let first = if rng.chance(70) { 0 } else { 3 };
+    let keys = &KEYS[first..first + 1 + rng.below(5) + if rng.chance(10) { 2 } else { 0 }];
     let null_keys = *rng.pick(&[0, 3, 10]);
     let mut latest = rng.between(0, 30);
     let (mut steps, mut last_record): (Vec<Step>, Option<Input>) = (Vec::new(), None);
@@ -45,7 +47,11 @@ pub fn draw(draw: &mut Draw, ops: &[Op]) -> Vec<Step> {
         let mut record = Input {
             topic,
             key: (!rng.chance(null_keys)).then(|| (*rng.pick(keys)).to_owned()),
-            value: (!rng.chance(if is_table { 20 } else { 8 })).then(|| (*rng.pick(VALUES)).to_owned()),
+            value: (!rng.chance(if is_table { 20 } else { 8 })).then(|| {
+                // Some name a key, of another topic perhaps.
+                let values = if rng.chance(30) { keys } else { VALUES };
+                (*rng.pick(values)).to_owned()
+            }),
             timestamp,
             headers: Vec::new(),
         };

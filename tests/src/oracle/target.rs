@@ -1,4 +1,4 @@
-//! What a case is about: two operators, so that a run calls every operator often, however many there are.
+//! What a case is about: three operators, so that a run calls every operator often, however many there are.
 //!
 //! Case by case all operators take their turn. Whatever one of them needs, and the topology does not have yet, is called
 //! before it.
@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use super::ops::{Kind, Operator, operators};
 
-/// How far the second operator's turn is from the first one's, once more after each round.
+/// How far the turn of each of a case's operators is from the one before, once more after each round.
 const APART: u64 = 7;
 
 /// How many calls it takes at least to have a register of a kind.
@@ -32,14 +32,14 @@ static COSTS: LazyLock<BTreeMap<Kind, u32>> = LazyLock::new(|| {
 });
 
 /// The operators that the case of that number is about: of those whose names begin as one of `favoured`, or of all.
-pub fn of(number: u64, favoured: &[String]) -> [&'static Operator; 2] {
+pub fn of(number: u64, favoured: &[String]) -> [&'static Operator; 3] {
     let is_favoured = |one: &&Operator| favoured.iter().any(|begin| one.name.starts_with(begin.as_str()));
     let mut all: Vec<&'static Operator> = operators().filter(is_favoured).collect();
     if all.is_empty() {
         all = operators().collect();
     }
     let (count, round) = (all.len() as u64, number / all.len() as u64);
-    [number, number + APART * (round + 1)].map(|turn| all[(turn % count) as usize])
+    [0, 1, 2].map(|nth| all[((number + nth * APART * (round + 1)) % count) as usize])
 }
 
 /// The operators that give a register of that kind and read only what takes fewer calls.

@@ -46,7 +46,7 @@ pub const FAMILY: Family = Family {
     rules: &[
         Rule { name: "update held back", floor: 60, measure: |e| buffered(e, true) },
         Rule { name: "update let go later", floor: 20, measure: |e| buffered(e, false) },
-        Rule { name: "update let go early by a full buffer", floor: 5, measure: evicted },
+        Rule { name: "update let go early by a full buffer", floor: 3, measure: evicted },
         Rule { name: "shutdown by a full buffer", floor: 5, measure: full },
         Rule { name: "final result of a window", floor: 5, measure: finals },
     ],
@@ -93,7 +93,7 @@ fn knows_serde(table: u32, calls: &[Op]) -> bool {
 
 fn draw_limit(draw: &mut Draw) -> Options {
     let mut options = draw_buffer(draw, 60);
-    let limit = *draw.rng.pick(&[0, 1, 5, 10, 20, 100, 100_000]);
+    let limit = *draw.rng.pick(&[0, 1, 5, 10, 20, 100, 100_000, 100_000, 100_000]);
     draw.mark(limit.min(100));
     options.insert("limit".into(), json!(limit));
     let bounded = options.contains_key("max_records") || options.contains_key("max_bytes");

@@ -24,7 +24,6 @@ import org.apache.kafka.streams.state.WindowStore;
 
 /** Tumbling, hopping and session windows, and what can be done with windowed tables and streams. */
 final class Windows {
-    private static final Serde<Windowed<String>> TIME = WindowedSerdes.timeWindowedSerdeFrom(String.class, 1);
     private static final Serde<Windowed<String>> SESSION = WindowedSerdes.sessionWindowedSerdeFrom(String.class);
 
     private Windows() {
@@ -57,9 +56,9 @@ final class Windows {
             final TimeWindowedKStream<String, String> windowed = time(b, op);
             if (op.isMaterialized()) {
                 final Materialized<String, Long, WindowStore<Bytes, byte[]>> store = op.materialized(Serdes.Long());
-                b.setWindowed(op, op.name() == null ? windowed.count(store) : windowed.count(op.named(), store), TIME);
+                b.setWindowed(op, op.name() == null ? windowed.count(store) : windowed.count(op.named(), store), time(op));
             } else {
-                b.setWindowed(op, op.name() == null ? windowed.count() : windowed.count(op.named()), TIME);
+                b.setWindowed(op, op.name() == null ? windowed.count() : windowed.count(op.named()), time(op));
             }
         });
         operators.put("window_reduce", (b, op) -> {
@@ -70,9 +69,9 @@ final class Windows {
                     op.materialized(Serdes.String());
                 b.setWindowed(op, op.name() == null
                     ? windowed.reduce(reducer, store)
-                    : windowed.reduce(reducer, op.named(), store), TIME);
+                    : windowed.reduce(reducer, op.named(), store), time(op));
             } else {
-                b.setWindowed(op, op.name() == null ? windowed.reduce(reducer) : windowed.reduce(reducer, op.named()), TIME);
+                b.setWindowed(op, op.name() == null ? windowed.reduce(reducer) : windowed.reduce(reducer, op.named()), time(op));
             }
         });
         operators.put("window_aggregate", (b, op) -> aggregate(b, op, Lambdas::next));
@@ -88,11 +87,11 @@ final class Windows {
             final Materialized<String, String, WindowStore<Bytes, byte[]>> store = op.materialized(Serdes.String());
             b.setWindowed(op, op.name() == null
                 ? windowed.aggregate(() -> "i", adder, store)
-                : windowed.aggregate(() -> "i", adder, op.named(), store), TIME);
+                : windowed.aggregate(() -> "i", adder, op.named(), store), time(op));
         } else {
             b.setWindowed(op, op.name() == null
                 ? windowed.aggregate(() -> "i", adder)
-                : windowed.aggregate(() -> "i", adder, op.named()), TIME);
+                : windowed.aggregate(() -> "i", adder, op.named()), time(op));
         }
     }
 
@@ -189,5 +188,10 @@ final class Windows {
             final KStream<Windowed<String>, String> stream = b.get(op, 0);
             stream.to(op.topic(), Produced.with(b.windowedKeys(op), Serdes.String()));
         });
+    }
+
+    /** The serde of the windows of a call: what reads a key back must know how long its window is. */
+    private static Serde<Windowed<String>> time(final Op op) {
+        return WindowedSerdes.timeWindowedSerdeFrom(String.class, op.option("size").asLong());
     }
 }
