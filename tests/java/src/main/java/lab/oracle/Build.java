@@ -6,6 +6,7 @@ import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.streams.StreamsBuilder;
 import org.apache.kafka.streams.kstream.KStream;
 import org.apache.kafka.streams.kstream.Windowed;
+import org.apache.kafka.streams.kstream.WindowedSerdes;
 
 /** A topology that is being built: the builder, and what the numbered registers hold. */
 final class Build {
@@ -34,7 +35,11 @@ final class Build {
     }
 
     void setWindowed(final Op op, final int output, final Object value, final Serde<Windowed<String>> keys) {
-        windowed.put(op.output(output), keys);
+        final String size = op.has("size") ? "size" : "difference";
+        // Who reads such keys again must know how long the windows are.
+        windowed.put(op.output(output), keys instanceof WindowedSerdes.TimeWindowedSerde<?> && op.has(size)
+            ? WindowedSerdes.timeWindowedSerdeFrom(String.class, op.span(size).toMillis())
+            : keys);
         set(op, output, value);
     }
 
