@@ -287,7 +287,9 @@ fn start_stream_thread(
 fn run_stream_thread(thread: &mut StreamThread, clock: &ClockRef) -> Result<()> {
     loop {
         let now = clock.now_ms();
-        match thread.run_once(now)? {
+        let round = thread.run_once(now)?;
+        thread.round_ended(clock.now_ms());
+        match round {
             Round::Busy => {}
             Round::IdleUntil(deadline) => {
                 let wait_ms = u64::try_from(deadline - now).unwrap_or(1);

@@ -121,6 +121,8 @@ pub(crate) struct StreamThread {
     to_open: BTreeMap<TaskId, Option<TaskBackends>>,
     requests: u64,
     last_commit: Timestamp,
+    /// In this round.
+    has_committed: bool,
     last_purge: Timestamp,
     buffer: Vec<RawRecord>,
     stopped: bool,
@@ -150,6 +152,7 @@ impl StreamThread {
             to_open: BTreeMap::new(),
             requests: 0,
             last_commit: now,
+            has_committed: false,
             last_purge: now,
             buffer: Vec::new(),
             stopped: false,
@@ -163,6 +166,14 @@ impl StreamThread {
     /// Waits for records or a wake-up.
     pub fn wait(&mut self, timeout: Duration) {
         self.consumer.wait(timeout);
+    }
+
+    /// Tells the time at the end of a round: the commit interval begins when the last commit has ended, so that slow commits
+    /// do not follow each other without work in between (as `StreamThread.maybeCommit` has it).
+    pub fn round_ended(&mut self, now: Timestamp) {
+        if std::mem::take(&mut self.has_committed) {
+            self.last_commit = now;
+        }
     }
 
     /// One round. An error means that the thread cannot go on.
@@ -206,7 +217,7 @@ impl StreamThread {
         }
         if requested || now - self.last_commit >= self.limits.commit_interval_ms || self.is_full() {
             worked |= self.commit(self.due_writes(now), now)?;
-            self.last_commit = now;
+            (self.last_commit, self.has_committed) = (now, true);
             self.purge(now);
         }
         Ok(if worked { Round::Busy } else { Round::IdleUntil(self.next_deadline(now)) })
