@@ -199,3 +199,19 @@ fn a_row_that_waits_is_looked_up_as_it_was() {
     let joined = driver.create_output_topic::<String, String>("out").read_values().unwrap();
     assert_eq!(joined, ["first+None", "second+Some(\"two\")"]);
 }
+
+/// Where Java's tasks fail to start (docs/GLOSSARY.md).
+#[test]
+fn tables_of_windows_that_a_cogroup_made_are_joined() {
+    let results = run(
+        |b| {
+            let windows = TimeWindows::of_size_and_grace(millis(50), millis(100));
+            let counts = grouped(b).cogroup(|_, _, count: i64| count + 1).windowed_by(windows).aggregate(|| 0);
+            shown(&counts.join(&counts.map_values(|count| -count), |count, negative| (count, negative)));
+        },
+        CommitPolicy::EveryRecord,
+        None,
+    );
+    let last = results.iter().rfind(|(key, _, _)| key.contains("\"a\"")).map(|(_, value, _)| value.clone());
+    assert_eq!(last.as_deref(), Some("Some((5, -5))"), "{results:?}");
+}

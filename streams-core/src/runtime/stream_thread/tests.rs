@@ -166,6 +166,27 @@ fn a_hot_key_is_written_twice_a_second_with_the_offset_of_its_commit() -> Result
 }
 
 #[test]
+fn the_commit_interval_begins_when_the_last_commit_has_ended() -> Result<()> {
+    let mut world = World::new(true)?;
+    world.put("a", "1")?;
+    // That commit took so long.
+    world.clock.advance(60);
+    let ended = world.clock.now_ms();
+    world.engine.thread().round_ended(ended);
+    world.send("b", "2")?;
+    world.pass(COMMIT_MS - 1)?;
+    assert!(world.task().uncommitted_bytes() > 0, "it is not time yet");
+    world.pass(1)?;
+    assert_eq!(world.task().uncommitted_bytes(), 0);
+    world.engine.thread().round_ended(ended + 1_000);
+    world.engine.thread().round_ended(ended + 2_000);
+    world.send("c", "3")?;
+    world.pass(900 + COMMIT_MS)?;
+    assert_eq!(world.task().uncommitted_bytes(), 0, "a round without a commit does not put the next one off");
+    Ok(())
+}
+
+#[test]
 fn an_idle_task_owes_nothing_after_half_a_second() -> Result<()> {
     let mut world = World::new(true)?;
     world.put("a", "1")?;

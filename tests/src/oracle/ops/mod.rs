@@ -128,6 +128,7 @@ pub fn fits(operator: &Operator, inputs: &[u32], calls: &[Op]) -> bool {
     suppressions::fits(operator, inputs, calls)
         && foreign_key::fits(operator, inputs, calls)
         && stream_joins::fits(operator, calls)
+        && table_joins::fits(operator, inputs, calls)
 }
 
 /// Whether a case of these calls may have record caches.

@@ -181,3 +181,16 @@ fn unstored(evidence: &Evidence<'_>) -> u64 {
     let such = joins(evidence).filter(|(_, op)| op.inputs.iter().filter_map(makes).any(computed));
     such.filter(|(at, _)| evidence.reached(*at)).count() as u64
 }
+
+/// Whether no table of windows comes from a cogroup: Kafka Streams cannot join those (docs/GLOSSARY.md).
+pub fn fits(operator: &Operator, inputs: &[u32], calls: &[Op]) -> bool {
+    operator.name != "windowed_with_windowed" || !inputs.iter().any(|input| is_of_cogroup(*input, calls))
+}
+
+fn is_of_cogroup(table: u32, calls: &[Op]) -> bool {
+    calls.iter().find(|call| call.outputs.contains(&table)).is_some_and(|call| {
+        call.op.starts_with("cogroup")
+            || (call.op.starts_with("windowed_")
+                && call.inputs.iter().any(|input| is_of_cogroup(*input, calls)))
+    })
+}
