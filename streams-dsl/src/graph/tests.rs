@@ -11,7 +11,10 @@ use streams_core::processor::{
 use streams_core::record::Record;
 use streams_core::store::Stores;
 
-use crate::options::{Branched, Consumed, Materialized, Printed, Produced, Repartitioned};
+use crate::options::{
+    Branched, BufferConfig, Consumed, Materialized, Printed, Produced, Repartitioned, Suppressed,
+};
+use crate::windows::millis;
 use crate::{DslError, KStream, StreamsBuilder};
 
 const ALL: TopologyOptimization = TopologyOptimization {
@@ -322,4 +325,21 @@ fn mistakes_are_reported_when_the_topology_is_built() {
     let other = StreamsBuilder::new();
     let foreign = error(|b| input(b, "in").merge(&input(&other, "elsewhere")).to("out"));
     assert!(matches!(foreign, DslError::ForeignStream { .. }), "{foreign}");
+}
+
+#[test]
+fn a_suppression_has_the_serdes_of_its_table() {
+    let suppress = |builder: &StreamsBuilder, materialized: Option<Materialized<String, String>>| {
+        let rows = builder.table::<String, String>("in");
+        let mapped = match materialized {
+            Some(materialized) => rows.map_values_with(|row| row, materialized),
+            None => rows.map_values(|row| row),
+        };
+        mapped.suppress(Suppressed::until_time_limit(millis(1), BufferConfig::unbounded()));
+    };
+    let unknown = error(|b| suppress(b, None));
+    assert!(matches!(unknown, DslError::MissingSerde { part: "value", .. }), "{unknown}");
+    let builder = StreamsBuilder::new();
+    suppress(&builder, Some(Materialized::new()));
+    assert!(builder.build().is_ok());
 }

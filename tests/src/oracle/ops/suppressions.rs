@@ -80,15 +80,15 @@ pub fn caches_fit(calls: &[Op]) -> bool {
 
 fn knows_serde(table: u32, calls: &[Op]) -> bool {
     let Some(call) = calls.iter().find(|call| call.outputs.contains(&table)) else { return true };
-    let inherits = ["table_filter", "table_filter_not", "windowed_filter"].contains(&&*call.op);
-    if (inherits && !has(call, "materialized")) || is_suppression(call) {
+    let inherits = ["as_table", "table_filter", "table_filter_not", "versioned_filter", "windowed_filter"];
+    if (inherits.contains(&&*call.op) && !has(call, "materialized")) || is_suppression(call) {
         return call.inputs.iter().all(|input| knows_serde(*input, calls));
     }
     let is_made = call.op.contains("map_values")
         || call.op.contains("transform_values")
         || call.op.starts_with("tables_")
         || call.op.contains("_with_");
-    !is_made || has(call, "materialized")
+    !is_made || call.op.starts_with("stored_") || has(call, "materialized")
 }
 
 fn draw_limit(draw: &mut Draw) -> Options {
