@@ -125,9 +125,7 @@ pub fn operator(name: &str) -> Result<&'static Operator, Fault> {
 
 /// Whether an operator can be called on these registers, which are of the right kinds, after those calls.
 pub fn fits(operator: &Operator, inputs: &[u32], calls: &[Op]) -> bool {
-    suppressions::fits(operator, inputs, calls)
-        && foreign_key::fits(operator, inputs, calls)
-        && stream_joins::fits(operator, calls)
+    suppressions::fits(operator, inputs, calls) && foreign_key::fits(operator, inputs, calls)
 }
 
 /// Whether a case of these calls may have record caches.
