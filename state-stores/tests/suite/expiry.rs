@@ -38,6 +38,22 @@ fn expired_segments_are_deleted_and_late_puts_dropped() {
 }
 
 #[test]
+fn an_ignored_null_tells_the_time_where_it_should() {
+    for (nulls_tell_time, left) in [(false, 1), (true, 0)] {
+        let world = World::new(false);
+        let spec =
+            WindowSpec::new("store", world.backend().clone(), text(), ValueFormat::plain(number()), HOUR_MS);
+        let spec = WindowSpec { retain_duplicates: true, nulls_tell_time, ..spec };
+        let (mut store, mut log) = (WindowStore::open(spec).unwrap(), Vec::new());
+        store.put(&"a".into(), Some(1), 0, 0).unwrap();
+        store.put(&"b".into(), None, 10 * HOUR_MS, 1).unwrap();
+        assert_eq!(store.fetch_range(&"a".into(), 0, 1, Direction::Forward).unwrap().count(), left);
+        commit(&mut store, world.backend(), &mut log);
+        assert_eq!(store.fetch_range(&"a".into(), 0, 1, Direction::Forward).unwrap().count(), left);
+    }
+}
+
+#[test]
 fn a_rollback_takes_the_stream_time_back() {
     for world in World::both() {
         let (mut store, mut log) = (windows(world.backend(), 1 << 20), Vec::new());

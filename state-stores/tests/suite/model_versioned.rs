@@ -277,3 +277,22 @@ fn every_put_is_logged_with_its_own_time_in_the_order_of_puts() {
         log.iter().map(|(_, value, time, _)| (value.as_ref().map(|v| v[3]), *time)).collect();
     assert_eq!(logged, [(Some(1), 200), (Some(2), 150), (None, 200), (Some(3), 20)]);
 }
+
+#[test]
+fn entries_are_the_versions_that_can_be_found() {
+    let world = World::new(false);
+    let (mut store, key) = (open(&world, 0), "k".to_owned());
+    for (value, time) in [(Some(1), 100), (Some(2), 150), (None, 160), (Some(3), 200)] {
+        store.put(&key, value.as_ref(), time).unwrap();
+    }
+    let entry = |(from, to, value): (i64, i64, u32)| {
+        let key = [&b"k"[..], &from.to_be_bytes()].concat();
+        (key.into_boxed_slice(), [&to.to_be_bytes()[..], &value.to_be_bytes()].concat().into_boxed_slice())
+    };
+    let all = [(200, i64::MAX, 3), (100, 150, 1), (150, 160, 2)].map(entry);
+    assert_eq!(store.entries().unwrap(), all);
+    // Of what ended more than the history ago nothing is told, even if a live segment still has it.
+    store.put(&"later".into(), Some(&4), 150 + HISTORY_MS).unwrap();
+    let told: Vec<_> = store.entries().unwrap().into_iter().filter(|(key, _)| key.starts_with(b"k")).collect();
+    assert_eq!(told, [(200, i64::MAX, 3), (150, 160, 2)].map(entry));
+}

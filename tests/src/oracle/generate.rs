@@ -70,6 +70,7 @@ impl Drawn {
             [STREAM, STREAM] if options.contains_key("difference") => {
                 inputs.iter().map(of).product::<f64>() / 2.0
             }
+            [STREAM] if options.contains_key("difference") => of(&inputs[0]).powi(2) / 2.0,
             _ => inputs.iter().map(of).sum(),
         };
         let windows = number("size").zip(number("advance")).map_or(1.0, |(size, advance)| size / advance);

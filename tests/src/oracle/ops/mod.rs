@@ -127,7 +127,6 @@ pub fn operator(name: &str) -> Result<&'static Operator, Fault> {
 pub fn fits(operator: &Operator, inputs: &[u32], calls: &[Op]) -> bool {
     suppressions::fits(operator, inputs, calls)
         && foreign_key::fits(operator, inputs, calls)
-        && stream_joins::fits(operator, calls)
         && table_joins::fits(operator, inputs, calls)
 }
 

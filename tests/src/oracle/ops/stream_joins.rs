@@ -105,15 +105,6 @@ pub const FAMILY: Family = Family {
     ],
 };
 
-/// How many joins of streams a case may have: each multiplies records.
-const JOINS_MAX: usize = 2;
-
-/// Whether a case with those calls may have this operator.
-pub fn fits(operator: &Operator, calls: &[Op]) -> bool {
-    let is_join = |name: &str| name == "join_stream" || (name.ends_with("_join") && name.starts_with("s"));
-    !is_join(operator.name) || calls.iter().filter(|op| is_join(&op.op)).count() < JOINS_MAX
-}
-
 /// The joiner's result, behind the key; what is null stays so.
 fn keyed(lambda: &Joiner, key: &Text, left: &Text, right: &Text) -> Text {
     lambda(left, right).map(|joined| tail(format!("{}:{joined}", shown(key))))

@@ -24,6 +24,8 @@ import org.apache.kafka.streams.state.WindowStore;
 /** Sliding and unlimited windows, and results on window close. */
 final class MoreWindows {
     private static final Serde<Windowed<String>> TIME = WindowedSerdes.timeWindowedSerdeFrom(String.class, 1);
+    private static final Serde<Windowed<String>> ENDLESS =
+        WindowedSerdes.timeWindowedSerdeFrom(String.class, Long.MAX_VALUE);
     private static final Serde<Windowed<String>> SESSION = WindowedSerdes.sessionWindowedSerdeFrom(String.class);
 
     private MoreWindows() {
@@ -55,16 +57,17 @@ final class MoreWindows {
     }
 
     private static void add(final Map<String, Operator> operators, final String prefix, final Windowing windowing) {
+        final Serde<Windowed<String>> keys = prefix.equals("unlimited_") ? ENDLESS : TIME;
         operators.put(prefix + "count", (b, op) ->
-            b.setWindowed(op, count(windowed(b, op, windowing), op), TIME));
+            b.setWindowed(op, count(windowed(b, op, windowing), op), keys));
         operators.put(prefix + "reduce", (b, op) ->
-            b.setWindowed(op, reduce(windowed(b, op, windowing), op), TIME));
+            b.setWindowed(op, reduce(windowed(b, op, windowing), op), keys));
         operators.put(prefix + "aggregate", (b, op) ->
-            b.setWindowed(op, aggregate(windowed(b, op, windowing), op, Lambdas::next), TIME));
+            b.setWindowed(op, aggregate(windowed(b, op, windowing), op, Lambdas::next), keys));
         operators.put(prefix + "aggregate_nullable", (b, op) -> {
             final BiFunction<String, String, String> joiner = Lambdas.joiner(op.option("lambda"));
             b.setWindowed(op,
-                aggregate(windowed(b, op, windowing), op, (k, v, before) -> joiner.apply(before, v)), TIME);
+                aggregate(windowed(b, op, windowing), op, (k, v, before) -> joiner.apply(before, v)), keys);
         });
     }
 
