@@ -13,6 +13,8 @@
 //! A database that is ahead of its changelog, or behind what the broker still has, or that holds what a commit was
 //! answered for and the broker then took back (decision 0008), is deleted and rebuilt, with a warning.
 
+mod source_offsets;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,14 +25,13 @@ use state_stores::offsets::{offsets_keyspace, put_offset, read_offsets};
 use state_stores::{BackendRef, Batch, Restore, RocksMemory, StoreError};
 
 use super::backends::TaskBackends;
-use super::plan::{Plan, StorePlan};
+use super::plan::Plan;
 use super::state_directory::StateDirectory;
-use crate::config::{AutoOffsetReset as DefaultReset, StreamsConfig};
+use crate::config::StreamsConfig;
 use crate::error::{Error, Result};
 use crate::ids::{Offset, TaskId, TopicPartition};
 use crate::serde::TopicPartitionMetadata;
 use crate::time::Timestamp;
-use crate::topology::AutoOffsetReset;
 use crate::transport::{
     Admin, Consumer, GroupOffsets, Isolation, OffsetQuery, PartitionHandle, RawRecord, TransportError,
     TransportErrorKind,
@@ -492,26 +493,6 @@ impl Restorer {
         Ok(())
     }
 
-    /// How far the application has come with those of the changelogs that are source topics.
-    fn read_of_sources(
-        &mut self,
-        task: TaskId,
-        logged: &[(&StorePlan, TopicPartition)],
-    ) -> Result<BTreeMap<TopicPartition, Offset>> {
-        let sources = logged.iter().filter(|(store, _)| store.is_source);
-        let sources: Vec<_> = sources.map(|(_, partition)| partition.clone()).collect();
-        if sources.is_empty() {
-            return Ok(BTreeMap::new());
-        }
-        let offsets = self.admin.group_offsets(&self.plan.application_id, &sources, ADMIN_TIMEOUT)?;
-        if let Some(partition) = sources.iter().find(|source| offsets.undecided.contains(source)) {
-            let attempted = format!("read the committed offset of {partition} to open task {task}");
-            let kind = TransportErrorKind::Retriable;
-            return Err(TransportError::new(kind, attempted, "a transaction is committing it").into());
-        }
-        Ok(offsets.committed.into_iter().map(|(partition, known)| (partition, known.offset)).collect())
-    }
-
     fn fetch(&mut self, opening: &mut Opening) -> Result<()> {
         let mut rest = Vec::new();
         let mut failed = None;
@@ -566,48 +547,6 @@ impl Restorer {
         let restored = u64::try_from(fetched.len()).unwrap_or(0);
         self.counters.restored_records.fetch_add(restored, Ordering::Relaxed);
         Ok(())
-    }
-
-    fn sources(
-        &mut self,
-        partitions: Vec<TopicPartition>,
-        offsets: &GroupOffsets,
-    ) -> Result<Vec<SourceStart>> {
-        let mut starts = Vec::with_capacity(partitions.len());
-        for partition in partitions {
-            starts.push(match offsets.committed.get(&partition) {
-                Some(known) => SourceStart {
-                    offset: known.offset,
-                    committed: Some(known.offset),
-                    metadata: TopicPartitionMetadata::decode(&known.metadata),
-                    partition,
-                },
-                None => SourceStart {
-                    offset: self.reset(&partition)?,
-                    committed: None,
-                    metadata: TopicPartitionMetadata::default(),
-                    partition,
-                },
-            });
-        }
-        Ok(starts)
-    }
-
-    fn reset(&mut self, partition: &TopicPartition) -> Result<Offset> {
-        let latest = OffsetQuery::Latest(Isolation::ReadCommitted);
-        let query = match (self.plan.reset_of(&partition.topic), self.config.auto_offset_reset()) {
-            (Some(AutoOffsetReset::Earliest), _) | (None, DefaultReset::Earliest) => OffsetQuery::Earliest,
-            (Some(AutoOffsetReset::Latest), _) | (None, DefaultReset::Latest) => latest,
-            (Some(AutoOffsetReset::ByDuration(ms)), _) => OffsetQuery::AtTime(self.now - ms),
-            (Some(AutoOffsetReset::None), _) | (None, DefaultReset::None) => {
-                return Err(Error::Topics(format!(
-                    "no offset is committed for {partition} and its reset policy is 'none'; commit one, or set the \
-                     policy to earliest or latest"
-                )));
-            }
-        };
-        let offsets = self.admin.offsets(std::slice::from_ref(partition), query, ADMIN_TIMEOUT)?;
-        Ok(offsets.get(partition).copied().unwrap_or(0))
     }
 }
 
