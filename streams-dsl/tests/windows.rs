@@ -206,7 +206,8 @@ fn tables_of_windows_that_a_cogroup_made_are_joined() {
     let results = run(
         |b| {
             let windows = TimeWindows::of_size_and_grace(millis(50), millis(100));
-            let counts = grouped(b).cogroup(|_, _, count: i64| count + 1).windowed_by(windows).aggregate(|| 0);
+            let counts =
+                grouped(b).cogroup(|_, _, count: i64| count + 1).windowed_by(windows).aggregate(|| 0);
             shown(&counts.join(&counts.map_values(|count| -count), |count, negative| (count, negative)));
         },
         CommitPolicy::EveryRecord,
