@@ -258,7 +258,8 @@ fn with_store(draw: &mut Draw, mut options: Options, kind: &str) -> Options {
 }
 
 fn draw_kind(draw: &mut Draw) -> &'static str {
-    *draw.rng.pick(&["disk", "memory", "lru", "lru", "versioned", "versioned"])
+    const KINDS: &[&str] = &["disk", "memory", "lru", "lru", "versioned", "versioned"];
+    draw.rng.pick::<&str>(KINDS)
 }
 
 fn draw_stored(draw: &mut Draw) -> Options {

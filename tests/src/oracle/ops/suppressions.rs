@@ -23,11 +23,11 @@ const NAME_END: &str = "-later";
 /// Suppressions.
 pub const FAMILY: Family = Family {
     operators: &[
-        held("table_suppress", &[TABLE], 3, draw_limit, |build, op| limited::<Text, String>(build, op)),
+        held("table_suppress", &[TABLE], 3, draw_limit, limited::<Text, String>),
         held("nullable_suppress", &[NULLABLE_TABLE], 3, draw_limit, |build, op| {
             limited::<Text, Text>(build, op)
         }),
-        held("longs_suppress", &[LONGS], 3, draw_limit, |build, op| limited::<Text, i64>(build, op)),
+        held("longs_suppress", &[LONGS], 3, draw_limit, limited::<Text, i64>),
         held("windowed_suppress", &[WINDOWED_TABLE], 2, draw_limit, |build, op| {
             limited::<Key, String>(build, op)
         }),
@@ -37,11 +37,11 @@ pub const FAMILY: Family = Family {
         held("windowed_longs_suppress", &[WINDOWED_LONGS], 2, draw_limit, |build, op| {
             limited::<Key, i64>(build, op)
         }),
-        held("windowed_final", &[WINDOWED_TABLE], 3, draw_final, |build, op| last::<String>(build, op)),
+        held("windowed_final", &[WINDOWED_TABLE], 3, draw_final, last::<String>),
         held("windowed_nullable_final", &[WINDOWED_NULLABLE], 3, draw_final, |build, op| {
             last::<Text>(build, op)
         }),
-        held("windowed_longs_final", &[WINDOWED_LONGS], 3, draw_final, |build, op| last::<i64>(build, op)),
+        held("windowed_longs_final", &[WINDOWED_LONGS], 3, draw_final, last::<i64>),
     ],
     rules: &[
         Rule { name: "update held back", floor: 60, measure: |e| buffered(e, true) },

@@ -111,12 +111,15 @@ pub fn draw_group_by(draw: &mut Draw) -> Options {
     options
 }
 
+/// Finds the table that a call reads.
+type Tabled<V> = fn(&Build, &Op) -> Result<KTable<Text, V>, Fault>;
+
 /// Groups a table; a name is given before the operator, or in the options.
 pub fn add_groups<V: Clone + Send + 'static>(
     build: &mut Build,
     op: &Op,
     text: fn(V) -> Text,
-    table: fn(&Build, &Op) -> Result<KTable<Text, V>, Fault>,
+    table: Tabled<V>,
 ) -> Result<(), Fault> {
     let table = table(build, op)?;
     let (key, value) = (mapper(op.option("key"))?, mapper(op.option("lambda"))?);
