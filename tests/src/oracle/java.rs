@@ -56,8 +56,9 @@ impl JavaOracle {
 
 impl Drop for JavaOracle {
     fn drop(&mut self) {
-        // The program ends with its input.
+        // Not asked to end: it may be writing an answer that nobody reads any more.
         self.input = None;
+        let _ = self.child.kill();
         let _ = self.child.wait();
         let _ = std::fs::remove_dir_all(self.folder.path());
     }
