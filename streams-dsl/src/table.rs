@@ -81,6 +81,20 @@ impl<K: Data, V: Data> KTable<K, V> {
         self.queryable.as_deref()
     }
 
+    /// As [`enable_sending_old_values`](Self::enable_sending_old_values), on behalf of a table that is made from the rows of
+    /// this one: if it is stored, it knows its old values itself.
+    pub(crate) fn enable_sending_old_values_of(
+        &self,
+        sends_old_values: &Cell<bool>,
+        is_stored: bool,
+        force: bool,
+    ) -> bool {
+        if is_stored || self.enable_sending_old_values(force) {
+            sends_old_values.set(true);
+        }
+        sends_old_values.get()
+    }
+
     /// Has updates carry the previous row; false if the table would have to be materialised for it and `force` is not
     /// set (`KTableImpl.enableSendingOldValues`).
     pub(crate) fn enable_sending_old_values(&self, force: bool) -> bool {

@@ -49,9 +49,7 @@ where
     S: Fn(&K, V, A) -> A + 'static,
 {
     fn init(&mut self, context: &mut ProcessorContext<'_, K, Change<A>>) -> Result<()> {
-        let store = RowStore::open(&self.aggregate.store, &context.stores())?;
-        let forwarder = TableForwarder::of_rows(&store, self.send_old_values, context);
-        self.store = Some((store, forwarder));
+        self.store = Some(TableForwarder::open(&self.aggregate.store, self.send_old_values, context)?);
         Ok(())
     }
 

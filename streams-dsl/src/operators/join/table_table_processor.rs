@@ -8,8 +8,7 @@ use streams_core::processor::{Data, Processor, ProcessorContext, StoreAccess};
 use streams_core::record::{Change, Record};
 use streams_core::store::ValueAndTimestamp;
 
-use crate::operators::table::TableForwarder;
-use crate::row_store::RowStore;
+use crate::operators::table::StoredRows;
 use crate::value_getter::ValueGetter;
 
 /// Joins the updates of one table with the rows of the other.
@@ -68,26 +67,19 @@ where
 
 /// Takes the results of both sides, and stores them if the joined table is stored.
 pub(super) struct JoinMerger<K: Data, V: Data> {
-    store_name: Option<Arc<str>>,
-    send_old_values: bool,
-    store: Option<(RowStore<K, V>, TableForwarder)>,
+    rows: StoredRows<K, V>,
 }
 
 impl<K: Data, V: Data> JoinMerger<K, V> {
     /// An instance for one task.
     pub(super) fn new(store_name: Option<Arc<str>>, send_old_values: bool) -> Self {
-        JoinMerger { store_name, send_old_values, store: None }
+        JoinMerger { rows: StoredRows::new(store_name, send_old_values) }
     }
 }
 
 impl<K: Data, V: Data> Processor<K, Change<V>, K, Change<V>> for JoinMerger<K, V> {
     fn init(&mut self, context: &mut ProcessorContext<'_, K, Change<V>>) -> Result<()> {
-        if let Some(name) = &self.store_name {
-            let store = RowStore::open(name, &context.stores())?;
-            let forwarder = TableForwarder::of_rows(&store, self.send_old_values, context);
-            self.store = Some((store, forwarder));
-        }
-        Ok(())
+        self.rows.open(context)
     }
 
     fn process(
@@ -95,7 +87,7 @@ impl<K: Data, V: Data> Processor<K, Change<V>, K, Change<V>> for JoinMerger<K, V
         record: Record<K, Change<V>>,
         context: &mut ProcessorContext<'_, K, Change<V>>,
     ) -> Result<()> {
-        let Some((store, forwarder)) = &self.store else { return context.forward(record) };
+        let Some((store, forwarder)) = self.rows.opened() else { return context.forward(record) };
         let timestamp = record.timestamp;
         if forwarder.cached() {
             return store.put_at(&record.key, record.value.new, timestamp).map(drop);

@@ -10,12 +10,11 @@ use streams_core::record::{Change, Record};
 use streams_core::store::ValueAndTimestamp;
 use streams_core::time::Timestamp;
 
-use super::TableForwarder;
+use super::StoredRows;
 use crate::KTable;
 use crate::graph::GraphNode;
 use crate::naming::prefix;
 use crate::options::Materialized;
-use crate::row_store::RowStore;
 use crate::table::TableOrigin;
 use crate::table_store::TableStore;
 use crate::value_getter::{ValueGetter, ValueGetterSupplier};
@@ -105,10 +104,8 @@ impl<K: Data, V: Data> FilterOrigin<K, V> {
             let versioned = !writer.versioned_parents.is_empty();
             let supplier = Arc::new(move || TableFilter {
                 predicate: Arc::clone(&predicate),
-                store_name: store_name.clone(),
-                send_old_values,
+                rows: StoredRows::new(store_name.clone(), send_old_values),
                 versioned,
-                store: None,
             });
             writer.own_processor::<_, K, Change<V>, K, Change<V>>(&supplier)?;
             match &origin.store {
@@ -121,10 +118,7 @@ impl<K: Data, V: Data> FilterOrigin<K, V> {
 
 impl<K: Data, V: Data> TableOrigin<K, V> for FilterOrigin<K, V> {
     fn enable_sending_old_values(&self, force: bool) -> bool {
-        if self.store.is_some() || self.parent.enable_sending_old_values(force) {
-            self.sends_old_values.set(true);
-        }
-        self.sends_old_values.get()
+        self.parent.enable_sending_old_values_of(&self.sends_old_values, self.store.is_some(), force)
     }
 
     fn value_getter(&self) -> ValueGetterSupplier<K, V> {
@@ -140,22 +134,15 @@ impl<K: Data, V: Data> TableOrigin<K, V> for FilterOrigin<K, V> {
 
 struct TableFilter<K: Data, V: Data> {
     predicate: Predicate<K, V>,
-    store_name: Option<Arc<str>>,
-    send_old_values: bool,
+    rows: StoredRows<K, V>,
     /// The input is a versioned table: the deletion of a row that never matched is passed on, as it is one that the
     /// history downstream must know.
     versioned: bool,
-    store: Option<(RowStore<K, V>, TableForwarder)>,
 }
 
 impl<K: Data, V: Data> Processor<K, Change<V>, K, Change<V>> for TableFilter<K, V> {
     fn init(&mut self, context: &mut ProcessorContext<'_, K, Change<V>>) -> Result<()> {
-        if let Some(name) = &self.store_name {
-            let store = RowStore::open(name, &context.stores())?;
-            let forwarder = TableForwarder::of_rows(&store, self.send_old_values, context);
-            self.store = Some((store, forwarder));
-        }
-        Ok(())
+        self.rows.open(context)
     }
 
     fn process(
@@ -165,15 +152,15 @@ impl<K: Data, V: Data> Processor<K, Change<V>, K, Change<V>> for TableFilter<K, 
     ) -> Result<()> {
         let Record { key, value: change, timestamp, headers } = record;
         let new = change.new.filter(|value| (self.predicate)(&key, value));
-        let old = match (&self.store, self.send_old_values) {
+        let old = match (self.rows.opened(), self.rows.send_old_values()) {
             (_, false) => None,
             (Some((store, _)), true) => store.get(&key)?.map(|old| old.value),
             (None, true) => change.old.filter(|value| (self.predicate)(&key, value)),
         };
-        if !self.versioned && self.send_old_values && old.is_none() && new.is_none() {
+        if !self.versioned && self.rows.send_old_values() && old.is_none() && new.is_none() {
             return Ok(());
         }
-        match &self.store {
+        match self.rows.opened() {
             None => {
                 let value = Change { new, old, is_latest: change.is_latest };
                 context.forward(Record { key, value, timestamp, headers })

@@ -30,8 +30,19 @@ impl TableForwarder {
         TableForwarder { cached: store.caching(), send_old_values }
     }
 
+    /// Opens the rows of a table, with what forwards their updates.
+    pub(crate) fn open<K: Data, V: Data>(
+        name: &str,
+        send_old_values: bool,
+        context: &mut ProcessorContext<'_, K, Change<V>>,
+    ) -> Result<(RowStore<K, V>, Self)> {
+        let store = RowStore::open(name, &context.stores())?;
+        let forwarder = TableForwarder::of_rows(&store, send_old_values, context);
+        Ok((store, forwarder))
+    }
+
     /// As [`of_store`](Self::of_store), for rows of either kind; a versioned store holds nothing back.
-    pub(crate) fn of_rows<K: Data, V: Data>(
+    fn of_rows<K: Data, V: Data>(
         rows: &RowStore<K, V>,
         send_old_values: bool,
         context: &mut ProcessorContext<'_, K, Change<V>>,

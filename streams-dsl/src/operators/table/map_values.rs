@@ -10,12 +10,11 @@ use streams_core::record::{Change, Record};
 use streams_core::store::ValueAndTimestamp;
 use streams_core::time::Timestamp;
 
-use super::TableForwarder;
+use super::StoredRows;
 use crate::KTable;
 use crate::graph::GraphNode;
 use crate::naming::prefix;
 use crate::options::Materialized;
-use crate::row_store::RowStore;
 use crate::table::TableOrigin;
 use crate::table_store::TableStore;
 use crate::value_getter::{ValueGetter, ValueGetterSupplier};
@@ -105,9 +104,7 @@ impl<K: Data, V: Data, V2: Data> MapOrigin<K, V, V2> {
             let send_old_values = origin.sends_old_values.get();
             let supplier = Arc::new(move || TableMapValues {
                 mapper: Arc::clone(&mapper),
-                store_name: store_name.clone(),
-                send_old_values,
-                store: None,
+                rows: StoredRows::new(store_name.clone(), send_old_values),
             });
             writer.own_processor::<_, K, Change<V>, K, Change<V2>>(&supplier)?;
             match &origin.store {
@@ -120,10 +117,7 @@ impl<K: Data, V: Data, V2: Data> MapOrigin<K, V, V2> {
 
 impl<K: Data, V: Data, V2: Data> TableOrigin<K, V2> for MapOrigin<K, V, V2> {
     fn enable_sending_old_values(&self, force: bool) -> bool {
-        if self.store.is_some() || self.parent.enable_sending_old_values(force) {
-            self.sends_old_values.set(true);
-        }
-        self.sends_old_values.get()
+        self.parent.enable_sending_old_values_of(&self.sends_old_values, self.store.is_some(), force)
     }
 
     fn value_getter(&self) -> ValueGetterSupplier<K, V2> {
@@ -139,19 +133,12 @@ impl<K: Data, V: Data, V2: Data> TableOrigin<K, V2> for MapOrigin<K, V, V2> {
 
 struct TableMapValues<K: Data, V, V2: Data> {
     mapper: Mapper<K, V, V2>,
-    store_name: Option<Arc<str>>,
-    send_old_values: bool,
-    store: Option<(RowStore<K, V2>, TableForwarder)>,
+    rows: StoredRows<K, V2>,
 }
 
 impl<K: Data, V: Data, V2: Data> Processor<K, Change<V>, K, Change<V2>> for TableMapValues<K, V, V2> {
     fn init(&mut self, context: &mut ProcessorContext<'_, K, Change<V2>>) -> Result<()> {
-        if let Some(name) = &self.store_name {
-            let store = RowStore::open(name, &context.stores())?;
-            let forwarder = TableForwarder::of_rows(&store, self.send_old_values, context);
-            self.store = Some((store, forwarder));
-        }
-        Ok(())
+        self.rows.open(context)
     }
 
     fn process(
@@ -161,20 +148,13 @@ impl<K: Data, V: Data, V2: Data> Processor<K, Change<V>, K, Change<V2>> for Tabl
     ) -> Result<()> {
         let Record { key, value: change, timestamp, headers } = record;
         let new = change.new.map(|value| (self.mapper)(&key, value));
-        let Some((store, forwarder)) = &self.store else {
-            let old = change.old.filter(|_| self.send_old_values).map(|value| (self.mapper)(&key, value));
-            let value = Change { new, old, is_latest: change.is_latest };
-            return context.forward(Record { key, value, timestamp, headers });
+        let stored = Record { key, value: new, timestamp, headers };
+        let Some(Record { key, value: new, timestamp, headers }) = self.rows.replace(stored, context)? else {
+            return Ok(());
         };
-        if forwarder.cached() {
-            return store.put_at(&key, new, timestamp).map(drop);
-        }
-        let old = match self.send_old_values {
-            true => store.get(&key)?.map(|old| old.value),
-            false => None,
-        };
-        let Some(is_latest) = store.put_copy_at(&key, new.as_ref(), timestamp)? else { return Ok(()) };
-        context.forward(Record { key, value: Change { new, old, is_latest }, timestamp, headers })
+        let old = change.old.filter(|_| self.rows.send_old_values()).map(|value| (self.mapper)(&key, value));
+        let value = Change { new, old, is_latest: change.is_latest };
+        context.forward(Record { key, value, timestamp, headers })
     }
 }
 

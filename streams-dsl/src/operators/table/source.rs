@@ -11,9 +11,8 @@ use streams_core::record::{Change, Record};
 use streams_core::serde::SerdeRef;
 use streams_core::store::{TimestampedKeyValueStore, ValueAndTimestamp};
 
-use super::TableForwarder;
+use super::StoredRows;
 use crate::graph::{GraphNode, Writer};
-use crate::row_store::RowStore;
 use crate::table::TableOrigin;
 use crate::table_store::TableStore;
 use crate::value_getter::ValueGetterSupplier;
@@ -70,9 +69,7 @@ impl<K: Data, V: Data> SourceOrigin<K, V> {
         let supplier = Arc::new(move || TableSource {
             row,
             nullable_keys: nullable_keys.clone(),
-            store_name: store.clone(),
-            send_old_values,
-            store: None,
+            rows: StoredRows::new(store.clone(), send_old_values),
         });
         writer.own_processor::<_, K, I, K, Change<V>>(&supplier)
     }
@@ -98,20 +95,12 @@ struct TableSource<K: Data, I, V: Data> {
     row: fn(I) -> Option<V>,
     /// Set where keys can be null.
     nullable_keys: Option<SerdeRef<K>>,
-    /// Set where the table is stored.
-    store_name: Option<Arc<str>>,
-    send_old_values: bool,
-    store: Option<(RowStore<K, V>, TableForwarder)>,
+    rows: StoredRows<K, V>,
 }
 
 impl<K: Data, I: Data, V: Data> Processor<K, I, K, Change<V>> for TableSource<K, I, V> {
     fn init(&mut self, context: &mut ProcessorContext<'_, K, Change<V>>) -> Result<()> {
-        if let Some(name) = &self.store_name {
-            let store = RowStore::open(name, &context.stores())?;
-            let forwarder = TableForwarder::of_rows(&store, self.send_old_values, context);
-            self.store = Some((store, forwarder));
-        }
-        Ok(())
+        self.rows.open(context)
     }
 
     fn process(
@@ -124,20 +113,11 @@ impl<K: Data, I: Data, V: Data> Processor<K, I, K, Change<V>> for TableSource<K,
             return Ok(());
         }
         let Record { key, value, timestamp, headers } = record;
-        let row = (self.row)(value);
-        let Some((store, forwarder)) = &self.store else {
-            return context.forward(Record { key, value: Change::new(row, None), timestamp, headers });
+        let row = Record { key, value: (self.row)(value), timestamp, headers };
+        let Some(Record { key, value: row, timestamp, headers }) = self.rows.replace(row, context)? else {
+            return Ok(());
         };
-        if forwarder.cached() {
-            return store.put_at(&key, row, timestamp).map(drop);
-        }
-        let old = match self.send_old_values {
-            true => store.get(&key)?.map(|old| old.value),
-            false => None,
-        };
-        // A row that came too late is not forwarded either.
-        let Some(is_latest) = store.put_copy_at(&key, row.as_ref(), timestamp)? else { return Ok(()) };
-        context.forward(Record { key, value: Change { new: row, old, is_latest }, timestamp, headers })
+        context.forward(Record { key, value: Change::new(row, None), timestamp, headers })
     }
 }
 

@@ -10,12 +10,11 @@ use streams_core::processor::{Data, Processor, ProcessorContext, StoreAccess};
 use streams_core::record::{Change, Headers, Record};
 use streams_core::store::ValueAndTimestamp;
 
-use super::TableForwarder;
+use super::StoredRows;
 use crate::KTable;
 use crate::graph::GraphNode;
 use crate::naming::prefix;
 use crate::options::Materialized;
-use crate::row_store::RowStore;
 use crate::table::TableOrigin;
 use crate::table_store::TableStore;
 use crate::value_getter::{ValueGetter, ValueGetterSupplier};
@@ -156,9 +155,7 @@ where
             let send_old_values = origin.sends_old_values.get();
             let supplier = Arc::new(move || TransformRows {
                 transformer: transformers(),
-                store_name: store_name.clone(),
-                send_old_values,
-                store: None,
+                rows: StoredRows::new(store_name.clone(), send_old_values),
                 values: PhantomData,
             });
             writer.own_processor::<_, K, Change<V>, K, Change<V2>>(&supplier)?;
@@ -179,10 +176,7 @@ where
     T: ValueTransformer<K, V, V2>,
 {
     fn enable_sending_old_values(&self, force: bool) -> bool {
-        if self.store.is_some() || self.parent.enable_sending_old_values(force) {
-            self.sends_old_values.set(true);
-        }
-        self.sends_old_values.get()
+        self.parent.enable_sending_old_values_of(&self.sends_old_values, self.store.is_some(), force)
     }
 
     fn value_getter(&self) -> ValueGetterSupplier<K, V2> {
@@ -200,9 +194,7 @@ where
 
 struct TransformRows<K: Data, V, V2: Data, T> {
     transformer: T,
-    store_name: Option<Arc<str>>,
-    send_old_values: bool,
-    store: Option<(RowStore<K, V2>, TableForwarder)>,
+    rows: StoredRows<K, V2>,
     values: PhantomData<fn(V)>,
 }
 
@@ -215,12 +207,7 @@ where
 {
     fn init(&mut self, context: &mut ProcessorContext<'_, K, Change<V2>>) -> Result<()> {
         self.transformer.init(&context.stores())?;
-        if let Some(name) = &self.store_name {
-            let store = RowStore::open(name, &context.stores())?;
-            let forwarder = TableForwarder::of_rows(&store, self.send_old_values, context);
-            self.store = Some((store, forwarder));
-        }
-        Ok(())
+        self.rows.open(context)
     }
 
     fn process(
@@ -231,23 +218,20 @@ where
         let Record { key, value: change, timestamp, headers } = record;
         let about = TransformContext { timestamp, headers: &headers };
         let new = self.transformer.transform(&key, change.new, &about)?;
-        let Some((store, forwarder)) = &self.store else {
-            let old = match self.send_old_values {
-                true => self.transformer.transform(&key, change.old, &about)?,
-                false => None,
-            };
-            let value = Change { new, old, is_latest: change.is_latest };
-            return context.forward(Record { key, value, timestamp, headers });
+        let stored = Record { key, value: new, timestamp, headers };
+        let Some(Record { key, value: new, timestamp, headers }) = self.rows.replace(stored, context)? else {
+            return Ok(());
         };
-        if forwarder.cached() {
-            return store.put_at(&key, new, timestamp).map(drop);
-        }
-        let old = match self.send_old_values {
-            true => store.get(&key)?.map(|old| old.value),
+        let old = match self.rows.send_old_values() {
+            true => self.transformer.transform(
+                &key,
+                change.old,
+                &TransformContext { timestamp, headers: &headers },
+            )?,
             false => None,
         };
-        let Some(is_latest) = store.put_copy_at(&key, new.as_ref(), timestamp)? else { return Ok(()) };
-        context.forward(Record { key, value: Change { new, old, is_latest }, timestamp, headers })
+        let value = Change { new, old, is_latest: change.is_latest };
+        context.forward(Record { key, value, timestamp, headers })
     }
 }
 
