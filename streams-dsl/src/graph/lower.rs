@@ -21,7 +21,7 @@ pub(crate) struct Writer<'a> {
     /// The names of its parents.
     pub(crate) parents: Vec<String>,
     /// Those of them whose output is a versioned table, or one that inherits that.
-    pub(crate) versioned_parents: Vec<String>,
+    versioned_parents: Vec<String>,
     /// Where stores are kept that do not say it themselves.
     pub(crate) store_place: StorePlace,
     /// Whether table sources log to their own topic instead of a changelog.
@@ -33,6 +33,17 @@ pub(crate) struct Writer<'a> {
 }
 
 impl Writer<'_> {
+    /// Whether a parent's output is a versioned table, or one that inherits that; what is made of it takes no
+    /// out-of-order updates (`VersionedSemanticsGraphNode`).
+    pub(crate) fn reads_versioned(&self, parent: &str) -> bool {
+        self.versioned_parents.iter().any(|versioned| versioned == parent)
+    }
+
+    /// As [`reads_versioned`](Self::reads_versioned), of any of the parents.
+    pub(crate) fn has_versioned_parent(&self) -> bool {
+        !self.versioned_parents.is_empty()
+    }
+
     /// Adds a processor below the node's parents.
     pub(crate) fn processor<P, K1, V1, K2, V2>(
         &mut self,

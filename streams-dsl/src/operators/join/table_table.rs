@@ -270,20 +270,24 @@ where
         let send_old_values = self.sends_old_values.get();
         let (combine, rows) = (Arc::clone(&self.combine), self.other_rows.clone());
         let needs_partner = self.kind == Kind::Inner;
+        let versioned = writer.reads_versioned(&self.this.step.name);
         let this = move || TableJoinSide {
             combine: Arc::clone(&combine),
             partner: rows.get(),
             needs_partner,
             send_old_values,
+            versioned,
         };
         let (forward, rows) = (Arc::clone(&self.combine), self.rows.clone());
         let combine = Arc::new(move |row, partner| forward(partner, row));
         let needs_partner = self.kind != Kind::Outer;
+        let versioned = writer.reads_versioned(&self.other.step.name);
         let other = move || TableJoinSide {
             combine: Arc::clone(&combine),
             partner: rows.get(),
             needs_partner,
             send_old_values,
+            versioned,
         };
         let topology = &mut writer.topology;
         let parent = [&*self.this.step.name];

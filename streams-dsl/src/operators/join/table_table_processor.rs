@@ -13,7 +13,7 @@ use crate::value_getter::ValueGetter;
 
 /// Joins the updates of one table with the rows of the other.
 ///
-/// 1. An out-of-order update of a versioned table is dropped and counted.
+/// 1. An out-of-order update of a versioned table, or of one that inherits that, is dropped and counted.
 /// 2. Without the other row nothing is forwarded if there can be no result, or if there was and is none.
 /// 3. A result's time is the larger one of the update's and the other row's.
 pub(super) struct TableJoinSide<K, VO, F> {
@@ -23,6 +23,8 @@ pub(super) struct TableJoinSide<K, VO, F> {
     /// Whether there is no result without a row of the other table.
     pub(super) needs_partner: bool,
     pub(super) send_old_values: bool,
+    /// Whether this table is a versioned one.
+    pub(super) versioned: bool,
 }
 
 impl<K, V, VO, VR, F> Processor<K, Change<V>, K, Change<VR>> for TableJoinSide<K, VO, F>
@@ -43,7 +45,8 @@ where
         context: &mut ProcessorContext<'_, K, Change<VR>>,
     ) -> Result<()> {
         let Record { key, value: change, timestamp, headers } = record;
-        if !change.is_latest {
+        let is_latest = change.is_latest;
+        if self.versioned && !is_latest {
             context.drop_record("out-of-order update of a versioned table in a table join");
             return Ok(());
         }
@@ -61,7 +64,7 @@ where
             true => (self.combine)(change.old, old_partner),
             false => None,
         };
-        context.forward(Record { key, value: Change::new(new, old), timestamp, headers })
+        context.forward(Record { key, value: Change { new, old, is_latest }, timestamp, headers })
     }
 }
 

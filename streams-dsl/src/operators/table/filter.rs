@@ -101,7 +101,7 @@ impl<K: Data, V: Data> FilterOrigin<K, V> {
             let predicate = Arc::clone(&origin.predicate);
             let store_name = origin.store.as_ref().map(|store| Arc::clone(&store.name));
             let send_old_values = origin.sends_old_values.get();
-            let versioned = !writer.versioned_parents.is_empty();
+            let versioned = writer.has_versioned_parent();
             let supplier = Arc::new(move || TableFilter {
                 predicate: Arc::clone(&predicate),
                 rows: StoredRows::new(store_name.clone(), send_old_values),

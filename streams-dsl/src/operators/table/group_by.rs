@@ -78,8 +78,9 @@ impl<K: Data, V: Data> KTable<K, V> {
             keys: Nulls::of(key_serde.as_ref()),
             values: Nulls::of(value_serde.as_ref()),
         });
-        let supplier = Arc::new(move || SelectRows { select: Arc::clone(&select) });
         let node = GraphNode::new(&name, move |writer| {
+            let (select, versioned) = (Arc::clone(&select), writer.has_versioned_parent());
+            let supplier = Arc::new(move || SelectRows { select: Arc::clone(&select), versioned });
             writer.own_processor::<_, K, Change<V>, K2, Change<V2>>(&supplier)
         });
         let step = self.step.add(node);
@@ -97,6 +98,8 @@ struct Select<F, K, V> {
 
 struct SelectRows<F, K, V> {
     select: Arc<Select<F, K, V>>,
+    /// Whether the table is a versioned one.
+    versioned: bool,
 }
 
 impl<K, V, K2, V2, F> Processor<K, Change<V>, K2, Change<V2>> for SelectRows<F, K2, V2>
@@ -113,7 +116,7 @@ where
         context: &mut ProcessorContext<'_, K2, Change<V2>>,
     ) -> Result<()> {
         let Record { key, value: Change { new, old, is_latest }, timestamp, headers } = record;
-        if !is_latest {
+        if self.versioned && !is_latest {
             // Groups hold the latest version of each row.
             return Ok(());
         }

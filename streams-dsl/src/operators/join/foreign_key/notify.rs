@@ -14,9 +14,11 @@ use crate::operators::aggregate::opened;
 /// Answers every subscription to a foreign key anew when its row changes, in the order of the primary keys' bytes.
 ///
 /// 1. Answers have the time and headers of the change.
-/// 2. An update that is not to the latest version of a row is dropped and counted.
+/// 2. An update of a versioned table that is not to the latest version of a row is dropped and counted.
 pub(super) struct NotifyProcessor<K, KO> {
     shared: Arc<Subscriptions<K, KO>>,
+    /// Whether the foreign table is a versioned one.
+    versioned: bool,
     store: Option<SubscriptionStore<K>>,
     /// What the keys of all subscribers begin with.
     prefix: Vec<u8>,
@@ -24,8 +26,8 @@ pub(super) struct NotifyProcessor<K, KO> {
 
 impl<K: Data, KO: Data> NotifyProcessor<K, KO> {
     /// An instance for one task.
-    pub(super) fn new(shared: Arc<Subscriptions<K, KO>>) -> Self {
-        NotifyProcessor { shared, store: None, prefix: Vec::new() }
+    pub(super) fn new(shared: Arc<Subscriptions<K, KO>>, versioned: bool) -> Self {
+        NotifyProcessor { shared, versioned, store: None, prefix: Vec::new() }
     }
 }
 
@@ -44,7 +46,7 @@ impl<K: Data, KO: Data, VO: Data> Processor<KO, Change<VO>, K, SubscriptionRespo
         context: &mut ProcessorContext<'_, K, SubscriptionResponse<VO>>,
     ) -> Result<()> {
         let Record { key: foreign_key, value: change, timestamp, headers } = record;
-        if !change.is_latest {
+        if self.versioned && !change.is_latest {
             context.drop_record("out-of-order update of a versioned table");
             return Ok(());
         }

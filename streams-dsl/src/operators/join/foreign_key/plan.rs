@@ -165,8 +165,9 @@ impl<K: Data, V: Data, KO: Data, VO: Data> Parts<K, V, KO, VO> {
             topics: Arc::clone(&self.topics),
             left: join.left,
         });
-        let supplier = Arc::new(move || SubscribeProcessor::new(Arc::clone(&subscribe)));
         GraphNode::new(&self.names.registration, move |writer| {
+            let (shared, versioned) = (Arc::clone(&subscribe), writer.has_versioned_parent());
+            let supplier = Arc::new(move || SubscribeProcessor::new(Arc::clone(&shared), versioned));
             writer.own_processor::<_, K, Change<V>, Option<KO>, Subscription<K>>(&supplier)
         })
     }
@@ -195,8 +196,8 @@ impl<K: Data, V: Data, KO: Data, VO: Data> Parts<K, V, KO, VO> {
     fn notify_node(&self, subscriptions: &Arc<Subscriptions<K, KO>>) -> GraphNode {
         let (subscriptions, serde) = (Arc::clone(subscriptions), self.subscription_serde());
         GraphNode::new(&self.names.foreign_join, move |writer| {
-            let shared = Arc::clone(&subscriptions);
-            let supplier = Arc::new(move || NotifyProcessor::new(Arc::clone(&shared)));
+            let (shared, versioned) = (Arc::clone(&subscriptions), writer.has_versioned_parent());
+            let supplier = Arc::new(move || NotifyProcessor::new(Arc::clone(&shared), versioned));
             writer.own_processor::<_, KO, Change<VO>, K, SubscriptionResponse<VO>>(&supplier)?;
             writer.add_store(subscription_store(&subscriptions.store, &serde))
         })

@@ -30,9 +30,11 @@ pub(super) struct Subscribe<K, V, KO> {
 ///    after a change of the key also one that there is none, to delete the old result. A row that loses its foreign key,
 ///    or is deleted, has its old subscription answer with none; a new row without one is dropped and counted.
 /// 3. Left: each change wants an answer; without a foreign key the message has no key either.
-/// 4. An update that is not to the latest version of a row is dropped and counted.
+/// 4. An update of a versioned table that is not to the latest version of a row is dropped and counted.
 pub(super) struct SubscribeProcessor<K, V, KO> {
     shared: Arc<Subscribe<K, V, KO>>,
+    /// Whether the table is a versioned one.
+    versioned: bool,
     foreign_nulls: Nulls<KO>,
     /// Foreign keys or a row, serialized.
     scratch: Vec<u8>,
@@ -63,9 +65,9 @@ impl<K: Data, KO: Data> Sender<'_, '_, K, KO> {
 
 impl<K: Data, V: Data, KO: Data> SubscribeProcessor<K, V, KO> {
     /// An instance for one task.
-    pub(super) fn new(shared: Arc<Subscribe<K, V, KO>>) -> Self {
+    pub(super) fn new(shared: Arc<Subscribe<K, V, KO>>, versioned: bool) -> Self {
         let foreign_nulls = Nulls::of(Some(&shared.foreign_key));
-        SubscribeProcessor { shared, foreign_nulls, scratch: Vec::new() }
+        SubscribeProcessor { shared, versioned, foreign_nulls, scratch: Vec::new() }
     }
 
     fn foreign_key(&self, key: &K, row: Option<&V>) -> Option<KO> {
@@ -108,7 +110,7 @@ impl<K: Data, V: Data, KO: Data> Processor<K, Change<V>, Option<KO>, Subscriptio
             PropagateOnlyIfForeignValue,
         };
         let Record { key, value: Change { new, old, is_latest }, timestamp, headers } = record;
-        if !is_latest {
+        if self.versioned && !is_latest {
             context.drop_record("out-of-order update of a versioned table");
             return Ok(());
         }
