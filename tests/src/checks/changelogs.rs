@@ -12,7 +12,8 @@
 //! 3. In the changelogs of a stream-stream join, nulls are left out: Kafka Streams writes a tombstone there for a
 //!    record with a null value, but under a sequence number of its own, so that it deletes what never was there.
 //! 4. In the same changelogs, records that are too late for the store itself are left out: Kafka Streams logs them, the
-//!    store drops them, live and restoring.
+//!    store drops them, live and restoring. So with the windows of a cogroup ([`Changelogs::with_windows`]): each of
+//!    its streams has a time of its own, and what is not late for one can be too late for the store of all.
 //! 5. In the changelogs of suppression, records of one step are sorted by key: Kafka Streams logs them in the order of
 //!    its hash table. (They have no timestamp there; here they have the wall clock's, which the producer would give
 //!    them.)
@@ -21,7 +22,8 @@
 //! 7. With record caches ([`Changelogs::without_places`]), it is left out where a suppressed row was read: Kafka
 //!    Streams' caches keep the place of each update, here it is that of the last record.
 //! 8. In the changelog of an LRU map, tombstones are left out: Kafka Streams writes none for what a timestamped map
-//!    forgets, so that a restored one may hold other keys than the one that was lost.
+//!    forgets, so that a restored one may hold other keys than the one that was lost. So is what Kafka Streams alone
+//!    writes there: what is forgotten within the commit leaves no trace here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,6 +31,9 @@ use bytes::Bytes;
 
 /// The time that one segment of a window store covers, if its retention is short.
 const SEGMENT_MS: i64 = 60_000;
+
+/// How much the time of a store may be off what is known of it here: extractors add to times of records.
+const SLACK_MS: i64 = 1_000;
 
 /// In place of a time that is not compared.
 const UNTIMED: i64 = -1;
@@ -78,6 +83,7 @@ fn is_buffer(changelog: &str) -> bool {
 #[derive(Clone, Debug)]
 pub struct Changelogs {
     join_retention_ms: i64,
+    window_retention_ms: i64,
     placeless: bool,
     /// The keys that each changelog holds.
     live: BTreeMap<String, BTreeSet<Option<Bytes>>>,
@@ -86,7 +92,19 @@ pub struct Changelogs {
 impl Changelogs {
     /// Nothing written yet. The stores of stream-stream joins keep records for `join_retention_ms`, at most.
     pub fn new(join_retention_ms: i64) -> Self {
-        Changelogs { join_retention_ms, placeless: false, live: BTreeMap::new() }
+        Changelogs {
+            join_retention_ms,
+            window_retention_ms: i64::MAX,
+            placeless: false,
+            live: BTreeMap::new(),
+        }
+    }
+
+    /// Leaves windows out that a store drops which keeps them for `retention_ms`.
+    #[must_use]
+    pub fn with_windows(mut self, retention_ms: i64) -> Self {
+        self.window_retention_ms = retention_ms;
+        self
     }
 
     /// Leaves topic, partition and offset of suppressed rows out.
@@ -105,6 +123,7 @@ impl Changelogs {
         stream_time: i64,
     ) -> (StepOutput, StepOutput) {
         let first_segment = (stream_time - self.join_retention_ms).max(0) / SEGMENT_MS;
+        let first_window_segment = (stream_time + SLACK_MS - self.window_retention_ms).max(0) / SEGMENT_MS;
         let both = ours.keys().chain(java.keys()).filter(|topic| topic.ends_with("-changelog"));
         let topics: BTreeSet<String> = both.cloned().collect();
         for topic in topics {
@@ -131,6 +150,8 @@ impl Changelogs {
             let [our, their] = sides;
             let our = last_of_each_key(our);
             let their = last_or_equal(their, &our);
+            let kept = our.iter().filter(|record| record.value.is_some());
+            let kept: BTreeSet<Option<Bytes>> = kept.map(|record| record.key.clone()).collect();
             let [our, mut their] = [our, their].map(|mut records| {
                 records.retain(|record| !leaves_no_trace(record));
                 if is_join_store(&topic) {
@@ -140,8 +161,11 @@ impl Changelogs {
                     records.sort();
                 }
                 if is_lru(&topic) {
-                    records.retain(|record| record.value.is_some());
+                    records.retain(|record| record.value.is_some() && kept.contains(&record.key));
                 }
+                records.retain(|record| {
+                    window_times(record).iter().all(|time| time / SEGMENT_MS >= first_window_segment)
+                });
                 records
             });
             their.retain(|record| !deletes_nothing(record));
@@ -158,6 +182,17 @@ impl Changelogs {
         java.retain(|_, records| !records.is_empty());
         (ours, java)
     }
+}
+
+/// When the window that a record is about begins, if its key is one of a window store, and when it ends, if it is one of
+/// a session store. Text in their place makes times that are far off.
+fn window_times(record: &Written) -> Vec<i64> {
+    let key = record.key.as_deref().unwrap_or_default();
+    let at = |end: usize| {
+        let from = key.len().checked_sub(end)?;
+        Some(i64::from_be_bytes(key.get(from..from + 8)?.try_into().ok()?))
+    };
+    [at(12), at(16)].into_iter().flatten().filter(|time| *time >= 0).collect()
 }
 
 /// A buffered record without its time, and without its offset if it was read from a repartition topic: the offset

@@ -9,6 +9,12 @@ const VALUES: &[&str] = &["1", "2", "3", "x", "yy", "zzz", "a", "b", "", "\u{fc}
 /// A jump of time that expires segments of stores.
 const JUMP_MS: i64 = 61_000;
 
+/// In how many of 100 cases time goes on until windows are closed and limits reached.
+const TO_THE_END: usize = 50;
+
+/// Beyond every limit that is not drawn to be out of reach.
+const FAR_MS: i64 = 200_000;
+
 /// The input script.
 pub fn draw(draw: &mut Draw, ops: &[Op]) -> Vec<Step> {
     let topics = topics(ops);
@@ -66,6 +72,20 @@ pub fn draw(draw: &mut Draw, ops: &[Op]) -> Vec<Step> {
         }
         last_record = Some(record.clone());
         steps.push(Step::Record(record));
+    }
+    if length > 0 && rng.chance(TO_THE_END) {
+        let longest = marks.iter().max().copied().unwrap_or_default();
+        let gap = if rng.chance(25) { FAR_MS } else { 2 * longest + 1 };
+        for round in 1..=2 {
+            // What looks at closed windows now and then must be allowed to look again.
+            steps.push(Step::Advance { advance_ms: 1000 });
+            for (topic, _) in topics.iter().filter(|(_, is_table)| !is_table) {
+                let (key, value) = (Some((*rng.pick(keys)).to_owned()), Some("end".to_owned()));
+                let timestamp = latest + round * gap;
+                let topic = topic.clone();
+                steps.push(Step::Record(Input { topic, key, value, timestamp, headers: Vec::new() }));
+            }
+        }
     }
     steps
 }

@@ -1,6 +1,6 @@
-//! What a case is about: three operators, so that a run calls every operator often, however many there are.
+//! What a case is about: five operators, so that a run calls every operator often, however many there are.
 //!
-//! Case by case all operators take their turn. Whatever one of them needs, and the topology does not have yet, is called
+//! Case by case all operators take their turns. Whatever one of them needs, and the topology does not have yet, is called
 //! before it.
 
 use std::collections::BTreeMap;
@@ -10,6 +10,9 @@ use super::ops::{Kind, Operator, operators};
 
 /// How far the turn of each of a case's operators is from the one before, once more after each round.
 const APART: u64 = 7;
+
+/// How many calls it takes at least to have what has two turns.
+const DEEP: u32 = 3;
 
 /// How many calls it takes at least to have a register of a kind.
 static COSTS: LazyLock<BTreeMap<Kind, u32>> = LazyLock::new(|| {
@@ -31,15 +34,21 @@ static COSTS: LazyLock<BTreeMap<Kind, u32>> = LazyLock::new(|| {
     }
 });
 
+/// The operator once for each turn in a round: what reads what takes many calls gets fewer records in each.
+fn turns(operator: &'static Operator) -> impl Iterator<Item = &'static Operator> {
+    let deepest = operator.inputs.iter().filter_map(|kind| COSTS.get(kind)).max();
+    std::iter::repeat_n(operator, if deepest.is_some_and(|calls| *calls >= DEEP) { 2 } else { 1 })
+}
+
 /// The operators that the case of that number is about: of those whose names begin as one of `favoured`, or of all.
-pub fn of(number: u64, favoured: &[String]) -> [&'static Operator; 3] {
+pub fn of(number: u64, favoured: &[String]) -> [&'static Operator; 5] {
     let is_favoured = |one: &&Operator| favoured.iter().any(|begin| one.name.starts_with(begin.as_str()));
-    let mut all: Vec<&'static Operator> = operators().filter(is_favoured).collect();
+    let mut all: Vec<&'static Operator> = operators().filter(is_favoured).flat_map(turns).collect();
     if all.is_empty() {
-        all = operators().collect();
+        all = operators().flat_map(turns).collect();
     }
     let (count, round) = (all.len() as u64, number / all.len() as u64);
-    [0, 1, 2].map(|nth| all[((number + nth * APART * (round + 1)) % count) as usize])
+    [0, 1, 2, 3, 4].map(|nth| all[((number + nth * APART * (round + 1)) % count) as usize])
 }
 
 /// The operators that give a register of that kind and read only what takes fewer calls.

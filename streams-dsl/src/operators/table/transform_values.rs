@@ -9,6 +9,7 @@ use streams_core::error::Result;
 use streams_core::processor::{Data, Processor, ProcessorContext, StoreAccess};
 use streams_core::record::{Change, Headers, Record};
 use streams_core::store::ValueAndTimestamp;
+use streams_core::time::Timestamp;
 
 use super::StoredRows;
 use crate::KTable;
@@ -250,7 +251,28 @@ where
     }
 
     fn get(&self, key: &K) -> Result<Option<ValueAndTimestamp<V2>>> {
-        let (value, timestamp) = match self.parent.get(key)? {
+        self.transformed(key, self.parent.get(key)?)
+    }
+
+    fn get_as_of(&self, key: &K, time: Timestamp) -> Result<Option<ValueAndTimestamp<V2>>> {
+        self.transformed(key, self.parent.get_as_of(key, time)?)
+    }
+
+    fn is_versioned(&self) -> bool {
+        self.parent.is_versioned()
+    }
+}
+
+impl<K, V, T> TransformGetter<K, V, T> {
+    fn transformed<V2>(
+        &self,
+        key: &K,
+        row: Option<ValueAndTimestamp<V>>,
+    ) -> Result<Option<ValueAndTimestamp<V2>>>
+    where
+        T: ValueTransformer<K, V, V2>,
+    {
+        let (value, timestamp) = match row {
             None => (None, UNKNOWN),
             Some(row) => (Some(row.value), row.timestamp),
         };

@@ -53,8 +53,8 @@ pub const FAMILY: Family = Family {
             floor: 5,
             measure: |e| subscriptions(e, |record| record.key.is_none()) + dropped(e),
         },
-        Rule { name: "foreign row updated", floor: 10, measure: |e| answers(e, true) },
-        Rule { name: "foreign row deleted", floor: 3, measure: |e| answers(e, false) },
+        Rule { name: "foreign row updated", floor: 6, measure: |e| answers(e, true) },
+        Rule { name: "foreign row deleted", floor: 2, measure: |e| answers(e, false) },
     ],
 };
 

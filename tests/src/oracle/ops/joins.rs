@@ -92,8 +92,8 @@ pub const FAMILY: Family = Family {
         }),
     ],
     rules: &[
-        Rule { name: "stream-stream join result", floor: 20, measure: |e| e.joined("join_stream") },
-        Rule { name: "stream-table join result", floor: 20, measure: |e| e.joined("join_table") },
+        Rule { name: "stream-stream join result", floor: 12, measure: |e| e.joined("join_stream") },
+        Rule { name: "stream-table join result", floor: 10, measure: |e| e.joined("join_table") },
     ],
 };
 

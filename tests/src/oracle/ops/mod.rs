@@ -16,7 +16,6 @@ mod aggregates;
 mod cogroup;
 mod foreign_key;
 mod joins;
-mod more_windows;
 mod processors;
 mod sources;
 mod stateless;
@@ -27,6 +26,7 @@ mod table_aggregates;
 mod table_joins;
 mod table_values;
 mod tables;
+mod window_aggregates;
 mod windows;
 
 use std::any::Any;
@@ -87,7 +87,7 @@ pub const FAMILIES: &[Family] = &[
     windows::FAMILY,
     joins::FAMILY,
     cogroup::FAMILY,
-    more_windows::FAMILY,
+    window_aggregates::FAMILY,
     stream_joins::FAMILY,
     stores::FAMILY,
     table_aggregates::FAMILY,
@@ -163,12 +163,18 @@ impl Draw {
         self.names
     }
 
+    /// A topic to read, in most cases another one than all before.
+    pub fn topic(&mut self, begin: &str) -> String {
+        let number = if self.rng.chance(3) { 1 } else { self.unique() };
+        format!("{begin}{number}")
+    }
+
     /// Options with a name for the node in some of the cases.
     pub fn named(&mut self) -> Options {
         let mut options = Options::new();
         if self.rng.chance(15) {
             // Now and then a name is there already.
-            let number = if self.rng.chance(3) { 1 } else { self.unique() };
+            let number = if self.rng.chance(1) { 1 } else { self.unique() };
             options.insert("name".into(), format!("n{number}").into());
         }
         options

@@ -35,7 +35,7 @@ pub const FAMILY: Family = Family {
     ],
     rules: &[
         Rule { name: "punctuation by wall clock", floor: 10, measure: |e| e.count_values("@wall") },
-        Rule { name: "punctuation by stream time", floor: 100, measure: |e| e.count_values("@stream") },
+        Rule { name: "punctuation by stream time", floor: 50, measure: |e| e.count_values("@stream") },
     ],
 };
 

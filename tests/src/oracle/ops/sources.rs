@@ -18,7 +18,10 @@ pub const FAMILY: Family = Family {
             inputs: &[],
             outputs: &[STREAM],
             weight: 3,
-            draw: |draw| source(draw, &["s0", "s0", "s1", "s2"]),
+            draw: |draw| {
+                let topic = (*draw.rng.pick(&["s0", "s0", "s1", "s2"])).to_owned();
+                source(draw, topic)
+            },
             apply: stream,
         },
         Operator {
@@ -27,7 +30,7 @@ pub const FAMILY: Family = Family {
             outputs: &[STREAM],
             weight: 1,
             draw: |draw| {
-                let mut options = source(draw, &["s0"]);
+                let mut options = source(draw, "s0".to_owned());
                 options.remove("topic");
                 let topics = if draw.rng.chance(90) { ["m0", "m1"] } else { ["m1", "s0"] };
                 options.insert("topics".into(), json!(topics));
@@ -41,7 +44,8 @@ pub const FAMILY: Family = Family {
             outputs: &[TABLE],
             weight: 3,
             draw: |draw| {
-                let options = source(draw, &["t0", "t1", "t2", "t3", "t4", "t5"]);
+                let topic = draw.topic("t");
+                let options = source(draw, topic);
                 draw.materialized(options)
             },
             apply: table,
@@ -52,7 +56,8 @@ pub const FAMILY: Family = Family {
             outputs: &[GLOBAL],
             weight: 2,
             draw: |draw| {
-                let options = source(draw, &["g0", "g1"]);
+                let topic = draw.topic("g");
+                let options = source(draw, topic);
                 let mut options = draw.materialized(options);
                 if let Some(materialized) = options.get_mut("materialized") {
                     // Java refuses a global store without a name.
@@ -80,7 +85,7 @@ pub const FAMILY: Family = Family {
             floor: 300,
             measure: |e| e.count_pairs(|now, before| now < before),
         },
-        Rule { name: "null key", floor: 200, measure: |e| e.count_records(|r| r.key.is_none()) },
+        Rule { name: "null key", floor: 100, measure: |e| e.count_records(|r| r.key.is_none()) },
         Rule { name: "null value", floor: 200, measure: |e| e.count_records(|r| r.value.is_none()) },
         Rule { name: "empty input", floor: 2, measure: |e| u64::from(e.case.input.is_empty()) },
     ],
@@ -90,9 +95,9 @@ fn advances(evidence: &Evidence<'_>) -> u64 {
     (evidence.case.input.len() - evidence.case.records().count()) as u64
 }
 
-fn source(draw: &mut Draw, topics: &[&str]) -> Options {
+fn source(draw: &mut Draw, topic: String) -> Options {
     let mut options = draw.named();
-    options.insert("topic".into(), json!(draw.rng.pick(topics)));
+    options.insert("topic".into(), topic.into());
     if draw.rng.chance(12) {
         let n = draw.rng.between(2, 9);
         let extractor = match draw.rng.below(4) {

@@ -138,9 +138,9 @@ pub const FAMILY: Family = Family {
         }),
     ],
     rules: &[
-        Rule { name: "expired version", floor: 20, measure: expired_versions },
-        Rule { name: "earlier version of a row", floor: 20, measure: earlier_versions },
-        Rule { name: "record older than the row", floor: 20, measure: older_than_row },
+        Rule { name: "expired version", floor: 10, measure: expired_versions },
+        Rule { name: "earlier version of a row", floor: 10, measure: earlier_versions },
+        Rule { name: "record older than the row", floor: 12, measure: older_than_row },
         Rule { name: "wait for late rows", floor: 20, measure: |e| e.count_topics("-Buffer-changelog") },
         Rule { name: "LRU eviction", floor: 10, measure: evictions },
     ],
@@ -274,14 +274,14 @@ fn draw_versioned(draw: &mut Draw) -> Options {
 
 fn draw_versioned_table(draw: &mut Draw) -> Options {
     let mut options = draw_versioned(draw);
-    options.insert("topic".into(), json!(draw.rng.pick(&["v0", "v1"])));
+    options.insert("topic".into(), draw.topic("v").into());
     options
 }
 
 fn draw_lru_table(draw: &mut Draw) -> Options {
     let options = draw.named();
     let mut options = with_store(draw, options, "lru");
-    options.insert("topic".into(), json!(draw.rng.pick(&["l0", "l1"])));
+    options.insert("topic".into(), draw.topic("l").into());
     options
 }
 

@@ -101,7 +101,7 @@ pub const FAMILY: Family = Family {
             measure: |e| unpaired(e, "left_join", Some("old"), "+null"),
         },
         Rule { name: "partner after all", floor: 5, measure: partner_after_all },
-        Rule { name: "self join in one store", floor: 5, measure: one_store },
+        Rule { name: "self join in one store", floor: 3, measure: one_store },
     ],
 };
 

@@ -47,7 +47,7 @@ pub const FAMILY: Family = Family {
         Rule { name: "update held back", floor: 60, measure: |e| buffered(e, true) },
         Rule { name: "update let go later", floor: 20, measure: |e| buffered(e, false) },
         Rule { name: "update let go early by a full buffer", floor: 3, measure: evicted },
-        Rule { name: "shutdown by a full buffer", floor: 5, measure: full },
+        Rule { name: "shutdown by a full buffer", floor: 3, measure: full },
         Rule { name: "final result of a window", floor: 5, measure: finals },
     ],
 };

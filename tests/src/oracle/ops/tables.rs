@@ -112,7 +112,7 @@ pub const FAMILY: Family = Family {
         },
     ],
     rules: &[
-        Rule { name: "table tombstone", floor: 100, measure: tombstones },
+        Rule { name: "table tombstone", floor: 60, measure: tombstones },
         Rule { name: "out-of-order table update", floor: 50, measure: out_of_order },
         Rule { name: "reused source topic", floor: 10, measure: reused },
     ],

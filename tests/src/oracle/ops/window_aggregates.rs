@@ -1,11 +1,11 @@
-//! Sliding and unlimited windows, and results on window close.
+//! Aggregations in windows of every kind, with results on update and on close.
 
 use serde_json::json;
 use streams_dsl::prelude::*;
 use streams_dsl::{SessionWindowedKStream, TimeWindowedKStream};
 
 use super::aggregates::{next, null_if, nullable_next};
-use super::windows::{draw_grace, several_windows, span};
+use super::windows::{draw_grace, session_merges_of, several_windows, span};
 use super::{
     Build, Draw, Family, GROUPED, Kind, Operator, WINDOWED_LONGS, WINDOWED_NULLABLE, WINDOWED_TABLE,
     materialized,
@@ -31,13 +31,14 @@ macro_rules! call {
 
 /// The four aggregations of streams in windows of a fixed length, under names that begin alike.
 macro_rules! aggregations {
-    ($windows:ident, $draw:ident, $count:literal, $reduce:literal, $aggregate:literal, $nullable:literal) => {
+    ($weight:literal, $windows:ident, $draw:ident, $count:literal, $reduce:literal, $aggregate:literal, $nullable:literal) => {
         [
-            operator($count, &[WINDOWED_LONGS], $draw, |build, op| {
+            operator($weight, $count, &[WINDOWED_LONGS], $draw, |build, op| {
                 let table = call!($windows(build, op)?, op, count, count_with());
                 build.set(op, table)
             }),
             operator(
+                $weight,
                 $reduce,
                 &[WINDOWED_NULLABLE],
                 |draw| with_lambda(draw, $draw, |draw| draw_joiner(&mut draw.rng)),
@@ -48,11 +49,12 @@ macro_rules! aggregations {
                     build.set(op, table)
                 },
             ),
-            operator($aggregate, &[WINDOWED_TABLE], $draw, |build, op| {
+            operator($weight, $aggregate, &[WINDOWED_TABLE], $draw, |build, op| {
                 let table = call!($windows(build, op)?, op, aggregate, aggregate_with(initial, add));
                 build.set(op, table)
             }),
             operator(
+                $weight,
                 $nullable,
                 &[WINDOWED_NULLABLE],
                 |draw| with_lambda(draw, $draw, null_if),
@@ -68,6 +70,7 @@ macro_rules! aggregations {
 }
 
 const SLIDING: [Operator; 4] = aggregations!(
+    2,
     sliding,
     draw_sliding,
     "sliding_count",
@@ -77,6 +80,7 @@ const SLIDING: [Operator; 4] = aggregations!(
 );
 
 const UNLIMITED: [Operator; 4] = aggregations!(
+    2,
     unlimited,
     draw_unlimited,
     "unlimited_count",
@@ -86,45 +90,76 @@ const UNLIMITED: [Operator; 4] = aggregations!(
 );
 
 const EMITTING: [Operator; 4] = aggregations!(
+    2,
     time,
-    draw_time,
+    draw_emitting,
     "emitting_count",
     "emitting_reduce",
     "emitting_aggregate",
     "emitting_aggregate_nullable"
 );
 
-const SESSIONS: [Operator; 3] = [
-    operator("emitting_session_count", &[WINDOWED_LONGS], draw_sessions, |build, op| {
-        let table = call!(sessions(build, op)?, op, count, count_with());
-        build.set(op, table)
-    }),
-    operator(
-        "emitting_session_reduce",
-        &[WINDOWED_NULLABLE],
-        |draw| with_lambda(draw, draw_sessions, |draw| draw_joiner(&mut draw.rng)),
-        |build, op| {
-            let lambda = joiner(op.option("lambda"))?;
-            let reducer = move |before: Text, value: Text| lambda(&before, &value);
-            let table = call!(sessions(build, op)?, op, reduce, reduce_with(reducer));
-            build.set(op, table)
-        },
-    ),
-    operator("emitting_session_aggregate", &[WINDOWED_TABLE], draw_sessions, |build, op| {
-        let merger = |_: &Text, one: String, two: String| tail(format!("{one}|{two}"));
-        let table = call!(sessions(build, op)?, op, aggregate, aggregate_with(initial, add, merger));
-        build.set(op, table)
-    }),
-];
+const TIME: [Operator; 4] = aggregations!(
+    4,
+    time,
+    draw_time,
+    "window_count",
+    "window_reduce",
+    "window_aggregate",
+    "window_aggregate_nullable"
+);
 
-/// Sliding and unlimited windows, and emission on close.
+/// The three aggregations in sessions, under names that begin alike.
+macro_rules! session_aggregations {
+    ($weight:literal, $draw:ident, $count:literal, $reduce:literal, $aggregate:literal) => {
+        [
+            operator($weight, $count, &[WINDOWED_LONGS], $draw, |build, op| {
+                let table = call!(sessions(build, op)?, op, count, count_with());
+                build.set(op, table)
+            }),
+            operator(
+                $weight,
+                $reduce,
+                &[WINDOWED_NULLABLE],
+                |draw| with_lambda(draw, $draw, |draw| draw_joiner(&mut draw.rng)),
+                |build, op| {
+                    let lambda = joiner(op.option("lambda"))?;
+                    let reducer = move |before: Text, value: Text| lambda(&before, &value);
+                    let table = call!(sessions(build, op)?, op, reduce, reduce_with(reducer));
+                    build.set(op, table)
+                },
+            ),
+            operator($weight, $aggregate, &[WINDOWED_TABLE], $draw, |build, op| {
+                let merger = |_: &Text, one: String, two: String| tail(format!("{one}|{two}"));
+                let windowed = sessions(build, op)?;
+                let table = call!(windowed, op, aggregate, aggregate_with(initial, add, merger));
+                build.set(op, table)
+            }),
+        ]
+    };
+}
+
+const SESSIONS: [Operator; 3] =
+    session_aggregations!(4, draw_sessions, "session_count", "session_reduce", "session_aggregate");
+
+const EMITTING_SESSIONS: [Operator; 3] = session_aggregations!(
+    2,
+    draw_emitting_sessions,
+    "emitting_session_count",
+    "emitting_session_reduce",
+    "emitting_session_aggregate"
+);
+
+/// Aggregations in windows.
 pub const FAMILY: Family = Family {
     operators: &{
-        let ([a, b, c, d], [e, f, g, h]) = (SLIDING, UNLIMITED);
-        let ([i, j, k, l], [m, n, o]) = (EMITTING, SESSIONS);
-        [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o]
+        let ([a, b, c, d], [e, f, g]) = (TIME, SESSIONS);
+        let ([h, i, j, k], [l, m, n, o]) = (SLIDING, UNLIMITED);
+        let ([p, q, r, s], [t, u, v]) = (EMITTING, EMITTING_SESSIONS);
+        [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v]
     },
     rules: &[
+        Rule { name: "session merge", floor: 20, measure: |e| session_merges_of(e, "session_") },
         Rule { name: "several sliding windows", floor: 20, measure: |e| several_windows(e, "sliding_") },
         Rule {
             name: "sliding: late drop",
@@ -146,12 +181,13 @@ pub const FAMILY: Family = Family {
 };
 
 const fn operator(
+    weight: u32,
     name: &'static str,
     outputs: &'static [Kind],
     draw: fn(&mut Draw) -> Options,
     apply: fn(&mut Build, &Op) -> Result<(), Fault>,
 ) -> Operator {
-    Operator { name, inputs: ONE, outputs, weight: 2, draw, apply }
+    Operator { name, inputs: ONE, outputs, weight, draw, apply }
 }
 
 fn initial() -> String {
@@ -218,10 +254,19 @@ fn with_lambda(
     options
 }
 
-/// Options with a name, a store and an emit strategy, which is to emit on close in so many cases of 100.
-fn draw_emit(draw: &mut Draw, on_close: usize) -> Options {
+/// Options with a name and a store, of windows that are so long.
+fn draw_length(draw: &mut Draw, name: &str) -> Options {
     let options = draw.named();
     let mut options = draw.materialized(options);
+    let (length, grace) = (*draw.rng.pick(&[1, 5, 10, 10, 20, 100]), draw_grace(draw));
+    [length, grace, length + grace].into_iter().for_each(|ms| draw.mark(ms));
+    options.insert(name.into(), json!(length));
+    options.insert("grace".into(), json!(grace));
+    options
+}
+
+/// With an emit strategy, which is to emit on close in so many cases of 100.
+fn with_emit(draw: &mut Draw, mut options: Options, on_close: usize) -> Options {
     if draw.rng.chance(on_close) {
         draw.wall_clock = true;
         options.insert("emit".into(), json!("close"));
@@ -231,31 +276,8 @@ fn draw_emit(draw: &mut Draw, on_close: usize) -> Options {
     options
 }
 
-fn draw_length(draw: &mut Draw, name: &str, on_close: usize) -> Options {
-    let mut options = draw_emit(draw, on_close);
-    let (length, grace) = (*draw.rng.pick(&[1, 5, 10, 10, 20, 100]), draw_grace(draw));
-    [length, grace, length + grace].into_iter().for_each(|ms| draw.mark(ms));
-    options.insert(name.into(), json!(length));
-    options.insert("grace".into(), json!(grace));
-    options
-}
-
-fn draw_sliding(draw: &mut Draw) -> Options {
-    draw_length(draw, "size", 35)
-}
-
-fn draw_unlimited(draw: &mut Draw) -> Options {
-    let mut options = draw_emit(draw, 3);
-    if draw.rng.chance(70) {
-        let start = draw.rng.between(0, 40);
-        draw.mark(start);
-        options.insert("start".into(), json!(start));
-    }
-    options
-}
-
 fn draw_time(draw: &mut Draw) -> Options {
-    let mut options = draw_length(draw, "size", 85);
+    let mut options = draw_length(draw, "size");
     if draw.rng.chance(35) {
         let size = options["size"].as_i64().unwrap_or(1);
         let advance = draw.rng.between(1, size);
@@ -265,8 +287,35 @@ fn draw_time(draw: &mut Draw) -> Options {
     options
 }
 
+fn draw_emitting(draw: &mut Draw) -> Options {
+    let options = draw_time(draw);
+    with_emit(draw, options, 85)
+}
+
+fn draw_sliding(draw: &mut Draw) -> Options {
+    let options = draw_length(draw, "size");
+    with_emit(draw, options, 35)
+}
+
 fn draw_sessions(draw: &mut Draw) -> Options {
-    draw_length(draw, "gap", 85)
+    draw_length(draw, "gap")
+}
+
+fn draw_emitting_sessions(draw: &mut Draw) -> Options {
+    let options = draw_sessions(draw);
+    with_emit(draw, options, 85)
+}
+
+fn draw_unlimited(draw: &mut Draw) -> Options {
+    let options = draw.named();
+    let options = draw.materialized(options);
+    let mut options = with_emit(draw, options, 2);
+    if draw.rng.chance(70) {
+        let start = draw.rng.between(0, 40);
+        draw.mark(start);
+        options.insert("start".into(), json!(start));
+    }
+    options
 }
 
 fn has(evidence: &Evidence<'_>, prefix: &str) -> bool {

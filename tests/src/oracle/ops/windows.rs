@@ -1,114 +1,23 @@
-//! Tumbling, hopping and session windows, and what can be done with windowed tables and streams.
+//! What can be done with windowed tables and streams.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::json;
 use streams_dsl::prelude::*;
-use streams_dsl::{SessionWindowedKStream, TimeWindowedKStream};
 
-use super::aggregates::{next, null_if, nullable_next};
 use super::{
-    Build, Draw, Family, GROUPED, Kind, Operator, STREAM, WINDOWED_LONGS, WINDOWED_NULLABLE, WINDOWED_STREAM,
-    WINDOWED_TABLE, materialized,
+    Build, Draw, Family, Kind, Operator, STREAM, WINDOWED_LONGS, WINDOWED_NULLABLE, WINDOWED_STREAM,
+    WINDOWED_TABLE,
 };
 use crate::checks::changelogs::Written;
 use crate::oracle::case::{Fault, Op, Options};
 use crate::oracle::evidence::{Evidence, Rule};
-use crate::oracle::lambdas::{Text, draw_joiner, draw_predicate, draw_row_mapper, joiner, mapper, predicate};
-use crate::oracle::lambdas::{shown, tail};
-
-const ONE: &[Kind] = &[GROUPED];
+use crate::oracle::lambdas::{Text, draw_predicate, draw_row_mapper, mapper, predicate, shown};
 
 type Key = Windowed<Text>;
 
-const fn aggregation(
-    name: &'static str,
-    outputs: &'static [Kind],
-    draw: fn(&mut Draw) -> Options,
-    apply: fn(&mut Build, &Op) -> Result<(), Fault>,
-) -> Operator {
-    Operator { name, inputs: ONE, outputs, weight: 4, draw, apply }
-}
-
-/// Windows.
+/// Windowed tables and streams.
 pub const FAMILY: Family = Family {
     operators: &[
-        aggregation("window_count", &[WINDOWED_LONGS], draw_windows, |build, op| {
-            let windowed = time(build, op)?;
-            let table = match materialized(op) {
-                Some(materialized) => windowed.count_with(materialized),
-                None => windowed.count(),
-            };
-            build.set(op, table)
-        }),
-        aggregation(
-            "window_reduce",
-            &[WINDOWED_NULLABLE],
-            |draw| reducer(draw, draw_windows),
-            |build, op| {
-                let (windowed, lambda) = (time(build, op)?, joiner(op.option("lambda"))?);
-                let reducer = move |before: Text, value: Text| lambda(&before, &value);
-                let table = match materialized(op) {
-                    Some(materialized) => windowed.reduce_with(reducer, materialized),
-                    None => windowed.reduce(reducer),
-                };
-                build.set(op, table)
-            },
-        ),
-        aggregation("window_aggregate", &[WINDOWED_TABLE], draw_windows, |build, op| {
-            let windowed = time(build, op)?;
-            let adder = |key: &Text, value: Text, before: String| next(key, &value, &before);
-            let table = match materialized(op) {
-                Some(materialized) => windowed.aggregate_with(initial, adder, materialized),
-                None => windowed.aggregate(initial, adder),
-            };
-            build.set(op, table)
-        }),
-        aggregation(
-            "window_aggregate_nullable",
-            &[WINDOWED_NULLABLE],
-            |d| nullable(d, draw_windows),
-            |build, op| {
-                let (windowed, adder) = (time(build, op)?, nullable_next(&joiner(op.option("lambda"))?));
-                let table = match materialized(op) {
-                    Some(materialized) => windowed.aggregate_with(|| Some(initial()), adder, materialized),
-                    None => windowed.aggregate(|| Some(initial()), adder),
-                };
-                build.set(op, table)
-            },
-        ),
-        aggregation("session_count", &[WINDOWED_LONGS], draw_sessions, |build, op| {
-            let windowed = sessions(build, op)?;
-            let table = match materialized(op) {
-                Some(materialized) => windowed.count_with(materialized),
-                None => windowed.count(),
-            };
-            build.set(op, table)
-        }),
-        aggregation(
-            "session_reduce",
-            &[WINDOWED_NULLABLE],
-            |draw| reducer(draw, draw_sessions),
-            |build, op| {
-                let (windowed, lambda) = (sessions(build, op)?, joiner(op.option("lambda"))?);
-                let reducer = move |before: Text, value: Text| lambda(&before, &value);
-                let table = match materialized(op) {
-                    Some(materialized) => windowed.reduce_with(reducer, materialized),
-                    None => windowed.reduce(reducer),
-                };
-                build.set(op, table)
-            },
-        ),
-        aggregation("session_aggregate", &[WINDOWED_TABLE], draw_sessions, |build, op| {
-            let windowed = sessions(build, op)?;
-            let adder = |key: &Text, value: Text, before: String| next(key, &value, &before);
-            let merger = |_: &Text, one: String, two: String| tail(format!("{one}|{two}"));
-            let table = match materialized(op) {
-                Some(materialized) => windowed.aggregate_with(initial, adder, merger, materialized),
-                None => windowed.aggregate(initial, adder, merger),
-            };
-            build.set(op, table)
-        }),
         windowed("windowed_filter", &[WINDOWED_TABLE], &[WINDOWED_TABLE], filter_options, |build, op| {
             let table = named(build.get::<KTable<Key, String>>(op, 0)?, op);
             let lambda = predicate(op.option("lambda"))?;
@@ -183,7 +92,6 @@ pub const FAMILY: Family = Family {
             floor: 40,
             measure: |e| if has_windows(e) { e.count_drops(|r| r.key.is_some()) } else { 0 },
         },
-        Rule { name: "session merge", floor: 20, measure: session_merges },
         Rule { name: "window edge", floor: 200, measure: edges },
     ],
 };
@@ -196,10 +104,6 @@ const fn windowed(
     apply: fn(&mut Build, &Op) -> Result<(), Fault>,
 ) -> Operator {
     Operator { name, inputs, outputs, weight: 3, draw, apply }
-}
-
-fn initial() -> String {
-    "i".to_owned()
 }
 
 /// A window as text: key, start and end.
@@ -219,50 +123,9 @@ fn mapper_options(draw: &mut Draw) -> Options {
     draw.lambda(draw_row_mapper)
 }
 
-fn reducer(draw: &mut Draw, windows: fn(&mut Draw) -> Options) -> Options {
-    let mut options = windows(draw);
-    options.insert("lambda".into(), draw_joiner(&mut draw.rng));
-    options
-}
-
-fn nullable(draw: &mut Draw, windows: fn(&mut Draw) -> Options) -> Options {
-    let mut options = windows(draw);
-    options.insert("lambda".into(), null_if(draw));
-    options
-}
-
-fn draw_span(draw: &mut Draw) -> i64 {
-    *draw.rng.pick(&[1, 5, 10, 10, 20, 100])
-}
-
 /// A grace period, in milliseconds.
 pub fn draw_grace(draw: &mut Draw) -> i64 {
     *draw.rng.pick(&[0, 0, 1, 5, 10, 50, 1000])
-}
-
-fn draw_windows(draw: &mut Draw) -> Options {
-    let options = draw.named();
-    let mut options = draw.materialized(options);
-    let (size, grace) = (draw_span(draw), draw_grace(draw));
-    [size, grace, size + grace].into_iter().for_each(|ms| draw.mark(ms));
-    options.insert("size".into(), json!(size));
-    options.insert("grace".into(), json!(grace));
-    if draw.rng.chance(35) {
-        let advance = draw.rng.between(1, size);
-        draw.mark(advance);
-        options.insert("advance".into(), json!(advance));
-    }
-    options
-}
-
-fn draw_sessions(draw: &mut Draw) -> Options {
-    let options = draw.named();
-    let mut options = draw.materialized(options);
-    let (gap, grace) = (draw_span(draw), draw_grace(draw));
-    [gap, grace, gap + grace].into_iter().for_each(|ms| draw.mark(ms));
-    options.insert("gap".into(), json!(gap));
-    options.insert("grace".into(), json!(grace));
-    options
 }
 
 /// A span that an option gives.
@@ -271,29 +134,8 @@ pub fn span(op: &Op, option: &str) -> Result<std::time::Duration, Fault> {
     Ok(std::time::Duration::from_millis(ms.try_into()?))
 }
 
-fn time(build: &Build, op: &Op) -> Result<TimeWindowedKStream<Text, Text>, Fault> {
-    let grouped: KGroupedStream<Text, Text> = build.get(op, 0)?;
-    let mut windows = TimeWindows::of_size_and_grace(span(op, "size")?, span(op, "grace")?);
-    if op.number("advance").is_some() {
-        windows = windows.advance_by(span(op, "advance")?);
-    }
-    let windowed = grouped.windowed_by(windows);
-    Ok(op.text("name").map_or_else(|| windowed.clone(), |name| windowed.named(name)))
-}
-
-fn sessions(build: &Build, op: &Op) -> Result<SessionWindowedKStream<Text, Text>, Fault> {
-    let grouped: KGroupedStream<Text, Text> = build.get(op, 0)?;
-    let windows = SessionWindows::of_inactivity_gap_and_grace(span(op, "gap")?, span(op, "grace")?);
-    let windowed = grouped.windowed_by(windows);
-    Ok(op.text("name").map_or_else(|| windowed.clone(), |name| windowed.named(name)))
-}
-
 fn has_windows(evidence: &Evidence<'_>) -> bool {
     evidence.case.ops.iter().any(|op| op.options.contains_key("grace"))
-}
-
-fn session_merges(evidence: &Evidence<'_>) -> u64 {
-    session_merges_of(evidence, "session_")
 }
 
 /// Steps in which a session's changelog has a tombstone and a new session, in cases with such an operator: two sessions

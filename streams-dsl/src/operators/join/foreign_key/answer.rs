@@ -33,9 +33,7 @@ impl<K: Data, KO: Data, VO: Data> Processor<Option<KO>, Subscription<K>, K, Subs
         context: &mut ProcessorContext<'_, K, SubscriptionResponse<VO>>,
     ) -> Result<()> {
         let Record { key: foreign_key, value: subscription, timestamp, headers } = record;
-        if subscription.instruction == Instruction::DeleteKeyNoPropagate {
-            return Ok(());
-        }
+        // Read even if there is nothing to answer: to an LRU map that is a use of the row.
         let row = match &foreign_key {
             Some(foreign_key) => self.rows.get(foreign_key)?,
             None => None,
@@ -43,7 +41,8 @@ impl<K: Data, KO: Data, VO: Data> Processor<Option<KO>, Subscription<K>, K, Subs
         let timestamp = row.as_ref().map_or(timestamp, |row| timestamp.max(row.timestamp));
         let row = row.map(|row| row.value);
         let foreign_value = match subscription.instruction {
-            Instruction::DeleteKeyNoPropagate | Instruction::DeleteKeyAndPropagate => None,
+            Instruction::DeleteKeyNoPropagate => return Ok(()),
+            Instruction::DeleteKeyAndPropagate => None,
             Instruction::PropagateNullIfNoForeignValue => row,
             Instruction::PropagateOnlyIfForeignValue if row.is_none() => return Ok(()),
             Instruction::PropagateOnlyIfForeignValue => row,

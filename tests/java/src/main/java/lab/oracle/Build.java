@@ -29,18 +29,24 @@ final class Build {
         return windowed.get(op.input(0));
     }
 
-    /** A result with windowed keys. */
-    void setWindowed(final Op op, final Object value, final Serde<Windowed<String>> keys) {
-        setWindowed(op, 0, value, keys);
+    /** A result with windowed keys: those of the input, if it has such. */
+    void setWindowed(final Op op, final Object value) {
+        setWindowed(op, 0, value);
     }
 
-    void setWindowed(final Op op, final int output, final Object value, final Serde<Windowed<String>> keys) {
-        final String size = op.has("size") ? "size" : "difference";
-        // Who reads such keys again must know how long the windows are.
-        windowed.put(op.output(output), keys instanceof WindowedSerdes.TimeWindowedSerde<?> && op.has(size)
-            ? WindowedSerdes.timeWindowedSerdeFrom(String.class, op.span(size).toMillis())
-            : keys);
+    void setWindowed(final Op op, final int output, final Object value) {
+        final Serde<Windowed<String>> before = windowedKeys(op);
+        windowed.put(op.output(output), before == null ? windowsOf(op) : before);
         set(op, output, value);
+    }
+
+    /** The serde of the windows that a call makes: who reads such a key again must know how long its window is. */
+    private static Serde<Windowed<String>> windowsOf(final Op op) {
+        if (op.has("gap")) {
+            return WindowedSerdes.sessionWindowedSerdeFrom(String.class);
+        }
+        return WindowedSerdes.timeWindowedSerdeFrom(
+            String.class, op.has("size") ? op.span("size").toMillis() : Long.MAX_VALUE);
     }
 
     void set(final Op op, final Object value) {

@@ -2,7 +2,6 @@ package lab.oracle;
 
 import java.util.Map;
 import java.util.function.BiFunction;
-import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.kstream.Aggregator;
@@ -11,20 +10,14 @@ import org.apache.kafka.streams.kstream.KGroupedStream;
 import org.apache.kafka.streams.kstream.KTable;
 import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.SessionWindowedCogroupedKStream;
-import org.apache.kafka.streams.kstream.SessionWindows;
-import org.apache.kafka.streams.kstream.SlidingWindows;
 import org.apache.kafka.streams.kstream.TimeWindowedCogroupedKStream;
 import org.apache.kafka.streams.kstream.Windowed;
-import org.apache.kafka.streams.kstream.WindowedSerdes;
 import org.apache.kafka.streams.state.KeyValueStore;
 import org.apache.kafka.streams.state.SessionStore;
 import org.apache.kafka.streams.state.WindowStore;
 
 /** One to three grouped streams folded into one table: whole, in windows, in sliding windows, in sessions. */
 final class Cogroups {
-    private static final Serde<Windowed<String>> TIME = WindowedSerdes.timeWindowedSerdeFrom(String.class, 1);
-    private static final Serde<Windowed<String>> SESSION = WindowedSerdes.sessionWindowedSerdeFrom(String.class);
-
     private Cogroups() {
     }
 
@@ -32,27 +25,22 @@ final class Cogroups {
         for (final String number : new String[] {"one", "two", "three"}) {
             operators.put("cogroup_" + number, (b, op) -> b.set(op, whole(texts(b, op), op)));
             operators.put("cogroup_window_" + number, (b, op) ->
-                b.setWindowed(op, windowed(texts(b, op).windowedBy(Windows.timeWindows(op)), op), TIME));
+                b.setWindowed(op, windowed(texts(b, op).windowedBy(Windows.times(op)), op)));
             operators.put("cogroup_sliding_" + number, (b, op) ->
-                b.setWindowed(op, windowed(texts(b, op).windowedBy(sliding(op)), op), TIME));
+                b.setWindowed(op, windowed(texts(b, op).windowedBy(Windows.sliding(op)), op)));
             operators.put("cogroup_session_" + number, (b, op) ->
-                b.setWindowed(op, sessions(texts(b, op).windowedBy(
-                    SessionWindows.ofInactivityGapAndGrace(op.span("gap"), op.span("grace"))), op), SESSION));
+                b.setWindowed(op, sessions(texts(b, op).windowedBy(Windows.sessions(op)), op)));
         }
         operators.put("cogroup_nullable", (b, op) -> b.set(op, whole(nullables(b, op), op)));
         operators.put("cogroup_window_nullable", (b, op) ->
-            b.setWindowed(op, windowed(nullables(b, op).windowedBy(Windows.timeWindows(op)), op), TIME));
+            b.setWindowed(op, windowed(nullables(b, op).windowedBy(Windows.times(op)), op)));
         operators.put("cogroup_sliding_nullable", (b, op) ->
-            b.setWindowed(op, windowed(nullables(b, op).windowedBy(sliding(op)), op), TIME));
+            b.setWindowed(op, windowed(nullables(b, op).windowedBy(Windows.sliding(op)), op)));
         operators.put("cogroup_twice", (b, op) -> {
             final CogroupedKStream<String, String> cogrouped = texts(b, op);
             b.set(op, 0, cogrouped.aggregate(() -> "i"));
-            b.setWindowed(op, 1, windowed(cogrouped.windowedBy(Windows.timeWindows(op)), op), TIME);
+            b.setWindowed(op, 1, windowed(cogrouped.windowedBy(Windows.times(op)), op));
         });
-    }
-
-    static SlidingWindows sliding(final Op op) {
-        return SlidingWindows.ofTimeDifferenceAndGrace(op.span("size"), op.span("grace"));
     }
 
     private static Aggregator<String, String, String> marked(final int number) {

@@ -14,10 +14,10 @@ final class Families {
         Stateless.add(operators);
         Tables.add(operators);
         Aggregates.add(operators);
+        WindowAggregates.add(operators);
         Windows.add(operators);
         Joins.add(operators);
         Cogroups.add(operators);
-        MoreWindows.add(operators);
         StreamJoins.add(operators);
         StoreChoices.add(operators);
         Processors.add(operators);

@@ -16,11 +16,8 @@ import org.apache.kafka.streams.kstream.KTable;
 import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Reducer;
 import org.apache.kafka.streams.kstream.SessionWindowedKStream;
-import org.apache.kafka.streams.kstream.SessionWindows;
 import org.apache.kafka.streams.kstream.TimeWindowedKStream;
 import org.apache.kafka.streams.kstream.ValueJoiner;
-import org.apache.kafka.streams.kstream.Windowed;
-import org.apache.kafka.streams.kstream.WindowedSerdes;
 import org.apache.kafka.streams.processor.StateStore;
 import org.apache.kafka.streams.state.KeyValueBytesStoreSupplier;
 import org.apache.kafka.streams.state.KeyValueStore;
@@ -32,9 +29,6 @@ import org.apache.kafka.streams.state.WindowStore;
 
 /** Stores of the user's choice: versioned ones and joins as of a record's time, LRU maps, places, retentions. */
 final class StoreChoices {
-    private static final Serde<Windowed<String>> TIME = WindowedSerdes.timeWindowedSerdeFrom(String.class, 1);
-    private static final Serde<Windowed<String>> SESSION = WindowedSerdes.sessionWindowedSerdeFrom(String.class);
-
     private StoreChoices() {
     }
 
@@ -210,25 +204,24 @@ final class StoreChoices {
     private static void windows(final Map<String, Operator> operators) {
         operators.put("stored_window_count", (b, op) -> {
             final KGroupedStream<String, String> grouped = b.get(op, 0);
-            final TimeWindowedKStream<String, String> windowed = grouped.windowedBy(Windows.timeWindows(op));
+            final TimeWindowedKStream<String, String> windowed = grouped.windowedBy(Windows.times(op));
             final Materialized<String, Long, WindowStore<Bytes, byte[]>> store = windows(op, Serdes.Long());
-            b.setWindowed(op, op.name() == null ? windowed.count(store) : windowed.count(op.named(), store), TIME);
+            b.setWindowed(op, op.name() == null ? windowed.count(store) : windowed.count(op.named(), store));
         });
         operators.put("stored_sliding_aggregate", (b, op) -> {
             final KGroupedStream<String, String> grouped = b.get(op, 0);
-            final TimeWindowedKStream<String, String> windowed = grouped.windowedBy(Cogroups.sliding(op));
+            final TimeWindowedKStream<String, String> windowed = grouped.windowedBy(Windows.sliding(op));
             final Materialized<String, String, WindowStore<Bytes, byte[]>> store = windows(op, Serdes.String());
             b.setWindowed(op, op.name() == null
                 ? windowed.aggregate(() -> "i", Lambdas::next, store)
-                : windowed.aggregate(() -> "i", Lambdas::next, op.named(), store), TIME);
+                : windowed.aggregate(() -> "i", Lambdas::next, op.named(), store));
         });
         operators.put("stored_session_aggregate", (b, op) -> {
             final KGroupedStream<String, String> grouped = b.get(op, 0);
-            final SessionWindowedKStream<String, String> windowed = grouped.windowedBy(
-                SessionWindows.ofInactivityGapAndGrace(op.span("gap"), op.span("grace")));
+            final SessionWindowedKStream<String, String> windowed = grouped.windowedBy(Windows.sessions(op));
             b.setWindowed(op, op.name() == null
                 ? windowed.aggregate(() -> "i", Lambdas::next, Windows::merge, sessions(op))
-                : windowed.aggregate(() -> "i", Lambdas::next, Windows::merge, op.named(), sessions(op)), SESSION);
+                : windowed.aggregate(() -> "i", Lambdas::next, Windows::merge, op.named(), sessions(op)));
         });
     }
 }

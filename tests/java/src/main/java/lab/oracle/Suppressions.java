@@ -26,13 +26,13 @@ final class Suppressions {
         for (final String of : new String[] {"windowed", "windowed_nullable", "windowed_longs"}) {
             operators.put(of + "_suppress", (b, op) -> {
                 final KTable<Windowed<String>, Object> table = known(b, op);
-                b.setWindowed(op, table.suppress(limit(op)), b.windowedKeys(op));
+                b.setWindowed(op, table.suppress(limit(op)));
             });
             operators.put(of + "_final", (b, op) -> {
                 final KTable<Windowed<String>, Object> table = known(b, op);
                 final Suppressed<Windowed> closed = (Suppressed) Suppressed.untilWindowCloses(strict(op));
                 final Suppressed<Windowed> named = op.name() == null ? closed : closed.withName(op.name());
-                b.setWindowed(op, ((KTable) table).suppress(named), b.windowedKeys(op));
+                b.setWindowed(op, ((KTable) table).suppress(named));
             });
         }
     }

@@ -28,7 +28,7 @@ final class TableJoins {
         operators.put("nullable_with_nullable", (b, op) -> TableJoins.<String, String>join(b, op, op.text("kind")));
         operators.put("windowed_with_windowed", (b, op) -> {
             final KTable<Windowed<String>, String> table = b.get(op, 0);
-            b.setWindowed(op, plain(table, b.get(op, 1), joiner(op), op.text("kind"), op), b.windowedKeys(op));
+            b.setWindowed(op, plain(table, b.get(op, 1), joiner(op), op.text("kind"), op));
         });
     }
 
