@@ -24,5 +24,5 @@ pub use streams_core::serde::{DefaultSerde, Json, Serde, SerdeRef};
 pub use streams_core::store::{KeyValueStore, StorePlace, Stores, VersionedKeyValueStore};
 pub use streams_core::testing::TopologyTestDriver;
 pub use streams_core::time::Timestamp;
-pub use streams_core::topology::{AutoOffsetReset, Topology};
+pub use streams_core::topology::{AutoOffsetReset, TopicPattern, Topology};
 pub use streams_core::window::{Window, Windowed};

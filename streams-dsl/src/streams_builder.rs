@@ -9,7 +9,7 @@ use streams_core::ids::TopicName;
 use streams_core::processor::{Data, Processor, SourceOptions};
 use streams_core::serde::DefaultSerde;
 use streams_core::store::StoreFactory;
-use streams_core::topology::Topology;
+use streams_core::topology::{TopicPattern, Topology};
 
 use crate::KStream;
 use crate::error::{DslError, Result};
@@ -31,39 +31,54 @@ impl Default for StreamsBuilder {
     }
 }
 
-/// One or several topics: a name, or an array, slice or vector of names.
+/// What a stream reads.
+#[derive(Clone, Debug)]
+pub enum SourceTopics {
+    /// Topics by name.
+    Named(Vec<TopicName>),
+    /// Every topic that matches.
+    Matching(TopicPattern),
+}
+
+/// One or several topics: a name; an array, slice or vector of names; or a [`TopicPattern`].
 pub trait Topics {
-    /// Their names.
-    fn names(self) -> Vec<TopicName>;
+    /// Which they are.
+    fn topics(self) -> SourceTopics;
 }
 
 impl Topics for &str {
-    fn names(self) -> Vec<TopicName> {
-        vec![self.into()]
+    fn topics(self) -> SourceTopics {
+        SourceTopics::Named(vec![self.into()])
     }
 }
 
 impl Topics for &String {
-    fn names(self) -> Vec<TopicName> {
-        vec![self.as_str().into()]
+    fn topics(self) -> SourceTopics {
+        self.as_str().topics()
     }
 }
 
 impl<T: AsRef<str>> Topics for &[T] {
-    fn names(self) -> Vec<TopicName> {
-        self.iter().map(|name| name.as_ref().into()).collect()
+    fn topics(self) -> SourceTopics {
+        SourceTopics::Named(self.iter().map(|name| name.as_ref().into()).collect())
     }
 }
 
 impl<T: AsRef<str>, const N: usize> Topics for [T; N] {
-    fn names(self) -> Vec<TopicName> {
-        self.as_slice().names()
+    fn topics(self) -> SourceTopics {
+        self.as_slice().topics()
     }
 }
 
 impl<T: AsRef<str>> Topics for Vec<T> {
-    fn names(self) -> Vec<TopicName> {
-        self.as_slice().names()
+    fn topics(self) -> SourceTopics {
+        self.as_slice().topics()
+    }
+}
+
+impl Topics for TopicPattern {
+    fn topics(self) -> SourceTopics {
+        SourceTopics::Matching(self)
     }
 }
 
@@ -73,7 +88,7 @@ impl StreamsBuilder {
         StreamsBuilder { plan: Rc::new(RefCell::new(Plan::new())) }
     }
 
-    /// Reads a topic, or several, as a stream (`StreamsBuilder.stream`).
+    /// Reads a topic, or several, or all that match a pattern, as a stream (`StreamsBuilder.stream`).
     ///
     /// Several topics become one stream without an order between them. Reading the same topics twice reads them once.
     /// A record whose key or value is null is dropped unless the type is an `Option`. Streams are partitioned as their
@@ -90,6 +105,23 @@ impl StreamsBuilder {
     /// assert_eq!(driver.create_output_topic::<String, i64>("payments").read_key_values()?, [("alice".into(), 99)]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// With a pattern, topics that match are read from the start of the application on; one that is created later, or gets
+    /// more partitions, from the next look on (`metadata.max.age.ms`), for which the application lets its tasks go and
+    /// takes them up again. There are as many tasks as the widest of the topics has partitions. Topics of the application
+    /// itself and those whose names begin with two underscores are left out.
+    ///
+    /// ```
+    /// # use streams_dsl::prelude::*;
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream::<String, i64>(TopicPattern::new("payments-[a-z]+")?).to("all");
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// driver.create_input_topic::<String, i64>("payments-rome").pipe("alice".into(), 99, 0)?;
+    /// driver.create_input_topic::<String, i64>("payments-oslo").pipe("bob".into(), 7, 0)?;
+    /// assert_eq!(driver.create_output_topic::<String, i64>("all").read_key_values()?.len(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn stream<K, V>(&self, topics: impl Topics) -> KStream<K, V>
     where
         K: Data + DefaultSerde,
@@ -104,7 +136,7 @@ impl StreamsBuilder {
         topics: impl Topics,
         consumed: Consumed<K, V>,
     ) -> KStream<K, V> {
-        let topics = topics.names();
+        let topics = topics.topics();
         let key_serde = consumed.key_serde.resolve(None);
         let value_serde = consumed.value_serde.resolve(None);
         let mut plan = self.plan.borrow_mut();
@@ -119,7 +151,15 @@ impl StreamsBuilder {
                 value_serde: serdes.1.clone().ok_or_else(|| missing("value"))?,
                 extractor: consumed.extractor.clone(),
             };
-            Ok(writer.topology.add_source(&writer.name, &topics, consumed.reset, options)?)
+            match &topics {
+                SourceTopics::Named(topics) => {
+                    writer.topology.add_source(&writer.name, topics, consumed.reset, options)?;
+                }
+                SourceTopics::Matching(pattern) => {
+                    writer.topology.add_pattern_source(&writer.name, pattern, consumed.reset, options)?;
+                }
+            }
+            Ok(())
         });
         let id = plan.add(&[ROOT], node.kind(NodeKind::StreamSource(source)));
         drop(plan);

@@ -154,24 +154,36 @@ pub(crate) struct ControlSettings {
 /// What the control loop tells the application.
 pub(crate) trait ControlEvents {
     /// Called after each round.
-    fn observe(&self, all_running: bool);
+    fn observe(&mut self, all_running: bool) -> Next;
 }
 
-/// Serves the group until `stop` is set or a thread dies, then leaves it.
+/// What comes after a round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Another one.
+    Round,
+    /// Nothing: the application ends so that it can start with another plan.
+    StartAnew,
+}
+
+/// Serves the group until `stop` is set, a thread dies or the application shall start anew, then leaves it.
 pub(crate) fn run(
     mut membership: Box<dyn Membership>,
     mut dispatcher: Dispatcher,
     stop: &AtomicBool,
-    events: &dyn ControlEvents,
+    events: &mut dyn ControlEvents,
     settings: &ControlSettings,
-) -> Result<()> {
-    let mut result = Ok(());
+) -> Result<Next> {
+    let mut result = Ok(Next::Round);
     while !stop.load(Ordering::Acquire) && !dispatcher.any_dead() {
         if let Err(error) = membership.poll(POLL, &mut dispatcher) {
             result = Err(error.into());
             break;
         }
-        events.observe(dispatcher.all_running());
+        if events.observe(dispatcher.all_running()) == Next::StartAnew {
+            result = Ok(Next::StartAnew);
+            break;
+        }
         if let Some(error) = dispatcher.stuck(settings.clock.now_ms(), settings.max_poll_interval_ms) {
             let _ = membership.leave(&mut LetGo, settings.leave_timeout);
             dispatcher.stop();
@@ -184,9 +196,9 @@ pub(crate) fn run(
     dispatcher.take_away(&rest, Command::Revoke);
     dispatcher.stop();
     match (result, left) {
-        (Ok(()), Err(error)) => {
+        (Ok(next), Err(error)) => {
             tracing::warn!(%error, "left the group without an answer");
-            Ok(())
+            Ok(next)
         }
         (result, _) => result,
     }

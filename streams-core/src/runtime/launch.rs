@@ -10,7 +10,7 @@ use std::time::Duration;
 use state_stores::RocksMemory;
 
 use super::commit::{Committer, producer_spec};
-use super::control::{self, ControlEvents, ControlSettings, Dispatcher, ThreadHandle};
+use super::control::{self, ControlEvents, ControlSettings, Dispatcher, Next, ThreadHandle};
 use super::global_thread::{GlobalBackends, GlobalParts, GlobalThread};
 use super::graph::GraphSettings;
 use super::kafka_streams::{Shared, lock};
@@ -23,6 +23,7 @@ use super::state_directory::StateDirectory;
 use super::stats::ThreadStats;
 use super::stream_thread::{Command, Round, StreamThread, ThreadLimits, ThreadParts};
 use super::task::TaskEnvironment;
+use super::topic_watch::TopicWatch;
 use crate::config::StreamsConfig;
 use crate::error::{Error, Result};
 use crate::processor::handlers::Handlers;
@@ -40,6 +41,7 @@ const LEAVE_TIMEOUT: Duration = Duration::from_secs(30);
 const GLOBAL_IDLE: Duration = Duration::from_millis(20);
 
 /// What an application is started from.
+#[derive(Clone)]
 pub(crate) struct Launch {
     pub topology: Topology,
     pub config: Arc<StreamsConfig>,
@@ -66,7 +68,10 @@ struct Instance {
 
 /// A started application.
 pub(crate) struct Running {
+    /// What it was started from, to start it anew.
+    launch: Launch,
     instance: Instance,
+    watch: Option<TopicWatch>,
     membership: Box<dyn Membership>,
     dispatcher: Dispatcher,
     threads: Vec<JoinHandle<()>>,
@@ -79,7 +84,7 @@ pub(crate) struct Running {
 
 /// Prepares everything and starts the threads.
 pub(crate) fn launch(launch: Launch) -> Result<Running> {
-    let Launch { topology, config, transport, clock, handlers, shared } = launch;
+    let Launch { topology, config, transport, clock, handlers, shared } = launch.clone();
     let directory = Arc::new(StateDirectory::open(
         &config.state_dir(),
         &config.application_id(),
@@ -97,6 +102,7 @@ pub(crate) fn launch(launch: Launch) -> Result<Running> {
     let globals = GlobalBackends::open(&plan, Some(&directory), &memory)?;
     let membership = transport.membership(&setup::group_spec(&plan, &config, client_id.to_string())?)?;
     let group = membership.group();
+    let watch = TopicWatch::new(&plan, &config, &*transport, &client_id, clock.now_ms())?;
     let instance =
         Instance { plan, config, transport, clock, handlers, shared, globals, group, client_id, process_id };
     let stop_servers = Arc::new(AtomicBool::new(false));
@@ -116,7 +122,7 @@ pub(crate) fn launch(launch: Launch) -> Result<Running> {
         handles.push(handle);
     }
     let dispatcher = Dispatcher::new(handles);
-    Ok(Running { instance, membership, dispatcher, threads, stop_servers, servers, directory })
+    Ok(Running { launch, instance, watch, membership, dispatcher, threads, stop_servers, servers, directory })
 }
 
 impl Running {
@@ -124,28 +130,18 @@ impl Running {
     pub fn supervise(self) -> Result<JoinHandle<()>> {
         let name = format!("{}-control", self.instance.client_id);
         spawn(name, move || {
-            let Running { instance, membership, dispatcher, threads, stop_servers, servers, directory } =
-                self;
-            let shared = Arc::clone(&instance.shared);
-            let settings = ControlSettings {
-                clock: Arc::clone(&instance.clock),
-                max_poll_interval_ms: instance.config.max_poll_interval_ms(),
-                leave_timeout: LEAVE_TIMEOUT,
-            };
-            let served = catch_unwind(AssertUnwindSafe(|| {
-                control::run(membership, dispatcher, &shared.stop, &instance, &settings)
-            }));
-            match served {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => shared.fail(error),
-                Err(panic) => shared.fail(panicked("control", &*panic)),
+            let (launch, shared) = (self.launch.clone(), Arc::clone(&self.instance.shared));
+            let mut next = self.serve();
+            while next == Next::StartAnew && !shared.stop.load(Ordering::Acquire) {
+                next = match self::launch(launch.clone()) {
+                    Ok(running) => running.serve(),
+                    Err(error) => {
+                        shared.fail(error);
+                        Next::Round
+                    }
+                };
             }
             shared.stop.store(true, Ordering::Release);
-            join(threads);
-            stop_servers.store(true, Ordering::Release);
-            join(servers);
-            drop(instance);
-            drop(directory);
             match shared.state() {
                 State::PendingError => shared.transition_to(State::Error),
                 _ => {
@@ -155,6 +151,59 @@ impl Running {
             };
         })
     }
+
+    /// Serves the group until the application ends or shall start anew; when it returns, everything has been let go.
+    fn serve(self) -> Next {
+        let Running {
+            launch: _,
+            instance,
+            watch,
+            membership,
+            dispatcher,
+            threads,
+            stop_servers,
+            servers,
+            directory,
+        } = self;
+        let shared = Arc::clone(&instance.shared);
+        let settings = ControlSettings {
+            clock: Arc::clone(&instance.clock),
+            max_poll_interval_ms: instance.config.max_poll_interval_ms(),
+            leave_timeout: LEAVE_TIMEOUT,
+        };
+        let mut observer =
+            Observer { shared: Arc::clone(&shared), clock: Arc::clone(&settings.clock), watch };
+        let served = catch_unwind(AssertUnwindSafe(|| {
+            control::run(membership, dispatcher, &shared.stop, &mut observer, &settings)
+        }));
+        let next = match served {
+            Ok(Ok(next)) => next,
+            Ok(Err(error)) => {
+                shared.fail(error);
+                Next::Round
+            }
+            Err(panic) => {
+                shared.fail(panicked("control", &*panic));
+                Next::Round
+            }
+        };
+        if next == Next::Round {
+            shared.stop.store(true, Ordering::Release);
+        }
+        join(threads);
+        stop_servers.store(true, Ordering::Release);
+        join(servers);
+        drop(instance);
+        drop(directory);
+        next
+    }
+}
+
+/// Keeps the application's state and looks after the topics of its patterns.
+struct Observer {
+    shared: Arc<Shared>,
+    clock: ClockRef,
+    watch: Option<TopicWatch>,
 }
 
 fn join(threads: Vec<JoinHandle<()>>) {
@@ -163,13 +212,19 @@ fn join(threads: Vec<JoinHandle<()>>) {
     }
 }
 
-impl ControlEvents for Instance {
-    fn observe(&self, all_running: bool) {
+impl ControlEvents for Observer {
+    fn observe(&mut self, all_running: bool) -> Next {
         match (all_running, self.shared.state()) {
             (true, State::Rebalancing) => self.shared.transition_to(State::Running),
             (false, State::Running) => self.shared.transition_to(State::Rebalancing),
             _ => false,
         };
+        let now = self.clock.now_ms();
+        if !self.watch.as_mut().is_some_and(|watch| watch.changed(now)) {
+            return Next::Round;
+        }
+        self.shared.transition_to(State::Rebalancing);
+        Next::StartAnew
     }
 }
 

@@ -26,12 +26,13 @@ mod plan;
 mod record_collector;
 mod record_queue;
 mod restore;
-mod setup;
+pub(crate) mod setup;
 mod state_directory;
 mod stats;
 pub(crate) mod steps;
 mod stream_thread;
 mod task;
+mod topic_watch;
 
 pub use kafka_streams::{KafkaStreams, KafkaStreamsBuilder, StateListener};
 pub use lifecycle::State;

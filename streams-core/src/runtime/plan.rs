@@ -29,6 +29,9 @@ pub(crate) struct StorePlan {
 pub(crate) struct SubtopologyPlan {
     pub id: u32,
     pub tasks: PartitionId,
+    /// A topic whose partitions stand for the tasks in the group, where source topics come and go because a pattern names
+    /// them.
+    pub task_topic: Option<TopicName>,
     /// Parents before children.
     pub nodes: Vec<String>,
     /// Source topics with their partition counts, in the order in which their sources were added: ties between equal
@@ -146,9 +149,12 @@ fn subtopology(
             }
         }
     }
+    let graph = topology.graph();
+    let of_pattern = resolved.nodes.iter().find(|node| graph.pattern_of(node).is_some());
     Ok(SubtopologyPlan {
         id: resolved.id,
         tasks: resolved.tasks,
+        task_topic: of_pattern.map(|source| format!("{application_id}-{source}-tasks").into()),
         nodes: resolved.nodes.iter().map(ToString::to_string).collect(),
         sources,
         repartition_topics: resolved.repartition_topics.clone(),

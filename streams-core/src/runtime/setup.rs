@@ -8,7 +8,7 @@ use super::plan::Plan;
 use crate::config::StreamsConfig;
 use crate::error::{Error, Result};
 use crate::ids::TopicName;
-use crate::topology::{InternalTopic, ResolveSettings, ResolvedTopology, Topology};
+use crate::topology::{InternalTopic, ResolveSettings, ResolvedTopology, TopicPattern, Topology};
 use crate::transport::{Admin, GroupSpec, NewTopic, SubtopologyTasks, TopicInfo};
 
 /// Time for one question to the broker at start-up. A broker that is away for longer is an error of `start`.
@@ -22,10 +22,62 @@ const VISIBLE_PAUSE: Duration = Duration::from_millis(100);
 pub(crate) fn prepare(topology: &Topology, config: &StreamsConfig, admin: &mut dyn Admin) -> Result<Plan> {
     topology.validate()?;
     let application_id = config.application_id();
-    let existing = admin.topics(&needed(topology, &application_id), ADMIN_TIMEOUT)?;
-    let resolved = resolve(topology, config, &existing)?;
+    let topology = matched(topology, &application_id, admin)?;
+    let existing = admin.topics(&needed(&topology, &application_id), ADMIN_TIMEOUT)?;
+    let resolved = resolve(&topology, config, &existing)?;
     create(&resolved, config, &existing, admin)?;
-    Plan::new(topology.clone(), config, &resolved)
+    let plan = Plan::new(topology, config, &resolved)?;
+    prepare_task_topics(&plan, config, admin)?;
+    Ok(plan)
+}
+
+/// The topology with the topics that its patterns match. A pattern without a topic would be a source without tasks.
+fn matched(topology: &Topology, application_id: &str, admin: &mut dyn Admin) -> Result<Topology> {
+    if !topology.graph().has_patterns() {
+        return Ok(topology.clone());
+    }
+    let matched = topology.matched(application_id, &admin.topic_names(ADMIN_TIMEOUT)?)?;
+    match unmatched(&matched) {
+        Some((source, pattern)) => Err(Error::Topics(format!(
+            "no topic matches the pattern {pattern} of source {source}; create one before the application starts"
+        ))),
+        None => Ok(matched),
+    }
+}
+
+/// A source whose pattern matches none of the topics there are.
+fn unmatched(matched: &Topology) -> Option<(&str, &TopicPattern)> {
+    let graph = matched.graph();
+    let unmatched = graph.nodes().iter().filter(|node| graph.topics_of_source(&node.name).is_empty());
+    unmatched.filter_map(|node| Some((&*node.name, graph.pattern_of(&node.name)?))).next()
+}
+
+/// Whether every pattern matches a topic, so that the application can start.
+pub(crate) fn all_matched(topology: &Topology, application_id: &str, admin: &mut dyn Admin) -> Result<bool> {
+    let existing = admin.topic_names(ADMIN_TIMEOUT)?;
+    Ok(unmatched(&topology.matched(application_id, &existing)?).is_none())
+}
+
+/// Topics that stand for the tasks of patterns: they stay the same when source topics come and go, so that a task has
+/// one owner also while some processes know of a new topic and others do not yet.
+fn prepare_task_topics(plan: &Plan, config: &StreamsConfig, admin: &mut dyn Admin) -> Result<()> {
+    for subtopology in plan.subtopologies.values() {
+        let Some(name) = &subtopology.task_topic else { continue };
+        let partitions = subtopology.tasks;
+        match admin.topics(std::slice::from_ref(name), ADMIN_TIMEOUT)?.get(name) {
+            Some(topic) if topic.partitions < partitions => {
+                admin.grow_topic(name, partitions, ADMIN_TIMEOUT)?;
+            }
+            Some(_) => {}
+            None => {
+                let name = Arc::clone(name);
+                let replication_factor = config.replication_factor();
+                let topic = NewTopic { name, partitions, replication_factor, configs: BTreeMap::new() };
+                admin.create_topics(&[topic], ADMIN_TIMEOUT)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Every topic whose existence or partition count matters.
@@ -108,8 +160,8 @@ fn await_topics(created: &[&InternalTopic], admin: &mut dyn Admin) -> Result<()>
 pub(crate) fn group_spec(plan: &Plan, config: &StreamsConfig, client_id: String) -> Result<GroupSpec> {
     let mut subtopologies = Vec::with_capacity(plan.subtopologies.len());
     for subtopology in plan.subtopologies.values() {
-        let token = subtopology.sources.iter().find(|(_, partitions)| *partitions == subtopology.tasks);
-        let (token, _) = token.ok_or_else(|| {
+        let widest = subtopology.sources.iter().find(|(_, partitions)| *partitions == subtopology.tasks);
+        let token = subtopology.task_topic.as_ref().or(widest.map(|(topic, _)| topic)).ok_or_else(|| {
             Error::Topics(format!(
                 "sub-topology {} has {} tasks but no source topic with as many partitions",
                 subtopology.id, subtopology.tasks

@@ -151,7 +151,8 @@ impl TopologyTestDriver {
         TestOutputTopic { pipeline: Rc::clone(&self.pipeline), topic: topic.into(), key, value }
     }
 
-    /// Creates a topic that only a topic-name extractor names.
+    /// Creates a topic that only a topic-name extractor or a pattern names. If a pattern matches it, the application starts
+    /// anew with it, as does the first record for such a topic: store handles from before are void then.
     pub fn create_topic(&self, topic: &str) -> Result<()> {
         self.pipeline.borrow_mut().ensure_topic(topic)
     }

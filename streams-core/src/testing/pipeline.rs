@@ -12,6 +12,7 @@ use crate::config::StreamsConfig;
 use crate::error::{Error, Result};
 use crate::ids::{Offset, PartitionId, TaskId, TopicName, TopicPartition};
 use crate::partitioner::partition_for_key;
+use crate::runtime::setup;
 use crate::runtime::steps::{Engine, EngineSettings, Pace};
 use crate::time::ManualClock;
 use crate::topology::Topology;
@@ -45,7 +46,7 @@ struct Reader {
 
 /// Broker, engine, and the test's own clients.
 pub(super) struct Pipeline {
-    /// None only while it is started anew.
+    /// None while it is started anew, and until every pattern of the topology has a topic.
     engine: Option<Engine>,
     settings: EngineSettings,
     clock: Arc<ManualClock>,
@@ -96,7 +97,7 @@ impl Pipeline {
                 CommitPolicy::OnDemand => Pace::CommitsOnDemand,
             },
         };
-        let engine = Some(Engine::new(settings.clone())?);
+        let engine = start(&settings, &mut *admin)?;
         let spec = ConsumerSpec {
             client_id: "test-driver-consumer".to_owned(),
             isolation: Isolation::ReadCommitted,
@@ -134,19 +135,36 @@ impl Pipeline {
     pub fn restart(&mut self) -> Result<()> {
         // The old one must have left the group before.
         self.engine = None;
-        self.engine = Some(Engine::new(self.settings.clone())?);
+        self.engine = start(&self.settings, &mut *self.admin)?;
         self.settle()
     }
 
-    /// Creates a topic that no source and no fixed sink names.
+    /// Creates a topic that no source and no fixed sink names. If a pattern matches it, the application starts anew.
     pub fn ensure_topic(&mut self, name: &str) -> Result<()> {
         let name: TopicName = name.into();
         let count = self.topic_partitions.get(&*name).copied().unwrap_or(self.default_partitions);
-        Ok(self.admin.create_topics(&[new_topic(&name, count)], TIMEOUT)?)
+        self.admin.create_topics(&[new_topic(&name, count)], TIMEOUT)?;
+        if !self.inputs.contains_key(&name) && self.is_matched(&name) {
+            self.inputs.insert(name, count);
+            if self.engine.is_some() {
+                self.commit()?;
+            }
+            self.restart()?;
+        }
+        Ok(())
+    }
+
+    fn is_matched(&self, topic: &str) -> bool {
+        let graph = self.settings.topology.graph();
+        let mut patterns = graph.nodes().iter().filter_map(|node| graph.pattern_of(&node.name));
+        patterns.any(|pattern| pattern.matches(topic))
     }
 
     /// Runs rounds until nothing is left to do.
     pub fn settle(&mut self) -> Result<()> {
+        if self.engine.is_none() && self.settings.topology.graph().has_patterns() {
+            return Ok(());
+        }
         for _ in 0..ROUNDS_MAX {
             if !self.engine()?.step()? {
                 return Ok(());
@@ -163,6 +181,9 @@ impl Pipeline {
         record: &RawTestRecord,
         partition: Option<PartitionId>,
     ) -> Result<()> {
+        if !self.inputs.contains_key(topic) && self.is_matched(topic) {
+            self.ensure_topic(topic)?;
+        }
         let Some(count) = self.inputs.get(topic).copied() else {
             return Err(Error::Topology(format!(
                 "the topology reads no topic {topic}; it reads [{}]",
@@ -262,6 +283,15 @@ impl Pipeline {
     pub fn topics_written(&mut self) -> Result<Vec<TopicName>> {
         self.engine()?.topics_written()
     }
+}
+
+/// Starts the application, if every pattern has a topic.
+fn start(settings: &EngineSettings, admin: &mut dyn Admin) -> Result<Option<Engine>> {
+    let EngineSettings { topology, config, .. } = settings;
+    if topology.graph().has_patterns() && !setup::all_matched(topology, &config.application_id(), admin)? {
+        return Ok(None);
+    }
+    Engine::new(settings.clone()).map(Some)
 }
 
 fn new_topic(name: &TopicName, partitions: PartitionId) -> NewTopic {

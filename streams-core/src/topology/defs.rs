@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::pattern::TopicPattern;
 use crate::ids::TopicName;
 pub use crate::store::{ChangelogKind, StoreDef, StoreName};
 
@@ -25,10 +26,10 @@ pub enum AutoOffsetReset {
 /// What a source node reads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceDef {
-    /// The topics by name; internal ones undecorated.
+    /// The topics by name; internal ones undecorated. Of a pattern those that matched it, once that is known.
     pub topics: Vec<TopicName>,
-    /// A regular expression for the topics instead of their names. Refused at present.
-    pub pattern: Option<String>,
+    /// A regular expression for the topics instead of their names.
+    pub pattern: Option<TopicPattern>,
     /// Where to start without a committed offset; `None` leaves it to the configuration.
     pub reset: Option<AutoOffsetReset>,
 }
@@ -37,6 +38,11 @@ impl SourceDef {
     /// A source of those topics, starting where the configuration says.
     pub fn topics<T: Into<TopicName>>(topics: impl IntoIterator<Item = T>) -> Self {
         SourceDef { topics: topics.into_iter().map(Into::into).collect(), pattern: None, reset: None }
+    }
+
+    /// A source of all topics that match, starting where the configuration says.
+    pub fn pattern(pattern: TopicPattern) -> Self {
+        SourceDef { topics: Vec::new(), pattern: Some(pattern), reset: None }
     }
 }
 

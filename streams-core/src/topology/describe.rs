@@ -6,6 +6,7 @@ use std::fmt;
 use super::defs::{NodeName, SinkTarget, StoreName};
 use super::graph::{Node, NodeKind, TopologyGraph};
 use super::java_order::{TreeSet, compare_strings, hash_set_copy_order, hash_set_order};
+use super::pattern::TopicPattern;
 use crate::ids::TopicName;
 
 /// A described topology. `Display` is Kafka Streams' text; internal topics appear undecorated.
@@ -57,6 +58,8 @@ pub enum DescribedKind {
     Source {
         /// In the order in which Java prints them.
         topics: Vec<TopicName>,
+        /// What names them instead.
+        pattern: Option<TopicPattern>,
     },
     /// Runs a processor with those stores.
     Processor {
@@ -187,7 +190,7 @@ fn described(node: &Node, predecessors: Vec<NodeName>, successors: Vec<NodeName>
         NodeKind::Source(def) => {
             let mut topics = def.topics.clone();
             hash_set_copy_order(&mut topics);
-            DescribedKind::Source { topics }
+            DescribedKind::Source { topics, pattern: def.pattern.clone() }
         }
         NodeKind::Processor => {
             // Java copies one hash set into another, whose table may be larger.
@@ -249,7 +252,10 @@ impl fmt::Display for DescribedNode {
         let name = &self.name;
         let (successors, predecessors) = (names(&self.successors), names(&self.predecessors));
         match &self.kind {
-            DescribedKind::Source { topics } => {
+            DescribedKind::Source { pattern: Some(pattern), .. } => {
+                write!(f, "Source: {name} (topics: {pattern})\n      --> {successors}")
+            }
+            DescribedKind::Source { topics, pattern: None } => {
                 write!(f, "Source: {name} (topics: [{}])\n      --> {successors}", topics.join(", "))
             }
             DescribedKind::Processor { stores } => write!(

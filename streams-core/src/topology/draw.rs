@@ -127,8 +127,12 @@ impl Picture {
     fn add_edges(&mut self, group: &mut Group, node: &DescribedNode) {
         let Some(own) = self.node_id(&node.name) else { return };
         match &node.kind {
-            DescribedKind::Source { topics } => {
-                for topic in topics {
+            DescribedKind::Source { topics, pattern } => {
+                let topics = topics.iter().map(|topic| &**topic);
+                // A pattern is drawn as one topic, whatever matches it.
+                let all: Vec<&str> =
+                    pattern.as_ref().map_or_else(|| topics.collect(), |one| vec![one.as_str()]);
+                for topic in all {
                     let from = self.topic(topic);
                     self.edges.push(Edge { from, to: own.clone(), to_store: false });
                 }

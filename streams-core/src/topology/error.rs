@@ -15,16 +15,48 @@ pub enum TopologyError {
     /// A source names no topic.
     #[error("Invalid topology: topics cannot be empty. Name at least one topic for source {0}.")]
     NoTopics(NodeName),
-    /// A source subscribes to a pattern.
-    #[error(
-        "Invalid topology: source {node} subscribes to the pattern {pattern}, which is not supported. \
-         List the topics by name."
-    )]
-    PatternUnsupported {
-        /// The source.
-        node: NodeName,
-        /// Its pattern.
+    /// A pattern that is no regular expression.
+    #[error("Invalid topology: {pattern} is no pattern of topics. Mend it: {reason}")]
+    InvalidPattern {
+        /// The pattern.
         pattern: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A pattern matches a topic that another source names.
+    #[error(
+        "Invalid topology: Pattern {pattern} will match a topic that has already been registered by another source. \
+         That is {topic}; make the pattern narrower, or leave the topic to it."
+    )]
+    PatternMatchesRead {
+        /// The pattern.
+        pattern: String,
+        /// The topic.
+        topic: TopicName,
+    },
+    /// A source names a topic that another source's pattern matches.
+    #[error(
+        "Invalid topology: Topic {topic} matches a Pattern already registered by another source. \
+         That is {pattern}; make it narrower, or leave the topic to it."
+    )]
+    ReadMatchesPattern {
+        /// The topic.
+        topic: TopicName,
+        /// The pattern.
+        pattern: String,
+    },
+    /// A topic that exists matches the patterns of two sources.
+    #[error(
+        "Invalid topology: Topic {topic} is already matched for another regex pattern {first} and hence cannot be \
+         matched to this regex pattern {second} any more. Make the patterns exclude each other."
+    )]
+    MatchedTwice {
+        /// The topic.
+        topic: TopicName,
+        /// The pattern that was added first.
+        first: String,
+        /// The other.
+        second: String,
     },
     /// Two sources, or a source and a global store, read one topic.
     #[error(

@@ -7,6 +7,7 @@
 //! | file | what it answers |
 //! |---|---|
 //! | `graph` | nodes, stores, internal topics; refuses what Java's `InternalTopologyBuilder` refuses |
+//! | `pattern` | a regular expression that names a source's topics |
 //! | `defs` | the plain data that is put in: sources, sinks, stores, internal topics |
 //! | `groups` | which nodes form which sub-topology, and which topics each reads, writes and logs to |
 //! | `resolve` | how many tasks and partitions that makes, given the topics that exist |
@@ -14,8 +15,6 @@
 //! | `internal_topics` | with which settings internal topics are created |
 //! | `describe`, `draw` | the topology as text, byte for byte as Kafka Streams prints it, and as Mermaid or Graphviz |
 //! | `typed` | which types flow over each edge: the Processor API's `Topology` |
-//! | `java_order` | the iteration orders of Java's collections, which that text depends on |
-//! | `describe`, `draw` | the topology as text, byte for byte Kafka Streams', and as Mermaid or Graphviz |
 //! | `java_order` | the orders of Java's collections, on which that text and some partition counts depend |
 //!
 //! Invariant: nodes are stored in the order in which they were added, and parents must exist before their
@@ -32,6 +31,7 @@ mod graph;
 mod groups;
 mod internal_topics;
 mod java_order;
+mod pattern;
 mod resolve;
 mod typed;
 
@@ -45,5 +45,6 @@ pub use error::TopologyError;
 pub use graph::{GlobalStore, Node, NodeKind, TopologyGraph};
 pub use groups::{StoreChangelog, Subtopology};
 pub use internal_topics::{InternalTopic, InternalTopicKind};
+pub use pattern::TopicPattern;
 pub use resolve::{ResolveSettings, ResolvedSubtopology, ResolvedTopology};
 pub use typed::Topology;

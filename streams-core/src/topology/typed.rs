@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{
-    AutoOffsetReset, InternalTopicDef, SinkTarget, SourceDef, StoreDef, TopologyDescription, TopologyGraph,
+    AutoOffsetReset, InternalTopicDef, SinkTarget, SourceDef, StoreDef, TopicPattern, TopologyDescription,
+    TopologyGraph,
 };
 use crate::error::{Error, Result};
 use crate::ids::TopicName;
@@ -49,9 +50,37 @@ impl Topology {
         reset: Option<AutoOffsetReset>,
         options: SourceOptions<K, V>,
     ) -> Result<()> {
-        self.graph.add_source(name, SourceDef { topics: topics.to_vec(), pattern: None, reset })?;
+        self.add_source_of(name, SourceDef { topics: topics.to_vec(), pattern: None, reset }, options)
+    }
+
+    /// Adds a source that reads every topic that matches, also those that come to exist later; otherwise as
+    /// [`add_source`](Self::add_source).
+    pub fn add_pattern_source<K: Data, V: Data>(
+        &mut self,
+        name: &str,
+        pattern: &TopicPattern,
+        reset: Option<AutoOffsetReset>,
+        options: SourceOptions<K, V>,
+    ) -> Result<()> {
+        self.add_source_of(name, SourceDef { reset, ..SourceDef::pattern(pattern.clone()) }, options)
+    }
+
+    fn add_source_of<K: Data, V: Data>(
+        &mut self,
+        name: &str,
+        def: SourceDef,
+        options: SourceOptions<K, V>,
+    ) -> Result<()> {
+        self.graph.add_source(name, def)?;
         self.factories.insert(name.to_owned(), Arc::new(SourceFactory::new(options)));
         Ok(())
+    }
+
+    /// This topology with its patterns matched against the topics that exist.
+    pub(crate) fn matched(&self, application_id: &str, existing: &[TopicName]) -> Result<Topology> {
+        let mut matched = self.clone();
+        matched.graph.match_topics(application_id, existing)?;
+        Ok(matched)
     }
 
     /// Adds a processor below `parents`. `supplier` is called once for each task and must return a new processor each

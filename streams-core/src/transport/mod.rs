@@ -239,8 +239,14 @@ pub trait Admin: Send {
     /// Describes the topics that exist among `names`; missing ones are left out.
     fn topics(&mut self, names: &[TopicName], timeout: Duration) -> Result<BTreeMap<TopicName, TopicInfo>>;
 
+    /// The names of all topics there are.
+    fn topic_names(&mut self, timeout: Duration) -> Result<Vec<TopicName>>;
+
     /// Creates topics; one that exists already is no error.
     fn create_topics(&mut self, topics: &[NewTopic], timeout: Duration) -> Result<()>;
+
+    /// Gives a topic so many partitions; if it has as many or more already, nothing happens.
+    fn grow_topic(&mut self, topic: &TopicName, partitions: PartitionId, timeout: Duration) -> Result<()>;
 
     /// Deletes topics; one that does not exist is no error.
     fn delete_topics(&mut self, names: &[TopicName], timeout: Duration) -> Result<()>;

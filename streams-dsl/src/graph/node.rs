@@ -3,12 +3,12 @@
 use std::any::TypeId;
 use std::rc::Rc;
 
-use streams_core::ids::TopicName;
 use streams_core::topology::AutoOffsetReset;
 
 use super::Writer;
 use super::repartition::RepartitionSpec;
 use crate::error::Result;
+use crate::streams_builder::SourceTopics;
 
 /// A node's place in its plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -23,7 +23,7 @@ pub(crate) type Write = Rc<dyn Fn(&mut Writer<'_>) -> Result<()>>;
 /// What a stream source reads; equal ones become one.
 #[derive(Clone, Debug)]
 pub(crate) struct SourceSpec {
-    pub(crate) topics: Vec<TopicName>,
+    pub(crate) topics: SourceTopics,
     pub(crate) reset: Option<AutoOffsetReset>,
     pub(crate) types: TypeId,
 }

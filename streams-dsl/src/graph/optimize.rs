@@ -9,6 +9,7 @@ use super::merge_repartitions::merge_repartitions;
 use super::node::{NodeId, NodeKind, ROOT};
 use super::{Plan, SourceSpec};
 use crate::error::{DslError, Result};
+use crate::streams_builder::SourceTopics;
 
 /// Rewrites the plan; the result are the nodes with a join downstream that wants records with a null key.
 pub(super) fn optimize(plan: &mut Plan, optimization: TopologyOptimization) -> Result<BTreeSet<NodeId>> {
@@ -49,12 +50,23 @@ fn rewrite_self_joins(plan: &mut Plan) -> Result<()> {
     Ok(())
 }
 
-/// Makes one source of those that read the same topics.
+/// Makes one source of those that read the same topics, or have the same pattern.
 fn merge_duplicate_sources(plan: &mut Plan) -> Result<()> {
     let mut readers: HashMap<TopicName, NodeId> = HashMap::new();
+    let mut matchers: HashMap<String, NodeId> = HashMap::new();
     for id in plan.node(ROOT).children.clone() {
         let NodeKind::StreamSource(source) = plan.node(id).kind.clone() else { continue };
-        for topic in &source.topics {
+        let topics = match &source.topics {
+            SourceTopics::Named(topics) => topics,
+            SourceTopics::Matching(pattern) => {
+                match matchers.get(pattern.as_str()) {
+                    None => drop(matchers.insert(pattern.to_string(), id)),
+                    Some(first) => merge_source(plan, *first, id, &source, pattern.as_str())?,
+                }
+                continue;
+            }
+        };
+        for topic in topics {
             match readers.get(topic) {
                 None => {
                     readers.insert(topic.clone(), id);
@@ -80,7 +92,10 @@ fn merge_source(
 ) -> Result<()> {
     let names = || (plan.node(first).name.clone(), plan.node(second).name.clone());
     let NodeKind::StreamSource(main) = &plan.node(first).kind else { return Ok(()) };
-    let set = |spec: &SourceSpec| spec.topics.iter().cloned().collect::<BTreeSet<_>>();
+    let set = |spec: &SourceSpec| match &spec.topics {
+        SourceTopics::Named(topics) => topics.iter().map(ToString::to_string).collect::<BTreeSet<_>>(),
+        SourceTopics::Matching(pattern) => BTreeSet::from([pattern.to_string()]),
+    };
     if set(main) != set(source) {
         let (first, second) = names();
         return Err(DslError::OverlappingSources { topic: topic.to_owned(), first, second });

@@ -164,7 +164,7 @@ impl Plan {
 
     /// Whether a node's output is a versioned table: it says so itself, or all of its parents' are
     /// (`isVersionedOrVersionedUpstream`).
-    pub(super) fn is_versioned(&self, id: NodeId) -> bool {
+    pub(crate) fn is_versioned(&self, id: NodeId) -> bool {
         let node = self.node(id);
         let inherits = || id != ROOT && node.parents.iter().all(|parent| self.is_versioned(*parent));
         node.output_versioned.unwrap_or_else(inherits)

@@ -93,7 +93,17 @@ pub fn draw(draw: &mut Draw, ops: &[Op]) -> Vec<Step> {
 /// The topics that the topology reads, and whether as tables.
 fn topics(ops: &[Op]) -> Vec<(String, bool)> {
     let sources = ops.iter().filter(|op| op.inputs.is_empty());
-    sources
-        .flat_map(|op| op.topics().into_iter().map(|topic| (topic, !op.op.starts_with("stream"))))
-        .collect()
+    // Kafka's driver counts offsets over all topics of a pattern: where they can be seen, one topic has all records.
+    let shows_offsets = |op: &Op| {
+        let buffers = ["suppress", "_final", "as_of_"];
+        op.op.starts_with("process") || buffers.iter().any(|part| op.op.contains(part))
+    };
+    let offsets_are_seen = ops.iter().any(shows_offsets);
+    let topics = |op: &Op| {
+        let one = offsets_are_seen && op.text("pattern").is_some();
+        let is_table = !op.op.starts_with("stream");
+        let topics = op.topics().into_iter().take(if one { 1 } else { usize::MAX });
+        topics.map(|topic| (topic, is_table)).collect::<Vec<_>>()
+    };
+    sources.flat_map(topics).collect()
 }

@@ -33,6 +33,7 @@ mod examples;
 mod interop;
 mod kill;
 mod kill_embedded;
+mod patterns;
 mod poison;
 mod processes;
 mod records;

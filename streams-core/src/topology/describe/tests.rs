@@ -21,7 +21,7 @@ fn nodes_can_be_read() {
     let description = graph.describe();
     let [subtopology] = description.subtopologies.as_slice() else { panic!("{description}") };
     let [source, sink] = subtopology.nodes.as_slice() else { panic!("{description}") };
-    assert_eq!(source.kind, DescribedKind::Source { topics: vec!["payments".into()] });
+    assert_eq!(source.kind, DescribedKind::Source { topics: vec!["payments".into()], pattern: None });
     assert_eq!(source.successors, ["out".into()]);
     assert_eq!(sink.kind, DescribedKind::Sink(SinkTarget::Topic("checked".into())));
     assert_eq!(sink.predecessors, ["in".into()]);

@@ -1,9 +1,10 @@
 //! What the graph refuses, each against Java's message, and what it answers.
 
+use crate::ids::TopicName;
 use crate::topology::fixtures::cases;
 use crate::topology::{
     AutoOffsetReset, ChangelogKind, InternalTopicDef, NodeKind, SinkTarget, SourceDef, StoreDef,
-    TopologyError, TopologyGraph,
+    TopicPattern, TopologyError, TopologyGraph,
 };
 
 /// The error of each case of the transcript, in its order.
@@ -76,11 +77,41 @@ fn an_empty_topology_is_refused() {
     assert_eq!(global.validate(), Ok(()));
 }
 
+fn pattern(text: &str) -> SourceDef {
+    SourceDef::pattern(TopicPattern::new(text).unwrap())
+}
+
 #[test]
-fn a_pattern_is_refused() {
-    let def = SourceDef { pattern: Some("a.*".to_owned()), ..SourceDef::default() };
-    let error = TopologyGraph::default().add_source("in", def).unwrap_err();
-    assert_eq!(error, TopologyError::PatternUnsupported { node: "in".into(), pattern: "a.*".to_owned() });
+fn a_pattern_reads_what_matches_it_whole() {
+    let mut graph = small();
+    graph.add_source("orders", pattern("orders-[a-z]+|app-.*")).unwrap();
+    graph.add_internal_topic("r", InternalTopicDef::default()).unwrap();
+    let existing: Vec<TopicName> =
+        ["orders-rome", "orders-7", "old-orders-x", "words", "app-r", "app-other", "__orders"]
+            .map(Into::into)
+            .to_vec();
+    graph.match_topics("app", &existing).unwrap();
+    // Own topics are not read by a pattern.
+    assert_eq!(graph.topics_of_source("orders"), ["app-other".into(), TopicName::from("orders-rome")]);
+    graph.match_topics("app", &existing[..1]).unwrap();
+    assert_eq!(graph.topics_of_source("orders"), [TopicName::from("orders-rome")]);
+    assert!(graph.source_of_topic("app", "app-other").is_none(), "it is gone");
+    assert!(graph.describe().to_string().contains("Source: orders (topics: orders-[a-z]+|app-.*)\n"));
+}
+
+#[test]
+fn two_sources_read_no_topic_both() {
+    let mut graph = small();
+    let error = graph.add_source("all", pattern("w.*")).unwrap_err();
+    let read = TopologyError::PatternMatchesRead { pattern: "w.*".into(), topic: "words".into() };
+    assert_eq!(error, read);
+    graph.add_source("a", pattern("a.*")).unwrap();
+    let error = graph.add_source("apples", SourceDef::topics(["apples"])).unwrap_err();
+    assert_eq!(error, TopologyError::ReadMatchesPattern { topic: "apples".into(), pattern: "a.*".into() });
+    graph.add_source("b", pattern(".*b")).unwrap();
+    let error = graph.match_topics("app", &["ab".into()]).unwrap_err();
+    let (topic, first, second) = ("ab".into(), "a.*".into(), ".*b".into());
+    assert_eq!(error, TopologyError::MatchedTwice { topic, first, second });
 }
 
 #[test]

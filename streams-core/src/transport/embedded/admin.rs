@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::broker::EmbeddedBroker;
 use super::chunk::Status;
-use crate::ids::{Offset, TopicName, TopicPartition};
+use crate::ids::{Offset, PartitionId, TopicName, TopicPartition};
 use crate::time::Timestamp;
 use crate::transport::{
     Admin, GroupOffsets, Isolation, NewTopic, OffsetQuery, OffsetToCommit, Result, TopicInfo, TransportError,
@@ -69,6 +69,14 @@ impl Admin for EmbeddedAdmin {
             Some((name.clone(), TopicInfo { name: name.clone(), partitions }))
         });
         Ok(known.collect())
+    }
+
+    fn topic_names(&mut self, _timeout: Duration) -> Result<Vec<TopicName>> {
+        Ok(self.broker.lock().topic_names())
+    }
+
+    fn grow_topic(&mut self, topic: &TopicName, partitions: PartitionId, _timeout: Duration) -> Result<()> {
+        self.broker.change(|core| core.grow_topic(topic, partitions))
     }
 
     fn create_topics(&mut self, topics: &[NewTopic], _timeout: Duration) -> Result<()> {

@@ -142,6 +142,26 @@ impl Core {
         Ok(())
     }
 
+    /// Adds partitions to a topic until it has so many.
+    pub(super) fn grow_topic(&mut self, name: &TopicName, partitions: PartitionId) -> Result<()> {
+        let number = self.by_name.get(name).copied().ok_or_else(|| unknown_topic(name))?;
+        let Some(topic) = self.topics.get_mut(&number) else { return Err(unknown_topic(name)) };
+        let wanted = usize::try_from(partitions).unwrap_or_default();
+        if topic.logs.len() >= wanted {
+            return Ok(());
+        }
+        let stored = StoredTopic { name: name.to_string(), partitions, configs: topic.configs.clone() };
+        self.storage.put_topic(number, &stored)?;
+        self.storage.write()?;
+        topic.logs.resize_with(wanted, PartitionLog::default);
+        Ok(())
+    }
+
+    /// The names of all topics.
+    pub(super) fn topic_names(&self) -> Vec<TopicName> {
+        self.by_name.keys().cloned().collect()
+    }
+
     /// Deletes a topic with its records and the offsets that groups committed of it.
     pub(super) fn delete_topic(&mut self, name: &str) -> Result<()> {
         let Some(&number) = self.by_name.get(name) else { return Ok(()) };

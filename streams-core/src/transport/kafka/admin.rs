@@ -10,7 +10,7 @@ use super::config::Common;
 use super::deadline::Deadline;
 use super::error::{failed, is_unknown_topic};
 use super::ffi::{AdminCall, Client, Code, Entry, KafkaError, PartitionList, TopicToCreate};
-use crate::ids::{Offset, TopicName, TopicPartition};
+use crate::ids::{Offset, PartitionId, TopicName, TopicPartition};
 use crate::transport::{
     Admin, GroupOffsets, Isolation, NewTopic, OffsetQuery, OffsetToCommit, Result, TopicInfo, TransportError,
     TransportErrorKind as Kind,
@@ -167,6 +167,31 @@ impl Admin for KafkaAdmin {
             }
         }
         Ok(found)
+    }
+
+    fn topic_names(&mut self, timeout: Duration) -> Result<Vec<TopicName>> {
+        let names =
+            self.client.topic_names(timeout).map_err(|error| self.failed("listing topics", &error))?;
+        Ok(names.into_iter().map(Into::into).collect())
+    }
+
+    fn grow_topic(&mut self, topic: &TopicName, partitions: PartitionId, timeout: Duration) -> Result<()> {
+        let attempted = format!("adding partitions to topic '{topic}'");
+        let wanted = usize::try_from(partitions).unwrap_or_default();
+        let results = self
+            .call(timeout)
+            .create_partitions(topic, wanted)
+            .map_err(|error| self.failed(&attempted, &error))?;
+        for (_, result) in results {
+            match result {
+                // It has as many already: another process was faster.
+                Err(error) if error.code != E::RD_KAFKA_RESP_ERR_INVALID_PARTITIONS as Code => {
+                    return Err(self.failed(&attempted, &error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     fn create_topics(&mut self, topics: &[NewTopic], timeout: Duration) -> Result<()> {

@@ -256,13 +256,15 @@ impl<K: Data, V: Data, A: Data> Cogroup<K, A> for Group<K, V, A> {
             repartition: Rc::clone(&self.repartition),
         };
         let (shared, grace_ms) = (Rc::clone(job), job.layout.grace_ms());
+        let versioned = job.draft.materialized.is_versioned();
         let node = GraphNode::new(name, move |writer| {
             group.write(&shared, writer)?;
             shared.write_store(writer)
         });
         match grace_ms {
+            // Whether windows count as versioned is left to what they come from, as in Kafka Streams.
             Some(grace_ms) => node.grace_ms(grace_ms),
-            None => node,
+            None => node.output_versioned(versioned),
         }
     }
 }

@@ -166,7 +166,7 @@ impl<K: Data, V: Data> KGroupedTable<K, V> {
         let aggregates = Nulls::of(value_serde.as_ref());
         let aggregate =
             Arc::new(TableAggregate { store: Arc::clone(&store.name), fold, subtract, aggregates });
-        let flag = Rc::clone(&origin);
+        let (flag, versioned) = (Rc::clone(&origin), store.is_versioned());
         let node = GraphNode::new(&name, move |writer| {
             let (aggregate, send_old_values) = (Arc::clone(&aggregate), flag.sends_old_values.get());
             let supplier =
@@ -174,7 +174,7 @@ impl<K: Data, V: Data> KGroupedTable<K, V> {
             writer.own_processor::<_, K, Change<V>, K, Change<A>>(&supplier)?;
             store.write(send_old_values, writer)
         });
-        let step = parent.add(node.output_versioned(false));
+        let step = parent.add(node.output_versioned(versioned));
         KTable::new(step, key_serde, value_serde, queryable.as_deref(), origin)
     }
 }

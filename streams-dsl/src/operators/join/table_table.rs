@@ -182,6 +182,7 @@ impl<K: Data, V: Data> KTable<K, V> {
             None => self.key_serde.clone(),
         };
         let results = Nulls::of(value_serde.as_ref());
+        let versioned = store.as_ref().is_some_and(TableStore::is_versioned);
         let origin = Rc::new(JoinOrigin {
             rows: self.value_getter(),
             other_rows: other.value_getter(),
@@ -194,7 +195,7 @@ impl<K: Data, V: Data> KTable<K, V> {
         });
         let (merge, written) = (names.merge.clone(), Rc::clone(&origin));
         let node =
-            GraphNode::new(&merge, move |writer| written.write(&names, writer)).output_versioned(false);
+            GraphNode::new(&merge, move |writer| written.write(&names, writer)).output_versioned(versioned);
         let mut parents = vec![self.step.node];
         if same_builder {
             parents.push(other.step.node);

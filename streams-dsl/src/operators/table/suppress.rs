@@ -11,7 +11,7 @@ use streams_core::time::Timestamp;
 
 use crate::KTable;
 use crate::error::DslError;
-use crate::graph::{GraphNode, NodeId, Plan, ROOT};
+use crate::graph::{GraphNode, NodeId, Plan};
 use crate::naming::{self, prefix};
 use crate::operators::aggregate::opened;
 use crate::options::{Bounds, Suppressed, Wait};
@@ -86,7 +86,7 @@ impl<K: Data, V: Data> KTable<K, V> {
     fn wait_ms(&self, name: &str, wait: &Wait<K>) -> i64 {
         let plan = self.step.plan.borrow();
         let wrong = |reason: String| plan.report(DslError::Option { operator: name.to_owned(), reason });
-        if is_versioned(&plan, self.step.node) {
+        if plan.is_versioned(self.step.node) {
             wrong("suppress() is only supported for non-versioned KTables (note that version semantics might be \
                    inherited from upstream)"
                 .to_owned());
@@ -135,19 +135,6 @@ fn grace_ms(plan: &Plan, node: NodeId, chain: &str) -> std::result::Result<i64, 
     let graces = node.parents.iter().map(|parent| grace_ms(plan, *parent, &chain));
     let longest = graces.collect::<std::result::Result<Vec<_>, _>>()?.into_iter().max();
     longest.ok_or(chain)
-}
-
-/// Whether a node's output is a versioned table, itself or through all that it comes from.
-fn is_versioned(plan: &Plan, id: NodeId) -> bool {
-    let node = plan.node(id);
-    match node.output_versioned {
-        Some(versioned) => versioned,
-        None => {
-            id != ROOT
-                && !node.parents.is_empty()
-                && node.parents.iter().all(|parent| is_versioned(plan, *parent))
-        }
-    }
 }
 
 /// What all instances share.

@@ -39,6 +39,33 @@ pub const FAMILY: Family = Family {
             apply: stream,
         },
         Operator {
+            name: "stream_of_pattern",
+            inputs: &[],
+            outputs: &[STREAM],
+            weight: 1,
+            draw: |draw| {
+                let mut options = source(draw, "s0".to_owned());
+                options.remove("topic");
+                // Kafka's driver has one partition for all topics of a pattern, with one time and one count of offsets.
+                options.remove("extractor");
+                let (pattern, topics) = match draw.rng.below(10) {
+                    // Seldom it is one that matches what others name.
+                    0 if draw.rng.chance(20) => ("s[0-9]", ["s0", "s8"]),
+                    1..=3 => ("q.*", ["q-one", "q-two"]),
+                    _ => ("p[0-9]+|x", ["p0", "p17"]),
+                };
+                options.insert("pattern".into(), json!(pattern));
+                options.insert("topics".into(), json!(topics));
+                options
+            },
+            apply: |build, op| {
+                build.topics.extend(op.topics());
+                let pattern = TopicPattern::new(op.text("pattern").ok_or("no pattern")?)?;
+                let stream: KStream<Text, Text> = build.builder.stream_with(pattern, consumed(op));
+                build.set(op, stream)
+            },
+        },
+        Operator {
             name: "table",
             inputs: &[],
             outputs: &[TABLE],

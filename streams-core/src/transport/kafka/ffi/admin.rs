@@ -105,6 +105,42 @@ impl<'a> AdminCall<'a> {
         }
     }
 
+    /// Gives a topic so many partitions in all.
+    pub(in crate::transport::kafka) fn create_partitions(
+        &self,
+        topic: &str,
+        partitions: usize,
+    ) -> Result<TopicResults<()>, KafkaError> {
+        let options = Options::new(self.client, Op::RD_KAFKA_ADMIN_OP_CREATEPARTITIONS, self.timeout);
+        options.wait_for_brokers(self.timeout);
+        let mut reason = [0 as c_char; ERROR_BYTES];
+        // SAFETY: the name is copied; the request is ours, copied by the call and destroyed once; the results live as long
+        // as the event; the buffer has the size that is passed.
+        unsafe {
+            let mut request = rd::rd_kafka_NewPartitions_new(
+                c_string(topic).as_ptr(),
+                partitions,
+                reason.as_mut_ptr(),
+                reason.len(),
+            );
+            if request.is_null() {
+                let code = E::RD_KAFKA_RESP_ERR__INVALID_ARG as Code;
+                return Err(KafkaError::with_reason(code, text_of(reason.as_ptr())));
+            }
+            let answer = self.wait(|queue| {
+                rd::rd_kafka_CreatePartitions(self.client.as_ptr(), &mut request, 1, options.0, queue);
+            });
+            rd::rd_kafka_NewPartitions_destroy(request);
+            let answer = answer?;
+            let mut count = 0;
+            let results = rd::rd_kafka_CreatePartitions_result_topics(
+                rd::rd_kafka_event_CreatePartitions_result(answer.0.as_ptr()),
+                &mut count,
+            );
+            Ok(topic_results(results, count))
+        }
+    }
+
     pub(in crate::transport::kafka) fn delete_topics(
         &self,
         names: &[&str],

@@ -270,6 +270,25 @@ impl Client {
         }
     }
 
+    /// The names of all topics; asks the broker.
+    pub(in crate::transport::kafka) fn topic_names(
+        &self,
+        timeout: Duration,
+    ) -> Result<Vec<String>, KafkaError> {
+        let mut found: *const rd::rd_kafka_metadata = null();
+        // SAFETY: a valid handle; on success the metadata is ours until it is destroyed, with `topic_cnt` topics, whose
+        // names are copied.
+        unsafe {
+            let code =
+                rd::rd_kafka_metadata(self.as_ptr(), 1, null_mut(), &mut found, millis(timeout)) as Code;
+            KafkaError::check(code)?;
+            let count = usize::try_from((*found).topic_cnt).unwrap_or_default();
+            let names = (0..count).map(|at| text_of((*(*found).topics.add(at)).topic)).collect();
+            rd::rd_kafka_metadata_destroy(found);
+            Ok(names)
+        }
+    }
+
     pub(super) fn wake_flag(&self) -> *mut c_void {
         std::ptr::from_ref(&self.shared.wake).cast_mut().cast()
     }

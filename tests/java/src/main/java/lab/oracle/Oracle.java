@@ -92,7 +92,8 @@ public final class Oracle {
             }
             answer.set("stores", Stores.content(driver));
         } catch (final RuntimeException failure) {
-            return answer.put("failure", told(failure));
+            // A driver whose application has failed may fail once more when it closes.
+            return answer.has("failure") ? answer : answer.put("failure", told(failure));
         }
         return answer;
     }

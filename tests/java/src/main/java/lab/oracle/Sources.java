@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.common.utils.Bytes;
@@ -26,6 +27,8 @@ final class Sources {
             op.option("topics").forEach(topic -> topics.add(topic.asText()));
             b.set(op, b.builder.stream(topics, consumed(op)));
         });
+        operators.put("stream_of_pattern", (b, op) ->
+            b.set(op, b.builder.stream(Pattern.compile(op.text("pattern")), consumed(op))));
         operators.put("table", (b, op) -> {
             final Materialized<String, String, KeyValueStore<Bytes, byte[]>> store =
                 op.isMaterialized() ? op.materialized(Serdes.String()) : null;
