@@ -18,7 +18,7 @@ use crate::naming::prefix;
 use crate::options::{Consumed, TopologySettings};
 
 /// Collects the steps of a program and builds the topology. Sources are created here; everything else is an operator on
-/// a stream or table.
+/// a stream or table (`org.apache.kafka.streams.StreamsBuilder`).
 ///
 /// Mistakes do not interrupt the chain of calls: they are kept, and [`build`](Self::build) returns the first.
 pub struct StreamsBuilder {
@@ -273,7 +273,18 @@ impl StreamsBuilder {
         plan.add(&[ROOT], node);
     }
 
-    /// The topology, without optimizations and with whatever names were generated (`StreamsBuilder.build()`).
+    /// The topology, without optimizations and with whatever names were generated (`StreamsBuilder.build()`). The first
+    /// mistake of the plan is the error.
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let tiny = TimeWindows::of_size_with_no_grace(millis(0));
+    /// builder.stream::<String, String>("clicks").group_by_key().windowed_by(tiny).count();
+    /// let error = builder.build().unwrap_err().to_string();
+    /// assert!(error.contains("the window size must be at least 1 ms"));
+    /// ```
     pub fn build(self) -> Result<Topology> {
         self.build_with(TopologySettings::new())
     }

@@ -4,7 +4,7 @@ use crate::KStream;
 
 type Chain<'a, K, V> = Box<dyn FnOnce(KStream<K, V>) -> Option<KStream<K, V>> + 'a>;
 
-/// A branch's name, and what to do with it at once.
+/// A branch's name, and what to do with it at once (`org.apache.kafka.streams.kstream.Branched`).
 ///
 /// ```
 /// use streams_dsl::prelude::*;

@@ -8,7 +8,8 @@ use streams_core::topology::AutoOffsetReset;
 
 use super::SerdeChoice;
 
-/// How a topic is read: serdes, event time, where to start, and the source's name.
+/// How a topic is read: serdes, event time, where to start, and the source's name
+/// (`org.apache.kafka.streams.kstream.Consumed`).
 ///
 /// For a table, `V` is the type of its rows; tombstones need no mention.
 ///

@@ -4,7 +4,8 @@ use streams_core::serde::{DefaultSerde, SerdeRef};
 
 use super::SerdeChoice;
 
-/// How a stream or table is grouped: serdes for the repartition topic, if one is needed, and its name.
+/// How a stream or table is grouped: serdes for the repartition topic, if one is needed, and its name
+/// (`org.apache.kafka.streams.kstream.Grouped`).
 ///
 /// ```
 /// use streams_dsl::prelude::*;

@@ -6,8 +6,9 @@ use streams_core::serde::{DefaultSerde, SerdeRef};
 
 use super::SerdeChoice;
 
-/// How a stream joins a table: serdes for the repartition topic, if one is needed, a name, and a grace period.
-/// The table's own values are read from its store, so no serde for them is asked for.
+/// How a stream joins a table: serdes for the repartition topic, if one is needed, a name, and a grace period
+/// (`org.apache.kafka.streams.kstream.Joined`). The table's own values are read from its store, so no serde for them is
+/// asked for.
 pub struct Joined<K, V> {
     pub(crate) key_serde: SerdeChoice<K>,
     pub(crate) value_serde: SerdeChoice<V>,

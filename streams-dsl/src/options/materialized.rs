@@ -28,7 +28,7 @@ impl From<StoreType> for StorePlace {
     }
 }
 
-/// How a table is stored: name, serdes, changelog, cache, kind.
+/// How a table is stored: name, serdes, changelog, cache, kind (`org.apache.kafka.streams.kstream.Materialized`).
 ///
 /// ```
 /// use streams_dsl::prelude::*;
@@ -213,8 +213,8 @@ impl<K, V> Materialized<K, V> {
         self
     }
 
-    /// Names and makes the store as the supplier says; see [`as_store`](Self::as_store). It says where the store is
-    /// kept, too.
+    /// Names and makes the store as the supplier says (`Materialized.as(supplier)`); see [`as_store`](Self::as_store).
+    /// It says where the store is kept, too.
     #[must_use]
     pub fn with_store(mut self, supplier: impl Into<StoreSupplier>) -> Self {
         let supplier = supplier.into();

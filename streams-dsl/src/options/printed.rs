@@ -9,7 +9,7 @@ use std::sync::Arc;
 /// Makes text of a record.
 pub(crate) type Format<K, V> = Arc<dyn Fn(&K, &V) -> String + Send + Sync>;
 
-/// Where a stream is printed, and how a record looks.
+/// Where a stream is printed, and how a record looks (`org.apache.kafka.streams.kstream.Printed`).
 ///
 /// ```
 /// use streams_dsl::prelude::*;

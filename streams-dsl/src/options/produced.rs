@@ -7,7 +7,7 @@ use streams_core::serde::{DefaultSerde, SerdeRef};
 
 use super::SerdeChoice;
 
-/// How a topic is written: serdes, partitions, and the sink's name.
+/// How a topic is written: serdes, partitions, and the sink's name (`org.apache.kafka.streams.kstream.Produced`).
 ///
 /// ```
 /// use streams_dsl::prelude::*;

@@ -7,8 +7,9 @@ use streams_core::serde::{DefaultSerde, SerdeRef};
 
 use super::SerdeChoice;
 
-/// How a stream is repartitioned: serdes, the topic's name and number of partitions, and who chooses a partition.
-/// [`KStream::repartition`](crate::KStream::repartition) has an example.
+/// How a stream is repartitioned: serdes, the topic's name and number of partitions, and who chooses a partition
+/// (`org.apache.kafka.streams.kstream.Repartitioned`). [`KStream::repartition`](crate::KStream::repartition) has an
+/// example.
 pub struct Repartitioned<K, V> {
     pub(crate) key_serde: SerdeChoice<K>,
     pub(crate) value_serde: SerdeChoice<V>,

@@ -8,7 +8,8 @@ use streams_core::store::StorePlace;
 use super::{SerdeChoice, WindowBytesStoreSupplier};
 use crate::windows::JoinWindows;
 
-/// How two streams are joined: serdes for the stores of both and for repartition topics, names, changelogs.
+/// How two streams are joined: serdes for the stores of both and for repartition topics, names, changelogs
+/// (`org.apache.kafka.streams.kstream.StreamJoined`).
 pub struct StreamJoined<K, V, V2> {
     pub(crate) key_serde: SerdeChoice<K>,
     pub(crate) value_serde: SerdeChoice<V>,

@@ -140,7 +140,8 @@ pub(crate) enum Wait<K> {
     TimeLimit(i64),
 }
 
-/// How a table's updates are held back, for [`KTable::suppress`](crate::KTable::suppress).
+/// How a table's updates are held back, for [`KTable::suppress`](crate::KTable::suppress)
+/// (`org.apache.kafka.streams.kstream.Suppressed`).
 #[derive(Clone, Debug)]
 pub struct Suppressed<K> {
     pub(crate) name: Option<String>,

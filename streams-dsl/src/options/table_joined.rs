@@ -8,7 +8,8 @@ use streams_core::serde::{DefaultSerde, SerdeRef};
 use super::SerdeChoice;
 
 /// How two tables are joined by a foreign key: a name for the parts of the join, how the two tables are partitioned,
-/// and serdes for what their sides tell each other.
+/// and serdes for what their sides tell each other (`org.apache.kafka.streams.kstream.TableJoined`, which has no
+/// serdes).
 ///
 /// `K` and `V` are of the table that is joined, `KO` and `VO` of the other one. Serdes are inherited from the tables;
 /// what a table does not know (that of `map_values`, say) is the type's own.
