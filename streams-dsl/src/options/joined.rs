@@ -86,8 +86,8 @@ impl<K, V> Joined<K, V> {
     /// Has records wait for that much stream time before they are joined, so that late updates of the table still count
     /// (`Joined.withGracePeriod`). The table must be versioned, with a history retention of at least the grace period.
     ///
-    /// * A record is joined when the stream time of the join is its own time and the grace period, with the row of its
-    ///   time; what waits is in a buffer with a changelog. One that is later than that is joined at once.
+    /// * A record is joined, with the row of its time, when the largest timestamp of the stream's records has reached
+    ///   its own and the grace period; what waits is in a buffer with a changelog. One that is later is joined at once.
     /// * Time: the records that waited leave in the order of their times.
     /// * Nulls: a record with a null key does not wait (left join).
     ///
