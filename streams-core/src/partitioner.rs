@@ -85,7 +85,18 @@ impl Partitions {
 }
 
 /// Chooses the partitions of a sink's records (`org.apache.kafka.streams.processor.StreamPartitioner`). A closure
-/// `|topic, key, value, partitions| Partitions` is one.
+/// `|topic, key, value, partitions| Partitions` is one:
+///
+/// ```
+/// use streams_core::partitioner::{Partitions, StreamPartitioner};
+///
+/// // Large payments have a partition of their own.
+/// let by_size = |_: &str, _: &String, cents: &i64, partitions| match *cents > 100_000 {
+///     true => Partitions::One(partitions - 1),
+///     false => Partitions::Default,
+/// };
+/// assert_eq!(by_size.partitions("payments", &"ann".into(), &500_000, 4), Partitions::One(3));
+/// ```
 pub trait StreamPartitioner<K, V>: Send + Sync {
     /// Where a record goes, on a topic of that many partitions.
     fn partitions(&self, topic: &str, key: &K, value: &V, partitions: PartitionId) -> Partitions;

@@ -29,7 +29,14 @@ impl Window {
     }
 }
 
-/// A key within a window: the key of a windowed table. Prints as `[key@start/end]`, as Kafka's.
+/// A key within a window: the key of a windowed table (`org.apache.kafka.streams.kstream.Windowed`). Prints as
+/// `[key@start/end]`, as Kafka's.
+///
+/// ```
+/// use streams_core::window::{Window, Windowed};
+///
+/// assert_eq!(Windowed::new("home", Window::new(0, 60_000)).to_string(), "[home@0/60000]");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Windowed<K> {
     /// The key.

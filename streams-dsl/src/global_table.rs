@@ -3,7 +3,8 @@
 use std::rc::Rc;
 
 /// A table of which every instance has all rows, whatever their partition
-/// (`org.apache.kafka.streams.kstream.GlobalKTable`). Streams join it by any key, without co-partitioning.
+/// (`org.apache.kafka.streams.kstream.GlobalKTable`). Streams join it by any key, without co-partitioning; see
+/// [`KStream::join_global`](crate::KStream::join_global).
 pub struct GlobalKTable<K, V> {
     pub(crate) store: Rc<str>,
     queryable: bool,
@@ -22,7 +23,8 @@ impl<K, V> GlobalKTable<K, V> {
         GlobalKTable { store: store.into(), queryable, types: std::marker::PhantomData }
     }
 
-    /// The name under which the table's store can be queried.
+    /// The name under which the table's store can be queried; `None` if it was given none
+    /// (`GlobalKTable.queryableStoreName`).
     pub fn queryable_store_name(&self) -> Option<&str> {
         self.queryable.then_some(&*self.store)
     }

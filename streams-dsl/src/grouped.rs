@@ -16,10 +16,9 @@ use crate::windowed::WindowedBy;
 ///
 /// # Nulls
 ///
-/// Unwindowed aggregations drop records with a null value, all of them records with a null key. Null is what the serde
-/// of the key or value calls so: the `None` of an `Option`. A stream whose types have no serde (grouped with
-/// `Grouped::inherit()`, and none inherited) has no nulls that could be told; its `None`s are aggregated like any
-/// other value.
+/// All aggregations drop records with a null key; those without windows and in sliding windows drop records with a null
+/// value, too. Null is what the serde of the key or value calls so, and where no serde is known (`Grouped::inherit()`,
+/// and none inherited), the `None` of an `Option`.
 pub struct KGroupedStream<K, V> {
     pub(crate) step: Step,
     pub(crate) key_serde: Option<SerdeRef<K>>,
@@ -85,10 +84,11 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
         KGroupedStream { step: self.step.named(name), ..self.clone() }
     }
 
-    /// Aggregates in windows from here on (`KGroupedStream.windowedBy`): [`TimeWindows`](crate::windows::TimeWindows)
-    /// give a [`TimeWindowedKStream`](crate::TimeWindowedKStream),
-    /// [`SessionWindows`](crate::windows::SessionWindows) a
-    /// [`SessionWindowedKStream`](crate::SessionWindowedKStream).
+    /// Aggregates in windows from here on (`KGroupedStream.windowedBy`): [`TimeWindows`](crate::windows::TimeWindows),
+    /// [`SlidingWindows`](crate::windows::SlidingWindows) and
+    /// [`UnlimitedWindows`](crate::windows::UnlimitedWindows) give a
+    /// [`TimeWindowedKStream`](crate::TimeWindowedKStream), [`SessionWindows`](crate::windows::SessionWindows) a
+    /// [`SessionWindowedKStream`](crate::SessionWindowedKStream). Rules are those of the aggregation that follows.
     ///
     /// ```
     /// use streams_dsl::prelude::*;
@@ -107,8 +107,8 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
     }
 
     /// Where the stream is partitioned by its key: here, or behind a repartition topic that is named after the group or
-    /// else after the store of the aggregation, which `stored_by_name` if the user has named it. Uses up three numbers in
-    /// the latter case.
+    /// else after the store of the aggregation, which `stored_by_name` if the user has named it. Uses up three numbers
+    /// in the latter case.
     pub(crate) fn partitioned_by_key(&self, store: &str, stored_by_name: bool) -> Step {
         if !self.repartition_required {
             return self.step.clone();

@@ -50,6 +50,14 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// `Produced.as`, `Grouped.as`, `Repartitioned.as`, `Joined.as`, whichever the operator takes).
     ///
     /// The name applies to one operator; the stream that comes out of it has none.
+    ///
+    /// ```
+    /// # use streams_dsl::prelude::*;
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream::<String, i64>("payments").named("large").filter(|_, amount| *amount > 100).to("large-payments");
+    /// assert!(builder.build()?.describe().to_string().contains("Processor: large"));
+    /// # Ok::<(), DslError>(())
+    /// ```
     #[must_use = "the name is for the next operator on the returned stream"]
     pub fn named(&self, name: &str) -> Self {
         KStream { step: self.step.named(name), ..self.clone() }

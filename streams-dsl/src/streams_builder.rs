@@ -18,7 +18,7 @@ use crate::naming::prefix;
 use crate::options::{Consumed, TopologySettings};
 
 /// Collects the steps of a program and builds the topology. Sources are created here; everything else is an operator on
-/// a stream or table.
+/// a stream or table (`org.apache.kafka.streams.StreamsBuilder`).
 ///
 /// Mistakes do not interrupt the chain of calls: they are kept, and [`build`](Self::build) returns the first.
 pub struct StreamsBuilder {
@@ -166,8 +166,49 @@ impl StreamsBuilder {
         KStream::new(Step::at_source(&self.plan, id, &name), key_serde, value_serde, false)
     }
 
-    /// Adds a store for processors to share (`StreamsBuilder.addStateStore`); `process` and `process_values` name the
-    /// stores that they use.
+    /// Adds a store for processors to share (`StreamsBuilder.addStateStore`); `process`, `process_values` and
+    /// `transform_values` name the stores that they use. One that none names is in no task.
+    ///
+    /// ```
+    /// use streams_dsl::core::error::Result;
+    /// use streams_dsl::prelude::*;
+    ///
+    /// /// Lets each value of a key through once.
+    /// #[derive(Default)]
+    /// struct Distinct(Option<KeyValueStore<String, String>>);
+    ///
+    /// impl FixedKeyProcessor<String, String, String> for Distinct {
+    ///     fn init(&mut self, context: &mut FixedKeyContext<'_, '_, String, String>) -> Result<()> {
+    ///         self.0 = Some(context.state_store("last-seen")?);
+    ///         Ok(())
+    ///     }
+    ///
+    ///     fn process(
+    ///         &mut self,
+    ///         record: FixedKeyRecord<String, String>,
+    ///         context: &mut FixedKeyContext<'_, '_, String, String>,
+    ///     ) -> Result<()> {
+    ///         let Some(store) = &self.0 else { return Ok(()) };
+    ///         if store.get(record.key())?.as_ref() == Some(record.value()) {
+    ///             return Ok(());
+    ///         }
+    ///         store.put(record.key(), Some(record.value().clone()))?;
+    ///         context.forward(record)
+    ///     }
+    /// }
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder.add_state_store(Stores::key_value_store::<String, String>("last-seen"));
+    /// builder.stream::<String, String>("states").process_values(Distinct::default, &["last-seen"]).to("changes");
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// let states = driver.create_input_topic::<String, String>("states");
+    /// for (time, state) in [(0, "on"), (1, "on"), (2, "off")] {
+    ///     states.pipe("lamp".into(), state.into(), time)?;
+    /// }
+    /// assert_eq!(driver.create_output_topic::<String, String>("changes").read_values()?, ["on", "off"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn add_state_store(&self, store: impl StoreFactory + 'static) {
         let name = store.definition().name;
         let store: Arc<dyn StoreFactory> = Arc::new(store);
@@ -178,8 +219,72 @@ impl StreamsBuilder {
     }
 
     /// Adds a store that every instance fills with a whole topic, by a processor of one's own
-    /// (`StreamsBuilder.addGlobalStore`). The store is not logged: the topic is its changelog, and is processed again
-    /// when the store is restored.
+    /// (`StreamsBuilder.addGlobalStore`). It must be a key-value store with timestamps; any processor may read it, as a
+    /// [`GlobalKeyValueStore`](streams_core::store::GlobalKeyValueStore), without naming it.
+    ///
+    /// * Nulls: the processor sees those that the types have.
+    /// * Time: the topic is read to its end before the first record is processed, and beside the tasks from then on,
+    ///   without regard to event time.
+    /// * Repartition: none; the topic need not have as many partitions as others.
+    /// * Store: not logged. The topic is its changelog, and goes through the processor again when the store is
+    ///   restored.
+    ///
+    /// ```
+    /// use streams_dsl::core::error::Result;
+    /// use streams_dsl::core::store::{GlobalKeyValueStore, TimestampedKeyValueStore, ValueAndTimestamp};
+    /// use streams_dsl::prelude::*;
+    ///
+    /// /// Keeps the names of countries in upper case.
+    /// #[derive(Default)]
+    /// struct Keep(Option<TimestampedKeyValueStore<String, String>>);
+    ///
+    /// impl Processor<String, String, (), ()> for Keep {
+    ///     fn init(&mut self, context: &mut ProcessorContext<'_, (), ()>) -> Result<()> {
+    ///         self.0 = Some(context.state_store("countries")?);
+    ///         Ok(())
+    ///     }
+    ///
+    ///     fn process(&mut self, record: Record<String, String>, _: &mut ProcessorContext<'_, (), ()>) -> Result<()> {
+    ///         let Some(store) = &self.0 else { return Ok(()) };
+    ///         let (value, timestamp) = (record.value.to_uppercase(), record.timestamp);
+    ///         store.put(&record.key, Some(ValueAndTimestamp { value, timestamp }))
+    ///     }
+    /// }
+    ///
+    /// /// Looks them up.
+    /// #[derive(Default)]
+    /// struct Name(Option<GlobalKeyValueStore<String, String>>);
+    ///
+    /// impl FixedKeyProcessor<String, String, String> for Name {
+    ///     fn init(&mut self, context: &mut FixedKeyContext<'_, '_, String, String>) -> Result<()> {
+    ///         self.0 = Some(context.state_store("countries")?);
+    ///         Ok(())
+    ///     }
+    ///
+    ///     fn process(
+    ///         &mut self,
+    ///         record: FixedKeyRecord<String, String>,
+    ///         context: &mut FixedKeyContext<'_, '_, String, String>,
+    ///     ) -> Result<()> {
+    ///         let Some(store) = &self.0 else { return Ok(()) };
+    ///         match store.get(record.value())? {
+    ///             Some(country) => context.forward(record.with_value(country.value)),
+    ///             None => Ok(()),
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let countries = Stores::timestamped_key_value_store::<String, String>("countries");
+    /// builder.add_global_store(countries, "country-names", Consumed::new(), Keep::default);
+    /// builder.stream::<String, String>("orders").process_values(Name::default, &[]).to("destinations");
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// driver.create_input_topic::<String, String>("country-names").pipe("fr".into(), "France".into(), 0)?;
+    /// driver.create_input_topic::<String, String>("orders").pipe("o1".into(), "fr".into(), 0)?;
+    /// assert_eq!(driver.create_output_topic::<String, String>("destinations").read_values()?, ["FRANCE"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn add_global_store<K: Data, V: Data, P>(
         &self,
         store: impl StoreFactory + Clone + 'static,
@@ -208,7 +313,18 @@ impl StreamsBuilder {
         plan.add(&[ROOT], node);
     }
 
-    /// The topology, without optimizations and with whatever names were generated (`StreamsBuilder.build()`).
+    /// The topology, without optimizations and with whatever names were generated (`StreamsBuilder.build()`). The first
+    /// mistake of the plan is the error.
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let tiny = TimeWindows::of_size_with_no_grace(millis(0));
+    /// builder.stream::<String, String>("clicks").group_by_key().windowed_by(tiny).count();
+    /// let error = builder.build().unwrap_err().to_string();
+    /// assert!(error.contains("the window size must be at least 1 ms"));
+    /// ```
     pub fn build(self) -> Result<Topology> {
         self.build_with(TopologySettings::new())
     }

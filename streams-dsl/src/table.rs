@@ -27,7 +27,8 @@ pub(crate) type DerivedStore<K, V> = (Option<SerdeRef<K>>, Option<SerdeRef<V>>, 
 /// A table: the latest value of each key, and a stream of its updates (`org.apache.kafka.streams.kstream.KTable`).
 ///
 /// A cheap handle on a step of the builder's plan. A deleted row is never seen as a `V`; only
-/// [`to_stream`](Self::to_stream) shows it, as `None`.
+/// [`to_stream`](Self::to_stream) shows it, as `None`. An operator's result is not stored unless its options name a
+/// store; `describe()` of the topology shows which stores there are.
 pub struct KTable<K, V> {
     pub(crate) step: Step,
     pub(crate) key_serde: Option<SerdeRef<K>>,
@@ -70,19 +71,21 @@ impl<K: Data, V: Data> KTable<K, V> {
         }
     }
 
-    /// Names the next operator: `table.named("x").filter(..)` adds a node `x` (`Named.as`).
+    /// Names the next operator: `table.named("x").filter(..)` adds a node `x` (`Named.as`). As
+    /// [`KStream::named`](crate::KStream::named).
     #[must_use = "the name is for the next operator on the returned table"]
     pub fn named(&self, name: &str) -> Self {
         KTable { step: self.step.named(name), ..self.clone() }
     }
 
-    /// The name under which the table's store can be queried; `None` if no operator was given one.
+    /// The name under which the table's store can be queried; `None` if no operator was given one
+    /// (`KTable.queryableStoreName`).
     pub fn queryable_store_name(&self) -> Option<&str> {
         self.queryable.as_deref()
     }
 
-    /// As [`enable_sending_old_values`](Self::enable_sending_old_values), on behalf of a table that is made from the rows of
-    /// this one: if it is stored, it knows its old values itself.
+    /// As [`enable_sending_old_values`](Self::enable_sending_old_values), on behalf of a table that is made from the
+    /// rows of this one: if it is stored, it knows its old values itself.
     pub(crate) fn enable_sending_old_values_of(
         &self,
         sends_old_values: &Cell<bool>,

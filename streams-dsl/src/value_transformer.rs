@@ -5,7 +5,9 @@ use streams_core::processor::StoreAccess;
 use streams_core::record::Headers;
 use streams_core::time::Timestamp;
 
-/// Makes another value of each row of a table, with stores to help (`ValueTransformerWithKey`).
+/// Makes another value of each row of a table, with stores to help
+/// (`org.apache.kafka.streams.kstream.ValueTransformerWithKey`).
+/// [`KTable::transform_values_with`](crate::KTable::transform_values_with) has an example.
 ///
 /// Each task has an instance for the updates, and one for every operator that looks rows up in a table that is not
 /// stored. An instance is used by one thread, and dropped when its task closes. It cannot forward: the row is all that

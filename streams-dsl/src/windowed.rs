@@ -35,7 +35,8 @@ impl<K: Data, V: Data, W: Copy> TimeWindowedKStream<K, V, W> {
 }
 
 impl<K: Data, V: Data, W: Layout> TimeWindowedKStream<K, V, W> {
-    /// Emits results so (`TimeWindowedKStream.emitStrategy`); each update by default. Unlimited windows never close.
+    /// Emits results so (`TimeWindowedKStream.emitStrategy`); each update by default. Unlimited windows never close, so
+    /// that building fails for them.
     ///
     /// ```
     /// use streams_dsl::prelude::*;
@@ -108,6 +109,30 @@ impl<K: Data, V: Data> SessionWindowedKStream<K, V> {
     }
 
     /// Emits results so (`SessionWindowedKStream.emitStrategy`); each update by default.
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream::<String, String>("clicks")
+    ///     .group_by_key()
+    ///     .windowed_by(SessionWindows::of_inactivity_gap_with_no_grace(minutes(30)))
+    ///     .emit_strategy(EmitStrategy::OnWindowClose)
+    ///     .count()
+    ///     .to_stream()
+    ///     .map(|session, count| (session.to_string(), count))
+    ///     .to("visits");
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// let clicks = driver.create_input_topic::<String, String>("clicks");
+    /// clicks.pipe("alice".into(), "home".into(), 0)?;
+    /// clicks.pipe("alice".into(), "cart".into(), 60_000)?;
+    /// clicks.pipe("bob".into(), "home".into(), 60_000 + 1_800_001)?;
+    /// let visits = driver.create_output_topic::<String, Option<i64>>("visits");
+    /// assert_eq!(visits.read_key_values()?, [("[alice@0/60000]".into(), Some(2))]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use = "the strategy is for the aggregations of the returned stream"]
     pub fn emit_strategy(&self, emit: EmitStrategy) -> Self {
         SessionWindowedKStream { emit, ..self.clone() }

@@ -29,7 +29,8 @@ impl StoreAccess<'_> {
     }
 }
 
-/// A processor's view of its task: forwards records of type `K`, `V`, gives stores, time and punctuations.
+/// A processor's view of its task: forwards records of type `K`, `V`, gives stores, time and punctuations
+/// (`org.apache.kafka.streams.processor.api.ProcessorContext`).
 pub struct ProcessorContext<'a, K: Data, V: Data> {
     pub(super) node: NodeIndex,
     pub(super) children: &'a Children<K, V>,
@@ -37,19 +38,20 @@ pub struct ProcessorContext<'a, K: Data, V: Data> {
 }
 
 impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
-    /// Hands a record to every child, depth first, in the order in which the children were added.
+    /// Hands a record to every child, depth first, in the order in which the children were added. Time and headers are
+    /// those of the record that is given.
     #[inline]
     pub fn forward(&mut self, record: Record<K, V>) -> Result<()> {
         self.children.forward(record, self.task)
     }
 
-    /// Hands a record to the child of that name.
+    /// Hands a record to the child of that name (`forward(record, childName)`); an error if there is none.
     pub fn forward_to(&mut self, child: &str, record: Record<K, V>) -> Result<()> {
         self.children.forward_to(child, record, self.task)
     }
 
-    /// Hands a record to every child as the one that was kept under `kept`: where it was read and what stores log it with
-    /// is what it was then.
+    /// Hands a record to every child as the one that was kept under `kept`: where it was read and what stores log it
+    /// with is what it was then.
     pub fn forward_kept(&mut self, kept: &RecordContext, record: Record<K, V>) -> Result<()> {
         let children = self.children;
         self.task.at_record(kept, |task| children.forward(record, task))
@@ -75,6 +77,55 @@ impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
     ///
     /// Stream-time punctuations first fire at the first stream time, wall-clock ones `interval_ms` from now; intervals
     /// that were missed are made up by one call (KIP-138).
+    ///
+    /// ```
+    /// use streams_core::error::Result;
+    /// use streams_core::processor::{Processor, ProcessorContext, Punctuation, PunctuationType};
+    /// use streams_core::record::Record;
+    /// use streams_core::time::Timestamp;
+    ///
+    /// /// Tells each minute of stream time how many records there were.
+    /// struct Rate(i64);
+    ///
+    /// impl Processor<String, String, String, i64> for Rate {
+    ///     fn init(&mut self, context: &mut ProcessorContext<'_, String, i64>) -> Result<()> {
+    ///         context.schedule(60_000, PunctuationType::StreamTime).map(drop)
+    ///     }
+    ///
+    ///     fn process(&mut self, _: Record<String, String>, _: &mut ProcessorContext<'_, String, i64>) -> Result<()> {
+    ///         self.0 += 1;
+    ///         Ok(())
+    ///     }
+    ///
+    ///     fn punctuate(
+    ///         &mut self,
+    ///         _: Punctuation,
+    ///         time: Timestamp,
+    ///         context: &mut ProcessorContext<'_, String, i64>,
+    ///     ) -> Result<()> {
+    ///         context.forward(Record::new("records".to_owned(), std::mem::take(&mut self.0), time))
+    ///     }
+    /// }
+    /// # use streams_core::processor::{SinkOptions, SourceOptions, TopicTarget};
+    /// # use streams_core::serde::DefaultSerde;
+    /// # let mut topology = streams_core::topology::Topology::new();
+    /// # let text = || String::default_serde();
+    /// # let from = SourceOptions { key_serde: text(), value_serde: text(), extractor: None };
+    /// # topology.add_source("source", &["in".into()], None, from)?;
+    /// # topology.add_processor("rate", || Rate(0), &["source"])?;
+    /// # let target = TopicTarget::Topic("out".into());
+    /// # let to = SinkOptions { target, key_serde: text(), value_serde: i64::default_serde(), partitioner: None };
+    /// # topology.add_sink("sink", to, &["rate"])?;
+    /// # let driver = streams_core::testing::TopologyTestDriver::of(topology)?;
+    /// # let records = driver.create_input_topic::<String, String>("in");
+    /// # for time in [5_000, 6_000, 190_000] {
+    /// #     records.pipe("a".into(), "b".into(), time)?;
+    /// # }
+    /// # let rates = driver.create_output_topic::<String, i64>("out").read_records()?;
+    /// # let rates: Vec<_> = rates.into_iter().map(|rate| (rate.timestamp, rate.value)).collect();
+    /// # assert_eq!(rates, [(5_000, 1), (190_000, 2)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn schedule(&mut self, interval_ms: i64, kind: PunctuationType) -> Result<Punctuation> {
         self.task.schedule(self.node, None, interval_ms, kind)
     }
@@ -89,7 +140,7 @@ impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
         self.task.schedule(self.node, Some(start_ms), interval_ms, kind)
     }
 
-    /// Ends a punctuation.
+    /// Ends a punctuation (`Cancellable.cancel`).
     pub fn cancel(&mut self, punctuation: Punctuation) {
         self.task.punctuations.cancel(punctuation);
     }

@@ -100,7 +100,26 @@ impl<K: Data, V: Data> FixedKeyContext<'_, '_, K, V> {
     }
 }
 
-/// A processor that keeps each record's key (`org.apache.kafka.streams.processor.api.FixedKeyProcessor`).
+/// A processor that keeps each record's key (`org.apache.kafka.streams.processor.api.FixedKeyProcessor`). The DSL takes
+/// it in `process_values`; in a [`Topology`](crate::topology::Topology) it is a [`FixedKey`].
+///
+/// ```
+/// use streams_core::error::Result;
+/// use streams_core::processor::{FixedKeyContext, FixedKeyProcessor, FixedKeyRecord};
+///
+/// struct Length;
+///
+/// impl FixedKeyProcessor<String, String, i64> for Length {
+///     fn process(
+///         &mut self,
+///         record: FixedKeyRecord<String, String>,
+///         context: &mut FixedKeyContext<'_, '_, String, i64>,
+///     ) -> Result<()> {
+///         let length = i64::try_from(record.value().len()).unwrap_or(i64::MAX);
+///         context.forward(record.with_value(length))
+///     }
+/// }
+/// ```
 pub trait FixedKeyProcessor<K: Data, VIn: Data, VOut: Data>: 'static {
     /// Called once before the first record.
     fn init(&mut self, context: &mut FixedKeyContext<'_, '_, K, VOut>) -> Result<()> {

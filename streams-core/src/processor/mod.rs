@@ -59,7 +59,8 @@ use crate::time::Timestamp;
 /// (`org.apache.kafka.streams.processor.api.Processor`).
 ///
 /// An instance belongs to one task and is only ever used by that task's thread. An error returned by any method goes
-/// to the processing exception handler; a panic ends the stream thread.
+/// to the processing exception handler; a panic ends the stream thread. The [module](self) has an example,
+/// [`ProcessorContext::schedule`] one with punctuations.
 pub trait Processor<KIn: Data, VIn: Data, KOut: Data, VOut: Data>: 'static {
     /// Called once before the first record: look up stores and schedule punctuations here.
     fn init(&mut self, context: &mut ProcessorContext<'_, KOut, VOut>) -> Result<()> {

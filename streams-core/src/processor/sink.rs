@@ -15,7 +15,19 @@ use crate::record::{Record, RecordMetadata};
 use crate::serde::{Payload, SerdeRef};
 use crate::time::Timestamp;
 
-/// Chooses each record's topic (`org.apache.kafka.streams.processor.TopicNameExtractor`). The topics must exist.
+/// Chooses each record's topic (`org.apache.kafka.streams.processor.TopicNameExtractor`). The topics must exist. A
+/// closure `|key, value, metadata| topic` is one:
+///
+/// ```
+/// use streams_core::ids::TopicName;
+/// use streams_core::processor::TopicNameExtractor;
+/// use streams_core::record::RecordMetadata;
+///
+/// let by_country = |country: &String, _: &i64, _: Option<&RecordMetadata>| -> TopicName {
+///     format!("payments-{country}").into()
+/// };
+/// assert_eq!(&*by_country.extract(&"fr".into(), &99, None), "payments-fr");
+/// ```
 pub trait TopicNameExtractor<K, V>: Send + Sync {
     /// The topic for this record.
     fn extract(&self, key: &K, value: &V, at: Option<&RecordMetadata>) -> TopicName;

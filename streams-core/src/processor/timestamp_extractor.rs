@@ -27,7 +27,7 @@ pub struct ConsumedRecord<'a, K, V> {
     pub wall_clock_ms: Timestamp,
 }
 
-/// Gives each record its event time.
+/// Gives each record its event time (`org.apache.kafka.streams.processor.TimestampExtractor`).
 pub trait TimestampExtractor<K, V>: Send + Sync {
     /// The record's event time in milliseconds; a negative one drops the record, an error stops the application.
     /// `partition_time` is the largest event time seen in the partition, -1 before the first.
@@ -99,7 +99,20 @@ impl<K, V> TimestampExtractor<K, V> for WallclockTimestampExtractor {
     }
 }
 
-/// A closure over the value and its record as an extractor.
+/// A closure `|key, value, timestamp|` as an extractor, where `timestamp` is the record's own.
+///
+/// ```
+/// use streams_core::processor::timestamp_extractor::ExtractWith;
+///
+/// // Seconds in the value, and the record's own time where there are none.
+/// let extractor = ExtractWith(|_: &String, seconds: &Option<i64>, timestamp| match seconds {
+///     Some(seconds) => seconds * 1_000,
+///     None => timestamp,
+/// });
+/// # use streams_core::processor::timestamp_extractor::TimestampExtractor;
+/// # fn is_one<K, V>(_: &impl TimestampExtractor<K, V>) {}
+/// # is_one::<String, Option<i64>>(&extractor);
+/// ```
 pub struct ExtractWith<F>(pub F);
 
 impl<K, V, F> TimestampExtractor<K, V> for ExtractWith<F>

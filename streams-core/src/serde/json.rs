@@ -13,6 +13,15 @@ use crate::record::Headers;
 
 /// A value that is JSON on topics and in stores: `builder.stream::<String, Json<Payment>>("payments")`.
 ///
+/// ```
+/// use streams_core::serde::{DefaultSerde, Json};
+///
+/// let mut bytes = Vec::new();
+/// Json::<(String, i64)>::default_serde().serialize("t", &Default::default(), &Json(("a".into(), 1)), &mut bytes)?;
+/// assert_eq!(bytes, br#"["a",1]"#);
+/// # Ok::<(), streams_core::serde::SerdeError>(())
+/// ```
+///
 /// It dereferences to the value. As a key, equal values must give equal text, which a `HashMap` inside does not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -109,7 +109,31 @@ pub trait Serde<T>: Send + Sync {
 /// A shared serde, as topologies hold it.
 pub type SerdeRef<T> = Arc<dyn Serde<T>>;
 
-/// A type that knows its serde.
+/// A type that knows its serde, so that operators need not be told it.
+///
+/// ```
+/// use std::sync::Arc;
+/// use streams_core::serde::{DefaultSerde, FnSerde, SerdeError, SerdeRef};
+///
+/// /// A temperature, as text in tenths of a degree.
+/// struct Tenths(i32);
+///
+/// impl DefaultSerde for Tenths {
+///     fn default_serde() -> SerdeRef<Self> {
+///         let write = |value: &Tenths, out: &mut Vec<u8>| {
+///             out.extend_from_slice(value.0.to_string().as_bytes());
+///             Ok(())
+///         };
+///         let read = |bytes: &[u8]| {
+///             let text = std::str::from_utf8(bytes).map_err(|error| SerdeError::invalid(error.to_string()))?;
+///             text.parse().map(Tenths).map_err(|_| SerdeError::invalid(format!("{text} is no number")))
+///         };
+///         Arc::new(FnSerde::new(write, read))
+///     }
+/// }
+/// # let serde = Tenths::default_serde();
+/// # assert_eq!(serde.deserialize("t", &Default::default(), Some(b"215")).map(|tenths| tenths.0).ok(), Some(215));
+/// ```
 pub trait DefaultSerde: Sized + 'static {
     /// The serde that is used where none is given.
     fn default_serde() -> SerdeRef<Self>;

@@ -486,11 +486,14 @@ impl<K: Data, A: Data> StoreFactory for SessionStoreBuilder<K, A> {
     }
 }
 
-/// The stores that the Processor API offers, with the default serdes of their types.
+/// The stores that the Processor API offers, with the default serdes of their types
+/// (`org.apache.kafka.streams.state.Stores`). The handles have examples: [`KeyValueStore`](super::KeyValueStore),
+/// [`WindowStore`](super::WindowStore), [`SessionStore`](super::SessionStore),
+/// [`VersionedKeyValueStore`](super::VersionedKeyValueStore).
 pub struct Stores;
 
 impl Stores {
-    /// A plain key-value store.
+    /// A plain key-value store (`Stores.keyValueStoreBuilder`).
     pub fn key_value_store<K, V>(name: &str) -> KeyValueStoreBuilder<K, V>
     where
         K: Data + DefaultSerde,
@@ -499,7 +502,7 @@ impl Stores {
         KeyValueStoreBuilder::new(name, K::default_serde(), V::default_serde())
     }
 
-    /// A key-value store whose values carry timestamps.
+    /// A key-value store whose values carry timestamps (`Stores.timestampedKeyValueStoreBuilder`).
     pub fn timestamped_key_value_store<K, V>(name: &str) -> TimestampedKeyValueStoreBuilder<K, V>
     where
         K: Data + DefaultSerde,
@@ -522,7 +525,7 @@ impl Stores {
         VersionedKeyValueStoreBuilder::new(name, key, value, history_retention)
     }
 
-    /// A window store.
+    /// A window store (`Stores.windowStoreBuilder`).
     pub fn window_store<K, V>(name: &str, retention_ms: i64) -> WindowStoreBuilder<K, V>
     where
         K: Data + DefaultSerde,
@@ -531,7 +534,7 @@ impl Stores {
         WindowStoreBuilder::new(name, K::default_serde(), V::default_serde(), retention_ms)
     }
 
-    /// A window store whose values carry timestamps.
+    /// A window store whose values carry timestamps (`Stores.timestampedWindowStoreBuilder`).
     pub fn timestamped_window_store<K, V>(
         name: &str,
         retention_ms: i64,
@@ -543,7 +546,7 @@ impl Stores {
         TimestampedWindowStoreBuilder::new(name, K::default_serde(), V::default_serde(), retention_ms)
     }
 
-    /// A session store.
+    /// A session store (`Stores.sessionStoreBuilder`).
     pub fn session_store<K, A>(name: &str, retention_ms: i64) -> SessionStoreBuilder<K, A>
     where
         K: Data + DefaultSerde,

@@ -7,7 +7,8 @@ use state_stores::{BackendRef, Keyspace, ValueAndTimestamp, ValueFormat};
 
 use crate::error::Result;
 
-/// A read-only view of a global table. Sees what the global thread has committed.
+/// A read-only view of a global table or store, which any processor may ask for without being connected to it. Sees
+/// what the global thread has committed. `StreamsBuilder::add_global_store` of the DSL has an example.
 pub struct GlobalKeyValueStore<K, V> {
     name: Rc<str>,
     backend: BackendRef,

@@ -8,7 +8,42 @@ use crate::error::{Error, Result};
 use crate::ids::TaskId;
 use crate::time::Timestamp;
 
-/// A map from `K` to `T`. Iteration is in the order of serialized keys.
+/// A map from `K` to `T` (`org.apache.kafka.streams.state.KeyValueStore`). Iteration is in the order of serialized
+/// keys.
+///
+/// A processor gets it from [`ProcessorContext::state_store`](crate::processor::ProcessorContext::state_store), a test
+/// from [`TopologyTestDriver::state_store`](crate::testing::TopologyTestDriver::state_store):
+///
+/// ```
+/// use streams_core::store::{Direction, KeyValueStore, Stores};
+/// # use streams_core::error::Result;
+/// # use streams_core::processor::{Processor, ProcessorContext, SourceOptions};
+/// # use streams_core::record::Record;
+/// # use streams_core::serde::DefaultSerde;
+/// # struct Ignore;
+/// # impl Processor<String, String, (), ()> for Ignore {
+/// #     fn process(&mut self, _: Record<String, String>, _: &mut ProcessorContext<'_, (), ()>) -> Result<()> {
+/// #         Ok(())
+/// #     }
+/// # }
+/// # let mut topology = streams_core::topology::Topology::new();
+/// # let text = || String::default_serde();
+/// # let from = SourceOptions { key_serde: text(), value_serde: text(), extractor: None };
+/// # topology.add_source("source", &["in".into()], None, from)?;
+/// # topology.add_processor("processor", || Ignore, &["source"])?;
+///
+/// topology.add_state_store(Stores::key_value_store::<String, i64>("stock"), &["processor"])?;
+/// # let driver = streams_core::testing::TopologyTestDriver::of(topology)?;
+/// let stock: KeyValueStore<String, i64> = driver.state_store("stock").ok_or("no such store")?;
+/// stock.put(&"tea".into(), Some(3))?;
+/// stock.put(&"coffee".into(), Some(5))?;
+/// assert_eq!(stock.get(&"tea".into())?, Some(3));
+/// assert_eq!(stock.put_if_absent(&"tea".into(), 9)?, Some(3));
+/// assert_eq!(stock.all(Direction::Backward)?, [("tea".into(), 3), ("coffee".into(), 5)]);
+/// assert_eq!(stock.delete(&"tea".into())?, Some(3));
+/// assert_eq!(stock.get(&"tea".into())?, None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct KeyValueStore<K, T> {
     inner: Rc<RefCell<state_stores::KeyValueStore<K, T>>>,
     clock: Rc<RecordClock>,
@@ -16,7 +51,8 @@ pub struct KeyValueStore<K, T> {
     caching: bool,
 }
 
-/// A map from `K` to values with the time of their last update: what every table of the DSL is.
+/// A map from `K` to values with the time of their last update: what every table of the DSL is
+/// (`TimestampedKeyValueStore`).
 pub type TimestampedKeyValueStore<K, V> = KeyValueStore<K, ValueAndTimestamp<V>>;
 
 impl<K, T> Clone for KeyValueStore<K, T> {
@@ -81,23 +117,24 @@ impl<K: 'static, T: Clone + 'static> KeyValueStore<K, T> {
         self.run(|store| store.delete(key, timestamp))
     }
 
-    /// The entries from one key to another, both inclusive, `None` for no bound.
+    /// The entries from one key to another, both inclusive, `None` for no bound (`range`, `reverseRange`). The order is
+    /// that of serialized keys, in which negative numbers come after positive ones.
     pub fn range(&self, from: Option<&K>, to: Option<&K>, direction: Direction) -> Result<Vec<(K, T)>> {
         self.run(|store| store.range(from, to, direction)?.collect())
     }
 
-    /// All entries.
+    /// All entries (`all`, `reverseAll`).
     pub fn all(&self, direction: Direction) -> Result<Vec<(K, T)>> {
         self.range(None, None, direction)
     }
 
-    /// The entries whose serialized key starts with `prefix`.
+    /// The entries whose serialized key starts with `prefix` (`prefixScan`).
     pub fn prefix_scan(&self, prefix: &[u8]) -> Result<Vec<(K, T)>> {
         self.run(|store| store.prefix_scan(prefix)?.collect())
     }
 
-    /// Shows each entry whose serialized key starts with `prefix`, in their order, and gathers none. The store cannot be
-    /// used meanwhile.
+    /// Shows each entry whose serialized key starts with `prefix`, in their order, and gathers none. The store cannot
+    /// be used meanwhile.
     pub fn for_each_with_prefix(
         &self,
         prefix: &[u8],
@@ -112,7 +149,7 @@ impl<K: 'static, T: Clone + 'static> KeyValueStore<K, T> {
         Ok(())
     }
 
-    /// About how many entries are committed.
+    /// About how many entries are committed (`approximateNumEntries`).
     pub fn approximate_entries(&self) -> Result<u64> {
         self.run(|store| store.approximate_entries())
     }

@@ -11,7 +11,41 @@ use crate::ids::TaskId;
 use crate::time::Timestamp;
 use crate::window::{Window, Windowed};
 
-/// An aggregate for each key and session. Sessions whose end is older than the retention are gone.
+/// An aggregate for each key and session (`org.apache.kafka.streams.state.SessionStore`). Sessions whose end is older
+/// than the retention, counted back from the largest end ever put, are neither taken nor found.
+///
+/// ```
+/// use streams_core::store::{Direction, SessionStore, Stores};
+/// use streams_core::window::{Window, Windowed};
+/// # use streams_core::error::Result;
+/// # use streams_core::processor::{Processor, ProcessorContext, SourceOptions};
+/// # use streams_core::record::Record;
+/// # use streams_core::serde::DefaultSerde;
+/// # struct Ignore;
+/// # impl Processor<String, String, (), ()> for Ignore {
+/// #     fn process(&mut self, _: Record<String, String>, _: &mut ProcessorContext<'_, (), ()>) -> Result<()> {
+/// #         Ok(())
+/// #     }
+/// # }
+/// # let mut topology = streams_core::topology::Topology::new();
+/// # let text = || String::default_serde();
+/// # let from = SourceOptions { key_serde: text(), value_serde: text(), extractor: None };
+/// # topology.add_source("source", &["in".into()], None, from)?;
+/// # topology.add_processor("processor", || Ignore, &["source"])?;
+///
+/// topology.add_state_store(Stores::session_store::<String, i64>("visits", 60_000), &["processor"])?;
+/// # let driver = streams_core::testing::TopologyTestDriver::of(topology)?;
+/// let visits: SessionStore<String, i64> = driver.state_store("visits").ok_or("no such store")?;
+/// let morning = Windowed::new("alice".to_owned(), Window::new(0, 5_000));
+/// visits.put(&morning, Some(3))?;
+/// assert_eq!(visits.fetch_session(&morning.key, 0, 5_000)?, Some(3));
+/// // Which sessions are within 2 s of a record at 6 s?
+/// let near = visits.find_sessions(&morning.key, 4_000, 8_000, Direction::Forward)?;
+/// assert_eq!(near, [(morning.clone(), 3)]);
+/// visits.remove(&morning)?;
+/// assert_eq!(visits.fetch(&morning.key)?, []);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct SessionStore<K, A> {
     inner: Rc<RefCell<state_stores::SessionStore<K, A>>>,
     clock: Rc<RecordClock>,
@@ -81,7 +115,8 @@ impl<K: Clone + 'static, A: Clone + 'static> SessionStore<K, A> {
         self.find_sessions(key, 0, Timestamp::MAX, Direction::Forward)
     }
 
-    /// The sessions of a key that end at `earliest_end` or later and start at `latest_start` or earlier.
+    /// The sessions of a key that end at `earliest_end` or later and start at `latest_start` or earlier
+    /// (`findSessions`, `backwardFindSessions`).
     pub fn find_sessions(
         &self,
         key: &K,

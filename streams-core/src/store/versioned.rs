@@ -12,7 +12,39 @@ use crate::time::Timestamp;
 
 /// The values of each key over time. A version is valid from its own time (inclusive) to that of the next one
 /// (exclusive); versions older than the history retention, counted back from the greatest time ever put, are neither
-/// taken nor found, except the latest of a key.
+/// taken nor found, except the latest of a key (`org.apache.kafka.streams.state.VersionedKeyValueStore`).
+///
+/// ```
+/// use streams_core::store::{Stores, VersionedKeyValueStore, VersionedPut};
+/// # use streams_core::error::Result;
+/// # use streams_core::processor::{Processor, ProcessorContext, SourceOptions};
+/// # use streams_core::record::Record;
+/// # use streams_core::serde::DefaultSerde;
+/// # struct Ignore;
+/// # impl Processor<String, String, (), ()> for Ignore {
+/// #     fn process(&mut self, _: Record<String, String>, _: &mut ProcessorContext<'_, (), ()>) -> Result<()> {
+/// #         Ok(())
+/// #     }
+/// # }
+/// # let mut topology = streams_core::topology::Topology::new();
+/// # let text = || String::default_serde();
+/// # let from = SourceOptions { key_serde: text(), value_serde: text(), extractor: None };
+/// # topology.add_source("source", &["in".into()], None, from)?;
+/// # topology.add_processor("processor", || Ignore, &["source"])?;
+///
+/// let hour = std::time::Duration::from_secs(3_600);
+/// topology.add_state_store(Stores::versioned_key_value_store::<String, i64>("prices", hour), &["processor"])?;
+/// # let driver = streams_core::testing::TopologyTestDriver::of(topology)?;
+/// let prices: VersionedKeyValueStore<String, i64> = driver.state_store("prices").ok_or("no such store")?;
+/// let tea = "tea".to_owned();
+/// assert_eq!(prices.put(&tea, Some(&100), 10)?, VersionedPut::Latest);
+/// assert_eq!(prices.put(&tea, Some(&120), 30)?, VersionedPut::Latest);
+/// // Out of order: valid until the next version.
+/// assert_eq!(prices.put(&tea, Some(&110), 20)?, VersionedPut::Until(30));
+/// assert_eq!(prices.get_as_of(&tea, 25)?.map(|version| version.value), Some(110));
+/// assert_eq!(prices.get(&tea)?.map(|version| version.value), Some(120));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct VersionedKeyValueStore<K, V> {
     inner: Rc<RefCell<VersionedStore<K, V>>>,
     task: TaskId,

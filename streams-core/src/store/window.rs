@@ -9,7 +9,39 @@ use crate::ids::TaskId;
 use crate::record::Headers;
 use crate::time::Timestamp;
 
-/// A value for each key and window start. Windows whose start is older than the retention are gone.
+/// A value for each key and window start (`org.apache.kafka.streams.state.WindowStore`). Windows whose start is older
+/// than the retention, counted back from the largest start ever put, are neither taken nor found.
+///
+/// ```
+/// use streams_core::store::{Direction, Stores, WindowStore};
+/// # use streams_core::error::Result;
+/// # use streams_core::processor::{Processor, ProcessorContext, SourceOptions};
+/// # use streams_core::record::Record;
+/// # use streams_core::serde::DefaultSerde;
+/// # struct Ignore;
+/// # impl Processor<String, String, (), ()> for Ignore {
+/// #     fn process(&mut self, _: Record<String, String>, _: &mut ProcessorContext<'_, (), ()>) -> Result<()> {
+/// #         Ok(())
+/// #     }
+/// # }
+/// # let mut topology = streams_core::topology::Topology::new();
+/// # let text = || String::default_serde();
+/// # let from = SourceOptions { key_serde: text(), value_serde: text(), extractor: None };
+/// # topology.add_source("source", &["in".into()], None, from)?;
+/// # topology.add_processor("processor", || Ignore, &["source"])?;
+///
+/// topology.add_state_store(Stores::window_store::<String, i64>("counts", 60_000), &["processor"])?;
+/// # let driver = streams_core::testing::TopologyTestDriver::of(topology)?;
+/// let counts: WindowStore<String, i64> = driver.state_store("counts").ok_or("no such store")?;
+/// counts.put(&"home".into(), Some(2), 0)?;
+/// counts.put(&"home".into(), Some(5), 10_000)?;
+/// assert_eq!(counts.fetch(&"home".into(), 10_000)?, Some(5));
+/// assert_eq!(counts.fetch_range(&"home".into(), 0, 20_000, Direction::Forward)?, [(0, 2), (10_000, 5)]);
+/// // The window that starts at 0 expires.
+/// counts.put(&"cart".into(), Some(1), 70_000)?;
+/// assert_eq!(counts.fetch(&"home".into(), 0)?, None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct WindowStore<K, T> {
     inner: Rc<RefCell<state_stores::WindowStore<K, T>>>,
     clock: Rc<RecordClock>,
@@ -17,7 +49,8 @@ pub struct WindowStore<K, T> {
     caching: bool,
 }
 
-/// A window store whose values carry the time of their last update: what every windowed aggregation uses.
+/// A window store whose values carry the time of their last update: what every windowed aggregation uses
+/// (`TimestampedWindowStore`).
 pub type TimestampedWindowStore<K, V> = WindowStore<K, ValueAndTimestamp<V>>;
 
 impl<K, T> Clone for WindowStore<K, T> {
@@ -79,7 +112,7 @@ impl<K: 'static, T: Clone + 'static> WindowStore<K, T> {
     }
 
     /// The windows of a key that start within `from..=to`, in the order of their starts (duplicates in the order of
-    /// puts).
+    /// puts; `fetch`, `backwardFetch`).
     pub fn fetch_range(
         &self,
         key: &K,
@@ -93,7 +126,7 @@ impl<K: 'static, T: Clone + 'static> WindowStore<K, T> {
         })
     }
 
-    /// The windows of all keys that start within `from..=to`.
+    /// The windows of all keys that start within `from..=to` (`fetchAll`, `backwardFetchAll`).
     pub fn fetch_all(
         &self,
         from: Timestamp,
@@ -133,7 +166,7 @@ impl<K: 'static, T: Clone + 'static> WindowStore<K, T> {
         self.run(|store| store.fetch_by_start(from, to))
     }
 
-    /// All windows that have not expired.
+    /// All windows that have not expired (`all`, `backwardAll`).
     pub fn all(&self, direction: Direction) -> Result<Vec<(K, Timestamp, T)>> {
         self.fetch_all(0, Timestamp::MAX, direction)
     }

@@ -73,7 +73,10 @@ impl DriverBuilder {
 /// embedded broker in memory (`org.apache.kafka.streams.TopologyTestDriver`).
 ///
 /// Unlike Kafka's it has as many partitions as the test asks for, and caches and commits work as in production when the
-/// test chooses so.
+/// test chooses so. Results that production emits once a second at most (windows on close, left and outer joins of
+/// streams) come at once, unless their internal settings are given, as in Kafka's.
+///
+/// [`Topology`] has an example.
 pub struct TopologyTestDriver {
     pipeline: Rc<RefCell<Pipeline>>,
 }

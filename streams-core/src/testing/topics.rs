@@ -56,7 +56,8 @@ pub struct TestRecord<K, V> {
     pub headers: Headers,
 }
 
-/// Sends records to the topology; each is processed to its end before the call returns.
+/// Sends records to the topology; each is processed to its end before the call returns
+/// (`org.apache.kafka.streams.TestInputTopic`).
 pub struct TestInputTopic<K, V> {
     pub(super) pipeline: Rc<RefCell<Pipeline>>,
     pub(super) topic: TopicName,
@@ -109,7 +110,8 @@ impl<K, V> TestInputTopic<K, V> {
     }
 }
 
-/// Reads what the topology has written and committed, in the order of each partition.
+/// Reads what the topology has written and committed, in the order of each partition
+/// (`org.apache.kafka.streams.TestOutputTopic`).
 pub struct TestOutputTopic<K, V> {
     pub(super) pipeline: Rc<RefCell<Pipeline>>,
     pub(super) topic: TopicName,

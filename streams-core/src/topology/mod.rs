@@ -13,8 +13,8 @@
 //! | `resolve` | how many tasks and partitions that makes, given the topics that exist |
 //! | `derive` | the partitions of repartition topics, from the topics upstream |
 //! | `internal_topics` | with which settings internal topics are created |
-//! | `describe`, `draw` | the topology as text, byte for byte as Kafka Streams prints it, and as Mermaid or Graphviz |
 //! | `typed` | which types flow over each edge: the Processor API's `Topology` |
+//! | `describe`, `draw` | the topology as text, byte for byte Kafka Streams', and as Mermaid or Graphviz |
 //! | `java_order` | the orders of Java's collections, on which that text and some partition counts depend |
 //!
 //! Invariant: nodes are stored in the order in which they were added, and parents must exist before their

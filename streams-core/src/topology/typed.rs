@@ -22,6 +22,26 @@ use crate::store::StoreFactory;
 ///
 /// Nodes are numbered, grouped into sub-topologies and described in the order in which they are added, as in Kafka
 /// Streams. Every method refuses a mistake with an error that names the node and the reason.
+///
+/// ```
+/// use streams_core::processor::{SinkOptions, SourceOptions, TopicTarget};
+/// use streams_core::serde::DefaultSerde;
+/// use streams_core::testing::TopologyTestDriver;
+/// use streams_core::topology::Topology;
+///
+/// let mut topology = Topology::new();
+/// let text = || String::default_serde();
+/// let from = SourceOptions { key_serde: text(), value_serde: text(), extractor: None };
+/// topology.add_source("read", &["words".into()], None, from)?;
+/// let target = TopicTarget::Topic("copies".into());
+/// let to = SinkOptions { target, key_serde: text(), value_serde: text(), partitioner: None };
+/// topology.add_sink("write", to, &["read"])?;
+///
+/// let driver = TopologyTestDriver::of(topology)?;
+/// driver.create_input_topic::<String, String>("words").pipe("1".into(), "tea".into(), 0)?;
+/// assert_eq!(driver.create_output_topic::<String, String>("copies").read_values()?, ["tea"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Default)]
 pub struct Topology {
     graph: TopologyGraph,

@@ -4,7 +4,25 @@ use crate::KStream;
 
 type Chain<'a, K, V> = Box<dyn FnOnce(KStream<K, V>) -> Option<KStream<K, V>> + 'a>;
 
-/// A branch's name, and what to do with it at once.
+/// A branch's name, and what to do with it at once (`org.apache.kafka.streams.kstream.Branched`).
+///
+/// ```
+/// use streams_dsl::prelude::*;
+///
+/// let builder = StreamsBuilder::new();
+/// let branches = builder
+///     .stream::<String, i64>("payments")
+///     .named("size-")
+///     .split()
+///     .branch_with(|_, amount| *amount > 1000, Branched::with_consumer(|large| large.to("alerts")))
+///     .branch_with(
+///         |_, amount| *amount > 100,
+///         Branched::with_function(|medium| Some(medium.map_values(|amount| amount / 100))).with_name("medium"),
+///     )
+///     .no_default_branch();
+/// // What a consumer took is not in the result.
+/// assert_eq!(branches.keys().collect::<Vec<_>>(), ["size-medium"]);
+/// ```
 pub struct Branched<'a, K, V> {
     pub(crate) name: Option<String>,
     pub(crate) chain: Option<Chain<'a, K, V>>,
@@ -40,7 +58,7 @@ impl<'a, K, V> Branched<'a, K, V> {
         })
     }
 
-    /// Names the branch.
+    /// Names the branch (`Branched.withName`).
     #[must_use]
     pub fn with_name(mut self, name: &str) -> Self {
         self.name = Some(name.to_owned());

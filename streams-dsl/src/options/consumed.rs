@@ -8,9 +8,28 @@ use streams_core::topology::AutoOffsetReset;
 
 use super::SerdeChoice;
 
-/// How a topic is read: serdes, event time, where to start, and the source's name.
+/// How a topic is read: serdes, event time, where to start, and the source's name
+/// (`org.apache.kafka.streams.kstream.Consumed`).
 ///
 /// For a table, `V` is the type of its rows; tombstones need no mention.
+///
+/// ```
+/// use streams_dsl::core::processor::timestamp_extractor::ExtractWith;
+/// use streams_dsl::prelude::*;
+///
+/// let builder = StreamsBuilder::new();
+/// // The event time is the value; where there is no committed offset, only new records are of interest.
+/// let consumed = Consumed::named("clock")
+///     .with_timestamp_extractor(ExtractWith(|_: &String, time: &i64, _| *time))
+///     .with_offset_reset_policy(AutoOffsetReset::Latest);
+/// builder.stream_with("ticks", consumed).to("times");
+///
+/// let driver = TopologyTestDriver::of(builder.build()?)?;
+/// driver.create_input_topic::<String, i64>("ticks").pipe("a".into(), 5_000, 1)?;
+/// let times = driver.create_output_topic::<String, i64>("times").read_records()?;
+/// assert_eq!(times[0].timestamp, 5_000);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Consumed<K, V> {
     pub(crate) key_serde: SerdeChoice<K>,
     pub(crate) value_serde: SerdeChoice<V>,
@@ -67,22 +86,23 @@ impl<K, V> Consumed<K, V> {
         Consumed { key_serde, value_serde, extractor: None, row_extractor: None, reset: None, name: None }
     }
 
-    /// Names the source node; a table's is called `<name>-source` and the table's node `<name>`.
+    /// Names the source node; a table's is called `<name>-source` and the table's node `<name>` (`Consumed.withName`).
     #[must_use]
     pub fn with_name(mut self, name: &str) -> Self {
         self.name = Some(name.to_owned());
         self
     }
 
-    /// Takes event time from there instead of from the application's default extractor. For a table it is asked about
-    /// rows only; a tombstone has its record's time.
+    /// Takes event time from there instead of from the application's default extractor
+    /// (`Consumed.withTimestampExtractor`). A record to which it gives a negative time is dropped. For a table it is
+    /// asked about rows only; a tombstone has its record's time.
     #[must_use]
     pub fn with_timestamp_extractor(mut self, extractor: impl TimestampExtractor<K, V> + 'static) -> Self {
         self.extractor = Some(Arc::new(extractor));
         self
     }
 
-    /// For a table: takes the event time of rows and tombstones from there.
+    /// For a table: takes the event time of rows and tombstones from there (`Consumed.withTimestampExtractor`).
     #[must_use]
     pub fn with_row_timestamp_extractor(
         mut self,
@@ -92,7 +112,7 @@ impl<K, V> Consumed<K, V> {
         self
     }
 
-    /// Where to start without a committed offset.
+    /// Where to start without a committed offset (`Consumed.withOffsetResetPolicy`).
     #[must_use]
     pub fn with_offset_reset_policy(mut self, reset: AutoOffsetReset) -> Self {
         self.reset = Some(reset);

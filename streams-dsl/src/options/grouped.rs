@@ -4,7 +4,18 @@ use streams_core::serde::{DefaultSerde, SerdeRef};
 
 use super::SerdeChoice;
 
-/// How a stream is grouped: serdes for the repartition topic, if one is needed, and its name.
+/// How a stream or table is grouped: serdes for the repartition topic, if one is needed, and its name
+/// (`org.apache.kafka.streams.kstream.Grouped`).
+///
+/// ```
+/// use streams_dsl::prelude::*;
+///
+/// let builder = StreamsBuilder::new();
+/// let words = builder.stream::<String, String>("words");
+/// words.group_by_with(|_, word| word.clone(), Grouped::named("by-word")).count();
+/// assert!(builder.build()?.describe().to_string().contains("(topics: [by-word-repartition])"));
+/// # Ok::<(), DslError>(())
+/// ```
 pub struct Grouped<K, V> {
     pub(crate) key_serde: SerdeChoice<K>,
     pub(crate) value_serde: SerdeChoice<V>,
@@ -50,21 +61,21 @@ impl<K, V> Grouped<K, V> {
         Grouped { key_serde, value_serde, name: None }
     }
 
-    /// Names the repartition topic and the node that selects the key.
+    /// Names the repartition topic and the node that selects the key (`Grouped.withName`).
     #[must_use]
     pub fn with_name(mut self, name: &str) -> Self {
         self.name = Some(name.to_owned());
         self
     }
 
-    /// Writes keys so.
+    /// Writes keys so (`Grouped.withKeySerde`).
     #[must_use]
     pub fn with_key_serde(mut self, serde: SerdeRef<K>) -> Self {
         self.key_serde = self.key_serde.or_explicit(serde);
         self
     }
 
-    /// Writes values so.
+    /// Writes values so (`Grouped.withValueSerde`).
     #[must_use]
     pub fn with_value_serde(mut self, serde: SerdeRef<V>) -> Self {
         self.value_serde = self.value_serde.or_explicit(serde);

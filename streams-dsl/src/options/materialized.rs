@@ -8,7 +8,8 @@ use streams_core::store::{StorePlace, StoreSupplier};
 use super::SerdeChoice;
 use crate::graph::Plan;
 
-/// Where a store keeps its rows (`dsl.store.suppliers.class`).
+/// Where a store keeps its rows (`Materialized.StoreType`, `dsl.store.suppliers.class`); see
+/// [`Materialized::with_store_type`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StoreType {
     /// On disk, in RocksDB.
@@ -27,7 +28,23 @@ impl From<StoreType> for StorePlace {
     }
 }
 
-/// How a table is stored: name, serdes, changelog, cache, kind.
+/// How a table is stored: name, serdes, changelog, cache, kind (`org.apache.kafka.streams.kstream.Materialized`).
+///
+/// ```
+/// use streams_dsl::prelude::*;
+///
+/// let builder = StreamsBuilder::new();
+/// let counts = Materialized::named("counts").with_store_type(StoreType::InMemory).with_caching_disabled();
+/// builder.stream::<String, String>("clicks").group_by_key().count_with(counts).to_stream().to("clicks-per-page");
+///
+/// let driver = TopologyTestDriver::of(builder.build()?)?;
+/// driver.create_input_topic::<String, String>("clicks").pipe("home".into(), "alice".into(), 7)?;
+/// let store: TimestampedKeyValueStore<String, i64> = driver.state_store("counts").ok_or("no such store")?;
+/// let row = store.get(&"home".into())?.map(|row| (row.value, row.timestamp));
+/// assert_eq!(row, Some((1, 7)));
+/// # use streams_dsl::core::store::TimestampedKeyValueStore;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Materialized<K, V> {
     pub(crate) name: Option<String>,
     pub(crate) key_serde: SerdeChoice<K>,
@@ -129,56 +146,59 @@ impl<K, V> Materialized<K, V> {
         }
     }
 
-    /// Names the store, so that it can be queried.
+    /// Names the store, so that it can be queried (`Materialized.as`).
     #[must_use]
     pub fn with_name(mut self, name: &str) -> Self {
         self.name = Some(name.to_owned());
         self
     }
 
-    /// Writes keys so.
+    /// Writes keys so (`Materialized.withKeySerde`).
     #[must_use]
     pub fn with_key_serde(mut self, serde: SerdeRef<K>) -> Self {
         self.key_serde = self.key_serde.or_explicit(serde);
         self
     }
 
-    /// Writes values so.
+    /// Writes values so (`Materialized.withValueSerde`).
     #[must_use]
     pub fn with_value_serde(mut self, serde: SerdeRef<V>) -> Self {
         self.value_serde = self.value_serde.or_explicit(serde);
         self
     }
 
-    /// Logs changes to a changelog topic with these settings beside the defaults. Logging is on unless disabled.
+    /// Logs changes to a changelog topic with these settings beside the defaults (`Materialized.withLoggingEnabled`).
+    /// Logging is on unless disabled.
     #[must_use]
     pub fn with_logging_enabled(mut self, configs: BTreeMap<String, String>) -> Self {
         (self.logged, self.log_configs) = (true, configs);
         self
     }
 
-    /// Keeps no changelog: what an instance loses is lost.
+    /// Keeps no changelog: what an instance loses is lost (`Materialized.withLoggingDisabled`).
     #[must_use]
     pub fn with_logging_disabled(mut self) -> Self {
         (self.logged, self.log_configs) = (false, BTreeMap::new());
         self
     }
 
-    /// Holds updates back until a commit, so that several of one key become one. On unless disabled.
+    /// Holds updates back until a commit, so that several of one key become one (`Materialized.withCachingEnabled`). On
+    /// unless disabled.
     #[must_use]
     pub fn with_caching_enabled(mut self) -> Self {
         self.cached = true;
         self
     }
 
-    /// Forwards every update at once.
+    /// Forwards every update at once (`Materialized.withCachingDisabled`).
     #[must_use]
     pub fn with_caching_disabled(mut self) -> Self {
         self.cached = false;
         self
     }
 
-    /// For windows: how long they can be queried; at least window size and grace together, which is the default.
+    /// For windows: how long they are kept (`Materialized.withRetention`); at least as long as they take records, which
+    /// is the default: size and grace, of sliding windows two time differences and grace, of sessions gap and grace.
     #[must_use]
     pub fn with_retention_ms(mut self, retention_ms: i64) -> Self {
         self.retention_ms = Some(retention_ms);
@@ -193,8 +213,8 @@ impl<K, V> Materialized<K, V> {
         self
     }
 
-    /// Names and makes the store as the supplier says; see [`as_store`](Self::as_store). It says where the store is
-    /// kept, too.
+    /// Names and makes the store as the supplier says (`Materialized.as(supplier)`); see [`as_store`](Self::as_store).
+    /// It says where the store is kept, too.
     #[must_use]
     pub fn with_store(mut self, supplier: impl Into<StoreSupplier>) -> Self {
         let supplier = supplier.into();

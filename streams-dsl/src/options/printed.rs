@@ -9,7 +9,24 @@ use std::sync::Arc;
 /// Makes text of a record.
 pub(crate) type Format<K, V> = Arc<dyn Fn(&K, &V) -> String + Send + Sync>;
 
-/// Where a stream is printed, and how a record looks.
+/// Where a stream is printed, and how a record looks (`org.apache.kafka.streams.kstream.Printed`).
+///
+/// ```
+/// use streams_dsl::prelude::*;
+///
+/// let file = std::env::temp_dir().join(format!("printed-{}.txt", std::process::id()));
+/// let builder = StreamsBuilder::new();
+/// let printed = Printed::to_file(&file).with_label("paid");
+/// let printed = printed.with_key_value_mapper(|account, cents| format!("{account} {cents}"));
+/// builder.stream::<String, i64>("payments").print(printed);
+///
+/// let driver = TopologyTestDriver::of(builder.build()?)?;
+/// driver.create_input_topic::<String, i64>("payments").pipe("alice".into(), 99, 0)?;
+/// drop(driver);
+/// assert_eq!(std::fs::read_to_string(&file)?, "[paid]: alice 99\n");
+/// # std::fs::remove_file(file)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Printed<K, V> {
     target: Target,
     format: Format<K, V>,
@@ -41,14 +58,14 @@ impl<K: Debug, V: Debug> Printed<K, V> {
 }
 
 impl<K, V> Printed<K, V> {
-    /// Prints this before each record instead of the name of the node upstream.
+    /// Prints this before each record instead of the name of the node upstream (`Printed.withLabel`).
     #[must_use]
     pub fn with_label(mut self, label: &str) -> Self {
         self.label = Some(label.to_owned());
         self
     }
 
-    /// Prints records so.
+    /// Prints records so (`Printed.withKeyValueMapper`).
     #[must_use]
     pub fn with_key_value_mapper(
         mut self,
@@ -58,7 +75,7 @@ impl<K, V> Printed<K, V> {
         self
     }
 
-    /// Names the node.
+    /// Names the node (`Printed.withName`).
     #[must_use]
     pub fn with_name(mut self, name: &str) -> Self {
         self.name = Some(name.to_owned());

@@ -7,7 +7,9 @@ use streams_core::serde::{DefaultSerde, SerdeRef};
 
 use super::SerdeChoice;
 
-/// How a stream is repartitioned: serdes, the topic's name and number of partitions, and who chooses a partition.
+/// How a stream is repartitioned: serdes, the topic's name and number of partitions, and who chooses a partition
+/// (`org.apache.kafka.streams.kstream.Repartitioned`). [`KStream::repartition`](crate::KStream::repartition) has an
+/// example.
 pub struct Repartitioned<K, V> {
     pub(crate) key_serde: SerdeChoice<K>,
     pub(crate) value_serde: SerdeChoice<V>,
@@ -55,35 +57,36 @@ impl<K, V> Repartitioned<K, V> {
         Repartitioned { key_serde, value_serde, partitioner: None, partitions: None, name: None }
     }
 
-    /// Names the topic and its nodes.
+    /// Names the topic and its nodes (`Repartitioned.withName`).
     #[must_use]
     pub fn with_name(mut self, name: &str) -> Self {
         self.name = Some(name.to_owned());
         self
     }
 
-    /// Writes keys so.
+    /// Writes keys so (`Repartitioned.withKeySerde`).
     #[must_use]
     pub fn with_key_serde(mut self, serde: SerdeRef<K>) -> Self {
         self.key_serde = self.key_serde.or_explicit(serde);
         self
     }
 
-    /// Writes values so.
+    /// Writes values so (`Repartitioned.withValueSerde`).
     #[must_use]
     pub fn with_value_serde(mut self, serde: SerdeRef<V>) -> Self {
         self.value_serde = self.value_serde.or_explicit(serde);
         self
     }
 
-    /// The topic's number of partitions; without it as many as the largest topic upstream.
+    /// The topic's number of partitions (`Repartitioned.withNumberOfPartitions`); without it as many as the largest
+    /// topic upstream.
     #[must_use]
     pub fn with_number_of_partitions(mut self, partitions: i32) -> Self {
         self.partitions = Some(partitions);
         self
     }
 
-    /// Chooses partitions instead of the key's hash.
+    /// Chooses partitions instead of the key's hash (`Repartitioned.withStreamPartitioner`).
     #[must_use]
     pub fn with_partitioner(mut self, partitioner: impl StreamPartitioner<K, V> + 'static) -> Self {
         self.partitioner = Some(Arc::new(partitioner));

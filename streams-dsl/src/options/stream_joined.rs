@@ -8,7 +8,8 @@ use streams_core::store::StorePlace;
 use super::{SerdeChoice, WindowBytesStoreSupplier};
 use crate::windows::JoinWindows;
 
-/// How two streams are joined: serdes for the stores of both and for repartition topics, names, changelogs.
+/// How two streams are joined: serdes for the stores of both and for repartition topics, names, changelogs
+/// (`org.apache.kafka.streams.kstream.StreamJoined`).
 pub struct StreamJoined<K, V, V2> {
     pub(crate) key_serde: SerdeChoice<K>,
     pub(crate) value_serde: SerdeChoice<V>,
@@ -76,7 +77,7 @@ impl<K, V, V2> StreamJoined<K, V, V2> {
     }
 
     /// Names the join's nodes (`<name>-this-join` and so on) and its repartition topics (`<name>-left-repartition`,
-    /// `<name>-right-repartition`).
+    /// `<name>-right-repartition`; `StreamJoined.withName`).
     #[must_use]
     pub fn with_name(mut self, name: &str) -> Self {
         self.name = Some(name.to_owned());
@@ -84,67 +85,70 @@ impl<K, V, V2> StreamJoined<K, V, V2> {
     }
 
     /// Names the stores, `<name>-this-join-store` and `<name>-other-join-store`, and with them their changelogs
-    /// (`StreamJoined.as`). Of a left join they are `<name>-this-join-store`, `<name>-outer-other-join-store` and
-    /// `<name>-left-shared-join-store`; of an outer join `<name>-outer-this-join-store`,
-    /// `<name>-outer-other-join-store` and `<name>-outer-shared-join-store`.
+    /// (`StreamJoined.as`, `withStoreName`). Of a left join they are `<name>-this-join-store`,
+    /// `<name>-outer-other-join-store` and `<name>-left-shared-join-store`; of an outer join
+    /// `<name>-outer-this-join-store`, `<name>-outer-other-join-store` and `<name>-outer-shared-join-store`.
     #[must_use]
     pub fn with_store_name(mut self, name: &str) -> Self {
         self.store_name = Some(name.to_owned());
         self
     }
 
-    /// Writes keys so.
+    /// Writes keys so (`StreamJoined.withKeySerde`).
     #[must_use]
     pub fn with_key_serde(mut self, serde: SerdeRef<K>) -> Self {
         self.key_serde = self.key_serde.or_explicit(serde);
         self
     }
 
-    /// Writes this stream's values so.
+    /// Writes this stream's values so (`StreamJoined.withValueSerde`).
     #[must_use]
     pub fn with_value_serde(mut self, serde: SerdeRef<V>) -> Self {
         self.value_serde = self.value_serde.or_explicit(serde);
         self
     }
 
-    /// Writes the other stream's values so.
+    /// Writes the other stream's values so (`StreamJoined.withOtherValueSerde`).
     #[must_use]
     pub fn with_other_value_serde(mut self, serde: SerdeRef<V2>) -> Self {
         self.other_value_serde = self.other_value_serde.or_explicit(serde);
         self
     }
 
-    /// Logs the stores to changelogs with these settings beside the defaults. Logging is on unless disabled.
+    /// Logs the stores to changelogs with these settings beside the defaults (`StreamJoined.withLoggingEnabled`).
+    /// Logging is on unless disabled.
     #[must_use]
     pub fn with_logging_enabled(mut self, configs: BTreeMap<String, String>) -> Self {
         (self.logged, self.log_configs) = (true, configs);
         self
     }
 
-    /// Keeps no changelogs: records that wait for a partner are lost with their instance.
+    /// Keeps no changelogs: records that wait for a partner are lost with their instance
+    /// (`StreamJoined.withLoggingDisabled`).
     #[must_use]
     pub fn with_logging_disabled(mut self) -> Self {
         (self.logged, self.log_configs) = (false, BTreeMap::new());
         self
     }
 
-    /// Where the stores keep their records (`withDslStoreSuppliers`).
+    /// Where the stores keep their records (`StreamJoined.withDslStoreSuppliers`).
     #[must_use]
     pub fn with_store_type(mut self, place: impl Into<StorePlace>) -> Self {
         self.place = Some(place.into());
         self
     }
 
-    /// Keeps this stream's records in that store. In a left or outer join, the store of records that wait for a partner
-    /// is called `<its name>-left-shared-join-store` or `<its name>-outer-shared-join-store` then, and is where it
-    /// is, unless [`with_store_type`](Self::with_store_type) says otherwise.
+    /// Keeps this stream's records in that store (`StreamJoined.withThisStoreSupplier`). In a left or outer join, the
+    /// store of records that wait for a partner is called `<its name>-left-shared-join-store` or
+    /// `<its name>-outer-shared-join-store` then, and is where it is, unless [`with_store_type`](Self::with_store_type)
+    /// says otherwise.
     #[must_use]
     pub fn with_this_store_supplier(mut self, supplier: WindowBytesStoreSupplier) -> Self {
         self.this_store_supplier = Some(supplier);
         self
     }
 
-    /// Keeps the other stream's records in that store.
+    /// Keeps the other stream's records in that store (`StreamJoined.withOtherStoreSupplier`).
     #[must_use]
     pub fn with_other_store_supplier(mut self, supplier: WindowBytesStoreSupplier) -> Self {
         self.other_store_supplier = Some(supplier);

@@ -52,12 +52,12 @@ pub(crate) struct Bounds {
 }
 
 impl BufferConfig<Eager> {
-    /// Holds that many rows; when there are more, emits the first ones early.
+    /// Holds that many rows; when there are more, emits the first ones early (`BufferConfig.maxRecords`).
     pub fn max_records(limit: u64) -> Self {
         Self::of(Some(limit), None)
     }
 
-    /// Holds that many bytes; when there are more, emits the first rows early.
+    /// Holds that many bytes; when there are more, emits the first rows early (`BufferConfig.maxBytes`).
     pub fn max_bytes(limit: u64) -> Self {
         Self::of(None, Some(limit))
     }
@@ -70,53 +70,55 @@ impl BufferConfig<Eager> {
 }
 
 impl BufferConfig<Strict> {
-    /// Holds as much as there is memory for.
+    /// Holds as much as there is memory for (`BufferConfig.unbounded`).
     pub fn unbounded() -> Self {
         BufferConfig::of(None, None).shut_down_when_full()
     }
 }
 
 impl<R> BufferConfig<R> {
-    /// Holds that many rows.
+    /// Holds that many rows (`BufferConfig.withMaxRecords`).
     #[must_use]
     pub fn with_max_records(mut self, limit: u64) -> Self {
         self.bounds.max_records = Some(limit);
         self
     }
 
-    /// Holds that many bytes.
+    /// Holds that many bytes (`BufferConfig.withMaxBytes`).
     #[must_use]
     pub fn with_max_bytes(mut self, limit: u64) -> Self {
         self.bounds.max_bytes = Some(limit);
         self
     }
 
-    /// Takes the bounds away.
+    /// Takes the bounds away (`BufferConfig.withNoBound`).
     #[must_use]
     pub fn with_no_bound(self) -> BufferConfig<Strict> {
         self.ruled(|bounds| (bounds.max_records, bounds.max_bytes, bounds.emits_early) = (None, None, false))
     }
 
-    /// Fails when the buffer is full: the processing exception handler decides, and stops the application by default.
+    /// Fails when the buffer is full: the processing exception handler decides, and stops the application by default
+    /// (`BufferConfig.shutDownWhenFull`).
     #[must_use]
     pub fn shut_down_when_full(self) -> BufferConfig<Strict> {
         self.ruled(|bounds| bounds.emits_early = false)
     }
 
-    /// Emits the first rows when the buffer is full, before their time.
+    /// Emits the first rows when the buffer is full, before their time (`BufferConfig.emitEarlyWhenFull`).
     #[must_use]
     pub fn emit_early_when_full(self) -> BufferConfig<Eager> {
         self.ruled(|bounds| bounds.emits_early = true)
     }
 
-    /// Keeps no changelog: what is held back is lost with the process.
+    /// Keeps no changelog: what is held back is lost with the process (`BufferConfig.withLoggingDisabled`).
     #[must_use]
     pub fn with_logging_disabled(mut self) -> Self {
         self.bounds.log = None;
         self
     }
 
-    /// Logs the buffer to a changelog topic with these settings beside the defaults. Logging is on unless disabled.
+    /// Logs the buffer to a changelog topic with these settings beside the defaults
+    /// (`BufferConfig.withLoggingEnabled`). Logging is on unless disabled.
     #[must_use]
     pub fn with_logging_enabled(mut self, configs: BTreeMap<String, String>) -> Self {
         self.bounds.log = Some(configs);
@@ -138,7 +140,8 @@ pub(crate) enum Wait<K> {
     TimeLimit(i64),
 }
 
-/// How a table's updates are held back, for [`KTable::suppress`](crate::KTable::suppress).
+/// How a table's updates are held back, for [`KTable::suppress`](crate::KTable::suppress)
+/// (`org.apache.kafka.streams.kstream.Suppressed`).
 #[derive(Clone, Debug)]
 pub struct Suppressed<K> {
     pub(crate) name: Option<String>,
@@ -151,6 +154,7 @@ impl<K> Suppressed<Windowed<K>> {
     /// (`Suppressed.untilWindowCloses`). Deleted windows are left out, as nothing was ever emitted for them.
     ///
     /// The grace period is that of the windowed aggregation upstream; without one, building fails.
+    /// [`KTable::suppress`](crate::KTable::suppress) has an example.
     pub fn until_window_closes(buffer: StrictBufferConfig) -> Self {
         let wait = Wait::WindowCloses(|windowed: &Windowed<K>| windowed.window.end_ms);
         Suppressed { name: None, wait, bounds: buffer.bounds }
@@ -160,11 +164,29 @@ impl<K> Suppressed<Windowed<K>> {
 impl<K> Suppressed<K> {
     /// Holds the updates of a row back for that long after the first one, and lets the last one through
     /// (`Suppressed.untilTimeLimit`). Time is that of records: nothing is emitted while none come.
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let calm = Suppressed::until_time_limit(seconds(10), BufferConfig::max_records(1_000));
+    /// builder.table::<String, i64>("prices").suppress(calm).to_stream().to("calm-prices");
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// let prices = driver.create_input_topic::<String, i64>("prices");
+    /// prices.pipe("tea".into(), 100, 0)?;
+    /// prices.pipe("tea".into(), 105, 9_000)?;
+    /// // Ten seconds after the first update of tea the last one leaves; that of milk begins to wait.
+    /// prices.pipe("milk".into(), 80, 10_000)?;
+    /// let calm = driver.create_output_topic::<String, Option<i64>>("calm-prices");
+    /// assert_eq!(calm.read_key_values()?, [("tea".into(), Some(105))]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn until_time_limit<R>(limit: Duration, buffer: BufferConfig<R>) -> Self {
         Suppressed { name: None, wait: Wait::TimeLimit(to_ms(limit)), bounds: buffer.bounds }
     }
 
-    /// Names the operator; the buffer is called `<name>-store`.
+    /// Names the operator; the buffer is called `<name>-store` (`Suppressed.withName`).
     #[must_use]
     pub fn with_name(mut self, name: &str) -> Self {
         self.name = Some(name.to_owned());

@@ -7,8 +7,9 @@ use streams_core::serde::{DefaultSerde, SerdeRef};
 
 use super::SerdeChoice;
 
-/// How two tables are joined by a foreign key: a name for the parts of the join, how the two tables are partitioned, and
-/// serdes for what their sides tell each other.
+/// How two tables are joined by a foreign key: a name for the parts of the join, how the two tables are partitioned,
+/// and serdes for what their sides tell each other (`org.apache.kafka.streams.kstream.TableJoined`, which has no
+/// serdes).
 ///
 /// `K` and `V` are of the table that is joined, `KO` and `VO` of the other one. Serdes are inherited from the tables;
 /// what a table does not know (that of `map_values`, say) is the type's own.
@@ -86,23 +87,25 @@ impl<K, V, KO, VO> TableJoined<K, V, KO, VO> {
     }
 
     /// Names the join's nodes, topics and store: `<name>-subscription-registration-topic`, `<name>-subscription-store`,
-    /// `<name>-subscription-response-topic`, `<name>-result` and so on.
+    /// `<name>-subscription-response-topic`, `<name>-result` and so on (`TableJoined.withName`).
     #[must_use]
     pub fn with_name(mut self, name: &str) -> Self {
         self.name = Some(name.to_owned());
         self
     }
 
-    /// How the table that is joined is partitioned; by default answers go back to the partition that asked. Must choose
-    /// one partition, or leave it to the key ([`Partitions::Default`](streams_core::partitioner::Partitions)).
+    /// How the table that is joined is partitioned (`TableJoined.withPartitioner`); by default answers go back to the
+    /// partition that asked. Must choose one partition, or leave it to the key
+    /// ([`Partitions::Default`](streams_core::partitioner::Partitions)).
     #[must_use]
     pub fn with_partitioner(mut self, partitioner: impl StreamPartitioner<K, ()> + 'static) -> Self {
         self.partitioner = Some(Arc::new(partitioner));
         self
     }
 
-    /// How the other table is partitioned; by the hash of its key unless this is given. Must choose one partition, or
-    /// leave it to the key. It is not asked for rows without a foreign key, which any partition can answer.
+    /// How the other table is partitioned (`TableJoined.withOtherPartitioner`); by the hash of its key unless this is
+    /// given. Must choose one partition, or leave it to the key. It is not asked for rows without a foreign key, which
+    /// any partition can answer.
     #[must_use]
     pub fn with_other_partitioner(mut self, partitioner: impl StreamPartitioner<KO, ()> + 'static) -> Self {
         self.other_partitioner = Some(Arc::new(partitioner));

@@ -3,7 +3,20 @@
 use streams_core::config::{DslStore, StreamsConfig, TopologyOptimization};
 use streams_core::store::StorePlace;
 
-/// What holds for a whole topology, and must be the same over an application's life.
+/// What holds for a whole topology, and must be the same over an application's life (`TopologyConfig`).
+/// `&StreamsConfig` becomes one.
+///
+/// ```
+/// use streams_dsl::core::config::TopologyOptimization;
+/// use streams_dsl::prelude::*;
+///
+/// let builder = StreamsBuilder::new();
+/// let optimization = TopologyOptimization { reuse_ktable_source_topics: true, ..Default::default() };
+/// let settings = TopologySettings::new().with_optimization(optimization).with_explicit_names();
+/// builder.table_with::<String, i64>("stock", Consumed::new(), Materialized::named("stock"));
+/// builder.build_with(settings)?;
+/// # Ok::<(), DslError>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct TopologySettings {
     /// Which optimizations are made (`topology.optimization`).

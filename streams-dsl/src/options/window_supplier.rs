@@ -1,11 +1,13 @@
-//! A window store that the user brings to a stream-stream join (`org.apache.kafka.streams.state.WindowBytesStoreSupplier`).
+//! A window store that the user brings to a stream-stream join
+//! (`org.apache.kafka.streams.state.WindowBytesStoreSupplier`).
 
 use std::time::Duration;
 
 use super::StoreType;
 use crate::windows::{JoinWindows, to_ms};
 
-/// A window store for one side of a stream-stream join: where it is, what it is called, how long it keeps records.
+/// A window store for one side of a stream-stream join: where it is, what it is called, how long it keeps records
+/// (`org.apache.kafka.streams.state.WindowBytesStoreSupplier`).
 ///
 /// It must fit the join's windows: as long as they are, kept for as long as they and their grace, with duplicates. Its
 /// changelog has Kafka Streams' settings for window stores, whatever [`StreamJoined`](super::StreamJoined) says.

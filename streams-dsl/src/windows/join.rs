@@ -9,7 +9,8 @@ use streams_core::time::Timestamp;
 ///
 /// A record of the left stream at time `t` joins those of the right one between `t - before` and `t + after`, both
 /// inclusive; so a record of the right stream looks `after` back and `before` ahead. Out-of-order records find their
-/// partners for `before + after + grace` after those came.
+/// partners for `before + after + grace` after those came. Records are never dropped as late; one that comes later
+/// finds no partners any more.
 ///
 /// ```
 /// use streams_dsl::windows::{JoinWindows, minutes, seconds};

@@ -33,7 +33,8 @@ pub(crate) mod sealed {
     pub trait Sealed {}
 }
 
-/// Windows of one fixed size that can be listed for a timestamp (`org.apache.kafka.streams.kstream.Windows`).
+/// Windows of one fixed size that can be listed for a timestamp (`org.apache.kafka.streams.kstream.Windows`):
+/// [`TimeWindows`], which has an example, and [`UnlimitedWindows`].
 ///
 /// Sealed: processors, stores and serdes rely on the layout of the kinds defined here.
 pub trait Windows: sealed::Sealed + Copy + Send + Sync + 'static {
@@ -49,7 +50,7 @@ pub trait Windows: sealed::Sealed + Copy + Send + Sync + 'static {
     /// The windows that a record with that timestamp belongs to.
     fn windows_for(&self, timestamp: Timestamp) -> Self::For;
 
-    /// What is wrong with the definition, if anything.
+    /// What is wrong with the definition, if anything; building reports it.
     fn check(&self) -> Result<(), String>;
 }
 

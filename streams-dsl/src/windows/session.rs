@@ -31,7 +31,7 @@ impl SessionWindows {
         SessionWindows { gap_ms: to_ms(gap), grace_ms: to_ms(grace) }
     }
 
-    /// Sessions that end after that gap (`ofInactivityGapWithNoGrace`).
+    /// Sessions that end after that gap, and take no record after it (`ofInactivityGapWithNoGrace`).
     pub fn of_inactivity_gap_with_no_grace(gap: Duration) -> Self {
         Self::of_inactivity_gap_and_grace(gap, Duration::ZERO)
     }

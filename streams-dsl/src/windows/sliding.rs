@@ -33,7 +33,8 @@ impl SlidingWindows {
         SlidingWindows { time_difference_ms: to_ms(time_difference), grace_ms: to_ms(grace) }
     }
 
-    /// Windows of records that are at most so far apart (`ofTimeDifferenceWithNoGrace`).
+    /// Windows of records that are at most so far apart, which take no record once stream time has passed their end
+    /// (`ofTimeDifferenceWithNoGrace`).
     pub fn of_time_difference_with_no_grace(time_difference: Duration) -> Self {
         Self::of_time_difference_and_grace(time_difference, Duration::ZERO)
     }

@@ -26,7 +26,7 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
     ///
     /// The state is moved into the aggregator and back, so that one that grows a collection need not copy it. Null,
     /// time, repartition and store rules are those of [`count`](Self::count). With an `Option` as state, `None` deletes
-    /// the row, and the next value begins again.
+    /// the row, and the next value begins again from `initializer`.
     ///
     /// ```
     /// use streams_dsl::prelude::*;

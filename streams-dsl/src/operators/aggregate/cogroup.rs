@@ -17,12 +17,12 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
     /// Begins a table of several grouped streams, whose values `aggregator` folds into a state
     /// (`KGroupedStream.cogroup`). Further streams are added with [`CogroupedKStream::cogroup`].
     ///
-    /// * Nulls: without windows, a record whose key or value is null is dropped and counted in `dropped-records`; in
-    ///   windows only one whose key is.
-    /// * Time: an update has the largest timestamp of the records it aggregates.
-    /// * Repartition: each stream whose key has changed since it was read, through `<application.id>-<name of the group,
-    ///   or store>-repartition`; if several have changed, all but one group need a name (`Grouped::named`). All streams
-    ///   must have the same number of partitions.
+    /// * Nulls: without windows and in sliding ones, a record whose key or value is null is dropped and counted in
+    ///   `dropped-records`; in other windows only one whose key is.
+    /// * Time: an update has the largest timestamp of the records it aggregates; in sessions, the end of its session.
+    /// * Repartition: each stream whose key has changed since it was read, through
+    ///   `<application.id>-<name of the group, or store>-repartition`; if several have changed, all but one group need
+    ///   a name (`Grouped::named`). All streams must have the same number of partitions.
     /// * Store: one for all streams, with a changelog. A cache holds updates back as for
     ///   [`count`](Self::count).
     ///
@@ -58,8 +58,8 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
 }
 
 impl<K: Data, A: Data> CogroupedKStream<K, A> {
-    /// Adds a grouped stream with its aggregator (`CogroupedKStream.cogroup`). A group that was added before gets the new
-    /// aggregator in place of the old one.
+    /// Adds a grouped stream with its aggregator (`CogroupedKStream.cogroup`). A group that was added before gets the
+    /// new aggregator in place of the old one. Example and rules: [`KGroupedStream::cogroup`].
     pub fn cogroup<V: Data>(
         &self,
         grouped: &KGroupedStream<K, V>,
@@ -75,7 +75,7 @@ impl<K: Data, A: Data> CogroupedKStream<K, A> {
     }
 
     /// Folds the values of each key, of all streams, into one state that `initializer` begins
-    /// (`CogroupedKStream.aggregate`). Rules as for [`KGroupedStream::cogroup`].
+    /// (`CogroupedKStream.aggregate`). Example and rules: [`KGroupedStream::cogroup`].
     pub fn aggregate(&self, initializer: impl Fn() -> A + Send + Sync + 'static) -> KTable<K, A>
     where
         K: DefaultSerde,
@@ -84,8 +84,8 @@ impl<K: Data, A: Data> CogroupedKStream<K, A> {
         self.aggregate_with(initializer, Materialized::new())
     }
 
-    /// As [`aggregate`](Self::aggregate), into the store that `materialized` describes. The key's serde is inherited from
-    /// the first stream that has one.
+    /// As [`aggregate`](Self::aggregate), into the store that `materialized` describes. The key's serde is inherited
+    /// from the first stream that has one.
     pub fn aggregate_with(
         &self,
         initializer: impl Fn() -> A + Send + Sync + 'static,
@@ -99,7 +99,8 @@ impl<K: Data, A: Data> TimeWindowedCogroupedKStream<K, A> {
     /// Folds the values of each key in each window, of all streams, into one state
     /// (`TimeWindowedCogroupedKStream.aggregate`). Windows and late records as for
     /// [`TimeWindowedKStream::count`](crate::TimeWindowedKStream::count), but each stream has a time of its own to tell
-    /// what is late. Sliding windows are those of the records of all streams.
+    /// what is late. Sliding windows are those of the records of all streams. Null and repartition rules as for
+    /// [`KGroupedStream::cogroup`].
     ///
     /// ```
     /// use streams_dsl::prelude::*;
@@ -149,7 +150,9 @@ impl<K: Data, A: Data> TimeWindowedCogroupedKStream<K, A> {
 impl<K: Data, A: Data> SessionWindowedCogroupedKStream<K, A> {
     /// Folds the values of each key in each session, of all streams, into one state
     /// (`SessionWindowedCogroupedKStream.aggregate`). `merger` joins the states of sessions that become one, as for
-    /// [`SessionWindowedKStream::aggregate`](crate::SessionWindowedKStream::aggregate).
+    /// [`SessionWindowedKStream::aggregate`](crate::SessionWindowedKStream::aggregate). Sessions are those of the
+    /// records of all streams, but each stream has a time of its own to tell what is late. Null and repartition rules
+    /// as for [`KGroupedStream::cogroup`].
     ///
     /// ```
     /// use streams_dsl::prelude::*;
@@ -161,9 +164,17 @@ impl<K: Data, A: Data> SessionWindowedCogroupedKStream<K, A> {
     ///     .cogroup(|_user, _page, sum: i64| sum + 1)
     ///     .cogroup(&buys, |_user, amount, sum| sum + 10 * amount)
     ///     .windowed_by(SessionWindows::of_inactivity_gap_with_no_grace(minutes(30)))
-    ///     .aggregate(|| 0, |_user, one, other| one + other);
-    /// builder.build()?;
-    /// # Ok::<(), DslError>(())
+    ///     .aggregate(|| 0, |_user, one, other| one + other)
+    ///     .to_stream()
+    ///     .map(|session, sum| (session.to_string(), sum))
+    ///     .to("sums");
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// driver.create_input_topic::<String, String>("clicks").pipe("alice".into(), "home".into(), 0)?;
+    /// driver.create_input_topic::<String, i64>("buys").pipe("alice".into(), 2, 60_000)?;
+    /// let sums = driver.create_output_topic::<String, Option<i64>>("sums").read_key_values()?;
+    /// assert_eq!(sums.last(), Some(&("[alice@0/60000]".into(), Some(21))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn aggregate(
         &self,

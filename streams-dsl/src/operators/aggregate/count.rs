@@ -18,7 +18,7 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
     ///   `dropped-records`, as far as the stream's serdes tell; see [`KGroupedStream`].
     /// * Time: an update has the largest timestamp of the records it counts.
     /// * Repartition: if the key has changed since the stream was read, through
-    ///   `<application.id>-<store>-repartition`.
+    ///   `<application.id>-<name of the group, or store>-repartition`.
     /// * Store: a key-value store with a generated name and a changelog. With a record cache
     ///   (`statestore.cache.max.bytes`), the last of several updates is forwarded at each commit; without one, all are.
     ///

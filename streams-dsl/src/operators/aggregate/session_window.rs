@@ -70,6 +70,37 @@ impl<K: Data, V: Data> SessionWindowedKStream<K, V> {
 
     /// Combines the values of each key in each session; sessions that become one are combined by the same `reducer`
     /// (`SessionWindowedKStream.reduce`). Rules as for [`count`](Self::count); the reducer sees null values.
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream::<String, i64>("readings")
+    ///     .group_by_key()
+    ///     .windowed_by(SessionWindows::of_inactivity_gap_and_grace(minutes(1), minutes(1)))
+    ///     .reduce(i64::max)
+    ///     .to_stream()
+    ///     .map(|session, highest| (session.to_string(), highest))
+    ///     .to("highest");
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// let readings = driver.create_input_topic::<String, i64>("readings");
+    /// readings.pipe("attic".into(), 30, 0)?;
+    /// readings.pipe("attic".into(), 28, 100_000)?;
+    /// // Comes late, and connects the two.
+    /// readings.pipe("attic".into(), 27, 50_000)?;
+    /// let highest = driver.create_output_topic::<String, Option<i64>>("highest").read_key_values()?;
+    /// let expected = [
+    ///     ("[attic@0/0]".into(), Some(30)),
+    ///     ("[attic@100000/100000]".into(), Some(28)),
+    ///     ("[attic@0/0]".into(), None),
+    ///     ("[attic@100000/100000]".into(), None),
+    ///     ("[attic@0/100000]".into(), Some(30)),
+    /// ];
+    /// assert_eq!(highest, expected);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn reduce(&self, reducer: impl Fn(V, V) -> V + Send + Sync + 'static) -> KTable<Windowed<K>, V> {
         self.reduce_with(reducer, Materialized::inherit())
     }
@@ -99,9 +130,18 @@ impl<K: Data, V: Data> SessionWindowedKStream<K, V> {
     ///     .stream::<String, i64>("payments")
     ///     .group_by_key()
     ///     .windowed_by(SessionWindows::of_inactivity_gap_with_no_grace(minutes(30)))
-    ///     .aggregate(|| 0_i64, |_account, amount, sum| sum + amount, |_account, one, other| one + other);
-    /// builder.build()?;
-    /// # Ok::<(), DslError>(())
+    ///     .aggregate(|| 0_i64, |_account, amount, sum| sum + amount, |_account, one, other| one + other)
+    ///     .to_stream()
+    ///     .map(|session, sum| (session.to_string(), sum))
+    ///     .to("sums");
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// let payments = driver.create_input_topic::<String, i64>("payments");
+    /// payments.pipe("alice".into(), 10, 0)?;
+    /// payments.pipe("alice".into(), 5, 60_000)?;
+    /// let sums = driver.create_output_topic::<String, Option<i64>>("sums").read_key_values()?;
+    /// assert_eq!(sums.last(), Some(&("[alice@0/60000]".into(), Some(15))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn aggregate<A: Data + DefaultSerde>(
         &self,

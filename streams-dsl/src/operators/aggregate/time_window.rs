@@ -27,14 +27,14 @@ use crate::windows::EmitStrategy;
 impl<K: Data, V: Data, W: Layout> TimeWindowedKStream<K, V, W> {
     /// Counts the records of each key in each window (`TimeWindowedKStream.count`).
     ///
-    /// * Nulls: a record with a null key is dropped and counted in `dropped-records`; one with a null value counts, but in
-    ///   sliding windows is dropped too.
+    /// * Nulls: a record with a null key is dropped and counted in `dropped-records`; one with a null value counts, but
+    ///   in sliding windows is dropped too.
     /// * Time: an update has the largest timestamp of the records it counts. A window that ended at least the grace
-    ///   period before the largest timestamp that this operator has seen takes no more records; they are dropped and
-    ///   counted.
+    ///   period (of sliding windows, whose end is inclusive: longer) before the largest timestamp that this operator
+    ///   has seen takes no more records; they are dropped and counted.
     /// * Repartition: as [`KGroupedStream::count`](crate::KGroupedStream::count).
-    /// * Store: a window store that keeps windows for size and grace (sliding ones for twice their length and grace), with
-    ///   a changelog.
+    /// * Store: a window store that keeps windows for size and grace (sliding ones for twice their length and grace),
+    ///   with a changelog.
     ///
     /// ```
     /// use streams_dsl::prelude::*;
@@ -72,7 +72,31 @@ impl<K: Data, V: Data, W: Layout> TimeWindowedKStream<K, V, W> {
     }
 
     /// Combines the values of each key in each window (`TimeWindowedKStream.reduce`). Rules as for
-    /// [`count`](Self::count); the reducer sees null values.
+    /// [`count`](Self::count); the reducer sees the null values that are not dropped.
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream::<String, i64>("readings")
+    ///     .group_by_key()
+    ///     .windowed_by(TimeWindows::of_size_with_no_grace(minutes(1)))
+    ///     .reduce(i64::max)
+    ///     .to_stream()
+    ///     .map(|window, highest| (window.to_string(), highest))
+    ///     .to("highest");
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// let readings = driver.create_input_topic::<String, i64>("readings");
+    /// readings.pipe("attic".into(), 30, 0)?;
+    /// readings.pipe("attic".into(), 28, 59_999)?;
+    /// readings.pipe("attic".into(), 27, 60_000)?;
+    /// let highest = driver.create_output_topic::<String, Option<i64>>("highest").read_key_values()?;
+    /// let (first, second) = ("[attic@0/60000]".to_owned(), "[attic@60000/120000]".to_owned());
+    /// assert_eq!(highest, [(first.clone(), Some(30)), (first, Some(30)), (second, Some(27))]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn reduce(&self, reducer: impl Fn(V, V) -> V + Send + Sync + 'static) -> KTable<Windowed<K>, V> {
         self.reduce_with(reducer, Materialized::inherit())
     }
@@ -88,20 +112,31 @@ impl<K: Data, V: Data, W: Layout> TimeWindowedKStream<K, V, W> {
     }
 
     /// Folds the values of each key in each window into a state (`TimeWindowedKStream.aggregate`). Rules as for
-    /// [`count`](Self::count); the aggregator sees null values.
+    /// [`count`](Self::count); the aggregator sees the null values that are not dropped. With an `Option` as state,
+    /// `None` deletes the window.
     ///
     /// ```
     /// use streams_dsl::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
-    /// let hopping = TimeWindows::of_size_with_no_grace(minutes(5)).advance_by(minutes(1));
+    /// let hopping = TimeWindows::of_size_with_no_grace(minutes(5)).advance_by(minutes(4));
     /// builder
     ///     .stream::<String, i64>("payments")
     ///     .group_by_key()
     ///     .windowed_by(hopping)
-    ///     .aggregate(|| 0_i64, |_account, amount, sum| sum + amount);
-    /// builder.build()?;
-    /// # Ok::<(), DslError>(())
+    ///     .aggregate(|| 0_i64, |_account, amount, sum| sum + amount)
+    ///     .to_stream()
+    ///     .map(|window, sum| (window.to_string(), sum))
+    ///     .to("sums");
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// let payments = driver.create_input_topic::<String, i64>("payments");
+    /// payments.pipe("alice".into(), 10, 0)?;
+    /// payments.pipe("alice".into(), 5, 240_000)?;
+    /// let sums = driver.create_output_topic::<String, Option<i64>>("sums").read_key_values()?;
+    /// let (first, second) = ("[alice@0/300000]".to_owned(), "[alice@240000/540000]".to_owned());
+    /// assert_eq!(sums, [(first.clone(), Some(10)), (first, Some(15)), (second, Some(5))]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn aggregate<A: Data + DefaultSerde>(
         &self,

@@ -8,11 +8,11 @@
 //! | `stream_stream_left` | `left_join_stream` | the same | the same |
 //! | `stream_stream_outer` | `outer_join_stream` | the same | the same |
 //! | `table_table` | `join`, `left_join`, `outer_join` of a table | `KTable` | updates of both |
+//! | `foreign_key` | `join_foreign_key`, `left_join_foreign_key` | `KTable` with another key, of a `KTable` | rows of both |
 //!
 //! Joins of two streams have much in common: `stream_stream_plan` adds their nodes, which `stream_stream_names` names;
 //! `stream_stream_processor` has their processors, whose two sides differ by `stream_stream_side`;
 //! `stream_stream_waiting` keeps what has found no partner yet, and `self_join_processor` joins a stream with itself.
-//! | `foreign_key` | `join_foreign_key`, `left_join_foreign_key` | `KTable` with another key, of a `KTable` | rows of both |
 //!
 //! The methods have names of their own for each kind of partner: one name for all would need a trait in the signature,
 //! and with it the types of a joiner's arguments could no longer be inferred.

@@ -19,8 +19,9 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// Joins each record with the row that the global table has now for the key that `key_selector` picks; without one,
     /// nothing is forwarded (`KStream.join(GlobalKTable)`).
     ///
-    /// * `key_selector` returns a key of the table, or an `Option` of one. `None` joins nothing: the record is dropped
-    ///   and counted in `dropped-records`, as is one with a null value. The record's own key may be null.
+    /// * Triggered by records of the stream only; an update of the table changes later results.
+    /// * Nulls: `key_selector` returns a key of the table, or an `Option` of one. `None` joins nothing: the record is
+    ///   dropped and counted in `dropped-records`, as is one with a null value. The record's own key may be null.
     /// * Time: a result has the record's key, timestamp and headers. The table is not synchronised with the stream.
     /// * Repartition: none, and the numbers of partitions may differ: every instance has the whole table.
     /// * Store: that of the table.
@@ -99,12 +100,16 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///     .stream::<String, String>("prices")
     ///     .left_join_global(
     ///         &currencies,
-    ///         |_article, price| price.clone(),
-    ///         |price, name| name.unwrap_or(price),
+    ///         |_article, price| price.get(..3).map(str::to_owned),
+    ///         |price, name| price + &name.unwrap_or(" of what?".into()),
     ///     )
     ///     .to("prices-in-words");
-    /// builder.build()?;
-    /// # Ok::<(), DslError>(())
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// driver.create_input_topic::<String, String>("prices").pipe("book".into(), "12".into(), 0)?;
+    /// let prices = driver.create_output_topic::<String, String>("prices-in-words").read_values()?;
+    /// assert_eq!(prices, ["12 of what?"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn left_join_global<KG: Data, VG: Data, VO: Data, R: Into<Option<KG>>>(
         &self,

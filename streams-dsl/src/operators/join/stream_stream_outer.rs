@@ -82,8 +82,13 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///         StreamJoined::new(),
     ///     )
     ///     .to("orders-and-payments");
-    /// builder.build()?;
-    /// # Ok::<(), DslError>(())
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// driver.create_input_topic::<String, String>("orders").pipe("o1".into(), "book".into(), 0)?;
+    /// driver.create_input_topic::<String, i64>("payments").pipe("o1".into(), 12, 5)?;
+    /// let output = driver.create_output_topic::<String, String>("orders-and-payments").read_values()?;
+    /// assert_eq!(output, [r#"o1 Some("book") Some(12)"#]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn outer_join_stream_with_key<V2: Data, VO: Data>(
         &self,

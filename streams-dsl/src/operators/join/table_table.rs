@@ -22,7 +22,9 @@ impl<K: Data, V: Data> KTable<K, V> {
     ///
     /// * Triggered by updates of both tables. Where a row of one side goes, the result is deleted; an update without a
     ///   row on the other side gives nothing.
-    /// * Time: the larger one of the two rows' timestamps. Out-of-order updates of a versioned table are dropped.
+    /// * Nulls: a deletion of a row is an update. A result that is null (`VR` an `Option`) is no row.
+    /// * Time: a result has the larger one of the two rows' timestamps. Out-of-order updates of a versioned table are
+    ///   dropped and counted in `dropped-records`.
     /// * Repartition: none. Both tables must have the same number of partitions.
     /// * Store: both tables are stored, the result is not: where it is looked up, `joiner` is called for each lookup.
     ///   See [`join_with`](Self::join_with).

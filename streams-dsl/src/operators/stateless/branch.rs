@@ -24,6 +24,10 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// The result names the branches: the splitter's name (see [`named`](Self::named)), followed by the branch's name
     /// or its position from 1; the default branch is 0.
     ///
+    /// * Nulls: the predicates see those that the types have.
+    /// * Time: keys, values, times and headers stay.
+    /// * Repartition: none follows. A branch of a stream whose key has changed repartitions where that stream would.
+    ///
     /// ```
     /// # use streams_dsl::prelude::*;
     /// let builder = StreamsBuilder::new();
@@ -69,12 +73,14 @@ pub struct BranchedKStream<K, V> {
 }
 
 impl<K: Data, V: Data> BranchedKStream<K, V> {
-    /// A branch for the records that no earlier branch took and for which the predicate is true.
+    /// A branch for the records that no earlier branch took and for which the predicate is true
+    /// (`BranchedKStream.branch`). [`KStream::split`] has an example.
     pub fn branch(self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> Self {
         self.branch_with(predicate, Branched::new())
     }
 
-    /// As [`branch`](Self::branch), with a name or something to do with the branch.
+    /// As [`branch`](Self::branch), with a name or something to do with the branch (`BranchedKStream.branch(Predicate,
+    /// Branched)`); see [`Branched`].
     pub fn branch_with(
         mut self,
         predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static,
@@ -86,7 +92,8 @@ impl<K: Data, V: Data> BranchedKStream<K, V> {
         self
     }
 
-    /// Gives the records that no branch took a branch of their own, and ends the split.
+    /// Gives the records that no branch took a branch of their own, and ends the split
+    /// (`BranchedKStream.defaultBranch`).
     pub fn default_branch(self) -> BTreeMap<String, KStream<K, V>> {
         self.default_branch_with(Branched::new())
     }
@@ -97,7 +104,20 @@ impl<K: Data, V: Data> BranchedKStream<K, V> {
         self.outputs
     }
 
-    /// Drops the records that no branch took, and ends the split.
+    /// Drops the records that no branch took, and ends the split (`BranchedKStream.noDefaultBranch`). They are not
+    /// counted in `dropped-records`.
+    ///
+    /// ```
+    /// # use streams_dsl::prelude::*;
+    /// let builder = StreamsBuilder::new();
+    /// let branches = builder
+    ///     .stream::<String, i64>("payments")
+    ///     .named("size-")
+    ///     .split()
+    ///     .branch_with(|_, amount| *amount > 1000, Branched::named("large"))
+    ///     .no_default_branch();
+    /// assert_eq!(branches.keys().collect::<Vec<_>>(), ["size-large"]);
+    /// ```
     pub fn no_default_branch(self) -> BTreeMap<String, KStream<K, V>> {
         self.outputs
     }

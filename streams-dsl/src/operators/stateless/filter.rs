@@ -12,7 +12,9 @@ use crate::naming::prefix;
 impl<K: Data, V: Data> KStream<K, V> {
     /// Keeps the records for which the predicate is true (`KStream.filter`).
     ///
-    /// Nulls are given to the predicate where the types have them. Keys, times and headers stay; no repartitioning.
+    /// * Nulls: the predicate sees those that the types have.
+    /// * Time: key, value, time and headers stay.
+    /// * Repartition: none follows.
     ///
     /// ```
     /// # use streams_dsl::prelude::*;

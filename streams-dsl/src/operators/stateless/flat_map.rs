@@ -13,8 +13,10 @@ use crate::naming::prefix;
 impl<K: Data, V: Data> KStream<K, V> {
     /// Replaces each record by any number of others (`KStream.flatMap`).
     ///
-    /// Each gets the time and headers of the record it comes from. The key may have changed, so the next operator that
-    /// needs records of a key together repartitions.
+    /// * Nulls: the mapper sees those that the types have, and may return them.
+    /// * Time: each result has the time and headers of the record it comes from.
+    /// * Repartition: the key may have changed, so the next operator that needs records of a key together
+    ///   repartitions; [`flat_map_values`](Self::flat_map_values) avoids that where the key stays.
     ///
     /// ```
     /// # use streams_dsl::prelude::*;

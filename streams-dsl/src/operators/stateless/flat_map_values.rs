@@ -13,7 +13,9 @@ use crate::naming::prefix;
 impl<K: Data, V: Data> KStream<K, V> {
     /// Replaces each record by any number of records with its key (`KStream.flatMapValues`).
     ///
-    /// Key, time and headers stay; no repartitioning follows.
+    /// * Nulls: the mapper sees those that the types have, and may return them.
+    /// * Time: key, time and headers stay.
+    /// * Repartition: none follows.
     ///
     /// ```
     /// # use streams_dsl::prelude::*;
@@ -40,7 +42,8 @@ impl<K: Data, V: Data> KStream<K, V> {
         self.flat_map_values_with_key(move |_, value| mapper(value))
     }
 
-    /// As [`flat_map_values`](Self::flat_map_values), with the key to look at.
+    /// As [`flat_map_values`](Self::flat_map_values), with the key to look at
+    /// (`KStream.flatMapValues(ValueMapperWithKey)`).
     pub fn flat_map_values_with_key<V2: Data, I>(
         &self,
         mapper: impl Fn(&K, V) -> I + Send + Sync + 'static,

@@ -12,7 +12,9 @@ use crate::naming::prefix;
 impl<K: Data, V: Data> KStream<K, V> {
     /// Calls `action` for each record; nothing comes after it (`KStream.foreach`).
     ///
-    /// What `action` does is no part of exactly-once: after a failure it may see a record again.
+    /// * Nulls: `action` sees those that the types have.
+    /// * Repartition: none; records come as the stream is partitioned, each partition in its order.
+    /// * What `action` does is no part of exactly-once: after a failure it may see a record again.
     ///
     /// ```
     /// # use streams_dsl::prelude::*;

@@ -10,14 +10,25 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// Groups the records by a new key (`KStream.groupBy`): [`select_key`](Self::select_key) and
     /// [`group_by_key`](Self::group_by_key) in one.
     ///
-    /// The aggregation that follows always repartitions. Records with a null key are dropped on the way.
+    /// * Nulls: records with a null key are left out on the way through the topic; null values are the aggregation's
+    ///   business.
+    /// * Time: timestamps and headers survive.
+    /// * Repartition: the aggregation that follows always does, through `<application.id>-<name of the group, or
+    ///   store>-repartition`.
     ///
     /// ```
     /// # use streams_dsl::prelude::*;
     /// let builder = StreamsBuilder::new();
     /// let by_word = builder.stream::<String, String>("words").group_by(|_line, word| word.clone());
-    /// # let _ = by_word;
-    /// # Ok::<(), DslError>(())
+    /// by_word.count_with(Materialized::named("counts")).to_stream().to("word-counts");
+    ///
+    /// let topology = builder.build()?;
+    /// assert!(topology.describe().to_string().contains("(topics: [counts-repartition])"));
+    /// let driver = TopologyTestDriver::of(topology)?;
+    /// driver.create_input_topic::<String, String>("words").pipe("line 1".into(), "kafka".into(), 0)?;
+    /// let counts = driver.create_output_topic::<String, i64>("word-counts");
+    /// assert_eq!(counts.read_key_values()?, [("kafka".into(), 1)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn group_by<K2: Data + DefaultSerde>(
         &self,

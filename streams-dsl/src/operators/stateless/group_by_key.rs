@@ -9,14 +9,17 @@ use crate::{KGroupedStream, KStream};
 impl<K: Data, V: Data> KStream<K, V> {
     /// Groups the records by their key (`KStream.groupByKey`).
     ///
-    /// Adds nothing by itself: the aggregation that follows repartitions first if the key has changed since the last
-    /// topic. Records with a null key are dropped by the aggregation.
+    /// Adds nothing by itself.
+    ///
+    /// * Nulls: dropped by the aggregation that follows, as it says.
+    /// * Time: untouched.
+    /// * Repartition: the aggregation that follows repartitions first if the key has changed since the last topic.
     ///
     /// ```
     /// # use streams_dsl::prelude::*;
     /// let builder = StreamsBuilder::new();
-    /// let by_account = builder.stream::<String, i64>("payments").group_by_key();
-    /// # let _ = by_account;
+    /// builder.stream::<String, i64>("payments").group_by_key().reduce(|sum, amount| sum + amount);
+    /// assert!(!builder.build()?.describe().to_string().contains("repartition"));
     /// # Ok::<(), DslError>(())
     /// ```
     pub fn group_by_key(&self) -> KGroupedStream<K, V>

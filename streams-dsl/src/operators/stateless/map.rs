@@ -13,8 +13,10 @@ use crate::naming::prefix;
 impl<K: Data, V: Data> KStream<K, V> {
     /// Replaces key and value of each record (`KStream.map`).
     ///
-    /// Time and headers stay. The key may have changed, so the next operator that needs records of a key together
-    /// repartitions; [`map_values`](Self::map_values) avoids that where the key stays.
+    /// * Nulls: the mapper sees those that the types have, and may return them.
+    /// * Time: time and headers stay.
+    /// * Repartition: the key may have changed, so the next operator that needs records of a key together
+    ///   repartitions; [`map_values`](Self::map_values) avoids that where the key stays.
     ///
     /// ```
     /// # use streams_dsl::prelude::*;

@@ -13,7 +13,9 @@ use crate::naming::prefix;
 impl<K: Data, V: Data> KStream<K, V> {
     /// Replaces the value of each record (`KStream.mapValues`).
     ///
-    /// Key, time and headers stay; no repartitioning follows.
+    /// * Nulls: the mapper sees those that the types have, and may return them.
+    /// * Time: key, time and headers stay.
+    /// * Repartition: none follows.
     ///
     /// ```
     /// # use streams_dsl::prelude::*;

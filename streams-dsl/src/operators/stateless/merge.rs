@@ -14,8 +14,11 @@ use crate::naming::prefix;
 impl<K: Data, V: Data> KStream<K, V> {
     /// The records of both streams (`KStream.merge`).
     ///
-    /// Each stream's own order stays; between the two there is none. Serdes are not inherited, as the streams may have
-    /// different ones. Where one of the streams needs repartitioning, the merged one does.
+    /// * Nulls: pass, as keys, values, times and headers do.
+    /// * Time: each stream's own order stays; between the two there is none.
+    /// * Repartition: none by itself; where one of the streams needs it, the merged one does. The two need not have the
+    ///   same number of partitions.
+    /// * Serdes are not inherited, as the streams may have different ones.
     ///
     /// ```
     /// # use streams_dsl::prelude::*;

@@ -12,7 +12,10 @@ use crate::naming::prefix;
 impl<K: Data, V: Data> KStream<K, V> {
     /// Calls `action` for each record and hands the record on unchanged (`KStream.peek`).
     ///
-    /// What `action` does is no part of exactly-once: after a failure it may see a record again.
+    /// * Nulls: `action` sees those that the types have.
+    /// * Time: key, value, time and headers stay.
+    /// * Repartition: none follows.
+    /// * What `action` does is no part of exactly-once: after a failure it may see a record again.
     ///
     /// ```
     /// # use streams_dsl::prelude::*;

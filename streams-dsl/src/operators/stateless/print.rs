@@ -14,8 +14,9 @@ use crate::options::{Format, Printed};
 impl<K: Data, V: Data> KStream<K, V> {
     /// Prints each record as `[label]: key, value`; nothing comes after it (`KStream.print`).
     ///
-    /// The label is the name of the node upstream unless given. Keys and values are printed by `Debug`, where Java has
-    /// `toString`.
+    /// * The label is the name of the node upstream unless given. Keys and values are printed by `Debug`, where Java
+    ///   has `toString`; so a null is a `None`.
+    /// * Repartition: none; each task prints its records, in the order of each partition.
     ///
     /// ```
     /// # use streams_dsl::prelude::*;

@@ -12,8 +12,13 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// Runs a processor on each record (`KStream.process`). `supplier` is called once for each task; `stores` names
     /// stores that [`add_state_store`](crate::StreamsBuilder::add_state_store) added.
     ///
-    /// The processor may forward any records, so the next operator that needs records of a key together repartitions;
-    /// [`process_values`](Self::process_values) avoids that. Serdes are not inherited.
+    /// * Nulls: the processor sees those that the types have.
+    /// * Time: a forwarded record has the time and headers that the processor gives it.
+    /// * Repartition: the processor may forward any records, so the next operator that needs records of a key together
+    ///   repartitions; [`process_values`](Self::process_values) avoids that.
+    /// * Stores: those named, and global ones. [`add_state_store`](crate::StreamsBuilder::add_state_store) has an
+    ///   example.
+    /// * Serdes are not inherited.
     ///
     /// ```
     /// # use streams_dsl::prelude::*;

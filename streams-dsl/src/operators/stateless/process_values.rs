@@ -13,7 +13,11 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// Runs a processor that cannot change keys on each record (`KStream.processValues`). `supplier` is called once for
     /// each task; `stores` names stores that [`add_state_store`](crate::StreamsBuilder::add_state_store) added.
     ///
-    /// No repartitioning follows; the key's serde is inherited.
+    /// * Nulls: the processor sees those that the types have.
+    /// * Time: a forwarded record has the time and headers that the processor gives it.
+    /// * Repartition: none follows; the key's serde is inherited.
+    /// * Stores: those named, and global ones. [`add_state_store`](crate::StreamsBuilder::add_state_store) has an
+    ///   example.
     ///
     /// ```
     /// # use streams_dsl::prelude::*;

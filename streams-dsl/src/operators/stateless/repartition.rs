@@ -12,8 +12,10 @@ use crate::options::Repartitioned;
 impl<K: Data, V: Data> KStream<K, V> {
     /// Sends the stream through an internal topic, partitioned by key (`KStream.repartition`).
     ///
-    /// Timestamps and headers survive. The topic is always created, even if the key has not changed. Records with a
-    /// null key are left out, unless a left or outer join downstream wants them.
+    /// * Nulls: records with a null key are left out, unless a left or outer join downstream wants them (KIP-962).
+    /// * Time: timestamps and headers survive; the order of records with different keys need not.
+    /// * Repartition: always, even if the key has not changed, and `merge.repartition.topics` does not merge the topic
+    ///   with others.
     ///
     /// ```
     /// # use streams_dsl::prelude::*;

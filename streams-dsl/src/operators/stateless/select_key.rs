@@ -13,7 +13,9 @@ use crate::naming::prefix;
 impl<K: Data, V: Data> KStream<K, V> {
     /// Replaces the key of each record (`KStream.selectKey`).
     ///
-    /// Value, time and headers stay. The next operator that needs records of a key together repartitions.
+    /// * Nulls: the selector sees those that the types have; with an `Option` as new key it may return `None`.
+    /// * Time: value, time and headers stay.
+    /// * Repartition: the next operator that needs records of a key together repartitions.
     ///
     /// ```
     /// # use streams_dsl::prelude::*;

@@ -14,8 +14,12 @@ use crate::options::Produced;
 impl<K: Data, V: Data> KStream<K, V> {
     /// Writes the records to a topic, with their timestamps and headers (`KStream.to`).
     ///
-    /// The topic must exist. Partitions are chosen by the hash of the key, as Kafka's producer does; a windowed key
-    /// counts without its window, and records without a key are spread.
+    /// * The topic must exist.
+    /// * Nulls: the `None` of an `Option` is written as null; a null value is a tombstone to whoever reads the topic as
+    ///   a table.
+    /// * Time: the record's timestamp is written, which a topic with `message.timestamp.type=LogAppendTime` ignores.
+    /// * Repartition: partitions are chosen by the hash of the key, as Kafka's producer does; a windowed key counts
+    ///   without its window, and records without a key are spread. [`Produced::with_partitioner`] chooses otherwise.
     ///
     /// ```
     /// # use streams_dsl::prelude::*;
@@ -43,7 +47,8 @@ impl<K: Data, V: Data> KStream<K, V> {
 
     /// Writes each record to the topic that `extractor` names (`KStream.to(TopicNameExtractor)`).
     ///
-    /// The topics must exist; internal topics cannot be written to in this way.
+    /// The topics must exist; internal topics cannot be written to in this way. Other rules are those of
+    /// [`to`](Self::to).
     ///
     /// ```
     /// # use streams_dsl::prelude::*;

@@ -15,9 +15,11 @@ use crate::{KStream, KTable};
 impl<K: Data, V: Data> KStream<K, V> {
     /// A table of the latest value of each key (`KStream.toTable`).
     ///
-    /// Repartitions first if the key has changed. Records with a null key are dropped. The table is stored only if
-    /// something needs the store. No record deletes a row here; a stream of `Option`s has
-    /// [`to_table_optional`](KStream::to_table_optional) for that.
+    /// * Nulls: records with a null key are dropped. No record deletes a row here, and a null value cannot be stored; a
+    ///   stream of `Option`s has [`to_table_optional`](KStream::to_table_optional) for both.
+    /// * Time: a record replaces the row also if it is older, unless the table is versioned.
+    /// * Repartition: first, if the key has changed, through `<application.id>-<its node>-repartition`.
+    /// * Store: only if something needs it: a name in the options, a join, a suppression, or a grouping of the table.
     ///
     /// ```
     /// # use streams_dsl::prelude::*;
@@ -77,7 +79,21 @@ impl<K: Data, V: Data> KStream<K, V> {
 }
 
 impl<K: Data, V: Data> KStream<K, Option<V>> {
-    /// As [`to_table`](KStream::to_table), where `None` deletes the row.
+    /// As [`to_table`](KStream::to_table), where `None` deletes the row (`KStream.toTable` of a stream with nulls).
+    ///
+    /// ```
+    /// # use streams_dsl::prelude::*;
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream::<String, Option<String>>("moves").to_table_optional().to_stream().to("addresses");
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// let moves = driver.create_input_topic::<String, Option<String>>("moves");
+    /// moves.pipe("alice".into(), Some("Paris".into()), 0)?;
+    /// moves.pipe("alice".into(), None, 1)?;
+    /// let addresses = driver.create_output_topic::<String, Option<String>>("addresses");
+    /// assert_eq!(addresses.read_values()?, [Some("Paris".into()), None]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn to_table_optional(&self) -> KTable<K, V>
     where
         K: DefaultSerde,

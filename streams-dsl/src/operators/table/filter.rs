@@ -24,8 +24,12 @@ type Predicate<K, V> = Arc<dyn Fn(&K, &V) -> bool + Send + Sync>;
 impl<K: Data, V: Data> KTable<K, V> {
     /// The rows for which the predicate is true (`KTable.filter`).
     ///
-    /// A row that stops matching is deleted from the result. A deletion is not shown to the predicate but passed on,
-    /// unless the table is known not to have had the row. Not stored; see [`filter_with`](Self::filter_with).
+    /// * Nulls: a row that stops matching is deleted from the result. A deletion is not shown to the predicate but
+    ///   passed on, unless the result is known not to have had the row.
+    /// * Time: keys, times and headers stay.
+    /// * Repartition: none.
+    /// * Store: not stored: where rows are looked up, the predicate is called for each lookup. See
+    ///   [`filter_with`](Self::filter_with).
     ///
     /// ```
     /// # use streams_dsl::prelude::*;
@@ -45,7 +49,15 @@ impl<K: Data, V: Data> KTable<K, V> {
         self.add_filter(Arc::new(predicate), None)
     }
 
-    /// As [`filter`](Self::filter), stored if the options name a store.
+    /// As [`filter`](Self::filter), stored if the options name a store (`KTable.filter(Predicate, Materialized)`).
+    ///
+    /// ```
+    /// # use streams_dsl::prelude::*;
+    /// let builder = StreamsBuilder::new();
+    /// let balances = builder.table::<String, i64>("balances");
+    /// let large = balances.filter_with(|_account, balance| *balance > 100, Materialized::named("large-balances"));
+    /// assert_eq!(large.queryable_store_name(), Some("large-balances"));
+    /// ```
     pub fn filter_with(
         &self,
         predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static,

@@ -24,8 +24,12 @@ type Mapper<K, V, V2> = Arc<dyn Fn(&K, V) -> V2 + Send + Sync>;
 impl<K: Data, V: Data> KTable<K, V> {
     /// Replaces the value of each row (`KTable.mapValues`).
     ///
-    /// A deletion is not shown to the mapper but passed on. Keys, times and headers stay. Not stored: where rows are
-    /// looked up, the mapper is called for each lookup; see [`map_values_with`](Self::map_values_with).
+    /// * Nulls: a deletion is not shown to the mapper but passed on. The mapper makes a row of each row; to delete
+    ///   some, see [`transform_values`](Self::transform_values).
+    /// * Time: keys, times and headers stay.
+    /// * Repartition: none.
+    /// * Store: not stored: where rows are looked up, the mapper is called for each lookup. See
+    ///   [`map_values_with`](Self::map_values_with).
     ///
     /// ```
     /// # use streams_dsl::prelude::*;
@@ -44,7 +48,7 @@ impl<K: Data, V: Data> KTable<K, V> {
         self.map_values_with_key(move |_, value| mapper(value))
     }
 
-    /// As [`map_values`](Self::map_values), with the key to look at.
+    /// As [`map_values`](Self::map_values), with the key to look at (`KTable.mapValues(ValueMapperWithKey)`).
     pub fn map_values_with_key<V2: Data>(
         &self,
         mapper: impl Fn(&K, V) -> V2 + Send + Sync + 'static,
@@ -52,7 +56,16 @@ impl<K: Data, V: Data> KTable<K, V> {
         self.add_map_values(Arc::new(mapper), None)
     }
 
-    /// As [`map_values`](Self::map_values), stored if the options name a store.
+    /// As [`map_values`](Self::map_values), stored if the options name a store
+    /// (`KTable.mapValues(ValueMapper, Materialized)`).
+    ///
+    /// ```
+    /// # use streams_dsl::prelude::*;
+    /// let builder = StreamsBuilder::new();
+    /// let cents = builder.table::<String, i64>("cents");
+    /// let euros = cents.map_values_with(|cents| cents as f64 / 100.0, Materialized::named("euros"));
+    /// assert_eq!(euros.queryable_store_name(), Some("euros"));
+    /// ```
     pub fn map_values_with<V2: Data>(
         &self,
         mapper: impl Fn(V) -> V2 + Send + Sync + 'static,

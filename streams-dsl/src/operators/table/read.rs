@@ -26,8 +26,10 @@ impl StreamsBuilder {
     /// Reads a topic as a table (`StreamsBuilder.table`): each record replaces the row of its key, a null value deletes
     /// it.
     ///
-    /// A record with a null key is dropped. Rows are stored only if something needs the store: a name in the options, a
-    /// join, or an operator that needs previous values. The table is partitioned as its topic is.
+    /// * Nulls: a record with a null key is dropped.
+    /// * Time: a record replaces the row also if it is older, unless the table is versioned.
+    /// * Repartition: none; the table is partitioned as its topic is.
+    /// * Store: only if something needs it: a name in the options, a join, a suppression, or a grouping of the table.
     ///
     /// ```
     /// # use streams_dsl::prelude::*;
@@ -91,17 +93,24 @@ impl StreamsBuilder {
 
     /// Reads a topic as a table of which every instance holds all rows (`StreamsBuilder.globalTable`).
     ///
-    /// The rows are kept current beside the tasks, and are complete before the first record is processed. A record with
-    /// a null key is dropped, a null value deletes the row. The store has no changelog but the topic.
+    /// * Nulls: a record with a null key is dropped, a null value deletes the row.
+    /// * Time: rows are complete before the first record is processed, and kept current beside the tasks, without
+    ///   regard to event time.
+    /// * Repartition: none; the topic need not have as many partitions as others.
+    /// * Store: always, without a changelog but the topic. It cannot be versioned.
     ///
     /// ```
     /// # use streams_dsl::prelude::*;
     /// let builder = StreamsBuilder::new();
     /// let countries = builder.global_table::<String, String>("countries");
-    /// # let _ = countries;
-    /// # builder.stream::<String, String>("in").to("out");
-    /// # builder.build()?;
-    /// # Ok::<(), DslError>(())
+    /// let orders = builder.stream::<String, String>("orders");
+    /// orders.join_global(&countries, |_order, code| code.clone(), |_, country| country).to("destinations");
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// driver.create_input_topic::<String, String>("countries").pipe("fr".into(), "France".into(), 0)?;
+    /// driver.create_input_topic::<String, String>("orders").pipe("o1".into(), "fr".into(), 0)?;
+    /// assert_eq!(driver.create_output_topic::<String, String>("destinations").read_values()?, ["France"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn global_table<K, V>(&self, topic: &str) -> GlobalKTable<K, V>
     where

@@ -25,13 +25,14 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// Holds updates back, so that of several updates of a row only the last one goes on (`KTable.suppress`).
     ///
     /// * Time: that of records, as this operator has seen it, in memory and from -1 on. Nothing is emitted while none
-    ///   come. A row waits from its first update; later ones take its place. What is emitted has the time and headers of
-    ///   the row's last update.
-    /// * Nulls: a deletion is held back as any update; [`until_window_closes`](Suppressed::until_window_closes) leaves it
-    ///   out.
-    /// * Store: a buffer in memory, in the order of time, with a changelog that gets each changed row once a commit. The
-    ///   result is not stored; where rows are looked up, one that waits is seen as it was before.
-    /// * Not for versioned tables.
+    ///   come. A row waits from its first update; later ones take its place. What is emitted has the time and headers
+    ///   of the row's last update.
+    /// * Nulls: a deletion is held back as any update; [`until_window_closes`](Suppressed::until_window_closes) leaves
+    ///   it out.
+    /// * Store: a buffer in memory, in the order of time, with a changelog that gets each changed row once a commit.
+    ///   The result is not stored; where rows are looked up, one that waits is seen as it was before.
+    /// * Repartition: none.
+    /// * Not for versioned tables: building fails.
     ///
     /// ```
     /// use streams_dsl::prelude::*;

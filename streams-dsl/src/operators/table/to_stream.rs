@@ -15,7 +15,10 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// The table's updates as a stream (`KTable.toStream`): the new value, or `None` for a deleted row, so that
     /// [`to`](KStream::to) writes a tombstone.
     ///
-    /// Keys, times and headers stay; no repartitioning follows.
+    /// * Nulls: a deletion is a record with a null value, also that of a row that was not there, if the table does not
+    ///   know it.
+    /// * Time: keys, times and headers stay.
+    /// * Repartition: none follows. Java's form with a mapper is `to_stream().select_key(..)`.
     ///
     /// ```
     /// # use streams_dsl::prelude::*;

@@ -29,7 +29,8 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// (`KTable.transformValues`).
     ///
     /// * Nulls: the transformer sees deletions as `None`, and deletes a row by returning `None`.
-    /// * Keys, times and headers stay; nothing is repartitioned.
+    /// * Time: keys, times and headers stay.
+    /// * Repartition: none.
     /// * Store: not stored. Where rows are looked up (by joins), another instance of the transformer is called for each
     ///   lookup. See [`transform_values_with`](Self::transform_values_with).
     ///

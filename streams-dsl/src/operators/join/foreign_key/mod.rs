@@ -1,4 +1,5 @@
-//! `join_foreign_key`, `left_join_foreign_key`: two tables, joined by a key that the rows of the first one name (KIP-213).
+//! `join_foreign_key`, `left_join_foreign_key`: two tables, joined by a key that the rows of the first one name
+//! (KIP-213).
 //!
 //! | file | part |
 //! |---|---|
@@ -34,11 +35,11 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// * Triggered by both tables: an update of the other table updates the results of all rows that name its key.
     /// * Nulls: a row for which `extractor` gives `None` has no result and is counted in `dropped-records`; its earlier
     ///   result is deleted. A deletion may be forwarded where there was no result.
-    /// * Time: a result has the larger one of the two rows' timestamps, or that of the foreign row's update; headers are
-    ///   those of the update.
-    /// * Repartition: always, through two internal topics, `<application.id>-<name>-subscription-registration-topic` and
-    ///   `<application.id>-<name>-subscription-response-topic`. The tables need not have equally many partitions. An
-    ///   answer to a row that has changed meanwhile is dropped and counted; the change has an answer of its own.
+    /// * Time: a result has the larger one of the two rows' timestamps, or that of the foreign row's update; headers
+    ///   are those of the update.
+    /// * Repartition: always, through two internal topics, `<application.id>-<name>-subscription-registration-topic`
+    ///   and `<application.id>-<name>-subscription-response-topic`. The tables need not have equally many partitions.
+    ///   An answer to a row that has changed meanwhile is dropped and counted; the change has an answer of its own.
     /// * Store: both tables are stored, and the other table's side keeps a subscription for each row, with a changelog.
     ///   The result is stored only if something needs it; see
     ///   [`join_foreign_key_with`](Self::join_foreign_key_with).
@@ -112,6 +113,31 @@ impl<K: Data, V: Data> KTable<K, V> {
 
     /// As [`join_foreign_key_with`](Self::join_foreign_key_with), with the row's own key for the extractor to look at
     /// (`KTable.join(KTable, BiFunction)`, KIP-1104).
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let orders = builder.table::<String, i64>("orders");
+    /// let customers = builder.table::<String, String>("customers");
+    /// // The key of an order begins with the customer's.
+    /// let customer = |order: &String, _pieces: &i64| order.split_once('/').map(|(customer, _)| customer.to_owned());
+    /// let named: KTable<String, String> = orders.join_foreign_key_with_key(
+    ///     &customers,
+    ///     customer,
+    ///     |pieces, name| format!("{pieces} for {name}"),
+    ///     TableJoined::new(),
+    ///     Materialized::new(),
+    /// );
+    /// named.to_stream().to("named-orders");
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// driver.create_input_topic::<String, String>("customers").pipe("c1".into(), "Ann".into(), 0)?;
+    /// driver.create_input_topic::<String, i64>("orders").pipe("c1/o1".into(), 3, 1)?;
+    /// let named = driver.create_output_topic::<String, String>("named-orders");
+    /// assert_eq!(named.read_values()?, ["3 for Ann"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn join_foreign_key_with_key<KO: Data, VO: Data, VR: Data>(
         &self,
         other: &KTable<KO, VO>,
