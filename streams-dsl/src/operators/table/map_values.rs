@@ -14,18 +14,20 @@ use super::StoredRows;
 use crate::KTable;
 use crate::graph::GraphNode;
 use crate::naming::prefix;
+use crate::operators::nulls::Nulls;
 use crate::options::Materialized;
 use crate::table::TableOrigin;
 use crate::table_store::TableStore;
 use crate::value_getter::{ValueGetter, ValueGetterSupplier};
 
-type Mapper<K, V, V2> = Arc<dyn Fn(&K, V) -> V2 + Send + Sync>;
+/// Makes a row of a row, or none.
+type Mapper<K, V, V2> = Arc<dyn Fn(&K, V) -> Option<V2> + Send + Sync>;
 
 impl<K: Data, V: Data> KTable<K, V> {
     /// Replaces the value of each row (`KTable.mapValues`).
     ///
-    /// * Nulls: a deletion is not shown to the mapper but passed on. The mapper makes a row of each row; to delete
-    ///   some, see [`transform_values`](Self::transform_values).
+    /// * Nulls: a deletion is not shown to the mapper but passed on. A null result, an `Option` that is `None`, deletes
+    ///   the row.
     /// * Time: keys, times and headers stay.
     /// * Repartition: none.
     /// * Store: not stored: where rows are looked up, the mapper is called for each lookup. See
@@ -53,7 +55,7 @@ impl<K: Data, V: Data> KTable<K, V> {
         &self,
         mapper: impl Fn(&K, V) -> V2 + Send + Sync + 'static,
     ) -> KTable<K, V2> {
-        self.add_map_values(Arc::new(mapper), None)
+        self.add_map_values(mapper, None)
     }
 
     /// As [`map_values`](Self::map_values), stored if the options name a store
@@ -80,12 +82,12 @@ impl<K: Data, V: Data> KTable<K, V> {
         mapper: impl Fn(&K, V) -> V2 + Send + Sync + 'static,
         materialized: Materialized<K, V2>,
     ) -> KTable<K, V2> {
-        self.add_map_values(Arc::new(mapper), Some(materialized))
+        self.add_map_values(mapper, Some(materialized))
     }
 
     fn add_map_values<V2: Data>(
         &self,
-        mapper: Mapper<K, V, V2>,
+        mapper: impl Fn(&K, V) -> V2 + Send + Sync + 'static,
         materialized: Option<Materialized<K, V2>>,
     ) -> KTable<K, V2> {
         let versioned = materialized.as_ref().map(Materialized::is_versioned);
@@ -94,6 +96,8 @@ impl<K: Data, V: Data> KTable<K, V> {
         let name = self.step.next_name(prefix::TABLE_MAP_VALUES);
         let queryable = store.as_ref().map(|store| store.name.to_string());
         let sends_old_values = Cell::new(false);
+        let rows = Nulls::of(value_serde.as_ref());
+        let mapper: Mapper<K, V, V2> = Arc::new(move |key, value| rows.reject(mapper(key, value)));
         let origin = Rc::new(MapOrigin { parent: self.clone(), mapper, store, sends_old_values });
         let mut node = origin.node(&name);
         node.output_versioned = versioned;
@@ -160,12 +164,13 @@ impl<K: Data, V: Data, V2: Data> Processor<K, Change<V>, K, Change<V2>> for Tabl
         context: &mut ProcessorContext<'_, K, Change<V2>>,
     ) -> Result<()> {
         let Record { key, value: change, timestamp, headers } = record;
-        let new = change.new.map(|value| (self.mapper)(&key, value));
+        let new = change.new.and_then(|value| (self.mapper)(&key, value));
         let stored = Record { key, value: new, timestamp, headers };
         let Some(Record { key, value: new, timestamp, headers }) = self.rows.replace(stored, context)? else {
             return Ok(());
         };
-        let old = change.old.filter(|_| self.rows.send_old_values()).map(|value| (self.mapper)(&key, value));
+        let old =
+            change.old.filter(|_| self.rows.send_old_values()).and_then(|value| (self.mapper)(&key, value));
         let value = Change { new, old, is_latest: change.is_latest };
         context.forward(Record { key, value, timestamp, headers })
     }
@@ -182,11 +187,11 @@ impl<K: Data, V: Data, V2: Data> ValueGetter<K, V2> for MapGetter<K, V, V2> {
     }
 
     fn get(&self, key: &K) -> Result<Option<ValueAndTimestamp<V2>>> {
-        Ok(self.parent.get(key)?.map(|row| self.mapped(key, row)))
+        Ok(self.parent.get(key)?.and_then(|row| self.mapped(key, row)))
     }
 
     fn get_as_of(&self, key: &K, time: Timestamp) -> Result<Option<ValueAndTimestamp<V2>>> {
-        Ok(self.parent.get_as_of(key, time)?.map(|row| self.mapped(key, row)))
+        Ok(self.parent.get_as_of(key, time)?.and_then(|row| self.mapped(key, row)))
     }
 
     fn is_versioned(&self) -> bool {
@@ -195,7 +200,8 @@ impl<K: Data, V: Data, V2: Data> ValueGetter<K, V2> for MapGetter<K, V, V2> {
 }
 
 impl<K, V, V2> MapGetter<K, V, V2> {
-    fn mapped(&self, key: &K, row: ValueAndTimestamp<V>) -> ValueAndTimestamp<V2> {
-        ValueAndTimestamp { value: (self.mapper)(key, row.value), timestamp: row.timestamp }
+    fn mapped(&self, key: &K, row: ValueAndTimestamp<V>) -> Option<ValueAndTimestamp<V2>> {
+        let value = (self.mapper)(key, row.value)?;
+        Some(ValueAndTimestamp { value, timestamp: row.timestamp })
     }
 }

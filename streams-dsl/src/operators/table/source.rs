@@ -13,6 +13,7 @@ use streams_core::store::{TimestampedKeyValueStore, ValueAndTimestamp};
 
 use super::StoredRows;
 use crate::graph::{GraphNode, Writer};
+use crate::operators::nulls::Nulls;
 use crate::table::TableOrigin;
 use crate::table_store::TableStore;
 use crate::value_getter::ValueGetterSupplier;
@@ -66,8 +67,10 @@ impl<K: Data, V: Data> SourceOrigin<K, V> {
         let nullable_keys = self.store.key_serde.clone().filter(|serde| serde.nullable());
         let store = self.materialized.get().then(|| Arc::clone(&self.store.name));
         let send_old_values = self.sends_old_values.get();
+        let nulls = Nulls::of(self.store.value_serde.as_ref());
         let supplier = Arc::new(move || TableSource {
             row,
+            nulls: nulls.clone(),
             nullable_keys: nullable_keys.clone(),
             rows: StoredRows::new(store.clone(), send_old_values),
         });
@@ -93,6 +96,8 @@ impl<K: Data, V: Data> TableOrigin<K, V> for SourceOrigin<K, V> {
 
 struct TableSource<K: Data, I, V: Data> {
     row: fn(I) -> Option<V>,
+    /// Rows of a type that has a null of its own: it deletes the row.
+    nulls: Nulls<V>,
     /// Set where keys can be null.
     nullable_keys: Option<SerdeRef<K>>,
     rows: StoredRows<K, V>,
@@ -113,7 +118,8 @@ impl<K: Data, I: Data, V: Data> Processor<K, I, K, Change<V>> for TableSource<K,
             return Ok(());
         }
         let Record { key, value, timestamp, headers } = record;
-        let row = Record { key, value: (self.row)(value), timestamp, headers };
+        let row = (self.row)(value).and_then(|row| self.nulls.reject(row));
+        let row = Record { key, value: row, timestamp, headers };
         let Some(Record { key, value: row, timestamp, headers }) = self.rows.replace(row, context)? else {
             return Ok(());
         };

@@ -15,6 +15,7 @@ use super::StoredRows;
 use crate::KTable;
 use crate::graph::GraphNode;
 use crate::naming::prefix;
+use crate::operators::nulls::Nulls;
 use crate::options::Materialized;
 use crate::table::TableOrigin;
 use crate::table_store::TableStore;
@@ -114,7 +115,7 @@ impl<K: Data, V: Data> KTable<K, V> {
         stores: &[&str],
         materialized: Option<Materialized<K, V2>>,
     ) -> KTable<K, V2> {
-        let versioned = materialized.as_ref().map(|_| false);
+        let versioned = materialized.as_ref().map(Materialized::is_versioned);
         // Unlike for filter and map_values, a store that is not made uses up no number.
         let (key_serde, value_serde, store) = self.derived_store(materialized, None, None);
         let name = self.step.next_name(prefix::TABLE_TRANSFORM_VALUES);
@@ -124,6 +125,7 @@ impl<K: Data, V: Data> KTable<K, V> {
             supplier: Arc::new(supplier),
             stores: stores.iter().map(|store| (*store).to_owned()).collect(),
             store,
+            results: Nulls::of(value_serde.as_ref()),
             sends_old_values: Cell::new(false),
         });
         let mut node = origin.node(&name);
@@ -138,6 +140,7 @@ struct TransformOrigin<K, V, V2, S> {
     /// The transformer's own stores.
     stores: Vec<String>,
     store: Option<TableStore<K, V2>>,
+    results: Nulls<V2>,
     sends_old_values: Cell<bool>,
 }
 
@@ -152,11 +155,12 @@ where
     fn node(self: &Rc<Self>, name: &str) -> GraphNode {
         let origin = Rc::clone(self);
         GraphNode::new(name, move |writer| {
-            let transformers = Arc::clone(&origin.supplier);
+            let (transformers, results) = (Arc::clone(&origin.supplier), origin.results.clone());
             let store_name = origin.store.as_ref().map(|store| Arc::clone(&store.name));
             let send_old_values = origin.sends_old_values.get();
             let supplier = Arc::new(move || TransformRows {
                 transformer: transformers(),
+                results: results.clone(),
                 rows: StoredRows::new(store_name.clone(), send_old_values),
                 values: PhantomData,
             });
@@ -186,16 +190,19 @@ where
             return ValueGetterSupplier::of_store(&store.name);
         }
         let (parent, supplier) = (self.parent.value_getter(), Arc::clone(&self.supplier));
+        let results = self.results.clone();
         let mut stores = parent.stores.clone();
         stores.extend(self.stores.iter().filter(|store| !parent.stores.contains(store)).cloned());
         ValueGetterSupplier::new(stores, move || {
-            Box::new(TransformGetter { parent: parent.get(), transformer: RefCell::new(supplier()) })
+            let transformer = RefCell::new(supplier());
+            Box::new(TransformGetter { parent: parent.get(), transformer, results: results.clone() })
         })
     }
 }
 
 struct TransformRows<K: Data, V, V2: Data, T> {
     transformer: T,
+    results: Nulls<V2>,
     rows: StoredRows<K, V2>,
     values: PhantomData<fn(V)>,
 }
@@ -220,16 +227,17 @@ where
         let Record { key, value: change, timestamp, headers } = record;
         let about = TransformContext { timestamp, headers: &headers };
         let new = self.transformer.transform(&key, change.new, &about)?;
+        let new = new.and_then(|value| self.results.reject(value));
         let stored = Record { key, value: new, timestamp, headers };
         let Some(Record { key, value: new, timestamp, headers }) = self.rows.replace(stored, context)? else {
             return Ok(());
         };
         let old = match self.rows.send_old_values() {
-            true => self.transformer.transform(
-                &key,
-                change.old,
-                &TransformContext { timestamp, headers: &headers },
-            )?,
+            true => {
+                let about = TransformContext { timestamp, headers: &headers };
+                let old = self.transformer.transform(&key, change.old, &about)?;
+                old.and_then(|value| self.results.reject(value))
+            }
             false => None,
         };
         let value = Change { new, old, is_latest: change.is_latest };
@@ -237,12 +245,13 @@ where
     }
 }
 
-struct TransformGetter<K, V, T> {
+struct TransformGetter<K, V, V2, T> {
     parent: Box<dyn ValueGetter<K, V>>,
     transformer: RefCell<T>,
+    results: Nulls<V2>,
 }
 
-impl<K: Data, V: Data, V2: Data, T> ValueGetter<K, V2> for TransformGetter<K, V, T>
+impl<K: Data, V: Data, V2: Data, T> ValueGetter<K, V2> for TransformGetter<K, V, V2, T>
 where
     T: ValueTransformer<K, V, V2>,
 {
@@ -264,12 +273,8 @@ where
     }
 }
 
-impl<K, V, T> TransformGetter<K, V, T> {
-    fn transformed<V2>(
-        &self,
-        key: &K,
-        row: Option<ValueAndTimestamp<V>>,
-    ) -> Result<Option<ValueAndTimestamp<V2>>>
+impl<K, V, V2, T> TransformGetter<K, V, V2, T> {
+    fn transformed(&self, key: &K, row: Option<ValueAndTimestamp<V>>) -> Result<Option<ValueAndTimestamp<V2>>>
     where
         T: ValueTransformer<K, V, V2>,
     {
@@ -279,6 +284,7 @@ impl<K, V, T> TransformGetter<K, V, T> {
         };
         let context = TransformContext { timestamp, headers: &Headers::new() };
         let value = self.transformer.borrow_mut().transform(key, value, &context)?;
+        let value = value.and_then(|value| self.results.reject(value));
         Ok(value.map(|value| ValueAndTimestamp { value, timestamp }))
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use serde_json::json;
 use streams_dsl::prelude::*;
 
 use super::{Build, Draw, Family, Kind, LONGS, NULLABLE_TABLE, Operator, STREAM, TABLE, materialized};
@@ -47,6 +48,23 @@ pub const FAMILY: Family = Family {
             weight: 4,
             draw: |draw| draw_stored(draw, draw_row_mapper),
             apply: |build, op| map_values(build, op, |row: String| Some(row)),
+        },
+        Operator {
+            name: "deleting_map_values",
+            inputs: ONE,
+            outputs: &[NULLABLE_TABLE],
+            weight: 2,
+            draw: |draw| draw_stored(draw, |rng| json!({"f": "null_if", "n": rng.between(2, 4), "r": 0})),
+            apply: |build, op| {
+                let table = named(build.get::<TextTable>(op, 0)?, op);
+                let lambda = mapper(op.option("lambda"))?;
+                let map = move |k: &Text, v: String| lambda(k, &Some(v));
+                let table: KTable<Text, Text> = match materialized(op) {
+                    Some(materialized) => table.map_values_with_key_with(map, materialized),
+                    None => table.map_values_with_key(map),
+                };
+                build.set(op, table)
+            },
         },
         Operator {
             name: "nullable_map_values",
@@ -109,6 +127,24 @@ pub const FAMILY: Family = Family {
                 draw.materialized(options)
             },
             apply: to_table,
+        },
+        Operator {
+            name: "deleting_to_table",
+            inputs: &[STREAM],
+            outputs: &[NULLABLE_TABLE],
+            weight: 2,
+            draw: |draw| {
+                let options = draw.named();
+                draw.materialized(options)
+            },
+            apply: |build, op| {
+                let stream = build.stream(op)?;
+                let table: KTable<Text, Text> = match materialized(op) {
+                    Some(materialized) => stream.to_table_with(materialized),
+                    None => stream.to_table(),
+                };
+                build.set(op, table)
+            },
         },
     ],
     rules: &[

@@ -21,6 +21,7 @@ final class Tables {
         operators.put("table_filter", (b, op) -> filter(b, op, true));
         operators.put("table_filter_not", (b, op) -> filter(b, op, false));
         operators.put("table_map_values", Tables::<String>mapValues);
+        operators.put("deleting_map_values", Tables::<String>mapValues);
         operators.put("nullable_map_values", Tables::<String>mapValues);
         operators.put("longs_map_values", Tables::<Long>mapValues);
         operators.put("table_to_stream", (b, op) -> b.set(op, toStream(b.<KTable<String, String>>get(op, 0), op)));
@@ -29,16 +30,18 @@ final class Tables {
             b.set(op, toStream(b.<KTable<String, String>>get(op, 0), op).mapValues(v -> v)));
         operators.put("longs_to_stream", (b, op) ->
             b.set(op, toStream(b.<KTable<String, Long>>get(op, 0), op).mapValues(v -> v == null ? null : v.toString())));
-        operators.put("to_table", (b, op) -> {
-            final KStream<String, String> stream = b.stream(op);
-            if (op.isMaterialized()) {
-                final Materialized<String, String, KeyValueStore<Bytes, byte[]>> store =
-                    op.materialized(Serdes.String());
-                b.set(op, op.name() == null ? stream.toTable(store) : stream.toTable(op.named(), store));
-            } else {
-                b.set(op, op.name() == null ? stream.toTable() : stream.toTable(op.named()));
-            }
-        });
+        operators.put("to_table", Tables::toTable);
+        operators.put("deleting_to_table", Tables::toTable);
+    }
+
+    private static void toTable(final Build b, final Op op) {
+        final KStream<String, String> stream = b.stream(op);
+        if (op.isMaterialized()) {
+            final Materialized<String, String, KeyValueStore<Bytes, byte[]>> store = op.materialized(Serdes.String());
+            b.set(op, op.name() == null ? stream.toTable(store) : stream.toTable(op.named(), store));
+        } else {
+            b.set(op, op.name() == null ? stream.toTable() : stream.toTable(op.named()));
+        }
     }
 
     private static <V> KStream<String, V> toStream(final KTable<String, V> table, final Op op) {
@@ -68,8 +71,11 @@ final class Tables {
     private static <V> void mapValues(final Build b, final Op op) {
         final KTable<String, V> table = b.get(op, 0);
         final BiFunction<String, String, String> lambda = Lambdas.mapper(op.option("lambda"));
-        final ValueMapperWithKey<String, V, String> map = (k, v) ->
-            Lambdas.shown(lambda.apply(k, v == null ? null : v.toString()));
+        final boolean deletes = op.operator().startsWith("deleting_");
+        final ValueMapperWithKey<String, V, String> map = (k, v) -> {
+            final String mapped = lambda.apply(k, v == null ? null : v.toString());
+            return deletes ? mapped : Lambdas.shown(mapped);
+        };
         if (op.isMaterialized()) {
             final Materialized<String, String, KeyValueStore<Bytes, byte[]>> store = op.materialized(Serdes.String());
             b.set(op, op.name() == null ? table.mapValues(map, store) : table.mapValues(map, op.named(), store));
