@@ -219,8 +219,8 @@ impl StreamsBuilder {
     }
 
     /// Adds a store that every instance fills with a whole topic, by a processor of one's own
-    /// (`StreamsBuilder.addGlobalStore`). It must be a key-value store with timestamps; any processor may read it, as a
-    /// [`GlobalKeyValueStore`](streams_core::store::GlobalKeyValueStore), without naming it.
+    /// (`StreamsBuilder.addGlobalStore`). It must be a key-value store, with timestamps or without; any processor may read
+    /// it, as a [`GlobalKeyValueStore`](streams_core::store::GlobalKeyValueStore), without naming it.
     ///
     /// * Nulls: the processor sees those that the types have.
     /// * Time: the topic is read to its end before the first record is processed, and beside the tasks from then on,
@@ -231,12 +231,12 @@ impl StreamsBuilder {
     ///
     /// ```
     /// use streams_dsl::core::error::Result;
-    /// use streams_dsl::core::store::{GlobalKeyValueStore, TimestampedKeyValueStore, ValueAndTimestamp};
+    /// use streams_dsl::core::store::GlobalKeyValueStore;
     /// use streams_dsl::prelude::*;
     ///
     /// /// Keeps the names of countries in upper case.
     /// #[derive(Default)]
-    /// struct Keep(Option<TimestampedKeyValueStore<String, String>>);
+    /// struct Keep(Option<KeyValueStore<String, String>>);
     ///
     /// impl Processor<String, String, (), ()> for Keep {
     ///     fn init(&mut self, context: &mut ProcessorContext<'_, (), ()>) -> Result<()> {
@@ -246,8 +246,7 @@ impl StreamsBuilder {
     ///
     ///     fn process(&mut self, record: Record<String, String>, _: &mut ProcessorContext<'_, (), ()>) -> Result<()> {
     ///         let Some(store) = &self.0 else { return Ok(()) };
-    ///         let (value, timestamp) = (record.value.to_uppercase(), record.timestamp);
-    ///         store.put(&record.key, Some(ValueAndTimestamp { value, timestamp }))
+    ///         store.put(&record.key, Some(record.value.to_uppercase()))
     ///     }
     /// }
     ///
@@ -268,14 +267,14 @@ impl StreamsBuilder {
     ///     ) -> Result<()> {
     ///         let Some(store) = &self.0 else { return Ok(()) };
     ///         match store.get(record.value())? {
-    ///             Some(country) => context.forward(record.with_value(country.value)),
+    ///             Some(country) => context.forward(record.with_value(country)),
     ///             None => Ok(()),
     ///         }
     ///     }
     /// }
     ///
     /// let builder = StreamsBuilder::new();
-    /// let countries = Stores::timestamped_key_value_store::<String, String>("countries");
+    /// let countries = Stores::key_value_store::<String, String>("countries");
     /// builder.add_global_store(countries, "country-names", Consumed::new(), Keep::default);
     /// builder.stream::<String, String>("orders").process_values(Name::default, &[]).to("destinations");
     ///

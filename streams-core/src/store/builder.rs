@@ -72,7 +72,7 @@ impl Common {
 
     pub(super) fn no_global_reader(&self) -> Result<Box<dyn Any>> {
         Err(Error::Topology(format!(
-            "store {} cannot be global: a global store is a timestamped key-value store",
+            "store {} cannot be global: a global store is a key-value store",
             self.name
         )))
     }
@@ -188,9 +188,25 @@ impl<K: Data, V: Data> StoreFactory for KeyValueStoreBuilder<K, V> {
         open_key_value(&self.common, environment, codec(&self.key, environment), value)
     }
 
-    fn open_reader(&self, _: &BackendRef) -> Result<Box<dyn Any>> {
-        self.common.no_global_reader()
+    fn open_reader(&self, backend: &BackendRef) -> Result<Box<dyn Any>> {
+        let value = ValueFormat::plain(global_codec(&self.value, &self.common));
+        open_reader(&self.common, backend, &self.key, value)
     }
+}
+
+/// A codec of a global store, which has no changelog to tell serdes of.
+fn global_codec<T: 'static>(serde: &SerdeRef<T>, common: &Common) -> CodecRef<T> {
+    Arc::new(StoreCodec::new(Arc::clone(serde), Arc::clone(&common.name)))
+}
+
+fn open_reader<K: Data, T: Data>(
+    common: &Common,
+    backend: &BackendRef,
+    key: &SerdeRef<K>,
+    value: ValueFormat<T>,
+) -> Result<Box<dyn Any>> {
+    let key = global_codec(key, common);
+    Ok(Box::new(GlobalKeyValueStore::open(&common.name, backend, key, value)?))
 }
 
 fn open_key_value<K: Data, T: Data>(
@@ -260,11 +276,8 @@ impl<K: Data, V: Data> StoreFactory for TimestampedKeyValueStoreBuilder<K, V> {
     }
 
     fn open_reader(&self, backend: &BackendRef) -> Result<Box<dyn Any>> {
-        let topic = || Arc::clone(&self.common.name);
-        let key: CodecRef<K> = Arc::new(StoreCodec::new(Arc::clone(&self.key), topic()));
-        let value: CodecRef<V> = Arc::new(StoreCodec::new(Arc::clone(&self.value), topic()));
-        let value = ValueFormat::timestamped(value);
-        Ok(Box::new(GlobalKeyValueStore::<K, V>::open(&self.common.name, backend, key, value)?))
+        let value = ValueFormat::timestamped(global_codec(&self.value, &self.common));
+        open_reader(&self.common, backend, &self.key, value)
     }
 }
 

@@ -7,17 +7,21 @@ use state_stores::{BackendRef, Keyspace, ValueAndTimestamp, ValueFormat};
 
 use crate::error::Result;
 
+/// A view of a store that keeps timestamps, as that of a global table.
+pub type GlobalTimestampedKeyValueStore<K, V> = GlobalKeyValueStore<K, ValueAndTimestamp<V>>;
+
 /// A read-only view of a global table or store, which any processor may ask for without being connected to it. Sees
-/// what the global thread has committed. `StreamsBuilder::add_global_store` of the DSL has an example.
-pub struct GlobalKeyValueStore<K, V> {
+/// what the global thread has committed; `T` is what the store keeps. `StreamsBuilder::add_global_store` of the DSL has an
+/// example.
+pub struct GlobalKeyValueStore<K, T> {
     name: Rc<str>,
     backend: BackendRef,
     keyspace: Keyspace,
     key: CodecRef<K>,
-    value: ValueFormat<ValueAndTimestamp<V>>,
+    value: ValueFormat<T>,
 }
 
-impl<K, V> Clone for GlobalKeyValueStore<K, V> {
+impl<K, T> Clone for GlobalKeyValueStore<K, T> {
     fn clone(&self) -> Self {
         GlobalKeyValueStore {
             name: Rc::clone(&self.name),
@@ -29,12 +33,12 @@ impl<K, V> Clone for GlobalKeyValueStore<K, V> {
     }
 }
 
-impl<K, V> GlobalKeyValueStore<K, V> {
+impl<K, T> GlobalKeyValueStore<K, T> {
     pub(super) fn open(
         name: &str,
         backend: &BackendRef,
         key: CodecRef<K>,
-        value: ValueFormat<ValueAndTimestamp<V>>,
+        value: ValueFormat<T>,
     ) -> Result<Self> {
         let keyspace = backend.keyspace(name)?;
         Ok(GlobalKeyValueStore {
@@ -47,7 +51,7 @@ impl<K, V> GlobalKeyValueStore<K, V> {
     }
 
     /// The value of a key, `None` if it has none.
-    pub fn get(&self, key: &K) -> Result<Option<ValueAndTimestamp<V>>> {
+    pub fn get(&self, key: &K) -> Result<Option<T>> {
         let mut bytes = Vec::new();
         let encoded = self.key.encode(key, &mut bytes);
         encoded.map_err(|source| state_stores::StoreError::Codec {

@@ -141,7 +141,7 @@ impl<K: Data, V: Data> StoreFactory for ListValueStoreBuilder<K, V> {
 
     fn open_reader(&self, _: &BackendRef) -> Result<Box<dyn Any>> {
         Err(Error::Topology(format!(
-            "store {} cannot be global: a global store is a timestamped key-value store",
+            "store {} cannot be global: a global store is a key-value store",
             self.name
         )))
     }

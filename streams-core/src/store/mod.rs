@@ -31,7 +31,7 @@ pub use builder::{
 pub use change_buffer::{ChangeBuffer, ChangeBufferBuilder};
 pub use clock::RecordClock;
 pub use definition::{ChangelogKind, StoreDef, StoreName};
-pub use global::GlobalKeyValueStore;
+pub use global::{GlobalKeyValueStore, GlobalTimestampedKeyValueStore};
 pub use join_buffer::{BufferedRecord, JoinBuffer, JoinBufferBuilder};
 pub use key_value::{KeyValueStore, TimestampedKeyValueStore};
 pub use list_value::{ListValueStore, ListValueStoreBuilder};

@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::defs::{AutoOffsetReset, InternalTopicDef, NodeName, SinkTarget, SourceDef, StoreDef, StoreName};
 use super::error::TopologyError;
-use super::pattern::TopicPattern;
 use crate::ids::TopicName;
 
 /// What a node does.
@@ -283,43 +282,6 @@ impl TopologyGraph {
         Ok(())
     }
 
-    /// Has each source with a pattern read those of the existing topics that match it, and no others. What the application
-    /// itself creates is left out, and so are the broker's own topics, whose names begin with two underscores.
-    pub fn match_topics(
-        &mut self,
-        application_id: &str,
-        existing: &[TopicName],
-    ) -> Result<(), TopologyError> {
-        let mut own: BTreeSet<TopicName> =
-            self.internal_topics.keys().map(|topic| self.decorate(application_id, topic)).collect();
-        let stores = self.stores.iter().map(|entry| &entry.def.name);
-        own.extend(stores.filter_map(|store| self.changelog_of_store(application_id, store)));
-        let sources: Vec<(usize, TopicPattern)> =
-            self.patterns().map(|(at, pattern)| (at, pattern.clone())).collect();
-        self.source_of.retain(|_, at| !sources.iter().any(|(source, _)| source == at));
-        for (at, pattern) in &sources {
-            let is_meant = |topic: &&TopicName| {
-                pattern.matches(topic) && !topic.starts_with("__") && !own.contains(*topic)
-            };
-            let mut topics: Vec<TopicName> = existing.iter().filter(is_meant).cloned().collect();
-            topics.sort();
-            for topic in &topics {
-                if let Some(other) = self.source_of.insert(topic.clone(), *at) {
-                    let text = |source: usize| {
-                        let found = sources.iter().find(|(at, _)| *at == source);
-                        found.map(|(_, pattern)| pattern.to_string()).unwrap_or_default()
-                    };
-                    let (first, second) = (text(other), text(*at));
-                    return Err(TopologyError::MatchedTwice { topic: topic.clone(), first, second });
-                }
-            }
-            if let Some(Node { kind: NodeKind::Source(def), .. }) = self.nodes.get_mut(*at) {
-                def.topics = topics;
-            }
-        }
-        Ok(())
-    }
-
     /// Checks what can only be checked of the whole: that it reads something, and that the fixed partition
     /// counts of co-partitioned internal topics agree.
     pub fn validate(&self) -> Result<(), TopologyError> {
@@ -475,23 +437,6 @@ impl TopologyGraph {
         }
     }
 
-    /// Whether a source names its topics by a pattern.
-    pub fn has_patterns(&self) -> bool {
-        self.patterns().next().is_some()
-    }
-
-    /// The topics that patterns were found to match.
-    pub(crate) fn matched_topics(&self) -> Vec<TopicName> {
-        let sources = self.patterns().filter_map(|(at, _)| self.nodes.get(at));
-        sources.flat_map(|source| self.topics_of_source(&source.name)).cloned().collect()
-    }
-
-    /// The pattern of a source, if it has one.
-    pub(crate) fn pattern_of(&self, node: &str) -> Option<&TopicPattern> {
-        let source = self.index_of(node)?;
-        self.patterns().find(|(at, _)| *at == source).map(|(_, pattern)| pattern)
-    }
-
     /// The topics that sinks are known to write to, undecorated.
     pub fn fixed_sink_topics(&self) -> Vec<TopicName> {
         let topic = |node: &Node| match &node.kind {
@@ -507,14 +452,6 @@ impl TopologyGraph {
 
     pub(super) fn store_entries(&self) -> &[StoreEntry] {
         &self.stores
-    }
-
-    /// The sources that have a pattern, by their indexes.
-    fn patterns(&self) -> impl Iterator<Item = (usize, &TopicPattern)> {
-        self.nodes.iter().enumerate().filter_map(|(at, node)| match &node.kind {
-            NodeKind::Source(def) => Some((at, def.pattern.as_ref()?)),
-            _ => None,
-        })
     }
 
     /// The undecorated topics of those of the named nodes that are sources.
@@ -638,5 +575,6 @@ impl TopologyGraph {
     }
 }
 
+mod patterns;
 #[cfg(test)]
 mod tests;

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{
-    AutoOffsetReset, InternalTopicDef, SinkTarget, SourceDef, StoreDef, TopicPattern, TopologyDescription,
-    TopologyGraph,
+    AutoOffsetReset, ChangelogKind, InternalTopicDef, SinkTarget, SourceDef, StoreDef, TopicPattern,
+    TopologyDescription, TopologyGraph,
 };
 use crate::error::{Error, Result};
 use crate::ids::TopicName;
@@ -178,6 +178,11 @@ impl Topology {
     {
         let definition = StoreDef { logged: false, ..store.definition() };
         let name = definition.name.to_string();
+        if definition.changelog != ChangelogKind::KeyValue {
+            return Err(Error::Topology(format!(
+                "store {name} cannot be global: a global store is a key-value store"
+            )));
+        }
         self.graph.add_global_store(definition, source, Arc::clone(topic), processor)?;
         // Kafka Streams takes an extractor here and never asks it: the records' own times count.
         let options = SourceOptions { extractor: None, ..options };

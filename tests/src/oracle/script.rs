@@ -2,6 +2,7 @@
 
 use super::case::{Input, Op, Step};
 use super::ops::Draw;
+use super::rng::Rng;
 
 const KEYS: &[&str] = &["a", "b", "c", "k0", "k1", "k2", "d", "e", "f", "g"];
 const VALUES: &[&str] = &["1", "2", "3", "x", "yy", "zzz", "a", "b", "", "\u{fc}"];
@@ -74,17 +75,24 @@ pub fn draw(draw: &mut Draw, ops: &[Op]) -> Vec<Step> {
         steps.push(Step::Record(record));
     }
     if length > 0 && rng.chance(TO_THE_END) {
-        let longest = marks.iter().max().copied().unwrap_or_default();
-        let gap = if rng.chance(25) { FAR_MS } else { 2 * longest + 1 };
-        for round in 1..=2 {
-            // What looks at closed windows now and then must be allowed to look again.
-            steps.push(Step::Advance { advance_ms: 1000 });
-            for (topic, _) in topics.iter().filter(|(_, is_table)| !is_table) {
-                let (key, value) = (Some((*rng.pick(keys)).to_owned()), Some("end".to_owned()));
-                let timestamp = latest + round * gap;
-                let topic = topic.clone();
-                steps.push(Step::Record(Input { topic, key, value, timestamp, headers: Vec::new() }));
-            }
+        let streams = topics.iter().filter(|(_, is_table)| !is_table).map(|(topic, _)| topic);
+        steps.extend(the_end(rng, &marks, latest, keys, &streams.collect::<Vec<_>>()));
+    }
+    steps
+}
+
+/// Time goes on: two records of each stream, so late that windows are closed and limits reached.
+fn the_end(rng: &mut Rng, marks: &[i64], latest: i64, keys: &[&str], streams: &[&String]) -> Vec<Step> {
+    let longest = marks.iter().max().copied().unwrap_or_default();
+    let gap = if rng.chance(25) { FAR_MS } else { 2 * longest + 1 };
+    let mut steps = Vec::new();
+    for round in 1..=2 {
+        // What looks at closed windows now and then must be allowed to look again.
+        steps.push(Step::Advance { advance_ms: 1000 });
+        for topic in streams {
+            let (key, value) = (Some((*rng.pick(keys)).to_owned()), Some("end".to_owned()));
+            let (topic, timestamp) = ((*topic).clone(), latest + round * gap);
+            steps.push(Step::Record(Input { topic, key, value, timestamp, headers: Vec::new() }));
         }
     }
     steps

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use streams_core::error::Result;
 use streams_core::processor::{Data, Processor, ProcessorContext};
 use streams_core::record::Record;
-use streams_core::store::GlobalKeyValueStore;
+use streams_core::store::GlobalTimestampedKeyValueStore;
 
 use crate::global_table::GlobalKTable;
 use crate::graph::GraphNode;
@@ -186,7 +186,7 @@ struct GlobalJoin<KG, VG, V, S, F> {
 
 struct GlobalJoinProcessor<KG, VG, V, S, F> {
     join: Arc<GlobalJoin<KG, VG, V, S, F>>,
-    rows: Option<GlobalKeyValueStore<KG, VG>>,
+    rows: Option<GlobalTimestampedKeyValueStore<KG, VG>>,
 }
 
 impl<K, V, KG, VG, VO, S, F> Processor<K, V, K, VO> for GlobalJoinProcessor<KG, VG, V, S, F>

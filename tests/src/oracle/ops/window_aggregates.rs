@@ -31,7 +31,10 @@ macro_rules! call {
 
 /// The four aggregations of streams in windows of a fixed length, under names that begin alike.
 macro_rules! aggregations {
-    ($weight:literal, $windows:ident, $draw:ident, $count:literal, $reduce:literal, $aggregate:literal, $nullable:literal) => {
+    (
+        $weight:literal, $windows:ident, $draw:ident,
+        $count:literal, $reduce:literal, $aggregate:literal, $nullable:literal
+    ) => {
         [
             operator($weight, $count, &[WINDOWED_LONGS], $draw, |build, op| {
                 let table = call!($windows(build, op)?, op, count, count_with());
