@@ -15,7 +15,7 @@
 
 mod source_offsets;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
@@ -66,6 +66,8 @@ pub(crate) struct OpenRequest {
     pub backends: Option<TaskBackends>,
     /// Offsets that the thread's commits were answered for: the task's databases hold what led to them.
     pub answered: BTreeMap<TopicPartition, Offset>,
+    /// Sources at whose position the broker had nothing any more.
+    pub unreadable: BTreeSet<TopicPartition>,
     pub reply: mpsc::Sender<OpenReply>,
     /// Ends the thread's wait.
     pub wake: Arc<dyn Fn() + Send + Sync>,
@@ -365,7 +367,7 @@ impl Restorer {
                 };
             }
         }
-        let sources = self.sources(partitions, offsets)?;
+        let sources = self.sources(partitions, offsets, &opening.request.unreadable)?;
         let backends = std::mem::take(&mut opening.backends);
         Ok(Some(OpenedTask { backends, changelog_ends: std::mem::take(&mut opening.ends), sources }))
     }

@@ -29,7 +29,7 @@ use crate::config::StreamsConfig;
 use crate::error::{Recovery, Result};
 use crate::ids::{Offset, TaskId, TopicName, TopicPartition};
 use crate::time::Timestamp;
-use crate::transport::{Consumer, OffsetToCommit, PartitionHandle, RawRecord};
+use crate::transport::{Consumer, OffsetToCommit, PartitionHandle, RawRecord, TransportErrorKind};
 
 /// How long changes may be committed before the database of their task gets them.
 const OWED_MAX_MS: i64 = 500;
@@ -128,6 +128,8 @@ pub(crate) struct StreamThread {
     stopped: bool,
     /// The offsets that commits of this thread were answered for: the stores of its tasks hold what led to them.
     answered: BTreeMap<TopicPartition, Offset>,
+    /// Sources at whose position the broker had nothing any more, until their tasks run again.
+    unreadable: BTreeSet<TopicPartition>,
     /// Rounds in a row that ended in a reset: their pause grows.
     resets: u32,
     resume_at: Timestamp,
@@ -157,6 +159,7 @@ impl StreamThread {
             buffer: Vec::new(),
             stopped: false,
             answered: BTreeMap::new(),
+            unreadable: BTreeSet::new(),
             resets: 0,
             resume_at: 0,
             dropped_before: 0,
@@ -270,8 +273,8 @@ impl StreamThread {
             let number = self.opening.get(&task).copied().unwrap_or_default();
             let (reply, wake) = (self.opened.0.clone(), self.consumer.waker());
             // A restorer that is gone is reported by the control thread, which ends the application.
-            let answered = self.answered.clone();
-            let request = OpenRequest { task, number, backends, answered, reply, wake };
+            let (answered, unreadable) = (self.answered.clone(), self.unreadable.clone());
+            let request = OpenRequest { task, number, backends, answered, unreadable, reply, wake };
             let _ = self.restorer.send(Request::Open(request));
             (self.wake_restorer)();
         }
@@ -301,6 +304,7 @@ impl StreamThread {
         let mut handles = Vec::with_capacity(opened.sources.len());
         for source in &opened.sources {
             handles.push(self.consumer.assign(&source.partition, source.offset)?);
+            self.unreadable.remove(&source.partition);
         }
         let task = StreamTask::new(id, opened, handles, &self.environment, now)?;
         tracing::info!(thread = self.name, task = %id, "task runs");
@@ -321,7 +325,16 @@ impl StreamThread {
                     continue;
                 }
                 let Some(handle) = task.inputs().get(input).map(|input| input.handle) else { continue };
-                let fetched = self.consumer.fetch(handle, room - buffered, &mut self.buffer)?;
+                let fetched = match self.consumer.fetch(handle, room - buffered, &mut self.buffer) {
+                    Ok(fetched) => fetched,
+                    Err(error) if error.kind() == TransportErrorKind::OffsetOutOfRange => {
+                        // Deleted before it was read, or the topic is another one: the task is opened again, where its
+                        // source says.
+                        self.unreadable.extend(task.inputs().get(input).map(|input| input.partition.clone()));
+                        return Err(error.into_retriable().into());
+                    }
+                    Err(error) => return Err(error.into()),
+                };
                 if let Some(input) = task.inputs_mut().get_mut(input) {
                     input.at_end = fetched.at_end;
                 }

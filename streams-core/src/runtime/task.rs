@@ -71,6 +71,7 @@ impl TaskEnvironment {
 
 /// A source partition of a task.
 pub(crate) struct TaskInput {
+    pub partition: TopicPartition,
     pub handle: PartitionHandle,
     /// Whether the last fetch found nothing more on the broker.
     pub at_end: bool,
@@ -166,6 +167,7 @@ impl StreamTask {
             queues.push(RecordQueue::new(source.partition.clone(), input(&source.partition), time));
         }
         let inputs = opened.sources.iter().zip(handles).map(|(source, handle)| TaskInput {
+            partition: source.partition.clone(),
             handle,
             at_end: false,
             committed: source.committed,

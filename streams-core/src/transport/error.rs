@@ -45,6 +45,11 @@ impl TransportError {
         TransportError { kind, attempted: attempted.into(), reason: reason.into() }
     }
 
+    /// The same for a caller who knows how to go on.
+    pub(crate) fn into_retriable(self) -> Self {
+        TransportError { kind: TransportErrorKind::Retriable, ..self }
+    }
+
     /// What it means to the caller.
     pub fn kind(&self) -> TransportErrorKind {
         self.kind

@@ -1,6 +1,6 @@
 //! Offsets of source topics: where a task reads on, and how far its stores go that have one as their changelog.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{ADMIN_TIMEOUT, Restorer, SourceStart};
 use crate::config::AutoOffsetReset as DefaultReset;
@@ -32,17 +32,22 @@ impl Restorer {
         Ok(offsets.committed.into_iter().map(|(partition, known)| (partition, known.offset)).collect())
     }
 
-    /// Where a task reads on: at the committed offsets, and where there is none as its source says.
+    /// Where a task reads on: at the committed offsets, and where there is none, or none that the topic still has, as its
+    /// source says.
     pub(super) fn sources(
         &mut self,
         partitions: Vec<TopicPartition>,
         offsets: &GroupOffsets,
+        unreadable: &BTreeSet<TopicPartition>,
     ) -> Result<Vec<SourceStart>> {
         let mut starts = Vec::with_capacity(partitions.len());
         for partition in partitions {
             starts.push(match offsets.committed.get(&partition) {
                 Some(known) => SourceStart {
-                    offset: known.offset,
+                    offset: match unreadable.contains(&partition) {
+                        true => self.existing(&partition, known.offset)?,
+                        false => known.offset,
+                    },
                     committed: Some(known.offset),
                     metadata: TopicPartitionMetadata::decode(&known.metadata),
                     partition,
@@ -58,6 +63,27 @@ impl Restorer {
         Ok(starts)
     }
 
+    /// The committed offset if the topic has it, else where its source says (`StreamThread.resetOffsets`).
+    fn existing(&mut self, partition: &TopicPartition, committed: Offset) -> Result<Offset> {
+        let mut bounds = [0, 0];
+        let queries = [OffsetQuery::Earliest, OffsetQuery::Latest(Isolation::ReadUncommitted)];
+        for (bound, query) in bounds.iter_mut().zip(queries) {
+            let found = self.admin.offsets(std::slice::from_ref(partition), query, ADMIN_TIMEOUT)?;
+            *bound = found.get(partition).copied().unwrap_or_default();
+        }
+        let [first, end] = bounds;
+        if (first..=end).contains(&committed) {
+            return Ok(committed);
+        }
+        let offset = self.reset(partition)?;
+        tracing::warn!(
+            %partition, committed, first, end, offset,
+            "the committed offset does not exist any more; records may have been lost to the topic's retention. Reads on as \
+             the reset policy says"
+        );
+        Ok(offset)
+    }
+
     fn reset(&mut self, partition: &TopicPartition) -> Result<Offset> {
         let latest = OffsetQuery::Latest(Isolation::ReadCommitted);
         let query = match (self.plan.reset_of(&partition.topic), self.config.auto_offset_reset()) {
@@ -66,8 +92,8 @@ impl Restorer {
             (Some(AutoOffsetReset::ByDuration(ms)), _) => OffsetQuery::AtTime(self.now - ms),
             (Some(AutoOffsetReset::None), _) | (None, DefaultReset::None) => {
                 return Err(Error::Topics(format!(
-                    "no offset is committed for {partition} and its reset policy is 'none'; commit one, or set the \
-                     policy to earliest or latest"
+                    "no offset that exists is committed for {partition} and its reset policy is 'none'; commit one, or \
+                     set the policy to earliest or latest"
                 )));
             }
         };
