@@ -1,10 +1,9 @@
 //! One to three grouped streams folded into one table: whole, in windows, in sliding windows, in sessions.
 
-use serde_json::json;
 use streams_dsl::prelude::*;
 
 use super::aggregates::null_if;
-use super::windows::{draw_grace, session_merges_of, several_windows, span};
+use super::windows::{self, draw_length, session_merges_of, several_windows, span};
 use super::{
     Build, Draw, Family, GROUPED, Kind, NULLABLE_TABLE, Operator, TABLE, WINDOWED_NULLABLE, WINDOWED_TABLE,
     materialized,
@@ -213,25 +212,9 @@ fn draw_nullable(draw: &mut Draw) -> Options {
     options
 }
 
-/// Windows of a length, and for sliding ones without an advance.
-fn draw_length(draw: &mut Draw, name: &str) -> Options {
-    let mut options = draw_whole(draw);
-    let (length, grace) = (*draw.rng.pick(&[1, 5, 10, 10, 20, 100]), draw_grace(draw));
-    [length, grace, length + grace].into_iter().for_each(|ms| draw.mark(ms));
-    options.insert(name.into(), json!(length));
-    options.insert("grace".into(), json!(grace));
-    options
-}
-
 fn draw_time(draw: &mut Draw) -> Options {
-    let mut options = draw_length(draw, "size");
-    if draw.rng.chance(35) {
-        let size = options["size"].as_i64().unwrap_or(1);
-        let advance = draw.rng.between(1, size);
-        draw.mark(advance);
-        options.insert("advance".into(), json!(advance));
-    }
-    options
+    let options = draw_whole(draw);
+    windows::draw_time(draw, options)
 }
 
 fn draw_time_nullable(draw: &mut Draw) -> Options {
@@ -241,7 +224,8 @@ fn draw_time_nullable(draw: &mut Draw) -> Options {
 }
 
 fn draw_sliding(draw: &mut Draw) -> Options {
-    draw_length(draw, "size")
+    let options = draw_whole(draw);
+    draw_length(draw, options, "size")
 }
 
 fn draw_sliding_nullable(draw: &mut Draw) -> Options {
@@ -251,5 +235,6 @@ fn draw_sliding_nullable(draw: &mut Draw) -> Options {
 }
 
 fn draw_sessions(draw: &mut Draw) -> Options {
-    draw_length(draw, "gap")
+    let options = draw_whole(draw);
+    draw_length(draw, options, "gap")
 }

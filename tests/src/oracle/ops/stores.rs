@@ -8,7 +8,7 @@ use streams_dsl::prelude::*;
 
 use super::aggregates::next;
 use super::tables::TextTable;
-use super::windows::{draw_grace, span};
+use super::windows::{draw_length, span};
 use super::{
     Build, Draw, Family, GROUPED, Kind, LONGS, NULLABLE_TABLE, Operator, STREAM, TABLE, TextStream,
     WINDOWED_LONGS, WINDOWED_TABLE,
@@ -320,11 +320,9 @@ fn draw_as_of(draw: &mut Draw) -> Options {
 
 /// Windows in a store of the user's: kept by a supplier for as long as it says, else for as long as they need, at least.
 fn draw_kept(draw: &mut Draw, (length_name, kinds): (&str, [&'static str; 2]), lengths: i64) -> Options {
-    let mut options = draw.named();
-    let (length, grace) = (*draw.rng.pick(&[1, 5, 10, 10, 20, 100]), draw_grace(draw));
-    [length, grace, length + grace].into_iter().for_each(|ms| draw.mark(ms));
-    options.insert(length_name.into(), json!(length));
-    options.insert("grace".into(), json!(grace));
+    let options = draw.named();
+    let options = draw_length(draw, options, length_name);
+    let [length, grace] = [length_name, "grace"].map(|name| options[name].as_i64().unwrap_or_default());
     let needed = lengths * length + grace;
     let kind = *draw.rng.pick(&[kinds[0], kinds[1], "retention"]);
     let retention = match draw.rng.below(10) {

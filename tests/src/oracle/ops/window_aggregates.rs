@@ -5,7 +5,7 @@ use streams_dsl::prelude::*;
 use streams_dsl::{SessionWindowedKStream, TimeWindowedKStream};
 
 use super::aggregates::{next, null_if, nullable_next};
-use super::windows::{draw_grace, session_merges_of, several_windows, span};
+use super::windows::{self, draw_length, session_merges_of, several_windows, span};
 use super::{
     Build, Draw, Family, GROUPED, Kind, Operator, WINDOWED_LONGS, WINDOWED_NULLABLE, WINDOWED_TABLE,
     materialized,
@@ -257,15 +257,10 @@ fn with_lambda(
     options
 }
 
-/// Options with a name and a store, of windows that are so long.
-fn draw_length(draw: &mut Draw, name: &str) -> Options {
+/// Options with a name and a store.
+fn draw_stored(draw: &mut Draw) -> Options {
     let options = draw.named();
-    let mut options = draw.materialized(options);
-    let (length, grace) = (*draw.rng.pick(&[1, 5, 10, 10, 20, 100]), draw_grace(draw));
-    [length, grace, length + grace].into_iter().for_each(|ms| draw.mark(ms));
-    options.insert(name.into(), json!(length));
-    options.insert("grace".into(), json!(grace));
-    options
+    draw.materialized(options)
 }
 
 /// With an emit strategy, which is to emit on close in so many cases of 100.
@@ -280,14 +275,8 @@ fn with_emit(draw: &mut Draw, mut options: Options, on_close: usize) -> Options 
 }
 
 fn draw_time(draw: &mut Draw) -> Options {
-    let mut options = draw_length(draw, "size");
-    if draw.rng.chance(35) {
-        let size = options["size"].as_i64().unwrap_or(1);
-        let advance = draw.rng.between(1, size);
-        draw.mark(advance);
-        options.insert("advance".into(), json!(advance));
-    }
-    options
+    let options = draw_stored(draw);
+    windows::draw_time(draw, options)
 }
 
 fn draw_emitting(draw: &mut Draw) -> Options {
@@ -296,12 +285,14 @@ fn draw_emitting(draw: &mut Draw) -> Options {
 }
 
 fn draw_sliding(draw: &mut Draw) -> Options {
-    let options = draw_length(draw, "size");
+    let options = draw_stored(draw);
+    let options = draw_length(draw, options, "size");
     with_emit(draw, options, 35)
 }
 
 fn draw_sessions(draw: &mut Draw) -> Options {
-    draw_length(draw, "gap")
+    let options = draw_stored(draw);
+    draw_length(draw, options, "gap")
 }
 
 fn draw_emitting_sessions(draw: &mut Draw) -> Options {
@@ -310,8 +301,7 @@ fn draw_emitting_sessions(draw: &mut Draw) -> Options {
 }
 
 fn draw_unlimited(draw: &mut Draw) -> Options {
-    let options = draw.named();
-    let options = draw.materialized(options);
+    let options = draw_stored(draw);
     let mut options = with_emit(draw, options, 2);
     if draw.rng.chance(70) {
         let start = draw.rng.between(0, 40);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::json;
 use streams_dsl::prelude::*;
 
 use super::{
@@ -121,6 +122,27 @@ fn filter_options(draw: &mut Draw) -> Options {
 
 fn mapper_options(draw: &mut Draw) -> Options {
     draw.lambda(draw_row_mapper)
+}
+
+/// Options with the length of windows under that name, and a grace period.
+pub fn draw_length(draw: &mut Draw, mut options: Options, name: &str) -> Options {
+    let (length, grace) = (*draw.rng.pick(&[1, 5, 10, 10, 20, 100]), draw_grace(draw));
+    [length, grace, length + grace].into_iter().for_each(|ms| draw.mark(ms));
+    options.insert(name.into(), json!(length));
+    options.insert("grace".into(), json!(grace));
+    options
+}
+
+/// The same for tumbling windows, and in some cases hopping ones.
+pub fn draw_time(draw: &mut Draw, options: Options) -> Options {
+    let mut options = draw_length(draw, options, "size");
+    if draw.rng.chance(35) {
+        let size = options["size"].as_i64().unwrap_or(1);
+        let advance = draw.rng.between(1, size);
+        draw.mark(advance);
+        options.insert("advance".into(), json!(advance));
+    }
+    options
 }
 
 /// A grace period, in milliseconds.
