@@ -160,12 +160,15 @@ impl App {
     }
 }
 
-/// Settings of an application in this process: no caches, quick commits, one thread.
+/// Settings of an application in this process: no caches, quick commits, one thread. Changelogs of windows last a hundred
+/// years, as brokers delete by the machine's clock what tests write with times of 1970.
 pub fn config(client: &KafkaClient, app: &str, folder: &Path) -> StreamsConfig {
     StreamsConfig::new(app, client.bootstrap())
         .with_state_dir(folder)
         .with_statestore_cache_max_bytes(0)
         .with_commit_interval_ms(100)
+        .with("windowstore.changelog.additional.retention.ms", 100 * 365 * 86_400_000_i64)
+        .expect("a setting")
 }
 
 /// What was committed to a topic, as soon as there are so many records; fails when there are more.
@@ -185,22 +188,25 @@ pub fn committed(client: &KafkaClient, topic: &str, records: usize) -> Vec<Consu
 pub fn wait_committed(client: &KafkaClient, group: &str, topics: &[&str], limit: Duration) {
     let begin = Instant::now();
     loop {
-        // First what is committed: what the group writes to one of the topics until then is in its end.
+        // Before the ends are asked for: they have what the group had written to one of the topics until then.
         let committed = client.committed_offsets(group, topics).expect("committed offsets");
-        let ends: Vec<_> =
-            topics.iter().map(|topic| client.end_offsets(topic).expect("end offsets")).collect();
-        let reached = |topic: &str, partition: i32, end: i64| {
-            end == 0 || committed.get(&(topic.to_owned(), partition)).is_some_and(|done| done.offset >= end)
+        let reached = |topic: &str| {
+            let ends = client.end_offsets(topic).expect("end offsets");
+            (0..).zip(ends).all(|(partition, end)| {
+                let done = committed.get(&(topic.to_owned(), partition));
+                done.is_some_and(|done| done.offset >= end) || end == 0
+            })
         };
-        let all =
-            |(topic, ends): (&&str, &Vec<i64>)| (0..).zip(ends).all(|(at, end)| reached(topic, at, *end));
-        if topics.iter().zip(&ends).all(all) {
+        if topics.iter().all(|topic| reached(topic)) {
             return;
         }
-        let stable: Vec<_> = topics.iter().map(|topic| client.offsets(topic, true)).collect();
+        let ends = |topic: &&str| {
+            format!("{topic}: {:?}, {:?}", client.end_offsets(topic), client.offsets(topic, true))
+        };
         assert!(
             begin.elapsed() < limit,
-            "{group}: not done in {limit:?}: {topics:?} committed {committed:?}, ends {ends:?}, stable {stable:?}"
+            "{group}: not done in {limit:?}: {committed:?} of {:?}",
+            topics.iter().map(ends).collect::<Vec<_>>()
         );
         std::thread::sleep(Duration::from_millis(100));
     }
