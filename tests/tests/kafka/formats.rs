@@ -1,6 +1,7 @@
 //! Java's own classes read every kind of topic that this library writes, beyond the results and changelogs of `interop`:
 //! what sub-topologies and the sides of a join tell each other, and the changelogs of special stores.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use streams_core::topology::Topology;
@@ -74,8 +75,10 @@ fn java_reads_regrouped_tables_and_versions() {
     let homes = builder.table::<String, String>("tables-homes");
     homes.group_by_with(regroup, Grouped::named("by-group")).count();
     let versions = Stores::persistent_versioned_key_value_store("prices", hours(1));
-    let prices: KTable<String, String> =
-        builder.table_with("tables-prices", Consumed::new(), Materialized::as_store(versions));
+    // Brokers compact by the machine's clock, to which these versions are old.
+    let uncompacted = BTreeMap::from([("min.compaction.lag.ms".to_owned(), i64::MAX.to_string())]);
+    let versions = Materialized::as_store(versions).with_logging_enabled(uncompacted);
+    let prices: KTable<String, String> = builder.table_with("tables-prices", Consumed::new(), versions);
     builder.stream::<String, String>("tables-orders").join_with(
         &prices,
         |order, price| format!("{order} {price}"),
