@@ -13,7 +13,7 @@ use crate::support::{App, Turn, config, read_by_java, rows, turn, wait_committed
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The header of [`record`] as Java shows it.
+/// The header of [`traced`] records as Java shows it.
 const HEADER: &str = r#"[["origin","78"]]"#;
 
 /// An application whose topics Java reads.
