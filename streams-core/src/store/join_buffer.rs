@@ -8,8 +8,9 @@
 //! | context | int64 time ‖ int64 offset ‖ int32 length ‖ topic ‖ int32 partition ‖ int32 headers ‖ header* |
 //! | header | int32 length ‖ name ‖ int32 length, or -1 for null ‖ value |
 //!
-//! The local form is the changelog's, so that a restored buffer is the one that was lost. (Kafka Streams mistakes the
-//! keys for those of windows when it restores, and finds nothing.)
+//! Changelog records carry the time at which they are written. The local form is the changelog's, so that a restored
+//! buffer is the one that was lost. (Kafka Streams mistakes the keys for those of windows when it restores, and finds
+//! nothing.)
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -17,11 +18,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use state_stores::{
-    BackendRef, Codec, CodecError, Direction, KeyValueSpec, RecordContext, RestoreFormat, ValueFormat,
+    BackendRef, Codec, CodecError, Direction, KeyValueSpec, LogRecord, RecordContext, RestoreFormat,
+    ValueFormat,
 };
 
 use super::builder::{Common, opened};
-use super::{ChangelogKind, OpenedStore, RecordClock, StoreDef, StoreEnvironment, StoreFactory, StorePlace};
+use super::{ChangelogKind, OpenedStore, StoreDef, StoreEnvironment, StoreFactory, StorePlace};
 use crate::error::{Error, Result};
 use crate::ids::TaskId;
 use crate::record::{Data, Headers, Record};
@@ -59,7 +61,6 @@ impl<K, V> BufferedRecord<K, V> {
 
 struct Shared<K, V> {
     inner: Rc<RefCell<Inner>>,
-    clock: Rc<RecordClock>,
     task: TaskId,
     store: Arc<str>,
     key: SerdeRef<K>,
@@ -108,8 +109,7 @@ impl<K: Data, V: Data> JoinBuffer<K, V> {
             place.copy_from_slice(&length);
         }
         bytes.extend_from_slice(&0i64.to_be_bytes());
-        let clock = shared.clock.timestamp();
-        shared.run(|store| store.put(&key, Some(bytes.into()), clock))?;
+        shared.run(|store| store.put(&key, Some(bytes.into()), LogRecord::NOW))?;
         shared.observed_ms.set(shared.observed_ms.get().max(record.context.timestamp));
         shared.earliest_ms.set(shared.earliest_ms.get().min(record.context.timestamp));
         Ok(true)
@@ -130,10 +130,9 @@ impl<K: Data, V: Data> JoinBuffer<K, V> {
         let due: Vec<_> =
             shared.run(|store| store.range(Some(&from), Some(&to), Direction::Forward)?.collect())?;
         shared.earliest_ms.set(closed_ms.saturating_add(1));
-        let clock = shared.clock.timestamp();
         let take = |(key, value): (Vec<u8>, Bytes)| {
             let record = shared.decode(&key, &value)?;
-            shared.run(|store| store.put(&key, None, clock))?;
+            shared.run(|store| store.put(&key, None, LogRecord::NOW))?;
             Ok(record)
         };
         due.into_iter().map(take).collect()
@@ -266,7 +265,6 @@ impl<K: Data, V: Data> StoreFactory for JoinBufferBuilder<K, V> {
         let inner = Rc::new(RefCell::new(inner));
         let shared = Shared {
             inner: Rc::clone(&inner),
-            clock: Rc::clone(&environment.clock),
             task: environment.task,
             store: Arc::clone(&self.common.name),
             key: SerdeRef::clone(&self.key),

@@ -17,8 +17,8 @@
 //! 5. In the changelogs of suppression, records of one step are sorted by key: Kafka Streams logs them in the order of
 //!    its hash table. (They have no timestamp there; here they have the wall clock's, which the producer would give
 //!    them.)
-//! 6. The changelog of a grace join's buffer has no times: Kafka Streams leaves them to the producer's clock. Offsets of
-//!    repartition topics in it are left out: here they count transaction markers.
+//! 6. In the changelog of a grace join's buffer, offsets of repartition topics are left out: here they count transaction
+//!    markers. (It has no timestamps there either.)
 //! 7. With record caches ([`Changelogs::without_places`]), it is left out where a suppressed row was read: Kafka
 //!    Streams' caches keep the place of each update, here it is that of the last record.
 //! 8. In the changelog of an LRU map, tombstones are left out: Kafka Streams writes none for what a timestamped map
@@ -34,9 +34,6 @@ const SEGMENT_MS: i64 = 60_000;
 
 /// How much the time of a store may be off what is known of it here: extractors add to times of records.
 const SLACK_MS: i64 = 1_000;
-
-/// In place of a time that is not compared.
-const UNTIMED: i64 = -1;
 
 /// A record as it was written.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -129,7 +126,7 @@ impl Changelogs {
         for topic in topics {
             let mut sides = [ours.remove(&topic), java.remove(&topic)].map(Option::unwrap_or_default);
             if topic.ends_with("-Buffer-changelog") {
-                sides.iter_mut().flatten().for_each(untimed);
+                sides.iter_mut().flatten().for_each(offsetless);
             }
             if self.placeless && is_buffer(&topic) {
                 sides.iter_mut().flatten().for_each(placeless);
@@ -195,10 +192,9 @@ fn window_times(record: &Written) -> Vec<i64> {
     [at(12), at(16)].into_iter().flatten().filter(|time| *time >= 0).collect()
 }
 
-/// A buffered record without its time, and without its offset if it was read from a repartition topic: the offset
-/// follows the time, and the topic's name with its length follows the offset.
-fn untimed(record: &mut Written) {
-    record.timestamp = UNTIMED;
+/// A buffered record without its offset if it was read from a repartition topic: the topic's name with its length
+/// follows the offset.
+fn offsetless(record: &mut Written) {
     record.value = record.value.as_ref().map(without_offset);
 }
 

@@ -30,6 +30,7 @@ mod changelogs;
 mod commits;
 mod doubt;
 mod examples;
+mod formats;
 mod interop;
 mod kill;
 mod kill_embedded;

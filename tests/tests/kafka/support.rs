@@ -1,8 +1,10 @@
-//! What scenarios share: turns, seeds, and applications as processes.
+//! What scenarios share: turns, seeds, applications, and what was written.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use streams_core::config::StreamsConfig;
 use streams_core::runtime::{KafkaStreams, State};
@@ -10,10 +12,13 @@ use streams_core::topology::Topology;
 use tempfile::TempDir;
 use tests::apps::{SoakProcess, SoakSettings, SoakTopics};
 use tests::checks::{Exactness, SoakModel};
-use tests::lab::{ConsumedRecord, KafkaClient};
+use tests::lab::{ConsumedRecord, JavaLab, KafkaClient};
 
 /// Longest wait for anything in a small scenario.
 const LIMIT: Duration = Duration::from_secs(30);
+
+/// What a Java program may take.
+pub const HEAP_MB: u32 = 256;
 
 /// Scenarios at the same time: they wait more than they compute.
 const TURNS: usize = 3;
@@ -107,38 +112,8 @@ impl Soak {
 
     /// Waits until the group has committed everything that input and repartition topic hold.
     pub fn wait_done(&self, limit: Duration) {
-        let begin = Instant::now();
         let between = SoakTopics::repartition(&self.app);
-        let topics = [self.topics.input.as_str(), between.as_str()];
-        while !self.is_done(&topics) {
-            assert!(
-                begin.elapsed() < limit,
-                "{}: not done in {limit:?}: {}",
-                self.app,
-                self.standing(&topics)
-            );
-            std::thread::sleep(Duration::from_millis(200));
-        }
-    }
-
-    /// By partition: what is committed, and what is there.
-    fn standing(&self, topics: &[&str]) -> String {
-        let committed = self.client.committed_offsets(&self.app, topics);
-        let ends: Vec<_> = topics.iter().map(|topic| (topic, self.client.end_offsets(topic))).collect();
-        let stable: Vec<_> = topics.iter().map(|topic| (topic, self.client.offsets(topic, true))).collect();
-        format!("committed {committed:?}, ends {ends:?}, stable {stable:?}")
-    }
-
-    fn is_done(&self, topics: &[&str]) -> bool {
-        let committed = self.client.committed_offsets(&self.app, topics).expect("committed offsets");
-        let reached = |topic: &str| {
-            let ends = self.client.end_offsets(topic).expect("end offsets");
-            (0..).zip(ends).all(|(partition, end)| {
-                let done = committed.get(&(topic.to_owned(), partition));
-                done.is_some_and(|done| done.offset >= end) || end == 0
-            })
-        };
-        topics.iter().all(|topic| reached(topic))
+        wait_committed(&self.client, &self.app, &[&self.topics.input, &between], limit);
     }
 
     pub fn check(&self, exactness: Exactness) {
@@ -185,12 +160,15 @@ impl App {
     }
 }
 
-/// Settings of an application in this process: no caches, quick commits, one thread.
+/// Settings of an application in this process: no caches, quick commits, one thread. Changelogs of windows last a hundred
+/// years, as brokers delete by the machine's clock what tests write with times of 1970.
 pub fn config(client: &KafkaClient, app: &str, folder: &Path) -> StreamsConfig {
     StreamsConfig::new(app, client.bootstrap())
         .with_state_dir(folder)
         .with_statestore_cache_max_bytes(0)
         .with_commit_interval_ms(100)
+        .with("windowstore.changelog.additional.retention.ms", 100 * 365 * 86_400_000_i64)
+        .expect("a setting")
 }
 
 /// What was committed to a topic, as soon as there are so many records; fails when there are more.
@@ -206,6 +184,34 @@ pub fn committed(client: &KafkaClient, topic: &str, records: usize) -> Vec<Consu
     }
 }
 
+/// Waits until a group has committed everything that these topics hold.
+pub fn wait_committed(client: &KafkaClient, group: &str, topics: &[&str], limit: Duration) {
+    let begin = Instant::now();
+    loop {
+        // Before the ends are asked for: they have what the group had written to one of the topics until then.
+        let committed = client.committed_offsets(group, topics).expect("committed offsets");
+        let reached = |topic: &str| {
+            let ends = client.end_offsets(topic).expect("end offsets");
+            (0..).zip(ends).all(|(partition, end)| {
+                let done = committed.get(&(topic.to_owned(), partition));
+                done.is_some_and(|done| done.offset >= end) || end == 0
+            })
+        };
+        if topics.iter().all(|topic| reached(topic)) {
+            return;
+        }
+        let ends = |topic: &&str| {
+            format!("{topic}: {:?}, {:?}", client.end_offsets(topic), client.offsets(topic, true))
+        };
+        assert!(
+            begin.elapsed() < limit,
+            "{group}: not done in {limit:?}: {committed:?} of {:?}",
+            topics.iter().map(ends).collect::<Vec<_>>()
+        );
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
 /// `key=value` of each record; a number that is eight bytes long is written as one.
 pub fn texts(records: &[ConsumedRecord]) -> Vec<String> {
     let value = |record: &ConsumedRecord| match record.value.as_deref().map(<[u8; 8]>::try_from) {
@@ -214,4 +220,42 @@ pub fn texts(records: &[ConsumedRecord]) -> Vec<String> {
         Some(Err(_)) => record.value_text(),
     };
     records.iter().map(|record| format!("{}={}", record.key_text(), value(record))).collect()
+}
+
+/// `key=value@timestamp` of each record of each topic, as Java reads it, then its headers if it has any; `reads` is
+/// `topic/key/value` with the names of deserializers. The timestamp is `now` when it is not one of a test but the
+/// machine's.
+pub fn read_by_java(client: &KafkaClient, reads: &[&str]) -> BTreeMap<String, Vec<String>> {
+    let java = JavaLab::prepare().expect("Java");
+    let mut command = java.command("lab.Read", HEAP_MB, true);
+    let output =
+        command.arg(client.bootstrap()).args(reads).stderr(Stdio::inherit()).output().expect("it runs");
+    assert!(output.status.success(), "lab.Read: {}", output.status);
+    let yesterday = SystemTime::now() - Duration::from_secs(24 * 3_600);
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for line in String::from_utf8(output.stdout).expect("text").lines() {
+        let record: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        let text = |name: &str| record[name].as_str().expect("text").to_owned();
+        let time = record["timestamp"].as_u64().expect("a time");
+        let time = match SystemTime::UNIX_EPOCH + Duration::from_millis(time) > yesterday {
+            true => "now".to_owned(),
+            false => time.to_string(),
+        };
+        let headers = match record["headers"].as_array().expect("headers").is_empty() {
+            true => String::new(),
+            false => format!(" {}", record["headers"]),
+        };
+        let shown = format!("{}={}@{time}{headers}", text("key"), text("value"));
+        found.entry(text("topic")).or_default().push(shown);
+    }
+    found
+}
+
+/// The records that a changelog leaves, by key. It gets each key once a commit: how many updates of a key it has depends
+/// on when commits happened.
+pub fn rows(changelog: &[String]) -> Vec<&str> {
+    let pairs = changelog.iter().filter_map(|record| Some((record.split_once('=')?, record.as_str())));
+    let last: BTreeMap<&str, _> = pairs.map(|((key, value), record)| (key, (value, record))).collect();
+    let rows = last.into_values().filter(|(value, _)| !value.starts_with("null@"));
+    rows.map(|(_, record)| record).collect()
 }

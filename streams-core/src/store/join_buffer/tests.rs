@@ -7,6 +7,7 @@ use state_stores::{Batch, MemoryBackend};
 
 use super::*;
 use crate::serde::DefaultSerde;
+use crate::store::RecordClock;
 
 type Buffer = JoinBuffer<String, i64>;
 

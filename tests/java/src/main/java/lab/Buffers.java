@@ -108,6 +108,22 @@ final class Buffers {
             "prior", prior, "value", Json.hex(value), "bytes", Json.hex(serialize(read, time)));
     }
 
+    /** The value of a buffer's changelog record, in the words of the helper that the real buffer restores with. */
+    static String read(final String topic, final byte[] value) {
+        try {
+            final ConsumerRecord<byte[], byte[]> record = new ConsumerRecord<>(topic, 0, 0, null, value);
+            final Object result = method("deserializeV3", ConsumerRecord.class, Bytes.class).invoke(null, record, null);
+            final Object row = get(result, "bufferValue");
+            final ProcessorRecordContext from = (ProcessorRecordContext) get(row, "context");
+            return String.format("(%s<-%s) prior %s time %s from %s/%d:%d %d %s",
+                text(get(row, "newValue")), text(get(row, "oldValue")), text(get(row, "priorValue")),
+                get(result, "time"), from.topic(), from.partition(), from.offset(), from.timestamp(),
+                Json.write(pairs(from.headers())));
+        } catch (final ReflectiveOperationException error) {
+            throw new IllegalStateException(error);
+        }
+    }
+
     private static Method method(final String name, final Class<?>... types) throws ReflectiveOperationException {
         final Method method = Class.forName(HELPER).getDeclaredMethod(name, types);
         method.setAccessible(true);
@@ -122,6 +138,10 @@ final class Buffers {
 
     private static byte[] bytes(final String text) {
         return text == null ? null : text.getBytes(StandardCharsets.UTF_8);
+    }
+
+    private static String text(final Object bytes) {
+        return bytes == null ? null : new String((byte[]) bytes, StandardCharsets.UTF_8);
     }
 
     private static byte[] sized(final byte[] value) {
@@ -143,7 +163,7 @@ final class Buffers {
         return all.array();
     }
 
-    private static List<Object> pairs(final Headers headers) {
+    static List<Object> pairs(final Headers headers) {
         final List<Object> pairs = new ArrayList<>();
         for (final Header header : headers) {
             final List<Object> pair = new ArrayList<>();

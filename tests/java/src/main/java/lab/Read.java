@@ -1,6 +1,8 @@
 package lab;
 
+import java.lang.reflect.Method;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
@@ -8,12 +10,24 @@ import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.Deserializer;
 import org.apache.kafka.common.serialization.LongDeserializer;
+import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.common.serialization.StringDeserializer;
+import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.kstream.SessionWindowedDeserializer;
 import org.apache.kafka.streams.kstream.TimeWindowedDeserializer;
+import org.apache.kafka.streams.kstream.internals.ChangedDeserializer;
+import org.apache.kafka.streams.kstream.internals.foreignkeyjoin.CombinedKey;
+import org.apache.kafka.streams.kstream.internals.foreignkeyjoin.CombinedKeySchema;
+import org.apache.kafka.streams.kstream.internals.foreignkeyjoin.SubscriptionResponseWrapperSerde;
+import org.apache.kafka.streams.kstream.internals.foreignkeyjoin.SubscriptionWrapperSerde;
+import org.apache.kafka.streams.state.internals.LeftOrRightValueSerde;
+import org.apache.kafka.streams.state.internals.PrefixedWindowKeySchemas.TimeFirstWindowKeySchema;
+import org.apache.kafka.streams.state.internals.TimestampedKeyAndJoinSideSerde;
+import org.apache.kafka.streams.state.internals.WindowKeySchema;
 
 /** Reads topics to their ends with Kafka Streams' own deserializers and prints one JSON object a record. */
 public final class Read {
@@ -22,8 +36,8 @@ public final class Read {
 
     public static void main(final String[] args) {
         if (args.length < 2) {
-            System.err.println("usage: Read <bootstrap> <topic>/<key>/<value> ...; a key or value is text, long, "
-                + "time:<size ms>, time-changelog:<size ms> or session");
+            System.err.println("usage: Read <bootstrap> <topic>/<key>/<value> ...; a key or value is a name of "
+                + "deserializer(), with :<size ms> where windows have one");
             System.exit(2);
         }
         final Properties config = new Properties();
@@ -52,8 +66,58 @@ public final class Read {
                 yield windowed;
             }
             case "session" -> new SessionWindowedDeserializer<>(new StringDeserializer());
+            case "numbered" -> (topic, data) ->
+                WindowKeySchema.fromStoreKey(data, size, new StringDeserializer(), new RecordHeaders(), topic)
+                    + "#" + sequence(WindowKeySchema.class, data);
+            case "numbered-time-first" -> (topic, data) ->
+                TimeFirstWindowKeySchema.fromStoreKey(data, size, new StringDeserializer(), new RecordHeaders(), topic)
+                    + "#" + sequence(TimeFirstWindowKeySchema.class, data);
+            case "change" -> new ChangedDeserializer<>(new StringDeserializer());
+            case "subscription" -> new SubscriptionWrapperSerde<>(() -> null, Serdes.String()).deserializer();
+            case "response" -> new SubscriptionResponseWrapperSerde<>(Serdes.String()).deserializer();
+            case "combined" -> (topic, data) -> combined(data);
+            case "waiting-key" -> new TimestampedKeyAndJoinSideSerde<>(Serdes.String()).deserializer();
+            case "waiting-values" -> Read::waiting;
+            case "buffered" -> Buffers::read;
             default -> throw new IllegalArgumentException("unknown deserializer " + name);
         };
+    }
+
+    /** The classes are public, but not the methods that read this part of a key. */
+    private static Object sequence(final Class<?> schema, final byte[] key) {
+        try {
+            final Method extract = schema.getDeclaredMethod("extractStoreSequence", byte[].class);
+            extract.setAccessible(true);
+            return extract.invoke(null, (Object) key);
+        } catch (final ReflectiveOperationException error) {
+            throw new IllegalStateException(error);
+        }
+    }
+
+    private static String combined(final byte[] data) {
+        final CombinedKeySchema<String, String> schema =
+            new CombinedKeySchema<>(() -> null, Serdes.String(), () -> null, Serdes.String());
+        schema.init(null);
+        final CombinedKey<String, String> key = schema.fromBytes(Bytes.wrap(data), new RecordHeaders());
+        return key.foreignKey() + "|" + key.primaryKey();
+    }
+
+    /** A list of bytes whose elements are read one by one, as the real store does. */
+    private static List<?> waiting(final String topic, final byte[] data) {
+        final Deserializer<?> element = new LeftOrRightValueSerde<>(Serdes.String(), Serdes.String()).deserializer();
+        final List<?> values = (List<?>) Serdes.ListSerde(ArrayList.class, Serdes.ByteArray()).deserializer()
+            .deserialize(topic, data);
+        return values.stream()
+            .map(value -> element.deserialize(topic, new RecordHeaders(), (byte[]) value))
+            .toList();
+    }
+
+    /** With the headers, without which some cannot read; a deletion is null for all. */
+    private static String text(
+            final Deserializer<?> deserializer,
+            final ConsumerRecord<?, ?> record,
+            final byte[] data) {
+        return String.valueOf(data == null ? null : deserializer.deserialize(record.topic(), record.headers(), data));
     }
 
     private static void read(
@@ -71,9 +135,10 @@ public final class Read {
             for (final ConsumerRecord<byte[], byte[]> record : consumer.poll(Duration.ofMillis(100))) {
                 System.out.println(Json.write(Json.object(
                     "topic", topic,
-                    "key", String.valueOf(keys.deserialize(topic, record.key())),
-                    "value", String.valueOf(values.deserialize(topic, record.value())),
-                    "timestamp", record.timestamp())));
+                    "key", text(keys, record, record.key()),
+                    "value", text(values, record, record.value()),
+                    "timestamp", record.timestamp(),
+                    "headers", Buffers.pairs(record.headers()))));
             }
         }
     }
