@@ -58,4 +58,7 @@ pub mod decisions {
 
     #[doc = include_str!("decisions/0009-closed-windows-without-an-index.md")]
     pub mod closed_windows_without_an_index {}
+
+    #[doc = include_str!("decisions/0010-a-topic-for-the-tasks-of-a-pattern.md")]
+    pub mod a_topic_for_the_tasks_of_a_pattern {}
 }
