@@ -150,11 +150,10 @@ fn subtopology(
         }
     }
     let graph = topology.graph();
-    let of_pattern = resolved.nodes.iter().find(|node| graph.pattern_of(node).is_some());
     Ok(SubtopologyPlan {
         id: resolved.id,
         tasks: resolved.tasks,
-        task_topic: of_pattern.map(|source| format!("{application_id}-{source}-tasks").into()),
+        task_topic: resolved.nodes.iter().find_map(|node| graph.task_topic(application_id, node)),
         nodes: resolved.nodes.iter().map(ToString::to_string).collect(),
         sources,
         repartition_topics: resolved.repartition_topics.clone(),

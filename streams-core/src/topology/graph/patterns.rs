@@ -18,6 +18,7 @@ impl TopologyGraph {
             self.internal_topics.keys().map(|topic| self.decorate(application_id, topic)).collect();
         let stores = self.stores.iter().map(|entry| &entry.def.name);
         own.extend(stores.filter_map(|store| self.changelog_of_store(application_id, store)));
+        own.extend(self.nodes.iter().filter_map(|node| self.task_topic(application_id, &node.name)));
         let sources: Vec<(usize, TopicPattern)> =
             self.patterns().map(|(at, pattern)| (at, pattern.clone())).collect();
         self.source_of.retain(|_, at| !sources.iter().any(|(source, _)| source == at));
@@ -42,6 +43,11 @@ impl TopologyGraph {
             }
         }
         Ok(())
+    }
+
+    /// The full name of the topic that stands for the tasks of a source with a pattern (decision 0010).
+    pub(crate) fn task_topic(&self, application_id: &str, source: &str) -> Option<TopicName> {
+        self.pattern_of(source).map(|_| format!("{application_id}-{source}-tasks").into())
     }
 
     /// Whether a source names its topics by a pattern.

@@ -86,10 +86,18 @@ fn a_pattern_reads_what_matches_it_whole() {
     let mut graph = small();
     graph.add_source("orders", pattern("orders-[a-z]+|app-.*")).unwrap();
     graph.add_internal_topic("r", InternalTopicDef::default()).unwrap();
-    let existing: Vec<TopicName> =
-        ["orders-rome", "orders-7", "old-orders-x", "words", "app-r", "app-other", "__orders"]
-            .map(Into::into)
-            .to_vec();
+    let existing: Vec<TopicName> = [
+        "orders-rome",
+        "orders-7",
+        "old-orders-x",
+        "words",
+        "app-r",
+        "app-other",
+        "app-orders-tasks",
+        "__orders",
+    ]
+    .map(Into::into)
+    .to_vec();
     graph.match_topics("app", &existing).unwrap();
     // Own topics are not read by a pattern.
     assert_eq!(graph.topics_of_source("orders"), ["app-other".into(), TopicName::from("orders-rome")]);
