@@ -127,12 +127,15 @@ where
         remove: bool,
         context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>,
     ) -> Result<Option<A>> {
-        let fold = &self.aggregation.fold;
+        let Aggregation { fold, aggregates, .. } = &*self.aggregation;
         let store = opened(&self.store)?;
         let mut aggregate = fold.initial();
+        // Where the first value itself is the aggregate, the one after a null is so again.
+        let begins_with_value = aggregate.is_none();
         for (session, value) in sessions {
             let old = if self.forward.with_old() { Some(value.clone()) } else { None };
-            aggregate = Some(fold.merge(key, aggregate, value));
+            let merged = fold.merge(key, aggregate, value);
+            aggregate = if begins_with_value { aggregates.reject(merged) } else { Some(merged) };
             if !remove {
                 continue;
             }
