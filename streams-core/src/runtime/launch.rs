@@ -68,8 +68,6 @@ struct Instance {
 
 /// A started application.
 pub(crate) struct Running {
-    /// What it was started from, to start it anew.
-    launch: Launch,
     instance: Instance,
     watch: Option<TopicWatch>,
     membership: Box<dyn Membership>,
@@ -84,7 +82,7 @@ pub(crate) struct Running {
 
 /// Prepares everything and starts the threads.
 pub(crate) fn launch(launch: Launch) -> Result<Running> {
-    let Launch { topology, config, transport, clock, handlers, shared } = launch.clone();
+    let Launch { topology, config, transport, clock, handlers, shared } = launch;
     let directory = Arc::new(StateDirectory::open(
         &config.state_dir(),
         &config.application_id(),
@@ -122,7 +120,7 @@ pub(crate) fn launch(launch: Launch) -> Result<Running> {
         handles.push(handle);
     }
     let dispatcher = Dispatcher::new(handles);
-    Ok(Running { launch, instance, watch, membership, dispatcher, threads, stop_servers, servers, directory })
+    Ok(Running { instance, watch, membership, dispatcher, threads, stop_servers, servers, directory })
 }
 
 impl Running {
@@ -130,7 +128,7 @@ impl Running {
     pub fn supervise(self) -> Result<JoinHandle<()>> {
         let name = format!("{}-control", self.instance.client_id);
         spawn(name, move || {
-            let (launch, shared) = (self.launch.clone(), Arc::clone(&self.instance.shared));
+            let (launch, shared) = (self.instance.launch(), Arc::clone(&self.instance.shared));
             let mut next = self.serve();
             while next == Next::StartAnew && !shared.stop.load(Ordering::Acquire) {
                 next = match self::launch(launch.clone()) {
@@ -154,17 +152,8 @@ impl Running {
 
     /// Serves the group until the application ends or shall start anew; when it returns, everything has been let go.
     fn serve(self) -> Next {
-        let Running {
-            launch: _,
-            instance,
-            watch,
-            membership,
-            dispatcher,
-            threads,
-            stop_servers,
-            servers,
-            directory,
-        } = self;
+        let Running { instance, watch, membership, dispatcher, threads, stop_servers, servers, directory } =
+            self;
         let shared = Arc::clone(&instance.shared);
         let settings = ControlSettings {
             clock: Arc::clone(&instance.clock),
@@ -229,6 +218,18 @@ impl ControlEvents for Observer {
 }
 
 impl Instance {
+    /// What starts the application anew. The plan's patterns are matched again.
+    fn launch(&self) -> Launch {
+        Launch {
+            topology: self.plan.topology.clone(),
+            config: Arc::clone(&self.config),
+            transport: Arc::clone(&self.transport),
+            clock: Arc::clone(&self.clock),
+            handlers: self.handlers.clone(),
+            shared: Arc::clone(&self.shared),
+        }
+    }
+
     fn consumer_spec(&self, client_id: String, properties: BTreeMap<String, String>) -> ConsumerSpec {
         let isolation = match self.config.read_committed() {
             true => Isolation::ReadCommitted,

@@ -48,8 +48,8 @@ fn matched(topology: &Topology, application_id: &str, admin: &mut dyn Admin) -> 
 /// A source whose pattern matches none of the topics there are.
 fn unmatched(matched: &Topology) -> Option<(&str, &TopicPattern)> {
     let graph = matched.graph();
-    let unmatched = graph.nodes().iter().filter(|node| graph.topics_of_source(&node.name).is_empty());
-    unmatched.filter_map(|node| Some((&*node.name, graph.pattern_of(&node.name)?))).next()
+    let mut unmatched = graph.nodes().iter().filter(|node| graph.topics_of_source(&node.name).is_empty());
+    unmatched.find_map(|node| Some((&*node.name, graph.pattern_of(&node.name)?)))
 }
 
 /// Whether every pattern matches a topic, so that the application can start.
@@ -70,9 +70,7 @@ fn prepare_task_topics(plan: &Plan, config: &StreamsConfig, admin: &mut dyn Admi
             }
             Some(_) => {}
             None => {
-                let name = Arc::clone(name);
-                let replication_factor = config.replication_factor();
-                let topic = NewTopic { name, partitions, replication_factor, configs: BTreeMap::new() };
+                let topic = new_topic(name, partitions, &BTreeMap::new(), config);
                 admin.create_topics(&[topic], ADMIN_TIMEOUT)?;
             }
         }
@@ -115,17 +113,24 @@ fn create(
     if missing.is_empty() {
         return Ok(());
     }
-    let new: Vec<NewTopic> = missing
-        .iter()
-        .map(|topic| NewTopic {
-            name: Arc::clone(&topic.name),
-            partitions: topic.partitions,
-            replication_factor: config.replication_factor(),
-            configs: topic.configs.clone(),
-        })
-        .collect();
-    admin.create_topics(&new, ADMIN_TIMEOUT)?;
+    let new = missing.iter().map(|topic| new_topic(&topic.name, topic.partitions, &topic.configs, config));
+    admin.create_topics(&new.collect::<Vec<_>>(), ADMIN_TIMEOUT)?;
     await_topics(&missing, admin)
+}
+
+/// A topic of the application's own.
+fn new_topic(
+    name: &TopicName,
+    partitions: i32,
+    configs: &BTreeMap<String, String>,
+    config: &StreamsConfig,
+) -> NewTopic {
+    NewTopic {
+        name: Arc::clone(name),
+        partitions,
+        replication_factor: config.replication_factor(),
+        configs: configs.clone(),
+    }
 }
 
 /// A topic that was just created may not be known to every broker yet.

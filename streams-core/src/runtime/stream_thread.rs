@@ -330,7 +330,7 @@ impl StreamThread {
                     Err(error) if error.kind() == TransportErrorKind::OffsetOutOfRange => {
                         // Deleted before it was read, or the topic is another one: the task is opened again, where its
                         // source says.
-                        self.unreadable.extend(task.inputs().get(input).map(|input| input.partition.clone()));
+                        self.unreadable.extend(task.partition(input).cloned());
                         return Err(error.into_retriable().into());
                     }
                     Err(error) => return Err(error.into()),

@@ -69,9 +69,8 @@ impl TaskEnvironment {
     }
 }
 
-/// A source partition of a task.
+/// What a task knows of a source partition beside its queue.
 pub(crate) struct TaskInput {
-    pub partition: TopicPartition,
     pub handle: PartitionHandle,
     /// Whether the last fetch found nothing more on the broker.
     pub at_end: bool,
@@ -167,7 +166,6 @@ impl StreamTask {
             queues.push(RecordQueue::new(source.partition.clone(), input(&source.partition), time));
         }
         let inputs = opened.sources.iter().zip(handles).map(|(source, handle)| TaskInput {
-            partition: source.partition.clone(),
             handle,
             at_end: false,
             committed: source.committed,
@@ -197,6 +195,10 @@ impl StreamTask {
 
     pub fn inputs(&self) -> &[TaskInput] {
         &self.inputs
+    }
+
+    pub fn partition(&self, input: usize) -> Option<&TopicPartition> {
+        self.group.queues().get(input).map(RecordQueue::partition)
     }
 
     /// The numbers of the inputs: first those of these topics.

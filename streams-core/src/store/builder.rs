@@ -17,7 +17,7 @@ use super::{
     ChangelogKind, GlobalKeyValueStore, KeyValueStore, OpenedStore, SessionStore, StoreDef, StoreEnvironment,
     StoreFactory, StorePlace, VersionedKeyValueStoreBuilder, WindowStore,
 };
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::record::Data;
 use crate::serde::{DefaultSerde, SerdeRef, StoreCodec};
 
@@ -68,13 +68,6 @@ impl Common {
             (true, false) => Tracking::New,
             (true, true) => Tracking::NewAndOld,
         }
-    }
-
-    pub(super) fn no_global_reader(&self) -> Result<Box<dyn Any>> {
-        Err(Error::Topology(format!(
-            "store {} cannot be global: a global store is a key-value store",
-            self.name
-        )))
     }
 }
 
@@ -344,10 +337,6 @@ impl<K: Data, V: Data> StoreFactory for WindowStoreBuilder<K, V> {
         let windows = Windows { retain_duplicates: self.retain_duplicates, ..Windows::of(self.retention_ms) };
         open_window(&self.common, environment, key, value, windows)
     }
-
-    fn open_reader(&self, _: &BackendRef) -> Result<Box<dyn Any>> {
-        self.common.no_global_reader()
-    }
 }
 
 /// How a window store keeps windows.
@@ -434,10 +423,6 @@ impl<K: Data, V: Data> StoreFactory for TimestampedWindowStoreBuilder<K, V> {
         let windows = Windows { see_closing, ..Windows::of(self.retention_ms) };
         open_window(&self.common, environment, key, value, windows)
     }
-
-    fn open_reader(&self, _: &BackendRef) -> Result<Box<dyn Any>> {
-        self.common.no_global_reader()
-    }
 }
 
 /// Builds a session store.
@@ -492,10 +477,6 @@ impl<K: Data, A: Data> StoreFactory for SessionStoreBuilder<K, A> {
             true => ClosedOrder::EndKeyStart,
         };
         Ok(opened(SessionStore::new(Rc::clone(&store), clock, environment.task, caching, order), store))
-    }
-
-    fn open_reader(&self, _: &BackendRef) -> Result<Box<dyn Any>> {
-        self.common.no_global_reader()
     }
 }
 

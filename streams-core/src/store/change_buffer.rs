@@ -1,6 +1,5 @@
 //! Buffers of table updates that are held back, as `suppress` keeps them (`InMemoryTimeOrderedKeyValueChangeBuffer`).
 
-use std::any::Any;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -125,12 +124,5 @@ impl<K: Data, V: Data> StoreFactory for ChangeBufferBuilder<K, V> {
             state_stores::ChangeBuffer::open(spec).map_err(|source| Error::Store { task, source })?;
         let inner = Rc::new(RefCell::new(opened));
         Ok(OpenedStore { handle: Rc::new(ChangeBuffer { inner: Rc::clone(&inner), task }), store: inner })
-    }
-
-    fn open_reader(&self, _: &BackendRef) -> Result<Box<dyn Any>> {
-        Err(Error::Topology(format!(
-            "store {} cannot be global: a global store is a key-value store",
-            self.name
-        )))
     }
 }

@@ -12,7 +12,6 @@
 //! buffer is the one that was lost. (Kafka Streams mistakes the keys for those of windows when it restores, and finds
 //! nothing.)
 
-use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -276,10 +275,6 @@ impl<K: Data, V: Data> StoreFactory for JoinBufferBuilder<K, V> {
             number: Cell::new(number),
         };
         Ok(opened(JoinBuffer(Rc::new(shared)), inner))
-    }
-
-    fn open_reader(&self, _: &BackendRef) -> Result<Box<dyn Any>> {
-        self.common.no_global_reader()
     }
 }
 

@@ -1,7 +1,6 @@
 //! The store in which an outer join keeps records that have found no partner yet, and its builder
 //! (`ListValueStore`, `ListValueStoreBuilder`).
 
-use std::any::Any;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -137,12 +136,5 @@ impl<K: Data, V: Data> StoreFactory for ListValueStoreBuilder<K, V> {
         let store = Rc::new(RefCell::new(state_stores::ListValueStore::open(spec)?));
         let handle = ListValueStore { inner: Rc::clone(&store), task: environment.task };
         Ok(OpenedStore { handle: Rc::new(handle), store })
-    }
-
-    fn open_reader(&self, _: &BackendRef) -> Result<Box<dyn Any>> {
-        Err(Error::Topology(format!(
-            "store {} cannot be global: a global store is a key-value store",
-            self.name
-        )))
     }
 }

@@ -46,7 +46,7 @@ pub use versioned::VersionedKeyValueStore;
 pub use versioned_builder::VersionedKeyValueStoreBuilder;
 pub use window::{TimestampedWindowStore, WindowStore};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ids::TaskId;
 use state_stores::StateStore;
 pub use state_stores::{Backend, BackendRef, MemoryBackend, RestoreFormat};
@@ -95,5 +95,13 @@ pub trait StoreFactory: Send + Sync {
     fn open(&self, environment: &StoreEnvironment) -> Result<OpenedStore>;
 
     /// A read handle for tasks when this is a global store that another thread writes to `backend`.
-    fn open_reader(&self, backend: &BackendRef) -> Result<Box<dyn Any>>;
+    /// Only key-value stores can be global.
+    fn open_reader(&self, _backend: &BackendRef) -> Result<Box<dyn Any>> {
+        Err(cannot_be_global(&self.definition().name))
+    }
+}
+
+/// What is said of a store that is to be global and is not a key-value store.
+pub(crate) fn cannot_be_global(store: &str) -> Error {
+    Error::Topology(format!("store {store} cannot be global: a global store is a key-value store"))
 }

@@ -1,6 +1,5 @@
 //! Builds versioned key-value stores (`VersionedKeyValueStoreBuilder`).
 
-use std::any::Any;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -104,9 +103,5 @@ impl<K: Data, V: Data> StoreFactory for VersionedKeyValueStoreBuilder<K, V> {
         };
         let store = Rc::new(RefCell::new(VersionedStore::open(spec)?));
         Ok(opened(VersionedKeyValueStore::new(Rc::clone(&store), environment.task), store))
-    }
-
-    fn open_reader(&self, _: &BackendRef) -> Result<Box<dyn Any>> {
-        self.common.no_global_reader()
     }
 }

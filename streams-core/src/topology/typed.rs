@@ -16,7 +16,7 @@ use crate::processor::{
     Data, EdgeType, NodeFactory, Processor, ProcessorFactory, SinkFactory, SinkOptions, SourceFactory,
     SourceOptions, TopicTarget,
 };
-use crate::store::StoreFactory;
+use crate::store::{StoreFactory, cannot_be_global};
 
 /// A graph of sources, processors, sinks and stores that a runtime can execute. Cheap to clone.
 ///
@@ -179,9 +179,7 @@ impl Topology {
         let definition = StoreDef { logged: false, ..store.definition() };
         let name = definition.name.to_string();
         if definition.changelog != ChangelogKind::KeyValue {
-            return Err(Error::Topology(format!(
-                "store {name} cannot be global: a global store is a key-value store"
-            )));
+            return Err(cannot_be_global(&name));
         }
         self.graph.add_global_store(definition, source, Arc::clone(topic), processor)?;
         // Kafka Streams takes an extractor here and never asks it: the records' own times count.

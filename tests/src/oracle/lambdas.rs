@@ -110,10 +110,15 @@ pub fn draw_mapper(rng: &mut Rng) -> Value {
         0 => json!({"f": "value"}),
         1 => json!({"f": "first"}),
         2 => json!({"f": "both"}),
-        3 => json!({"f": "null_if", "n": rng.between(2, 4), "r": 0}),
+        3 => draw_null_if(rng),
         4 => json!({"f": "modulo", "n": rng.between(2, 4)}),
         _ => json!({"f": "append", "x": rng.pick(&["!", "?", ""])}),
     }
+}
+
+/// A mapper, or a joiner, that gives null now and then.
+pub fn draw_null_if(rng: &mut Rng) -> Value {
+    json!({"f": "null_if", "n": rng.between(2, 4), "r": 0})
 }
 
 /// A mapper that gives no null for a value.
@@ -186,7 +191,7 @@ pub fn draw_joiner(rng: &mut Rng) -> Value {
         0 => json!({"f": "left"}),
         1 => json!({"f": "right"}),
         2 => json!({"f": "max"}),
-        3 => json!({"f": "null_if", "n": rng.between(2, 4), "r": 0}),
+        3 => draw_null_if(rng),
         _ => json!({"f": "list"}),
     }
 }

@@ -159,10 +159,9 @@ where
             let store_name = origin.store.as_ref().map(|store| Arc::clone(&store.name));
             let send_old_values = origin.sends_old_values.get();
             let supplier = Arc::new(move || TransformRows {
-                transformer: transformers(),
-                results: results.clone(),
+                values: Transform { transformer: transformers(), results: results.clone() },
                 rows: StoredRows::new(store_name.clone(), send_old_values),
-                values: PhantomData,
+                of: PhantomData,
             });
             writer.own_processor::<_, K, Change<V>, K, Change<V2>>(&supplier)?;
             if let Some(store) = &origin.store {
@@ -194,17 +193,40 @@ where
         let mut stores = parent.stores.clone();
         stores.extend(self.stores.iter().filter(|store| !parent.stores.contains(store)).cloned());
         ValueGetterSupplier::new(stores, move || {
-            let transformer = RefCell::new(supplier());
-            Box::new(TransformGetter { parent: parent.get(), transformer, results: results.clone() })
+            let values = Transform { transformer: supplier(), results: results.clone() };
+            Box::new(TransformGetter { parent: parent.get(), values: RefCell::new(values) })
         })
     }
 }
 
-struct TransformRows<K: Data, V, V2: Data, T> {
+/// A transformer whose results that are null delete, as `None` does.
+struct Transform<V2, T> {
     transformer: T,
     results: Nulls<V2>,
+}
+
+impl<V2: Data, T> Transform<V2, T> {
+    fn call<K, V>(
+        &mut self,
+        key: &K,
+        value: Option<V>,
+        timestamp: Timestamp,
+        headers: &Headers,
+    ) -> Result<Option<V2>>
+    where
+        K: Data,
+        V: Data,
+        T: ValueTransformer<K, V, V2>,
+    {
+        let result = self.transformer.transform(key, value, &TransformContext { timestamp, headers })?;
+        Ok(result.and_then(|value| self.results.reject(value)))
+    }
+}
+
+struct TransformRows<K: Data, V, V2: Data, T> {
+    values: Transform<V2, T>,
     rows: StoredRows<K, V2>,
-    values: PhantomData<fn(V)>,
+    of: PhantomData<fn(V)>,
 }
 
 impl<K, V, V2, T> Processor<K, Change<V>, K, Change<V2>> for TransformRows<K, V, V2, T>
@@ -215,7 +237,7 @@ where
     T: ValueTransformer<K, V, V2>,
 {
     fn init(&mut self, context: &mut ProcessorContext<'_, K, Change<V2>>) -> Result<()> {
-        self.transformer.init(&context.stores())?;
+        self.values.transformer.init(&context.stores())?;
         self.rows.open(context)
     }
 
@@ -225,19 +247,13 @@ where
         context: &mut ProcessorContext<'_, K, Change<V2>>,
     ) -> Result<()> {
         let Record { key, value: change, timestamp, headers } = record;
-        let about = TransformContext { timestamp, headers: &headers };
-        let new = self.transformer.transform(&key, change.new, &about)?;
-        let new = new.and_then(|value| self.results.reject(value));
+        let new = self.values.call(&key, change.new, timestamp, &headers)?;
         let stored = Record { key, value: new, timestamp, headers };
         let Some(Record { key, value: new, timestamp, headers }) = self.rows.replace(stored, context)? else {
             return Ok(());
         };
         let old = match self.rows.send_old_values() {
-            true => {
-                let about = TransformContext { timestamp, headers: &headers };
-                let old = self.transformer.transform(&key, change.old, &about)?;
-                old.and_then(|value| self.results.reject(value))
-            }
+            true => self.values.call(&key, change.old, timestamp, &headers)?,
             false => None,
         };
         let value = Change { new, old, is_latest: change.is_latest };
@@ -247,8 +263,7 @@ where
 
 struct TransformGetter<K, V, V2, T> {
     parent: Box<dyn ValueGetter<K, V>>,
-    transformer: RefCell<T>,
-    results: Nulls<V2>,
+    values: RefCell<Transform<V2, T>>,
 }
 
 impl<K: Data, V: Data, V2: Data, T> ValueGetter<K, V2> for TransformGetter<K, V, V2, T>
@@ -257,7 +272,7 @@ where
 {
     fn init(&mut self, stores: &StoreAccess<'_>) -> Result<()> {
         self.parent.init(stores)?;
-        self.transformer.get_mut().init(stores)
+        self.values.get_mut().transformer.init(stores)
     }
 
     fn get(&self, key: &K) -> Result<Option<ValueAndTimestamp<V2>>> {
@@ -273,7 +288,7 @@ where
     }
 }
 
-impl<K, V, V2, T> TransformGetter<K, V, V2, T> {
+impl<K: Data, V: Data, V2: Data, T> TransformGetter<K, V, V2, T> {
     fn transformed(&self, key: &K, row: Option<ValueAndTimestamp<V>>) -> Result<Option<ValueAndTimestamp<V2>>>
     where
         T: ValueTransformer<K, V, V2>,
@@ -282,9 +297,7 @@ impl<K, V, V2, T> TransformGetter<K, V, V2, T> {
             None => (None, UNKNOWN),
             Some(row) => (Some(row.value), row.timestamp),
         };
-        let context = TransformContext { timestamp, headers: &Headers::new() };
-        let value = self.transformer.borrow_mut().transform(key, value, &context)?;
-        let value = value.and_then(|value| self.results.reject(value));
+        let value = self.values.borrow_mut().call(key, value, timestamp, &Headers::new())?;
         Ok(value.map(|value| ValueAndTimestamp { value, timestamp }))
     }
 }

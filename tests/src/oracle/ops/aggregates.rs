@@ -2,28 +2,31 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
 use streams_dsl::prelude::*;
 
 use super::{Build, Draw, Family, GROUPED, Kind, LONGS, NULLABLE_TABLE, Operator, TABLE, materialized};
-use crate::oracle::case::{Fault, Op, Options};
-use crate::oracle::lambdas::{Joiner, Text, draw_joiner, joiner, shown, tail};
+use crate::oracle::case::{Fault, Op};
+use crate::oracle::lambdas::{Joiner, Text, draw_joiner, draw_null_if, joiner, shown, tail};
 
 const ONE: &[Kind] = &[GROUPED];
 
 /// Aggregations.
 pub const FAMILY: Family = Family {
     operators: &[
-        Operator { name: "count", inputs: ONE, outputs: &[LONGS], weight: 3, draw: plain, apply: count },
+        Operator {
+            name: "count",
+            inputs: ONE,
+            outputs: &[LONGS],
+            weight: 3,
+            draw: Draw::stored,
+            apply: count,
+        },
         Operator {
             name: "reduce",
             inputs: ONE,
             outputs: &[NULLABLE_TABLE],
             weight: 3,
-            draw: |draw| {
-                let options = draw.lambda(draw_joiner);
-                draw.materialized(options)
-            },
+            draw: |draw| draw.stored_lambda(draw_joiner),
             apply: reduce,
         },
         Operator {
@@ -31,7 +34,7 @@ pub const FAMILY: Family = Family {
             inputs: ONE,
             outputs: &[TABLE],
             weight: 3,
-            draw: plain,
+            draw: Draw::stored,
             apply: aggregate,
         },
         Operator {
@@ -40,8 +43,8 @@ pub const FAMILY: Family = Family {
             outputs: &[NULLABLE_TABLE],
             weight: 2,
             draw: |draw| {
-                let mut options = plain(draw);
-                options.insert("lambda".into(), null_if(draw));
+                let mut options = draw.stored();
+                options.insert("lambda".into(), draw_null_if(&mut draw.rng));
                 options
             },
             apply: aggregate_nullable,
@@ -49,16 +52,6 @@ pub const FAMILY: Family = Family {
     ],
     rules: &[],
 };
-
-fn plain(draw: &mut Draw) -> Options {
-    let options = draw.named();
-    draw.materialized(options)
-}
-
-/// A joiner that gives null now and then.
-pub fn null_if(draw: &mut Draw) -> Value {
-    json!({"f": "null_if", "n": draw.rng.between(2, 4), "r": 0})
-}
 
 /// The aggregator of texts: a list of values behind the first one, with the key in front.
 pub fn next(key: &Text, value: &Text, before: &str) -> String {

@@ -2,7 +2,6 @@
 
 use streams_dsl::prelude::*;
 
-use super::aggregates::null_if;
 use super::windows::{self, draw_length, session_merges_of, several_windows, span};
 use super::{
     Build, Draw, Family, GROUPED, Kind, NULLABLE_TABLE, Operator, TABLE, WINDOWED_NULLABLE, WINDOWED_TABLE,
@@ -10,7 +9,7 @@ use super::{
 };
 use crate::oracle::case::{Fault, Op, Options};
 use crate::oracle::evidence::{Evidence, Rule};
-use crate::oracle::lambdas::{Joiner, Text, joiner, shown, tail};
+use crate::oracle::lambdas::{Joiner, Text, draw_null_if, joiner, shown, tail};
 
 const ONE: &[Kind] = &[GROUPED];
 const TWO: &[Kind] = &[GROUPED, GROUPED];
@@ -32,9 +31,9 @@ const fn operator(
 /// Cogrouped streams.
 pub const FAMILY: Family = Family {
     operators: &[
-        operator("cogroup_one", ONE, &[TABLE], draw_whole, whole),
-        operator("cogroup_two", TWO, &[TABLE], draw_whole, whole),
-        operator("cogroup_three", THREE, &[TABLE], draw_whole, whole),
+        operator("cogroup_one", ONE, &[TABLE], Draw::stored, whole),
+        operator("cogroup_two", TWO, &[TABLE], Draw::stored, whole),
+        operator("cogroup_three", THREE, &[TABLE], Draw::stored, whole),
         operator("cogroup_nullable", TWO, &[NULLABLE_TABLE], draw_nullable, |build, op| {
             let cogrouped = nullables(build, op)?;
             let table = match materialized(op) {
@@ -201,40 +200,35 @@ fn sessions(build: &mut Build, op: &Op) -> Result<(), Fault> {
     build.set(op, table)
 }
 
-fn draw_whole(draw: &mut Draw) -> Options {
-    let options = draw.named();
-    draw.materialized(options)
-}
-
 fn draw_nullable(draw: &mut Draw) -> Options {
-    let mut options = draw_whole(draw);
-    options.insert("lambda".into(), null_if(draw));
+    let mut options = draw.stored();
+    options.insert("lambda".into(), draw_null_if(&mut draw.rng));
     options
 }
 
 fn draw_time(draw: &mut Draw) -> Options {
-    let options = draw_whole(draw);
+    let options = draw.stored();
     windows::draw_time(draw, options)
 }
 
 fn draw_time_nullable(draw: &mut Draw) -> Options {
     let mut options = draw_time(draw);
-    options.insert("lambda".into(), null_if(draw));
+    options.insert("lambda".into(), draw_null_if(&mut draw.rng));
     options
 }
 
 fn draw_sliding(draw: &mut Draw) -> Options {
-    let options = draw_whole(draw);
+    let options = draw.stored();
     draw_length(draw, options, "size")
 }
 
 fn draw_sliding_nullable(draw: &mut Draw) -> Options {
     let mut options = draw_sliding(draw);
-    options.insert("lambda".into(), null_if(draw));
+    options.insert("lambda".into(), draw_null_if(&mut draw.rng));
     options
 }
 
 fn draw_sessions(draw: &mut Draw) -> Options {
-    let options = draw_whole(draw);
+    let options = draw.stored();
     draw_length(draw, options, "gap")
 }

@@ -187,6 +187,18 @@ impl Draw {
         options
     }
 
+    /// Options with a name for the node and `Materialized`, each in some of the cases.
+    pub fn stored(&mut self) -> Options {
+        let options = self.named();
+        self.materialized(options)
+    }
+
+    /// The same with a lambda.
+    pub fn stored_lambda(&mut self, draw: fn(&mut Rng) -> Value) -> Options {
+        let options = self.lambda(draw);
+        self.materialized(options)
+    }
+
     /// Adds `Materialized` in some of the cases.
     pub fn materialized(&mut self, mut options: Options) -> Options {
         if self.rng.chance(50) {

@@ -20,7 +20,7 @@ pub const FAMILY: Family = Family {
             weight: 3,
             draw: |draw| {
                 let topic = (*draw.rng.pick(&["s0", "s0", "s1", "s2"])).to_owned();
-                source(draw, topic)
+                source_of(draw, topic)
             },
             apply: stream,
         },
@@ -30,8 +30,7 @@ pub const FAMILY: Family = Family {
             outputs: &[STREAM],
             weight: 1,
             draw: |draw| {
-                let mut options = source(draw, "s0".to_owned());
-                options.remove("topic");
+                let mut options = source(draw);
                 let topics = if draw.rng.chance(90) { ["m0", "m1"] } else { ["m1", "s0"] };
                 options.insert("topics".into(), json!(topics));
                 options
@@ -44,8 +43,7 @@ pub const FAMILY: Family = Family {
             outputs: &[STREAM],
             weight: 1,
             draw: |draw| {
-                let mut options = source(draw, "s0".to_owned());
-                options.remove("topic");
+                let mut options = source(draw);
                 // Kafka's driver has one partition for all topics of a pattern, with one time and one count of offsets.
                 options.remove("extractor");
                 let (pattern, topics) = match draw.rng.below(10) {
@@ -72,7 +70,7 @@ pub const FAMILY: Family = Family {
             weight: 3,
             draw: |draw| {
                 let topic = draw.topic("t");
-                let options = source(draw, topic);
+                let options = source_of(draw, topic);
                 draw.materialized(options)
             },
             apply: table,
@@ -84,7 +82,7 @@ pub const FAMILY: Family = Family {
             weight: 2,
             draw: |draw| {
                 let topic = draw.topic("g");
-                let options = source(draw, topic);
+                let options = source_of(draw, topic);
                 let mut options = draw.materialized(options);
                 if let Some(materialized) = options.get_mut("materialized") {
                     // Java refuses a global store without a name.
@@ -122,9 +120,15 @@ fn advances(evidence: &Evidence<'_>) -> u64 {
     (evidence.case.input.len() - evidence.case.records().count()) as u64
 }
 
-fn source(draw: &mut Draw, topic: String) -> Options {
-    let mut options = draw.named();
+fn source_of(draw: &mut Draw, topic: String) -> Options {
+    let mut options = source(draw);
     options.insert("topic".into(), topic.into());
+    options
+}
+
+/// The options of a source but for what it reads.
+fn source(draw: &mut Draw) -> Options {
+    let mut options = draw.named();
     if draw.rng.chance(12) {
         let n = draw.rng.between(2, 9);
         let extractor = match draw.rng.below(4) {

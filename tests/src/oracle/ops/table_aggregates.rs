@@ -3,12 +3,14 @@
 use serde_json::json;
 use streams_dsl::prelude::*;
 
-use super::aggregates::{next, null_if, nullable_next};
+use super::aggregates::{next, nullable_next};
 use super::{Build, Draw, Family, GROUPED_TABLE, Kind, LONGS, NULLABLE_TABLE, Operator, TABLE, materialized};
 use crate::checks::changelogs::Written;
 use crate::oracle::case::{Fault, Op, Options};
 use crate::oracle::evidence::{Evidence, Rule};
-use crate::oracle::lambdas::{Text, draw_joiner, draw_mapper, draw_selector, joiner, mapper, shown, tail};
+use crate::oracle::lambdas::{
+    Text, draw_joiner, draw_mapper, draw_null_if, draw_selector, joiner, mapper, shown, tail,
+};
 
 const ONE: &[Kind] = &[GROUPED_TABLE];
 
@@ -36,7 +38,7 @@ pub const FAMILY: Family = Family {
             inputs: ONE,
             outputs: &[LONGS],
             weight: 3,
-            draw: plain,
+            draw: Draw::stored,
             apply: count,
         },
         Operator {
@@ -45,7 +47,7 @@ pub const FAMILY: Family = Family {
             outputs: &[NULLABLE_TABLE],
             weight: 3,
             draw: |draw| {
-                let mut options = plain(draw);
+                let mut options = draw.stored();
                 options.insert("lambda".into(), draw_joiner(&mut draw.rng));
                 options.insert("subtract".into(), draw_joiner(&mut draw.rng));
                 options
@@ -57,7 +59,7 @@ pub const FAMILY: Family = Family {
             inputs: ONE,
             outputs: &[TABLE],
             weight: 3,
-            draw: plain,
+            draw: Draw::stored,
             apply: aggregate,
         },
         Operator {
@@ -66,9 +68,9 @@ pub const FAMILY: Family = Family {
             outputs: &[NULLABLE_TABLE],
             weight: 3,
             draw: |draw| {
-                let mut options = plain(draw);
+                let mut options = draw.stored();
                 for option in ["lambda", "subtract"] {
-                    options.insert(option.into(), null_if(draw));
+                    options.insert(option.into(), draw_null_if(&mut draw.rng));
                 }
                 options
             },
@@ -138,11 +140,6 @@ pub fn add_groups<V: Clone + Send + 'static>(
         (Some(name), false) => table.group_by_with(select, grouped.with_name(name)),
     };
     build.set(op, grouped)
-}
-
-fn plain(draw: &mut Draw) -> Options {
-    let options = draw.named();
-    draw.materialized(options)
 }
 
 fn grouped(build: &Build, op: &Op) -> Result<KGroupedTable<Text, Text>, Fault> {

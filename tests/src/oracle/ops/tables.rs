@@ -2,25 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-use serde_json::json;
 use streams_dsl::prelude::*;
 
 use super::{Build, Draw, Family, Kind, LONGS, NULLABLE_TABLE, Operator, STREAM, TABLE, materialized};
-use crate::oracle::case::{Fault, Op, Options};
+use crate::oracle::case::{Fault, Op};
 use crate::oracle::evidence::{Evidence, Rule};
-use crate::oracle::lambdas::{Text, draw_predicate, draw_row_mapper, mapper, predicate, shown};
-use crate::oracle::rng::Rng;
+use crate::oracle::lambdas::{Text, draw_null_if, draw_predicate, draw_row_mapper, mapper, predicate, shown};
 
 /// A table as the oracle has them.
 pub type TextTable = KTable<Text, String>;
 
 const ONE: &[Kind] = &[TABLE];
-
-fn draw_stored(draw: &mut Draw, lambda: fn(&mut Rng) -> Value) -> Options {
-    let options = draw.lambda(lambda);
-    draw.materialized(options)
-}
 
 /// Operators on tables.
 pub const FAMILY: Family = Family {
@@ -30,7 +22,7 @@ pub const FAMILY: Family = Family {
             inputs: ONE,
             outputs: ONE,
             weight: 4,
-            draw: |draw| draw_stored(draw, draw_predicate),
+            draw: |draw| draw.stored_lambda(draw_predicate),
             apply: |build, op| filter(build, op, true),
         },
         Operator {
@@ -38,7 +30,7 @@ pub const FAMILY: Family = Family {
             inputs: ONE,
             outputs: ONE,
             weight: 2,
-            draw: |draw| draw_stored(draw, draw_predicate),
+            draw: |draw| draw.stored_lambda(draw_predicate),
             apply: |build, op| filter(build, op, false),
         },
         Operator {
@@ -46,7 +38,7 @@ pub const FAMILY: Family = Family {
             inputs: ONE,
             outputs: ONE,
             weight: 4,
-            draw: |draw| draw_stored(draw, draw_row_mapper),
+            draw: |draw| draw.stored_lambda(draw_row_mapper),
             apply: |build, op| map_values(build, op, |row: String| Some(row)),
         },
         Operator {
@@ -54,7 +46,7 @@ pub const FAMILY: Family = Family {
             inputs: ONE,
             outputs: &[NULLABLE_TABLE],
             weight: 2,
-            draw: |draw| draw_stored(draw, |rng| json!({"f": "null_if", "n": rng.between(2, 4), "r": 0})),
+            draw: |draw| draw.stored_lambda(draw_null_if),
             apply: |build, op| {
                 let table = named(build.get::<TextTable>(op, 0)?, op);
                 let lambda = mapper(op.option("lambda"))?;
@@ -71,7 +63,7 @@ pub const FAMILY: Family = Family {
             inputs: &[NULLABLE_TABLE],
             outputs: ONE,
             weight: 2,
-            draw: |draw| draw_stored(draw, draw_row_mapper),
+            draw: |draw| draw.stored_lambda(draw_row_mapper),
             apply: |build, op| map_values(build, op, |row: Text| row),
         },
         Operator {
@@ -79,7 +71,7 @@ pub const FAMILY: Family = Family {
             inputs: &[LONGS],
             outputs: ONE,
             weight: 3,
-            draw: |draw| draw_stored(draw, draw_row_mapper),
+            draw: |draw| draw.stored_lambda(draw_row_mapper),
             apply: |build, op| map_values(build, op, |row: i64| Some(row.to_string())),
         },
         Operator {
@@ -122,10 +114,7 @@ pub const FAMILY: Family = Family {
             inputs: &[STREAM],
             outputs: ONE,
             weight: 3,
-            draw: |draw| {
-                let options = draw.named();
-                draw.materialized(options)
-            },
+            draw: Draw::stored,
             apply: to_table,
         },
         Operator {
@@ -133,10 +122,7 @@ pub const FAMILY: Family = Family {
             inputs: &[STREAM],
             outputs: &[NULLABLE_TABLE],
             weight: 2,
-            draw: |draw| {
-                let options = draw.named();
-                draw.materialized(options)
-            },
+            draw: Draw::stored,
             apply: |build, op| {
                 let stream = build.stream(op)?;
                 let table: KTable<Text, Text> = match materialized(op) {

@@ -1,10 +1,10 @@
 //! Aggregations in windows of every kind, with results on update and on close.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use streams_dsl::prelude::*;
 use streams_dsl::{SessionWindowedKStream, TimeWindowedKStream};
 
-use super::aggregates::{next, null_if, nullable_next};
+use super::aggregates::{next, nullable_next};
 use super::windows::{self, draw_length, session_merges_of, several_windows, span};
 use super::{
     Build, Draw, Family, GROUPED, Kind, Operator, WINDOWED_LONGS, WINDOWED_NULLABLE, WINDOWED_TABLE,
@@ -12,7 +12,8 @@ use super::{
 };
 use crate::oracle::case::{Fault, Op, Options};
 use crate::oracle::evidence::{Evidence, Rule};
-use crate::oracle::lambdas::{Text, draw_joiner, joiner, tail};
+use crate::oracle::lambdas::{Text, draw_joiner, draw_null_if, joiner, tail};
+use crate::oracle::rng::Rng;
 
 const ONE: &[Kind] = &[GROUPED];
 
@@ -29,6 +30,32 @@ macro_rules! call {
     }};
 }
 
+macro_rules! counted {
+    ($weight:literal, $name:literal, $draw:ident, $windows:ident) => {
+        operator($weight, $name, &[WINDOWED_LONGS], $draw, |build, op| {
+            let table = call!($windows(build, op)?, op, count, count_with());
+            build.set(op, table)
+        })
+    };
+}
+
+macro_rules! reduced {
+    ($weight:literal, $name:literal, $draw:ident, $windows:ident) => {
+        operator(
+            $weight,
+            $name,
+            &[WINDOWED_NULLABLE],
+            |draw| with_lambda(draw, $draw, draw_joiner),
+            |build, op| {
+                let lambda = joiner(op.option("lambda"))?;
+                let reducer = move |before: Text, value: Text| lambda(&before, &value);
+                let table = call!($windows(build, op)?, op, reduce, reduce_with(reducer));
+                build.set(op, table)
+            },
+        )
+    };
+}
+
 /// The four aggregations of streams in windows of a fixed length, under names that begin alike.
 macro_rules! aggregations {
     (
@@ -36,22 +63,8 @@ macro_rules! aggregations {
         $count:literal, $reduce:literal, $aggregate:literal, $nullable:literal
     ) => {
         [
-            operator($weight, $count, &[WINDOWED_LONGS], $draw, |build, op| {
-                let table = call!($windows(build, op)?, op, count, count_with());
-                build.set(op, table)
-            }),
-            operator(
-                $weight,
-                $reduce,
-                &[WINDOWED_NULLABLE],
-                |draw| with_lambda(draw, $draw, |draw| draw_joiner(&mut draw.rng)),
-                |build, op| {
-                    let lambda = joiner(op.option("lambda"))?;
-                    let reducer = move |before: Text, value: Text| lambda(&before, &value);
-                    let table = call!($windows(build, op)?, op, reduce, reduce_with(reducer));
-                    build.set(op, table)
-                },
-            ),
+            counted!($weight, $count, $draw, $windows),
+            reduced!($weight, $reduce, $draw, $windows),
             operator($weight, $aggregate, &[WINDOWED_TABLE], $draw, |build, op| {
                 let table = call!($windows(build, op)?, op, aggregate, aggregate_with(initial, add));
                 build.set(op, table)
@@ -60,7 +73,7 @@ macro_rules! aggregations {
                 $weight,
                 $nullable,
                 &[WINDOWED_NULLABLE],
-                |draw| with_lambda(draw, $draw, null_if),
+                |draw| with_lambda(draw, $draw, draw_null_if),
                 |build, op| {
                     let adder = nullable_next(&joiner(op.option("lambda"))?);
                     let windowed = $windows(build, op)?;
@@ -116,22 +129,8 @@ const TIME: [Operator; 4] = aggregations!(
 macro_rules! session_aggregations {
     ($weight:literal, $draw:ident, $count:literal, $reduce:literal, $aggregate:literal) => {
         [
-            operator($weight, $count, &[WINDOWED_LONGS], $draw, |build, op| {
-                let table = call!(sessions(build, op)?, op, count, count_with());
-                build.set(op, table)
-            }),
-            operator(
-                $weight,
-                $reduce,
-                &[WINDOWED_NULLABLE],
-                |draw| with_lambda(draw, $draw, |draw| draw_joiner(&mut draw.rng)),
-                |build, op| {
-                    let lambda = joiner(op.option("lambda"))?;
-                    let reducer = move |before: Text, value: Text| lambda(&before, &value);
-                    let table = call!(sessions(build, op)?, op, reduce, reduce_with(reducer));
-                    build.set(op, table)
-                },
-            ),
+            counted!($weight, $count, $draw, sessions),
+            reduced!($weight, $reduce, $draw, sessions),
             operator($weight, $aggregate, &[WINDOWED_TABLE], $draw, |build, op| {
                 let merger = |_: &Text, one: String, two: String| tail(format!("{one}|{two}"));
                 let windowed = sessions(build, op)?;
@@ -247,20 +246,10 @@ fn sessions(build: &Build, op: &Op) -> Result<SessionWindowedKStream<Text, Text>
     emitting!(build.get::<Grouped>(op, 0)?.windowed_by(windows), op)
 }
 
-fn with_lambda(
-    draw: &mut Draw,
-    windows: fn(&mut Draw) -> Options,
-    lambda: fn(&mut Draw) -> serde_json::Value,
-) -> Options {
+fn with_lambda(draw: &mut Draw, windows: fn(&mut Draw) -> Options, lambda: fn(&mut Rng) -> Value) -> Options {
     let mut options = windows(draw);
-    options.insert("lambda".into(), lambda(draw));
+    options.insert("lambda".into(), lambda(&mut draw.rng));
     options
-}
-
-/// Options with a name and a store.
-fn draw_stored(draw: &mut Draw) -> Options {
-    let options = draw.named();
-    draw.materialized(options)
 }
 
 /// With an emit strategy, which is to emit on close in so many cases of 100.
@@ -275,7 +264,7 @@ fn with_emit(draw: &mut Draw, mut options: Options, on_close: usize) -> Options 
 }
 
 fn draw_time(draw: &mut Draw) -> Options {
-    let options = draw_stored(draw);
+    let options = draw.stored();
     windows::draw_time(draw, options)
 }
 
@@ -285,13 +274,13 @@ fn draw_emitting(draw: &mut Draw) -> Options {
 }
 
 fn draw_sliding(draw: &mut Draw) -> Options {
-    let options = draw_stored(draw);
+    let options = draw.stored();
     let options = draw_length(draw, options, "size");
     with_emit(draw, options, 35)
 }
 
 fn draw_sessions(draw: &mut Draw) -> Options {
-    let options = draw_stored(draw);
+    let options = draw.stored();
     draw_length(draw, options, "gap")
 }
 
@@ -301,7 +290,7 @@ fn draw_emitting_sessions(draw: &mut Draw) -> Options {
 }
 
 fn draw_unlimited(draw: &mut Draw) -> Options {
-    let options = draw_stored(draw);
+    let options = draw.stored();
     let mut options = with_emit(draw, options, 2);
     if draw.rng.chance(70) {
         let start = draw.rng.between(0, 40);
