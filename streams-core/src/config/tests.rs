@@ -22,7 +22,7 @@ fn invalid(key: &str, value: &str) -> String {
 fn defaults_are_those_of_kafka_but_for_the_documented_three() {
     let config = config();
     assert_eq!(config.processing_guarantee(), ProcessingGuarantee::ExactlyOnceV2);
-    assert_eq!(config.statestore_uncommitted_max_bytes(), 64 << 20);
+    assert_eq!(config.statestore_uncommitted_max_bytes(), 32 << 20);
     assert_eq!(
         (config.rocksdb_block_cache_bytes(), config.rocksdb_write_buffer_bytes()),
         (64 << 20, 64 << 20)

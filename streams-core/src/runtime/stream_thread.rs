@@ -35,7 +35,7 @@ use crate::transport::{Consumer, OffsetToCommit, PartitionHandle, RawRecord, Tra
 const OWED_MAX_MS: i64 = 500;
 
 /// The reciprocal of how much of the memory for what no database has yet may be owed from one commit to the next.
-const OWED_FRACTION: usize = 4;
+const OWED_FRACTION: usize = 2;
 
 /// What the application's control thread asks of a stream thread.
 pub(crate) enum Command {
@@ -83,7 +83,7 @@ pub(crate) struct ThreadLimits {
     pub buffered_records: usize,
     /// Records of one task processed before it is the next task's turn.
     pub records_per_turn: usize,
-    /// The thread commits early when its stores hold more than this that no database has yet. From a quarter of it
+    /// The thread commits early when its stores hold more than this that no database has yet. From half of it
     /// on, a commit owes nothing to the databases.
     pub uncommitted_bytes: usize,
 }

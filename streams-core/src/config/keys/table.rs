@@ -120,7 +120,7 @@ pub static KEYS: &[Definition] = &[
         .is(AliasOf("statestore.cache.max.bytes")),
     number("statestore.cache.max.bytes", 0, 10 * MIB, Medium,
         "Memory of the record caches of all threads; 0 forwards every update at once."),
-    number("statestore.uncommitted.max.bytes", 1, 64 * MIB, Medium,
+    number("statestore.uncommitted.max.bytes", 1, 32 * MIB, Medium,
         "Memory of uncommitted writes of all threads; a thread that reaches its share commits early.")
         .is(Own),
     text("client.id", "application.id and a random id", Medium,
