@@ -11,5 +11,5 @@ mod run;
 pub use input::{INPUT_PARTITIONS, INPUT_TOPIC, input_record, write_input};
 pub use limit::run_limit;
 pub use plan::{ChildArguments, Guarantee, Plan, System, Workload};
-pub use report::{Entry, markdown, summary};
+pub use report::{Entry, markdown, renewed, summary};
 pub use run::{Measurement, run_plan};

@@ -97,7 +97,8 @@ pub fn markdown(plan: &Plan, entries: &[Entry], machine: &str) -> String {
          - **ours**: this library. **java**: Kafka Streams 4.3.1 with a heap of 1 GB. **limit**: a hand-written loop \
          over librdkafka without a framework and without state on disk, for at_least_once.\n\
          - One stream thread; commits every 1000 ms (at_least_once) or 100 ms (exactly_once_v2); caches of 10 MB.\n\
-         - Everyone runs in turn on the same broker and input; output topics and state are deleted in between.\n\
+         - Everyone runs in turn on the same broker and input; output topics and state are deleted in between. A run of \
+         some workloads renews their rows and leaves the others.\n\
          - Records a second: from the moment the process says that it is running (its partitions are assigned), which \
          leaves out the start of the process and the joining of the group for everyone alike, to the moment the \
          committed offsets of its group are seen at the end of the input and of every repartition topic. As commits \
@@ -114,6 +115,31 @@ pub fn markdown(plan: &Plan, entries: &[Entry], machine: &str) -> String {
         row(&mut text, entry, "peak memory MB", |m| m.peak_rss_mb, 0);
     }
     text
+}
+
+/// The document after a run: where an earlier one was measured under the same conditions, a narrower run renews its own
+/// rows only.
+pub fn renewed(earlier: &str, document: &str) -> String {
+    let (head, rows) = head_and_rows(document);
+    let (earlier_head, earlier_rows) = head_and_rows(earlier);
+    if head != earlier_head {
+        return document.to_owned();
+    }
+    let is_new = |row: &&str| !earlier_rows.lines().any(|earlier| label(earlier) == label(row));
+    let renewed = |earlier| rows.lines().find(|row| label(row) == label(earlier)).unwrap_or(earlier);
+    let all = earlier_rows.lines().map(renewed).chain(rows.lines().filter(is_new));
+    all.fold(head.to_owned(), |text, row| text + row + "\n")
+}
+
+/// A document up to the table's first row, and its rows.
+fn head_and_rows(document: &str) -> (&str, &str) {
+    let rows = document.find("|---").and_then(|line| Some(line + document.get(line..)?.find('\n')? + 1));
+    document.split_at(rows.unwrap_or(document.len()))
+}
+
+/// What a row is about: workload, guarantee, figure.
+fn label(row: &str) -> Vec<&str> {
+    row.split('|').skip(1).take(3).collect()
 }
 
 fn row(text: &mut String, entry: &Entry, name: &str, figure: fn(&Measurement) -> f64, digits: usize) {
@@ -173,6 +199,20 @@ mod tests {
         assert_eq!(summary(&entries), expected);
         let table = markdown(&plan, &entries, "test");
         assert!(table.contains("| count | at_least_once | records/s | 4 | 2 | - | 2.00 |"), "{table}");
+    }
+
+    #[test]
+    fn a_narrower_run_renews_its_own_rows() {
+        let head = "# Benchmarks\n\n| workload | guarantee | figure | ours |\n|---|---|---|---:|\n";
+        let row =
+            |workload: &str, ours: u32| format!("| {workload} | at_least_once | records/s | {ours} |\n");
+        let earlier = head.to_owned() + &row("passthrough", 1) + &row("count", 2);
+        let run = head.to_owned() + &row("count", 3) + &row("tumbling", 4);
+        let expected = head.to_owned() + &row("passthrough", 1) + &row("count", 3) + &row("tumbling", 4);
+        assert_eq!(renewed(&earlier, &run), expected);
+        // Of other conditions nothing stays.
+        assert_eq!(renewed(&earlier.replace("# B", "# Other b"), &run), run);
+        assert_eq!(renewed("", &run), run);
     }
 
     #[test]

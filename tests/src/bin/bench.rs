@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use tests::bench::{Entry, Plan, markdown, run_plan, summary, write_input};
+use tests::bench::{Entry, Plan, markdown, renewed, run_plan, summary, write_input};
 use tests::lab::{ClusterOptions, KafkaCluster, LabError};
 
 /// Measures this library against Java Kafka Streams and the limit of the client library.
@@ -60,7 +60,9 @@ fn run(arguments: &Arguments) -> Result<(), LabError> {
     let text = markdown(plan, &entries, &machine());
     println!("{text}");
     if !arguments.no_document {
-        write(&root.join("docs/benchmarks.md"), &text)?;
+        let document = root.join("docs/benchmarks.md");
+        let earlier = std::fs::read_to_string(&document).unwrap_or_default();
+        write(&document, &renewed(&earlier, &text))?;
     }
     let pretty = format!("{:#}\n", summary(&entries));
     write(&root.join("target/bench/summary.json"), &pretty)
