@@ -1,6 +1,7 @@
 //! Input and output topics of a test, typed and raw.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -80,6 +81,48 @@ impl<K, V> TestInputTopic<K, V> {
         self.send(None, &key, &value, timestamp, headers)
     }
 
+    /// Sends these records in their order: the first with event time `start_ms`, each `advance_ms` later than the one
+    /// before (`pipeKeyValueList`).
+    ///
+    /// ```
+    /// # use streams_core::processor::{SinkOptions, SourceOptions, TopicTarget};
+    /// # use streams_core::serde::DefaultSerde;
+    /// # use streams_core::testing::TopologyTestDriver;
+    /// # use streams_core::topology::Topology;
+    /// # let mut topology = Topology::new();
+    /// # let (key_serde, value_serde) = (String::default_serde(), i64::default_serde());
+    /// # let from = SourceOptions { key_serde, value_serde, extractor: None };
+    /// # topology.add_source("read", &["prices".into()], None, from)?;
+    /// # let (key_serde, value_serde) = (String::default_serde(), i64::default_serde());
+    /// # let target = TopicTarget::Topic("copies".into());
+    /// # topology.add_sink("write", SinkOptions { target, key_serde, value_serde, partitioner: None }, &["read"])?;
+    /// let driver = TopologyTestDriver::of(topology)?;
+    /// let prices = driver.create_input_topic::<String, i64>("prices");
+    /// prices.pipe_key_values([("tea".into(), 3), ("milk".into(), 1), ("tea".into(), 4)], 1_000, 10)?;
+    ///
+    /// let copies = driver.create_output_topic::<String, i64>("copies");
+    /// assert_eq!(copies.queue_size()?, 3);
+    /// assert_eq!(copies.read_record()?.map(|record| record.timestamp), Some(1_000));
+    /// assert_eq!(copies.read_record()?.map(|record| record.timestamp), Some(1_010));
+    /// prices.pipe("milk".into(), 2, 1_030)?;
+    /// let last = copies.read_key_values_to_map()?;
+    /// assert_eq!(last.into_iter().collect::<Vec<_>>(), [("milk".to_owned(), 2), ("tea".to_owned(), 4)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn pipe_key_values(
+        &self,
+        records: impl IntoIterator<Item = (K, V)>,
+        start_ms: Timestamp,
+        advance_ms: i64,
+    ) -> Result<()> {
+        let mut timestamp = start_ms;
+        for (key, value) in records {
+            self.pipe(key, value, timestamp)?;
+            timestamp = timestamp.saturating_add(advance_ms);
+        }
+        Ok(())
+    }
+
     /// Sends a record to a partition of the test's choice.
     pub fn pipe_to(&self, partition: PartitionId, key: K, value: V, timestamp: Timestamp) -> Result<()> {
         self.send(Some(partition), &key, &value, timestamp, Headers::new())
@@ -140,13 +183,26 @@ impl<K, V> TestOutputTopic<K, V> {
         Ok(self.read_records()?.into_iter().map(|record| (record.key, record.value)).collect())
     }
 
+    /// What all records that are left make of a table: the last value of each key (`readKeyValuesToMap`).
+    pub fn read_key_values_to_map(&self) -> Result<BTreeMap<K, V>>
+    where
+        K: Ord,
+    {
+        Ok(self.read_key_values()?.into_iter().collect())
+    }
+
     /// Values of all records that are left.
     pub fn read_values(&self) -> Result<Vec<V>> {
         Ok(self.read_records()?.into_iter().map(|record| record.value).collect())
     }
 
+    /// How many records are left to read (`getQueueSize`).
+    pub fn queue_size(&self) -> Result<usize> {
+        self.pipeline.borrow_mut().waiting(&self.topic)
+    }
+
     /// Whether nothing is left to read.
     pub fn is_empty(&self) -> Result<bool> {
-        Ok(self.pipeline.borrow_mut().waiting(&self.topic)? == 0)
+        Ok(self.queue_size()? == 0)
     }
 }
