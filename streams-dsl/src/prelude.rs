@@ -2,7 +2,7 @@
 
 pub use crate::options::{
     Branched, BufferConfig, Consumed, Grouped, Joined, Materialized, Printed, Produced, Repartitioned,
-    StoreType, StreamJoined, Suppressed, TableJoined, TopologySettings, WindowBytesStoreSupplier,
+    StoreType, StreamJoined, Suppressed, TableJoined, TopologySettings,
 };
 pub use crate::windows::{
     EmitStrategy, JoinWindows, SessionWindows, SlidingWindows, TimeWindows, UnlimitedWindows, Windows, days,

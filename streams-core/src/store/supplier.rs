@@ -15,7 +15,7 @@ use super::{StorePlace, Stores, millis};
 pub enum StoreSupplier {
     /// For a table, or an aggregation without windows.
     KeyValue(KeyValueSupplier),
-    /// For an aggregation over windows.
+    /// For an aggregation over windows, or one side of a join of streams.
     Window(WindowSupplier),
     /// For an aggregation over sessions.
     Session(SessionSupplier),
@@ -63,6 +63,10 @@ pub struct WindowSupplier {
     pub name: Arc<str>,
     /// How long windows are kept after their start.
     pub retention_ms: i64,
+    /// How long windows are. A join's store is as long as the join's windows, before and after together.
+    pub window_size_ms: i64,
+    /// Whether records of the same key and time are kept each, as a join needs them; an aggregation has one row a window.
+    pub retain_duplicates: bool,
     /// Where.
     pub place: StorePlace,
 }
@@ -157,20 +161,42 @@ impl Stores {
         KeyValueSupplier { name: name.into(), kind }
     }
 
-    /// A window store with timestamps on disk that keeps windows for `retention` after their start
-    /// (`persistentTimestampedWindowStore`).
-    pub fn persistent_window_store(name: &str, retention: Duration) -> WindowSupplier {
-        Self::window_store_in(name, retention, StorePlace::Disk)
+    /// A window store on disk that keeps windows for `retention` after their start (`persistentTimestampedWindowStore`;
+    /// with duplicates, for a join, `persistentWindowStore`).
+    pub fn persistent_window_store(
+        name: &str,
+        retention: Duration,
+        window_size: Duration,
+        retain_duplicates: bool,
+    ) -> WindowSupplier {
+        Self::window_store_in(name, retention, window_size, retain_duplicates, StorePlace::Disk)
     }
 
     /// The same in memory (`inMemoryWindowStore`).
-    pub fn in_memory_window_store(name: &str, retention: Duration) -> WindowSupplier {
-        Self::window_store_in(name, retention, StorePlace::Memory)
+    pub fn in_memory_window_store(
+        name: &str,
+        retention: Duration,
+        window_size: Duration,
+        retain_duplicates: bool,
+    ) -> WindowSupplier {
+        Self::window_store_in(name, retention, window_size, retain_duplicates, StorePlace::Memory)
     }
 
     /// The same at a place of your choice.
-    pub fn window_store_in(name: &str, retention: Duration, place: StorePlace) -> WindowSupplier {
-        WindowSupplier { name: name.into(), retention_ms: millis(retention), place }
+    pub fn window_store_in(
+        name: &str,
+        retention: Duration,
+        window_size: Duration,
+        retain_duplicates: bool,
+        place: StorePlace,
+    ) -> WindowSupplier {
+        WindowSupplier {
+            name: name.into(),
+            retention_ms: millis(retention),
+            window_size_ms: millis(window_size),
+            retain_duplicates,
+            place,
+        }
     }
 
     /// A session store on disk that keeps sessions for `retention` after their end (`persistentSessionStore`).

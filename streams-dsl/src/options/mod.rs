@@ -17,7 +17,6 @@ mod stream_joined;
 mod suppressed;
 mod table_joined;
 mod topology_settings;
-mod window_supplier;
 
 pub use branched::Branched;
 pub use consumed::Consumed;
@@ -31,7 +30,6 @@ pub use stream_joined::StreamJoined;
 pub use suppressed::{BufferConfig, Eager, EagerBufferConfig, Strict, StrictBufferConfig, Suppressed};
 pub use table_joined::TableJoined;
 pub use topology_settings::TopologySettings;
-pub use window_supplier::WindowBytesStoreSupplier;
 
 pub(crate) use printed::Format;
 pub(crate) use serde_choice::SerdeChoice;

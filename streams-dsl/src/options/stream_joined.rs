@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use streams_core::serde::{DefaultSerde, SerdeRef};
-use streams_core::store::StorePlace;
+use streams_core::store::{StorePlace, WindowSupplier};
 
-use super::{SerdeChoice, WindowBytesStoreSupplier};
+use super::SerdeChoice;
 use crate::windows::JoinWindows;
 
 /// How two streams are joined: serdes for the stores of both and for repartition topics, names, changelogs
@@ -19,8 +19,8 @@ pub struct StreamJoined<K, V, V2> {
     pub(crate) logged: bool,
     pub(crate) log_configs: BTreeMap<String, String>,
     pub(crate) place: Option<StorePlace>,
-    pub(crate) this_store_supplier: Option<WindowBytesStoreSupplier>,
-    pub(crate) other_store_supplier: Option<WindowBytesStoreSupplier>,
+    pub(crate) this_store_supplier: Option<WindowSupplier>,
+    pub(crate) other_store_supplier: Option<WindowSupplier>,
 }
 
 impl<K: DefaultSerde, V: DefaultSerde, V2: DefaultSerde> Default for StreamJoined<K, V, V2> {
@@ -138,19 +138,32 @@ impl<K, V, V2> StreamJoined<K, V, V2> {
         self
     }
 
-    /// Keeps this stream's records in that store (`StreamJoined.withThisStoreSupplier`). In a left or outer join, the
+    /// Keeps this stream's records in that store (`StreamJoined.withThisStoreSupplier`). It must fit the join's windows: as
+    /// long as they are, kept for as long as they and their grace, with duplicates. Its changelog has Kafka Streams'
+    /// settings for window stores, whatever the other options say.
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let windows = JoinWindows::of_time_difference_and_grace(minutes(10), minutes(1));
+    /// let orders = Stores::persistent_window_store("orders-of-late", minutes(21), minutes(20), true);
+    /// let joined: StreamJoined<String, String, i64> = StreamJoined::new().with_this_store_supplier(orders);
+    /// # drop((windows, joined));
+    /// ```
+    ///
+    /// In a left or outer join, the
     /// store of records that wait for a partner is called `<its name>-left-shared-join-store` or
     /// `<its name>-outer-shared-join-store` then, and is where it is, unless [`with_store_type`](Self::with_store_type)
     /// says otherwise.
     #[must_use]
-    pub fn with_this_store_supplier(mut self, supplier: WindowBytesStoreSupplier) -> Self {
+    pub fn with_this_store_supplier(mut self, supplier: WindowSupplier) -> Self {
         self.this_store_supplier = Some(supplier);
         self
     }
 
     /// Keeps the other stream's records in that store (`StreamJoined.withOtherStoreSupplier`).
     #[must_use]
-    pub fn with_other_store_supplier(mut self, supplier: WindowBytesStoreSupplier) -> Self {
+    pub fn with_other_store_supplier(mut self, supplier: WindowSupplier) -> Self {
         self.other_store_supplier = Some(supplier);
         self
     }
@@ -158,6 +171,25 @@ impl<K, V, V2> StreamJoined<K, V, V2> {
     /// What keeps the stores that the user brings from serving a join with these windows.
     pub(crate) fn check_suppliers(&self, windows: &JoinWindows) -> Result<(), String> {
         let suppliers = [&self.this_store_supplier, &self.other_store_supplier];
-        suppliers.into_iter().flatten().try_for_each(|supplier| supplier.check(windows))
+        suppliers.into_iter().flatten().try_for_each(|supplier| check(supplier, windows))
     }
+}
+
+/// What keeps a store from serving a join with these windows (`KStreamImplJoin.assertWindowSettings`).
+fn check(supplier: &WindowSupplier, windows: &JoinWindows) -> Result<(), String> {
+    let WindowSupplier { name, retention_ms, window_size_ms, retain_duplicates, .. } = supplier;
+    if !retain_duplicates {
+        return Err(format!(
+            "store {name} must retain duplicates, as records of the same key and time are joined each"
+        ));
+    }
+    if (*retention_ms, *window_size_ms) != (windows.retention_ms(), windows.size_ms()) {
+        return Err(format!(
+            "store {name} has windows of {window_size_ms} ms and keeps them for {retention_ms} ms, but the join needs {} ms \
+             and {} ms",
+            windows.size_ms(),
+            windows.retention_ms()
+        ));
+    }
+    Ok(())
 }

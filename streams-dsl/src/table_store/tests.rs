@@ -10,7 +10,6 @@ use streams_core::testing::TopologyTestDriver;
 
 use crate::options::{
     BufferConfig, Consumed, Joined, Materialized, StoreType, StreamJoined, Suppressed, TopologySettings,
-    WindowBytesStoreSupplier,
 };
 use crate::windows::{JoinWindows, TimeWindows, millis};
 use crate::{DslError, KTable, StreamsBuilder};
@@ -53,7 +52,7 @@ fn a_global_table_is_not_versioned() {
 #[test]
 fn a_table_needs_a_store_for_rows_and_windows_one_for_windows() {
     let builder = StreamsBuilder::new();
-    let rows = Rows::as_store(Stores::in_memory_window_store("rows", millis(10)));
+    let rows = Rows::as_store(Stores::in_memory_window_store("rows", millis(10), millis(10), false));
     builder.table_with("table", Consumed::new(), rows);
     assert!(builder.build().unwrap_err().to_string().contains("name a key-value store"));
 
@@ -62,6 +61,13 @@ fn a_table_needs_a_store_for_rows_and_windows_one_for_windows() {
     let windows = groups.windowed_by(TimeWindows::of_size_with_no_grace(millis(10)));
     windows.count_with(Materialized::as_store(Stores::in_memory_key_value_store("counts")));
     assert!(builder.build().unwrap_err().to_string().contains("not for windows"));
+
+    let builder = StreamsBuilder::new();
+    let groups = builder.stream::<String, String>("in").group_by_key();
+    let windows = groups.windowed_by(TimeWindows::of_size_with_no_grace(millis(10)));
+    let store = Stores::in_memory_window_store("counts", millis(10), millis(10), true);
+    windows.count_with(Materialized::as_store(store));
+    assert!(builder.build().unwrap_err().to_string().contains("must not retain duplicates"));
 }
 
 #[test]
@@ -152,6 +158,6 @@ fn the_stores_of_a_join_of_streams_are_where_they_are_asked_to_be() {
     };
     assert_eq!(opened_by(StreamJoined::new()), [1, 0]);
     // The other side's store says nothing of a place; the one of what waits goes with this side's.
-    let this = WindowBytesStoreSupplier::in_memory("this", millis(15), millis(10), true);
+    let this = Stores::in_memory_window_store("this", millis(15), millis(10), true);
     assert_eq!(opened_by(StreamJoined::new().with_this_store_supplier(this)), [0, 1]);
 }

@@ -128,7 +128,8 @@ pub const CASES: &[Case] = &[
         texts(b, "in").group_by_key().count_with(counts).to_stream().to("out");
     }),
     ("in_memory_window_count", |b| {
-        let counts = Counts::as_store(Stores::in_memory_window_store("counts", millis(15)));
+        let counts =
+            Counts::as_store(Stores::in_memory_window_store("counts", millis(15), millis(10), false));
         let windows = TimeWindows::of_size_and_grace(millis(10), millis(5));
         let counts = texts(b, "in").group_by_key().windowed_by(windows).count_with(counts).to_stream();
         counts.select_key(|w, _| format!("{}@{}", w.key, w.window.start_ms)).to("out");

@@ -1,5 +1,6 @@
 //! `StreamJoinCases.java`, in Rust. Keys and values may be null, as in Java.
 
+use streams_core::store::WindowSupplier;
 use streams_dsl::prelude::*;
 
 use crate::Case;
@@ -220,12 +221,12 @@ fn pair() -> Joined3 {
     Joined3::new().with_store_name("stores").with_name("pair")
 }
 
-fn on_disk(name: &str) -> WindowBytesStoreSupplier {
-    WindowBytesStoreSupplier::persistent(name, millis(25), millis(20), true)
+fn on_disk(name: &str) -> WindowSupplier {
+    Stores::persistent_window_store(name, millis(25), millis(20), true)
 }
 
-fn in_memory(name: &str) -> WindowBytesStoreSupplier {
-    WindowBytesStoreSupplier::in_memory(name, millis(25), millis(20), true)
+fn in_memory(name: &str) -> WindowSupplier {
+    Stores::in_memory_window_store(name, millis(25), millis(20), true)
 }
 
 /// As Java prints it.

@@ -81,6 +81,10 @@ impl<K: Data, A: Data> Draft<K, A> {
     /// As [`retention_ms`](Self::retention_ms), reporting to the plan of that step.
     pub(super) fn retention_ms_at(&self, step: &Step, needed_ms: i64) -> i64 {
         match &self.materialized.supplier {
+            Some(StoreSupplier::Window(WindowSupplier { retain_duplicates: true, .. })) => {
+                let reason = format!("store {} must not retain duplicates: a window has one row", self.store);
+                step.plan.borrow().report(DslError::Option { operator: self.name.clone(), reason });
+            }
             // A supplier's retention is taken as it is, as in Kafka Streams.
             Some(StoreSupplier::Window(WindowSupplier { retention_ms, .. }))
             | Some(StoreSupplier::Session(SessionSupplier { retention_ms, .. })) => return *retention_ms,

@@ -1,10 +1,11 @@
 //! The names of a stream-stream join's nodes and stores.
 
+use streams_core::store::WindowSupplier;
+
 use super::stream_stream_plan::JoinKind;
 use crate::error::DslError;
 use crate::graph::Plan;
 use crate::naming::{self, prefix};
-use crate::options::WindowBytesStoreSupplier;
 
 /// What a user may have said about names.
 pub(super) struct Given<'a> {
@@ -13,8 +14,8 @@ pub(super) struct Given<'a> {
     /// What the stores' names begin with.
     pub(super) store: Option<&'a str>,
     /// Stores that bring their names.
-    pub(super) this: Option<&'a WindowBytesStoreSupplier>,
-    pub(super) other: Option<&'a WindowBytesStoreSupplier>,
+    pub(super) this: Option<&'a WindowSupplier>,
+    pub(super) other: Option<&'a WindowSupplier>,
 }
 
 /// The names of a join's parts.
@@ -51,11 +52,11 @@ impl Names {
             Some(name) => format!("{name}{suffix}"),
             None => generated.to_owned(),
         };
-        let store = |suffix: &str, generated: &str, supplier: Option<&WindowBytesStoreSupplier>| match (
+        let store = |suffix: &str, generated: &str, supplier: Option<&WindowSupplier>| match (
             supplier,
             given.store,
         ) {
-            (Some(supplier), _) => supplier.name.clone(),
+            (Some(supplier), _) => supplier.name.to_string(),
             (None, Some(name)) => format!("{name}{suffix}-store"),
             (None, None) => format!("{generated}-store"),
         };
@@ -107,7 +108,7 @@ impl Names {
 /// `number` is that of this side's join processor.
 fn waiting_store(kind: JoinKind, given: &Given<'_>, number: &str) -> String {
     let suffix = if kind == JoinKind::Outer { "-outer-shared-join" } else { "-left-shared-join" };
-    let this = given.this.map(|supplier| supplier.name.as_str()).filter(|name| !name.is_empty());
+    let this = given.this.map(|supplier| &*supplier.name).filter(|name| !name.is_empty());
     match this.or(given.store) {
         Some(name) => format!("{name}{suffix}-store"),
         None => format!("{}{number}-store", prefix::OUTER_SHARED),

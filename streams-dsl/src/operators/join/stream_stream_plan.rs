@@ -10,7 +10,7 @@ use std::sync::Arc;
 use streams_core::error::Error;
 use streams_core::processor::Data;
 use streams_core::serde::{LeftOrRightValueSerde, SerdeRef, TimestampedKeyAndJoinSideSerde};
-use streams_core::store::{ListValueStoreBuilder, StorePlace, WindowStoreBuilder};
+use streams_core::store::{ListValueStoreBuilder, StorePlace, WindowStoreBuilder, WindowSupplier};
 
 use super::self_join_processor::SelfJoinProcessor;
 use super::stream_stream_names::{Given, Names};
@@ -20,7 +20,7 @@ use crate::error::{DslError, Result};
 use crate::graph::{GraphNode, NodeKind, Plan, Step, Writer};
 use crate::operators::nulls::Nulls;
 use crate::operators::stateless::PassThrough;
-use crate::options::{StreamJoined, WindowBytesStoreSupplier};
+use crate::options::StreamJoined;
 use crate::stream::KStream;
 use crate::windows::JoinWindows;
 
@@ -144,7 +144,7 @@ impl<K: Data, V: Data, V2: Data> Draft<K, V, V2> {
         plan.add(&[this.node, other.node], node)
     }
 
-    fn window_store(&self, name: &str, supplier: Option<&WindowBytesStoreSupplier>) -> JoinStore {
+    fn window_store(&self, name: &str, supplier: Option<&WindowSupplier>) -> JoinStore {
         match supplier {
             // As in Kafka Streams, the options do not reach a store that the user brings.
             Some(supplier) => JoinStore {
@@ -152,7 +152,7 @@ impl<K: Data, V: Data, V2: Data> Draft<K, V, V2> {
                 retention_ms: supplier.retention_ms,
                 logging: Some(Default::default()),
                 compacted: true,
-                place: Some(supplier.store_type.into()),
+                place: Some(supplier.place.clone()),
             },
             None => JoinStore {
                 name: name.into(),
@@ -169,8 +169,7 @@ impl<K: Data, V: Data, V2: Data> Draft<K, V, V2> {
         if self.kind == JoinKind::Inner || self.windows.joins_nulls_at_once() {
             return None;
         }
-        let of_this_side =
-            self.joined.this_store_supplier.as_ref().map(|supplier| supplier.store_type.into());
+        let of_this_side = self.joined.this_store_supplier.as_ref().map(|supplier| supplier.place.clone());
         Some(JoinStore {
             name: self.names.waiting_store.as_str().into(),
             retention_ms: 0,

@@ -184,13 +184,14 @@ fn stored<V: DefaultSerde>(op: &Op) -> Result<Materialized<Text, V>, Fault> {
     let name = options["name"].as_str().ok_or("a store without its name")?;
     let number = |option: &str| options[option].as_i64().unwrap_or_default().unsigned_abs();
     let retention = millis(number("retention"));
+    let size = millis(op.number("size").unwrap_or_default().unsigned_abs());
     let supplier: StoreSupplier = match options["kind"].as_str().unwrap_or_default() {
         "disk" => Stores::persistent_key_value_store(name).into(),
         "memory" => Stores::in_memory_key_value_store(name).into(),
         "lru" => Stores::lru_map(name, usize::try_from(number("max"))?).into(),
         "versioned" => versioned(op, name).into(),
-        "window" => Stores::persistent_window_store(name, retention).into(),
-        "window in memory" => Stores::in_memory_window_store(name, retention).into(),
+        "window" => Stores::persistent_window_store(name, retention, size, false).into(),
+        "window in memory" => Stores::in_memory_window_store(name, retention, size, false).into(),
         "session" => Stores::persistent_session_store(name, retention).into(),
         "session in memory" => Stores::in_memory_session_store(name, retention).into(),
         // No supplier, but a retention of the user's.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use streams_core::store::WindowSupplier;
 use streams_dsl::prelude::*;
 
 use super::tables::TextTable;
@@ -217,15 +218,15 @@ fn both(op: &Op) -> Result<Option<Both>, Fault> {
     Ok((op.text("name").is_some() || options.is_object()).then_some(both))
 }
 
-fn supplier(options: &Value) -> Result<Option<WindowBytesStoreSupplier>, Fault> {
+fn supplier(options: &Value) -> Result<Option<WindowSupplier>, Fault> {
     let Some(name) = options["name"].as_str() else { return Ok(None) };
     let ms = |option: &str| -> Result<Duration, Fault> {
         Ok(Duration::from_millis(options[option].as_i64().unwrap_or_default().try_into()?))
     };
     let (retention, size) = (ms("retention")?, ms("size")?);
     let make = match options["memory"] == json!(true) {
-        true => WindowBytesStoreSupplier::in_memory,
-        false => WindowBytesStoreSupplier::persistent,
+        true => Stores::in_memory_window_store,
+        false => Stores::persistent_window_store,
     };
     Ok(Some(make(name, retention, size, options["duplicates"] != json!(false))))
 }
