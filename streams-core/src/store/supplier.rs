@@ -15,7 +15,7 @@ use super::{StorePlace, Stores, millis};
 pub enum StoreSupplier {
     /// For a table, or an aggregation without windows.
     KeyValue(KeyValueSupplier),
-    /// For an aggregation over windows, or one side of a join of streams.
+    /// For an aggregation over windows.
     Window(WindowSupplier),
     /// For an aggregation over sessions.
     Session(SessionSupplier),
@@ -56,7 +56,7 @@ impl KeyValueSupplier {
     }
 }
 
-/// A window store that the DSL is to make.
+/// A window store that the DSL is to make: for an aggregation over windows, or one side of a join of streams.
 #[derive(Clone, Debug)]
 pub struct WindowSupplier {
     /// The store's name.

@@ -142,6 +142,10 @@ impl<K, V, V2> StreamJoined<K, V, V2> {
     /// long as they are, kept for as long as they and their grace, with duplicates. Its changelog has Kafka Streams'
     /// settings for window stores, whatever the other options say.
     ///
+    /// In a left or outer join, the store of records that wait for a partner is called
+    /// `<its name>-left-shared-join-store` or `<its name>-outer-shared-join-store` then, and is where it is, unless
+    /// [`with_store_type`](Self::with_store_type) says otherwise.
+    ///
     /// ```
     /// use streams_dsl::prelude::*;
     ///
@@ -150,11 +154,6 @@ impl<K, V, V2> StreamJoined<K, V, V2> {
     /// let joined: StreamJoined<String, String, i64> = StreamJoined::new().with_this_store_supplier(orders);
     /// # drop((windows, joined));
     /// ```
-    ///
-    /// In a left or outer join, the
-    /// store of records that wait for a partner is called `<its name>-left-shared-join-store` or
-    /// `<its name>-outer-shared-join-store` then, and is where it is, unless [`with_store_type`](Self::with_store_type)
-    /// says otherwise.
     #[must_use]
     pub fn with_this_store_supplier(mut self, supplier: WindowSupplier) -> Self {
         self.this_store_supplier = Some(supplier);

@@ -126,8 +126,8 @@ pub fn renewed(earlier: &str, document: &str) -> String {
         return document.to_owned();
     }
     let is_new = |row: &&str| !earlier_rows.lines().any(|earlier| label(earlier) == label(row));
-    let renewed = |earlier| rows.lines().find(|row| label(row) == label(earlier)).unwrap_or(earlier);
-    let all = earlier_rows.lines().map(renewed).chain(rows.lines().filter(is_new));
+    let newest = |earlier| rows.lines().find(|row| label(row) == label(earlier)).unwrap_or(earlier);
+    let all = earlier_rows.lines().map(newest).chain(rows.lines().filter(is_new));
     all.fold(head.to_owned(), |text, row| text + row + "\n")
 }
 

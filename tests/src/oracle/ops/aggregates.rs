@@ -43,9 +43,8 @@ pub const FAMILY: Family = Family {
             outputs: &[NULLABLE_TABLE],
             weight: 2,
             draw: |draw| {
-                let mut options = draw.stored();
-                options.insert("lambda".into(), draw_null_if(&mut draw.rng));
-                options
+                let options = draw.stored();
+                draw.with_lambda(options, draw_null_if)
             },
             apply: aggregate_nullable,
         },

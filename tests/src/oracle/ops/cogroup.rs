@@ -201,9 +201,8 @@ fn sessions(build: &mut Build, op: &Op) -> Result<(), Fault> {
 }
 
 fn draw_nullable(draw: &mut Draw) -> Options {
-    let mut options = draw.stored();
-    options.insert("lambda".into(), draw_null_if(&mut draw.rng));
-    options
+    let options = draw.stored();
+    draw.with_lambda(options, draw_null_if)
 }
 
 fn draw_time(draw: &mut Draw) -> Options {
@@ -212,9 +211,8 @@ fn draw_time(draw: &mut Draw) -> Options {
 }
 
 fn draw_time_nullable(draw: &mut Draw) -> Options {
-    let mut options = draw_time(draw);
-    options.insert("lambda".into(), draw_null_if(&mut draw.rng));
-    options
+    let options = draw_time(draw);
+    draw.with_lambda(options, draw_null_if)
 }
 
 fn draw_sliding(draw: &mut Draw) -> Options {
@@ -223,9 +221,8 @@ fn draw_sliding(draw: &mut Draw) -> Options {
 }
 
 fn draw_sliding_nullable(draw: &mut Draw) -> Options {
-    let mut options = draw_sliding(draw);
-    options.insert("lambda".into(), draw_null_if(&mut draw.rng));
-    options
+    let options = draw_sliding(draw);
+    draw.with_lambda(options, draw_null_if)
 }
 
 fn draw_sessions(draw: &mut Draw) -> Options {

@@ -182,7 +182,12 @@ impl Draw {
 
     /// Options with a name for the node and a lambda.
     pub fn lambda(&mut self, draw: fn(&mut Rng) -> Value) -> Options {
-        let mut options = self.named();
+        let options = self.named();
+        self.with_lambda(options, draw)
+    }
+
+    /// Adds a lambda.
+    pub fn with_lambda(&mut self, mut options: Options, draw: fn(&mut Rng) -> Value) -> Options {
         options.insert("lambda".into(), draw(&mut self.rng));
         options
     }

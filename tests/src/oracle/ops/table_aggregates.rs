@@ -47,8 +47,8 @@ pub const FAMILY: Family = Family {
             outputs: &[NULLABLE_TABLE],
             weight: 3,
             draw: |draw| {
-                let mut options = draw.stored();
-                options.insert("lambda".into(), draw_joiner(&mut draw.rng));
+                let options = draw.stored();
+                let mut options = draw.with_lambda(options, draw_joiner);
                 options.insert("subtract".into(), draw_joiner(&mut draw.rng));
                 options
             },

@@ -1,6 +1,6 @@
 //! Aggregations in windows of every kind, with results on update and on close.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use streams_dsl::prelude::*;
 use streams_dsl::{SessionWindowedKStream, TimeWindowedKStream};
 
@@ -13,7 +13,6 @@ use super::{
 use crate::oracle::case::{Fault, Op, Options};
 use crate::oracle::evidence::{Evidence, Rule};
 use crate::oracle::lambdas::{Text, draw_joiner, draw_null_if, joiner, tail};
-use crate::oracle::rng::Rng;
 
 const ONE: &[Kind] = &[GROUPED];
 
@@ -45,7 +44,10 @@ macro_rules! reduced {
             $weight,
             $name,
             &[WINDOWED_NULLABLE],
-            |draw| with_lambda(draw, $draw, draw_joiner),
+            |draw| {
+                let options = $draw(draw);
+                draw.with_lambda(options, draw_joiner)
+            },
             |build, op| {
                 let lambda = joiner(op.option("lambda"))?;
                 let reducer = move |before: Text, value: Text| lambda(&before, &value);
@@ -73,7 +75,10 @@ macro_rules! aggregations {
                 $weight,
                 $nullable,
                 &[WINDOWED_NULLABLE],
-                |draw| with_lambda(draw, $draw, draw_null_if),
+                |draw| {
+                    let options = $draw(draw);
+                    draw.with_lambda(options, draw_null_if)
+                },
                 |build, op| {
                     let adder = nullable_next(&joiner(op.option("lambda"))?);
                     let windowed = $windows(build, op)?;
@@ -244,12 +249,6 @@ fn time(build: &Build, op: &Op) -> Result<In<TimeWindows>, Fault> {
 fn sessions(build: &Build, op: &Op) -> Result<SessionWindowedKStream<Text, Text>, Fault> {
     let windows = SessionWindows::of_inactivity_gap_and_grace(span(op, "gap")?, span(op, "grace")?);
     emitting!(build.get::<Grouped>(op, 0)?.windowed_by(windows), op)
-}
-
-fn with_lambda(draw: &mut Draw, windows: fn(&mut Draw) -> Options, lambda: fn(&mut Rng) -> Value) -> Options {
-    let mut options = windows(draw);
-    options.insert("lambda".into(), lambda(&mut draw.rng));
-    options
 }
 
 /// With an emit strategy, which is to emit on close in so many cases of 100.
