@@ -1,8 +1,8 @@
 //! Event time and the clock: the only place that reads the machine's time.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Milliseconds since 1970-01-01T00:00Z, as Kafka's record timestamps.
 pub type Timestamp = i64;
@@ -11,6 +11,12 @@ pub type Timestamp = i64;
 pub trait Clock: Send + Sync {
     /// Now.
     fn now_ms(&self) -> Timestamp;
+
+    /// Milliseconds since some moment, never set back and never set forward: what intervals are judged by. It goes on while
+    /// the process is stopped, but not while the machine sleeps.
+    fn monotonic_ms(&self) -> i64 {
+        self.now_ms()
+    }
 }
 
 /// A shared clock.
@@ -25,6 +31,12 @@ impl Clock for SystemClock {
     fn now_ms(&self) -> Timestamp {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "the one reader of the monotonic clock")]
+    fn monotonic_ms(&self) -> i64 {
+        static START: OnceLock<Instant> = OnceLock::new();
+        i64::try_from(START.get_or_init(Instant::now).elapsed().as_millis()).unwrap_or(i64::MAX)
     }
 }
 

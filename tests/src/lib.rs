@@ -4,5 +4,6 @@
 pub mod apps;
 pub mod bench;
 pub mod checks;
-pub mod lab;
 pub mod oracle;
+
+pub use lab;

@@ -10,6 +10,7 @@ use super::lifecycle::State;
 use super::restore::RestoreCounters;
 use super::state_directory;
 use super::stats::{StreamsMetrics, ThreadStats};
+use super::waits::{WaitReason, Waits};
 use crate::config::{Bootstrap, StreamsConfig};
 use crate::error::{Error, Result};
 use crate::processor::handlers::{
@@ -33,6 +34,7 @@ pub(crate) struct Shared {
     pub stop: AtomicBool,
     pub counters: Arc<RestoreCounters>,
     pub stats: Mutex<Vec<Arc<ThreadStats>>>,
+    pub waits: Arc<Waits>,
 }
 
 /// A lock whose holder panicked is as good as any other here: every value is replaced whole.
@@ -136,6 +138,7 @@ impl KafkaStreamsBuilder {
             stop: AtomicBool::new(false),
             counters: Arc::default(),
             stats: Mutex::default(),
+            waits: Arc::default(),
         };
         Ok(KafkaStreams {
             topology: self.topology,
@@ -251,6 +254,12 @@ impl KafkaStreams {
     /// The error that ended the application, if one did.
     pub fn error(&self) -> Option<Arc<Error>> {
         lock(&self.shared.error).clone()
+    }
+
+    /// What the application waits for now, the longest wait first: why it is not RUNNING, or makes no progress. Empty
+    /// while nothing is waited for.
+    pub fn reasons(&self) -> Vec<WaitReason> {
+        self.shared.waits.reasons()
     }
 
     /// What the application has done so far.

@@ -33,7 +33,9 @@ pub(crate) mod steps;
 mod stream_thread;
 mod task;
 mod topic_watch;
+mod waits;
 
 pub use kafka_streams::{KafkaStreams, KafkaStreamsBuilder, StateListener};
 pub use lifecycle::State;
 pub use stats::StreamsMetrics;
+pub use waits::WaitReason;

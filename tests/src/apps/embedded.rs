@@ -13,7 +13,7 @@ use streams_core::transport::{
     TransportError, TransportErrorKind,
 };
 
-use crate::lab::{ConsumedRecord, TestRecord};
+use lab::{ConsumedRecord, TestRecord};
 
 const LIMIT: Duration = Duration::from_secs(30);
 

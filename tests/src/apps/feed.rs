@@ -3,7 +3,7 @@
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::lab::{KafkaClient, LabError, LabProducer, TestRecord};
+use lab::{KafkaClient, LabError, LabProducer, TestRecord};
 
 /// Records between two looks at the clock.
 const BATCH: usize = 200;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::lab::{LabError, LabProcess};
+use lab::{LabError, LabProcess};
 
 /// How the application runs.
 #[derive(Debug, Clone, clap::Args)]

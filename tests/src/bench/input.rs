@@ -1,6 +1,6 @@
 //! The input of all workloads: the same on every machine and for everyone measured.
 
-use crate::lab::{KafkaClient, LabError, TestRecord};
+use lab::{KafkaClient, LabError, TestRecord};
 
 /// The topic with the input.
 pub const INPUT_TOPIC: &str = "bench-input";

@@ -8,7 +8,7 @@ use rdkafka::config::ClientConfig;
 use super::input::INPUT_PARTITIONS;
 use super::plan::{ChildArguments, Guarantee, Workload};
 use super::raw::{RawConsumer, RawMessage, RawProducer};
-use crate::lab::LabError;
+use lab::LabError;
 
 const COMMIT_INTERVAL: Duration = Duration::from_millis(1000);
 const WINDOW_MS: i64 = 60_000;

@@ -17,7 +17,7 @@ use rdkafka::producer::{BaseProducer, DefaultProducerContext, Producer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
 
-use crate::lab::LabError;
+use lab::LabError;
 
 const BATCH: usize = 10_000;
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::input::{INPUT_PARTITIONS, INPUT_TOPIC};
 use super::plan::{ChildArguments, Guarantee, Plan, System, Workload};
-use crate::lab::{GroupOffsets, JavaLab, KafkaClient, LabError, LabProcess};
+use lab::{GroupOffsets, JavaLab, KafkaClient, LabError, LabProcess};
 
 const OUTPUT_TOPIC: &str = "bench-output";
 /// As a Java service is commonly run; the default, a quarter of the machine's memory, would flatter us.

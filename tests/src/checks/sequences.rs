@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::lab::ConsumedRecord;
+use lab::ConsumedRecord;
 
 /// The values of each key in order.
 pub type Sequences = BTreeMap<String, Vec<String>>;

@@ -7,7 +7,7 @@ use streams_core::transport::TransportError;
 
 use super::sequences::{Exactness, Sequences, compare, sequences_of};
 use crate::apps::{EmbeddedClient, SoakTopics, WINDOW_MS, chain};
-use crate::lab::{ConsumedRecord, KafkaClient, LabError, TestRecord};
+use lab::{ConsumedRecord, KafkaClient, LabError, TestRecord};
 
 /// In the year 2033: a broker deletes segments of old event times, changelogs of windows among them.
 const BEGIN_MS: i64 = 2_000_000_000_000;

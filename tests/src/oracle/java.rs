@@ -5,7 +5,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
 use super::case::{Case, Fault};
 use super::outcome::Outcome;
-use crate::lab::JavaLab;
+use lab::JavaLab;
 
 const HEAP_MB: u32 = 512;
 

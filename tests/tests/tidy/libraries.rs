@@ -8,7 +8,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rdkafka", &["streams-core/src/transport/kafka/", "tests/"]),
     ("rdkafka_sys", &["streams-core/src/transport/kafka/", "tests/"]),
     ("rocksdb", &["state-stores/src/backend/rocksdb/", "state-stores/src/backend/rocksdb.rs"]),
-    ("unsafe", &["streams-core/src/transport/kafka/ffi", "tests/src/lab/", "tests/src/bench/"]),
+    ("unsafe", &["streams-core/src/transport/kafka/ffi", "tests/lab/src/", "tests/src/bench/"]),
 ];
 
 /// Whether the name at this position is the crate, or for `unsafe` the keyword: not a module of ours, nor a field.

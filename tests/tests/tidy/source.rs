@@ -197,5 +197,5 @@ fn test_modules_are_no_production_code() {
     );
     assert!(Source::new("x/src/tests.rs", text).production().is_empty());
     assert!(Source::new("tests/tests/x/main.rs", text).is_test());
-    assert!(!Source::new("tests/src/lab/mod.rs", text).is_test());
+    assert!(!Source::new("tests/lab/src/lib.rs", text).is_test());
 }

@@ -8,9 +8,9 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::client::{KafkaClient, REQUEST};
-use super::error::LabError;
-use super::offsets::isolation;
+use crate::client::{KafkaClient, REQUEST};
+use crate::error::LabError;
+use crate::offsets::isolation;
 
 /// A record as read back.
 #[derive(Debug, Clone, PartialEq, Eq)]

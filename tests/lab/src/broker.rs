@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use super::cluster::ClusterOptions;
-use super::error::LabError;
-use super::java::{JavaLab, tail};
-use super::process::LabProcess;
+use crate::cluster::ClusterOptions;
+use crate::error::LabError;
+use crate::java::{JavaLab, tail};
+use crate::process::LabProcess;
 
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 

@@ -9,10 +9,10 @@ use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 
-use super::error::LabError;
+use crate::error::LabError;
 
 /// Longest time that any single request of the lab may take.
-pub(crate) const REQUEST: Duration = Duration::from_secs(60);
+pub const REQUEST: Duration = Duration::from_secs(60);
 
 /// What tests do with a cluster: create topics, write, read, and look at offsets. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -118,7 +118,7 @@ impl KafkaClient {
     }
 
     /// A consumer outside any group, with further settings.
-    pub(crate) fn consumer(&self, settings: &[(&str, &str)]) -> Result<BaseConsumer, LabError> {
+    pub fn consumer(&self, settings: &[(&str, &str)]) -> Result<BaseConsumer, LabError> {
         let mut config = self.config();
         config
             .set("group.id", "kafka-lab")
@@ -134,7 +134,7 @@ impl KafkaClient {
     }
 
     /// The settings that all clients of the lab share.
-    pub(crate) fn config(&self) -> ClientConfig {
+    pub fn config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", &self.bootstrap)
@@ -147,7 +147,7 @@ impl KafkaClient {
     }
 
     /// Pauses before the next look, or fails when it has taken too long since `begin`.
-    pub(crate) fn in_time(&self, begin: Instant, what: impl FnOnce() -> String) -> Result<(), LabError> {
+    pub fn in_time(&self, begin: Instant, what: impl FnOnce() -> String) -> Result<(), LabError> {
         if begin.elapsed() >= REQUEST {
             return Err(LabError::Timeout { what: what(), seconds: REQUEST.as_secs() });
         }

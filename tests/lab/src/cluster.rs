@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::broker::{Broker, Ports};
-use super::client::KafkaClient;
-use super::error::LabError;
-use super::java::JavaLab;
-use super::ports::free_port;
-use super::process::LabProcess;
+use crate::broker::{Broker, Ports};
+use crate::client::KafkaClient;
+use crate::error::LabError;
+use crate::java::JavaLab;
+use crate::ports::free_port;
+use crate::process::LabProcess;
 
 const START_LIMIT: Duration = Duration::from_secs(180);
 const FOLDER_PREFIX: &str = "kafka-lab-";

@@ -95,13 +95,13 @@ impl std::fmt::Debug for LabError {
 
 impl LabError {
     /// Adds what was tried to an I/O error.
-    pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+    pub fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         let what = what.into();
         move |source| Self::Io { what, source }
     }
 
     /// Adds what was tried to an error of the client library.
-    pub(crate) fn kafka(what: impl Into<String>) -> impl FnOnce(KafkaError) -> Self {
+    pub fn kafka(what: impl Into<String>) -> impl FnOnce(KafkaError) -> Self {
         let what = what.into();
         move |source| Self::Kafka { what, source }
     }

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use super::error::LabError;
-use super::java::{JavaLab, tail};
+use crate::error::LabError;
+use crate::java::{JavaLab, tail};
 
 /// The case definitions, in the order of the golden file.
 const CASES: [&str; 15] = [
@@ -70,7 +70,7 @@ pub struct GoldenFile {
 /// Runs the Java programs and returns what the golden files should hold.
 pub fn golden_files() -> Result<Vec<GoldenFile>, LabError> {
     let java = JavaLab::prepare()?;
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../golden");
     let file = |name: &str, text| GoldenFile { path: folder.join(name), text };
     Ok(vec![
         file("formats.jsonl", output(&java, "lab.Golden")?),
@@ -92,7 +92,7 @@ fn output(java: &JavaLab, class: &str) -> Result<String, LabError> {
 }
 
 fn readme() -> Result<String, LabError> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("java/src/main/java/lab/cases");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../java/src/main/java/lab/cases");
     let mut text = README_HEAD.to_owned();
     for class in CASES {
         let path = folder.join(format!("{class}.java"));

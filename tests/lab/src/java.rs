@@ -6,8 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::error::LabError;
-use super::sys;
+use crate::error::LabError;
+use crate::sys;
 
 /// The Java programs of `tests/java` and their class path.
 #[derive(Debug, Clone)]
@@ -18,7 +18,7 @@ pub struct JavaLab {
 impl JavaLab {
     /// Builds what changed since the last call of any process; others wait meanwhile.
     pub fn prepare() -> Result<Self, LabError> {
-        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("java");
+        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../java");
         let root = target_directory().join("kafka-lab");
         fs::create_dir_all(&root).map_err(LabError::io(format!("creating {}", root.display())))?;
         let output = root.join(format!("{:016x}", fingerprint(&sources)?));
@@ -62,7 +62,7 @@ pub fn target_directory() -> PathBuf {
     let program = std::env::current_exe().unwrap_or_default();
     // Cargo puts this file into every target directory.
     let tagged = program.ancestors().skip(1).find(|folder| folder.join("CACHEDIR.TAG").exists());
-    tagged.map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"), Path::to_path_buf)
+    tagged.map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"), Path::to_path_buf)
 }
 
 fn build(sources: &Path, output: &Path) -> Result<(), LabError> {

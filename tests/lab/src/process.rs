@@ -6,8 +6,8 @@ use std::sync::mpsc::{Sender, SyncSender, channel, sync_channel};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::error::LabError;
-use super::sys;
+use crate::error::LabError;
+use crate::sys;
 
 type Job = (Command, SyncSender<io::Result<Child>>);
 

@@ -7,8 +7,8 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::client::{KafkaClient, REQUEST};
-use super::error::LabError;
+use crate::client::{KafkaClient, REQUEST};
+use crate::error::LabError;
 
 /// The first offset of a partition and the one after its last record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,18 +62,15 @@ impl KafkaClient {
 }
 
 /// Asks again and again for the committed offsets of one group, over one connection.
-pub(crate) struct GroupOffsets {
+pub struct GroupOffsets {
     consumer: BaseConsumer,
     group: String,
     partitions: TopicPartitionList,
 }
 
 impl GroupOffsets {
-    pub(crate) fn new(
-        client: &KafkaClient,
-        group: &str,
-        partitions: &[(String, i32)],
-    ) -> Result<Self, LabError> {
+    /// A question about these partitions.
+    pub fn new(client: &KafkaClient, group: &str, partitions: &[(String, i32)]) -> Result<Self, LabError> {
         let mut config: ClientConfig = client.config();
         // Never subscribed: it only asks. Uncommitted transactions are not waited for.
         config
@@ -88,7 +85,8 @@ impl GroupOffsets {
         Ok(Self { consumer, group: group.to_owned(), partitions: list })
     }
 
-    pub(crate) fn committed(&self) -> Result<BTreeMap<(String, i32), CommittedOffset>, LabError> {
+    /// What is committed now; partitions without are left out.
+    pub fn committed(&self) -> Result<BTreeMap<(String, i32), CommittedOffset>, LabError> {
         let what = || format!("asking for the offsets committed by {}", self.group);
         if self.partitions.count() == 0 {
             return Ok(BTreeMap::new());

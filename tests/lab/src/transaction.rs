@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use rdkafka::error::{KafkaError, RDKafkaError};
 use rdkafka::producer::Producer;
 
-use super::client::{KafkaClient, REQUEST};
-use super::error::LabError;
-use super::produce::{LabProducer, TestRecord};
+use crate::client::{KafkaClient, REQUEST};
+use crate::error::LabError;
+use crate::produce::{LabProducer, TestRecord};
 
 /// A transactional producer with one transaction at a time. Dropped with an open one, it leaves it to the broker,
 /// which aborts it after `transaction.timeout.ms`.

@@ -2,9 +2,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::cluster::KafkaCluster;
-use super::error::LabError;
-use super::sys;
+use crate::cluster::KafkaCluster;
+use crate::error::LabError;
+use crate::sys;
 
 static SHARED: Mutex<Option<&'static KafkaCluster>> = Mutex::new(None);
 

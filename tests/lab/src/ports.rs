@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::TcpListener;
 use std::sync::{Mutex, PoisonError};
 
-use super::error::LabError;
+use crate::error::LabError;
 
 /// Below the range from which the kernel takes ports for outgoing connections, so that nobody takes the port of a
 /// stopped broker.

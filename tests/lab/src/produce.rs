@@ -9,8 +9,8 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, Message, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 
-use super::client::{KafkaClient, REQUEST};
-use super::error::LabError;
+use crate::client::{KafkaClient, REQUEST};
+use crate::error::LabError;
 
 /// A record to write.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -79,13 +79,15 @@ impl KafkaClient {
 }
 
 /// A producer that reports the first record that could not be delivered.
-pub(crate) struct LabProducer {
-    pub(crate) inner: BaseProducer<FirstFailure>,
+pub struct LabProducer {
+    /// The client library's producer.
+    pub inner: BaseProducer<FirstFailure>,
     failure: Arc<Mutex<Option<String>>>,
 }
 
 impl LabProducer {
-    pub(crate) fn create(config: &mut ClientConfig) -> Result<Self, LabError> {
+    /// A producer with these settings and the lab's.
+    pub fn create(config: &mut ClientConfig) -> Result<Self, LabError> {
         let failure = Arc::new(Mutex::new(None));
         let inner = config
             .remove("allow.auto.create.topics")
@@ -98,7 +100,8 @@ impl LabProducer {
         Ok(Self { inner, failure })
     }
 
-    pub(crate) fn send(&self, topic: &str, record: &TestRecord) -> Result<(), LabError> {
+    /// Queues a record, waiting for room.
+    pub fn send(&self, topic: &str, record: &TestRecord) -> Result<(), LabError> {
         let mut message = base_record(topic, record);
         loop {
             match self.inner.send(message) {
@@ -114,7 +117,8 @@ impl LabProducer {
         }
     }
 
-    pub(crate) fn flush(&self) -> Result<(), LabError> {
+    /// Waits until all records are acknowledged.
+    pub fn flush(&self) -> Result<(), LabError> {
         self.inner
             .flush(REQUEST)
             .map_err(LabError::kafka("waiting for the acknowledgement of all records"))?;
@@ -130,7 +134,7 @@ impl LabProducer {
 }
 
 /// Keeps the first delivery failure.
-pub(crate) struct FirstFailure(Arc<Mutex<Option<String>>>);
+pub struct FirstFailure(Arc<Mutex<Option<String>>>);
 
 impl ClientContext for FirstFailure {}
 
