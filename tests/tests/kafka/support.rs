@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, SystemTime};
 
-pub use field::{App, Chance, committed, config, texts, turn, wait_committed};
+pub use field::{App, Chance, Turn, committed, config, texts, turn, wait_committed};
 use tempfile::TempDir;
 use tests::apps::{SoakProcess, SoakSettings, SoakTopics};
 use tests::checks::{Exactness, SoakModel};
