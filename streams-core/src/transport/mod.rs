@@ -199,6 +199,8 @@ pub struct TopicInfo {
     pub name: TopicName,
     /// How many partitions it has.
     pub partitions: PartitionId,
+    /// Differs between topics that had this name one after the other; `None` where the broker gives topics no ids.
+    pub id: Option<String>,
 }
 
 /// A topic to create.
@@ -251,13 +253,34 @@ pub trait Admin: Send {
     /// Deletes topics; one that does not exist is no error.
     fn delete_topics(&mut self, names: &[TopicName], timeout: Duration) -> Result<()>;
 
-    /// Offsets of partitions, all at once.
+    /// The settings in force of those of these topics that exist and may be described; others are left out.
+    fn topic_configs(
+        &mut self,
+        names: &[TopicName],
+        timeout: Duration,
+    ) -> Result<BTreeMap<TopicName, BTreeMap<String, String>>>;
+
+    /// Differs between clusters; `None` where there is no such id, or no broker has told it within `timeout`.
+    fn cluster_id(&mut self, timeout: Duration) -> Option<String>;
+
+    /// Offsets of partitions, each with an answer of its own: one without a leader holds up no other.
+    fn offsets_each(
+        &mut self,
+        partitions: &[TopicPartition],
+        query: OffsetQuery,
+        timeout: Duration,
+    ) -> Result<BTreeMap<TopicPartition, Result<Offset>>>;
+
+    /// Offsets of partitions, all of them or the first error.
     fn offsets(
         &mut self,
         partitions: &[TopicPartition],
         query: OffsetQuery,
         timeout: Duration,
-    ) -> Result<BTreeMap<TopicPartition, Offset>>;
+    ) -> Result<BTreeMap<TopicPartition, Offset>> {
+        let each = self.offsets_each(partitions, query, timeout)?;
+        each.into_iter().map(|(partition, offset)| Ok((partition, offset?))).collect()
+    }
 
     /// The group's committed offsets with their metadata; partitions without one are left out. Waits for transactions
     /// that are committing offsets.

@@ -27,6 +27,18 @@ impl EmbeddedAdmin {
         EmbeddedAdmin { broker }
     }
 
+    fn offset(&self, partition: &TopicPartition, query: OffsetQuery) -> Result<Offset> {
+        match query {
+            OffsetQuery::AtTime(at) => self.at_time(partition, at),
+            OffsetQuery::Earliest => Ok(self.broker.lock().find(partition)?.1.start),
+            OffsetQuery::Latest(isolation) => {
+                let mut core = self.broker.lock();
+                self.broker.expire(&mut core);
+                Ok(core.find(partition)?.1.visible_end(isolation))
+            }
+        }
+    }
+
     fn at_time(&self, partition: &TopicPartition, at: Timestamp) -> Result<Offset> {
         let (id, mut from, end) = {
             let core = self.broker.lock();
@@ -66,7 +78,8 @@ impl Admin for EmbeddedAdmin {
         let core = self.broker.lock();
         let known = names.iter().filter_map(|name| {
             let partitions = core.partition_count(name).ok()?;
-            Some((name.clone(), TopicInfo { name: name.clone(), partitions }))
+            let id = core.topic(name).ok().map(|(_, topic)| topic.id.clone())?;
+            Some((name.clone(), TopicInfo { name: name.clone(), partitions, id: Some(id) }))
         });
         Ok(known.collect())
     }
@@ -87,26 +100,28 @@ impl Admin for EmbeddedAdmin {
         self.broker.change(|core| names.iter().try_for_each(|name| core.delete_topic(name)))
     }
 
-    fn offsets(
+    fn topic_configs(
+        &mut self,
+        names: &[TopicName],
+        _timeout: Duration,
+    ) -> Result<BTreeMap<TopicName, BTreeMap<String, String>>> {
+        let core = self.broker.lock();
+        let configs = |name: &TopicName| Some((name.clone(), core.topic(name).ok()?.1.configs.clone()));
+        Ok(names.iter().filter_map(configs).collect())
+    }
+
+    // State of a broker in memory is told apart by its incarnation, and a durable one's topics by their ids.
+    fn cluster_id(&mut self, _timeout: Duration) -> Option<String> {
+        None
+    }
+
+    fn offsets_each(
         &mut self,
         partitions: &[TopicPartition],
         query: OffsetQuery,
         _timeout: Duration,
-    ) -> Result<BTreeMap<TopicPartition, Offset>> {
-        let mut offsets = BTreeMap::new();
-        for partition in partitions {
-            let offset = match query {
-                OffsetQuery::AtTime(at) => self.at_time(partition, at)?,
-                OffsetQuery::Earliest => self.broker.lock().find(partition)?.1.start,
-                OffsetQuery::Latest(isolation) => {
-                    let mut core = self.broker.lock();
-                    self.broker.expire(&mut core);
-                    core.find(partition)?.1.visible_end(isolation)
-                }
-            };
-            offsets.insert(partition.clone(), offset);
-        }
-        Ok(offsets)
+    ) -> Result<BTreeMap<TopicPartition, Result<Offset>>> {
+        Ok(partitions.iter().map(|partition| (partition.clone(), self.offset(partition, query))).collect())
     }
 
     fn committed(

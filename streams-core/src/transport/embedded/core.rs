@@ -18,6 +18,8 @@ const RECORD_BYTES_MAX: usize = 1_048_588;
 /// A topic and its logs.
 #[derive(Debug)]
 pub(super) struct Topic {
+    /// No other topic has it, also not one of the same name in another broker's life.
+    pub(super) id: String,
     pub(super) configs: BTreeMap<String, String>,
     pub(super) logs: Vec<PartitionLog>,
 }
@@ -76,7 +78,9 @@ impl Core {
                 }
                 let name: TopicName = stored.name.into();
                 core.by_name.insert(name, number);
-                core.topics.insert(number, Topic { configs: stored.configs, logs });
+                // Topics of before there were ids go by their number, which no other topic of the directory gets.
+                let id = stored.id.unwrap_or_else(|| number.to_string());
+                core.topics.insert(number, Topic { id, configs: stored.configs, logs });
             }
             for (group, offset) in database.offsets()? {
                 core.groups.apply(&group, offset);
@@ -130,15 +134,19 @@ impl Core {
         }
         let number = self.next_topic;
         let configs = topic.configs.clone();
-        self.storage.put_topic(
-            number,
-            &StoredTopic { name: topic.name.to_string(), partitions, configs: configs.clone() },
-        )?;
+        let id = fresh_id(number);
+        let stored = StoredTopic {
+            name: topic.name.to_string(),
+            id: Some(id.clone()),
+            partitions,
+            configs: configs.clone(),
+        };
+        self.storage.put_topic(number, &stored)?;
         self.storage.write()?;
         self.next_topic += 1;
         let logs = (0..partitions).map(|_| PartitionLog::default()).collect();
         self.by_name.insert(topic.name.clone(), number);
-        self.topics.insert(number, Topic { configs, logs });
+        self.topics.insert(number, Topic { id, configs, logs });
         Ok(())
     }
 
@@ -150,7 +158,12 @@ impl Core {
         if topic.logs.len() >= wanted {
             return Ok(());
         }
-        let stored = StoredTopic { name: name.to_string(), partitions, configs: topic.configs.clone() };
+        let stored = StoredTopic {
+            name: name.to_string(),
+            id: Some(topic.id.clone()),
+            partitions,
+            configs: topic.configs.clone(),
+        };
         self.storage.put_topic(number, &stored)?;
         self.storage.write()?;
         topic.logs.resize_with(wanted, PartitionLog::default);
@@ -369,6 +382,12 @@ impl Core {
         let (_, topic) = self.topic(name)?;
         Ok(PartitionId::try_from(topic.logs.len()).unwrap_or(PartitionId::MAX))
     }
+}
+
+/// An id for a topic of that number, unlike that of any topic in any directory.
+fn fresh_id(number: u32) -> String {
+    use std::hash::{BuildHasher, RandomState};
+    format!("{number}-{:016x}", RandomState::new().hash_one(number))
 }
 
 /// The error for what does not exist.

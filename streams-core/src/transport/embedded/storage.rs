@@ -41,6 +41,8 @@ pub enum Durability {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct StoredTopic {
     pub(super) name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) id: Option<String>,
     pub(super) partitions: PartitionId,
     pub(super) configs: BTreeMap<String, String>,
 }
@@ -235,7 +237,7 @@ impl Storage {
 
     /// Removes a topic and all its chunks. Its description stays, nameless, so that its number is never used again.
     pub(super) fn delete_topic(&mut self, number: u32) -> Result<()> {
-        let nameless = StoredTopic { name: String::new(), partitions: 0, configs: BTreeMap::new() };
+        let nameless = StoredTopic { name: String::new(), id: None, partitions: 0, configs: BTreeMap::new() };
         self.put_topic(number, &nameless)?;
         if let Some(database) = &self.database {
             let (first, last) = (number.to_be_bytes(), (number + 1).to_be_bytes());

@@ -1,5 +1,7 @@
 //! Topics and offsets.
 
+mod offsets;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,16 +11,11 @@ use rdkafka::bindings::rd_kafka_resp_err_t as E;
 use super::config::Common;
 use super::deadline::Deadline;
 use super::error::{failed, is_unknown_topic};
-use super::ffi::{AdminCall, Client, Code, Entry, KafkaError, PartitionList, TopicToCreate};
+use super::ffi::{AdminCall, Client, Code, Described, Entry, KafkaError, PartitionList, TopicToCreate};
 use crate::ids::{Offset, PartitionId, TopicName, TopicPartition};
 use crate::transport::{
-    Admin, GroupOffsets, Isolation, NewTopic, OffsetQuery, OffsetToCommit, Result, TopicInfo, TransportError,
-    TransportErrorKind as Kind,
+    Admin, GroupOffsets, NewTopic, OffsetQuery, OffsetToCommit, Result, TopicInfo, TransportError,
 };
-
-/// Kafka's query codes in the place of a timestamp.
-const EARLIEST: Offset = -2;
-const LATEST: Offset = -1;
 
 /// Between two questions for offsets that a transaction is committing.
 const UNSTABLE_BACKOFF: Duration = Duration::from_millis(20);
@@ -75,74 +72,6 @@ impl KafkaAdmin {
     fn part_failed(&self, attempted: &str, part: impl std::fmt::Display, code: Code) -> TransportError {
         failed(format!("{attempted} of {part} at {}", self.servers), &KafkaError::from_code(code))
     }
-
-    /// "No leaders found" is all that librdkafka says when none of the topics exist; that is worth a second question.
-    fn explained(
-        &self,
-        attempted: &str,
-        partitions: &BTreeSet<&TopicPartition>,
-        error: KafkaError,
-        timeout: Duration,
-    ) -> TransportError {
-        if error.code != E::RD_KAFKA_RESP_ERR__NOENT as Code {
-            return self.failed(attempted, &error);
-        }
-        let names: BTreeSet<&str> = partitions.iter().map(|partition| &*partition.topic).collect();
-        let names: Vec<&str> = names.into_iter().collect();
-        let unknown = |(name, answer): (String, std::result::Result<i32, KafkaError>)| {
-            answer.is_err_and(|error| is_unknown_topic(error.code)).then_some(name)
-        };
-        let answers = self.call(timeout).describe_topics(&names).unwrap_or_default();
-        let attempted = format!("{attempted} at {}", self.servers);
-        match answers.into_iter().find_map(unknown) {
-            Some(name) => {
-                let reason = format!("topic '{name}' does not exist");
-                TransportError::new(Kind::UnknownTopic, attempted, reason)
-            }
-            None => TransportError::new(Kind::Retriable, attempted, error.reason),
-        }
-    }
-
-    /// Asks for offsets. An error about leaders makes a new client: librdkafka's ListOffsets believes the leaders and epochs
-    /// that it has cached, and after a broker was restarted it would go on being refused for minutes.
-    fn list_offsets(
-        &mut self,
-        partitions: &BTreeSet<&TopicPartition>,
-        at: Offset,
-        isolation: Isolation,
-        timeout: Duration,
-    ) -> Result<Vec<Entry>> {
-        let answer = self.list_offsets_once(partitions, at, isolation, timeout);
-        if answer.as_ref().is_err_and(|error| error.kind() == Kind::Retriable) {
-            self.client = self.common.admin(&self.client_id)?;
-        }
-        answer
-    }
-
-    fn list_offsets_once(
-        &self,
-        partitions: &BTreeSet<&TopicPartition>,
-        at: Offset,
-        isolation: Isolation,
-        timeout: Duration,
-    ) -> Result<Vec<Entry>> {
-        let attempted = "asking for offsets";
-        if partitions.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut queries = PartitionList::new();
-        for partition in partitions {
-            queries.add(&partition.topic, partition.partition, at, &[]);
-        }
-        let found = self
-            .call(timeout)
-            .list_offsets(&queries, isolation == Isolation::ReadCommitted)
-            .map_err(|error| self.explained(attempted, partitions, error, timeout))?;
-        match found.iter().find(|entry| entry.error != 0) {
-            Some(entry) => Err(self.part_failed(attempted, &entry.partition, entry.error)),
-            None => Ok(found),
-        }
-    }
 }
 
 impl Admin for KafkaAdmin {
@@ -158,9 +87,9 @@ impl Admin for KafkaAdmin {
             self.call(timeout).describe_topics(&names).map_err(|error| self.failed(attempted, &error))?;
         for (name, answer) in answers {
             match answer {
-                Ok(partitions) => {
+                Ok(Described { partitions, id, .. }) => {
                     let name: TopicName = name.into();
-                    found.insert(Arc::clone(&name), TopicInfo { name, partitions });
+                    found.insert(Arc::clone(&name), TopicInfo { name, partitions, id });
                 }
                 Err(error) if is_unknown_topic(error.code) => {}
                 Err(error) => return Err(self.failed(&format!("{attempted}: '{name}'"), &error)),
@@ -240,38 +169,41 @@ impl Admin for KafkaAdmin {
         Ok(())
     }
 
-    fn offsets(
+    fn topic_configs(
+        &mut self,
+        names: &[TopicName],
+        timeout: Duration,
+    ) -> Result<BTreeMap<TopicName, BTreeMap<String, String>>> {
+        let attempted = "describing the settings of topics";
+        if names.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let names: Vec<&str> = names.iter().map(|name| &**name).collect();
+        let answers =
+            self.call(timeout).describe_configs(&names).map_err(|error| self.failed(attempted, &error))?;
+        let mut found = BTreeMap::new();
+        for (name, answer) in answers {
+            match answer {
+                Ok(configs) => {
+                    found.insert(name.into(), configs);
+                }
+                Err(error) => tracing::debug!(topic = name, %error, "the topic's settings are not known"),
+            }
+        }
+        Ok(found)
+    }
+
+    fn cluster_id(&mut self, timeout: Duration) -> Option<String> {
+        self.client.cluster_id(timeout)
+    }
+
+    fn offsets_each(
         &mut self,
         partitions: &[TopicPartition],
         query: OffsetQuery,
         timeout: Duration,
-    ) -> Result<BTreeMap<TopicPartition, Offset>> {
-        let all: BTreeSet<&TopicPartition> = partitions.iter().collect();
-        let (at, isolation) = match query {
-            OffsetQuery::Earliest => (EARLIEST, Isolation::ReadUncommitted),
-            OffsetQuery::Latest(isolation) => (LATEST, isolation),
-            // Negative numbers are query codes and no times.
-            OffsetQuery::AtTime(time) => (time.max(0), Isolation::ReadCommitted),
-        };
-        let found = self.list_offsets(&all, at, isolation, timeout)?;
-        let mut offsets: BTreeMap<_, _> =
-            found.into_iter().map(|entry| (entry.partition, entry.offset)).collect();
-        let later: BTreeSet<&TopicPartition> =
-            all.into_iter().filter(|partition| offsets.get(partition).is_none_or(|&at| at < 0)).collect();
-        if let Some(&first) = later.first() {
-            if !matches!(query, OffsetQuery::AtTime(_)) {
-                let reason = "the broker gave no offset";
-                return Err(TransportError::new(
-                    Kind::Retriable,
-                    format!("asking {} for offsets of {first}", self.servers),
-                    reason,
-                ));
-            }
-            for entry in self.list_offsets(&later, LATEST, Isolation::ReadCommitted, timeout)? {
-                offsets.insert(entry.partition, entry.offset);
-            }
-        }
-        Ok(offsets)
+    ) -> Result<BTreeMap<TopicPartition, Result<Offset>>> {
+        self.each_offset(partitions, query, timeout)
     }
 
     fn committed(

@@ -11,6 +11,7 @@
 mod admin;
 mod client;
 mod conf;
+mod describe;
 mod error;
 mod group;
 mod list;
@@ -24,6 +25,7 @@ use std::time::Duration;
 pub(super) use admin::{AdminCall, TopicToCreate};
 pub(super) use client::{Client, Delivery, Rebalance};
 pub(super) use conf::{Conf, Role};
+pub(super) use describe::Described;
 pub(super) use error::KafkaError;
 pub(super) use group::GroupMetadata;
 pub(super) use list::{Entry, PartitionList};

@@ -1,7 +1,7 @@
 //! Administrative requests: each is sent with a queue of its own and waits there for its one answer.
 
 use std::collections::BTreeMap;
-use std::ffi::{CString, c_char, c_int};
+use std::ffi::{c_char, c_int};
 use std::ptr::NonNull;
 use std::time::Duration;
 
@@ -16,8 +16,8 @@ use super::{Code, KafkaError, OK, c_string, millis, text_of};
 
 /// One request to be made of a client.
 pub(in crate::transport::kafka) struct AdminCall<'a> {
-    client: &'a Client,
-    timeout: Duration,
+    pub(super) client: &'a Client,
+    pub(super) timeout: Duration,
 }
 
 /// A topic to create.
@@ -29,7 +29,7 @@ pub(in crate::transport::kafka) struct TopicToCreate<'a> {
 }
 
 /// What came of each topic named in a request.
-type TopicResults<T> = Vec<(String, Result<T, KafkaError>)>;
+pub(super) type TopicResults<T> = Vec<(String, Result<T, KafkaError>)>;
 
 /// How long a broker's answer may come after the request's own time-out.
 const GRACE: Duration = Duration::from_millis(100);
@@ -37,42 +37,6 @@ const GRACE: Duration = Duration::from_millis(100);
 impl<'a> AdminCall<'a> {
     pub(in crate::transport::kafka) fn new(client: &'a Client, timeout: Duration) -> Self {
         AdminCall { client, timeout }
-    }
-
-    /// How many partitions each of these topics has, or why that is not known.
-    pub(in crate::transport::kafka) fn describe_topics(
-        &self,
-        names: &[&str],
-    ) -> Result<TopicResults<i32>, KafkaError> {
-        let names: Vec<CString> = names.iter().map(|name| c_string(name)).collect();
-        let mut pointers: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
-        let options = Options::new(self.client, Op::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS, self.timeout);
-        // SAFETY: the array of names lives through the call, which copies it; the collection is ours and copied by the
-        // request. The answer's parts live as long as the event.
-        unsafe {
-            let collection =
-                rd::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len());
-            let answer = self.wait(|queue| {
-                rd::rd_kafka_DescribeTopics(self.client.as_ptr(), collection, options.0, queue);
-            });
-            rd::rd_kafka_TopicCollection_destroy(collection);
-            let answer = answer?;
-            let mut count = 0;
-            let topics = rd::rd_kafka_DescribeTopics_result_topics(
-                rd::rd_kafka_event_DescribeTopics_result(answer.0.as_ptr()),
-                &mut count,
-            );
-            Ok((0..count)
-                .map(|index| {
-                    let topic = *topics.add(index);
-                    let name = text_of(rd::rd_kafka_TopicDescription_name(topic));
-                    let mut partitions = 0;
-                    rd::rd_kafka_TopicDescription_partitions(topic, &mut partitions);
-                    let error = KafkaError::peek(rd::rd_kafka_TopicDescription_error(topic));
-                    (name, error.map_or(Ok(i32::try_from(partitions).unwrap_or(i32::MAX)), Err))
-                })
-                .collect())
-        }
     }
 
     pub(in crate::transport::kafka) fn create_topics(
@@ -225,7 +189,7 @@ impl<'a> AdminCall<'a> {
     }
 
     /// Sends a request with a queue of its own and waits for the answer.
-    fn wait(&self, send: impl FnOnce(*mut rd::rd_kafka_queue_t)) -> Result<Answer, KafkaError> {
+    pub(super) fn wait(&self, send: impl FnOnce(*mut rd::rd_kafka_queue_t)) -> Result<Answer, KafkaError> {
         // SAFETY: the queue is ours and lives through the call; destroyed early, it drops an answer that comes late. The
         // event is owned by the returned value and does not need the queue any more.
         unsafe {
@@ -248,7 +212,7 @@ impl<'a> AdminCall<'a> {
 }
 
 /// The event that holds an answer.
-struct Answer(NonNull<rd::rd_kafka_event_t>);
+pub(super) struct Answer(pub(super) NonNull<rd::rd_kafka_event_t>);
 
 impl Drop for Answer {
     fn drop(&mut self) {
@@ -258,10 +222,10 @@ impl Drop for Answer {
 }
 
 /// A request's options.
-struct Options(*mut rd::rd_kafka_AdminOptions_t);
+pub(super) struct Options(pub(super) *mut rd::rd_kafka_AdminOptions_t);
 
 impl Options {
-    fn new(client: &Client, op: Op, timeout: Duration) -> Self {
+    pub(super) fn new(client: &Client, op: Op, timeout: Duration) -> Self {
         let mut reason = [0 as c_char; ERROR_BYTES];
         // SAFETY: a valid handle; the options are ours; the buffer has the size that is passed. A time-out out of range
         // is refused and leaves the default, `wait` then ends the call.

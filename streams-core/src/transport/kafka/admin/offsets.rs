@@ -1,0 +1,171 @@
+//! Offsets of partitions, each with an answer of its own.
+//!
+//! librdkafka's ListOffsets first waits until every partition of the request has a leader; so those without one are
+//! found by a question of its own, which any broker can answer, and left out of it. What a single broker does not answer
+//! in time is missing in its result.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use rdkafka::bindings::rd_kafka_resp_err_t as E;
+
+use super::KafkaAdmin;
+use crate::ids::{Offset, TopicPartition};
+use crate::transport::kafka::deadline::Deadline;
+use crate::transport::kafka::error::{failed, is_unknown_topic};
+use crate::transport::kafka::ffi::{Code, Described, Entry, KafkaError, PartitionList};
+use crate::transport::{Isolation, OffsetQuery, Result, TransportError, TransportErrorKind as Kind};
+
+/// Kafka's query codes in the place of a timestamp.
+const EARLIEST: Offset = -2;
+const LATEST: Offset = -1;
+
+/// The answer to a question for a time after which there is nothing.
+const NONE_SO_LATE: Offset = -1;
+
+type Each = BTreeMap<TopicPartition, Result<Offset>>;
+
+impl KafkaAdmin {
+    /// See [`crate::transport::Admin::offsets_each`].
+    pub(super) fn each_offset(
+        &mut self,
+        partitions: &[TopicPartition],
+        query: OffsetQuery,
+        timeout: Duration,
+    ) -> Result<Each> {
+        let deadline = Deadline::after(timeout);
+        let all: BTreeSet<&TopicPartition> = partitions.iter().collect();
+        let mut each = Each::new();
+        let askable = self.with_leader(&all, &mut each, timeout)?;
+        let (at, isolation) = match query {
+            OffsetQuery::Earliest => (EARLIEST, Isolation::ReadUncommitted),
+            OffsetQuery::Latest(isolation) => (LATEST, isolation),
+            // Negative numbers are query codes and no times.
+            OffsetQuery::AtTime(time) => (time.max(0), Isolation::ReadCommitted),
+        };
+        self.list_offsets(&askable, at, isolation, deadline.left(), &mut each)?;
+        if matches!(query, OffsetQuery::AtTime(_)) {
+            let is_later = |partition: &&TopicPartition| {
+                each.get(*partition).is_some_and(|answer| matches!(answer, Ok(NONE_SO_LATE)))
+            };
+            let later: BTreeSet<&TopicPartition> = askable.iter().copied().filter(is_later).collect();
+            self.list_offsets(&later, LATEST, Isolation::ReadCommitted, deadline.left(), &mut each)?;
+        }
+        Ok(each)
+    }
+
+    /// Those of the partitions whose leader is known; the others get their answer.
+    fn with_leader<'a>(
+        &mut self,
+        partitions: &BTreeSet<&'a TopicPartition>,
+        each: &mut Each,
+        timeout: Duration,
+    ) -> Result<BTreeSet<&'a TopicPartition>> {
+        let names: BTreeSet<&str> = partitions.iter().map(|partition| &*partition.topic).collect();
+        let names: Vec<&str> = names.into_iter().collect();
+        if names.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let attempted = "asking for the leaders of partitions";
+        let answers =
+            self.call(timeout).describe_topics(&names).map_err(|error| self.failed(attempted, &error))?;
+        let topics: BTreeMap<String, std::result::Result<Described, KafkaError>> =
+            answers.into_iter().collect();
+        let mut askable = BTreeSet::new();
+        for &partition in partitions {
+            match self.obstacle(partition, topics.get(&*partition.topic)) {
+                Some(error) => {
+                    each.insert(partition.clone(), Err(error));
+                }
+                None => {
+                    askable.insert(partition);
+                }
+            }
+        }
+        Ok(askable)
+    }
+
+    /// Why a partition cannot be asked about.
+    fn obstacle(
+        &self,
+        partition: &TopicPartition,
+        topic: Option<&std::result::Result<Described, KafkaError>>,
+    ) -> Option<TransportError> {
+        let attempted = || format!("asking for offsets of {partition} at {}", self.servers);
+        let unknown = |reason: String| Some(TransportError::new(Kind::UnknownTopic, attempted(), reason));
+        match topic {
+            None => unknown(format!("topic '{}' does not exist", partition.topic)),
+            Some(Err(error)) if is_unknown_topic(error.code) => {
+                unknown(format!("topic '{}' does not exist", partition.topic))
+            }
+            Some(Err(error)) => Some(failed(attempted(), error)),
+            Some(Ok(topic)) if partition.partition >= topic.partitions => {
+                unknown(format!("topic '{}' has {} partitions", partition.topic, topic.partitions))
+            }
+            Some(Ok(topic)) if topic.without_leader.contains(&partition.partition) => {
+                let reason =
+                    "the partition has no leader: all brokers with a replica that is in sync are away";
+                Some(TransportError::new(Kind::Retriable, attempted(), reason))
+            }
+            Some(Ok(_)) => None,
+        }
+    }
+
+    /// Asks for offsets. An error about leaders makes a new client: librdkafka's ListOffsets believes the leaders and epochs
+    /// that it has cached, and after a broker was restarted it would go on being refused for minutes.
+    fn list_offsets(
+        &mut self,
+        partitions: &BTreeSet<&TopicPartition>,
+        at: Offset,
+        isolation: Isolation,
+        timeout: Duration,
+        each: &mut Each,
+    ) -> Result<()> {
+        if partitions.is_empty() {
+            return Ok(());
+        }
+        let mut queries = PartitionList::new();
+        for partition in partitions {
+            queries.add(&partition.topic, partition.partition, at, &[]);
+        }
+        let attempted = "asking for offsets";
+        let found = self.call(timeout).list_offsets(&queries, isolation == Isolation::ReadCommitted);
+        let mut moved = false;
+        match found {
+            Ok(found) => {
+                for entry in found {
+                    let answer = self.answer(attempted, &entry, at >= 0);
+                    moved |= answer.as_ref().is_err_and(|error| error.kind() == Kind::Retriable);
+                    each.insert(entry.partition, answer);
+                }
+            }
+            Err(error) => {
+                // "No leaders found": they have moved since they were asked for.
+                let no_leader = error.code == E::RD_KAFKA_RESP_ERR__NOENT as Code;
+                for &partition in partitions {
+                    let mut failed = self.failed(&format!("{attempted} of {partition}"), &error);
+                    if no_leader {
+                        failed = failed.into_retriable();
+                    }
+                    moved |= failed.kind() == Kind::Retriable;
+                    each.insert(partition.clone(), Err(failed));
+                }
+            }
+        }
+        if moved {
+            self.client = self.common.admin(&self.client_id)?;
+        }
+        Ok(())
+    }
+
+    fn answer(&self, attempted: &str, entry: &Entry, by_time: bool) -> Result<Offset> {
+        if entry.error != 0 {
+            return Err(self.part_failed(attempted, &entry.partition, entry.error));
+        }
+        if entry.offset >= 0 || (by_time && entry.offset == NONE_SO_LATE) {
+            return Ok(entry.offset);
+        }
+        // The broker that leads the partition has not answered.
+        Err(self.part_failed(attempted, &entry.partition, E::RD_KAFKA_RESP_ERR__TIMED_OUT as Code))
+    }
+}
