@@ -27,11 +27,15 @@ DEMO_ARGUMENTS = $(if $(DATA),--data $(DATA)) $(if $(BOOTSTRAP),--bootstrap-serv
 BENCH_ARGUMENTS = $(if $(WORKLOADS),--workloads $(WORKLOADS)) $(if $(GUARANTEES),--guarantees $(GUARANTEES)) \
 	$(if $(SYSTEMS),--systems $(SYSTEMS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(RECORDS),--records $(RECORDS))
 
-.PHONY: help demo test lint bench oracle kafka doc setup setup-build
+# What `make test-brokers` runs on.
+BROKERS ?= 3.9.1 4.4.0
+
+.PHONY: help demo test test-brokers lint bench oracle kafka doc setup setup-build
 
 help:
 	@echo 'make demo   flight delays on the embedded broker   DATA=folder BOOTSTRAP=host:port'
 	@echo 'make test   formatting, lints, all tests           KAFKA_BOOTSTRAP=host:port: on that broker'
+	@echo 'make test-brokers  the suites on Kafka, with other brokers  BROKERS="3.9.1 4.4.0"'
 	@echo 'make bench  ours, Java Kafka Streams, raw limit    WORKLOADS= GUARANTEES= SYSTEMS= ROUNDS= RECORDS='
 	@echo 'make oracle random cases on both engines            SEED=1 RUNS=500'
 	@echo 'make kafka  a Kafka 4.3.1 to play with, until Ctrl-C'
@@ -44,6 +48,12 @@ demo: setup-build
 
 test: setup lint
 	cargo test --workspace
+
+# The brokers' version alone is another one; Kafka Streams, to which we compare, stays the one of tests/java.
+test-brokers: setup
+	for version in $(BROKERS); do \
+		KAFKA_VERSION=$$version cargo test -p tests --test kafka --test transport_kafka || exit 1; \
+	done
 
 lint: setup
 	cargo fmt --all --check

@@ -9,14 +9,17 @@ use crate::cluster::ClusterOptions;
 use crate::error::LabError;
 use crate::java::{JavaLab, tail};
 use crate::process::LabProcess;
+use crate::secure::Secured;
 
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 
-/// The two ports of one node.
+/// The ports of one node.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ports {
     pub(crate) clients: u16,
     pub(crate) controller: u16,
+    /// Of the listeners of a secured cluster: for SASL, and for certificates.
+    pub(crate) secured: Option<(u16, u16)>,
 }
 
 /// A broker that may be up or down; its port and data stay.
@@ -26,6 +29,7 @@ pub(crate) struct Broker {
     java: JavaLab,
     heap_mb: u32,
     quick_start: bool,
+    secured: bool,
     folder: PathBuf,
     process: Option<LabProcess>,
 }
@@ -37,18 +41,20 @@ impl Broker {
         options: &ClusterOptions,
         node: usize,
         all: &[Ports],
+        secured: Option<&Secured>,
         root: &Path,
     ) -> Result<Self, LabError> {
         let folder = root.join(format!("broker-{node}"));
         fs::create_dir_all(&folder).map_err(LabError::io(format!("creating {}", folder.display())))?;
         let settings = folder.join("server.properties");
-        fs::write(&settings, properties(options, node, all, &folder))
+        fs::write(&settings, properties(options, node, all, secured, &folder))
             .map_err(LabError::io(format!("writing {}", settings.display())))?;
         let broker = Self {
             node,
             java: java.clone(),
             heap_mb: options.heap_mb,
             quick_start: options.quick_start,
+            secured: secured.is_some(),
             folder,
             process: None,
         };
@@ -61,7 +67,7 @@ impl Broker {
         if self.process.is_some() {
             return Ok(());
         }
-        let mut command = self.java.command("kafka.Kafka", self.heap_mb, self.quick_start);
+        let mut command = self.java.broker_command("kafka.Kafka", self.heap_mb, self.quick_start);
         command.arg(self.settings()).stdin(Stdio::null()).stdout(self.log()?).stderr(self.log()?);
         self.process = Some(LabProcess::spawn(format!("broker {}", self.node), command)?);
         Ok(())
@@ -100,11 +106,12 @@ impl Broker {
     }
 
     fn format(&self) -> Result<(), LabError> {
-        let mut command = self.java.command("kafka.tools.StorageTool", 256, true);
+        let mut command = self.java.broker_command("kafka.tools.StorageTool", 256, true);
         // The identifier only has to be equal on all nodes of a cluster.
         command
             .args(["format", "--cluster-id", "a2Fma2EtbGFiLXRlc3RzLg", "--config"])
             .arg(self.settings())
+            .args(if self.secured { Secured::format_arguments() } else { Vec::new() })
             .stdin(Stdio::null())
             .stdout(self.log()?)
             .stderr(self.log()?);
@@ -132,8 +139,20 @@ impl Broker {
 }
 
 /// Settings fit for tests: small internal topics, no waiting, no records deleted by age, quick detection of failures.
-fn properties(options: &ClusterOptions, node: usize, all: &[Ports], folder: &Path) -> String {
-    let own = all.get(node).copied().unwrap_or(Ports { clients: 0, controller: 0 });
+fn properties(
+    options: &ClusterOptions,
+    node: usize,
+    all: &[Ports],
+    secured: Option<&Secured>,
+    folder: &Path,
+) -> String {
+    let own = all.get(node).copied().unwrap_or(Ports { clients: 0, controller: 0, secured: None });
+    let (mut listeners, mut protocols) =
+        (format!("PLAINTEXT://127.0.0.1:{}", own.clients), "PLAINTEXT:PLAINTEXT".to_owned());
+    if let Some((sasl, tls)) = own.secured {
+        listeners += &format!(",SASL_SSL://127.0.0.1:{sasl},SSL://127.0.0.1:{tls}");
+        protocols += ",SASL_SSL:SASL_SSL,SSL:SSL";
+    }
     let voters: Vec<String> =
         all.iter().enumerate().map(|(id, ports)| format!("{id}@127.0.0.1:{}", ports.controller)).collect();
     let replicas = all.len().to_string();
@@ -141,12 +160,9 @@ fn properties(options: &ClusterOptions, node: usize, all: &[Ports], folder: &Pat
     let mut settings: Vec<(&str, String)> = vec![
         ("process.roles", "broker,controller".into()),
         ("node.id", node.to_string()),
-        (
-            "listeners",
-            format!("PLAINTEXT://127.0.0.1:{},CONTROLLER://127.0.0.1:{}", own.clients, own.controller),
-        ),
-        ("advertised.listeners", format!("PLAINTEXT://127.0.0.1:{}", own.clients)),
-        ("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT".into()),
+        ("listeners", format!("{listeners},CONTROLLER://127.0.0.1:{}", own.controller)),
+        ("advertised.listeners", listeners),
+        ("listener.security.protocol.map", format!("{protocols},CONTROLLER:PLAINTEXT")),
         ("controller.listener.names", "CONTROLLER".into()),
         ("controller.quorum.voters", voters.join(",")),
         ("log.dirs", folder.join("data").display().to_string()),
@@ -184,5 +200,7 @@ fn properties(options: &ClusterOptions, node: usize, all: &[Ports], folder: &Pat
     ];
     settings.extend(fixed.map(|(name, value)| (name, value.to_owned())));
     settings.extend(options.settings.iter().map(|(name, value)| (name.as_str(), value.clone())));
-    settings.iter().map(|(name, value)| format!("{name}={value}\n")).collect()
+    // Of a setting that is there twice, the last one counts.
+    let own = secured.map(Secured::properties).unwrap_or_default();
+    settings.iter().fold(own, |text, (name, value)| text + &format!("{name}={value}\n"))
 }

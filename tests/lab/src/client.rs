@@ -7,23 +7,35 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::error::LabError;
+use crate::passing::Passing;
 
-/// Longest time that any single request of the lab may take.
+/// Longest time that anything the lab asks for may take, all its attempts together.
 pub const REQUEST: Duration = Duration::from_secs(60);
+
+/// Longest time of one attempt at an administrative request.
+pub(crate) const ATTEMPT: Duration = Duration::from_secs(20);
 
 /// What tests do with a cluster: create topics, write, read, and look at offsets. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct KafkaClient {
     bootstrap: String,
+    /// What it takes to be let in.
+    settings: Vec<(String, String)>,
 }
 
 impl KafkaClient {
     /// A client of the cluster at `bootstrap`; it connects when used.
     pub fn new(bootstrap: impl Into<String>) -> Self {
-        Self { bootstrap: bootstrap.into() }
+        Self { bootstrap: bootstrap.into(), settings: Vec::new() }
+    }
+
+    /// The same with further client settings, which all that it makes will have.
+    pub fn with(mut self, settings: &[(&str, &str)]) -> Self {
+        self.settings.extend(settings.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())));
+        self
     }
 
     /// The value for `bootstrap.servers`.
@@ -44,14 +56,25 @@ impl KafkaClient {
         for (key, value) in configs {
             topic = topic.set(key, value);
         }
-        let answers =
-            block_on(self.admin()?.create_topics([&topic], &options())).map_err(LabError::kafka(what()))?;
-        if let Some(Err((_, code))) = answers.into_iter().next() {
-            return Err(LabError::Refused { what: what(), answer: code.to_string() });
-        }
+        let mut asked_before = false;
+        self.persist(what, || {
+            let again = std::mem::replace(&mut asked_before, true);
+            let answers = block_on(self.admin()?.create_topics([&topic], &options()))?;
+            match answers.into_iter().find_map(Result::err) {
+                // The answer to an earlier attempt was lost.
+                Some((_, RDKafkaErrorCode::TopicAlreadyExists)) if again => Ok(()),
+                Some((_, code)) => Err(KafkaError::AdminOp(code)),
+                None => Ok(()),
+            }
+        })?;
+        self.wait_partitions(name, partitions)
+    }
+
+    /// Waits until so many partitions of a topic have a leader.
+    pub(crate) fn wait_partitions(&self, topic: &str, partitions: i32) -> Result<(), LabError> {
         let begin = Instant::now();
-        while self.partitions(name)? < partitions {
-            self.in_time(begin, || format!("the start of topic {name}"))?;
+        while self.partitions(topic)? < partitions {
+            self.in_time(begin, || format!("the start of topic {topic}"))?;
         }
         Ok(())
     }
@@ -62,13 +85,10 @@ impl KafkaClient {
             return Ok(());
         }
         let what = || format!("deleting topics {}", names.join(", "));
-        let answers =
-            block_on(self.admin()?.delete_topics(names, &options())).map_err(LabError::kafka(what()))?;
-        for (name, code) in answers.into_iter().filter_map(Result::err) {
-            if code != RDKafkaErrorCode::UnknownTopicOrPartition && code != RDKafkaErrorCode::UnknownTopic {
-                return Err(LabError::Refused { what: what(), answer: format!("{name}: {code}") });
-            }
-        }
+        let gone = [RDKafkaErrorCode::UnknownTopicOrPartition, RDKafkaErrorCode::UnknownTopic];
+        self.persist(what, || {
+            none_but(&gone, block_on(self.admin()?.delete_topics(names, &options()))?.into_iter())
+        })?;
         let begin = Instant::now();
         while self.topics()?.iter().any(|topic| names.contains(&topic.as_str())) {
             self.in_time(begin, || format!("the end of topics {}", names.join(", ")))?;
@@ -79,21 +99,17 @@ impl KafkaClient {
     /// Deletes the offsets of groups without members; groups that do not exist are passed over.
     pub fn delete_groups(&self, groups: &[&str]) -> Result<(), LabError> {
         let what = || format!("deleting groups {}", groups.join(", "));
-        let answers =
-            block_on(self.admin()?.delete_groups(groups, &options())).map_err(LabError::kafka(what()))?;
-        for (name, code) in answers.into_iter().filter_map(Result::err) {
-            if code != RDKafkaErrorCode::GroupIdNotFound {
-                return Err(LabError::Refused { what: what(), answer: format!("{name}: {code}") });
-            }
-        }
-        Ok(())
+        self.persist(what, || {
+            let answers = block_on(self.admin()?.delete_groups(groups, &options()))?;
+            none_but(&[RDKafkaErrorCode::GroupIdNotFound], answers.into_iter())
+        })
     }
 
     /// The names of all topics, internal ones of the applications included, those of the broker left out.
     pub fn topics(&self) -> Result<Vec<String>, LabError> {
         let consumer = self.consumer(&[])?;
         let metadata =
-            consumer.fetch_metadata(None, REQUEST).map_err(LabError::kafka("listing the topics"))?;
+            self.persist(|| "listing the topics".into(), || consumer.fetch_metadata(None, ATTEMPT))?;
         let names = metadata.topics().iter().map(|topic| topic.name());
         Ok(names.filter(|name| !name.starts_with("__")).map(str::to_owned).collect())
     }
@@ -102,7 +118,7 @@ impl KafkaClient {
     pub fn partitions(&self, topic: &str) -> Result<i32, LabError> {
         let consumer = self.consumer(&[])?;
         let what = || format!("asking for the partitions of {topic}");
-        let metadata = consumer.fetch_metadata(Some(topic), REQUEST).map_err(LabError::kafka(what()))?;
+        let metadata = self.persist(what, || consumer.fetch_metadata(Some(topic), ATTEMPT))?;
         let found = metadata.topics().iter().find(|found| found.name() == topic);
         let led = found
             .map_or(0, |topic| topic.partitions().iter().filter(|partition| partition.leader() >= 0).count());
@@ -143,7 +159,28 @@ impl KafkaClient {
             .set("reconnect.backoff.max.ms", "500")
             .set("allow.auto.create.topics", "false")
             .set("log_level", "3");
+        for (key, value) in &self.settings {
+            config.set(key, value);
+        }
         config
+    }
+
+    /// Tries again while what goes wrong may pass by itself: a broker that is starting, a connection that was just cut,
+    /// a machine that does too much at once.
+    pub(crate) fn persist<T, E: Passing>(
+        &self,
+        what: impl Fn() -> String,
+        mut attempt: impl FnMut() -> Result<T, E>,
+    ) -> Result<T, LabError> {
+        let begin = Instant::now();
+        loop {
+            match attempt() {
+                Err(error) if error.passes() && begin.elapsed() < REQUEST => {
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+                other => return other.map_err(|error| error.into_lab(what())),
+            }
+        }
     }
 
     /// Pauses before the next look, or fails when it has taken too long since `begin`.
@@ -155,13 +192,23 @@ impl KafkaClient {
         Ok(())
     }
 
-    fn admin(&self) -> Result<AdminClient<DefaultClientContext>, LabError> {
+    /// A client for one attempt: one that has lost its broker does not find it again in time.
+    pub(crate) fn admin(&self) -> Result<AdminClient<DefaultClientContext>, KafkaError> {
         let mut config = self.config();
         config.remove("allow.auto.create.topics");
-        config.create().map_err(LabError::kafka("creating an admin client"))
+        config.create()
     }
 }
 
-fn options() -> AdminOptions {
-    AdminOptions::new().request_timeout(Some(REQUEST)).operation_timeout(Some(REQUEST))
+/// Fails with the first refusal that is none of these.
+pub(crate) fn none_but<N>(
+    harmless: &[RDKafkaErrorCode],
+    answers: impl Iterator<Item = Result<N, (N, RDKafkaErrorCode)>>,
+) -> Result<(), KafkaError> {
+    let refused = answers.filter_map(Result::err).map(|(_, code)| code).find(|code| !harmless.contains(code));
+    refused.map_or(Ok(()), |code| Err(KafkaError::AdminOp(code)))
+}
+
+pub(crate) fn options() -> AdminOptions {
+    AdminOptions::new().request_timeout(Some(ATTEMPT)).operation_timeout(Some(ATTEMPT))
 }

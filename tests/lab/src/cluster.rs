@@ -12,6 +12,7 @@ use crate::error::LabError;
 use crate::java::JavaLab;
 use crate::ports::free_port;
 use crate::process::LabProcess;
+use crate::secure::Secured;
 
 const START_LIMIT: Duration = Duration::from_secs(180);
 const FOLDER_PREFIX: &str = "kafka-lab-";
@@ -27,11 +28,13 @@ pub struct ClusterOptions {
     pub quick_start: bool,
     /// Further broker settings; they win over the lab's.
     pub settings: Vec<(String, String)>,
+    /// Listeners with TLS, SASL and certificates besides the open one, and an authorizer; see [`Secured`].
+    pub secured: bool,
 }
 
 impl Default for ClusterOptions {
     fn default() -> Self {
-        Self { brokers: 1, heap_mb: 512, quick_start: true, settings: Vec::new() }
+        Self { brokers: 1, heap_mb: 512, quick_start: true, settings: Vec::new(), secured: false }
     }
 }
 
@@ -39,6 +42,7 @@ impl Default for ClusterOptions {
 #[derive(Debug)]
 pub struct KafkaCluster {
     bootstrap: String,
+    secured: Option<Secured>,
     // Declared before the folder: the brokers must be dead before their data goes.
     brokers: Mutex<Vec<Broker>>,
     folder: Option<TempDir>,
@@ -59,31 +63,49 @@ impl KafkaCluster {
             .tempdir()
             .map_err(LabError::io("creating a temporary folder for the brokers"))?;
         let ports = (0..options.brokers.max(1))
-            .map(|_| Ok(Ports { clients: free_port()?, controller: free_port()? }))
+            .map(|_| {
+                let secured = options.secured.then(|| Ok((free_port()?, free_port()?))).transpose()?;
+                Ok(Ports { clients: free_port()?, controller: free_port()?, secured })
+            })
             .collect::<Result<Vec<Ports>, LabError>>()?;
+        let addresses = |port: fn(&Ports) -> u16| {
+            let addresses: Vec<_> = ports.iter().map(|ports| format!("127.0.0.1:{}", port(ports))).collect();
+            addresses.join(",")
+        };
+        let secured = match options.secured {
+            true => {
+                let sasl = addresses(|ports| ports.secured.map_or(0, |(sasl, _)| sasl));
+                let tls = addresses(|ports| ports.secured.map_or(0, |(_, tls)| tls));
+                Some(Secured::create(folder.path(), sasl, tls)?)
+            }
+            false => None,
+        };
         let mut brokers = Vec::new();
         for node in 0..ports.len() {
-            brokers.push(Broker::create(&java, options, node, &ports, folder.path())?);
+            brokers.push(Broker::create(&java, options, node, &ports, secured.as_ref(), folder.path())?);
         }
         for broker in &mut brokers {
             broker.start()?;
         }
-        let addresses: Vec<String> =
-            ports.iter().map(|ports| format!("127.0.0.1:{}", ports.clients)).collect();
-        let cluster =
-            Self { bootstrap: addresses.join(","), brokers: Mutex::new(brokers), folder: Some(folder) };
+        let bootstrap = addresses(|ports| ports.clients);
+        let cluster = Self { bootstrap, secured, brokers: Mutex::new(brokers), folder: Some(folder) };
         cluster.wait_ready()?;
         Ok(cluster)
     }
 
     /// A handle on a cluster that runs elsewhere; its brokers cannot be stopped through it.
     pub fn external(bootstrap: impl Into<String>) -> Self {
-        Self { bootstrap: bootstrap.into(), brokers: Mutex::new(Vec::new()), folder: None }
+        Self { bootstrap: bootstrap.into(), secured: None, brokers: Mutex::new(Vec::new()), folder: None }
     }
 
     /// The value for `bootstrap.servers`.
     pub fn bootstrap(&self) -> &str {
         &self.bootstrap
+    }
+
+    /// Listeners and certificates of a cluster that was started as `secured`.
+    pub fn secured(&self) -> Option<&Secured> {
+        self.secured.as_ref()
     }
 
     /// Topics, records and offsets of this cluster.

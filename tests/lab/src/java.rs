@@ -13,6 +13,20 @@ use crate::sys;
 #[derive(Debug, Clone)]
 pub struct JavaLab {
     class_path: String,
+    /// Of the brokers, which may be of another version than the programs.
+    brokers: String,
+}
+
+/// The version of Kafka that the programs of `tests/java` use, and the brokers where `KAFKA_VERSION` does not say
+/// otherwise.
+pub const KAFKA_VERSION: &str = "4.3.1";
+
+/// The version of the brokers.
+pub fn broker_version() -> String {
+    std::env::var("KAFKA_VERSION")
+        .ok()
+        .filter(|set| !set.is_empty())
+        .unwrap_or_else(|| KAFKA_VERSION.to_owned())
 }
 
 impl JavaLab {
@@ -26,32 +40,62 @@ impl JavaLab {
         let lock =
             File::create(&lock_path).map_err(LabError::io(format!("opening {}", lock_path.display())))?;
         sys::lock(&lock).map_err(LabError::io(format!("locking {}", lock_path.display())))?;
-        if let Some(class_path) = built(&output) {
-            return Ok(Self { class_path });
+        if built(&output).is_none() {
+            build(&sources, &output)?;
         }
-        build(&sources, &output)?;
-        built(&output).map(|class_path| Self { class_path }).ok_or_else(|| LabError::Build {
-            output: format!("Maven succeeded but left no complete class path in {}", output.display()),
-        })
+        let class_path = built(&output).ok_or_else(|| incomplete(&output))?;
+        let version = broker_version();
+        let brokers =
+            if version == KAFKA_VERSION { class_path.clone() } else { brokers(&sources, &root, &version)? };
+        Ok(Self { class_path, brokers })
     }
 
     /// A command that runs a class with a heap limit; its logging goes to standard error, warnings only. With
     /// `quick_start` it compiles lightly, which suits programs of a few seconds; without, all is Java's default.
     pub fn command(&self, main_class: &str, heap_mb: u32, quick_start: bool) -> Command {
-        let mut command = Command::new("java");
-        if quick_start {
-            command.args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]);
-        }
-        command
-            .arg(format!("-Xmx{heap_mb}m"))
-            .arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
-            .arg("-Dorg.slf4j.simpleLogger.showDateTime=true")
-            .arg("-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS")
-            .arg("-cp")
-            .arg(&self.class_path)
-            .arg(main_class);
-        command
+        command_on(&self.class_path, main_class, heap_mb, quick_start)
     }
+
+    /// The same for a class of the brokers' version of Kafka.
+    pub(crate) fn broker_command(&self, main_class: &str, heap_mb: u32, quick_start: bool) -> Command {
+        command_on(&self.brokers, main_class, heap_mb, quick_start)
+    }
+}
+
+fn command_on(class_path: &str, main_class: &str, heap_mb: u32, quick_start: bool) -> Command {
+    let mut command = Command::new("java");
+    if quick_start {
+        command.args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]);
+    }
+    command
+        .arg(format!("-Xmx{heap_mb}m"))
+        .arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
+        .arg("-Dorg.slf4j.simpleLogger.showDateTime=true")
+        .arg("-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS")
+        .arg("-cp")
+        .arg(class_path)
+        .arg(main_class);
+    command
+}
+
+fn incomplete(output: &Path) -> LabError {
+    LabError::Build { output: format!("Maven left no complete class path in {}", output.display()) }
+}
+
+/// The class path of brokers of another version, which Maven fetches the first time.
+fn brokers(sources: &Path, root: &Path, version: &str) -> Result<String, LabError> {
+    let file = root.join(format!("brokers-{version}.txt"));
+    if complete(&file).is_none() {
+        let mut maven = Command::new("mvn");
+        maven
+            .args(["-q", "-B", "dependency:build-classpath"])
+            .arg(format!("-Dkafka.version={version}"))
+            .arg(format!("-Dmdep.outputFile={}", file.display()))
+            .current_dir(sources.join("broker"))
+            .stdin(Stdio::null());
+        run(maven)?;
+    }
+    complete(&file).ok_or_else(|| incomplete(&file))
 }
 
 /// Cargo's target directory of the running program: the place for what the lab builds.
@@ -66,13 +110,13 @@ pub fn target_directory() -> PathBuf {
 }
 
 fn build(sources: &Path, output: &Path) -> Result<(), LabError> {
-    let missing = |tool, needs, package| move |source| LabError::MissingTool { tool, needs, package, source };
-    Command::new("java")
-        .arg("-version")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .map_err(missing("java", "a Java development kit, version 17 or later", "openjdk-17-jdk-headless"))?;
+    let java = Command::new("java").arg("-version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    java.map_err(|source| LabError::MissingTool {
+        tool: "java",
+        needs: "a Java development kit, version 17 or later",
+        package: "openjdk-17-jdk-headless",
+        source,
+    })?;
     let mut maven = Command::new("mvn");
     maven
         .args(["-q", "-B", "package", "dependency:build-classpath"])
@@ -80,7 +124,16 @@ fn build(sources: &Path, output: &Path) -> Result<(), LabError> {
         .arg(format!("-Dlab.output={}", output.display()))
         .current_dir(sources)
         .stdin(Stdio::null());
-    let done = maven.output().map_err(missing("mvn", "Apache Maven, version 3.8 or later", "maven"))?;
+    run(maven)
+}
+
+fn run(mut maven: Command) -> Result<(), LabError> {
+    let done = maven.output().map_err(|source| LabError::MissingTool {
+        tool: "mvn",
+        needs: "Apache Maven, version 3.8 or later",
+        package: "maven",
+        source,
+    })?;
     if done.status.success() {
         return Ok(());
     }
@@ -92,11 +145,16 @@ fn build(sources: &Path, output: &Path) -> Result<(), LabError> {
 /// The class path of a complete build; none when a part of it is gone.
 fn built(output: &Path) -> Option<String> {
     let jar = output.join("kafka-lab.jar");
-    let dependencies = fs::read_to_string(output.join("classpath.txt")).ok()?;
+    let dependencies = complete(&output.join("classpath.txt"))?;
+    jar.exists().then(|| format!("{}:{dependencies}", jar.display()))
+}
+
+/// The class path in a file; none when a part of it is gone.
+fn complete(file: &Path) -> Option<String> {
+    let dependencies = fs::read_to_string(file).ok()?;
     let dependencies = dependencies.trim();
-    let complete =
-        jar.exists() && !dependencies.is_empty() && dependencies.split(':').all(|p| Path::new(p).exists());
-    complete.then(|| format!("{}:{dependencies}", jar.display()))
+    let complete = !dependencies.is_empty() && dependencies.split(':').all(|part| Path::new(part).exists());
+    complete.then(|| dependencies.to_owned())
 }
 
 fn fingerprint(sources: &Path) -> Result<u64, LabError> {

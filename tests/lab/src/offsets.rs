@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use crate::client::{KafkaClient, REQUEST};
+use crate::client::{ATTEMPT, KafkaClient};
 use crate::error::LabError;
 
 /// The first offset of a partition and the one after its last record.
@@ -35,8 +34,7 @@ impl KafkaClient {
         let what = || format!("asking for the offsets of {topic}");
         let mut offsets = Vec::new();
         for partition in 0..self.partitions(topic)? {
-            let (begin, end) =
-                consumer.fetch_watermarks(topic, partition, REQUEST).map_err(LabError::kafka(what()))?;
+            let (begin, end) = self.persist(what, || consumer.fetch_watermarks(topic, partition, ATTEMPT))?;
             offsets.push(PartitionOffsets { begin, end });
         }
         Ok(offsets)
@@ -63,6 +61,7 @@ impl KafkaClient {
 
 /// Asks again and again for the committed offsets of one group, over one connection.
 pub struct GroupOffsets {
+    client: KafkaClient,
     consumer: BaseConsumer,
     group: String,
     partitions: TopicPartitionList,
@@ -82,7 +81,7 @@ impl GroupOffsets {
         for (topic, partition) in partitions {
             list.add_partition(topic, *partition);
         }
-        Ok(Self { consumer, group: group.to_owned(), partitions: list })
+        Ok(Self { client: client.clone(), consumer, group: group.to_owned(), partitions: list })
     }
 
     /// What is committed now; partitions without are left out.
@@ -91,10 +90,8 @@ impl GroupOffsets {
         if self.partitions.count() == 0 {
             return Ok(BTreeMap::new());
         }
-        let answer = self
-            .consumer
-            .committed_offsets(self.partitions.clone(), REQUEST)
-            .map_err(|source: KafkaError| LabError::Kafka { what: what(), source })?;
+        let ask = || self.consumer.committed_offsets(self.partitions.clone(), ATTEMPT);
+        let answer = self.client.persist(what, ask)?;
         let mut committed = BTreeMap::new();
         for element in answer.elements() {
             if let Offset::Offset(offset) = element.offset() {

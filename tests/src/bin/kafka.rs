@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use tests::lab::{ClusterOptions, KafkaCluster, LabError};
+use tests::lab::{ClusterOptions, KafkaCluster, LabError, broker_version};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Starts Apache Kafka 4.3.1 on a free loopback port with its data in a temporary folder.
@@ -30,7 +30,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: &Arguments) -> Result<(), LabError> {
-    eprintln!("Starting Apache Kafka 4.3.1 ...");
+    eprintln!("Starting Apache Kafka {} ...", broker_version());
     let options = ClusterOptions {
         brokers: arguments.brokers.into(),
         heap_mb: arguments.heap_mb,
