@@ -153,6 +153,12 @@ fn properties(
         listeners += &format!(",SASL_SSL://127.0.0.1:{sasl},SSL://127.0.0.1:{tls}");
         protocols += ",SASL_SSL:SASL_SSL,SSL:SSL";
     }
+    let mut told = listeners.clone();
+    if let Some(proxied) = options.proxied.get(node) {
+        listeners += &format!(",PROXIED://127.0.0.1:{}", proxied.broker);
+        told += &format!(",PROXIED://127.0.0.1:{}", proxied.told);
+        protocols += ",PROXIED:PLAINTEXT";
+    }
     let voters: Vec<String> =
         all.iter().enumerate().map(|(id, ports)| format!("{id}@127.0.0.1:{}", ports.controller)).collect();
     let replicas = all.len().to_string();
@@ -161,7 +167,7 @@ fn properties(
         ("process.roles", "broker,controller".into()),
         ("node.id", node.to_string()),
         ("listeners", format!("{listeners},CONTROLLER://127.0.0.1:{}", own.controller)),
-        ("advertised.listeners", listeners),
+        ("advertised.listeners", told),
         ("listener.security.protocol.map", format!("{protocols},CONTROLLER:PLAINTEXT")),
         ("controller.listener.names", "CONTROLLER".into()),
         ("controller.quorum.voters", voters.join(",")),

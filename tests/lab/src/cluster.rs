@@ -30,11 +30,29 @@ pub struct ClusterOptions {
     pub settings: Vec<(String, String)>,
     /// Listeners with TLS, SASL and certificates besides the open one, and an authorizer; see [`Secured`].
     pub secured: bool,
+    /// For each node a second listener for clients (`PROXIED`, without log-in), behind a proxy; none for none.
+    pub proxied: Vec<ProxiedListener>,
+}
+
+/// A listener of a broker whose clients are sent to another port, on which a proxy passes on what they send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProxiedListener {
+    /// The port on which the broker listens.
+    pub broker: u16,
+    /// The port that it tells clients to use.
+    pub told: u16,
 }
 
 impl Default for ClusterOptions {
     fn default() -> Self {
-        Self { brokers: 1, heap_mb: 512, quick_start: true, settings: Vec::new(), secured: false }
+        Self {
+            brokers: 1,
+            heap_mb: 512,
+            quick_start: true,
+            settings: Vec::new(),
+            secured: false,
+            proxied: Vec::new(),
+        }
     }
 }
 

@@ -24,12 +24,13 @@ mod transaction;
 
 pub use acl::{Acl, Operation, Resource};
 pub use client::KafkaClient;
-pub use cluster::{ClusterOptions, KafkaCluster};
+pub use cluster::{ClusterOptions, KafkaCluster, ProxiedListener};
 pub use consume::ConsumedRecord;
 pub use error::LabError;
 pub use golden::{GoldenFile, golden_files};
 pub use java::{JavaLab, KAFKA_VERSION, broker_version, target_directory};
 pub use offsets::{CommittedOffset, GroupOffsets, PartitionOffsets};
+pub use ports::free_port;
 pub use process::{LabProcess, ProcessUsage};
 pub use produce::{FirstFailure, LabProducer, TestRecord};
 pub use secure::{Certificate, Secured, USERS};

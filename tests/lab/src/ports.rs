@@ -14,7 +14,7 @@ const RANGE: std::ops::Range<u64> = 12_000..32_000;
 static GIVEN: Mutex<Option<HashSet<u16>>> = Mutex::new(None);
 
 /// A port on which nobody listens and which this process has not given away.
-pub(crate) fn free_port() -> Result<u16, LabError> {
+pub fn free_port() -> Result<u16, LabError> {
     let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
     let given = given.get_or_insert_with(HashSet::new);
     let mut last = std::io::Error::from(std::io::ErrorKind::AddrInUse);

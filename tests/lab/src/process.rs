@@ -27,6 +27,12 @@ pub struct ProcessUsage {
     pub cpu_seconds: f64,
     /// The highest resident memory, in megabytes of 1,048,576 bytes.
     pub peak_rss_mb: f64,
+    /// The resident memory now, in megabytes of 1,048,576 bytes.
+    pub rss_mb: f64,
+    /// How many threads it has now.
+    pub threads: usize,
+    /// How many files and connections it has open now.
+    pub open_files: usize,
 }
 
 impl LabProcess {
@@ -103,12 +109,18 @@ impl LabProcess {
         let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
         let ticks: f64 =
             after_name.split_whitespace().skip(11).take(2).filter_map(|f| f.parse::<f64>().ok()).sum();
-        let peak = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next()?.parse().ok());
+        let field = |name: &str| {
+            let found = |line: &str| line.strip_prefix(name)?.split_whitespace().next()?.parse::<f64>().ok();
+            status.lines().find_map(found).unwrap_or(0.0)
+        };
+        let files = format!("/proc/{}/fd", self.id());
+        let open = std::fs::read_dir(&files).map_err(LabError::io(format!("listing {files}")))?;
         Ok(ProcessUsage {
             cpu_seconds: ticks / sys::clock_ticks(),
-            peak_rss_mb: peak.unwrap_or(0.0) / 1024.0,
+            peak_rss_mb: field("VmHWM:") / 1024.0,
+            rss_mb: field("VmRSS:") / 1024.0,
+            threads: field("Threads:") as usize,
+            open_files: open.count(),
         })
     }
 
