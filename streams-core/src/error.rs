@@ -127,20 +127,28 @@ pub enum Error {
     #[error("{0}")]
     IllegalState(String),
 
-    /// A stream thread has not finished a round for too long: user code hangs, or is too slow.
+    /// The application did not start; `start` has returned the error itself.
+    #[error("the start failed: {0}")]
+    Start(String),
+
+    /// A stream thread dropped its uncommitted work and did it again, for longer than `task.timeout.ms` (KIP-572).
     #[error(
-        "stream thread {thread} has been in one round for {stuck_ms} ms, longer than consumer.max.poll.interval.ms: \
-         its tasks were given to other instances; look for code that blocks, or raise the interval"
+        "stream thread {thread} has dropped its uncommitted work and done it again {replays} times within {waited_ms} ms \
+         without a commit in between, longer than task.timeout.ms. The last cause: {source}"
     )]
-    ThreadStuck {
+    NoProgress {
         /// The thread.
         thread: String,
-        /// For how long.
-        stuck_ms: i64,
+        /// How often.
+        replays: u64,
+        /// Since the first time.
+        waited_ms: i64,
+        /// Why it was the last time.
+        source: Box<Error>,
     },
 
     /// User code panicked.
-    #[error("stream thread {thread} panicked: {message}")]
+    #[error("thread {thread} panicked: {message}")]
     Panicked {
         /// The thread.
         thread: String,

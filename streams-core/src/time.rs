@@ -22,6 +22,22 @@ pub trait Clock: Send + Sync {
 /// A shared clock.
 pub type ClockRef = Arc<dyn Clock>;
 
+/// One moment on both clocks: event-related times are told by the wall clock, intervals are judged by the monotonic one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Now {
+    /// As record timestamps; it may be set back and forth.
+    pub wall_ms: Timestamp,
+    /// See [`Clock::monotonic_ms`].
+    pub monotonic_ms: i64,
+}
+
+impl Now {
+    /// What that clock shows.
+    pub fn of(clock: &dyn Clock) -> Self {
+        Now { wall_ms: clock.now_ms(), monotonic_ms: clock.monotonic_ms() }
+    }
+}
+
 /// The machine's clock.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;

@@ -75,22 +75,28 @@ impl PunctuationQueue {
     /// Whether any punctuation follows that clock.
     #[inline]
     pub fn any(&mut self, kind: PunctuationType) -> bool {
-        self.queue(kind).earliest().is_some()
+        self.called.is_some() || self.queue(kind).earliest().is_some()
     }
 
     /// The earliest due time of that clock.
     pub fn next_due(&mut self, kind: PunctuationType) -> Option<Timestamp> {
+        self.put_back();
         let scheduled = self.queue(kind).iter().filter(|(_, scheduled)| !scheduled.cancelled);
         scheduled.map(|(next, _)| *next).min()
+    }
+
+    /// Schedules the one that was taken last anew.
+    fn put_back(&mut self) {
+        if let Some((called, kind, due, at)) = self.called.take().filter(|(called, ..)| !called.cancelled) {
+            let next = due + ((at - due) / called.interval_ms + 1) * called.interval_ms;
+            self.queue(kind).offer(next, called);
+        }
     }
 
     /// Takes the earliest punctuation that is due at `now`; after its call, ask again until there is none: it is due
     /// next past `now` (missed intervals collapse).
     pub fn take_due(&mut self, kind: PunctuationType, now: Timestamp) -> Option<(NodeIndex, Punctuation)> {
-        if let Some((called, kind, due, at)) = self.called.take().filter(|(called, ..)| !called.cancelled) {
-            let next = due + ((at - due) / called.interval_ms + 1) * called.interval_ms;
-            self.queue(kind).offer(next, called);
-        }
+        self.put_back();
         while self.queue(kind).earliest().is_some_and(|due| due <= now) {
             let Some((due, scheduled)) = self.queue(kind).poll() else { break };
             if !scheduled.cancelled {

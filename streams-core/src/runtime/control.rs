@@ -1,7 +1,13 @@
 //! The control thread: keeps the process's place in the group and hands tasks to the stream threads.
 //!
-//! It is the only caller of [`Membership`]. Its answers to the group are ordered: a revocation is acknowledged only when
-//! every thread concerned has committed and closed the tasks (rule 2 of the membership seam).
+//! It is the only caller of [`Membership`]. Rules:
+//! 1. Its answers to the group are ordered: a revocation is acknowledged only when every thread concerned has committed and
+//!    closed the tasks, or can commit nothing of them any more (rule 2 of the membership seam).
+//! 2. A thread that is in one round for longer than `max.poll.interval.ms` is *expelled*, as Kafka's consumer does it: its
+//!    fence is gone, the process leaves the group so that others get the tasks, and joins again with the threads that are
+//!    free. Tasks of an expelled thread, whose databases it holds, wait for it. When it comes back it drops its work.
+//! 3. Time in a round is counted while the control thread itself runs: a process that was stopped has not been slow.
+//! 4. When the application ends, threads that do not answer are left behind after a while, and can commit nothing.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,38 +16,137 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::assignment::spread;
+use super::kafka_streams::Shared;
+use super::member::CurrentGroup;
 use super::stats::ThreadStats;
 use super::stream_thread::Command;
-use crate::error::{Error, Result};
+use super::waits::Waiting;
+use crate::error::Result;
 use crate::ids::TaskId;
-use crate::time::{ClockRef, Timestamp};
+use crate::time::ClockRef;
 use crate::transport::{Membership, MembershipHandler};
 
 /// How long the group is served before the application's own state is looked at again.
 const POLL: Duration = Duration::from_millis(50);
 
 /// How often a wait for a thread's answer looks whether the thread still lives.
-const ANSWER_SLICE: Duration = Duration::from_millis(100);
+const ANSWER_SLICE: Duration = Duration::from_millis(50);
+
+/// The longest time between two looks at the threads that counts. A longer one means that the process was stopped.
+const LOOK_MAX_MS: i64 = 1_000;
 
 /// A stream thread as the control thread sees it.
 pub(crate) struct ThreadHandle {
-    pub name: String,
-    pub commands: mpsc::Sender<Command>,
-    pub wake: Arc<dyn Fn() + Send + Sync>,
-    pub alive: Arc<AtomicBool>,
-    pub stats: Arc<ThreadStats>,
-    pub tasks: BTreeSet<TaskId>,
+    name: String,
+    commands: mpsc::Sender<Command>,
+    wake: Arc<dyn Fn() + Send + Sync>,
+    alive: Arc<AtomicBool>,
+    stats: Arc<ThreadStats>,
+    tasks: BTreeSet<TaskId>,
+    /// Tasks that it has been told to give up and has not answered for yet.
+    leaving: BTreeSet<TaskId>,
+    /// While it is expelled: tasks whose databases it has.
+    held: BTreeSet<TaskId>,
+    /// The round it was in at the last look, and for how long it has been in it.
+    round: Option<u64>,
+    in_round_ms: i64,
+}
+
+impl ThreadHandle {
+    pub fn new(
+        name: String,
+        commands: mpsc::Sender<Command>,
+        wake: Arc<dyn Fn() + Send + Sync>,
+        alive: Arc<AtomicBool>,
+        stats: Arc<ThreadStats>,
+    ) -> Self {
+        ThreadHandle {
+            name,
+            commands,
+            wake,
+            alive,
+            stats,
+            tasks: BTreeSet::new(),
+            leaving: BTreeSet::new(),
+            held: BTreeSet::new(),
+            round: None,
+            in_round_ms: 0,
+        }
+    }
+
+    fn send(&self, command: Command) -> bool {
+        let sent = self.commands.send(command).is_ok();
+        self.stats.hurry();
+        (self.wake)();
+        sent
+    }
+
+    /// So much time has passed since the last look.
+    fn look(&mut self, passed_ms: i64) {
+        let round = self.stats.in_round();
+        let same = round.is_some() && round == self.round;
+        self.in_round_ms = if same { self.in_round_ms + passed_ms } else { 0 };
+        self.round = round;
+        if same {
+            self.stats.hurry();
+        }
+    }
+
+    /// Gives its tasks up without it.
+    fn expel(&mut self) {
+        tracing::warn!(
+            thread = self.name,
+            doing = %self.stats.doing(),
+            for_ms = self.in_round_ms,
+            "the thread does not answer: its tasks are given up, and what it has not committed is dropped; look for code \
+             that blocks, or raise consumer.max.poll.interval.ms"
+        );
+        self.stats.expel();
+        self.held.append(&mut self.tasks);
+        self.held.append(&mut self.leaving);
+        self.send(Command::Expelled);
+    }
+
+    fn is_alive(&self) -> bool {
+        self.alive.load(Ordering::Acquire)
+    }
+
+    fn is_free(&self) -> bool {
+        self.is_alive() && !self.stats.is_expelled()
+    }
 }
 
 /// Hands tasks to threads.
 pub(crate) struct Dispatcher {
     threads: Vec<ThreadHandle>,
-    assigned: bool,
+    /// What the group has assigned, if it has.
+    assigned: Option<BTreeSet<TaskId>>,
+    shared: Arc<Shared>,
+    clock: ClockRef,
+    max_poll_interval_ms: i64,
+    looked_ms: i64,
+    /// Whether a thread was expelled and the group has not been left yet.
+    has_expelled: bool,
+    waiting: Waiting,
 }
 
 impl Dispatcher {
-    pub fn new(threads: Vec<ThreadHandle>) -> Self {
-        Dispatcher { threads, assigned: false }
+    pub fn new(
+        threads: Vec<ThreadHandle>,
+        shared: &Arc<Shared>,
+        clock: &ClockRef,
+        max_poll_interval_ms: i64,
+    ) -> Self {
+        Dispatcher {
+            threads,
+            assigned: None,
+            shared: Arc::clone(shared),
+            clock: Arc::clone(clock),
+            max_poll_interval_ms,
+            looked_ms: clock.monotonic_ms(),
+            has_expelled: false,
+            waiting: shared.waits.of("the application"),
+        }
     }
 
     /// Whether every assigned task runs.
@@ -49,55 +154,114 @@ impl Dispatcher {
         let settled = |thread: &ThreadHandle| {
             thread.stats.opening() == 0 && thread.stats.running() == thread.tasks.len()
         };
-        self.assigned && self.threads.iter().all(settled)
+        let handed_out: usize = self.threads.iter().map(|thread| thread.tasks.len()).sum();
+        self.assigned.as_ref().is_some_and(|tasks| tasks.len() == handed_out)
+            && self.threads.iter().all(settled)
     }
 
     /// Whether a thread has died.
     pub fn any_dead(&self) -> bool {
-        self.threads.iter().any(|thread| !thread.alive.load(Ordering::Acquire))
+        !self.threads.iter().all(ThreadHandle::is_alive)
     }
 
-    /// The thread that has been in its round for longer than `limit_ms`, if there is one.
-    fn stuck(&self, now: Timestamp, limit_ms: i64) -> Option<Error> {
-        let stuck = |thread: &&ThreadHandle| thread.stats.in_round_ms(now) > limit_ms;
-        self.threads.iter().find(stuck).map(|thread| Error::ThreadStuck {
-            thread: thread.name.clone(),
-            stuck_ms: thread.stats.in_round_ms(now),
-        })
+    fn any_free(&self) -> bool {
+        self.threads.iter().any(ThreadHandle::is_free)
+    }
+
+    /// Looks at every thread: expels those that are in one round for too long, and gives those that are back tasks again.
+    fn look(&mut self) {
+        let now_ms = self.clock.monotonic_ms();
+        let passed_ms = (now_ms - std::mem::replace(&mut self.looked_ms, now_ms)).clamp(0, LOOK_MAX_MS);
+        let is_ending = self.shared.stop.load(Ordering::Acquire);
+        let left_behind = is_ending && self.shared.end_on(passed_ms) > self.shared.patience_ms();
+        let mut is_back = false;
+        for thread in &mut self.threads {
+            if thread.stats.is_expelled() {
+                continue;
+            }
+            is_back |= !std::mem::take(&mut thread.held).is_empty();
+            thread.look(passed_ms);
+            if thread.in_round_ms > self.max_poll_interval_ms || (left_behind && thread.round.is_some()) {
+                thread.expel();
+                self.has_expelled = true;
+            }
+        }
+        if is_back && let Some(tasks) = self.assigned.clone() {
+            self.hand_out(&tasks);
+        }
+        self.tell(now_ms);
+    }
+
+    /// Says what the application waits for, if it does.
+    fn tell(&mut self, now_ms: i64) {
+        if self.all_running() {
+            return self.waiting.end();
+        }
+        let expelled = self.threads.iter().find(|thread| thread.stats.is_expelled());
+        let opening: usize = self.threads.iter().map(|thread| thread.stats.opening()).sum();
+        self.waiting.go_on(now_ms, || match (expelled, &self.assigned) {
+            (Some(thread), _) => {
+                format!("thread {} to return from {}", thread.name, thread.stats.doing())
+            }
+            (None, None) => "the group to assign tasks".to_owned(),
+            (None, Some(tasks)) => format!("{opening} of {} tasks to be opened", tasks.len()),
+        });
+    }
+
+    /// Gives the tasks that no thread has to those that are free.
+    fn hand_out(&mut self, tasks: &BTreeSet<TaskId>) {
+        let held: BTreeSet<TaskId> =
+            self.threads.iter().flat_map(|thread| thread.held.iter().copied()).collect();
+        let tasks: BTreeSet<TaskId> = tasks.difference(&held).copied().collect();
+        let free: Vec<&mut ThreadHandle> = self.threads.iter_mut().filter(|thread| thread.is_free()).collect();
+        let owned: Vec<_> = free.iter().map(|thread| thread.tasks.clone()).collect();
+        for (thread, gain) in free.into_iter().zip(spread(&owned, &tasks)) {
+            if !gain.is_empty() {
+                thread.tasks.extend(&gain);
+                thread.send(Command::Assign(gain));
+            }
+        }
     }
 
     /// Ends the threads; their tasks have been given up before.
     pub fn stop(&self) {
         for thread in &self.threads {
-            let _ = thread.commands.send(Command::Stop);
-            (thread.wake)();
+            thread.send(Command::Stop);
         }
     }
 
-    /// Sends a command that takes tasks away to each thread concerned and waits for the answers of those that live.
+    /// Sends a command that takes tasks away to each thread concerned and waits for the answers of those that live and are
+    /// not expelled meanwhile.
     fn take_away(
         &mut self,
         tasks: &BTreeSet<TaskId>,
         command: fn(BTreeSet<TaskId>, mpsc::Sender<()>) -> Command,
     ) {
+        if let Some(assigned) = &mut self.assigned {
+            assigned.retain(|task| !tasks.contains(task));
+        }
         let mut answers = Vec::new();
-        for thread in &mut self.threads {
+        for (number, thread) in self.threads.iter_mut().enumerate() {
             let mine: BTreeSet<TaskId> = thread.tasks.intersection(tasks).copied().collect();
             if mine.is_empty() {
                 continue;
             }
             thread.tasks = thread.tasks.difference(&mine).copied().collect();
+            thread.leaving.extend(&mine);
             let (sender, receiver) = mpsc::channel();
-            if thread.commands.send(command(mine, sender)).is_ok() {
-                (thread.wake)();
-                answers.push((Arc::clone(&thread.alive), receiver));
+            if thread.send(command(mine, sender)) {
+                answers.push((number, receiver));
             }
         }
-        for (alive, answer) in answers {
+        for (number, answer) in answers {
             while let Err(mpsc::RecvTimeoutError::Timeout) = answer.recv_timeout(ANSWER_SLICE) {
-                if !alive.load(Ordering::Acquire) {
+                self.look();
+                if !self.threads.get(number).is_some_and(ThreadHandle::is_free) {
                     break;
                 }
+            }
+            if let Some(thread) = self.threads.get_mut(number) {
+                thread.leaving.clear();
             }
         }
     }
@@ -105,21 +269,14 @@ impl Dispatcher {
 
 impl MembershipHandler for Dispatcher {
     fn assigned(&mut self, tasks: &BTreeSet<TaskId>) {
-        self.assigned = true;
-        let owned: Vec<_> = self.threads.iter().map(|thread| thread.tasks.clone()).collect();
         // A provider reports losses before it assigns; what it leaves out without a word is given up properly here.
-        let missing: BTreeSet<TaskId> =
-            owned.iter().flatten().filter(|task| !tasks.contains(task)).copied().collect();
+        let owned = self.threads.iter().flat_map(|thread| &thread.tasks);
+        let missing: BTreeSet<TaskId> = owned.filter(|task| !tasks.contains(task)).copied().collect();
         if !missing.is_empty() {
             self.take_away(&missing, Command::Revoke);
         }
-        for (thread, gain) in self.threads.iter_mut().zip(spread(&owned, tasks)) {
-            if !gain.is_empty() {
-                thread.tasks.extend(&gain);
-                let _ = thread.commands.send(Command::Assign(gain));
-                (thread.wake)();
-            }
-        }
+        self.assigned = Some(tasks.clone());
+        self.hand_out(tasks);
     }
 
     fn revoked(&mut self, tasks: &BTreeSet<TaskId>) {
@@ -131,23 +288,8 @@ impl MembershipHandler for Dispatcher {
     }
 }
 
-/// Lets everything go without waiting for threads that may never answer. A thread that wakes up later finds no fence
-/// any more and commits nothing.
-struct LetGo;
-
-impl MembershipHandler for LetGo {
-    fn assigned(&mut self, _: &BTreeSet<TaskId>) {}
-
-    fn revoked(&mut self, _: &BTreeSet<TaskId>) {}
-
-    fn lost(&mut self, _: &BTreeSet<TaskId>) {}
-}
-
 /// How the group is served.
 pub(crate) struct ControlSettings {
-    pub clock: ClockRef,
-    /// A thread that takes longer for one round has its tasks given to others (`max.poll.interval.ms`).
-    pub max_poll_interval_ms: i64,
     pub leave_timeout: Duration,
 }
 
@@ -166,40 +308,79 @@ pub(crate) enum Next {
     StartAnew,
 }
 
-/// Serves the group until `stop` is set, a thread dies or the application shall start anew, then leaves it.
+/// The process's place in the group, which it may have to leave and to join again.
+pub(crate) struct Place {
+    pub membership: Option<Box<dyn Membership>>,
+    pub join: Box<dyn Fn() -> Result<Box<dyn Membership>> + Send>,
+    pub group: Arc<CurrentGroup>,
+}
+
+impl Place {
+    /// Joins if there is no membership.
+    pub fn take(&mut self) -> Result<()> {
+        if self.membership.is_none() {
+            let membership = (self.join)()?;
+            self.group.set(Some(membership.group()));
+            self.membership = Some(membership);
+        }
+        Ok(())
+    }
+
+    fn poll(&mut self, dispatcher: &mut Dispatcher) -> Result<()> {
+        match &mut self.membership {
+            Some(membership) => Ok(membership.poll(POLL, dispatcher)?),
+            None if dispatcher.any_free() => self.take(),
+            None => {
+                pause();
+                Ok(())
+            }
+        }
+    }
+
+    fn leave(&mut self, dispatcher: &mut Dispatcher, timeout: Duration) {
+        dispatcher.assigned = None;
+        if let Some(mut membership) = self.membership.take()
+            && let Err(error) = membership.leave(dispatcher, timeout)
+        {
+            tracing::warn!(%error, "left the group without an answer");
+        }
+        // Whatever the group did not take back is committed and closed all the same.
+        let rest: BTreeSet<TaskId> =
+            dispatcher.threads.iter().flat_map(|thread| thread.tasks.iter().copied()).collect();
+        dispatcher.take_away(&rest, Command::Revoke);
+        self.group.set(None);
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "a thread that does not come back is waited for, off the record path")]
+fn pause() {
+    std::thread::sleep(POLL);
+}
+
+/// Serves the group until the application stops, a thread dies or the application shall start anew, then leaves it.
 pub(crate) fn run(
-    mut membership: Box<dyn Membership>,
+    mut place: Place,
     mut dispatcher: Dispatcher,
-    stop: &AtomicBool,
     events: &mut dyn ControlEvents,
     settings: &ControlSettings,
 ) -> Result<Next> {
+    let shared = Arc::clone(&dispatcher.shared);
     let mut result = Ok(Next::Round);
-    while !stop.load(Ordering::Acquire) && !dispatcher.any_dead() {
-        if let Err(error) = membership.poll(POLL, &mut dispatcher) {
-            result = Err(error.into());
+    while !shared.stop.load(Ordering::Acquire) && !dispatcher.any_dead() {
+        if let Err(error) = place.poll(&mut dispatcher) {
+            result = Err(error);
             break;
         }
+        dispatcher.look();
         if events.observe(dispatcher.all_running()) == Next::StartAnew {
             result = Ok(Next::StartAnew);
             break;
         }
-        if let Some(error) = dispatcher.stuck(settings.clock.now_ms(), settings.max_poll_interval_ms) {
-            let _ = membership.leave(&mut LetGo, settings.leave_timeout);
-            dispatcher.stop();
-            return Err(error);
+        if std::mem::take(&mut dispatcher.has_expelled) {
+            place.leave(&mut dispatcher, settings.leave_timeout);
         }
     }
-    let left = membership.leave(&mut dispatcher, settings.leave_timeout);
-    // Whatever the group did not take back is committed and closed all the same.
-    let rest: BTreeSet<TaskId> = dispatcher.threads.iter().flat_map(|thread| thread.tasks.clone()).collect();
-    dispatcher.take_away(&rest, Command::Revoke);
+    place.leave(&mut dispatcher, settings.leave_timeout);
     dispatcher.stop();
-    match (result, left) {
-        (Ok(next), Err(error)) => {
-            tracing::warn!(%error, "left the group without an answer");
-            Ok(next)
-        }
-        (result, _) => result,
-    }
+    result
 }

@@ -1,17 +1,19 @@
 //! The application: starts threads over a topology, tells its state, and closes (`org.apache.kafka.streams.KafkaStreams`).
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::launch::{self, Launch};
+use super::launch::{self, Launch, Progress};
 use super::lifecycle::State;
 use super::restore::RestoreCounters;
 use super::state_directory;
 use super::stats::{StreamsMetrics, ThreadStats};
+use super::threads;
 use super::waits::{WaitReason, Waits};
-use crate::config::{Bootstrap, StreamsConfig};
+use crate::config::StreamsConfig;
 use crate::error::{Error, Result};
 use crate::processor::handlers::{
     DeserializationExceptionHandler, Handlers, ProcessingExceptionHandler, ProductionExceptionHandler,
@@ -20,7 +22,13 @@ use crate::time::{ClockRef, SystemClock};
 use crate::topology::Topology;
 use crate::transport::Transport;
 use crate::transport::embedded::EmbeddedBroker;
-use crate::transport::kafka::KafkaTransport;
+
+/// How long an application may take to end, unless a call of `close` gives it more: then the threads that have not ended
+/// are left behind.
+const PATIENCE_MS: i64 = 30_000;
+
+/// How often `start` looks whether it shall end.
+const START_SLICE: Duration = Duration::from_millis(20);
 
 /// Called with the new and the old state after each change.
 pub type StateListener = Box<dyn Fn(State, State) + Send + Sync>;
@@ -32,6 +40,8 @@ pub(crate) struct Shared {
     error: Mutex<Option<Arc<Error>>>,
     listener: Option<StateListener>,
     pub stop: AtomicBool,
+    patience_ms: AtomicI64,
+    ending_ms: AtomicI64,
     pub counters: Arc<RestoreCounters>,
     pub stats: Mutex<Vec<Arc<ThreadStats>>>,
     pub waits: Arc<Waits>,
@@ -54,10 +64,40 @@ impl Shared {
         };
         self.changed.notify_all();
         tracing::info!(from = %before, to = %next, "state");
-        if let Some(listener) = &self.listener {
-            listener(next, before);
+        if let Some(listener) = &self.listener
+            && let Err(panic) = catch_unwind(AssertUnwindSafe(|| listener(next, before)))
+        {
+            self.fail(threads::panicked("of the state listener", &*panic));
         }
         true
+    }
+
+    /// How long the application's end may take.
+    pub fn patience_ms(&self) -> i64 {
+        self.patience_ms.load(Ordering::Relaxed)
+    }
+
+    /// The same as a duration.
+    pub fn patience(&self) -> Duration {
+        Duration::from_millis(self.patience_ms().unsigned_abs())
+    }
+
+    /// For how long the application has been ending.
+    pub fn ending_ms(&self) -> i64 {
+        self.ending_ms.load(Ordering::Relaxed)
+    }
+
+    /// It goes on ending: returns for how long.
+    pub fn end_on(&self, passed_ms: i64) -> i64 {
+        self.ending_ms.fetch_add(passed_ms, Ordering::Relaxed) + passed_ms
+    }
+
+    /// An error if the application was closed.
+    pub fn go_on(&self) -> Result<()> {
+        match self.stop.load(Ordering::Acquire) {
+            true => Err(Error::IllegalState("the application was closed while it started".to_owned())),
+            false => Ok(()),
+        }
     }
 
     /// Ends the application because of an error; the first one is kept.
@@ -136,6 +176,8 @@ impl KafkaStreamsBuilder {
             error: Mutex::new(None),
             listener: self.listener,
             stop: AtomicBool::new(false),
+            patience_ms: AtomicI64::new(PATIENCE_MS),
+            ending_ms: AtomicI64::new(0),
             counters: Arc::default(),
             stats: Mutex::default(),
             waits: Arc::default(),
@@ -148,11 +190,13 @@ impl KafkaStreamsBuilder {
             handlers: self.handlers,
             shared: Arc::new(shared),
             supervisor: Mutex::new(None),
+            gave_up: AtomicBool::new(false),
         })
     }
 }
 
-/// A running topology. Dropping it closes it.
+/// A running topology. Dropping it closes it and waits for its end, half a minute at most, and not at all after a
+/// [`close`](Self::close) whose time was over, or on a thread of its own: then it ends in the background.
 ///
 /// Threads: `num.stream.threads` stream threads, one for the group, one that restores, one for global stores if there
 /// are any; librdkafka has its own.
@@ -164,6 +208,8 @@ pub struct KafkaStreams {
     handlers: Handlers,
     shared: Arc<Shared>,
     supervisor: Mutex<Option<JoinHandle<()>>>,
+    /// Whether a `close` was not waited for to its end.
+    gave_up: AtomicBool,
 }
 
 impl KafkaStreams {
@@ -187,55 +233,75 @@ impl KafkaStreams {
 
     /// Connects, creates the application's internal topics, fills global stores, joins the group and begins to process.
     ///
-    /// Returns once the threads run; tasks come as the group assigns them. Errors: a broker that does not answer, topics
-    /// that are missing or do not fit, a state directory in use.
+    /// Returns once the threads run; tasks come as the group assigns them. What it waits for meanwhile,
+    /// [`reasons`](Self::reasons) tells, and a [`close`](Self::close) on another thread ends it. Errors: a broker that does
+    /// not answer, topics that are missing or do not fit, a state directory in use; the state is [`State::Error`] then, and an
+    /// application is started once: make a new one to try again.
     pub fn start(&self) -> Result<()> {
-        let mut supervisor = lock(&self.supervisor);
-        if self.state() != State::Created {
-            return Err(Error::IllegalState(format!(
-                "an application is started once, but this one is {}; make a new KafkaStreams",
-                self.state()
-            )));
+        let (progress, started) = mpsc::channel();
+        {
+            let mut supervisor = lock(&self.supervisor);
+            if self.state() != State::Created || supervisor.is_some() {
+                let cause = self.error().map(|error| format!(" ({error})")).unwrap_or_default();
+                return Err(Error::IllegalState(format!(
+                    "an application is started once, but this one is {}{cause}; make a new KafkaStreams",
+                    self.state()
+                )));
+            }
+            *supervisor = Some(launch::supervise(self.launch(), progress)?);
         }
-        let launch = Launch {
+        let mut waiting = self.shared.waits.of("the start");
+        let mut stage = "the first step".to_owned();
+        loop {
+            match started.recv_timeout(START_SLICE) {
+                Ok(Progress::At(next)) => {
+                    waiting.end();
+                    stage = next;
+                }
+                Ok(Progress::Ended(result)) => return result,
+                Err(mpsc::RecvTimeoutError::Disconnected) => {
+                    return Err(Error::IllegalState("the thread that started the application has ended".to_owned()));
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) => {
+                    self.shared.go_on()?;
+                    waiting.go_on(self.clock.monotonic_ms(), || stage.clone());
+                }
+            }
+        }
+    }
+
+    fn launch(&self) -> Launch {
+        Launch {
             topology: self.topology.clone(),
             config: Arc::clone(&self.config),
-            transport: self.transport()?,
+            transport: self.transport.clone(),
             clock: Arc::clone(&self.clock),
             handlers: self.handlers.clone(),
             shared: Arc::clone(&self.shared),
-        };
-        let running = launch::launch(launch)?;
-        self.shared.transition_to(State::Rebalancing);
-        *supervisor = Some(running.supervise()?);
-        Ok(())
-    }
-
-    fn transport(&self) -> Result<Arc<dyn Transport>> {
-        if let Some(transport) = &self.transport {
-            return Ok(Arc::clone(transport));
         }
-        Ok(match self.config.bootstrap() {
-            Bootstrap::EmbeddedInMemory => Arc::new(EmbeddedBroker::of_servers("embedded:")?.transport()),
-            Bootstrap::EmbeddedIn(place) => {
-                Arc::new(EmbeddedBroker::of_servers(&format!("embedded:{}", place.display()))?.transport())
-            }
-            Bootstrap::Kafka(servers) => {
-                Arc::new(KafkaTransport::new(&servers, self.config.admin_properties())?)
-            }
-        })
     }
 
     /// Commits, closes the tasks, leaves the group and waits for the threads, at most `timeout`. False when they had not
-    /// ended by then; they go on ending.
+    /// ended by then; they go on ending, and threads that have not ended after half a minute, or after `timeout` if that is
+    /// longer, are left behind: they can commit nothing any more.
+    ///
+    /// On a thread of the application itself, in a processor, a handler or a listener, it only tells the application to end,
+    /// and returns false.
     pub fn close(&self, timeout: Duration) -> bool {
+        let timeout_ms = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
+        self.shared.patience_ms.fetch_max(timeout_ms, Ordering::Relaxed);
         self.shared.stop.store(true, Ordering::Release);
-        if self.state() == State::Created {
-            self.shared.transition_to(State::PendingShutdown);
-            return self.shared.transition_to(State::NotRunning);
-        }
+        let never_started = lock(&self.supervisor).is_none();
         self.shared.transition_to(State::PendingShutdown);
-        self.wait_for(timeout, State::is_final)
+        if never_started {
+            self.shared.transition_to(State::NotRunning);
+        }
+        if threads::is_own(&self.shared) {
+            return self.state().is_final();
+        }
+        let ended = self.wait_for(timeout, State::is_final);
+        self.gave_up.store(!ended, Ordering::Relaxed);
+        ended
     }
 
     /// What the application is doing.
@@ -289,8 +355,13 @@ impl Drop for KafkaStreams {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::Release);
         self.shared.transition_to(State::PendingShutdown);
-        if let Some(supervisor) = lock(&self.supervisor).take() {
-            let _ = supervisor.join();
+        let Some(supervisor) = lock(&self.supervisor).take() else { return };
+        if threads::is_own(&self.shared) || self.gave_up.load(Ordering::Relaxed) {
+            return;
         }
+        let patience = self.shared.patience();
+        self.wait_for(patience, State::is_final);
+        // A listener may still be called with the last state.
+        threads::join(vec![supervisor], patience.min(Duration::from_secs(1)));
     }
 }

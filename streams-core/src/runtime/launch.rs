@@ -1,7 +1,7 @@
 //! Starts an application's threads and looks after them until they have ended.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
@@ -10,12 +10,13 @@ use std::time::Duration;
 use state_stores::RocksMemory;
 
 use super::commit::{Committer, producer_spec};
-use super::control::{self, ControlEvents, ControlSettings, Dispatcher, Next, ThreadHandle};
+use super::control::{self, ControlEvents, ControlSettings, Dispatcher, Next, Place, ThreadHandle};
 use super::global_thread::{GlobalBackends, GlobalParts, GlobalThread};
 use super::graph::GraphSettings;
 use super::kafka_streams::{Shared, lock};
 use super::left_over::Scope;
 use super::lifecycle::State;
+use super::member::{CurrentGroup, ThreadGroup};
 use super::plan::Plan;
 use super::restore::{Request, Restorer, RestorerParts};
 use super::setup;
@@ -23,19 +24,25 @@ use super::state_directory::StateDirectory;
 use super::stats::ThreadStats;
 use super::stream_thread::{Command, Round, StreamThread, ThreadLimits, ThreadParts};
 use super::task::TaskEnvironment;
+use super::threads::{join, panicked, spawn};
 use super::topic_watch::TopicWatch;
-use crate::config::StreamsConfig;
+use crate::config::{Bootstrap, StreamsConfig};
 use crate::error::{Error, Result};
 use crate::processor::handlers::Handlers;
-use crate::time::ClockRef;
+use crate::time::{ClockRef, Now};
 use crate::topology::Topology;
-use crate::transport::{ConsumerSpec, Group, Isolation, Membership, Transport};
+use crate::transport::embedded::EmbeddedBroker;
+use crate::transport::kafka::KafkaTransport;
+use crate::transport::{ConsumerSpec, Isolation, Transport};
 
 /// How long an idle restorer or global thread waits at once.
 const IDLE: Duration = Duration::from_millis(100);
 
 /// Time to leave the group.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Time at least for the stream threads to see that they shall stop: more than one call to a broker that is away takes.
+const THREADS_END: Duration = Duration::from_secs(12);
 
 /// Time for the broker's first answer when global stores are filled.
 const GLOBAL_IDLE: Duration = Duration::from_millis(20);
@@ -45,10 +52,19 @@ const GLOBAL_IDLE: Duration = Duration::from_millis(20);
 pub(crate) struct Launch {
     pub topology: Topology,
     pub config: Arc<StreamsConfig>,
-    pub transport: Arc<dyn Transport>,
+    /// The one that `bootstrap.servers` names if there is none.
+    pub transport: Option<Arc<dyn Transport>>,
     pub clock: ClockRef,
     pub handlers: Handlers,
     pub shared: Arc<Shared>,
+}
+
+/// What `start` hears of.
+pub(crate) enum Progress {
+    /// What is waited for next.
+    At(String),
+    /// The threads run, or it failed.
+    Ended(Result<()>),
 }
 
 /// The parts that all threads of an instance use.
@@ -61,28 +77,58 @@ struct Instance {
     handlers: Handlers,
     shared: Arc<Shared>,
     globals: GlobalBackends,
-    group: Arc<dyn Group>,
+    group: Arc<CurrentGroup>,
     client_id: Arc<str>,
     process_id: Arc<str>,
 }
 
 /// A started application.
 pub(crate) struct Running {
-    instance: Instance,
-    watch: Option<TopicWatch>,
-    membership: Box<dyn Membership>,
+    // Dropped in this order.
+    place: Place,
     dispatcher: Dispatcher,
     threads: Vec<JoinHandle<()>>,
-    /// Ends the threads that serve the stream threads, after those have ended.
-    stop_servers: Arc<AtomicBool>,
-    servers: Vec<JoinHandle<()>>,
+    servers: Servers,
+    watch: Option<TopicWatch>,
+    instance: Instance,
     /// Locked for this process until everything has ended.
     directory: Arc<StateDirectory>,
 }
 
-/// Prepares everything and starts the threads.
-pub(crate) fn launch(launch: Launch) -> Result<Running> {
-    let Launch { topology, config, transport, clock, handlers, shared } = launch;
+/// The threads that serve the stream threads; they end after those.
+struct Servers {
+    shared: Arc<Shared>,
+    stop: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Drop for Servers {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        join(std::mem::take(&mut self.threads), self.shared.patience());
+    }
+}
+
+fn transport_of(launch: &Launch) -> Result<Arc<dyn Transport>> {
+    if let Some(transport) = &launch.transport {
+        return Ok(Arc::clone(transport));
+    }
+    Ok(match launch.config.bootstrap() {
+        Bootstrap::EmbeddedInMemory => Arc::new(EmbeddedBroker::of_servers("embedded:")?.transport()),
+        Bootstrap::EmbeddedIn(place) => {
+            Arc::new(EmbeddedBroker::of_servers(&format!("embedded:{}", place.display()))?.transport())
+        }
+        Bootstrap::Kafka(servers) => {
+            Arc::new(KafkaTransport::new(&servers, launch.config.admin_properties())?)
+        }
+    })
+}
+
+/// Prepares everything and starts the threads; `at` is told what is waited for. Whatever was begun has ended when it fails,
+/// but for stream threads in the midst of a call to the broker, which end after it.
+fn launch(launch: Launch, at: &dyn Fn(&str)) -> Result<Running> {
+    let transport = transport_of(&launch)?;
+    let Launch { topology, config, clock, handlers, shared, .. } = launch;
     let directory = Arc::new(StateDirectory::open(
         &config.state_dir(),
         &config.application_id(),
@@ -94,24 +140,31 @@ pub(crate) fn launch(launch: Launch) -> Result<Running> {
         Some(id) if !id.is_empty() => id.into(),
         _ => format!("{}-{process_id}", config.application_id()).into(),
     };
+    at("the brokers of bootstrap.servers, to look up the topics and create the internal ones");
     let mut admin = transport.admin(&format!("{client_id}-admin"))?;
     let plan = Arc::new(setup::prepare(&topology, &config, &mut *admin)?);
+    shared.go_on()?;
     let memory = RocksMemory::new(config.rocksdb_block_cache_bytes(), config.rocksdb_write_buffer_bytes());
     let globals = GlobalBackends::open(&plan, Some(&directory), &memory)?;
-    let membership = transport.membership(&setup::group_spec(&plan, &config, client_id.to_string())?)?;
-    let group = membership.group();
     let watch = TopicWatch::new(&plan, &config, &*transport, &client_id, clock.now_ms())?;
+    let group = Arc::new(CurrentGroup::default());
     let instance =
         Instance { plan, config, transport, clock, handlers, shared, globals, group, client_id, process_id };
+    let shared = &instance.shared;
     let stop_servers = Arc::new(AtomicBool::new(false));
-    let mut servers = Vec::new();
+    let mut servers =
+        Servers { shared: Arc::clone(shared), stop: Arc::clone(&stop_servers), threads: Vec::new() };
     if !instance.globals.is_empty() {
-        servers.push(start_global(&instance, &stop_servers)?);
+        at("the global stores to be filled");
+        let (thread, filled) = start_global(&instance, &stop_servers)?;
+        servers.threads.push(thread);
+        wait_filled(&filled, shared)?;
     }
+    at("the stream threads to start");
     let (requests, received) = mpsc::channel();
     let restorer = instance.restorer(&directory, memory, received)?;
     let wake_restorer = restorer.waker();
-    servers.push(start_restorer(&instance, restorer, &stop_servers)?);
+    servers.threads.push(start_restorer(&instance, restorer, &stop_servers)?);
     let mut threads = Vec::new();
     let mut handles = Vec::new();
     for number in 1..=instance.config.num_stream_threads().max(1) {
@@ -119,52 +172,72 @@ pub(crate) fn launch(launch: Launch) -> Result<Running> {
         threads.push(thread);
         handles.push(handle);
     }
-    let dispatcher = Dispatcher::new(handles);
-    Ok(Running { instance, watch, membership, dispatcher, threads, stop_servers, servers, directory })
+    let max_poll_interval_ms = instance.config.max_poll_interval_ms();
+    let dispatcher = Dispatcher::new(handles, shared, &instance.clock, max_poll_interval_ms);
+    // Last: from now on the group counts on this process.
+    let mut place = instance.place()?;
+    place.take()?;
+    Ok(Running { place, dispatcher, threads, servers, watch, instance, directory })
+}
+
+/// Starts the application on its control thread, which looks after it from then on.
+pub(crate) fn supervise(launch: Launch, started: mpsc::Sender<Progress>) -> Result<JoinHandle<()>> {
+    let shared = Arc::clone(&launch.shared);
+    let name = format!("{}-control", launch.config.application_id());
+    spawn(&Arc::clone(&shared), name, move || {
+        let ran = catch_unwind(AssertUnwindSafe(|| control_thread(&launch, &started)));
+        if let Err(panic) = ran {
+            shared.fail(panicked("control", &*panic));
+        }
+        shared.stop.store(true, Ordering::Release);
+        if shared.state() == State::PendingError {
+            shared.transition_to(State::Error);
+        } else {
+            shared.transition_to(State::PendingShutdown);
+            shared.transition_to(State::NotRunning);
+        }
+    })
+}
+
+fn control_thread(launch: &Launch, started: &mpsc::Sender<Progress>) {
+    let shared = &launch.shared;
+    let tell = |stage: &str| drop(started.send(Progress::At(stage.to_owned())));
+    let running = match self::launch(launch.clone(), &tell) {
+        Ok(running) => running,
+        Err(error) => {
+            // Closed meanwhile, it has ended as it was told to.
+            if !shared.stop.load(Ordering::Acquire) {
+                shared.fail(Error::Start(error.to_string()));
+                shared.transition_to(State::Error);
+            }
+            let _ = started.send(Progress::Ended(Err(error)));
+            return;
+        }
+    };
+    shared.transition_to(State::Rebalancing);
+    let _ = started.send(Progress::Ended(Ok(())));
+    let mut next = running.serve();
+    while next == Next::StartAnew && !shared.stop.load(Ordering::Acquire) {
+        next = match self::launch(launch.clone(), &|_| ()) {
+            Ok(running) => running.serve(),
+            Err(error) => {
+                shared.fail(error);
+                Next::Round
+            }
+        };
+    }
 }
 
 impl Running {
-    /// Hands the application to its control thread.
-    pub fn supervise(self) -> Result<JoinHandle<()>> {
-        let name = format!("{}-control", self.instance.client_id);
-        spawn(name, move || {
-            let (launch, shared) = (self.instance.launch(), Arc::clone(&self.instance.shared));
-            let mut next = self.serve();
-            while next == Next::StartAnew && !shared.stop.load(Ordering::Acquire) {
-                next = match self::launch(launch.clone()) {
-                    Ok(running) => running.serve(),
-                    Err(error) => {
-                        shared.fail(error);
-                        Next::Round
-                    }
-                };
-            }
-            shared.stop.store(true, Ordering::Release);
-            match shared.state() {
-                State::PendingError => shared.transition_to(State::Error),
-                _ => {
-                    shared.transition_to(State::PendingShutdown);
-                    shared.transition_to(State::NotRunning)
-                }
-            };
-        })
-    }
-
     /// Serves the group until the application ends or shall start anew; when it returns, everything has been let go.
     fn serve(self) -> Next {
-        let Running { instance, watch, membership, dispatcher, threads, stop_servers, servers, directory } =
-            self;
+        let Running { place, dispatcher, threads, servers, watch, instance, directory } = self;
         let shared = Arc::clone(&instance.shared);
-        let settings = ControlSettings {
-            clock: Arc::clone(&instance.clock),
-            max_poll_interval_ms: instance.config.max_poll_interval_ms(),
-            leave_timeout: LEAVE_TIMEOUT,
-        };
+        let settings = ControlSettings { leave_timeout: LEAVE_TIMEOUT };
         let mut observer =
-            Observer { shared: Arc::clone(&shared), clock: Arc::clone(&settings.clock), watch };
-        let served = catch_unwind(AssertUnwindSafe(|| {
-            control::run(membership, dispatcher, &shared.stop, &mut observer, &settings)
-        }));
+            Observer { shared: Arc::clone(&shared), clock: Arc::clone(&instance.clock), watch };
+        let served =
+            catch_unwind(AssertUnwindSafe(|| control::run(place, dispatcher, &mut observer, &settings)));
         let next = match served {
             Ok(Ok(next)) => next,
             Ok(Err(error)) => {
@@ -179,9 +252,10 @@ impl Running {
         if next == Next::Round {
             shared.stop.store(true, Ordering::Release);
         }
-        join(threads);
-        stop_servers.store(true, Ordering::Release);
-        join(servers);
+        // The control thread has waited for those that had tasks; others may be in a call to the broker.
+        let left_ms = shared.patience_ms().saturating_sub(shared.ending_ms()).unsigned_abs();
+        join(threads, THREADS_END.max(Duration::from_millis(left_ms)));
+        drop(servers);
         drop(instance);
         drop(directory);
         next
@@ -193,12 +267,6 @@ struct Observer {
     shared: Arc<Shared>,
     clock: ClockRef,
     watch: Option<TopicWatch>,
-}
-
-fn join(threads: Vec<JoinHandle<()>>) {
-    for thread in threads {
-        let _ = thread.join();
-    }
 }
 
 impl ControlEvents for Observer {
@@ -218,16 +286,12 @@ impl ControlEvents for Observer {
 }
 
 impl Instance {
-    /// What starts the application anew. The plan's patterns are matched again.
-    fn launch(&self) -> Launch {
-        Launch {
-            topology: self.plan.topology.clone(),
-            config: Arc::clone(&self.config),
-            transport: Arc::clone(&self.transport),
-            clock: Arc::clone(&self.clock),
-            handlers: self.handlers.clone(),
-            shared: Arc::clone(&self.shared),
-        }
+    /// The process's place in the group, which is not taken yet.
+    fn place(&self) -> Result<Place> {
+        let spec = setup::group_spec(&self.plan, &self.config, self.client_id.to_string())?;
+        let transport = Arc::clone(&self.transport);
+        let join = Box::new(move || Ok(transport.membership(&spec)?));
+        Ok(Place { membership: None, join, group: Arc::clone(&self.group) })
     }
 
     fn consumer_spec(&self, client_id: String, properties: BTreeMap<String, String>) -> ConsumerSpec {
@@ -269,28 +333,24 @@ impl Instance {
         let config = &self.config;
         let transactional_id = format!("{}-{}-{number}", self.plan.application_id, self.process_id);
         let producer = producer_spec(config, &format!("{name}-producer"), transactional_id);
-        let committer = Committer::new(
-            Arc::clone(&self.transport),
-            producer,
-            Arc::clone(&self.group),
-            Scope::of(&self.plan),
-        );
+        let group = ThreadGroup::new(Arc::clone(&self.group), Arc::clone(&channels.stats));
+        let committer =
+            Committer::new(Arc::clone(&self.transport), producer, Arc::new(group), Scope::of(&self.plan));
         let globals = self.globals.readers(&self.plan)?;
         let environment = TaskEnvironment::new(&self.plan, config, committer, &self.handlers, globals);
         let limits = ThreadLimits::new(config);
-        Ok(StreamThread::new(
-            ThreadParts {
-                name: name.to_owned(),
-                consumer,
-                environment,
-                commands: channels.commands,
-                restorer: channels.restorer,
-                wake_restorer: channels.wake_restorer,
-                limits,
-                stats: channels.stats,
-            },
-            self.clock.now_ms(),
-        ))
+        Ok(StreamThread::new(ThreadParts {
+            name: name.to_owned(),
+            consumer,
+            environment,
+            commands: channels.commands,
+            restorer: channels.restorer,
+            wake_restorer: channels.wake_restorer,
+            limits,
+            stats: channels.stats,
+            waits: Arc::clone(&self.shared.waits),
+            clock: Arc::clone(&self.clock),
+        }))
     }
 }
 
@@ -324,11 +384,18 @@ fn start_stream_thread(
     };
     let handle_name = name.clone();
     let (of_thread, still_alive, thread_name) = (instance.clone(), Arc::clone(&alive), name.clone());
-    let thread = spawn(name, move || {
+    let thread = spawn(&instance.shared, name, move || {
         let instance = of_thread;
         let ran = catch_unwind(AssertUnwindSafe(|| {
             let mut thread = instance.stream_thread(&thread_name, number, consumer, channels)?;
-            run_stream_thread(&mut thread, &instance.clock)
+            match catch_unwind(AssertUnwindSafe(|| run_stream_thread(&mut thread, &instance.clock))) {
+                Ok(ran) => ran,
+                Err(panic) => {
+                    // At once: until then readers of what it wrote wait for its transaction.
+                    let _ = catch_unwind(AssertUnwindSafe(|| thread.abandon()));
+                    resume_unwind(panic)
+                }
+            }
         }));
         match ran {
             Ok(Ok(())) => {}
@@ -337,20 +404,16 @@ fn start_stream_thread(
         }
         still_alive.store(false, Ordering::Release);
     })?;
-    Ok((thread, ThreadHandle { name: handle_name, commands, wake, alive, stats, tasks: Default::default() }))
+    Ok((thread, ThreadHandle::new(handle_name, commands, wake, alive, stats)))
 }
 
 fn run_stream_thread(thread: &mut StreamThread, clock: &ClockRef) -> Result<()> {
     loop {
-        let now = clock.now_ms();
-        let round = thread.run_once(now)?;
-        thread.round_ended(clock.now_ms());
+        let round = thread.run_once(Now::of(&**clock))?;
+        thread.round_ended(Now::of(&**clock));
         match round {
             Round::Busy => {}
-            Round::IdleUntil(deadline) => {
-                let wait_ms = u64::try_from(deadline - now).unwrap_or(1);
-                thread.wait(Duration::from_millis(wait_ms));
-            }
+            Round::IdleFor(idle_ms) => thread.wait(Duration::from_millis(idle_ms)),
             Round::Stopped => return Ok(()),
         }
     }
@@ -363,7 +426,8 @@ fn start_restorer(
 ) -> Result<JoinHandle<()>> {
     let (clock, stop) = (Arc::clone(&instance.clock), Arc::clone(stop));
     let shared = Arc::clone(&instance.shared);
-    spawn(format!("{}-StateUpdater-1", instance.client_id), move || {
+    let name = format!("{}-StateUpdater-1", instance.client_id);
+    spawn(&instance.shared, name, move || {
         let ran = catch_unwind(AssertUnwindSafe(|| {
             while !stop.load(Ordering::Acquire) {
                 if !restorer.run_once(clock.now_ms()) {
@@ -377,13 +441,16 @@ fn start_restorer(
     })
 }
 
-/// Fills the global stores and then keeps them current. Returns once they are filled.
-fn start_global(instance: &Instance, stop: &Arc<AtomicBool>) -> Result<JoinHandle<()>> {
+/// Fills the global stores, tells that they are filled, and then keeps them current.
+fn start_global(
+    instance: &Instance,
+    stop: &Arc<AtomicBool>,
+) -> Result<(JoinHandle<()>, mpsc::Receiver<Result<()>>)> {
     let (filled, wait) = mpsc::channel();
     let (of_thread, stop) = (instance.clone(), Arc::clone(stop));
     let name = format!("{}-GlobalStreamThread", instance.client_id);
     let thread_name = name.clone();
-    let thread = spawn(name, move || {
+    let thread = spawn(&instance.shared, name, move || {
         let instance = of_thread;
         let told = filled.clone();
         let ran = catch_unwind(AssertUnwindSafe(|| run_global(&instance, &thread_name, &stop, &told)));
@@ -397,11 +464,19 @@ fn start_global(instance: &Instance, stop: &Arc<AtomicBool>) -> Result<JoinHandl
             instance.shared.fail(error);
         }
     })?;
-    match wait.recv() {
-        Ok(Ok(())) => Ok(thread),
-        Ok(Err(error)) => Err(error),
-        Err(_) => {
-            Err(Error::IllegalState("the global thread ended before its stores were filled".to_owned()))
+    Ok((thread, wait))
+}
+
+/// Returns once the global stores are filled, or the application is closed.
+fn wait_filled(filled: &mpsc::Receiver<Result<()>>, shared: &Shared) -> Result<()> {
+    loop {
+        match filled.recv_timeout(IDLE) {
+            Ok(result) => return result,
+            Err(mpsc::RecvTimeoutError::Timeout) => shared.go_on()?,
+            Err(mpsc::RecvTimeoutError::Disconnected) => {
+                let reason = "the global thread ended before its stores were filled";
+                return Err(Error::IllegalState(reason.to_owned()));
+            }
         }
     }
 }
@@ -436,20 +511,6 @@ fn run_global(
         }
     }
     Ok(())
-}
-
-fn spawn(name: String, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
-    let spawned = std::thread::Builder::new().name(name.clone()).spawn(body);
-    spawned.map_err(|error| Error::IllegalState(format!("cannot start thread {name}: {error}")))
-}
-
-fn panicked(thread: &str, panic: &(dyn std::any::Any + Send)) -> Error {
-    let message = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
-        (Some(text), _) => (*text).to_owned(),
-        (None, Some(text)) => text.clone(),
-        (None, None) => "no message".to_owned(),
-    };
-    Error::Panicked { thread: thread.to_owned(), message }
 }
 
 /// A process id for a state directory that has none: unique by the operating system's randomness and the time.

@@ -2,9 +2,9 @@
 //!
 //! ```text
 //!   Created ──▶ Rebalancing ◀──▶ Running
-//!                   │    │          │  │
-//!                   ▼    └────┬─────┘  ▼
-//!           PendingShutdown   │   PendingError
+//!      │            │    │          │  │
+//!      │            ▼    └────┬─────┘  ▼
+//!      └──▶ PendingShutdown   │   PendingError ◀── Created (a start that fails)
 //!                   │         ▼        │
 //!                   ▼   (either one)   ▼
 //!              NotRunning            Error
@@ -48,7 +48,7 @@ impl State {
         use State::{Created, Error, NotRunning, PendingError, PendingShutdown, Rebalancing, Running};
         matches!(
             (self, next),
-            (Created, Rebalancing | PendingShutdown)
+            (Created, Rebalancing | PendingShutdown | PendingError)
                 | (Rebalancing, Running | PendingShutdown | PendingError)
                 | (Running, Rebalancing | Running | PendingShutdown | PendingError)
                 | (PendingShutdown, NotRunning)
@@ -92,7 +92,7 @@ mod tests {
             .flat_map(|from| State::ALL.iter().map(move |to| (*from, *to)))
             .filter(|(from, to)| from.may_become(*to))
             .collect();
-        assert_eq!(legal.len(), 11);
+        assert_eq!(legal.len(), 12);
         assert!(
             State::ALL
                 .iter()

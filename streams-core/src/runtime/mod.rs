@@ -21,6 +21,8 @@ mod kafka_streams;
 mod launch;
 mod left_over;
 mod lifecycle;
+mod member;
+mod pace;
 mod partition_group;
 mod plan;
 mod record_collector;
@@ -32,6 +34,7 @@ mod stats;
 pub(crate) mod steps;
 mod stream_thread;
 mod task;
+mod threads;
 mod topic_watch;
 mod waits;
 

@@ -65,7 +65,7 @@ pub(crate) struct OpenRequest {
     /// The databases of a task that is opened again without having been closed.
     pub backends: Option<TaskBackends>,
     /// Offsets that the thread's commits were answered for: the task's databases hold what led to them.
-    pub answered: BTreeMap<TopicPartition, Offset>,
+    pub answered: Arc<BTreeMap<TopicPartition, Offset>>,
     /// Sources at whose position the broker had nothing any more.
     pub unreadable: BTreeSet<TopicPartition>,
     pub reply: mpsc::Sender<OpenReply>,
@@ -360,7 +360,7 @@ impl Restorer {
             if taken_back && has_stores {
                 let why =
                     format!("the broker took back a commit of {partition}: {committed} is committed now");
-                opening.request.answered.clear();
+                opening.request.answered = Arc::default();
                 return match self.start_over(opening, &why) {
                     true => Ok(None),
                     false => Err(Error::IllegalState(why)),

@@ -1,48 +1,129 @@
 //! Counters that threads write and the application reads.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use crate::time::Timestamp;
+use crate::ids::{PartitionId, TaskId};
 
 /// What one stream thread has done. Written by its thread once a round, not once a record.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct ThreadStats {
     processed: AtomicU64,
     dropped: AtomicU64,
     commits: AtomicU64,
     running: AtomicUsize,
     opening: AtomicUsize,
-    /// When the thread began its last round, in milliseconds; `i64::MAX` while it is in none.
-    round_since: AtomicI64,
+    /// Twice the number of rounds that have ended, and one more within a round.
+    round: AtomicU64,
+    /// Whether the thread shall end its pass over the records as soon as it can.
+    hurry: AtomicBool,
+    /// Whether its tasks were given up without it, because it was in one round for too long.
+    expelled: AtomicBool,
+    /// What the thread is at, for whoever finds it stuck.
+    at: AtomicU64,
 }
 
-impl Default for ThreadStats {
-    fn default() -> Self {
-        ThreadStats {
-            processed: AtomicU64::new(0),
-            dropped: AtomicU64::new(0),
-            commits: AtomicU64::new(0),
-            running: AtomicUsize::new(0),
-            opening: AtomicUsize::new(0),
-            round_since: AtomicI64::new(i64::MAX),
+/// What a thread is at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Doing {
+    /// It takes commands and tasks over, or fetches.
+    #[default]
+    Serving,
+    /// A task's records, or its punctuations: user code.
+    Processing(TaskId),
+    /// A commit, caches that are flushed included.
+    Committing,
+}
+
+impl Doing {
+    const COMMITTING: u64 = u64::MAX;
+
+    // No task has the numbers of the other two: sub-topologies are counted from 0 and far below these.
+    fn to_bits(self) -> u64 {
+        match self {
+            Doing::Serving => 0,
+            Doing::Committing => Self::COMMITTING,
+            Doing::Processing(task) => {
+                let partition = u64::from(u32::try_from(task.partition).unwrap_or(0));
+                ((u64::from(task.subtopology) + 1) << 32) | partition
+            }
+        }
+    }
+
+    fn of_bits(bits: u64) -> Self {
+        let (subtopology, partition) = (bits >> 32, bits & u64::from(u32::MAX));
+        match (bits, u32::try_from(subtopology), PartitionId::try_from(partition)) {
+            (0, ..) => Doing::Serving,
+            (bits, Ok(subtopology), Ok(partition)) if bits != Self::COMMITTING => {
+                Doing::Processing(TaskId::new(subtopology.saturating_sub(1), partition))
+            }
+            _ => Doing::Committing,
+        }
+    }
+}
+
+impl fmt::Display for Doing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Doing::Serving => write!(f, "opening or closing tasks, or fetching"),
+            Doing::Processing(task) => write!(f, "processing a record or a punctuation of task {task}"),
+            Doing::Committing => write!(f, "committing"),
         }
     }
 }
 
 impl ThreadStats {
     /// A round begins.
-    pub fn begin_round(&self, now: Timestamp) {
-        self.round_since.store(now, Ordering::Relaxed);
+    pub fn begin_round(&self) {
+        self.hurry.store(false, Ordering::Relaxed);
+        self.round.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The round has ended.
     pub fn end_round(&self) {
-        self.round_since.store(i64::MAX, Ordering::Relaxed);
+        self.round.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// For how long the thread has been in its round.
-    pub fn in_round_ms(&self, now: Timestamp) -> i64 {
-        now.saturating_sub(self.round_since.load(Ordering::Relaxed)).max(0)
+    /// The number of the round that the thread is in; `None` between two rounds.
+    pub fn in_round(&self) -> Option<u64> {
+        let round = self.round.load(Ordering::Relaxed);
+        (round % 2 == 1).then_some(round)
+    }
+
+    /// Asks the thread to end its pass over the records: a command waits, or it has been long.
+    pub fn hurry(&self) {
+        self.hurry.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody asks the thread to end its pass.
+    #[inline]
+    pub fn is_hurried(&self) -> bool {
+        self.hurry.load(Ordering::Relaxed)
+    }
+
+    /// The thread's tasks are given up: what it has done since its last commit may not be committed any more.
+    pub fn expel(&self) {
+        self.expelled.store(true, Ordering::SeqCst);
+    }
+
+    /// The thread has heard of it, and dropped its tasks.
+    pub fn readmit(&self) {
+        self.expelled.store(false, Ordering::SeqCst);
+    }
+
+    /// Whether the thread has still to hear that its tasks are given up.
+    pub fn is_expelled(&self) -> bool {
+        self.expelled.load(Ordering::SeqCst)
+    }
+
+    /// Notes what the thread is at; once a turn of a task, not once a record.
+    pub fn set_doing(&self, doing: Doing) {
+        self.at.store(doing.to_bits(), Ordering::Relaxed);
+    }
+
+    /// What the thread was at last.
+    pub fn doing(&self) -> Doing {
+        Doing::of_bits(self.at.load(Ordering::Relaxed))
     }
 
     pub fn add_processed(&self, records: usize) {
@@ -101,4 +182,33 @@ pub struct StreamsMetrics {
     pub running_tasks: usize,
     /// Tasks that are being restored now.
     pub restoring_tasks: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_thread_is_at_can_be_asked_by_others() {
+        let stats = ThreadStats::default();
+        assert_eq!(stats.doing(), Doing::Serving);
+        let tasks = [TaskId::new(0, 0), TaskId::new(0, 7), TaskId::new(12, PartitionId::MAX)];
+        for doing in tasks.map(Doing::Processing).into_iter().chain([Doing::Committing, Doing::Serving]) {
+            stats.set_doing(doing);
+            assert_eq!(stats.doing(), doing);
+        }
+    }
+
+    #[test]
+    fn a_round_has_a_number_while_it_lasts() {
+        let stats = ThreadStats::default();
+        assert_eq!(stats.in_round(), None);
+        stats.begin_round();
+        let first = stats.in_round();
+        assert!(first.is_some());
+        stats.end_round();
+        assert_eq!(stats.in_round(), None);
+        stats.begin_round();
+        assert!(stats.in_round() > first);
+    }
 }

@@ -20,7 +20,7 @@ use crate::config::StreamsConfig;
 use crate::error::Result;
 use crate::ids::{TaskId, TopicName};
 use crate::processor::handlers::Handlers;
-use crate::time::ClockRef;
+use crate::time::{ClockRef, Now};
 use crate::topology::Topology;
 use crate::transport::{Consumer, ConsumerSpec, Isolation, Membership, MembershipHandler, Transport};
 
@@ -69,6 +69,8 @@ pub(crate) struct Engine {
     clock: ClockRef,
     // Held for its place in the group.
     _membership: Box<dyn Membership>,
+    // A thread ends when nobody can command it any more.
+    _commands: Direct,
     restorer: Restorer,
     global: Option<GlobalThread>,
     thread: StreamThread,
@@ -137,7 +139,7 @@ impl Engine {
         let mut limits = ThreadLimits::new(&config);
         match pace {
             Pace::Application => {}
-            Pace::CommitsOnDemand => limits.commit_interval_ms = i64::MAX / 4,
+            Pace::CommitsOnDemand => (limits.commit_interval_ms, limits.transaction_ms) = (i64::MAX, i64::MAX),
             Pace::EachRecord => (limits.commit_interval_ms, limits.records_per_turn) = (0, 1),
         }
         let parts = ThreadParts {
@@ -149,21 +151,24 @@ impl Engine {
             wake_restorer: Arc::new(|| ()),
             limits,
             stats: Arc::new(ThreadStats::default()),
+            waits: Arc::default(),
+            clock: Arc::clone(&clock),
         };
-        let thread = StreamThread::new(parts, clock.now_ms());
-        membership.poll(std::time::Duration::ZERO, &mut Direct(commands))?;
-        Ok(Engine { plan, clock, _membership: membership, restorer, global, thread })
+        let thread = StreamThread::new(parts);
+        let mut direct = Direct(commands);
+        membership.poll(std::time::Duration::ZERO, &mut direct)?;
+        Ok(Engine { plan, clock, _membership: membership, _commands: direct, restorer, global, thread })
     }
 
     /// One round of everything. False when there was nothing to do.
     pub fn step(&mut self) -> Result<bool> {
-        let now = self.clock.now_ms();
+        let now = Now::of(&*self.clock);
         let mut worked = match &mut self.global {
-            Some(global) => global.run_once(now)?,
+            Some(global) => global.run_once(now.wall_ms)?,
             None => false,
         };
         worked |= self.thread.run_once(now)? == Round::Busy;
-        worked |= self.restorer.run_once(now);
+        worked |= self.restorer.run_once(now.wall_ms);
         Ok(worked)
     }
 
@@ -175,7 +180,7 @@ impl Engine {
 
     /// Commits now.
     pub fn commit(&mut self) -> Result<()> {
-        self.thread.commit_now(self.clock.now_ms())
+        self.thread.commit_now(Now::of(&*self.clock))
     }
 
     /// A store's handle, of that task or of the first that has it.

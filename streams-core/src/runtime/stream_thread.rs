@@ -1,19 +1,21 @@
 //! A stream thread: owns tasks, a consumer and a producer, and moves records through them (`StreamThread`).
 //!
 //! [`StreamThread::run_once`] does one round: take over and give up tasks, fetch, process, punctuate, commit. It never
-//! sleeps, spawns or reads a clock (design D1), so that the production loop, the test driver and a simulator drive the
-//! same code.
+//! sleeps or spawns, and is handed the time and the clock (design D1), so that the production loop, the test driver and a
+//! simulator drive the same code.
 //!
 //! Rules of a round:
 //! 1. All of a thread's tasks commit together; a commit that fails takes all of them back to what is committed.
 //! 2. Taking back (`reset`) forgets the overlays, gives the open transaction up and opens the tasks again through the
-//!    restorer, from what the broker says is committed. It is the only way of repair, whatever went wrong.
+//!    restorer, from what the broker says is committed. It is the only way of repair, whatever went wrong, and it is bounded
+//!    (`replays.rs`).
 //! 3. The producer is registered before any task is opened: that ends what an earlier life of the thread left open, which
 //!    the restorer would else wait for until it times out. While something of it is left, no task is opened, but
 //!    commands are obeyed.
 //! 4. A revoked task is committed and closed before the revocation is answered; a lost one is closed without a commit.
+//! 5. A round has a budget of time, not of records (`passes.rs`). Intervals are judged by the monotonic clock.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -21,15 +23,21 @@ use std::time::Duration;
 
 use state_stores::RawEntry;
 
+use self::replays::Replays;
 use super::backends::TaskBackends;
+use super::pace::Pace;
 use super::restore::{OpenReply, OpenRequest, OpenedTask, Request};
-use super::stats::ThreadStats;
+use super::stats::{Doing, ThreadStats};
 use super::task::{StreamTask, TaskEnvironment, Writes};
+use super::waits::Waits;
 use crate::config::StreamsConfig;
-use crate::error::{Recovery, Result};
+use crate::error::{Error, Recovery, Result};
 use crate::ids::{Offset, TaskId, TopicName, TopicPartition};
-use crate::time::Timestamp;
+use crate::time::{ClockRef, Now};
 use crate::transport::{Consumer, OffsetToCommit, PartitionHandle, RawRecord, TransportErrorKind};
+
+mod passes;
+mod replays;
 
 /// How long changes may be committed before the database of their task gets them.
 const OWED_MAX_MS: i64 = 500;
@@ -45,6 +53,9 @@ pub(crate) enum Command {
     Revoke(BTreeSet<TaskId>, mpsc::Sender<()>),
     /// Close these without a commit, then answer.
     Lose(BTreeSet<TaskId>, mpsc::Sender<()>),
+    /// Close everything without a commit: the tasks were given up while the thread was in one round for too long. Then it
+    /// may get tasks again.
+    Expelled,
     /// End: everything has been revoked before.
     Stop,
 }
@@ -54,8 +65,8 @@ pub(crate) enum Command {
 pub(crate) enum Round {
     /// There may be more to do at once.
     Busy,
-    /// Nothing to do before a record comes or this time.
-    IdleUntil(Timestamp),
+    /// Nothing to do before a record comes, or for so many milliseconds.
+    IdleFor(u64),
     /// The thread was asked to stop.
     Stopped,
 }
@@ -70,6 +81,8 @@ pub(crate) struct ThreadParts {
     pub wake_restorer: Arc<dyn Fn() + Send + Sync>,
     pub limits: ThreadLimits,
     pub stats: Arc<ThreadStats>,
+    pub waits: Arc<Waits>,
+    pub clock: ClockRef,
 }
 
 /// The settings that a thread goes by.
@@ -86,12 +99,22 @@ pub(crate) struct ThreadLimits {
     /// The thread commits early when its stores hold more than this that no database has yet. From half of it
     /// on, a commit owes nothing to the databases.
     pub uncommitted_bytes: usize,
+    /// Time of a pass over the records, whenever the next commit is.
+    pub pass_ms: i64,
+    /// A transaction is committed when it may have been open for so long, whatever the interval.
+    pub transaction_ms: i64,
+    /// `task.timeout.ms`.
+    pub task_timeout_ms: i64,
 }
 
 impl ThreadLimits {
     /// The limits that the settings describe.
     pub fn new(config: &StreamsConfig) -> Self {
         let threads = config.num_stream_threads().max(1);
+        let transaction_ms = match config.exactly_once() {
+            true => config.transaction_timeout_ms(),
+            false => i64::MAX,
+        };
         ThreadLimits {
             commit_interval_ms: config.commit_interval_ms(),
             poll_ms: config.poll_ms(),
@@ -99,6 +122,9 @@ impl ThreadLimits {
             buffered_records: config.buffered_records_per_partition().max(1),
             records_per_turn: 1_000,
             uncommitted_bytes: (config.statestore_uncommitted_max_bytes() / threads).max(1),
+            pass_ms: (transaction_ms.min(config.max_poll_interval_ms()) / 4).max(1),
+            transaction_ms: (transaction_ms / 2).max(1),
+            task_timeout_ms: config.task_timeout_ms(),
         }
     }
 }
@@ -119,27 +145,37 @@ pub(crate) struct StreamThread {
     opening: BTreeMap<TaskId, u64>,
     /// Of these, those that it has not been asked for yet.
     to_open: BTreeMap<TaskId, Option<TaskBackends>>,
+    /// Answers of the restorer.
+    ready: VecDeque<OpenReply>,
     requests: u64,
-    last_commit: Timestamp,
+    /// By the monotonic clock, as the next ones.
+    last_commit: i64,
     /// In this round.
     has_committed: bool,
-    last_purge: Timestamp,
+    last_purge: i64,
     buffer: Vec<RawRecord>,
     stopped: bool,
+    pace: Pace,
+    /// The task whose turn was the last one of a pass that ended early.
+    last_turn: Option<TaskId>,
+    /// Records processed since the last commit.
+    work: usize,
     /// The offsets that commits of this thread were answered for: the stores of its tasks hold what led to them.
-    answered: BTreeMap<TopicPartition, Offset>,
+    answered: Arc<BTreeMap<TopicPartition, Offset>>,
     /// Sources at whose position the broker had nothing any more, until their tasks run again.
     unreadable: BTreeSet<TopicPartition>,
-    /// Rounds in a row that ended in a reset: their pause grows.
-    resets: u32,
-    resume_at: Timestamp,
+    replays: Replays,
+    resume_at: i64,
     /// Records left out by tasks that have been closed.
     dropped_before: u64,
 }
 
 impl StreamThread {
-    pub fn new(parts: ThreadParts, now: Timestamp) -> Self {
+    pub fn new(parts: ThreadParts) -> Self {
+        let now_ms = parts.clock.monotonic_ms();
+        let waiting = parts.waits.of(format!("thread {}", parts.name));
         StreamThread {
+            replays: Replays::new(parts.name.clone(), parts.limits.task_timeout_ms, waiting),
             name: parts.name,
             consumer: parts.consumer,
             environment: parts.environment,
@@ -148,20 +184,23 @@ impl StreamThread {
             wake_restorer: parts.wake_restorer,
             opened: mpsc::channel(),
             limits: parts.limits,
+            pace: Pace::new(parts.clock, Arc::clone(&parts.stats)),
             stats: parts.stats,
             tasks: BTreeMap::new(),
             opening: BTreeMap::new(),
             to_open: BTreeMap::new(),
+            ready: VecDeque::new(),
             requests: 0,
-            last_commit: now,
+            last_commit: now_ms,
             has_committed: false,
-            last_purge: now,
+            last_purge: now_ms,
             buffer: Vec::new(),
             stopped: false,
-            answered: BTreeMap::new(),
+            last_turn: None,
+            work: 0,
+            answered: Arc::default(),
             unreadable: BTreeSet::new(),
-            resets: 0,
-            resume_at: 0,
+            resume_at: now_ms,
             dropped_before: 0,
         }
     }
@@ -173,40 +212,47 @@ impl StreamThread {
 
     /// Tells the time at the end of a round: the commit interval begins when the last commit has ended, so that slow commits
     /// do not follow each other without work in between (as `StreamThread.maybeCommit` has it).
-    pub fn round_ended(&mut self, now: Timestamp) {
+    pub fn round_ended(&mut self, now: Now) {
         if std::mem::take(&mut self.has_committed) {
-            self.last_commit = now;
+            self.last_commit = now.monotonic_ms;
         }
     }
 
     /// One round. An error means that the thread cannot go on.
-    pub fn run_once(&mut self, now: Timestamp) -> Result<Round> {
-        self.stats.begin_round(now);
+    pub fn run_once(&mut self, now: Now) -> Result<Round> {
+        self.stats.begin_round();
         let outcome = self.round(now);
         self.stats.end_round();
+        self.stats.set_doing(Doing::Serving);
         self.stats.set_tasks(self.tasks.len(), self.opening.len());
         self.stats.set_dropped(self.dropped_before + self.dropped_records());
         let Err(error) = outcome else { return outcome };
         match error.recovery() {
             Recovery::StopApplication => {
                 // Nothing of the open transaction may become visible.
-                self.environment.collector.abandon();
+                self.abandon();
                 Err(error)
             }
             Recovery::Retry | Recovery::AbortAndReplay | Recovery::RejoinGroup => {
                 tracing::warn!(thread = self.name, %error, "the uncommitted work is dropped and done again");
-                self.reset(now)?;
+                self.reset(error)?;
                 Ok(Round::Busy)
             }
         }
     }
 
-    fn round(&mut self, now: Timestamp) -> Result<Round> {
+    /// Gives the open transaction up: whatever becomes of the thread, others shall not wait for it.
+    pub fn abandon(&mut self) {
+        self.environment.collector.abandon();
+    }
+
+    fn round(&mut self, now: Now) -> Result<Round> {
         let mut worked = self.obey(now)?;
         if self.stopped {
             return Ok(Round::Stopped);
         }
-        if now >= self.resume_at && self.environment.collector.settle(now)? {
+        self.hear_of_opened();
+        if now.monotonic_ms >= self.resume_at && self.environment.collector.settle(now.wall_ms)? {
             self.request_tasks();
             worked |= self.take_over(now)?;
         }
@@ -218,17 +264,38 @@ impl StreamThread {
         for task in self.tasks.values_mut() {
             requested |= task.take_commit_request();
         }
-        if requested || now - self.last_commit >= self.limits.commit_interval_ms || self.is_full() {
+        // A pass may have taken long.
+        let now = Now { monotonic_ms: self.pace.now_ms(), ..now };
+        if requested || now.monotonic_ms >= self.commit_due_ms() || self.is_full() {
             worked |= self.commit(self.due_writes(now), now)?;
-            (self.last_commit, self.has_committed) = (now, true);
+            (self.last_commit, self.has_committed) = (now.monotonic_ms, true);
             self.purge(now);
         }
-        Ok(if worked { Round::Busy } else { Round::IdleUntil(self.next_deadline(now)) })
+        Ok(if worked { Round::Busy } else { Round::IdleFor(self.idle_ms(now)) })
     }
 
-    fn obey(&mut self, now: Timestamp) -> Result<bool> {
+    /// When the next commit is due, by the monotonic clock.
+    fn commit_due_ms(&self) -> i64 {
+        let interval_ms = match self.environment.collector.is_open() {
+            true => self.limits.commit_interval_ms.min(self.limits.transaction_ms),
+            false => self.limits.commit_interval_ms,
+        };
+        self.last_commit.saturating_add(interval_ms)
+    }
+
+    fn obey(&mut self, now: Now) -> Result<bool> {
         let mut any = false;
-        while let Ok(command) = self.commands.try_recv() {
+        loop {
+            let command = match self.commands.try_recv() {
+                Ok(command) => command,
+                Err(mpsc::TryRecvError::Empty) => break,
+                Err(mpsc::TryRecvError::Disconnected) => {
+                    // Nobody keeps the place in the group any more: nothing may be committed.
+                    tracing::warn!(thread = self.name, "the control thread has ended: uncommitted work is dropped");
+                    self.abandon();
+                    Command::Stop
+                }
+            };
             any = true;
             match command {
                 Command::Assign(tasks) => {
@@ -240,22 +307,33 @@ impl StreamThread {
                     // A commit that fails has closed everything; what it leaves is what was committed before.
                     if let Err(error) = self.commit(Writes::Now, now) {
                         tracing::warn!(thread = self.name, %error, "tasks are given up without their last commit");
-                        self.reset(now)?;
+                        self.reset(error)?;
                     }
                     self.close(&tasks)?;
                     let _ = answer.send(());
                 }
                 Command::Lose(tasks, answer) => {
                     // The other tasks share the transaction: none of it may be committed any more.
-                    tracing::warn!(
-                        thread = self.name,
-                        "the group gave tasks away: uncommitted work is dropped"
-                    );
-                    self.reset(now)?;
+                    let error = Error::TaskMigrated { reason: "the group gave tasks away".to_owned() };
+                    tracing::warn!(thread = self.name, %error, "uncommitted work is dropped");
+                    self.reset(error)?;
                     self.close(&tasks)?;
                     let _ = answer.send(());
                 }
-                Command::Stop => self.stopped = true,
+                Command::Expelled => {
+                    let reason = "one call took longer than consumer.max.poll.interval.ms".to_owned();
+                    let error = Error::TaskMigrated { reason };
+                    tracing::warn!(thread = self.name, %error, "the thread is back: its uncommitted work is dropped");
+                    self.reset(error)?;
+                    let all: BTreeSet<TaskId> = self.opening.keys().copied().collect();
+                    self.close(&all)?;
+                    self.stats.set_tasks(0, 0);
+                    self.stats.readmit();
+                }
+                Command::Stop => {
+                    self.stopped = true;
+                    break;
+                }
             }
         }
         Ok(any)
@@ -273,22 +351,24 @@ impl StreamThread {
             let number = self.opening.get(&task).copied().unwrap_or_default();
             let (reply, wake) = (self.opened.0.clone(), self.consumer.waker());
             // A restorer that is gone is reported by the control thread, which ends the application.
-            let (answered, unreadable) = (self.answered.clone(), self.unreadable.clone());
+            let (answered, unreadable) = (Arc::clone(&self.answered), self.unreadable.clone());
             let request = OpenRequest { task, number, backends, answered, unreadable, reply, wake };
             let _ = self.restorer.send(Request::Open(request));
             (self.wake_restorer)();
         }
     }
 
+    /// Takes the restorer's answers. One to a request from before the task was given up is dropped at once, its databases
+    /// with it: others may have worked on the task since, or wait for the databases.
+    fn hear_of_opened(&mut self) {
+        self.ready.extend(self.opened.1.try_iter());
+        self.ready.retain(|reply| self.opening.get(&reply.task) == Some(&reply.number));
+    }
+
     /// Starts the tasks that have been restored.
-    fn take_over(&mut self, now: Timestamp) -> Result<bool> {
+    fn take_over(&mut self, now: Now) -> Result<bool> {
         let mut any = false;
-        while let Ok(OpenReply { task, number, result }) = self.opened.1.try_recv() {
-            // The answer to a request from before the task was given up is dropped, its databases with it: others may
-            // have worked on the task since.
-            if self.opening.get(&task) != Some(&number) {
-                continue;
-            }
+        while let Some(OpenReply { task, result, .. }) = self.ready.pop_front() {
             if let Err(error) = result.and_then(|opened| self.start(task, opened, now)) {
                 // If the thread goes on, it asks again.
                 self.open(task, None);
@@ -300,13 +380,13 @@ impl StreamThread {
         Ok(any)
     }
 
-    fn start(&mut self, id: TaskId, opened: OpenedTask, now: Timestamp) -> Result<()> {
+    fn start(&mut self, id: TaskId, opened: OpenedTask, now: Now) -> Result<()> {
         let mut handles = Vec::with_capacity(opened.sources.len());
         for source in &opened.sources {
             handles.push(self.consumer.assign(&source.partition, source.offset)?);
             self.unreadable.remove(&source.partition);
         }
-        let task = StreamTask::new(id, opened, handles, &self.environment, now)?;
+        let task = StreamTask::new(id, opened, handles, &self.environment, now.wall_ms)?;
         tracing::info!(thread = self.name, task = %id, "task runs");
         self.tasks.insert(id, task);
         Ok(())
@@ -345,19 +425,9 @@ impl StreamThread {
         Ok(any)
     }
 
-    fn process(&mut self, now: Timestamp) -> Result<bool> {
-        let mut processed = 0;
-        for task in self.tasks.values_mut() {
-            processed += task.process(self.limits.records_per_turn, now)?;
-            task.punctuate_wall_clock(now)?;
-        }
-        self.stats.add_processed(processed);
-        Ok(processed > 0)
-    }
-
     /// Bytes that no database has yet.
     fn unwritten_bytes(&self) -> usize {
-        self.tasks.values().map(|task| task.uncommitted_bytes() + task.owed_bytes()).sum()
+        self.tasks.values().map(StreamTask::unwritten_bytes).sum()
     }
 
     fn is_full(&self) -> bool {
@@ -365,51 +435,63 @@ impl StreamThread {
     }
 
     /// What an ordinary commit writes to the databases: what would else be too old at the next one, or too much.
-    fn due_writes(&self, now: Timestamp) -> Writes {
+    fn due_writes(&self, now: Now) -> Writes {
         if self.unwritten_bytes() > self.limits.uncommitted_bytes / OWED_FRACTION {
             return Writes::Now;
         }
-        let next_commit = now.saturating_add(self.limits.commit_interval_ms);
+        let next_commit = now.monotonic_ms.saturating_add(self.limits.commit_interval_ms);
         Writes::OwedSince(next_commit - OWED_MAX_MS)
     }
 
     /// Commits all tasks together. False when nothing has changed: then nothing is sent.
-    fn commit(&mut self, writes: Writes, now: Timestamp) -> Result<bool> {
+    fn commit(&mut self, writes: Writes, now: Now) -> Result<bool> {
+        self.stats.set_doing(Doing::Committing);
         let collector = Rc::clone(&self.environment.collector);
         for task in self.tasks.values_mut() {
             task.stage(&collector, writes, now)?;
         }
+        let is_open = collector.is_open();
         let consumer = &self.consumer;
         let position = |handle: PartitionHandle| -> Result<Offset> { Ok(consumer.position(handle)?) };
         let mut offsets: Vec<OffsetToCommit> = Vec::new();
+        // Where the offsets of each task end.
+        let mut ends = Vec::with_capacity(self.tasks.len());
         for task in self.tasks.values() {
-            offsets.extend(task.offsets_to_commit(position)?);
+            offsets.extend(task.offsets_to_commit(is_open, position)?);
+            ends.push(offsets.len());
         }
-        if offsets.is_empty() && !collector.is_open() {
+        if offsets.is_empty() && !is_open {
             self.tasks.values_mut().try_for_each(StreamTask::write)?;
+            if self.opening.is_empty() && self.tasks.values().all(StreamTask::is_caught_up) {
+                self.replays.caught_up();
+            }
             return Ok(false);
         }
         collector.commit(&offsets)?;
         let markers = collector.markers_per_commit();
         if markers > 0 {
+            let answered = Arc::make_mut(&mut self.answered);
             for offset in &offsets {
-                self.answered.insert(offset.partition.clone(), offset.offset);
+                answered.insert(offset.partition.clone(), offset.offset);
             }
         }
-        for task in self.tasks.values_mut() {
-            task.committed(&offsets, markers)?;
+        let mut begin = 0;
+        for (task, end) in self.tasks.values_mut().zip(ends) {
+            task.committed(offsets.get(begin..end).unwrap_or_default(), markers)?;
+            begin = end;
         }
-        self.resets = 0;
+        self.replays.committed();
+        self.work = 0;
         self.stats.add_commit();
         Ok(true)
     }
 
     /// Lets the broker delete what has been processed of repartition topics.
-    fn purge(&mut self, now: Timestamp) {
-        if now - self.last_purge < self.limits.purge_interval_ms {
+    fn purge(&mut self, now: Now) {
+        if now.monotonic_ms - self.last_purge < self.limits.purge_interval_ms {
             return;
         }
-        self.last_purge = now;
+        self.last_purge = now.monotonic_ms;
         let before: Vec<_> =
             self.tasks.values().flat_map(StreamTask::committed_repartition_offsets).collect();
         if !before.is_empty() {
@@ -418,7 +500,7 @@ impl StreamThread {
     }
 
     /// Commits whatever the interval says.
-    pub fn commit_now(&mut self, now: Timestamp) -> Result<()> {
+    pub fn commit_now(&mut self, now: Now) -> Result<()> {
         self.commit(self.due_writes(now), now).map(|_| ())
     }
 
@@ -445,8 +527,10 @@ impl StreamThread {
     }
 
     /// Rule 2: back to what is committed.
-    fn reset(&mut self, now: Timestamp) -> Result<()> {
-        self.environment.collector.abandon();
+    fn reset(&mut self, cause: Error) -> Result<()> {
+        let now_ms = self.pace.now_ms();
+        let is_open = self.environment.collector.is_open();
+        self.abandon();
         // A fetch that failed may have left records of a partition here.
         self.buffer.clear();
         let tasks = std::mem::take(&mut self.tasks);
@@ -454,9 +538,9 @@ impl StreamThread {
             let backends = self.close_task(task)?;
             self.open(id, Some(backends));
         }
-        self.resets = self.resets.saturating_add(1);
         // A broker that is away must not be asked in a tight loop.
-        self.resume_at = now + i64::from(self.resets.min(20)) * 50 - 50;
+        let pause_ms = self.replays.dropped(now_ms, std::mem::take(&mut self.work), is_open, cause)?;
+        self.resume_at = now_ms.saturating_add(pause_ms);
         Ok(())
     }
 
@@ -481,11 +565,13 @@ impl StreamThread {
         Ok(backends)
     }
 
-    fn next_deadline(&mut self, now: Timestamp) -> Timestamp {
-        let commit = self.last_commit + self.limits.commit_interval_ms;
+    /// How long nothing is due, in milliseconds.
+    fn idle_ms(&mut self, now: Now) -> u64 {
+        let commit_ms = self.commit_due_ms().saturating_sub(now.monotonic_ms);
         let punctuations = self.tasks.values_mut().filter_map(StreamTask::next_wall_clock_punctuation);
-        let due = punctuations.min().unwrap_or(Timestamp::MAX).min(commit).min(now + self.limits.poll_ms);
-        due.max(now + 1)
+        let punctuation_ms = punctuations.min().map_or(i64::MAX, |due| due.saturating_sub(now.wall_ms));
+        let idle_ms = commit_ms.min(punctuation_ms).min(self.limits.poll_ms);
+        u64::try_from(idle_ms).unwrap_or(0).max(1)
     }
 }
 

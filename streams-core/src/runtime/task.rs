@@ -15,6 +15,7 @@ use state_stores::{Batch, RawEntry, StateStore};
 use super::backends::TaskBackends;
 use super::commit::Committer;
 use super::graph::{self, GraphSettings, TaskGraph};
+use super::pace::Pace;
 use super::partition_group::{PartitionGroup, Readiness};
 use super::plan::Plan;
 use super::record_collector::RecordCollector;
@@ -27,7 +28,7 @@ use crate::processor::handlers::Handlers;
 use crate::processor::{Collector, GlobalReaders, OutTopic, PunctuationType, TaskContext, TaskSetup};
 use crate::serde::TopicPartitionMetadata;
 use crate::store::{RecordClock, StoreEnvironment};
-use crate::time::Timestamp;
+use crate::time::{Now, Timestamp};
 use crate::transport::{OffsetToCommit, PartitionHandle, RawRecord};
 
 /// What tasks of one thread have in common.
@@ -85,8 +86,9 @@ pub(crate) struct TaskInput {
 pub(crate) enum Writes {
     /// With this commit.
     Now,
-    /// With this commit if the first change that a task still owes is this old, else later.
-    OwedSince(Timestamp),
+    /// With this commit if the first change that a task still owes is from this moment of the monotonic clock or older,
+    /// else later.
+    OwedSince(i64),
 }
 
 struct TaskStore {
@@ -122,8 +124,13 @@ pub(crate) struct StreamTask {
     backends: TaskBackends,
     /// One for each database.
     batches: Vec<Batch>,
-    /// When the first of the changes that are owed to the databases was logged.
-    owed_since: Option<Timestamp>,
+    /// When the first of the changes that are owed to the databases was logged, by the monotonic clock.
+    owed_since: Option<i64>,
+    /// Whether something may have been sent since the last commit without a record being consumed: by a punctuation, or
+    /// to a changelog.
+    wrote: bool,
+    /// Whether the pass ended between two punctuations of stream time: the others are called before the next record.
+    unpunctuated: bool,
     max_task_idle_ms: i64,
 }
 
@@ -181,6 +188,8 @@ impl StreamTask {
             batches: vec![Batch::new(); opened.backends.len()],
             backends: opened.backends,
             owed_since: None,
+            wrote: false,
+            unpunctuated: false,
             max_task_idle_ms: environment.max_task_idle_ms,
         };
         for (_, node) in &task.graph.nodes {
@@ -225,42 +234,56 @@ impl StreamTask {
         self.context.dropped_records()
     }
 
-    /// Processes up to `limit` records. Returns how many were.
-    pub fn process(&mut self, limit: usize, now: Timestamp) -> Result<usize> {
-        self.context.set_wall_clock_ms(now);
+    /// Processes up to `limit` records, or until the pass is over. Returns how many were.
+    pub fn process(&mut self, limit: usize, now: Now, pace: &mut Pace) -> Result<usize> {
+        self.context.set_wall_clock_ms(now.wall_ms);
+        if std::mem::take(&mut self.unpunctuated) {
+            self.punctuate(PunctuationType::StreamTime, self.context.stream_time(), pace)?;
+        }
         let mut done = 0;
         let alone = self.inputs.len() == 1;
-        while done < limit {
+        while done < limit && !self.unpunctuated {
             let inputs = &self.inputs;
             let at_end = |input: usize| inputs.get(input).is_none_or(|input| input.at_end);
             // The usual case is one partition, with nothing to wait for.
-            if !alone && self.group.readiness(self.max_task_idle_ms, now, at_end) != Readiness::Ready {
+            if !alone
+                && self.group.readiness(self.max_task_idle_ms, now.monotonic_ms, at_end) != Readiness::Ready
+            {
                 break;
             }
             if !self.group.process_next(&mut self.context)? {
                 break;
             }
             done += 1;
-            self.punctuate(PunctuationType::StreamTime, self.context.stream_time())?;
+            self.punctuate(PunctuationType::StreamTime, self.context.stream_time(), pace)?;
+            if pace.record() && pace.look(self.unwritten_bytes()) {
+                break;
+            }
         }
         Ok(done)
     }
 
-    /// Calls what is due at wall-clock time `now`.
-    pub fn punctuate_wall_clock(&mut self, now: Timestamp) -> Result<()> {
-        self.context.set_wall_clock_ms(now);
-        self.punctuate(PunctuationType::WallClockTime, now)
+    /// Calls what is due at wall-clock time, one at least; what is left when the pass is over is called in the next one.
+    pub fn punctuate_wall_clock(&mut self, now: Now, pace: &mut Pace) -> Result<()> {
+        self.context.set_wall_clock_ms(now.wall_ms);
+        self.punctuate(PunctuationType::WallClockTime, now.wall_ms, pace)
     }
 
     #[inline]
-    fn punctuate(&mut self, kind: PunctuationType, now: Timestamp) -> Result<()> {
+    fn punctuate(&mut self, kind: PunctuationType, now: Timestamp, pace: &mut Pace) -> Result<()> {
         if !self.context.punctuations().any(kind) || now < 0 {
             return Ok(());
         }
         while let Some((node, punctuation)) = self.context.punctuations().take_due(kind, now) {
             self.context.leave_record(now);
+            self.wrote = true;
             if let Some((_, node)) = self.graph.nodes.get(node.0 as usize) {
                 node.punctuate(punctuation, now, &mut self.context)?;
+            }
+            // A call may take long, or write much.
+            if pace.look(self.unwritten_bytes()) {
+                self.unpunctuated |= kind == PunctuationType::StreamTime;
+                break;
             }
         }
         Ok(())
@@ -276,6 +299,17 @@ impl StreamTask {
         self.context.take_commit_request()
     }
 
+    /// Bytes that no database has yet.
+    pub fn unwritten_bytes(&self) -> usize {
+        self.uncommitted_bytes() + self.owed_bytes()
+    }
+
+    /// Whether everything that the broker has for the task is processed.
+    pub fn is_caught_up(&self) -> bool {
+        let inputs = self.group.queues().iter().zip(&self.inputs);
+        inputs.into_iter().all(|(queue, input)| queue.len() == 0 && input.at_end)
+    }
+
     /// Bytes that wait for a commit.
     pub fn uncommitted_bytes(&self) -> usize {
         self.stores.iter().map(|store| store.store.borrow().uncommitted_bytes()).sum()
@@ -288,9 +322,9 @@ impl StreamTask {
 
     /// First half of a commit: lets cached updates go downstream, then logs every change once. With what is due, it goes
     /// into the batches for the databases.
-    pub fn stage(&mut self, collector: &RecordCollector, writes: Writes, now: Timestamp) -> Result<()> {
+    pub fn stage(&mut self, collector: &RecordCollector, writes: Writes, now: Now) -> Result<()> {
         self.context.flush_caches()?;
-        let owed_since = self.owed_since.unwrap_or(now);
+        let owed_since = self.owed_since.unwrap_or(now.monotonic_ms);
         let due = match writes {
             Writes::Now => true,
             Writes::OwedSince(since) => owed_since <= since,
@@ -308,7 +342,7 @@ impl StreamTask {
                 };
                 let (topic, partition) = (changelog.topic, changelog.partition.partition);
                 let timestamp = match record.timestamp {
-                    state_stores::LogRecord::NOW => now,
+                    state_stores::LogRecord::NOW => now.wall_ms,
                     timestamp => timestamp,
                 };
                 changelog.sent += 1;
@@ -338,26 +372,33 @@ impl StreamTask {
                 return Err(error);
             }
             staged.map_err(|source| Error::Store { task: self.id, source })?;
+            self.wrote |= changelog.as_ref().is_some_and(|changelog| changelog.sent > 0);
         }
         self.owed_since = owed.then_some(owed_since);
         Ok(())
     }
 
-    /// The offsets to commit that differ from what is committed. `position` tells how far the consumer has come with a
-    /// partition that has no buffered record, markers included.
+    /// The offsets to commit: those that differ from what is committed. If something was sent since the last commit, a task
+    /// that may have done so commits one at least, changed or not: only with an offset does the group refuse a commit of a member that it has expelled, and make the
+    /// next owner wait for it. `position` tells how far the consumer has come with a partition that has no buffered record,
+    /// markers included.
     pub fn offsets_to_commit(
         &self,
+        is_open: bool,
         position: impl Fn(PartitionHandle) -> Result<Offset>,
     ) -> Result<Vec<OffsetToCommit>> {
         let remembered = self.context.metadata();
         let mut offsets = Vec::new();
-        for (queue, input) in self.group.queues().iter().zip(&self.inputs) {
+        let last = self.inputs.len().saturating_sub(1);
+        for (number, (queue, input)) in self.group.queues().iter().zip(&self.inputs).enumerate() {
             let offset = match queue.next_offset() {
                 Some(offset) => offset,
                 None => position(input.handle)?,
             };
             // Without a committed offset, the beginning is not worth a commit of its own either.
-            if input.committed.unwrap_or(0) == offset && !remembered.needs_commit() {
+            let changed = input.committed.unwrap_or(0) != offset || remembered.needs_commit();
+            let fences = is_open && self.wrote && number == last && offsets.is_empty();
+            if !changed && !fences {
                 continue;
             }
             let metadata = TopicPartitionMetadata {
@@ -394,14 +435,15 @@ impl StreamTask {
         self.stores.iter().map(entries).collect()
     }
 
-    /// Second half of a commit, after the broker has it: what was staged for the databases is written.
+    /// Second half of a commit, after the broker has it: what was staged for the databases is written. `offsets` are the
+    /// task's own.
     pub fn committed(&mut self, offsets: &[OffsetToCommit], markers: i64) -> Result<()> {
         for (queue, input) in self.group.queues().iter().zip(&mut self.inputs) {
             if let Some(done) = offsets.iter().find(|done| done.partition == *queue.partition()) {
-                assert!(input.committed.is_none_or(|before| before <= done.offset), "offsets only grow");
                 input.committed = Some(done.offset);
             }
         }
+        self.wrote = false;
         for changelog in self.stores.iter_mut().filter_map(|store| store.changelog.as_mut()) {
             let read =
                 offsets.iter().find(|read| changelog.is_source && read.partition == changelog.partition);

@@ -43,15 +43,20 @@ impl Restorer {
         let mut starts = Vec::with_capacity(partitions.len());
         for partition in partitions {
             starts.push(match offsets.committed.get(&partition) {
-                Some(known) => SourceStart {
-                    offset: match unreadable.contains(&partition) {
+                Some(known) => {
+                    let offset = match unreadable.contains(&partition) {
                         true => self.existing(&partition, known.offset)?,
                         false => known.offset,
-                    },
-                    committed: Some(known.offset),
-                    metadata: TopicPartitionMetadata::decode(&known.metadata),
-                    partition,
-                },
+                    };
+                    // A committed offset that does not exist is not where the task is: the next commit replaces it, be it
+                    // by a lower one.
+                    SourceStart {
+                        offset,
+                        committed: (offset == known.offset).then_some(offset),
+                        metadata: TopicPartitionMetadata::decode(&known.metadata),
+                        partition,
+                    }
+                }
                 None => SourceStart {
                     offset: self.reset(&partition)?,
                     committed: None,

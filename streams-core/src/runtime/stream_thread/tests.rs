@@ -8,12 +8,13 @@ use crate::record::Record;
 use crate::runtime::steps::{Engine, EngineSettings, Pace};
 use crate::serde::DefaultSerde;
 use crate::store::{KeyValueStore, StorePlace, Stores};
-use crate::time::{Clock, ManualClock};
+use crate::time::ManualClock;
 use crate::topology::Topology;
 use crate::transport::embedded::EmbeddedBroker;
 use crate::transport::{NewTopic, OutRecord, Producer, ProducerSpec, Transport};
 
 mod mixed;
+mod slow;
 mod source_changelog;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -108,6 +109,10 @@ impl World {
         Ok(())
     }
 
+    fn reset(&mut self) -> Result<()> {
+        self.engine.thread().reset(Error::TaskMigrated { reason: "a test".to_owned() })
+    }
+
     /// A record, and the next commit.
     fn put(&mut self, key: &str, value: &str) -> Result<()> {
         self.send(key, value)?;
@@ -171,15 +176,17 @@ fn the_commit_interval_begins_when_the_last_commit_has_ended() -> Result<()> {
     world.put("a", "1")?;
     // That commit took so long.
     world.clock.advance(60);
-    let ended = world.clock.now_ms();
+    let ended = Now::of(&*world.clock);
     world.engine.thread().round_ended(ended);
     world.send("b", "2")?;
     world.pass(COMMIT_MS - 1)?;
     assert!(world.task().uncommitted_bytes() > 0, "it is not time yet");
     world.pass(1)?;
     assert_eq!(world.task().uncommitted_bytes(), 0);
-    world.engine.thread().round_ended(ended + 1_000);
-    world.engine.thread().round_ended(ended + 2_000);
+    for late_ms in [1_000, 2_000] {
+        let late = Now { monotonic_ms: ended.monotonic_ms + late_ms, ..ended };
+        world.engine.thread().round_ended(late);
+    }
     world.send("c", "3")?;
     world.pass(900 + COMMIT_MS)?;
     assert_eq!(world.task().uncommitted_bytes(), 0, "a round without a commit does not put the next one off");
@@ -206,7 +213,7 @@ fn what_is_owed_outlives_a_reset_in_the_changelog() -> Result<()> {
     }
     world.put("cold", "1")?;
     assert_eq!((world.written("hot"), world.written("cold").0), ((text("10"), Some(20)), None));
-    world.engine.thread().reset(0)?;
+    world.reset()?;
     world.pass(COMMIT_MS)?;
     world.settle()?;
     assert_eq!((world.value("hot"), world.value("cold")), (text("13"), text("1")));
@@ -221,7 +228,7 @@ fn a_revoked_task_leaves_nothing_owed() -> Result<()> {
     let mut world = World::new(true)?;
     world.put("a", "1")?;
     let backends = world.task().backends().clone();
-    let now = world.clock.now_ms();
+    let now = Now::of(&*world.clock);
     let all: BTreeSet<TaskId> = world.engine.thread().tasks.keys().copied().collect();
     world.engine.thread().commit(Writes::Now, now)?;
     world.engine.thread().close(&all)?;

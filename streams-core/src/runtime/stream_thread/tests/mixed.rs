@@ -58,7 +58,7 @@ fn each_store_is_restored_from_its_own_offset() -> Result<()> {
     world.put("new", "14")?;
     // A record and a marker for each commit; the LRU map has forgotten "hot" with a tombstone.
     assert_eq!(offsets(&mut world), expected([("store", 20), ("history", 28), ("recent", 29)]));
-    world.engine.thread().reset(0)?;
+    world.reset()?;
     world.pass(COMMIT_MS)?;
     world.settle()?;
     assert_eq!(offsets(&mut world), expected([("store", 28), ("history", 28), ("recent", 29)]));

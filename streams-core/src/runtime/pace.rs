@@ -1,0 +1,194 @@
+//! When a stream thread ends its pass over the records (`Pace`): by time and by memory, never by a count of records alone.
+//!
+//! User code takes a microsecond or two seconds a record, and a thread has one task or hundreds. Commits, punctuations and
+//! commands are due by the clock all the same, and a transaction has a time-out. Rules:
+//! 1. A pass ends when the commit is due, and after a quarter of the transaction's time-out or of max.poll.interval.ms at
+//!    the latest; then the round looks at everything else, and the next pass goes on with the next task.
+//! 2. At least one record is processed in a pass, so that every pass gets on.
+//! 3. The clock is read after every n-th record. n grows while records are quick, and falls to one when they are slow. When
+//!    slow ones follow quick ones, the control thread, which looks twenty times a second, sets a flag that is looked at
+//!    after each record, as it does when it has a command for the thread.
+//! 4. A clock that stands still, as in the test driver, ends no pass.
+
+use std::sync::Arc;
+
+use super::stats::ThreadStats;
+use crate::time::ClockRef;
+
+/// Records between two looks at the clock at most.
+const EVERY_MAX: usize = 256;
+
+/// What ends a pass.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Budget {
+    /// By the monotonic clock, as the next.
+    pub until_ms: i64,
+    /// Until then, punctuations that are due are called although records are not processed any more.
+    pub long_until_ms: i64,
+    /// Records of all tasks.
+    pub records: usize,
+    /// Bytes that no database has yet, of all tasks.
+    pub bytes: usize,
+}
+
+/// Measures a thread's passes.
+pub(crate) struct Pace {
+    clock: ClockRef,
+    stats: Arc<ThreadStats>,
+    budget: Budget,
+    /// Bytes of the tasks whose turn it is not.
+    bytes_elsewhere: usize,
+    /// Records from one look at the clock to the next.
+    every: usize,
+    until_look: usize,
+    looked_ms: i64,
+    records: usize,
+    over: bool,
+}
+
+impl Pace {
+    pub fn new(clock: ClockRef, stats: Arc<ThreadStats>) -> Self {
+        let looked_ms = clock.monotonic_ms();
+        let budget = Budget { until_ms: i64::MAX, long_until_ms: i64::MAX, records: usize::MAX, bytes: usize::MAX };
+        Pace {
+            clock,
+            stats,
+            budget,
+            bytes_elsewhere: 0,
+            every: 1,
+            until_look: 1,
+            looked_ms,
+            records: 0,
+            over: false,
+        }
+    }
+
+    /// The monotonic clock now.
+    pub fn now_ms(&self) -> i64 {
+        self.clock.monotonic_ms()
+    }
+
+    /// A pass begins.
+    pub fn begin(&mut self, now_ms: i64, budget: Budget) {
+        // A time that is over already allows what a clock that stands still would: one look at least.
+        let least_ms = now_ms.saturating_add(1);
+        let (until_ms, long_until_ms) = (budget.until_ms.max(least_ms), budget.long_until_ms.max(least_ms));
+        self.budget = Budget { until_ms, long_until_ms, ..budget };
+        (self.looked_ms, self.records, self.over) = (now_ms, 0, false);
+        self.until_look = self.every;
+    }
+
+    /// It is the turn of a task; the others hold so many bytes.
+    pub fn turn(&mut self, bytes_elsewhere: usize) {
+        self.bytes_elsewhere = bytes_elsewhere;
+    }
+
+    /// A record has been processed. True when the caller shall [look](Self::look).
+    #[inline]
+    pub fn record(&mut self) -> bool {
+        self.records += 1;
+        self.until_look -= 1;
+        self.until_look == 0 || self.records >= self.budget.records || self.stats.is_hurried()
+    }
+
+    /// Looks at the clock and at what the task holds: true when the pass is over.
+    pub fn look(&mut self, bytes: usize) -> bool {
+        let now_ms = self.clock.monotonic_ms();
+        let took_ms = usize::try_from(now_ms - self.looked_ms).unwrap_or(0);
+        // About a millisecond from one look to the next.
+        self.every = match took_ms {
+            0 => (self.every * 2).min(EVERY_MAX),
+            took_ms => (self.every / (took_ms + 1)).max(1),
+        };
+        (self.looked_ms, self.until_look) = (now_ms, self.every);
+        self.over |= now_ms >= self.budget.until_ms
+            || self.records >= self.budget.records
+            || self.bytes_elsewhere.saturating_add(bytes) > self.budget.bytes
+            || self.stats.is_hurried();
+        self.over
+    }
+
+    /// Whether the pass is over.
+    pub fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// Whether it is time for the rest of the round, as of the last look.
+    pub fn is_long_over(&self) -> bool {
+        self.looked_ms >= self.budget.long_until_ms
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::ManualClock;
+
+    fn pace(clock: &Arc<ManualClock>) -> (Pace, Arc<ThreadStats>) {
+        let stats = Arc::new(ThreadStats::default());
+        (Pace::new(Arc::clone(clock) as _, Arc::clone(&stats)), stats)
+    }
+
+    fn budget(until_ms: i64) -> Budget {
+        Budget { until_ms, long_until_ms: until_ms, records: usize::MAX, bytes: usize::MAX }
+    }
+
+    /// Processes records that take so long each until the pass is over; how many were.
+    fn pass(pace: &mut Pace, clock: &ManualClock, record_ms: i64, most: usize) -> usize {
+        for done in 1..=most {
+            clock.advance(record_ms);
+            if pace.record() && pace.look(0) {
+                return done;
+            }
+        }
+        most
+    }
+
+    #[test]
+    fn a_pass_ends_with_the_record_in_which_its_time_is_over() {
+        let clock = Arc::new(ManualClock::new(0));
+        let (mut pace, _) = pace(&clock);
+        for (record_ms, records) in [(2_000, 1), (300, 1), (20, 5), (5, 20)] {
+            let now_ms = pace.now_ms();
+            pace.begin(now_ms, budget(now_ms + 100));
+            assert_eq!(pass(&mut pace, &clock, record_ms, 1_000), records, "{record_ms} ms a record");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_stands_still_ends_no_pass() {
+        let clock = Arc::new(ManualClock::new(500));
+        let (mut pace, _) = pace(&clock);
+        pace.begin(500, budget(100));
+        assert_eq!(pass(&mut pace, &clock, 0, 10_000), 10_000);
+        assert!(!pace.is_over());
+    }
+
+    #[test]
+    fn quick_records_are_not_measured_one_by_one_and_slow_ones_behind_them_are_hurried() {
+        let clock = Arc::new(ManualClock::new(0));
+        let (mut pace, stats) = pace(&clock);
+        pace.begin(0, budget(100));
+        assert_eq!(pass(&mut pace, &clock, 0, 5_000), 5_000);
+        assert_eq!(pace.every, EVERY_MAX);
+        pace.until_look = EVERY_MAX;
+        clock.advance(2_000);
+        assert!(!pace.record(), "its slowness is not seen yet");
+        stats.hurry();
+        assert!(pace.record() && pace.look(0));
+        assert_eq!(pace.every, 1, "slow records are measured one by one");
+    }
+
+    #[test]
+    fn memory_and_records_end_a_pass_too() {
+        let clock = Arc::new(ManualClock::new(0));
+        let (mut pace, _) = pace(&clock);
+        pace.begin(0, Budget { records: 3, bytes: 1_000, ..budget(100) });
+        pace.turn(900);
+        assert!(pace.record() && !pace.look(100));
+        assert!(pace.look(101), "with what the other tasks hold");
+        pace.begin(0, Budget { records: 3, bytes: 1_000, ..budget(100) });
+        pace.turn(0);
+        assert_eq!(pass(&mut pace, &clock, 0, 10), 3);
+    }
+}

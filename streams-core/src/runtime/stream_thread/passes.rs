@@ -1,0 +1,64 @@
+//! A stream thread's pass over the records of its tasks: within a budget of time, records and memory (`pace.rs`).
+
+use std::ops::Bound;
+
+use super::StreamThread;
+use crate::error::Result;
+use crate::ids::TaskId;
+use crate::runtime::pace::Budget;
+use crate::runtime::stats::Doing;
+use crate::time::Now;
+
+impl StreamThread {
+    /// Processes records of the tasks in turn and calls what is due at wall-clock time. A pass that ends early goes on
+    /// with the next task the next time.
+    pub(super) fn process(&mut self, now: Now) -> Result<bool> {
+        let budget = self.budget(now);
+        self.pace.begin(now.monotonic_ms, budget);
+        let mut bytes = self.unwritten_bytes();
+        let mut processed = 0;
+        for range in turns(self.last_turn) {
+            for (id, task) in self.tasks.range_mut(range) {
+                let before = task.unwritten_bytes();
+                self.pace.turn(bytes.saturating_sub(before));
+                self.stats.set_doing(Doing::Processing(*id));
+                if !self.pace.is_over() {
+                    self.last_turn = Some(*id);
+                    processed += task.process(self.limits.records_per_turn, now, &mut self.pace)?;
+                }
+                // Also when the pass is over, so that a task does not miss its punctuations behind many busy ones.
+                if !self.pace.is_long_over() {
+                    task.punctuate_wall_clock(now, &mut self.pace)?;
+                }
+                bytes = bytes.saturating_sub(before) + task.unwritten_bytes();
+            }
+        }
+        if !self.pace.is_over() {
+            self.last_turn = None;
+        }
+        self.work += processed;
+        self.stats.add_processed(processed);
+        Ok(processed > 0 || self.pace.is_over())
+    }
+
+    /// What a pass may use up.
+    fn budget(&self, now: Now) -> Budget {
+        let pass_ms = self.limits.pass_ms;
+        Budget {
+            until_ms: self.commit_due_ms().min(now.monotonic_ms.saturating_add(pass_ms)),
+            long_until_ms: now.monotonic_ms.saturating_add(pass_ms.saturating_mul(2)),
+            records: self.replays.work_max().saturating_sub(self.work).max(1),
+            bytes: self.limits.uncommitted_bytes,
+        }
+    }
+}
+
+/// All tasks, first those behind the one whose turn it was last.
+fn turns(last: Option<TaskId>) -> Vec<(Bound<TaskId>, Bound<TaskId>)> {
+    match last {
+        None => vec![(Bound::Unbounded, Bound::Unbounded)],
+        Some(last) => {
+            vec![(Bound::Excluded(last), Bound::Unbounded), (Bound::Unbounded, Bound::Included(last))]
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The threads of an application: each knows whose it is, and none is waited for without end.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::kafka_streams::Shared;
+use crate::error::{Error, Result};
+
+thread_local! {
+    /// The address of what the threads of the application share that this thread belongs to; 0 of every other thread.
+    static OF: Cell<usize> = const { Cell::new(0) };
+}
+
+/// One step of waiting for a thread's end.
+const SLICE: Duration = Duration::from_millis(10);
+
+fn address(shared: &Arc<Shared>) -> usize {
+    Arc::as_ptr(shared).addr()
+}
+
+/// Whether the calling thread is one of that application: waiting for the application's end would be waiting for itself.
+pub(crate) fn is_own(shared: &Arc<Shared>) -> bool {
+    OF.get() == address(shared)
+}
+
+/// Starts a thread of that application.
+pub(crate) fn spawn(
+    shared: &Arc<Shared>,
+    name: String,
+    body: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>> {
+    let of = address(shared);
+    let spawned = std::thread::Builder::new().name(name.clone()).spawn(move || {
+        OF.set(of);
+        body();
+    });
+    spawned.map_err(|error| Error::IllegalState(format!("cannot start thread {name}: {error}")))
+}
+
+/// Waits for threads, all together at most so long. Those that have not ended by then are left behind, with an error in the
+/// log that names them. The wait is counted in steps, so that it needs no clock.
+pub(crate) fn join(threads: Vec<JoinHandle<()>>, at_most: Duration) {
+    let mut steps = at_most.as_millis() / SLICE.as_millis();
+    for thread in threads {
+        while !thread.is_finished() && steps > 0 {
+            steps -= 1;
+            #[allow(clippy::disallowed_methods, reason = "waits for a thread's end, off the record path")]
+            std::thread::sleep(SLICE);
+        }
+        match thread.is_finished() {
+            true => drop(thread.join()),
+            false => tracing::error!(
+                thread = thread.thread().name(),
+                "the thread has not ended and is left behind: it hangs in user code, or in a call to a broker that is away. \
+                 It can commit nothing any more; what it holds, such as databases, is free when the process ends"
+            ),
+        }
+    }
+}
+
+/// What a panic becomes.
+pub(crate) fn panicked(thread: &str, panic: &(dyn Any + Send)) -> Error {
+    let message = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
+        (Some(text), _) => (*text).to_owned(),
+        (None, Some(text)) => text.clone(),
+        (None, None) => "no message".to_owned(),
+    };
+    Error::Panicked { thread: thread.to_owned(), message }
+}
