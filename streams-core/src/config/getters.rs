@@ -32,7 +32,7 @@ macro_rules! getters {
 getters! { i64, int:
     /// How long a task waits for an empty input to keep the order of event time; -1 never waits.
     max_task_idle_ms => "max.task.idle.ms";
-    /// How long a task may retry a broker's time-outs before that is an error.
+    /// How long a thread may drop its work and do it again, without a commit in between, before that is an error.
     task_timeout_ms => "task.timeout.ms";
     /// How long a thread waits for input.
     poll_ms => "poll.ms";

@@ -213,7 +213,8 @@ impl Dispatcher {
         let held: BTreeSet<TaskId> =
             self.threads.iter().flat_map(|thread| thread.held.iter().copied()).collect();
         let tasks: BTreeSet<TaskId> = tasks.difference(&held).copied().collect();
-        let free: Vec<&mut ThreadHandle> = self.threads.iter_mut().filter(|thread| thread.is_free()).collect();
+        let free: Vec<&mut ThreadHandle> =
+            self.threads.iter_mut().filter(|thread| thread.is_free()).collect();
         let owned: Vec<_> = free.iter().map(|thread| thread.tasks.clone()).collect();
         for (thread, gain) in free.into_iter().zip(spread(&owned, &tasks)) {
             if !gain.is_empty() {
@@ -352,7 +353,10 @@ impl Place {
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "a thread that does not come back is waited for, off the record path")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a thread that does not come back is waited for, off the record path"
+)]
 fn pause() {
     std::thread::sleep(POLL);
 }

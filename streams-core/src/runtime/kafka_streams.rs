@@ -260,7 +260,9 @@ impl KafkaStreams {
                 }
                 Ok(Progress::Ended(result)) => return result,
                 Err(mpsc::RecvTimeoutError::Disconnected) => {
-                    return Err(Error::IllegalState("the thread that started the application has ended".to_owned()));
+                    return Err(Error::IllegalState(
+                        "the thread that started the application has ended".to_owned(),
+                    ));
                 }
                 Err(mpsc::RecvTimeoutError::Timeout) => {
                     self.shared.go_on()?;
@@ -365,3 +367,6 @@ impl Drop for KafkaStreams {
         threads::join(vec![supervisor], patience.min(Duration::from_secs(1)));
     }
 }
+
+#[cfg(test)]
+mod tests;

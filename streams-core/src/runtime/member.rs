@@ -43,7 +43,8 @@ impl Group for ThreadGroup {
     fn fence(&self) -> Result<Fence> {
         let fence = self.group.get()?.fence()?;
         if self.stats.is_expelled() {
-            let reason = "the thread took longer than max.poll.interval.ms for one call, and its tasks were given up";
+            let reason =
+                "the thread took longer than max.poll.interval.ms for one call, and its tasks were given up";
             return Err(TransportError::new(TransportErrorKind::Fenced, "fence of the group", reason));
         }
         Ok(fence)
@@ -74,7 +75,8 @@ mod tests {
     fn a_thread_commits_only_as_a_member_and_only_while_it_has_its_tasks() {
         let (current, stats) = (Arc::new(CurrentGroup::default()), Arc::new(ThreadStats::default()));
         let group = ThreadGroup::new(Arc::clone(&current), Arc::clone(&stats));
-        let kind = |group: &ThreadGroup| group.fence().map_err(|error| error.kind()).map(|fence| fence.generation);
+        let kind =
+            |group: &ThreadGroup| group.fence().map_err(|error| error.kind()).map(|fence| fence.generation);
         assert_eq!(kind(&group), Err(TransportErrorKind::Retriable));
         current.set(Some(Arc::new(Fixed)));
         assert_eq!(kind(&group), Ok(1));

@@ -49,7 +49,8 @@ pub(crate) struct Pace {
 impl Pace {
     pub fn new(clock: ClockRef, stats: Arc<ThreadStats>) -> Self {
         let looked_ms = clock.monotonic_ms();
-        let budget = Budget { until_ms: i64::MAX, long_until_ms: i64::MAX, records: usize::MAX, bytes: usize::MAX };
+        let budget =
+            Budget { until_ms: i64::MAX, long_until_ms: i64::MAX, records: usize::MAX, bytes: usize::MAX };
         Pace {
             clock,
             stats,

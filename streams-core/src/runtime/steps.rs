@@ -139,7 +139,9 @@ impl Engine {
         let mut limits = ThreadLimits::new(&config);
         match pace {
             Pace::Application => {}
-            Pace::CommitsOnDemand => (limits.commit_interval_ms, limits.transaction_ms) = (i64::MAX, i64::MAX),
+            Pace::CommitsOnDemand => {
+                (limits.commit_interval_ms, limits.transaction_ms) = (i64::MAX, i64::MAX)
+            }
             Pace::EachRecord => (limits.commit_interval_ms, limits.records_per_turn) = (0, 1),
         }
         let parts = ThreadParts {

@@ -291,7 +291,10 @@ impl StreamThread {
                 Err(mpsc::TryRecvError::Empty) => break,
                 Err(mpsc::TryRecvError::Disconnected) => {
                     // Nobody keeps the place in the group any more: nothing may be committed.
-                    tracing::warn!(thread = self.name, "the control thread has ended: uncommitted work is dropped");
+                    tracing::warn!(
+                        thread = self.name,
+                        "the control thread has ended: uncommitted work is dropped"
+                    );
                     self.abandon();
                     Command::Stop
                 }

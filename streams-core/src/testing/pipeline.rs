@@ -25,7 +25,7 @@ use crate::transport::{
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Rounds without an end: a topology that feeds itself for ever.
-const ROUNDS_MAX: u32 = 10_000;
+const ROUNDS_MAX: u32 = 1_000_000;
 
 /// What the driver is made of.
 pub(super) struct Parts {

@@ -162,8 +162,7 @@ pub static KEYS: &[Definition] = &[
         Medium,
         "How brokers are spoken to.").is(Client("security.protocol")),
     number("task.timeout.ms", 0, 300_000, Medium,
-        "How long a task may retry a broker's time-outs before that is an error.")
-        .is(Ignored("a task whose broker is away tries on, and says so in the log")),
+        "How long a thread may drop its work and do it again, without a commit in between, before that is an error."),
     Definition::new("topology.optimization", Kind::Options(OPTIMIZATIONS), DefaultValue::Text("none"), Medium,
         "Which optimisations of the topology are made."),
     choice("group.protocol", &[Choice::new("classic"), Choice::not_yet("streams")], "classic", Medium,

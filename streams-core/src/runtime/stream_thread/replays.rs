@@ -65,7 +65,10 @@ impl Replays {
             self.work_max = (self.work_max.min(records) / 2).max(1);
         }
         self.waiting.go_on(now_ms, || {
-            format!("a commit; its uncommitted work was dropped {} times in a row, at last because: {cause}", row.count)
+            format!(
+                "a commit; its uncommitted work was dropped {} times in a row, at last because: {cause}",
+                row.count
+            )
         });
         let waited_ms = now_ms - row.since_ms;
         if row.count > 1 && waited_ms > self.timeout_ms {
@@ -127,7 +130,10 @@ mod tests {
         let error = replays.dropped(1_200, 10, true, cause()).expect_err("for too long");
         assert_eq!(error.recovery(), Recovery::StopApplication);
         let text = error.to_string();
-        assert!(text.contains("thread-1") && text.contains("a test") && text.contains("task.timeout.ms"), "{text}");
+        assert!(
+            text.contains("thread-1") && text.contains("a test") && text.contains("task.timeout.ms"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -109,7 +109,14 @@ impl Copy {
             for partition in 0..self.partitions {
                 let value = format!("{partition}-{number}");
                 let (key, value) = (Some(value.as_bytes()), Some(value.as_bytes()));
-                self.producer.send(OutRecord { topic, partition, key, value, timestamp: 1, headers: &headers })?;
+                self.producer.send(OutRecord {
+                    topic,
+                    partition,
+                    key,
+                    value,
+                    timestamp: 1,
+                    headers: &headers,
+                })?;
             }
         }
         Ok(self.producer.flush(TIMEOUT)?)
@@ -133,7 +140,8 @@ impl Copy {
             let handle = consumer.assign(&TopicPartition::new("out", partition), 0)?;
             let mut records = Vec::new();
             while consumer.fetch(handle, 100_000, &mut records)?.records > 0 {}
-            let text = |record: &RawRecord| String::from_utf8_lossy(record.value().unwrap_or_default()).into_owned();
+            let text =
+                |record: &RawRecord| String::from_utf8_lossy(record.value().unwrap_or_default()).into_owned();
             values.extend(records.iter().map(text));
         }
         Ok(values)
@@ -171,9 +179,15 @@ fn is_each_once(mut values: Vec<String>, expected: usize) {
 /// Showed before: one commit after 1,000 records of each task, or none at all, since the transaction had timed out.
 #[test]
 fn a_commit_comes_each_interval_whatever_a_record_takes_and_however_many_tasks_there_are() -> Result<()> {
-    for (partitions, records, record_ms) in
-        [(1, 500, 1), (1, 200, 20), (1, 20, 2_000), (1, 3, 9_000), (16, 100, 1), (200, 3, 20), (200, 1, 2_000)]
-    {
+    for (partitions, records, record_ms) in [
+        (1, 500, 1),
+        (1, 200, 20),
+        (1, 20, 2_000),
+        (1, 3, 9_000),
+        (16, 100, 1),
+        (200, 3, 20),
+        (200, 1, 2_000),
+    ] {
         let mut copy = Copy::new(partitions, record_ms, false, config())?;
         copy.send(records)?;
         let all = records * usize::try_from(partitions).unwrap();
@@ -308,7 +322,8 @@ fn a_committed_offset_beyond_the_end_of_its_topic_is_replaced_by_a_lower_one() -
     copy.settle()?;
     copy.clock.advance(COMMIT_MS);
     copy.settle()?;
-    let topic = NewTopic { name: "in".into(), partitions: 1, replication_factor: 1, configs: BTreeMap::new() };
+    let topic =
+        NewTopic { name: "in".into(), partitions: 1, replication_factor: 1, configs: BTreeMap::new() };
     let mut admin = copy.broker.transport().admin("admin")?;
     admin.delete_topics(&["in".into()], TIMEOUT)?;
     admin.create_topics(&[topic], TIMEOUT)?;

@@ -1,0 +1,225 @@
+//! User code that is slow, hangs or is stopped with its process: rounds have a budget of time, and what waits says so.
+#![expect(clippy::disallowed_methods, reason = "user code that sleeps, by the clock of the machine")]
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
+use std::ops::Range;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use field::{App, LIMIT, committed, config, turn};
+use lab::{ClusterOptions, KafkaClient, KafkaCluster, LabProcess, TestRecord, shared};
+use streams_core::config::{ProcessingGuarantee, StreamsConfig};
+use streams_core::runtime::State;
+use streams_core::topology::Topology;
+use streams_dsl::prelude::StreamsBuilder;
+
+/// Creates `<name>-in` and `<name>-out`, and fills each partition of the former.
+fn topics(client: &KafkaClient, name: &str, partitions: i32, records: usize) -> (String, String) {
+    let (input, output) = (format!("{name}-in"), format!("{name}-out"));
+    client.create_topic(&input, partitions, &[]).expect("created");
+    client.create_topic(&output, partitions, &[]).expect("created");
+    fill(client, &input, partitions, 0..records);
+    (input, output)
+}
+
+fn fill(client: &KafkaClient, input: &str, partitions: i32, numbers: Range<usize>) {
+    let record = |number: usize, partition: i32| {
+        let text = format!("{partition}-{number}");
+        TestRecord::new(&text, &text).to_partition(partition)
+    };
+    let records = numbers.flat_map(|number| (0..partitions).map(move |partition| record(number, partition)));
+    client.produce(input, records).expect("produced");
+}
+
+fn copy(input: &str, output: &str, act: impl Fn(&str) + Clone + Send + Sync + 'static) -> Topology {
+    let builder = StreamsBuilder::new();
+    let acting = move |value: String| {
+        act(&value);
+        value
+    };
+    builder.stream::<String, String>(input).map_values(acting).to(output);
+    builder.build().expect("a topology")
+}
+
+fn is_each_once(client: &KafkaClient, output: &str, records: usize) {
+    let found = committed(client, output, records);
+    let different: BTreeSet<String> = found.iter().map(|record| record.value_text()).collect();
+    assert_eq!(different.len(), records, "some are there twice");
+}
+
+/// Showed before: nothing committed, the same records again and again.
+#[test]
+fn slow_user_code_commits_in_time_with_one_partition_and_with_many() {
+    let _turn = turn();
+    let client = shared().expect("a broker").client();
+    for (name, partitions, records, record_ms) in [("slow-one", 1, 300, 20), ("slow-many", 16, 100, 3)] {
+        let (input, output) = topics(&client, name, partitions, records);
+        let folder = tempfile::tempdir().expect("a folder");
+        let topology = copy(&input, &output, move |_| std::thread::sleep(Duration::from_millis(record_ms)));
+        // A quarter of what all the records take.
+        let config = config(&client, name, folder.path())
+            .with("producer.transaction.timeout.ms", 1_500)
+            .expect("a setting");
+        let app = App::run(topology, config);
+        let all = (0..partitions).count() as u64 * records as u64;
+        app.wait_processed(all / 4);
+        assert!(!client.consume_all(&output, true).expect("read").is_empty(), "{name}: nothing is committed");
+        app.wait_processed(all);
+        let metrics = app.streams.metrics();
+        app.close();
+        is_each_once(&client, &output, usize::try_from(all).expect("few"));
+        assert_eq!(metrics.processed_records, all, "{name}: replays");
+        assert!(metrics.commits >= 10, "{name}: {metrics:?}");
+    }
+}
+
+/// Settings under which nine seconds are too long for one call.
+fn impatient(config: StreamsConfig) -> StreamsConfig {
+    let config = config.with("consumer.max.poll.interval.ms", 6_000).expect("a setting");
+    config.with("consumer.session.timeout.ms", 6_000).expect("a setting")
+}
+
+/// Showed before: ERROR, "has been in one round".
+#[test]
+fn a_call_longer_than_max_poll_interval_loses_its_tasks_and_joins_again() {
+    let _turn = turn();
+    let client = shared().expect("a broker").client();
+    let (input, output) = topics(&client, "blocks", 2, 50);
+    let folder = tempfile::tempdir().expect("a folder");
+    let blocked = Arc::new(AtomicBool::new(false));
+    let act = move |value: &str| {
+        if value == "0-20" && !blocked.swap(true, Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_secs(9));
+        }
+    };
+    let app = App::run(copy(&input, &output, act), impatient(config(&client, "blocks", folder.path())));
+    app.wait(State::Rebalancing);
+    is_each_once(&client, &output, 100);
+    app.wait(State::Running);
+    app.close();
+}
+
+#[test]
+fn another_instance_gets_the_tasks_of_one_that_blocks() {
+    let _turn = turn();
+    let client = shared().expect("a broker").client();
+    let (input, output) = topics(&client, "blocks-two", 2, 0);
+    let folders = [(); 2].map(|()| tempfile::tempdir().expect("a folder"));
+    // For how many seconds "0-20" blocks who meets it first.
+    let block = Arc::new(AtomicU64::new(15));
+    let act = move |value: &str| {
+        if value == "0-20" {
+            std::thread::sleep(Duration::from_secs(block.swap(0, Ordering::SeqCst)));
+        }
+    };
+    let apps = folders.each_ref().map(|folder| {
+        let config = impatient(config(&client, "blocks-two", folder.path()))
+            .with("producer.transaction.timeout.ms", 5_000)
+            .expect("a setting");
+        App::run(copy(&input, &output, act.clone()), config)
+    });
+    let begin = Instant::now();
+    while !apps.iter().all(|app| app.streams.metrics().running_tasks == 1) {
+        assert!(begin.elapsed() < LIMIT, "{:?}", apps.each_ref().map(|app| app.streams.metrics()));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    fill(&client, &input, 2, 0..50);
+    is_each_once(&client, &output, 100);
+    apps.iter().for_each(|app| app.wait(State::Running));
+    apps.iter().for_each(App::close);
+}
+
+/// A process that the test stops and continues.
+struct Process {
+    process: LabProcess,
+    said: Arc<Mutex<String>>,
+}
+
+impl Process {
+    fn start(arguments: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_slow_copy"));
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = LabProcess::spawn("slow_copy", command).expect("it starts");
+        let said = Arc::new(Mutex::new(String::new()));
+        let (out, last) = (process.take_stdout().expect("its output"), Arc::clone(&said));
+        std::thread::spawn(move || {
+            for line in BufReader::new(out).lines().map_while(Result::ok) {
+                *last.lock().expect("a line") = line;
+            }
+        });
+        Process { process, said }
+    }
+
+    fn said(&self) -> String {
+        self.said.lock().expect("a line").clone()
+    }
+
+    fn wait(&self, state: &str) {
+        let begin = Instant::now();
+        while !self.said().starts_with(state) {
+            assert!(begin.elapsed() < LIMIT, "{state}: {}", self.said());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+#[test]
+fn a_process_that_was_stopped_longer_than_any_time_out_goes_on_and_is_exact() {
+    let _turn = turn();
+    let client = shared().expect("a broker").client();
+    let (input, output) = topics(&client, "stopped", 4, 750);
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path().to_string_lossy();
+    let settings = ["consumer.max.poll.interval.ms=10000", "consumer.session.timeout.ms=6000"];
+    let arguments = [client.bootstrap(), "stopped", &*folder, &*input, &*output, "5"];
+    let mut process = Process::start(&[&arguments[..], &settings[..]].concat());
+    process.wait("RUNNING");
+    let begin = Instant::now();
+    while client.consume_all(&output, true).expect("read").len() < 100 {
+        assert!(begin.elapsed() < LIMIT, "{}", process.said());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    process.process.pause().expect("stopped");
+    std::thread::sleep(Duration::from_secs(15));
+    process.process.resume().expect("continued");
+    is_each_once(&client, &output, 3_000);
+    process.wait("RUNNING");
+    process.process.kill().expect("killed");
+}
+
+/// Showed before: close came back after a minute and drop never.
+#[test]
+fn close_and_drop_end_while_the_broker_is_away() {
+    let _turn = turn();
+    let cluster = KafkaCluster::start_with(&ClusterOptions::default()).expect("a broker");
+    let client = cluster.client();
+    let mut apps = Vec::new();
+    for (name, guarantee) in
+        [("away-eos", ProcessingGuarantee::ExactlyOnceV2), ("away-alos", ProcessingGuarantee::AtLeastOnce)]
+    {
+        let (input, output) = topics(&client, name, 2, 500);
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = config(&client, name, folder.path()).with_processing_guarantee(guarantee);
+        let slow = |_: &str| std::thread::sleep(Duration::from_millis(5));
+        let app = App::run(copy(&input, &output, slow), config);
+        app.wait_processed(50);
+        apps.push((app, folder));
+    }
+    cluster.pause_broker(0).expect("stopped");
+    std::thread::scope(|scope| {
+        for (app, folder) in apps {
+            scope.spawn(move || {
+                let begin = Instant::now();
+                assert!(!app.streams.close(Duration::from_secs(3)), "the broker cannot have answered");
+                drop(app);
+                assert!(begin.elapsed() < Duration::from_secs(8), "{:?}", begin.elapsed());
+                // What ends in the background still uses it.
+                let _ = folder.keep();
+            });
+        }
+    });
+    cluster.resume_broker(0).expect("continued");
+}
