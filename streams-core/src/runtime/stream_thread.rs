@@ -266,6 +266,7 @@ impl StreamThread {
         }
         // A pass may have taken long.
         let now = Now { monotonic_ms: self.pace.now_ms(), ..now };
+        requested |= self.work >= self.replays.work_max();
         if requested || now.monotonic_ms >= self.commit_due_ms() || self.is_full() {
             worked |= self.commit(self.due_writes(now), now)?;
             (self.last_commit, self.has_committed) = (now.monotonic_ms, true);

@@ -17,7 +17,7 @@ impl StreamThread {
         self.pace.begin(now.monotonic_ms, budget);
         let mut bytes = self.unwritten_bytes();
         let mut processed = 0;
-        for range in turns(self.last_turn) {
+        for range in turns(self.last_turn).into_iter().flatten() {
             for (id, task) in self.tasks.range_mut(range) {
                 let before = task.unwritten_bytes();
                 self.pace.turn(bytes.saturating_sub(before));
@@ -54,11 +54,11 @@ impl StreamThread {
 }
 
 /// All tasks, first those behind the one whose turn it was last.
-fn turns(last: Option<TaskId>) -> Vec<(Bound<TaskId>, Bound<TaskId>)> {
+fn turns(last: Option<TaskId>) -> [Option<(Bound<TaskId>, Bound<TaskId>)>; 2] {
     match last {
-        None => vec![(Bound::Unbounded, Bound::Unbounded)],
+        None => [Some((Bound::Unbounded, Bound::Unbounded)), None],
         Some(last) => {
-            vec![(Bound::Excluded(last), Bound::Unbounded), (Bound::Unbounded, Bound::Included(last))]
+            [Some((Bound::Excluded(last), Bound::Unbounded)), Some((Bound::Unbounded, Bound::Included(last)))]
         }
     }
 }
