@@ -63,6 +63,8 @@ getters! { usize, size:
     statestore_uncommitted_max_bytes => "statestore.uncommitted.max.bytes";
     /// Records buffered of each partition before it is paused.
     buffered_records_per_partition => "buffered.records.per.partition";
+    /// Memory of fetched and of unacknowledged records of all clients.
+    client_buffer_max_bytes => "client.buffer.max.bytes";
     /// Memory of the block cache of all RocksDB stores of the process.
     rocksdb_block_cache_bytes => "rocksdb.block.cache.bytes";
     /// Memory of the write buffers of all RocksDB stores of the process.

@@ -23,20 +23,22 @@
 //!    records and offsets then stay open for ever, or share the fate of the next transaction of the same id. So after
 //!    everything but an answered commit, at the start, and once when a thread has become idle, it is looked whether
 //!    something is left (`left_over.rs`); before that was answered, nothing is sent (`Unsettled`). What stays is
-//!    *swept*: a transaction with a record in each such partition and an offset for each such source is aborted, and its
-//!    markers end what was left (decision 0008).
+//!    *swept*: a transaction that writes nothing to the partitions concerned is aborted over all of them, and its markers
+//!    end what was left (decisions 0008 and 0024, `commit/settling.rs`).
 
+mod settling;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::left_over::{LeftOver, Scope, Written};
+use super::waits::Waiting;
 use crate::config::StreamsConfig;
 use crate::error::{Error, Result};
 use crate::ids::{PartitionId, TopicName};
-use crate::record::Headers;
-use crate::time::Timestamp;
 use crate::transport::{
-    Admin, Fence, Group, OffsetToCommit, OutRecord, Producer, ProducerSpec, Transport, TransportError,
+    Admin, Fence, Group, OffsetToCommit, Producer, ProducerSpec, Transport, TransportError,
     TransportErrorKind,
 };
 
@@ -57,28 +59,6 @@ const RETRIES_MAX: u32 = 50;
 
 /// Pause between repeats, spent serving the producer.
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
-
-/// Between two looks at what may be left of former transactions.
-const LOOK_EVERY_MS: i64 = 50;
-
-/// How long something may be left before it is swept. The coordinator has called it complete before the first look, so
-/// that this is for the open transactions of others, which a sweep does not harm.
-const PATIENCE_MS: i64 = 2_000;
-
-/// A thread that has had nothing to send for so long looks whether its last commits are complete.
-const IDLE_MS: i64 = 5_000;
-
-/// Between two such looks.
-const IDLE_LOOK_EVERY_MS: i64 = 1_000;
-
-/// How long something of them may be missing.
-const IDLE_PATIENCE_MS: i64 = 5_000;
-
-/// So many sweeps that were answered have ended what was ours; what holds readers back then is somebody else's.
-const SWEEPS_MAX: u32 = 2;
-
-/// Time for each call of a sweep.
-const SWEEP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where the producer is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,9 +117,13 @@ pub(crate) struct Committer {
     generation: u64,
     written: Written,
     left_over: LeftOver,
+    /// The topics that nobody else writes to.
+    internal: BTreeSet<TopicName>,
     /// Only while something may be left.
     admin: Option<Box<dyn Admin>>,
-    idle_since: Option<Timestamp>,
+    idle_since: Option<i64>,
+    /// For what is left to end.
+    waiting: Waiting,
 }
 
 impl Committer {
@@ -148,9 +132,12 @@ impl Committer {
         transport: Arc<dyn Transport>,
         spec: ProducerSpec,
         group: Arc<dyn Group>,
-        scope: Scope,
+        mut scope: Scope,
+        waiting: Waiting,
     ) -> Self {
         Committer {
+            internal: scope.take_internal(),
+            waiting,
             transport,
             spec,
             group,
@@ -215,155 +202,6 @@ impl Committer {
         self.written.mark(topic, partition);
     }
 
-    /// Makes the producer if there is none, and sees to it that nothing is left of former transactions: true once that
-    /// is so. Until then call it again, and open no task.
-    pub fn settle(&mut self, now: Timestamp) -> Result<bool> {
-        self.ensure_producer()?;
-        if self.state != State::Unsettled {
-            self.look_when_idle(now)?;
-            return Ok(true);
-        }
-        if now < self.left_over.next_look {
-            return Ok(false);
-        }
-        self.left_over.next_look = now + LOOK_EVERY_MS;
-        if let Err(error) = self.look() {
-            match error.kind() {
-                TransportErrorKind::Retriable
-                | TransportErrorKind::TimedOut
-                | TransportErrorKind::UnknownTopic => {
-                    tracing::debug!(%error, "asked again");
-                    self.left_over.since = None;
-                    return Ok(false);
-                }
-                _ => {
-                    tracing::warn!(%error, "it cannot be seen whether former transactions have ended");
-                    self.left_over.forget();
-                }
-            }
-        }
-        if self.left_over.is_gone() {
-            return Ok(self.settled());
-        }
-        let since = *self.left_over.since.get_or_insert(now);
-        if now - since < PATIENCE_MS {
-            return Ok(false);
-        }
-        if self.left_over.sources.is_empty() && self.left_over.sweeps >= SWEEPS_MAX {
-            tracing::warn!(
-                left = %self.left_over,
-                "a transaction of another producer is open; kafka-transactions.sh find-hanging tells whose"
-            );
-            return Ok(self.settled());
-        }
-        self.left_over.since = Some(now);
-        self.sweep(now);
-        Ok(false)
-    }
-
-    fn settled(&mut self) -> bool {
-        self.left_over.forget();
-        self.admin = None;
-        self.transition_to(State::Ready);
-        true
-    }
-
-    /// Markers of answered commits may be missing as well. The next commit of the same partitions makes up for it; where
-    /// none comes, it has to be noticed. The error makes the caller give up what the broker did not complete.
-    fn look_when_idle(&mut self, now: Timestamp) -> Result<()> {
-        if self.state != State::Ready || !self.exactly_once() {
-            return Ok(());
-        }
-        let idle_since = *self.idle_since.get_or_insert(now);
-        if now - idle_since < IDLE_MS || now < self.left_over.next_look {
-            return Ok(());
-        }
-        if !self.written.is_empty() {
-            self.left_over.add(&mut self.written);
-        }
-        self.left_over.next_look = now + IDLE_LOOK_EVERY_MS;
-        if let Err(error) = self.look() {
-            tracing::debug!(%error, "asked again");
-            self.left_over.since = None;
-            return Ok(());
-        }
-        if self.left_over.is_gone() {
-            self.left_over.forget();
-            self.admin = None;
-            return Ok(());
-        }
-        if now - *self.left_over.since.get_or_insert(now) < IDLE_PATIENCE_MS {
-            return Ok(());
-        }
-        let reason = format!("the broker has answered the commit, but not completed it: {}", self.left_over);
-        let attempted = format!("commits of producer {}", self.spec.client_id);
-        Err(TransportError::new(TransportErrorKind::AbortTransaction, attempted, reason).into())
-    }
-
-    fn look(&mut self) -> crate::transport::Result<()> {
-        if self.left_over.is_gone() {
-            return Ok(());
-        }
-        let admin = match &mut self.admin {
-            Some(admin) => admin,
-            none => none.insert(self.transport.admin(&format!("{}-admin", self.spec.client_id))?),
-        };
-        self.left_over.look(&mut **admin)
-    }
-
-    /// Rule 5. What goes wrong is done again, with a new producer if need be.
-    fn sweep(&mut self, now: Timestamp) {
-        tracing::warn!(
-            transactional_id = self.spec.transactional_id,
-            left = %self.left_over,
-            "the broker calls the last transaction complete, but something of it is left: its markers were not written \
-             (seen with Apache Kafka 4.3.1 after a SIGKILL); it is ended by an aborted transaction"
-        );
-        let fence = match self.group.fence() {
-            Ok(fence) => fence,
-            Err(error) => return tracing::warn!(%error, "the sweep is put off"),
-        };
-        match self.sweep_behind(&fence, now) {
-            Ok(()) => {
-                self.left_over.sweeps += 1;
-                self.left_over.look_anew();
-            }
-            Err(error) => {
-                tracing::warn!(%error, "the sweep failed and is done again by a new producer");
-                self.transition_to(State::InDoubt);
-            }
-        }
-    }
-
-    fn sweep_behind(&mut self, fence: &Fence, now: Timestamp) -> crate::transport::Result<()> {
-        let Some(producer) = &mut self.producer else { return Ok(()) };
-        producer.begin()?;
-        for partition in self.left_over.partitions.keys() {
-            let record = OutRecord {
-                topic: producer.topic(&partition.topic)?,
-                partition: partition.partition,
-                // Compacted topics take no null.
-                key: Some(&[]),
-                value: None,
-                timestamp: now.max(1),
-                headers: &Headers::default(),
-            };
-            producer.send(record)?;
-        }
-        // An abort drops what is queued.
-        producer.flush(SWEEP_TIMEOUT)?;
-        let offset = |partition: &crate::ids::TopicPartition| OffsetToCommit {
-            partition: partition.clone(),
-            offset: 0,
-            metadata: String::new(),
-        };
-        let offsets: Vec<_> = self.left_over.sources.iter().map(offset).collect();
-        if !offsets.is_empty() {
-            producer.send_offsets(&offsets, fence, SWEEP_TIMEOUT)?;
-        }
-        producer.abort(ABORT_TIMEOUT)
-    }
-
     /// The producer, with a transaction open under exactly-once.
     #[inline]
     pub fn for_sending(&mut self) -> Result<&mut dyn Producer> {
@@ -426,6 +264,7 @@ impl Committer {
         fence: &Fence,
     ) -> std::result::Result<(), TransportError> {
         self.for_sending().map_err(into_transport)?;
+        self.refuse_unseen()?;
         let Some(producer) = &mut self.producer else { return Ok(()) };
         if !offsets.is_empty() {
             self.written.mark_sources(offsets);

@@ -17,6 +17,7 @@ use super::kafka_streams::{Shared, lock};
 use super::left_over::Scope;
 use super::lifecycle::State;
 use super::member::{CurrentGroup, ThreadGroup};
+use super::memory::ClientMemory;
 use super::plan::Plan;
 use super::restore::{Request, Restorer, RestorerParts};
 use super::setup;
@@ -80,6 +81,8 @@ struct Instance {
     group: Arc<CurrentGroup>,
     client_id: Arc<str>,
     process_id: Arc<str>,
+    /// The memory of its clients.
+    buffers: ClientMemory,
 }
 
 /// A started application.
@@ -144,12 +147,25 @@ fn launch(launch: Launch, at: &dyn Fn(&str)) -> Result<Running> {
     let mut admin = transport.admin(&format!("{client_id}-admin"))?;
     let plan = Arc::new(setup::prepare(&topology, &config, &mut *admin)?);
     shared.go_on()?;
-    let memory = RocksMemory::new(config.rocksdb_block_cache_bytes(), config.rocksdb_write_buffer_bytes());
+    let memory = RocksMemory::new(config.rocksdb_block_cache_bytes(), config.rocksdb_write_buffer_bytes())
+        .shared_by(plan.databases(), plan.store_instances());
     let globals = GlobalBackends::open(&plan, Some(&directory), &memory)?;
     let watch = TopicWatch::new(&plan, &config, &*transport, &client_id, clock.now_ms())?;
     let group = Arc::new(CurrentGroup::default());
-    let instance =
-        Instance { plan, config, transport, clock, handlers, shared, globals, group, client_id, process_id };
+    let buffers = ClientMemory::new(&config, &plan);
+    let instance = Instance {
+        plan,
+        config,
+        transport,
+        clock,
+        handlers,
+        shared,
+        globals,
+        group,
+        client_id,
+        process_id,
+        buffers,
+    };
     let shared = &instance.shared;
     let stop_servers = Arc::new(AtomicBool::new(false));
     let mut servers =
@@ -308,7 +324,7 @@ impl Instance {
         memory: RocksMemory,
         requests: mpsc::Receiver<Request>,
     ) -> Result<Restorer> {
-        let properties = self.config.restore_consumer_properties();
+        let properties = self.buffers.changelogs.consumer(self.config.restore_consumer_properties());
         let spec = self.consumer_spec(format!("{}-restore-consumer", self.client_id), properties);
         Ok(Restorer::new(RestorerParts {
             plan: Arc::clone(&self.plan),
@@ -332,13 +348,16 @@ impl Instance {
     ) -> Result<StreamThread> {
         let config = &self.config;
         let transactional_id = format!("{}-{}-{number}", self.plan.application_id, self.process_id);
-        let producer = producer_spec(config, &format!("{name}-producer"), transactional_id);
+        let mut producer = producer_spec(config, &format!("{name}-producer"), transactional_id);
+        producer.properties = self.buffers.producer(producer.properties);
         let group = ThreadGroup::new(Arc::clone(&self.group), Arc::clone(&channels.stats));
+        let waiting = self.shared.waits.of(format!("producer of {name}"));
+        let scope = Scope::of(&self.plan);
         let committer =
-            Committer::new(Arc::clone(&self.transport), producer, Arc::new(group), Scope::of(&self.plan));
+            Committer::new(Arc::clone(&self.transport), producer, Arc::new(group), scope, waiting);
         let globals = self.globals.readers(&self.plan)?;
         let environment = TaskEnvironment::new(&self.plan, config, committer, &self.handlers, globals);
-        let limits = ThreadLimits::new(config);
+        let limits = ThreadLimits::new(config, self.buffers.sources.queue_bytes());
         Ok(StreamThread::new(ThreadParts {
             name: name.to_owned(),
             consumer,
@@ -368,7 +387,7 @@ fn start_stream_thread(
     wake_restorer: &Arc<dyn Fn() + Send + Sync>,
 ) -> Result<(JoinHandle<()>, ThreadHandle)> {
     let name = format!("{}-StreamThread-{number}", instance.client_id);
-    let properties = instance.config.main_consumer_properties();
+    let properties = instance.buffers.sources.consumer(instance.config.main_consumer_properties());
     let consumer =
         instance.transport.consumer(&instance.consumer_spec(format!("{name}-consumer"), properties))?;
     let (commands, received) = mpsc::channel();
@@ -487,7 +506,7 @@ fn run_global(
     stop: &AtomicBool,
     filled: &mpsc::Sender<Result<()>>,
 ) -> Result<()> {
-    let properties = instance.config.global_consumer_properties();
+    let properties = instance.buffers.globals.consumer(instance.config.global_consumer_properties());
     let spec = instance.consumer_spec(format!("{name}-global-consumer"), properties);
     let mut admin = instance.transport.admin(&format!("{name}-admin"))?;
     let mut global = GlobalThread::new(GlobalParts {

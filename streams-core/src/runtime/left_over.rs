@@ -2,8 +2,10 @@
 //!
 //! The coordinator says that a transaction has ended; that its markers were written has to be seen in the partitions:
 //! 1. no offset of the group waits for a transaction any more;
-//! 2. the last stable offset of each partition has reached the high watermark of the first look. Other producers write
-//!    there too: what they had open at that moment ends within their commit interval or time-out.
+//! 2. the last stable offset of each partition has reached the high watermark of the first look.
+//!
+//! Each partition is looked at for itself. One that cannot be looked at, because it has no leader, is passed by after a
+//! while: it becomes *unseen*, and a transaction that wrote to it is not committed before it was looked at (decision 0024).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,7 +13,6 @@ use std::time::Duration;
 
 use super::plan::Plan;
 use crate::ids::{Offset, PartitionId, TopicName, TopicPartition};
-use crate::time::Timestamp;
 use crate::transport::{Admin, Isolation, OffsetQuery, OffsetToCommit, Result, TransportErrorKind};
 
 /// Time for one question.
@@ -26,6 +27,8 @@ pub(crate) struct Scope {
     group: String,
     topics: BTreeSet<TopicName>,
     sources: BTreeSet<TopicPartition>,
+    /// Those of the topics that nobody else writes to: changelogs and repartition topics.
+    internal: BTreeSet<TopicName>,
 }
 
 impl Scope {
@@ -36,19 +39,28 @@ impl Scope {
         let mut scope = Scope {
             group: plan.application_id.to_string(),
             topics: sinks.map(|topic| graph.decorate(&plan.application_id, &topic)).collect(),
+            internal: plan.internal_topics.values().cloned().collect(),
             sources: BTreeSet::new(),
         };
         for part in plan.subtopologies.values() {
             // A source topic that serves as a changelog is only read.
             let is_read = |topic: &TopicName| part.sources.iter().any(|(source, _)| source == topic);
             let changelogs = part.stores.iter().filter_map(|store| store.changelog.clone());
-            scope.topics.extend(changelogs.filter(|topic| !is_read(topic)));
+            for changelog in changelogs.filter(|topic| !is_read(topic)) {
+                scope.internal.insert(Arc::clone(&changelog));
+                scope.topics.insert(changelog);
+            }
             for (topic, partitions) in &part.sources {
                 let all = (0..*partitions).map(|number| TopicPartition::new(Arc::clone(topic), number));
                 scope.sources.extend(all);
             }
         }
         scope
+    }
+
+    /// Takes the names of the topics out that nobody else writes to.
+    pub fn take_internal(&mut self) -> BTreeSet<TopicName> {
+        std::mem::take(&mut self.internal)
     }
 }
 
@@ -79,9 +91,11 @@ impl Written {
         }
     }
 
-    /// Nothing was.
-    pub fn is_empty(&self) -> bool {
-        self.sources.is_empty() && !self.topics.iter().any(|(_, marks)| marks.contains(&true))
+    /// Whether a record went to that partition.
+    pub fn has(&self, partition: &TopicPartition) -> bool {
+        let at = partition.partition as usize;
+        let of_topic = self.topics.iter().find(|(topic, _)| *topic == partition.topic);
+        of_topic.is_some_and(|(_, marks)| marks.get(at).copied().unwrap_or(false))
     }
 
     /// These offsets are sent.
@@ -92,6 +106,31 @@ impl Written {
             }
         }
     }
+
+    /// Takes the marks of some topics out.
+    fn take(&mut self, is_asked: impl Fn(&TopicName) -> bool) -> BTreeSet<TopicPartition> {
+        let mut taken = BTreeSet::new();
+        for (topic, marks) in &mut self.topics {
+            if !is_asked(topic) {
+                continue;
+            }
+            for (partition, mark) in (0..).zip(marks) {
+                if std::mem::take(mark) {
+                    taken.insert(TopicPartition::new(Arc::clone(topic), partition));
+                }
+            }
+        }
+        taken
+    }
+}
+
+/// What is known of a partition in question.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    /// The high watermark that its last stable offset has to reach, once it has been asked for.
+    end: Option<Offset>,
+    /// The last stable offset, if the last look found it before `end`.
+    stable: Option<Offset>,
 }
 
 /// What is not known to have ended.
@@ -100,45 +139,79 @@ pub(crate) struct LeftOver {
     group: String,
     /// Topics of which it is not known yet which partitions they have.
     topics: BTreeSet<TopicName>,
-    /// By partition: the high watermark that its last stable offset has to reach, once it has been asked for.
-    pub partitions: BTreeMap<TopicPartition, Option<Offset>>,
+    partitions: BTreeMap<TopicPartition, Seen>,
     pub sources: BTreeSet<TopicPartition>,
-    /// When the broker first answered.
-    pub since: Option<Timestamp>,
-    pub next_look: Timestamp,
+    /// Partitions that were passed by without a look.
+    unseen: BTreeSet<TopicPartition>,
+    /// Last stable offsets at which a transaction stands that is not ours, or that we cannot end.
+    foreign: BTreeMap<TopicPartition, Offset>,
+    /// When the broker first answered, or the last sweep.
+    pub since: Option<i64>,
+    /// When the first look was tried.
+    pub begun: Option<i64>,
+    pub next_look: i64,
     /// How often it was swept.
     pub sweeps: u32,
+    /// Where the partitions ended that the last sweep was for: its markers come after that.
+    swept: BTreeMap<TopicPartition, Offset>,
 }
 
 impl LeftOver {
     /// That of an earlier life: everything that it could write to.
     pub fn of_earlier_life(scope: Scope) -> Self {
-        let Scope { group, topics, sources } = scope;
+        let Scope { group, topics, sources, .. } = scope;
         LeftOver { group, topics, sources, ..LeftOver::default() }
     }
 
     /// Adds what was written since.
     pub fn add(&mut self, written: &mut Written) {
-        for (topic, marks) in &mut written.topics {
-            for (partition, mark) in (0..).zip(marks) {
-                if std::mem::take(mark) {
-                    self.partitions.insert(TopicPartition::new(Arc::clone(topic), partition), None);
-                }
-            }
+        self.add_some(written, |_| true);
+        (self.since, self.begun, self.next_look, self.sweeps) = (None, None, 0, 0);
+        self.swept.clear();
+        self.look_anew();
+    }
+
+    /// Adds what was written since to some topics, and all offsets. Whether that is anything.
+    pub fn add_some(&mut self, written: &mut Written, is_asked: impl Fn(&TopicName) -> bool) -> bool {
+        let taken = written.take(is_asked);
+        let any = !taken.is_empty() || !written.sources.is_empty();
+        for partition in taken {
+            self.unseen.remove(&partition);
+            self.partitions.insert(partition, Seen::default());
         }
         self.sources.append(&mut written.sources);
-        (self.since, self.next_look, self.sweeps) = (None, 0, 0);
-        self.look_anew();
+        any
     }
 
     /// Everything written until the next look has to be seen to end.
     pub fn look_anew(&mut self) {
-        self.partitions.values_mut().for_each(|end| *end = None);
+        self.partitions.values_mut().for_each(|seen| *seen = Seen::default());
+    }
+
+    /// A sweep of what is open was answered: everything written until the next look has to be seen to end.
+    pub fn was_swept(&mut self) {
+        self.sweeps += 1;
+        let open = self.partitions.iter().filter(|(_, seen)| seen.stable.is_some());
+        self.swept = open.filter_map(|(at, seen)| Some((at.clone(), seen.end?))).collect();
+        self.look_anew();
+    }
+
+    /// Whether the markers of the last sweep have been seen to come, as far as the partitions are still in question.
+    pub fn has_markers(&self) -> bool {
+        let has_come = |seen: &Seen, before: Offset| seen.end.is_some_and(|end| end > before);
+        self.swept
+            .iter()
+            .all(|(at, before)| self.partitions.get(at).is_none_or(|seen| has_come(seen, *before)))
     }
 
     /// It has ended, or is not waited for any more.
     pub fn forget(&mut self) {
-        *self = LeftOver { group: std::mem::take(&mut self.group), ..LeftOver::default() };
+        *self = LeftOver {
+            group: std::mem::take(&mut self.group),
+            unseen: std::mem::take(&mut self.unseen),
+            foreign: std::mem::take(&mut self.foreign),
+            ..LeftOver::default()
+        };
     }
 
     /// Nothing of it is left.
@@ -146,21 +219,77 @@ impl LeftOver {
         self.topics.is_empty() && self.partitions.is_empty() && self.sources.is_empty()
     }
 
-    /// Asks the broker, and forgets what has ended.
+    /// The partitions that the last look found something open in.
+    pub fn open(&self) -> Vec<TopicPartition> {
+        let open = self.partitions.iter().filter(|(_, seen)| seen.stable.is_some());
+        open.map(|(partition, _)| partition.clone()).collect()
+    }
+
+    /// Whether that is so of one in which nothing foreign was known to be open.
+    pub fn is_open_anew(&self) -> bool {
+        let known = |at: &TopicPartition| self.foreign.get(at).copied();
+        self.partitions.iter().any(|(at, seen)| seen.stable.is_some() && known(at) != seen.stable)
+    }
+
+    /// Passes by what was found open, and is not ours to end. How much of it had not been known before.
+    pub fn pass_foreign(&mut self) -> BTreeSet<TopicPartition> {
+        let mut passed = BTreeSet::new();
+        for (partition, seen) in &self.partitions {
+            let Some(stable) = seen.stable else { continue };
+            if self.foreign.insert(partition.clone(), stable) != Some(stable) {
+                passed.insert(partition.clone());
+            }
+        }
+        self.partitions.retain(|_, seen| seen.stable.is_none());
+        self.sources.clear();
+        passed
+    }
+
+    /// Passes by the partitions that no answer has come about.
+    pub fn pass_unseen(&mut self) -> BTreeSet<TopicPartition> {
+        let unseen = self.partitions.iter().filter(|(_, seen)| seen.stable.is_none());
+        let passed: BTreeSet<_> = unseen.map(|(at, _)| at.clone()).collect();
+        self.partitions.retain(|at, _| !passed.contains(at));
+        self.unseen.extend(passed.iter().cloned());
+        passed
+    }
+
+    /// A partition that was passed by without a look and has been written to since.
+    pub fn unseen_in(&self, written: &Written) -> Option<&TopicPartition> {
+        self.unseen.iter().find(|partition| written.has(partition))
+    }
+
+    /// Asks the broker, and forgets what has ended. An error means that nothing was answered.
     pub fn look(&mut self, admin: &mut dyn Admin) -> Result<()> {
         if !self.topics.is_empty() {
             let names: Vec<_> = self.topics.iter().cloned().collect();
             for info in admin.topics(&names, ASK_TIMEOUT)?.into_values() {
                 let all = (0..info.partitions).map(|number| TopicPartition::new(info.name.clone(), number));
-                self.partitions.extend(all.map(|partition| (partition, None)));
+                self.partitions.extend(all.map(|partition| (partition, Seen::default())));
             }
             self.topics.clear();
         }
-        let looked = self.look_at_partitions(admin);
-        if looked.as_ref().is_err_and(|error| error.kind() == TransportErrorKind::UnknownTopic) {
-            self.forget_deleted(admin)?;
-        }
-        looked?;
+        let is_before_marker = |at: &TopicPartition, seen: &Seen| {
+            seen.end.is_none_or(|end| self.swept.get(at).is_some_and(|before| end <= *before))
+        };
+        let unasked = self.partitions.iter().filter(|(at, seen)| is_before_marker(at, seen));
+        let unasked: Vec<_> = unasked.map(|(at, _)| at.clone()).collect();
+        self.ask(admin, &unasked, Isolation::ReadUncommitted, |seen, end| {
+            seen.end = Some(end);
+            true
+        })?;
+        let asked = self.partitions.iter_mut().filter(|(_, seen)| seen.end.is_some());
+        let asked: Vec<_> = asked
+            .map(|(at, seen)| {
+                seen.stable = None;
+                at.clone()
+            })
+            .collect();
+        let still_open = |seen: &mut Seen, stable: Offset| {
+            seen.stable = Some(stable);
+            seen.end.is_some_and(|end| stable < end)
+        };
+        self.ask(admin, &asked, Isolation::ReadCommitted, still_open)?;
         if !self.sources.is_empty() {
             let asked: Vec<_> = self.sources.iter().cloned().collect();
             self.sources = admin.group_offsets(&self.group, &asked, ASK_TIMEOUT)?.undecided;
@@ -168,34 +297,40 @@ impl LeftOver {
         Ok(())
     }
 
-    fn look_at_partitions(&mut self, admin: &mut dyn Admin) -> Result<()> {
-        let unasked: Vec<_> =
-            self.partitions.iter().filter(|(_, end)| end.is_none()).map(|(at, _)| at.clone()).collect();
-        if !unasked.is_empty() {
-            let latest = OffsetQuery::Latest(Isolation::ReadUncommitted);
-            for (partition, end) in admin.offsets(&unasked, latest, ASK_TIMEOUT)? {
-                self.partitions.insert(partition, Some(end));
+    /// Asks for the end of partitions; of what `keep` says no to, and of what can never be looked at, nothing is left.
+    fn ask(
+        &mut self,
+        admin: &mut dyn Admin,
+        partitions: &[TopicPartition],
+        isolation: Isolation,
+        keep: impl Fn(&mut Seen, Offset) -> bool,
+    ) -> Result<()> {
+        if partitions.is_empty() {
+            return Ok(());
+        }
+        for (partition, answer) in
+            admin.offsets_each(partitions, OffsetQuery::Latest(isolation), ASK_TIMEOUT)?
+        {
+            let Some(seen) = self.partitions.get_mut(&partition) else { continue };
+            let is_kept = match answer {
+                Ok(offset) => keep(seen, offset),
+                Err(error) => match error.kind() {
+                    // It has been deleted.
+                    TransportErrorKind::UnknownTopic => false,
+                    TransportErrorKind::Retriable | TransportErrorKind::TimedOut => true,
+                    _ => {
+                        tracing::warn!(
+                            %partition, %error,
+                            "it cannot be seen whether former transactions have ended there"
+                        );
+                        false
+                    }
+                },
+            };
+            if !is_kept {
+                self.partitions.remove(&partition);
             }
         }
-        let all: Vec<_> = self.partitions.keys().cloned().collect();
-        if !all.is_empty() {
-            let latest = OffsetQuery::Latest(Isolation::ReadCommitted);
-            let stable = admin.offsets(&all, latest, ASK_TIMEOUT)?;
-            let has_ended = |at: &TopicPartition, end: &Option<Offset>| {
-                stable.get(at).zip(*end).is_some_and(|(stable, end)| *stable >= end)
-            };
-            self.partitions.retain(|at, end| !has_ended(at, end));
-        }
-        Ok(())
-    }
-
-    fn forget_deleted(&mut self, admin: &mut dyn Admin) -> Result<()> {
-        let names: BTreeSet<_> = self.partitions.keys().map(|at| Arc::clone(&at.topic)).collect();
-        let names: Vec<_> = names.into_iter().collect();
-        let known = admin.topics(&names, ASK_TIMEOUT)?;
-        let exists =
-            |at: &TopicPartition| known.get(&at.topic).is_some_and(|topic| at.partition < topic.partitions);
-        self.partitions.retain(|at, _| exists(at));
         Ok(())
     }
 }
@@ -204,11 +339,21 @@ impl std::fmt::Display for LeftOver {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let records = self.partitions.keys().map(|at| format!("records in {at}"));
         let offsets = self.sources.iter().map(|at| format!("offset of {at}"));
-        let all: Vec<_> = records.chain(offsets).collect();
-        write!(f, "{}", all.get(..NAMED_MAX).unwrap_or(&all).join(", "))?;
-        match all.len().saturating_sub(NAMED_MAX) {
-            0 => Ok(()),
-            more => write!(f, " and {more} more"),
-        }
+        let topics = self.topics.iter().map(|topic| format!("records in {topic}"));
+        f.write_str(&some(records.chain(offsets).chain(topics).collect()))
     }
+}
+
+/// Some of them and how many more there are.
+fn some(all: Vec<String>) -> String {
+    let named = all.get(..NAMED_MAX).unwrap_or(&all).join(", ");
+    match all.len().saturating_sub(NAMED_MAX) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
+}
+
+/// Partitions in a message.
+pub(crate) fn named(partitions: &BTreeSet<TopicPartition>) -> String {
+    some(partitions.iter().map(ToString::to_string).collect())
 }

@@ -22,6 +22,7 @@ mod launch;
 mod left_over;
 mod lifecycle;
 mod member;
+mod memory;
 mod pace;
 mod partition_group;
 mod plan;

@@ -113,6 +113,12 @@ impl Plan {
         self.topology.graph().offset_reset(&self.application_id, topic)
     }
 
+    /// How many tasks have stores: each has a database.
+    pub fn databases(&self) -> usize {
+        let stateful = self.subtopologies.values().filter(|part| !part.stores.is_empty());
+        stateful.map(|part| usize::try_from(part.tasks).unwrap_or(1)).sum()
+    }
+
     /// How many store instances all tasks have together: they share the cache.
     pub fn store_instances(&self) -> usize {
         let instances = |plan: &SubtopologyPlan| plan.stores.len() * usize::try_from(plan.tasks).unwrap_or(1);

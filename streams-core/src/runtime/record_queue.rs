@@ -14,6 +14,10 @@ pub(crate) struct RecordQueue {
     partition: Rc<TopicPartition>,
     input: Box<dyn SourceInput>,
     waiting: VecDeque<RawRecord>,
+    /// Bytes of the waiting records.
+    bytes: usize,
+    /// Mean bytes of the records that came last.
+    mean_bytes: usize,
     /// Offset and event time of the deserialized head.
     head: Option<(Offset, Timestamp)>,
     /// The largest event time processed, -1 before the first; kept in the committed offsets' metadata.
@@ -26,6 +30,8 @@ impl RecordQueue {
             partition: Rc::new(partition),
             input,
             waiting: VecDeque::new(),
+            bytes: 0,
+            mean_bytes: 0,
             head: None,
             partition_time,
         }
@@ -40,8 +46,29 @@ impl RecordQueue {
         self.waiting.len() + usize::from(self.head.is_some())
     }
 
+    /// How many records more it should get, given how many and how many bytes it may have. It is half empty before it is
+    /// filled up again: few large batches instead of many small ones.
+    pub fn room(&self, records_max: usize, bytes_max: usize) -> usize {
+        let records = self.len();
+        if records * 2 > records_max || self.bytes * 2 > bytes_max {
+            return 0;
+        }
+        let by_bytes = match self.mean_bytes {
+            0 => usize::MAX,
+            mean => ((bytes_max - self.bytes) / mean).max(1),
+        };
+        (records_max - records).min(by_bytes)
+    }
+
     pub fn push(&mut self, records: impl Iterator<Item = RawRecord>) {
-        self.waiting.extend(records);
+        let (before, bytes_before) = (self.waiting.len(), self.bytes);
+        for record in records {
+            self.bytes += record.bytes();
+            self.waiting.push_back(record);
+        }
+        if let Some(mean) = (self.bytes - bytes_before).checked_div(self.waiting.len() - before) {
+            self.mean_bytes = mean;
+        }
     }
 
     /// The event time of the next record, `None` when there is none.
@@ -65,6 +92,7 @@ impl RecordQueue {
     pub fn advance_head(&mut self, task: &mut TaskContext) -> Result<()> {
         while self.head.is_none() {
             let Some(raw) = self.waiting.pop_front() else { return Ok(()) };
+            self.bytes -= raw.bytes();
             task.enter_record(&self.partition, raw.offset(), raw.timestamp());
             if let Prepared::Head(timestamp) = self.input.prepare(&raw, self.partition_time, task)? {
                 self.head = Some((raw.offset(), timestamp));

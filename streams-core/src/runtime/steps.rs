@@ -16,6 +16,7 @@ use super::setup;
 use super::stats::ThreadStats;
 use super::stream_thread::{Command, Round, StreamThread, ThreadLimits, ThreadParts};
 use super::task::TaskEnvironment;
+use super::waits::Waits;
 use crate::config::StreamsConfig;
 use crate::error::Result;
 use crate::ids::{TaskId, TopicName};
@@ -130,13 +131,14 @@ impl Engine {
             producer_spec(&config, "engine-producer", format!("{}-engine-1", plan.application_id)),
             membership.group(),
             Scope::of(&plan),
+            Arc::<Waits>::default().of("producer"),
         );
         let (commands, received) = mpsc::channel();
         let environment = TaskEnvironment::new(&plan, &config, committer, &handlers, globals.readers(&plan)?);
         if pace == Pace::EachRecord {
             environment.collector.note_order();
         }
-        let mut limits = ThreadLimits::new(&config);
+        let mut limits = ThreadLimits::new(&config, usize::MAX / 2);
         match pace {
             Pace::Application => {}
             Pace::CommitsOnDemand => {

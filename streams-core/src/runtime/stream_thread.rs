@@ -94,6 +94,8 @@ pub(crate) struct ThreadLimits {
     pub purge_interval_ms: i64,
     /// `buffered.records.per.partition`.
     pub buffered_records: usize,
+    /// Bytes buffered of each partition, likewise.
+    pub buffered_bytes: usize,
     /// Records of one task processed before it is the next task's turn.
     pub records_per_turn: usize,
     /// The thread commits early when its stores hold more than this that no database has yet. From half of it
@@ -109,7 +111,7 @@ pub(crate) struct ThreadLimits {
 
 impl ThreadLimits {
     /// The limits that the settings describe.
-    pub fn new(config: &StreamsConfig) -> Self {
+    pub fn new(config: &StreamsConfig, buffered_bytes: usize) -> Self {
         let threads = config.num_stream_threads().max(1);
         let transaction_ms = match config.exactly_once() {
             true => config.transaction_timeout_ms(),
@@ -120,6 +122,7 @@ impl ThreadLimits {
             poll_ms: config.poll_ms(),
             purge_interval_ms: config.repartition_purge_interval_ms(),
             buffered_records: config.buffered_records_per_partition().max(1),
+            buffered_bytes,
             records_per_turn: 1_000,
             uncommitted_bytes: (config.statestore_uncommitted_max_bytes() / threads).max(1),
             pass_ms: (transaction_ms.min(config.max_poll_interval_ms()) / 4).max(1),
@@ -252,7 +255,7 @@ impl StreamThread {
             return Ok(Round::Stopped);
         }
         self.hear_of_opened();
-        if now.monotonic_ms >= self.resume_at && self.environment.collector.settle(now.wall_ms)? {
+        if now.monotonic_ms >= self.resume_at && self.environment.collector.settle(now.monotonic_ms)? {
             self.request_tasks();
             worked |= self.take_over(now)?;
         }
@@ -397,19 +400,18 @@ impl StreamThread {
     }
 
     fn fetch(&mut self) -> Result<bool> {
-        let room = self.limits.buffered_records;
+        let ThreadLimits { buffered_records, buffered_bytes, .. } = self.limits;
         let mut any = false;
         // What was sent last comes first, in the order sent, if that order is kept.
         let sent = self.environment.collector.take_order();
         for task in self.tasks.values_mut() {
             for input in task.inputs_in_order(&sent) {
-                let buffered = task.buffered(input);
-                // Half-empty before it is filled up again: few large batches instead of many small ones.
-                if buffered * 2 > room {
+                let room = task.room(input, buffered_records, buffered_bytes);
+                if room == 0 {
                     continue;
                 }
                 let Some(handle) = task.inputs().get(input).map(|input| input.handle) else { continue };
-                let fetched = match self.consumer.fetch(handle, room - buffered, &mut self.buffer) {
+                let fetched = match self.consumer.fetch(handle, room, &mut self.buffer) {
                     Ok(fetched) => fetched,
                     Err(error) if error.kind() == TransportErrorKind::OffsetOutOfRange => {
                         // Deleted before it was read, or the topic is another one: the task is opened again, where its

@@ -220,9 +220,9 @@ impl StreamTask {
         first.clone().into_iter().chain(all.filter(move |input| !first.contains(input)))
     }
 
-    /// How many records of that input are buffered.
-    pub fn buffered(&self, input: usize) -> usize {
-        self.group.queues().get(input).map_or(0, RecordQueue::len)
+    /// How many records more of that input should be buffered.
+    pub fn room(&self, input: usize, records_max: usize, bytes_max: usize) -> usize {
+        self.group.queues().get(input).map_or(0, |queue| queue.room(records_max, bytes_max))
     }
 
     pub fn add_records(&mut self, input: usize, records: impl Iterator<Item = RawRecord>) {

@@ -182,6 +182,12 @@ pub trait Producer: Send {
     /// Opens a transaction; local, sends nothing.
     fn begin(&mut self) -> Result<()>;
 
+    /// Makes partitions part of the open transaction without writing a record: when it is aborted, each gets a marker,
+    /// which ends whatever a former transaction of this id has left open there. Only [`Producer::send_offsets`] and
+    /// [`Producer::abort`] may follow. None of the partitions may be without a leader: the broker would not complete the
+    /// transaction, nor begin the next one of this id, before it has one.
+    fn touch(&mut self, partitions: &[TopicPartition], timeout: Duration) -> Result<()>;
+
     /// Adds consumed offsets to the open transaction, guarded by the group's fence.
     fn send_offsets(&mut self, offsets: &[OffsetToCommit], fence: &Fence, timeout: Duration) -> Result<()>;
 

@@ -64,6 +64,11 @@ impl RawRecord {
         }
     }
 
+    /// Bytes of key and value.
+    pub fn bytes(&self) -> usize {
+        self.key().map_or(0, <[u8]>::len) + self.value().map_or(0, <[u8]>::len)
+    }
+
     /// Headers; parsed now, so asked for only once. A name that is not UTF-8 is read with replacement characters.
     pub fn headers(&self) -> Headers {
         match self {

@@ -55,6 +55,16 @@ fn offsets_are_found_by_place_and_by_time() -> Outcome {
     let missing = [TopicPartition::new("kt-offsets-missing", 0)];
     let asked = admin.offsets(&missing, OffsetQuery::Earliest, LIMIT).map_err(|error| error.kind());
     assert_eq!(asked, Err(Kind::UnknownTopic));
+    let some = [both[1].clone(), missing[0].clone(), TopicPartition::new("kt-offsets", 2)];
+    let each = admin.offsets_each(&some, OffsetQuery::Earliest, LIMIT)?;
+    let kinds: Vec<_> =
+        each.into_iter().map(|(of, offset)| (of.to_string(), offset.map_err(|error| error.kind()))).collect();
+    let expected = [
+        ("kt-offsets-1".to_string(), Ok(0)),
+        ("kt-offsets-2".to_string(), Err(Kind::UnknownTopic)),
+        ("kt-offsets-missing-0".to_string(), Err(Kind::UnknownTopic)),
+    ];
+    assert_eq!(kinds, expected, "one that is missing keeps nobody from the others");
     Ok(())
 }
 

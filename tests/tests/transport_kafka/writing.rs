@@ -82,6 +82,38 @@ fn what_cannot_be_sent_says_why() -> Outcome {
     Ok(())
 }
 
+/// The markers of a transaction that only touched a partition come, and no record does, aborted or not.
+#[test]
+fn touched_partitions_get_a_marker_and_no_record() -> Outcome {
+    client()?.create_topic("kt-touched", 2, &[])?;
+    let mut producer = producer(Some("kt-touched"))?;
+    producer.init_transactions(LIMIT)?;
+    let partitions = [TopicPartition::new("kt-touched", 0), TopicPartition::new("kt-touched", 1)];
+    for turn in 1..=3_i64 {
+        producer.begin()?;
+        producer.touch(&partitions, LIMIT)?;
+        producer.abort(LIMIT)?;
+        let start = Instant::now();
+        while client()?.end_offsets("kt-touched")? != [3 * turn - 2, turn] {
+            assert!(start.elapsed() < LIMIT, "{:?}", client()?.end_offsets("kt-touched")?);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        // The partitions take records again: one with its marker, except for the last time.
+        if turn < 3 {
+            producer.begin()?;
+            send(&mut *producer, "kt-touched", &["kept"])?;
+            producer.commit(LIMIT)?;
+            while client()?.end_offsets("kt-touched")? != [3 * turn, turn] {
+                assert!(start.elapsed() < LIMIT, "{:?}", client()?.end_offsets("kt-touched")?);
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+    }
+    let read = client()?.consume_all("kt-touched", false)?;
+    assert_eq!(read.iter().map(|record| record.value_text()).collect::<Vec<_>>(), ["kept", "kept"]);
+    Ok(())
+}
+
 #[test]
 fn a_transaction_that_is_aborted_or_fenced_leaves_nothing() -> Outcome {
     client()?.create_topic("kt-fenced", 1, &[])?;

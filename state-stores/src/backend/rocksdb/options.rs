@@ -5,10 +5,22 @@ use rocksdb::{
     WriteBufferManager, WriteOptions,
 };
 
-/// How much of the write-ahead log may pile up: bounds the time to reopen after a crash.
+/// How much of a database's write-ahead log may pile up: bounds the time to reopen after a crash.
 const WAL_BYTES_MAX: u64 = 64 << 20;
+/// So much of it may pile up where many databases share a disk.
+const WAL_BYTES_MIN: u64 = 4 << 20;
+/// The logs of all databases together, as long as each has its least.
+const ALL_WAL_BYTES: u64 = 1 << 30;
 /// The largest memtable of one keyspace; the shared budget usually flushes it earlier.
-const MEMTABLE_BYTES: usize = 16 << 20;
+const MEMTABLE_BYTES_MAX: usize = 16 << 20;
+/// The smallest: below it, files would be too small.
+const MEMTABLE_BYTES_MIN: usize = 512 << 10;
+/// Files that a database may keep open, however few there are for all; RocksDB itself wants 20.
+const OPEN_FILES_MIN: u64 = 32;
+/// More need not be.
+const OPEN_FILES_MAX: u64 = 1 << 20;
+/// Compactions and flushes at once, on any machine.
+const BACKGROUND_JOBS_MAX: usize = 16;
 /// Size of a level file. Small, so that expired time segments fill whole files, which are dropped and not
 /// rewritten.
 const FILE_BYTES: u64 = 16 << 20;
@@ -21,6 +33,30 @@ const INFO_LOG_FILES: usize = 2;
 pub struct RocksMemory {
     block_cache: Cache,
     write_buffers: WriteBufferManager,
+    write_buffer_bytes: usize,
+    parts: Parts,
+}
+
+/// What a single database, or a keyspace of it, may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Parts {
+    /// One memtable; a keyspace may have two, while one of them is flushed.
+    memtable_bytes: usize,
+    wal_bytes: u64,
+    open_files: i32,
+}
+
+impl Parts {
+    fn of(write_buffer_bytes: usize, databases: usize, keyspaces: usize, open_files: u64) -> Self {
+        let databases = u64::try_from(databases.max(1)).unwrap_or(u64::MAX);
+        let files = (open_files / databases).clamp(OPEN_FILES_MIN, OPEN_FILES_MAX);
+        Parts {
+            memtable_bytes: (write_buffer_bytes / keyspaces.max(1))
+                .clamp(MEMTABLE_BYTES_MIN, MEMTABLE_BYTES_MAX),
+            wal_bytes: (ALL_WAL_BYTES / databases).clamp(WAL_BYTES_MIN, WAL_BYTES_MAX),
+            open_files: i32::try_from(files).unwrap_or(i32::MAX),
+        }
+    }
 }
 
 impl std::fmt::Debug for RocksMemory {
@@ -41,7 +77,19 @@ impl RocksMemory {
             block_cache: Cache::new_lru_cache(block_cache_bytes),
             // No stall: over the budget the largest memtable is flushed, and writers go on meanwhile.
             write_buffers: WriteBufferManager::new_write_buffer_manager(write_buffer_bytes, false),
+            write_buffer_bytes,
+            parts: Parts::of(write_buffer_bytes, 1, 1, open_files()),
         }
+    }
+
+    /// Divides what has no common bound inside RocksDB: memtables, as a keyspace fills its own before the shared budget
+    /// makes it flush; logs; and open files, of which the process may have only so many. Raises the process's limit of
+    /// open files to what the system allows it, as the JVM does.
+    #[must_use]
+    pub fn shared_by(self, databases: usize, keyspaces: usize) -> Self {
+        raise_open_files();
+        let parts = Parts::of(self.write_buffer_bytes, databases, keyspaces, open_files());
+        RocksMemory { parts, ..self }
     }
 
     /// Bytes of blocks that are cached now.
@@ -62,16 +110,20 @@ pub(super) fn options(memory: &RocksMemory) -> Options {
     // After a crash the database is exactly as it was after some batch: the last one, unless the machine
     // died.
     options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
-    options.set_max_total_wal_size(WAL_BYTES_MAX);
+    options.set_max_total_wal_size(memory.parts.wal_bytes);
+    // Else all files of all databases stay open.
+    options.set_max_open_files(memory.parts.open_files);
     options.set_write_buffer_manager(&memory.write_buffers);
-    options.set_write_buffer_size(MEMTABLE_BYTES);
+    options.set_write_buffer_size(memory.parts.memtable_bytes);
     // Levels, not universal: keys of window stores start with their time segment, so a level's files are
     // slices of time, and compacting an expired range touches those files only. Universal compaction would
     // rewrite everything.
     options.set_compaction_style(DBCompactionStyle::Level);
     options.set_target_file_size_base(FILE_BYTES);
     options.set_compression_type(DBCompressionType::None);
-    options.set_max_background_jobs(2);
+    // Of all databases of the process together: they share RocksDB's threads.
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    options.set_max_background_jobs(i32::try_from(cores.clamp(2, BACKGROUND_JOBS_MAX)).unwrap_or(2));
     options.set_log_level(LogLevel::Error);
     options.set_max_log_file_size(INFO_LOG_BYTES);
     options.set_keep_log_file_num(INFO_LOG_FILES);
@@ -79,6 +131,34 @@ pub(super) fn options(memory: &RocksMemory) -> Options {
     options.set_stats_persist_period_sec(0);
     options.set_block_based_table_factory(&tables(memory));
     options
+}
+
+/// Raises the soft limit of open files to the hard one. Where that fails, the old limit stays.
+#[cfg(unix)]
+fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current == limit.maximum {
+        return;
+    }
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::warn!(%error, ?limit, "the limit of open files stays; with much state, raise it (`ulimit -n`)");
+    }
+}
+
+#[cfg(not(unix))]
+fn raise_open_files() {}
+
+/// How many files all databases together may keep open: three quarters of what the process may.
+#[cfg(unix)]
+fn open_files() -> u64 {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    limit.current.map_or(OPEN_FILES_MAX, |files| files / 4 * 3)
+}
+
+#[cfg(not(unix))]
+fn open_files() -> u64 {
+    384
 }
 
 fn tables(memory: &RocksMemory) -> BlockBasedOptions {
@@ -98,4 +178,28 @@ pub(super) fn write_options() -> WriteOptions {
     let mut options = WriteOptions::default();
     options.set_sync(false);
     options
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_few_databases_have_all_they_want_and_many_have_their_part() {
+        let few = Parts::of(64 << 20, 4, 4, 200_000);
+        assert_eq!((few.memtable_bytes, few.wal_bytes, few.open_files), (16 << 20, 64 << 20, 50_000));
+        let many = Parts::of(64 << 20, 400, 800, 768);
+        assert_eq!((many.memtable_bytes, many.wal_bytes, many.open_files), (512 << 10, 4 << 20, 32));
+        let none = Parts::of(64 << 20, 0, 0, 768);
+        assert_eq!((none.memtable_bytes, none.open_files), (16 << 20, 768));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_process_may_open_as_many_files_as_the_system_allows() {
+        let memory = RocksMemory::new(1 << 20, 1 << 20).shared_by(1, 1);
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+        assert_eq!(limit.current, limit.maximum);
+        assert!(memory.parts.open_files >= 32);
+    }
 }

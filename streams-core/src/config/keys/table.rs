@@ -228,6 +228,10 @@ pub static KEYS: &[Definition] = &[
         "What is done when no known broker answers.").is(Client("metadata.recovery.strategy")),
     client("metadata.recovery.rebootstrap.trigger.ms", 0, "metadata.recovery.rebootstrap.trigger.ms",
         "When bootstrap.servers are turned to again."),
+    number("client.buffer.max.bytes", 16 * MIB, 512 * MIB, Medium,
+        "Memory of the Kafka clients of the application: records that were fetched and are not processed, and results \
+         that are not acknowledged. It is divided over all partitions that the application has.")
+        .is(Own),
     number("rocksdb.block.cache.bytes", MIB, 64 * MIB, Medium,
         "Memory of the block cache that all RocksDB stores share. Kafka Streams gives each store 50 MB.")
         .is(Own),

@@ -291,9 +291,7 @@ impl Core {
         self.transactions.join_unmarked(id);
         let Some(open) = self.transactions.get(id) else { return Ok(()) };
         let status = if commit { Status::Visible } else { Status::Aborted };
-        let mut partitions: Vec<LogId> = open.chunks.iter().map(|(log, _)| *log).collect();
-        partitions.sort_unstable();
-        partitions.dedup();
+        let partitions = open.partitions();
         for (log, base) in &open.chunks {
             let logs = self.topics.get_mut(&log.topic).map(|topic| &mut topic.logs);
             let log_of = logs.and_then(|logs| logs.get_mut(usize::try_from(log.partition).ok()?));

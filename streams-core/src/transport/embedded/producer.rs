@@ -248,6 +248,19 @@ impl EmbeddedProducer {
         added
     }
 
+    fn add_partitions(&mut self, partitions: &[TopicPartition]) -> Result<()> {
+        let session = self.in_transaction("touch")?;
+        let now_ms = self.broker.clock.now_ms();
+        self.broker.change(|core| {
+            core.expire(now_ms);
+            session.check()?;
+            let found = partitions.iter().map(|partition| Ok(core.find(partition)?.0));
+            let touched = found.collect::<Result<Vec<_>>>()?;
+            core.transactions.open(session, now_ms).touched.extend(touched);
+            Ok(())
+        })
+    }
+
     fn around<T>(&mut self, operation: Operation, call: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         let broker = self.broker.clone();
         let name: Arc<str> = self.name().into();
@@ -314,6 +327,10 @@ impl Producer for EmbeddedProducer {
         }
         self.state = State::Open;
         Ok(())
+    }
+
+    fn touch(&mut self, partitions: &[TopicPartition], _timeout: Duration) -> Result<()> {
+        self.add_partitions(partitions)
     }
 
     fn send_offsets(&mut self, offsets: &[OffsetToCommit], fence: &Fence, _timeout: Duration) -> Result<()> {

@@ -45,13 +45,26 @@ impl Session {
 }
 
 /// A transaction that has not ended.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct OpenTransaction {
     started_ms: Timestamp,
     /// The chunks that it wrote, by their first offset.
     pub(super) chunks: Vec<(LogId, Offset)>,
+    /// Where its end writes a marker although it wrote nothing.
+    pub(super) touched: Vec<LogId>,
     /// The offsets that count once it commits, by group.
     pub(super) offsets: Vec<(Arc<str>, OffsetToCommit)>,
+}
+
+impl OpenTransaction {
+    /// The partitions that its end writes a marker to.
+    pub(super) fn partitions(&self) -> Vec<LogId> {
+        let written = self.chunks.iter().map(|(log, _)| log);
+        let mut partitions: Vec<LogId> = written.chain(&self.touched).copied().collect();
+        partitions.sort_unstable();
+        partitions.dedup();
+        partitions
+    }
 }
 
 #[derive(Debug, Default)]
@@ -87,7 +100,12 @@ impl Transactions {
         let begun = &mut self.open;
         entry.open.get_or_insert_with(|| {
             *begun += 1;
-            OpenTransaction { started_ms: now_ms, chunks: Vec::new(), offsets: Vec::new() }
+            OpenTransaction {
+                started_ms: now_ms,
+                chunks: Vec::new(),
+                touched: Vec::new(),
+                offsets: Vec::new(),
+            }
         })
     }
 
@@ -118,6 +136,7 @@ impl Transactions {
             None => entry.unmarked = Some(lost),
             Some(unmarked) => {
                 unmarked.chunks.extend(lost.chunks);
+                unmarked.touched.extend(lost.touched);
                 unmarked.offsets.extend(lost.offsets);
             }
         }
@@ -128,7 +147,7 @@ impl Transactions {
     pub(super) fn join_unmarked(&mut self, id: &str) {
         let Some(entry) = self.ids.get_mut(id) else { return };
         let (Some(open), Some(mut unmarked)) = (&mut entry.open, entry.unmarked.take()) else { return };
-        let partitions: Vec<LogId> = open.chunks.iter().map(|(log, _)| *log).collect();
+        let partitions = open.partitions();
         let groups: Vec<_> = open.offsets.iter().map(|(group, _)| group.clone()).collect();
         open.chunks.extend(unmarked.chunks.extract_if(.., |(log, _)| partitions.contains(log)));
         let joining: Vec<_> = unmarked.offsets.extract_if(.., |(group, _)| groups.contains(group)).collect();

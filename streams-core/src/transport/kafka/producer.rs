@@ -11,7 +11,8 @@ use super::config::Common;
 use super::deadline::Deadline;
 use super::error::{failed, is_unknown_topic, kind_of, transaction_failed};
 use super::ffi::{Client, Delivery, GroupMetadata, KafkaError, Outgoing, PartitionList, Topic};
-use crate::ids::PartitionId;
+use crate::ids::{PartitionId, TopicPartition};
+use crate::record::Headers;
 use crate::transport::{
     Fence, OffsetToCommit, OutRecord, Producer, ProducerSpec, Result, TopicHandle, TransportError,
     TransportErrorKind as Kind,
@@ -26,6 +27,11 @@ const ABORT_SLICE_MAX: Duration = Duration::from_millis(100);
 /// The first attempt to abort: it only purges what is queued, and then waits for the reports of that to be taken.
 const ABORT_SLICE_MIN: Duration = Duration::from_millis(5);
 
+/// How long a transaction that writes nothing waits for its partitions to be registered at its coordinator: librdkafka does
+/// that at once but does not tell when it is done, and refusals while the last transaction is being completed are repeated
+/// every 20 ms.
+const REGISTERING: Duration = Duration::from_millis(250);
+
 /// A producer of one thread.
 pub(super) struct KafkaProducer {
     // Before the client, which goes last.
@@ -35,6 +41,8 @@ pub(super) struct KafkaProducer {
     transactional: bool,
     servers: String,
     warned_of_zero: bool,
+    /// Partitions that nothing may be sent to until the transaction has been aborted.
+    touched: Vec<TopicPartition>,
     client: Arc<Client>,
 }
 
@@ -53,6 +61,7 @@ impl KafkaProducer {
             transactional: spec.transactional_id.is_some(),
             servers: common.bootstrap_servers.clone(),
             warned_of_zero: false,
+            touched: Vec::new(),
             client: common.producer(spec)?,
         })
     }
@@ -101,6 +110,19 @@ impl KafkaProducer {
                 return false;
             }
         }
+    }
+
+    /// Records may be sent to touched partitions again.
+    fn let_go(&mut self) -> Result<()> {
+        if self.touched.is_empty() {
+            return Ok(());
+        }
+        let mut list = PartitionList::new();
+        for partition in std::mem::take(&mut self.touched) {
+            list.add(&partition.topic, partition.partition, 0, &[]);
+        }
+        // Without this producer they are free as well.
+        self.client.hold(&list, false).map_err(|error| failed("freeing touched partitions", &error))
     }
 
     fn unfinished(&self, attempted: &str) -> TransportError {
@@ -198,6 +220,41 @@ impl Producer for KafkaProducer {
         self.client.begin_transaction().map_err(|error| self.refused("begin", &error))
     }
 
+    /// librdkafka registers a partition with the transaction when a record is queued for it. While the partition is paused
+    /// the record stays there, and the abort drops it.
+    fn touch(&mut self, partitions: &[TopicPartition], timeout: Duration) -> Result<()> {
+        let deadline = Deadline::after(timeout);
+        let mut topics = Vec::with_capacity(partitions.len());
+        let mut list = PartitionList::new();
+        for partition in partitions {
+            let topic = self.topic(&partition.topic)?;
+            // Only then does librdkafka know the partition.
+            self.partition_count(topic, deadline.left())?;
+            list.add(&partition.topic, partition.partition, 0, &[]);
+            topics.push(topic);
+        }
+        let attempted = "touching partitions";
+        self.client.hold(&list, true).map_err(|error| self.refused(attempted, &error).into_retriable())?;
+        self.touched = partitions.to_vec();
+        let headers = Headers::default();
+        for (topic, partition) in topics.into_iter().zip(partitions) {
+            let record = Outgoing {
+                partition: partition.partition,
+                key: None,
+                value: None,
+                timestamp: 1,
+                headers: &headers,
+            };
+            let topic = &self.known(topic)?.topic;
+            self.client.produce(topic, &record).map_err(|error| self.refused(attempted, &error))?;
+        }
+        let registering = Deadline::after(REGISTERING.min(timeout));
+        while !registering.left().is_zero() {
+            self.client.poll(registering.left());
+        }
+        Ok(())
+    }
+
     /// The broker calls inside end at `timeout`, or at the transaction's own if that is shorter. librdkafka has been
     /// seen to wait on while the group's coordinator cannot be found (librdkafka#5456); nothing can stop it then, as
     /// the call is not resumable.
@@ -246,7 +303,7 @@ impl Producer for KafkaProducer {
             match outcome {
                 Ok(()) => {
                     self.client.take_delivery();
-                    return Ok(());
+                    return self.let_go();
                 }
                 Err(error) if error.retriable && !error.fatal && !left.is_zero() => {
                     self.client.poll(Duration::from_millis(1));

@@ -10,7 +10,7 @@ use rdkafka::bindings::{rd_kafka_vtype_t as V, rd_kafka_vu_s__bindgen_ty_1 as Va
 
 use super::client::{Client, topic_new};
 use super::group::GroupMetadata;
-use super::list::PartitionList;
+use super::list::{PartitionList, entries_of};
 use super::{Code, KafkaError, OK, millis};
 use crate::ids::PartitionId;
 use crate::record::Headers;
@@ -120,6 +120,28 @@ impl Client {
     pub(in crate::transport::kafka) fn flush(&self, timeout: Duration) -> bool {
         // SAFETY: a valid producer handle; serves delivery callbacks meanwhile.
         unsafe { rd::rd_kafka_flush(self.as_ptr(), millis(timeout)) as Code == OK }
+    }
+
+    /// Keeps what is queued for these partitions of a producer from being sent, or lets it go again. Waits until that is so.
+    pub(in crate::transport::kafka) fn hold(
+        &self,
+        list: &PartitionList,
+        held: bool,
+    ) -> Result<(), KafkaError> {
+        // SAFETY: a valid producer handle and list; the list's errors are set by the call and read after it.
+        let entries = unsafe {
+            let code = if held {
+                rd::rd_kafka_pause_partitions(self.as_ptr(), list.as_ptr())
+            } else {
+                rd::rd_kafka_resume_partitions(self.as_ptr(), list.as_ptr())
+            };
+            KafkaError::check(code as Code)?;
+            entries_of(list.as_ptr())
+        };
+        match entries.iter().find(|entry| entry.error != OK) {
+            Some(entry) => Err(KafkaError::from_code(entry.error)),
+            None => Ok(()),
+        }
     }
 
     /// Records, delivery reports and so on that are still on their way.

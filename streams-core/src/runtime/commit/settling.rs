@@ -1,0 +1,250 @@
+//! Sees to it that nothing is left of former transactions: looks, sweeps, and knows whom not to wait for.
+//!
+//! What is ours and what is a stranger's cannot be told apart by looking. So what stays open for a moment is swept, whoever
+//! it is from: an aborted transaction that writes no record puts a marker of our producer id there, which ends what was ours
+//! and is nothing to anybody else. What is open then is not ours, and is not waited for (decision 0024).
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::{ABORT_TIMEOUT, Committer, State};
+use crate::error::Result;
+use crate::runtime::left_over::named;
+use crate::transport::{Fence, OffsetToCommit, TransportError, TransportErrorKind};
+
+/// Between two looks at what may be left of former transactions.
+const LOOK_EVERY_MS: i64 = 50;
+
+/// How long something may be left before it is swept. The coordinator has called it complete before the first look, so
+/// that this spares the open transactions of other threads, of which most end meanwhile, a sweep that does not concern them.
+const PATIENCE_MS: i64 = 500;
+
+/// How long a partition may go without an answer before it is passed by.
+const LEADER_PATIENCE_MS: i64 = 2_000;
+
+/// A thread that has had nothing to send for so long looks whether its last commits are complete.
+const IDLE_MS: i64 = 5_000;
+
+/// Between two such looks.
+const IDLE_LOOK_EVERY_MS: i64 = 1_000;
+
+/// How long offsets may be missing: nobody else commits those of a thread's own tasks.
+const IDLE_PATIENCE_MS: i64 = 5_000;
+
+/// How long more than a transaction may last it takes a coordinator to abort one that has timed out: it looks every 10 s.
+const ABORTING_MS: i64 = 15_000;
+
+/// One sweep whose markers have been seen to come has ended what was ours. So often it is tried where they do not come.
+const SWEEPS_MAX: u32 = 3;
+
+/// Time for each call of a sweep.
+const SWEEP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What an operator does about it.
+const FIND_HANGING: &str = "if it stays, `kafka-transactions.sh find-hanging` tells whose it is, and \
+                            `kafka-transactions.sh abort` ends it";
+
+impl Committer {
+    /// Makes the producer if there is none, and sees to it that nothing is left of former transactions: true once that
+    /// is so. Until then call it again, and open no task.
+    pub fn settle(&mut self, now: i64) -> Result<bool> {
+        self.ensure_producer()?;
+        if self.state != State::Unsettled {
+            self.look_when_idle(now)?;
+            return Ok(true);
+        }
+        if now < self.left_over.next_look {
+            return Ok(false);
+        }
+        self.left_over.next_look = now + LOOK_EVERY_MS;
+        let begun = *self.left_over.begun.get_or_insert(now);
+        if let Err(error) = self.look() {
+            match error.kind() {
+                TransportErrorKind::Retriable | TransportErrorKind::TimedOut => {
+                    let what =
+                        || format!("the brokers, to see whether former transactions have ended: {error}");
+                    self.waiting.go_on(now, what);
+                    (self.left_over.since, self.left_over.begun) = (None, None);
+                    return Ok(false);
+                }
+                _ => {
+                    tracing::warn!(%error, "it cannot be seen whether former transactions have ended");
+                    self.left_over.forget();
+                }
+            }
+        }
+        if self.left_over.is_gone() {
+            return Ok(self.settled());
+        }
+        let since = *self.left_over.since.get_or_insert(now);
+        let has_open = !self.left_over.open().is_empty() || !self.left_over.sources.is_empty();
+        let is_swept = self.left_over.sweeps > 0 && self.left_over.has_markers();
+        if !is_swept && now - since < PATIENCE_MS {
+            return Ok(false);
+        }
+        if has_open && !is_swept && self.left_over.sweeps < SWEEPS_MAX {
+            self.left_over.since = Some(now);
+            self.sweep(now);
+            return Ok(false);
+        }
+        if has_open {
+            self.pass_foreign();
+        }
+        Ok(self.left_over.is_gone() && self.settled() || self.pass_unseen(now - begun))
+    }
+
+    /// Passes by what another producer has open.
+    fn pass_foreign(&mut self) {
+        let left = self.left_over.to_string();
+        let is_new = !self.left_over.sources.is_empty();
+        if !self.left_over.pass_foreign().is_empty() || is_new {
+            tracing::warn!(
+                left,
+                "a transaction of another producer is open; it is not waited for, but readers of committed records are \
+                 held back by it: {FIND_HANGING}"
+            );
+        }
+    }
+
+    /// Passes by the partitions without a leader after a while: nobody is to wait for them who does not need them.
+    fn pass_unseen(&mut self, waited_ms: i64) -> bool {
+        if waited_ms < LEADER_PATIENCE_MS {
+            return false;
+        }
+        let passed = self.left_over.pass_unseen();
+        tracing::warn!(
+            partitions = named(&passed),
+            "partitions do not answer; most likely no broker with a replica that is in sync is up. Whether former \
+             transactions have ended there is seen to when they are written to again"
+        );
+        self.settled()
+    }
+
+    fn settled(&mut self) -> bool {
+        self.left_over.forget();
+        self.admin = None;
+        self.waiting.end();
+        self.transition_to(State::Ready);
+        true
+    }
+
+    /// A transaction that wrote to a partition which could not be looked at is given up: if a former one was left there,
+    /// it would be committed with it. Afterwards the partition is looked at again.
+    pub(super) fn refuse_unseen(&self) -> crate::transport::Result<()> {
+        let Some(partition) = self.left_over.unseen_in(&self.written) else { return Ok(()) };
+        let attempted = format!("commit of producer {}", self.spec.client_id);
+        let reason = format!(
+            "records went to {partition}, where it could not be seen before whether former transactions have ended"
+        );
+        Err(TransportError::new(TransportErrorKind::AbortTransaction, attempted, reason))
+    }
+
+    /// Markers of answered commits may be missing as well. The next commit of the same partitions makes up for it; where
+    /// none comes, it has to be noticed. The error makes the caller give up what the broker did not complete.
+    ///
+    /// Topics that others may write to are left alone: an open transaction there says nothing about ours. In the
+    /// application's own topics, one that is older than any transaction of the application can be is taken for ours.
+    fn look_when_idle(&mut self, now: i64) -> Result<()> {
+        if self.state != State::Ready || !self.exactly_once() {
+            return Ok(());
+        }
+        let idle_since = *self.idle_since.get_or_insert(now);
+        if now - idle_since < IDLE_MS || now < self.left_over.next_look {
+            return Ok(());
+        }
+        let internal = &self.internal;
+        if self.left_over.add_some(&mut self.written, |topic| internal.contains(topic)) {
+            self.left_over.since = None;
+            self.left_over.look_anew();
+        }
+        self.left_over.next_look = now + IDLE_LOOK_EVERY_MS;
+        if let Err(error) = self.look() {
+            tracing::debug!(%error, "asked again");
+            self.left_over.since = None;
+            return Ok(());
+        }
+        let has_open = self.left_over.is_open_anew();
+        if self.left_over.sources.is_empty() && !has_open {
+            // What does not answer, or is known not to be ours, is no reason to go on looking.
+            self.left_over.pass_unseen();
+            self.left_over.forget();
+            self.admin = None;
+            return Ok(());
+        }
+        let waited_ms = now - *self.left_over.since.get_or_insert(now);
+        let transaction_ms = i64::try_from(self.spec.transaction_timeout_ms).unwrap_or(i64::MAX);
+        let is_late = !self.left_over.sources.is_empty() && waited_ms >= IDLE_PATIENCE_MS;
+        if !is_late && waited_ms < transaction_ms.saturating_add(ABORTING_MS) {
+            return Ok(());
+        }
+        let reason = format!("the broker has answered the commit, but not completed it: {}", self.left_over);
+        let attempted = format!("commits of producer {}", self.spec.client_id);
+        Err(TransportError::new(TransportErrorKind::AbortTransaction, attempted, reason).into())
+    }
+
+    fn look(&mut self) -> crate::transport::Result<()> {
+        if self.left_over.is_gone() {
+            return Ok(());
+        }
+        let admin = match &mut self.admin {
+            Some(admin) => admin,
+            none => none.insert(self.transport.admin(&format!("{}-admin", self.spec.client_id))?),
+        };
+        self.left_over.look(&mut **admin)
+    }
+
+    /// Rule 5. What goes wrong is done again, with a new producer if need be.
+    fn sweep(&mut self, now: i64) {
+        let sources: BTreeSet<_> = self.left_over.sources.clone();
+        // Offsets need a place in the group; without one, nothing can be done about them yet.
+        let fence = match (sources.is_empty(), self.group.fence()) {
+            (true, _) => None,
+            (false, Ok(fence)) => Some(fence),
+            (false, Err(error)) => {
+                let what =
+                    || format!("its place in the group, to end a former transaction's offsets: {error}");
+                self.waiting.go_on(now, what);
+                return;
+            }
+        };
+        tracing::info!(
+            transactional_id = self.spec.transactional_id,
+            left = %self.left_over,
+            "a transaction is open where this producer wrote; in case that it is a former one of its own whose markers the \
+             broker forgot, it is ended by an aborted transaction without records"
+        );
+        match self.sweep_behind(fence.as_ref()) {
+            Ok(()) => {
+                self.left_over.was_swept();
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the sweep failed and is done again by a new producer");
+                let what = || format!("the end of former transactions: {error}");
+                self.waiting.go_on(now, what);
+                self.transition_to(State::InDoubt);
+            }
+        }
+    }
+
+    fn sweep_behind(&mut self, fence: Option<&Fence>) -> crate::transport::Result<()> {
+        let Some(producer) = &mut self.producer else { return Ok(()) };
+        producer.begin()?;
+        let partitions = self.left_over.open();
+        if !partitions.is_empty() {
+            producer.touch(&partitions, SWEEP_TIMEOUT)?;
+        }
+        let offset = |partition: &crate::ids::TopicPartition| OffsetToCommit {
+            partition: partition.clone(),
+            offset: 0,
+            metadata: String::new(),
+        };
+        let offsets: Vec<_> = self.left_over.sources.iter().map(offset).collect();
+        if let Some(fence) = fence {
+            producer.send_offsets(&offsets, fence, SWEEP_TIMEOUT)?;
+        }
+        producer.abort(ABORT_TIMEOUT)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,272 @@
+//! Transactions of others: whom a thread waits for, and what it leaves in their topics. On a broker in memory, by a clock
+//! that the tests move.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use crate::config::StreamsConfig;
+use crate::error::Result;
+use crate::ids::TopicPartition;
+use crate::processor::{Processor, ProcessorContext, SinkOptions, SourceOptions, TopicTarget};
+use crate::record::Record;
+use crate::runtime::steps::{Engine, EngineSettings, Pace};
+use crate::serde::DefaultSerde;
+use crate::time::ManualClock;
+use crate::topology::Topology;
+use crate::transport::embedded::{EmbeddedBroker, Fault, Operation};
+use crate::transport::{
+    ConsumerSpec, Isolation, NewTopic, OffsetQuery, OutRecord, Producer, ProducerSpec, Transport,
+    TransportErrorKind,
+};
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+const STEP_MS: i64 = 50;
+const BETWEEN: &str = "quiet-between";
+
+/// Passes records on.
+struct Pass;
+
+impl Processor<String, String, String, String> for Pass {
+    fn process(
+        &mut self,
+        record: Record<String, String>,
+        context: &mut ProcessorContext<'_, String, String>,
+    ) -> Result<()> {
+        context.forward(record)
+    }
+}
+
+/// From `in` over a topic of the application's own to `out`.
+fn topology(opened: &Arc<AtomicUsize>) -> Result<Topology> {
+    let text = String::default_serde;
+    let from = || SourceOptions { key_serde: text(), value_serde: text(), extractor: None };
+    let to = |topic: &str| SinkOptions {
+        target: TopicTarget::Topic(topic.into()),
+        key_serde: text(),
+        value_serde: text(),
+        partitioner: None,
+    };
+    let mut topology = Topology::new();
+    topology.add_internal_topic(&"between".into(), Some(1))?;
+    topology.add_source("first", &["in".into()], None, from())?;
+    topology.add_sink("to-between", to("between"), &["first"])?;
+    topology.add_source("second", &["between".into()], None, from())?;
+    let opened = Arc::clone(opened);
+    let pass = move || {
+        opened.fetch_add(1, Ordering::SeqCst);
+        Pass
+    };
+    topology.add_processor("pass", pass, &["second"])?;
+    topology.add_sink("to-out", to("out"), &["pass"])?;
+    Ok(topology)
+}
+
+struct World {
+    broker: Arc<EmbeddedBroker>,
+    transport: Arc<dyn Transport>,
+    clock: Arc<ManualClock>,
+    opened: Arc<AtomicUsize>,
+    engine: Option<Engine>,
+}
+
+impl World {
+    fn new() -> Result<Self> {
+        let clock = Arc::new(ManualClock::new(1_000_000));
+        let broker = EmbeddedBroker::in_memory_at(Arc::clone(&clock) as _);
+        let transport: Arc<dyn Transport> = Arc::new(broker.transport());
+        let topic = |name: &str| NewTopic {
+            name: name.into(),
+            partitions: 1,
+            replication_factor: 1,
+            configs: BTreeMap::new(),
+        };
+        transport.admin("admin")?.create_topics(&[topic("in"), topic("out")], TIMEOUT)?;
+        Ok(World { broker, transport, clock, opened: Arc::default(), engine: None })
+    }
+
+    fn start(&mut self) -> Result<()> {
+        self.engine = None;
+        self.opened.store(0, Ordering::SeqCst);
+        let config = StreamsConfig::new("quiet", "embedded:")
+            .with_commit_interval_ms(100)
+            .with("producer.transaction.timeout.ms", 60_000)
+            .expect("a setting");
+        self.engine = Some(Engine::new(EngineSettings {
+            topology: topology(&self.opened)?,
+            config,
+            transport: Arc::clone(&self.transport),
+            clock: Arc::clone(&self.clock) as _,
+            pace: Pace::Application,
+        })?);
+        Ok(())
+    }
+
+    /// Lets the application run for so long.
+    fn run(&mut self, ms: i64) -> Result<()> {
+        for _ in 0..ms / STEP_MS {
+            let engine = self.engine.as_mut().expect("started");
+            while engine.step()? {}
+            self.clock.advance(STEP_MS);
+        }
+        Ok(())
+    }
+
+    fn opened(&self) -> usize {
+        self.opened.load(Ordering::SeqCst)
+    }
+
+    /// Somebody else's producer.
+    fn stranger(&self, id: &str, timeout_ms: u64) -> Result<Box<dyn Producer>> {
+        let mut producer = self.transport.producer(&ProducerSpec {
+            client_id: "stranger".to_owned(),
+            transactional_id: Some(id.to_owned()),
+            transaction_timeout_ms: timeout_ms,
+            properties: BTreeMap::new(),
+        })?;
+        producer.init_transactions(TIMEOUT)?;
+        Ok(producer)
+    }
+
+    /// Begins a transaction with a record.
+    fn begin(producer: &mut dyn Producer, topic: &str) -> Result<()> {
+        producer.begin()?;
+        let topic = producer.topic(topic)?;
+        let headers = Default::default();
+        let (key, value) = (Some(b"stranger".as_slice()), Some(b"x".as_slice()));
+        producer.send(OutRecord { topic, partition: 0, key, value, timestamp: 1, headers: &headers })?;
+        Ok(producer.flush(TIMEOUT)?)
+    }
+
+    fn put(&self, value: &str) -> Result<()> {
+        let mut producer = self.transport.producer(&ProducerSpec {
+            client_id: "feed".to_owned(),
+            transactional_id: None,
+            transaction_timeout_ms: 60_000,
+            properties: BTreeMap::new(),
+        })?;
+        let (topic, headers) = (producer.topic("in")?, Default::default());
+        let (key, value) = (Some(b"k".as_slice()), Some(value.as_bytes()));
+        producer.send(OutRecord { topic, partition: 0, key, value, timestamp: 1, headers: &headers })?;
+        Ok(producer.flush(TIMEOUT)?)
+    }
+
+    /// Keys and values of a topic.
+    fn read(&self, topic: &str, isolation: Isolation) -> Result<Vec<(String, String)>> {
+        let spec = ConsumerSpec { client_id: "reader".to_owned(), isolation, properties: BTreeMap::new() };
+        let mut consumer = self.transport.consumer(&spec)?;
+        let partition = TopicPartition::new(topic, 0);
+        let first = self.transport.admin("reader")?.offsets(
+            std::slice::from_ref(&partition),
+            OffsetQuery::Earliest,
+            TIMEOUT,
+        )?;
+        let handle = consumer.assign(&partition, first[&partition])?;
+        let mut records = Vec::new();
+        while !consumer.fetch(handle, 100, &mut records)?.at_end {}
+        let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or(b"null")).into_owned();
+        Ok(records.iter().map(|record| (text(record.key()), text(record.value()))).collect())
+    }
+
+    /// What the application wrote to `out` as everybody sees it, aborted records included.
+    fn seen(&self) -> Result<Vec<String>> {
+        let all = self.read("out", Isolation::ReadUncommitted)?;
+        let own = all.into_iter().filter(|(key, _)| key != "stranger");
+        Ok(own.map(|(key, value)| format!("{key}={value}")).collect())
+    }
+}
+
+/// Before: the start took 4.3 s and wrote two records with an empty key into the topic, and 10 s of idleness closed the task.
+#[test]
+fn a_strangers_transaction_in_an_output_topic_delays_nobody() -> Result<()> {
+    let mut world = World::new()?;
+    let mut stranger = world.stranger("stranger", 120_000)?;
+    World::begin(&mut *stranger, "out")?;
+    world.start()?;
+    world.run(1_000)?;
+    assert_eq!(world.opened(), 1, "the task runs within a second");
+    let mut expected = Vec::new();
+    for round in 0..6 {
+        world.put(&round.to_string())?;
+        world.run(500)?;
+        expected.push(format!("k={round}"));
+        assert_eq!(world.seen()?, expected, "each result is seen at once, and nothing else");
+        // Idle, for longer than the thread waits before it looks.
+        world.run(15_000)?;
+    }
+    assert_eq!(world.opened(), 1, "the task was never closed");
+    stranger.commit(TIMEOUT)?;
+    assert_eq!(world.read("out", Isolation::ReadCommitted)?.len(), 7);
+    Ok(())
+}
+
+/// Before: 10 s after its last commit the thread was reset.
+#[test]
+fn another_threads_long_transaction_in_an_own_topic_is_no_reason_to_start_over() -> Result<()> {
+    let mut world = World::new()?;
+    world.start()?;
+    world.put("a")?;
+    world.run(1_000)?;
+    let mut other = world.stranger("quiet-other-1", 60_000)?;
+    World::begin(&mut *other, BETWEEN)?;
+    world.put("b")?;
+    world.run(55_000)?;
+    other.abort(TIMEOUT)?;
+    world.run(20_000)?;
+    assert_eq!(world.opened(), 1);
+    assert_eq!(world.seen()?, ["k=a", "k=b"]);
+    Ok(())
+}
+
+/// One that hangs for ever in the application's own topic may be ours: the thread starts over once, sweeps, and then knows
+/// that it is not.
+#[test]
+fn a_hanging_transaction_in_an_own_topic_costs_one_start() -> Result<()> {
+    let mut world = World::new()?;
+    world.start()?;
+    world.put("a")?;
+    world.run(1_000)?;
+    let mut other = world.stranger("quiet-other-1", 10_000_000)?;
+    World::begin(&mut *other, BETWEEN)?;
+    for value in ["b", "c", "d"] {
+        world.put(value)?;
+        world.run(120_000)?;
+    }
+    assert_eq!(world.opened(), 2);
+    other.abort(TIMEOUT)?;
+    world.run(1_000)?;
+    assert_eq!(world.seen()?, ["k=a", "k=b", "k=c", "k=d"]);
+    assert!(world.read(BETWEEN, Isolation::ReadUncommitted)?.iter().all(|(key, _)| !key.is_empty()));
+    Ok(())
+}
+
+/// What was left of ours is ended all the same, with a stranger's transaction before it in the same topic, and no record
+/// tells of it.
+#[test]
+fn lost_markers_are_made_up_for_beside_a_strangers_transaction() -> Result<()> {
+    for fault in [
+        Fault::before(Operation::Commit, TransportErrorKind::TimedOut).without_markers(),
+        Fault::after(Operation::Commit, TransportErrorKind::TimedOut).without_markers(),
+        Fault::after(Operation::SendOffsets, TransportErrorKind::AbortTransaction).without_markers(),
+    ] {
+        let mut world = World::new()?;
+        world.start()?;
+        world.put("a")?;
+        world.run(1_000)?;
+        let mut stranger = world.stranger("stranger", 10_000_000)?;
+        World::begin(&mut *stranger, "out")?;
+        // The second transaction of a record writes to `out`.
+        world.broker.faults().inject(fault.skipping(1));
+        world.put("b")?;
+        world.run(5_000)?;
+        assert_eq!(world.broker.faults().left(), 0, "{fault:?} happened");
+        assert!(!world.broker.lacks_markers(), "{fault:?}: nothing is left");
+        stranger.commit(TIMEOUT)?;
+        let committed = world.read("out", Isolation::ReadCommitted)?;
+        let values: Vec<_> = committed.iter().map(|(_, value)| value.as_str()).collect();
+        assert_eq!(values, ["a", "x", "b"], "{fault:?}");
+        assert!(world.seen()?.iter().all(|record| record.starts_with("k=")), "{fault:?}");
+    }
+    Ok(())
+}

@@ -1,0 +1,71 @@
+//! The memory of clients has one bound, however many partitions are behind. In a process of its own, as it is measured.
+#![expect(clippy::disallowed_methods, reason = "it watches a process, by the clock of the machine")]
+
+use std::time::{Duration, Instant};
+
+use field::{App, config, turn};
+use lab::{KafkaClient, TestRecord, shared};
+use streams_dsl::prelude::StreamsBuilder;
+
+const MIB: usize = 1 << 20;
+
+/// What of this process lies in memory.
+fn resident() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a line");
+    let kib: usize = line.split_whitespace().nth(1).expect("a number").parse().expect("a number");
+    kib * 1024
+}
+
+/// A backlog of so many bytes in each of so many partitions, in records of that size.
+fn backlog(client: &KafkaClient, topic: &str, partitions: i32, bytes: usize, record: usize) {
+    client.create_topic(topic, partitions, &[]).expect("created");
+    let value = vec![7_u8; record];
+    let count = bytes / record;
+    let records = (0..count).flat_map(|_| {
+        (0..partitions).map(|partition| TestRecord::new("key", &value).to_partition(partition))
+    });
+    client.produce(topic, records).expect("produced");
+}
+
+/// How much memory an application takes that is slow with a backlog, at most, in so much time.
+fn taken(client: &KafkaClient, name: &str, input: &str, bound: usize, time: Duration) -> usize {
+    let output = format!("{input}-out");
+    client.create_topic(&output, 1, &[]).expect("created");
+    let builder = StreamsBuilder::new();
+    let slow = |value: Vec<u8>| {
+        std::thread::sleep(Duration::from_millis(2));
+        i64::try_from(value.len()).expect("small")
+    };
+    builder.stream::<String, Vec<u8>>(input).map_values(slow).to(&output);
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = config(client, name, folder.path())
+        .with("client.buffer.max.bytes", i64::try_from(bound).expect("small"))
+        .expect("a setting");
+    let before = resident();
+    let app = App::run(builder.build().expect("a topology"), settings);
+    let (begin, mut most) = (Instant::now(), 0);
+    while begin.elapsed() < time {
+        most = most.max(resident());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let metrics = app.streams.metrics();
+    assert!(metrics.processed_records > 0, "{metrics:?}");
+    drop(app);
+    most.saturating_sub(before)
+}
+
+/// Before: 180 MB for the first, which is all there is, and 150 MB for the second.
+#[test]
+fn a_backlog_in_many_partitions_does_not_fill_the_memory() {
+    let _turn = turn();
+    let client = shared().expect("a broker").client();
+    backlog(&client, "memory-many", 60, 3 * MIB, 10_000);
+    let many = taken(&client, "memory-many", "memory-many", 32 * MIB, Duration::from_secs(6));
+    println!("60 partitions with 180 MB: {} MB", many / MIB);
+    assert!(many < 96 * MIB, "{} MB", many / MIB);
+    backlog(&client, "memory-large", 20, 8 * MIB, 900_000);
+    let large = taken(&client, "memory-large", "memory-large", 32 * MIB, Duration::from_secs(6));
+    println!("20 partitions with 160 MB in large values: {} MB", large / MIB);
+    assert!(large < 96 * MIB, "{} MB", large / MIB);
+}

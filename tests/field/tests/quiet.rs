@@ -1,0 +1,149 @@
+//! What others do on the same cluster, and what lies still: a stranger's open transaction, a partition without a leader. An
+//! application that does not depend on it goes on as if it were not there, and leaves nothing in others' topics.
+#![expect(clippy::disallowed_methods, reason = "it waits for brokers, by the clock of the machine")]
+
+use std::time::{Duration, Instant};
+
+use field::{App, LIMIT, config, turn};
+use lab::{ConsumedRecord, KafkaClient, KafkaCluster, TestRecord, shared};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use streams_core::runtime::State;
+use streams_core::topology::Topology;
+use streams_dsl::prelude::StreamsBuilder;
+
+fn copy(input: &str, output: &str) -> Topology {
+    let builder = StreamsBuilder::new();
+    builder.stream::<String, String>(input).to(output);
+    builder.build().expect("a topology")
+}
+
+/// Everything in a topic, open and aborted records included.
+fn everything(client: &KafkaClient, topic: &str) -> Vec<ConsumedRecord> {
+    client.consume_all(topic, false).expect("read")
+}
+
+/// How long it takes until a value is in a topic, committed or not.
+fn seen_after(client: &KafkaClient, topic: &str, value: &str) -> Duration {
+    let begin = Instant::now();
+    while !everything(client, topic).iter().any(|record| record.value_text() == value) {
+        assert!(begin.elapsed() < LIMIT, "{value} does not come");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    begin.elapsed()
+}
+
+/// Before: RUNNING after 6.3 s, two records with an empty key in the output topic, and ten seconds of idleness closed the task
+/// again and again.
+#[test]
+fn a_strangers_long_transaction_is_not_waited_for() {
+    let _turn = turn();
+    let client = shared().expect("a broker").client();
+    let (input, output) = ("stranger-in", "stranger-out");
+    client.create_topic(input, 2, &[]).expect("created");
+    client.create_topic(output, 1, &[]).expect("created");
+    let stranger = client.transactional("the-stranger", Duration::from_secs(120)).expect("a producer");
+    stranger.begin().expect("begun");
+    stranger.send(output, [TestRecord::new("stranger", "open")]).expect("sent");
+
+    let folders = [tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder")];
+    // Transactions of seconds, as the first instance has them when the second one starts.
+    let settings = |folder| config(&client, "quiet-stranger", folder).with_commit_interval_ms(3_000);
+    let begin = Instant::now();
+    let app = App::run(copy(input, output), settings(folders[0].path()));
+    println!("RUNNING after {:?}", begin.elapsed());
+    // A join takes a broker three seconds (`group.initial.rebalance.delay.ms`) unless it is told otherwise.
+    assert!(begin.elapsed() < Duration::from_secs(8), "{:?}", begin.elapsed());
+    let mut slowest = Duration::ZERO;
+    for round in 0..3 {
+        for partition in 0..2 {
+            let value = format!("{round}-{partition}");
+            let record = TestRecord::new("key", &value).to_partition(partition);
+            client.produce(input, [record]).expect("produced");
+            slowest = slowest.max(seen_after(&client, output, &value));
+        }
+        if round == 0 {
+            // It has something open from here on.
+            let begin = Instant::now();
+            let other = App::run(copy(input, output), settings(folders[1].path()));
+            println!("the second one is RUNNING after {:?}", begin.elapsed());
+            assert!(begin.elapsed() < Duration::from_secs(15), "{:?}", begin.elapsed());
+            other.close();
+        }
+        // Longer than an idle thread waits before it looks, and than it used to wait then.
+        std::thread::sleep(Duration::from_secs(6));
+    }
+    println!("the slowest result came after {slowest:?}");
+    assert!(slowest < Duration::from_secs(6), "{slowest:?}");
+    assert_eq!(app.streams.state(), State::Running);
+    let processed = app.streams.metrics().processed_records;
+    app.close();
+    let all = everything(&client, output);
+    assert!(all.iter().all(|record| !record.key_text().is_empty()), "{all:?}");
+    let own = all.iter().filter(|record| record.key_text() == "key").count();
+    assert_eq!(own, 6, "each result once, and nothing that was aborted: {all:?}");
+    assert!(processed >= 4, "most records were processed by the first: {processed}");
+    stranger.abort().expect("aborted");
+}
+
+/// Creates a topic with one replica, on that broker.
+fn create_on(client: &KafkaClient, topic: &str, node: i32) {
+    let admin: AdminClient<DefaultClientContext> = client.config().create().expect("a client");
+    let replicas: &[&[i32]] = &[&[node]];
+    let topic_on = NewTopic::new(topic, 1, TopicReplication::Variable(replicas));
+    let created = admin.create_topics([&topic_on], &AdminOptions::new());
+    for result in block_on(created).expect("answered") {
+        result.expect("created");
+    }
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    struct Unpark(std::thread::Thread);
+    impl std::task::Wake for Unpark {
+        fn wake(self: std::sync::Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = std::task::Waker::from(std::sync::Arc::new(Unpark(std::thread::current())));
+    let mut context = std::task::Context::from_waker(&waker);
+    let mut future = std::pin::pin!(future);
+    loop {
+        match future.as_mut().poll(&mut context) {
+            std::task::Poll::Ready(value) => return value,
+            std::task::Poll::Pending => std::thread::park(),
+        }
+    }
+}
+
+/// Before: nothing ever ran, and nothing was said.
+#[test]
+fn a_sink_without_a_leader_holds_up_nobody_who_does_not_need_it() {
+    let _turn = turn();
+    let cluster = KafkaCluster::start(3).expect("brokers");
+    let client = cluster.client();
+    client.create_topic("leader-in", 2, &[]).expect("created");
+    client.create_topic("leader-out", 2, &[]).expect("created");
+    create_on(&client, "leader-extra", 2);
+    let topology = || {
+        let builder = StreamsBuilder::new();
+        let input = builder.stream::<String, String>("leader-in");
+        input.filter(|key, _| key == "extra").to("leader-extra");
+        input.filter(|key, _| key != "extra").to("leader-out");
+        builder.build().expect("a topology")
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let app = App::run(topology(), config(&client, "quiet-leader", folder.path()));
+    let records = |from: usize| (from..from + 10).map(|number| TestRecord::new(number.to_string(), "x"));
+    client.produce("leader-in", records(0)).expect("produced");
+    field::committed(&client, "leader-out", 10);
+    app.close();
+
+    cluster.kill_broker(2).expect("killed");
+    let begin = Instant::now();
+    let app = App::run(topology(), config(&client, "quiet-leader", folder.path()));
+    println!("RUNNING after {:?}", begin.elapsed());
+    client.produce("leader-in", records(10)).expect("produced");
+    field::committed(&client, "leader-out", 20);
+    println!("goes on after {:?}", begin.elapsed());
+    app.close();
+}
