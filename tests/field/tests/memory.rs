@@ -69,3 +69,20 @@ fn a_backlog_in_many_partitions_does_not_fill_the_memory() {
     println!("20 partitions with 160 MB in large values: {} MB", large / MIB);
     assert!(large < 96 * MIB, "{} MB", large / MIB);
 }
+
+/// With the default bound. `PARTITIONS=400 MB=20` are 8 GB on the disk of the broker.
+#[test]
+#[ignore = "a campaign: writes gigabytes"]
+fn campaign_of_hundreds_of_partitions() {
+    let _turn = turn();
+    let given = |name: &str, default: usize| {
+        std::env::var(name).ok().and_then(|number| number.parse().ok()).unwrap_or(default)
+    };
+    let (partitions, megabytes) = (given("PARTITIONS", 400), given("MB", 4));
+    let client = shared().expect("a broker").client();
+    let count = i32::try_from(partitions).expect("small");
+    backlog(&client, "memory-campaign", count, megabytes * MIB, given("RECORD", 10_000));
+    let most = taken(&client, "memory-campaign", "memory-campaign", 512 * MIB, Duration::from_secs(60));
+    println!("{partitions} partitions with {} MB: {} MB", partitions * megabytes, most / MIB);
+    assert!(most < 700 * MIB, "{} MB", most / MIB);
+}

@@ -79,7 +79,9 @@ impl Committer {
         let since = *self.left_over.since.get_or_insert(now);
         let has_open = !self.left_over.open().is_empty() || !self.left_over.sources.is_empty();
         let is_swept = self.left_over.sweeps > 0 && self.left_over.has_markers();
-        if !is_swept && now - since < PATIENCE_MS {
+        // Of the markers for offsets only their effect can be seen.
+        let is_known = is_swept && self.left_over.sources.is_empty();
+        if !is_known && now - since < PATIENCE_MS {
             return Ok(false);
         }
         if has_open && !is_swept && self.left_over.sweeps < SWEEPS_MAX {
