@@ -296,6 +296,9 @@ pub(crate) struct ControlSettings {
 
 /// What the control loop tells the application.
 pub(crate) trait ControlEvents {
+    /// The group knows of tasks that this process does not know.
+    fn outgrown(&mut self);
+
     /// Called after each round.
     fn observe(&mut self, all_running: bool) -> Next;
 }
@@ -338,6 +341,14 @@ impl Place {
         }
     }
 
+    fn is_settled(&self) -> bool {
+        self.membership.as_ref().is_some_and(|membership| membership.is_settled())
+    }
+
+    fn take_outgrown(&mut self) -> bool {
+        self.membership.as_mut().is_some_and(|membership| membership.take_outgrown())
+    }
+
     fn leave(&mut self, dispatcher: &mut Dispatcher, timeout: Duration) {
         dispatcher.assigned = None;
         if let Some(mut membership) = self.membership.take()
@@ -376,7 +387,10 @@ pub(crate) fn run(
             break;
         }
         dispatcher.look();
-        if events.observe(dispatcher.all_running()) == Next::StartAnew {
+        if place.take_outgrown() {
+            events.outgrown();
+        }
+        if events.observe(dispatcher.all_running() && place.is_settled()) == Next::StartAnew {
             result = Ok(Next::StartAnew);
             break;
         }

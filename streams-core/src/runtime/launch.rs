@@ -13,6 +13,7 @@ use super::commit::{Committer, producer_spec};
 use super::control::{self, ControlEvents, ControlSettings, Dispatcher, Next, Place, ThreadHandle};
 use super::global_thread::{GlobalBackends, GlobalParts, GlobalThread};
 use super::graph::GraphSettings;
+use super::joining::{JoinParts, Joining};
 use super::kafka_streams::{Shared, lock};
 use super::left_over::Scope;
 use super::lifecycle::State;
@@ -26,7 +27,7 @@ use super::stats::ThreadStats;
 use super::stream_thread::{Command, Round, StreamThread, ThreadLimits, ThreadParts};
 use super::task::TaskEnvironment;
 use super::threads::{join, panicked, spawn};
-use super::topic_watch::TopicWatch;
+use super::topic_watch::{TopicWatch, is_passing};
 use crate::config::{Bootstrap, StreamsConfig};
 use crate::error::{Error, Result};
 use crate::processor::handlers::Handlers;
@@ -34,7 +35,7 @@ use crate::time::{ClockRef, Now};
 use crate::topology::Topology;
 use crate::transport::embedded::EmbeddedBroker;
 use crate::transport::kafka::KafkaTransport;
-use crate::transport::{ConsumerSpec, Isolation, Transport};
+use crate::transport::{ConsumerSpec, Isolation, Membership, Transport};
 
 /// How long an idle restorer or global thread waits at once.
 const IDLE: Duration = Duration::from_millis(100);
@@ -44,6 +45,9 @@ const LEAVE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Time at least for the stream threads to see that they shall stop: more than one call to a broker that is away takes.
 const THREADS_END: Duration = Duration::from_secs(12);
+
+/// Pause before an application that starts anew tries so again.
+const LAUNCH_AGAIN: Duration = Duration::from_millis(200);
 
 /// Time for the broker's first answer when global stores are filled.
 const GLOBAL_IDLE: Duration = Duration::from_millis(20);
@@ -92,7 +96,7 @@ pub(crate) struct Running {
     dispatcher: Dispatcher,
     threads: Vec<JoinHandle<()>>,
     servers: Servers,
-    watch: Option<TopicWatch>,
+    watch: TopicWatch,
     instance: Instance,
     /// Locked for this process until everything has ended.
     directory: Arc<StateDirectory>,
@@ -150,7 +154,8 @@ fn launch(launch: Launch, at: &dyn Fn(&str)) -> Result<Running> {
     let memory = RocksMemory::new(config.rocksdb_block_cache_bytes(), config.rocksdb_write_buffer_bytes())
         .shared_by(plan.databases(), plan.store_instances());
     let globals = GlobalBackends::open(&plan, Some(&directory), &memory)?;
-    let watch = TopicWatch::new(&plan, &config, &*transport, &client_id, clock.now_ms())?;
+    let now_ms = clock.monotonic_ms();
+    let watch = TopicWatch::new(&plan, &config, &*transport, &client_id, &shared.waits, now_ms)?;
     let group = Arc::new(CurrentGroup::default());
     let buffers = ClientMemory::new(&config, &plan);
     let instance = Instance {
@@ -183,7 +188,7 @@ fn launch(launch: Launch, at: &dyn Fn(&str)) -> Result<Running> {
     servers.threads.push(start_restorer(&instance, restorer, &stop_servers)?);
     let mut threads = Vec::new();
     let mut handles = Vec::new();
-    for number in 1..=instance.config.num_stream_threads().max(1) {
+    for number in 1..=instance.threads() {
         let (thread, handle) = start_stream_thread(&instance, number, &requests, &wake_restorer)?;
         threads.push(thread);
         handles.push(handle);
@@ -234,14 +239,31 @@ fn control_thread(launch: &Launch, started: &mpsc::Sender<Progress>) {
     let _ = started.send(Progress::Ended(Ok(())));
     let mut next = running.serve();
     while next == Next::StartAnew && !shared.stop.load(Ordering::Acquire) {
-        next = match self::launch(launch.clone(), &|_| ()) {
-            Ok(running) => running.serve(),
-            Err(error) => {
-                shared.fail(error);
-                Next::Round
-            }
-        };
+        next = launch_anew(launch).map_or(Next::Round, Running::serve);
     }
+}
+
+/// Launches once more. A broker that is away for a moment must not end an application that was running.
+fn launch_anew(launch: &Launch) -> Option<Running> {
+    let shared = &launch.shared;
+    let mut waiting = shared.waits.of("the application");
+    while !shared.stop.load(Ordering::Acquire) {
+        let error = match self::launch(launch.clone(), &|_| ()) {
+            Ok(running) => return Some(running),
+            Err(error) => error,
+        };
+        let what = || format!("the broker, to start anew after topics changed: {error}");
+        let waited = waiting.go_on(launch.clock.monotonic_ms(), what);
+        // Closed meanwhile, it ends as it was told to.
+        let is_closed = shared.stop.load(Ordering::Acquire);
+        if !is_closed && (!is_passing(&error) || waited >= launch.config.task_timeout_ms()) {
+            shared.fail(error);
+            break;
+        }
+        #[allow(clippy::disallowed_methods, reason = "nothing runs now; the broker is not asked in a tight loop")]
+        std::thread::sleep(LAUNCH_AGAIN);
+    }
+    None
 }
 
 impl Running {
@@ -278,23 +300,31 @@ impl Running {
     }
 }
 
-/// Keeps the application's state and looks after the topics of its patterns.
+/// Keeps the application's state and looks after the topics that it reads.
 struct Observer {
     shared: Arc<Shared>,
     clock: ClockRef,
-    watch: Option<TopicWatch>,
+    watch: TopicWatch,
 }
 
 impl ControlEvents for Observer {
+    fn outgrown(&mut self) {
+        self.watch.look_soon(self.clock.monotonic_ms());
+    }
+
     fn observe(&mut self, all_running: bool) -> Next {
         match (all_running, self.shared.state()) {
             (true, State::Rebalancing) => self.shared.transition_to(State::Running),
             (false, State::Running) => self.shared.transition_to(State::Rebalancing),
             _ => false,
         };
-        let now = self.clock.now_ms();
-        if !self.watch.as_mut().is_some_and(|watch| watch.changed(now)) {
-            return Next::Round;
+        match self.watch.changed(self.clock.monotonic_ms()) {
+            Ok(true) => {}
+            Ok(false) => return Next::Round,
+            Err(error) => {
+                self.shared.fail(error);
+                return Next::Round;
+            }
         }
         self.shared.transition_to(State::Rebalancing);
         Next::StartAnew
@@ -304,10 +334,22 @@ impl ControlEvents for Observer {
 impl Instance {
     /// The process's place in the group, which is not taken yet.
     fn place(&self) -> Result<Place> {
-        let spec = setup::group_spec(&self.plan, &self.config, self.client_id.to_string())?;
-        let transport = Arc::clone(&self.transport);
-        let join = Box::new(move || Ok(transport.membership(&spec)?));
+        let spec = setup::group_spec(&self.plan, &self.config, &self.client_id);
+        let parts = JoinParts {
+            transport: Arc::clone(&self.transport),
+            spec,
+            fingerprint: self.plan.fingerprint.clone(),
+            clock: Arc::clone(&self.clock),
+            waits: Arc::clone(&self.shared.waits),
+            patience_ms: self.config.task_timeout_ms(),
+        };
+        let join = Box::new(move || Ok(Box::new(Joining::new(parts.clone())?) as Box<dyn Membership>));
         Ok(Place { membership: None, join, group: Arc::clone(&self.group) })
+    }
+
+    /// How many stream threads it has. A topology with global tables only has no tasks.
+    fn threads(&self) -> usize {
+        if self.plan.subtopologies.is_empty() { 0 } else { self.config.num_stream_threads().max(1) }
     }
 
     fn consumer_spec(&self, client_id: String, properties: BTreeMap<String, String>) -> ConsumerSpec {

@@ -17,6 +17,7 @@ mod commit;
 mod control;
 mod global_thread;
 mod graph;
+mod joining;
 mod kafka_streams;
 mod launch;
 mod left_over;

@@ -29,8 +29,7 @@ pub(crate) struct StorePlan {
 pub(crate) struct SubtopologyPlan {
     pub id: u32,
     pub tasks: PartitionId,
-    /// A topic whose partitions stand for the tasks in the group, where source topics come and go because a pattern names
-    /// them.
+    /// A topic whose partitions stand for the tasks in the group, where no single source topic does (decision 0015).
     pub task_topic: Option<TopicName>,
     /// Parents before children.
     pub nodes: Vec<String>,
@@ -58,6 +57,10 @@ pub(crate) struct Plan {
     /// Undecorated name to name on the broker.
     pub internal_topics: BTreeMap<TopicName, TopicName>,
     pub global_topics: Vec<(TopicName, PartitionId)>,
+    /// What members of the group have to agree about (decision 0015).
+    pub fingerprint: String,
+    /// The ids of the topics that existed, where the broker gives them ids.
+    pub topic_ids: BTreeMap<TopicName, String>,
 }
 
 impl Plan {
@@ -73,7 +76,17 @@ impl Plan {
             subtopologies.insert(resolved.id, subtopology(&topology, &application_id, resolved)?);
         }
         let global_topics = resolved.global_topics.clone();
-        Ok(Plan { topology, application_id, subtopologies, internal_topics, global_topics })
+        let fingerprint = graph.fingerprint(&application_id);
+        let topic_ids = BTreeMap::new();
+        Ok(Plan {
+            topology,
+            application_id,
+            subtopologies,
+            internal_topics,
+            global_topics,
+            fingerprint,
+            topic_ids,
+        })
     }
 
     /// Makes one sub-topology of all, so that one task has all nodes, if no topic has more than one partition.
@@ -108,8 +121,13 @@ impl Plan {
         })
     }
 
-    /// Where a source topic is read from without a committed offset, if its source says so.
+    /// Where a source topic is read from without a committed offset, if its source says so. Of the application's own
+    /// topics every record is meant for it, whatever is said of others.
     pub fn reset_of(&self, topic: &str) -> Option<AutoOffsetReset> {
+        let of = |part: &SubtopologyPlan| part.repartition_topics.iter().any(|own| **own == *topic);
+        if self.subtopologies.values().any(of) {
+            return Some(AutoOffsetReset::Earliest);
+        }
         self.topology.graph().offset_reset(&self.application_id, topic)
     }
 
@@ -159,7 +177,7 @@ fn subtopology(
     Ok(SubtopologyPlan {
         id: resolved.id,
         tasks: resolved.tasks,
-        task_topic: resolved.nodes.iter().find_map(|node| graph.task_topic(application_id, node)),
+        task_topic: graph.task_topic(application_id, resolved.id, &resolved.nodes),
         nodes: resolved.nodes.iter().map(ToString::to_string).collect(),
         sources,
         repartition_topics: resolved.repartition_topics.clone(),

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::plan::Plan;
+use super::joining::member_id;
+use super::plan::{Plan, SubtopologyPlan};
 use crate::config::StreamsConfig;
 use crate::error::{Error, Result};
 use crate::ids::TopicName;
@@ -26,7 +27,9 @@ pub(crate) fn prepare(topology: &Topology, config: &StreamsConfig, admin: &mut d
     let existing = admin.topics(&needed(&topology, &application_id), ADMIN_TIMEOUT)?;
     let resolved = resolve(&topology, config, &existing)?;
     create(&resolved, config, &existing, admin)?;
-    let plan = Plan::new(topology, config, &resolved)?;
+    let mut plan = Plan::new(topology, config, &resolved)?;
+    let id = |topic: &TopicInfo| Some((Arc::clone(&topic.name), topic.id.clone()?));
+    plan.topic_ids = existing.values().filter_map(id).collect();
     prepare_task_topics(&plan, config, admin)?;
     Ok(plan)
 }
@@ -58,8 +61,8 @@ pub(crate) fn all_matched(topology: &Topology, application_id: &str, admin: &mut
     Ok(unmatched(&topology.matched(application_id, &existing)?).is_none())
 }
 
-/// Topics that stand for the tasks of patterns: they stay the same when source topics come and go, so that a task has
-/// one owner also while some processes know of a new topic and others do not yet.
+/// Topics that stand for tasks: they stay the same when source topics come, go and widen, so that a task has one owner
+/// also while some processes know of a change and others do not yet (decision 0015).
 fn prepare_task_topics(plan: &Plan, config: &StreamsConfig, admin: &mut dyn Admin) -> Result<()> {
     for subtopology in plan.subtopologies.values() {
         let Some(name) = &subtopology.task_topic else { continue };
@@ -162,26 +165,19 @@ fn await_topics(created: &[&InternalTopic], admin: &mut dyn Admin) -> Result<()>
 }
 
 /// What the process tells its group.
-pub(crate) fn group_spec(plan: &Plan, config: &StreamsConfig, client_id: String) -> Result<GroupSpec> {
-    let mut subtopologies = Vec::with_capacity(plan.subtopologies.len());
-    for subtopology in plan.subtopologies.values() {
-        let widest = subtopology.sources.iter().find(|(_, partitions)| *partitions == subtopology.tasks);
-        let token = subtopology.task_topic.as_ref().or(widest.map(|(topic, _)| topic)).ok_or_else(|| {
-            Error::Topics(format!(
-                "sub-topology {} has {} tasks but no source topic with as many partitions",
-                subtopology.id, subtopology.tasks
-            ))
-        })?;
-        subtopologies.push(SubtopologyTasks {
-            subtopology: subtopology.id,
-            token_topic: Arc::clone(token),
-            tasks: subtopology.tasks,
-        });
-    }
-    Ok(GroupSpec {
+pub(crate) fn group_spec(plan: &Plan, config: &StreamsConfig, client_id: &str) -> GroupSpec {
+    // Without a topic of their own, the tasks have exactly one source topic (decision 0015), or are united for a test.
+    let token = |part: &SubtopologyPlan| {
+        let only = part.sources.first().map(|(topic, _)| Arc::clone(topic));
+        part.task_topic.clone().or(only)
+    };
+    let part = |part: &SubtopologyPlan| {
+        Some(SubtopologyTasks { subtopology: part.id, token_topic: token(part)?, tasks: part.tasks })
+    };
+    GroupSpec {
         group: Arc::clone(&plan.application_id),
-        client_id,
-        subtopologies,
+        client_id: member_id(client_id, &plan.fingerprint),
+        subtopologies: plan.subtopologies.values().filter_map(part).collect(),
         properties: config.main_consumer_properties(),
-    })
+    }
 }

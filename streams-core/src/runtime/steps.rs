@@ -100,8 +100,7 @@ impl Engine {
         let plan = Arc::new(plan);
         let memory = RocksMemory::new(MEMORY_UNUSED, MEMORY_UNUSED);
         let globals = GlobalBackends::open(&plan, None, &memory)?;
-        let mut membership =
-            transport.membership(&setup::group_spec(&plan, &config, "engine".to_owned())?)?;
+        let mut membership = transport.membership(&setup::group_spec(&plan, &config, "engine"))?;
         let handlers = Handlers::of(&config);
         let global = match globals.is_empty() {
             true => None,

@@ -1,15 +1,23 @@
-//! Looks now and then whether the patterns of a topology match other topics than when the application was started.
+//! Looks now and then whether the topics that an application reads have changed since it was started.
+//!
+//! 1. A topic with more partitions, or another that a pattern matches: the application starts anew, with as many tasks.
+//! 2. A topic of a pattern that is gone: the same, without it.
+//! 3. A named topic that is gone: an error that names it, as nothing can be read for it any more.
+//! 4. A broker that has just started may not know every topic, so what is gone has to be gone for a while.
+//!
+//! A look is due every `metadata.max.age.ms`, and soon after somebody else saw a sign of a change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::plan::Plan;
+use super::setup;
+use super::waits::{Waiting, Waits};
 use crate::config::StreamsConfig;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ids::{PartitionId, TopicName};
-use crate::time::Timestamp;
-use crate::transport::{Admin, Transport};
+use crate::transport::{Admin, TopicInfo, Transport, TransportErrorKind};
 
 /// How often is looked unless the configuration says otherwise, as in Kafka's clients.
 const MAX_AGE_MS: i64 = 300_000;
@@ -17,69 +25,178 @@ const MAX_AGE_MS: i64 = 300_000;
 /// Time for one question. It is asked on the thread that also serves the group.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The topics of patterns as the application knows them.
+/// How often, and for how long, is looked after a sign of a change.
+const SOON_MS: i64 = 1_000;
+const SOON_FOR_MS: i64 = 30_000;
+
+/// So long a topic has to be missing.
+const GONE_AFTER_MS: i64 = 3_000;
+
+/// `metadata.max.age.ms` of the main consumer: how old what is known of topics may become.
+pub(crate) fn metadata_max_age_ms(config: &StreamsConfig) -> i64 {
+    let properties = config.main_consumer_properties();
+    let set = properties.get("metadata.max.age.ms").and_then(|age| age.parse().ok());
+    set.unwrap_or(MAX_AGE_MS).max(1)
+}
+
+/// Whether an error in starting is one that time may cure.
+pub(crate) fn is_passing(error: &Error) -> bool {
+    let passes = |kind| matches!(kind, TransportErrorKind::Retriable | TransportErrorKind::TimedOut);
+    matches!(error, Error::Transport(error) if passes(error.kind()))
+}
+
+/// The topics that an application reads, as it knows them.
 pub(crate) struct TopicWatch {
     plan: Arc<Plan>,
+    config: Arc<StreamsConfig>,
     admin: Box<dyn Admin>,
-    known: BTreeMap<TopicName, PartitionId>,
+    /// For a broker that does not let the application start anew.
+    waiting: Waiting,
+    known: BTreeMap<TopicName, TopicInfo>,
     interval_ms: i64,
-    next_ms: Timestamp,
+    next_ms: i64,
+    soon_until_ms: i64,
+    missing_since: Option<i64>,
 }
 
 impl TopicWatch {
-    /// A watch over the topics of that plan; none if no source has a pattern. It looks every `metadata.max.age.ms`.
+    /// A watch over the topics of that plan that are not the application's own. Times are of the monotonic clock.
     pub fn new(
         plan: &Arc<Plan>,
-        config: &StreamsConfig,
+        config: &Arc<StreamsConfig>,
         transport: &dyn Transport,
         client_id: &str,
-        now: Timestamp,
-    ) -> Result<Option<Self>> {
-        let graph = plan.topology.graph();
-        if !graph.has_patterns() {
-            return Ok(None);
-        }
-        let matched = graph.matched_topics();
-        let sources = plan.subtopologies.values().flat_map(|one| &one.sources);
-        let known = sources.filter(|(topic, _)| matched.contains(topic)).cloned().collect();
-        let properties = config.main_consumer_properties();
-        let set = properties.get("metadata.max.age.ms").and_then(|age| age.parse().ok());
-        let interval_ms = set.unwrap_or(MAX_AGE_MS);
-        let admin = transport.admin(&format!("{client_id}-topics-admin"))?;
-        let plan = Arc::clone(plan);
-        Ok(Some(TopicWatch { plan, admin, known, interval_ms, next_ms: now + interval_ms }))
+        waits: &Arc<Waits>,
+        now_ms: i64,
+    ) -> Result<Self> {
+        let mut watch = TopicWatch {
+            plan: Arc::clone(plan),
+            config: Arc::clone(config),
+            waiting: waits.of("the watch over topics"),
+            admin: transport.admin(&format!("{client_id}-topics-admin"))?,
+            known: BTreeMap::new(),
+            interval_ms: metadata_max_age_ms(config),
+            next_ms: 0,
+            soon_until_ms: 0,
+            missing_since: None,
+        };
+        watch.next_ms = now_ms + watch.interval_ms;
+        watch.known = watch.known_to_plan();
+        Ok(watch)
     }
 
-    /// Whether other topics match now, or one of them has another number of partitions.
-    pub fn changed(&mut self, now: Timestamp) -> bool {
-        if now < self.next_ms {
-            return false;
+    /// Something points at a change: looks at once and for a while more often.
+    pub fn look_soon(&mut self, now_ms: i64) {
+        self.soon_until_ms = now_ms + SOON_FOR_MS;
+        self.next_ms = self.next_ms.min(now_ms);
+    }
+
+    /// Whether the application has to start anew, and can. An error if it cannot go on.
+    pub fn changed(&mut self, now_ms: i64) -> Result<bool> {
+        if now_ms < self.next_ms {
+            return Ok(false);
         }
-        self.next_ms = now + self.interval_ms;
         match self.look() {
-            Ok(found) if found == self.known => false,
-            Ok(found) => {
-                let names = |topics: &BTreeMap<TopicName, PartitionId>| {
-                    topics.keys().map(|topic| &**topic).collect::<Vec<_>>().join(", ")
-                };
-                tracing::info!(
-                    before = names(&self.known),
-                    now = names(&found),
-                    "other topics match the patterns"
-                );
-                true
+            Ok(found) => Ok(self.judge(&found, now_ms)? && self.prepare(now_ms)?),
+            Err(Error::Transport(error)) => {
+                tracing::warn!(%error, "cannot look whether topics have changed; will try again");
+                self.pause(now_ms);
+                Ok(false)
             }
-            Err(error) => {
-                tracing::warn!(%error, "cannot look for new topics of the patterns; will try again");
-                false
-            }
+            Err(error) => Err(error),
         }
     }
 
-    fn look(&mut self) -> Result<BTreeMap<TopicName, PartitionId>> {
-        let existing = self.admin.topic_names(TIMEOUT)?;
-        let matched = self.plan.topology.matched(&self.plan.application_id, &existing)?;
-        let topics = self.admin.topics(&matched.graph().matched_topics(), TIMEOUT)?;
-        Ok(topics.into_iter().map(|(name, info)| (name, info.partitions)).collect())
+    /// Does beforehand what starting anew will need, so that tasks are not closed for a broker that cannot have them opened.
+    fn prepare(&mut self, now_ms: i64) -> Result<bool> {
+        match setup::prepare(&self.plan.topology, &self.config, &mut *self.admin) {
+            Ok(_) => Ok(true),
+            Err(error) if is_passing(&error) => {
+                let waited = self.waiting.go_on(now_ms, || {
+                    format!("the broker, to start anew because topics have changed: {error}")
+                });
+                if waited >= self.config.task_timeout_ms() {
+                    return Err(error);
+                }
+                self.look_soon(now_ms);
+                self.pause(now_ms);
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn pause(&mut self, now_ms: i64) {
+        let is_soon = now_ms < self.soon_until_ms || self.missing_since.is_some();
+        self.next_ms = now_ms + if is_soon { self.interval_ms.min(SOON_MS) } else { self.interval_ms };
+    }
+
+    fn judge(&mut self, found: &BTreeMap<TopicName, TopicInfo>, now_ms: i64) -> Result<bool> {
+        let gone: Vec<TopicName> =
+            self.known.keys().filter(|topic| !found.contains_key(*topic)).cloned().collect();
+        if gone.is_empty() {
+            self.missing_since = None;
+        } else if now_ms - *self.missing_since.get_or_insert(now_ms) < GONE_AFTER_MS {
+            self.pause(now_ms);
+            return Ok(false);
+        }
+        self.pause(now_ms);
+        let matched: BTreeSet<TopicName> = self.plan.topology.graph().matched_topics().into_iter().collect();
+        if let Some(named) = gone.iter().find(|topic| !matched.contains(*topic)) {
+            return Err(Error::Topics(format!(
+                "source topic {named} was deleted while the application ran; create it again and start the application: \
+                 it then reads it as auto.offset.reset says"
+            )));
+        }
+        let is_change = |topic: &&TopicInfo| {
+            self.known.get(&topic.name).is_none_or(|known| {
+                let is_another = known.id.is_some() && topic.id.is_some() && known.id != topic.id;
+                known.partitions != topic.partitions || is_another
+            })
+        };
+        let changes: Vec<String> = found.values().filter(is_change).map(|topic| self.told(topic)).collect();
+        if changes.is_empty() && gone.is_empty() {
+            return Ok(false);
+        }
+        let gone = gone.iter().map(|topic| format!("{topic} is gone"));
+        let changes: Vec<String> = changes.into_iter().chain(gone).collect();
+        tracing::info!("topics have changed: {}; the application starts anew with them", changes.join(", "));
+        Ok(true)
+    }
+
+    fn told(&self, topic: &TopicInfo) -> String {
+        let TopicInfo { name, partitions, .. } = topic;
+        match self.known.get(name) {
+            None => format!("{name} with {partitions} partitions is new"),
+            Some(before) if before.partitions != *partitions => {
+                format!("{name} has {partitions} partitions instead of {}", before.partitions)
+            }
+            Some(_) => format!("{name} was deleted and created again"),
+        }
+    }
+
+    fn known_to_plan(&self) -> BTreeMap<TopicName, TopicInfo> {
+        let mut known: BTreeMap<TopicName, PartitionId> = self.plan.global_topics.iter().cloned().collect();
+        for part in self.plan.subtopologies.values() {
+            let external = |topic: &&(TopicName, PartitionId)| !part.repartition_topics.contains(&topic.0);
+            known.extend(part.sources.iter().filter(external).cloned());
+        }
+        let info = |(name, partitions): (TopicName, _)| {
+            let id = self.plan.topic_ids.get(&name).cloned();
+            (Arc::clone(&name), TopicInfo { name, partitions, id })
+        };
+        known.into_iter().map(info).collect()
+    }
+
+    /// The topics to read as they are now.
+    fn look(&mut self) -> Result<BTreeMap<TopicName, TopicInfo>> {
+        let mut names: BTreeSet<TopicName> = self.known.keys().cloned().collect();
+        if self.plan.topology.graph().has_patterns() {
+            let existing = self.admin.topic_names(TIMEOUT)?;
+            let matched = self.plan.topology.matched(&self.plan.application_id, &existing)?;
+            names.extend(matched.graph().matched_topics());
+        }
+        let names: Vec<TopicName> = names.into_iter().collect();
+        Ok(self.admin.topics(&names, TIMEOUT)?)
     }
 }

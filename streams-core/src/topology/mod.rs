@@ -12,6 +12,7 @@
 //! | `groups` | which nodes form which sub-topology, and which topics each reads, writes and logs to |
 //! | `resolve` | how many tasks and partitions that makes, given the topics that exist |
 //! | `derive` | the partitions of repartition topics, from the topics upstream |
+//! | `ownership` | what members of a group have to agree about |
 //! | `internal_topics` | with which settings internal topics are created |
 //! | `typed` | which types flow over each edge: the Processor API's `Topology` |
 //! | `describe`, `draw` | the topology as text, byte for byte Kafka Streams', and as Mermaid or Graphviz |
@@ -31,6 +32,7 @@ mod graph;
 mod groups;
 mod internal_topics;
 mod java_order;
+mod ownership;
 mod pattern;
 mod resolve;
 mod typed;

@@ -33,7 +33,8 @@ pub struct Fence {
 pub struct SubtopologyTasks {
     /// The sub-topology's number.
     pub subtopology: u32,
-    /// A source topic of it with as many partitions as it has tasks: the token by which the group hands the tasks out.
+    /// The topic whose partitions are the tokens by which the group hands the tasks out. It depends on the topology alone,
+    /// and may have more partitions than there are tasks.
     pub token_topic: TopicName,
     /// How many tasks it has.
     pub tasks: PartitionId,
@@ -44,9 +45,11 @@ pub struct SubtopologyTasks {
 pub struct GroupSpec {
     /// The group (`application.id`).
     pub group: Arc<str>,
-    /// `client.id` of the member.
+    /// `client.id` of the member. Others read there what the group's members have to agree about ([`GroupMember`]).
+    ///
+    /// [`GroupMember`]: super::GroupMember
     pub client_id: String,
-    /// All tasks there are.
+    /// All tasks that this process knows of; those of others may be more or less while a topic grows.
     pub subtopologies: Vec<SubtopologyTasks>,
     /// Kafka client properties that overrule the transport's own (`consumer.*`: `session.timeout.ms`, ...).
     pub properties: BTreeMap<String, String>,
@@ -71,6 +74,15 @@ pub trait Membership: Send {
 
     /// The part of it that stream threads share for their commits.
     fn group(&self) -> Arc<dyn Group>;
+
+    /// Whether it is in the group and has nothing to wait for before its tasks can run.
+    fn is_settled(&self) -> bool {
+        true
+    }
+
+    /// Whether the group handed out tasks of which this process does not know, since it was last asked: the topics have
+    /// grown.
+    fn take_outgrown(&mut self) -> bool;
 
     /// Gives everything up through `handler.revoked` and leaves.
     fn leave(&mut self, handler: &mut dyn MembershipHandler, timeout: Duration) -> Result<()>;

@@ -242,7 +242,20 @@ pub struct GroupOffsets {
     pub undecided: BTreeSet<TopicPartition>,
 }
 
-/// Topics and offsets. Every call waits at most `timeout`.
+/// A member of a group, as the broker tells it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct GroupMember {
+    /// Its id in the group.
+    pub id: String,
+    /// Its `client.id`.
+    pub client_id: String,
+    /// `group.instance.id` of a static member.
+    pub instance: Option<String>,
+    /// Where it is.
+    pub host: String,
+}
+
+/// Topics, offsets and groups. Every call waits at most `timeout`.
 pub trait Admin: Send {
     /// Describes the topics that exist among `names`; missing ones are left out.
     fn topics(&mut self, names: &[TopicName], timeout: Duration) -> Result<BTreeMap<TopicName, TopicInfo>>;
@@ -304,6 +317,9 @@ pub trait Admin: Send {
         partitions: &[TopicPartition],
         timeout: Duration,
     ) -> Result<GroupOffsets>;
+
+    /// Who is in a group now, in the order of their ids. A group that does not exist has no members.
+    fn members(&mut self, group: &str, timeout: Duration) -> Result<Vec<GroupMember>>;
 
     /// Lets the broker delete records before these offsets (repartition topics).
     fn delete_records(&mut self, before: &[(TopicPartition, Offset)], timeout: Duration) -> Result<()>;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Node, NodeKind, TopologyGraph};
 use crate::ids::TopicName;
-use crate::topology::{TopicPattern, TopologyError};
+use crate::topology::{NodeName, TopicPattern, TopologyError};
 
 impl TopologyGraph {
     /// Has each source with a pattern read those of the existing topics that match it, and no others. What the application
@@ -18,7 +18,8 @@ impl TopologyGraph {
             self.internal_topics.keys().map(|topic| self.decorate(application_id, topic)).collect();
         let stores = self.stores.iter().map(|entry| &entry.def.name);
         own.extend(stores.filter_map(|store| self.changelog_of_store(application_id, store)));
-        own.extend(self.nodes.iter().filter_map(|node| self.task_topic(application_id, &node.name)));
+        let parts = self.subtopologies(application_id);
+        own.extend(parts.iter().filter_map(|part| self.task_topic(application_id, part.id, &part.nodes)));
         let sources: Vec<(usize, TopicPattern)> =
             self.patterns().map(|(at, pattern)| (at, pattern.clone())).collect();
         self.source_of.retain(|_, at| !sources.iter().any(|(source, _)| source == at));
@@ -45,9 +46,17 @@ impl TopologyGraph {
         Ok(())
     }
 
-    /// The full name of the topic that stands for the tasks of a source with a pattern (decision 0010).
-    pub(crate) fn task_topic(&self, application_id: &str, source: &str) -> Option<TopicName> {
-        self.pattern_of(source).map(|_| format!("{application_id}-{source}-tasks").into())
+    /// The full name of the topic that stands for the tasks of a sub-topology (decision 0015). None where its only source
+    /// topic does: that depends on the topology alone, never on how many partitions there are.
+    pub(crate) fn task_topic(&self, application_id: &str, id: u32, nodes: &[NodeName]) -> Option<TopicName> {
+        let mut named = 0;
+        for node in nodes.iter().filter_map(|name| self.node(name)) {
+            if let NodeKind::Source(def) = &node.kind {
+                // How many topics match a pattern changes.
+                named += if def.pattern.is_some() { 2 } else { def.topics.len() };
+            }
+        }
+        (named != 1).then(|| format!("{application_id}-subtopology-{id}-tasks").into())
     }
 
     /// Whether a source names its topics by a pattern.

@@ -93,7 +93,7 @@ fn a_pattern_reads_what_matches_it_whole() {
         "words",
         "app-r",
         "app-other",
-        "app-orders-tasks",
+        "app-subtopology-1-tasks",
         "__orders",
     ]
     .map(Into::into)

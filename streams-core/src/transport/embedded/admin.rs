@@ -9,8 +9,8 @@ use super::chunk::Status;
 use crate::ids::{Offset, PartitionId, TopicName, TopicPartition};
 use crate::time::Timestamp;
 use crate::transport::{
-    Admin, GroupOffsets, Isolation, NewTopic, OffsetQuery, OffsetToCommit, Result, TopicInfo, TransportError,
-    TransportErrorKind,
+    Admin, GroupMember, GroupOffsets, Isolation, NewTopic, OffsetQuery, OffsetToCommit, Result, TopicInfo,
+    TransportError, TransportErrorKind,
 };
 
 /// How much of a log is looked through at once for a timestamp.
@@ -155,6 +155,10 @@ impl Admin for EmbeddedAdmin {
         let mut committed = core.groups.committed(group, partitions);
         committed.retain(|partition, _| !undecided.contains(partition));
         Ok(GroupOffsets { committed, undecided })
+    }
+
+    fn members(&mut self, group: &str, _timeout: Duration) -> Result<Vec<GroupMember>> {
+        Ok(self.broker.lock().groups.described(group))
     }
 
     fn delete_records(&mut self, before: &[(TopicPartition, Offset)], _timeout: Duration) -> Result<()> {

@@ -12,7 +12,8 @@ use std::sync::Arc;
 use super::assignment::assign;
 use crate::ids::{TaskId, TopicPartition};
 use crate::transport::{
-    Fence, GroupSpec, OffsetToCommit, Result, SubtopologyTasks, TransportError, TransportErrorKind,
+    Fence, GroupMember, GroupSpec, OffsetToCommit, Result, SubtopologyTasks, TransportError,
+    TransportErrorKind,
 };
 
 /// The member that a fence names which commits for a group without members, as tools do.
@@ -22,6 +23,9 @@ const NO_GENERATION: i32 = -1;
 
 #[derive(Debug, Default)]
 struct Member {
+    client_id: String,
+    /// What it knows of; a topic that grows is not seen by all at the same time.
+    subtopologies: Vec<SubtopologyTasks>,
     held: BTreeSet<TaskId>,
     target: BTreeSet<TaskId>,
 }
@@ -32,7 +36,6 @@ struct GroupState {
     members: BTreeMap<Arc<str>, Member>,
     generation: i32,
     joined: u64,
-    subtopologies: Vec<SubtopologyTasks>,
 }
 
 impl GroupState {
@@ -43,7 +46,8 @@ impl GroupState {
             let subtopology = tasks.subtopology;
             (0..tasks.tasks).map(move |partition| TaskId::new(subtopology, partition))
         };
-        let tasks = self.subtopologies.iter().flat_map(of).collect();
+        let known = self.members.values().flat_map(|member| &member.subtopologies);
+        let tasks = known.flat_map(of).collect();
         let previous = self.members.iter().map(|(id, member)| (id.clone(), member.target.clone())).collect();
         for (id, target) in assign(&tasks, &previous) {
             if let Some(member) = self.members.get_mut(&id) {
@@ -119,23 +123,32 @@ impl Groups {
         })
     }
 
-    /// Adds a member; its id. All members must have the same tasks.
+    /// Adds a member; its id. All members must have the same sub-topologies, though perhaps not as many tasks.
     pub(super) fn join(&mut self, spec: &GroupSpec) -> Result<Arc<str>> {
         let state = self.0.entry(spec.group.clone()).or_default();
-        if !state.members.is_empty() && state.subtopologies != spec.subtopologies {
+        let tokens = |parts: &[SubtopologyTasks]| -> Vec<_> {
+            parts.iter().map(|part| (part.subtopology, part.token_topic.clone())).collect()
+        };
+        let other = |member: &&Member| tokens(&member.subtopologies) != tokens(&spec.subtopologies);
+        if let Some(other) = state.members.values().find(other) {
             let reason = format!(
-                "its sub-topologies ({}) differ from those of the members that are there ({}): stop them first, or \
-                 use another application.id",
+                "its sub-topologies ({}) differ from those of member {} that is there ({}): stop all members with the \
+                 other topology first, or use another application.id",
                 describe(&spec.subtopologies),
-                describe(&state.subtopologies)
+                other.client_id,
+                describe(&other.subtopologies)
             );
             let attempted = format!("join of {} to group {}", spec.client_id, spec.group);
             return Err(TransportError::new(TransportErrorKind::Config, attempted, reason));
         }
-        state.subtopologies.clone_from(&spec.subtopologies);
         state.joined += 1;
         let id: Arc<str> = format!("{}-{}", spec.client_id, state.joined).into();
-        state.members.insert(id.clone(), Member::default());
+        let member = Member {
+            client_id: spec.client_id.clone(),
+            subtopologies: spec.subtopologies.clone(),
+            ..Member::default()
+        };
+        state.members.insert(id.clone(), member);
         state.rebalance();
         Ok(id)
     }
@@ -179,6 +192,18 @@ impl Groups {
         if let Some(own) = members.and_then(|members| members.get_mut(member)) {
             own.held.retain(|task| !tasks.contains(task));
         }
+    }
+
+    /// A group's members as others see them.
+    pub(super) fn described(&self, group: &str) -> Vec<GroupMember> {
+        let Some(state) = self.0.get(group) else { return Vec::new() };
+        let member = |(id, member): (&Arc<str>, &Member)| GroupMember {
+            id: id.to_string(),
+            client_id: member.client_id.clone(),
+            instance: None,
+            host: "embedded".to_owned(),
+        };
+        state.members.iter().map(member).collect()
     }
 
     /// The ids of a group's members.

@@ -60,6 +60,8 @@ pub(super) struct EmbeddedMembership {
     shared: Arc<EmbeddedGroup>,
     /// What the handler was last told to run; `None` before it was told anything since joining.
     told: Option<BTreeSet<TaskId>>,
+    /// Whether the group handed out tasks that are not in `spec`.
+    outgrown: bool,
 }
 
 impl EmbeddedMembership {
@@ -71,7 +73,7 @@ impl EmbeddedMembership {
             group: spec.group.clone(),
             member: Mutex::new(Some(member)),
         };
-        Ok(EmbeddedMembership { spec: spec.clone(), shared: Arc::new(shared), told: None })
+        Ok(EmbeddedMembership { spec: spec.clone(), shared: Arc::new(shared), told: None, outgrown: false })
     }
 
     /// Does all that can be done now; whether the handler was called.
@@ -94,12 +96,12 @@ impl EmbeddedMembership {
                     let lost = self.told.take().unwrap_or_default();
                     if !lost.is_empty() {
                         called = true;
-                        handler.lost(&lost);
+                        handler.lost(&self.known(&lost));
                     }
                 }
                 Step::Revoke(tasks) => {
                     called = true;
-                    handler.revoked(&tasks);
+                    handler.revoked(&self.known(&tasks));
                     if let Some(told) = &mut self.told {
                         told.retain(|task| !tasks.contains(task));
                     }
@@ -108,13 +110,24 @@ impl EmbeddedMembership {
                 Step::Holds(tasks) => {
                     let is_news = self.told.as_ref() != Some(&tasks);
                     if is_news {
-                        handler.assigned(&tasks);
+                        handler.assigned(&self.known(&tasks));
                         self.told = Some(tasks);
                     }
                     return Ok(called || is_news);
                 }
             }
         }
+    }
+
+    /// Those of the tasks of which this process knows. Others appear in the group when a topic has grown.
+    fn known(&mut self, tasks: &BTreeSet<TaskId>) -> BTreeSet<TaskId> {
+        let parts = &self.spec.subtopologies;
+        let is_known = |task: &&TaskId| {
+            parts.iter().any(|part| part.subtopology == task.subtopology && task.partition < part.tasks)
+        };
+        let known: BTreeSet<TaskId> = tasks.iter().filter(is_known).copied().collect();
+        self.outgrown |= known.len() < tasks.len();
+        known
     }
 
     /// Whether the group has something new for this member.
@@ -142,18 +155,22 @@ impl Membership for EmbeddedMembership {
         self.shared.clone()
     }
 
+    fn take_outgrown(&mut self) -> bool {
+        std::mem::take(&mut self.outgrown)
+    }
+
     fn leave(&mut self, handler: &mut dyn MembershipHandler, _timeout: Duration) -> Result<()> {
         let Some(member) = self.shared.member() else { return Ok(()) };
-        let group = &self.spec.group;
-        let is_present = self.shared.broker.lock().groups.generation(group, &member).is_some();
+        let group = Arc::clone(&self.spec.group);
+        let is_present = self.shared.broker.lock().groups.generation(&group, &member).is_some();
         let tasks = self.told.take().unwrap_or_default();
         match (is_present, tasks.is_empty()) {
             (_, true) => {}
-            (true, false) => handler.revoked(&tasks),
-            (false, false) => handler.lost(&tasks),
+            (true, false) => handler.revoked(&self.known(&tasks)),
+            (false, false) => handler.lost(&self.known(&tasks)),
         }
         self.shared.set_member(None);
-        self.shared.broker.expel(group, &member);
+        self.shared.broker.expel(&group, &member);
         Ok(())
     }
 }

@@ -14,7 +14,8 @@ use super::error::{failed, is_unknown_topic};
 use super::ffi::{AdminCall, Client, Code, Described, Entry, KafkaError, PartitionList, TopicToCreate};
 use crate::ids::{Offset, PartitionId, TopicName, TopicPartition};
 use crate::transport::{
-    Admin, GroupOffsets, NewTopic, OffsetQuery, OffsetToCommit, Result, TopicInfo, TransportError,
+    Admin, GroupMember, GroupOffsets, NewTopic, OffsetQuery, OffsetToCommit, Result, TopicInfo,
+    TransportError, TransportErrorKind as Kind,
 };
 
 /// Between two questions for offsets that a transaction is committing.
@@ -256,6 +257,26 @@ impl Admin for KafkaAdmin {
             }
         }
         Ok(found)
+    }
+
+    fn members(&mut self, group: &str, timeout: Duration) -> Result<Vec<GroupMember>> {
+        let attempted = format!("asking for the members of group {group}");
+        let found = self.call(timeout).members(group);
+        let mut members: Vec<_> = match found {
+            Ok(found) => found
+                .into_iter()
+                .map(|member| GroupMember {
+                    id: member.id,
+                    client_id: member.client_id,
+                    instance: Some(member.instance).filter(|instance| !instance.is_empty()),
+                    host: member.host,
+                })
+                .collect(),
+            Err(error) if error.code == E::RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND as Code => Vec::new(),
+            Err(error) => return Err(self.failed(&attempted, &error)),
+        };
+        members.sort();
+        Ok(members)
     }
 
     fn delete_records(&mut self, before: &[(TopicPartition, Offset)], timeout: Duration) -> Result<()> {

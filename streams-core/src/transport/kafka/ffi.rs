@@ -15,6 +15,7 @@ mod describe;
 mod error;
 mod group;
 mod list;
+mod members;
 mod message;
 mod produce;
 mod queue;

@@ -32,6 +32,8 @@ pub(super) struct KafkaMembership {
     tokens: BTreeMap<TopicName, Token>,
     /// What this process shall run.
     tasks: BTreeSet<TaskId>,
+    /// Whether the group handed out partitions that are no tasks yet.
+    outgrown: bool,
     group: Arc<KafkaGroup>,
 }
 
@@ -70,25 +72,26 @@ impl KafkaMembership {
         let instance = spec.properties.get(key).or_else(|| common.properties.get(key));
         let instance = instance.map(|instance| Arc::from(instance.as_str()));
         let group = Arc::new(KafkaGroup { group: Arc::clone(&spec.group), instance, client });
-        Ok(KafkaMembership { tokens, tasks: BTreeSet::new(), group })
+        Ok(KafkaMembership { tokens, tasks: BTreeSet::new(), outgrown: false, group })
     }
 
     /// The tasks that token partitions stand for. A token topic that has grown has partitions without a task.
-    fn tasks_of(&self, partitions: &[Entry]) -> BTreeSet<TaskId> {
-        let task_of = |entry: &Entry| {
-            let token = self.tokens.get(&entry.partition.topic)?;
-            let partition = entry.partition.partition;
-            if partition >= token.tasks {
-                tracing::warn!(partition = %entry.partition, "has no task: the topic has grown");
-                return None;
+    fn tasks_of(&mut self, change: &Rebalance) -> BTreeSet<TaskId> {
+        let mut tasks = BTreeSet::new();
+        for Entry { partition, .. } in &change.partitions {
+            let Some(token) = self.tokens.get(&partition.topic) else { continue };
+            if partition.partition < token.tasks {
+                tasks.insert(TaskId::new(token.subtopology, partition.partition));
+            } else if change.assigns {
+                tracing::info!(%partition, "stands for no task that is known here; looking whether topics have grown");
+                self.outgrown = true;
             }
-            Some(TaskId::new(token.subtopology, partition))
-        };
-        partitions.iter().filter_map(task_of).collect()
+        }
+        tasks
     }
 
     fn answer(&mut self, change: &Rebalance, handler: &mut dyn MembershipHandler) -> Result<()> {
-        let moved = self.tasks_of(&change.partitions);
+        let moved = self.tasks_of(change);
         if change.assigns {
             self.accept(true)?;
             self.tasks.extend(moved);
@@ -135,6 +138,10 @@ impl Membership for KafkaMembership {
 
     fn group(&self) -> Arc<dyn Group> {
         Arc::clone(&self.group) as Arc<dyn Group>
+    }
+
+    fn take_outgrown(&mut self) -> bool {
+        std::mem::take(&mut self.outgrown)
     }
 
     fn leave(&mut self, handler: &mut dyn MembershipHandler, timeout: Duration) -> Result<()> {

@@ -1,0 +1,355 @@
+//! The process's way into the group, and its right to stay there (decision 0015).
+//!
+//! 1. It does not join while members are there whose topology divides the work in another way: both would process the same
+//!    partitions, and the broker has no objection. It waits for them to go, says so, and gives up after `task.timeout.ms`.
+//! 2. Two that join at the same time meet after it. So every assignment is compared again before its tasks are opened. The
+//!    one with the greater fingerprint leaves, the other one waits for that.
+//! 3. A topology with global tables only has no tasks and joins no group.
+//!
+//! Members tell their fingerprint in their `client.id`. After a [`Membership::leave`] the next poll joins again.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::waits::{Waiting, Waits};
+use crate::ids::TaskId;
+use crate::time::ClockRef;
+use crate::transport::{
+    Admin, Fence, Group, GroupMember, GroupSpec, Membership, MembershipHandler, OffsetToCommit, Result,
+    Transport, TransportError, TransportErrorKind as Kind,
+};
+
+/// Time for one question who is in the group. It is asked on the thread that also serves the group.
+const ASK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Pause before it is asked again.
+const ASK_AGAIN_MS: i64 = 500;
+
+/// So long it is asked without an answer before the work goes on all the same.
+const UNANSWERED_MAX_MS: i64 = 5_000;
+
+/// Time to leave the group to those that may stay.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What a member's `client.id` ends in, before its fingerprint.
+const MARK: &str = "-topology-";
+
+/// The `client.id` of a member with that fingerprint.
+pub(crate) fn member_id(client_id: &str, fingerprint: &str) -> String {
+    format!("{client_id}{MARK}{fingerprint}")
+}
+
+/// The fingerprint in a member's `client.id`; none if an older release made it, or something else.
+fn fingerprint_of(client_id: &str) -> Option<&str> {
+    let (_, fingerprint) = client_id.rsplit_once(MARK)?;
+    (fingerprint.len() == 16 && fingerprint.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        .then_some(fingerprint)
+}
+
+/// What joining needs.
+#[derive(Clone)]
+pub(crate) struct JoinParts {
+    pub transport: Arc<dyn Transport>,
+    pub spec: GroupSpec,
+    /// The topology's own.
+    pub fingerprint: String,
+    pub clock: ClockRef,
+    pub waits: Arc<Waits>,
+    /// For how long members with another topology are waited for (`task.timeout.ms`).
+    pub patience_ms: i64,
+}
+
+/// What is known of the other members.
+enum Others {
+    /// All have this topology.
+    Agree,
+    /// Some have another one. Whether those are to leave, and who they are.
+    Differ { they_leave: bool, who: String },
+    /// The broker did not say.
+    Unknown,
+}
+
+/// A membership that begins when it may.
+pub(crate) struct Joining {
+    parts: JoinParts,
+    admin: Box<dyn Admin>,
+    group: Arc<LateGroup>,
+    member: Option<Box<dyn Membership>>,
+    /// For an answer who is there.
+    asking: Waiting,
+    /// For members with another topology.
+    waiting: Waiting,
+    /// Joined without having seen who is there.
+    is_blind: bool,
+    /// Since when there is no answer.
+    unanswered_since: Option<i64>,
+    refusal_told: bool,
+    ask_at: i64,
+    /// Assigned, but not compared yet.
+    held: Option<BTreeSet<TaskId>>,
+    /// Whether a topology without tasks was told so.
+    told_none: bool,
+}
+
+impl Joining {
+    /// A membership that has not begun.
+    pub fn new(parts: JoinParts) -> Result<Self> {
+        let admin = parts.transport.admin(&format!("{}-members-admin", parts.spec.client_id))?;
+        let group = LateGroup { name: Arc::clone(&parts.spec.group), current: Mutex::new(None) };
+        let who = format!("the member of group {}", parts.spec.group);
+        let [asking, waiting] = [(); 2].map(|()| parts.waits.of(who.clone()));
+        Ok(Joining {
+            parts,
+            admin,
+            group: Arc::new(group),
+            member: None,
+            asking,
+            waiting,
+            is_blind: false,
+            unanswered_since: None,
+            refusal_told: false,
+            ask_at: 0,
+            held: None,
+            told_none: false,
+        })
+    }
+
+    fn now(&self) -> i64 {
+        self.parts.clock.monotonic_ms()
+    }
+
+    /// Joins if nothing is against it. False if it has to be tried later.
+    fn join(&mut self) -> Result<bool> {
+        if self.parts.spec.subtopologies.is_empty() {
+            return Ok(true);
+        }
+        if self.now() < self.ask_at {
+            return Ok(false);
+        }
+        match self.others() {
+            Others::Agree => self.is_blind = false,
+            Others::Unknown if !self.is_unanswered_for_long() => return Ok(false),
+            Others::Unknown => self.is_blind = true,
+            Others::Differ { who, .. } => return self.wait_for(who).map(|()| false),
+        }
+        self.found_out();
+        let member = self.parts.transport.membership(&self.parts.spec)?;
+        self.group.set(Some(member.group()));
+        self.member = Some(member);
+        Ok(true)
+    }
+
+    /// Who else is there.
+    fn others(&mut self) -> Others {
+        self.ask_at = self.now() + ASK_AGAIN_MS;
+        match self.admin.members(&self.parts.spec.group, ASK_TIMEOUT) {
+            Ok(members) => {
+                self.asking.end();
+                self.unanswered_since = None;
+                let instance = self.parts.spec.properties.get("group.instance.id");
+                self.compared(&members, instance.map(String::as_str))
+            }
+            Err(error) if error.kind() == Kind::Denied => {
+                if !std::mem::replace(&mut self.refusal_told, true) {
+                    tracing::warn!(
+                        group = %self.parts.spec.group, %error,
+                        "cannot see whether other members have the same topology; grant DESCRIBE on the group"
+                    );
+                }
+                Others::Agree
+            }
+            Err(error) => {
+                tracing::debug!(%error, "the group's members are not known");
+                let now = self.now();
+                self.unanswered_since.get_or_insert(now);
+                self.asking.go_on(now, || format!("an answer who is in the group: {error}"));
+                Others::Unknown
+            }
+        }
+    }
+
+    /// Nothing is waited for any more.
+    fn found_out(&mut self) {
+        self.asking.end();
+        self.waiting.end();
+        self.unanswered_since = None;
+    }
+
+    fn is_unanswered_for_long(&self) -> bool {
+        self.unanswered_since.is_some_and(|since| self.now() - since >= UNANSWERED_MAX_MS)
+    }
+
+    /// Compares fingerprints. An earlier life of this static member does not count: it is replaced by joining.
+    fn compared(&self, members: &[GroupMember], instance: Option<&str>) -> Others {
+        let own = self.parts.fingerprint.as_str();
+        let is_other = |member: &&GroupMember| {
+            let is_self = instance.is_some() && member.instance.as_deref() == instance;
+            !is_self && fingerprint_of(&member.client_id) != Some(own)
+        };
+        let others: Vec<&GroupMember> = members.iter().filter(is_other).collect();
+        if others.is_empty() {
+            return Others::Agree;
+        }
+        // Older releases, without a fingerprint, know nothing of leaving.
+        let they_leave =
+            others.iter().all(|other| fingerprint_of(&other.client_id).is_some_and(|theirs| theirs > own));
+        let one = |member: &&GroupMember| {
+            let fingerprint = fingerprint_of(&member.client_id).unwrap_or("none, from an older release");
+            format!("{} at {} (fingerprint {fingerprint})", member.client_id, member.host)
+        };
+        Others::Differ { they_leave, who: others.iter().map(one).collect::<Vec<_>>().join(", ") }
+    }
+
+    /// Goes on waiting for members with another topology, up to the limit.
+    fn wait_for(&mut self, who: String) -> Result<()> {
+        let now = self.now();
+        let own = &self.parts.fingerprint;
+        let what = format!(
+            "members with another topology to leave group {}: {who}; this one has fingerprint {own}. Stop all instances \
+             that run the other topology, or use another application.id",
+            self.parts.spec.group
+        );
+        let waited = self.waiting.go_on(now, || what.clone());
+        if waited < self.parts.patience_ms {
+            return Ok(());
+        }
+        let attempted = format!("joining group {}", self.parts.spec.group);
+        let reason = format!("waited for {} ms (task.timeout.ms) for {what}", self.parts.patience_ms);
+        Err(TransportError::new(Kind::Config, attempted, reason))
+    }
+
+    /// Passes an assignment on if all members agree. Else waits for the others, or leaves.
+    fn pass_on(&mut self, handler: &mut dyn MembershipHandler) -> Result<()> {
+        if self.held.is_none() || self.now() < self.ask_at {
+            return Ok(());
+        }
+        match self.others() {
+            Others::Unknown if !self.is_unanswered_for_long() => {}
+            Others::Agree | Others::Unknown => {
+                self.found_out();
+                self.is_blind = false;
+                if let Some(tasks) = self.held.take() {
+                    handler.assigned(&tasks);
+                }
+            }
+            Others::Differ { they_leave: true, who } if !self.is_blind => return self.wait_for(who),
+            Others::Differ { who, .. } => {
+                tracing::warn!(group = %self.parts.spec.group, who, "members have another topology; leaves the group to them");
+                if let Err(error) = self.leave(handler, LEAVE_TIMEOUT) {
+                    tracing::warn!(%error, "left the group without an answer");
+                }
+                return self.wait_for(who);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Membership for Joining {
+    fn poll(&mut self, wait: Duration, handler: &mut dyn MembershipHandler) -> Result<()> {
+        if self.member.is_none() && !self.join()? {
+            pause(wait);
+            return Ok(());
+        }
+        let Some(member) = &mut self.member else {
+            if !std::mem::replace(&mut self.told_none, true) {
+                handler.assigned(&BTreeSet::new());
+            }
+            pause(wait);
+            return Ok(());
+        };
+        let mut holding = Holding { held: &mut self.held, ask_at: &mut self.ask_at, handler };
+        member.poll(wait, &mut holding)?;
+        self.pass_on(handler)
+    }
+
+    fn group(&self) -> Arc<dyn Group> {
+        Arc::clone(&self.group) as Arc<dyn Group>
+    }
+
+    fn is_settled(&self) -> bool {
+        self.told_none || (self.member.is_some() && self.held.is_none())
+    }
+
+    fn take_outgrown(&mut self) -> bool {
+        self.member.as_mut().is_some_and(|member| member.take_outgrown())
+    }
+
+    fn leave(&mut self, handler: &mut dyn MembershipHandler, timeout: Duration) -> Result<()> {
+        self.held = None;
+        let left = self.member.take().map_or(Ok(()), |mut member| member.leave(handler, timeout));
+        self.group.set(None);
+        left
+    }
+}
+
+fn pause(time: Duration) {
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the control thread has nothing to poll yet, off the record path"
+    )]
+    std::thread::sleep(time);
+}
+
+/// Keeps what is assigned back until it has been compared.
+struct Holding<'a> {
+    held: &'a mut Option<BTreeSet<TaskId>>,
+    ask_at: &'a mut i64,
+    handler: &'a mut dyn MembershipHandler,
+}
+
+impl Holding<'_> {
+    fn forget(&mut self, tasks: &BTreeSet<TaskId>) {
+        if let Some(held) = self.held {
+            held.retain(|task| !tasks.contains(task));
+        }
+    }
+}
+
+impl MembershipHandler for Holding<'_> {
+    fn assigned(&mut self, tasks: &BTreeSet<TaskId>) {
+        *self.held = Some(tasks.clone());
+        *self.ask_at = 0;
+    }
+
+    fn revoked(&mut self, tasks: &BTreeSet<TaskId>) {
+        self.forget(tasks);
+        self.handler.revoked(tasks);
+    }
+
+    fn lost(&mut self, tasks: &BTreeSet<TaskId>) {
+        self.forget(tasks);
+        self.handler.lost(tasks);
+    }
+}
+
+/// The group for commits, which may not have been joined yet.
+struct LateGroup {
+    name: Arc<str>,
+    current: Mutex<Option<Arc<dyn Group>>>,
+}
+
+impl LateGroup {
+    fn set(&self, group: Option<Arc<dyn Group>>) {
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = group;
+    }
+
+    fn now(&self) -> Result<Arc<dyn Group>> {
+        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        current.ok_or_else(|| {
+            let attempted = format!("fence of group {}", self.name);
+            TransportError::new(Kind::Retriable, attempted, "not a member for now")
+        })
+    }
+}
+
+impl Group for LateGroup {
+    fn fence(&self) -> Result<Fence> {
+        self.now()?.fence()
+    }
+
+    fn commit(&self, fence: &Fence, offsets: &[OffsetToCommit], timeout: Duration) -> Result<()> {
+        self.now()?.commit(fence, offsets, timeout)
+    }
+}

@@ -1,0 +1,76 @@
+//! Who is in a group.
+//!
+//! librdkafka 2.12.1 uses memory that it has freed when a request to a group's coordinator times out while the coordinator
+//! is still being searched for (`rd_kafka_admin_coord_request` gives its reference back, `rd_kafka_admin_coord_response_parse`
+//! does so once more). So the request itself gets all the time there is, and only our wait for it ends early; an answer
+//! that comes later is dropped with its queue.
+
+use std::ffi::c_char;
+use std::time::Duration;
+
+use rdkafka::bindings as rd;
+use rdkafka::bindings::rd_kafka_admin_op_t as Op;
+
+use super::admin::{AdminCall, Options};
+use super::{KafkaError, c_string, text_of};
+
+/// As long as librdkafka allows.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(3_600);
+
+/// A member as the coordinator describes it.
+#[derive(Clone, Debug)]
+pub(in crate::transport::kafka) struct DescribedMember {
+    pub(in crate::transport::kafka) id: String,
+    pub(in crate::transport::kafka) client_id: String,
+    /// Empty for members that are not static.
+    pub(in crate::transport::kafka) instance: String,
+    pub(in crate::transport::kafka) host: String,
+}
+
+impl AdminCall<'_> {
+    /// The members of a group; none if there is no such group.
+    pub(in crate::transport::kafka) fn members(
+        &self,
+        group: &str,
+    ) -> Result<Vec<DescribedMember>, KafkaError> {
+        let options =
+            Options::new(self.client, Op::RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, REQUEST_TIMEOUT);
+        let name = c_string(group);
+        let mut names: [*const c_char; 1] = [name.as_ptr()];
+        // SAFETY: options and names live through the call, which copies them. The descriptions, their members and their
+        // texts live as long as the event, and are copied out before it goes.
+        unsafe {
+            let answer = self.wait(|queue| {
+                rd::rd_kafka_DescribeConsumerGroups(
+                    self.client.as_ptr(),
+                    names.as_mut_ptr(),
+                    names.len(),
+                    options.0,
+                    queue,
+                );
+            })?;
+            let mut count = 0;
+            let groups = rd::rd_kafka_DescribeConsumerGroups_result_groups(
+                rd::rd_kafka_event_DescribeConsumerGroups_result(answer.0.as_ptr()),
+                &mut count,
+            );
+            let mut members = Vec::new();
+            for index in 0..count {
+                let group = *groups.add(index);
+                if let Some(error) = KafkaError::peek(rd::rd_kafka_ConsumerGroupDescription_error(group)) {
+                    return Err(error);
+                }
+                for index in 0..rd::rd_kafka_ConsumerGroupDescription_member_count(group) {
+                    let member = rd::rd_kafka_ConsumerGroupDescription_member(group, index);
+                    members.push(DescribedMember {
+                        id: text_of(rd::rd_kafka_MemberDescription_consumer_id(member)),
+                        client_id: text_of(rd::rd_kafka_MemberDescription_client_id(member)),
+                        instance: text_of(rd::rd_kafka_MemberDescription_group_instance_id(member)),
+                        host: text_of(rd::rd_kafka_MemberDescription_host(member)),
+                    });
+                }
+            }
+            Ok(members)
+        }
+    }
+}
