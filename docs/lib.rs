@@ -61,4 +61,10 @@ pub mod decisions {
 
     #[doc = include_str!("decisions/0010-a-topic-for-the-tasks-of-a-pattern.md")]
     pub mod a_topic_for_the_tasks_of_a_pattern {}
+
+    #[doc = include_str!("decisions/0015-one-owner-by-construction.md")]
+    pub mod one_owner_by_construction {}
+
+    #[doc = include_str!("decisions/0016-refusals-and-idle-offsets.md")]
+    pub mod refusals_and_idle_offsets {}
 }

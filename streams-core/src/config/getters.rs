@@ -36,6 +36,8 @@ getters! { i64, int:
     task_timeout_ms => "task.timeout.ms";
     /// How long a thread waits for input.
     poll_ms => "poll.ms";
+    /// How often the offset of a partition without new records is committed again.
+    offsets_recommit_interval_ms => "offsets.recommit.interval.ms";
     /// Between deletions of read records of repartition topics.
     repartition_purge_interval_ms => "repartition.purge.interval.ms";
     /// Between summaries in the log; below 1, none.

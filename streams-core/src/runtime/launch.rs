@@ -260,7 +260,10 @@ fn launch_anew(launch: &Launch) -> Option<Running> {
             shared.fail(error);
             break;
         }
-        #[allow(clippy::disallowed_methods, reason = "nothing runs now; the broker is not asked in a tight loop")]
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "nothing runs now; the broker is not asked in a tight loop"
+        )]
         std::thread::sleep(LAUNCH_AGAIN);
     }
     None

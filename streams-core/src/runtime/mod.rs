@@ -29,6 +29,7 @@ mod partition_group;
 mod plan;
 mod record_collector;
 mod record_queue;
+mod refusals;
 mod restore;
 pub(crate) mod setup;
 mod state_directory;

@@ -162,7 +162,7 @@ pub trait Producer: Send {
     /// The handle of a topic, made on first use.
     fn topic(&mut self, name: &str) -> Result<TopicHandle>;
 
-    /// How many partitions a topic has; asks the broker on first use and then remembers, at most `timeout`.
+    /// How many partitions a topic has now; asks the broker, at most `timeout`.
     fn partition_count(&mut self, topic: TopicHandle, timeout: Duration) -> Result<PartitionId>;
 
     /// Queues a record. [`TransportErrorKind::QueueFull`] means: call [`Producer::poll`] and try again.

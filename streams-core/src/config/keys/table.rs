@@ -6,7 +6,8 @@ use super::{Choice, DefaultValue, Definition, Importance, Kind};
 
 const MIB: i64 = 1024 * 1024;
 const INT_MAX: i64 = i32::MAX as i64;
-const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+const HOUR_MS: i64 = 60 * 60 * 1000;
+const DAY_MS: i64 = 24 * HOUR_MS;
 
 const HANDLERS: &[Choice] = &[
     Choice::with(
@@ -231,6 +232,10 @@ pub static KEYS: &[Definition] = &[
     number("client.buffer.max.bytes", 16 * MIB, 512 * MIB, Medium,
         "Memory of the Kafka clients of the application: records that were fetched and are not processed, and results \
          that are not acknowledged. It is divided over all partitions that the application has.")
+        .is(Own),
+    number("offsets.recommit.interval.ms", 1, HOUR_MS, Low,
+        "How often the offset of a partition without new records is committed again. It has to be shorter than the \
+         brokers' offsets.retention.minutes, after which they forget offsets that nobody commits.")
         .is(Own),
     number("rocksdb.block.cache.bytes", MIB, 64 * MIB, Medium,
         "Memory of the block cache that all RocksDB stores share. Kafka Streams gives each store 50 MB.")

@@ -284,8 +284,13 @@ impl Producer for EmbeddedProducer {
     }
 
     fn partition_count(&mut self, topic: TopicHandle, _timeout: Duration) -> Result<PartitionId> {
+        let name = self.look_up(topic)?.name.clone();
+        let count = self.broker.lock().partition_count(&name)?;
+        // A topic may have grown. It never shrinks but by being deleted, which sending finds out.
         let topic = self.look_up(topic)?;
-        Ok(PartitionId::try_from(topic.builders.len()).unwrap_or(PartitionId::MAX))
+        let known = topic.builders.len().max(usize::try_from(count).unwrap_or(0));
+        topic.builders.resize_with(known, || None);
+        Ok(count)
     }
 
     fn send(&mut self, record: OutRecord<'_>) -> Result<()> {

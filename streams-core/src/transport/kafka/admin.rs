@@ -15,7 +15,7 @@ use super::ffi::{AdminCall, Client, Code, Described, Entry, KafkaError, Partitio
 use crate::ids::{Offset, PartitionId, TopicName, TopicPartition};
 use crate::transport::{
     Admin, GroupMember, GroupOffsets, NewTopic, OffsetQuery, OffsetToCommit, Result, TopicInfo,
-    TransportError, TransportErrorKind as Kind,
+    TransportError,
 };
 
 /// Between two questions for offsets that a transaction is committing.

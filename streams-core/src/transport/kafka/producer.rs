@@ -49,7 +49,6 @@ pub(super) struct KafkaProducer {
 struct KnownTopic {
     topic: Topic,
     name: String,
-    partitions: Option<PartitionId>,
 }
 
 impl KafkaProducer {
@@ -145,28 +144,21 @@ impl Producer for KafkaProducer {
         let topic =
             Topic::new(&self.client, name).map_err(|error| failed(format!("topic '{name}'"), &error))?;
         let handle = TopicHandle(u32::try_from(self.topics.len()).unwrap_or(u32::MAX));
-        self.topics.push(KnownTopic { topic, name: name.to_string(), partitions: None });
+        self.topics.push(KnownTopic { topic, name: name.to_string() });
         self.by_name.insert(name.to_string(), handle);
         Ok(handle)
     }
 
     fn partition_count(&mut self, topic: TopicHandle, timeout: Duration) -> Result<PartitionId> {
         let known = self.known(topic)?;
-        if let Some(partitions) = known.partitions {
-            return Ok(partitions);
-        }
-        let partitions = self.client.partition_count(&known.topic, timeout).map_err(|error| {
+        self.client.partition_count(&known.topic, timeout).map_err(|error| {
             let attempted = format!("asking {} for the partitions of '{}'", self.servers, known.name);
             if is_unknown_topic(error.code) {
                 TransportError::new(Kind::UnknownTopic, attempted, "the topic does not exist")
             } else {
                 failed(attempted, &error)
             }
-        })?;
-        if let Some(known) = self.topics.get_mut(topic.0 as usize) {
-            known.partitions = Some(partitions);
-        }
-        Ok(partitions)
+        })
     }
 
     /// A timestamp of 0 is sent as 1: for librdkafka 0 means "now".
