@@ -321,6 +321,11 @@ impl ControlEvents for Observer {
             (false, State::Running) => self.shared.transition_to(State::Rebalancing),
             _ => false,
         };
+        // Every thread's, so that none is asked twice.
+        let missing = lock(&self.shared.stats).iter().filter(|stats| stats.take_missing_topic()).count();
+        if missing > 0 {
+            self.outgrown();
+        }
         match self.watch.changed(self.clock.monotonic_ms()) {
             Ok(true) => {}
             Ok(false) => return Next::Round,

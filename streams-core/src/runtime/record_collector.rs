@@ -25,11 +25,16 @@ const ROOM_WAIT: Duration = Duration::from_millis(10);
 /// Time for a topic's partition count when it is asked for the first time.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Time for asking again. Without an answer the work goes on with what was known.
+const AGAIN_TIMEOUT: Duration = Duration::from_secs(1);
+
 struct Topic {
     name: TopicName,
     /// The producer's handle, with the generation of producers that gave it.
     handle: Option<(u64, TopicHandle)>,
     partitions: Option<PartitionId>,
+    /// Whether that is to be asked again when it is needed.
+    is_old: bool,
     sticky: StickyPartitioner,
 }
 
@@ -98,6 +103,12 @@ impl RecordCollector {
         written.map(|topic| Arc::clone(&topic.name)).collect()
     }
 
+    /// Has the partitions of every topic asked for again when they are next needed: topics grow, and keys have to go where
+    /// every other producer would send them.
+    pub fn ask_partitions_again(&self) {
+        self.inner.borrow_mut().topics.iter_mut().for_each(|topic| topic.is_old = true);
+    }
+
     /// Serves delivery reports; a failed delivery goes to the production handler.
     pub fn poll(&self) -> Result<()> {
         let polled = self.inner.borrow_mut().committer.poll();
@@ -148,7 +159,13 @@ impl Collector for RecordCollector {
         }
         let number = u32::try_from(inner.topics.len()).unwrap_or(u32::MAX);
         let sticky = StickyPartitioner::new(number);
-        inner.topics.push(Topic { name: Arc::clone(name), handle: None, partitions: None, sticky });
+        inner.topics.push(Topic {
+            name: Arc::clone(name),
+            handle: None,
+            partitions: None,
+            is_old: false,
+            sticky,
+        });
         inner.by_name.insert(Arc::clone(name), number);
         inner.committer.add_topic(Arc::clone(name));
         Ok(OutTopic(number))
@@ -157,7 +174,9 @@ impl Collector for RecordCollector {
     fn partitions(&self, topic: OutTopic) -> Result<PartitionId> {
         let mut inner = self.inner.borrow_mut();
         let inner = &mut *inner;
-        if let Some(Topic { partitions: Some(partitions), .. }) = inner.topics.get(topic.0 as usize) {
+        if let Some(Topic { partitions: Some(partitions), is_old: false, .. }) =
+            inner.topics.get(topic.0 as usize)
+        {
             return Ok(*partitions);
         }
         let producer = inner.committer.ensure_producer()?;
@@ -165,9 +184,24 @@ impl Collector for RecordCollector {
             return Err(Error::IllegalState(format!("topic number {} is unknown to the collector", topic.0)));
         };
         let handle = producer.topic(&topic.name)?;
-        let partitions = producer.partition_count(handle, METADATA_TIMEOUT)?;
-        topic.partitions = Some(partitions);
-        Ok(partitions)
+        topic.is_old = false;
+        let Some(known) = topic.partitions else {
+            let partitions = producer.partition_count(handle, METADATA_TIMEOUT)?;
+            return Ok(*topic.partitions.insert(partitions));
+        };
+        match producer.partition_count(handle, AGAIN_TIMEOUT) {
+            Ok(partitions) => {
+                if partitions != known {
+                    tracing::info!(topic = %topic.name, known, partitions, "keys are spread over more partitions");
+                }
+                topic.partitions = Some(partitions);
+                Ok(partitions)
+            }
+            Err(error) => {
+                tracing::debug!(topic = %topic.name, %error, "goes on with the number of partitions it knew");
+                Ok(known)
+            }
+        }
     }
 
     fn any_partition(&self, topic: OutTopic) -> Result<PartitionId> {

@@ -41,8 +41,13 @@ pub(crate) struct Refusals {
 
 impl Refusals {
     /// None yet. They are waited for up to `patience_ms`.
-    pub fn new(thread: String, waits: Arc<Waits>, patience_ms: i64) -> Self {
-        Refusals { thread, waits, patience_ms, partitions: BTreeMap::new() }
+    pub fn new(thread: &str, waits: &Arc<Waits>, patience_ms: i64) -> Self {
+        Refusals {
+            thread: thread.to_owned(),
+            waits: Arc::clone(waits),
+            patience_ms,
+            partitions: BTreeMap::new(),
+        }
     }
 
     /// Whether an error of a fetch may pass.
@@ -86,9 +91,9 @@ impl Refusals {
         self.partitions.is_empty()
     }
 
-    /// Forgets those that the thread does not read any more.
-    pub fn retain(&mut self, is_read: impl Fn(&TopicPartition) -> bool) {
-        self.partitions.retain(|partition, _| is_read(partition));
+    /// Forgets one that the thread does not read any more.
+    pub fn forget(&mut self, partition: &TopicPartition) {
+        self.partitions.remove(partition);
     }
 }
 
@@ -103,7 +108,7 @@ mod tests {
     #[test]
     fn a_refusal_is_asked_about_each_second_and_ends_the_application_in_the_end() {
         let waits = Arc::new(Waits::default());
-        let mut refusals = Refusals::new("t".to_owned(), Arc::clone(&waits), 10_000);
+        let mut refusals = Refusals::new("t", &waits, 10_000);
         let partition = TopicPartition::new("in", 0);
         let denied = || error(TransportErrorKind::Denied);
         assert!(Refusals::may_pass(&denied()));
@@ -120,7 +125,7 @@ mod tests {
 
     #[test]
     fn a_topic_that_was_gone_may_be_another_one_now() {
-        let mut refusals = Refusals::new("t".to_owned(), Arc::default(), 10_000);
+        let mut refusals = Refusals::new("t", &Arc::default(), 10_000);
         let partition = TopicPartition::new("in", 0);
         refusals.refused(&partition, error(TransportErrorKind::UnknownTopic), 0).unwrap();
         refusals.refused(&partition, error(TransportErrorKind::Denied), 1).unwrap();

@@ -21,6 +21,8 @@ pub(crate) struct ThreadStats {
     expelled: AtomicBool,
     /// What the thread is at, for whoever finds it stuck.
     at: AtomicU64,
+    /// Whether a topic that it reads was said not to exist, since somebody looked.
+    missing_topic: AtomicBool,
 }
 
 /// What a thread is at.
@@ -132,6 +134,16 @@ impl ThreadStats {
 
     pub fn set_dropped(&self, records: u64) {
         self.dropped.store(records, Ordering::Relaxed);
+    }
+
+    /// A topic that the thread reads was said not to exist.
+    pub fn note_missing_topic(&self) {
+        self.missing_topic.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether that was so since the last call.
+    pub fn take_missing_topic(&self) -> bool {
+        self.missing_topic.swap(false, Ordering::Relaxed)
     }
 
     pub fn add_commit(&self) {

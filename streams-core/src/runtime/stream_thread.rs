@@ -23,12 +23,15 @@ use std::time::Duration;
 
 use state_stores::RawEntry;
 
+use self::recommits::Recommits;
 use self::replays::Replays;
 use super::backends::TaskBackends;
 use super::pace::Pace;
+use super::refusals::Refusals;
 use super::restore::{OpenReply, OpenRequest, OpenedTask, Request};
 use super::stats::{Doing, ThreadStats};
 use super::task::{StreamTask, TaskEnvironment, Writes};
+use super::topic_watch::metadata_max_age_ms;
 use super::waits::Waits;
 use crate::config::StreamsConfig;
 use crate::error::{Error, Recovery, Result};
@@ -36,7 +39,9 @@ use crate::ids::{Offset, TaskId, TopicName, TopicPartition};
 use crate::time::{ClockRef, Now};
 use crate::transport::{Consumer, OffsetToCommit, PartitionHandle, RawRecord, TransportErrorKind};
 
+mod fetching;
 mod passes;
+mod recommits;
 mod replays;
 
 /// How long changes may be committed before the database of their task gets them.
@@ -107,6 +112,10 @@ pub(crate) struct ThreadLimits {
     pub transaction_ms: i64,
     /// `task.timeout.ms`.
     pub task_timeout_ms: i64,
+    /// `offsets.recommit.interval.ms`.
+    pub recommit_ms: i64,
+    /// `metadata.max.age.ms`.
+    pub metadata_ms: i64,
 }
 
 impl ThreadLimits {
@@ -128,6 +137,8 @@ impl ThreadLimits {
             pass_ms: (transaction_ms.min(config.max_poll_interval_ms()) / 4).max(1),
             transaction_ms: (transaction_ms / 2).max(1),
             task_timeout_ms: config.task_timeout_ms(),
+            recommit_ms: config.offsets_recommit_interval_ms(),
+            metadata_ms: metadata_max_age_ms(config),
         }
     }
 }
@@ -156,6 +167,8 @@ pub(crate) struct StreamThread {
     /// In this round.
     has_committed: bool,
     last_purge: i64,
+    /// When the sinks' partitions were last asked for.
+    last_counted: i64,
     buffer: Vec<RawRecord>,
     stopped: bool,
     pace: Pace,
@@ -168,6 +181,8 @@ pub(crate) struct StreamThread {
     /// Sources at whose position the broker had nothing any more, until their tasks run again.
     unreadable: BTreeSet<TopicPartition>,
     replays: Replays,
+    recommits: Recommits,
+    refusals: Refusals,
     resume_at: i64,
     /// Records left out by tasks that have been closed.
     dropped_before: u64,
@@ -179,6 +194,8 @@ impl StreamThread {
         let waiting = parts.waits.of(format!("thread {}", parts.name));
         StreamThread {
             replays: Replays::new(parts.name.clone(), parts.limits.task_timeout_ms, waiting),
+            recommits: Recommits::new(parts.limits.recommit_ms),
+            refusals: Refusals::new(&parts.name, &parts.waits, parts.limits.task_timeout_ms),
             name: parts.name,
             consumer: parts.consumer,
             environment: parts.environment,
@@ -197,6 +214,7 @@ impl StreamThread {
             last_commit: now_ms,
             has_committed: false,
             last_purge: now_ms,
+            last_counted: now_ms,
             buffer: Vec::new(),
             stopped: false,
             last_turn: None,
@@ -274,6 +292,10 @@ impl StreamThread {
             worked |= self.commit(self.due_writes(now), now)?;
             (self.last_commit, self.has_committed) = (now.monotonic_ms, true);
             self.purge(now);
+            if now.monotonic_ms - self.last_counted >= self.limits.metadata_ms {
+                self.last_counted = now.monotonic_ms;
+                self.environment.collector.ask_partitions_again();
+            }
         }
         Ok(if worked { Round::Busy } else { Round::IdleFor(self.idle_ms(now)) })
     }
@@ -393,42 +415,11 @@ impl StreamThread {
             handles.push(self.consumer.assign(&source.partition, source.offset)?);
             self.unreadable.remove(&source.partition);
         }
-        let task = StreamTask::new(id, opened, handles, &self.environment, now.wall_ms)?;
+        let mut task = StreamTask::new(id, opened, handles, &self.environment, now.wall_ms)?;
+        task.recommit_at(|partition| self.recommits.due_at(partition));
         tracing::info!(thread = self.name, task = %id, "task runs");
         self.tasks.insert(id, task);
         Ok(())
-    }
-
-    fn fetch(&mut self) -> Result<bool> {
-        let ThreadLimits { buffered_records, buffered_bytes, .. } = self.limits;
-        let mut any = false;
-        // What was sent last comes first, in the order sent, if that order is kept.
-        let sent = self.environment.collector.take_order();
-        for task in self.tasks.values_mut() {
-            for input in task.inputs_in_order(&sent) {
-                let room = task.room(input, buffered_records, buffered_bytes);
-                if room == 0 {
-                    continue;
-                }
-                let Some(handle) = task.inputs().get(input).map(|input| input.handle) else { continue };
-                let fetched = match self.consumer.fetch(handle, room, &mut self.buffer) {
-                    Ok(fetched) => fetched,
-                    Err(error) if error.kind() == TransportErrorKind::OffsetOutOfRange => {
-                        // Deleted before it was read, or the topic is another one: the task is opened again, where its
-                        // source says.
-                        self.unreadable.extend(task.partition(input).cloned());
-                        return Err(error.into_retriable().into());
-                    }
-                    Err(error) => return Err(error.into()),
-                };
-                if let Some(input) = task.inputs_mut().get_mut(input) {
-                    input.at_end = fetched.at_end;
-                }
-                any |= fetched.records > 0;
-                task.add_records(input, self.buffer.drain(..));
-            }
-        }
-        Ok(any)
     }
 
     /// Bytes that no database has yet.
@@ -463,7 +454,7 @@ impl StreamThread {
         // Where the offsets of each task end.
         let mut ends = Vec::with_capacity(self.tasks.len());
         for task in self.tasks.values() {
-            offsets.extend(task.offsets_to_commit(is_open, position)?);
+            offsets.extend(task.offsets_to_commit(is_open, now, position)?);
             ends.push(offsets.len());
         }
         if offsets.is_empty() && !is_open {
@@ -483,7 +474,8 @@ impl StreamThread {
         }
         let mut begin = 0;
         for (task, end) in self.tasks.values_mut().zip(ends) {
-            task.committed(offsets.get(begin..end).unwrap_or_default(), markers)?;
+            let next_ms = self.recommits.next(now.monotonic_ms);
+            task.committed(offsets.get(begin..end).unwrap_or_default(), markers, next_ms)?;
             begin = end;
         }
         self.replays.committed();
@@ -564,6 +556,10 @@ impl StreamThread {
 
     fn close_task(&mut self, task: StreamTask) -> Result<TaskBackends> {
         self.dropped_before += task.dropped_records();
+        for (partition, _) in task.recommits() {
+            self.refusals.forget(partition);
+        }
+        self.recommits.remember(task.recommits());
         let (backends, handles) = task.close();
         for handle in handles {
             self.consumer.unassign(handle)?;

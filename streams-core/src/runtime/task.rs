@@ -77,6 +77,8 @@ pub(crate) struct TaskInput {
     pub at_end: bool,
     /// What the group has committed.
     committed: Option<Offset>,
+    /// When that is committed again though nothing has changed, by the monotonic clock.
+    recommit_at: i64,
     /// Whether the application owns the topic and may delete what is processed.
     repartition: bool,
 }
@@ -176,6 +178,7 @@ impl StreamTask {
             handle,
             at_end: false,
             committed: source.committed,
+            recommit_at: i64::MIN,
             repartition: plan.repartition_topics.contains(&source.partition.topic),
         });
         let mut task = StreamTask {
@@ -378,13 +381,27 @@ impl StreamTask {
         Ok(())
     }
 
-    /// The offsets to commit: those that differ from what is committed. If something was sent since the last commit, a task
+    /// Tells when each partition's offset has to be committed again.
+    pub fn recommit_at(&mut self, at: impl Fn(&TopicPartition) -> i64) {
+        for (queue, input) in self.group.queues().iter().zip(&mut self.inputs) {
+            input.recommit_at = at(queue.partition());
+        }
+    }
+
+    /// When each partition's offset has to be committed again.
+    pub fn recommits(&self) -> impl Iterator<Item = (&TopicPartition, i64)> {
+        let inputs = self.group.queues().iter().zip(&self.inputs);
+        inputs.map(|(queue, input)| (queue.partition(), input.recommit_at))
+    }
+
+    /// The offsets to commit: those that differ from what is committed, and those that the broker would forget. If something was sent since the last commit, a task
     /// that may have done so commits one at least, changed or not: only with an offset does the group refuse a commit of a member that it has expelled, and make the
     /// next owner wait for it. `position` tells how far the consumer has come with a partition that has no buffered record,
     /// markers included.
     pub fn offsets_to_commit(
         &self,
         is_open: bool,
+        now: Now,
         position: impl Fn(PartitionHandle) -> Result<Offset>,
     ) -> Result<Vec<OffsetToCommit>> {
         let remembered = self.context.metadata();
@@ -396,7 +413,8 @@ impl StreamTask {
                 None => position(input.handle)?,
             };
             // Without a committed offset, the beginning is not worth a commit of its own either.
-            let changed = input.committed.unwrap_or(0) != offset || remembered.needs_commit();
+            let is_old = input.committed.is_some() && now.monotonic_ms >= input.recommit_at;
+            let changed = is_old || input.committed.unwrap_or(0) != offset || remembered.needs_commit();
             let fences = is_open && self.wrote && number == last && offsets.is_empty();
             if !changed && !fences {
                 continue;
@@ -436,11 +454,11 @@ impl StreamTask {
     }
 
     /// Second half of a commit, after the broker has it: what was staged for the databases is written. `offsets` are the
-    /// task's own.
-    pub fn committed(&mut self, offsets: &[OffsetToCommit], markers: i64) -> Result<()> {
+    /// task's own; they are committed again at `recommit_at`.
+    pub fn committed(&mut self, offsets: &[OffsetToCommit], markers: i64, recommit_at: i64) -> Result<()> {
         for (queue, input) in self.group.queues().iter().zip(&mut self.inputs) {
             if let Some(done) = offsets.iter().find(|done| done.partition == *queue.partition()) {
-                input.committed = Some(done.offset);
+                (input.committed, input.recommit_at) = (Some(done.offset), recommit_at);
             }
         }
         self.wrote = false;

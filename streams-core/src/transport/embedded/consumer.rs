@@ -23,7 +23,8 @@ const READ_BYTES: usize = 512 << 10;
 #[derive(Debug)]
 struct Assigned {
     partition: TopicPartition,
-    id: LogId,
+    /// None for a topic that does not exist (yet).
+    id: Option<LogId>,
     /// After everything that was handed out.
     position: Offset,
     /// After everything that was read from the broker.
@@ -34,6 +35,8 @@ struct Assigned {
     is_end: bool,
     is_blocked: bool,
     version: u64,
+    /// Whether the caller knows that there is no such topic.
+    is_told_gone: bool,
 }
 
 impl Assigned {
@@ -70,7 +73,10 @@ impl Assigned {
     fn has_news(&self, core: &Core, isolation: Isolation) -> bool {
         let has_more =
             |log: &super::log::PartitionLog| log.visible_end(isolation) > self.next || log.start > self.next;
-        !self.chunks.is_empty() || !self.is_end || core.log(self.id).is_none_or(has_more)
+        match self.id.and_then(|id| core.log(id)) {
+            Some(log) => !self.chunks.is_empty() || !self.is_end || has_more(log),
+            None => !self.is_told_gone,
+        }
     }
 }
 
@@ -102,7 +108,7 @@ fn not_assigned(handle: PartitionHandle) -> TransportError {
 
 impl Consumer for EmbeddedConsumer {
     fn assign(&mut self, partition: &TopicPartition, offset: Offset) -> Result<PartitionHandle> {
-        let (id, _) = self.broker.lock().find(partition)?;
+        let id = self.broker.lock().find(partition).map(|(id, _)| id).ok();
         let assigned = Assigned {
             partition: partition.clone(),
             id,
@@ -113,6 +119,7 @@ impl Consumer for EmbeddedConsumer {
             is_end: false,
             is_blocked: false,
             version: 0,
+            is_told_gone: false,
         };
         let free = self.assigned.iter().position(Option::is_none);
         let at = free.unwrap_or_else(|| {
@@ -147,8 +154,15 @@ impl Consumer for EmbeddedConsumer {
             if is_cut || is_known_end {
                 return Ok(Fetched { records, at_end: !is_cut });
             }
-            let read =
-                self.broker.read(assigned.id, assigned.next, isolation, READ_BYTES, &mut assigned.chunks);
+            let known = match assigned.id {
+                Some(id) => Ok(id),
+                None => self.broker.lock().find(&assigned.partition).map(|(id, _)| id),
+            };
+            assigned.id = known.as_ref().ok().copied();
+            let (chunks, next) = (&mut assigned.chunks, assigned.next);
+            let read = known.and_then(|id| self.broker.read(id, next, isolation, READ_BYTES, chunks));
+            assigned.is_told_gone = records == 0
+                && read.as_ref().is_err_and(|error| error.kind() == TransportErrorKind::UnknownTopic);
             let read = match read {
                 // What was handed out must not be lost for an error that the next call meets again.
                 Err(_) if records > 0 => return Ok(Fetched { records, at_end: false }),
