@@ -37,7 +37,7 @@ use crate::config::StreamsConfig;
 use crate::error::{Error, Recovery, Result};
 use crate::ids::{Offset, TaskId, TopicName, TopicPartition};
 use crate::time::{ClockRef, Now};
-use crate::transport::{Consumer, OffsetToCommit, PartitionHandle, RawRecord, TransportErrorKind};
+use crate::transport::{Consumer, OffsetToCommit, PartitionHandle, RawRecord};
 
 mod fetching;
 mod passes;

@@ -6,7 +6,7 @@ use super::*;
 use crate::processor::{Punctuation, PunctuationType, SinkOptions, TopicTarget};
 use crate::time::{Clock, Timestamp};
 use crate::transport::embedded::{Fault, Operation};
-use crate::transport::{ConsumerSpec, Isolation};
+use crate::transport::{ConsumerSpec, Isolation, TransportErrorKind};
 
 /// Forwards each record, which takes so long; counts its punctuations, and forwards from them if it shall.
 struct Slow {
