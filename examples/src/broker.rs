@@ -151,6 +151,7 @@ impl Broker {
                 value: record.value.as_deref(),
                 timestamp: record.timestamp,
                 headers: &headers,
+                tag: 0,
             };
             while let Err(error) = producer.send(out()) {
                 match error.kind() {

@@ -1,7 +1,10 @@
 //! What can go wrong, each with what was attempted, on what, and what to do; `recovery()` is what the runtime does next.
 
-use crate::ids::{Offset, TaskId, TopicPartition};
+use std::fmt;
+
+use crate::ids::{Offset, PartitionId, TaskId, TopicName, TopicPartition};
 use crate::serde::SerdeError;
+use crate::time::Timestamp;
 use crate::transport::{TransportError, TransportErrorKind};
 use state_stores::StoreError;
 
@@ -110,6 +113,10 @@ pub enum Error {
     #[error("{0}")]
     Transport(#[from] TransportError),
 
+    /// A record cannot be written, and never could as it is.
+    #[error(transparent)]
+    Production(#[from] Box<ProductionError>),
+
     /// Another member took the tasks over; what was not committed is dropped and the group is joined again.
     #[error(
         "tasks were taken over by another member ({reason}); the uncommitted work is dropped, the group is rejoined"
@@ -170,7 +177,84 @@ pub enum Recovery {
     StopApplication,
 }
 
+/// A record that its topic does not take: what it is, where it comes from, and what the broker or the client said.
+#[derive(Debug)]
+pub struct ProductionError {
+    /// The task.
+    pub task: TaskId,
+    /// The node that sent it; for a change, the store.
+    pub node: String,
+    /// What it was sent for.
+    pub produced: Produced,
+    /// The topic it was for.
+    pub topic: TopicName,
+    /// The partition; -1 if none could be found.
+    pub partition: PartitionId,
+    /// Where the record was read that led to it; `None` for punctuations and changes of stores.
+    pub source: Option<(TopicPartition, Offset)>,
+    /// The first bytes of its key.
+    pub key: String,
+    /// The bytes of its key and value.
+    pub bytes: usize,
+    /// Its time.
+    pub timestamp: Timestamp,
+    /// What the broker or the client said.
+    pub cause: TransportError,
+}
+
+/// What a record was sent for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Produced {
+    /// A result.
+    Result,
+    /// A record of a repartition topic.
+    Repartition,
+    /// A store's change.
+    Change,
+}
+
+impl fmt::Display for ProductionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ProductionError { task, node, produced, topic, partition, key, bytes, timestamp, cause, .. } = self;
+        match produced {
+            Produced::Result => write!(f, "node {node} of task {task} cannot write its result ")?,
+            Produced::Repartition => write!(f, "node {node} of task {task} cannot repartition its record ")?,
+            Produced::Change => write!(f, "store {node} of task {task} cannot log its row ")?,
+        }
+        write!(f, "with key {key} ({bytes} bytes, timestamp {timestamp}) to {topic}-{partition}")?;
+        if let Some((source, offset)) = &self.source {
+            write!(f, ", which comes from the record at {source} offset {offset}")?;
+        }
+        write!(f, ": {cause}; ")?;
+        f.write_str(match produced {
+            Produced::Result => {
+                "fix the code or the topic, or set production.exception.handler to LogAndContinue to skip such results"
+            }
+            Produced::Repartition => {
+                "it cannot be left out, as it would be missing in every result; send less, or raise the topic's limit \
+                 (topic.max.message.bytes for new topics) and producer.message.max.bytes"
+            }
+            Produced::Change => {
+                "it cannot be left out, as the store could not be restored any more; keep less in a row, or raise \
+                 max.message.bytes of the changelog (Materialized::with_logging_enabled, or topic.max.message.bytes, for \
+                 new ones) and producer.message.max.bytes"
+            }
+        })
+    }
+}
+
+impl std::error::Error for ProductionError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.cause)
+    }
+}
+
 impl Error {
+    /// Whether it says that a record can never be sent as it is.
+    pub(crate) fn blames_the_record(&self) -> bool {
+        matches!(self, Error::Transport(error) if error.kind().blames_the_record())
+    }
+
     /// What the runtime does next.
     pub fn recovery(&self) -> Recovery {
         match self {

@@ -1,7 +1,9 @@
 //! Where results leave a task; the runtime's record collector stands behind it.
 
+use std::sync::Arc;
+
 use crate::error::Result;
-use crate::ids::{PartitionId, TopicName};
+use crate::ids::{Offset, PartitionId, TaskId, TopicName, TopicPartition};
 use crate::record::Headers;
 use crate::time::Timestamp;
 
@@ -9,10 +11,67 @@ use crate::time::Timestamp;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct OutTopic(pub u32);
 
+/// What a record is sent for, which decides what happens when it cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// A result for a topic that the topology names.
+    Sink,
+    /// A result for a topic that was chosen for the record.
+    DynamicSink,
+    /// A record of a repartition topic: never left out.
+    Repartition,
+    /// A store's change: never left out.
+    Changelog {
+        /// The store.
+        store: Arc<str>,
+    },
+}
+
+/// Who sends records, and while which partition is read.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Origin {
+    /// The task.
+    pub task: TaskId,
+    /// The node; for a change, the store.
+    pub node: Arc<str>,
+    /// What for.
+    pub purpose: Purpose,
+    /// Where the record at hand was read; `None` during a punctuation and for changes.
+    pub source: Option<TopicPartition>,
+}
+
+/// A collector's number for an [`Origin`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct OriginId(pub u32);
+
+/// A record to send, with where it comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Outgoing<'a> {
+    /// The topic.
+    pub topic: OutTopic,
+    /// The partition.
+    pub partition: PartitionId,
+    /// Key bytes, or null.
+    pub key: Option<&'a [u8]>,
+    /// Value bytes, or null.
+    pub value: Option<&'a [u8]>,
+    /// Event time in milliseconds.
+    pub timestamp: Timestamp,
+    /// Headers.
+    pub headers: &'a Headers,
+    /// Who sends it.
+    pub origin: OriginId,
+    /// The offset of the record at hand, if there is one.
+    pub offset: Option<Offset>,
+}
+
 /// Sends serialized records (`org.apache.kafka.streams.processor.internals.RecordCollector`).
 pub trait Collector {
     /// The number of a topic.
     fn topic(&self, name: &TopicName) -> Result<OutTopic>;
+
+    /// The number of an origin.
+    fn origin(&self, origin: &Origin) -> OriginId;
 
     /// How many partitions it has.
     fn partitions(&self, topic: OutTopic) -> Result<PartitionId>;
@@ -20,14 +79,11 @@ pub trait Collector {
     /// A partition for a record without a key: spreads over all partitions, the same one for a while so that batches fill.
     fn any_partition(&self, topic: OutTopic) -> Result<PartitionId>;
 
-    /// Sends a record; waits for room where the client's queue is full.
-    fn send(
-        &self,
-        topic: OutTopic,
-        partition: PartitionId,
-        key: Option<&[u8]>,
-        value: Option<&[u8]>,
-        timestamp: Timestamp,
-        headers: &Headers,
-    ) -> Result<()>;
+    /// Sends a record; waits for room where the client's queue is full. One that its topic can never take goes to the
+    /// production exception handler.
+    fn send(&self, record: &Outgoing<'_>) -> Result<()>;
+
+    /// A record for which there is no partition, because of that error: if it blames the record, the production exception
+    /// handler decides, else it is returned.
+    fn unsendable(&self, record: &Outgoing<'_>, error: crate::error::Error) -> Result<()>;
 }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use crate::config::{BuiltInExceptionHandler, StreamsConfig};
 use crate::error::UserError;
-use crate::ids::{Offset, TaskId, TopicPartition};
+use crate::ids::{Offset, PartitionId, TaskId, TopicPartition};
 use crate::record::Headers;
 use crate::serde::SerdeError;
+use crate::time::Timestamp;
 use crate::transport::TransportError;
 
 /// A handler's decision.
@@ -42,6 +43,23 @@ impl ErrorContext<'_> {
     }
 }
 
+/// A result as it was to be sent (`org.apache.kafka.clients.producer.ProducerRecord`).
+#[derive(Clone, Copy, Debug)]
+pub struct ProducerRecord<'a> {
+    /// The topic.
+    pub topic: &'a str,
+    /// The partition; -1 where none could be found, because the topic does not exist.
+    pub partition: PartitionId,
+    /// Key bytes, or null.
+    pub key: Option<&'a [u8]>,
+    /// Value bytes, or null.
+    pub value: Option<&'a [u8]>,
+    /// Event time in milliseconds.
+    pub timestamp: Timestamp,
+    /// Headers.
+    pub headers: &'a Headers,
+}
+
 /// Decides about records that do not parse (`DeserializationExceptionHandler`).
 pub trait DeserializationExceptionHandler: Send + Sync {
     /// `part` is `key` or `value`.
@@ -56,8 +74,14 @@ pub trait ProcessingExceptionHandler: Send + Sync {
 
 /// Decides about results that cannot be serialized or sent (`ProductionExceptionHandler`).
 pub trait ProductionExceptionHandler: Send + Sync {
-    /// The client gave up on a record; retriable errors never get here.
-    fn handle(&self, error: &TransportError) -> Response;
+    /// The topic does not take a result, and never will as it is. Called once for each such record, under both
+    /// guarantees, whether the client or the broker refused it. What may pass (time-outs, leaders that move) never gets
+    /// here, nor do records of changelogs and repartition topics, which are never left out, nor missing rights.
+    ///
+    /// `context` has the task, the node, and where the record at hand was read; its headers are empty. Under
+    /// exactly-once, [`Response::Resume`] for a record that the broker refused repeats the transaction once without it.
+    fn handle(&self, context: &ErrorContext<'_>, record: &ProducerRecord<'_>, error: &TransportError)
+    -> Response;
 
     /// A result cannot be serialized; `part` is `key` or `value`.
     fn handle_serialization_error(
@@ -100,8 +124,17 @@ macro_rules! logging_handler {
         }
 
         impl ProductionExceptionHandler for $handler {
-            fn handle(&self, error: &TransportError) -> Response {
-                tracing::warn!(%error, "a record cannot be sent");
+            fn handle(
+                &self,
+                context: &ErrorContext<'_>,
+                record: &ProducerRecord<'_>,
+                error: &TransportError,
+            ) -> Response {
+                tracing::warn!(
+                    task = %context.task, node = context.node, at = context.place(), topic = record.topic,
+                    partition = record.partition, timestamp = record.timestamp, %error,
+                    "a result cannot be sent"
+                );
                 $response
             }
 

@@ -37,7 +37,7 @@ mod source;
 mod task_context;
 pub mod timestamp_extractor;
 
-pub use collector::{Collector, OutTopic};
+pub use collector::{Collector, Origin, OriginId, OutTopic, Outgoing, Purpose};
 pub use context::{ProcessorContext, StoreAccess};
 pub use edge::{Children, Edge, Receiver};
 pub use factory::{ChildEdge, EdgeType, InputFactory, NodeFactory, NodeInstance, Wiring};

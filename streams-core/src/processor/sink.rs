@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use super::factory::{EdgeType, NodeFactory, NodeInstance, Wiring};
 use super::node::Lifecycle;
-use super::{Data, Edge, OutTopic, Punctuation, Receiver, TaskContext};
+use super::{Data, Edge, Origin, OriginId, OutTopic, Outgoing, Punctuation, Purpose, Receiver, TaskContext};
 use crate::error::{Error, Result};
-use crate::ids::{PartitionId, TopicName};
+use crate::ids::{PartitionId, TopicName, TopicPartition};
 use crate::partitioner::{Partitions, StreamPartitioner, partition_for_key, partitioning_bytes};
 use crate::record::{Record, RecordMetadata};
 use crate::serde::{Payload, SerdeRef};
@@ -92,13 +92,9 @@ struct SinkNode<K, V> {
     options: SinkOptions<K, V>,
     /// The last topic that was written and its number with the collector.
     known: RefCell<Option<(TopicName, OutTopic)>>,
-}
-
-/// The bytes of one record, in the task's scratch buffers.
-struct Outgoing<'a> {
-    topic: OutTopic,
-    key: Option<&'a [u8]>,
-    value: Option<&'a [u8]>,
+    purpose: Purpose,
+    /// Where the last record was read, with the number of that origin with the collector.
+    origin: RefCell<Option<(Option<Rc<TopicPartition>>, OriginId)>>,
 }
 
 impl<K: Data, V: Data> SinkNode<K, V> {
@@ -123,6 +119,27 @@ impl<K: Data, V: Data> SinkNode<K, V> {
         }
     }
 
+    /// The number of where the record at hand was read.
+    #[inline]
+    fn origin(&self, source: Option<&Rc<TopicPartition>>, task: &TaskContext) -> OriginId {
+        let mut known = self.origin.borrow_mut();
+        match (&*known, source) {
+            (Some((Some(known), number)), Some(source)) if Rc::ptr_eq(known, source) => *number,
+            (Some((None, number)), None) => *number,
+            _ => {
+                let origin = Origin {
+                    task: task.task_id(),
+                    node: Arc::clone(&self.name),
+                    purpose: self.purpose.clone(),
+                    source: source.map(|source| (**source).clone()),
+                };
+                let number = task.collector().origin(&origin);
+                *known = Some((source.cloned(), number));
+                number
+            }
+        }
+    }
+
     fn deliver(
         &self,
         topic: &TopicName,
@@ -131,9 +148,7 @@ impl<K: Data, V: Data> SinkNode<K, V> {
         task: &TaskContext,
     ) -> Result<()> {
         let collector = task.collector();
-        let send = |partition| {
-            collector.send(out.topic, partition, out.key, out.value, record.timestamp, &record.headers)
-        };
+        let send = |partition| collector.send(&Outgoing { partition, ..*out });
         let default = || -> Result<PartitionId> {
             match out.key {
                 Some(key) => {
@@ -183,7 +198,22 @@ impl<K: Data, V: Data> SinkNode<K, V> {
             Ok(payload) => (payload == Payload::Bytes).then_some(&value_buffer[..]),
             Err(error) => return task.on_serialization_error(&self.name, &topic, "value", error),
         };
-        self.deliver(&topic, record, &Outgoing { topic: number, key, value }, task)
+        let (source, offset) = task.place();
+        let out = Outgoing {
+            topic: number,
+            partition: -1,
+            key,
+            value,
+            timestamp: record.timestamp,
+            headers: &record.headers,
+            origin: self.origin(source, task),
+            offset,
+        };
+        match self.deliver(&topic, record, &out, task) {
+            // Its topic does not exist, so that there is no partition for it.
+            Err(error) if error.blames_the_record() => task.collector().unsendable(&out, error),
+            sent => sent,
+        }
     }
 }
 
@@ -236,10 +266,16 @@ impl<K: Data, V: Data> NodeFactory for SinkFactory<K, V> {
 
     fn build(&self, wiring: Wiring) -> Result<NodeInstance> {
         let mut options = self.options.clone();
-        if let TopicTarget::Topic(topic) = &mut options.target {
-            *topic = wiring.decorated(topic);
-        }
-        let node = Rc::new(SinkNode { name: wiring.name, options, known: RefCell::new(None) });
+        let purpose = match &mut options.target {
+            TopicTarget::Dynamic(_) => Purpose::DynamicSink,
+            TopicTarget::Topic(topic) => {
+                let is_internal = wiring.internal_topics.contains_key(topic);
+                *topic = wiring.decorated(topic);
+                if is_internal { Purpose::Repartition } else { Purpose::Sink }
+            }
+        };
+        let (known, origin) = (RefCell::new(None), RefCell::new(None));
+        let node = Rc::new(SinkNode { name: wiring.name, options, known, purpose, origin });
         let edge: Edge<K, V> = node.clone();
         Ok(NodeInstance { edge: Some(Rc::new(edge) as Rc<dyn Any>), lifecycle: node, input: None })
     }

@@ -183,6 +183,15 @@ impl TaskContext {
         })
     }
 
+    /// Where the record at hand was read, without copying it.
+    #[inline]
+    pub(super) fn place(&self) -> (Option<&Rc<TopicPartition>>, Option<Offset>) {
+        match &self.at {
+            Some((at, offset)) => (Some(at), Some(*offset)),
+            None => (None, None),
+        }
+    }
+
     /// Where the record at hand was read, to be kept with it under that time and with those headers.
     pub fn record_context(&self, timestamp: Timestamp, headers: &Headers) -> RecordContext {
         let (source, partition, offset) = match &self.at {

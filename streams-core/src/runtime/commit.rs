@@ -51,6 +51,9 @@ const ABORT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time to register a transactional id, which waits for the end of its last transaction.
 const REGISTER_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Time to ask what topics take.
+const PREPARE_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Time for a flush or an offset commit under at-least-once.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -111,6 +114,8 @@ pub(crate) struct Committer {
     transport: Arc<dyn Transport>,
     spec: ProducerSpec,
     group: Arc<dyn Group>,
+    /// What a producer prepares for.
+    topics: Vec<TopicName>,
     producer: Option<Box<dyn Producer>>,
     state: State,
     /// Counts producers, so that others notice that handles are void.
@@ -141,6 +146,7 @@ impl Committer {
             transport,
             spec,
             group,
+            topics: scope.topics().cloned().collect(),
             producer: None,
             state: State::Missing,
             generation: 0,
@@ -172,11 +178,15 @@ impl Committer {
 
     /// Makes the producer if there is none, fencing what an earlier one of the same id left open.
     pub fn ensure_producer(&mut self) -> Result<&mut dyn Producer> {
-        if self.state == State::InDoubt {
+        // At-least-once: whatever it was given is committed.
+        let is_worn_out = |producer: &Box<dyn Producer>| producer.is_worn_out();
+        let may_be_replaced = self.state == State::Ready && !self.exactly_once();
+        if self.state == State::InDoubt || (may_be_replaced && self.producer.as_ref().is_some_and(is_worn_out)) {
             self.discard();
         }
         if self.producer.is_none() {
             let mut producer = self.transport.producer(&self.spec)?;
+            producer.prepare(&self.topics, PREPARE_TIMEOUT)?;
             if self.exactly_once() {
                 // Not repeated here: the thread must hear commands between two tries.
                 producer.init_transactions(REGISTER_TIMEOUT)?;
@@ -312,7 +322,10 @@ impl Committer {
             State::Open => {
                 let aborted = self.producer.as_mut().map(|producer| producer.abort(ABORT_TIMEOUT));
                 match aborted {
-                    Some(Ok(())) => return self.unsettle(),
+                    Some(Ok(())) if !self.producer.as_ref().is_some_and(|producer| producer.is_worn_out()) => {
+                        return self.unsettle();
+                    }
+                    Some(Ok(())) => {}
                     Some(Err(error)) => {
                         tracing::warn!(%error, "an abort went unanswered; the producer is replaced")
                     }
@@ -349,7 +362,9 @@ fn into_transport(error: Error) -> TransportError {
 /// Whether the producer must not be used again: the outcome is unknown, or it is fenced or broken.
 fn leaves_doubt(error: &TransportError) -> bool {
     // An error that demands an abort, or happened before anything was sent, has a known outcome: not committed.
-    !matches!(error.kind(), TransportErrorKind::AbortTransaction | TransportErrorKind::Retriable)
+    // So has one about records that were refused: then no commit is tried.
+    let kind = error.kind();
+    !matches!(kind, TransportErrorKind::AbortTransaction | TransportErrorKind::Retriable) && !kind.blames_the_record()
 }
 
 /// Repeats a call that may safely be done twice while the error is retriable or a time-out.

@@ -21,8 +21,7 @@ use crate::config::{BuiltInTimestampExtractor, StreamsConfig};
 use crate::error::{Error, Result};
 use crate::ids::{Offset, PartitionId, TaskId, TopicName, TopicPartition};
 use crate::processor::handlers::Handlers;
-use crate::processor::{Collector, GlobalReaders, OutTopic, TaskContext, TaskSetup};
-use crate::record::Headers;
+use crate::processor::{Collector, GlobalReaders, Origin, OriginId, OutTopic, Outgoing, TaskContext, TaskSetup};
 use crate::store::{RecordClock, StoreEnvironment, StorePlace};
 use crate::time::Timestamp;
 use crate::transport::{
@@ -299,15 +298,15 @@ impl Collector for NoCollector {
         Ok(0)
     }
 
-    fn send(
-        &self,
-        _: OutTopic,
-        _: PartitionId,
-        _: Option<&[u8]>,
-        _: Option<&[u8]>,
-        _: Timestamp,
-        _: &Headers,
-    ) -> Result<()> {
+    fn origin(&self, _: &Origin) -> OriginId {
+        OriginId::default()
+    }
+
+    fn send(&self, _: &Outgoing<'_>) -> Result<()> {
         Err(Error::Topology("a global store's processor cannot send records".to_owned()))
+    }
+
+    fn unsendable(&self, _: &Outgoing<'_>, error: Error) -> Result<()> {
+        Err(error)
     }
 }

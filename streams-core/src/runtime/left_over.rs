@@ -62,6 +62,11 @@ impl Scope {
     pub fn take_internal(&mut self) -> BTreeSet<TopicName> {
         std::mem::take(&mut self.internal)
     }
+
+    /// The topics that are written to, as far as they are known.
+    pub fn topics(&self) -> impl Iterator<Item = &TopicName> {
+        self.topics.iter()
+    }
 }
 
 /// Where a producer wrote to since it was last known that all its transactions had ended: a flag for each partition.

@@ -20,6 +20,7 @@ mod graph;
 mod joining;
 mod kafka_streams;
 mod launch;
+mod left_out;
 mod left_over;
 mod lifecycle;
 mod member;

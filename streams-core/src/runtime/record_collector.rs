@@ -1,4 +1,8 @@
 //! Where a thread's results leave it: numbers topics, opens transactions lazily, waits where the client's queue is full.
+//!
+//! A record that its topic can never take goes to the production exception handler, once, whether it was refused before it
+//! was sent or by the broker, and whoever finds out: a poll, a flush or a commit. Under exactly-once the broker's refusal
+//! costs the transaction; it is repeated without the records that were left out (`left_out.rs`).
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -7,14 +11,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::commit::Committer;
-use crate::error::{Error, Result};
-use crate::ids::{PartitionId, TopicName};
+use super::left_out::{LeftOut, Likeness};
+use crate::error::{Error, Produced, ProductionError, Result};
+use crate::ids::{Offset, PartitionId, TaskId, TopicName};
 use crate::partitioner::StickyPartitioner;
-use crate::processor::handlers::{Handlers, Response};
-use crate::processor::{Collector, OutTopic};
+use crate::processor::handlers::{ErrorContext, Handlers, ProducerRecord, Response};
+use crate::processor::{Collector, Origin, OriginId, OutTopic, Outgoing, Purpose};
 use crate::record::Headers;
 use crate::time::Timestamp;
-use crate::transport::{OffsetToCommit, OutRecord, TopicHandle, TransportError, TransportErrorKind};
+use crate::transport::{
+    FailedDelivery, FailedRecord, OffsetToCommit, OutRecord, TopicHandle, TransportError, TransportErrorKind,
+};
 
 /// How long a record waits for room in the client's queue before the thread gives the round up.
 const ROOM_WAITS_MAX: u32 = 6_000;
@@ -38,10 +45,21 @@ struct Topic {
     sticky: StickyPartitioner,
 }
 
+/// Bits of a tag that hold the offset; the others hold the number of the origin.
+const OFFSET_BITS: u32 = 44;
+
+/// Bytes of a key that an error shows.
+const KEY_BYTES_SHOWN: usize = 60;
+
 struct Inner {
     committer: Committer,
     topics: Vec<Topic>,
     by_name: HashMap<TopicName, u32>,
+    origins: Vec<Origin>,
+    by_origin: HashMap<Origin, u32>,
+    left_out: LeftOut,
+    /// Records that a handler has left out.
+    dropped: u64,
     /// The topics that records were sent to since the last look, if someone looks.
     order: Option<Vec<u32>>,
 }
@@ -54,7 +72,16 @@ pub(crate) struct RecordCollector {
 
 impl RecordCollector {
     pub fn new(committer: Committer, handlers: Handlers) -> Rc<Self> {
-        let inner = Inner { committer, topics: Vec::new(), by_name: HashMap::new(), order: None };
+        let inner = Inner {
+            committer,
+            topics: Vec::new(),
+            by_name: HashMap::new(),
+            origins: Vec::new(),
+            by_origin: HashMap::new(),
+            left_out: LeftOut::default(),
+            dropped: 0,
+            order: None,
+        };
         Rc::new(RecordCollector { inner: RefCell::new(inner), handlers })
     }
 
@@ -70,7 +97,23 @@ impl RecordCollector {
 
     /// Commits what was sent together with these offsets.
     pub fn commit(&self, offsets: &[OffsetToCommit]) -> Result<()> {
-        self.inner.borrow_mut().committer.commit(offsets)
+        loop {
+            let committed = self.inner.borrow_mut().committer.commit(offsets);
+            match committed {
+                Ok(()) => {
+                    self.inner.borrow_mut().left_out.committed(offsets);
+                    return Ok(());
+                }
+                // Under at-least-once, what is left of the commit follows once all failures are decided.
+                Err(Error::Transport(error)) if !error.failed().is_empty() => self.on_failed(error)?,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Records that the production handler has left out so far.
+    pub fn dropped_records(&self) -> u64 {
+        self.inner.borrow().dropped
     }
 
     /// Gives up what was not committed.
@@ -109,31 +152,173 @@ impl RecordCollector {
         self.inner.borrow_mut().topics.iter_mut().for_each(|topic| topic.is_old = true);
     }
 
-    /// Serves delivery reports; a failed delivery goes to the production handler.
+    /// Serves delivery reports; failed deliveries are decided.
     pub fn poll(&self) -> Result<()> {
         let polled = self.inner.borrow_mut().committer.poll();
         match polled {
-            Err(Error::Transport(error)) => self.on_failed_delivery(error),
+            Err(Error::Transport(error)) => self.on_failed(error),
             other => other,
         }
     }
 
-    fn on_failed_delivery(&self, error: TransportError) -> Result<()> {
-        let undecided = matches!(
-            error.kind(),
-            TransportErrorKind::MessageTooLarge
-                | TransportErrorKind::UnknownTopic
-                | TransportErrorKind::Denied
-        );
-        // What a handler may skip is a record that can never be sent. Everything else is the runtime's to repair.
-        if undecided && self.handlers.production.handle(&error) == Response::Resume {
+    /// Lets the handler decide about each record that is itself to blame. `Ok` if nothing else has failed and nothing needs
+    /// to be repeated.
+    fn on_failed(&self, error: TransportError) -> Result<()> {
+        if error.failed().is_empty() {
+            return Err(error.into());
+        }
+        let mut senders = Vec::new();
+        for FailedDelivery { topic, partition, kind, code, reason, tag, record } in error.failed() {
+            let Some(record) = record else { continue };
+            let mut cause = TransportError::new(*kind, "delivery", reason);
+            if let Some(code) = code {
+                cause = cause.with_code(code.clone());
+            }
+            let FailedRecord { key, value, timestamp, headers } = &**record;
+            let number = self.topic(&topic.as_str().into())?;
+            let refused = ProducerRecord {
+                topic,
+                partition: *partition,
+                key: key.as_deref(),
+                value: value.as_deref(),
+                timestamp: *timestamp,
+                headers,
+            };
+            self.decide(number, &refused, *tag, cause)?;
+            senders.push((number.0, *tag));
+        }
+        if !error.kind().blames_the_record() {
+            return Err(error.into());
+        }
+        let mut inner = self.inner.borrow_mut();
+        let (exactly_once, left_out) = (inner.committer.markers_per_commit() > 0, senders.len());
+        if !inner.left_out.repeated(senders) {
+            let reason = format!(
+                "{error}; results that differ at each repetition were refused again and again, and cannot be left out of \
+                 a transaction: make them depend on their input alone"
+            );
+            return Err(TransportError::new(TransportErrorKind::Refused, "leaving records out", reason).into());
+        }
+        if !exactly_once {
             return Ok(());
         }
-        Err(error.into())
+        let reason = format!("{left_out} records that were refused are left out of it; it is repeated without them");
+        Err(TransportError::new(TransportErrorKind::AbortTransaction, "transaction", reason).into())
+    }
+
+    /// Decides about a record that its topic does not take: `Ok` if it is left out.
+    #[cold]
+    fn decide(
+        &self,
+        topic: OutTopic,
+        record: &ProducerRecord<'_>,
+        tag: u64,
+        cause: TransportError,
+    ) -> Result<()> {
+        let (origin, offset) = self.inner.borrow().sender(tag);
+        let source = origin.source.clone().zip(offset);
+        let is_result = match origin.purpose {
+            Purpose::DynamicSink => true,
+            // A topic that the topology names has to exist.
+            Purpose::Sink => cause.kind() != TransportErrorKind::UnknownTopic,
+            Purpose::Repartition | Purpose::Changelog { .. } => false,
+        };
+        if is_result {
+            let context = ErrorContext {
+                task: origin.task,
+                node: &origin.node,
+                partition: origin.source.as_ref(),
+                offset,
+                headers: &Headers::new(),
+            };
+            if self.handlers.production.handle(&context, record, &cause) == Response::Resume {
+                let mut inner = self.inner.borrow_mut();
+                inner.dropped += 1;
+                inner.left_out.add(likeness(topic, record), source);
+                return Ok(());
+            }
+        }
+        let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
+        Err(Error::Production(Box::new(ProductionError {
+            task: origin.task,
+            node: origin.node.to_string(),
+            produced: match origin.purpose {
+                Purpose::Sink | Purpose::DynamicSink => Produced::Result,
+                Purpose::Repartition => Produced::Repartition,
+                Purpose::Changelog { .. } => Produced::Change,
+            },
+            topic: record.topic.into(),
+            partition: record.partition,
+            source,
+            key: excerpt(record.key),
+            bytes,
+            timestamp: record.timestamp,
+            cause,
+        })))
+    }
+
+    fn decide_unsent(&self, record: &Outgoing<'_>, cause: TransportError) -> Result<()> {
+        let Some(topic) = self.inner.borrow().topics.get(record.topic.0 as usize).map(|t| Arc::clone(&t.name))
+        else {
+            return Err(cause.into());
+        };
+        let refused = ProducerRecord {
+            topic: &topic,
+            partition: record.partition,
+            key: record.key,
+            value: record.value,
+            timestamp: record.timestamp,
+            headers: record.headers,
+        };
+        self.decide(record.topic, &refused, tag_of(record), cause)
+    }
+
+    /// Whether the record was left out before; only asked while there are such records.
+    #[cold]
+    fn is_left_out(&self, record: &Outgoing<'_>) -> bool {
+        let timestamp = Some(record.timestamp);
+        let Outgoing { topic, partition, key, value, .. } = *record;
+        self.inner.borrow_mut().left_out.contains(&Likeness { topic: topic.0, partition, key, value, timestamp })
+    }
+}
+
+fn likeness<'a>(topic: OutTopic, record: &ProducerRecord<'a>) -> Likeness<'a> {
+    let ProducerRecord { partition, key, value, timestamp, .. } = *record;
+    Likeness { topic: topic.0, partition, key, value, timestamp: Some(timestamp) }
+}
+
+/// Who sends a record, and while which offset is processed, in one number for the client to carry.
+#[inline]
+fn tag_of(record: &Outgoing<'_>) -> u64 {
+    let offset = record.offset.map_or(0, |offset| offset.cast_unsigned().wrapping_add(1));
+    u64::from(record.origin.0) << OFFSET_BITS | (offset & ((1 << OFFSET_BITS) - 1))
+}
+
+/// The beginning of a key, as text where it is text.
+fn excerpt(key: Option<&[u8]>) -> String {
+    let Some(key) = key else { return "null".to_owned() };
+    let shown = &key[..key.len().min(KEY_BYTES_SHOWN)];
+    let more = if shown.len() < key.len() { "..." } else { "" };
+    match std::str::from_utf8(shown) {
+        Ok(text) if !text.chars().any(char::is_control) => format!("\"{text}\"{more}"),
+        _ => format!("0x{}{more}", shown.iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
     }
 }
 
 impl Inner {
+    /// Who sent the record with that tag, and the offset that was processed.
+    fn sender(&self, tag: u64) -> (Origin, Option<Offset>) {
+        let offset = (tag & ((1 << OFFSET_BITS) - 1)).checked_sub(1).map(u64::cast_signed);
+        let number = usize::try_from(tag >> OFFSET_BITS).unwrap_or(usize::MAX);
+        let origin = self.origins.get(number).cloned().unwrap_or_else(|| Origin {
+            task: TaskId { subtopology: 0, partition: -1 },
+            node: Arc::from("unknown"),
+            purpose: Purpose::Repartition,
+            source: None,
+        });
+        (origin, offset)
+    }
+
     fn handle(&mut self, topic: OutTopic) -> Result<TopicHandle> {
         self.committer.for_sending()?;
         let generation = self.committer.generation();
@@ -210,38 +395,77 @@ impl Collector for RecordCollector {
         Ok(inner.topics.get_mut(topic.0 as usize).map_or(0, |topic| topic.sticky.next(partitions)))
     }
 
-    fn send(
-        &self,
-        topic: OutTopic,
-        partition: PartitionId,
-        key: Option<&[u8]>,
-        value: Option<&[u8]>,
-        timestamp: Timestamp,
-        headers: &Headers,
-    ) -> Result<()> {
+    fn origin(&self, origin: &Origin) -> OriginId {
         let mut inner = self.inner.borrow_mut();
+        if let Some(number) = inner.by_origin.get(origin) {
+            return OriginId(*number);
+        }
+        let number = u32::try_from(inner.origins.len()).unwrap_or(u32::MAX);
+        if u64::from(number) >= 1 << (64 - OFFSET_BITS) {
+            // Nobody has a million of them.
+            return OriginId(0);
+        }
+        inner.origins.push(origin.clone());
+        inner.by_origin.insert(origin.clone(), number);
+        OriginId(number)
+    }
+
+    fn send(&self, record: &Outgoing<'_>) -> Result<()> {
+        let mut inner = self.inner.borrow_mut();
+        if !inner.left_out.is_empty() {
+            drop(inner);
+            if self.is_left_out(record) {
+                return Ok(());
+            }
+            inner = self.inner.borrow_mut();
+        }
+        let topic = record.topic;
         let handle = inner.handle(topic)?;
         if let Some(order) = &mut inner.order
             && !order.contains(&topic.0)
         {
             order.push(topic.0);
         }
-        inner.committer.mark_written(topic.0, partition);
+        inner.committer.mark_written(topic.0, record.partition);
+        let Outgoing { partition, key, value, timestamp, headers, .. } = *record;
+        let out = OutRecord { topic: handle, partition, key, value, timestamp, headers, tag: tag_of(record) };
         let mut waits = 0;
         loop {
-            let record = OutRecord { topic: handle, partition, key, value, timestamp, headers };
             let producer = inner.committer.for_sending()?;
-            match producer.send(record) {
+            match producer.send(out) {
                 Ok(()) => return Ok(()),
                 Err(error) if error.kind() == TransportErrorKind::QueueFull && waits < ROOM_WAITS_MAX => {
                     waits += 1;
-                    producer.poll(ROOM_WAIT)?;
+                    let polled = producer.poll(ROOM_WAIT);
+                    if let Err(error) = polled {
+                        drop(inner);
+                        self.on_failed(error)?;
+                        inner = self.inner.borrow_mut();
+                    }
                 }
-                Err(error) => {
+                Err(error) if !error.failed().is_empty() => {
                     drop(inner);
-                    return self.on_failed_delivery(error);
+                    self.on_failed(error)?;
+                    inner = self.inner.borrow_mut();
                 }
+                Err(error) if error.kind().blames_the_record() => {
+                    drop(inner);
+                    return self.decide_unsent(record, error);
+                }
+                Err(error) => return Err(error.into()),
             }
+        }
+    }
+
+    fn unsendable(&self, record: &Outgoing<'_>, error: Error) -> Result<()> {
+        match error {
+            Error::Transport(cause) if cause.kind().blames_the_record() => {
+                if self.is_left_out(record) {
+                    return Ok(());
+                }
+                self.decide_unsent(record, cause)
+            }
+            other => Err(other),
         }
     }
 }

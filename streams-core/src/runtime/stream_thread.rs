@@ -516,7 +516,8 @@ impl StreamThread {
 
     /// Records left out by the tasks that run now.
     pub fn dropped_records(&self) -> u64 {
-        self.tasks.values().map(StreamTask::dropped_records).sum()
+        let in_tasks: u64 = self.tasks.values().map(StreamTask::dropped_records).sum();
+        in_tasks + self.environment.collector.dropped_records()
     }
 
     /// The topics that records were sent to.

@@ -25,7 +25,9 @@ use crate::config::StreamsConfig;
 use crate::error::{Error, Result, UserError};
 use crate::ids::{Offset, TaskId, TopicName, TopicPartition};
 use crate::processor::handlers::Handlers;
-use crate::processor::{Collector, GlobalReaders, OutTopic, PunctuationType, TaskContext, TaskSetup};
+use crate::processor::{
+    Collector, GlobalReaders, Origin, OriginId, OutTopic, Outgoing, PunctuationType, Purpose, TaskContext, TaskSetup,
+};
 use crate::serde::TopicPartitionMetadata;
 use crate::store::{RecordClock, StoreEnvironment};
 use crate::time::{Now, Timestamp};
@@ -106,6 +108,7 @@ struct TaskStore {
 struct StoreChangelog {
     partition: TopicPartition,
     topic: OutTopic,
+    origin: OriginId,
     /// Whether it is a source topic, which is read and never written to.
     is_source: bool,
     next: Offset,
@@ -348,20 +351,26 @@ impl StreamTask {
                     state_stores::LogRecord::NOW => now.wall_ms,
                     timestamp => timestamp,
                 };
-                changelog.sent += 1;
-                let sent = collector.send(
+                let sent = collector.send(&Outgoing {
                     topic,
                     partition,
-                    Some(record.key),
-                    record.value,
+                    key: Some(record.key),
+                    value: record.value,
                     timestamp,
-                    record.headers,
-                );
-                sent.map_err(|error| {
-                    let text = error.to_string();
-                    sending = Some(error);
-                    text.into()
-                })
+                    headers: record.headers,
+                    origin: changelog.origin,
+                    offset: None,
+                });
+                match sent {
+                    // Only what was accepted: the offsets of the changelog are counted.
+                    Ok(()) => changelog.sent += 1,
+                    Err(error) => {
+                        let text = error.to_string();
+                        sending = Some(error);
+                        return Err(text.into());
+                    }
+                }
+                Ok(())
             };
             let mut store = store.borrow_mut();
             store.end_flush();
@@ -540,6 +549,12 @@ fn open_stores(
             Some(topic) => Some(StoreChangelog {
                 partition: TopicPartition::new(Arc::clone(topic), id.partition),
                 topic: environment.collector.topic(topic)?,
+                origin: environment.collector.origin(&Origin {
+                    task: id,
+                    node: name.as_str().into(),
+                    purpose: Purpose::Changelog { store: name.as_str().into() },
+                    source: None,
+                }),
                 is_source: store.is_source,
                 next: end,
                 sent: 0,

@@ -203,6 +203,7 @@ impl Pipeline {
             value: record.value.as_deref(),
             timestamp: record.timestamp,
             headers: &record.headers,
+            tag: 0,
         })?;
         self.producer.flush(TIMEOUT)?;
         self.settle()

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use error::{TransportError, TransportErrorKind};
+pub use error::{ErrorCode, FailedDelivery, FailedRecord, TransportError, TransportErrorKind};
 pub use membership::{Fence, Group, GroupSpec, Membership, MembershipHandler, SubtopologyTasks};
 pub use raw::{EmbeddedRecord, RawRecord};
 
@@ -141,6 +141,8 @@ pub struct OutRecord<'a> {
     pub timestamp: Timestamp,
     /// Headers.
     pub headers: &'a Headers,
+    /// Given back with a failed delivery ([`FailedDelivery::tag`]); not sent.
+    pub tag: u64,
 }
 
 /// An offset to commit with its metadata text.
@@ -165,11 +167,27 @@ pub trait Producer: Send {
     /// How many partitions a topic has now; asks the broker, at most `timeout`.
     fn partition_count(&mut self, topic: TopicHandle, timeout: Duration) -> Result<PartitionId>;
 
-    /// Queues a record. [`TransportErrorKind::QueueFull`] means: call [`Producer::poll`] and try again.
+    /// Learns what these topics take (sizes, times, keys), before anything is sent, at most `timeout`: a record that a
+    /// topic can never take is then refused by [`Producer::send`], and batches fit into all of them. What cannot be
+    /// learnt is left to the broker.
+    fn prepare(&mut self, topics: &[TopicName], timeout: Duration) -> Result<()> {
+        let _ = (topics, timeout);
+        Ok(())
+    }
+
+    /// Whether a new producer would do better, as something was learnt of the topics that this one cannot heed. It should
+    /// be replaced as soon as nothing of its work is outstanding.
+    fn is_worn_out(&self) -> bool {
+        false
+    }
+
+    /// Queues a record. [`TransportErrorKind::QueueFull`] means: call [`Producer::poll`] and try again. An error that
+    /// [blames the record](TransportErrorKind::blames_the_record) leaves the producer and its transaction as they were.
     fn send(&mut self, record: OutRecord<'_>) -> Result<()>;
 
-    /// Serves delivery reports, waiting at most `timeout` for one; the first failed delivery since the last call is
-    /// the error (topic and partition named).
+    /// Serves delivery reports, waiting at most `timeout` for one. The failed deliveries since the last call of this,
+    /// [`flush`](Producer::flush) or [`commit`](Producer::commit), all of them, are the error
+    /// ([`TransportError::failed`]).
     fn poll(&mut self, timeout: Duration) -> Result<()>;
 
     /// Waits until everything queued is acknowledged. Left-overs at the time-out are

@@ -71,6 +71,7 @@ impl EmbeddedClient {
                 value: record.value.as_deref(),
                 timestamp: record.timestamp.unwrap_or(0),
                 headers: &headers,
+                tag: 0,
             })?;
         }
         producer.flush(LIMIT)

@@ -65,7 +65,7 @@ fn send(producer: &mut dyn Producer, topic: &str, values: &[&str]) -> Outcome {
     let topic = producer.topic(topic)?;
     for (value, timestamp) in values.iter().zip(1_001..) {
         let (key, value, headers) = (Some(&b"k"[..]), Some(value.as_bytes()), &Headers::new());
-        producer.send(OutRecord { topic, partition: 0, key, value, timestamp, headers })?;
+        producer.send(OutRecord { topic, partition: 0, key, value, timestamp, headers, tag: 0 })?;
     }
     Ok(())
 }

@@ -30,7 +30,7 @@ fn records_arrive_as_they_were_sent() -> Outcome {
         (Some(b"k2"), Some(&[0xff]), 9_999_999_999_999, &none),
     ];
     for (key, value, timestamp, headers) in sent {
-        producer.send(OutRecord { topic, partition: 1, key, value, timestamp, headers })?;
+        producer.send(OutRecord { topic, partition: 1, key, value, timestamp, headers, tag: 0 })?;
     }
     producer.flush(LIMIT)?;
 
@@ -66,7 +66,7 @@ fn what_cannot_be_sent_says_why() -> Outcome {
     let big = vec![7; 3_000];
     let headers = Headers::new();
     let record =
-        OutRecord { topic, partition: 0, key: None, value: Some(&big), timestamp: 5, headers: &headers };
+        OutRecord { topic, partition: 0, key: None, value: Some(&big), timestamp: 5, headers: &headers, tag: 0 };
     producer.send(record)?;
     let error = producer.flush(LIMIT).err().ok_or("larger than the topic takes")?;
     assert_eq!(error.kind(), Kind::MessageTooLarge, "{error}");

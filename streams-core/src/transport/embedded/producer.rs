@@ -27,6 +27,8 @@ struct KnownTopic {
     name: TopicName,
     number: Option<u32>,
     record_bytes_max: usize,
+    /// Takes no null keys.
+    compacted: bool,
     /// By partition: the chunk that is being collected.
     builders: Vec<Option<ChunkBuilder>>,
 }
@@ -116,6 +118,7 @@ impl EmbeddedProducer {
             let (number, found) = core.topic(&topic.name)?;
             topic.number = Some(number);
             topic.record_bytes_max = found.record_bytes_max();
+            topic.compacted = found.cleans_up_by("compact");
             topic.builders.resize_with(found.logs.len(), || None);
         }
         Ok(topic)
@@ -138,6 +141,11 @@ impl EmbeddedProducer {
             let reason = format!("{size} bytes, where max.message.bytes is {}", topic.record_bytes_max);
             let attempted = format!("send to {}", partition());
             return Err(TransportError::new(TransportErrorKind::MessageTooLarge, attempted, reason));
+        }
+        if topic.compacted && record.key.is_none() {
+            let reason = "the topic is compacted (cleanup.policy) and takes no null keys";
+            let attempted = format!("send to {}", partition());
+            return Err(TransportError::new(TransportErrorKind::InvalidRecord, attempted, reason));
         }
         let at = usize::try_from(record.partition).ok().filter(|at| *at < topic.builders.len());
         let Some(at) = at else { return Err(unknown_topic(&partition())) };
@@ -269,6 +277,11 @@ impl EmbeddedProducer {
     }
 }
 
+/// Whether another try would fare no better.
+fn is_final(kind: TransportErrorKind) -> bool {
+    matches!(kind, TransportErrorKind::UnknownTopic | TransportErrorKind::Refused)
+}
+
 impl Producer for EmbeddedProducer {
     fn topic(&mut self, name: &str) -> Result<TopicHandle> {
         if let Some(handle) = self.by_name.get(name) {
@@ -277,7 +290,7 @@ impl Producer for EmbeddedProducer {
         let name: TopicName = name.into();
         let handle = TopicHandle(self.topics.len() as u32);
         let topic =
-            KnownTopic { name: name.clone(), number: None, record_bytes_max: 0, builders: Vec::new() };
+            KnownTopic { name: name.clone(), number: None, record_bytes_max: 0, compacted: false, builders: Vec::new() };
         self.topics.push(topic);
         self.by_name.insert(name, handle);
         Ok(handle)
@@ -347,7 +360,14 @@ impl Producer for EmbeddedProducer {
             producer.in_transaction("commit")?;
             let delivered = producer.deliver();
             producer.session("commit")?;
-            let failure = delivered.err().map(|error| error.to_string());
+            let failure = match delivered {
+                Ok(()) => None,
+                Err(error) if is_final(error.kind()) => {
+                    producer.state = State::MustAbort;
+                    return Err(error);
+                }
+                Err(error) => Some(error.to_string()),
+            };
             if failure.is_some() || producer.state == State::MustAbort {
                 producer.state = State::MustAbort;
                 let reason =

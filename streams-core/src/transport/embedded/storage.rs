@@ -12,7 +12,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -55,6 +55,7 @@ pub(super) struct Database {
     topics: Keyspace,
     bounds: Keyspace,
     offsets: Keyspace,
+    dir: PathBuf,
     durability: Durability,
 }
 
@@ -64,7 +65,7 @@ impl Database {
         let memory = RocksMemory::new(BLOCK_CACHE_BYTES, WRITE_BUFFER_BYTES);
         let attempted = || format!("open of the embedded broker's log in {}", dir.display());
         let failed = |error: StoreError| {
-            TransportError::new(TransportErrorKind::Fatal, attempted(), error.to_string())
+            TransportError::new(TransportErrorKind::Refused, attempted(), error.to_string())
         };
         let backend = RocksBackend::open(dir, &memory).map_err(failed)?;
         Ok(Database {
@@ -73,6 +74,7 @@ impl Database {
             bounds: backend.keyspace("bounds").map_err(failed)?,
             offsets: backend.keyspace("offsets").map_err(failed)?,
             backend: Arc::new(backend),
+            dir: dir.to_owned(),
             durability,
         })
     }
@@ -268,11 +270,8 @@ impl Storage {
         let Some(database) = &self.database else { return Ok(()) };
         if let Some(reason) = &self.failed {
             self.batch.clear();
-            return Err(TransportError::new(
-                TransportErrorKind::Fatal,
-                "write to the embedded broker's log",
-                reason,
-            ));
+            let attempted = format!("write to the embedded broker's log in {}", database.dir.display());
+            return Err(TransportError::new(TransportErrorKind::Refused, attempted, reason));
         }
         let mut written = database.backend.write(&self.batch);
         if written.is_ok() && database.durability == Durability::Machine {
@@ -281,18 +280,20 @@ impl Storage {
         self.batch.clear();
         written.map_err(|error| {
             self.failed = Some(format!("an earlier write failed: {error}; mend the disk and restart"));
-            failed(error)
+            let attempted = format!("write to the embedded broker's log in {}", database.dir.display());
+            let reason = format!("{error}; see whether the disk is full, and restart");
+            TransportError::new(TransportErrorKind::Refused, attempted, reason)
         })
     }
 }
 
 fn failed(error: StoreError) -> TransportError {
-    TransportError::new(TransportErrorKind::Fatal, "access to the embedded broker's log", error.to_string())
+    TransportError::new(TransportErrorKind::Refused, "access to the embedded broker's log", error.to_string())
 }
 
 fn corrupt(what: &str) -> TransportError {
     let reason = format!("malformed bytes ({what}); restore the directory from a copy, or delete it");
-    TransportError::new(TransportErrorKind::Fatal, "reading the embedded broker's log", reason)
+    TransportError::new(TransportErrorKind::Refused, "reading the embedded broker's log", reason)
 }
 
 fn load((key, value): state_stores::backend::RawEntry) -> Result<Chunk> {

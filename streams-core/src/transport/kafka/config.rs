@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::ffi::{Client, Conf, Role};
+use super::limits::Limits;
 use crate::transport::{
     ConsumerSpec, GroupSpec, Isolation, ProducerSpec, Result, TransportError, TransportErrorKind,
 };
@@ -16,6 +17,8 @@ pub(super) type Properties = BTreeMap<String, String>;
 pub(super) struct Common {
     pub(super) bootstrap_servers: String,
     pub(super) properties: Properties,
+    /// What is known of the topics that are written to.
+    pub(super) limits: Arc<Limits>,
 }
 
 /// Ours for every client.
@@ -128,15 +131,40 @@ impl Common {
         self.client(Role::Consumer, &spec.client_id, own, &users)
     }
 
-    /// A producer.
-    pub(super) fn producer(&self, spec: &ProducerSpec) -> Result<Arc<Client>> {
+    /// A producer whose batches grow to that size at most.
+    pub(super) fn producer(&self, spec: &ProducerSpec, batch_bytes: usize) -> Result<Arc<Client>> {
         let mut own = owned(PRODUCER);
         if let Some(id) = &spec.transactional_id {
             own.extend(owned(TRANSACTIONAL));
             own.insert("transactional.id".to_string(), id.clone());
             own.insert("transaction.timeout.ms".to_string(), spec.transaction_timeout_ms.to_string());
         }
-        self.client(Role::Producer, &spec.client_id, own, &spec.properties)
+        let mut users = spec.properties.clone();
+        if self.batch_bytes_wanted(spec).is_none_or(|wanted| batch_bytes < wanted) {
+            users.insert("batch.size".to_string(), batch_bytes.to_string());
+        }
+        if batch_bytes <= 1 {
+            users.insert("batch.num.messages".to_string(), "1".to_string());
+        }
+        self.client(Role::Producer, &spec.client_id, own, &users)
+    }
+
+    fn producer_setting<'a>(&'a self, spec: &'a ProducerSpec, keys: &[&str]) -> Option<&'a String> {
+        keys.iter().find_map(|key| spec.properties.get(*key).or_else(|| self.properties.get(*key)))
+    }
+
+    fn batch_bytes_wanted(&self, spec: &ProducerSpec) -> Option<usize> {
+        self.producer_setting(spec, &["batch.size"])?.parse().ok()
+    }
+
+    /// How large batches may be so that all topics that are known take them.
+    pub(super) fn batch_bytes(&self, spec: &ProducerSpec) -> usize {
+        self.limits.batch_bytes(self.batch_bytes_wanted(spec))
+    }
+
+    /// Whether records are compressed.
+    pub(super) fn compresses(&self, spec: &ProducerSpec) -> bool {
+        self.producer_setting(spec, &["compression.type", "compression.codec"]).is_some_and(|kind| kind != "none")
     }
 
     /// A client for administrative requests: a consumer that never consumes.
@@ -218,7 +246,8 @@ mod tests {
     use super::*;
 
     fn common() -> Common {
-        Common { bootstrap_servers: "localhost:1".to_string(), properties: Properties::new() }
+        let bootstrap_servers = "localhost:1".to_string();
+        Common { bootstrap_servers, properties: Properties::new(), limits: Arc::default() }
     }
 
     fn consumer(key: &str, value: &str) -> Result<Arc<Client>> {
@@ -257,7 +286,7 @@ mod tests {
                 transaction_timeout_ms: 10_000,
                 properties: Properties::new(),
             };
-            common.producer(&spec).expect("is made");
+            common.producer(&spec, 10_000).expect("is made");
         }
         let spec = GroupSpec {
             group: "g".into(),

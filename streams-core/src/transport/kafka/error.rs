@@ -2,33 +2,23 @@
 
 use rdkafka::bindings::rd_kafka_resp_err_t as E;
 
-use super::ffi::{Code, KafkaError};
+use super::ffi::{Code, KafkaError, name_of};
+use super::produce_errors::row_of;
 use crate::transport::{TransportError, TransportErrorKind as Kind};
 
-/// What each code means outside of a transaction; a code that is not listed is [`Kind::Fatal`].
+/// What the codes mean that are given for other things than records and transactions (those: [`PRODUCE_ERRORS`]).
 const KINDS: &[(Kind, &[E])] = &[
-    (
-        Kind::TimedOut,
-        &[
-            E::RD_KAFKA_RESP_ERR__TIMED_OUT,
-            E::RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE,
-            E::RD_KAFKA_RESP_ERR__MSG_TIMED_OUT,
-            E::RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT,
-        ],
-    ),
     (Kind::QueueFull, &[E::RD_KAFKA_RESP_ERR__QUEUE_FULL]),
     (
         Kind::Fenced,
         &[
-            E::RD_KAFKA_RESP_ERR__FENCED,
-            E::RD_KAFKA_RESP_ERR_PRODUCER_FENCED,
-            E::RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH,
-            E::RD_KAFKA_RESP_ERR_TRANSACTION_COORDINATOR_FENCED,
             E::RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION,
             E::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID,
             E::RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID,
             E::RD_KAFKA_RESP_ERR_STALE_MEMBER_EPOCH,
             E::RD_KAFKA_RESP_ERR_FENCED_MEMBER_EPOCH,
+            E::RD_KAFKA_RESP_ERR_UNRELEASED_INSTANCE_ID,
+            E::RD_KAFKA_RESP_ERR__ASSIGNMENT_LOST,
         ],
     ),
     (
@@ -36,105 +26,114 @@ const KINDS: &[(Kind, &[E])] = &[
         &[E::RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE, E::RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET],
     ),
     (
-        Kind::UnknownTopic,
+        Kind::Config,
         &[
-            E::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
-            E::RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC,
-            E::RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION,
-            E::RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION,
-            E::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_ID,
+            E::RD_KAFKA_RESP_ERR__INVALID_ARG,
+            E::RD_KAFKA_RESP_ERR_INVALID_CONFIG,
+            E::RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT,
+            E::RD_KAFKA_RESP_ERR_INVALID_GROUP_ID,
+            E::RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL,
+            E::RD_KAFKA_RESP_ERR_GROUP_MAX_SIZE_REACHED,
+            E::RD_KAFKA_RESP_ERR_UNSUPPORTED_SASL_MECHANISM,
+            E::RD_KAFKA_RESP_ERR__SSL,
+            E::RD_KAFKA_RESP_ERR__NOT_CONFIGURED,
         ],
     ),
-    (
-        Kind::MessageTooLarge,
-        &[E::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, E::RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE],
-    ),
-    (
-        Kind::Denied,
-        &[
-            E::RD_KAFKA_RESP_ERR__AUTHENTICATION,
-            E::RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED,
-            E::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
-            E::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED,
-            E::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED,
-            E::RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
-        ],
-    ),
-    (Kind::Config, &[E::RD_KAFKA_RESP_ERR__INVALID_ARG, E::RD_KAFKA_RESP_ERR_INVALID_CONFIG]),
     (
         Kind::Retriable,
         &[
-            E::RD_KAFKA_RESP_ERR__TRANSPORT,
             E::RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN,
             E::RD_KAFKA_RESP_ERR__RESOLVE,
-            E::RD_KAFKA_RESP_ERR__WAIT_COORD,
             E::RD_KAFKA_RESP_ERR__WAIT_CACHE,
             E::RD_KAFKA_RESP_ERR__IN_PROGRESS,
             E::RD_KAFKA_RESP_ERR__PREV_IN_PROGRESS,
             E::RD_KAFKA_RESP_ERR__CONFLICT,
             E::RD_KAFKA_RESP_ERR__PARTITION_EOF,
-            E::RD_KAFKA_RESP_ERR__RETRY,
             E::RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED,
             E::RD_KAFKA_RESP_ERR__BAD_MSG,
-            E::RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE,
-            E::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
-            E::RD_KAFKA_RESP_ERR_BROKER_NOT_AVAILABLE,
-            E::RD_KAFKA_RESP_ERR_REPLICA_NOT_AVAILABLE,
-            E::RD_KAFKA_RESP_ERR_NETWORK_EXCEPTION,
-            E::RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS,
-            E::RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE,
-            E::RD_KAFKA_RESP_ERR_NOT_COORDINATOR,
+            E::RD_KAFKA_RESP_ERR__DESTROY_BROKER,
             E::RD_KAFKA_RESP_ERR_NOT_CONTROLLER,
-            E::RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS,
-            E::RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND,
-            E::RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS,
-            E::RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS,
-            E::RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR,
             E::RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE,
             E::RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT,
-            E::RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH,
             E::RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH,
             E::RD_KAFKA_RESP_ERR_PREFERRED_LEADER_NOT_AVAILABLE,
-            E::RD_KAFKA_RESP_ERR_THROTTLING_QUOTA_EXCEEDED,
+            E::RD_KAFKA_RESP_ERR_MEMBER_ID_REQUIRED,
+            E::RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND,
+            E::RD_KAFKA_RESP_ERR_REBOOTSTRAP_REQUIRED,
+        ],
+    ),
+    // Of a client that is made anew.
+    (
+        Kind::Fatal,
+        &[
+            E::RD_KAFKA_RESP_ERR__NO_OFFSET,
+            E::RD_KAFKA_RESP_ERR__UNKNOWN_GROUP,
+            E::RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE,
+            E::RD_KAFKA_RESP_ERR__LOG_TRUNCATION,
         ],
     ),
 ];
 
-/// What a code means outside of a transaction.
+/// What a code means outside of a transaction. An unknown one is never done again without end: it stops the application.
 pub(super) fn kind_of(code: Code) -> Kind {
+    if let Some(row) = row_of(code) {
+        return row.kind;
+    }
     KINDS
         .iter()
         .find(|(_, codes)| codes.iter().any(|&known| known as Code == code))
-        .map_or(Kind::Fatal, |&(kind, _)| kind)
+        .map_or(Kind::Refused, |&(kind, _)| kind)
+}
+
+/// The error of that kind, with librdkafka's code and words, and what to do where that is known.
+fn error_of(kind: Kind, attempted: impl Into<String>, error: &KafkaError) -> TransportError {
+    TransportError::new(kind, attempted, advised(error.code, &error.reason)).with_code(name_of(error.code))
+}
+
+/// The words of a broker or client, and what to do.
+pub(super) fn advised(code: Code, reason: &str) -> String {
+    match row_of(code).map(|row| row.advice) {
+        None | Some("") => reason.to_owned(),
+        Some(advice) => format!("{reason}; {advice}"),
+    }
 }
 
 /// A call outside of a transaction failed.
 pub(super) fn failed(attempted: impl Into<String>, error: &KafkaError) -> TransportError {
     let kind = match kind_of(error.code) {
-        // A fatal code stays fatal unless it says that somebody else took over.
-        kind if error.fatal && kind != Kind::Fenced => Kind::Fatal,
+        kind if error.fatal => fatal_kind(kind),
         kind => kind,
     };
-    TransportError::new(kind, attempted, error.reason.clone())
+    error_of(kind, attempted, error)
 }
 
-/// A call of a transactional producer failed. librdkafka says itself what has to follow; only fencing is told by code.
+/// A fatal code stays fatal unless it says that somebody else took over, or that a new client would fare no better.
+fn fatal_kind(by_code: Kind) -> Kind {
+    match by_code {
+        Kind::Fenced | Kind::Denied | Kind::Config | Kind::Refused => by_code,
+        _ => Kind::Fatal,
+    }
+}
+
+/// A call of a transactional producer failed. librdkafka says itself what has to follow, but not whether it helps.
 pub(super) fn transaction_failed(attempted: impl Into<String>, error: &KafkaError) -> TransportError {
     let by_code = kind_of(error.code);
     let kind = if error.fatal {
-        if by_code == Kind::Fenced { Kind::Fenced } else { Kind::Fatal }
+        fatal_kind(by_code)
+    } else if matches!(by_code, Kind::Denied | Kind::Config | Kind::Refused) {
+        by_code
     } else if error.requires_abort {
         Kind::AbortTransaction
     } else if by_code == Kind::TimedOut {
         Kind::TimedOut
     } else if error.retriable {
         Kind::Retriable
-    } else if matches!(by_code, Kind::Fenced | Kind::Denied | Kind::Config) {
+    } else if by_code == Kind::Fenced {
         by_code
     } else {
         Kind::Fatal
     };
-    TransportError::new(kind, attempted, error.reason.clone())
+    error_of(kind, attempted, error)
 }
 
 /// Whether a code says that the topic or partition does not exist.
@@ -144,6 +143,7 @@ pub(super) fn is_unknown_topic(code: Code) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::produce_errors::{PRODUCE_ERRORS, kind_of_delivery};
     use super::*;
 
     fn error(code: E, fatal: bool, retriable: bool, requires_abort: bool) -> KafkaError {
@@ -154,11 +154,13 @@ mod tests {
     fn no_code_has_two_meanings() {
         let mut codes: Vec<_> =
             KINDS.iter().flat_map(|(_, codes)| codes.iter().map(|&e| e as Code)).collect();
+        codes.extend(PRODUCE_ERRORS.iter().map(|row| row.code as Code));
         let listed = codes.len();
         codes.sort_unstable();
         codes.dedup();
         assert_eq!(codes.len(), listed);
-        assert_eq!(kind_of(12_345), Kind::Fatal);
+        assert_eq!(kind_of(12_345), Kind::Refused);
+        assert_eq!(kind_of_delivery(12_345), Kind::InvalidRecord);
     }
 
     #[test]
@@ -171,5 +173,23 @@ mod tests {
         assert_eq!(kind(error(E::RD_KAFKA_RESP_ERR__TIMED_OUT, false, true, false)), Kind::TimedOut);
         assert_eq!(kind(error(E::RD_KAFKA_RESP_ERR__TRANSPORT, false, true, false)), Kind::Retriable);
         assert_eq!(kind(error(E::RD_KAFKA_RESP_ERR__STATE, false, false, false)), Kind::Fatal);
+    }
+
+    /// What no replay cures ends the application, whatever librdkafka wants done with the transaction.
+    #[test]
+    fn what_a_replay_does_not_cure_is_not_replayed() {
+        let kind = |error: KafkaError| transaction_failed("x", &error).kind();
+        let timeout = error(E::RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT, true, false, false);
+        assert_eq!(kind(timeout), Kind::Config);
+        let id = error(E::RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED, true, false, false);
+        assert_eq!(kind(id), Kind::Denied);
+        let topic = error(E::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, false, false, true);
+        assert_eq!(kind(topic), Kind::Denied);
+        let metadata = error(E::RD_KAFKA_RESP_ERR_OFFSET_METADATA_TOO_LARGE, false, false, true);
+        let metadata = transaction_failed("x", &metadata);
+        assert_eq!(metadata.kind(), Kind::Refused);
+        assert!(metadata.to_string().contains("offset.metadata.max.bytes"), "{metadata}");
+        let record = error(E::RD_KAFKA_RESP_ERR_INVALID_RECORD, false, false, true);
+        assert_eq!(kind(record), Kind::AbortTransaction, "the failed delivery decides");
     }
 }

@@ -11,6 +11,7 @@
 mod admin;
 mod client;
 mod conf;
+mod delivery;
 mod describe;
 mod error;
 mod group;
@@ -24,10 +25,11 @@ use std::ffi::{CStr, CString, c_char, c_int};
 use std::time::Duration;
 
 pub(super) use admin::{AdminCall, TopicToCreate};
-pub(super) use client::{Client, Delivery, Rebalance};
+pub(super) use client::{Client, Rebalance};
 pub(super) use conf::{Conf, Role};
+pub(super) use delivery::Delivery;
 pub(super) use describe::Described;
-pub(super) use error::KafkaError;
+pub(super) use error::{KafkaError, name_of};
 pub(super) use group::GroupMetadata;
 pub(super) use list::{Entry, PartitionList};
 pub(super) use message::Message;

@@ -9,11 +9,14 @@ mod consumer;
 mod deadline;
 mod error;
 mod ffi;
+mod limits;
 mod membership;
+mod produce_errors;
 mod producer;
 mod record;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 pub use record::KafkaRecord;
 
@@ -35,7 +38,11 @@ impl KafkaTransport {
     /// Contacts nobody: a cluster that is away shows at the first call that needs it, as an error of kind `TimedOut` or
     /// `Retriable` that names the servers. A property that librdkafka refuses is an error of kind `Config` here.
     pub fn new(bootstrap_servers: &str, properties: BTreeMap<String, String>) -> Result<Self> {
-        let common = Common { bootstrap_servers: bootstrap_servers.to_string(), properties };
+        let common = Common {
+            bootstrap_servers: bootstrap_servers.to_string(),
+            properties,
+            limits: Arc::default(),
+        };
         common.check()?;
         common.admin("check")?;
         Ok(KafkaTransport { common })

@@ -9,13 +9,15 @@ use std::time::Duration;
 
 use super::config::Common;
 use super::deadline::Deadline;
-use super::error::{failed, is_unknown_topic, kind_of, transaction_failed};
-use super::ffi::{Client, Delivery, GroupMetadata, KafkaError, Outgoing, PartitionList, Topic};
-use crate::ids::{PartitionId, TopicPartition};
+use super::error::{advised, failed, is_unknown_topic, kind_of, transaction_failed};
+use super::ffi::{Client, Delivery, GroupMetadata, KafkaError, Outgoing, PartitionList, Topic, name_of};
+use super::limits::{Checked, batch_bytes};
+use super::produce_errors::kind_of_delivery;
+use crate::ids::{PartitionId, TopicName, TopicPartition};
 use crate::record::Headers;
 use crate::transport::{
-    Fence, OffsetToCommit, OutRecord, Producer, ProducerSpec, Result, TopicHandle, TransportError,
-    TransportErrorKind as Kind,
+    FailedDelivery, Fence, OffsetToCommit, OutRecord, Producer, ProducerSpec, Result, TopicHandle,
+    TransportError, TransportErrorKind as Kind,
 };
 
 /// Between two looks at failed deliveries while something else is waited for.
@@ -31,6 +33,15 @@ const ABORT_SLICE_MIN: Duration = Duration::from_millis(5);
 /// that at once but does not tell when it is done, and refusals while the last transaction is being completed are repeated
 /// every 20 ms.
 const REGISTERING: Duration = Duration::from_millis(250);
+/// After a failed delivery librdkafka sends nothing more of the transaction. What was on its way is answered about as soon,
+/// and is waited for in so many slices, so that all records that are to blame are known at once.
+const SLICES_AFTER_FAILURE: u32 = 5;
+
+/// Time to ask what a topic takes, where it is not known yet.
+const LIMITS_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A topic that does not exist is asked for again after so long.
+const UNKNOWN_FOR: Duration = Duration::from_secs(5);
 
 /// A producer of one thread.
 pub(super) struct KafkaProducer {
@@ -38,31 +49,49 @@ pub(super) struct KafkaProducer {
     topics: Vec<KnownTopic>,
     by_name: HashMap<String, TopicHandle>,
     id: String,
-    transactional: bool,
-    servers: String,
+    spec: ProducerSpec,
+    common: Common,
     warned_of_zero: bool,
     /// Partitions that nothing may be sent to until the transaction has been aborted.
     touched: Vec<TopicPartition>,
+    /// How large batches become.
+    batch_bytes: usize,
+    /// Whether records are compressed, so that their size does not tell a batch's.
+    compressed: bool,
     client: Arc<Client>,
 }
 
 struct KnownTopic {
     topic: Topic,
     name: String,
+    /// Until when it is known that it does not exist.
+    missing: Option<Deadline>,
+    limits: Option<Checked>,
 }
 
 impl KafkaProducer {
     pub(super) fn new(common: &Common, spec: &ProducerSpec) -> Result<Self> {
+        let batch_bytes = common.batch_bytes(spec);
         Ok(KafkaProducer {
             topics: Vec::new(),
             by_name: HashMap::new(),
             id: spec.transactional_id.clone().unwrap_or_else(|| spec.client_id.clone()),
-            transactional: spec.transactional_id.is_some(),
-            servers: common.bootstrap_servers.clone(),
+            spec: spec.clone(),
+            common: common.clone(),
             warned_of_zero: false,
             touched: Vec::new(),
-            client: common.producer(spec)?,
+            batch_bytes,
+            compressed: common.compresses(spec),
+            client: common.producer(spec, batch_bytes)?,
         })
+    }
+
+    fn is_transactional(&self) -> bool {
+        self.spec.transactional_id.is_some()
+    }
+
+    fn servers(&self) -> &str {
+        &self.common.bootstrap_servers
     }
 
     fn known(&self, handle: TopicHandle) -> Result<&KnownTopic> {
@@ -74,36 +103,75 @@ impl KafkaProducer {
 
     /// What an error of this producer means; in a transaction librdkafka says it itself.
     fn refused(&self, attempted: &str, error: &KafkaError) -> TransportError {
-        let attempted = format!("{attempted} of producer {} at {}", self.id, self.servers);
-        if self.transactional { transaction_failed(attempted, error) } else { failed(attempted, error) }
-    }
-
-    /// The first failed delivery as an error. In a transaction librdkafka refuses the commit after one, so all that
-    /// remains is to abort, unless the record itself is to blame.
-    fn undelivered(&self, delivery: &Delivery) -> TransportError {
-        let Delivery { topic, partition, error } = delivery;
-        let attempted = format!("delivery to {topic}-{partition} by producer {}", self.id);
+        let attempted = format!("{attempted} of producer {} at {}", self.id, self.servers());
         let fatal = self.client.fatal();
         let error = fatal.as_ref().unwrap_or(error);
-        if error.fatal {
-            return transaction_failed(attempted, error);
-        }
-        let kind = match kind_of(error.code) {
-            kind @ (Kind::MessageTooLarge | Kind::UnknownTopic | Kind::Denied | Kind::Fenced) => kind,
-            _ if self.transactional => Kind::AbortTransaction,
-            kind => kind,
-        };
-        TransportError::new(kind, attempted, error.reason.clone())
+        if self.is_transactional() { transaction_failed(attempted, error) } else { failed(attempted, error) }
     }
 
-    /// Waits until nothing is outstanding; whether that was reached.
+    /// All failed deliveries as one error. Where a record is not itself to blame, a transaction has to be aborted:
+    /// librdkafka refuses its commit.
+    fn undelivered(&mut self) -> TransportError {
+        let failed: Vec<_> = self.client.take_failed().into_iter().map(|one| self.judged(one)).collect();
+        let by = format!("by producer {}", self.id);
+        match self.client.fatal() {
+            Some(fatal) => transaction_failed(format!("delivery {by}"), &fatal).with_failed(failed),
+            None => TransportError::undelivered(by, failed),
+        }
+    }
+
+    fn judged(&self, delivery: Delivery) -> FailedDelivery {
+        let Delivery { topic, partition, error, tag, record } = delivery;
+        let mut kind = kind_of_delivery(error.code);
+        let mut reason = advised(error.code, &error.reason);
+        if kind == Kind::MessageTooLarge
+            && let Some(record) = &record
+        {
+            let bytes = batch_bytes(record.key.as_deref(), record.value.as_deref(), &record.headers);
+            (kind, reason) = self.judge_size(&topic, bytes, reason);
+        }
+        if self.is_transactional() && matches!(kind, Kind::Retriable | Kind::TimedOut | Kind::QueueFull) {
+            kind = Kind::AbortTransaction;
+        }
+        let record = record.filter(|_| kind.blames_the_record());
+        FailedDelivery { topic, partition, kind, code: Some(name_of(error.code)), reason, tag, record }
+    }
+
+    /// A batch was too large: its records are to blame if they are too large by themselves, else the batch was.
+    fn judge_size(&self, topic: &str, bytes: usize, reason: String) -> (Kind, String) {
+        self.common.limits.make_sure(&self.client, topic, LIMITS_TIMEOUT);
+        let its_own_fault = match self.common.limits.bytes_max(topic) {
+            // What compression made of the record is not known; alone in its batch, it is.
+            Some(limit) if !self.compressed => bytes > limit,
+            Some(limit) if self.batch_bytes > limit => false,
+            Some(_) => bytes > self.batch_bytes,
+            None => {
+                self.batch_bytes <= 1
+                    || (self.common.batch_bytes(&self.spec) >= self.batch_bytes
+                        && !self.common.limits.guess_less(topic, self.batch_bytes))
+            }
+        };
+        match its_own_fault {
+            true => (Kind::MessageTooLarge, format!("{bytes} bytes: {reason}")),
+            false => (Kind::Retriable, format!("{reason} (the batch was too large; it is sent again in smaller ones)")),
+        }
+    }
+
+    /// Waits until nothing is outstanding, or nothing more comes because a delivery failed; whether it is so.
     fn drain(&self, deadline: &Deadline) -> bool {
+        let mut after_failure = 0;
         loop {
             let left = deadline.left();
             let done = self.client.flush(left.min(SLICE));
             self.client.poll(Duration::ZERO);
             if done || self.client.outstanding() == 0 {
                 return true;
+            }
+            if self.is_transactional() && self.client.has_failed() {
+                after_failure += 1;
+                if after_failure > SLICES_AFTER_FAILURE {
+                    return true;
+                }
             }
             if left.is_zero() {
                 return false;
@@ -124,15 +192,56 @@ impl KafkaProducer {
         self.client.hold(&list, false).map_err(|error| failed("freeing touched partitions", &error))
     }
 
+    /// Takes the reports there are; whether a delivery has failed. In a transaction, waits for those that come with it.
+    fn learn_of_failures(&self) -> bool {
+        self.client.poll(Duration::ZERO);
+        if self.client.has_failed() && self.is_transactional() {
+            self.drain(&Deadline::after(SLICE * SLICES_AFTER_FAILURE));
+        }
+        self.client.has_failed()
+    }
+
     fn unfinished(&self, attempted: &str) -> TransportError {
         let outstanding = self.client.outstanding();
+        let reason = format!("{outstanding} records are not acknowledged");
+        self.timed_out(attempted, &reason)
+    }
+
+    fn timed_out(&self, attempted: &str, reason: &str) -> TransportError {
         let trouble =
             self.client.trouble().map(|error| format!("; last trouble: {error}")).unwrap_or_default();
         TransportError::new(
             Kind::TimedOut,
-            format!("{attempted} of producer {} at {}", self.id, self.servers),
-            format!("{outstanding} records are not acknowledged{trouble}"),
+            format!("{attempted} of producer {} at {}", self.id, self.servers()),
+            format!("{reason}{trouble}"),
         )
+    }
+
+    /// Why a record is not sent: its topic can never take it.
+    #[cold]
+    fn refusal(&mut self, record: &OutRecord<'_>) -> Option<TransportError> {
+        let known = self.topics.get_mut(record.topic.0 as usize)?;
+        known.limits.as_mut()?.refusal(record)?;
+        // The topic's settings may have been changed since they were asked for.
+        self.common.limits.make_sure(&self.client, &known.name, LIMITS_TIMEOUT);
+        known.limits = self.common.limits.of(&known.name).map(|limits| Checked::new(limits, self.compressed));
+        let (kind, reason) = known.limits.as_mut()?.refusal(record)?;
+        let attempted = format!("send to {}-{} by producer {}", known.name, record.partition, self.id);
+        Some(TransportError::new(kind, attempted, reason))
+    }
+
+    /// Learns what a topic takes that was not known when the client was made; an error if batches are too large for it.
+    fn learn(&mut self, topic: TopicHandle) -> Result<()> {
+        let Some(known) = self.topics.get_mut(topic.0 as usize) else { return Ok(()) };
+        self.common.limits.learn(&self.client, &[&known.name], LIMITS_TIMEOUT);
+        known.limits = self.common.limits.of(&known.name).map(|limits| Checked::new(limits, self.compressed));
+        if self.common.limits.bytes_max(&known.name).is_none_or(|limit| limit >= self.batch_bytes) {
+            return Ok(());
+        }
+        let attempted = format!("first send to {}", known.name);
+        let kind = if self.is_transactional() { Kind::AbortTransaction } else { Kind::Retriable };
+        let reason = "its max.message.bytes is smaller than the producer's batches; a producer with smaller ones is made";
+        Err(TransportError::new(kind, attempted, reason))
     }
 }
 
@@ -144,21 +253,49 @@ impl Producer for KafkaProducer {
         let topic =
             Topic::new(&self.client, name).map_err(|error| failed(format!("topic '{name}'"), &error))?;
         let handle = TopicHandle(u32::try_from(self.topics.len()).unwrap_or(u32::MAX));
-        self.topics.push(KnownTopic { topic, name: name.to_string() });
+        let limits = self.common.limits.of(name).map(|limits| Checked::new(limits, self.compressed));
+        self.topics.push(KnownTopic { topic, name: name.to_string(), missing: None, limits });
         self.by_name.insert(name.to_string(), handle);
         Ok(handle)
     }
 
     fn partition_count(&mut self, topic: TopicHandle, timeout: Duration) -> Result<PartitionId> {
         let known = self.known(topic)?;
-        self.client.partition_count(&known.topic, timeout).map_err(|error| {
-            let attempted = format!("asking {} for the partitions of '{}'", self.servers, known.name);
-            if is_unknown_topic(error.code) {
-                TransportError::new(Kind::UnknownTopic, attempted, "the topic does not exist")
-            } else {
-                failed(attempted, &error)
+        let attempted = format!("asking {} for the partitions of '{}'", self.servers(), known.name);
+        let missing = |attempted| TransportError::new(Kind::UnknownTopic, attempted, "the topic does not exist");
+        if known.missing.as_ref().is_some_and(|until| !until.left().is_zero()) {
+            return Err(missing(attempted));
+        }
+        if !is_legal(&known.name) {
+            let reason = "a topic's name has up to 249 letters, digits, '.', '_' and '-'";
+            return Err(TransportError::new(Kind::UnknownTopic, attempted, reason));
+        }
+        let partitions = match self.client.partition_count(&known.topic, timeout) {
+            Ok(partitions) => partitions,
+            Err(error) if is_unknown_topic(error.code) => {
+                if let Some(known) = self.topics.get_mut(topic.0 as usize) {
+                    known.missing = Some(Deadline::after(UNKNOWN_FOR));
+                }
+                return Err(missing(attempted));
             }
-        })
+            Err(error) => return Err(failed(attempted, &error)),
+        };
+        self.learn(topic)?;
+        Ok(partitions)
+    }
+
+    fn prepare(&mut self, topics: &[TopicName], timeout: Duration) -> Result<()> {
+        let names: Vec<&str> = topics.iter().map(|name| &**name).collect();
+        self.common.limits.learn(&self.client, &names, timeout);
+        if self.is_worn_out() && self.topics.is_empty() {
+            self.batch_bytes = self.common.batch_bytes(&self.spec);
+            self.client = self.common.producer(&self.spec, self.batch_bytes)?;
+        }
+        Ok(())
+    }
+
+    fn is_worn_out(&self) -> bool {
+        self.common.batch_bytes(&self.spec) < self.batch_bytes
     }
 
     /// A timestamp of 0 is sent as 1: for librdkafka 0 means "now".
@@ -171,41 +308,62 @@ impl Producer for KafkaProducer {
             }
         }
         let known = self.known(record.topic)?;
+        if known.limits.is_some_and(|limits| limits.doubts(&record))
+            && let Some(error) = self.refusal(&record)
+        {
+            return Err(error);
+        }
+        let known = self.known(record.topic)?;
         let outgoing = Outgoing {
             partition: record.partition,
             key: record.key,
             value: record.value,
             timestamp,
             headers: record.headers,
+            tag: record.tag,
         };
-        self.client.produce(&known.topic, &outgoing).map_err(|error| {
-            let attempted = format!("send to {}-{} by producer {}", known.name, record.partition, self.id);
-            match (self.client.fatal(), kind_of(error.code)) {
-                (Some(fatal), _) => transaction_failed(attempted, &fatal),
-                (None, Kind::Fatal) if self.transactional => transaction_failed(attempted, &error),
-                _ => failed(attempted, &error),
-            }
+        let Err(error) = self.client.produce(&known.topic, &outgoing) else { return Ok(()) };
+        let attempted = format!("send to {}-{} by producer {}", known.name, record.partition, self.id);
+        if kind_of(error.code) != Kind::Fatal {
+            return Err(failed(attempted, &error));
+        }
+        // A delivery that failed leaves the transaction in a state in which nothing can be sent: that is the reason, then.
+        if self.learn_of_failures() {
+            return Err(self.undelivered());
+        }
+        Err(match self.client.fatal() {
+            Some(fatal) => transaction_failed(attempted, &fatal),
+            None if self.is_transactional() => transaction_failed(attempted, &error),
+            None => failed(attempted, &error),
         })
     }
 
     fn poll(&mut self, timeout: Duration) -> Result<()> {
         self.client.poll(timeout);
-        match self.client.take_delivery() {
-            Some(delivery) => Err(self.undelivered(&delivery)),
-            None => Ok(()),
-        }
+        if self.learn_of_failures() { Err(self.undelivered()) } else { Ok(()) }
     }
 
     fn flush(&mut self, timeout: Duration) -> Result<()> {
         let done = self.drain(&Deadline::after(timeout));
-        if let Some(delivery) = self.client.take_delivery() {
-            return Err(self.undelivered(&delivery));
+        if self.client.has_failed() {
+            return Err(self.undelivered());
         }
         if done { Ok(()) } else { Err(self.unfinished("flush")) }
     }
 
     fn init_transactions(&mut self, timeout: Duration) -> Result<()> {
-        self.client.init_transactions(timeout).map_err(|error| self.refused("init_transactions", &error))
+        self.client.init_transactions(timeout).map_err(|error| {
+            let told = self.refused("init_transactions", &error);
+            if told.kind() != Kind::TimedOut {
+                return told;
+            }
+            let reason = format!(
+                "{}; the transaction coordinator does not answer; if it stays so, look whether \
+                 transaction.state.log.replication.factor of the brokers is larger than their number",
+                error.reason
+            );
+            self.timed_out("init_transactions", &reason)
+        })
     }
 
     fn begin(&mut self) -> Result<()> {
@@ -236,6 +394,7 @@ impl Producer for KafkaProducer {
                 value: None,
                 timestamp: 1,
                 headers: &headers,
+                tag: 0,
             };
             let topic = &self.known(topic)?.topic;
             self.client.produce(topic, &record).map_err(|error| self.refused(attempted, &error))?;
@@ -262,25 +421,23 @@ impl Producer for KafkaProducer {
                 .ok_or_else(|| TransportError::new(Kind::Fatal, attempted, "no group metadata"))?;
         self.client
             .send_offsets(&offset_list(offsets), &group, timeout)
-            .map_err(|error| self.refused(attempted, &error))
+            .map_err(|error| if self.learn_of_failures() { self.undelivered() } else { self.refused(attempted, &error) })
     }
 
     fn commit(&mut self, timeout: Duration) -> Result<()> {
         let deadline = Deadline::after(timeout);
         // First in slices, to take failed deliveries; librdkafka's own flush then has nothing to wait for.
-        if !self.drain(&deadline) {
+        let done = self.drain(&deadline);
+        if self.client.has_failed() {
+            return Err(self.undelivered());
+        }
+        if !done {
             return Err(self.unfinished("commit"));
         }
         // Never 0 (which would only look) and never less than a round trip.
-        let outcome = self.client.commit_transaction(deadline.left().max(SLICE));
-        let delivery = self.client.take_delivery();
-        outcome.map_err(|error| {
-            let mut failure = error;
-            if let Some(Delivery { topic, partition, error }) = delivery {
-                failure.reason = format!("{} (first: {topic}-{partition}: {error})", failure.reason);
-            }
-            self.refused("commit", &failure)
-        })
+        self.client
+            .commit_transaction(deadline.left().max(SLICE))
+            .map_err(|error| if self.learn_of_failures() { self.undelivered() } else { self.refused("commit", &error) })
     }
 
     fn abort(&mut self, timeout: Duration) -> Result<()> {
@@ -294,7 +451,7 @@ impl Producer for KafkaProducer {
             self.client.poll(Duration::ZERO);
             match outcome {
                 Ok(()) => {
-                    self.client.take_delivery();
+                    self.client.take_failed();
                     return self.let_go();
                 }
                 Err(error) if error.retriable && !error.fatal && !left.is_zero() => {
@@ -304,6 +461,12 @@ impl Producer for KafkaProducer {
             }
         }
     }
+}
+
+/// Whether a topic can have that name (`org.apache.kafka.common.internals.Topic`).
+fn is_legal(name: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    (1..=249).contains(&name.len()) && name != "." && name != ".." && name.bytes().all(is_allowed)
 }
 
 /// Offsets as librdkafka's list.

@@ -78,6 +78,7 @@ fn send_at(
         value: value.map(str::as_bytes),
         timestamp,
         headers: &Headers::new(),
+        tag: 0,
     })
 }
 

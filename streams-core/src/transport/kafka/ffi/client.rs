@@ -9,8 +9,10 @@ use rdkafka::bindings as rd;
 use rdkafka::bindings::rd_kafka_resp_err_t as E;
 
 use super::conf::{Conf, ERROR_BYTES, Role};
+use super::delivery::Delivery;
 use super::list::{Entry, entries_of};
 use super::{Code, KafkaError, OK, c_string, millis, text_of};
+use super::super::produce_errors::kind_of_delivery;
 use crate::ids::PartitionId;
 
 /// A `rd_kafka_t` with its threads. Dropping the last reference waits for those threads.
@@ -30,7 +32,8 @@ unsafe impl Sync for Client {}
 /// What callbacks leave for the owner of the client.
 #[derive(Default)]
 struct Shared {
-    delivery: Mutex<Option<Delivery>>,
+    /// Records that were not delivered and not told yet: as many as were outstanding at most.
+    failed: Mutex<Vec<Delivery>>,
     trouble: Mutex<Option<KafkaError>>,
     fatal: Mutex<Option<KafkaError>>,
     /// What the error callback last told a consumer.
@@ -49,18 +52,19 @@ impl Shared {
         *locked(&self.trouble) = Some(error);
     }
 
-    fn undelivered(&self, topic: String, partition: PartitionId, code: Code) {
-        let error = KafkaError::from_code(code);
-        locked(&self.delivery).get_or_insert(Delivery { topic, partition, error });
+    /// Keeps a failed delivery. Of those that no record is to blame for, one of a row tells as much as all of them.
+    fn undelivered(&self, delivery: Delivery) {
+        let mut failed = locked(&self.failed);
+        let repeats = |last: &Delivery| {
+            last.record.is_none()
+                && delivery.record.is_none()
+                && last.error.code == delivery.error.code
+                && (&last.topic, last.partition) == (&delivery.topic, delivery.partition)
+        };
+        if !failed.last().is_some_and(repeats) {
+            failed.push(delivery);
+        }
     }
-}
-
-/// A record that could not be delivered.
-#[derive(Clone, Debug)]
-pub(in crate::transport::kafka) struct Delivery {
-    pub(in crate::transport::kafka) topic: String,
-    pub(in crate::transport::kafka) partition: PartitionId,
-    pub(in crate::transport::kafka) error: KafkaError,
 }
 
 /// A change of what a member of a group owns.
@@ -94,6 +98,10 @@ impl Wake {
             .unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut *set)
     }
+}
+
+fn blames_the_record(code: Code) -> bool {
+    kind_of_delivery(code).blames_the_record()
 }
 
 /// Nothing that is kept under these locks can be left half done, so a panic elsewhere does not spoil them.
@@ -164,10 +172,8 @@ impl Client {
                         if message.is_null() {
                             break;
                         }
-                        let code = addr_of!((*message).err).cast::<Code>().read();
-                        if code != OK {
-                            let topic = text_of(rd::rd_kafka_topic_name((*message).rkt));
-                            self.shared.undelivered(topic, (*message).partition, code);
+                        if let Some(delivery) = Delivery::read(message, blames_the_record) {
+                            self.shared.undelivered(delivery);
                         }
                     },
                     rd::RD_KAFKA_EVENT_ERROR => self.shared.note(event_error(event)),
@@ -213,9 +219,14 @@ impl Client {
         }
     }
 
-    /// The first failed delivery since the last call.
-    pub(in crate::transport::kafka) fn take_delivery(&self) -> Option<Delivery> {
-        locked(&self.shared.delivery).take()
+    /// The failed deliveries since the last call.
+    pub(in crate::transport::kafka) fn take_failed(&self) -> Vec<Delivery> {
+        std::mem::take(&mut locked(&self.shared.failed))
+    }
+
+    /// Whether a delivery has failed since [`Client::take_failed`].
+    pub(in crate::transport::kafka) fn has_failed(&self) -> bool {
+        !locked(&self.shared.failed).is_empty()
     }
 
     /// The last thing that went wrong with a broker, to explain a time-out.

@@ -6,6 +6,7 @@ use std::fmt;
 use rdkafka::bindings as rd;
 
 use super::{Code, OK, text_of};
+use crate::transport::ErrorCode;
 
 /// What librdkafka said went wrong.
 #[derive(Clone, Debug)]
@@ -23,6 +24,13 @@ pub(in crate::transport::kafka) struct KafkaError {
 // The bindings take Rust enums, of which no unknown value may exist; a plain integer may be any code.
 unsafe extern "C" {
     fn rd_kafka_err2str(code: Code) -> *const c_char;
+    fn rd_kafka_err2name(code: Code) -> *const c_char;
+}
+
+/// The code with its name.
+pub(in crate::transport::kafka) fn name_of(code: Code) -> ErrorCode {
+    // SAFETY: takes any integer and returns a static string.
+    ErrorCode { number: code, name: text_of(unsafe { rd_kafka_err2name(code) }) }
 }
 
 impl KafkaError {

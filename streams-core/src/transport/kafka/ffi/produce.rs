@@ -49,6 +49,8 @@ pub(in crate::transport::kafka) struct Outgoing<'a> {
     pub(in crate::transport::kafka) value: Option<&'a [u8]>,
     pub(in crate::transport::kafka) timestamp: Timestamp,
     pub(in crate::transport::kafka) headers: &'a Headers,
+    /// Given back with a failed delivery.
+    pub(in crate::transport::kafka) tag: u64,
 }
 
 /// Null for Kafka's null. An empty slice has an address that is not null, which is how librdkafka tells them apart.
@@ -102,6 +104,11 @@ impl Client {
             rd::rd_kafka_vu_t { vtype: V::RD_KAFKA_VTYPE_KEY, u: memory(record.key) },
             rd::rd_kafka_vu_t { vtype: V::RD_KAFKA_VTYPE_VALUE, u: memory(record.value) },
             rd::rd_kafka_vu_t { vtype: V::RD_KAFKA_VTYPE_TIMESTAMP, u: Value { i64_: record.timestamp } },
+            rd::rd_kafka_vu_t {
+                vtype: V::RD_KAFKA_VTYPE_OPAQUE,
+                // Never followed: librdkafka only carries it.
+                u: Value { ptr: std::ptr::without_provenance_mut(record.tag as usize) },
+            },
             rd::rd_kafka_vu_t { vtype: V::RD_KAFKA_VTYPE_HEADERS, u: Value { headers } },
         ];
         let count = if headers.is_null() { arguments.len() - 1 } else { arguments.len() };

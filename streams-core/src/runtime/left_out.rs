@@ -1,0 +1,145 @@
+//! Records that a handler has left out, so that they are not sent again when the work around them is repeated.
+//!
+//! A record that the broker refused is known only after it was sent, and its transaction with it has to be given up. The
+//! repeated work makes the same record again: it is recognised by where it goes, who sent it, its bytes and its time
+//! (without the time for records of punctuations, whose time is the machine's), and left out. It is remembered until the
+//! record that led to it is committed, or, without one, until it was met and committed.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hash, RandomState};
+
+use crate::ids::{Offset, PartitionId, TopicPartition};
+use crate::time::Timestamp;
+use crate::transport::OffsetToCommit;
+
+/// So often may one source record, or one node's punctuations, lead to new refused records before something is committed:
+/// what differs at each repetition is never recognised.
+const ROUNDS_MAX: u32 = 10;
+
+/// What a record is recognised by.
+#[derive(Clone, Copy, Debug, Hash)]
+pub(super) struct Likeness<'a> {
+    pub topic: u32,
+    pub partition: PartitionId,
+    pub key: Option<&'a [u8]>,
+    pub value: Option<&'a [u8]>,
+    /// The time; `None` if it does not count.
+    pub timestamp: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+struct LeftOutRecord {
+    source: Option<(TopicPartition, Offset)>,
+    met: bool,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct LeftOut {
+    records: HashMap<u64, LeftOutRecord>,
+    /// How often something was refused since the last commit, by topic and what sent it.
+    rounds: HashMap<(u32, u64), u32>,
+    hasher: RandomState,
+}
+
+impl LeftOut {
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    fn hash(&self, likeness: &Likeness<'_>) -> u64 {
+        self.hasher.hash_one(likeness)
+    }
+
+    /// Whether that record was left out before.
+    pub fn contains(&mut self, likeness: &Likeness<'_>) -> bool {
+        let timeless = Likeness { timestamp: None, ..*likeness };
+        let hashes = [self.hash(likeness), self.hash(&timeless)];
+        let found = hashes.into_iter().find(|hash| self.records.contains_key(hash));
+        if let Some(record) = found.and_then(|hash| self.records.get_mut(&hash)) {
+            record.met = true;
+        }
+        found.is_some()
+    }
+
+    /// Remembers a record.
+    pub fn add(&mut self, likeness: Likeness<'_>, source: Option<(TopicPartition, Offset)>) {
+        let timestamp = likeness.timestamp.filter(|_| source.is_some());
+        let hash = self.hash(&Likeness { timestamp, ..likeness });
+        self.records.insert(hash, LeftOutRecord { source, met: false });
+    }
+
+    /// The work is repeated because of records that were sent to these topics by these senders. False if that has
+    /// happened too often without a commit.
+    pub fn repeated(&mut self, mut senders: Vec<(u32, u64)>) -> bool {
+        senders.sort_unstable();
+        senders.dedup();
+        let mut often = false;
+        for sender in senders {
+            let rounds = self.rounds.entry(sender).or_default();
+            *rounds += 1;
+            often |= *rounds > ROUNDS_MAX;
+        }
+        !often
+    }
+
+    /// These offsets were committed, with everything that was sent.
+    pub fn committed(&mut self, offsets: &[OffsetToCommit]) {
+        if self.records.is_empty() {
+            return;
+        }
+        self.rounds.clear();
+        self.records.retain(|_, record| {
+            let is_past = |(partition, offset): &(TopicPartition, Offset)| {
+                offsets.iter().any(|done| done.partition == *partition && done.offset > *offset)
+            };
+            !record.met && !record.source.as_ref().is_some_and(is_past)
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIKENESS: Likeness<'_> =
+        Likeness { topic: 1, partition: 0, key: None, value: Some(b"v"), timestamp: Some(5) };
+
+    fn committed(offset: Offset) -> [OffsetToCommit; 1] {
+        [OffsetToCommit { partition: TopicPartition::new("in", 0), offset, metadata: String::new() }]
+    }
+
+    #[test]
+    fn a_record_is_known_until_its_source_is_committed() {
+        let mut left_out = LeftOut::default();
+        left_out.add(LIKENESS, Some((TopicPartition::new("in", 0), 7)));
+        left_out.committed(&committed(7));
+        assert!(left_out.contains(&LIKENESS));
+        assert!(!left_out.contains(&Likeness { value: Some(b"w"), ..LIKENESS }));
+        assert!(!left_out.contains(&Likeness { timestamp: Some(6), ..LIKENESS }));
+        left_out.committed(&committed(8));
+        assert!(left_out.is_empty());
+    }
+
+    #[test]
+    fn one_of_a_punctuation_is_known_at_any_time_until_it_was_met() {
+        let mut left_out = LeftOut::default();
+        left_out.add(LIKENESS, None);
+        left_out.committed(&committed(100));
+        assert!(left_out.contains(&Likeness { timestamp: Some(6), ..LIKENESS }));
+        left_out.committed(&committed(101));
+        assert!(left_out.is_empty());
+    }
+
+    #[test]
+    fn what_differs_each_time_is_not_repeated_for_ever() {
+        let mut left_out = LeftOut::default();
+        left_out.add(LIKENESS, None);
+        for _ in 0..ROUNDS_MAX {
+            assert!(left_out.repeated(vec![(1, 2), (1, 2)]));
+        }
+        assert!(!left_out.repeated(vec![(1, 2)]));
+        left_out.committed(&[]);
+        assert!(left_out.repeated(vec![(1, 2)]));
+    }
+}

@@ -1,0 +1,118 @@
+//! Records that could not be delivered, as librdkafka reports them.
+
+use std::ffi::{c_char, c_void};
+use std::ptr::{addr_of, null, null_mut};
+
+use bytes::Bytes;
+use rdkafka::bindings as rd;
+
+use super::{Code, KafkaError, OK, text_of};
+use crate::ids::PartitionId;
+use crate::record::Headers;
+use crate::transport::FailedRecord;
+
+/// A record that could not be delivered.
+#[derive(Clone, Debug)]
+pub(in crate::transport::kafka) struct Delivery {
+    pub(in crate::transport::kafka) topic: String,
+    pub(in crate::transport::kafka) partition: PartitionId,
+    pub(in crate::transport::kafka) error: KafkaError,
+    /// What the sender gave along.
+    pub(in crate::transport::kafka) tag: u64,
+    /// Only where that was asked for.
+    pub(in crate::transport::kafka) record: Option<Box<FailedRecord>>,
+}
+
+// The bindings return Rust enums, of which no unknown value may exist; a plain integer may be any code.
+unsafe extern "C" {
+    fn rd_kafka_message_headers(
+        message: *const rd::rd_kafka_message_t,
+        list: *mut *mut rd::rd_kafka_headers_t,
+    ) -> Code;
+    fn rd_kafka_header_get_all(
+        list: *const rd::rd_kafka_headers_t,
+        index: usize,
+        name: *mut *const c_char,
+        value: *mut *const c_void,
+        size: *mut usize,
+    ) -> Code;
+}
+
+impl Delivery {
+    /// Reads the report of one message; `None` if it was delivered. `keep` says for which codes the record is copied.
+    ///
+    /// # Safety
+    /// `message` is a valid message of a delivery report that no other thread has.
+    pub(super) unsafe fn read(
+        message: *const rd::rd_kafka_message_t,
+        keep: impl FnOnce(Code) -> bool,
+    ) -> Option<Delivery> {
+        // SAFETY: the caller's promise. The code is read as an integer because it may be unknown to the enum; no reference
+        // to the message is made for the same reason. The broker's words are null or live as long as the message.
+        unsafe {
+            let code = addr_of!((*message).err).cast::<Code>().read();
+            if code == OK {
+                return None;
+            }
+            let told = text_of(rd::rd_kafka_message_produce_errstr(message));
+            let error = match told.is_empty() {
+                true => KafkaError::from_code(code),
+                false => KafkaError::with_reason(code, told),
+            };
+            Some(Delivery {
+                topic: text_of(rd::rd_kafka_topic_name(addr_of!((*message).rkt).read())),
+                partition: addr_of!((*message).partition).read(),
+                error,
+                tag: addr_of!((*message)._private).read() as usize as u64,
+                record: keep(code).then(|| Box::new(record_of(message))),
+            })
+        }
+    }
+}
+
+/// Copies a record out.
+///
+/// # Safety
+/// As for [`Delivery::read`].
+unsafe fn record_of(message: *const rd::rd_kafka_message_t) -> FailedRecord {
+    // SAFETY: the caller's promise; key and payload describe memory that lives as long as the message.
+    unsafe {
+        FailedRecord {
+            key: bytes_of(addr_of!((*message).key).read(), addr_of!((*message).key_len).read()),
+            value: bytes_of(addr_of!((*message).payload).read(), addr_of!((*message).len).read()),
+            timestamp: rd::rd_kafka_message_timestamp(message, null_mut()),
+            headers: headers_of(message),
+        }
+    }
+}
+
+/// # Safety
+/// As for [`Delivery::read`].
+unsafe fn headers_of(message: *const rd::rd_kafka_message_t) -> Headers {
+    let mut found = Headers::new();
+    let mut list = null_mut();
+    // SAFETY: a valid message; the list stays the message's. An index past the list's end is answered with an error, and
+    // each value describes memory of the list.
+    unsafe {
+        if rd_kafka_message_headers(message, &mut list) != OK {
+            return found;
+        }
+        for index in 0.. {
+            let (mut name, mut value, mut size) = (null(), null(), 0);
+            if rd_kafka_header_get_all(list, index, &mut name, &mut value, &mut size) != OK {
+                break;
+            }
+            found.add(text_of(name), bytes_of(value.cast_mut(), size).map(Bytes::from));
+        }
+    }
+    found
+}
+
+/// The bytes behind a pointer of librdkafka's; null is Kafka's null, a length of 0 is empty.
+///
+/// # Safety
+/// `start` is null or points at `size` bytes.
+unsafe fn bytes_of(start: *mut c_void, size: usize) -> Option<Vec<u8>> {
+    // SAFETY: the caller's promise.
+    (!start.is_null()).then(|| unsafe { std::slice::from_raw_parts(start.cast::<u8>(), size) }.to_vec())
+}

@@ -1,0 +1,338 @@
+//! What topics take, as their settings say: a record that a topic can never take is not sent to it, and batches are made no
+//! larger than the smallest limit.
+//!
+//! A broker judges batches, and librdkafka neither splits a batch that was refused nor has a size of batches by topic. So one
+//! record that is refused costs its whole batch, and under exactly-once its transaction: it is better known before. What
+//! cannot be known (the right DESCRIBE_CONFIGS is missing, a schema is validated by the broker) is learnt from refusals.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::ffi::{AdminCall, Client};
+use crate::record::Headers;
+use crate::time::{Clock, SystemClock, Timestamp};
+use crate::transport::{OutRecord, TransportErrorKind as Kind};
+
+/// What is known is asked for again after so long, when a producer is made.
+const STALE_MS: i64 = 300_000;
+
+/// Before a record is refused, what is known must not be older than this: the limit may have been raised.
+const SURE_MS: i64 = 5_000;
+
+/// How far the broker's clock may be from ours. Times in between are left to the broker.
+const SKEW_MS: i64 = 300_000;
+
+/// librdkafka's default for `batch.size`.
+const BATCH_BYTES_MAX: usize = 1_000_000;
+
+/// Guessed limits below this become batches of one record.
+const GUESS_MIN: usize = 2_000;
+
+/// What one topic takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TopicLimits {
+    /// `max.message.bytes`: of a batch, after compression.
+    bytes_max: usize,
+    /// Takes no null keys.
+    compacted: bool,
+    /// `message.timestamp.after.max.ms` where times are the producer's.
+    after_max_ms: Option<i64>,
+    /// `message.timestamp.before.max.ms` where times are the producer's.
+    before_max_ms: Option<i64>,
+}
+
+impl TopicLimits {
+    fn of(settings: impl Fn(&str) -> Option<String>) -> TopicLimits {
+        let number = |key: &str| settings(key).and_then(|value| value.parse::<i64>().ok());
+        let by_producer = settings("message.timestamp.type").is_none_or(|kind| kind == "CreateTime");
+        // Without a setting of its own (older brokers), one limit for both sides.
+        let both = number("message.timestamp.difference.max.ms");
+        let bound = |key| number(key).or(both).filter(|limit| by_producer && *limit < i64::MAX / 2);
+        let policy = settings("cleanup.policy").unwrap_or_default();
+        TopicLimits {
+            bytes_max: number("max.message.bytes").and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX),
+            compacted: policy.split(',').any(|one| one.trim() == "compact"),
+            after_max_ms: bound("message.timestamp.after.max.ms"),
+            before_max_ms: bound("message.timestamp.before.max.ms"),
+        }
+    }
+}
+
+/// Limits as a producer checks them, record by record, without a clock.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Checked {
+    limits: TopicLimits,
+    /// Whether sizes are known: compressed batches are smaller than their records.
+    sizes: bool,
+    earliest: Timestamp,
+    latest: Timestamp,
+}
+
+impl Checked {
+    pub(super) fn new(limits: TopicLimits, compressed: bool) -> Checked {
+        let mut checked =
+            Checked { limits, sizes: !compressed, earliest: Timestamp::MIN, latest: Timestamp::MAX };
+        checked.look_at_the_clock();
+        checked
+    }
+
+    fn look_at_the_clock(&mut self) {
+        let now = SystemClock.now_ms();
+        let after = self.limits.after_max_ms.map(|limit| now.saturating_add(limit).saturating_add(SKEW_MS));
+        let before = self.limits.before_max_ms.map(|limit| now.saturating_sub(limit).saturating_sub(SKEW_MS));
+        self.latest = after.unwrap_or(Timestamp::MAX);
+        self.earliest = before.unwrap_or(Timestamp::MIN);
+    }
+
+    /// Whether the record may have to be refused; the usual answer costs no more than comparisons.
+    #[inline]
+    pub(super) fn doubts(&self, record: &OutRecord<'_>) -> bool {
+        let rough = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
+        (self.sizes && (rough + 100 > self.limits.bytes_max || !record.headers.is_empty()))
+            || (self.limits.compacted && record.key.is_none())
+            || !(self.earliest..=self.latest).contains(&record.timestamp)
+    }
+
+    /// Why the topic can never take the record, if it cannot.
+    pub(super) fn refusal(&mut self, record: &OutRecord<'_>) -> Option<(Kind, String)> {
+        let bytes = batch_bytes(record.key, record.value, record.headers);
+        if self.sizes && bytes > self.limits.bytes_max {
+            let limit = self.limits.bytes_max;
+            return Some((Kind::MessageTooLarge, too_large(bytes, limit)));
+        }
+        if self.limits.compacted && record.key.is_none() {
+            let reason = "the topic is compacted (cleanup.policy) and takes no null keys";
+            return Some((Kind::InvalidRecord, reason.to_owned()));
+        }
+        if (self.earliest..=self.latest).contains(&record.timestamp) {
+            return None;
+        }
+        self.look_at_the_clock();
+        if (self.earliest..=self.latest).contains(&record.timestamp) {
+            return None;
+        }
+        let (setting, limit) = match record.timestamp > self.latest {
+            true => ("message.timestamp.after.max.ms", self.limits.after_max_ms),
+            false => ("message.timestamp.before.max.ms", self.limits.before_max_ms),
+        };
+        let reason = format!(
+            "its timestamp {} lies outside of the topic's {setting} of {}; microseconds or nanoseconds taken for \
+             milliseconds are the usual cause",
+            record.timestamp,
+            limit.unwrap_or_default()
+        );
+        Some((Kind::InvalidRecord, reason))
+    }
+}
+
+fn too_large(bytes: usize, limit: usize) -> String {
+    format!(
+        "{bytes} bytes, where max.message.bytes of the topic is {limit}; raise that (and producer.message.max.bytes), or \
+         send less"
+    )
+}
+
+/// The bytes of a batch with that one record, uncompressed.
+pub(super) fn batch_bytes(key: Option<&[u8]>, value: Option<&[u8]>, headers: &Headers) -> usize {
+    let sized = |bytes: Option<&[u8]>| bytes.map_or(1, |bytes| varint_bytes(bytes.len()) + bytes.len());
+    let header = |header: &crate::record::Header| {
+        varint_bytes(header.key.len()) + header.key.len() + sized(header.value.as_deref())
+    };
+    // Attributes, the differences of time and offset (0), the key, the value, the headers.
+    let body =
+        3 + sized(key) + sized(value) + varint_bytes(headers.len()) + headers.iter().map(header).sum::<usize>();
+    61 + varint_bytes(body) + body
+}
+
+/// The bytes of a zigzag varint.
+fn varint_bytes(value: usize) -> usize {
+    let bits = usize::BITS - (value << 1 | 1).leading_zeros();
+    bits.div_ceil(7) as usize
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    /// `None` where the broker does not tell.
+    limits: Option<TopicLimits>,
+    asked_ms: i64,
+    tried_ms: i64,
+    /// Where it does not tell, and has refused batches: what they must not reach.
+    guess: Option<usize>,
+}
+
+/// Never asked for.
+const UNKNOWN: Known = Known { limits: None, asked_ms: i64::MIN / 2, tried_ms: i64::MIN / 2, guess: None };
+
+/// What is known of topics; all producers of a transport share it.
+#[derive(Debug, Default)]
+pub(super) struct Limits {
+    topics: Mutex<HashMap<String, Known>>,
+    /// The smallest size of a batch that one of them takes; 0 while none is known.
+    least: AtomicUsize,
+}
+
+impl Limits {
+    fn known(&self) -> MutexGuard<'_, HashMap<String, Known>> {
+        self.topics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks for the limits of those topics of which nothing is known that is young enough.
+    pub(super) fn learn(&self, client: &Client, topics: &[&str], timeout: Duration) {
+        self.learn_unless_younger(client, topics, STALE_MS, timeout);
+    }
+
+    /// As [`learn`](Self::learn), if what is known may have changed since a record was sent.
+    pub(super) fn make_sure(&self, client: &Client, topic: &str, timeout: Duration) {
+        self.learn_unless_younger(client, &[topic], SURE_MS, timeout);
+    }
+
+    fn learn_unless_younger(&self, client: &Client, topics: &[&str], age_ms: i64, timeout: Duration) {
+        let now_ms = SystemClock.monotonic_ms();
+        let is_young = |topic: &&str| {
+            let known = self.known();
+            let is_young = |known: &Known| now_ms - known.asked_ms < age_ms || now_ms - known.tried_ms < SURE_MS;
+            known.get(*topic).is_some_and(is_young)
+        };
+        let asked: Vec<&str> = topics.iter().copied().filter(|topic| !is_young(topic)).collect();
+        if asked.is_empty() {
+            return;
+        }
+        let answers = AdminCall::new(client, timeout).describe_configs(&asked);
+        let mut known = self.known();
+        for topic in &asked {
+            known.entry((*topic).to_owned()).or_insert(UNKNOWN).tried_ms = SystemClock.monotonic_ms();
+        }
+        let answers = match answers {
+            Ok(answers) => answers,
+            Err(error) => return tracing::debug!(%error, ?asked, "it is not known what topics take"),
+        };
+        for (topic, answer) in answers {
+            let limits = match answer {
+                Ok(settings) => Some(TopicLimits::of(|key| settings.get(key).cloned())),
+                Err(error) => {
+                    tracing::debug!(topic, %error, "it is not known what the topic takes");
+                    None
+                }
+            };
+            let entry = known.entry(topic).or_insert(UNKNOWN);
+            (entry.limits, entry.asked_ms) = (limits, now_ms);
+        }
+        self.note_least(&known);
+    }
+
+    /// What is known of a topic.
+    pub(super) fn of(&self, topic: &str) -> Option<TopicLimits> {
+        self.known().get(topic).and_then(|known| known.limits)
+    }
+
+    /// `max.message.bytes` of a topic, if known.
+    pub(super) fn bytes_max(&self, topic: &str) -> Option<usize> {
+        self.of(topic).map(|limits| limits.bytes_max)
+    }
+
+    /// A topic whose limit the broker does not tell has refused batches of that size: they will be smaller. False once
+    /// batches have one record each.
+    pub(super) fn guess_less(&self, topic: &str, batch_bytes: usize) -> bool {
+        if batch_bytes <= 1 {
+            return false;
+        }
+        let less = if batch_bytes / 4 < GUESS_MIN { 1 } else { batch_bytes / 4 };
+        tracing::warn!(
+            topic,
+            batch_bytes,
+            less,
+            "the topic has refused a batch, and it is not known how much it takes: batches become smaller; grant \
+             DESCRIBE_CONFIGS on the topic"
+        );
+        let mut known = self.known();
+        let entry = known.entry(topic.to_owned()).or_insert(UNKNOWN);
+        entry.guess = Some(entry.guess.map_or(less, |guess| guess.min(less)));
+        self.note_least(&known);
+        true
+    }
+
+    /// How large batches may be for all topics that are known, if no larger than `wanted`.
+    pub(super) fn batch_bytes(&self, wanted: Option<usize>) -> usize {
+        let least = match self.least.load(Ordering::Relaxed) {
+            0 => usize::MAX,
+            least => least,
+        };
+        least.min(wanted.unwrap_or(BATCH_BYTES_MAX)).max(1)
+    }
+
+    fn note_least(&self, known: &HashMap<String, Known>) {
+        let limit = |known: &Known| known.limits.map(|limits| limits.bytes_max).or(known.guess);
+        let least = known.values().filter_map(limit).min().unwrap_or(0);
+        self.least.store(least, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::TopicHandle;
+
+    fn limits(settings: &[(&str, &str)]) -> TopicLimits {
+        TopicLimits::of(|key| settings.iter().find(|(name, _)| *name == key).map(|(_, v)| (*v).to_owned()))
+    }
+
+    fn refusal(limits: TopicLimits, key: Option<&[u8]>, value: &[u8], timestamp: i64) -> Option<String> {
+        let headers = Headers::new();
+        let topic = TopicHandle(0);
+        let record =
+            OutRecord { topic, partition: 0, key, value: Some(value), timestamp, headers: &headers, tag: 0 };
+        let mut checked = Checked::new(limits, false);
+        let refusal = checked.refusal(&record).map(|(_, reason)| reason);
+        assert!(refusal.is_none() || checked.doubts(&record), "what is refused is doubted first");
+        refusal
+    }
+
+    #[test]
+    fn what_a_topic_can_never_take_is_known_before() {
+        let now = SystemClock.now_ms();
+        let small = limits(&[("max.message.bytes", "200"), ("cleanup.policy", "delete")]);
+        assert_eq!(refusal(small, None, &[1; 100], now), None);
+        assert!(refusal(small, None, &[1; 201], now).is_some_and(|why| why.contains("271 bytes")));
+        let compacted = limits(&[("cleanup.policy", "compact,delete")]);
+        assert!(refusal(compacted, None, b"v", now).is_some_and(|why| why.contains("null keys")));
+        assert_eq!(refusal(compacted, Some(b""), b"v", now), None);
+        let times = [("message.timestamp.after.max.ms", "3600000"), ("message.timestamp.before.max.ms", "10000000")];
+        let timed = limits(&times);
+        assert!(refusal(timed, None, b"v", now * 1_000).is_some_and(|why| why.contains("after.max.ms of 3600000")));
+        assert!(refusal(timed, None, b"v", 5).is_some_and(|why| why.contains("before.max.ms")));
+        assert_eq!(refusal(timed, None, b"v", now + 3_000_000), None);
+        let mut by_broker = times.to_vec();
+        by_broker.push(("message.timestamp.type", "LogAppendTime"));
+        assert_eq!(refusal(limits(&by_broker), None, b"v", now * 1_000), None);
+    }
+
+    #[test]
+    fn batches_fit_into_every_topic() {
+        let known = Limits::default();
+        assert_eq!(known.batch_bytes(None), BATCH_BYTES_MAX);
+        assert_eq!(known.batch_bytes(Some(20_000)), 20_000);
+        let settings = limits(&[("max.message.bytes", "10000")]);
+        known.known().insert("t".to_owned(), Known { limits: Some(settings), ..UNKNOWN });
+        known.note_least(&known.known());
+        assert_eq!(known.batch_bytes(None), 10_000);
+        let mut size = known.batch_bytes(None);
+        for less in [2_500, 1] {
+            assert!(known.guess_less("denied", size));
+            size = known.batch_bytes(None);
+            assert_eq!(size, less);
+        }
+        assert!(!known.guess_less("denied", size));
+    }
+
+    /// As `DefaultRecordBatch` and `DefaultRecord` have it.
+    #[test]
+    fn a_batch_of_one_record_has_kafkas_size() {
+        assert_eq!(batch_bytes(None, None, &Headers::new()), 61 + 1 + 3 + 1 + 1 + 1);
+        assert_eq!(batch_bytes(Some(&[0; 63]), Some(&[0; 64]), &Headers::new()), 61 + 2 + 3 + 64 + 66 + 1);
+        let mut headers = Headers::new();
+        headers.add("ab", Some(bytes::Bytes::from_static(b"c")));
+        assert_eq!(batch_bytes(None, Some(b""), &headers), 61 + 1 + 3 + 1 + 1 + 1 + 3 + 2);
+    }
+}

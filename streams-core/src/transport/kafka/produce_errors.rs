@@ -1,0 +1,183 @@
+//! The table of produce errors: what each code means that a broker or librdkafka gives for a record, a transaction or a
+//! producer, and what a user can do about it.
+//!
+//! 1. *The record* itself is to blame ([`Kind::MessageTooLarge`], [`Kind::InvalidRecord`], [`Kind::UnknownTopic`]): it goes to
+//!    the production exception handler, unless it belongs to a changelog or a repartition topic.
+//! 2. *Retriable*: time-outs, leadership, coordinators, the network. This list is closed.
+//! 3. *Fatal to the producer*: a new one is made and the uncommitted work is done again.
+//! 4. *Fatal to the application*: rights, settings, versions, and every code that is not listed anywhere. About one
+//!    record, a code that is not listed blames the record: it is never sent again without end.
+//!
+//! `docs/error-table.md` is this table for readers; a test keeps them the same.
+
+use rdkafka::bindings::rd_kafka_resp_err_t as E;
+
+use super::ffi::Code;
+use crate::transport::TransportErrorKind as Kind;
+
+/// A code, what it means, and what to do about it (empty where the runtime does it).
+pub(super) struct Row {
+    pub(super) code: E,
+    pub(super) kind: Kind,
+    pub(super) advice: &'static str,
+}
+
+const fn row(code: E, kind: Kind, advice: &'static str) -> Row {
+    Row { code, kind, advice }
+}
+
+/// See the module.
+pub(super) const PRODUCE_ERRORS: &[Row] = &[
+    // The record.
+    row(
+        E::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE,
+        Kind::MessageTooLarge,
+        "raise the topic's max.message.bytes (and producer.message.max.bytes), or send less",
+    ),
+    row(
+        E::RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE,
+        Kind::MessageTooLarge,
+        "raise the topic's segment.bytes, or send less",
+    ),
+    row(
+        E::RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE,
+        Kind::MessageTooLarge,
+        "raise the topic's max.message.bytes, or send less",
+    ),
+    row(
+        E::RD_KAFKA_RESP_ERR_INVALID_RECORD,
+        Kind::InvalidRecord,
+        "a compacted topic takes no null keys; else the broker's words say which rule of the topic is broken",
+    ),
+    row(
+        E::RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP,
+        Kind::InvalidRecord,
+        "the time must lie within message.timestamp.before.max.ms and message.timestamp.after.max.ms of the topic; \
+         microseconds taken for milliseconds are the usual cause",
+    ),
+    row(E::RD_KAFKA_RESP_ERR_INVALID_MSG, Kind::InvalidRecord, "the broker finds the record malformed"),
+    row(E::RD_KAFKA_RESP_ERR_POLICY_VIOLATION, Kind::InvalidRecord, "a policy of the broker forbids the record"),
+    row(
+        E::RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT,
+        Kind::InvalidRecord,
+        "the topic's message format is older than headers and transactions",
+    ),
+    row(
+        E::RD_KAFKA_RESP_ERR_UNSUPPORTED_COMPRESSION_TYPE,
+        Kind::Config,
+        "set producer.compression.type to one that the broker knows",
+    ),
+    row(E::RD_KAFKA_RESP_ERR_UNKNOWN, Kind::InvalidRecord, "the broker's log says why it failed on the record"),
+    row(E::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, Kind::UnknownTopic, "create the topic"),
+    row(E::RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, Kind::UnknownTopic, "create the topic"),
+    row(E::RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION, Kind::UnknownTopic, "the topic was made anew with fewer partitions"),
+    row(
+        E::RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION,
+        Kind::UnknownTopic,
+        "a topic's name has up to 249 letters, digits, '.', '_' and '-'",
+    ),
+    row(E::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_ID, Kind::UnknownTopic, "the topic was deleted; create it"),
+    // Retriable.
+    row(E::RD_KAFKA_RESP_ERR__INVALID_DIFFERENT_RECORD, Kind::Retriable, "another record of its batch was refused"),
+    row(E::RD_KAFKA_RESP_ERR__MSG_TIMED_OUT, Kind::TimedOut, ""),
+    row(E::RD_KAFKA_RESP_ERR__TIMED_OUT, Kind::TimedOut, ""),
+    row(E::RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE, Kind::TimedOut, ""),
+    row(E::RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT, Kind::TimedOut, ""),
+    row(E::RD_KAFKA_RESP_ERR__TRANSPORT, Kind::Retriable, ""),
+    row(E::RD_KAFKA_RESP_ERR__RETRY, Kind::Retriable, ""),
+    row(E::RD_KAFKA_RESP_ERR__WAIT_COORD, Kind::Retriable, ""),
+    row(E::RD_KAFKA_RESP_ERR_NETWORK_EXCEPTION, Kind::Retriable, ""),
+    row(E::RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE, Kind::Retriable, ""),
+    row(E::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, Kind::Retriable, ""),
+    row(E::RD_KAFKA_RESP_ERR_BROKER_NOT_AVAILABLE, Kind::Retriable, ""),
+    row(E::RD_KAFKA_RESP_ERR_REPLICA_NOT_AVAILABLE, Kind::Retriable, ""),
+    row(E::RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS, Kind::Retriable, "bring brokers back, or lower min.insync.replicas"),
+    row(
+        E::RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND,
+        Kind::Retriable,
+        "bring brokers back, or lower min.insync.replicas",
+    ),
+    row(E::RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR, Kind::Retriable, "look at the broker's disks"),
+    row(E::RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS, Kind::Retriable, ""),
+    row(
+        E::RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE,
+        Kind::Retriable,
+        "if it stays so, transaction.state.log.replication.factor or offsets.topic.replication.factor of the brokers is \
+         larger than their number",
+    ),
+    row(E::RD_KAFKA_RESP_ERR_NOT_COORDINATOR, Kind::Retriable, ""),
+    row(E::RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS, Kind::Retriable, ""),
+    row(E::RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS, Kind::Retriable, ""),
+    row(E::RD_KAFKA_RESP_ERR_THROTTLING_QUOTA_EXCEEDED, Kind::Retriable, ""),
+    row(E::RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH, Kind::Retriable, ""),
+    // Fatal to the producer.
+    row(E::RD_KAFKA_RESP_ERR__FENCED, Kind::Fenced, ""),
+    row(E::RD_KAFKA_RESP_ERR_PRODUCER_FENCED, Kind::Fenced, ""),
+    row(E::RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH, Kind::Fenced, ""),
+    row(E::RD_KAFKA_RESP_ERR_TRANSACTION_COORDINATOR_FENCED, Kind::Fenced, ""),
+    row(E::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, Kind::Fatal, ""),
+    row(E::RD_KAFKA_RESP_ERR_DUPLICATE_SEQUENCE_NUMBER, Kind::Fatal, ""),
+    row(E::RD_KAFKA_RESP_ERR_UNKNOWN_PRODUCER_ID, Kind::Fatal, ""),
+    row(E::RD_KAFKA_RESP_ERR_INVALID_PRODUCER_ID_MAPPING, Kind::Fatal, ""),
+    row(E::RD_KAFKA_RESP_ERR_INVALID_TXN_STATE, Kind::Fatal, ""),
+    row(E::RD_KAFKA_RESP_ERR__STATE, Kind::Fatal, ""),
+    row(E::RD_KAFKA_RESP_ERR__FATAL, Kind::Fatal, ""),
+    row(E::RD_KAFKA_RESP_ERR__FAIL, Kind::Fatal, ""),
+    row(E::RD_KAFKA_RESP_ERR__INCONSISTENT, Kind::Fatal, ""),
+    row(E::RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE, Kind::Fatal, ""),
+    row(E::RD_KAFKA_RESP_ERR__OUTDATED, Kind::Fatal, ""),
+    row(E::RD_KAFKA_RESP_ERR__PURGE_QUEUE, Kind::Fatal, ""),
+    row(E::RD_KAFKA_RESP_ERR__PURGE_INFLIGHT, Kind::Fatal, ""),
+    row(E::RD_KAFKA_RESP_ERR__DESTROY, Kind::Fatal, ""),
+    // Fatal to the application.
+    row(E::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, Kind::Denied, "grant DESCRIBE and WRITE on the topic"),
+    row(
+        E::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED,
+        Kind::Denied,
+        "grant READ on the group that is named like the application.id",
+    ),
+    row(
+        E::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED,
+        Kind::Denied,
+        "grant IDEMPOTENT_WRITE on the cluster (and CREATE for internal topics)",
+    ),
+    row(
+        E::RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+        Kind::Denied,
+        "grant DESCRIBE and WRITE on transactional ids that begin with the application.id",
+    ),
+    row(E::RD_KAFKA_RESP_ERR__AUTHENTICATION, Kind::Denied, "look at sasl.* and the credentials"),
+    row(E::RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED, Kind::Denied, "look at sasl.* and the credentials"),
+    row(
+        E::RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT,
+        Kind::Config,
+        "producer.transaction.timeout.ms is larger than the brokers' transaction.max.timeout.ms",
+    ),
+    row(E::RD_KAFKA_RESP_ERR_INVALID_REQUIRED_ACKS, Kind::Config, "set producer.acks to all"),
+    row(
+        E::RD_KAFKA_RESP_ERR_OFFSET_METADATA_TOO_LARGE,
+        Kind::Refused,
+        "what a task remembers beside its offsets (stream times of windows that emit on close) is larger than the brokers' \
+         offset.metadata.max.bytes: raise it, or have fewer such operators in one sub-topology",
+    ),
+    row(
+        E::RD_KAFKA_RESP_ERR_INVALID_COMMIT_OFFSET_SIZE,
+        Kind::Refused,
+        "raise the brokers' message.max.bytes or offset.metadata.max.bytes",
+    ),
+    row(E::RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION, Kind::Refused, "the broker is too old; 2.5 is the oldest possible"),
+    row(E::RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE, Kind::Refused, "the broker is too old; 2.5 is the oldest possible"),
+    row(E::RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR, Kind::Config, "there are fewer brokers than copies are asked for"),
+    row(E::RD_KAFKA_RESP_ERR_SECURITY_DISABLED, Kind::Config, "the broker has no authorizer"),
+    row(E::RD_KAFKA_RESP_ERR_INVALID_REQUEST, Kind::Refused, ""),
+];
+
+/// The row of a code.
+pub(super) fn row_of(code: Code) -> Option<&'static Row> {
+    PRODUCE_ERRORS.iter().find(|row| row.code as Code == code)
+}
+
+/// What a code means that was given for one record.
+pub(super) fn kind_of_delivery(code: Code) -> Kind {
+    row_of(code).map_or(Kind::InvalidRecord, |row| row.kind)
+}
