@@ -73,7 +73,15 @@ fn measure(what: &str, broker: &Arc<EmbeddedBroker>, transactions: bool) -> Outc
         for number in first..first + ROUND {
             let (key, partition) = (number.to_be_bytes(), PartitionId::try_from(number % 4)?);
             let (key, value) = (Some(&key[..]), Some(&value[..]));
-            producer.send(OutRecord { topic, partition, key, value, timestamp: 0, headers: &headers, tag: 0 })?;
+            producer.send(OutRecord {
+                topic,
+                partition,
+                key,
+                value,
+                timestamp: 0,
+                headers: &headers,
+                tag: 0,
+            })?;
         }
         if transactions { producer.commit(TIMEOUT) } else { producer.flush(TIMEOUT) }?;
         for handle in &handles {

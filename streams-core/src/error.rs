@@ -215,7 +215,8 @@ pub enum Produced {
 
 impl fmt::Display for ProductionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ProductionError { task, node, produced, topic, partition, key, bytes, timestamp, cause, .. } = self;
+        let ProductionError { task, node, produced, topic, partition, key, bytes, timestamp, cause, .. } =
+            self;
         match produced {
             Produced::Result => write!(f, "node {node} of task {task} cannot write its result ")?,
             Produced::Repartition => write!(f, "node {node} of task {task} cannot repartition its record ")?,

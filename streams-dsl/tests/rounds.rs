@@ -31,7 +31,8 @@ impl Client {
         let (topic, headers) = (producer.topic(topic).unwrap(), Default::default());
         for key in keys {
             let (key, value) = (Some(key.as_bytes()), Some(&b"value"[..]));
-            let record = OutRecord { topic, partition: 0, key, value, timestamp: 1, headers: &headers };
+            let record =
+                OutRecord { topic, partition: 0, key, value, timestamp: 1, headers: &headers, tag: 0 };
             producer.send(record).unwrap();
         }
         producer.flush(Duration::from_secs(10)).unwrap();

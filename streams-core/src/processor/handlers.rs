@@ -80,8 +80,12 @@ pub trait ProductionExceptionHandler: Send + Sync {
     ///
     /// `context` has the task, the node, and where the record at hand was read; its headers are empty. Under
     /// exactly-once, [`Response::Resume`] for a record that the broker refused repeats the transaction once without it.
-    fn handle(&self, context: &ErrorContext<'_>, record: &ProducerRecord<'_>, error: &TransportError)
-    -> Response;
+    fn handle(
+        &self,
+        context: &ErrorContext<'_>,
+        record: &ProducerRecord<'_>,
+        error: &TransportError,
+    ) -> Response;
 
     /// A result cannot be serialized; `part` is `key` or `value`.
     fn handle_serialization_error(

@@ -52,7 +52,7 @@ const ABORT_TIMEOUT: Duration = Duration::from_secs(5);
 const REGISTER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Time to ask what topics take.
-const PREPARE_TIMEOUT: Duration = Duration::from_secs(5);
+const PREPARE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Time for a flush or an offset commit under at-least-once.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(60);
@@ -181,7 +181,9 @@ impl Committer {
         // At-least-once: whatever it was given is committed.
         let is_worn_out = |producer: &Box<dyn Producer>| producer.is_worn_out();
         let may_be_replaced = self.state == State::Ready && !self.exactly_once();
-        if self.state == State::InDoubt || (may_be_replaced && self.producer.as_ref().is_some_and(is_worn_out)) {
+        if self.state == State::InDoubt
+            || (may_be_replaced && self.producer.as_ref().is_some_and(is_worn_out))
+        {
             self.discard();
         }
         if self.producer.is_none() {
@@ -322,7 +324,9 @@ impl Committer {
             State::Open => {
                 let aborted = self.producer.as_mut().map(|producer| producer.abort(ABORT_TIMEOUT));
                 match aborted {
-                    Some(Ok(())) if !self.producer.as_ref().is_some_and(|producer| producer.is_worn_out()) => {
+                    Some(Ok(()))
+                        if !self.producer.as_ref().is_some_and(|producer| producer.is_worn_out()) =>
+                    {
                         return self.unsettle();
                     }
                     Some(Ok(())) => {}
@@ -364,7 +368,8 @@ fn leaves_doubt(error: &TransportError) -> bool {
     // An error that demands an abort, or happened before anything was sent, has a known outcome: not committed.
     // So has one about records that were refused: then no commit is tried.
     let kind = error.kind();
-    !matches!(kind, TransportErrorKind::AbortTransaction | TransportErrorKind::Retriable) && !kind.blames_the_record()
+    !matches!(kind, TransportErrorKind::AbortTransaction | TransportErrorKind::Retriable)
+        && !kind.blames_the_record()
 }
 
 /// Repeats a call that may safely be done twice while the error is retriable or a time-out.

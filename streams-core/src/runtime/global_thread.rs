@@ -21,7 +21,9 @@ use crate::config::{BuiltInTimestampExtractor, StreamsConfig};
 use crate::error::{Error, Result};
 use crate::ids::{Offset, PartitionId, TaskId, TopicName, TopicPartition};
 use crate::processor::handlers::Handlers;
-use crate::processor::{Collector, GlobalReaders, Origin, OriginId, OutTopic, Outgoing, TaskContext, TaskSetup};
+use crate::processor::{
+    Collector, GlobalReaders, Origin, OriginId, OutTopic, Outgoing, TaskContext, TaskSetup,
+};
 use crate::store::{RecordClock, StoreEnvironment, StorePlace};
 use crate::time::Timestamp;
 use crate::transport::{

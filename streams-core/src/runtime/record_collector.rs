@@ -197,12 +197,15 @@ impl RecordCollector {
                 "{error}; results that differ at each repetition were refused again and again, and cannot be left out of \
                  a transaction: make them depend on their input alone"
             );
-            return Err(TransportError::new(TransportErrorKind::Refused, "leaving records out", reason).into());
+            return Err(
+                TransportError::new(TransportErrorKind::Refused, "leaving records out", reason).into()
+            );
         }
         if !exactly_once {
             return Ok(());
         }
-        let reason = format!("{left_out} records that were refused are left out of it; it is repeated without them");
+        let reason =
+            format!("{left_out} records that were refused are left out of it; it is repeated without them");
         Err(TransportError::new(TransportErrorKind::AbortTransaction, "transaction", reason).into())
     }
 
@@ -258,7 +261,8 @@ impl RecordCollector {
     }
 
     fn decide_unsent(&self, record: &Outgoing<'_>, cause: TransportError) -> Result<()> {
-        let Some(topic) = self.inner.borrow().topics.get(record.topic.0 as usize).map(|t| Arc::clone(&t.name))
+        let Some(topic) =
+            self.inner.borrow().topics.get(record.topic.0 as usize).map(|t| Arc::clone(&t.name))
         else {
             return Err(cause.into());
         };
@@ -278,7 +282,13 @@ impl RecordCollector {
     fn is_left_out(&self, record: &Outgoing<'_>) -> bool {
         let timestamp = Some(record.timestamp);
         let Outgoing { topic, partition, key, value, .. } = *record;
-        self.inner.borrow_mut().left_out.contains(&Likeness { topic: topic.0, partition, key, value, timestamp })
+        self.inner.borrow_mut().left_out.contains(&Likeness {
+            topic: topic.0,
+            partition,
+            key,
+            value,
+            timestamp,
+        })
     }
 }
 

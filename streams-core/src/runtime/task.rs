@@ -26,7 +26,8 @@ use crate::error::{Error, Result, UserError};
 use crate::ids::{Offset, TaskId, TopicName, TopicPartition};
 use crate::processor::handlers::Handlers;
 use crate::processor::{
-    Collector, GlobalReaders, Origin, OriginId, OutTopic, Outgoing, PunctuationType, Purpose, TaskContext, TaskSetup,
+    Collector, GlobalReaders, Origin, OriginId, OutTopic, Outgoing, PunctuationType, Purpose, TaskContext,
+    TaskSetup,
 };
 use crate::serde::TopicPartitionMetadata;
 use crate::store::{RecordClock, StoreEnvironment};

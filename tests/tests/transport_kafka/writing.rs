@@ -65,8 +65,15 @@ fn what_cannot_be_sent_says_why() -> Outcome {
     let topic = producer.topic("kt-refused")?;
     let big = vec![7; 3_000];
     let headers = Headers::new();
-    let record =
-        OutRecord { topic, partition: 0, key: None, value: Some(&big), timestamp: 5, headers: &headers, tag: 0 };
+    let record = OutRecord {
+        topic,
+        partition: 0,
+        key: None,
+        value: Some(&big),
+        timestamp: 5,
+        headers: &headers,
+        tag: 0,
+    };
     producer.send(record)?;
     let error = producer.flush(LIMIT).err().ok_or("larger than the topic takes")?;
     assert_eq!(error.kind(), Kind::MessageTooLarge, "{error}");

@@ -98,7 +98,7 @@ impl World {
         let headers = Default::default();
         for value in values {
             let (key, value) = (Some(value.as_bytes()), Some(value.as_bytes()));
-            let record = OutRecord { topic, partition, key, value, timestamp: 1, headers: &headers };
+            let record = OutRecord { topic, partition, key, value, timestamp: 1, headers: &headers, tag: 0 };
             self.producer.send(record).expect("sent");
         }
         self.producer.flush(LIMIT).expect("flushed");

@@ -124,7 +124,15 @@ impl World {
     fn send(&mut self, key: &str, value: &str) -> Result<()> {
         let (topic, headers) = (self.producer.topic("in")?, Default::default());
         let (key, value) = (Some(key.as_bytes()), Some(value.as_bytes()));
-        self.producer.send(OutRecord { topic, partition: 0, key, value, timestamp: 1, headers: &headers, tag: 0 })?;
+        self.producer.send(OutRecord {
+            topic,
+            partition: 0,
+            key,
+            value,
+            timestamp: 1,
+            headers: &headers,
+            tag: 0,
+        })?;
         Ok(self.producer.flush(TIMEOUT)?)
     }
 

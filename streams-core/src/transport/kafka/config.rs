@@ -164,7 +164,8 @@ impl Common {
 
     /// Whether records are compressed.
     pub(super) fn compresses(&self, spec: &ProducerSpec) -> bool {
-        self.producer_setting(spec, &["compression.type", "compression.codec"]).is_some_and(|kind| kind != "none")
+        self.producer_setting(spec, &["compression.type", "compression.codec"])
+            .is_some_and(|kind| kind != "none")
     }
 
     /// A client for administrative requests: a consumer that never consumes.

@@ -52,7 +52,9 @@ impl TopicLimits {
         let bound = |key| number(key).or(both).filter(|limit| by_producer && *limit < i64::MAX / 2);
         let policy = settings("cleanup.policy").unwrap_or_default();
         TopicLimits {
-            bytes_max: number("max.message.bytes").and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX),
+            bytes_max: number("max.message.bytes")
+                .and_then(|n| usize::try_from(n).ok())
+                .unwrap_or(usize::MAX),
             compacted: policy.split(',').any(|one| one.trim() == "compact"),
             after_max_ms: bound("message.timestamp.after.max.ms"),
             before_max_ms: bound("message.timestamp.before.max.ms"),
@@ -141,8 +143,11 @@ pub(super) fn batch_bytes(key: Option<&[u8]>, value: Option<&[u8]>, headers: &He
         varint_bytes(header.key.len()) + header.key.len() + sized(header.value.as_deref())
     };
     // Attributes, the differences of time and offset (0), the key, the value, the headers.
-    let body =
-        3 + sized(key) + sized(value) + varint_bytes(headers.len()) + headers.iter().map(header).sum::<usize>();
+    let body = 3
+        + sized(key)
+        + sized(value)
+        + varint_bytes(headers.len())
+        + headers.iter().map(header).sum::<usize>();
     61 + varint_bytes(body) + body
 }
 
@@ -192,7 +197,8 @@ impl Limits {
         let now_ms = SystemClock.monotonic_ms();
         let is_young = |topic: &&str| {
             let known = self.known();
-            let is_young = |known: &Known| now_ms - known.asked_ms < age_ms || now_ms - known.tried_ms < SURE_MS;
+            let is_young =
+                |known: &Known| now_ms - known.asked_ms < age_ms || now_ms - known.tried_ms < SURE_MS;
             known.get(*topic).is_some_and(is_young)
         };
         let asked: Vec<&str> = topics.iter().copied().filter(|topic| !is_young(topic)).collect();
@@ -298,9 +304,13 @@ mod tests {
         let compacted = limits(&[("cleanup.policy", "compact,delete")]);
         assert!(refusal(compacted, None, b"v", now).is_some_and(|why| why.contains("null keys")));
         assert_eq!(refusal(compacted, Some(b""), b"v", now), None);
-        let times = [("message.timestamp.after.max.ms", "3600000"), ("message.timestamp.before.max.ms", "10000000")];
+        let times =
+            [("message.timestamp.after.max.ms", "3600000"), ("message.timestamp.before.max.ms", "10000000")];
         let timed = limits(&times);
-        assert!(refusal(timed, None, b"v", now * 1_000).is_some_and(|why| why.contains("after.max.ms of 3600000")));
+        assert!(
+            refusal(timed, None, b"v", now * 1_000)
+                .is_some_and(|why| why.contains("after.max.ms of 3600000"))
+        );
         assert!(refusal(timed, None, b"v", 5).is_some_and(|why| why.contains("before.max.ms")));
         assert_eq!(refusal(timed, None, b"v", now + 3_000_000), None);
         let mut by_broker = times.to_vec();

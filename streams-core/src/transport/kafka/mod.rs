@@ -38,11 +38,8 @@ impl KafkaTransport {
     /// Contacts nobody: a cluster that is away shows at the first call that needs it, as an error of kind `TimedOut` or
     /// `Retriable` that names the servers. A property that librdkafka refuses is an error of kind `Config` here.
     pub fn new(bootstrap_servers: &str, properties: BTreeMap<String, String>) -> Result<Self> {
-        let common = Common {
-            bootstrap_servers: bootstrap_servers.to_string(),
-            properties,
-            limits: Arc::default(),
-        };
+        let common =
+            Common { bootstrap_servers: bootstrap_servers.to_string(), properties, limits: Arc::default() };
         common.check()?;
         common.admin("check")?;
         Ok(KafkaTransport { common })

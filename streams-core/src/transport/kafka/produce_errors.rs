@@ -56,7 +56,11 @@ pub(super) const PRODUCE_ERRORS: &[Row] = &[
          microseconds taken for milliseconds are the usual cause",
     ),
     row(E::RD_KAFKA_RESP_ERR_INVALID_MSG, Kind::InvalidRecord, "the broker finds the record malformed"),
-    row(E::RD_KAFKA_RESP_ERR_POLICY_VIOLATION, Kind::InvalidRecord, "a policy of the broker forbids the record"),
+    row(
+        E::RD_KAFKA_RESP_ERR_POLICY_VIOLATION,
+        Kind::InvalidRecord,
+        "a policy of the broker forbids the record",
+    ),
     row(
         E::RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT,
         Kind::InvalidRecord,
@@ -67,10 +71,18 @@ pub(super) const PRODUCE_ERRORS: &[Row] = &[
         Kind::Config,
         "set producer.compression.type to one that the broker knows",
     ),
-    row(E::RD_KAFKA_RESP_ERR_UNKNOWN, Kind::InvalidRecord, "the broker's log says why it failed on the record"),
+    row(
+        E::RD_KAFKA_RESP_ERR_UNKNOWN,
+        Kind::InvalidRecord,
+        "the broker's log says why it failed on the record",
+    ),
     row(E::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, Kind::UnknownTopic, "create the topic"),
     row(E::RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, Kind::UnknownTopic, "create the topic"),
-    row(E::RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION, Kind::UnknownTopic, "the topic was made anew with fewer partitions"),
+    row(
+        E::RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION,
+        Kind::UnknownTopic,
+        "the topic was made anew with fewer partitions",
+    ),
     row(
         E::RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION,
         Kind::UnknownTopic,
@@ -78,7 +90,11 @@ pub(super) const PRODUCE_ERRORS: &[Row] = &[
     ),
     row(E::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_ID, Kind::UnknownTopic, "the topic was deleted; create it"),
     // Retriable.
-    row(E::RD_KAFKA_RESP_ERR__INVALID_DIFFERENT_RECORD, Kind::Retriable, "another record of its batch was refused"),
+    row(
+        E::RD_KAFKA_RESP_ERR__INVALID_DIFFERENT_RECORD,
+        Kind::Retriable,
+        "another record of its batch was refused",
+    ),
     row(E::RD_KAFKA_RESP_ERR__MSG_TIMED_OUT, Kind::TimedOut, ""),
     row(E::RD_KAFKA_RESP_ERR__TIMED_OUT, Kind::TimedOut, ""),
     row(E::RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE, Kind::TimedOut, ""),
@@ -91,7 +107,11 @@ pub(super) const PRODUCE_ERRORS: &[Row] = &[
     row(E::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, Kind::Retriable, ""),
     row(E::RD_KAFKA_RESP_ERR_BROKER_NOT_AVAILABLE, Kind::Retriable, ""),
     row(E::RD_KAFKA_RESP_ERR_REPLICA_NOT_AVAILABLE, Kind::Retriable, ""),
-    row(E::RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS, Kind::Retriable, "bring brokers back, or lower min.insync.replicas"),
+    row(
+        E::RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS,
+        Kind::Retriable,
+        "bring brokers back, or lower min.insync.replicas",
+    ),
     row(
         E::RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND,
         Kind::Retriable,
@@ -130,7 +150,11 @@ pub(super) const PRODUCE_ERRORS: &[Row] = &[
     row(E::RD_KAFKA_RESP_ERR__PURGE_INFLIGHT, Kind::Fatal, ""),
     row(E::RD_KAFKA_RESP_ERR__DESTROY, Kind::Fatal, ""),
     // Fatal to the application.
-    row(E::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, Kind::Denied, "grant DESCRIBE and WRITE on the topic"),
+    row(
+        E::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
+        Kind::Denied,
+        "grant DESCRIBE and WRITE on the topic",
+    ),
     row(
         E::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED,
         Kind::Denied,
@@ -165,9 +189,21 @@ pub(super) const PRODUCE_ERRORS: &[Row] = &[
         Kind::Refused,
         "raise the brokers' message.max.bytes or offset.metadata.max.bytes",
     ),
-    row(E::RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION, Kind::Refused, "the broker is too old; 2.5 is the oldest possible"),
-    row(E::RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE, Kind::Refused, "the broker is too old; 2.5 is the oldest possible"),
-    row(E::RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR, Kind::Config, "there are fewer brokers than copies are asked for"),
+    row(
+        E::RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION,
+        Kind::Refused,
+        "the broker is too old; 2.5 is the oldest possible",
+    ),
+    row(
+        E::RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE,
+        Kind::Refused,
+        "the broker is too old; 2.5 is the oldest possible",
+    ),
+    row(
+        E::RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR,
+        Kind::Config,
+        "there are fewer brokers than copies are asked for",
+    ),
     row(E::RD_KAFKA_RESP_ERR_SECURITY_DISABLED, Kind::Config, "the broker has no authorizer"),
     row(E::RD_KAFKA_RESP_ERR_INVALID_REQUEST, Kind::Refused, ""),
 ];

@@ -153,7 +153,10 @@ impl KafkaProducer {
         };
         match its_own_fault {
             true => (Kind::MessageTooLarge, format!("{bytes} bytes: {reason}")),
-            false => (Kind::Retriable, format!("{reason} (the batch was too large; it is sent again in smaller ones)")),
+            false => (
+                Kind::Retriable,
+                format!("{reason} (the batch was too large; it is sent again in smaller ones)"),
+            ),
         }
     }
 
@@ -262,7 +265,8 @@ impl Producer for KafkaProducer {
     fn partition_count(&mut self, topic: TopicHandle, timeout: Duration) -> Result<PartitionId> {
         let known = self.known(topic)?;
         let attempted = format!("asking {} for the partitions of '{}'", self.servers(), known.name);
-        let missing = |attempted| TransportError::new(Kind::UnknownTopic, attempted, "the topic does not exist");
+        let missing =
+            |attempted| TransportError::new(Kind::UnknownTopic, attempted, "the topic does not exist");
         if known.missing.as_ref().is_some_and(|until| !until.left().is_zero()) {
             return Err(missing(attempted));
         }
@@ -419,9 +423,9 @@ impl Producer for KafkaProducer {
         let group =
             GroupMetadata::new(&fence.group, fence.generation, &fence.member, fence.instance.as_deref())
                 .ok_or_else(|| TransportError::new(Kind::Fatal, attempted, "no group metadata"))?;
-        self.client
-            .send_offsets(&offset_list(offsets), &group, timeout)
-            .map_err(|error| if self.learn_of_failures() { self.undelivered() } else { self.refused(attempted, &error) })
+        self.client.send_offsets(&offset_list(offsets), &group, timeout).map_err(|error| {
+            if self.learn_of_failures() { self.undelivered() } else { self.refused(attempted, &error) }
+        })
     }
 
     fn commit(&mut self, timeout: Duration) -> Result<()> {
@@ -435,9 +439,9 @@ impl Producer for KafkaProducer {
             return Err(self.unfinished("commit"));
         }
         // Never 0 (which would only look) and never less than a round trip.
-        self.client
-            .commit_transaction(deadline.left().max(SLICE))
-            .map_err(|error| if self.learn_of_failures() { self.undelivered() } else { self.refused("commit", &error) })
+        self.client.commit_transaction(deadline.left().max(SLICE)).map_err(|error| {
+            if self.learn_of_failures() { self.undelivered() } else { self.refused("commit", &error) }
+        })
     }
 
     fn abort(&mut self, timeout: Duration) -> Result<()> {

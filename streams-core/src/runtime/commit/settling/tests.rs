@@ -135,7 +135,15 @@ impl World {
         let topic = producer.topic(topic)?;
         let headers = Default::default();
         let (key, value) = (Some(b"stranger".as_slice()), Some(b"x".as_slice()));
-        producer.send(OutRecord { topic, partition: 0, key, value, timestamp: 1, headers: &headers })?;
+        producer.send(OutRecord {
+            topic,
+            partition: 0,
+            key,
+            value,
+            timestamp: 1,
+            headers: &headers,
+            tag: 0,
+        })?;
         Ok(producer.flush(TIMEOUT)?)
     }
 
@@ -148,7 +156,15 @@ impl World {
         })?;
         let (topic, headers) = (producer.topic("in")?, Default::default());
         let (key, value) = (Some(b"k".as_slice()), Some(value.as_bytes()));
-        producer.send(OutRecord { topic, partition: 0, key, value, timestamp: 1, headers: &headers })?;
+        producer.send(OutRecord {
+            topic,
+            partition: 0,
+            key,
+            value,
+            timestamp: 1,
+            headers: &headers,
+            tag: 0,
+        })?;
         Ok(producer.flush(TIMEOUT)?)
     }
 

@@ -116,6 +116,7 @@ impl Copy {
                     value,
                     timestamp: 1,
                     headers: &headers,
+                    tag: 0,
                 })?;
             }
         }

@@ -8,11 +8,11 @@ use std::time::Duration;
 use rdkafka::bindings as rd;
 use rdkafka::bindings::rd_kafka_resp_err_t as E;
 
+use super::super::produce_errors::kind_of_delivery;
 use super::conf::{Conf, ERROR_BYTES, Role};
 use super::delivery::Delivery;
 use super::list::{Entry, entries_of};
 use super::{Code, KafkaError, OK, c_string, millis, text_of};
-use super::super::produce_errors::kind_of_delivery;
 use crate::ids::PartitionId;
 
 /// A `rd_kafka_t` with its threads. Dropping the last reference waits for those threads.
