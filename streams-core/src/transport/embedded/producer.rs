@@ -289,8 +289,13 @@ impl Producer for EmbeddedProducer {
         }
         let name: TopicName = name.into();
         let handle = TopicHandle(self.topics.len() as u32);
-        let topic =
-            KnownTopic { name: name.clone(), number: None, record_bytes_max: 0, compacted: false, builders: Vec::new() };
+        let topic = KnownTopic {
+            name: name.clone(),
+            number: None,
+            record_bytes_max: 0,
+            compacted: false,
+            builders: Vec::new(),
+        };
         self.topics.push(topic);
         self.by_name.insert(name, handle);
         Ok(handle)
