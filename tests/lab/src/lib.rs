@@ -35,4 +35,5 @@ pub use process::{LabProcess, ProcessUsage};
 pub use produce::{FirstFailure, LabProducer, TestRecord};
 pub use secure::{Certificate, Secured, USERS};
 pub use shared::shared;
+pub use sys::on_terminate;
 pub use transaction::TestTransaction;

@@ -6,6 +6,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Makes the kernel kill the command's process with SIGKILL when the thread that starts it ends.
 pub(crate) fn die_with_parent(command: &mut Command) {
@@ -54,4 +55,18 @@ pub(crate) fn clock_ticks() -> f64 {
     // SAFETY: sysconf takes and returns integers.
     let ticks = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
     if ticks > 0 { ticks as f64 } else { 100.0 }
+}
+
+/// Set by SIGTERM.
+static ASKED_TO_END: AtomicBool = AtomicBool::new(false);
+
+extern "C" fn note_end(_signal: libc::c_int) {
+    ASKED_TO_END.store(true, Ordering::Release);
+}
+
+/// Becomes true when this process is asked to end with SIGTERM, which from now on does not end it.
+pub fn on_terminate() -> &'static AtomicBool {
+    // SAFETY: the handler only stores to an atomic, which is safe in a signal handler, and lives as long as the process.
+    let _before = unsafe { libc::signal(libc::SIGTERM, note_end as *const () as libc::sighandler_t) };
+    &ASKED_TO_END
 }

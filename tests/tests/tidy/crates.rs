@@ -13,6 +13,8 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     // The lab talks to brokers and knows nothing of what is tested.
     ("tests/lab", &[]),
     ("tests/field", &["state-stores", "streams-core", "streams-dsl", "lab"]),
+    // Kafka Streams judges an application of its own.
+    ("tests/smoke", &["streams-core", "streams-dsl", "lab"]),
     ("docs", &["state-stores", "streams-core", "streams-dsl"]),
 ];
 
