@@ -46,6 +46,33 @@ pub struct SoakSettings {
     /// Records of the input each second.
     #[arg(long, default_value_t = 5_000)]
     pub per_second: u32,
+    /// Further settings, as `key=value`.
+    #[arg(long = "set")]
+    pub set: Vec<String>,
+}
+
+impl SoakSettings {
+    /// The command that runs the program at `path` so.
+    pub fn command(&self, path: &Path) -> Command {
+        let mut command = Command::new(path);
+        command
+            .args(["--bootstrap", &self.bootstrap, "--app", &self.app])
+            .args(["--guarantee", &self.guarantee, "--threads", &self.threads.to_string()])
+            .args(["--cache-bytes", &self.cache_bytes.to_string()])
+            .args(["--session-timeout-ms", &self.session_timeout_ms.to_string()])
+            .args(["--records", &self.records.to_string(), "--keys", &self.keys.to_string()])
+            .args(["--per-second", &self.per_second.to_string()])
+            .arg("--state-dir")
+            .arg(&self.state_dir)
+            .stdin(Stdio::null());
+        if let Some(instance) = &self.instance {
+            command.args(["--instance", instance]);
+        }
+        for setting in &self.set {
+            command.args(["--set", setting]);
+        }
+        command
+    }
 }
 
 /// A line that the application prints.
@@ -87,21 +114,8 @@ pub struct SoakProcess {
 impl SoakProcess {
     /// Starts the program at `path`.
     pub fn start(path: &Path, settings: &SoakSettings) -> Result<Self, LabError> {
-        let mut command = Command::new(path);
-        command
-            .args(["--bootstrap", &settings.bootstrap, "--app", &settings.app])
-            .args(["--guarantee", &settings.guarantee, "--threads", &settings.threads.to_string()])
-            .args(["--cache-bytes", &settings.cache_bytes.to_string()])
-            .args(["--session-timeout-ms", &settings.session_timeout_ms.to_string()])
-            .args(["--records", &settings.records.to_string(), "--keys", &settings.keys.to_string()])
-            .args(["--per-second", &settings.per_second.to_string()])
-            .arg("--state-dir")
-            .arg(&settings.state_dir)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped());
-        if let Some(instance) = &settings.instance {
-            command.args(["--instance", instance]);
-        }
+        let mut command = settings.command(path);
+        command.stdout(Stdio::piped());
         let mut process = LabProcess::spawn(format!("application {}", settings.app), command)?;
         let seen = Arc::<Mutex<Seen>>::default();
         if let Some(output) = process.take_stdout() {

@@ -112,6 +112,10 @@ fn config(settings: &SoakSettings) -> Result<StreamsConfig, AnyError> {
     if let Some(instance) = &settings.instance {
         config = config.with("consumer.group.instance.id", instance)?;
     }
+    for setting in &settings.set {
+        let (key, value) = setting.split_once('=').ok_or_else(|| format!("--set {setting}: no '='"))?;
+        config = config.with(key, value)?;
+    }
     Ok(config)
 }
 

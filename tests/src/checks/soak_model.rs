@@ -33,6 +33,11 @@ impl SoakModel {
         for topic in topics.all() {
             client.create_topic(topic, PARTITIONS, &[])?;
         }
+        self.fill_table(client, topics)
+    }
+
+    /// Writes the rows of the table.
+    pub fn fill_table(&self, client: &KafkaClient, topics: &SoakTopics) -> Result<(), LabError> {
         client.produce(&topics.table, self.rows())
     }
 

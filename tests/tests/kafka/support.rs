@@ -44,6 +44,7 @@ impl Soak {
             records: 0,
             keys: 1,
             per_second: 5_000,
+            set: Vec::new(),
         }
     }
 

@@ -15,6 +15,8 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("tests/field", &["state-stores", "streams-core", "streams-dsl", "lab"]),
     // Kafka Streams judges an application of its own.
     ("tests/smoke", &["streams-core", "streams-dsl", "lab"]),
+    // The storm passes over the kill test's application.
+    ("tests/storm", &["streams-core", "lab", "tests"]),
     ("docs", &["state-stores", "streams-core", "streams-dsl"]),
 ];
 

@@ -1,0 +1,282 @@
+//! The course of a storm: the input is fed, events begin and end, processes that have ended are started again; then it
+//! becomes calm, and what must hold is looked at.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use lab::{LabError, ProcessUsage};
+use tests::apps::{Feed, SoakTopics};
+use tests::checks::SoakModel;
+
+use crate::faults;
+use crate::reader::Reader;
+use crate::schedule::{Event, Fault, PROCESSES};
+use crate::verdict;
+use crate::world::{APP, World};
+
+/// Keys of the input.
+const KEYS: u32 = 200;
+
+const TICK: Duration = Duration::from_millis(200);
+
+/// How long the application may take to have processed everything when all is well again.
+const CALM_LIMIT: Duration = Duration::from_secs(180);
+
+/// How long after a fault that permits it an application may end with an error.
+const AFTERMATH_MS: u64 = 20_000;
+
+/// How much more than a process that was just started one may have that has lived through it.
+const MORE_THREADS: usize = 8;
+const MORE_FILES: usize = 100;
+const MORE_MB: f64 = 300.0;
+
+/// What comes.
+#[derive(Debug, Clone)]
+pub struct Weather {
+    /// How long events begin.
+    pub length: Duration,
+    /// What happens.
+    pub events: Vec<Event>,
+    /// Records of the input each second.
+    pub per_second: u32,
+}
+
+/// What a storm needs.
+#[derive(Debug, Clone)]
+pub struct Storm {
+    /// The program of the application.
+    pub program: PathBuf,
+    /// A folder for state and logs.
+    pub folder: PathBuf,
+}
+
+/// What went wrong, as sentences.
+type Faults = Vec<String>;
+
+struct Watch<'a> {
+    world: &'a World,
+    events: &'a [Event],
+    begin: Instant,
+    wrong: Mutex<Faults>,
+}
+
+impl Storm {
+    /// Passes over. What is wrong is in the error, one sentence a line; what is told of it goes to standard output.
+    pub fn pass(&self, weather: &Weather) -> Result<(), String> {
+        let text = |error: LabError| error.to_string();
+        for event in &weather.events {
+            println!("{}", serde_json::to_string(event).map_err(|error| error.to_string())?);
+        }
+        let world = World::create(&self.program, &self.folder).map_err(text)?;
+        let client = world.client();
+        let records = weather.per_second * u32::try_from(weather.length.as_secs()).unwrap_or(u32::MAX);
+        let model = SoakModel { records: records + 2 * KEYS, keys: KEYS };
+        model.fill_table(&client, &world.topics).map_err(text)?;
+        for number in 0..PROCESSES {
+            world.app(number).start().map_err(text)?;
+        }
+        let reader = Reader::start(world.client(), &[&world.topics.counts, &world.topics.chains]);
+        let during = usize::try_from(records).unwrap_or(usize::MAX);
+        let feed = Feed::start(&client, &world.topics.input, model.input().take(during), weather.per_second);
+        let watch = Watch {
+            world: &world,
+            events: &weather.events,
+            begin: Instant::now(),
+            wrong: Mutex::new(Faults::new()),
+        };
+        watch.storm(weather.length);
+        while !feed.is_done() {
+            watch.supervise();
+            std::thread::sleep(TICK);
+        }
+        watch.note(feed.finish());
+        println!("{:>7.1}s calm", watch.seconds());
+        if watch.wait_done() {
+            watch.look_at_usage();
+            // What all keys have become is continued by processes that open their state anew.
+            watch.restart_all();
+            let probe = model.input().skip(during);
+            watch.note(Feed::start(&client, &world.topics.input, probe, weather.per_second).finish());
+            watch.wait_done();
+        }
+        for number in 0..PROCESSES {
+            let closed = world.app(number).close();
+            watch.note(closed);
+        }
+        watch.judge(model, reader);
+        let wrong = watch.wrong.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
+    }
+}
+
+impl Watch<'_> {
+    fn seconds(&self) -> f64 {
+        self.begin.elapsed().as_secs_f64()
+    }
+
+    fn wrong(&self, what: impl Into<String>) {
+        let what = what.into();
+        println!("{:>7.1}s WRONG {what}", self.seconds());
+        self.wrong.lock().unwrap_or_else(PoisonError::into_inner).push(what);
+    }
+
+    fn note<T>(&self, outcome: Result<T, LabError>) {
+        if let Err(error) = outcome {
+            self.wrong(error.to_string());
+        }
+    }
+
+    /// Begins the events at their times; ends when the last has ended.
+    fn storm(&self, length: Duration) {
+        std::thread::scope(|scope| {
+            let mut waiting = self.events.iter().peekable();
+            while self.begin.elapsed() < length {
+                let now_ms = self.begin.elapsed().as_millis();
+                while let Some(event) = waiting.next_if(|event| u128::from(event.at_ms) <= now_ms) {
+                    scope.spawn(move || self.pass(event));
+                }
+                self.supervise();
+                std::thread::sleep(TICK);
+            }
+        });
+    }
+
+    fn pass(&self, event: &Event) {
+        let begin = self.seconds();
+        match faults::pass(self.world, event) {
+            Ok(told) => {
+                println!("{begin:>7.1}s {} until {:.1}s: {told}", event.fault.kind(), self.seconds());
+            }
+            Err(error) => self.wrong(format!("{}: {error}", event.fault.kind())),
+        }
+    }
+
+    /// Starts what has ended; that it has may be wrong.
+    fn supervise(&self) {
+        for number in 0..PROCESSES {
+            let mut app = self.world.app(number);
+            if app.taken {
+                continue;
+            }
+            match app.ended() {
+                Ok(Some(said)) if self.permits_an_end(number) => {
+                    println!("{:>7.1}s ended, as it may: {said}", self.seconds());
+                }
+                Ok(Some(said)) => self.wrong(format!("ended by itself: {said}")),
+                Ok(None) => {}
+                Err(error) => self.wrong(error.to_string()),
+            }
+            app.usage();
+            self.note(app.start());
+        }
+    }
+
+    fn permits_an_end(&self, process: usize) -> bool {
+        let now_ms = u64::try_from(self.begin.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let on =
+            |event: &&Event| event.at_ms <= now_ms && now_ms <= event.at_ms + event.for_ms + AFTERMATH_MS;
+        let permits = |event: &Event| {
+            let own = !matches!(event.fault, Fault::FullDisk { process: only } if only != process);
+            event.fault.permits_an_end() && own
+        };
+        self.events.iter().filter(on).any(permits)
+    }
+
+    /// Waits until everything that was written is processed.
+    fn wait_done(&self) -> bool {
+        let begin = Instant::now();
+        loop {
+            let left = self.left();
+            if matches!(&left, Ok(left) if left.is_empty()) {
+                return true;
+            }
+            if begin.elapsed() >= CALM_LIMIT {
+                let said: Vec<_> = (0..PROCESSES).map(|number| self.world.app(number).said()).collect();
+                self.wrong(format!("no end in {CALM_LIMIT:?}: {left:?}; {said:?}"));
+                return false;
+            }
+            self.supervise();
+            std::thread::sleep(TICK);
+        }
+    }
+
+    /// What has not been committed yet, as committed and end offsets.
+    fn left(&self) -> Result<Vec<String>, LabError> {
+        let (client, between) = (self.world.client(), SoakTopics::repartition(APP));
+        let topics = [self.world.topics.input.as_str(), &between];
+        // Before the ends are asked for: they have what was written to one of the topics until then.
+        let committed = client.committed_offsets(APP, &topics)?;
+        let mut left = Vec::new();
+        for topic in topics {
+            for (partition, end) in (0..).zip(client.end_offsets(topic)?) {
+                let done = committed.get(&(topic.to_owned(), partition)).map_or(0, |done| done.offset);
+                if done < end {
+                    left.push(format!("{topic}-{partition}: {done} of {end}"));
+                }
+            }
+        }
+        Ok(left)
+    }
+
+    fn restart_all(&self) {
+        for number in 0..PROCESSES {
+            let mut app = self.world.app(number);
+            let closed = app.close();
+            self.note(closed);
+            self.note(app.start());
+        }
+    }
+
+    /// Memory, threads and files of processes that have lived through it are like those of new ones.
+    fn look_at_usage(&self) {
+        let old: Vec<_> = (0..PROCESSES).map(|number| self.world.app(number).usage()).collect();
+        self.restart_all();
+        // Until they have opened what they open.
+        let settled = Instant::now();
+        let (mut new, mut steady) = (Vec::<Option<ProcessUsage>>::new(), 0);
+        while steady < 10 && settled.elapsed() < Duration::from_secs(30) {
+            std::thread::sleep(TICK);
+            let now: Vec<_> = (0..PROCESSES).map(|number| self.world.app(number).usage()).collect();
+            let running = (0..PROCESSES).all(|number| self.world.app(number).said().state == "RUNNING");
+            let threads = |usage: &[Option<ProcessUsage>]| -> Vec<usize> {
+                usage.iter().flatten().map(|usage| usage.threads).collect()
+            };
+            steady = if running && threads(&now) == threads(&new) { steady + 1 } else { 0 };
+            new = now;
+        }
+        let most = |of: fn(&ProcessUsage) -> f64| new.iter().flatten().map(of).fold(0.0, f64::max);
+        let (threads, files, memory) =
+            (most(|new| new.threads as f64), most(|new| new.open_files as f64), most(|new| new.rss_mb));
+        for (number, old) in old.iter().enumerate() {
+            let Some(old) = old else { continue };
+            println!(
+                "process {number}: {old:?}; new ones at most {threads} threads, {files} files, {memory} MB"
+            );
+            let grown = old.threads as f64 > threads + MORE_THREADS as f64
+                || old.open_files as f64 > files + MORE_FILES as f64
+                || old.rss_mb > memory + MORE_MB;
+            if grown {
+                self.wrong(format!("process {number} has grown: {old:?} against new ones {new:?}"));
+            }
+        }
+    }
+
+    fn judge(&self, model: SoakModel, reader: Reader) {
+        let (client, topics) = (self.world.client(), &self.world.topics);
+        let tell = |what: &str, outcome: Result<usize, String>| match outcome {
+            Ok(count) => println!("{:>7.1}s {what}: {count}", self.seconds()),
+            Err(what) => self.wrong(what),
+        };
+        tell("topics without an open transaction", verdict::nothing_open(&client));
+        let results = verdict::results(&client, topics, model);
+        tell("records of the input, each once in the results", results.map(|()| model.records as usize));
+        tell("rows of changelogs equal to the results", verdict::changelogs(&client, topics));
+        let read = |topic: &str| client.consume_all(topic, true);
+        tell("results read as committed that are still there", reader.finish(read));
+        for number in 0..PROCESSES {
+            let app = self.world.app(number);
+            println!("process {number}: started {} times, at most {:?}", app.starts, app.most);
+        }
+    }
+}

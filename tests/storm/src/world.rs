@@ -1,0 +1,165 @@
+//! What a storm passes over: three brokers behind proxies, the topics, three processes of the application.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use lab::{ClusterOptions, KafkaClient, KafkaCluster, LabError, ProxiedListener, free_port};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use tests::apps::{SoakSettings, SoakTopics};
+
+use crate::app::App;
+use crate::proxy::{Proxy, Rules};
+use crate::schedule::{BROKERS, ONLY_REPLICA, PROCESSES};
+
+/// `application.id`.
+pub(crate) const APP: &str = "storm";
+
+/// Whom the proxied listeners know, besides the open ones' super users.
+pub(crate) const USER: &str = "User:app";
+
+/// Partitions of every topic.
+const PARTITIONS: i32 = 4;
+
+/// Of the file system of one process: a few times what its state needs.
+const SMALL_DISK: &str = "size=192m";
+
+/// All of it. Dropped, everything is stopped.
+pub(crate) struct World {
+    apps: Vec<Mutex<App>>,
+    pub(crate) rules: Rules,
+    pub(crate) topics: SoakTopics,
+    /// Whether a process has a small file system of its own.
+    pub(crate) has_small_disk: bool,
+    _disk: SmallDisk,
+    _proxies: Vec<Proxy>,
+    pub(crate) cluster: KafkaCluster,
+}
+
+impl World {
+    /// Starts brokers and proxies and creates the topics; the processes do not run yet.
+    pub(crate) fn create(program: &Path, folder: &Path) -> Result<Self, LabError> {
+        let (mut proxied, mut proxies, rules) = (Vec::new(), Vec::new(), Rules::default());
+        for _ in 0..BROKERS {
+            let listener = ProxiedListener { broker: free_port()?, told: free_port()? };
+            let started = Proxy::start(listener.told, listener.broker, &rules);
+            proxies.push(started.map_err(LabError::io("starting a proxy"))?);
+            proxied.push(listener);
+        }
+        let told: Vec<String> = proxied.iter().map(|one| format!("127.0.0.1:{}", one.told)).collect();
+        let cluster = KafkaCluster::start_with(&ClusterOptions {
+            brokers: BROKERS,
+            settings: broker_settings(),
+            proxied,
+            ..ClusterOptions::default()
+        })?;
+        let topics = SoakTopics::of(APP);
+        let client = cluster.client();
+        for topic in [&topics.input, &topics.table, &topics.chains] {
+            client.create_topic(topic, PARTITIONS, &[])?;
+        }
+        create_on_one_broker(&client, &topics.counts)?;
+        let disk = SmallDisk::mount(&folder.join("state-0"));
+        let app = |number: usize| {
+            let settings = app_settings(&told.join(","), folder.join(format!("state-{number}")));
+            Mutex::new(App::new(number, program, settings, folder))
+        };
+        let apps = (0..PROCESSES).map(app).collect();
+        let has_small_disk = disk.0.is_some();
+        Ok(Self { apps, rules, topics, has_small_disk, _disk: disk, _proxies: proxies, cluster })
+    }
+
+    /// A process; none with that number is the first.
+    pub(crate) fn app(&self, number: usize) -> MutexGuard<'_, App> {
+        let place = &self.apps[number.min(PROCESSES - 1)];
+        place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A client that does not pass through the proxies.
+    pub(crate) fn client(&self) -> KafkaClient {
+        self.cluster.client()
+    }
+}
+
+fn broker_settings() -> Vec<(String, String)> {
+    let protocols = "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:SASL_PLAINTEXT";
+    let log_in = "org.apache.kafka.common.security.plain.PlainLoginModule required user_app=\"secret\";";
+    [
+        ("listener.security.protocol.map", protocols),
+        ("sasl.enabled.mechanisms", "PLAIN"),
+        ("listener.name.proxied.plain.sasl.jaas.config", log_in),
+        ("authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer"),
+        ("super.users", "User:ANONYMOUS"),
+        ("allow.everyone.if.no.acl.found", "true"),
+    ]
+    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+    .to_vec()
+}
+
+fn app_settings(bootstrap: &str, state_dir: PathBuf) -> SoakSettings {
+    let set = [
+        "security.protocol=SASL_PLAINTEXT",
+        "sasl.mechanism=PLAIN",
+        "sasl.username=app",
+        "sasl.password=secret",
+        // A topic that has grown is noticed soon.
+        "metadata.max.age.ms=10000",
+        "replication.factor=-1",
+    ];
+    SoakSettings {
+        bootstrap: bootstrap.to_owned(),
+        app: APP.to_owned(),
+        state_dir,
+        threads: 2,
+        guarantee: "exactly_once_v2".to_owned(),
+        cache_bytes: 0,
+        instance: None,
+        session_timeout_ms: 6_000,
+        records: 0,
+        keys: 1,
+        per_second: 0,
+        set: set.map(str::to_owned).to_vec(),
+    }
+}
+
+fn create_on_one_broker(client: &KafkaClient, topic: &str) -> Result<(), LabError> {
+    let what = || format!("creating {topic} on one broker");
+    let mut config = client.config();
+    config.remove("allow.auto.create.topics");
+    let admin: AdminClient<DefaultClientContext> = config.create().map_err(LabError::kafka(what()))?;
+    let only = [i32::try_from(ONLY_REPLICA).unwrap_or(0)];
+    let places = vec![&only[..]; usize::try_from(PARTITIONS).unwrap_or(1)];
+    let new =
+        NewTopic::new(topic, PARTITIONS, TopicReplication::Variable(&places)).set("min.insync.replicas", "1");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(LabError::io(what()))?;
+    let answers = runtime
+        .block_on(admin.create_topics([&new], &AdminOptions::new()))
+        .map_err(LabError::kafka(what()))?;
+    match answers.into_iter().next() {
+        Some(Err((_, code))) => Err(LabError::Refused { what: what(), answer: code.to_string() }),
+        _ => Ok(()),
+    }
+}
+
+/// A file system in memory; only root can mount one.
+struct SmallDisk(Option<PathBuf>);
+
+impl SmallDisk {
+    fn mount(at: &Path) -> Self {
+        let made = std::fs::create_dir_all(at).is_ok();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", SMALL_DISK, "storm"]).arg(at).stderr(Stdio::null());
+        let mounted = made && mount.status().is_ok_and(|status| status.success());
+        SmallDisk(mounted.then(|| at.to_path_buf()))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        if let Some(at) = self.0.take() {
+            // Lazily: a process that was killed a moment ago may still hold it.
+            let _left_for_the_system = Command::new("umount").arg("-l").arg(at).status();
+        }
+    }
+}
