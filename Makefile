@@ -22,6 +22,12 @@ endif
 # a test compile them once.
 FAST := CARGO_PROFILE_DEV_OPT_LEVEL=3 CARGO_PROFILE_DEV_DEBUG_ASSERTIONS=false
 
+# How `make smoke` and `make storm` are narrowed, as in: make storm SEED=3 MINUTES=5 ONLY=kill_broker,network
+SMOKE_ARGUMENTS = $(if $(RUNS),--runs $(RUNS)) $(if $(JUDGE),--judge $(JUDGE)) $(if $(GUARANTEE),--guarantee $(GUARANTEE)) \
+	$(if $(FAULT),--fault $(FAULT)) $(if $(SEED),--seed $(SEED))
+STORM_ARGUMENTS = $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(ONLY),--only $(ONLY)) \
+	$(if $(SCHEDULE),--schedule $(SCHEDULE))
+
 # How `make demo` and `make bench` are narrowed, as in: make bench WORKLOADS=count,tumbling ROUNDS=3
 DEMO_ARGUMENTS = $(if $(DATA),--data $(DATA)) $(if $(BOOTSTRAP),--bootstrap-servers $(BOOTSTRAP))
 BENCH_ARGUMENTS = $(if $(WORKLOADS),--workloads $(WORKLOADS)) $(if $(GUARANTEES),--guarantees $(GUARANTEES)) \
@@ -30,7 +36,7 @@ BENCH_ARGUMENTS = $(if $(WORKLOADS),--workloads $(WORKLOADS)) $(if $(GUARANTEES)
 # What `make test-brokers` runs on.
 BROKERS ?= 3.9.1 4.4.0
 
-.PHONY: help demo test test-brokers lint bench oracle kafka doc setup setup-build
+.PHONY: help demo test test-brokers lint bench oracle smoke storm kafka doc setup setup-build
 
 help:
 	@echo 'make demo   flight delays on the embedded broker   DATA=folder BOOTSTRAP=host:port'
@@ -38,6 +44,8 @@ help:
 	@echo 'make test-brokers  the suites on Kafka, with other brokers  BROKERS="3.9.1 4.4.0"'
 	@echo 'make bench  ours, Java Kafka Streams, raw limit    WORKLOADS= GUARANTEES= SYSTEMS= ROUNDS= RECORDS='
 	@echo 'make oracle random cases on both engines            SEED=1 RUNS=500'
+	@echo 'make smoke  Kafka Streams judges this library        RUNS=1 JUDGE= GUARANTEE= FAULT= SEED=1'
+	@echo 'make storm  faults of all kinds by a seed            SEED=1 MINUTES=20 ONLY=kinds SCHEDULE=file'
 	@echo 'make kafka  a Kafka 4.3.1 to play with, until Ctrl-C'
 	@echo 'make lint   formatting and lints'
 	@echo 'make doc    the API documentation'
@@ -67,6 +75,16 @@ bench: setup
 # Random cases on this library and on Kafka Streams, up to the first difference.
 oracle: setup
 	cargo run -p tests --bin oracle -- $(if $(SEED),--seed $(SEED)) $(if $(RUNS),--runs $(RUNS))
+
+# Kafka Streams' own smoke tests as generators and verifiers, an application of this library between them.
+smoke: setup
+	cargo build -p smoke --bins
+	cargo run -p smoke --bin smoke -- $(SMOKE_ARGUMENTS)
+
+# Three brokers, three processes, and faults of all kinds.
+storm: setup
+	cargo build -p storm --bins
+	cargo run -p storm --bin storm -- $(STORM_ARGUMENTS)
 
 kafka: setup
 	cargo run -p tests --bin kafka

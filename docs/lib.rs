@@ -9,6 +9,9 @@ pub mod architecture {}
 #[doc = include_str!("GLOSSARY.md")]
 pub mod glossary {}
 
+#[doc = include_str!("storm.md")]
+pub mod storm {}
+
 /// How to use it.
 pub mod guide {
     #[doc = include_str!("guide/dsl.md")]
@@ -67,4 +70,7 @@ pub mod decisions {
 
     #[doc = include_str!("decisions/0016-refusals-and-idle-offsets.md")]
     pub mod refusals_and_idle_offsets {}
+
+    #[doc = include_str!("decisions/0023-judged-from-outside.md")]
+    pub mod judged_from_outside {}
 }

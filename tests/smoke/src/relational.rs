@@ -37,3 +37,12 @@ pub fn relational_topology() -> Result<Topology, DslError> {
         .to("out-augmented-comment");
     builder.build()
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_topology_is_described_as_the_java_application_describes_its_own() {
+        let ours = super::relational_topology().expect("it is sound").describe().to_string();
+        assert_eq!(ours, include_str!("relational.txt"));
+    }
+}

@@ -1,6 +1,7 @@
 //! The topology of `SmokeTestClient` (Kafka Streams 4.3.1): the same operators in the same order, with the same topics,
 //! store names, windows and suppression.
 
+use streams_dsl::core::error::Result;
 use streams_dsl::prelude::*;
 
 /// Closes all windows of a partition.
@@ -9,16 +10,28 @@ const FLUSH: &str = "flush";
 /// `SmokeTestUtil.END`.
 const END: i32 = i32::MAX;
 
+/// Where the Java client counts and prints.
+struct Printer;
+
+impl<K: Clone + 'static, V: Clone + 'static> Processor<K, V, K, V> for Printer {
+    fn process(&mut self, _: Record<K, V>, _: &mut ProcessorContext<'_, K, V>) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn print<K: Clone + 'static, V: Clone + 'static>(stream: &KStream<K, V>) {
+    stream.process::<_, K, V>(|| Printer, &[]);
+}
+
 type Counts = KTable<Windowed<String>, i64>;
 
 /// Windowed minimum, maximum, sum and count, suppressed and not, tables of them, joins, and a count of counts.
-pub fn streams_topology() -> Result<Topology, DslError> {
+pub fn streams_topology() -> std::result::Result<Topology, DslError> {
     let builder = StreamsBuilder::new();
     let source = builder.stream::<String, i32>("data");
     source.filter_not(|key, _| key == FLUSH).to("echo");
     let data = source.filter(|_, value| *value != END);
-    // Where the Java client prints.
-    data.for_each(|_, _| {});
+    print(&data);
     let grouped = data.group_by_key();
 
     let least = grouped.windowed_by(TimeWindows::of_size_and_grace(days(1), minutes(1))).aggregate_with(
@@ -37,7 +50,7 @@ pub fn streams_topology() -> Result<Topology, DslError> {
     windows_to(&sums.suppress(when_closed()), "sws-suppressed");
 
     let min = builder.table_with::<String, i32>("min", Consumed::new(), Materialized::named("minStoreName"));
-    min.to_stream().for_each(|_, _| {});
+    print(&min.to_stream());
 
     let two_days = || TimeWindows::of_size_with_no_grace(days(2));
     let greatest = grouped.windowed_by(two_days()).aggregate_with(
@@ -47,7 +60,7 @@ pub fn streams_topology() -> Result<Topology, DslError> {
     );
     keys_to(&greatest, "max");
     let max = builder.table_with::<String, i32>("max", Consumed::new(), Materialized::named("maxStoreName"));
-    max.to_stream().for_each(|_, _| {});
+    print(&max.to_stream());
 
     let sum: Counts = grouped.windowed_by(two_days()).aggregate_with(
         || 0_i64,
@@ -56,12 +69,12 @@ pub fn streams_topology() -> Result<Topology, DslError> {
     );
     keys_to(&sum, "sum");
     let sum = builder.table::<String, i64>("sum");
-    sum.to_stream().for_each(|_, _| {});
+    print(&sum.to_stream());
 
     let count: Counts = grouped.windowed_by(two_days()).count_with(Materialized::named("uwin-cnt"));
     keys_to(&count, "cnt");
     let cnt = builder.table_with::<String, i64>("cnt", Consumed::new(), Materialized::named("cntStoreName"));
-    cnt.to_stream().for_each(|_, _| {});
+    print(&cnt.to_stream());
 
     let is_flush = |key: &String| key == FLUSH;
     max.join(&min, |max, min| max - min).to_stream().filter_not(move |key, _| is_flush(key)).to("dif");
@@ -101,4 +114,13 @@ where
     Option<V>: DefaultSerde,
 {
     table.to_stream().select_key(|key, _| key.key.clone()).filter_not(|key, _| key == FLUSH).to(topic);
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_topology_is_described_as_the_java_client_describes_its_own() {
+        let ours = super::streams_topology().expect("it is sound").describe().to_string();
+        assert_eq!(ours, include_str!("streams.txt"));
+    }
 }
