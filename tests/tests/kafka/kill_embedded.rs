@@ -50,6 +50,7 @@ fn thirty_kills_of_an_embedded_broker_change_no_update() {
         records: MODEL.records,
         keys: MODEL.keys,
         per_second: 8_000,
+        set: Vec::new(),
     };
     let start =
         || SoakProcess::start(Path::new(env!("CARGO_BIN_EXE_soak_app")), &settings).expect("it starts");
