@@ -53,7 +53,7 @@ impl Broker {
     pub fn connect(config: &StreamsConfig) -> Result<Self> {
         let (embedded, transport): (_, Arc<dyn Transport>) = match config.bootstrap() {
             Bootstrap::Kafka(servers) => {
-                (None, Arc::new(KafkaTransport::new(&servers, config.admin_properties())?))
+                (None, Arc::new(KafkaTransport::new(&servers, config.common_properties())?))
             }
             Bootstrap::EmbeddedInMemory => Self::embedded(EmbeddedBroker::in_memory()),
             Bootstrap::EmbeddedIn(place) => {

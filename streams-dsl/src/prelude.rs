@@ -19,7 +19,7 @@ pub use streams_core::processor::{
     PunctuationType,
 };
 pub use streams_core::record::{Headers, Record, RecordMetadata};
-pub use streams_core::runtime::{KafkaStreams, State};
+pub use streams_core::runtime::{KafkaStreams, OAuthToken, State, TokenProvider};
 pub use streams_core::serde::{DefaultSerde, Json, Serde, SerdeRef};
 pub use streams_core::store::{KeyValueStore, StorePlace, Stores, VersionedKeyValueStore};
 pub use streams_core::testing::TopologyTestDriver;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::StreamsConfig;
 use super::error::ConfigError;
 use super::keys::{Definition, Support, client_keys, clients, definition};
+use super::types::ProcessingGuarantee;
 use super::value::Value;
 
 /// The prefixes; a name below one goes to that client, without it.
@@ -61,6 +62,20 @@ fn client_key(prefix: &str, name: &str) -> Option<&'static Definition> {
 const NOT_FOR_LIBRDKAFKA: &[&str] =
     &["auto.offset.reset", "isolation.level", "max.poll.records", "transaction.timeout.ms"];
 
+/// What is set for all clients and would hurt the producers of exactly-once, and why.
+const NOT_FOR_PRODUCERS: &[(&str, &str)] = &[
+    (
+        "connections.max.idle.ms",
+        "producers under exactly_once_v2 close idle connections after 5000 ms, without which a commit could hang \
+         (librdkafka#5456)",
+    ),
+    (
+        "retry.backoff.ms",
+        "producers under exactly_once_v2 try again after 20 ms, as each transaction begins while the last one is being \
+         finished; producer.retry.backoff.ms changes it",
+    ),
+];
+
 impl StreamsConfig {
     /// librdkafka properties of the consumers that read source topics: `consumer.`, overruled by `main.consumer.`.
     pub fn main_consumer_properties(&self) -> BTreeMap<String, String> {
@@ -77,9 +92,29 @@ impl StreamsConfig {
         self.data_only(&["consumer.", "global.consumer."])
     }
 
-    /// librdkafka properties of producers: `producer.`.
+    /// librdkafka properties of producers: `producer.`. Under exactly-once some that are set for all clients are left out
+    /// ([`StreamsConfig::warnings`] names them).
     pub fn producer_properties(&self) -> BTreeMap<String, String> {
-        self.client_properties(&["producer."])
+        let mut properties = self.client_properties(&["producer."]);
+        for (key, _) in self.not_for_producers() {
+            properties.remove(key);
+        }
+        properties
+    }
+
+    /// Settings for all clients that producers do not take over, with the reason.
+    pub(super) fn not_for_producers(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let own = |key: &str| self.values.contains_key(&format!("producer.{key}"));
+        let exactly_once = self.processing_guarantee() == ProcessingGuarantee::ExactlyOnceV2;
+        NOT_FOR_PRODUCERS
+            .iter()
+            .copied()
+            .filter(move |(key, _)| exactly_once && self.values.contains_key(*key) && !own(key))
+    }
+
+    /// librdkafka properties that all clients have.
+    pub fn common_properties(&self) -> BTreeMap<String, String> {
+        self.client_properties(&[])
     }
 
     /// librdkafka properties of the admin client: `admin.`.

@@ -42,6 +42,8 @@ impl StreamsConfig {
             _ => None,
         };
         let mut warnings: Vec<String> = self.values.keys().filter_map(of).collect();
+        let partial = self.not_for_producers();
+        warnings.extend(partial.map(|(key, reason)| format!("{key} has no effect on producers: {reason}")));
         if self.num_standby_replicas() > 0 {
             warnings.push(
                 "num.standby.replicas has no effect yet: stores have no copies on other instances".to_owned(),

@@ -21,6 +21,7 @@ use crate::processor::handlers::{
 use crate::time::{ClockRef, SystemClock};
 use crate::topology::Topology;
 use crate::transport::Transport;
+use crate::transport::kafka::TokenProvider;
 use crate::transport::embedded::EmbeddedBroker;
 
 /// How long an application may take to end, unless a call of `close` gives it more: then the threads that have not ended
@@ -121,6 +122,7 @@ pub struct KafkaStreamsBuilder {
     clock: ClockRef,
     handlers: Handlers,
     listener: Option<StateListener>,
+    token_provider: Option<Arc<dyn TokenProvider>>,
 }
 
 impl KafkaStreamsBuilder {
@@ -163,6 +165,12 @@ impl KafkaStreamsBuilder {
         self
     }
 
+    /// Gives the tokens with which all clients log in where `sasl.mechanism` is `OAUTHBEARER`.
+    pub fn with_token_provider(mut self, provider: impl TokenProvider + 'static) -> Self {
+        self.token_provider = Some(Arc::new(provider));
+        self
+    }
+
     /// Checks settings and topology. Nothing is opened or sent before [`KafkaStreams::start`].
     pub fn build(self) -> Result<KafkaStreams> {
         self.config.validate()?;
@@ -188,6 +196,7 @@ impl KafkaStreamsBuilder {
             transport: self.transport,
             clock: self.clock,
             handlers: self.handlers,
+            token_provider: self.token_provider,
             shared: Arc::new(shared),
             supervisor: Mutex::new(None),
             gave_up: AtomicBool::new(false),
@@ -206,6 +215,7 @@ pub struct KafkaStreams {
     transport: Option<Arc<dyn Transport>>,
     clock: ClockRef,
     handlers: Handlers,
+    token_provider: Option<Arc<dyn TokenProvider>>,
     shared: Arc<Shared>,
     supervisor: Mutex<Option<JoinHandle<()>>>,
     /// Whether a `close` was not waited for to its end.
@@ -228,6 +238,7 @@ impl KafkaStreams {
             clock: Arc::new(SystemClock),
             handlers,
             listener: None,
+            token_provider: None,
         }
     }
 
@@ -279,6 +290,7 @@ impl KafkaStreams {
             transport: self.transport.clone(),
             clock: Arc::clone(&self.clock),
             handlers: self.handlers.clone(),
+            token_provider: self.token_provider.clone(),
             shared: Arc::clone(&self.shared),
         }
     }

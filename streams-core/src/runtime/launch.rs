@@ -34,7 +34,7 @@ use crate::processor::handlers::Handlers;
 use crate::time::{ClockRef, Now};
 use crate::topology::Topology;
 use crate::transport::embedded::EmbeddedBroker;
-use crate::transport::kafka::KafkaTransport;
+use crate::transport::kafka::{KafkaOptions, KafkaTransport, TokenProvider};
 use crate::transport::{ConsumerSpec, Isolation, Membership, Transport};
 
 /// How long an idle restorer or global thread waits at once.
@@ -61,6 +61,7 @@ pub(crate) struct Launch {
     pub transport: Option<Arc<dyn Transport>>,
     pub clock: ClockRef,
     pub handlers: Handlers,
+    pub token_provider: Option<Arc<dyn TokenProvider>>,
     pub shared: Arc<Shared>,
 }
 
@@ -126,7 +127,15 @@ fn transport_of(launch: &Launch) -> Result<Arc<dyn Transport>> {
             Arc::new(EmbeddedBroker::of_servers(&format!("embedded:{}", place.display()))?.transport())
         }
         Bootstrap::Kafka(servers) => {
-            Arc::new(KafkaTransport::new(&servers, launch.config.admin_properties())?)
+            let config = &launch.config;
+            let options = KafkaOptions {
+                properties: config.common_properties(),
+                admin: config.admin_properties(),
+                group: Some(config.application_id()),
+                patience: Duration::from_millis(config.task_timeout_ms().max(0).unsigned_abs()),
+                token_provider: launch.token_provider.clone(),
+            };
+            Arc::new(KafkaTransport::with_options(&servers, options)?)
         }
     })
 }

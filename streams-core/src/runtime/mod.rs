@@ -46,3 +46,5 @@ pub use kafka_streams::{KafkaStreams, KafkaStreamsBuilder, StateListener};
 pub use lifecycle::State;
 pub use stats::StreamsMetrics;
 pub use waits::WaitReason;
+
+pub use crate::transport::kafka::{OAuthToken, TokenProvider};

@@ -28,6 +28,8 @@ pub enum TransportErrorKind {
     MessageTooLarge,
     /// The record itself is refused, and would be again: its time, a missing key, a schema, a policy.
     InvalidRecord,
+    /// What the broker keeps is damaged: bytes that fail their checksum or cannot be unpacked.
+    Corrupt,
     /// Not allowed, or not authenticated.
     Denied,
     /// A setting the client or the broker refuses.

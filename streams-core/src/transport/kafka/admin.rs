@@ -10,7 +10,7 @@ use rdkafka::bindings::rd_kafka_resp_err_t as E;
 
 use super::config::Common;
 use super::deadline::Deadline;
-use super::error::{failed, is_unknown_topic};
+use super::error::{failed, is_unknown_topic, shut_out, with_right};
 use super::ffi::{AdminCall, Client, Code, Described, Entry, KafkaError, PartitionList, TopicToCreate};
 use crate::ids::{Offset, PartitionId, TopicName, TopicPartition};
 use crate::transport::{
@@ -53,6 +53,9 @@ impl KafkaAdmin {
 
     fn failed_by(&self, client: &Client, attempted: &str, error: &KafkaError) -> TransportError {
         client.poll(Duration::ZERO);
+        if let Some(refusal) = client.shut_out() {
+            return shut_out(format!("{attempted} at {}", self.servers), &refusal);
+        }
         let mut error = error.clone();
         if let Some(trouble) = client.trouble() {
             error.reason = format!("{}; last trouble: {trouble}", error.reason);
@@ -93,7 +96,10 @@ impl Admin for KafkaAdmin {
                     found.insert(Arc::clone(&name), TopicInfo { name, partitions, id });
                 }
                 Err(error) if is_unknown_topic(error.code) => {}
-                Err(error) => return Err(self.failed(&format!("{attempted}: '{name}'"), &error)),
+                Err(error) => {
+                    let error = with_right(error, "DESCRIBE", &format!("topic '{name}'"));
+                    return Err(failed(format!("{attempted}: '{name}' at {}", self.servers), &error));
+                }
             }
         }
         Ok(found)
@@ -116,7 +122,8 @@ impl Admin for KafkaAdmin {
             match result {
                 // It has as many already: another process was faster.
                 Err(error) if error.code != E::RD_KAFKA_RESP_ERR_INVALID_PARTITIONS as Code => {
-                    return Err(self.failed(&attempted, &error));
+                    let error = with_right(error, "ALTER", &format!("topic '{topic}'"));
+                    return Err(failed(format!("{attempted} at {}", self.servers), &error));
                 }
                 _ => {}
             }
@@ -143,6 +150,8 @@ impl Admin for KafkaAdmin {
         for (name, result) in results {
             match result {
                 Err(error) if error.code != E::RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS as Code => {
+                    let right = format!("topic '{name}' (or on the cluster), or create the topic beforehand");
+                    let error = with_right(error, "CREATE", &right);
                     return Err(failed(format!("creating topic '{name}' at {}", self.servers), &error));
                 }
                 _ => {}
@@ -162,6 +171,7 @@ impl Admin for KafkaAdmin {
         for (name, result) in results {
             match result {
                 Err(error) if !is_unknown_topic(error.code) => {
+                    let error = with_right(error, "DELETE", &format!("topic '{name}'"));
                     return Err(failed(format!("deleting topic '{name}' at {}", self.servers), &error));
                 }
                 _ => {}
@@ -244,13 +254,16 @@ impl Admin for KafkaAdmin {
             list.add(&partition.topic, partition.partition, 0, &[]);
         }
         let client = self.group_reader(group)?;
-        let entries =
-            client.committed(&list, timeout).map_err(|error| self.failed_by(&client, &attempted, &error))?;
+        let right = format!("group '{group}'");
+        let entries = client
+            .committed(&list, timeout)
+            .map_err(|error| self.failed_by(&client, &attempted, &with_right(error, "READ", &right)))?;
         for Entry { partition, offset, metadata, error } in entries {
             if error == E::RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT as Code {
                 found.undecided.insert(partition);
             } else if error != 0 {
-                return Err(self.part_failed(&attempted, &partition, error));
+                let error = with_right(KafkaError::from_code(error), "READ", &right);
+                return Err(failed(format!("{attempted} of {partition} at {}", self.servers), &error));
             } else if offset >= 0 {
                 let metadata = String::from_utf8_lossy(&metadata).into_owned();
                 found.committed.insert(partition.clone(), OffsetToCommit { partition, offset, metadata });
@@ -291,7 +304,11 @@ impl Admin for KafkaAdmin {
         let results =
             self.call(timeout).delete_records(&list).map_err(|error| self.failed(attempted, &error))?;
         match results.iter().find(|entry| entry.error != 0) {
-            Some(entry) => Err(self.part_failed(attempted, &entry.partition, entry.error)),
+            Some(entry) => {
+                let right = format!("topic '{}'", entry.partition.topic);
+                let error = with_right(KafkaError::from_code(entry.error), "DELETE", &right);
+                Err(failed(format!("{attempted} of {} at {}", entry.partition, self.servers), &error))
+            }
             None => Ok(()),
         }
     }

@@ -1,10 +1,13 @@
 //! The settings of each kind of client: ours, overruled by the user's where that is safe.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
-use super::ffi::{Client, Conf, Role};
+use super::KafkaOptions;
+use super::ffi::{Client, Conf, Door, Role, Ties};
 use super::limits::Limits;
+use super::oauth;
 use crate::transport::{
     ConsumerSpec, GroupSpec, Isolation, ProducerSpec, Result, TransportError, TransportErrorKind,
 };
@@ -13,13 +16,27 @@ use crate::transport::{
 pub(super) type Properties = BTreeMap<String, String>;
 
 /// What all clients of a transport have in common.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Common {
     pub(super) bootstrap_servers: String,
     pub(super) properties: Properties,
+    /// Of administrative clients alone.
+    admin: Properties,
+    group: Option<String>,
+    ties: Ties,
     /// What is known of the topics that are written to.
     pub(super) limits: Arc<Limits>,
 }
+
+/// Without the properties, which hold passwords.
+impl fmt::Debug for Common {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Common").field("bootstrap_servers", &self.bootstrap_servers).finish_non_exhaustive()
+    }
+}
+
+/// The default of `session.timeout.ms` in [`MEMBER`].
+pub(super) const SESSION_TIMEOUT_MS: i64 = 10_000;
 
 /// Ours for every client.
 const CLIENT: &[(&str, &str)] = &[
@@ -39,6 +56,8 @@ const CONSUMER: &[(&str, &str)] = &[
     ("fetch.queue.backoff.ms", "2"),
     // 500 by default. A partition assigned during a fetch, and the news that an idle one is at its end, wait for it.
     ("fetch.wait.max.ms", "100"),
+    // Java's default; librdkafka would process damaged bytes.
+    ("check.crcs", "true"),
     // How long a topic that was just created may be unknown before that is an error; 30 s by default.
     ("topic.metadata.propagation.max.ms", "10000"),
     // Per partition, as each has a queue of its own.
@@ -66,9 +85,16 @@ const TRANSACTIONAL: &[(&str, &str)] = &[
     ("retry.backoff.ms", "20"),
     // Sending offsets waits for the group's coordinator without regard to its time-out (librdkafka#5456). Its search
     // ends after two refusals, as a broker gives them that has just started, and begins again only when a connection
-    // comes or goes: one that is idle meanwhile has to go.
+    // comes or goes: one that is idle meanwhile has to go. See `IDLE_MAX`.
     ("connections.max.idle.ms", "5000"),
 ];
+
+/// The guard against librdkafka#5456: no transactional producer keeps an idle connection for longer, or for ever (0).
+const IDLE_MAX: (&str, i64) = ("connections.max.idle.ms", 5_000);
+
+/// What transactional producers take from settings for producers only: a pause or limit that is right for other clients
+/// would stall or hang commits.
+const NOT_FROM_ALL: &[&str] = &["retry.backoff.ms", IDLE_MAX.0];
 
 /// Ours for the member of a group.
 const MEMBER: &[(&str, &str)] = &[
@@ -107,11 +133,37 @@ const MEMBER_ONLY: &[&str] =
     &["session.timeout.ms", "heartbeat.interval.ms", "max.poll.interval.ms", "group.instance.id"];
 
 impl Common {
+    pub(super) fn new(bootstrap_servers: &str, options: KafkaOptions) -> Result<Self> {
+        let KafkaOptions { properties, admin, group, patience, token_provider } = options;
+        let tokens = logs_in_by_token(&properties);
+        let token_wanted = match token_provider {
+            Some(provider) if tokens => Some(oauth::serve(provider).map_err(|error| {
+                let attempted = "starting the thread that asks for tokens";
+                TransportError::new(TransportErrorKind::Config, attempted, error.to_string())
+            })?),
+            _ => None,
+        };
+        let ties = Ties { door: Arc::new(Door::new(patience)), token_wanted, tokens };
+        let bootstrap_servers = bootstrap_servers.to_string();
+        let limits = Arc::default();
+        let common = Common { bootstrap_servers, properties, admin, group, ties, limits };
+        common.check()?;
+        Ok(common)
+    }
+
     /// Checks what all clients share.
-    pub(super) fn check(&self) -> Result<()> {
+    fn check(&self) -> Result<()> {
         if self.bootstrap_servers.trim().is_empty() {
             let reason = "names no server; it looks like 'host:9092,other:9092'";
             return Err(refused("bootstrap.servers", reason));
+        }
+        let set = |key: &str, value: &str| self.properties.get(key).is_some_and(|set| set == value);
+        let own_source =
+            set("sasl.oauthbearer.method", "oidc") || set("enable.sasl.oauthbearer.unsecure.jwt", "true");
+        if self.ties.tokens && self.ties.token_wanted.is_none() && !own_source {
+            let reason = "OAUTHBEARER needs tokens: give the application a provider of them \
+                          (KafkaStreamsBuilder::with_token_provider)";
+            return Err(refused("sasl.mechanism", reason));
         }
         refuse_fixed(&self.properties)
     }
@@ -119,8 +171,9 @@ impl Common {
     /// A consumer of partitions.
     pub(super) fn consumer(&self, spec: &ConsumerSpec) -> Result<Arc<Client>> {
         let mut own = owned(CONSUMER);
-        // librdkafka assigns nothing without a group id; the group is never joined.
-        own.insert("group.id".to_string(), spec.client_id.clone());
+        // librdkafka assigns nothing without a group id, and looks for the group's coordinator; the group is never joined.
+        // The application's own is the one that it surely may read.
+        own.insert("group.id".to_string(), self.group.clone().unwrap_or_else(|| spec.client_id.clone()));
         own.insert("isolation.level".to_string(), isolation_level(spec.isolation).to_string());
         let users = spec
             .properties
@@ -128,25 +181,31 @@ impl Common {
             .filter(|(key, _)| !MEMBER_ONLY.contains(&key.as_str()))
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect();
-        self.client(Role::Consumer, &spec.client_id, own, &users)
+        self.client(Role::Consumer, &spec.client_id, own, &self.properties, &users)
     }
 
     /// A producer whose batches grow to that size at most.
     pub(super) fn producer(&self, spec: &ProducerSpec, batch_bytes: usize) -> Result<Arc<Client>> {
         let mut own = owned(PRODUCER);
+        let (mut all, mut users) = (self.properties.clone(), spec.properties.clone());
         if let Some(id) = &spec.transactional_id {
             own.extend(owned(TRANSACTIONAL));
             own.insert("transactional.id".to_string(), id.clone());
             own.insert("transaction.timeout.ms".to_string(), spec.transaction_timeout_ms.to_string());
+            all.retain(|key, _| !NOT_FROM_ALL.contains(&key.as_str()));
+            let (key, most) = IDLE_MAX;
+            if users.get(key).and_then(|set| set.parse().ok()).is_some_and(|set: i64| set <= 0 || set > most)
+            {
+                users.remove(key);
+            }
         }
-        let mut users = spec.properties.clone();
         if self.batch_bytes_wanted(spec).is_none_or(|wanted| batch_bytes < wanted) {
             users.insert("batch.size".to_string(), batch_bytes.to_string());
         }
         if batch_bytes <= 1 {
             users.insert("batch.num.messages".to_string(), "1".to_string());
         }
-        self.client(Role::Producer, &spec.client_id, own, &users)
+        self.client(Role::Producer, &spec.client_id, own, &all, &users)
     }
 
     fn producer_setting<'a>(&'a self, spec: &'a ProducerSpec, keys: &[&str]) -> Option<&'a String> {
@@ -170,28 +229,30 @@ impl Common {
 
     /// A client for administrative requests: a consumer that never consumes.
     pub(super) fn admin(&self, client_id: &str) -> Result<Arc<Client>> {
-        self.bystander(client_id, client_id)
+        self.bystander(client_id, None)
     }
 
     /// A client that asks for the offsets of a group without joining it. librdkafka 2.12.1 has an administrative request
     /// for this, too, but it crashes when it has timed out before the group's coordinator is found.
     pub(super) fn group_reader(&self, client_id: &str, group: &str) -> Result<Arc<Client>> {
-        self.bystander(client_id, group)
+        self.bystander(client_id, Some(group))
     }
 
-    fn bystander(&self, client_id: &str, group: &str) -> Result<Arc<Client>> {
+    fn bystander(&self, client_id: &str, group: Option<&str>) -> Result<Arc<Client>> {
         let mut own = owned(&[("allow.auto.create.topics", "false"), ("enable.auto.commit", "false")]);
-        own.insert("group.id".to_string(), group.to_string());
+        if let Some(group) = group {
+            own.insert("group.id".to_string(), group.to_string());
+        }
         // Offsets that a transaction is about to commit are named as such.
         own.insert("isolation.level".to_string(), isolation_level(Isolation::ReadCommitted).to_string());
-        self.client(Role::Admin, client_id, own, &Properties::new())
+        self.client(Role::Admin, client_id, own, &self.properties, &self.admin)
     }
 
     /// A member of a group.
     pub(super) fn member(&self, spec: &GroupSpec) -> Result<Arc<Client>> {
         let mut own = owned(MEMBER);
         own.insert("group.id".to_string(), spec.group.to_string());
-        self.client(Role::Member, &spec.client_id, own, &spec.properties)
+        self.client(Role::Member, &spec.client_id, own, &self.properties, &spec.properties)
     }
 
     fn client(
@@ -199,12 +260,13 @@ impl Common {
         role: Role,
         client_id: &str,
         own: Properties,
+        all: &Properties,
         users: &Properties,
     ) -> Result<Arc<Client>> {
         refuse_fixed(users)?;
         let mut merged = owned(CLIENT);
         merged.extend(own);
-        merged.extend(self.properties.clone());
+        merged.extend(all.clone());
         merged.extend(users.clone());
         merged.insert("bootstrap.servers".to_string(), self.bootstrap_servers.clone());
         merged.insert("client.id".to_string(), client_id.to_string());
@@ -212,8 +274,9 @@ impl Common {
         for (key, value) in &merged {
             conf.set(key, value).map_err(|reason| refused(key, &reason))?;
         }
-        Client::new(role, conf).map_err(|reason| {
-            TransportError::new(TransportErrorKind::Config, format!("making client {client_id}"), reason)
+        Client::new(role, conf, &self.ties).map_err(|reason| {
+            let attempted = format!("making client {client_id}");
+            TransportError::new(TransportErrorKind::Config, attempted, explained(&reason))
         })
     }
 }
@@ -239,16 +302,43 @@ fn refuse_fixed(properties: &Properties) -> Result<()> {
 }
 
 fn refused(key: &str, reason: &str) -> TransportError {
-    TransportError::new(TransportErrorKind::Config, format!("setting '{key}'"), reason)
+    TransportError::new(TransportErrorKind::Config, format!("setting '{key}'"), explained(reason))
+}
+
+/// What librdkafka says of a setting, with the way to have what it was built without.
+fn explained(reason: &str) -> String {
+    let missing = ["not available at build time", "recompile librdkafka"];
+    if !missing.iter().any(|text| reason.contains(text)) {
+        return reason.to_owned();
+    }
+    let way = if cfg!(any(feature = "tls", feature = "tls-vendored")) {
+        "this build has TLS, but not that: Kerberos and method=oidc need libraries that are not linked; a token provider \
+         does what oidc does"
+    } else {
+        "this build is without TLS: build it with the feature 'tls' (the system's OpenSSL) or 'tls-vendored' of \
+         streams-dsl or streams-core"
+    };
+    format!("{reason}; {way}")
+}
+
+/// Whether clients with these settings log in by tokens.
+fn logs_in_by_token(properties: &Properties) -> bool {
+    let is = |key: &str, test: fn(&str) -> bool| properties.get(key).is_some_and(|set| test(set));
+    let by_token = |set: &str| set.eq_ignore_ascii_case("OAUTHBEARER");
+    let by_sasl = |set: &str| set.to_ascii_lowercase().starts_with("sasl");
+    is("security.protocol", by_sasl) && (is("sasl.mechanism", by_token) || is("sasl.mechanisms", by_token))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn common_with(settings: &[(&str, &str)]) -> Result<Common> {
+        Common::new("localhost:1", KafkaOptions { properties: owned(settings), ..KafkaOptions::default() })
+    }
+
     fn common() -> Common {
-        let bootstrap_servers = "localhost:1".to_string();
-        Common { bootstrap_servers, properties: Properties::new(), limits: Arc::default() }
+        common_with(&[]).expect("is made")
     }
 
     fn consumer(key: &str, value: &str) -> Result<Arc<Client>> {
@@ -274,6 +364,63 @@ mod tests {
     fn what_only_concerns_the_member_does_not_disturb_a_consumer() {
         assert!(consumer("session.timeout.ms", "400000").is_ok());
         assert!(consumer("fetch.wait.max.ms", "50").is_ok());
+    }
+
+    #[test]
+    fn what_is_for_administrative_clients_reaches_no_other() {
+        let admin = owned(&[("no.such.key", "1")]);
+        let common =
+            Common::new("localhost:1", KafkaOptions { admin, ..KafkaOptions::default() }).expect("is made");
+        assert!(common.admin("a").is_err_and(|error| error.to_string().contains("no.such.key")));
+        let spec = ConsumerSpec {
+            client_id: "c".to_string(),
+            isolation: Isolation::ReadCommitted,
+            properties: Properties::new(),
+        };
+        assert!(common.consumer(&spec).is_ok());
+    }
+
+    /// The value of a setting of a transactional producer with these settings for all clients, and for producers.
+    fn of_producer(key: &str, all: &str, own: Option<&str>) -> String {
+        let properties = own.map(|value| owned(&[(key, value)])).unwrap_or_default();
+        let spec = ProducerSpec {
+            client_id: "p".to_string(),
+            transactional_id: Some("t".to_string()),
+            transaction_timeout_ms: 10_000,
+            properties,
+        };
+        let common = common_with(&[(key, all)]).expect("is made");
+        common.producer(&spec).expect("is made").setting(key)
+    }
+
+    #[test]
+    fn no_setting_lifts_the_guard_of_transactional_producers() {
+        for (own, found) in
+            [(None, "5000"), (Some("0"), "5000"), (Some("60000"), "5000"), (Some("3000"), "3000")]
+        {
+            assert_eq!(of_producer("connections.max.idle.ms", "540000", own), found, "{own:?}");
+        }
+        assert_eq!(of_producer("retry.backoff.ms", "500", None), "20");
+        assert_eq!(of_producer("retry.backoff.ms", "500", Some("200")), "200");
+    }
+
+    #[test]
+    fn checksums_are_checked() {
+        assert_eq!(consumer("fetch.wait.max.ms", "50").expect("is made").setting("check.crcs"), "true");
+    }
+
+    #[test]
+    fn tokens_need_a_source() {
+        let by_token = [("security.protocol", "SASL_PLAINTEXT"), ("sasl.mechanism", "OAUTHBEARER")];
+        let error = common_with(&by_token).err().expect("is refused").to_string();
+        assert!(error.contains("with_token_provider"), "{error}");
+    }
+
+    #[test]
+    fn a_build_without_tls_says_so() {
+        let said = explained("Property 'security.protocol' value 'ssl': OpenSSL not available at build time");
+        assert!(said.contains("streams-dsl") || said.contains("Kerberos"), "{said}");
+        assert_eq!(explained("no such property"), "no such property");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::deadline::Deadline;
-use super::error::{failed, kind_of};
+use super::error::{failed, kind_of, with_right};
 use super::ffi::{Batch, Client, Dequeued, KafkaError, PartitionQueue};
 use super::record::KafkaRecord;
 use crate::ids::{Offset, TopicPartition};
@@ -55,14 +55,30 @@ struct Reached {
     event: Offset,
     /// Whether anything has come since the assignment.
     started: bool,
+    /// Errors in a row, none of which is known to pass.
+    strange: u32,
 }
+
+/// What to do about bytes that fail their checksum.
+const DAMAGED: &str = "; the broker's copy is damaged: let another replica lead the partition, or move the group's \
+                       committed offset past it";
+
+/// After so many errors that nobody knows, and no record in between, a partition is given up.
+const STRANGE_MAX: u32 = 10;
 
 impl Reached {
     fn new(assigned: Offset) -> Self {
-        Reached { next: assigned, end: None, event: -1, started: false }
+        Reached { next: assigned, end: None, event: -1, started: false, strange: 0 }
+    }
+
+    /// Counts an error that nobody knows; whether there were too many.
+    fn in_vain(&mut self) -> bool {
+        self.strange += 1;
+        self.strange >= STRANGE_MAX
     }
 
     fn record(&mut self, offset: Offset) {
+        self.strange = 0;
         self.started = true;
         self.next = self.next.max(offset + 1);
     }
@@ -130,6 +146,8 @@ impl Slot {
         let mut left = limit;
         while left > 0 {
             let taken = queue.take(batch, left, |entry| match entry {
+                // After the error that ends it.
+                Dequeued::Record(_) if failed.is_some() => {}
                 Dequeued::Record(message) => {
                     let record = KafkaRecord::new(message);
                     reached.record(record.offset());
@@ -139,8 +157,23 @@ impl Slot {
                 Dequeued::Failed(offset, error) => {
                     reached.event(offset);
                     match kind_of(error.code) {
-                        kind @ (Kind::OffsetOutOfRange | Kind::UnknownTopic | Kind::Denied) => {
-                            *failed = Some((kind, error));
+                        // The first of them counts: librdkafka goes on behind bytes that fail their checksum, and what comes
+                        // then must not be taken for what comes next.
+                        kind @ (Kind::OffsetOutOfRange
+                        | Kind::UnknownTopic
+                        | Kind::Denied
+                        | Kind::MessageTooLarge) => {
+                            let right = format!("topic '{}'", partition.topic);
+                            failed.get_or_insert((kind, with_right(error, "READ", &right)));
+                        }
+                        // Malformed by the broker's word, or by librdkafka's.
+                        Kind::Corrupt | Kind::InvalidRecord => {
+                            let reason = format!("{}{DAMAGED}", error.reason);
+                            failed.get_or_insert((Kind::Corrupt, KafkaError { reason, ..error }));
+                        }
+                        // Nothing that passes by itself is among these, so they are not waited out for ever.
+                        kind @ (Kind::Fatal | Kind::Refused) if reached.in_vain() => {
+                            failed.get_or_insert((kind, error));
                         }
                         kind => tracing::warn!(%partition, offset, ?kind, "fetch: {error}; goes on"),
                     }
@@ -239,13 +272,11 @@ impl Consumer for KafkaConsumer {
     }
 
     fn waker(&self) -> Arc<dyn Fn() + Send + Sync> {
-        // Weak, so that a forgotten waker does not keep librdkafka's threads alive.
-        let (woken, client) = (Arc::clone(&self.woken), Arc::downgrade(&self.client));
+        // Of the flag alone: a waker neither keeps librdkafka's threads alive nor has to wait for their end.
+        let (woken, wake) = (Arc::clone(&self.woken), self.client.waker());
         Arc::new(move || {
             woken.store(true, Ordering::Release);
-            if let Some(client) = client.upgrade() {
-                client.wake();
-            }
+            wake.set();
         })
     }
 }

@@ -35,13 +35,22 @@ const KINDS: &[(Kind, &[E])] = &[
             E::RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL,
             E::RD_KAFKA_RESP_ERR_GROUP_MAX_SIZE_REACHED,
             E::RD_KAFKA_RESP_ERR_UNSUPPORTED_SASL_MECHANISM,
-            E::RD_KAFKA_RESP_ERR__SSL,
             E::RD_KAFKA_RESP_ERR__NOT_CONFIGURED,
+        ],
+    ),
+    (
+        Kind::Corrupt,
+        &[
+            E::RD_KAFKA_RESP_ERR__BAD_MSG,
+            E::RD_KAFKA_RESP_ERR__BAD_COMPRESSION,
+            E::RD_KAFKA_RESP_ERR__UNDERFLOW,
         ],
     ),
     (
         Kind::Retriable,
         &[
+            // Passwords and certificates are renewed broker by broker; `shut_out` says when waiting is of no use.
+            E::RD_KAFKA_RESP_ERR__SSL,
             E::RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN,
             E::RD_KAFKA_RESP_ERR__RESOLVE,
             E::RD_KAFKA_RESP_ERR__WAIT_CACHE,
@@ -50,7 +59,6 @@ const KINDS: &[(Kind, &[E])] = &[
             E::RD_KAFKA_RESP_ERR__CONFLICT,
             E::RD_KAFKA_RESP_ERR__PARTITION_EOF,
             E::RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED,
-            E::RD_KAFKA_RESP_ERR__BAD_MSG,
             E::RD_KAFKA_RESP_ERR__DESTROY_BROKER,
             E::RD_KAFKA_RESP_ERR_NOT_CONTROLLER,
             E::RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE,
@@ -94,6 +102,8 @@ fn error_of(kind: Kind, attempted: impl Into<String>, error: &KafkaError) -> Tra
 pub(super) fn advised(code: Code, reason: &str) -> String {
     match row_of(code).map(|row| row.advice) {
         None | Some("") => reason.to_owned(),
+        // Said already, and better.
+        Some(_) if reason.contains(GRANT) => reason.to_owned(),
         Some(advice) => format!("{reason}; {advice}"),
     }
 }
@@ -136,6 +146,27 @@ pub(super) fn transaction_failed(attempted: impl Into<String>, error: &KafkaErro
     error_of(kind, attempted, error)
 }
 
+/// No broker lets the client in.
+pub(super) fn shut_out(attempted: impl Into<String>, refusal: &KafkaError) -> TransportError {
+    TransportError::new(Kind::Denied, attempted, format!("the brokers let nobody in: {}", refusal.reason))
+}
+
+const GRANT: &str = "grant the application's principal";
+
+/// An error with the right to grant, where one is missing. `resource` names the type and the thing: "topic 'x'".
+pub(super) fn with_right(mut error: KafkaError, operation: &str, resource: &str) -> KafkaError {
+    const RIGHTS: &[E] = &[
+        E::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
+        E::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED,
+        E::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED,
+        E::RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    ];
+    if RIGHTS.iter().any(|&code| code as Code == error.code) {
+        error.reason = format!("{}; {GRANT} {operation} on {resource}", error.reason);
+    }
+    error
+}
+
 /// Whether a code says that the topic or partition does not exist.
 pub(super) fn is_unknown_topic(code: Code) -> bool {
     kind_of(code) == Kind::UnknownTopic
@@ -161,6 +192,15 @@ mod tests {
         assert_eq!(codes.len(), listed);
         assert_eq!(kind_of(12_345), Kind::Refused);
         assert_eq!(kind_of_delivery(12_345), Kind::InvalidRecord);
+    }
+
+    #[test]
+    fn a_missing_right_is_named_and_nothing_else_is() {
+        let of = |code: E| with_right(KafkaError::from_code(code as Code), "READ", "group 'app'").reason;
+        let denied = of(E::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED);
+        assert!(denied.contains("Group authorization failed"), "{denied}");
+        assert!(denied.ends_with("grant the application's principal READ on group 'app'"), "{denied}");
+        assert!(!of(E::RD_KAFKA_RESP_ERR__TRANSPORT).contains("grant"));
     }
 
     #[test]

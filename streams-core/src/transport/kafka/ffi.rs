@@ -8,6 +8,7 @@
 //! Every `unsafe` block says which rule of librdkafka (`rdkafka.h`, 2.12.1) makes it right.
 #![allow(unsafe_code, reason = "the one place that speaks to a C library")]
 
+mod access;
 mod admin;
 mod client;
 mod conf;
@@ -18,14 +19,17 @@ mod group;
 mod list;
 mod members;
 mod message;
+mod oauth;
 mod produce;
 mod queue;
+mod raw;
 
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::time::Duration;
 
+pub(super) use access::Door;
 pub(super) use admin::{AdminCall, TopicToCreate};
-pub(super) use client::{Client, Rebalance};
+pub(super) use client::{Client, Rebalance, Ties};
 pub(super) use conf::{Conf, Role};
 pub(super) use delivery::Delivery;
 pub(super) use describe::Described;
@@ -33,6 +37,7 @@ pub(super) use error::{KafkaError, name_of};
 pub(super) use group::GroupMetadata;
 pub(super) use list::{Entry, PartitionList};
 pub(super) use message::Message;
+pub(super) use oauth::{TokenParts, TokenWanted};
 pub(super) use produce::{Outgoing, Topic};
 pub(super) use queue::{Batch, Dequeued, PartitionQueue};
 

@@ -13,12 +13,13 @@ use std::time::Duration;
 
 use rdkafka::bindings::rd_kafka_resp_err_t as E;
 
-use super::config::Common;
+use super::config::{Common, SESSION_TIMEOUT_MS};
 use super::deadline::Deadline;
-use super::error::{failed, kind_of};
+use super::error::{failed, kind_of, shut_out, with_right};
 use super::ffi::{Client, Code, Entry, KafkaError, Rebalance};
 use super::producer::offset_list;
 use crate::ids::{PartitionId, TaskId, TopicName};
+use crate::time::{Clock, SystemClock};
 use crate::transport::{
     Fence, Group, GroupSpec, Membership, MembershipHandler, OffsetToCommit, Result, TransportError,
     TransportErrorKind as Kind,
@@ -27,6 +28,12 @@ use crate::transport::{
 /// One step of waiting for the group while leaving it.
 const LEAVE_SLICE: Duration = Duration::from_millis(50);
 
+/// How long a right may be missing that nobody of this process has ever had.
+const FIRST_PATIENCE_MS: i64 = 3_000;
+
+/// How long after the time for a heartbeat a member that is still one knows that nothing is denied any more.
+const ALLOWED_AFTER_MS: i64 = 5_000;
+
 /// A member of the application's group.
 pub(super) struct KafkaMembership {
     tokens: BTreeMap<TopicName, Token>,
@@ -34,6 +41,9 @@ pub(super) struct KafkaMembership {
     tasks: BTreeSet<TaskId>,
     /// Whether the group handed out partitions that are no tasks yet.
     outgrown: bool,
+    /// Whether the group has ever taken this process in.
+    joined: bool,
+    session_timeout_ms: i64,
     group: Arc<KafkaGroup>,
 }
 
@@ -72,7 +82,38 @@ impl KafkaMembership {
         let instance = spec.properties.get(key).or_else(|| common.properties.get(key));
         let instance = instance.map(|instance| Arc::from(instance.as_str()));
         let group = Arc::new(KafkaGroup { group: Arc::clone(&spec.group), instance, client });
-        Ok(KafkaMembership { tokens, tasks: BTreeSet::new(), outgrown: false, group })
+        let set = spec.properties.get("session.timeout.ms").and_then(|set| set.parse().ok());
+        let session_timeout_ms = set.unwrap_or(SESSION_TIMEOUT_MS);
+        let (joined, outgrown) = (false, false);
+        Ok(KafkaMembership { tokens, tasks: BTreeSet::new(), outgrown, joined, session_timeout_ms, group })
+    }
+
+    /// Why there is no use in waiting for the group: nobody lets this process in, or it lacks a right for longer than
+    /// rights are moved about. librdkafka itself would go on asking for ever, and say so once.
+    fn refused(&self) -> Option<TransportError> {
+        let client = &self.group.client;
+        let attempted = || format!("membership of group '{}'", self.group.group);
+        if let Some(refusal) = client.shut_out() {
+            return Some(shut_out(attempted(), &refusal));
+        }
+        let denial = client.denied()?;
+        let now_ms = SystemClock.monotonic_ms();
+        let silent_ms = now_ms - denial.last_ms;
+        if silent_ms > self.session_timeout_ms + ALLOWED_AFTER_MS && self.group.fence().is_ok() {
+            client.allowed();
+            return None;
+        }
+        let patience_ms = if self.joined { client.patience_ms() } else { FIRST_PATIENCE_MS };
+        (now_ms - denial.first_ms >= patience_ms).then(|| {
+            let topics: Vec<&str> = self.tokens.keys().map(|topic| &**topic).collect();
+            let topic = E::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED as Code == denial.error.code;
+            let resource = match topic {
+                true => format!("the topics {}", topics.join(", ")),
+                false => format!("group '{}'", self.group.group),
+            };
+            let operation = if topic { "DESCRIBE" } else { "READ" };
+            failed(attempted(), &with_right(denial.error, operation, &resource))
+        })
     }
 
     /// The tasks that token partitions stand for. A token topic that has grown has partitions without a task.
@@ -93,6 +134,8 @@ impl KafkaMembership {
     fn answer(&mut self, change: &Rebalance, handler: &mut dyn MembershipHandler) -> Result<()> {
         let moved = self.tasks_of(change);
         if change.assigns {
+            self.joined = true;
+            self.group.client.allowed();
             self.accept(true)?;
             self.tasks.extend(moved);
             handler.assigned(&self.tasks);
@@ -133,7 +176,8 @@ impl Membership for KafkaMembership {
             }
             return Err(failed(format!("membership of group {}", self.group.group), &fatal));
         }
-        answered
+        answered?;
+        self.refused().map_or(Ok(()), Err)
     }
 
     fn group(&self) -> Arc<dyn Group> {

@@ -11,13 +11,16 @@ mod error;
 mod ffi;
 mod limits;
 mod membership;
+mod oauth;
 mod produce_errors;
 mod producer;
 mod record;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+pub use oauth::{OAuthToken, TokenProvider};
 pub use record::KafkaRecord;
 
 use super::{
@@ -31,16 +34,47 @@ pub struct KafkaTransport {
     common: Common,
 }
 
+/// What the clients of a transport have besides the servers.
+#[derive(Clone)]
+pub struct KafkaOptions {
+    /// Kafka client properties for all of them (`security.protocol` and so on).
+    pub properties: BTreeMap<String, String>,
+    /// Properties of administrative clients alone, which overrule those.
+    pub admin: BTreeMap<String, String>,
+    /// The application's group, which data consumers name, though they never join it: librdkafka asks for the coordinator
+    /// of the group that a consumer names, and this is the one that the application has a right to. None: their client id.
+    pub group: Option<String>,
+    /// How long all brokers may refuse the clients, or a right be missing, once they had been let in: passwords and
+    /// certificates are renewed broker by broker. Before, ten seconds decide (three for a right).
+    pub patience: Duration,
+    /// Where tokens come from, if clients log in by SASL/OAUTHBEARER.
+    pub token_provider: Option<Arc<dyn TokenProvider>>,
+}
+
+impl Default for KafkaOptions {
+    fn default() -> Self {
+        KafkaOptions {
+            properties: BTreeMap::new(),
+            admin: BTreeMap::new(),
+            group: None,
+            patience: Duration::from_secs(300),
+            token_provider: None,
+        }
+    }
+}
+
 impl KafkaTransport {
-    /// Clients that find their cluster through these servers (`host:port`, comma separated). `properties` are Kafka
-    /// client properties for all of them (`security.protocol` and so on).
+    /// Clients that find their cluster through these servers (`host:port`, comma separated), with these properties.
+    pub fn new(bootstrap_servers: &str, properties: BTreeMap<String, String>) -> Result<Self> {
+        Self::with_options(bootstrap_servers, KafkaOptions { properties, ..KafkaOptions::default() })
+    }
+
+    /// Clients that find their cluster through these servers (`host:port`, comma separated).
     ///
     /// Contacts nobody: a cluster that is away shows at the first call that needs it, as an error of kind `TimedOut` or
     /// `Retriable` that names the servers. A property that librdkafka refuses is an error of kind `Config` here.
-    pub fn new(bootstrap_servers: &str, properties: BTreeMap<String, String>) -> Result<Self> {
-        let common =
-            Common { bootstrap_servers: bootstrap_servers.to_string(), properties, limits: Arc::default() };
-        common.check()?;
+    pub fn with_options(bootstrap_servers: &str, options: KafkaOptions) -> Result<Self> {
+        let common = Common::new(bootstrap_servers, options)?;
         common.admin("check")?;
         Ok(KafkaTransport { common })
     }

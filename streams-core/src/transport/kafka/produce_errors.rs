@@ -170,7 +170,8 @@ pub(super) const PRODUCE_ERRORS: &[Row] = &[
         Kind::Denied,
         "grant DESCRIBE and WRITE on transactional ids that begin with the application.id",
     ),
-    row(E::RD_KAFKA_RESP_ERR__AUTHENTICATION, Kind::Denied, "look at sasl.* and the credentials"),
+    // While passwords are renewed; that nobody is let in any more is found out elsewhere (decision 0021).
+    row(E::RD_KAFKA_RESP_ERR__AUTHENTICATION, Kind::Retriable, "look at sasl.* and the credentials"),
     row(E::RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED, Kind::Denied, "look at sasl.* and the credentials"),
     row(
         E::RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT,

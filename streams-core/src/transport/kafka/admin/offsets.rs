@@ -12,7 +12,7 @@ use rdkafka::bindings::rd_kafka_resp_err_t as E;
 use super::KafkaAdmin;
 use crate::ids::{Offset, TopicPartition};
 use crate::transport::kafka::deadline::Deadline;
-use crate::transport::kafka::error::{failed, is_unknown_topic};
+use crate::transport::kafka::error::{failed, is_unknown_topic, with_right};
 use crate::transport::kafka::ffi::{Code, Described, Entry, KafkaError, PartitionList};
 use crate::transport::{Isolation, OffsetQuery, Result, TransportError, TransportErrorKind as Kind};
 
@@ -98,7 +98,10 @@ impl KafkaAdmin {
             Some(Err(error)) if is_unknown_topic(error.code) => {
                 unknown(format!("topic '{}' does not exist", partition.topic))
             }
-            Some(Err(error)) => Some(failed(attempted(), error)),
+            Some(Err(error)) => {
+                let right = format!("topic '{}'", partition.topic);
+                Some(failed(attempted(), &with_right(error.clone(), "DESCRIBE", &right)))
+            }
             Some(Ok(topic)) if partition.partition >= topic.partitions => {
                 unknown(format!("topic '{}' has {} partitions", partition.topic, topic.partitions))
             }

@@ -12,7 +12,8 @@ use rdkafka::bindings::rd_kafka_resp_err_t as E;
 use super::client::Client;
 use super::conf::ERROR_BYTES;
 use super::list::{Entry, PartitionList, entries_of, entry_of};
-use super::{Code, KafkaError, OK, c_string, millis, text_of};
+use super::{Code, KafkaError, OK, c_string, millis, raw, text_of};
+use crate::transport::kafka::deadline::Deadline;
 
 /// One request to be made of a client.
 pub(in crate::transport::kafka) struct AdminCall<'a> {
@@ -33,6 +34,11 @@ pub(super) type TopicResults<T> = Vec<(String, Result<T, KafkaError>)>;
 
 /// How long a broker's answer may come after the request's own time-out.
 const GRACE: Duration = Duration::from_millis(100);
+
+/// How long to wait between two looks at whether the brokers let us in.
+const LOOK: Duration = Duration::from_millis(200);
+
+const TIMED_OUT: Code = E::RD_KAFKA_RESP_ERR__TIMED_OUT as Code;
 
 impl<'a> AdminCall<'a> {
     pub(in crate::transport::kafka) fn new(client: &'a Client, timeout: Duration) -> Self {
@@ -188,6 +194,27 @@ impl<'a> AdminCall<'a> {
         }
     }
 
+    /// The answer on a request's queue; null when the time is over, or when no broker lets this client in.
+    ///
+    /// # Safety
+    /// A valid queue.
+    unsafe fn wait_for(&self, queue: *mut rd::rd_kafka_queue_t) -> *mut rd::rd_kafka_event_t {
+        let deadline = Deadline::after(self.timeout + GRACE);
+        loop {
+            let left = deadline.left();
+            // SAFETY: the caller's promise.
+            let event = unsafe { rd::rd_kafka_queue_poll(queue, millis(left.min(LOOK))) };
+            if !event.is_null() || left.is_zero() {
+                return event;
+            }
+            // Refusals arrive here.
+            self.client.poll(Duration::ZERO);
+            if self.client.shut_out().is_some() {
+                return event;
+            }
+        }
+    }
+
     /// Sends a request with a queue of its own and waits for the answer.
     pub(super) fn wait(&self, send: impl FnOnce(*mut rd::rd_kafka_queue_t)) -> Result<Answer, KafkaError> {
         // SAFETY: the queue is ours and lives through the call; destroyed early, it drops an answer that comes late. The
@@ -195,13 +222,14 @@ impl<'a> AdminCall<'a> {
         unsafe {
             let queue = rd::rd_kafka_queue_new(self.client.as_ptr());
             send(queue);
-            let event = rd::rd_kafka_queue_poll(queue, millis(self.timeout + GRACE));
+            let event = self.wait_for(queue);
             rd::rd_kafka_queue_destroy(queue);
             let Some(event) = NonNull::new(event) else {
-                return Err(KafkaError::from_code(E::RD_KAFKA_RESP_ERR__TIMED_OUT as Code));
+                let refused = self.client.shut_out();
+                return Err(refused.unwrap_or_else(|| KafkaError::from_code(TIMED_OUT)));
             };
             let answer = Answer(event);
-            let code = rd::rd_kafka_event_error(event.as_ptr()) as Code;
+            let code = raw::rd_kafka_event_error(event.as_ptr());
             if code == OK {
                 return Ok(answer);
             }
@@ -231,7 +259,7 @@ impl Options {
         // is refused and leaves the default, `wait` then ends the call.
         unsafe {
             let options = rd::rd_kafka_AdminOptions_new(client.as_ptr(), op);
-            rd::rd_kafka_AdminOptions_set_request_timeout(
+            raw::rd_kafka_AdminOptions_set_request_timeout(
                 options,
                 millis(timeout),
                 reason.as_mut_ptr(),
@@ -246,7 +274,7 @@ impl Options {
         let mut reason = [0 as c_char; ERROR_BYTES];
         // SAFETY: as in `new`.
         unsafe {
-            rd::rd_kafka_AdminOptions_set_operation_timeout(
+            raw::rd_kafka_AdminOptions_set_operation_timeout(
                 self.0,
                 millis(timeout),
                 reason.as_mut_ptr(),
@@ -286,7 +314,7 @@ impl NewTopics {
             self.0.push(made);
             for (key, value) in topic.configs {
                 let (key, value) = (c_string(key), c_string(value));
-                let code = rd::rd_kafka_NewTopic_set_config(made, key.as_ptr(), value.as_ptr()) as Code;
+                let code = raw::rd_kafka_NewTopic_set_config(made, key.as_ptr(), value.as_ptr());
                 KafkaError::check(code)?;
             }
         }
@@ -314,7 +342,7 @@ unsafe fn topic_results(results: *mut *const rd::rd_kafka_topic_result_t, count:
         (0..count)
             .map(|index| {
                 let result = *results.add(index);
-                let code = rd::rd_kafka_topic_result_error(result) as Code;
+                let code = raw::rd_kafka_topic_result_error(result);
                 let name = text_of(rd::rd_kafka_topic_result_name(result));
                 let reason = text_of(rd::rd_kafka_topic_result_error_string(result));
                 (name, if code == OK { Ok(()) } else { Err(KafkaError::with_reason(code, reason)) })

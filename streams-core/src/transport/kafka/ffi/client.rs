@@ -1,25 +1,28 @@
 //! The client handle, what it calls back, and the queue on which it reports to us.
 
 use std::ffi::{c_char, c_int, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{NonNull, addr_of, null, null_mut};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use rdkafka::bindings as rd;
 use rdkafka::bindings::rd_kafka_resp_err_t as E;
 
 use super::super::produce_errors::kind_of_delivery;
+use super::access::{Access, Denial, Door, Entrance, watch};
 use super::conf::{Conf, ERROR_BYTES, Role};
 use super::delivery::Delivery;
 use super::list::{Entry, entries_of};
-use super::{Code, KafkaError, OK, c_string, millis, text_of};
+use super::oauth::TokenWanted;
+use super::{Code, KafkaError, OK, c_string, millis, raw, text_of};
 use crate::ids::PartitionId;
 
 /// A `rd_kafka_t` with its threads. Dropping the last reference waits for those threads.
 pub(in crate::transport::kafka) struct Client {
     rk: NonNull<rd::rd_kafka_t>,
-    // Boxed: librdkafka keeps its address as the opaque pointer of all callbacks, until it is destroyed.
-    shared: Box<Shared>,
+    // In a place of its own: librdkafka keeps its address as the opaque pointer of all callbacks, until it is destroyed.
+    shared: Arc<Shared>,
     role: Role,
 }
 
@@ -29,20 +32,48 @@ unsafe impl Send for Client {}
 // SAFETY: as above; everything behind `shared` is locked.
 unsafe impl Sync for Client {}
 
+/// What a client has in common with its transport's others.
+#[derive(Clone)]
+pub(in crate::transport::kafka) struct Ties {
+    /// Whether anybody was let in by the brokers.
+    pub(in crate::transport::kafka) door: Arc<Door>,
+    /// Who is told that a token is needed; none where nobody but librdkafka knows of tokens.
+    pub(in crate::transport::kafka) token_wanted: Option<TokenWanted>,
+    /// Whether clients log in by tokens.
+    pub(in crate::transport::kafka) tokens: bool,
+}
+
 /// What callbacks leave for the owner of the client.
-#[derive(Default)]
-struct Shared {
+pub(super) struct Shared {
     /// Records that were not delivered and not told yet: as many as were outstanding at most.
     failed: Mutex<Vec<Delivery>>,
     trouble: Mutex<Option<KafkaError>>,
     fatal: Mutex<Option<KafkaError>>,
     /// What the error callback last told a consumer.
     told: Mutex<Option<KafkaError>>,
-    wake: Wake,
+    access: Access,
+    wake: Arc<Wake>,
+    ties: Ties,
+    /// The client itself, once it is made.
+    me: OnceLock<Weak<Client>>,
 }
 
 impl Shared {
+    fn new(ties: &Ties) -> Self {
+        Shared {
+            failed: Mutex::default(),
+            trouble: Mutex::default(),
+            fatal: Mutex::default(),
+            told: Mutex::default(),
+            access: Access::default(),
+            wake: Arc::default(),
+            ties: ties.clone(),
+            me: OnceLock::new(),
+        }
+    }
+
     fn note(&self, error: KafkaError) {
+        self.access.note(&error, &self.ties.door);
         if error.fatal {
             tracing::error!(target: "librdkafka", code = error.code, "fatal: {error}");
             *locked(&self.fatal) = Some(error.clone());
@@ -65,6 +96,21 @@ impl Shared {
             failed.push(delivery);
         }
     }
+
+    /// Passes on that librdkafka wants a token. Until there is one, no broker lets us in.
+    pub(super) fn token_wanted(&self) {
+        let (Some(tell), Some(me)) = (&self.ties.token_wanted, self.me.get()) else { return };
+        let code = E::RD_KAFKA_RESP_ERR__AUTHENTICATION as Code;
+        let reason = "the token provider has not answered yet".to_owned();
+        self.access.refused(KafkaError::with_reason(code, reason), &self.ties.door);
+        tell(Weak::clone(me));
+    }
+}
+
+impl Entrance for Shared {
+    fn entrance(&self) -> (&Access, &Door) {
+        (&self.access, &self.ties.door)
+    }
 }
 
 /// A change of what a member of a group owns.
@@ -79,13 +125,14 @@ pub(in crate::transport::kafka) struct Rebalance {
 
 /// A flag that one thread waits for and others set.
 #[derive(Default)]
-pub(super) struct Wake {
+pub(in crate::transport::kafka) struct Wake {
     set: Mutex<bool>,
     changed: Condvar,
 }
 
 impl Wake {
-    fn set(&self) {
+    /// Wakes whoever is in [`Client::wait`].
+    pub(in crate::transport::kafka) fn set(&self) {
         *locked(&self.set) = true;
         self.changed.notify_one();
     }
@@ -105,14 +152,27 @@ fn blames_the_record(code: Code) -> bool {
 }
 
 /// Nothing that is kept under these locks can be left half done, so a panic elsewhere does not spoil them.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs what a callback is for. A panic (of a log subscriber, say) must not unwind into librdkafka, which would end the
+/// process; the panic hook has told of it already.
+pub(super) fn guarded(callback: impl FnOnce()) {
+    let _told_by_the_hook = catch_unwind(AssertUnwindSafe(callback));
 }
 
 impl Client {
     /// Makes a client of these settings. Starts threads and waits for nothing.
-    pub(in crate::transport::kafka) fn new(role: Role, conf: Conf) -> Result<Arc<Client>, String> {
-        let shared = Box::new(Shared::default());
+    pub(in crate::transport::kafka) fn new(
+        role: Role,
+        conf: Conf,
+        ties: &Ties,
+    ) -> Result<Arc<Client>, String> {
+        let shared = Arc::new(Shared::new(ties));
+        if ties.tokens {
+            super::oauth::prepare(&conf, ties.token_wanted.is_some());
+        }
         let kind = if role == Role::Producer {
             rd::rd_kafka_type_t::RD_KAFKA_PRODUCER
         } else {
@@ -120,33 +180,40 @@ impl Client {
         };
         let mut reason = [0 as c_char; ERROR_BYTES];
         // SAFETY: the configuration is ours; the callbacks have the declared types; the opaque pointer outlives the
-        // handle, because `Client::drop` destroys the handle before the box is freed. On success the handle owns the
+        // handle, because `Client::drop` destroys the handle before it is freed. On success the handle owns the
         // configuration, on failure we keep it.
         let rk = unsafe {
-            let raw = conf.as_ptr();
-            rd::rd_kafka_conf_set_opaque(raw, std::ptr::from_ref(&*shared).cast_mut().cast());
-            rd::rd_kafka_conf_set_log_cb(raw, Some(on_log));
-            rd::rd_kafka_conf_set_error_cb(raw, Some(on_error));
+            let settings = conf.as_ptr();
+            rd::rd_kafka_conf_set_opaque(settings, Arc::as_ptr(&shared).cast_mut().cast());
+            rd::rd_kafka_conf_set_log_cb(settings, Some(on_log));
+            rd::rd_kafka_conf_set_error_cb(settings, Some(on_error));
+            watch(&conf, &shared);
             match role {
                 // As events and not as callbacks: with a callback a flush would wait in steps of 10 ms instead of being
                 // woken by the last answer. `Client::poll` serves them.
-                Role::Producer => rd::rd_kafka_conf_set_events(raw, rd::RD_KAFKA_EVENT_DR),
+                Role::Producer => rd::rd_kafka_conf_set_events(settings, rd::RD_KAFKA_EVENT_DR),
                 // As events too: they are then answered by ordinary code, outside librdkafka.
                 Role::Member => rd::rd_kafka_conf_set_events(
-                    raw,
+                    settings,
                     rd::RD_KAFKA_EVENT_REBALANCE | rd::RD_KAFKA_EVENT_OFFSET_COMMIT,
                 ),
                 Role::Consumer | Role::Admin => {}
             }
-            rd::rd_kafka_new(kind, raw, reason.as_mut_ptr(), reason.len())
+            rd::rd_kafka_new(kind, settings, reason.as_mut_ptr(), reason.len())
         };
         let Some(rk) = NonNull::new(rk) else { return Err(text_of(reason.as_ptr())) };
         conf.release();
         if matches!(role, Role::Consumer | Role::Member) {
             // SAFETY: a valid consumer handle. From now on the consumer's queue carries what the main queue did.
-            unsafe { rd::rd_kafka_poll_set_consumer(rk.as_ptr()) };
+            unsafe { raw::rd_kafka_poll_set_consumer(rk.as_ptr()) };
         }
-        Ok(Arc::new(Client { rk, shared, role }))
+        let client = Arc::new(Client { rk, shared, role });
+        // Set once, by whoever makes the client.
+        let _only = client.shared.me.set(Arc::downgrade(&client));
+        if ties.tokens {
+            client.serve_tokens().map_err(|error| error.reason)?;
+        }
+        Ok(client)
     }
 
     pub(super) fn as_ptr(&self) -> *mut rd::rd_kafka_t {
@@ -200,7 +267,7 @@ impl Client {
             if event.is_null() {
                 return None;
             }
-            let code = rd::rd_kafka_event_error(event) as Code;
+            let code = raw::rd_kafka_event_error(event);
             let found = match rd::rd_kafka_event_type(event) {
                 rd::RD_KAFKA_EVENT_REBALANCE => Some(Rebalance {
                     assigns: code == E::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS as Code,
@@ -229,9 +296,30 @@ impl Client {
         !locked(&self.shared.failed).is_empty()
     }
 
-    /// The last thing that went wrong with a broker, to explain a time-out.
+    /// The last thing that went wrong with a broker, to explain a time-out; that we are refused says more than that
+    /// nobody is left.
     pub(in crate::transport::kafka) fn trouble(&self) -> Option<KafkaError> {
-        locked(&self.shared.trouble).clone()
+        self.shared.access.trouble().or_else(|| locked(&self.shared.trouble).clone())
+    }
+
+    /// Why no broker will let this client in: it has been refused for so long that waiting is of no use.
+    pub(in crate::transport::kafka) fn shut_out(&self) -> Option<KafkaError> {
+        self.shared.access.shut_out(&self.shared.ties.door)
+    }
+
+    /// The right that the brokers last said is missing.
+    pub(in crate::transport::kafka) fn denied(&self) -> Option<Denial> {
+        self.shared.access.denied()
+    }
+
+    /// What was denied has been done since.
+    pub(in crate::transport::kafka) fn allowed(&self) {
+        self.shared.access.allowed();
+    }
+
+    /// How long a right that was there before may be missing.
+    pub(in crate::transport::kafka) fn patience_ms(&self) -> i64 {
+        self.shared.ties.door.patience_ms()
     }
 
     /// The error after which this client cannot go on.
@@ -245,12 +333,12 @@ impl Client {
         locked(&self.shared.told).take()
     }
 
-    /// Wakes whoever is in [`Client::wait`].
-    pub(in crate::transport::kafka) fn wake(&self) {
-        self.shared.wake.set();
+    /// Ends a [`Client::wait`]; does not keep the client alive.
+    pub(in crate::transport::kafka) fn waker(&self) -> Arc<Wake> {
+        Arc::clone(&self.shared.wake)
     }
 
-    /// Waits for [`Client::wake`] or for a partition's queue to become non-empty; whether that happened.
+    /// Waits for [`Wake::set`] or for a partition's queue to become non-empty; whether that happened.
     pub(in crate::transport::kafka) fn wait(&self, timeout: Duration) -> bool {
         self.shared.wake.wait(timeout)
     }
@@ -265,8 +353,7 @@ impl Client {
         // SAFETY: valid handles; on success the metadata is ours until it is destroyed, with `topic_cnt` topics. The
         // error is read as an integer because a broker may send one that the enum does not know.
         unsafe {
-            let code =
-                rd::rd_kafka_metadata(self.as_ptr(), 0, topic.as_ptr(), &mut found, millis(timeout)) as Code;
+            let code = raw::rd_kafka_metadata(self.as_ptr(), 0, topic.as_ptr(), &mut found, millis(timeout));
             KafkaError::check(code)?;
             let unknown = E::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART as Code;
             let (code, count) = if (*found).topic_cnt > 0 {
@@ -290,8 +377,7 @@ impl Client {
         // SAFETY: a valid handle; on success the metadata is ours until it is destroyed, with `topic_cnt` topics, whose
         // names are copied.
         unsafe {
-            let code =
-                rd::rd_kafka_metadata(self.as_ptr(), 1, null_mut(), &mut found, millis(timeout)) as Code;
+            let code = raw::rd_kafka_metadata(self.as_ptr(), 1, null_mut(), &mut found, millis(timeout));
             KafkaError::check(code)?;
             let count = usize::try_from((*found).topic_cnt).unwrap_or_default();
             let names = (0..count).map(|at| text_of((*(*found).topics.add(at)).topic)).collect();
@@ -300,8 +386,20 @@ impl Client {
         }
     }
 
+    /// The value of a setting.
+    #[cfg(test)]
+    pub(in crate::transport::kafka) fn setting(&self, key: &str) -> String {
+        let (key, mut text, mut size) = (c_string(key), [0 as c_char; ERROR_BYTES], ERROR_BYTES);
+        // SAFETY: a valid handle, whose settings it owns; the buffer has the size that is passed.
+        unsafe {
+            let settings = rd::rd_kafka_conf(self.as_ptr());
+            rd::rd_kafka_conf_get(settings, key.as_ptr(), text.as_mut_ptr(), &mut size);
+        }
+        text_of(text.as_ptr())
+    }
+
     pub(super) fn wake_flag(&self) -> *mut c_void {
-        std::ptr::from_ref(&self.shared.wake).cast_mut().cast()
+        Arc::as_ptr(&self.shared.wake).cast_mut().cast()
     }
 }
 
@@ -338,15 +436,17 @@ unsafe extern "C" fn on_error(
 ) {
     // SAFETY: the pointer given to `rd_kafka_conf_set_opaque`, which lives as long as the handle.
     let shared = unsafe { &*opaque.cast::<Shared>() };
-    let mut error = KafkaError::with_reason(code, text_of(reason));
-    if code == E::RD_KAFKA_RESP_ERR__FATAL as c_int {
-        let mut text = [0 as c_char; ERROR_BYTES];
-        // SAFETY: the handle that calls back; the buffer has the size that is passed.
-        let code = unsafe { rd::rd_kafka_fatal_error(rk, text.as_mut_ptr(), text.len()) } as Code;
-        error = KafkaError { fatal: true, ..KafkaError::with_reason(code, text_of(text.as_ptr())) };
-    }
-    *locked(&shared.told) = Some(error.clone());
-    shared.note(error);
+    guarded(|| {
+        let mut error = KafkaError::with_reason(code, text_of(reason));
+        if code == E::RD_KAFKA_RESP_ERR__FATAL as c_int {
+            let mut text = [0 as c_char; ERROR_BYTES];
+            // SAFETY: the handle that calls back; the buffer has the size that is passed.
+            let code = unsafe { raw::rd_kafka_fatal_error(rk, text.as_mut_ptr(), text.len()) };
+            error = KafkaError { fatal: true, ..KafkaError::with_reason(code, text_of(text.as_ptr())) };
+        }
+        *locked(&shared.told) = Some(error.clone());
+        shared.note(error);
+    });
 }
 
 /// The error that an event is about.
@@ -357,7 +457,7 @@ unsafe fn event_error(event: *mut rd::rd_kafka_event_t) -> KafkaError {
     // SAFETY: the caller's promise.
     unsafe {
         let reason = text_of(rd::rd_kafka_event_error_string(event));
-        let error = KafkaError::with_reason(rd::rd_kafka_event_error(event) as Code, reason);
+        let error = KafkaError::with_reason(raw::rd_kafka_event_error(event), reason);
         KafkaError { fatal: rd::rd_kafka_event_error_is_fatal(event) != 0, ..error }
     }
 }
@@ -368,16 +468,18 @@ unsafe extern "C" fn on_log(
     facility: *const c_char,
     line: *const c_char,
 ) {
-    // SAFETY: the name belongs to the handle; librdkafka passes null where it logs before there is a handle.
-    let client = if rk.is_null() { String::new() } else { text_of(unsafe { rd::rd_kafka_name(rk) }) };
-    let (facility, line) = (text_of(facility), text_of(line));
-    // syslog's levels: 0-3 errors, 4 warning, 5 and 6 information, 7 debug.
-    match level {
-        0..=3 => tracing::error!(target: "librdkafka", client, facility, "{line}"),
-        4 => tracing::warn!(target: "librdkafka", client, facility, "{line}"),
-        5 | 6 => tracing::info!(target: "librdkafka", client, facility, "{line}"),
-        _ => tracing::debug!(target: "librdkafka", client, facility, "{line}"),
-    }
+    guarded(|| {
+        // SAFETY: the name belongs to the handle; librdkafka passes null where it logs before there is a handle.
+        let client = if rk.is_null() { String::new() } else { text_of(unsafe { rd::rd_kafka_name(rk) }) };
+        let (facility, line) = (text_of(facility), text_of(line));
+        // syslog's levels: 0-3 errors, 4 warning, 5 and 6 information, 7 debug.
+        match level {
+            0..=3 => tracing::error!(target: "librdkafka", client, facility, "{line}"),
+            4 => tracing::warn!(target: "librdkafka", client, facility, "{line}"),
+            5 | 6 => tracing::info!(target: "librdkafka", client, facility, "{line}"),
+            _ => tracing::debug!(target: "librdkafka", client, facility, "{line}"),
+        }
+    });
 }
 
 /// Makes the handle of a topic; see [`super::Topic`].
@@ -386,6 +488,6 @@ pub(super) fn topic_new(client: &Client, name: &str) -> Result<NonNull<rd::rd_ka
     // SAFETY: a valid handle; a null configuration means the defaults. On failure librdkafka leaves a code behind.
     unsafe {
         NonNull::new(rd::rd_kafka_topic_new(client.as_ptr(), name.as_ptr(), null_mut()))
-            .ok_or_else(|| KafkaError::from_code(rd::rd_kafka_last_error() as Code))
+            .ok_or_else(|| KafkaError::from_code(raw::rd_kafka_last_error()))
     }
 }

@@ -1,12 +1,12 @@
 //! Records that could not be delivered, as librdkafka reports them.
 
-use std::ffi::{c_char, c_void};
+use std::ffi::c_void;
 use std::ptr::{addr_of, null, null_mut};
 
 use bytes::Bytes;
 use rdkafka::bindings as rd;
 
-use super::{Code, KafkaError, OK, text_of};
+use super::{Code, KafkaError, OK, raw, text_of};
 use crate::ids::PartitionId;
 use crate::record::Headers;
 use crate::transport::FailedRecord;
@@ -21,21 +21,6 @@ pub(in crate::transport::kafka) struct Delivery {
     pub(in crate::transport::kafka) tag: u64,
     /// Only where that was asked for.
     pub(in crate::transport::kafka) record: Option<Box<FailedRecord>>,
-}
-
-// The bindings return Rust enums, of which no unknown value may exist; a plain integer may be any code.
-unsafe extern "C" {
-    fn rd_kafka_message_headers(
-        message: *const rd::rd_kafka_message_t,
-        list: *mut *mut rd::rd_kafka_headers_t,
-    ) -> Code;
-    fn rd_kafka_header_get_all(
-        list: *const rd::rd_kafka_headers_t,
-        index: usize,
-        name: *mut *const c_char,
-        value: *mut *const c_void,
-        size: *mut usize,
-    ) -> Code;
 }
 
 impl Delivery {
@@ -94,12 +79,12 @@ unsafe fn headers_of(message: *const rd::rd_kafka_message_t) -> Headers {
     // SAFETY: a valid message; the list stays the message's. An index past the list's end is answered with an error, and
     // each value describes memory of the list.
     unsafe {
-        if rd_kafka_message_headers(message, &mut list) != OK {
+        if raw::rd_kafka_message_headers(message, &mut list) != OK {
             return found;
         }
         for index in 0.. {
             let (mut name, mut value, mut size) = (null(), null(), 0);
-            if rd_kafka_header_get_all(list, index, &mut name, &mut value, &mut size) != OK {
+            if raw::rd_kafka_header_get_all(list, index, &mut name, &mut value, &mut size) != OK {
                 break;
             }
             found.add(text_of(name), bytes_of(value.cast_mut(), size).map(Bytes::from));

@@ -9,7 +9,7 @@ use rdkafka::bindings::rd_kafka_admin_op_t as Op;
 
 use super::admin::{AdminCall, Options, TopicResults};
 use super::client::Client;
-use super::{Code, KafkaError, OK, c_string, millis, text_of};
+use super::{KafkaError, OK, c_string, millis, raw, text_of};
 
 /// A topic as the cluster describes it.
 #[derive(Clone, Debug, Default)]
@@ -23,11 +23,6 @@ pub(in crate::transport::kafka) struct Described {
 
 /// The id of a topic that has none, as base64.
 const NO_ID: &str = "AAAAAAAAAAAAAAAAAAAAAA";
-
-// Brokers may send codes that the bindings' enum does not know; read as an integer they are harmless.
-unsafe extern "C" {
-    fn rd_kafka_ConfigResource_error(resource: *const rd::rd_kafka_ConfigResource_t) -> Code;
-}
 
 impl AdminCall<'_> {
     /// What the cluster knows of each of these topics, or why it does not say.
@@ -150,7 +145,7 @@ unsafe fn configs_of(
     // SAFETY: the caller's promise; entries are an array of `count`, and an absent value is null.
     unsafe {
         let name = text_of(rd::rd_kafka_ConfigResource_name(resource));
-        let code = rd_kafka_ConfigResource_error(resource);
+        let code = raw::rd_kafka_ConfigResource_error(resource);
         if code != OK {
             let reason = text_of(rd::rd_kafka_ConfigResource_error_string(resource));
             return (name, Err(KafkaError::with_reason(code, reason)));

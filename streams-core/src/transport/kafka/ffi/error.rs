@@ -1,11 +1,10 @@
 //! librdkafka's errors as values.
 
-use std::ffi::c_char;
 use std::fmt;
 
 use rdkafka::bindings as rd;
 
-use super::{Code, OK, text_of};
+use super::{Code, OK, raw, text_of};
 use crate::transport::ErrorCode;
 
 /// What librdkafka said went wrong.
@@ -21,23 +20,17 @@ pub(in crate::transport::kafka) struct KafkaError {
     pub(in crate::transport::kafka) requires_abort: bool,
 }
 
-// The bindings take Rust enums, of which no unknown value may exist; a plain integer may be any code.
-unsafe extern "C" {
-    fn rd_kafka_err2str(code: Code) -> *const c_char;
-    fn rd_kafka_err2name(code: Code) -> *const c_char;
-}
-
 /// The code with its name.
 pub(in crate::transport::kafka) fn name_of(code: Code) -> ErrorCode {
     // SAFETY: takes any integer and returns a static string.
-    ErrorCode { number: code, name: text_of(unsafe { rd_kafka_err2name(code) }) }
+    ErrorCode { number: code, name: text_of(unsafe { raw::rd_kafka_err2name(code) }) }
 }
 
 impl KafkaError {
     /// That code, in librdkafka's words.
     pub(in crate::transport::kafka) fn from_code(code: Code) -> Self {
         // SAFETY: takes any integer and returns a static string.
-        let reason = text_of(unsafe { rd_kafka_err2str(code) });
+        let reason = text_of(unsafe { raw::rd_kafka_err2str(code) });
         KafkaError::with_reason(code, reason)
     }
 
@@ -66,7 +59,7 @@ impl KafkaError {
         }
         // SAFETY: a valid error object; these only read it.
         unsafe {
-            let code = rd::rd_kafka_error_code(error) as Code;
+            let code = raw::rd_kafka_error_code(error);
             (code != OK).then(|| KafkaError {
                 code,
                 reason: text_of(rd::rd_kafka_error_string(error)),

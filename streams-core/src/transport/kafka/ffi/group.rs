@@ -7,7 +7,7 @@ use rdkafka::bindings as rd;
 
 use super::client::Client;
 use super::list::{Entry, PartitionList, entries_of};
-use super::{Code, KafkaError, OK, c_string, millis, text_of};
+use super::{KafkaError, OK, c_string, millis, raw, text_of};
 
 /// Who commits: group, member, generation.
 pub(in crate::transport::kafka) struct GroupMetadata(NonNull<rd::rd_kafka_consumer_group_metadata_t>);
@@ -65,7 +65,7 @@ impl Client {
             list.add(topic, -1, 0, &[]);
         }
         // SAFETY: a valid consumer handle; the list is copied.
-        KafkaError::check(unsafe { rd::rd_kafka_subscribe(self.as_ptr(), list.as_ptr()) } as Code)
+        KafkaError::check(unsafe { raw::rd_kafka_subscribe(self.as_ptr(), list.as_ptr()) })
     }
 
     /// Answers a rebalance without fetching anything: the group sees the change as done.
@@ -90,8 +90,8 @@ impl Client {
         // SAFETY: a valid consumer handle with a group; the list is copied for the request and filled in before the
         // call returns.
         unsafe {
-            let code = rd::rd_kafka_committed(self.as_ptr(), partitions.as_ptr(), millis(timeout));
-            KafkaError::check(code as Code)?;
+            let code = raw::rd_kafka_committed(self.as_ptr(), partitions.as_ptr(), millis(timeout));
+            KafkaError::check(code)?;
             Ok(entries_of(partitions.as_ptr()))
         }
     }
@@ -106,14 +106,18 @@ impl Client {
         // destroying it before an answer came is allowed and drops the answer.
         unsafe {
             let queue = rd::rd_kafka_queue_new(self.as_ptr());
-            let code =
-                rd::rd_kafka_commit_queue(self.as_ptr(), offsets.as_ptr(), queue, None, std::ptr::null_mut())
-                    as Code;
+            let code = raw::rd_kafka_commit_queue(
+                self.as_ptr(),
+                offsets.as_ptr(),
+                queue,
+                null(),
+                std::ptr::null_mut(),
+            );
             let mut outcome = None;
             if code == OK {
                 let event = rd::rd_kafka_queue_poll(queue, millis(timeout));
                 if !event.is_null() {
-                    let code = rd::rd_kafka_event_error(event) as Code;
+                    let code = raw::rd_kafka_event_error(event);
                     let entries = entries_of(rd::rd_kafka_event_topic_partition_list(event));
                     let first = entries.iter().map(|entry| entry.error).find(|&code| code != OK);
                     outcome = Some(KafkaError::check(if code == OK { first.unwrap_or(OK) } else { code }));

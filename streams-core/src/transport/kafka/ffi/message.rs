@@ -1,7 +1,9 @@
 //! A fetched message, still in librdkafka's receive buffer.
 
+use std::cell::Cell;
 use std::ffi::c_void;
 use std::fmt;
+use std::marker::PhantomData;
 use std::ptr::{NonNull, addr_of, null, null_mut};
 use std::sync::Arc;
 
@@ -9,7 +11,7 @@ use bytes::Bytes;
 use rdkafka::bindings as rd;
 
 use super::client::Client;
-use super::{Code, OK, text_of};
+use super::{Code, OK, raw, text_of};
 use crate::ids::Offset;
 use crate::record::Headers;
 use crate::time::Timestamp;
@@ -19,6 +21,8 @@ pub(in crate::transport::kafka) struct Message {
     message: NonNull<rd::rd_kafka_message_t>,
     // Dropped after the message: librdkafka wants every message destroyed before its client.
     _client: Arc<Client>,
+    // `headers` parses lazily, which changes the message behind a shared reference: never `Sync`.
+    _not_sync: PhantomData<Cell<()>>,
 }
 
 // SAFETY: a message is reference counted inside librdkafka with atomics, belongs to us alone once dequeued, and may be
@@ -31,7 +35,7 @@ impl Message {
     /// # Safety
     /// The message came from a queue of `client`, is not null and has no other owner.
     pub(super) unsafe fn own(message: NonNull<rd::rd_kafka_message_t>, client: &Arc<Client>) -> Self {
-        Message { message, _client: Arc::clone(client) }
+        Message { message, _client: Arc::clone(client), _not_sync: PhantomData }
     }
 
     /// The error that takes the place of a record, or 0.
@@ -47,8 +51,9 @@ impl Message {
     }
 
     pub(in crate::transport::kafka) fn offset(&self) -> Offset {
-        // SAFETY: valid for as long as `self`; only this thread has it.
-        unsafe { self.message.as_ref() }.offset
+        // SAFETY: valid for as long as `self`; only this thread has it. No reference to the whole is made, whose error may be
+        // unknown to the enum.
+        unsafe { addr_of!((*self.message.as_ptr()).offset).read() }
     }
 
     pub(in crate::transport::kafka) fn timestamp(&self) -> Timestamp {
@@ -59,16 +64,16 @@ impl Message {
     pub(in crate::transport::kafka) fn key(&self) -> Option<&[u8]> {
         // SAFETY: key and length describe memory that lives as long as the message.
         unsafe {
-            let message = self.message.as_ref();
-            bytes_of(message.key, message.key_len)
+            let message = self.message.as_ptr();
+            bytes_of((*message).key, (*message).key_len)
         }
     }
 
     pub(in crate::transport::kafka) fn value(&self) -> Option<&[u8]> {
         // SAFETY: payload and length describe memory that lives as long as the message.
         unsafe {
-            let message = self.message.as_ref();
-            bytes_of(message.payload, message.len)
+            let message = self.message.as_ptr();
+            bytes_of((*message).payload, (*message).len)
         }
     }
 
@@ -77,15 +82,14 @@ impl Message {
         let mut found = Headers::new();
         let mut list = null_mut();
         // SAFETY: a valid message that no other thread has; the list stays the message's.
-        let code = unsafe { rd::rd_kafka_message_headers(self.message.as_ptr(), &mut list) } as Code;
+        let code = unsafe { raw::rd_kafka_message_headers(self.message.as_ptr(), &mut list) };
         if code != OK {
             return found;
         }
         for index in 0.. {
             let (mut name, mut value, mut size) = (null(), null(), 0);
             // SAFETY: the list is valid; an index past its end is answered with an error.
-            let code =
-                unsafe { rd::rd_kafka_header_get_all(list, index, &mut name, &mut value, &mut size) } as Code;
+            let code = unsafe { raw::rd_kafka_header_get_all(list, index, &mut name, &mut value, &mut size) };
             if code != OK {
                 break;
             }
@@ -126,7 +130,7 @@ mod tests {
 
     use rdkafka::bindings::{rd_kafka_vtype_t as V, rd_kafka_vu_s__bindgen_ty_1 as Value};
 
-    use super::super::{Batch, Conf, Dequeued, PartitionQueue, Role, Topic};
+    use super::super::{Batch, Conf, Dequeued, Door, PartitionQueue, Role, Ties, Topic};
     use super::*;
     use crate::ids::TopicPartition;
 
@@ -135,7 +139,8 @@ mod tests {
         for (key, value) in settings {
             conf.set(key, value).expect("is a setting");
         }
-        Client::new(role, conf).expect("is made")
+        let ties = Ties { door: Arc::new(Door::new(Duration::ZERO)), token_wanted: None, tokens: false };
+        Client::new(role, conf, &ties).expect("is made")
     }
 
     /// Sends one record to partition 0 whose header name is not UTF-8, which no client of this project can.
@@ -144,7 +149,7 @@ mod tests {
         // header list over.
         let outcome = unsafe {
             let headers = rd::rd_kafka_headers_new(1);
-            rd::rd_kafka_header_add(headers, b"a\xff".as_ptr().cast(), 2, b"v".as_ptr().cast(), 1);
+            raw::rd_kafka_header_add(headers, b"a\xff".as_ptr().cast(), 2, b"v".as_ptr().cast(), 1);
             let arguments = [
                 rd::rd_kafka_vu_t { vtype: V::RD_KAFKA_VTYPE_RKT, u: Value { rkt: topic.as_ptr() } },
                 rd::rd_kafka_vu_t { vtype: V::RD_KAFKA_VTYPE_PARTITION, u: Value { i32_: 0 as c_int } },
@@ -154,6 +159,18 @@ mod tests {
         };
         assert!(outcome.is_null());
         assert!(producer.flush(Duration::from_secs(20)));
+    }
+
+    /// With `Sync` for messages two implementations would apply here, and it would not compile.
+    #[test]
+    fn a_message_is_for_one_thread_at_a_time() {
+        trait Ambiguous<A> {
+            fn of(&self) {}
+        }
+        struct IfSync;
+        impl<T> Ambiguous<()> for T {}
+        impl<T: Sync> Ambiguous<IfSync> for T {}
+        let _compiles: fn(&Message) = <Message as Ambiguous<_>>::of;
     }
 
     #[test]

@@ -11,7 +11,7 @@ use rdkafka::bindings::{rd_kafka_vtype_t as V, rd_kafka_vu_s__bindgen_ty_1 as Va
 use super::client::{Client, topic_new};
 use super::group::GroupMetadata;
 use super::list::{PartitionList, entries_of};
-use super::{Code, KafkaError, OK, millis};
+use super::{KafkaError, OK, millis, raw};
 use crate::ids::PartitionId;
 use crate::record::Headers;
 use crate::time::Timestamp;
@@ -70,13 +70,13 @@ fn header_list(headers: &Headers) -> Result<*mut rd::rd_kafka_headers_t, KafkaEr
         let list = rd::rd_kafka_headers_new(headers.len());
         for header in headers {
             let value = header.value.as_ref();
-            let code = rd::rd_kafka_header_add(
+            let code = raw::rd_kafka_header_add(
                 list,
                 header.key.as_ptr().cast(),
                 header.key.len().cast_signed(),
                 value.map_or(null(), |value| value.as_ptr().cast::<c_void>()),
                 value.map_or(0, |value| value.len().cast_signed()),
-            ) as Code;
+            );
             if code != OK {
                 rd::rd_kafka_headers_destroy(list);
                 return Err(KafkaError::from_code(code));
@@ -126,7 +126,7 @@ impl Client {
     /// Sends what is queued without lingering and waits for the answers; whether nothing is left.
     pub(in crate::transport::kafka) fn flush(&self, timeout: Duration) -> bool {
         // SAFETY: a valid producer handle; serves delivery callbacks meanwhile.
-        unsafe { rd::rd_kafka_flush(self.as_ptr(), millis(timeout)) as Code == OK }
+        unsafe { raw::rd_kafka_flush(self.as_ptr(), millis(timeout)) == OK }
     }
 
     /// Keeps what is queued for these partitions of a producer from being sent, or lets it go again. Waits until that is so.
@@ -138,11 +138,11 @@ impl Client {
         // SAFETY: a valid producer handle and list; the list's errors are set by the call and read after it.
         let entries = unsafe {
             let code = if held {
-                rd::rd_kafka_pause_partitions(self.as_ptr(), list.as_ptr())
+                raw::rd_kafka_pause_partitions(self.as_ptr(), list.as_ptr())
             } else {
-                rd::rd_kafka_resume_partitions(self.as_ptr(), list.as_ptr())
+                raw::rd_kafka_resume_partitions(self.as_ptr(), list.as_ptr())
             };
-            KafkaError::check(code as Code)?;
+            KafkaError::check(code)?;
             entries_of(list.as_ptr())
         };
         match entries.iter().find(|entry| entry.error != OK) {

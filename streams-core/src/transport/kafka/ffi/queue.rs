@@ -9,7 +9,7 @@ use rdkafka::bindings::rd_kafka_resp_err_t as E;
 use super::client::{Client, on_queue};
 use super::list::PartitionList;
 use super::message::Message;
-use super::{Code, KafkaError, OK, c_string};
+use super::{Code, KafkaError, OK, c_string, raw};
 use crate::ids::{Offset, TopicPartition};
 
 /// The queue of one partition, not forwarded to the consumer's.
@@ -121,7 +121,7 @@ impl PartitionQueue {
         let mut list = PartitionList::new();
         list.add(&self.partition.topic, self.partition.partition, 0, &[]);
         // SAFETY: a valid handle and list; local, asks no broker.
-        let code = unsafe { rd::rd_kafka_position(self.client.as_ptr(), list.as_ptr()) } as Code;
+        let code = unsafe { raw::rd_kafka_position(self.client.as_ptr(), list.as_ptr()) };
         list.first_offset().filter(|&offset| code == OK && offset >= 0)
     }
 
@@ -131,14 +131,14 @@ impl PartitionQueue {
         let (mut low, mut high) = (-1, -1);
         // SAFETY: a valid handle; both pointers are valid during the call. Local, asks no broker.
         let code = unsafe {
-            rd::rd_kafka_get_watermark_offsets(
+            raw::rd_kafka_get_watermark_offsets(
                 self.client.as_ptr(),
                 topic.as_ptr(),
                 self.partition.partition,
                 &mut low,
                 &mut high,
             )
-        } as Code;
+        };
         (code == OK && high >= 0).then_some(high)
     }
 }

@@ -1,0 +1,276 @@
+//! Whether the brokers let a client in.
+//!
+//! librdkafka tries to log in again for ever, and calls that wait for a broker end in a mere time-out. So refused log-ins
+//! are kept here, until a connection is made: without one, they are final after a while.
+
+use std::collections::HashSet;
+use std::ffi::{c_char, c_int, c_void};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rdkafka::bindings as rd;
+use rdkafka::bindings::rd_kafka_resp_err_t as E;
+
+use super::client::{guarded, locked};
+use super::conf::Conf;
+use super::{Code, KafkaError, raw, text_of};
+use crate::time::{Clock, SystemClock};
+
+/// How long nobody may be let in where nobody has been yet: a broker that has just started learns of passwords a moment
+/// after it listens.
+const FIRST_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What all clients of a transport know of the way to the brokers.
+#[derive(Debug)]
+pub(in crate::transport::kafka) struct Door {
+    /// Whether any of them has been let in.
+    opened: AtomicBool,
+    /// When the first of them was refused since the last one was let in: a new client waits no longer than the others.
+    refused_ms: Mutex<Option<i64>>,
+    /// How long they may all be refused afterwards: passwords and certificates are renewed broker by broker.
+    patience: Duration,
+}
+
+impl Door {
+    pub(in crate::transport::kafka) fn new(patience: Duration) -> Self {
+        Door { opened: AtomicBool::new(false), refused_ms: Mutex::new(None), patience }
+    }
+
+    fn open(&self) {
+        self.opened.store(true, Ordering::Release);
+        *locked(&self.refused_ms) = None;
+    }
+
+    fn refused_since(&self) -> i64 {
+        *locked(&self.refused_ms).get_or_insert_with(|| SystemClock.monotonic_ms())
+    }
+
+    /// How long they may all be refused after one of them was let in.
+    pub(in crate::transport::kafka) fn patience_ms(&self) -> i64 {
+        i64::try_from(self.patience.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    fn patience(&self) -> Duration {
+        if self.opened.load(Ordering::Acquire) { self.patience } else { FIRST_PATIENCE.min(self.patience) }
+    }
+}
+
+/// The connections and refusals of one client.
+#[derive(Default)]
+pub(super) struct Access(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    /// Brokers (name, port) with a connection that is logged in.
+    up: HashSet<(String, c_int)>,
+    /// The last refusal, and the monotonic time of the first one since the last connection.
+    refused: Option<(KafkaError, i64)>,
+    /// A right that is missing.
+    denied: Option<Denial>,
+}
+
+/// A right that the brokers say is missing.
+#[derive(Clone, Debug)]
+pub(in crate::transport::kafka) struct Denial {
+    pub(in crate::transport::kafka) error: KafkaError,
+    /// The monotonic time at which it was said first, and last.
+    pub(in crate::transport::kafka) first_ms: i64,
+    pub(in crate::transport::kafka) last_ms: i64,
+}
+
+/// Whether an error says that we are let in but may not do this.
+fn is_denial(code: Code) -> bool {
+    const CODES: &[Code] = &[
+        E::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED as Code,
+        E::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED as Code,
+        E::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED as Code,
+    ];
+    CODES.contains(&code)
+}
+
+/// Whether an error says that a broker does not let us in, or is not whom we trust. The alerts are how a broker refuses a
+/// certificate: librdkafka has no code for them, as they come after its own part of the handshake.
+fn is_refusal(error: &KafkaError) -> bool {
+    const CODES: &[Code] = &[
+        E::RD_KAFKA_RESP_ERR__AUTHENTICATION as Code,
+        E::RD_KAFKA_RESP_ERR__SSL as Code,
+        E::RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED as Code,
+        E::RD_KAFKA_RESP_ERR_UNSUPPORTED_SASL_MECHANISM as Code,
+        E::RD_KAFKA_RESP_ERR_ILLEGAL_SASL_STATE as Code,
+    ];
+    CODES.contains(&error.code) || error.reason.contains("SSL alert number")
+}
+
+/// What to look at.
+fn advice(error: &KafkaError) -> &'static str {
+    let tls = error.code == E::RD_KAFKA_RESP_ERR__SSL as Code || error.reason.contains("SSL alert number");
+    if tls {
+        "check ssl.ca.location, ssl.certificate.location and ssl.key.location, and when the certificates expire"
+    } else {
+        "check sasl.mechanism, sasl.username and sasl.password, or the token provider"
+    }
+}
+
+impl Access {
+    /// Looks at an error that a client reported.
+    pub(super) fn note(&self, error: &KafkaError, door: &Door) {
+        if is_refusal(error) {
+            self.refused(error.clone(), door);
+        } else if is_denial(error.code) {
+            let now_ms = SystemClock.monotonic_ms();
+            let mut state = locked(&self.0);
+            let first_ms = state.denied.as_ref().map_or(now_ms, |denial| denial.first_ms);
+            state.denied = Some(Denial { error: error.clone(), first_ms, last_ms: now_ms });
+        }
+    }
+
+    /// The right that is missing, if one is.
+    pub(super) fn denied(&self) -> Option<Denial> {
+        locked(&self.0).denied.clone()
+    }
+
+    /// It is not missing any more.
+    pub(super) fn allowed(&self) {
+        locked(&self.0).denied = None;
+    }
+
+    /// Nobody lets us in, for this reason; of no interest while somebody does.
+    pub(super) fn refused(&self, error: KafkaError, door: &Door) {
+        let mut state = locked(&self.0);
+        if state.up.is_empty() {
+            let since = state.refused.as_ref().map_or_else(|| door.refused_since(), |(_, since)| *since);
+            state.refused = Some((error, since));
+        }
+    }
+
+    /// Why nobody lets us in now.
+    pub(super) fn trouble(&self) -> Option<KafkaError> {
+        locked(&self.0).refused.as_ref().map(|(error, _)| error.clone())
+    }
+
+    /// Why nobody will let us in.
+    pub(super) fn shut_out(&self, door: &Door) -> Option<KafkaError> {
+        let state = locked(&self.0);
+        let (error, since) = state.refused.as_ref()?;
+        let waited = SystemClock.monotonic_ms() - since;
+        let patience = i64::try_from(door.patience().as_millis()).unwrap_or(i64::MAX);
+        (waited >= patience).then(|| {
+            let reason = format!("{} (for {} s); {}", error.reason, waited / 1000, advice(error));
+            KafkaError::with_reason(error.code, reason)
+        })
+    }
+
+    fn changed(&self, door: &Door, broker: (String, c_int), state: &str) {
+        let mut known = locked(&self.0);
+        // A connection stays usable while it logs in once more.
+        if matches!(state, "UP" | "REAUTH") {
+            known.up.insert(broker);
+            known.refused = None;
+            door.open();
+        } else {
+            known.up.remove(&broker);
+        }
+    }
+}
+
+/// What the callbacks below are given: part of what a client shares with its callbacks.
+pub(super) trait Entrance {
+    /// The client's refusals, and the transport's.
+    fn entrance(&self) -> (&Access, &Door);
+}
+
+/// Has a client told of the state of its connections.
+///
+/// # Safety
+/// `shared` is kept for as long as the client that is made of these settings.
+pub(super) unsafe fn watch<S: Entrance>(conf: &Conf, shared: &Arc<S>) {
+    let opaque = Arc::as_ptr(shared).cast_mut().cast();
+    // SAFETY: valid settings; the name is copied; the callback casts the pointer back to what it is here.
+    unsafe {
+        raw::rd_kafka_conf_interceptor_add_on_new(
+            conf.as_ptr(),
+            c"access".as_ptr(),
+            Some(on_new::<S>),
+            opaque,
+        );
+    }
+}
+
+/// Before the client's first broker is known, which is the time to be added to the list that its threads read.
+unsafe extern "C" fn on_new<S: Entrance>(
+    rk: *mut rd::rd_kafka_t,
+    _: *const rd::rd_kafka_conf_t,
+    opaque: *mut c_void,
+    _: *mut c_char,
+    _: usize,
+) -> E {
+    // SAFETY: the client that calls; the name is copied; see `watch` for the pointer.
+    unsafe {
+        raw::rd_kafka_interceptor_add_on_broker_state_change(
+            rk,
+            c"access".as_ptr(),
+            Some(on_broker::<S>),
+            opaque,
+        );
+    }
+    E::RD_KAFKA_RESP_ERR_NO_ERROR
+}
+
+/// On a broker's thread, with the broker's lock held: takes a note and returns.
+unsafe extern "C" fn on_broker<S: Entrance>(
+    _: *mut rd::rd_kafka_t,
+    _: i32,
+    _: *const c_char,
+    name: *const c_char,
+    port: c_int,
+    state: *const c_char,
+    opaque: *mut c_void,
+) -> E {
+    guarded(|| {
+        // SAFETY: see `watch`.
+        let (access, door) = unsafe { &*opaque.cast::<S>() }.entrance();
+        access.changed(door, (text_of(name), port), &text_of(state));
+    });
+    E::RD_KAFKA_RESP_ERR_NO_ERROR
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(code: E, reason: &str) -> KafkaError {
+        KafkaError::with_reason(code as Code, reason.to_owned())
+    }
+
+    fn broker() -> (String, c_int) {
+        ("b".to_owned(), 9092)
+    }
+
+    #[test]
+    fn refusals_are_final_when_nobody_opens_in_time() {
+        let (access, door) = (Access::default(), Door::new(Duration::ZERO));
+        access.note(&error(E::RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN, "1/1 brokers are down"), &door);
+        assert!(access.shut_out(&door).is_none(), "a broker that is away is no refusal");
+        access.note(&error(E::RD_KAFKA_RESP_ERR__AUTHENTICATION, "invalid credentials"), &door);
+        let found = access.shut_out(&door).expect("is final");
+        assert!(found.reason.contains("invalid credentials"), "{found}");
+        assert!(found.reason.contains("sasl.password"), "{found}");
+        access.changed(&door, broker(), "UP");
+        assert!(access.shut_out(&door).is_none(), "somebody opened");
+    }
+
+    #[test]
+    fn one_open_door_is_enough_and_patience_is_longer_afterwards() {
+        let (access, door) = (Access::default(), Door::new(Duration::from_secs(600)));
+        access.changed(&door, broker(), "UP");
+        access.note(&error(E::RD_KAFKA_RESP_ERR__SSL, "certificate verify failed"), &door);
+        assert!(access.trouble().is_none(), "another broker is up");
+        access.changed(&door, broker(), "DOWN");
+        access.note(&error(E::RD_KAFKA_RESP_ERR__TRANSPORT, "tlsv1 alert: SSL alert number 45"), &door);
+        assert!(access.trouble().is_some());
+        assert!(access.shut_out(&door).is_none(), "passwords are renewed broker by broker");
+        assert_eq!(Door::new(Duration::from_secs(600)).patience(), FIRST_PATIENCE);
+        assert_eq!(door.patience(), Duration::from_secs(600));
+    }
+}
