@@ -31,6 +31,9 @@ pub mod guide {
 
     #[doc = include_str!("guide/testing.md")]
     pub mod testing {}
+
+    #[doc = include_str!("guide/security.md")]
+    pub mod security {}
 }
 
 /// What was decided, why, and what was rejected.

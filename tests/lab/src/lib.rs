@@ -34,6 +34,6 @@ pub use ports::free_port;
 pub use process::{LabProcess, ProcessUsage};
 pub use produce::{FirstFailure, LabProducer, TestRecord};
 pub use secure::{Certificate, Secured, USERS};
-pub use shared::shared;
+pub use shared::{shared, shared_secured};
 pub use sys::on_terminate;
 pub use transaction::TestTransaction;

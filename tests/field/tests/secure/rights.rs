@@ -1,0 +1,115 @@
+//! What those may who are let in: each missing right is named, and one that is away for seconds harms nobody.
+
+use std::time::{Duration, Instant};
+
+use field::{App, LIMIT, committed};
+use lab::{Acl, Operation, Resource};
+
+use crate::support::{PRINCIPAL, Scenario, logged, says, turn};
+
+#[test]
+fn the_right_to_read_the_literal_group_is_enough_for_all_clients() {
+    let _turn = turn();
+    let scenario = Scenario::new("rights-enough");
+    scenario.grant(|_| false);
+    let app = App::run(scenario.counts(), scenario.logged_in());
+    scenario.is_counted();
+    // librdkafka asks for a coordinator every second or so.
+    std::thread::sleep(Duration::from_secs(4));
+    app.close();
+    let told: Vec<String> =
+        logged("rights-enough").into_iter().filter(|line| line.contains("uthoriz")).collect();
+    assert!(told.is_empty(), "{told:#?}");
+}
+
+#[test]
+fn a_group_that_may_not_be_read_ends_the_application() {
+    let _turn = turn();
+    let scenario = Scenario::new("rights-group");
+    scenario.grant(|acl| matches!(acl.resource, Resource::Group(_)));
+    let error = scenario.ends(scenario.counts(), scenario.logged_in());
+    says(&error, &["READ", "group 'rights-group'"]);
+}
+
+#[test]
+fn a_transactional_id_that_may_not_be_used_ends_the_application() {
+    let _turn = turn();
+    let scenario = Scenario::new("rights-transaction");
+    scenario.grant(|acl| matches!(acl.resource, Resource::TransactionalIds(_)));
+    let error = scenario.ends(scenario.counts(), scenario.logged_in());
+    says(&error, &["WRITE", "transactional id", "rights-transaction"]);
+}
+
+#[test]
+fn an_input_that_may_not_even_be_described_ends_the_application() {
+    let _turn = turn();
+    let scenario = Scenario::new("rights-unseen");
+    let input = scenario.input();
+    scenario.grant(|acl| acl.resource == Resource::Topic(&input));
+    let error = scenario.ends(scenario.counts(), scenario.logged_in());
+    says(&error, &["topic 'in.rights-unseen'"]);
+}
+
+#[test]
+fn an_input_that_may_not_be_read_ends_the_application() {
+    let _turn = turn();
+    let scenario = Scenario::new("rights-unread");
+    let input = scenario.input();
+    scenario.grant(|acl| acl.resource == Resource::Topic(&input));
+    let described = Acl::allow(PRINCIPAL, Resource::Topic(&input), Operation::Describe);
+    scenario.client.create_acls(&[described]).expect("a right");
+    let mut config = scenario.logged_in();
+    config.set("task.timeout.ms", 5_000).expect("a setting");
+    says(&scenario.ends(scenario.counts(), config), &["READ", "topic 'in.rights-unread'"]);
+}
+
+#[test]
+fn an_output_that_may_not_be_written_ends_the_application() {
+    let _turn = turn();
+    for guarantee in ["exactly_once_v2", "at_least_once"] {
+        let scenario = Scenario::new(&format!("rights-unwritten-{guarantee}"));
+        let output = scenario.output();
+        scenario.grant(|acl| acl.resource == Resource::Topic(&output));
+        let described = Acl::allow(PRINCIPAL, Resource::Topic(&output), Operation::Describe);
+        scenario.client.create_acls(&[described]).expect("a right");
+        let mut config = scenario.logged_in();
+        config.set("processing.guarantee", guarantee).expect("a setting");
+        let error = scenario.ends(scenario.copies(), config);
+        says(&error, &["WRITE", &output]);
+    }
+}
+
+#[test]
+fn internal_topics_that_may_not_be_created_end_the_application() {
+    let _turn = turn();
+    let scenario = Scenario::new("rights-uncreated");
+    scenario.grant(|acl| acl.operation == Operation::Create);
+    let error = scenario.ends(scenario.counts(), scenario.logged_in());
+    says(&error, &["CREATE", "topic 'rights-uncreated-"]);
+}
+
+#[test]
+fn rights_that_are_away_for_seconds_cost_nothing() {
+    let _turn = turn();
+    let scenario = Scenario::new("rights-away");
+    scenario.grant(|_| false);
+    let app = App::run(scenario.counts(), scenario.logged_in());
+    scenario.is_counted();
+    let (input, output) = (scenario.input(), scenario.output());
+    let denied = [
+        Acl::deny(PRINCIPAL, Resource::Topic(&input), Operation::Read),
+        Acl::deny(PRINCIPAL, Resource::Group(&scenario.app), Operation::Read),
+    ];
+    scenario.client.create_acls(&denied).expect("denied");
+    scenario.feed(["is"]);
+    std::thread::sleep(Duration::from_secs(4));
+    scenario.client.delete_acls(&denied).expect("allowed");
+    let found = committed(&scenario.client, &output, 7);
+    assert_eq!(found.last().map(|record| record.key_text()).as_deref(), Some("is"));
+    let begin = Instant::now();
+    while app.streams.state() != streams_core::runtime::State::Running {
+        assert!(begin.elapsed() < LIMIT, "{:?}: {:?}", app.streams.state(), app.streams.error());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    app.close();
+}
