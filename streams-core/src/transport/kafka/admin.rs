@@ -97,7 +97,9 @@ impl Admin for KafkaAdmin {
                 }
                 Err(error) if is_unknown_topic(error.code) => {}
                 Err(error) => {
-                    let error = with_right(error, "DESCRIBE", &format!("topic '{name}'"));
+                    let resource =
+                        format!("topic '{name}' (READ, for a source, and WRITE, for a sink, include it)");
+                    let error = with_right(error, "DESCRIBE", &resource);
                     return Err(failed(format!("{attempted}: '{name}' at {}", self.servers), &error));
                 }
             }

@@ -390,7 +390,7 @@ mod tests {
             properties,
         };
         let common = common_with(&[(key, all)]).expect("is made");
-        common.producer(&spec).expect("is made").setting(key)
+        common.producer(&spec, 1_000_000).expect("is made").setting(key)
     }
 
     #[test]

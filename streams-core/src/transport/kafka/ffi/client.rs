@@ -1,5 +1,6 @@
 //! The client handle, what it calls back, and the queue on which it reports to us.
 
+use std::collections::HashMap;
 use std::ffi::{c_char, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{NonNull, addr_of, null, null_mut};
@@ -17,6 +18,7 @@ use super::list::{Entry, entries_of};
 use super::oauth::TokenWanted;
 use super::{Code, KafkaError, OK, c_string, millis, raw, text_of};
 use crate::ids::PartitionId;
+use crate::time::{Clock, SystemClock};
 
 /// A `rd_kafka_t` with its threads. Dropping the last reference waits for those threads.
 pub(in crate::transport::kafka) struct Client {
@@ -43,6 +45,9 @@ pub(in crate::transport::kafka) struct Ties {
     pub(in crate::transport::kafka) tokens: bool,
 }
 
+/// How often the same trouble is told of in the log.
+const REPEATED_AFTER_MS: i64 = 10_000;
+
 /// What callbacks leave for the owner of the client.
 pub(super) struct Shared {
     /// Records that were not delivered and not told yet: as many as were outstanding at most.
@@ -51,6 +56,8 @@ pub(super) struct Shared {
     fatal: Mutex<Option<KafkaError>>,
     /// What the error callback last told a consumer.
     told: Mutex<Option<KafkaError>>,
+    /// When each code was last told of in the log.
+    told_ms: Mutex<HashMap<Code, i64>>,
     access: Access,
     wake: Arc<Wake>,
     ties: Ties,
@@ -65,6 +72,7 @@ impl Shared {
             trouble: Mutex::default(),
             fatal: Mutex::default(),
             told: Mutex::default(),
+            told_ms: Mutex::default(),
             access: Access::default(),
             wake: Arc::default(),
             ties: ties.clone(),
@@ -77,10 +85,22 @@ impl Shared {
         if error.fatal {
             tracing::error!(target: "librdkafka", code = error.code, "fatal: {error}");
             *locked(&self.fatal) = Some(error.clone());
-        } else {
+        } else if self.is_news(error.code) {
             tracing::warn!(target: "librdkafka", code = error.code, "{error}");
         }
         *locked(&self.trouble) = Some(error);
+    }
+
+    /// Whether this code was not told of in the last ten seconds: that brokers are away is repeated at every attempt.
+    fn is_news(&self, code: Code) -> bool {
+        let now_ms = SystemClock.monotonic_ms();
+        let mut told = locked(&self.told_ms);
+        let last_ms = told.insert(code, now_ms);
+        let is_news = last_ms.is_none_or(|last_ms| now_ms - last_ms >= REPEATED_AFTER_MS);
+        if let (false, Some(last_ms)) = (is_news, last_ms) {
+            told.insert(code, last_ms);
+        }
+        is_news
     }
 
     /// Keeps a failed delivery. Of those that no record is to blame for, one of a row tells as much as all of them.
