@@ -3,14 +3,18 @@
 //! Delivery reports come for failures only. They have to be taken (`Client::poll`) for librdkafka to count the record as
 //! done, so every wait here goes in slices with a poll between.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
+
+use rdkafka::bindings::rd_kafka_resp_err_t as E;
 
 use super::config::Common;
 use super::deadline::Deadline;
 use super::error::{advised, failed, is_unknown_topic, kind_of, transaction_failed};
-use super::ffi::{Client, Delivery, GroupMetadata, KafkaError, Outgoing, PartitionList, Topic, name_of};
+use super::ffi::{
+    Client, Code, Delivery, GroupMetadata, KafkaError, Outgoing, PartitionList, Topic, name_of,
+};
 use super::limits::{Checked, batch_bytes};
 use super::produce_errors::kind_of_delivery;
 use crate::ids::{PartitionId, TopicName, TopicPartition};
@@ -114,10 +118,29 @@ impl KafkaProducer {
     fn undelivered(&mut self) -> TransportError {
         let failed: Vec<_> = self.client.take_failed().into_iter().map(|one| self.judged(one)).collect();
         let by = format!("by producer {}", self.id);
-        match self.client.fatal() {
-            Some(fatal) => transaction_failed(format!("delivery {by}"), &fatal).with_failed(failed),
-            None => TransportError::undelivered(by, failed),
+        match (self.client.fatal(), self.forbidden(&by, &failed)) {
+            (Some(fatal), _) => transaction_failed(format!("delivery {by}"), &fatal).with_failed(failed),
+            (None, Some(forbidden)) => forbidden.with_failed(failed),
+            (None, None) => TransportError::undelivered(by, failed),
         }
+    }
+
+    /// Why a transaction has failed, if that stops the application. librdkafka then only says of its records that they were
+    /// purged, for instance when a topic of theirs could not be added to the transaction for want of a right.
+    fn forbidden(&self, by: &str, failed: &[FailedDelivery]) -> Option<TransportError> {
+        const PURGED: [Code; 2] =
+            [E::RD_KAFKA_RESP_ERR__PURGE_QUEUE as Code, E::RD_KAFKA_RESP_ERR__PURGE_INFLIGHT as Code];
+        let is_purged =
+            |one: &&FailedDelivery| one.code.as_ref().is_some_and(|code| PURGED.contains(&code.number));
+        let purged: BTreeSet<&str> = failed.iter().filter(is_purged).map(|one| one.topic.as_str()).collect();
+        let is_told = failed.iter().any(|one| one.kind.blames_the_record());
+        if !self.is_transactional() || purged.is_empty() || is_told {
+            return None;
+        }
+        let topics = purged.into_iter().collect::<Vec<_>>().join(", ");
+        let error =
+            transaction_failed(format!("transaction {by} on {topics}"), &self.client.transaction_error()?);
+        matches!(error.kind(), Kind::Denied | Kind::Config | Kind::Refused).then_some(error)
     }
 
     fn judged(&self, delivery: Delivery) -> FailedDelivery {

@@ -120,9 +120,11 @@ impl Shared {
     /// Passes on that librdkafka wants a token. Until there is one, no broker lets us in.
     pub(super) fn token_wanted(&self) {
         let (Some(tell), Some(me)) = (&self.ties.token_wanted, self.me.get()) else { return };
-        let code = E::RD_KAFKA_RESP_ERR__AUTHENTICATION as Code;
-        let reason = "the token provider has not answered yet".to_owned();
-        self.access.refused(KafkaError::with_reason(code, reason), &self.ties.door);
+        if self.access.trouble().is_none() {
+            let code = E::RD_KAFKA_RESP_ERR__AUTHENTICATION as Code;
+            let reason = "the token provider has not answered yet".to_owned();
+            self.access.refused(KafkaError::with_reason(code, reason), &self.ties.door);
+        }
         tell(Weak::clone(me));
     }
 }
