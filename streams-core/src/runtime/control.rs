@@ -194,17 +194,22 @@ impl Dispatcher {
 
     /// Says what the application waits for, if it does.
     fn tell(&mut self, now_ms: i64) {
-        if self.all_running() {
+        let leaving = self.threads.iter().find(|thread| !thread.leaving.is_empty());
+        if leaving.is_none() && self.all_running() {
             return self.waiting.end();
         }
         let expelled = self.threads.iter().find(|thread| thread.stats.is_expelled());
         let opening: usize = self.threads.iter().map(|thread| thread.stats.opening()).sum();
-        self.waiting.go_on(now_ms, || match (expelled, &self.assigned) {
-            (Some(thread), _) => {
+        self.waiting.go_on(now_ms, || match (leaving, expelled, &self.assigned) {
+            (Some(thread), ..) => {
+                let (tasks, doing) = (thread.leaving.len(), thread.stats.doing());
+                format!("thread {} to commit and close {tasks} tasks; it is {doing}", thread.name)
+            }
+            (_, Some(thread), _) => {
                 format!("thread {} to return from {}", thread.name, thread.stats.doing())
             }
-            (None, None) => "the group to assign tasks".to_owned(),
-            (None, Some(tasks)) => format!("{opening} of {} tasks to be opened", tasks.len()),
+            (_, _, None) => "the group to assign tasks".to_owned(),
+            (_, _, Some(tasks)) => format!("{opening} of {} tasks to be opened", tasks.len()),
         });
     }
 

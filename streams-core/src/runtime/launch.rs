@@ -462,6 +462,7 @@ fn start_stream_thread(
     };
     let handle_name = name.clone();
     let (of_thread, still_alive, thread_name) = (instance.clone(), Arc::clone(&alive), name.clone());
+    let of_stats = Arc::clone(&stats);
     let thread = spawn(&instance.shared, name, move || {
         let instance = of_thread;
         let ran = catch_unwind(AssertUnwindSafe(|| {
@@ -475,6 +476,8 @@ fn start_stream_thread(
                 }
             }
         }));
+        // Whatever it ended with, it runs no task any more.
+        of_stats.set_tasks(0, 0);
         match ran {
             Ok(Ok(())) => {}
             Ok(Err(error)) => instance.shared.fail(error),

@@ -167,8 +167,9 @@ impl ThreadStats {
         self.commits.load(Ordering::Relaxed)
     }
 
+    /// Tasks that run; none of an expelled thread.
     pub fn running(&self) -> usize {
-        self.running.load(Ordering::Acquire)
+        if self.is_expelled() { 0 } else { self.running.load(Ordering::Acquire) }
     }
 
     pub fn opening(&self) -> usize {
