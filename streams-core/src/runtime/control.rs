@@ -4,8 +4,9 @@
 //! 1. Its answers to the group are ordered: a revocation is acknowledged only when every thread concerned has committed and
 //!    closed the tasks, or can commit nothing of them any more (rule 2 of the membership seam).
 //! 2. A thread that is in one round for longer than `max.poll.interval.ms` is *expelled*, as Kafka's consumer does it: its
-//!    fence is gone, the process leaves the group so that others get the tasks, and joins again with the threads that are
-//!    free. Tasks of an expelled thread, whose databases it holds, wait for it. When it comes back it drops its work.
+//!    fence is gone, and the process leaves the group so that others get the tasks. It joins again when the thread is back
+//!    and has dropped its work; with the threads that are free at once, as long as there is nobody else in the group. Then
+//!    tasks of the expelled thread, whose databases it holds, wait for it.
 //! 3. Time in a round is counted while the control thread itself runs: a process that was stopped has not been slow.
 //! 4. When the application ends, threads that do not answer are left behind after a while, and can commit nothing.
 
@@ -31,6 +32,9 @@ const POLL: Duration = Duration::from_millis(50);
 
 /// How often a wait for a thread's answer looks whether the thread still lives.
 const ANSWER_SLICE: Duration = Duration::from_millis(50);
+
+/// Between two questions who else is in the group, while a thread hangs.
+const ASK_EVERY_MS: i64 = 2_000;
 
 /// The longest time between two looks at the threads that counts. A longer one means that the process was stopped.
 const LOOK_MAX_MS: i64 = 1_000;
@@ -166,6 +170,16 @@ impl Dispatcher {
 
     fn any_free(&self) -> bool {
         self.threads.iter().any(ThreadHandle::is_free)
+    }
+
+    fn any_expelled(&self) -> bool {
+        self.threads.iter().any(|thread| thread.stats.is_expelled())
+    }
+
+    /// Whether an assigned task waits for a thread that hangs.
+    fn any_held(&self) -> bool {
+        let mut held = self.threads.iter().flat_map(|thread| &thread.held);
+        self.assigned.as_ref().is_some_and(|assigned| held.any(|task| assigned.contains(task)))
     }
 
     /// Looks at every thread: expels those that are in one round for too long, and gives those that are back tasks again.
@@ -322,6 +336,10 @@ pub(crate) struct Place {
     pub membership: Option<Box<dyn Membership>>,
     pub join: Box<dyn Fn() -> Result<Box<dyn Membership>> + Send>,
     pub group: Arc<CurrentGroup>,
+    /// Asks the broker whether other processes are in the group; costs up to some seconds.
+    pub others: Box<dyn FnMut() -> bool + Send>,
+    /// The last answer, and when it was given.
+    pub known: Option<(bool, i64)>,
 }
 
 impl Place {
@@ -335,13 +353,30 @@ impl Place {
         Ok(())
     }
 
-    fn poll(&mut self, dispatcher: &mut Dispatcher) -> Result<()> {
-        match &mut self.membership {
-            Some(membership) => Ok(membership.poll(POLL, dispatcher)?),
-            None if dispatcher.any_free() => self.take(),
-            None => {
-                pause();
-                Ok(())
+    fn poll(&mut self, dispatcher: &mut Dispatcher, settings: &ControlSettings) -> Result<()> {
+        if let Some(membership) = &mut self.membership {
+            membership.poll(POLL, dispatcher)?;
+        } else if !dispatcher.any_free() || (dispatcher.any_expelled() && self.has_others(dispatcher)) {
+            pause();
+        } else {
+            self.take()?;
+        }
+        if self.membership.is_some() && dispatcher.any_held() && self.has_others(dispatcher) {
+            tracing::warn!("the group is left to its other members until the thread that hangs is back");
+            self.leave(dispatcher, settings.leave_timeout);
+        }
+        Ok(())
+    }
+
+    /// Whether other processes are in the group, as of some seconds ago at most.
+    fn has_others(&mut self, dispatcher: &Dispatcher) -> bool {
+        let now_ms = dispatcher.clock.monotonic_ms();
+        match self.known {
+            Some((known, at_ms)) if now_ms - at_ms < ASK_EVERY_MS => known,
+            _ => {
+                let others = (self.others)();
+                self.known = Some((others, dispatcher.clock.monotonic_ms()));
+                others
             }
         }
     }
@@ -387,7 +422,7 @@ pub(crate) fn run(
     let shared = Arc::clone(&dispatcher.shared);
     let mut result = Ok(Next::Round);
     while !shared.stop.load(Ordering::Acquire) && !dispatcher.any_dead() {
-        if let Err(error) = place.poll(&mut dispatcher) {
+        if let Err(error) = place.poll(&mut dispatcher, settings) {
             result = Err(error);
             break;
         }

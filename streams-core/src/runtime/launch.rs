@@ -43,6 +43,9 @@ const IDLE: Duration = Duration::from_millis(100);
 /// Time to leave the group.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Time for the answer who else is in the group.
+const OTHERS_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Time at least for the stream threads to see that they shall stop: more than one call to a broker that is away takes.
 const THREADS_END: Duration = Duration::from_secs(12);
 
@@ -360,8 +363,16 @@ impl Instance {
             waits: Arc::clone(&self.shared.waits),
             patience_ms: self.config.task_timeout_ms(),
         };
+        let (group, member) = (Arc::clone(&parts.spec.group), parts.spec.client_id.clone());
+        let (transport, client_id) =
+            (Arc::clone(&self.transport), format!("{}-others-admin", self.client_id));
+        let others = Box::new(move || {
+            let members =
+                transport.admin(&client_id).and_then(|mut admin| admin.members(&group, OTHERS_TIMEOUT));
+            members.is_ok_and(|members| members.iter().any(|other| other.client_id != member))
+        });
         let join = Box::new(move || Ok(Box::new(Joining::new(parts.clone())?) as Box<dyn Membership>));
-        Ok(Place { membership: None, join, group: Arc::clone(&self.group) })
+        Ok(Place { membership: None, join, group: Arc::clone(&self.group), others, known: None })
     }
 
     /// How many stream threads it has. A topology with global tables only has no tasks.

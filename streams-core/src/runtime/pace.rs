@@ -96,10 +96,11 @@ impl Pace {
     pub fn look(&mut self, bytes: usize) -> bool {
         let now_ms = self.clock.monotonic_ms();
         let took_ms = usize::try_from(now_ms - self.looked_ms).unwrap_or(0);
-        // About a millisecond from one look to the next.
-        self.every = match took_ms {
-            0 => (self.every * 2).min(EVERY_MAX),
-            took_ms => (self.every / (took_ms + 1)).max(1),
+        // About a millisecond from one look to the next. A look behind a punctuation says nothing about records.
+        self.every = match (took_ms, self.until_look) {
+            (0, 0) => (self.every * 2).min(EVERY_MAX),
+            (0, _) => self.every,
+            (took_ms, _) => (self.every / (took_ms + 1)).max(1),
         };
         (self.looked_ms, self.until_look) = (now_ms, self.every);
         self.over |= now_ms >= self.budget.until_ms
