@@ -21,6 +21,25 @@ pub(crate) fn spread(owned: &[BTreeSet<TaskId>], target: &BTreeSet<TaskId>) -> V
     gains
 }
 
+/// Tasks that have to leave their threads so that numbers of tasks differ by at most one, as few as that allows. `total` is
+/// how many tasks these threads will have together.
+pub(crate) fn surplus(owned: &[BTreeSet<TaskId>], total: usize) -> BTreeSet<TaskId> {
+    let threads = owned.len().max(1);
+    let (least, mut with_one_more) = (total / threads, total % threads);
+    let mut heaviest: Vec<&BTreeSet<TaskId>> = owned.iter().collect();
+    heaviest.sort_by_key(|tasks| std::cmp::Reverse(tasks.len()));
+    let mut surplus = BTreeSet::new();
+    for tasks in heaviest {
+        let mut quota = least;
+        if tasks.len() > least && with_one_more > 0 {
+            quota += 1;
+            with_one_more -= 1;
+        }
+        surplus.extend(tasks.iter().skip(quota).copied());
+    }
+    surplus
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -35,5 +54,16 @@ mod tests {
         let gains = spread(&owned, &tasks(&[0, 1, 2, 3, 4]));
         assert_eq!(gains, [tasks(&[4]), tasks(&[2, 3])]);
         assert_eq!(spread(&owned, &tasks(&[0, 1])), [tasks(&[]), tasks(&[])]);
+    }
+
+    #[test]
+    fn threads_become_even_with_as_few_moves_as_that_takes() {
+        // What is left after tasks of the second thread went to another process.
+        assert_eq!(surplus(&[tasks(&[0, 1, 2]), tasks(&[])], 3), tasks(&[2]));
+        assert_eq!(surplus(&[tasks(&[0, 1]), tasks(&[2, 3]), tasks(&[])], 4), tasks(&[3]));
+        assert_eq!(surplus(&[tasks(&[0, 1]), tasks(&[2])], 3), tasks(&[]));
+        // New tasks even it out by themselves.
+        assert_eq!(surplus(&[tasks(&[0, 1]), tasks(&[])], 4), tasks(&[]));
+        assert_eq!(surplus(&[], 3), tasks(&[]));
     }
 }

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use super::assignment::spread;
+use super::assignment::{spread, surplus};
 use super::kafka_streams::Shared;
 use super::member::CurrentGroup;
 use super::stats::ThreadStats;
@@ -227,6 +227,16 @@ impl Dispatcher {
         });
     }
 
+    /// Tasks that have to move to other threads so that all have as much to do.
+    fn surplus(&self, tasks: &BTreeSet<TaskId>) -> BTreeSet<TaskId> {
+        let of_others = |thread: &&ThreadHandle| !thread.is_free();
+        let held = self.threads.iter().filter(of_others).flat_map(|thread| thread.held.union(&thread.tasks));
+        let held: BTreeSet<TaskId> = held.copied().collect();
+        let free = self.threads.iter().filter(|thread| thread.is_free());
+        let owned: Vec<BTreeSet<TaskId>> = free.map(|thread| thread.tasks.clone()).collect();
+        surplus(&owned, tasks.difference(&held).count())
+    }
+
     /// Gives the tasks that no thread has to those that are free.
     fn hand_out(&mut self, tasks: &BTreeSet<TaskId>) {
         let held: BTreeSet<TaskId> =
@@ -294,6 +304,10 @@ impl MembershipHandler for Dispatcher {
         let missing: BTreeSet<TaskId> = owned.filter(|task| !tasks.contains(task)).copied().collect();
         if !missing.is_empty() {
             self.take_away(&missing, Command::Revoke);
+        }
+        let uneven = self.surplus(tasks);
+        if !uneven.is_empty() {
+            self.take_away(&uneven, Command::Revoke);
         }
         self.assigned = Some(tasks.clone());
         self.hand_out(tasks);

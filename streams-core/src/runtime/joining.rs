@@ -353,3 +353,6 @@ impl Group for LateGroup {
         self.now()?.commit(fence, offsets, timeout)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,194 @@
+//! Members with one topology and with two, on the embedded broker.
+
+use super::*;
+use crate::time::ManualClock;
+use crate::transport::SubtopologyTasks;
+use crate::transport::embedded::EmbeddedBroker;
+
+const SMALL: &str = "00000000000000aa";
+const GREAT: &str = "00000000000000bb";
+
+/// What the application was told.
+#[derive(Debug, Default)]
+struct Told {
+    runs: BTreeSet<TaskId>,
+    calls: usize,
+}
+
+impl MembershipHandler for Told {
+    fn assigned(&mut self, tasks: &BTreeSet<TaskId>) {
+        self.runs.clone_from(tasks);
+        self.calls += 1;
+    }
+
+    fn revoked(&mut self, tasks: &BTreeSet<TaskId>) {
+        self.runs.retain(|task| !tasks.contains(task));
+    }
+
+    fn lost(&mut self, tasks: &BTreeSet<TaskId>) {
+        self.runs.retain(|task| !tasks.contains(task));
+    }
+}
+
+struct World {
+    clock: Arc<ManualClock>,
+    transport: Arc<dyn Transport>,
+    waits: Arc<Waits>,
+}
+
+impl World {
+    fn new() -> Self {
+        let clock = Arc::new(ManualClock::new(0));
+        let broker = EmbeddedBroker::in_memory_at(Arc::clone(&clock) as _);
+        World { clock, transport: Arc::new(broker.transport()), waits: Arc::default() }
+    }
+
+    fn spec(client: &str, tasks: i32) -> GroupSpec {
+        let part = SubtopologyTasks { subtopology: 0, token_topic: "t".into(), tasks };
+        GroupSpec {
+            group: "g".into(),
+            client_id: client.to_owned(),
+            subtopologies: if tasks == 0 { Vec::new() } else { vec![part] },
+            properties: Default::default(),
+        }
+    }
+
+    fn joining(&self, fingerprint: &str, tasks: i32) -> Joining {
+        Joining::new(JoinParts {
+            transport: Arc::clone(&self.transport),
+            spec: Self::spec(&member_id("app", fingerprint), tasks),
+            fingerprint: fingerprint.to_owned(),
+            clock: Arc::clone(&self.clock) as _,
+            waits: Arc::clone(&self.waits),
+            patience_ms: 10_000,
+        })
+        .unwrap()
+    }
+
+    /// A member that did not look who is there.
+    fn careless(&self, client: &str) -> Box<dyn Membership> {
+        self.transport.membership(&Self::spec(client, 2)).unwrap()
+    }
+
+    fn poll(&self, member: &mut dyn Membership, told: &mut Told) -> Result<()> {
+        self.clock.advance(ASK_AGAIN_MS);
+        member.poll(Duration::ZERO, told)
+    }
+
+    fn reasons(&self) -> Vec<String> {
+        self.waits.reasons().iter().map(ToString::to_string).collect()
+    }
+}
+
+#[test]
+fn members_with_one_topology_share_the_tasks() {
+    let world = World::new();
+    let (mut one, mut other) = (world.joining(SMALL, 2), world.joining(SMALL, 2));
+    let (mut told, mut told_other) = (Told::default(), Told::default());
+    world.poll(&mut one, &mut told).unwrap();
+    assert_eq!((told.runs.len(), one.is_settled()), (2, true));
+    assert!(one.group().fence().is_ok());
+    for _ in 0..3 {
+        world.poll(&mut other, &mut told_other).unwrap();
+        world.poll(&mut one, &mut told).unwrap();
+    }
+    assert_eq!((told.runs.len(), told_other.runs.len()), (1, 1));
+    assert!(world.reasons().is_empty());
+    one.leave(&mut told, LEAVE_TIMEOUT).unwrap();
+    assert!(!one.is_settled() && one.group().fence().is_err());
+    // The next poll joins again.
+    for _ in 0..3 {
+        world.poll(&mut one, &mut told).unwrap();
+        world.poll(&mut other, &mut told_other).unwrap();
+    }
+    assert_eq!((told.runs.len(), told_other.runs.len()), (1, 1));
+}
+
+#[test]
+fn whoever_has_another_topology_waits_and_gives_up_in_the_end() {
+    let world = World::new();
+    let (mut one, mut other) = (world.joining(GREAT, 2), world.joining(SMALL, 2));
+    let (mut told, mut told_other) = (Told::default(), Told::default());
+    world.poll(&mut one, &mut told).unwrap();
+    for _ in 0..5 {
+        world.poll(&mut other, &mut told_other).unwrap();
+        world.poll(&mut one, &mut told).unwrap();
+    }
+    assert_eq!((told.runs.len(), told_other.calls, other.is_settled()), (2, 0, false));
+    let reason = &world.reasons()[0];
+    assert!(reason.contains(SMALL) && reason.contains("app-topology-00000000000000bb at"), "{reason}");
+    let error = loop {
+        if let Err(error) = world.poll(&mut other, &mut told_other) {
+            break error.to_string();
+        }
+    };
+    assert!(error.contains("task.timeout.ms") && error.contains("another topology"), "{error}");
+    // Another try, after the others have gone.
+    let mut other = world.joining(SMALL, 2);
+    world.poll(&mut other, &mut told_other).unwrap();
+    one.leave(&mut told, LEAVE_TIMEOUT).unwrap();
+    world.poll(&mut other, &mut told_other).unwrap();
+    assert_eq!(told_other.runs.len(), 2);
+}
+
+#[test]
+fn of_two_that_join_at_the_same_time_the_greater_leaves_and_the_smaller_waits_for_that() {
+    let world = World::new();
+    // This one leaves: it finds a member with a smaller fingerprint, and one of an older release.
+    for winner in [&member_id("app", SMALL), "app-of-an-older-release"] {
+        let (mut one, mut told) = (world.joining(GREAT, 2), Told::default());
+        world.poll(&mut one, &mut told).unwrap();
+        assert_eq!(told.runs.len(), 2);
+        let (mut winner, mut told_winner) = (world.careless(winner), Told::default());
+        for _ in 0..4 {
+            world.poll(&mut *winner, &mut told_winner).unwrap();
+            world.poll(&mut one, &mut told).unwrap();
+        }
+        assert_eq!((told.runs.len(), told_winner.runs.len(), one.is_settled()), (0, 2, false));
+        winner.leave(&mut told_winner, LEAVE_TIMEOUT).unwrap();
+        world.poll(&mut one, &mut told).unwrap();
+        assert_eq!(told.runs.len(), 2, "it comes back");
+        one.leave(&mut told, LEAVE_TIMEOUT).unwrap();
+    }
+    // This one stays, but opens nothing new before the other one has left.
+    let (mut one, mut told) = (world.joining(SMALL, 2), Told::default());
+    world.poll(&mut one, &mut told).unwrap();
+    let calls = told.calls;
+    let (mut loser, mut told_loser) = (world.careless(&member_id("app", GREAT)), Told::default());
+    for _ in 0..4 {
+        world.poll(&mut one, &mut told).unwrap();
+        world.poll(&mut *loser, &mut told_loser).unwrap();
+    }
+    assert_eq!((told.calls, one.is_settled()), (calls, false));
+    assert!(world.reasons()[0].contains("another topology"));
+    loser.leave(&mut told_loser, LEAVE_TIMEOUT).unwrap();
+    world.poll(&mut one, &mut told).unwrap();
+    assert_eq!((told.runs.len(), one.is_settled(), world.reasons().len()), (2, true, 0));
+}
+
+#[test]
+fn a_topology_without_tasks_joins_no_group() {
+    let world = World::new();
+    let (mut one, mut told) = (world.joining(SMALL, 0), Told::default());
+    world.poll(&mut one, &mut told).unwrap();
+    world.poll(&mut one, &mut told).unwrap();
+    assert_eq!((told.calls, told.runs.len(), one.is_settled()), (1, 0, true));
+    let mut admin = world.transport.admin("a").unwrap();
+    assert_eq!(admin.members("g", ASK_TIMEOUT).unwrap(), []);
+}
+
+#[test]
+fn tasks_that_others_know_of_are_not_run_but_told() {
+    let world = World::new();
+    let (mut wide, mut told_wide) = (world.joining(SMALL, 4), Told::default());
+    world.poll(&mut wide, &mut told_wide).unwrap();
+    let (mut narrow, mut told) = (world.joining(SMALL, 2), Told::default());
+    for _ in 0..3 {
+        world.poll(&mut narrow, &mut told).unwrap();
+        world.poll(&mut wide, &mut told_wide).unwrap();
+    }
+    // The first two tasks stay where they are.
+    assert_eq!((told_wide.runs.len(), told.runs.len()), (2, 0));
+    assert!(narrow.take_outgrown() && !narrow.take_outgrown(), "said once");
+    assert!(!wide.take_outgrown());
+}
