@@ -17,6 +17,7 @@ const AGAIN_MS: i64 = 1_000;
 
 struct Refusal {
     waiting: Waiting,
+    error: TransportError,
     again_at: i64,
     /// Whether it was said not to exist: what exists later may be another topic of that name.
     was_unknown: bool,
@@ -55,29 +56,42 @@ impl Refusals {
         matches!(error.kind(), TransportErrorKind::UnknownTopic | TransportErrorKind::Denied)
     }
 
-    /// A fetch was refused, with an error that may pass. It is given back when it has lasted for too long.
-    pub fn refused(
-        &mut self,
-        partition: &TopicPartition,
-        error: TransportError,
-        now_ms: i64,
-    ) -> Result<Next, TransportError> {
-        let (waits, thread) = (&self.waits, &self.thread);
-        let refusal = self.partitions.entry(partition.clone()).or_insert_with(|| Refusal {
-            waiting: waits.of(format!("thread {thread}")),
-            again_at: now_ms + AGAIN_MS,
-            was_unknown: false,
-        });
-        refusal.was_unknown |= error.kind() == TransportErrorKind::UnknownTopic;
-        let waited = refusal.waiting.go_on(now_ms, || format!("{partition} to be readable again: {error}"));
-        if waited >= self.patience_ms {
-            return Err(error);
+    /// A fetch was refused, with an error that may pass. Kafka's client says so once, and then nothing.
+    pub fn refused(&mut self, partition: &TopicPartition, error: TransportError, now_ms: i64) -> Next {
+        let is_unknown = error.kind() == TransportErrorKind::UnknownTopic;
+        match self.partitions.get_mut(partition) {
+            Some(refusal) => {
+                refusal.was_unknown |= is_unknown;
+                refusal.error = error;
+                if now_ms < refusal.again_at {
+                    return Next::Wait;
+                }
+                refusal.again_at = now_ms + AGAIN_MS;
+                Next::AskAgain
+            }
+            None => {
+                let waiting = self.waits.of(format!("thread {}", self.thread));
+                let again_at = now_ms + AGAIN_MS;
+                let refusal = Refusal { waiting, error, again_at, was_unknown: is_unknown };
+                self.partitions.insert(partition.clone(), refusal);
+                Next::Wait
+            }
         }
-        if now_ms < refusal.again_at {
-            return Ok(Next::Wait);
+    }
+
+    /// Goes on waiting. The error is what a partition was refused with that has been so for too long.
+    pub fn go_on(&mut self, now_ms: i64) -> Result<(), TransportError> {
+        let mut too_long = None;
+        for (partition, Refusal { waiting, error, .. }) in &mut self.partitions {
+            let waited = waiting.go_on(now_ms, || format!("{partition} to be readable again: {error}"));
+            if waited >= self.patience_ms {
+                too_long = Some(partition.clone());
+            }
         }
-        refusal.again_at = now_ms + AGAIN_MS;
-        Ok(Next::AskAgain)
+        match too_long.and_then(|partition| self.partitions.remove(&partition)) {
+            Some(refusal) => Err(refusal.error),
+            None => Ok(()),
+        }
     }
 
     /// A fetch went well. Whether the partition was said not to exist before: then it has to be read as its committed
@@ -113,22 +127,26 @@ mod tests {
         let denied = || error(TransportErrorKind::Denied);
         assert!(Refusals::may_pass(&denied()));
         assert!(!Refusals::may_pass(&error(TransportErrorKind::Fatal)));
-        assert_eq!(refusals.refused(&partition, denied(), 0).unwrap(), Next::Wait);
-        assert_eq!(refusals.refused(&partition, denied(), 1_000).unwrap(), Next::AskAgain);
-        assert_eq!(refusals.refused(&partition, denied(), 1_500).unwrap(), Next::Wait);
+        assert_eq!(refusals.refused(&partition, denied(), 0), Next::Wait);
+        refusals.go_on(0).unwrap();
+        assert_eq!(refusals.refused(&partition, denied(), 1_000), Next::AskAgain);
+        assert_eq!(refusals.refused(&partition, denied(), 1_500), Next::Wait);
         assert!(waits.reasons()[0].what.starts_with("in-0 to be readable again"));
         assert!(!refusals.readable(&partition), "it existed all the time");
         assert!(refusals.is_empty() && waits.reasons().is_empty());
-        assert_eq!(refusals.refused(&partition, denied(), 20_000).unwrap(), Next::Wait, "a new wait");
-        assert!(refusals.refused(&partition, denied(), 30_000).is_err(), "for too long");
+        assert_eq!(refusals.refused(&partition, denied(), 20_000), Next::Wait, "a new wait");
+        refusals.go_on(20_000).unwrap();
+        refusals.go_on(29_000).unwrap();
+        // Also if nothing more is heard of it.
+        assert!(refusals.go_on(30_000).is_err(), "for too long");
     }
 
     #[test]
     fn a_topic_that_was_gone_may_be_another_one_now() {
         let mut refusals = Refusals::new("t", &Arc::default(), 10_000);
         let partition = TopicPartition::new("in", 0);
-        refusals.refused(&partition, error(TransportErrorKind::UnknownTopic), 0).unwrap();
-        refusals.refused(&partition, error(TransportErrorKind::Denied), 1).unwrap();
+        refusals.refused(&partition, error(TransportErrorKind::UnknownTopic), 0);
+        refusals.refused(&partition, error(TransportErrorKind::Denied), 1);
         assert!(refusals.readable(&partition));
         assert!(!refusals.readable(&partition), "said once");
     }

@@ -149,19 +149,31 @@ impl TopicWatch {
             )));
         }
         let is_change = |topic: &&TopicInfo| {
-            self.known.get(&topic.name).is_none_or(|known| {
-                let is_another = known.id.is_some() && topic.id.is_some() && known.id != topic.id;
-                known.partitions != topic.partitions || is_another
-            })
+            let known = self.known.get(&topic.name);
+            known.is_none_or(|known| known.partitions != topic.partitions) || self.is_another(topic)
         };
         let changes: Vec<String> = found.values().filter(is_change).map(|topic| self.told(topic)).collect();
         if changes.is_empty() && gone.is_empty() {
             return Ok(false);
         }
+        for topic in found.values().filter(is_change).filter(|topic| self.is_another(topic)) {
+            // Kafka's clients read a topic by its name and go on where they were.
+            tracing::warn!(
+                topic = %topic.name,
+                "was deleted and created again while the application ran; if it had more records than were read of the \
+                 former one before this was noticed, its first ones were passed over"
+            );
+        }
         let gone = gone.iter().map(|topic| format!("{topic} is gone"));
         let changes: Vec<String> = changes.into_iter().chain(gone).collect();
         tracing::info!("topics have changed: {}; the application starts anew with them", changes.join(", "));
         Ok(true)
+    }
+
+    /// Whether it is not the topic of that name that was known.
+    fn is_another(&self, topic: &TopicInfo) -> bool {
+        let known = self.known.get(&topic.name).and_then(|known| known.id.as_ref());
+        known.is_some() && topic.id.is_some() && known != topic.id.as_ref()
     }
 
     fn told(&self, topic: &TopicInfo) -> String {
@@ -198,5 +210,106 @@ impl TopicWatch {
         }
         let names: Vec<TopicName> = names.into_iter().collect();
         Ok(self.admin.topics(&names, TIMEOUT)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::processor::SourceOptions;
+    use crate::serde::DefaultSerde;
+    use crate::time::ManualClock;
+    use crate::topology::{TopicPattern, Topology};
+    use crate::transport::NewTopic;
+    use crate::transport::embedded::EmbeddedBroker;
+
+    struct World {
+        transport: Arc<dyn Transport>,
+        admin: Box<dyn Admin>,
+        config: Arc<StreamsConfig>,
+    }
+
+    fn options() -> SourceOptions<String, String> {
+        let serde = String::default_serde;
+        SourceOptions { key_serde: serde(), value_serde: serde(), extractor: None }
+    }
+
+    impl World {
+        fn new(topics: &[&str]) -> Self {
+            let broker = EmbeddedBroker::in_memory_at(Arc::new(ManualClock::new(0)));
+            let transport: Arc<dyn Transport> = Arc::new(broker.transport());
+            let admin = transport.admin("a").unwrap();
+            let mut config = StreamsConfig::new("app", "embedded:");
+            config.set("metadata.max.age.ms", 60_000).unwrap();
+            let mut world = World { transport, admin, config: Arc::new(config) };
+            topics.iter().for_each(|topic| world.create(topic));
+            world
+        }
+
+        fn create(&mut self, topic: &str) {
+            let topic = NewTopic {
+                name: topic.into(),
+                partitions: 1,
+                replication_factor: 1,
+                configs: BTreeMap::new(),
+            };
+            self.admin.create_topics(&[topic], TIMEOUT).unwrap();
+        }
+
+        fn watch(&mut self, topology: &Topology) -> TopicWatch {
+            let plan = Arc::new(setup::prepare(topology, &self.config, &mut *self.admin).unwrap());
+            TopicWatch::new(&plan, &self.config, &*self.transport, "c", &Arc::default(), 0).unwrap()
+        }
+    }
+
+    #[test]
+    fn added_partitions_are_seen_in_time_and_sooner_when_asked_for() {
+        let mut world = World::new(&["a", "b"]);
+        let mut topology = Topology::new();
+        topology.add_source("in", &["a".into(), "b".into()], None, options()).unwrap();
+        let mut watch = world.watch(&topology);
+        assert!(!watch.changed(60_000).unwrap(), "nothing has changed");
+        world.admin.grow_topic(&"b".into(), 3, TIMEOUT).unwrap();
+        assert!(!watch.changed(60_001).unwrap(), "not yet");
+        assert!(watch.changed(120_000).unwrap());
+        let mut watch = world.watch(&topology);
+        assert!(!watch.changed(1).unwrap());
+        world.admin.grow_topic(&"a".into(), 4, TIMEOUT).unwrap();
+        watch.look_soon(2);
+        assert!(watch.changed(2).unwrap());
+        // What stands for the tasks has grown before the tasks were closed.
+        let token: TopicName = "app-subtopology-0-tasks".into();
+        let found = world.admin.topics(std::slice::from_ref(&token), TIMEOUT).unwrap();
+        assert_eq!(found[&token].partitions, 4);
+    }
+
+    #[test]
+    fn a_named_topic_that_is_gone_for_a_while_is_an_error() {
+        let mut world = World::new(&["a", "b"]);
+        let mut topology = Topology::new();
+        topology.add_source("in", &["a".into(), "b".into()], None, options()).unwrap();
+        let mut watch = world.watch(&topology);
+        world.admin.delete_topics(&["b".into()], TIMEOUT).unwrap();
+        watch.look_soon(10);
+        assert!(!watch.changed(10).unwrap(), "a broker may not know it yet");
+        assert!(!watch.changed(1_010).unwrap());
+        let error = watch.changed(10 + GONE_AFTER_MS).unwrap_err().to_string();
+        assert!(error.contains("source topic b was deleted"), "{error}");
+    }
+
+    #[test]
+    fn a_topic_of_a_pattern_may_go_and_come() {
+        let mut world = World::new(&["in-a", "in-b"]);
+        let mut topology = Topology::new();
+        let pattern = TopicPattern::new("in-[a-z]").unwrap();
+        topology.add_pattern_source("in", &pattern, None, options()).unwrap();
+        let mut watch = world.watch(&topology);
+        world.admin.delete_topics(&["in-b".into()], TIMEOUT).unwrap();
+        watch.look_soon(10);
+        assert!(!watch.changed(10).unwrap());
+        assert!(watch.changed(10 + GONE_AFTER_MS).unwrap());
+        let mut watch = world.watch(&topology);
+        world.create("in-c");
+        assert!(watch.changed(60_000).unwrap());
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use field::{App, LIMIT, committed, config, texts, turn, wait_committed};
-use lab::{ClusterOptions, KafkaClient, KafkaCluster, TestRecord, shared};
+use lab::{Acl, ClusterOptions, KafkaClient, KafkaCluster, Operation, Resource, TestRecord, shared};
 use streams_core::partitioner::partition_for_key;
 use streams_dsl::prelude::*;
 use tempfile::TempDir;
@@ -238,7 +238,8 @@ fn a_source_topic_that_is_created_again_is_read_from_its_beginning() {
     committed(&client, "own-again-out", 10);
     client.delete_topics(&["own-again"]).expect("deleted");
     client.create_topic("own-again", 1, &[]).expect("topic");
-    // More than were read before: the old offset exists in the new topic, too.
+    // More than were read before: the old offset will exist in the new topic, too.
+    std::thread::sleep(Duration::from_secs(4));
     let records = (0..30).map(|n| TestRecord::new("again", format!("{n}")).at(WHEN));
     client.produce("own-again", records).expect("sent");
     assert_once(&client, "own-again-out", 40);
@@ -420,4 +421,54 @@ fn offsets_of_idle_partitions_do_not_expire() {
     let records = texts(&committed(&client, "own-idle-out", 17));
     assert_eq!(records.iter().filter(|text| *text == "own-idle-b-0=1").count(), 1, "{records:?}");
     app.close();
+}
+
+/// Rights on a topic are taken away: its task waits, others go on; after `task.timeout.ms` it is an error.
+#[test]
+fn rights_that_come_back_are_waited_for() {
+    let _turn = turn();
+    let authorizer = "org.apache.kafka.metadata.authorizer.StandardAuthorizer";
+    let options = ClusterOptions {
+        settings: [("authorizer.class.name", authorizer), ("allow.everyone.if.no.acl.found", "true")]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .to_vec(),
+        ..ClusterOptions::default()
+    };
+    let cluster = KafkaCluster::start_with(&options).expect("a broker");
+    let client = cluster.client();
+    for topic in ["own-acl", "own-acl-other", "own-acl-out"] {
+        client.create_topic(topic, 1, &[]).expect("topic");
+    }
+    let everybody = "User:ANONYMOUS";
+    let all = Acl::allow(everybody, Resource::Topic("own-acl"), Operation::All);
+    let denied = Acl::deny(everybody, Resource::Topic("own-acl"), Operation::Read);
+    client.create_acls(&[all]).expect("rights");
+    let [folder] = folders();
+    let builder = StreamsBuilder::new();
+    for topic in ["own-acl", "own-acl-other"] {
+        builder.stream::<String, String>(topic).to("own-acl-out");
+    }
+    let mut settings = config(&client, "own-acl", folder.path());
+    settings.set("task.timeout.ms", 20_000).expect("a setting");
+    let app = App::run(builder.build().expect("a topology"), settings);
+    produce(&client, "own-acl", 0, 10);
+    committed(&client, "own-acl-out", 10);
+    let is_refused = || {
+        let reasons = app.streams.reasons();
+        reasons.iter().any(|reason| reason.to_string().contains("own-acl-0 to be readable again"))
+    };
+    client.create_acls(&[denied]).expect("rights");
+    wait_until("a reason", is_refused);
+    produce(&client, "own-acl-other", 0, 10);
+    let records = (10..20).map(|n| TestRecord::new("own-acl-0", format!("{n}")).at(WHEN));
+    client.produce("own-acl", records).expect("sent");
+    committed(&client, "own-acl-out", 20);
+    assert_eq!(app.streams.error().map(|error| error.to_string()), None);
+    client.delete_acls(&[denied]).expect("rights");
+    assert_once(&client, "own-acl-out", 30);
+    wait_until("no reason", || !is_refused());
+    client.create_acls(&[denied]).expect("rights");
+    app.wait(State::Error);
+    let error = app.streams.error().expect("an error").to_string();
+    assert!(error.contains("own-acl-0"), "{error}");
 }

@@ -11,6 +11,9 @@ impl StreamThread {
         let ThreadLimits { buffered_records, buffered_bytes, .. } = self.limits;
         let mut any = false;
         let mut refused = Vec::new();
+        if !self.refusals.is_empty() {
+            self.refusals.go_on(self.pace.now_ms())?;
+        }
         // What was sent last comes first, in the order sent, if that order is kept.
         let sent = self.environment.collector.take_order();
         for (id, task) in &mut self.tasks {
@@ -71,7 +74,7 @@ impl StreamThread {
         if error.kind() == TransportErrorKind::UnknownTopic {
             self.stats.note_missing_topic();
         }
-        match self.refusals.refused(partition, error, self.pace.now_ms())? {
+        match self.refusals.refused(partition, error, self.pace.now_ms()) {
             Next::Wait => Ok(None),
             Next::AskAgain => {
                 let at = self.consumer.position(handle)?;
