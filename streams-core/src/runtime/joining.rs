@@ -88,6 +88,8 @@ pub(crate) struct Joining {
     ask_at: i64,
     /// Assigned, but not compared yet.
     held: Option<BTreeSet<TaskId>>,
+    /// Whether the group has changed since members were compared.
+    is_news: bool,
     /// Whether a topology without tasks was told so.
     told_none: bool,
 }
@@ -111,6 +113,7 @@ impl Joining {
             refusal_told: false,
             ask_at: 0,
             held: None,
+            is_news: false,
             told_none: false,
         })
     }
@@ -221,14 +224,14 @@ impl Joining {
 
     /// Passes an assignment on if all members agree. Else waits for the others, or leaves.
     fn pass_on(&mut self, handler: &mut dyn MembershipHandler) -> Result<()> {
-        if self.held.is_none() || self.now() < self.ask_at {
+        if !self.is_news || self.now() < self.ask_at {
             return Ok(());
         }
         match self.others() {
             Others::Unknown if !self.is_unanswered_for_long() => {}
             Others::Agree | Others::Unknown => {
                 self.found_out();
-                self.is_blind = false;
+                (self.is_blind, self.is_news) = (false, false);
                 if let Some(tasks) = self.held.take() {
                     handler.assigned(&tasks);
                 }
@@ -259,8 +262,11 @@ impl Membership for Joining {
             pause(wait);
             return Ok(());
         };
-        let mut holding = Holding { held: &mut self.held, ask_at: &mut self.ask_at, handler };
+        let mut holding = Holding { held: &mut self.held, is_news: false, handler };
         member.poll(wait, &mut holding)?;
+        if holding.is_news {
+            (self.is_news, self.ask_at) = (true, 0);
+        }
         self.pass_on(handler)
     }
 
@@ -269,7 +275,7 @@ impl Membership for Joining {
     }
 
     fn is_settled(&self) -> bool {
-        self.told_none || (self.member.is_some() && self.held.is_none())
+        self.told_none || (self.member.is_some() && !self.is_news)
     }
 
     fn take_outgrown(&mut self) -> bool {
@@ -277,7 +283,7 @@ impl Membership for Joining {
     }
 
     fn leave(&mut self, handler: &mut dyn MembershipHandler, timeout: Duration) -> Result<()> {
-        self.held = None;
+        (self.held, self.is_news) = (None, false);
         let left = self.member.take().map_or(Ok(()), |mut member| member.leave(handler, timeout));
         self.group.set(None);
         left
@@ -295,12 +301,13 @@ fn pause(time: Duration) {
 /// Keeps what is assigned back until it has been compared.
 struct Holding<'a> {
     held: &'a mut Option<BTreeSet<TaskId>>,
-    ask_at: &'a mut i64,
+    is_news: bool,
     handler: &'a mut dyn MembershipHandler,
 }
 
 impl Holding<'_> {
     fn forget(&mut self, tasks: &BTreeSet<TaskId>) {
+        self.is_news = true;
         if let Some(held) = self.held {
             held.retain(|task| !tasks.contains(task));
         }
@@ -310,7 +317,7 @@ impl Holding<'_> {
 impl MembershipHandler for Holding<'_> {
     fn assigned(&mut self, tasks: &BTreeSet<TaskId>) {
         *self.held = Some(tasks.clone());
-        *self.ask_at = 0;
+        self.is_news = true;
     }
 
     fn revoked(&mut self, tasks: &BTreeSet<TaskId>) {

@@ -183,15 +183,34 @@ fn an_expelled_member_loses_its_tasks_and_joins_again() {
 }
 
 #[test]
-fn members_with_other_tasks_are_refused() {
+fn members_with_other_sub_topologies_are_refused() {
     let (broker, _) = setting();
     let process = Process::start(&broker, 4);
-    let refused = broker.transport().membership(&spec(3)).err().unwrap();
+    let mut other = spec(4);
+    other.subtopologies[0].token_topic = "other".into();
+    let refused = broker.transport().membership(&other).err().unwrap();
     assert_eq!(refused.kind(), TransportErrorKind::Config);
     assert!(refused.to_string().contains("4 tasks of t"), "{refused}");
     drop(process);
     // An empty group takes anything.
-    assert_eq!(Process::start(&broker, 3).poll(), ["assigned 0_0 0_1 0_2"]);
+    drop(broker.transport().membership(&other).unwrap());
+}
+
+#[test]
+fn members_may_know_of_different_numbers_of_tasks() {
+    let (broker, _) = setting();
+    let mut narrow = Process::start(&broker, 2);
+    assert_eq!(narrow.poll(), ["assigned 0_0 0_1"]);
+    let mut wide = Process::start(&broker, 4);
+    assert_eq!(wide.poll(), ["assigned 0_2 0_3"]);
+    // What it does not know it is not told to run, but that there is more.
+    narrow.membership.leave(&mut narrow.runtime, NOW).unwrap();
+    wide.poll();
+    let mut narrow = Process::start(&broker, 2);
+    wide.poll();
+    assert_eq!(narrow.poll(), ["assigned "]);
+    assert!(narrow.membership.take_outgrown());
+    assert_eq!(wide.runtime.runs.len(), 2);
 }
 
 #[test]
