@@ -1,5 +1,7 @@
 //! The short form of `make smoke`: Kafka Streams' verifiers pass an application whose processes are killed.
 
+#![allow(clippy::panic, reason = "tests fail by panicking")]
+
 use smoke::{Campaign, Fault, Judge, Run};
 
 fn pass(judge: Judge, guarantee: &'static str, fault: Fault) {

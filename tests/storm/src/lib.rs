@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "it waits for other processes, by the clock of the machine")]
 
 mod app;
+mod databases;
 mod faults;
 mod proxy;
 mod reader;

@@ -271,7 +271,10 @@ impl Watch<'_> {
         tell("topics without an open transaction", verdict::nothing_open(&client));
         let results = verdict::results(&client, topics, model);
         tell("records of the input, each once in the results", results.map(|()| model.records as usize));
-        tell("rows of changelogs equal to the results", verdict::changelogs(&client, topics));
+        let states: Vec<_> =
+            (0..PROCESSES).map(|number| self.world.app(number).state().to_path_buf()).collect();
+        let state = verdict::state(&client, topics, &states);
+        tell("rows of changelogs and of databases equal to the results", state);
         let read = |topic: &str| client.consume_all(topic, true);
         tell("results read as committed that are still there", reader.finish(read));
         for number in 0..PROCESSES {

@@ -1,12 +1,14 @@
 //! What must hold after a storm.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use lab::{ConsumedRecord, KafkaClient, LabError};
 use tests::apps::SoakTopics;
 use tests::checks::{Exactness, SoakModel};
 
+use crate::databases::{self, Rows};
 use crate::world::APP;
 
 /// How long transactions may take to end after everything has.
@@ -72,30 +74,33 @@ pub(crate) fn nothing_open(client: &KafkaClient) -> Result<usize, String> {
     }
 }
 
-/// Folded by key, the changelogs have the latest result of each key.
-pub(crate) fn changelogs(client: &KafkaClient, topics: &SoakTopics) -> Result<usize, String> {
+/// The latest results, the changelogs folded by key, and the databases are the same.
+pub(crate) fn state(client: &KafkaClient, topics: &SoakTopics, states: &[PathBuf]) -> Result<usize, String> {
     let read = |topic: &str| client.consume_all(topic, true).map_err(|error| error.to_string());
     let result = |record: &ConsumedRecord| {
         let value = record.value_text();
         Some((record.key_text(), value.split(' ').next().unwrap_or_default().to_owned()))
     };
+    let stored = databases::rows(states).map_err(|error| format!("reading the databases: {error}"))?;
     let chains = fold(&read(&topics.chains)?, result, true);
-    // A timestamp, and the value.
-    let row = |record: &ConsumedRecord| {
-        let value = record.value.as_deref()?.get(8..)?;
-        Some((record.key_text(), String::from_utf8_lossy(value).into_owned()))
-    };
-    same("chains", &chains, &fold(&read(&format!("{APP}-chains-changelog"))?, row, false))?;
+    let row = |record: &ConsumedRecord| Some((record.key_text(), record.value_text()));
+    same("the changelog of chains", &chains, &fold(&read(&format!("{APP}-chains-changelog"))?, row, false))?;
+    same("the store of chains", &chains, &stored.0)?;
     let counts = fold(&read(&topics.counts)?, result, true);
-    // The key, the begin of the window and a number that means nothing here; a timestamp, and the count.
+    // The key, the begin of the window and a number that means nothing here; the count.
     let row = |record: &ConsumedRecord| {
         let key = record.key.as_deref()?;
         let (key, rest) = key.split_at_checked(key.len().checked_sub(12)?)?;
         let begin = i64::from_be_bytes(rest.get(..8)?.try_into().ok()?);
-        let count = i64::from_be_bytes(record.value.as_deref()?.get(8..16)?.try_into().ok()?);
+        let count = i64::from_be_bytes(record.value.as_deref()?.try_into().ok()?);
         Some((format!("{}@{begin}", String::from_utf8_lossy(key)), count.to_string()))
     };
-    same("windows", &counts, &fold(&read(&format!("{APP}-windows-changelog"))?, row, false))?;
+    same(
+        "the changelog of windows",
+        &counts,
+        &fold(&read(&format!("{APP}-windows-changelog"))?, row, false),
+    )?;
+    same("the store of windows", &counts, &stored.1)?;
     Ok(chains.len() + counts.len())
 }
 
@@ -104,7 +109,7 @@ fn fold(
     records: &[ConsumedRecord],
     row: impl Fn(&ConsumedRecord) -> Option<(String, String)>,
     by_number: bool,
-) -> BTreeMap<String, String> {
+) -> Rows {
     let mut rows: BTreeMap<String, (u64, String)> = BTreeMap::new();
     for record in records {
         let Some((key, value)) = row(record) else { continue };
@@ -117,18 +122,14 @@ fn fold(
     rows.into_iter().map(|(key, (_, value))| (key, value)).collect()
 }
 
-fn same(
-    store: &str,
-    results: &BTreeMap<String, String>,
-    logged: &BTreeMap<String, String>,
-) -> Result<(), String> {
-    let differs = |(key, value): &(&String, &String)| logged.get(*key) != Some(*value);
+fn same(what: &str, results: &Rows, found: &Rows) -> Result<(), String> {
+    let differs = |(key, value): &(&String, &String)| found.get(*key) != Some(*value);
     if let Some((key, value)) = results.iter().find(differs) {
-        let found = logged.get(key);
-        return Err(format!("the changelog of {store} has {found:?} for {key}, the result is {value}"));
+        let (other, all) = (found.get(key), results.iter().filter(differs).count());
+        return Err(format!("{what} has {other:?} for {key}, the result is {value}; {all} rows differ"));
     }
-    match logged.keys().find(|key| !results.contains_key(*key)) {
-        Some(key) => Err(format!("the changelog of {store} has {key}, of which there is no result")),
+    match found.keys().find(|key| !results.contains_key(*key)) {
+        Some(key) => Err(format!("{what} has {key}, of which there is no result")),
         None => Ok(()),
     }
 }

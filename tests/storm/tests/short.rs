@@ -1,5 +1,7 @@
 //! The short form of `make storm`: less than a minute, with the faults that a cluster sees most.
 
+#![allow(clippy::panic, reason = "tests fail by panicking")]
+
 use std::time::Duration;
 
 use storm::{Act, Api, Event, Fault, Rule, Storm, Way, Weather};

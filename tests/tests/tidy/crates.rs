@@ -16,7 +16,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     // Kafka Streams judges an application of its own.
     ("tests/smoke", &["streams-core", "streams-dsl", "lab"]),
     // The storm passes over the kill test's application.
-    ("tests/storm", &["streams-core", "lab", "tests"]),
+    ("tests/storm", &["state-stores", "streams-core", "lab", "tests"]),
     ("docs", &["state-stores", "streams-core", "streams-dsl"]),
 ];
 

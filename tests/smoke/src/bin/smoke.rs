@@ -1,4 +1,5 @@
 //! `make smoke`: Kafka Streams' own smoke tests against this library.
+#![expect(clippy::disallowed_methods, reason = "it tells how long runs took")]
 
 use std::process::ExitCode;
 use std::time::Instant;
