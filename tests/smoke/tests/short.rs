@@ -15,13 +15,11 @@ fn pass(judge: Judge, guarantee: &'static str, fault: Fault) {
 }
 
 #[test]
-#[ignore = "not run yet"]
 fn streams_smoke_test_exactly_once_with_kills() {
     pass(Judge::Streams, "exactly_once_v2", Fault::Kill);
 }
 
 #[test]
-#[ignore = "not run yet"]
-fn relational_smoke_test_at_least_once_with_kills() {
-    pass(Judge::Relational, "at_least_once", Fault::Kill);
+fn relational_smoke_test_exactly_once_with_kills() {
+    pass(Judge::Relational, "exactly_once_v2", Fault::Kill);
 }

@@ -2,6 +2,7 @@
 //! becomes calm, and what must hold is looked at.
 
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -106,7 +107,15 @@ impl Storm {
         }
         watch.judge(model, reader);
         let wrong = watch.wrong.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
+        if wrong.is_empty() {
+            return Ok(());
+        }
+        // The brokers' data go with them, and say best what happened.
+        let kept = self.folder.join("brokers");
+        let from = world.cluster.folder().unwrap_or(&self.folder);
+        let copied = Command::new("cp").arg("-r").arg(from).arg(&kept).status();
+        println!("the brokers' data: {} ({copied:?})", kept.display());
+        Err(wrong.join("\n"))
     }
 }
 

@@ -14,6 +14,9 @@ use crate::world::APP;
 /// How long transactions may take to end after everything has.
 const OPEN_LIMIT: Duration = Duration::from_secs(30);
 
+/// How many records that are wrong are told of.
+const TOLD: usize = 12;
+
 /// All results are there, each once, in order where keys stayed in their partition.
 pub(crate) fn results(client: &KafkaClient, topics: &SoakTopics, model: SoakModel) -> Result<(), String> {
     model.check(|topic| by_key_and_length(client.consume_all(topic, true)?), topics, Exactness::Whole)
@@ -22,21 +25,29 @@ pub(crate) fn results(client: &KafkaClient, topics: &SoakTopics, model: SoakMode
 /// A topic that has grown has a key in several partitions. The number in a value says where it belongs, so that losses
 /// and repetitions are found all the same; within a partition, the order must be right as it is.
 fn by_key_and_length(mut records: Vec<ConsumedRecord>) -> Result<Vec<ConsumedRecord>, LabError> {
-    let mut last: BTreeMap<(i32, &[u8]), u64> = BTreeMap::new();
+    let mut last: BTreeMap<(i32, &[u8]), &ConsumedRecord> = BTreeMap::new();
+    let mut wrong = Vec::new();
     for record in &records {
         let key = record.key.as_deref().unwrap_or_default();
-        let before = last.insert((record.partition, key), length(record));
-        if before.is_some_and(|before| before >= length(record)) {
-            return Err(LabError::Refused {
-                what: format!("reading {} in order", record.key_text()),
-                answer: format!(
-                    "partition {} has {:?} at {} behind number {before:?}",
-                    record.partition,
-                    record.value_text(),
-                    record.offset
-                ),
-            });
+        let before = last.insert((record.partition, key), record);
+        if let Some(before) = before.filter(|before| length(before) >= length(record)) {
+            wrong.push(format!(
+                "{} in partition {}: {:?} at {} behind {:?} at {}",
+                record.key_text(),
+                record.partition,
+                record.value_text(),
+                record.offset,
+                before.value_text(),
+                before.offset
+            ));
         }
+    }
+    if !wrong.is_empty() {
+        let what = format!("reading in order ({} records come twice or too late)", wrong.len());
+        return Err(LabError::Refused {
+            what,
+            answer: wrong.iter().take(TOLD).cloned().collect::<Vec<_>>().join("; "),
+        });
     }
     records.sort_by_cached_key(|record| (record.key.clone(), length(record)));
     Ok(records)

@@ -58,6 +58,11 @@ fn run(arguments: &Arguments) -> Result<usize, LabError> {
         for judge in &judges {
             for guarantee in ["exactly_once_v2", "at_least_once"] {
                 for fault in Fault::value_variants() {
+                    // Repeated updates may be counted twice, which its verifier does not know of; Kafka, too, runs it
+                    // exactly-once only.
+                    if *judge == Judge::Relational && guarantee == "at_least_once" {
+                        continue;
+                    }
                     let wanted = arguments.guarantee.as_deref().is_none_or(|one| one == guarantee)
                         && arguments.fault.is_none_or(|one| one == *fault);
                     if !wanted {
