@@ -15,7 +15,6 @@ fn network(api: Api, way: Way, act: Act) -> Fault {
 }
 
 #[test]
-#[ignore = "not run yet"]
 fn a_short_storm_leaves_everything_right() {
     let events = vec![
         at(6, 1, Fault::KillProcess { process: 1 }),
