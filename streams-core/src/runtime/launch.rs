@@ -427,7 +427,7 @@ impl Instance {
             Committer::new(Arc::clone(&self.transport), producer, Arc::new(group), scope, waiting);
         let globals = self.globals.readers(&self.plan)?;
         let environment = TaskEnvironment::new(&self.plan, config, committer, &self.handlers, globals);
-        let limits = ThreadLimits::new(config, self.buffers.sources.queue_bytes());
+        let limits = ThreadLimits::new(config, self.buffers.buffered());
         Ok(StreamThread::new(ThreadParts {
             name: name.to_owned(),
             consumer,

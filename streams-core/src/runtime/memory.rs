@@ -13,7 +13,8 @@
 //!
 //! What a partition may have of it is divided once more: a quarter may lie in librdkafka's queue before more is fetched, an
 //! eighth is fetched at once, and a quarter may lie in its task's queue. What is fetched when a queue is nearly full comes on
-//! top of it, and so does what is taken over when a task's queue is; together they fill the share.
+//! top of it, and so does what is taken over when a task's queue is; together they fill the share. All queues of a thread's
+//! tasks have a bound as well, for records that are larger than what a partition should have.
 
 use std::collections::BTreeMap;
 
@@ -40,6 +41,7 @@ pub(crate) struct ClientMemory {
     pub globals: Share,
     /// For the producer of one thread.
     producer_bytes: usize,
+    threads: usize,
 }
 
 impl ClientMemory {
@@ -68,7 +70,14 @@ impl ClientMemory {
             changelogs: Share { bytes: bytes / 8, partitions: changelogs.max(1) },
             globals: Share { bytes: bytes / 8, partitions: globals.max(1) },
             producer_bytes: (bytes / 4 / threads.max(1)).clamp(4 * MIB, 64 * MIB),
+            threads: threads.max(1),
         }
+    }
+
+    /// For the queues of the tasks of one thread.
+    pub fn buffered(&self) -> BufferedBytes {
+        let Share { bytes, .. } = self.sources;
+        BufferedBytes { of_partition: self.sources.queue_bytes(), of_thread: bytes / 4 / self.threads }
     }
 
     /// A producer's settings: what the user has not set follows from its share.
@@ -78,6 +87,21 @@ impl ClientMemory {
         set(&mut properties, "queue.buffering.max.messages", records);
         properties
     }
+}
+
+/// How much the queues of a thread's tasks may hold.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BufferedBytes {
+    /// Of one partition, before more is taken over.
+    pub of_partition: usize,
+    /// Of all, before tasks that hold nothing get something.
+    pub of_thread: usize,
+}
+
+impl BufferedBytes {
+    /// For tests, on brokers in memory.
+    pub const UNBOUNDED: BufferedBytes =
+        BufferedBytes { of_partition: usize::MAX / 2, of_thread: usize::MAX };
 }
 
 /// The memory that the partitions of one kind share.

@@ -14,8 +14,9 @@ pub(crate) struct RecordQueue {
     partition: Rc<TopicPartition>,
     input: Box<dyn SourceInput>,
     waiting: VecDeque<RawRecord>,
-    /// Bytes of the waiting records.
+    /// Bytes of the buffered records, the head included.
     bytes: usize,
+    head_bytes: usize,
     /// Mean bytes of the records that came last.
     mean_bytes: usize,
     /// Offset and event time of the deserialized head.
@@ -31,6 +32,7 @@ impl RecordQueue {
             input,
             waiting: VecDeque::new(),
             bytes: 0,
+            head_bytes: 0,
             mean_bytes: 0,
             head: None,
             partition_time,
@@ -44,6 +46,11 @@ impl RecordQueue {
     /// How many records are buffered, the head included.
     pub fn len(&self) -> usize {
         self.waiting.len() + usize::from(self.head.is_some())
+    }
+
+    /// Bytes of the buffered records.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// How many records more it should get, given how many and how many bytes it may have. It is half empty before it is
@@ -92,10 +99,13 @@ impl RecordQueue {
     pub fn advance_head(&mut self, task: &mut TaskContext) -> Result<()> {
         while self.head.is_none() {
             let Some(raw) = self.waiting.pop_front() else { return Ok(()) };
-            self.bytes -= raw.bytes();
+            let bytes = raw.bytes();
             task.enter_record(&self.partition, raw.offset(), raw.timestamp());
             if let Prepared::Head(timestamp) = self.input.prepare(&raw, self.partition_time, task)? {
                 self.head = Some((raw.offset(), timestamp));
+                self.head_bytes = bytes;
+            } else {
+                self.bytes -= bytes;
             }
         }
         Ok(())
@@ -104,6 +114,7 @@ impl RecordQueue {
     /// Sends the head through the topology.
     pub fn process_head(&mut self, task: &mut TaskContext) -> Result<()> {
         let Some((offset, timestamp)) = self.head.take() else { return Ok(()) };
+        self.bytes -= std::mem::take(&mut self.head_bytes);
         self.partition_time = self.partition_time.max(timestamp);
         task.enter_record(&self.partition, offset, timestamp);
         self.input.process(task)

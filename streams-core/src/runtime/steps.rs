@@ -10,6 +10,7 @@ use super::commit::{Committer, producer_spec};
 use super::global_thread::{GlobalBackends, GlobalParts, GlobalThread};
 use super::graph::GraphSettings;
 use super::left_over::Scope;
+use super::memory::BufferedBytes;
 use super::plan::Plan;
 use super::restore::{RestoreCounters, Restorer, RestorerParts};
 use super::setup;
@@ -137,7 +138,7 @@ impl Engine {
         if pace == Pace::EachRecord {
             environment.collector.note_order();
         }
-        let mut limits = ThreadLimits::new(&config, usize::MAX / 2);
+        let mut limits = ThreadLimits::new(&config, BufferedBytes::UNBOUNDED);
         match pace {
             Pace::Application => {}
             Pace::CommitsOnDemand => {

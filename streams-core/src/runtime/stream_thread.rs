@@ -26,6 +26,7 @@ use state_stores::RawEntry;
 use self::recommits::Recommits;
 use self::replays::Replays;
 use super::backends::TaskBackends;
+use super::memory::BufferedBytes;
 use super::pace::Pace;
 use super::refusals::Refusals;
 use super::restore::{OpenReply, OpenRequest, OpenedTask, Request};
@@ -99,8 +100,7 @@ pub(crate) struct ThreadLimits {
     pub purge_interval_ms: i64,
     /// `buffered.records.per.partition`.
     pub buffered_records: usize,
-    /// Bytes buffered of each partition, likewise.
-    pub buffered_bytes: usize,
+    pub buffered: BufferedBytes,
     /// Records of one task processed before it is the next task's turn.
     pub records_per_turn: usize,
     /// The thread commits early when its stores hold more than this that no database has yet. From half of it
@@ -120,7 +120,7 @@ pub(crate) struct ThreadLimits {
 
 impl ThreadLimits {
     /// The limits that the settings describe.
-    pub fn new(config: &StreamsConfig, buffered_bytes: usize) -> Self {
+    pub fn new(config: &StreamsConfig, buffered: BufferedBytes) -> Self {
         let threads = config.num_stream_threads().max(1);
         let transaction_ms = match config.exactly_once() {
             true => config.transaction_timeout_ms(),
@@ -131,7 +131,7 @@ impl ThreadLimits {
             poll_ms: config.poll_ms(),
             purge_interval_ms: config.repartition_purge_interval_ms(),
             buffered_records: config.buffered_records_per_partition().max(1),
-            buffered_bytes,
+            buffered,
             records_per_turn: 1_000,
             uncommitted_bytes: (config.statestore_uncommitted_max_bytes() / threads).max(1),
             pass_ms: (transaction_ms.min(config.max_poll_interval_ms()) / 4).max(1),
@@ -174,6 +174,10 @@ pub(crate) struct StreamThread {
     pace: Pace,
     /// The task whose turn was the last one of a pass that ended early.
     last_turn: Option<TaskId>,
+    /// The task after which fetching goes on, if there was no room for all.
+    last_fetch: Option<TaskId>,
+    /// Whether the last pass found nothing to process.
+    is_hungry: bool,
     /// Records processed since the last commit.
     work: usize,
     /// The offsets that commits of this thread were answered for: the stores of its tasks hold what led to them.
@@ -218,6 +222,8 @@ impl StreamThread {
             buffer: Vec::new(),
             stopped: false,
             last_turn: None,
+            last_fetch: None,
+            is_hungry: true,
             work: 0,
             answered: Arc::default(),
             unreadable: BTreeSet::new(),

@@ -232,6 +232,11 @@ impl StreamTask {
         self.group.queues().get(input).map_or(0, |queue| queue.room(records_max, bytes_max))
     }
 
+    /// Bytes of the records that are buffered.
+    pub fn buffered_bytes(&self) -> usize {
+        self.group.queues().iter().map(RecordQueue::bytes).sum()
+    }
+
     pub fn add_records(&mut self, input: usize, records: impl Iterator<Item = RawRecord>) {
         self.group.push(input, records);
     }

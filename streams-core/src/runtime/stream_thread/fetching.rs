@@ -1,57 +1,45 @@
-//! Takes what was fetched into the tasks' queues; partitions that are refused for now wait.
+//! Takes what was fetched into the tasks' queues, within bounds of records and bytes for each partition, and of bytes for all
+//! of them (decision 0025); partitions that are refused for now wait.
+
+use std::ops::Bound;
 
 use super::{StreamThread, ThreadLimits};
 use crate::error::Result;
-use crate::ids::TopicPartition;
+use crate::ids::{TaskId, TopicName, TopicPartition};
 use crate::runtime::refusals::{Next, Refusals};
+use crate::runtime::task::StreamTask;
 use crate::transport::{PartitionHandle, TransportError, TransportErrorKind};
 
+/// A partition, by task and number of input, that cannot be read for now.
+type Refused = (TaskId, usize, PartitionHandle, TransportError);
+
 impl StreamThread {
+    /// Fills the queues of the tasks. Where there is no room for all, tasks that hold nothing wait for their turn; the others
+    /// may get what they miss, since they cannot go on, and so give room, without it.
     pub(super) fn fetch(&mut self) -> Result<bool> {
-        let ThreadLimits { buffered_records, buffered_bytes, .. } = self.limits;
         let mut any = false;
         let mut refused = Vec::new();
         if !self.refusals.is_empty() {
             self.refusals.go_on(self.pace.now_ms())?;
         }
+        let mut bytes: usize = self.tasks.values().map(StreamTask::buffered_bytes).sum();
         // What was sent last comes first, in the order sent, if that order is kept.
         let sent = self.environment.collector.take_order();
-        for (id, task) in &mut self.tasks {
-            for input in task.inputs_in_order(&sent) {
-                let room = task.room(input, buffered_records, buffered_bytes);
-                if room == 0 {
-                    continue;
-                }
-                let Some(handle) = task.inputs().get(input).map(|input| input.handle) else { continue };
-                let fetched = match self.consumer.fetch(handle, room, &mut self.buffer) {
-                    Ok(fetched) => fetched,
-                    Err(error) if error.kind() == TransportErrorKind::OffsetOutOfRange => {
-                        // Deleted before it was read, or the topic is another one: the task is opened again, where its
-                        // source says.
-                        self.unreadable.extend(task.partition(input).cloned());
-                        return Err(error.into_retriable().into());
-                    }
-                    Err(error) if Refusals::may_pass(&error) => {
-                        refused.push((*id, input, handle, error));
-                        continue;
-                    }
-                    Err(error) => return Err(error.into()),
-                };
-                if let Some(input) = task.inputs_mut().get_mut(input) {
-                    input.at_end = fetched.at_end;
-                }
-                any |= fetched.records > 0;
-                task.add_records(input, self.buffer.drain(..));
-                if !self.refusals.is_empty()
-                    && (fetched.records > 0 || fetched.at_end)
-                    && let Some(partition) = task.partition(input)
-                    && self.refusals.readable(partition)
-                {
-                    self.unreadable.insert(partition.clone());
-                    return Err(exists_again(partition).into());
-                }
+        let (mut last, mut before_left_out) = (self.last_fetch, None);
+        for _ in 0..self.tasks.len() {
+            let Some(id) = self.task_after(last) else { break };
+            let held = self.tasks.get(&id).map_or(0, StreamTask::buffered_bytes);
+            // If all that hold something wait, none of them gives room: then one more gets something.
+            let is_full = bytes >= self.limits.buffered.of_thread && held == 0;
+            if is_full && !std::mem::take(&mut self.is_hungry) {
+                before_left_out.get_or_insert(last);
+            } else {
+                any |= self.fetch_for(id, &sent, &mut refused)?;
+                bytes += self.tasks.get(&id).map_or(0, StreamTask::buffered_bytes) - held;
             }
+            last = Some(id);
         }
+        self.last_fetch = before_left_out.flatten();
         for (id, input, handle, error) in refused {
             let partition = self.tasks.get(&id).and_then(|task| task.partition(input)).cloned();
             let Some(partition) = partition else { continue };
@@ -59,6 +47,57 @@ impl StreamThread {
                 && let Some(input) = self.tasks.get_mut(&id).and_then(|task| task.inputs_mut().get_mut(input))
             {
                 input.handle = handle;
+            }
+        }
+        Ok(any)
+    }
+
+    /// The task behind that one; the first behind the last.
+    fn task_after(&self, task: Option<TaskId>) -> Option<TaskId> {
+        let behind = match task {
+            Some(task) => self.tasks.range((Bound::Excluded(task), Bound::Unbounded)).next(),
+            None => None,
+        };
+        behind.or_else(|| self.tasks.iter().next()).map(|(id, _)| *id)
+    }
+
+    /// Fills the queues of a task. Whether that was anything.
+    fn fetch_for(&mut self, id: TaskId, sent: &[TopicName], refused: &mut Vec<Refused>) -> Result<bool> {
+        let ThreadLimits { buffered_records, buffered, .. } = self.limits;
+        let Some(task) = self.tasks.get_mut(&id) else { return Ok(false) };
+        let mut any = false;
+        for input in task.inputs_in_order(sent) {
+            let room = task.room(input, buffered_records, buffered.of_partition);
+            if room == 0 {
+                continue;
+            }
+            let Some(handle) = task.inputs().get(input).map(|input| input.handle) else { continue };
+            let fetched = match self.consumer.fetch(handle, room, &mut self.buffer) {
+                Ok(fetched) => fetched,
+                Err(error) if error.kind() == TransportErrorKind::OffsetOutOfRange => {
+                    // Deleted before it was read, or the topic is another one: the task is opened again, where its
+                    // source says.
+                    self.unreadable.extend(task.partition(input).cloned());
+                    return Err(error.into_retriable().into());
+                }
+                Err(error) if Refusals::may_pass(&error) => {
+                    refused.push((id, input, handle, error));
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            if let Some(input) = task.inputs_mut().get_mut(input) {
+                input.at_end = fetched.at_end;
+            }
+            any |= fetched.records > 0;
+            task.add_records(input, self.buffer.drain(..));
+            if !self.refusals.is_empty()
+                && (fetched.records > 0 || fetched.at_end)
+                && let Some(partition) = task.partition(input)
+                && self.refusals.readable(partition)
+            {
+                self.unreadable.insert(partition.clone());
+                return Err(exists_again(partition).into());
             }
         }
         Ok(any)

@@ -36,6 +36,7 @@ impl StreamThread {
         if !self.pace.is_over() {
             self.last_turn = None;
         }
+        self.is_hungry = processed == 0;
         self.work += processed;
         self.stats.add_processed(processed);
         Ok(processed > 0 || self.pace.is_over())
