@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use field::{App, config, turn};
 use lab::{KafkaClient, TestRecord, shared};
+use streams_core::runtime::{KafkaStreams, State};
 use streams_dsl::prelude::StreamsBuilder;
 
 const MIB: usize = 1 << 20;
@@ -85,4 +86,48 @@ fn campaign_of_hundreds_of_partitions() {
     let most = taken(&client, "memory-campaign", "memory-campaign", 512 * MIB, Duration::from_secs(60));
     println!("{partitions} partitions with {} MB: {} MB", partitions * megabytes, most / MIB);
     assert!(most < 700 * MIB, "{} MB", most / MIB);
+}
+
+/// The state of as many changelogs is restored at once.
+#[test]
+#[ignore = "a campaign: writes a gigabyte"]
+fn campaign_of_a_hundred_restores() {
+    let _turn = turn();
+    let client = shared().expect("a broker").client();
+    client.create_topic("memory-restore", 100, &[]).expect("created");
+    let value = vec![7_u8; 10_000];
+    let of_partition = |partition: i32| {
+        let value = value.clone();
+        (0..600).map(move |number| TestRecord::new(number.to_string(), &value).to_partition(partition))
+    };
+    client.produce("memory-restore", (0..100).flat_map(of_partition)).expect("produced");
+    let topology = || {
+        let builder = StreamsBuilder::new();
+        let rows = streams_dsl::prelude::Materialized::named("rows");
+        builder.table_with::<String, Vec<u8>>("memory-restore", streams_dsl::prelude::Consumed::new(), rows);
+        builder.build().expect("a topology")
+    };
+    let run = |folder: &std::path::Path| {
+        let (begin, before) = (Instant::now(), resident());
+        let app = App {
+            streams: KafkaStreams::new(topology(), config(&client, "memory-restore", folder)).expect("fine"),
+        };
+        app.streams.start().expect("started");
+        let mut most = 0;
+        while app.streams.state() != State::Running {
+            assert!(begin.elapsed() < Duration::from_secs(300));
+            most = most.max(resident());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        println!("RUNNING after {:?}, {} MB", begin.elapsed(), most.saturating_sub(before) / MIB);
+        (app, most.saturating_sub(before))
+    };
+    let folders = [tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder")];
+    let (app, _) = run(folders[0].path());
+    app.wait_processed(60_000);
+    app.close();
+    let (app, most) = run(folders[1].path());
+    println!("restored {} records", app.streams.metrics().restored_records);
+    app.close();
+    assert!(most < 500 * MIB, "{} MB", most / MIB);
 }
