@@ -35,7 +35,14 @@ fn backlog(client: &KafkaClient, topic: &str, partitions: i32, bytes: usize, rec
 }
 
 /// How much memory an application that is slow with a backlog takes in so much time at the most, above what was `before`.
-fn taken(client: &KafkaClient, name: &str, input: &str, bound: usize, before: usize, time: Duration) -> usize {
+fn taken(
+    client: &KafkaClient,
+    name: &str,
+    input: &str,
+    bound: usize,
+    before: usize,
+    time: Duration,
+) -> usize {
     let bound = given("BOUND_MB", bound / MIB) * MIB;
     let output = format!("{input}-out");
     client.create_topic(&output, 1, &[]).expect("created");
