@@ -68,7 +68,7 @@ fn taken(
     most.saturating_sub(before)
 }
 
-/// Before: 180 MB for the first, which is all there is, and 150 MB for the second.
+/// With the limits of before (`BOUND_MB=4000`): 204 MB for the first, which is all there is.
 #[test]
 fn a_backlog_in_many_partitions_does_not_fill_the_memory() {
     let _turn = turn();

@@ -11,7 +11,7 @@ use crate::store::{KeyValueStore, StorePlace, Stores};
 use crate::time::ManualClock;
 use crate::topology::Topology;
 use crate::transport::embedded::EmbeddedBroker;
-use crate::transport::{NewTopic, OutRecord, Producer, ProducerSpec, Transport, TransportErrorKind};
+use crate::transport::{NewTopic, OutRecord, Producer, ProducerSpec, Transport};
 
 mod mixed;
 mod slow;
