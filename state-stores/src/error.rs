@@ -38,6 +38,48 @@ pub enum StoreError {
         /// What the database said.
         source: Box<dyn Error + Send + Sync>,
     },
+    /// What is on disk is not what was written there.
+    #[error(
+        "the state database in {dir} is damaged: {reason}; what has a changelog is rebuilt from it, other stores have to be \
+         given up: delete the directory"
+    )]
+    Damaged {
+        /// The directory of the database.
+        dir: PathBuf,
+        /// What was found.
+        reason: String,
+    },
+    /// There is no room.
+    #[error(
+        "the disk of the state database in {dir} is full ({reason}); make room, or move state.dir to a larger disk, and \
+         start again"
+    )]
+    DiskFull {
+        /// The directory of the database.
+        dir: PathBuf,
+        /// What the database said.
+        reason: String,
+    },
+    /// The directory went away while the database was open.
+    #[error(
+        "files of the state database in {dir} were deleted while it was open ({reason}); keep state.dir where nobody tidies \
+         up (not in /tmp), and start again: what is missing is rebuilt from the changelogs"
+    )]
+    Deleted {
+        /// The directory of the database.
+        dir: PathBuf,
+        /// What the database said.
+        reason: String,
+    },
+    /// Another version of this library wrote the database.
+    #[error(
+        "the state database has layout {found}, which this version does not know; go on with the version that wrote it, \
+         or delete the directory: stores with a changelog are rebuilt"
+    )]
+    Layout {
+        /// The version of the layout.
+        found: String,
+    },
     /// A key or value could not be turned into bytes or back.
     #[error("the {what} codec of store {store} failed: {source}; check that it fits the stored data")]
     Codec {
@@ -58,6 +100,17 @@ pub enum StoreError {
         /// What was read.
         what: &'static str,
         /// How it was malformed.
+        detail: String,
+    },
+    /// A changelog has a record that this kind of store does not write.
+    #[error(
+        "the changelog of store {store} has a record of another kind of store ({detail}); rename the store, or delete the \
+         changelog topic and the local state to begin with an empty one"
+    )]
+    ForeignChangelog {
+        /// The store.
+        store: String,
+        /// What was found.
         detail: String,
     },
     /// A retention time with which a windowed store cannot work.
@@ -96,4 +149,11 @@ pub enum StoreError {
         /// The number that was used.
         keyspace: u32,
     },
+}
+
+impl StoreError {
+    /// Whether what was written cannot be read back, so that only a rebuilt database helps.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, StoreError::Damaged { .. })
+    }
 }

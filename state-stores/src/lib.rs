@@ -17,7 +17,7 @@
 //! use std::sync::Arc;
 //!
 //! use state_stores::{BackendRef, Batch, Codec, CodecError, KeyValueSpec, KeyValueStore, MemoryBackend, StateStore};
-//! use state_stores::ValueFormat;
+//! use state_stores::{ValueFormat, keyspaces};
 //!
 //! struct Text;
 //! impl Codec<String> for Text {
@@ -40,7 +40,8 @@
 //! store.stage(&mut |record| Ok(assert_eq!((record.key, record.timestamp), (&b"k"[..], 42))), &mut batch)?;
 //! backend.write(&batch)?;
 //! store.committed()?;
-//! assert_eq!(backend.get(backend.keyspace("names")?, b"k")?.as_deref(), Some(&b"v"[..]));
+//! let rows = keyspaces::store_keyspace(&*backend, "names")?;
+//! assert_eq!(backend.get(rows, b"k")?.as_deref(), Some(&b"v"[..]));
 //! # Ok(())
 //! # }
 //! ```
@@ -51,7 +52,9 @@ pub mod backend;
 pub mod codec;
 mod error;
 pub mod headers;
+pub mod keyspaces;
 mod kind;
+pub mod metadata;
 pub mod offsets;
 mod overlay;
 mod restore;

@@ -1,7 +1,7 @@
 //! The offsets up to which a backend holds the changes of each topic partition, in the same batches as the
 //! changes.
 //!
-//! Layout as Kafka Streams' `offsets` column family: key `"<topic>-<partition>"`, value int64 big-endian.
+//! Layout as in Kafka Streams' `offsets` column family: key `"<topic>-<partition>"`, value int64 big-endian.
 
 use std::ops::Bound;
 
@@ -10,7 +10,7 @@ use crate::backend::{Backend, Direction, Keyspace};
 use crate::error::{Result, StoreError};
 
 /// The name of the keyspace.
-pub const OFFSETS_KEYSPACE: &str = "offsets";
+pub const OFFSETS_KEYSPACE: &str = "state/offsets";
 
 /// One partition and the offset stored for it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,10 +4,12 @@ use crate::backend::batch::Batch;
 use crate::backend::{BackendRef, Keyspace};
 use crate::error::{Result, StoreError};
 use crate::headers::Headers;
+use crate::keyspaces::{recency_keyspace, store_keyspace};
 use crate::kind::recency::Recency;
 use crate::kind::time::{Time, TimeOf};
 use crate::kind::versioned::{Rows, RowsSpec};
 use crate::restore_buffer::BufferRestorer;
+use crate::schema::segments::segment_interval_ms;
 use crate::schema::{session_key, window_key};
 
 /// What a versioned store's rows may take in memory while it is restored.
@@ -66,9 +68,52 @@ pub enum RestoreFormat {
 }
 
 impl RestoreFormat {
+    /// Which layout the store's rows have in a database. Stores of different layouts cannot read each other's rows.
+    pub fn layout(&self) -> String {
+        match self {
+            RestoreFormat::KeyValue => "key-value".to_owned(),
+            RestoreFormat::TimestampedKeyValue => "timestamped key-value".to_owned(),
+            RestoreFormat::Lru { timestamped: false, .. } => "LRU".to_owned(),
+            RestoreFormat::Lru { timestamped: true, .. } => "timestamped LRU".to_owned(),
+            RestoreFormat::Window { retention_ms, timestamped } => {
+                let plain = if *timestamped { "timestamped " } else { "" };
+                format!("{plain}window, segments of {} ms", segment_interval_ms(*retention_ms))
+            }
+            RestoreFormat::Session { retention_ms } => {
+                format!("session, segments of {} ms", segment_interval_ms(*retention_ms))
+            }
+            RestoreFormat::Versioned { segment_interval_ms, .. } => {
+                format!("versioned, segments of {segment_interval_ms} ms")
+            }
+            RestoreFormat::ChangeBuffer => "buffer".to_owned(),
+        }
+    }
+
+    /// Which kind of changelog the store has: changelogs of different kinds cannot be told for one another.
+    pub fn changelog_kind(&self) -> &'static str {
+        match self {
+            RestoreFormat::KeyValue
+            | RestoreFormat::TimestampedKeyValue
+            | RestoreFormat::Lru { .. }
+            | RestoreFormat::Versioned { .. } => "key-value",
+            RestoreFormat::Window { .. } => "window",
+            RestoreFormat::Session { .. } => "session",
+            RestoreFormat::ChangeBuffer => "buffer",
+        }
+    }
+
+    /// Appends to `batch` what empties the store in a database in which it is not open.
+    pub fn wipe(&self, store: &str, backend: &BackendRef, batch: &mut Batch) -> Result<()> {
+        batch.delete_all(store_keyspace(&**backend, store)?);
+        if let RestoreFormat::Lru { .. } = self {
+            batch.delete_all(recency_keyspace(&**backend, store)?);
+        }
+        Ok(())
+    }
+
     /// A restorer for the store of that name.
     pub fn restorer(&self, store: &str, backend: &BackendRef) -> Result<Box<dyn Restore>> {
-        let keyspace = backend.keyspace(store)?;
+        let keyspace = store_keyspace(&**backend, store)?;
         let (times, timestamped): (Option<(i64, TimeOf)>, bool) = match *self {
             RestoreFormat::KeyValue => (None, false),
             RestoreFormat::TimestampedKeyValue => (None, true),
@@ -149,10 +194,9 @@ impl Restore for Restorer {
     ) -> Result<()> {
         self.key.clear();
         if let Some((time, time_of)) = &mut self.timed {
-            let time_ms = time_of(key).ok_or_else(|| StoreError::Corrupt {
+            let time_ms = time_of(key).ok_or_else(|| StoreError::ForeignChangelog {
                 store: self.store.clone(),
-                what: "a changelog key",
-                detail: format!("{} bytes are too few", key.len()),
+                detail: format!("a key of {} bytes is too short to have a time", key.len()),
             })?;
             let segment = time.enter(time_ms);
             time.stage(self.keyspace, batch);

@@ -109,6 +109,39 @@ pub enum Error {
     #[error(transparent)]
     State(#[from] StoreError),
 
+    /// A store's changelog is not the one that its local rows are in: it was deleted, created again, cut short, or is of
+    /// another cluster. The local rows may be all that is left of them.
+    #[error(
+        "the changelog {changelog} of store {store} is not what the local state in {place} was written to: {why}. Taken as it \
+         is, the store would lose its rows without a word. Give this application back the topic or the cluster that it had; \
+         or accept the loss by deleting {place}: the store is then filled from what the changelog has"
+    )]
+    ChangelogLost {
+        /// The store.
+        store: String,
+        /// The partition of its changelog.
+        changelog: TopicPartition,
+        /// What does not fit.
+        why: String,
+        /// Where the local rows are.
+        place: String,
+    },
+
+    /// A store has a name under which a store of another kind has left rows.
+    #[error(
+        "store {store} is a {now} store, but {found}: it was of another kind under that name. Rename the store, or {remedy}"
+    )]
+    StoreKind {
+        /// The store.
+        store: String,
+        /// What was found, and where.
+        found: String,
+        /// What it is now.
+        now: String,
+        /// What can be done instead of another name.
+        remedy: String,
+    },
+
     /// The broker or its client failed.
     #[error("{0}")]
     Transport(#[from] TransportError),
@@ -260,6 +293,10 @@ impl Error {
     pub fn recovery(&self) -> Recovery {
         match self {
             Error::TaskMigrated { .. } => Recovery::RejoinGroup,
+            // The restorer finds the damage when it opens the task again, and puts the database aside.
+            Error::Store { source, .. } | Error::State(source) if source.is_damage() => {
+                Recovery::AbortAndReplay
+            }
             Error::Transport(error) => match error.kind() {
                 TransportErrorKind::Retriable | TransportErrorKind::QueueFull => Recovery::Retry,
                 TransportErrorKind::AbortTransaction | TransportErrorKind::TimedOut => {

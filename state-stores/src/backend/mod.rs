@@ -54,6 +54,11 @@ pub trait Backend: Send + Sync + Debug {
     /// Makes everything written durable on disk, against the death of the machine too.
     fn flush(&self) -> Result<()>;
 
+    /// Whether something was read that was not what had been written: the database is not to be used any more.
+    fn is_damaged(&self) -> bool {
+        false
+    }
+
     /// Bytes on disk (in memory, for a backend without a disk), logs included.
     fn disk_bytes(&self) -> Result<u64>;
 

@@ -20,6 +20,7 @@ use crate::backend::{BackendRef, Direction, Keyspace};
 use crate::codec::CodecRef;
 use crate::error::{Result, StoreError};
 use crate::headers::Headers;
+use crate::keyspaces::store_keyspace;
 use crate::schema::buffer_value::{BufferValue, VERSION, VERSION_HEADER};
 use crate::schema::record_context::RecordContext;
 use crate::store::{Log, LogRecord, StateStore};
@@ -101,7 +102,7 @@ impl<K, V> ChangeBuffer<K, V> {
     /// Opens the buffer; what the backend holds for it is there at once.
     pub fn open(spec: ChangeBufferSpec<K, V>) -> Result<Self> {
         let ChangeBufferSpec { name, backend, key, value } = spec;
-        let keyspace = backend.keyspace(&name)?;
+        let keyspace = store_keyspace(&*backend, &name)?;
         let mut log_headers = Headers::new();
         log_headers.add(VERSION_HEADER, Some(Bytes::from_static(&[VERSION])));
         let mut buffer = ChangeBuffer {

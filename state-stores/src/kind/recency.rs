@@ -1,6 +1,6 @@
 //! Which keys of a store were used last: what an LRU map forgets first (`MemoryLRUCache`).
 //!
-//! The order is kept beside the rows, in the keyspace `<store>.recency`: RK → int64 number of the last use that was
+//! The order is kept beside the rows, in the keyspace `recency/<store>`: RK → int64 number of the last use that was
 //! committed. A restored map has the order of its changelog.
 
 use std::collections::BTreeMap;
@@ -12,9 +12,8 @@ use hashbrown::HashMap;
 use crate::backend::batch::Batch;
 use crate::backend::{BackendRef, Direction, Keyspace};
 use crate::error::{Result, StoreError};
+use crate::keyspaces::recency_keyspace;
 use crate::overlay::KeyBytes;
-
-const KEYSPACE_SUFFIX: &str = ".recency";
 
 /// The keys of a store in the order of their last use.
 pub(crate) struct Recency {
@@ -35,7 +34,7 @@ impl Recency {
         let mut recency = Recency {
             store: store.to_owned(),
             backend: backend.clone(),
-            keyspace: backend.keyspace(&format!("{store}{KEYSPACE_SUFFIX}"))?,
+            keyspace: recency_keyspace(&**backend, store)?,
             max_entries: max_entries.max(1),
             order: BTreeMap::new(),
             uses: HashMap::default(),

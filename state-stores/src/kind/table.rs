@@ -12,6 +12,7 @@ use crate::backend::{BackendRef, Direction, KeyRange, Keyspace, RawEntry, is_emp
 use crate::codec::CodecError;
 use crate::error::{Result, StoreError};
 use crate::headers::Headers;
+use crate::keyspaces::store_keyspace;
 use crate::overlay::{NO_CHANGE, Overlay, State};
 use crate::schema::segments::{OBSERVED_KEY, SEGMENT_BYTES};
 use crate::store::{Log, LogRecord};
@@ -52,7 +53,7 @@ impl<T> Table<T> {
         time: impl FnOnce(&str, &BackendRef, Keyspace) -> Result<Option<Time>>,
     ) -> Result<Self> {
         let TableSpec { name, backend, format, cache_bytes, tracking, log_headers } = spec;
-        let keyspace = backend.keyspace(&name)?;
+        let keyspace = store_keyspace(&*backend, &name)?;
         let time = time(&name, &backend, keyspace)?;
         Ok(Table {
             name,

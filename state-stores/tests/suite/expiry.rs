@@ -29,7 +29,7 @@ fn expired_segments_are_deleted_and_late_puts_dropped() {
         store.put(&"a".into(), Some(3), 10, 3).unwrap();
         assert_eq!((store.expired_puts(), store.fetch(&"a".into(), 0).unwrap()), (1, None));
         commit(&mut store, world.backend(), &mut log);
-        let keyspace = world.backend().keyspace("store").unwrap();
+        let keyspace = world.backend().keyspace("store/store").unwrap();
         let local = contents(&**world.backend(), keyspace);
         assert_eq!(local.len(), 2, "one window and the observed stream time: {local:?}");
         // What was put in time is in the changelog even if it expired before the commit, as in Kafka Streams.
@@ -167,4 +167,34 @@ fn new_windows_cost_no_reads() {
     // What was evicted is read, and found.
     assert_eq!(store.fetch(&"key 7".into(), 7).unwrap(), Some(1));
     assert_eq!(counting.gets.load(Ordering::Relaxed) - opening, 1);
+}
+
+/// What is left to compact is broken off: a revoked task is not held by it.
+#[test]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a limit by the clock of the machine, far above what is measured"
+)]
+fn closing_does_not_wait_for_expired_space() {
+    const RANGES: u32 = 3_000;
+    let dir = tempfile::tempdir().unwrap();
+    let backend = RocksBackend::open(dir.path(), &memory()).unwrap();
+    let keyspace = backend.keyspace("store/store").unwrap();
+    let key = |number: u32| number.to_be_bytes();
+    let mut batch = Batch::new();
+    (0..=2 * RANGES).for_each(|number| batch.put(keyspace, &key(number), &[0; 1_000]));
+    backend.write(&batch).unwrap();
+    backend.flush().unwrap();
+    for number in 0..RANGES {
+        batch.clear();
+        batch.delete_range(keyspace, &key(2 * number), &key(2 * number + 1));
+        backend.write(&batch).unwrap();
+    }
+    let begin = std::time::Instant::now();
+    drop(backend);
+    let took = begin.elapsed();
+    assert!(took < std::time::Duration::from_secs(3), "{took:?}");
+    let again = RocksBackend::open(dir.path(), &memory()).unwrap();
+    let left = contents(&again, again.keyspace("store/store").unwrap());
+    assert_eq!(left.len(), RANGES as usize + 1);
 }

@@ -1,5 +1,6 @@
 //! The bytes of local entries and changelog records are Kafka Streams'.
 
+use state_stores::keyspaces::store_keyspace;
 use state_stores::{
     Headers, KeyValueSpec, SessionKey, SessionSpec, SessionStore, StateStore, TimestampedKeyValueStore,
     TimestampedWindowStore, ValueAndTimestamp, ValueFormat, WindowSpec, WindowStore,
@@ -16,7 +17,7 @@ fn at(value: u32, timestamp: i64) -> ValueAndTimestamp<u32> {
 fn written(world: &World, store: &mut dyn StateStore) -> (Vec<Logged>, Vec<Entry>) {
     let mut log = Vec::new();
     commit(store, world.backend(), &mut log);
-    let keyspace = world.backend().keyspace(store.name()).unwrap();
+    let keyspace = store_keyspace(&**world.backend(), store.name()).unwrap();
     (log, contents(&**world.backend(), keyspace).into_iter().collect())
 }
 

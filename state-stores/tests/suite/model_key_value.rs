@@ -226,7 +226,7 @@ impl Model {
         let other = World::new(false);
         restore(RestoreFormat::TimestampedKeyValue, other.backend(), &self.log, usize::MAX);
         let [this, that] = [&self.world, &other].map(|world| {
-            let keyspace = world.backend().keyspace("store").unwrap();
+            let keyspace = world.backend().keyspace("store/store").unwrap();
             contents(&**world.backend(), keyspace)
         });
         assert_eq!(this, that);

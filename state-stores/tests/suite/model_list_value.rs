@@ -109,7 +109,7 @@ fn assert_restores(world: &World, log: &[Logged]) {
         restored.backend().write(&batch).unwrap();
     }
     let [ours, theirs] = [world, &restored].map(|world| {
-        let keyspace = world.backend().keyspace("store").unwrap();
+        let keyspace = world.backend().keyspace("store/store").unwrap();
         contents(&**world.backend(), keyspace)
     });
     assert_eq!(ours, theirs);

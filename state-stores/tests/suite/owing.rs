@@ -64,7 +64,7 @@ proptest! {
         }
         commit(false, &mut stores, &mut logs);
         let [this, that] = [0, 1].map(|which: usize| {
-            contents(&**worlds[which].backend(), worlds[which].backend().keyspace("store").unwrap())
+            contents(&**worlds[which].backend(), worlds[which].backend().keyspace("store/store").unwrap())
         });
         assert_eq!(this, that);
     }
@@ -74,7 +74,7 @@ proptest! {
 fn a_key_is_written_once_for_several_commits() {
     for world in World::both() {
         let (mut store, mut log) = (open(&world, Tracking::Off), vec![]);
-        let keyspace = world.backend().keyspace("store").unwrap();
+        let keyspace = world.backend().keyspace("store/store").unwrap();
         for value in 1..=3 {
             store.put(&"a".into(), Some(value), 0).unwrap();
             commit_owing(true, &mut store, world.backend(), &mut log);

@@ -12,7 +12,7 @@ const RETENTION_MS: i64 = 150_000;
 
 fn assert_same(this: &World, that: &World) {
     let [this, that] = [this, that].map(|world| {
-        let keyspace = world.backend().keyspace("store").unwrap();
+        let keyspace = world.backend().keyspace("store/store").unwrap();
         contents(&**world.backend(), keyspace)
     });
     assert_eq!(this, that);
@@ -73,7 +73,7 @@ fn a_key_that_is_too_short_is_corrupt() {
     let format = RestoreFormat::Session { retention_ms: 1 };
     let mut restorer = format.restorer("store", world.backend()).unwrap();
     let error = restorer.restore(b"short", None, 0, &Headers::new(), &mut Batch::new()).unwrap_err();
-    assert!(matches!(error, StoreError::Corrupt { .. }) && error.to_string().contains("store"), "{error}");
+    assert!(matches!(error, StoreError::ForeignChangelog { .. }) && error.to_string().contains("store"), "{error}");
 }
 
 #[test]

@@ -109,6 +109,11 @@ impl StreamsConfig {
         Bootstrap::of(&self.text("bootstrap.servers"))
     }
 
+    /// Whether nobody has said where stores are kept.
+    pub(crate) fn state_dir_is_default(&self) -> bool {
+        self.text_if_set("state.dir").is_none()
+    }
+
     /// Where stores are kept (`state.dir`). As Java's default, that without a setting may not outlive a reboot.
     pub fn state_dir(&self) -> PathBuf {
         match self.text_if_set("state.dir") {

@@ -1,8 +1,10 @@
 //! A task's databases: one for each place where it has stores.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use state_stores::{BackendRef, MemoryBackend, RocksBackend, RocksMemory};
+use state_stores::keyspaces::KIND_END;
+use state_stores::{BackendRef, MemoryBackend, RocksBackend, RocksMemory, StoreError, metadata};
 
 use super::plan::SubtopologyPlan;
 use super::state_directory::StateDirectory;
@@ -30,6 +32,12 @@ impl TaskBackends {
             }
         }
         Ok(backends)
+    }
+
+    /// A database in memory, for tests.
+    #[cfg(test)]
+    pub fn in_memory() -> Self {
+        TaskBackends(vec![(StorePlace::Memory, Arc::new(MemoryBackend::new()))])
     }
 
     /// Has suppliers take away what they have of a task. Its databases are not open.
@@ -73,6 +81,19 @@ impl TaskBackends {
     }
 }
 
+/// A database of this library's layout. One of before layouts had a version is taken for a damaged one: its rows may be in
+/// the wrong places.
+pub(super) fn open_disk(dir: &Path, memory: &RocksMemory) -> Result<BackendRef, StoreError> {
+    let backend = RocksBackend::open(dir, memory)?;
+    if let Some(old) = backend.keyspaces().iter().find(|name| !name.contains(KIND_END)) {
+        let reason =
+            format!("it has the layout of an earlier version of this library, with a keyspace {old}");
+        return Err(StoreError::Damaged { dir: dir.to_path_buf(), reason });
+    }
+    metadata::claim(&backend)?;
+    Ok(Arc::new(backend))
+}
+
 fn open(
     task: TaskId,
     place: &StorePlace,
@@ -82,8 +103,8 @@ fn open(
     match (place, directory) {
         (StorePlace::Custom(supplier), _) => supplier.open(task),
         (StorePlace::Disk, Some(directory)) => {
-            let opened = RocksBackend::open(directory.task(task), memory);
-            Ok(Arc::new(opened.map_err(|source| Error::Store { task, source })?))
+            let opened = open_disk(&directory.task(task), memory);
+            Ok(opened.map_err(|source| Error::Store { task, source })?)
         }
         // Without a directory (the test driver) everything is kept in memory.
         (StorePlace::Disk, None) | (StorePlace::Memory, _) => Ok(Arc::new(MemoryBackend::new())),

@@ -1,7 +1,10 @@
 //! Keeps global stores current: one thread per instance reads every partition of their topics (`GlobalStreamThread`).
 //!
 //! The stores are filled up to the topics' ends before the application processes its first record. There is no
-//! changelog: how far a store has come is kept in its own database, in the same batch as the changes.
+//! changelog: how far a store has come is kept in its own database, in the same batch as the changes. A store that its
+//! topic does not fit any more is emptied and filled again.
+
+mod begin;
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -10,13 +13,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use state_stores::offsets::{offsets_keyspace, put_offset, read_offsets};
-use state_stores::{BackendRef, Batch, MemoryBackend, RawEntry, RocksBackend, RocksMemory, StateStore};
+use state_stores::offsets::{offsets_keyspace, put_offset};
+use state_stores::{BackendRef, Batch, MemoryBackend, RawEntry, RestoreFormat, RocksMemory, StateStore};
 
+use self::begin::Begin;
+use super::backends::open_disk;
 use super::graph::{self, GraphSettings};
 use super::plan::Plan;
 use super::record_queue::RecordQueue;
 use super::state_directory::StateDirectory;
+use super::waits::{Waiting, Waits};
 use crate::config::{BuiltInTimestampExtractor, StreamsConfig};
 use crate::error::{Error, Result};
 use crate::ids::{Offset, PartitionId, TaskId, TopicName, TopicPartition};
@@ -25,16 +31,14 @@ use crate::processor::{
     Collector, GlobalReaders, Origin, OriginId, OutTopic, Outgoing, TaskContext, TaskSetup,
 };
 use crate::store::{RecordClock, StoreEnvironment, StorePlace};
-use crate::time::Timestamp;
-use crate::transport::{
-    Admin, Consumer, Isolation, OffsetQuery, PartitionHandle, RawRecord, TransportErrorKind,
-};
+use crate::time::{Now, Timestamp};
+use crate::transport::{Admin, Consumer, PartitionHandle, RawRecord, TransportErrorKind};
 
 /// Records of one partition taken at once.
 const FETCH_RECORDS: usize = 4_096;
 
-/// Time for one question to the broker.
-const ADMIN_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often it is noted until when the stores were current.
+const TOUCH_MS: i64 = 30_000;
 
 /// The databases of global stores by store name: written by the global thread, read by all others.
 #[derive(Clone, Debug, Default)]
@@ -42,7 +46,12 @@ pub(crate) struct GlobalBackends(BTreeMap<String, BackendRef>);
 
 impl GlobalBackends {
     /// Opens the databases of the topology's global stores.
-    pub fn open(plan: &Plan, directory: Option<&StateDirectory>, memory: &RocksMemory) -> Result<Self> {
+    pub fn open(
+        plan: &Plan,
+        directory: Option<&StateDirectory>,
+        memory: &RocksMemory,
+        now: Timestamp,
+    ) -> Result<Self> {
         let mut on_disk: Option<BackendRef> = None;
         let mut backends = BTreeMap::new();
         for global in plan.topology.graph().global_stores() {
@@ -57,7 +66,7 @@ impl GlobalBackends {
                 }
                 (Some(_), StorePlace::Disk, Some(open)) => Arc::clone(open),
                 (Some(directory), StorePlace::Disk, None) => {
-                    let opened: BackendRef = Arc::new(RocksBackend::open(directory.global(), memory)?);
+                    let opened = open_or_put_aside(directory, memory, now)?;
                     on_disk = Some(Arc::clone(&opened));
                     opened
                 }
@@ -80,10 +89,31 @@ impl GlobalBackends {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// Whether a read found something else than what was written.
+    pub fn are_damaged(&self) -> bool {
+        self.0.values().any(|backend| backend.is_damaged())
+    }
+}
+
+/// The database of the stores on disk. Everything in it comes from topics, so a damaged one is begun anew.
+fn open_or_put_aside(directory: &StateDirectory, memory: &RocksMemory, now: Timestamp) -> Result<BackendRef> {
+    match open_disk(&directory.global(), memory) {
+        Err(error) if error.is_damage() => {
+            let aside = directory.put_global_aside(now)?;
+            tracing::warn!(
+                %error, aside = %aside.display(),
+                "the database of the global stores is damaged; it was put aside, and they are filled from their topics"
+            );
+            Ok(open_disk(&directory.global(), memory)?)
+        }
+        opened => Ok(opened?),
+    }
 }
 
 struct GlobalPartition {
-    handle: PartitionHandle,
+    /// None before it is known where to begin.
+    handle: Option<PartitionHandle>,
     queue: RecordQueue,
     position: Offset,
     /// Where the topic ended when the thread started.
@@ -91,6 +121,14 @@ struct GlobalPartition {
 }
 
 struct GlobalStore {
+    name: String,
+    topic: TopicName,
+    format: RestoreFormat,
+    /// Whether its database outlives the process.
+    on_disk: bool,
+    /// How long its topic shows at least that a row was deleted.
+    deletions_kept_ms: i64,
+    begin: Option<Begin>,
     store: Rc<RefCell<dyn StateStore>>,
     backend: BackendRef,
     context: TaskContext,
@@ -101,8 +139,15 @@ struct GlobalStore {
 /// The global stores of one instance and what fills them.
 pub(crate) struct GlobalThread {
     consumer: Box<dyn Consumer>,
+    admin: Box<dyn Admin>,
+    directory: Option<Arc<StateDirectory>>,
     stores: Vec<GlobalStore>,
     buffer: Vec<RawRecord>,
+    /// Until when the stores on disk were current before they were opened.
+    owned_at: Option<Timestamp>,
+    next_touch: i64,
+    next_try: i64,
+    waiting: Waiting,
 }
 
 /// What a global thread is made of.
@@ -110,16 +155,19 @@ pub(crate) struct GlobalParts<'a> {
     pub plan: &'a Plan,
     pub backends: &'a GlobalBackends,
     pub consumer: Box<dyn Consumer>,
-    pub admin: &'a mut dyn Admin,
+    pub admin: Box<dyn Admin>,
+    pub directory: Option<Arc<StateDirectory>>,
+    pub waits: &'a Arc<Waits>,
     pub handlers: Handlers,
     pub settings: GraphSettings,
     pub config: Arc<StreamsConfig>,
 }
 
 impl GlobalThread {
-    /// Opens the stores and finds where to read on.
+    /// Opens the stores. Where to read on is found by the first rounds.
     pub fn new(parts: GlobalParts<'_>) -> Result<Self> {
-        let GlobalParts { plan, backends, mut consumer, admin, handlers, mut settings, config } = parts;
+        let GlobalParts { plan, backends, consumer, admin, directory, waits, handlers, mut settings, config } =
+            parts;
         // As in Kafka Streams, where no extractor is asked.
         settings.default_extractor = BuiltInTimestampExtractor::LogAndSkipOnInvalidTimestamp;
         let mut stores = Vec::new();
@@ -167,15 +215,19 @@ impl GlobalThread {
             let count =
                 plan.global_topics.iter().find(|(topic, _)| *topic == global.topic).map_or(0, |(_, n)| *n);
             let mut partitions = Vec::new();
-            for (partition, position, end) in starts(&global.topic, count, backend, admin)? {
-                partitions.push(GlobalPartition {
-                    handle: consumer.assign(&partition, position)?,
-                    queue: RecordQueue::new(partition.clone(), input(&partition), -1),
-                    position,
-                    end,
-                });
+            for number in 0..count {
+                let partition = TopicPartition::new(Arc::clone(&global.topic), number);
+                let queue = RecordQueue::new(partition.clone(), input(&partition), -1);
+                partitions.push(GlobalPartition { handle: None, queue, position: 0, end: 0 });
             }
+            let factory = plan.topology.store(&global.store.name)?;
             stores.push(GlobalStore {
+                name: global.store.name.to_string(),
+                topic: Arc::clone(&global.topic),
+                format: factory.restore_format(),
+                on_disk: directory.is_some() && factory.place() == StorePlace::Disk,
+                deletions_kept_ms: plan.deletions_kept_ms(&global.topic),
+                begin: Some(Begin::Start),
                 store: opened.store,
                 backend: Arc::clone(backend),
                 context,
@@ -183,15 +235,24 @@ impl GlobalThread {
                 batch: Batch::new(),
             });
         }
-        Ok(GlobalThread { consumer, stores, buffer: Vec::new() })
+        Ok(GlobalThread {
+            consumer,
+            admin,
+            owned_at: directory.as_ref().and_then(|directory| directory.global_owned_at()),
+            directory,
+            stores,
+            buffer: Vec::new(),
+            next_touch: i64::MIN,
+            next_try: i64::MIN,
+            waiting: waits.of("the global stores"),
+        })
     }
 
     /// Whether every store has come to where its topic ended when the thread started.
     pub fn is_caught_up(&self) -> bool {
-        self.stores
-            .iter()
-            .flat_map(|store| &store.partitions)
-            .all(|partition| partition.position >= partition.end)
+        let has_come =
+            |partition: &GlobalPartition| partition.handle.is_some() && partition.position >= partition.end;
+        self.stores.iter().flat_map(|store| &store.partitions).all(has_come)
     }
 
     /// Waits for records.
@@ -211,15 +272,20 @@ impl GlobalThread {
     }
 
     /// Takes what has been fetched into the stores. True when there was anything.
-    pub fn run_once(&mut self, now: Timestamp) -> Result<bool> {
-        let mut any = false;
+    pub fn run_once(&mut self, now: Now) -> Result<bool> {
+        let mut any = self.begin_stores(now)?;
         for store in &mut self.stores {
-            store.context.set_wall_clock_ms(now);
+            store.context.set_wall_clock_ms(now.wall_ms);
             let mut moved = Vec::new();
             for partition in &mut store.partitions {
-                match self.consumer.fetch(partition.handle, FETCH_RECORDS, &mut self.buffer) {
+                let Some(handle) = partition.handle else { continue };
+                match self.consumer.fetch(handle, FETCH_RECORDS, &mut self.buffer) {
                     Ok(_) => {}
                     Err(error) if error.kind() == TransportErrorKind::Retriable => continue,
+                    Err(error) if error.kind() == TransportErrorKind::OffsetOutOfRange => {
+                        store.begin = Some(Begin::Refill(error.to_string()));
+                        continue;
+                    }
                     Err(error) => return Err(error.into()),
                 }
                 partition.queue.push(self.buffer.drain(..));
@@ -230,7 +296,7 @@ impl GlobalThread {
                     }
                     partition.queue.process_head(&mut store.context)?;
                 }
-                let position = self.consumer.position(partition.handle)?;
+                let position = self.consumer.position(handle)?;
                 if position != partition.position {
                     partition.position = position;
                     moved.push((partition.queue.partition().clone(), position));
@@ -241,6 +307,7 @@ impl GlobalThread {
                 store.commit(&moved)?;
             }
         }
+        self.touch(now)?;
         Ok(any)
     }
 }
@@ -257,31 +324,6 @@ impl GlobalStore {
         self.batch.clear();
         Ok(store.committed()?)
     }
-}
-
-/// For each partition of a global topic: where to read on, and where it ends now.
-fn starts(
-    topic: &TopicName,
-    partitions: PartitionId,
-    backend: &BackendRef,
-    admin: &mut dyn Admin,
-) -> Result<Vec<(TopicPartition, Offset, Offset)>> {
-    let all: Vec<_> = (0..partitions).map(|number| TopicPartition::new(Arc::clone(topic), number)).collect();
-    let first = admin.offsets(&all, OffsetQuery::Earliest, ADMIN_TIMEOUT)?;
-    let ends = admin.offsets(&all, OffsetQuery::Latest(Isolation::ReadCommitted), ADMIN_TIMEOUT)?;
-    let stored = read_offsets(&**backend)?;
-    let start = |partition: TopicPartition| {
-        let first = first.get(&partition).copied().unwrap_or(0);
-        let end = ends.get(&partition).copied().unwrap_or(0);
-        let known = stored
-            .iter()
-            .find(|stored| stored.topic == *partition.topic && stored.partition == partition.partition)
-            .map(|stored| stored.offset)
-            // A topic that was deleted and created again is read from its beginning.
-            .filter(|offset| (first..=end).contains(offset));
-        (partition, known.unwrap_or(first), end)
-    };
-    Ok(all.into_iter().map(start).collect())
 }
 
 /// Global processors have nowhere to send to.

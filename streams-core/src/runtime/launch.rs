@@ -23,6 +23,7 @@ use super::plan::Plan;
 use super::restore::{Request, Restorer, RestorerParts};
 use super::setup;
 use super::state_directory::StateDirectory;
+use super::state_place;
 use super::stats::ThreadStats;
 use super::stream_thread::{Command, Round, StreamThread, ThreadLimits, ThreadParts};
 use super::task::TaskEnvironment;
@@ -91,6 +92,8 @@ struct Instance {
     process_id: Arc<str>,
     /// The memory of its clients.
     buffers: ClientMemory,
+    /// Locked for this process until everything has ended.
+    directory: Option<Arc<StateDirectory>>,
 }
 
 /// A started application.
@@ -102,8 +105,6 @@ pub(crate) struct Running {
     servers: Servers,
     watch: TopicWatch,
     instance: Instance,
-    /// Locked for this process until everything has ended.
-    directory: Arc<StateDirectory>,
 }
 
 /// The threads that serve the stream threads; they end after those.
@@ -148,13 +149,12 @@ fn transport_of(launch: &Launch) -> Result<Arc<dyn Transport>> {
 fn launch(launch: Launch, at: &dyn Fn(&str)) -> Result<Running> {
     let transport = transport_of(&launch)?;
     let Launch { topology, config, clock, handlers, shared, .. } = launch;
-    let directory = Arc::new(StateDirectory::open(
-        &config.state_dir(),
-        &config.application_id(),
-        &fresh_process_id(&clock),
-    )?);
-    directory.claim(transport.incarnation().as_deref())?;
-    let process_id: Arc<str> = directory.process_id().into();
+    let fresh_id = state_place::fresh_process_id(&clock);
+    let directory = state_place::open(&topology, &config, &*transport, &fresh_id, clock.now_ms())?;
+    let process_id: Arc<str> = match &directory {
+        Some(directory) => directory.process_id().into(),
+        None => fresh_id.into(),
+    };
     let client_id: Arc<str> = match config.client_id() {
         Some(id) if !id.is_empty() => id.into(),
         _ => format!("{}-{process_id}", config.application_id()).into(),
@@ -165,7 +165,7 @@ fn launch(launch: Launch, at: &dyn Fn(&str)) -> Result<Running> {
     shared.go_on()?;
     let memory = RocksMemory::new(config.rocksdb_block_cache_bytes(), config.rocksdb_write_buffer_bytes())
         .shared_by(plan.databases(), plan.store_instances());
-    let globals = GlobalBackends::open(&plan, Some(&directory), &memory)?;
+    let globals = GlobalBackends::open(&plan, directory.as_deref(), &memory, clock.now_ms())?;
     let now_ms = clock.monotonic_ms();
     let watch = TopicWatch::new(&plan, &config, &*transport, &client_id, &shared.waits, now_ms)?;
     let group = Arc::new(CurrentGroup::default());
@@ -182,6 +182,7 @@ fn launch(launch: Launch, at: &dyn Fn(&str)) -> Result<Running> {
         client_id,
         process_id,
         buffers,
+        directory,
     };
     let shared = &instance.shared;
     let stop_servers = Arc::new(AtomicBool::new(false));
@@ -195,7 +196,7 @@ fn launch(launch: Launch, at: &dyn Fn(&str)) -> Result<Running> {
     }
     at("the stream threads to start");
     let (requests, received) = mpsc::channel();
-    let restorer = instance.restorer(&directory, memory, received)?;
+    let restorer = instance.restorer(memory, received)?;
     let wake_restorer = restorer.waker();
     servers.threads.push(start_restorer(&instance, restorer, &stop_servers)?);
     let mut threads = Vec::new();
@@ -210,7 +211,7 @@ fn launch(launch: Launch, at: &dyn Fn(&str)) -> Result<Running> {
     // Last: from now on the group counts on this process.
     let mut place = instance.place()?;
     place.take()?;
-    Ok(Running { place, dispatcher, threads, servers, watch, instance, directory })
+    Ok(Running { place, dispatcher, threads, servers, watch, instance })
 }
 
 /// Starts the application on its control thread, which looks after it from then on.
@@ -284,7 +285,7 @@ fn launch_anew(launch: &Launch) -> Option<Running> {
 impl Running {
     /// Serves the group until the application ends or shall start anew; when it returns, everything has been let go.
     fn serve(self) -> Next {
-        let Running { place, dispatcher, threads, servers, watch, instance, directory } = self;
+        let Running { place, dispatcher, threads, servers, watch, instance } = self;
         let shared = Arc::clone(&instance.shared);
         let settings = ControlSettings { leave_timeout: LEAVE_TIMEOUT };
         let mut observer =
@@ -309,8 +310,15 @@ impl Running {
         let left_ms = shared.patience_ms().saturating_sub(shared.ending_ms()).unsigned_abs();
         join(threads, THREADS_END.max(Duration::from_millis(left_ms)));
         drop(servers);
+        if let Some(directory) = instance.directory.as_ref().filter(|_| instance.globals.are_damaged()) {
+            // Found by a read; the next start shall not find it again.
+            let aside = directory.put_global_aside(instance.clock.now_ms());
+            tracing::warn!(
+                ?aside,
+                "the database of the global stores is damaged; the next start fills them anew"
+            );
+        }
         drop(instance);
-        drop(directory);
         next
     }
 }
@@ -388,23 +396,19 @@ impl Instance {
         ConsumerSpec { client_id, isolation, properties }
     }
 
-    fn restorer(
-        &self,
-        directory: &Arc<StateDirectory>,
-        memory: RocksMemory,
-        requests: mpsc::Receiver<Request>,
-    ) -> Result<Restorer> {
+    fn restorer(&self, memory: RocksMemory, requests: mpsc::Receiver<Request>) -> Result<Restorer> {
         let properties = self.buffers.changelogs.consumer(self.config.restore_consumer_properties());
         let spec = self.consumer_spec(format!("{}-restore-consumer", self.client_id), properties);
         Ok(Restorer::new(RestorerParts {
             plan: Arc::clone(&self.plan),
             config: Arc::clone(&self.config),
-            directory: Some(Arc::clone(directory)),
+            directory: self.directory.clone(),
             memory,
             consumer: self.transport.consumer(&spec)?,
             admin: self.transport.admin(&format!("{}-restore-admin", self.client_id))?,
             requests,
             counters: Arc::clone(&self.shared.counters),
+            waits: Arc::clone(&self.shared.waits),
         }))
     }
 
@@ -522,13 +526,16 @@ fn start_restorer(
     spawn(&instance.shared, name, move || {
         let ran = catch_unwind(AssertUnwindSafe(|| {
             while !stop.load(Ordering::Acquire) {
-                if !restorer.run_once(clock.now_ms()) {
+                if !restorer.run_once(Now::of(&*clock))? {
                     restorer.wait(IDLE);
                 }
             }
+            Ok(())
         }));
-        if let Err(panic) = ran {
-            shared.fail(panicked("the restore thread", &*panic));
+        match ran {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => shared.fail(error),
+            Err(panic) => shared.fail(panicked("the restore thread", &*panic)),
         }
     })
 }
@@ -581,19 +588,20 @@ fn run_global(
 ) -> Result<()> {
     let properties = instance.buffers.globals.consumer(instance.config.global_consumer_properties());
     let spec = instance.consumer_spec(format!("{name}-global-consumer"), properties);
-    let mut admin = instance.transport.admin(&format!("{name}-admin"))?;
     let mut global = GlobalThread::new(GlobalParts {
         plan: &instance.plan,
         backends: &instance.globals,
         consumer: instance.transport.consumer(&spec)?,
-        admin: &mut *admin,
+        admin: instance.transport.admin(&format!("{name}-admin"))?,
+        directory: instance.directory.clone(),
+        waits: &instance.shared.waits,
         handlers: instance.handlers.clone(),
         settings: GraphSettings::new(&instance.plan, &instance.config),
         config: Arc::clone(&instance.config),
     })?;
     let mut told = false;
     while !stop.load(Ordering::Acquire) {
-        let worked = global.run_once(instance.clock.now_ms())?;
+        let worked = global.run_once(Now::of(&*instance.clock))?;
         if !told && global.is_caught_up() {
             told = true;
             let _ = filled.send(Ok(()));
@@ -603,18 +611,4 @@ fn run_global(
         }
     }
     Ok(())
-}
-
-/// A process id for a state directory that has none: unique by the operating system's randomness and the time.
-fn fresh_process_id(clock: &ClockRef) -> String {
-    use std::hash::{BuildHasher, RandomState};
-    let (a, b) = (RandomState::new(), RandomState::new());
-    let now = clock.now_ms();
-    let (high, low) = (a.hash_one((now, std::process::id())), b.hash_one(now));
-    let (first, second, third) = (high >> 32, (high >> 16) & 0xffff, high & 0x0fff);
-    format!(
-        "{first:08x}-{second:04x}-4{third:03x}-{:04x}-{:012x}",
-        0x8000 | (low >> 50),
-        low & 0xffff_ffff_ffff
-    )
 }

@@ -13,6 +13,7 @@
 
 mod assignment;
 mod backends;
+mod changelog_settings;
 mod commit;
 mod control;
 mod global_thread;
@@ -33,7 +34,9 @@ mod record_queue;
 mod refusals;
 mod restore;
 pub(crate) mod setup;
+mod state_cleaner;
 mod state_directory;
+mod state_place;
 mod stats;
 pub(crate) mod steps;
 mod stream_thread;

@@ -11,6 +11,9 @@ use crate::ids::{PartitionId, TaskId, TopicName, TopicPartition};
 use crate::store::StorePlace;
 use crate::topology::{AutoOffsetReset, ResolvedSubtopology, ResolvedTopology, Topology};
 
+/// Kafka's default of `delete.retention.ms`.
+const DELETIONS_KEPT_MS: i64 = 86_400_000;
+
 /// One store of a sub-topology.
 #[derive(Clone, Debug)]
 pub(crate) struct StorePlan {
@@ -61,6 +64,8 @@ pub(crate) struct Plan {
     pub fingerprint: String,
     /// The ids of the topics that existed, where the broker gives them ids.
     pub topic_ids: BTreeMap<TopicName, String>,
+    /// How long topics that fill stores show at least that a row was deleted, in ms; what is missing is as Kafka's default.
+    pub deletions_kept: BTreeMap<TopicName, i64>,
 }
 
 impl Plan {
@@ -77,7 +82,7 @@ impl Plan {
         }
         let global_topics = resolved.global_topics.clone();
         let fingerprint = graph.fingerprint(&application_id);
-        let topic_ids = BTreeMap::new();
+        let (topic_ids, deletions_kept) = (BTreeMap::new(), BTreeMap::new());
         Ok(Plan {
             topology,
             application_id,
@@ -86,6 +91,7 @@ impl Plan {
             global_topics,
             fingerprint,
             topic_ids,
+            deletions_kept,
         })
     }
 
@@ -135,6 +141,11 @@ impl Plan {
     pub fn databases(&self) -> usize {
         let stateful = self.subtopologies.values().filter(|part| !part.stores.is_empty());
         stateful.map(|part| usize::try_from(part.tasks).unwrap_or(1)).sum()
+    }
+
+    /// For how long, at least, a topic that fills a store shows that a row was deleted, in ms (`delete.retention.ms`).
+    pub fn deletions_kept_ms(&self, topic: &str) -> i64 {
+        self.deletions_kept.get(topic).copied().unwrap_or(DELETIONS_KEPT_MS)
     }
 
     /// How many store instances all tasks have together: they share the cache.

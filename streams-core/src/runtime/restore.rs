@@ -2,52 +2,57 @@
 //!
 //! It runs on a thread of its own, one per instance, so that a restore delays no other task. `run_once` does one round
 //! and never sleeps. For each task, in this order:
-//! 1. *Opening*: opens the databases, reads how far they have come, asks for the changelogs' ends. The end is the high
-//!    watermark: a transaction whose markers are still to come is waited for, else its changes would be missed.
+//! 1. *Opening*: opens the databases, then asks for the changelogs' bounds, once for all tasks that have come that far and
+//!    with an answer for each partition, and decides what their rows are worth. The end is the high watermark: a
+//!    transaction whose markers are still to come is waited for, else its changes would be missed.
 //! 2. *Fetching*: applies committed changelog records from there, in batches that also hold the offset, until the
 //!    position has reached the end. Positions pass over markers, aborted and compacted records, so that a tail without
 //!    visible records neither ends a restore early nor holds it up.
 //! 3. *Finishing*: asks for the committed source offsets, once for all tasks that have come that far, and answers the
 //!    stream threads.
 //!
-//! A database that is ahead of its changelog, or behind what the broker still has, or that holds what a commit was
-//! answered for and the broker then took back (decision 0008), is deleted and rebuilt, with a warning.
+//! What is local and does not fit its changelog any more is emptied and filled again, store by store, with a warning; if
+//! the changelog is the one that was lost, the task is refused (decision 0017). A database that is damaged is put aside. One
+//! that holds what a commit was answered for and the broker then took back (decision 0008) is deleted.
 
+mod fetch;
+mod finish;
+pub(super) mod identity;
+mod open;
+mod questions;
+mod repair;
 mod source_offsets;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use state_stores::offsets::{offsets_keyspace, put_offset, read_offsets};
-use state_stores::{BackendRef, Batch, Restore, RocksMemory, StoreError};
+use state_stores::{BackendRef, Restore, RocksMemory};
 
+use self::questions::Questions;
 use super::backends::TaskBackends;
 use super::plan::Plan;
+use super::state_cleaner::StateCleaner;
 use super::state_directory::StateDirectory;
+use super::waits::{Waiting, Waits};
 use crate::config::StreamsConfig;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::ids::{Offset, TaskId, TopicPartition};
 use crate::serde::TopicPartitionMetadata;
-use crate::time::Timestamp;
-use crate::transport::{
-    Admin, Consumer, GroupOffsets, Isolation, OffsetQuery, PartitionHandle, RawRecord, TransportError,
-    TransportErrorKind,
-};
+use crate::time::{Now, Timestamp};
+use crate::transport::{Admin, Consumer, PartitionHandle, RawRecord};
 
-/// Time for one question to the broker.
-const ADMIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time for one question to the broker. Short, as the restores of other tasks stand still meanwhile.
+const ADMIN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Pause before a question that failed is asked again.
+/// Time for deleting what is processed of repartition topics: what is not deleted now is deleted next time.
+const PURGE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Pause before a question that failed is asked again: the first, and the longest.
 const RETRY_MS: i64 = 100;
-
-/// How long a task's directory may stay locked by a thread that is closing it.
-const LOCKED_MAX_MS: i64 = 30_000;
-
-/// After so long a wait for a transaction, the partition is named.
-const WAIT_TOLD_MS: i64 = 5_000;
+const RETRY_MAX_MS: i64 = 5_000;
 
 /// What to do about such a wait.
 const HANGING: &str = "a transaction that has not ended holds it back; it ends by itself, at the latest after its \
@@ -77,6 +82,8 @@ pub(crate) struct OpenRequest {
 pub(crate) enum Request {
     /// Open a task.
     Open(OpenRequest),
+    /// Nobody waits for that task any more: it is let go, with its databases, however far it has come.
+    Cancel(TaskId),
     /// Let the broker delete the records of repartition topics before these offsets: all of them are processed.
     Purge(Vec<(TopicPartition, Offset)>),
 }
@@ -125,28 +132,14 @@ struct Changelog {
     end: Offset,
     /// Whether it is a source topic: what comes after `end` is input that is still to be processed.
     is_source: bool,
-    wait: Wait,
 }
 
-/// A wait for a transaction.
-#[derive(Default)]
-struct Wait {
-    since: Option<Timestamp>,
-    told: bool,
-}
-
-impl Wait {
-    /// Goes on waiting; says so, once, when it has become long.
-    fn go_on(&mut self, now: Timestamp, task: TaskId, what: impl FnOnce() -> String) {
-        let since = *self.since.get_or_insert(now);
-        if now - since >= WAIT_TOLD_MS && !std::mem::replace(&mut self.told, true) {
-            tracing::warn!(%task, waits_for = what(), "opening a task waits: {HANGING}");
-        }
-    }
-}
-
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
+    /// Its databases are to be opened.
     Opening,
+    /// They are open; the broker is to be asked about the changelogs.
+    Asking,
     Fetching,
     Finishing,
 }
@@ -157,12 +150,24 @@ struct Opening {
     backends: TaskBackends,
     changelogs: Vec<Changelog>,
     ends: BTreeMap<String, Offset>,
-    not_before: Timestamp,
-    locked_since: Option<Timestamp>,
-    /// Whether a wait for the broker was told already.
-    waits: bool,
-    /// For offsets that a transaction is committing.
-    undecided: Wait,
+    /// Monotonic.
+    not_before: i64,
+    /// Attempts in a row that failed.
+    failures: u32,
+    waiting: Waiting,
+    /// For how long its directory was left alone before it was opened; unknown is for ever.
+    untouched_ms: Option<i64>,
+    /// Whether it was counted as rebuilt.
+    is_rebuilt: bool,
+}
+
+impl Opening {
+    /// It is tried again, after a pause that grows.
+    fn retry_later(&mut self, monotonic_ms: i64) {
+        let pause = RETRY_MS.saturating_mul(1 << self.failures.min(10)).min(RETRY_MAX_MS);
+        self.failures = self.failures.saturating_add(1);
+        self.not_before = monotonic_ms + pause;
+    }
 }
 
 /// Opens the tasks of one instance.
@@ -170,14 +175,21 @@ pub(crate) struct Restorer {
     plan: Arc<Plan>,
     config: Arc<StreamsConfig>,
     directory: Option<Arc<StateDirectory>>,
+    cleaner: Option<StateCleaner>,
     memory: RocksMemory,
     consumer: Box<dyn Consumer>,
     admin: Box<dyn Admin>,
+    questions: Questions,
     requests: mpsc::Receiver<Request>,
     counters: Arc<RestoreCounters>,
+    waits: Arc<Waits>,
     tasks: Vec<Opening>,
+    /// Tasks whose damaged databases were put aside, and when: what is damaged again at once is not healed by that.
+    put_aside: BTreeMap<TaskId, i64>,
     buffer: Vec<RawRecord>,
+    /// Wall clock.
     now: Timestamp,
+    monotonic_ms: i64,
 }
 
 /// What a restorer is made of.
@@ -190,24 +202,40 @@ pub(crate) struct RestorerParts {
     pub admin: Box<dyn Admin>,
     pub requests: mpsc::Receiver<Request>,
     pub counters: Arc<RestoreCounters>,
+    pub waits: Arc<Waits>,
 }
 
 impl Restorer {
     pub fn new(parts: RestorerParts) -> Self {
-        let RestorerParts { plan, config, directory, memory, consumer, admin, requests, counters } = parts;
+        let RestorerParts { plan, config, directory, memory, consumer, admin, requests, counters, waits } =
+            parts;
+        let cleaner = directory
+            .as_ref()
+            .map(|directory| StateCleaner::new(Arc::clone(directory), config.state_cleanup_delay_ms()));
         Restorer {
             plan,
             config,
             directory,
+            cleaner,
             memory,
             consumer,
             admin,
+            questions: Questions::default(),
             requests,
             counters,
+            waits,
             tasks: Vec::new(),
+            put_aside: BTreeMap::new(),
             buffer: Vec::new(),
             now: 0,
+            monotonic_ms: 0,
         }
+    }
+
+    /// How many tasks are being opened.
+    #[cfg(test)]
+    pub fn restoring(&self) -> usize {
+        self.tasks.len()
     }
 
     /// Waits for changelog records or a new request.
@@ -220,335 +248,101 @@ impl Restorer {
         self.consumer.waker()
     }
 
-    /// One round over all tasks. True when anything was done.
-    pub fn run_once(&mut self, now: Timestamp) -> bool {
-        self.now = now;
+    /// One round over all tasks. True when anything was done. An error is one of the whole application's state.
+    pub fn run_once(&mut self, now: Now) -> Result<bool> {
+        (self.now, self.monotonic_ms) = (now.wall_ms, now.monotonic_ms);
         let mut worked = self.accept();
-        let mut waiting = Vec::new();
-        for mut opening in std::mem::take(&mut self.tasks) {
-            if now < opening.not_before {
-                waiting.push(opening);
-                continue;
-            }
-            match self.advance(&mut opening) {
-                Ok(()) => {
-                    worked |= !self.buffer.is_empty();
-                    waiting.push(opening);
-                }
-                Err(error) => self.after_error(opening, error, &mut waiting),
-            }
-            self.buffer.clear();
+        self.each_in(Phase::Opening, Self::open_databases);
+        self.ask();
+        self.each_in(Phase::Fetching, |restorer, opening| {
+            restorer.fetch(opening)?;
+            worked |= !restorer.buffer.is_empty();
+            restorer.buffer.clear();
+            Ok(())
+        });
+        self.buffer.clear();
+        worked |= self.finish();
+        let opening: BTreeSet<TaskId> = self.tasks.iter().map(|opening| opening.request.task).collect();
+        if let Some(cleaner) = &mut self.cleaner {
+            cleaner.look(now, &opening)?;
         }
-        self.tasks = waiting;
-        worked | self.finish()
+        Ok(worked)
     }
 
     fn accept(&mut self) -> bool {
         let mut any = false;
         while let Ok(request) = self.requests.try_recv() {
             any = true;
-            let request = match request {
-                Request::Open(request) => request,
+            match request {
+                Request::Open(request) => self.accept_open(request),
+                Request::Cancel(task) => self.cancel(task),
                 Request::Purge(before) => {
-                    // What is not deleted now is deleted with the next round.
-                    if let Err(error) = self.admin.delete_records(&before, ADMIN_TIMEOUT) {
+                    if let Err(error) = self.admin.delete_records(&before, PURGE_TIMEOUT) {
                         tracing::debug!(%error, "processed records of repartition topics are kept for now");
                     }
-                    continue;
                 }
-            };
-            // A task that was given up and comes back, perhaps to another thread, begins again: an instance that had it
-            // in between has moved its changelogs' ends.
-            if let Some(known) = self.tasks.iter_mut().find(|opening| opening.request.task == request.task) {
-                known.request = request;
-                known.phase = Phase::Opening;
-                known.ends.clear();
-                for changelog in known.changelogs.drain(..) {
-                    let _ = self.consumer.unassign(changelog.handle);
-                }
-                continue;
             }
-            self.tasks.push(Opening {
-                request,
-                phase: Phase::Opening,
-                backends: TaskBackends::default(),
-                changelogs: Vec::new(),
-                ends: BTreeMap::new(),
-                not_before: 0,
-                locked_since: None,
-                waits: false,
-                undecided: Wait::default(),
-            });
         }
         any
     }
 
-    fn advance(&mut self, opening: &mut Opening) -> Result<()> {
-        if matches!(opening.phase, Phase::Opening) {
-            self.open(opening)?;
-            opening.phase = Phase::Fetching;
+    fn accept_open(&mut self, request: OpenRequest) {
+        // A task that was given up and comes back, perhaps to another thread, begins again: an instance that had it in
+        // between has moved its changelogs' ends.
+        if let Some(at) = self.tasks.iter().position(|opening| opening.request.task == request.task) {
+            let mut known = self.tasks.swap_remove(at);
+            self.begin_again(&mut known);
+            known.request = request;
+            known.not_before = 0;
+            self.tasks.push(known);
+            return;
         }
-        if matches!(opening.phase, Phase::Fetching) {
-            self.fetch(opening)?;
-            if opening.changelogs.is_empty() {
-                opening.phase = Phase::Finishing;
-            }
-        }
-        Ok(())
+        let waiting = self.waits.of(format!("task {}", request.task));
+        self.tasks.push(Opening {
+            request,
+            phase: Phase::Opening,
+            backends: TaskBackends::default(),
+            changelogs: Vec::new(),
+            ends: BTreeMap::new(),
+            not_before: 0,
+            failures: 0,
+            waiting,
+            untouched_ms: None,
+            is_rebuilt: false,
+        });
     }
 
-    /// Answers for the tasks whose stores are restored. One question for all of them, so that none holds up another.
-    fn finish(&mut self) -> bool {
-        let now = self.now;
-        let is_due = |task: &Opening| matches!(task.phase, Phase::Finishing) && now >= task.not_before;
-        let (due, mut waiting): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.tasks).into_iter().partition(is_due);
-        if due.is_empty() {
-            self.tasks = waiting;
-            return false;
-        }
-        let before = waiting.len() + due.len();
-        let mut due = VecDeque::from(due);
-        match self.group_offsets(due.iter().map(|opening| opening.request.task)) {
-            Ok(offsets) => {
-                for mut opening in due {
-                    match self.finish_one(&mut opening, &offsets) {
-                        Ok(Some(opened)) => reply(&opening.request, Ok(opened)),
-                        Ok(None) => waiting.push(opening),
-                        Err(error) => self.after_error(opening, error, &mut waiting),
-                    }
-                }
-            }
-            Err(error) => {
-                // An error that ends the waiting of the first will soon end that of the others.
-                let first = due.pop_front();
-                for mut opening in due {
-                    opening.not_before = now + RETRY_MS;
-                    waiting.push(opening);
-                }
-                if let Some(opening) = first {
-                    self.after_error(opening, error, &mut waiting);
-                }
-            }
-        }
-        self.tasks = waiting;
-        self.tasks.len() < before
+    fn cancel(&mut self, task: TaskId) {
+        let Some(at) = self.tasks.iter().position(|opening| opening.request.task == task) else { return };
+        let mut opening = self.tasks.swap_remove(at);
+        self.begin_again(&mut opening);
+        tracing::info!(%task, "the task is not restored any further: it was given away");
     }
 
-    fn group_offsets(&mut self, tasks: impl Iterator<Item = TaskId>) -> Result<GroupOffsets> {
-        let mut partitions = Vec::new();
-        for task in tasks {
-            partitions.extend(self.plan.subtopology(task)?.partitions_of(task));
-        }
-        Ok(self.admin.group_offsets(&self.plan.application_id, &partitions, ADMIN_TIMEOUT)?)
-    }
-
-    fn finish_one(&mut self, opening: &mut Opening, offsets: &GroupOffsets) -> Result<Option<OpenedTask>> {
-        let task = opening.request.task;
-        let plan = self.plan.subtopology(task)?;
-        let (partitions, has_stores) = (plan.partitions_of(task), !plan.stores.is_empty());
-        if let Some(undecided) = partitions.iter().find(|partition| offsets.undecided.contains(partition)) {
-            opening.not_before = self.now + RETRY_MS;
-            opening.undecided.go_on(self.now, task, || format!("the committed offset of {undecided}"));
-            return Ok(None);
-        }
-        opening.undecided = Wait::default();
-        for partition in &partitions {
-            let committed = offsets.committed.get(partition).map_or(-1, |known| known.offset);
-            let taken_back =
-                opening.request.answered.get(partition).is_some_and(|offset| committed < *offset);
-            if taken_back && has_stores {
-                let why =
-                    format!("the broker took back a commit of {partition}: {committed} is committed now");
-                opening.request.answered = Arc::default();
-                return match self.start_over(opening, &why) {
-                    true => Ok(None),
-                    false => Err(Error::IllegalState(why)),
-                };
-            }
-        }
-        let sources = self.sources(partitions, offsets, &opening.request.unreadable)?;
-        let backends = std::mem::take(&mut opening.backends);
-        Ok(Some(OpenedTask { backends, changelog_ends: std::mem::take(&mut opening.ends), sources }))
-    }
-
-    /// Keeps a task for later, or answers with the error.
-    fn after_error(&mut self, mut opening: Opening, error: Error, waiting: &mut Vec<Opening>) {
-        match self.is_passing(&mut opening, &error) {
-            true => waiting.push(opening),
-            false => reply(&opening.request, Err(error)),
-        }
-    }
-
-    /// Decides about an error: true to go on with the task later.
-    fn is_passing(&mut self, opening: &mut Opening, error: &Error) -> bool {
-        let now = self.now;
-        opening.not_before = now + RETRY_MS;
-        match error {
-            Error::Transport(transport) => match transport.kind() {
-                TransportErrorKind::Retriable | TransportErrorKind::TimedOut => {
-                    // Said once; it is asked again ten times a second.
-                    if !std::mem::replace(&mut opening.waits, true) {
-                        tracing::warn!(task = %opening.request.task, %error, "opening a task waits for the broker");
-                    }
-                    true
-                }
-                TransportErrorKind::OffsetOutOfRange => self.start_over(opening, &transport.to_string()),
-                _ => false,
-            },
-            Error::Store { source: StoreError::Locked { .. }, .. }
-            | Error::State(StoreError::Locked { .. }) => {
-                now - *opening.locked_since.get_or_insert(now) < LOCKED_MAX_MS
-            }
-            _ => false,
-        }
-    }
-
-    /// Deletes what the task has on disk and begins again from the changelogs' first records.
-    fn start_over(&mut self, opening: &mut Opening, why: &str) -> bool {
-        let task = opening.request.task;
-        tracing::warn!(%task, why, "the local state does not fit its changelog any more; it is rebuilt");
-        self.counters.wiped_tasks.fetch_add(1, Ordering::Relaxed);
+    /// Stops reading for a task; what it has read is in its databases.
+    fn begin_again(&mut self, opening: &mut Opening) {
         for changelog in opening.changelogs.drain(..) {
+            // The handle is of no use any more, whatever the answer.
             let _ = self.consumer.unassign(changelog.handle);
         }
-        opening.backends = TaskBackends::default();
-        opening.request.backends = None;
         opening.ends.clear();
         opening.phase = Phase::Opening;
-        if let Some(directory) = &self.directory {
-            let path = directory.task(task);
-            if let Err(error) = std::fs::remove_dir_all(&path)
-                && error.kind() != std::io::ErrorKind::NotFound
-            {
-                tracing::error!(%task, path = %path.display(), %error, "cannot delete the task's directory");
-                return false;
-            }
-        }
-        let wiped = self.plan.subtopology(task).and_then(|plan| TaskBackends::wipe_custom(task, plan));
-        if let Err(error) = wiped {
-            tracing::error!(%task, %error, "cannot wipe a database of one's own");
-            return false;
-        }
-        true
     }
 
-    fn open(&mut self, opening: &mut Opening) -> Result<()> {
-        let task = opening.request.task;
-        let plan = Arc::clone(&self.plan);
-        let plan = plan.subtopology(task)?;
-        if opening.backends.iter().next().is_none() {
-            opening.backends = match opening.request.backends.take() {
-                Some(kept) => kept,
-                None => TaskBackends::open(task, plan, self.directory.as_deref(), &self.memory)?,
-            };
-        }
-        let logged: Vec<_> = plan
-            .stores
-            .iter()
-            .filter_map(|store| {
-                let topic = store.changelog.as_ref()?;
-                Some((store, TopicPartition::new(Arc::clone(topic), task.partition)))
-            })
-            .collect();
-        if logged.is_empty() {
-            return Ok(());
-        }
-        let partitions: Vec<_> = logged.iter().map(|(_, partition)| partition.clone()).collect();
-        let latest = OffsetQuery::Latest(Isolation::ReadUncommitted);
-        let ends = self.admin.offsets(&partitions, latest, ADMIN_TIMEOUT)?;
-        let starts = self.admin.offsets(&partitions, OffsetQuery::Earliest, ADMIN_TIMEOUT)?;
-        let read = self.read_of_sources(task, &logged)?;
-        for (store, partition) in logged {
-            let backend = opening.backends.of(&store.place)?;
-            let start = starts.get(&partition).copied().unwrap_or(0);
-            let mut end = ends.get(&partition).copied().unwrap_or(0);
-            if store.is_source {
-                // What the application has not read of a source topic is not in its stores either: it comes as input.
-                end = read.get(&partition).copied().unwrap_or(0).min(end).max(start);
-            }
-            let stored = read_offsets(&**backend)?
-                .into_iter()
-                .find(|stored| stored.topic == *partition.topic && stored.partition == partition.partition);
-            let position = stored.map_or(start, |stored| stored.offset);
-            if position > end {
-                return Err(out_of_range(&partition, position, end));
-            }
-            if position == end {
-                opening.ends.insert(store.name.clone(), position);
+    /// Takes each task of that phase whose time has come one step on.
+    fn each_in(&mut self, phase: Phase, mut step: impl FnMut(&mut Self, &mut Opening) -> Result<()>) {
+        let mut kept = Vec::with_capacity(self.tasks.len());
+        for mut opening in std::mem::take(&mut self.tasks) {
+            if opening.phase != phase || self.monotonic_ms < opening.not_before {
+                kept.push(opening);
                 continue;
             }
-            let restorer = store.format.restorer(&store.name, backend)?;
-            let handle = self.consumer.assign(&partition, position)?;
-            opening.changelogs.push(Changelog {
-                store: store.name.clone(),
-                partition,
-                backend: Arc::clone(backend),
-                restorer,
-                handle,
-                position,
-                end,
-                is_source: store.is_source,
-                wait: Wait::default(),
-            });
-        }
-        Ok(())
-    }
-
-    fn fetch(&mut self, opening: &mut Opening) -> Result<()> {
-        let mut rest = Vec::new();
-        let mut failed = None;
-        for mut changelog in std::mem::take(&mut opening.changelogs) {
-            if failed.is_none() {
-                failed = self.fetch_one(opening.request.task, &mut changelog).err();
-            }
-            if failed.is_none() && changelog.position >= changelog.end {
-                // The handle is of no use any more, whatever the answer.
-                let _ = self.consumer.unassign(changelog.handle);
-                opening.ends.insert(changelog.store, changelog.position);
-            } else {
-                rest.push(changelog);
+            match step(self, &mut opening) {
+                Ok(()) => kept.push(opening),
+                Err(error) => self.after_error(opening, error, &mut kept),
             }
         }
-        opening.changelogs = rest;
-        failed.map_or(Ok(()), Err)
-    }
-
-    fn fetch_one(&mut self, task: TaskId, changelog: &mut Changelog) -> Result<()> {
-        let from = self.buffer.len();
-        self.consumer.fetch(changelog.handle, RESTORE_BATCH, &mut self.buffer)?;
-        let mut position = self.consumer.position(changelog.handle)?;
-        if changelog.is_source {
-            position = position.min(changelog.end);
-            let later = |record: &RawRecord| record.offset() >= changelog.end;
-            let ahead = self.buffer.iter().skip(from).position(later);
-            ahead.into_iter().for_each(|ahead| self.buffer.truncate(from + ahead));
-        }
-        let fetched = self.buffer.get(from..).unwrap_or_default();
-        if fetched.is_empty() && position == changelog.position {
-            let Changelog { partition, end, wait, .. } = changelog;
-            wait.go_on(self.now, task, || format!("{partition} from offset {position} to {end}"));
-            return Ok(());
-        }
-        changelog.wait = Wait::default();
-        let mut batch = Batch::new();
-        for record in fetched {
-            let Some(key) = record.key() else {
-                let (at, offset) = (&changelog.partition, record.offset());
-                tracing::warn!(%at, offset, "changelog record without a key skipped");
-                continue;
-            };
-            let headers = record.headers();
-            changelog.restorer.restore(key, record.value(), record.timestamp(), &headers, &mut batch)?;
-        }
-        let keyspace = offsets_keyspace(&*changelog.backend)?;
-        let at = &changelog.partition;
-        put_offset(&mut batch, keyspace, &at.topic, at.partition, position);
-        changelog.backend.write(&batch)?;
-        changelog.position = position;
-        let restored = u64::try_from(fetched.len()).unwrap_or(0);
-        self.counters.restored_records.fetch_add(restored, Ordering::Relaxed);
-        Ok(())
+        self.tasks = kept;
     }
 }
 
@@ -556,10 +350,4 @@ fn reply(request: &OpenRequest, result: Result<OpenedTask>) {
     // A thread that is gone needs no answer.
     let _ = request.reply.send(OpenReply { task: request.task, number: request.number, result });
     (request.wake)();
-}
-
-fn out_of_range(partition: &TopicPartition, position: Offset, end: Offset) -> Error {
-    let attempted = format!("restore from {partition} at offset {position}");
-    let reason = format!("the changelog ends at {end}; it was deleted or recreated");
-    TransportError::new(TransportErrorKind::OffsetOutOfRange, attempted, reason).into()
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::changelog_settings;
 use super::joining::member_id;
 use super::plan::{Plan, SubtopologyPlan};
 use crate::config::StreamsConfig;
@@ -30,6 +31,7 @@ pub(crate) fn prepare(topology: &Topology, config: &StreamsConfig, admin: &mut d
     let mut plan = Plan::new(topology, config, &resolved)?;
     let id = |topic: &TopicInfo| Some((Arc::clone(&topic.name), topic.id.clone()?));
     plan.topic_ids = existing.values().filter_map(id).collect();
+    plan.deletions_kept = changelog_settings::check(&resolved, &existing, admin, ADMIN_TIMEOUT)?;
     prepare_task_topics(&plan, config, admin)?;
     Ok(plan)
 }

@@ -1,6 +1,7 @@
 //! The application's directory: one process at a time, a process id that survives restarts, a folder for each task.
 //!
-//! Layout as Kafka Streams: `<state.dir>/<application.id>/.lock`, `kafka-streams-process-metadata`, `<task id>/`, `global/`.
+//! Layout as Kafka Streams: `<state.dir>/<application.id>/.lock`, `kafka-streams-process-metadata`, `<task id>/`, `global/`;
+//! beside these `<task id>.damaged-<time>/`, the last damaged database of a task.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
@@ -8,11 +9,17 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::ids::TaskId;
+use crate::time::Timestamp;
 
 const LOCK_FILE: &str = ".lock";
 /// Names the broker that local state belongs to, if that broker does not last.
 const INCARNATION_FILE: &str = "broker-incarnation";
 const PROCESS_FILE: &str = "kafka-streams-process-metadata";
+/// In a task's folder: until when its state was looked after, in ms since 1970.
+const OWNED_FILE: &str = "owned-until";
+/// Between a folder's name and the time at which it was put aside.
+const DAMAGED: &str = ".damaged-";
+const GLOBAL: &str = "global";
 
 /// An application's directory, locked for this process until it is dropped.
 #[derive(Debug)]
@@ -26,38 +33,9 @@ impl StateDirectory {
     /// Opens and locks `<state_dir>/<application_id>`. `fresh_id` is the process id for a directory that has none yet.
     pub fn open(state_dir: &Path, application_id: &str, fresh_id: &str) -> Result<Self> {
         let root = state_dir.join(application_id);
-        let failed = |what: &str, error: &std::io::Error| {
-            Error::StateDirectory(format!(
-                "cannot {what} the state directory {}: {error}; check state.dir and its permissions",
-                root.display()
-            ))
-        };
-        fs::create_dir_all(&root).map_err(|error| failed("create", &error))?;
-        let mut lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(root.join(LOCK_FILE))
-            .map_err(|error| failed("open the lock file of", &error))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut owner = String::new();
-                let _ = lock.read_to_string(&mut owner);
-                return Err(Error::StateDirectory(format!(
-                    "the state directory {} is in use{}; give every instance on this machine its own state.dir",
-                    root.display(),
-                    if owner.is_empty() { String::new() } else { format!(" by process {}", owner.trim()) }
-                )));
-            }
-            Err(TryLockError::Error(error)) => return Err(failed("lock", &error)),
-        }
-        lock.set_len(0)
-            .and_then(|()| write!(lock, "{}", std::process::id()))
-            .map_err(|e| failed("write to", &e))?;
+        let lock = lock(&root)?;
         let process_id =
-            process_id(&root, fresh_id).map_err(|error| failed("read the process id of", &error))?;
+            process_id(&root, fresh_id).map_err(|error| unusable(&root, "read the process id of", &error))?;
         Ok(StateDirectory { root, process_id, _lock: lock })
     }
 
@@ -81,6 +59,88 @@ impl StateDirectory {
         written.map_err(|error| Error::StateDirectory(format!("cannot write {}: {error}", file.display())))
     }
 
+    /// Until when a task's state was looked after: everything that its changelog had got by then is in it. `None` if it is
+    /// not known, or there is no state.
+    pub fn owned_at(&self, task: TaskId) -> Option<Timestamp> {
+        owned_at(&self.task(task))
+    }
+
+    /// Notes that a task's state is looked after.
+    pub fn touch(&self, task: TaskId, now: Timestamp) -> Result<()> {
+        touch(&self.task(task), now)
+    }
+
+    /// The same for the global stores.
+    pub fn global_owned_at(&self) -> Option<Timestamp> {
+        owned_at(&self.global())
+    }
+
+    /// The same for the global stores.
+    pub fn touch_global(&self, now: Timestamp) -> Result<()> {
+        touch(&self.global(), now)
+    }
+
+    /// The tasks that have folders, with the time until which they were looked after; a folder that does not say is as old
+    /// as its latest change.
+    pub fn tasks(&self) -> Vec<(TaskId, Timestamp)> {
+        let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();
+        let task = |entry: fs::DirEntry| {
+            let task = entry.file_name().to_str()?.parse::<TaskId>().ok()?;
+            Some((task, owned_at(&entry.path()).or_else(|| changed_at(&entry.path()))?))
+        };
+        entries.filter_map(task).collect()
+    }
+
+    /// Whether there is a database in a task's folder.
+    pub fn has_database(&self, task: TaskId) -> bool {
+        self.task(task).join("CURRENT").exists()
+    }
+
+    /// Deletes a task's folder, if there is one. Its database is not open.
+    pub fn delete(&self, task: TaskId) -> Result<()> {
+        delete_folder(&self.task(task))
+    }
+
+    /// Deletes the folders of tasks that nobody has looked after for so long; at a start, before tasks are opened.
+    pub fn delete_older(&self, max_age_ms: i64, now: Timestamp) -> Result<()> {
+        for (task, owned_at) in self.tasks() {
+            if now.saturating_sub(owned_at) > max_age_ms {
+                tracing::info!(%task, max_age_ms, "local state is older than state.cleanup.dir.max.age.ms and is deleted");
+                self.delete(task)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Renames the folder of a database that is damaged, in the place of an earlier one of the same task. Gives the new
+    /// name.
+    pub fn put_aside(&self, task: TaskId, now: Timestamp) -> Result<PathBuf> {
+        self.put_folder_aside(&task.to_string(), now)
+    }
+
+    /// The same for the global stores.
+    pub fn put_global_aside(&self, now: Timestamp) -> Result<PathBuf> {
+        self.put_folder_aside(GLOBAL, now)
+    }
+
+    fn put_folder_aside(&self, name: &str, now: Timestamp) -> Result<PathBuf> {
+        let earlier = format!("{name}{DAMAGED}");
+        for entry in fs::read_dir(&self.root).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with(&earlier) {
+                delete_folder(&entry.path())?;
+            }
+        }
+        let (from, aside) = (self.root.join(name), self.root.join(format!("{earlier}{now}")));
+        fs::rename(&from, &aside).map_err(|error| {
+            Error::StateDirectory(format!(
+                "cannot rename the damaged database {} to {}: {error}; delete it, so that it is rebuilt",
+                from.display(),
+                aside.display()
+            ))
+        })?;
+        Ok(aside)
+    }
+
     /// A task's folder.
     pub fn task(&self, task: TaskId) -> PathBuf {
         self.root.join(task.to_string())
@@ -88,8 +148,45 @@ impl StateDirectory {
 
     /// The folder of global stores.
     pub fn global(&self) -> PathBuf {
-        self.root.join("global")
+        self.root.join(GLOBAL)
     }
+}
+
+fn unusable(root: &Path, what: &str, error: &std::io::Error) -> Error {
+    Error::StateDirectory(format!(
+        "cannot {what} the state directory {}: {error}; check state.dir and its permissions",
+        root.display()
+    ))
+}
+
+/// Creates the directory and locks it for this process.
+fn lock(root: &Path) -> Result<File> {
+    let failed = |what: &str, error: &std::io::Error| unusable(root, what, error);
+    fs::create_dir_all(root).map_err(|error| failed("create", &error))?;
+    let mut lock = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .open(root.join(LOCK_FILE))
+        .map_err(|error| failed("open the lock file of", &error))?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut owner = String::new();
+            let _ = lock.read_to_string(&mut owner);
+            return Err(Error::StateDirectory(format!(
+                "the state directory {} is in use{}; give every instance on this machine its own state.dir",
+                root.display(),
+                if owner.is_empty() { String::new() } else { format!(" by process {}", owner.trim()) }
+            )));
+        }
+        Err(TryLockError::Error(error)) => return Err(failed("lock", &error)),
+    }
+    lock.set_len(0)
+        .and_then(|()| write!(lock, "{}", std::process::id()))
+        .map_err(|error| failed("write to", &error))?;
+    Ok(lock)
 }
 
 fn process_id(root: &Path, fresh_id: &str) -> std::io::Result<String> {
@@ -102,9 +199,45 @@ fn process_id(root: &Path, fresh_id: &str) -> std::io::Result<String> {
     }
     // Written aside and renamed, so that a crash leaves the old file or the new one.
     let fresh = root.join(format!("{PROCESS_FILE}.tmp"));
-    fs::write(&fresh, serde_json::json!({ "processId": fresh_id }).to_string())?;
+    // Both reach the disk: a process that forgets its id after a power cut does not fence its past.
+    let mut file = File::create(&fresh)?;
+    file.write_all(serde_json::json!({ "processId": fresh_id }).to_string().as_bytes())?;
+    file.sync_all()?;
     fs::rename(&fresh, &path)?;
+    File::open(root)?.sync_all()?;
     Ok(fresh_id.to_owned())
+}
+
+fn owned_at(folder: &Path) -> Option<Timestamp> {
+    fs::read_to_string(folder.join(OWNED_FILE)).ok()?.trim().parse().ok()
+}
+
+fn changed_at(folder: &Path) -> Option<Timestamp> {
+    let changed = fs::metadata(folder).ok()?.modified().ok()?;
+    let since = changed.duration_since(std::time::UNIX_EPOCH).ok()?;
+    Timestamp::try_from(since.as_millis()).ok()
+}
+
+fn touch(folder: &Path, now: Timestamp) -> Result<()> {
+    let (file, fresh) = (folder.join(OWNED_FILE), folder.join(format!("{OWNED_FILE}.tmp")));
+    let written = fs::write(&fresh, now.to_string()).and_then(|()| fs::rename(&fresh, &file));
+    match written {
+        // The folder is not there: stores of one's own, or somebody has deleted it, which its database will say.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        written => written.map_err(|error| {
+            Error::StateDirectory(format!("cannot write {}: {error}; check the disk", file.display()))
+        }),
+    }
+}
+
+fn delete_folder(path: &Path) -> Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::StateDirectory(format!(
+            "cannot delete {}: {error}; check its permissions",
+            path.display()
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Deletes an application's local state (`KafkaStreams.cleanUp`). Refused while a process uses it.
@@ -112,8 +245,9 @@ pub(crate) fn clean_up(state_dir: &Path, application_id: &str) -> Result<()> {
     if !state_dir.join(application_id).exists() {
         return Ok(());
     }
-    let held = StateDirectory::open(state_dir, application_id, "cleaning")?;
-    delete_folders(&held.root)
+    let root = state_dir.join(application_id);
+    let _lock = lock(&root)?;
+    delete_folders(&root)
 }
 
 fn delete_folders(root: &Path) -> Result<()> {
@@ -121,9 +255,7 @@ fn delete_folders(root: &Path) -> Result<()> {
         let path = entry.path();
         if path.is_dir() {
             tracing::info!(path = %path.display(), "local state is deleted");
-            fs::remove_dir_all(&path).map_err(|error| {
-                Error::StateDirectory(format!("cannot delete {}: {error}", path.display()))
-            })?;
+            delete_folder(&path)?;
         }
     }
     Ok(())

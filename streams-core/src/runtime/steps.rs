@@ -100,7 +100,7 @@ impl Engine {
         }
         let plan = Arc::new(plan);
         let memory = RocksMemory::new(MEMORY_UNUSED, MEMORY_UNUSED);
-        let globals = GlobalBackends::open(&plan, None, &memory)?;
+        let globals = GlobalBackends::open(&plan, None, &memory, 0)?;
         let mut membership = transport.membership(&setup::group_spec(&plan, &config, "engine"))?;
         let handlers = Handlers::of(&config);
         let global = match globals.is_empty() {
@@ -109,7 +109,9 @@ impl Engine {
                 plan: &plan,
                 backends: &globals,
                 consumer: consumer(&transport, "global")?,
-                admin: &mut *admin,
+                admin: transport.admin("engine-global-admin")?,
+                directory: None,
+                waits: &Arc::default(),
                 handlers: handlers.clone(),
                 settings: GraphSettings::new(&plan, &config),
                 config: Arc::clone(&config),
@@ -125,6 +127,7 @@ impl Engine {
             admin,
             requests: received,
             counters: Arc::new(RestoreCounters::default()),
+            waits: Arc::default(),
         });
         let committer = Committer::new(
             Arc::clone(&transport),
@@ -168,12 +171,18 @@ impl Engine {
     pub fn step(&mut self) -> Result<bool> {
         let now = Now::of(&*self.clock);
         let mut worked = match &mut self.global {
-            Some(global) => global.run_once(now.wall_ms)?,
+            Some(global) => global.run_once(now)?,
             None => false,
         };
         worked |= self.thread.run_once(now)? == Round::Busy;
-        worked |= self.restorer.run_once(now.wall_ms);
+        worked |= self.restorer.run_once(now)?;
         Ok(worked)
+    }
+
+    /// How many tasks are being opened, for tests.
+    #[cfg(test)]
+    pub fn restoring(&self) -> usize {
+        self.restorer.restoring()
     }
 
     /// The thread, for its own tests.

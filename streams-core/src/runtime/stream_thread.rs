@@ -551,8 +551,11 @@ impl StreamThread {
 
     fn close(&mut self, tasks: &BTreeSet<TaskId>) -> Result<()> {
         for id in tasks {
-            self.opening.remove(id);
-            self.to_open.remove(id);
+            if self.opening.remove(id).is_some() && self.to_open.remove(id).is_none() {
+                // Its databases are to be free before others are told of the task.
+                let _ = self.restorer.send(Request::Cancel(*id));
+                (self.wake_restorer)();
+            }
             if let Some(task) = self.tasks.remove(id) {
                 self.close_task(task)?;
                 tracing::info!(thread = self.name, task = %id, "task closed");

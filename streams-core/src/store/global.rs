@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use state_stores::codec::CodecRef;
+use state_stores::keyspaces::store_keyspace;
 use state_stores::{BackendRef, Keyspace, ValueAndTimestamp, ValueFormat};
 
 use crate::error::Result;
@@ -40,7 +41,7 @@ impl<K, T> GlobalKeyValueStore<K, T> {
         key: CodecRef<K>,
         value: ValueFormat<T>,
     ) -> Result<Self> {
-        let keyspace = backend.keyspace(name)?;
+        let keyspace = store_keyspace(&**backend, name)?;
         Ok(GlobalKeyValueStore {
             name: name.into(),
             backend: BackendRef::clone(backend),

@@ -235,7 +235,7 @@ fn stored<V: DefaultSerde + FromStr<Err: Debug> + Clone + Debug + PartialEq>(row
     store.put(&key, Some(value.clone()), 5).unwrap();
     store.stage(&mut |_| Ok(()), &mut batch).unwrap();
     backend.write(&batch).unwrap();
-    let kept = backend.get(backend.keyspace("store").unwrap(), key.as_bytes()).unwrap();
+    let kept = backend.get(backend.keyspace("store/store").unwrap(), key.as_bytes()).unwrap();
     assert_eq!(kept.as_deref(), Some(&expected[..]));
     assert_eq!(open().get(&key).unwrap(), Some(value));
 }
@@ -280,7 +280,7 @@ fn check_value_list(row: &Value) {
         )
         .unwrap();
     backend.write(&batch).unwrap();
-    let kept = backend.get(backend.keyspace("store").unwrap(), key.as_bytes()).unwrap();
+    let kept = backend.get(backend.keyspace("store/store").unwrap(), key.as_bytes()).unwrap();
     assert_eq!(kept.as_deref(), Some(&expected[..]));
     let mut read = Vec::new();
     open()
@@ -343,7 +343,7 @@ fn check_buffer_restored(row: &Value) {
     }
     restorer.restore(key, Some(&bytes(row, "value")), number(row, "timestamp"), &with, &mut batch).unwrap();
     backend.write(&batch).unwrap();
-    let local = backend.get(backend.keyspace("store").unwrap(), key).unwrap().unwrap();
+    let local = backend.get(backend.keyspace("store/store").unwrap(), key).unwrap().unwrap();
     let (ours, time) = BufferValue::decode(&local).unwrap();
     let (mut java, java_time) = BufferValue::decode(&bytes(row, "bytes")).unwrap();
     if version == 0 {

@@ -6,12 +6,14 @@
 //! stopped, for one `write` of the batch's own bytes a commit. All column families stay at one batch in both
 //! cases.
 
+mod failure;
 mod options;
 mod reclaim;
 
 use std::fmt;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rocksdb::{
@@ -34,10 +36,15 @@ struct Db {
     options: Options,
     /// Names by column family id.
     names: RwLock<Vec<(Keyspace, Arc<str>)>>,
+    damaged: AtomicBool,
 }
 
 impl Db {
     fn error(&self, attempted: &'static str, source: rocksdb::Error) -> StoreError {
+        if let Some(error) = failure::of_use(&self.dir, &source) {
+            self.damaged.fetch_or(error.is_damage(), Ordering::Relaxed);
+            return error;
+        }
         StoreError::Backend { place: self.dir.display().to_string(), attempted, source: Box::new(source) }
     }
 
@@ -68,29 +75,34 @@ impl RocksBackend {
     /// everyone else until the backend is dropped.
     pub fn open(dir: impl AsRef<Path>, memory: &RocksMemory) -> Result<Self> {
         let dir = dir.as_ref().to_path_buf();
-        let failed =
-            |source: Box<dyn std::error::Error + Send + Sync>| StoreError::Open { dir: dir.clone(), source };
-        std::fs::create_dir_all(&dir).map_err(|error| failed(Box::new(error)))?;
+        std::fs::create_dir_all(&dir).map_err(|error| failure::of_directory(&dir, error))?;
+        let is_new = !dir.join("CURRENT").exists();
+        if is_new && let Some(left) = failure::left_over(&dir) {
+            let reason = format!("CURRENT is missing, but {left} is there");
+            return Err(StoreError::Damaged { dir, reason });
+        }
         let mut options = options::options(memory);
         options.create_missing_column_families(true);
-        let names = if dir.join("CURRENT").exists() {
-            Rocks::list_cf(&options, &dir).map_err(|error| failed(Box::new(error)))?
+        let names = if !is_new {
+            Rocks::list_cf(&options, &dir).map_err(|error| failure::of_open(&dir, error))?
         } else {
             vec![rocksdb::DEFAULT_COLUMN_FAMILY_NAME.to_owned()]
         };
         let families = names.iter().map(|name| (name.as_str(), options.clone()));
-        let rocks = Rocks::open_cf_with_opts(&options, &dir, families).map_err(|error| {
-            // RocksDB has no error kind of its own for a directory that is taken.
-            let text = error.to_string();
-            let locked = text.contains("lock hold by current process") || text.contains("While lock file");
-            if locked { StoreError::Locked { dir: dir.clone() } } else { failed(Box::new(error)) }
-        })?;
-        let db = Db { rocks, dir, options, names: RwLock::default() };
+        let rocks = Rocks::open_cf_with_opts(&options, &dir, families)
+            .map_err(|error| failure::of_open(&dir, error))?;
+        let db = Db { rocks, dir, options, names: RwLock::default(), damaged: AtomicBool::new(false) };
         let backend = RocksBackend { db: Arc::new(db), reclaimer: Mutex::default() };
         for name in names.iter().filter(|name| *name != rocksdb::DEFAULT_COLUMN_FAMILY_NAME) {
             backend.keyspace(name)?;
         }
         Ok(backend)
+    }
+
+    /// The names of the keyspaces there are.
+    pub fn keyspaces(&self) -> Vec<Arc<str>> {
+        let names = self.db.names.read().unwrap_or_else(PoisonError::into_inner);
+        names.iter().map(|(_, name)| Arc::clone(name)).collect()
     }
 
     fn reclaim(&self, batch: &Batch) {
@@ -114,7 +126,7 @@ impl Drop for RocksBackend {
         // The thread shares the database: the directory is only unlocked once it has let go.
         let reclaimer = self.reclaimer.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(reclaimer) = reclaimer {
-            reclaimer.stop();
+            reclaimer.stop(&self.db);
         }
     }
 }
@@ -189,6 +201,10 @@ impl Backend for RocksBackend {
         written.map_err(|error| self.db.error("write a batch", error))?;
         self.reclaim(batch);
         Ok(())
+    }
+
+    fn is_damaged(&self) -> bool {
+        self.db.damaged.load(Ordering::Relaxed)
     }
 
     fn flush(&self) -> Result<()> {

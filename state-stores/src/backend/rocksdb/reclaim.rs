@@ -4,25 +4,39 @@
 //! segments may be never; so whole files of the range are dropped, and the rest of it is compacted.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
 use super::Db;
 use crate::backend::batch::DeletedRange;
+
+/// How long closing a database waits for its expired space.
+const STOP_MAX: Duration = Duration::from_secs(1);
 
 /// The thread, started with the first range.
 pub(super) struct Reclaimer {
     queue: Sender<DeletedRange>,
     thread: JoinHandle<()>,
+    stopped: Arc<AtomicBool>,
+    /// Closed when the thread ends.
+    ended: Receiver<()>,
 }
 
 impl Reclaimer {
     /// Starts the thread; `None` if the system has none to give, in which case ordinary compaction has to do.
     pub(super) fn start(db: Arc<Db>) -> Option<Self> {
         let (queue, ranges) = channel();
-        let started = Builder::new().name("state-reclaim".into()).spawn(move || run(&db, &ranges));
+        let stopped = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&stopped);
+        let (ends, ended) = channel();
+        let started = Builder::new().name("state-reclaim".into()).spawn(move || {
+            run(&db, &ranges, &told);
+            drop::<Sender<()>>(ends);
+        });
         match started {
-            Ok(thread) => Some(Reclaimer { queue, thread }),
+            Ok(thread) => Some(Reclaimer { queue, thread, stopped, ended }),
             Err(error) => {
                 tracing::warn!(%error, "no thread to give expired disk space back; RocksDB will in its own time");
                 None
@@ -36,16 +50,22 @@ impl Reclaimer {
         let _ = self.queue.send(range);
     }
 
-    /// Finishes what was asked for and lets go of the database.
-    pub(super) fn stop(self) {
+    /// Lets go of a database that is about to be closed, with what was asked for if that takes moments only. Whoever closes it
+    /// must not wait for long compactions, which can take minutes: they are broken off. What they leave is hidden already; its
+    /// space comes back with the next expiry, whose range begins before it.
+    pub(super) fn stop(self, db: &Db) {
         drop(self.queue);
+        if let Err(RecvTimeoutError::Timeout) = self.ended.recv_timeout(STOP_MAX) {
+            self.stopped.store(true, Ordering::Release);
+            db.rocks.cancel_all_background_work(false);
+        }
         if self.thread.join().is_err() {
             tracing::warn!("the thread that gives expired disk space back had died");
         }
     }
 }
 
-fn run(db: &Db, ranges: &Receiver<DeletedRange>) {
+fn run(db: &Db, ranges: &Receiver<DeletedRange>, stopped: &AtomicBool) {
     while let Ok(first) = ranges.recv() {
         // Expiry moves on by growing the range: of those that piled up, the longest from each start does.
         let mut waiting = vec![first];
@@ -57,6 +77,9 @@ fn run(db: &Db, ranges: &Receiver<DeletedRange>) {
             }
         }
         for range in waiting {
+            if stopped.load(Ordering::Acquire) {
+                return;
+            }
             if let Err(error) = reclaim(db, &range) {
                 tracing::warn!(%error, dir = %db.dir.display(), "expired disk space was not given back yet");
             }

@@ -247,11 +247,9 @@ pub static KEYS: &[Definition] = &[
         NotHere("set rocksdb.block.cache.bytes and rocksdb.write.buffer.bytes, which bound all stores")),
     client("send.buffer.bytes", 0, "socket.send.buffer.bytes", "Size of a socket's send buffer."),
     number("state.cleanup.delay.ms", 0, 600_000, Low,
-        "When the state of a task that has moved away is deleted.")
-        .is(Ignored("the state of a task that has moved away is kept, for when it comes back")),
+        "When the state of a task that has moved away is deleted."),
     number("state.cleanup.dir.max.age.ms", -1, -1, Low,
-        "At start, state that was not touched for that long is deleted; -1 deletes nothing.")
-        .is(Ignored("no state is deleted by age; KafkaStreams::clean_up deletes all")),
+        "At start, state of tasks that was not looked after for that long is deleted; -1 deletes nothing."),
     refused("upgrade.from", Low,
         NotHere("stop the old application first: instances of another library cannot share a live group")),
     refused("windowed.inner.class.serde", Low, NotHere(SERDE_FIX)),

@@ -13,6 +13,7 @@ use crate::topology::Topology;
 use crate::transport::embedded::EmbeddedBroker;
 use crate::transport::{NewTopic, OutRecord, Producer, ProducerSpec, Transport};
 
+mod cancelled;
 mod mixed;
 mod slow;
 mod source_changelog;
@@ -148,7 +149,8 @@ impl World {
     /// What the database has under a key, and its changelog offset.
     fn written(&mut self, key: &str) -> (Option<String>, Option<Offset>) {
         let backend = Arc::clone(self.task().backends().of(&StorePlace::Disk).expect("a database"));
-        let value = backend.get(backend.keyspace("store").expect("a store"), key.as_bytes()).expect("read");
+        let value =
+            backend.get(backend.keyspace("store/store").expect("a store"), key.as_bytes()).expect("read");
         let offset = read_offsets(&*backend).expect("read").first().map(|stored| stored.offset);
         (value.map(|value| String::from_utf8_lossy(&value).into_owned()), offset)
     }

@@ -1,0 +1,216 @@
+//! Where a global store reads on: at the offsets of its database, if what is in it came from the topic as it is now; else the
+//! store is emptied and filled again.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use state_stores::Batch;
+use state_stores::metadata::{metadata_keyspace, put_metadata, read_metadata};
+use state_stores::offsets::{StoredOffset, delete_offset, offsets_keyspace, read_offsets};
+
+use super::{GlobalStore, GlobalThread, TOUCH_MS};
+use crate::error::{Error, Result};
+use crate::ids::{Offset, TopicName, TopicPartition};
+use crate::runtime::restore::identity::{
+    Facts, LogIdentity, Verdict, WasKind, judge, kind_text, store_name, was_kind,
+};
+use crate::time::Now;
+use crate::transport::{Admin, Isolation, OffsetQuery, TransportErrorKind};
+
+/// Time for one question to the broker.
+const ADMIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Pause before a question that failed is asked again.
+const RETRY_MS: i64 = 500;
+
+/// Why a store has to find its beginning.
+pub(super) enum Begin {
+    /// It was opened.
+    Start,
+    /// The broker has deleted what it was to read next; says so.
+    Refill(String),
+}
+
+/// What the broker says about a topic.
+struct Bounds {
+    first: BTreeMap<TopicPartition, Offset>,
+    ends: BTreeMap<TopicPartition, Offset>,
+    identity: LogIdentity,
+}
+
+impl Bounds {
+    fn ask(admin: &mut dyn Admin, topic: &TopicName, partitions: &[TopicPartition]) -> Result<Self> {
+        let topics = admin.topics(std::slice::from_ref(topic), ADMIN_TIMEOUT)?;
+        let latest = OffsetQuery::Latest(Isolation::ReadCommitted);
+        Ok(Bounds {
+            first: admin.offsets(partitions, OffsetQuery::Earliest, ADMIN_TIMEOUT)?,
+            ends: admin.offsets(partitions, latest, ADMIN_TIMEOUT)?,
+            identity: LogIdentity {
+                topic_id: topics.get(topic).and_then(|topic| topic.id.clone()),
+                cluster_id: admin.cluster_id(ADMIN_TIMEOUT),
+            },
+        })
+    }
+}
+
+impl GlobalThread {
+    /// Finds the beginnings of stores that need one. Whether it found any. A broker that does not answer is asked again.
+    pub(super) fn begin_stores(&mut self, now: Now) -> Result<bool> {
+        if self.stores.iter().all(|store| store.begin.is_none()) || now.monotonic_ms < self.next_try {
+            return Ok(false);
+        }
+        for at in 0..self.stores.len() {
+            let Err(error) = self.begin_store(at, now) else { continue };
+            let passes = matches!(&error, Error::Transport(error) if matches!(
+                error.kind(), TransportErrorKind::Retriable | TransportErrorKind::TimedOut
+            ));
+            if !passes {
+                return Err(error);
+            }
+            self.next_try = now.monotonic_ms + RETRY_MS;
+            self.waiting.go_on(now.monotonic_ms, || format!("the broker: {error}"));
+            return Ok(false);
+        }
+        self.waiting.end();
+        Ok(true)
+    }
+
+    fn begin_store(&mut self, at: usize, now: Now) -> Result<()> {
+        let Some(store) = self.stores.get_mut(at) else { return Ok(()) };
+        let Some(begin) = &store.begin else { return Ok(()) };
+        let partitions: Vec<_> =
+            store.partitions.iter().map(|partition| partition.queue.partition().clone()).collect();
+        let bounds = Bounds::ask(&mut *self.admin, &store.topic, &partitions)?;
+        let stored = read_offsets(&*store.backend)?;
+        if let (Some(directory), true, None) = (&self.directory, stored.is_empty(), self.owned_at) {
+            // A new directory holds what the topics show from now on.
+            directory.touch_global(now.wall_ms)?;
+        }
+        let untouched_ms = self.owned_at.map_or(i64::MAX, |at| (now.wall_ms - at).max(0));
+        let why = match begin {
+            Begin::Refill(why) => Some(why.clone()),
+            Begin::Start => {
+                let untouched_ms = store.on_disk.then_some(untouched_ms);
+                let kept_ms = store.deletions_kept_ms;
+                store.does_not_fit(&bounds, &stored, untouched_ms, kept_ms)?
+            }
+        };
+        let known = match &why {
+            None => stored,
+            Some(why) => {
+                tracing::warn!(
+                    store = store.name,
+                    topic = &*store.topic,
+                    why,
+                    "the rows of a global store do not fit its topic any more; it is emptied and filled again"
+                );
+                Vec::new()
+            }
+        };
+        store.note(&bounds.identity, why.is_some())?;
+        for partition in &mut store.partitions {
+            let of = partition.queue.partition().clone();
+            let first = bounds.first.get(&of).copied().unwrap_or(0);
+            let stored = known.iter().find(|known| is_of(known, &of)).map(|known| known.offset);
+            if let Some(handle) = partition.handle.take() {
+                self.consumer.unassign(handle)?;
+            }
+            partition.position = stored.unwrap_or(first);
+            partition.end = bounds.ends.get(&of).copied().unwrap_or(0);
+            partition.handle = Some(self.consumer.assign(&of, partition.position)?);
+        }
+        store.begin = None;
+        Ok(())
+    }
+
+    /// Notes that the stores on disk are current.
+    pub(super) fn touch(&mut self, now: Now) -> Result<()> {
+        if now.monotonic_ms < self.next_touch || !self.is_caught_up() {
+            return Ok(());
+        }
+        self.next_touch = now.monotonic_ms + TOUCH_MS;
+        match &self.directory {
+            Some(directory) if self.stores.iter().any(|store| store.on_disk) => {
+                directory.touch_global(now.wall_ms)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl GlobalStore {
+    /// Under which name the topic that filled the store is kept.
+    fn source_name(&self) -> String {
+        format!("global {}", self.name)
+    }
+
+    /// Why the rows there are cannot be gone on from, if so.
+    fn does_not_fit(
+        &self,
+        bounds: &Bounds,
+        stored: &[StoredOffset],
+        untouched_ms: Option<i64>,
+        deletions_kept_ms: i64,
+    ) -> Result<Option<String>> {
+        let metadata = read_metadata(&*self.backend)?;
+        if let WasKind::OtherKind(was) | WasKind::OtherLayout(was) =
+            was_kind(&metadata, &self.name, &self.format)
+        {
+            return Ok(Some(format!("they are those of a {was} store")));
+        }
+        let before = metadata.get(&self.source_name());
+        let before = before.and_then(|kept| kept.split_once('\n'));
+        let before = match before {
+            Some((topic, _)) if *topic != *self.topic => {
+                return Ok(Some(format!("they are of topic {topic}")));
+            }
+            Some((_, identity)) => LogIdentity::decode(identity),
+            None => LogIdentity::default(),
+        };
+        let verdict = |(partition, end): (&TopicPartition, &Offset)| {
+            let facts = Facts {
+                stored: stored.iter().find(|known| is_of(known, partition)).map(|known| known.offset),
+                start: bounds.first.get(partition).copied().unwrap_or(0),
+                end: *end,
+                is_source: true,
+                before: before.clone(),
+                now: bounds.identity.clone(),
+                untouched_ms,
+                deletions_kept_ms: deletions_kept_ms,
+            };
+            match judge(&facts) {
+                Verdict::Rebuild(why) | Verdict::Refuse(why) => Some(format!("{partition}: {why}")),
+                Verdict::Resume(_) => None,
+            }
+        };
+        Ok(bounds.ends.iter().find_map(verdict))
+    }
+
+    /// Keeps where the rows are from; with `wipe`, after they are deleted.
+    fn note(&mut self, identity: &LogIdentity, wipe: bool) -> Result<()> {
+        let mut batch = Batch::new();
+        let metadata = metadata_keyspace(&*self.backend)?;
+        if wipe {
+            self.batch.clear();
+            self.format.wipe(&self.name, &self.backend, &mut batch)?;
+            let offsets = offsets_keyspace(&*self.backend)?;
+            for partition in &self.partitions {
+                let at = partition.queue.partition();
+                delete_offset(&mut batch, offsets, &at.topic, at.partition);
+            }
+        }
+        let source = format!("{}\n{}", self.topic, identity.encode());
+        put_metadata(&mut batch, metadata, &self.source_name(), &source);
+        put_metadata(&mut batch, metadata, &store_name(&self.name), &kind_text(&self.format));
+        self.backend.write(&batch)?;
+        if wipe {
+            // What it remembers of its database is not so any more.
+            self.store.borrow_mut().rollback();
+        }
+        Ok(())
+    }
+}
+
+fn is_of(stored: &StoredOffset, partition: &TopicPartition) -> bool {
+    stored.topic == *partition.topic && stored.partition == partition.partition
+}

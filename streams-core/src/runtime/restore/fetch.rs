@@ -1,0 +1,88 @@
+//! Applies changelog records until the stores have come to the ends of their changelogs.
+
+use std::sync::atomic::Ordering;
+
+use state_stores::Batch;
+use state_stores::offsets::{offsets_keyspace, put_offset};
+
+use super::open::in_task;
+use super::{Changelog, HANGING, Opening, Phase, RESTORE_BATCH, Restorer};
+use crate::error::Result;
+use crate::transport::RawRecord;
+
+impl Restorer {
+    pub(super) fn fetch(&mut self, opening: &mut Opening) -> Result<()> {
+        let task = opening.request.task;
+        let mut rest = Vec::new();
+        let (mut failed, mut moved) = (None, false);
+        for mut changelog in std::mem::take(&mut opening.changelogs) {
+            if failed.is_none() {
+                match self.fetch_one(&mut changelog) {
+                    Ok(any) => moved |= any,
+                    Err(error) => failed = Some(in_task(task, error)),
+                }
+            }
+            if failed.is_none() && changelog.position >= changelog.end {
+                // The handle is of no use any more, whatever the answer.
+                let _ = self.consumer.unassign(changelog.handle);
+                opening.ends.insert(changelog.store, changelog.position);
+            } else {
+                rest.push(changelog);
+            }
+        }
+        opening.changelogs = rest;
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        match opening.changelogs.first() {
+            None => {
+                opening.waiting.end();
+                opening.phase = Phase::Finishing;
+            }
+            Some(_) if moved => {
+                opening.failures = 0;
+                opening.waiting.end();
+            }
+            Some(Changelog { partition, position, end, .. }) => {
+                let what = || format!("{partition} from offset {position} to {end}; {HANGING}");
+                opening.waiting.go_on(self.monotonic_ms, what);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what has come of a changelog. Whether anything has.
+    fn fetch_one(&mut self, changelog: &mut Changelog) -> Result<bool> {
+        let from = self.buffer.len();
+        self.consumer.fetch(changelog.handle, RESTORE_BATCH, &mut self.buffer)?;
+        let mut position = self.consumer.position(changelog.handle)?;
+        if changelog.is_source {
+            position = position.min(changelog.end);
+            let later = |record: &RawRecord| record.offset() >= changelog.end;
+            let ahead = self.buffer.iter().skip(from).position(later);
+            ahead.into_iter().for_each(|ahead| self.buffer.truncate(from + ahead));
+        }
+        let fetched = self.buffer.get(from..).unwrap_or_default();
+        if fetched.is_empty() && position == changelog.position {
+            return Ok(false);
+        }
+        let mut batch = Batch::new();
+        for record in fetched {
+            let Some(key) = record.key() else {
+                let (at, offset) = (&changelog.partition, record.offset());
+                tracing::warn!(%at, offset, "changelog record without a key skipped");
+                continue;
+            };
+            let headers = record.headers();
+            changelog.restorer.restore(key, record.value(), record.timestamp(), &headers, &mut batch)?;
+        }
+        let keyspace = offsets_keyspace(&*changelog.backend)?;
+        let at = &changelog.partition;
+        put_offset(&mut batch, keyspace, &at.topic, at.partition, position);
+        changelog.backend.write(&batch)?;
+        changelog.position = position;
+        let restored = u64::try_from(fetched.len()).unwrap_or(0);
+        self.counters.restored_records.fetch_add(restored, Ordering::Relaxed);
+        Ok(true)
+    }
+}

@@ -1,0 +1,236 @@
+//! Opens a task's databases and decides what their rows are worth.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use state_stores::metadata::{metadata_keyspace, put_metadata, read_metadata};
+use state_stores::offsets::{delete_offset, offsets_keyspace, read_offsets};
+use state_stores::{BackendRef, Batch, StoreError};
+
+use super::identity::{
+    Facts, LogIdentity, Verdict, WasKind, judge, kind_text, log_name, store_name, was_kind,
+};
+use super::questions::{Answer, Answers, logged, of_task};
+use super::{Changelog, Opening, Phase, Restorer};
+use crate::error::{Error, Result};
+use crate::ids::{Offset, TaskId, TopicPartition};
+use crate::runtime::backends::TaskBackends;
+use crate::runtime::plan::StorePlan;
+use crate::store::StorePlace;
+
+/// What a database says of itself, read once.
+struct Contents {
+    offsets: BTreeMap<(String, i32), Offset>,
+    metadata: BTreeMap<String, String>,
+}
+
+impl Contents {
+    fn read(backend: &BackendRef) -> Result<Self> {
+        let offset =
+            |stored: state_stores::offsets::StoredOffset| ((stored.topic, stored.partition), stored.offset);
+        Ok(Contents {
+            offsets: read_offsets(&**backend)?.into_iter().map(offset).collect(),
+            metadata: read_metadata(&**backend)?,
+        })
+    }
+
+    /// Adds a text that is to be kept, unless it is already.
+    fn note(&self, start: &mut StoreStart, name: String, text: String) {
+        if self.metadata.get(&name) != Some(&text) {
+            start.notes.push((name, text));
+        }
+    }
+
+    fn stored(&self, at: &TopicPartition) -> Option<Offset> {
+        self.offsets.get(&(at.topic.to_string(), at.partition)).copied()
+    }
+}
+
+impl Restorer {
+    /// The databases of a task, opened or taken over from the thread that has reset it.
+    pub(super) fn open_databases(&mut self, opening: &mut Opening) -> Result<()> {
+        let task = opening.request.task;
+        let plan = Arc::clone(&self.plan);
+        let plan = plan.subtopology(task)?;
+        if opening.backends.iter().next().is_none() {
+            opening.backends = match opening.request.backends.take() {
+                Some(kept) => {
+                    opening.untouched_ms = Some(0);
+                    kept
+                }
+                None => {
+                    let directory = self.directory.as_deref();
+                    let owned_at = directory.and_then(|directory| directory.owned_at(task));
+                    opening.untouched_ms = Some(owned_at.map_or(i64::MAX, |at| (self.now - at).max(0)));
+                    TaskBackends::open(task, plan, directory, &self.memory)?
+                }
+            };
+        }
+        if opening.backends.iter().any(|backend| backend.is_damaged()) {
+            let dir = self.directory.as_deref().map(|directory| directory.task(task)).unwrap_or_default();
+            let reason = "a read failed; see the error before".to_owned();
+            return Err(Error::Store { task, source: StoreError::Damaged { dir, reason } });
+        }
+        opening.phase = Phase::Asking;
+        Ok(())
+    }
+
+    /// With the broker's answers: what each store goes on from.
+    pub(super) fn judge_stores(&mut self, opening: &mut Opening, answers: &mut Answers) -> Result<()> {
+        let task = opening.request.task;
+        let plan = Arc::clone(&self.plan);
+        let logged = logged(&plan, task)?;
+        let answers = of_task(answers, &logged)?;
+        let read = self.read_of_sources(task, &logged)?;
+        let mut contents = Vec::with_capacity(opening.backends.len());
+        for backend in opening.backends.iter() {
+            contents.push(Contents::read(backend).map_err(|error| in_task(task, error))?);
+        }
+        // Nothing is written before all is decided: a task that is refused stays as it is.
+        let mut decided = Vec::new();
+        for store in &plan.subtopology(task)?.stores {
+            let place = opening.backends.index_of(&store.place)?;
+            let contents = contents.get(place).ok_or_else(|| {
+                Error::IllegalState(format!("store {} is in no database of task {task}", store.name))
+            })?;
+            let partition = logged.iter().find(|(of, _)| of.name == store.name).map(|(_, at)| at);
+            let answer = partition.and_then(|partition| answers.get(partition));
+            let start = self.judge_store(opening, store, partition.zip(answer), contents, &read)?;
+            decided.push((store, partition, start));
+        }
+        self.mark_beginning(opening, &contents)?;
+        for (store, partition, start) in decided {
+            self.begin_store(opening, store, partition, start).map_err(|error| in_task(task, error))?;
+        }
+        (opening.failures, opening.phase) = (0, Phase::Fetching);
+        opening.waiting.end();
+        Ok(())
+    }
+
+    /// A directory that is new holds what the changelog shows from now on.
+    fn mark_beginning(&mut self, opening: &Opening, contents: &[Contents]) -> Result<()> {
+        let Some(directory) = &self.directory else { return Ok(()) };
+        let is_new = contents.iter().all(|contents| contents.offsets.is_empty());
+        match is_new || opening.untouched_ms == Some(0) {
+            true => directory.touch(opening.request.task, self.now),
+            false => Ok(()),
+        }
+    }
+
+    fn judge_store(
+        &self,
+        opening: &Opening,
+        store: &StorePlan,
+        log: Option<(&TopicPartition, &Answer)>,
+        contents: &Contents,
+        read: &BTreeMap<TopicPartition, Offset>,
+    ) -> Result<StoreStart> {
+        let task = opening.request.task;
+        let other = match was_kind(&contents.metadata, &store.name, &store.format) {
+            WasKind::Same => None,
+            WasKind::OtherLayout(was) if log.is_some() => Some(format!(
+                "its rows were those of a {was} store, and it is a {} store now",
+                store.format.layout()
+            )),
+            WasKind::OtherLayout(was) | WasKind::OtherKind(was) => {
+                return Err(self.other_kind(task, store, &was));
+            }
+        };
+        let mut start = StoreStart { rebuild: other, ..StoreStart::default() };
+        contents.note(&mut start, store_name(&store.name), kind_text(&store.format));
+        let Some((partition, answer)) = log else { return Ok(start) };
+        let mut end = answer.end;
+        if store.is_source {
+            // What the application has not read of a source topic is not in its stores either: it comes as input.
+            end = read.get(partition).copied().unwrap_or(0).min(end).max(answer.start);
+        }
+        let before = contents.metadata.get(&log_name(partition)).map(|text| LogIdentity::decode(text));
+        let before = before.unwrap_or_default();
+        let verdict = judge(&Facts {
+            stored: contents.stored(partition),
+            start: answer.start,
+            end,
+            is_source: store.is_source,
+            before: before.clone(),
+            now: answer.identity.clone(),
+            untouched_ms: opening.untouched_ms.filter(|_| store.place == StorePlace::Disk),
+            deletions_kept_ms: self.plan.deletions_kept_ms(&partition.topic),
+        });
+        let position = match verdict {
+            Verdict::Resume(offset) => offset,
+            Verdict::Rebuild(why) => {
+                start.rebuild.get_or_insert(why);
+                answer.start
+            }
+            Verdict::Refuse(why) => return Err(self.changelog_lost(task, store, partition, &why)),
+        };
+        start.position = Some(if start.rebuild.is_some() { answer.start } else { position });
+        start.end = end;
+        contents.note(&mut start, log_name(partition), before.updated(&answer.identity).encode());
+        Ok(start)
+    }
+
+    /// Empties a store that is rebuilt, notes what it is, and begins to fetch what it lacks.
+    fn begin_store(
+        &mut self,
+        opening: &mut Opening,
+        store: &StorePlan,
+        partition: Option<&TopicPartition>,
+        start: StoreStart,
+    ) -> Result<()> {
+        let task = opening.request.task;
+        let backend = Arc::clone(opening.backends.of(&store.place)?);
+        let mut batch = Batch::new();
+        let metadata = metadata_keyspace(&*backend)?;
+        if let Some(why) = &start.rebuild {
+            tracing::warn!(%task, store = store.name, why, "the local rows do not fit the changelog any more; they are rebuilt from it");
+            store.format.wipe(&store.name, &backend, &mut batch)?;
+            if let Some(at) = partition {
+                delete_offset(&mut batch, offsets_keyspace(&*backend)?, &at.topic, at.partition);
+            }
+            self.count_rebuilt(opening);
+        }
+        for (name, text) in &start.notes {
+            put_metadata(&mut batch, metadata, name, text);
+        }
+        backend.write(&batch)?;
+        let (Some(partition), Some(position)) = (partition, start.position) else { return Ok(()) };
+        if position >= start.end {
+            opening.ends.insert(store.name.clone(), position);
+            return Ok(());
+        }
+        let restorer = store.format.restorer(&store.name, &backend)?;
+        let handle = self.consumer.assign(partition, position)?;
+        opening.changelogs.push(Changelog {
+            store: store.name.clone(),
+            partition: partition.clone(),
+            backend,
+            restorer,
+            handle,
+            position,
+            end: start.end,
+            is_source: store.is_source,
+        });
+        Ok(())
+    }
+}
+
+/// What is decided about a store.
+#[derive(Default)]
+struct StoreStart {
+    /// Why its rows are thrown away, if they are.
+    rebuild: Option<String>,
+    /// Where its changelog is read from, if it has one.
+    position: Option<Offset>,
+    end: Offset,
+    /// What its database does not say yet.
+    notes: Vec<(String, String)>,
+}
+
+/// Says which task a store error is about.
+pub(super) fn in_task(task: TaskId, error: Error) -> Error {
+    match error {
+        Error::State(source) => Error::Store { task, source },
+        other => other,
+    }
+}

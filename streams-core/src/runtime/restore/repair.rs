@@ -1,0 +1,168 @@
+//! What becomes of a task that cannot be opened: it is tried again, its local state is given up, or it is refused.
+
+use std::sync::atomic::Ordering;
+
+use state_stores::StoreError;
+
+use super::{Opening, Restorer, reply};
+use crate::error::{Error, Result};
+use crate::ids::{TaskId, TopicPartition};
+use crate::runtime::backends::TaskBackends;
+use crate::runtime::plan::StorePlan;
+use crate::store::StorePlace;
+use crate::transport::TransportErrorKind;
+
+/// How long a task's directory may stay locked by a thread that is closing it.
+const LOCKED_MAX_MS: i64 = 300_000;
+
+/// How long a changelog may be refused: rights may be taken away for a moment, and a broker that has just started may not
+/// know all topics. What was never allowed is to be said soon.
+const REFUSED_MAX_MS: i64 = 15_000;
+
+/// A database that is damaged so soon after it was rebuilt has another trouble than bad luck.
+const DAMAGED_AGAIN_MS: i64 = 600_000;
+
+impl Restorer {
+    /// Keeps a task for later, or answers with the error.
+    pub(super) fn after_error(&mut self, mut opening: Opening, error: Error, waiting: &mut Vec<Opening>) {
+        match self.pass(&mut opening, error) {
+            Ok(()) => waiting.push(opening),
+            Err(error) => {
+                self.begin_again(&mut opening);
+                reply(&opening.request, Err(error));
+            }
+        }
+    }
+
+    /// Decides about an error: `Ok` to go on with the task later.
+    fn pass(&mut self, opening: &mut Opening, error: Error) -> Result<()> {
+        opening.retry_later(self.monotonic_ms);
+        match &error {
+            Error::Transport(transport) => match transport.kind() {
+                TransportErrorKind::Retriable | TransportErrorKind::TimedOut => {
+                    opening.waiting.go_on(self.monotonic_ms, || format!("the broker: {error}"));
+                    Ok(())
+                }
+                TransportErrorKind::OffsetOutOfRange => {
+                    // The broker has deleted what was to be read: where the log begins now is asked for anew. The stores
+                    // that have come to their ends keep what they have.
+                    opening.waiting.go_on(self.monotonic_ms, || format!("its changelog: {error}"));
+                    self.begin_again(opening);
+                    Ok(())
+                }
+                TransportErrorKind::Denied | TransportErrorKind::UnknownTopic => {
+                    let waited = opening.waiting.go_on(self.monotonic_ms, || format!("the broker: {error}"));
+                    if waited >= REFUSED_MAX_MS {
+                        return Err(error);
+                    }
+                    self.begin_again(opening);
+                    Ok(())
+                }
+                _ => Err(error),
+            },
+            Error::Store { source: StoreError::Locked { dir }, .. }
+            | Error::State(StoreError::Locked { dir }) => {
+                let what = || format!("{}, which another thread is closing", dir.display());
+                match opening.waiting.go_on(self.monotonic_ms, what) < LOCKED_MAX_MS {
+                    true => Ok(()),
+                    false => Err(error),
+                }
+            }
+            Error::Store { source, .. } | Error::State(source) if source.is_damage() => {
+                self.heal(opening, error)
+            }
+            _ => Err(error),
+        }
+    }
+
+    /// Puts a damaged database aside; its stores are restored from their changelogs.
+    fn heal(&mut self, opening: &mut Opening, error: Error) -> Result<()> {
+        let task = opening.request.task;
+        let Some(directory) = self.directory.clone() else { return Err(error) };
+        let plan = self.plan.subtopology(task)?;
+        let mut on_disk = plan.stores.iter().filter(|store| store.place == StorePlace::Disk);
+        if let Some(store) = on_disk.find(|store| store.changelog.is_none()) {
+            return Err(Error::StateDirectory(format!(
+                "the database of task {task} in {} is damaged, and store {} in it has no changelog to rebuild it from: \
+                 {error}; give its rows up by deleting the directory, or put a copy in its place",
+                directory.task(task).display(),
+                store.name
+            )));
+        }
+        let last = self.put_aside.insert(task, self.monotonic_ms);
+        if last.is_some_and(|last| self.monotonic_ms - last < DAMAGED_AGAIN_MS) {
+            return Err(error);
+        }
+        self.begin_again(opening);
+        opening.backends = TaskBackends::default();
+        opening.request.backends = None;
+        let aside = directory.put_aside(task, self.now)?;
+        tracing::warn!(
+            %task, %error, aside = %aside.display(),
+            "the task's database is damaged; it was put aside and is rebuilt from the changelogs"
+        );
+        self.count_rebuilt(opening);
+        Ok(())
+    }
+
+    /// Deletes what the task has on disk and begins again from the changelogs' first records.
+    pub(super) fn start_over(&mut self, opening: &mut Opening, why: &str) -> Result<()> {
+        let task = opening.request.task;
+        tracing::warn!(%task, why, "the local state does not fit its changelog any more; it is rebuilt");
+        self.begin_again(opening);
+        opening.backends = TaskBackends::default();
+        opening.request.backends = None;
+        if let Some(directory) = &self.directory {
+            directory.delete(task)?;
+        }
+        TaskBackends::wipe_custom(task, self.plan.subtopology(task)?)?;
+        self.count_rebuilt(opening);
+        Ok(())
+    }
+
+    pub(super) fn count_rebuilt(&self, opening: &mut Opening) {
+        if !std::mem::replace(&mut opening.is_rebuilt, true) {
+            self.counters.wiped_tasks.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The changelog is not the one that the local rows are in.
+    pub(super) fn changelog_lost(
+        &self,
+        task: TaskId,
+        store: &StorePlan,
+        changelog: &TopicPartition,
+        why: &str,
+    ) -> Error {
+        Error::ChangelogLost {
+            store: store.name.clone(),
+            changelog: changelog.clone(),
+            why: why.to_owned(),
+            place: self.place_of(task, store),
+        }
+    }
+
+    /// The store's name was another's.
+    pub(super) fn other_kind(&self, task: TaskId, store: &StorePlan, was: &str) -> Error {
+        Error::StoreKind {
+            store: store.name.clone(),
+            found: format!("{} holds rows of a {was} store", self.place_of(task, store)),
+            now: store.format.layout(),
+            remedy: format!(
+                "delete {}{} to give its rows up",
+                store.changelog.as_ref().map(|topic| format!("topic {topic} and ")).unwrap_or_default(),
+                self.place_of(task, store)
+            ),
+        }
+    }
+
+    fn place_of(&self, task: TaskId, store: &StorePlan) -> String {
+        match (&store.place, &self.directory) {
+            (StorePlace::Disk, Some(directory)) => directory.task(task).display().to_string(),
+            (StorePlace::Custom(supplier), _) => {
+                format!("the database of {} of task {task}", supplier.name())
+            }
+            _ => format!("the memory of task {task}"),
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Where an application keeps its state, and its process id.
+
+use std::sync::Arc;
+
+use super::state_directory::StateDirectory;
+use crate::config::StreamsConfig;
+use crate::error::Result;
+use crate::store::StorePlace;
+use crate::time::{ClockRef, Timestamp};
+use crate::topology::Topology;
+use crate::transport::Transport;
+
+/// The state directory, locked for this process. An application that keeps nothing on disk goes without one where it
+/// cannot be had: it is of use to it only because of the process id, by which a restarted process fences its past at once.
+pub(super) fn open(
+    topology: &Topology,
+    config: &StreamsConfig,
+    transport: &dyn Transport,
+    fresh_id: &str,
+    now: Timestamp,
+) -> Result<Option<Arc<StateDirectory>>> {
+    let keeps_state = keeps_state(topology)?;
+    let directory = match StateDirectory::open(&config.state_dir(), &config.application_id(), fresh_id) {
+        Ok(directory) => directory,
+        Err(error) if !keeps_state => {
+            tracing::info!(%error, "no store is on disk: the application goes without a state directory");
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    directory.claim(transport.incarnation().as_deref())?;
+    if keeps_state && transport.incarnation().is_none() && config.state_dir_is_default() {
+        tracing::warn!(
+            path = %config.state_dir().display(),
+            "state.dir is the default, in the system's directory for temporary files, which others empty: stores are then \
+             rebuilt from their changelogs. Set state.dir to a place that lasts"
+        );
+    }
+    let max_age_ms = config.state_cleanup_dir_max_age_ms();
+    if max_age_ms >= 0 {
+        directory.delete_older(max_age_ms, now)?;
+    }
+    Ok(Some(Arc::new(directory)))
+}
+
+/// Whether any store is on disk.
+fn keeps_state(topology: &Topology) -> Result<bool> {
+    let graph = topology.graph();
+    let globals = graph.global_stores().iter().map(|global| &global.store);
+    for store in graph.stores().chain(globals) {
+        if topology.store(&store.name)?.place() == StorePlace::Disk {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// A process id for a state directory that has none: unique by the operating system's randomness and the time.
+pub(super) fn fresh_process_id(clock: &ClockRef) -> String {
+    use std::hash::{BuildHasher, RandomState};
+    let (a, b) = (RandomState::new(), RandomState::new());
+    let now = clock.now_ms();
+    let (high, low) = (a.hash_one((now, std::process::id())), b.hash_one(now));
+    let (first, second, third) = (high >> 32, (high >> 16) & 0xffff, high & 0x0fff);
+    format!(
+        "{first:08x}-{second:04x}-4{third:03x}-{:04x}-{:012x}",
+        0x8000 | (low >> 50),
+        low & 0xffff_ffff_ffff
+    )
+}

@@ -1,0 +1,109 @@
+//! Global stores whose topic is another one than before, or lost records that they had not read.
+
+use streams_core::topology::Topology;
+use streams_core::transport::TransportErrorKind;
+use streams_core::transport::embedded::{Fault, Operation};
+use streams_dsl::prelude::*;
+
+use crate::world::{World, wait};
+
+/// Joins "in" by key with the rows of a global table: results of rows that are there.
+fn lookup(topic: &str) -> Topology {
+    let builder = StreamsBuilder::new();
+    let table =
+        builder.global_table_with::<String, String>(topic, Consumed::new(), Materialized::named("rows"));
+    let stream = builder.stream::<String, String>("in");
+    stream
+        .left_join_global(&table, |key, _| key.clone(), |_, row| row.unwrap_or_else(|| "-".to_owned()))
+        .to("out");
+    builder.build().expect("a topology")
+}
+
+fn row(value: &str) -> Option<Vec<u8>> {
+    Some(value.as_bytes().to_vec())
+}
+
+fn world() -> World {
+    let world = World::new();
+    world.create("g", &[("cleanup.policy", "compact")]);
+    world.produce("g", [("a", row("1")), ("b", row("2"))]);
+    let app = world.run(lookup("g"));
+    assert_eq!(world.ask(&app, &["a", "b", "c"]), ["a=1", "b=2", "c=-"]);
+    app.close();
+    world
+}
+
+fn expect(world: &World, topic: &str, results: [&str; 3]) {
+    let app = world.run(lookup(topic));
+    assert_eq!(world.ask(&app, &["a", "b", "c"]), results);
+    app.close();
+}
+
+#[test]
+fn a_topic_that_was_created_again_fills_the_store_anew() {
+    // Shorter than before, and longer.
+    for records in [1, 10] {
+        let world = world();
+        world.delete("g");
+        world.create("g", &[("cleanup.policy", "compact")]);
+        world.produce("g", (0..records).map(|_| ("c", row("3"))));
+        expect(&world, "g", ["a=-", "b=-", "c=3"]);
+        expect(&world, "g", ["a=-", "b=-", "c=3"]);
+    }
+}
+
+#[test]
+fn a_store_of_another_topic_is_filled_anew() {
+    let world = world();
+    world.create("g2", &[("cleanup.policy", "compact")]);
+    world.produce("g2", [("c", row("3"))]);
+    expect(&world, "g2", ["a=-", "b=-", "c=3"]);
+    expect(&world, "g", ["a=1", "b=2", "c=-"]);
+}
+
+#[test]
+fn a_topic_that_lost_unread_records_fills_the_store_anew() {
+    let world = world();
+    world.produce("g", [("a", None), ("c", row("3"))]);
+    world.trim("g", Some(3));
+    expect(&world, "g", ["a=-", "b=-", "c=3"]);
+}
+
+#[test]
+fn a_topic_whose_first_offset_is_not_zero_fills_a_new_store() {
+    let world = World::new();
+    world.create("g", &[]);
+    world.produce("g", [("a", row("1")), ("b", row("2"))]);
+    world.trim("g", Some(1));
+    expect(&world, "g", ["a=-", "b=2", "c=-"]);
+    world.trim("g", None);
+    std::fs::remove_dir_all(world.place("global")).expect("deleted");
+    expect(&world, "g", ["a=-", "b=-", "c=-"]);
+}
+
+/// As when the broker deletes what a store was to read next: it is emptied and filled while the application runs.
+#[test]
+fn records_that_vanish_while_it_runs_do_not_end_the_application() {
+    let world = world();
+    let app = world.run(lookup("g"));
+    for _ in 0..3 {
+        let gone = Fault::before(Operation::Fetch, TransportErrorKind::OffsetOutOfRange).times(4);
+        world.broker.faults().inject(gone);
+        wait(|| world.broker.faults().left() == 0, || "the faults to be met".to_owned());
+        world.produce("g", [("c", row("3"))]);
+        wait(
+            || world.ask(&app, &["a", "b", "c"]) == ["a=1", "b=2", "c=3"],
+            || "the rows to be back".to_owned(),
+        );
+    }
+    assert_eq!(app.0.error().map(|error| error.to_string()), None);
+    app.close();
+}
+
+#[test]
+fn a_damaged_database_of_global_stores_is_put_aside() {
+    let world = world();
+    std::fs::remove_file(world.place("global").join("CURRENT")).expect("deleted");
+    expect(&world, "g", ["a=1", "b=2", "c=-"]);
+    assert!(world.names().iter().any(|name| name.starts_with("global.damaged-")), "{:?}", world.names());
+}

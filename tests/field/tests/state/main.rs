@@ -1,0 +1,7 @@
+//! Local state that is damaged, stale, foreign or gone: it is rebuilt or refused, never silently wrong.
+#![expect(clippy::disallowed_methods, reason = "it waits for applications, by the clock of the machine")]
+
+mod embedded;
+mod globals;
+mod kafka;
+mod world;
