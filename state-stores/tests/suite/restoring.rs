@@ -73,7 +73,10 @@ fn a_key_that_is_too_short_is_corrupt() {
     let format = RestoreFormat::Session { retention_ms: 1 };
     let mut restorer = format.restorer("store", world.backend()).unwrap();
     let error = restorer.restore(b"short", None, 0, &Headers::new(), &mut Batch::new()).unwrap_err();
-    assert!(matches!(error, StoreError::ForeignChangelog { .. }) && error.to_string().contains("store"), "{error}");
+    assert!(
+        matches!(error, StoreError::ForeignChangelog { .. }) && error.to_string().contains("store"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -74,7 +74,8 @@ impl World {
         let (topic, headers) = (producer.topic(topic).expect("a topic"), Headers::default());
         for (key, value) in records {
             let (key, value) = (Some(key.as_bytes()), value.as_deref());
-            let record = OutRecord { topic, partition: 0, key, value, timestamp: TIME, headers: &headers, tag: 0 };
+            let record =
+                OutRecord { topic, partition: 0, key, value, timestamp: TIME, headers: &headers, tag: 0 };
             producer.send(record).expect("sent");
         }
         producer.flush(LIMIT).expect("flushed");
