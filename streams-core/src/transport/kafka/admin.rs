@@ -87,9 +87,7 @@ impl Admin for KafkaAdmin {
         }
         let names: Vec<&str> = names.into_iter().collect();
         let mut found = BTreeMap::new();
-        let answers =
-            self.call(timeout).describe_topics(&names).map_err(|error| self.failed(attempted, &error))?;
-        for (name, answer) in answers {
+        for (name, answer) in self.described(attempted, &names, timeout)? {
             match answer {
                 Ok(Described { partitions, id, .. }) => {
                     let name: TopicName = name.into();

@@ -100,7 +100,7 @@ fn a_row_that_was_deleted_elsewhere_stays_deleted() {
     let _turn = turn();
     let client = shared().expect("a broker").client();
     // In each of its partitions the cleaner works often, and forgets at once.
-    client.alter_broker("1", &[("log.cleaner.backoff.ms", "100")]).expect("a setting");
+    client.alter_broker("0", &[("log.cleaner.backoff.ms", "100")]).expect("a setting");
     topics(&client, "moved");
     let topology = || {
         let builder = StreamsBuilder::new();

@@ -1,7 +1,7 @@
 //! Offsets of partitions, each with an answer of its own.
 //!
 //! librdkafka's ListOffsets first waits until every partition of the request has a leader; so those without one are
-//! found by a question of its own, which any broker can answer, and left out of it. What a single broker does not answer
+//! found by a question of its own and left out of it. What a single broker does not answer
 //! in time is missing in its result.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,6 +54,25 @@ impl KafkaAdmin {
         Ok(each)
     }
 
+    /// Describes topics. librdkafka asks the broker that it takes for the controller; when that one is away, a new client finds
+    /// another.
+    pub(super) fn described(
+        &mut self,
+        attempted: &str,
+        names: &[&str],
+        timeout: Duration,
+    ) -> Result<Vec<(String, std::result::Result<Described, KafkaError>)>> {
+        let first = timeout / 2;
+        let answers = match self.call(first).describe_topics(names) {
+            Err(error) if error.code == E::RD_KAFKA_RESP_ERR__TIMED_OUT as Code => {
+                self.client = self.common.admin(&self.client_id)?;
+                self.call(timeout - first).describe_topics(names)
+            }
+            answers => answers,
+        };
+        answers.map_err(|error| self.failed(attempted, &error))
+    }
+
     /// Those of the partitions whose leader is known; the others get their answer.
     fn with_leader<'a>(
         &mut self,
@@ -67,10 +86,8 @@ impl KafkaAdmin {
             return Ok(BTreeSet::new());
         }
         let attempted = "asking for the leaders of partitions";
-        let answers =
-            self.call(timeout).describe_topics(&names).map_err(|error| self.failed(attempted, &error))?;
         let topics: BTreeMap<String, std::result::Result<Described, KafkaError>> =
-            answers.into_iter().collect();
+            self.described(attempted, &names, timeout)?.into_iter().collect();
         let mut askable = BTreeSet::new();
         for &partition in partitions {
             match self.obstacle(partition, topics.get(&*partition.topic)) {
