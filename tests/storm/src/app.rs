@@ -58,6 +58,9 @@ impl App {
 
     /// SIGTERM; an error when it does not end in order.
     pub(crate) fn close(&mut self) -> Result<(), LabError> {
+        if let Some(answer) = self.ended()? {
+            return Err(LabError::Refused { what: "closing what has ended by itself".to_owned(), answer });
+        }
         let Some(mut process) = self.process.take() else { return Ok(()) };
         let status = process.terminate(CLOSE_LIMIT)?;
         if status.success() {

@@ -11,7 +11,7 @@ pub const PROCESSES: usize = 3;
 /// Brokers.
 pub const BROKERS: usize = 3;
 
-/// The broker that alone holds the topic of the counts.
+/// The broker that alone holds the topic of the table.
 pub const ONLY_REPLICA: usize = 2;
 
 /// After a fault of a broker, the replicas are given so long to follow again.
@@ -104,7 +104,7 @@ pub enum Fault {
         /// The partition of the topic of transactions.
         partition: i32,
     },
-    /// SIGKILL of the only replica of the topic of counts: it has no leader meanwhile.
+    /// SIGKILL of the only replica of the table that is joined: it has no leader meanwhile.
     Leaderless,
     /// A topic of results gets partitions.
     AddPartitions {
