@@ -1,7 +1,7 @@
 //! Event time and the clock: the only place that reads the machine's time.
 
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Milliseconds since 1970-01-01T00:00Z, as Kafka's record timestamps.

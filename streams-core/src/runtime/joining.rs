@@ -238,7 +238,8 @@ impl Joining {
             }
             Others::Differ { they_leave: true, who } if !self.is_blind => return self.wait_for(who),
             Others::Differ { who, .. } => {
-                tracing::warn!(group = %self.parts.spec.group, who, "members have another topology; leaves the group to them");
+                let group = &self.parts.spec.group;
+                tracing::warn!(%group, who, "members have another topology; leaves the group to them");
                 if let Err(error) = self.leave(handler, LEAVE_TIMEOUT) {
                     tracing::warn!(%error, "left the group without an answer");
                 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use state_stores::RocksMemory;
 
 use super::commit::{Committer, producer_spec};
-use super::control::{self, ControlEvents, ControlSettings, Dispatcher, Next, Place, ThreadHandle};
+use super::control::{self, ControlSettings, Dispatcher, Next, Place, ThreadHandle};
 use super::global_thread::{GlobalBackends, GlobalParts, GlobalThread};
 use super::graph::GraphSettings;
 use super::joining::{JoinParts, Joining};
@@ -19,6 +19,7 @@ use super::left_over::Scope;
 use super::lifecycle::State;
 use super::member::{CurrentGroup, ThreadGroup};
 use super::memory::ClientMemory;
+use super::observer::Observer;
 use super::plan::Plan;
 use super::restore::{Request, Restorer, RestorerParts};
 use super::setup;
@@ -320,42 +321,6 @@ impl Running {
         }
         drop(instance);
         next
-    }
-}
-
-/// Keeps the application's state and looks after the topics that it reads.
-struct Observer {
-    shared: Arc<Shared>,
-    clock: ClockRef,
-    watch: TopicWatch,
-}
-
-impl ControlEvents for Observer {
-    fn outgrown(&mut self) {
-        self.watch.look_soon(self.clock.monotonic_ms());
-    }
-
-    fn observe(&mut self, all_running: bool) -> Next {
-        match (all_running, self.shared.state()) {
-            (true, State::Rebalancing) => self.shared.transition_to(State::Running),
-            (false, State::Running) => self.shared.transition_to(State::Rebalancing),
-            _ => false,
-        };
-        // Every thread's, so that none is asked twice.
-        let missing = lock(&self.shared.stats).iter().filter(|stats| stats.take_missing_topic()).count();
-        if missing > 0 {
-            self.outgrown();
-        }
-        match self.watch.changed(self.clock.monotonic_ms()) {
-            Ok(true) => {}
-            Ok(false) => return Next::Round,
-            Err(error) => {
-                self.shared.fail(error);
-                return Next::Round;
-            }
-        }
-        self.shared.transition_to(State::Rebalancing);
-        Next::StartAnew
     }
 }
 

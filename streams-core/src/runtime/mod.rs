@@ -26,6 +26,7 @@ mod left_over;
 mod lifecycle;
 mod member;
 mod memory;
+mod observer;
 mod pace;
 mod partition_group;
 mod plan;

@@ -409,10 +409,10 @@ impl StreamTask {
         inputs.map(|(queue, input)| (queue.partition(), input.recommit_at))
     }
 
-    /// The offsets to commit: those that differ from what is committed, and those that the broker would forget. If something was sent since the last commit, a task
-    /// that may have done so commits one at least, changed or not: only with an offset does the group refuse a commit of a member that it has expelled, and make the
-    /// next owner wait for it. `position` tells how far the consumer has come with a partition that has no buffered record,
-    /// markers included.
+    /// The offsets to commit: those that differ from what is committed, and those that the broker would forget. If something
+    /// was sent since the last commit, a task that may have done so commits one at least, changed or not: only with an offset
+    /// does the group refuse a commit of a member that it has expelled, and make the next owner wait for it. `position` tells
+    /// how far the consumer has come with a partition that has no buffered record, markers included.
     pub fn offsets_to_commit(
         &self,
         is_open: bool,

@@ -1,9 +1,9 @@
 //! Who is in a group.
 //!
 //! librdkafka 2.12.1 uses memory that it has freed when a request to a group's coordinator times out while the coordinator
-//! is still being searched for (`rd_kafka_admin_coord_request` gives its reference back, `rd_kafka_admin_coord_response_parse`
-//! does so once more). So the request itself gets all the time there is, and only our wait for it ends early; an answer
-//! that comes later is dropped with its queue.
+//! is still being searched for (`rd_kafka_admin_coord_request` gives its reference back, and after it
+//! `rd_kafka_admin_coord_response_parse` once more). So the request itself gets all the time there is, and only our wait for
+//! it ends early; an answer that comes later is dropped with its queue.
 
 use std::ffi::c_char;
 use std::time::Duration;
