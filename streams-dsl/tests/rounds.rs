@@ -111,6 +111,7 @@ fn a_commit_that_takes_longer_than_its_transaction_may_becomes_smaller() {
         );
         std::thread::sleep(Duration::from_millis(50));
     }
+    assert!(app.metrics().processed_records > KEYS as u64, "the first commits were too large");
     assert!(app.close(limit));
     assert_eq!(client.committed("out"), KEYS, "each once");
 }

@@ -35,6 +35,14 @@ impl ThreadGroup {
     pub fn new(group: Arc<CurrentGroup>, stats: Arc<ThreadStats>) -> Self {
         ThreadGroup { group, stats }
     }
+
+    fn check(&self) -> Result<()> {
+        if !self.stats.is_expelled() {
+            return Ok(());
+        }
+        let reason = "the thread took longer than max.poll.interval.ms for one call, and its tasks were given up";
+        Err(TransportError::new(TransportErrorKind::Fenced, "fence of the group", reason))
+    }
 }
 
 impl Group for ThreadGroup {
