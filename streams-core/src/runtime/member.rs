@@ -49,12 +49,10 @@ impl Group for ThreadGroup {
     /// Looks after the fence is taken whether the thread has been expelled. So a commit that passes here has the fence of a
     /// generation from before, which the group refuses once it has given the tasks to others.
     fn fence(&self) -> Result<Fence> {
+        // Before as well: an expelled thread is not to wait for the process to be a member again.
+        self.check()?;
         let fence = self.group.get()?.fence()?;
-        if self.stats.is_expelled() {
-            let reason =
-                "the thread took longer than max.poll.interval.ms for one call, and its tasks were given up";
-            return Err(TransportError::new(TransportErrorKind::Fenced, "fence of the group", reason));
-        }
+        self.check()?;
         Ok(fence)
     }
 
