@@ -229,8 +229,8 @@ pub struct ProductionError {
     pub key: String,
     /// The bytes of its key and value.
     pub bytes: usize,
-    /// Its time.
-    pub timestamp: Timestamp,
+    /// Its time, where the client gives it back.
+    pub timestamp: Option<Timestamp>,
     /// What the broker or the client said.
     pub cause: TransportError,
 }
@@ -255,7 +255,11 @@ impl fmt::Display for ProductionError {
             Produced::Repartition => write!(f, "node {node} of task {task} cannot repartition its record ")?,
             Produced::Change => write!(f, "store {node} of task {task} cannot log its row ")?,
         }
-        write!(f, "with key {key} ({bytes} bytes, timestamp {timestamp}) to {topic}-{partition}")?;
+        write!(f, "with key {key} ({bytes} bytes")?;
+        if let Some(timestamp) = timestamp {
+            write!(f, ", timestamp {timestamp}")?;
+        }
+        write!(f, ") to {topic}-{partition}")?;
         if let Some((source, offset)) = &self.source {
             write!(f, ", which comes from the record at {source} offset {offset}")?;
         }

@@ -54,8 +54,8 @@ pub struct ProducerRecord<'a> {
     pub key: Option<&'a [u8]>,
     /// Value bytes, or null.
     pub value: Option<&'a [u8]>,
-    /// Event time in milliseconds.
-    pub timestamp: Timestamp,
+    /// Event time in milliseconds; `None` if the broker refused the record, as librdkafka does not give the time back.
+    pub timestamp: Option<Timestamp>,
     /// Headers.
     pub headers: &'a Headers,
 }
@@ -136,7 +136,7 @@ macro_rules! logging_handler {
             ) -> Response {
                 tracing::warn!(
                     task = %context.task, node = context.node, at = context.place(), topic = record.topic,
-                    partition = record.partition, timestamp = record.timestamp, %error,
+                    partition = record.partition, %error,
                     "a result cannot be sent"
                 );
                 $response

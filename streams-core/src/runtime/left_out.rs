@@ -1,15 +1,14 @@
 //! Records that a handler has left out, so that they are not sent again when the work around them is repeated.
 //!
 //! A record that the broker refused is known only after it was sent, and its transaction with it has to be given up. The
-//! repeated work makes the same record again: it is recognised by where it goes, who sent it, its bytes and its time
-//! (without the time for records of punctuations, whose time is the machine's), and left out. It is remembered until the
-//! record that led to it is committed, or, without one, until it was met and committed.
+//! repeated work makes the same record again: it is recognised by where it goes, who sent it while which record was
+//! processed, and its bytes, and left out. It is remembered until the record that led to it is committed, or, for those of
+//! punctuations, until it was met and committed.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
 
 use crate::ids::{Offset, PartitionId, TopicPartition};
-use crate::time::Timestamp;
 use crate::transport::OffsetToCommit;
 
 /// So often may one source record, or one node's punctuations, lead to new refused records before something is committed:
@@ -23,8 +22,8 @@ pub(super) struct Likeness<'a> {
     pub partition: PartitionId,
     pub key: Option<&'a [u8]>,
     pub value: Option<&'a [u8]>,
-    /// The time; `None` if it does not count.
-    pub timestamp: Option<Timestamp>,
+    /// Who sent it, and while which record was processed.
+    pub tag: u64,
 }
 
 #[derive(Debug)]
@@ -53,19 +52,14 @@ impl LeftOut {
 
     /// Whether that record was left out before.
     pub fn contains(&mut self, likeness: &Likeness<'_>) -> bool {
-        let timeless = Likeness { timestamp: None, ..*likeness };
-        let hashes = [self.hash(likeness), self.hash(&timeless)];
-        let found = hashes.into_iter().find(|hash| self.records.contains_key(hash));
-        if let Some(record) = found.and_then(|hash| self.records.get_mut(&hash)) {
-            record.met = true;
-        }
-        found.is_some()
+        let hash = self.hash(likeness);
+        let found = self.records.get_mut(&hash);
+        found.map(|record| record.met = true).is_some()
     }
 
     /// Remembers a record.
     pub fn add(&mut self, likeness: Likeness<'_>, source: Option<(TopicPartition, Offset)>) {
-        let timestamp = likeness.timestamp.filter(|_| source.is_some());
-        let hash = self.hash(&Likeness { timestamp, ..likeness });
+        let hash = self.hash(&likeness);
         self.records.insert(hash, LeftOutRecord { source, met: false });
     }
 
@@ -102,8 +96,7 @@ impl LeftOut {
 mod tests {
     use super::*;
 
-    const LIKENESS: Likeness<'_> =
-        Likeness { topic: 1, partition: 0, key: None, value: Some(b"v"), timestamp: Some(5) };
+    const LIKENESS: Likeness<'_> = Likeness { topic: 1, partition: 0, key: None, value: Some(b"v"), tag: 5 };
 
     fn committed(offset: Offset) -> [OffsetToCommit; 1] {
         [OffsetToCommit { partition: TopicPartition::new("in", 0), offset, metadata: String::new() }]
@@ -116,17 +109,17 @@ mod tests {
         left_out.committed(&committed(7));
         assert!(left_out.contains(&LIKENESS));
         assert!(!left_out.contains(&Likeness { value: Some(b"w"), ..LIKENESS }));
-        assert!(!left_out.contains(&Likeness { timestamp: Some(6), ..LIKENESS }));
+        assert!(!left_out.contains(&Likeness { tag: 6, ..LIKENESS }));
         left_out.committed(&committed(8));
         assert!(left_out.is_empty());
     }
 
     #[test]
-    fn one_of_a_punctuation_is_known_at_any_time_until_it_was_met() {
+    fn one_of_a_punctuation_is_known_until_it_was_met() {
         let mut left_out = LeftOut::default();
         left_out.add(LIKENESS, None);
         left_out.committed(&committed(100));
-        assert!(left_out.contains(&Likeness { timestamp: Some(6), ..LIKENESS }));
+        assert!(left_out.contains(&LIKENESS));
         left_out.committed(&committed(101));
         assert!(left_out.is_empty());
     }

@@ -237,7 +237,8 @@ impl RecordCollector {
             if self.handlers.production.handle(&context, record, &cause) == Response::Resume {
                 let mut inner = self.inner.borrow_mut();
                 inner.dropped += 1;
-                inner.left_out.add(likeness(topic, record), source);
+                let ProducerRecord { partition, key, value, .. } = *record;
+                inner.left_out.add(Likeness { topic: topic.0, partition, key, value, tag }, source);
                 return Ok(());
             }
         }
@@ -271,7 +272,7 @@ impl RecordCollector {
             partition: record.partition,
             key: record.key,
             value: record.value,
-            timestamp: record.timestamp,
+            timestamp: Some(record.timestamp),
             headers: record.headers,
         };
         self.decide(record.topic, &refused, tag_of(record), cause)
@@ -280,21 +281,10 @@ impl RecordCollector {
     /// Whether the record was left out before; only asked while there are such records.
     #[cold]
     fn is_left_out(&self, record: &Outgoing<'_>) -> bool {
-        let timestamp = Some(record.timestamp);
         let Outgoing { topic, partition, key, value, .. } = *record;
-        self.inner.borrow_mut().left_out.contains(&Likeness {
-            topic: topic.0,
-            partition,
-            key,
-            value,
-            timestamp,
-        })
+        let likeness = Likeness { topic: topic.0, partition, key, value, tag: tag_of(record) };
+        self.inner.borrow_mut().left_out.contains(&likeness)
     }
-}
-
-fn likeness<'a>(topic: OutTopic, record: &ProducerRecord<'a>) -> Likeness<'a> {
-    let ProducerRecord { partition, key, value, timestamp, .. } = *record;
-    Likeness { topic: topic.0, partition, key, value, timestamp: Some(timestamp) }
 }
 
 /// Who sends a record, and while which offset is processed, in one number for the client to carry.

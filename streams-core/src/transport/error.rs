@@ -96,8 +96,8 @@ pub struct FailedRecord {
     pub key: Option<Vec<u8>>,
     /// Value bytes, or null.
     pub value: Option<Vec<u8>>,
-    /// Event time in milliseconds.
-    pub timestamp: Timestamp,
+    /// Event time in milliseconds, where the client gives it back; librdkafka does not.
+    pub timestamp: Option<Timestamp>,
     /// Headers.
     pub headers: Headers,
 }

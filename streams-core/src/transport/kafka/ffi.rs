@@ -19,6 +19,8 @@ mod group;
 mod list;
 mod members;
 mod message;
+#[cfg(test)]
+mod mock;
 mod oauth;
 mod produce;
 mod queue;

@@ -218,3 +218,32 @@ pub(super) fn row_of(code: Code) -> Option<&'static Row> {
 pub(super) fn kind_of_delivery(code: Code) -> Kind {
     row_of(code).map_or(Kind::InvalidRecord, |row| row.kind)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use super::super::ffi::name_of;
+    use super::*;
+
+    fn meaning(kind: Kind) -> &'static str {
+        match kind {
+            Kind::MessageTooLarge | Kind::InvalidRecord | Kind::UnknownTopic => "the record: handler",
+            Kind::Retriable | Kind::TimedOut => "retriable",
+            Kind::Fenced | Kind::Fatal => "the producer: a new one",
+            _ => "the application ends",
+        }
+    }
+
+    #[test]
+    fn the_page_for_readers_is_this_table() {
+        let page = include_str!("../../../../docs/error-table.md");
+        let mut rows = String::new();
+        for Row { code, kind, advice } in PRODUCE_ERRORS {
+            let name = name_of(*code as Code);
+            let advice = advice.split_whitespace().collect::<Vec<_>>().join(" ");
+            writeln!(rows, "| `{}` | {} | {} | {advice} |", name.name, name.number, meaning(*kind)).expect("text");
+        }
+        assert!(page.contains(&rows), "docs/error-table.md has to contain:\n{rows}");
+    }
+}

@@ -58,6 +58,9 @@ pub(super) struct KafkaProducer {
     warned_of_zero: bool,
     /// Partitions that nothing may be sent to until the transaction has been aborted.
     touched: Vec<TopicPartition>,
+    /// Whether a delivery of a transaction has failed: librdkafka goes on counting sequence numbers as if it had not, and the
+    /// broker refuses those of the next transaction.
+    has_gap: bool,
     /// How large batches become.
     batch_bytes: usize,
     /// Whether records are compressed, so that their size does not tell a batch's.
@@ -83,6 +86,7 @@ impl KafkaProducer {
             spec: spec.clone(),
             common: common.clone(),
             warned_of_zero: false,
+            has_gap: false,
             touched: Vec::new(),
             batch_bytes,
             compressed: common.compresses(spec),
@@ -116,6 +120,7 @@ impl KafkaProducer {
     /// All failed deliveries as one error. Where a record is not itself to blame, a transaction has to be aborted:
     /// librdkafka refuses its commit.
     fn undelivered(&mut self) -> TransportError {
+        self.has_gap |= self.is_transactional();
         let failed: Vec<_> = self.client.take_failed().into_iter().map(|one| self.judged(one)).collect();
         let by = format!("by producer {}", self.id);
         match (self.client.fatal(), self.forbidden(&by, &failed)) {
@@ -322,7 +327,7 @@ impl Producer for KafkaProducer {
     }
 
     fn is_worn_out(&self) -> bool {
-        self.common.batch_bytes(&self.spec) < self.batch_bytes
+        self.has_gap || self.common.batch_bytes(&self.spec) < self.batch_bytes
     }
 
     /// A timestamp of 0 is sent as 1: for librdkafka 0 means "now".
@@ -504,3 +509,6 @@ pub(super) fn offset_list(offsets: &[OffsetToCommit]) -> PartitionList {
     }
     list
 }
+
+#[cfg(test)]
+mod tests;

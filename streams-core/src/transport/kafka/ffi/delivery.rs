@@ -65,7 +65,8 @@ unsafe fn record_of(message: *const rd::rd_kafka_message_t) -> FailedRecord {
         FailedRecord {
             key: bytes_of(addr_of!((*message).key).read(), addr_of!((*message).key_len).read()),
             value: bytes_of(addr_of!((*message).payload).read(), addr_of!((*message).len).read()),
-            timestamp: rd::rd_kafka_message_timestamp(message, null_mut()),
+            // librdkafka does not tell it of a message with an error.
+            timestamp: None,
             headers: headers_of(message),
         }
     }

@@ -1,0 +1,154 @@
+//! What topics of the embedded broker refuse: decided once, with the record and its source; never a change of a store.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+#![allow(clippy::disallowed_methods, reason = "it waits for an application, by the clock of the machine")]
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use streams_core::error::{Error, Produced as ProducedFor};
+use streams_core::processor::handlers::{ErrorContext, ProducerRecord, ProductionExceptionHandler, Response};
+use streams_core::serde::SerdeError;
+use streams_core::transport::embedded::EmbeddedBroker;
+use streams_core::transport::{NewTopic, OutRecord, ProducerSpec, Transport, TransportError};
+use streams_dsl::prelude::*;
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+type Asked = Arc<Mutex<Vec<String>>>;
+
+struct Continue(Asked);
+
+impl ProductionExceptionHandler for Continue {
+    fn handle(&self, at: &ErrorContext<'_>, record: &ProducerRecord<'_>, error: &TransportError) -> Response {
+        let source = at.partition.unwrap();
+        self.0.lock().unwrap().push(format!(
+            "{} {} {source}@{} {}-{} {}: {:?}",
+            at.task,
+            at.node,
+            at.offset.unwrap(),
+            record.topic,
+            record.partition,
+            record.value.unwrap().len(),
+            error.kind()
+        ));
+        Response::Resume
+    }
+
+    fn handle_serialization_error(
+        &self,
+        _: &ErrorContext<'_>,
+        _: &str,
+        _: &'static str,
+        _: &SerdeError,
+    ) -> Response {
+        Response::Fail
+    }
+}
+
+struct World {
+    broker: Arc<EmbeddedBroker>,
+    folder: tempfile::TempDir,
+    asked: Asked,
+}
+
+impl World {
+    fn new(topics: &[(&str, &[(&str, &str)])]) -> Self {
+        let broker = EmbeddedBroker::in_memory();
+        let topic = |(name, configs): &(&str, &[(&str, &str)])| NewTopic {
+            name: (*name).into(),
+            partitions: 1,
+            replication_factor: 1,
+            configs: configs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+        };
+        let topics: Vec<_> = topics.iter().map(topic).collect();
+        broker.transport().admin("admin").unwrap().create_topics(&topics, LIMIT).unwrap();
+        World { broker, folder: tempfile::tempdir().unwrap(), asked: Asked::default() }
+    }
+
+    fn send(&self, records: &[(Option<&str>, &str)]) {
+        let spec = ProducerSpec {
+            client_id: "producer".to_owned(),
+            transactional_id: None,
+            transaction_timeout_ms: 60_000,
+            properties: Default::default(),
+        };
+        let mut producer = self.broker.transport().producer(&spec).unwrap();
+        let (topic, headers) = (producer.topic("in").unwrap(), Default::default());
+        for (key, value) in records {
+            let (key, value) = (key.map(str::as_bytes), Some(value.as_bytes()));
+            let record =
+                OutRecord { topic, partition: 0, key, value, timestamp: 1, headers: &headers, tag: 0 };
+            producer.send(record).unwrap();
+        }
+        producer.flush(LIMIT).unwrap();
+    }
+
+    fn run(&self, guarantee: &str, topology: Topology) -> KafkaStreams {
+        let config = StreamsConfig::new("app", "embedded:")
+            .with_state_dir(self.folder.path())
+            .with_commit_interval_ms(50)
+            .with("processing.guarantee", guarantee)
+            .unwrap();
+        let app = KafkaStreams::builder(topology, config)
+            .with_broker(Arc::clone(&self.broker))
+            .with_production_handler(Continue(Arc::clone(&self.asked)))
+            .build()
+            .unwrap();
+        app.start().unwrap();
+        app
+    }
+}
+
+fn wait_processed(app: &KafkaStreams, records: u64) {
+    let begin = Instant::now();
+    while app.metrics().processed_records < records || app.metrics().commits == 0 {
+        assert!(begin.elapsed() < LIMIT, "{:?} {:?}", app.metrics(), app.error());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_handler_is_asked_once_with_the_record_and_its_source() {
+    for guarantee in ["exactly_once_v2", "at_least_once"] {
+        let limits = [("max.message.bytes", "100"), ("cleanup.policy", "compact")];
+        let world = World::new(&[("in", &[]), ("out", &limits)]);
+        let large = "x".repeat(200);
+        world.send(&[(Some("a"), "1"), (Some("b"), &large), (None, "3"), (Some("c"), "4")]);
+        let builder = StreamsBuilder::new();
+        builder.stream::<Option<String>, String>("in").to("out");
+        let app = world.run(guarantee, builder.build().unwrap());
+        wait_processed(&app, 4);
+        let at = "0_0 KSTREAM-SINK-0000000001 in-0";
+        let asked =
+            [format!("{at}@1 out-0 200: MessageTooLarge"), format!("{at}@2 out-0 1: InvalidRecord")];
+        assert_eq!(*world.asked.lock().unwrap(), asked, "{guarantee}");
+        assert_eq!((app.metrics().dropped_records, app.state()), (2, State::Running));
+        assert!(app.close(LIMIT));
+    }
+}
+
+/// Showed before: RUNNING, and the row was missing after a restart, or all of the state was.
+#[test]
+fn a_change_is_never_left_out() {
+    for guarantee in ["exactly_once_v2", "at_least_once"] {
+        let world = World::new(&[("in", &[])]);
+        let half = "x".repeat(600_000);
+        world.send(&[(Some("small"), "x"), (Some("big"), &half), (Some("big"), &half)]);
+        let builder = StreamsBuilder::new();
+        let rows = Materialized::named("rows");
+        builder
+            .stream::<String, String>("in")
+            .group_by_key()
+            .reduce_with(|a: String, b: String| a + &b, rows);
+        let app = world.run(guarantee, builder.build().unwrap());
+        assert!(app.wait_for(LIMIT, |state| state == State::Error), "{} {:?}", app.state(), app.metrics());
+        let error = app.error().unwrap();
+        let Error::Production(refused) = &*error else { panic!("{error}") };
+        assert_eq!((refused.produced, &*refused.node), (ProducedFor::Change, "rows"));
+        for part in ["store rows of task 0_0", "key \"big\"", "app-rows-changelog-0", "1048588"] {
+            assert!(error.to_string().contains(part), "{part} in {error}");
+        }
+        assert!(world.asked.lock().unwrap().is_empty());
+    }
+}
