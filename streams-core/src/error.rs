@@ -288,6 +288,16 @@ impl std::error::Error for ProductionError {
 }
 
 impl Error {
+    /// Whether the group is being rebalanced, so that offsets are taken again a little later.
+    pub(crate) fn puts_off_a_commit(&self) -> bool {
+        const REBALANCE_IN_PROGRESS: i32 = 27;
+        let code = match self {
+            Error::Transport(error) => error.code(),
+            _ => None,
+        };
+        code.is_some_and(|code| code.number == REBALANCE_IN_PROGRESS)
+    }
+
     /// Whether it says that a record can never be sent as it is.
     pub(crate) fn blames_the_record(&self) -> bool {
         matches!(self, Error::Transport(error) if error.kind().blames_the_record())

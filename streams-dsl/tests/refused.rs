@@ -120,8 +120,7 @@ fn a_handler_is_asked_once_with_the_record_and_its_source() {
         let app = world.run(guarantee, builder.build().unwrap());
         wait_processed(&app, 4);
         let at = "0_0 KSTREAM-SINK-0000000001 in-0";
-        let asked =
-            [format!("{at}@1 out-0 200: MessageTooLarge"), format!("{at}@2 out-0 1: InvalidRecord")];
+        let asked = [format!("{at}@1 out-0 200: MessageTooLarge"), format!("{at}@2 out-0 1: InvalidRecord")];
         assert_eq!(*world.asked.lock().unwrap(), asked, "{guarantee}");
         assert_eq!((app.metrics().dropped_records, app.state()), (2, State::Running));
         assert!(app.close(LIMIT));

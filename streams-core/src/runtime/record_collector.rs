@@ -167,9 +167,16 @@ impl RecordCollector {
         if error.failed().is_empty() {
             return Err(error.into());
         }
-        let mut senders = Vec::new();
+        let (mut senders, mut is_gone) = (Vec::new(), false);
         for FailedDelivery { topic, partition, kind, code, reason, tag, record } in error.failed() {
-            let Some(record) = record else { continue };
+            let Some(record) = record else {
+                // Known to be gone only now. The repeated work asks for it before it sends, and decides record by record.
+                if *kind == TransportErrorKind::UnknownTopic {
+                    is_gone = true;
+                    self.forget_partitions(topic);
+                }
+                continue;
+            };
             let mut cause = TransportError::new(*kind, "delivery", reason);
             if let Some(code) = code {
                 cause = cause.with_code(code.clone());
@@ -201,12 +208,26 @@ impl RecordCollector {
                 TransportError::new(TransportErrorKind::Refused, "leaving records out", reason).into()
             );
         }
-        if !exactly_once {
+        if !exactly_once && !is_gone {
             return Ok(());
         }
-        let reason =
-            format!("{left_out} records that were refused are left out of it; it is repeated without them");
+        let reason = match is_gone {
+            true => error.to_string(),
+            false => {
+                format!(
+                    "{left_out} records that were refused are left out of it; it is repeated without them"
+                )
+            }
+        };
         Err(TransportError::new(TransportErrorKind::AbortTransaction, "transaction", reason).into())
+    }
+
+    fn forget_partitions(&self, topic: &str) {
+        let mut inner = self.inner.borrow_mut();
+        let number = inner.by_name.get(topic).copied();
+        if let Some(topic) = number.and_then(|number| inner.topics.get_mut(number as usize)) {
+            topic.partitions = None;
+        }
     }
 
     /// Decides about a record that its topic does not take: `Ok` if it is left out.

@@ -167,6 +167,8 @@ pub(crate) struct StreamThread {
     /// In this round.
     has_committed: bool,
     last_purge: i64,
+    /// What may be deleted of repartition topics at the next purge.
+    to_purge: Vec<(TopicPartition, Offset)>,
     /// When the sinks' partitions were last asked for.
     last_counted: i64,
     buffer: Vec<RawRecord>,
@@ -218,6 +220,7 @@ impl StreamThread {
             last_commit: now_ms,
             has_committed: false,
             last_purge: now_ms,
+            to_purge: Vec::new(),
             last_counted: now_ms,
             buffer: Vec::new(),
             stopped: false,
@@ -470,7 +473,14 @@ impl StreamThread {
             }
             return Ok(false);
         }
-        collector.commit(&offsets)?;
+        match collector.commit(&offsets) {
+            // What was sent stays sent, and the next commit has its offsets.
+            Err(error) if error.puts_off_a_commit() && collector.markers_per_commit() == 0 => {
+                tracing::warn!(thread = self.name, %error, "the commit is put off");
+                return Ok(false);
+            }
+            committed => committed?,
+        }
         let markers = collector.markers_per_commit();
         if markers > 0 {
             let answered = Arc::make_mut(&mut self.answered);
@@ -496,8 +506,9 @@ impl StreamThread {
             return;
         }
         self.last_purge = now.monotonic_ms;
-        let before: Vec<_> =
-            self.tasks.values().flat_map(StreamTask::committed_repartition_offsets).collect();
+        let committed = self.tasks.values().flat_map(StreamTask::committed_repartition_offsets).collect();
+        // What was committed at the last look: the broker may take back an answered commit (decision 0008), but not for so long.
+        let before: Vec<_> = std::mem::replace(&mut self.to_purge, committed);
         if !before.is_empty() {
             let _ = self.restorer.send(Request::Purge(before));
         }

@@ -243,7 +243,7 @@ fn one_record_that_is_too_large_costs_no_other() {
         let world = World::start(&format!("{app}-fail"), guarantee, copy(&input, &output), false);
         assert_names(
             &world.error(),
-            &[&format!("{input}-0 offset 20"), "max.message.bytes", "2000", "3080 bytes"],
+            &[&format!("{input}-0 offset 20"), "max.message.bytes", "2000", "3073 bytes"],
         );
     }
 }
@@ -376,7 +376,7 @@ fn a_named_topic_that_does_not_exist_or_is_deleted_is_named() {
         client.delete_topics(&[&output]).expect("deleted");
         let record = |n| TestRecord::new(format!("k{n}"), "v");
         client.produce(&input, (0..10).map(record)).expect("sent");
-        assert_names(&world.error(), &[&output]);
+        assert_names(&world.error(), &[&output, "does not exist", "KSTREAM-SINK-0000000001"]);
     }
 }
 

@@ -74,6 +74,8 @@ const PRODUCER: &[(&str, &str)] = &[
     ("batch.num.messages", "100000"),
     ("queue.buffering.max.messages", "1000000"),
     ("queue.buffering.max.kbytes", "262144"),
+    // How long a topic may be unknown before what is queued for it fails; 30 s by default.
+    ("topic.metadata.propagation.max.ms", "10000"),
     // A misspelt sink is an error and no new topic.
     ("allow.auto.create.topics", "false"),
 ];

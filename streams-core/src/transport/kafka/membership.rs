@@ -249,17 +249,13 @@ impl Group for KafkaGroup {
                 let reason = format!("no answer within {timeout:?}");
                 Err(TransportError::new(Kind::TimedOut, self.attempted(), reason))
             }
-            Some(outcome) => outcome
-                .map_err(|error| TransportError::new(commit_kind(&error), self.attempted(), error.reason)),
+            Some(outcome) => outcome.map_err(|error| {
+                let told = failed(self.attempted(), &error);
+                // Unlike in a transaction, a commit that timed out may simply be made again.
+                let again =
+                    told.kind() == Kind::TimedOut || error.code == E::RD_KAFKA_RESP_ERR__NO_OFFSET as Code;
+                if again { told.into_retriable() } else { told }
+            }),
         }
-    }
-}
-
-/// Unlike in a transaction a commit that timed out may simply be made again.
-fn commit_kind(error: &KafkaError) -> Kind {
-    match kind_of(error.code) {
-        Kind::TimedOut => Kind::Retriable,
-        Kind::Fatal if error.code == E::RD_KAFKA_RESP_ERR__NO_OFFSET as Code => Kind::Retriable,
-        kind => kind,
     }
 }

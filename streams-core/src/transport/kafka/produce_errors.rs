@@ -242,7 +242,8 @@ mod tests {
         for Row { code, kind, advice } in PRODUCE_ERRORS {
             let name = name_of(*code as Code);
             let advice = advice.split_whitespace().collect::<Vec<_>>().join(" ");
-            writeln!(rows, "| `{}` | {} | {} | {advice} |", name.name, name.number, meaning(*kind)).expect("text");
+            writeln!(rows, "| `{}` | {} | {} | {advice} |", name.name, name.number, meaning(*kind))
+                .expect("text");
         }
         assert!(page.contains(&rows), "docs/error-table.md has to contain:\n{rows}");
     }

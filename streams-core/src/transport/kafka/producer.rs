@@ -44,6 +44,9 @@ const SLICES_AFTER_FAILURE: u32 = 5;
 /// Time to ask what a topic takes, where it is not known yet.
 const LIMITS_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Time to ask whether a topic exists whose records were not acknowledged in time.
+const EXISTS_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// A topic that does not exist is asked for again after so long.
 const UNKNOWN_FOR: Duration = Duration::from_secs(5);
 
@@ -121,7 +124,13 @@ impl KafkaProducer {
     /// librdkafka refuses its commit.
     fn undelivered(&mut self) -> TransportError {
         self.has_gap |= self.is_transactional();
-        let failed: Vec<_> = self.client.take_failed().into_iter().map(|one| self.judged(one)).collect();
+        let mut missing = HashMap::new();
+        let failed = self.client.take_failed().into_iter().map(|one| self.judged(one, &mut missing));
+        let mut failed: Vec<_> = failed.collect();
+        if !failed.iter().all(is_purged) {
+            // What was queued behind a failure tells nothing.
+            failed.retain(|one| !is_purged(one));
+        }
         let by = format!("by producer {}", self.id);
         match (self.client.fatal(), self.forbidden(&by, &failed)) {
             (Some(fatal), _) => transaction_failed(format!("delivery {by}"), &fatal).with_failed(failed),
@@ -133,22 +142,17 @@ impl KafkaProducer {
     /// Why a transaction has failed, if that stops the application. librdkafka then only says of its records that they were
     /// purged, for instance when a topic of theirs could not be added to the transaction for want of a right.
     fn forbidden(&self, by: &str, failed: &[FailedDelivery]) -> Option<TransportError> {
-        const PURGED: [Code; 2] =
-            [E::RD_KAFKA_RESP_ERR__PURGE_QUEUE as Code, E::RD_KAFKA_RESP_ERR__PURGE_INFLIGHT as Code];
-        let is_purged =
-            |one: &&FailedDelivery| one.code.as_ref().is_some_and(|code| PURGED.contains(&code.number));
-        let purged: BTreeSet<&str> = failed.iter().filter(is_purged).map(|one| one.topic.as_str()).collect();
-        let is_told = failed.iter().any(|one| one.kind.blames_the_record());
-        if !self.is_transactional() || purged.is_empty() || is_told {
+        if !self.is_transactional() || !failed.iter().all(is_purged) {
             return None;
         }
+        let purged: BTreeSet<&str> = failed.iter().map(|one| one.topic.as_str()).collect();
         let topics = purged.into_iter().collect::<Vec<_>>().join(", ");
         let error =
             transaction_failed(format!("transaction {by} on {topics}"), &self.client.transaction_error()?);
         matches!(error.kind(), Kind::Denied | Kind::Config | Kind::Refused).then_some(error)
     }
 
-    fn judged(&self, delivery: Delivery) -> FailedDelivery {
+    fn judged(&self, delivery: Delivery, missing: &mut HashMap<String, bool>) -> FailedDelivery {
         let Delivery { topic, partition, error, tag, record } = delivery;
         let mut kind = kind_of_delivery(error.code);
         let mut reason = advised(error.code, &error.reason);
@@ -158,11 +162,22 @@ impl KafkaProducer {
             let bytes = batch_bytes(record.key.as_deref(), record.value.as_deref(), &record.headers);
             (kind, reason) = self.judge_size(&topic, bytes, reason);
         }
+        // To a topic that has been deleted librdkafka sends until the time is up.
+        if kind == Kind::TimedOut && *missing.entry(topic.clone()).or_insert_with(|| self.is_missing(&topic))
+        {
+            (kind, reason) = (Kind::UnknownTopic, "the topic does not exist any more".to_owned());
+        }
         if self.is_transactional() && matches!(kind, Kind::Retriable | Kind::TimedOut | Kind::QueueFull) {
             kind = Kind::AbortTransaction;
         }
         let record = record.filter(|_| kind.blames_the_record());
         FailedDelivery { topic, partition, kind, code: Some(name_of(error.code)), reason, tag, record }
+    }
+
+    fn is_missing(&self, topic: &str) -> bool {
+        let known = self.topics.iter().find(|known| known.name == topic);
+        let count = known.map(|known| self.client.partition_count(&known.topic, EXISTS_TIMEOUT));
+        count.is_some_and(|count| count.is_err_and(|error| is_unknown_topic(error.code)))
     }
 
     /// A batch was too large: its records are to blame if they are too large by themselves, else the batch was.
@@ -493,6 +508,13 @@ impl Producer for KafkaProducer {
             }
         }
     }
+}
+
+/// Whether a record was given up because its transaction failed for another reason.
+fn is_purged(one: &FailedDelivery) -> bool {
+    const PURGED: [Code; 2] =
+        [E::RD_KAFKA_RESP_ERR__PURGE_QUEUE as Code, E::RD_KAFKA_RESP_ERR__PURGE_INFLIGHT as Code];
+    one.code.as_ref().is_some_and(|code| PURGED.contains(&code.number))
 }
 
 /// Whether a topic can have that name (`org.apache.kafka.common.internals.Topic`).
