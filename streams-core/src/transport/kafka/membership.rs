@@ -15,8 +15,8 @@ use rdkafka::bindings::rd_kafka_resp_err_t as E;
 
 use super::config::{Common, SESSION_TIMEOUT_MS};
 use super::deadline::Deadline;
-use super::error::{failed, kind_of, shut_out, with_right};
-use super::ffi::{Client, Code, Entry, KafkaError, Rebalance};
+use super::error::{failed, shut_out, with_right};
+use super::ffi::{Client, Code, Entry, Rebalance};
 use super::producer::offset_list;
 use crate::ids::{PartitionId, TaskId, TopicName};
 use crate::time::{Clock, SystemClock};

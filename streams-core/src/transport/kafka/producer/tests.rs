@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::config::Properties;
+use super::super::KafkaOptions;
 use super::super::ffi::Code;
 use super::super::produce_errors::PRODUCE_ERRORS;
 use super::*;
@@ -11,11 +11,7 @@ use rdkafka::bindings::rd_kafka_resp_err_t as E;
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 fn producer(transactional_id: Option<&str>) -> KafkaProducer {
-    let common = Common {
-        bootstrap_servers: "localhost:1".to_owned(),
-        properties: Properties::new(),
-        limits: Arc::default(),
-    };
+    let common = Common::new("localhost:1", KafkaOptions::default()).expect("are settings");
     let mut properties = BTreeMap::new();
     for (key, value) in [("test.mock.num.brokers", "1"), ("linger.ms", "0"), ("message.timeout.ms", "5000")] {
         properties.insert(key.to_owned(), value.to_owned());
