@@ -376,7 +376,7 @@ fn a_named_topic_that_does_not_exist_or_is_deleted_is_named() {
         client.delete_topics(&[&output]).expect("deleted");
         let record = |n| TestRecord::new(format!("k{n}"), "v");
         client.produce(&input, (0..10).map(record)).expect("sent");
-        assert_names(&world.error(), &[&output, "does not exist", "KSTREAM-SINK-0000000001"]);
+        assert_names(&world.error(), &[&output, "UnknownTopic", "KSTREAM-SINK-0000000001"]);
     }
 }
 

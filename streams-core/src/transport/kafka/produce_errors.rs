@@ -81,7 +81,7 @@ pub(super) const PRODUCE_ERRORS: &[Row] = &[
     row(
         E::RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION,
         Kind::UnknownTopic,
-        "the topic was made anew with fewer partitions",
+        "the topic was deleted, or made anew with fewer partitions",
     ),
     row(
         E::RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION,
