@@ -14,6 +14,7 @@ use crate::transport::embedded::EmbeddedBroker;
 use crate::transport::{NewTopic, OutRecord, Producer, ProducerSpec, Transport};
 
 mod cancelled;
+mod idle_offsets;
 mod mixed;
 mod slow;
 mod source_changelog;
