@@ -36,12 +36,13 @@ BENCH_ARGUMENTS = $(if $(WORKLOADS),--workloads $(WORKLOADS)) $(if $(GUARANTEES)
 # What `make test-brokers` runs on.
 BROKERS ?= 3.9.1 4.4.0
 
-.PHONY: help demo test test-brokers lint bench oracle smoke storm kafka doc setup setup-build
+.PHONY: help demo test sanitize test-brokers lint bench oracle smoke storm kafka doc setup setup-build
 
 help:
 	@echo 'make demo   flight delays on the embedded broker   DATA=folder BOOTSTRAP=host:port'
 	@echo 'make test   formatting, lints, all tests           KAFKA_BOOTSTRAP=host:port: on that broker'
 	@echo 'make test-brokers  the suites on Kafka, with other brokers  BROKERS="3.9.1 4.4.0"'
+	@echo 'make sanitize  the C interface of librdkafka under valgrind'
 	@echo 'make bench  ours, Java Kafka Streams, raw limit    WORKLOADS= GUARANTEES= SYSTEMS= ROUNDS= RECORDS='
 	@echo 'make oracle random cases on both engines            SEED=1 RUNS=500'
 	@echo 'make smoke  Kafka Streams judges this library        RUNS=1 JUDGE= GUARANTEE= FAULT= SEED=1'
@@ -62,6 +63,17 @@ test-brokers: setup
 	for version in $(BROKERS); do \
 		KAFKA_VERSION=$$version cargo test -p tests --test kafka --test transport_kafka || exit 1; \
 	done
+
+# librdkafka's C interface under valgrind, which sees what librdkafka itself does with memory, too: the tests of the code
+# that is unsafe, and every call on a real Kafka. Leaks count if nothing points at the memory any more.
+VALGRIND := valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite \
+	--errors-for-leak-kinds=definite --suppressions=$(CURDIR)/tests/valgrind.supp
+RUNNER = CARGO_TARGET_$(shell rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')_RUNNER
+
+sanitize:
+	@.ci/setup sanitize
+	$(RUNNER)='$(VALGRIND)' cargo test -p streams-core --lib transport::kafka -- --test-threads=1
+	$(RUNNER)='$(VALGRIND)' cargo test -p tests --test transport_kafka -- --test-threads=2
 
 lint: setup
 	cargo fmt --all --check

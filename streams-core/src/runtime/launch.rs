@@ -10,6 +10,7 @@ use std::time::Duration;
 use state_stores::RocksMemory;
 
 use super::commit::{Committer, producer_spec};
+use super::connect::transport_of;
 use super::control::{self, ControlSettings, Dispatcher, Next, Place, ThreadHandle};
 use super::global_thread::{GlobalBackends, GlobalParts, GlobalThread};
 use super::graph::GraphSettings;
@@ -30,13 +31,12 @@ use super::stream_thread::{Command, Round, StreamThread, ThreadLimits, ThreadPar
 use super::task::TaskEnvironment;
 use super::threads::{join, panicked, spawn};
 use super::topic_watch::{TopicWatch, is_passing};
-use crate::config::{Bootstrap, StreamsConfig};
+use crate::config::StreamsConfig;
 use crate::error::{Error, Result};
 use crate::processor::handlers::Handlers;
 use crate::time::{ClockRef, Now};
 use crate::topology::Topology;
-use crate::transport::embedded::EmbeddedBroker;
-use crate::transport::kafka::{KafkaOptions, KafkaTransport, TokenProvider};
+use crate::transport::kafka::TokenProvider;
 use crate::transport::{ConsumerSpec, Isolation, Membership, Transport};
 
 /// How long an idle restorer or global thread waits at once.
@@ -120,29 +120,6 @@ impl Drop for Servers {
         self.stop.store(true, Ordering::Release);
         join(std::mem::take(&mut self.threads), self.shared.patience());
     }
-}
-
-fn transport_of(launch: &Launch) -> Result<Arc<dyn Transport>> {
-    if let Some(transport) = &launch.transport {
-        return Ok(Arc::clone(transport));
-    }
-    Ok(match launch.config.bootstrap() {
-        Bootstrap::EmbeddedInMemory => Arc::new(EmbeddedBroker::of_servers("embedded:")?.transport()),
-        Bootstrap::EmbeddedIn(place) => {
-            Arc::new(EmbeddedBroker::of_servers(&format!("embedded:{}", place.display()))?.transport())
-        }
-        Bootstrap::Kafka(servers) => {
-            let config = &launch.config;
-            let options = KafkaOptions {
-                properties: config.common_properties(),
-                admin: config.admin_properties(),
-                group: Some(config.application_id()),
-                patience: Duration::from_millis(config.task_timeout_ms().max(0).unsigned_abs()),
-                token_provider: launch.token_provider.clone(),
-            };
-            Arc::new(KafkaTransport::with_options(&servers, options)?)
-        }
-    })
 }
 
 /// Prepares everything and starts the threads; `at` is told what is waited for. Whatever was begun has ended when it fails,

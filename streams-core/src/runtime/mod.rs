@@ -15,6 +15,7 @@ mod assignment;
 mod backends;
 mod changelog_settings;
 mod commit;
+mod connect;
 mod control;
 mod global_thread;
 mod graph;

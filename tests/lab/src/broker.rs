@@ -138,15 +138,14 @@ impl Broker {
     }
 }
 
-/// Settings fit for tests: small internal topics, no waiting, no records deleted by age, quick detection of failures.
-fn properties(
-    options: &ClusterOptions,
-    node: usize,
-    all: &[Ports],
-    secured: Option<&Secured>,
-    folder: &Path,
-) -> String {
-    let own = all.get(node).copied().unwrap_or(Ports { clients: 0, controller: 0, secured: None });
+/// Where a node listens, what it tells clients of that, and what is spoken there.
+struct Listeners {
+    listeners: String,
+    told: String,
+    protocols: String,
+}
+
+fn listeners_of(own: Ports, options: &ClusterOptions, node: usize) -> Listeners {
     let (mut listeners, mut protocols) =
         (format!("PLAINTEXT://127.0.0.1:{}", own.clients), "PLAINTEXT:PLAINTEXT".to_owned());
     if let Some((sasl, tls)) = own.secured {
@@ -159,6 +158,19 @@ fn properties(
         told += &format!(",PROXIED://127.0.0.1:{}", proxied.told);
         protocols += ",PROXIED:PLAINTEXT";
     }
+    Listeners { listeners, told, protocols }
+}
+
+/// Settings fit for tests: small internal topics, no waiting, no records deleted by age, quick detection of failures.
+fn properties(
+    options: &ClusterOptions,
+    node: usize,
+    all: &[Ports],
+    secured: Option<&Secured>,
+    folder: &Path,
+) -> String {
+    let own = all.get(node).copied().unwrap_or(Ports { clients: 0, controller: 0, secured: None });
+    let Listeners { listeners, told, protocols } = listeners_of(own, options, node);
     let voters: Vec<String> =
         all.iter().enumerate().map(|(id, ports)| format!("{id}@127.0.0.1:{}", ports.controller)).collect();
     let replicas = all.len().to_string();

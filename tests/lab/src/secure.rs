@@ -1,7 +1,8 @@
 //! A cluster that asks who comes, and what they may: certificates, log-ins, and the listeners that want them.
 //!
 //! Besides the open listener, on which everybody is a super user (the tests' own client), there are one with TLS and SASL
-//! (PLAIN, SCRAM, OAUTHBEARER with unsigned tokens) and one that asks for a certificate. Whoever comes through those is
+//! (PLAIN, SCRAM, OAUTHBEARER with unsigned tokens; log-ins have to be renewed every eight seconds) and one that asks for a
+//! certificate. Whoever comes through those is
 //! `User:name` and may do what the access control list says: nothing at first.
 
 use std::fmt::Write as _;
@@ -109,6 +110,7 @@ impl Secured {
              listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config={security}.scram.ScramLoginModule required;\n\
              listener.name.sasl_ssl.oauthbearer.sasl.jaas.config={security}.oauthbearer.OAuthBearerLoginModule \
              required unsecuredLoginStringClaim_sub=\"broker\";\n\
+             listener.name.sasl_ssl.connections.max.reauth.ms=8000\n\
              authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\n\
              super.users=User:ANONYMOUS\n\
              allow.everyone.if.no.acl.found=false\n",

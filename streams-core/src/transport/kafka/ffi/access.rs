@@ -102,11 +102,16 @@ fn is_refusal(error: &KafkaError) -> bool {
     CODES.contains(&error.code) || error.reason.contains("SSL alert number")
 }
 
+/// A refusal by a listener that was not understood.
+const OTHER_PROTOCOL: Code = E::RD_KAFKA_RESP_ERR__UNKNOWN_PROTOCOL as Code;
+
 /// What to look at.
 fn advice(error: &KafkaError) -> &'static str {
     let tls = error.code == E::RD_KAFKA_RESP_ERR__SSL as Code || error.reason.contains("SSL alert number");
     if tls {
         "check ssl.ca.location, ssl.certificate.location and ssl.key.location, and when the certificates expire"
+    } else if error.code == OTHER_PROTOCOL {
+        "check security.protocol, and the port in bootstrap.servers"
     } else {
         "check sasl.mechanism, sasl.username and sasl.password, or the token provider"
     }
@@ -122,6 +127,23 @@ impl Access {
             let mut state = locked(&self.0);
             let first_ms = state.denied.as_ref().map_or(now_ms, |denial| denial.first_ms);
             state.denied = Some(Denial { error: error.clone(), first_ms, last_ms: now_ms });
+        }
+    }
+
+    /// Looks at what the log says of a connection that could not be made. That a listener speaks another protocol is an
+    /// event of no kind; it is of interest until the first connection, as brokers that stop look the same.
+    pub(super) fn failed_to_connect(&self, line: &str, door: &Door) {
+        const SAYING_SO: [&str; 2] =
+            ["incorrect security.protocol configuration", "PLAINTEXT broker listener?"];
+        if !SAYING_SO.iter().any(|text| line.contains(text)) {
+            // The same trouble is logged once: now there is another one, such as a broker that is not up.
+            let mut state = locked(&self.0);
+            if state.refused.as_ref().is_some_and(|(error, _)| error.code == OTHER_PROTOCOL) {
+                state.refused = None;
+                *locked(&door.refused_ms) = None;
+            }
+        } else if !door.opened.load(Ordering::Acquire) {
+            self.refused(KafkaError::with_reason(OTHER_PROTOCOL, line.to_owned()), door);
         }
     }
 
@@ -258,6 +280,25 @@ mod tests {
         assert!(found.reason.contains("sasl.password"), "{found}");
         access.changed(&door, broker(), "UP");
         assert!(access.shut_out(&door).is_none(), "somebody opened");
+    }
+
+    #[test]
+    fn a_listener_that_speaks_another_protocol_is_told_of_until_one_was_understood() {
+        let (access, door) = (Access::default(), Door::new(Duration::ZERO));
+        let line = "[thrd:b:9094/bootstrap]: b:9094/bootstrap: Disconnected: requesting ApiVersion: might be caused by \
+                    incorrect security.protocol configuration (connecting to a SSL listener?) or broker version is < 0.10";
+        access.failed_to_connect("[thrd:b]: Connect to ipv4#b:9094 failed: Connection refused", &door);
+        assert!(access.shut_out(&door).is_none());
+        access.failed_to_connect(line, &door);
+        let found = access.shut_out(&door).expect("is final");
+        assert!(found.reason.contains("check security.protocol"), "{found}");
+        access.failed_to_connect("[thrd:b]: Connect to ipv4#b:9094 failed: Connection refused", &door);
+        assert!(access.shut_out(&door).is_none(), "it is not up");
+        access.failed_to_connect(line, &door);
+        access.changed(&door, broker(), "UP");
+        access.changed(&door, broker(), "DOWN");
+        access.failed_to_connect(line, &door);
+        assert!(access.shut_out(&door).is_none(), "a broker that stops looks the same");
     }
 
     #[test]

@@ -494,6 +494,14 @@ unsafe extern "C" fn on_log(
         // SAFETY: the name belongs to the handle; librdkafka passes null where it logs before there is a handle.
         let client = if rk.is_null() { String::new() } else { text_of(unsafe { rd::rd_kafka_name(rk) }) };
         let (facility, line) = (text_of(facility), text_of(line));
+        if facility == "FAIL" && !rk.is_null() {
+            // SAFETY: a handle of ours, so this is the pointer that was given to `rd_kafka_conf_set_opaque`; it lives as long
+            // as the handle.
+            let shared = unsafe { rd::rd_kafka_opaque(rk).cast::<Shared>().as_ref() };
+            if let Some(shared) = shared {
+                shared.access.failed_to_connect(&line, &shared.ties.door);
+            }
+        }
         // syslog's levels: 0-3 errors, 4 warning, 5 and 6 information, 7 debug.
         match level {
             0..=3 => tracing::error!(target: "librdkafka", client, facility, "{line}"),

@@ -175,8 +175,8 @@ impl Client {
         KafkaError::take(unsafe { rd::rd_kafka_commit_transaction(self.as_ptr(), millis(timeout)) })
     }
 
-    /// Why the open transaction has to be aborted. To be asked only once librdkafka has purged its records by itself, which it
-    /// does when it has failed: a commit is then refused with the reason, and does nothing.
+    /// Why the open transaction has to be aborted. To be asked only once librdkafka has purged its records by itself, which
+    /// it does when it has failed: a commit is then refused with the reason, and does nothing.
     pub(in crate::transport::kafka) fn transaction_error(&self) -> Option<KafkaError> {
         self.commit_transaction(Duration::from_millis(1)).err().filter(|error| error.requires_abort)
     }
