@@ -18,8 +18,11 @@ use crate::transport::{
     TransportError,
 };
 
-/// Between two questions for offsets that a transaction is committing.
-const UNSTABLE_BACKOFF: Duration = Duration::from_millis(20);
+/// Between two questions for offsets that a transaction is committing, and for topics that were just created.
+const ASK_AGAIN: Duration = Duration::from_millis(20);
+
+/// How long a topic that was just created may be unknown to the broker that is asked.
+const KNOWN_WITHIN: Duration = Duration::from_secs(10);
 
 /// An administrative client.
 pub(super) struct KafkaAdmin {
@@ -61,6 +64,19 @@ impl KafkaAdmin {
             error.reason = format!("{}; last trouble: {trouble}", error.reason);
         }
         failed(format!("{attempted} at {}", self.servers), &error)
+    }
+
+    /// Waits until topics that were created are known: a broker answers when the controller has made them, and learns of
+    /// it itself a moment later. Whoever asks it in between is told that they do not exist.
+    fn wait_known(&mut self, topics: &[NewTopic], deadline: &Deadline) {
+        let names: Vec<TopicName> = topics.iter().map(|topic| Arc::clone(&topic.name)).collect();
+        let wanted: BTreeSet<&TopicName> = names.iter().collect();
+        // What cannot be described is met by whoever uses it.
+        while self.topics(&names, deadline.left()).is_ok_and(|found| found.len() < wanted.len())
+            && deadline.left() > ASK_AGAIN
+        {
+            self.client.poll(ASK_AGAIN);
+        }
     }
 
     fn group_reader(&mut self, group: &str) -> Result<Arc<Client>> {
@@ -133,6 +149,7 @@ impl Admin for KafkaAdmin {
 
     fn create_topics(&mut self, topics: &[NewTopic], timeout: Duration) -> Result<()> {
         let attempted = "creating topics";
+        let deadline = Deadline::after(timeout);
         if topics.is_empty() {
             return Ok(());
         }
@@ -157,6 +174,7 @@ impl Admin for KafkaAdmin {
                 _ => {}
             }
         }
+        self.wait_known(topics, &Deadline::after(deadline.left().min(KNOWN_WITHIN)));
         Ok(())
     }
 
@@ -228,12 +246,12 @@ impl Admin for KafkaAdmin {
             let found = self.group_offsets(group, partitions, deadline.left())?;
             // A transaction is about to commit some of them: librdkafka leaves it to us to ask again.
             let Some(undecided) = found.undecided.first() else { return Ok(found.committed) };
-            if deadline.left() <= UNSTABLE_BACKOFF {
+            if deadline.left() <= ASK_AGAIN {
                 let attempted = format!("asking for the committed offsets of group {group}");
                 let unstable = E::RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT as Code;
                 return Err(self.part_failed(&attempted, undecided, unstable));
             }
-            self.client.poll(UNSTABLE_BACKOFF);
+            self.client.poll(ASK_AGAIN);
         }
     }
 

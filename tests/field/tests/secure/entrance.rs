@@ -162,14 +162,3 @@ fn a_certificate_that_brokers_do_not_take_ends_the_application() {
     let error = scenario.ends(scenario.counts(), scenario.config(scenario.secured.tls_bootstrap(), &none));
     says(&error, &["ssl.certificate.location"]);
 }
-
-#[test]
-fn a_listener_of_another_protocol_is_named_as_such() {
-    let _turn = turn();
-    let scenario = Scenario::new("secure-protocol");
-    let plain = scenario.config(scenario.secured.sasl_bootstrap(), &[]);
-    says(&scenario.ends(scenario.counts(), plain), &["check security.protocol"]);
-    let tls = [("security.protocol", "SSL")];
-    let error = scenario.ends(scenario.counts(), scenario.config(scenario.client.bootstrap(), &tls));
-    says(&error, &["check"]);
-}

@@ -68,6 +68,8 @@ struct State {
     refused: Option<(KafkaError, i64)>,
     /// A right that is missing.
     denied: Option<Denial>,
+    /// What the log said last of a connection, if it was that another protocol is spoken there.
+    hint: Option<String>,
 }
 
 /// A right that the brokers say is missing.
@@ -102,16 +104,11 @@ fn is_refusal(error: &KafkaError) -> bool {
     CODES.contains(&error.code) || error.reason.contains("SSL alert number")
 }
 
-/// A refusal by a listener that was not understood.
-const OTHER_PROTOCOL: Code = E::RD_KAFKA_RESP_ERR__UNKNOWN_PROTOCOL as Code;
-
 /// What to look at.
 fn advice(error: &KafkaError) -> &'static str {
     let tls = error.code == E::RD_KAFKA_RESP_ERR__SSL as Code || error.reason.contains("SSL alert number");
     if tls {
         "check ssl.ca.location, ssl.certificate.location and ssl.key.location, and when the certificates expire"
-    } else if error.code == OTHER_PROTOCOL {
-        "check security.protocol, and the port in bootstrap.servers"
     } else {
         "check sasl.mechanism, sasl.username and sasl.password, or the token provider"
     }
@@ -130,21 +127,12 @@ impl Access {
         }
     }
 
-    /// Looks at what the log says of a connection that could not be made. That a listener speaks another protocol is an
-    /// event of no kind; it is of interest until the first connection, as brokers that stop look the same.
-    pub(super) fn failed_to_connect(&self, line: &str, door: &Door) {
-        const SAYING_SO: [&str; 2] =
-            ["incorrect security.protocol configuration", "PLAINTEXT broker listener?"];
-        if !SAYING_SO.iter().any(|text| line.contains(text)) {
-            // The same trouble is logged once: now there is another one, such as a broker that is not up.
-            let mut state = locked(&self.0);
-            if state.refused.as_ref().is_some_and(|(error, _)| error.code == OTHER_PROTOCOL) {
-                state.refused = None;
-                *locked(&door.refused_ms) = None;
-            }
-        } else if !door.opened.load(Ordering::Acquire) {
-            self.refused(KafkaError::with_reason(OTHER_PROTOCOL, line.to_owned()), door);
-        }
+    /// Looks at what the log says of a connection that could not be made. That a listener speaks another protocol is no
+    /// event, and looks the same as a broker that stops: it explains a time-out and decides nothing.
+    pub(super) fn failed_to_connect(&self, line: &str) {
+        const SAYING_SO: [&str; 2] = ["security.protocol", "PLAINTEXT broker listener?"];
+        let hint = SAYING_SO.iter().any(|text| line.contains(text)).then(|| line.to_owned());
+        locked(&self.0).hint = hint;
     }
 
     /// The right that is missing, if one is.
@@ -166,9 +154,19 @@ impl Access {
         }
     }
 
-    /// Why nobody lets us in now.
+    /// Whether nobody lets us in now.
+    pub(super) fn is_refused(&self) -> bool {
+        locked(&self.0).refused.is_some()
+    }
+
+    /// Why nobody lets us in now, or seems not to understand us.
     pub(super) fn trouble(&self) -> Option<KafkaError> {
-        locked(&self.0).refused.as_ref().map(|(error, _)| error.clone())
+        let state = locked(&self.0);
+        let hint = || {
+            let code = E::RD_KAFKA_RESP_ERR__UNKNOWN_PROTOCOL as Code;
+            state.hint.clone().map(|line| KafkaError::with_reason(code, line))
+        };
+        state.refused.as_ref().map(|(error, _)| error.clone()).or_else(hint)
     }
 
     /// Why nobody will let us in.
@@ -283,22 +281,14 @@ mod tests {
     }
 
     #[test]
-    fn a_listener_that_speaks_another_protocol_is_told_of_until_one_was_understood() {
+    fn a_listener_that_speaks_another_protocol_explains_a_time_out() {
         let (access, door) = (Access::default(), Door::new(Duration::ZERO));
-        let line = "[thrd:b:9094/bootstrap]: b:9094/bootstrap: Disconnected: requesting ApiVersion: might be caused by \
-                    incorrect security.protocol configuration (connecting to a SSL listener?) or broker version is < 0.10";
-        access.failed_to_connect("[thrd:b]: Connect to ipv4#b:9094 failed: Connection refused", &door);
-        assert!(access.shut_out(&door).is_none());
-        access.failed_to_connect(line, &door);
-        let found = access.shut_out(&door).expect("is final");
-        assert!(found.reason.contains("check security.protocol"), "{found}");
-        access.failed_to_connect("[thrd:b]: Connect to ipv4#b:9094 failed: Connection refused", &door);
-        assert!(access.shut_out(&door).is_none(), "it is not up");
-        access.failed_to_connect(line, &door);
-        access.changed(&door, broker(), "UP");
-        access.changed(&door, broker(), "DOWN");
-        access.failed_to_connect(line, &door);
+        access
+            .failed_to_connect("b:9094: Disconnected: verify that security.protocol is correctly configured");
+        assert!(access.trouble().is_some_and(|error| error.reason.contains("security.protocol")));
         assert!(access.shut_out(&door).is_none(), "a broker that stops looks the same");
+        access.failed_to_connect("b:9094: Connect to ipv4#b:9094 failed: Connection refused");
+        assert!(access.trouble().is_none());
     }
 
     #[test]

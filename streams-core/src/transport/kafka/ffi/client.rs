@@ -120,7 +120,7 @@ impl Shared {
     /// Passes on that librdkafka wants a token. Until there is one, no broker lets us in.
     pub(super) fn token_wanted(&self) {
         let (Some(tell), Some(me)) = (&self.ties.token_wanted, self.me.get()) else { return };
-        if self.access.trouble().is_none() {
+        if !self.access.is_refused() {
             let code = E::RD_KAFKA_RESP_ERR__AUTHENTICATION as Code;
             let reason = "the token provider has not answered yet".to_owned();
             self.access.refused(KafkaError::with_reason(code, reason), &self.ties.door);
@@ -499,7 +499,7 @@ unsafe extern "C" fn on_log(
             // as the handle.
             let shared = unsafe { rd::rd_kafka_opaque(rk).cast::<Shared>().as_ref() };
             if let Some(shared) = shared {
-                shared.access.failed_to_connect(&line, &shared.ties.door);
+                shared.access.failed_to_connect(&line);
             }
         }
         // syslog's levels: 0-3 errors, 4 warning, 5 and 6 information, 7 debug.
