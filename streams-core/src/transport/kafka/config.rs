@@ -106,6 +106,9 @@ const MEMBER: &[(&str, &str)] = &[
     ("session.timeout.ms", "10000"),
     // How long others take to notice a rebalance.
     ("heartbeat.interval.ms", "1000"),
+    // 5 minutes by default: so long nobody would own the tasks of a topic that a broker did not know yet when the member
+    // subscribed, as one does not that is slow to hear of topics just created.
+    ("topic.metadata.refresh.interval.ms", "3000"),
 ];
 
 /// Nobody's to overrule, with the reason given to whoever tries.
