@@ -24,6 +24,9 @@ const TICK: Duration = Duration::from_millis(200);
 /// How long the application may take to have processed everything when all is well again.
 const CALM_LIMIT: Duration = Duration::from_secs(180);
 
+/// How long the first start may take before it is stormy all the same.
+const START_LIMIT: Duration = Duration::from_secs(60);
+
 /// How long after a fault that permits it an application may end with an error.
 const AFTERMATH_MS: u64 = 20_000;
 
@@ -76,6 +79,12 @@ impl Storm {
         model.fill_table(&client, &world.topics).map_err(text)?;
         for number in 0..PROCESSES {
             world.app(number).start().map_err(text)?;
+        }
+        // Faults of starts come with restarts; the first one may take its time.
+        let begin = Instant::now();
+        let runs = |number: usize| world.app(number).said().state == "RUNNING";
+        while !(0..PROCESSES).all(runs) && begin.elapsed() < START_LIMIT {
+            std::thread::sleep(TICK);
         }
         let reader = Reader::start(world.client(), &[&world.topics.counts, &world.topics.chains]);
         let during = usize::try_from(records).unwrap_or(usize::MAX);
