@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
+use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
 use lab::{LabError, ProcessUsage};
@@ -149,11 +150,13 @@ impl Watch<'_> {
     fn storm(&self, length: Duration) {
         std::thread::scope(|scope| {
             let mut waiting = self.events.iter().peekable();
-            while self.begin.elapsed() < length {
+            let mut passing: Vec<ScopedJoinHandle<'_, ()>> = Vec::new();
+            while self.begin.elapsed() < length || !passing.is_empty() {
                 let now_ms = self.begin.elapsed().as_millis();
                 while let Some(event) = waiting.next_if(|event| u128::from(event.at_ms) <= now_ms) {
-                    scope.spawn(move || self.pass(event));
+                    passing.push(scope.spawn(move || self.pass(event)));
                 }
+                passing.retain(|event| !event.is_finished());
                 self.supervise();
                 std::thread::sleep(TICK);
             }
