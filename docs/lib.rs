@@ -68,6 +68,9 @@ pub mod decisions {
     #[doc = include_str!("decisions/0010-a-topic-for-the-tasks-of-a-pattern.md")]
     pub mod a_topic_for_the_tasks_of_a_pattern {}
 
+    #[doc = include_str!("decisions/0013-refused-records.md")]
+    pub mod refused_records {}
+
     #[doc = include_str!("decisions/0015-one-owner-by-construction.md")]
     pub mod one_owner_by_construction {}
 

@@ -324,3 +324,46 @@ impl Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::ErrorCode;
+
+    fn refused(number: i32) -> Error {
+        let code = ErrorCode { number, name: String::new() };
+        TransportError::new(TransportErrorKind::Retriable, "commit", "later").with_code(code).into()
+    }
+
+    #[test]
+    fn only_a_rebalance_puts_a_commit_off() {
+        assert!(refused(27).puts_off_a_commit());
+        assert!(!refused(14).puts_off_a_commit());
+        assert!(!Error::IllegalState(String::new()).puts_off_a_commit());
+    }
+
+    #[test]
+    fn a_refused_row_is_named_with_what_to_do() {
+        let error = Error::Production(Box::new(ProductionError {
+            task: TaskId { subtopology: 1, partition: 2 },
+            node: "rows".to_owned(),
+            produced: Produced::Change,
+            topic: "app-rows-changelog".into(),
+            partition: 2,
+            source: None,
+            key: "\"big\"".to_owned(),
+            bytes: 1_200_003,
+            timestamp: Some(5),
+            cause: TransportError::new(TransportErrorKind::MessageTooLarge, "send", "too large"),
+        }));
+        assert_eq!(
+            error.to_string(),
+            "store rows of task 1_2 cannot log its row with key \"big\" (1200003 bytes, timestamp 5) to \
+             app-rows-changelog-2: send: too large (MessageTooLarge); it cannot be left out, as the store could not be \
+             restored any more; keep less in a row, or raise max.message.bytes of the changelog \
+             (Materialized::with_logging_enabled, or topic.max.message.bytes, for new ones) and \
+             producer.message.max.bytes"
+        );
+        assert_eq!(error.recovery(), Recovery::StopApplication);
+    }
+}

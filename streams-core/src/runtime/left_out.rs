@@ -26,10 +26,14 @@ pub(super) struct Likeness<'a> {
     pub tag: u64,
 }
 
+/// A record that was not met for so many commits never will be: its task has gone elsewhere.
+const COMMITS_MAX: u32 = 1_000;
+
 #[derive(Debug)]
 struct LeftOutRecord {
     source: Option<(TopicPartition, Offset)>,
     met: bool,
+    commits: u32,
 }
 
 /// See the module.
@@ -60,7 +64,7 @@ impl LeftOut {
     /// Remembers a record.
     pub fn add(&mut self, likeness: Likeness<'_>, source: Option<(TopicPartition, Offset)>) {
         let hash = self.hash(&likeness);
-        self.records.insert(hash, LeftOutRecord { source, met: false });
+        self.records.insert(hash, LeftOutRecord { source, met: false, commits: 0 });
     }
 
     /// The work is repeated because of records that were sent to these topics by these senders. False if that has
@@ -87,7 +91,9 @@ impl LeftOut {
             let is_past = |(partition, offset): &(TopicPartition, Offset)| {
                 offsets.iter().any(|done| done.partition == *partition && done.offset > *offset)
             };
-            !record.met && !record.source.as_ref().is_some_and(is_past)
+            record.commits += 1;
+            let is_over = record.met || record.commits > COMMITS_MAX;
+            !is_over && !record.source.as_ref().is_some_and(is_past)
         });
     }
 }
@@ -121,6 +127,16 @@ mod tests {
         left_out.committed(&committed(100));
         assert!(left_out.contains(&LIKENESS));
         left_out.committed(&committed(101));
+        assert!(left_out.is_empty());
+    }
+
+    #[test]
+    fn a_record_whose_task_has_gone_is_forgotten() {
+        let mut left_out = LeftOut::default();
+        left_out.add(LIKENESS, Some((TopicPartition::new("in", 0), 7)));
+        (0..COMMITS_MAX).for_each(|_| left_out.committed(&[]));
+        assert!(!left_out.is_empty());
+        left_out.committed(&[]);
         assert!(left_out.is_empty());
     }
 

@@ -40,7 +40,8 @@ impl ThreadGroup {
         if !self.stats.is_expelled() {
             return Ok(());
         }
-        let reason = "the thread took longer than max.poll.interval.ms for one call, and its tasks were given up";
+        let reason =
+            "the thread took longer than max.poll.interval.ms for one call, and its tasks were given up";
         Err(TransportError::new(TransportErrorKind::Fenced, "fence of the group", reason))
     }
 }

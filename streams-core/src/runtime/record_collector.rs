@@ -199,6 +199,9 @@ impl RecordCollector {
         }
         let mut inner = self.inner.borrow_mut();
         let (exactly_once, left_out) = (inner.committer.markers_per_commit() > 0, senders.len());
+        if !exactly_once && !is_gone {
+            return Ok(());
+        }
         if !inner.left_out.repeated(senders) {
             let reason = format!(
                 "{error}; results that differ at each repetition were refused again and again, and cannot be left out of \
@@ -207,9 +210,6 @@ impl RecordCollector {
             return Err(
                 TransportError::new(TransportErrorKind::Refused, "leaving records out", reason).into()
             );
-        }
-        if !exactly_once && !is_gone {
-            return Ok(());
         }
         let reason = match is_gone {
             true => error.to_string(),

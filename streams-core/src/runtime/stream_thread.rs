@@ -507,7 +507,8 @@ impl StreamThread {
         }
         self.last_purge = now.monotonic_ms;
         let committed = self.tasks.values().flat_map(StreamTask::committed_repartition_offsets).collect();
-        // What was committed at the last look: the broker may take back an answered commit (decision 0008), but not for so long.
+        // What was committed at the last look: a broker may take back an answered commit (decision 0008), but not for so
+        // long.
         let before: Vec<_> = std::mem::replace(&mut self.to_purge, committed);
         if !before.is_empty() {
             let _ = self.restorer.send(Request::Purge(before));

@@ -1,8 +1,8 @@
 //! The table of produce errors: what each code means that a broker or librdkafka gives for a record, a transaction or a
 //! producer, and what a user can do about it.
 //!
-//! 1. *The record* itself is to blame ([`Kind::MessageTooLarge`], [`Kind::InvalidRecord`], [`Kind::UnknownTopic`]): it goes to
-//!    the production exception handler, unless it belongs to a changelog or a repartition topic.
+//! 1. *The record* itself is to blame ([`Kind::MessageTooLarge`], [`Kind::InvalidRecord`], [`Kind::UnknownTopic`]): it goes
+//!    to the production exception handler, unless it belongs to a changelog or a repartition topic.
 //! 2. *Retriable*: time-outs, leadership, coordinators, the network. This list is closed.
 //! 3. *Fatal to the producer*: a new one is made and the uncommitted work is done again.
 //! 4. *Fatal to the application*: rights, settings, versions, and every code that is not listed anywhere. About one

@@ -355,7 +355,7 @@ impl Producer for KafkaProducer {
             }
         }
         let known = self.known(record.topic)?;
-        if known.limits.is_some_and(|limits| limits.doubts(&record))
+        if known.limits.as_ref().is_some_and(|limits| limits.doubts(&record))
             && let Some(error) = self.refusal(&record)
         {
             return Err(error);
