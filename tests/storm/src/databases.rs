@@ -70,7 +70,11 @@ pub(crate) fn rows(states: &[PathBuf]) -> Result<(Rows, Rows), StoreError> {
 
 fn databases(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.map(|entry| entry.path()).filter(|path| path.join("CURRENT").exists()).collect()
+    let is_one = |path: &PathBuf| {
+        // What was put aside is not read again.
+        path.join("CURRENT").exists() && !path.to_string_lossy().contains(".damaged-")
+    };
+    entries.map(|entry| entry.path()).filter(is_one).collect()
 }
 
 fn chains(backend: &BackendRef) -> Result<Rows, StoreError> {
