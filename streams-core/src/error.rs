@@ -112,8 +112,8 @@ pub enum Error {
     /// A store's changelog is not the one that its local rows are in: it was deleted, created again, cut short, or is of
     /// another cluster. The local rows may be all that is left of them.
     #[error(
-        "the changelog {changelog} of store {store} is not what the local state in {place} was written to: {why}. Taken as it \
-         is, the store would lose its rows without a word. Give this application back the topic or the cluster that it had; \
+        "the changelog {changelog} of store {store} is not what the local state in {place} was written to: {why}. Taken as \
+         it is, the store would lose its rows without a word. Give this application back the topic or the cluster that it had; \
          or accept the loss by deleting {place}: the store is then filled from what the changelog has"
     )]
     ChangelogLost {

@@ -179,61 +179,10 @@ impl GlobalThread {
             let mut all = plan.topology.graph().global_stores().iter();
             let global = all.find(|global| nodes.contains(&global.processor.to_string()));
             let Some(global) = global else { continue };
-            let name = global.store.name.to_string();
-            let backend = backends.0.get(&name);
-            let backend =
-                backend.ok_or_else(|| Error::IllegalState(format!("global store {name} has no database")))?;
-            let clock = Rc::new(RecordClock::default());
             let id = TaskId::new(subtopology.id, -1);
-            let opened = plan.topology.store(&name)?.open(&StoreEnvironment {
-                task: id,
-                backend: Arc::clone(backend),
-                clock: Rc::clone(&clock),
-                changelog: Arc::clone(&global.topic),
-                cache_bytes: 0,
-                caching: false,
-            })?;
-            let allowed: BTreeSet<String> = BTreeSet::from([name.clone()]);
-            let mut context = TaskContext::new(TaskSetup {
-                task: id,
-                application_id: Arc::clone(&plan.application_id),
-                config: Arc::clone(&config),
-                collector: Rc::new(NoCollector),
-                handlers: handlers.clone(),
-                stores: BTreeMap::from([(name, opened.handle)]),
-                access: nodes.iter().map(|node| (node.as_str().into(), allowed.clone())).collect(),
-                globals: GlobalReaders::default(),
-                clock,
-            });
-            let graph = graph::build(&plan.topology, &nodes, &settings)?;
-            for (_, node) in &graph.nodes {
-                node.init(&mut context)?;
-            }
-            let input = graph.inputs.get(&global.topic).ok_or_else(|| {
-                Error::Topology(format!("no source reads the global topic {}", global.topic))
-            })?;
-            let count =
-                plan.global_topics.iter().find(|(topic, _)| *topic == global.topic).map_or(0, |(_, n)| *n);
-            let mut partitions = Vec::new();
-            for number in 0..count {
-                let partition = TopicPartition::new(Arc::clone(&global.topic), number);
-                let queue = RecordQueue::new(partition.clone(), input(&partition), -1);
-                partitions.push(GlobalPartition { handle: None, queue, position: 0, end: 0 });
-            }
-            let factory = plan.topology.store(&global.store.name)?;
-            stores.push(GlobalStore {
-                name: global.store.name.to_string(),
-                topic: Arc::clone(&global.topic),
-                format: factory.restore_format(),
-                on_disk: directory.is_some() && factory.place() == StorePlace::Disk,
-                deletions_kept_ms: plan.deletions_kept_ms(&global.topic),
-                begin: Some(Begin::Start),
-                store: opened.store,
-                backend: Arc::clone(backend),
-                context,
-                partitions,
-                batch: Batch::new(),
-            });
+            let mut store = open_store(plan, backends, global, &nodes, id, &handlers, &settings, &config)?;
+            store.on_disk &= directory.is_some();
+            stores.push(store);
         }
         Ok(GlobalThread {
             consumer,
@@ -324,6 +273,74 @@ impl GlobalStore {
         self.batch.clear();
         Ok(store.committed()?)
     }
+}
+
+/// Opens one global store with the nodes that fill it.
+#[allow(clippy::too_many_arguments, reason = "what the thread is made of, once for each store")]
+fn open_store(
+    plan: &Plan,
+    backends: &GlobalBackends,
+    global: &crate::topology::GlobalStore,
+    nodes: &[String],
+    id: TaskId,
+    handlers: &Handlers,
+    settings: &GraphSettings,
+    config: &Arc<StreamsConfig>,
+) -> Result<GlobalStore> {
+    let name = global.store.name.to_string();
+    let backend = backends.0.get(&name);
+    let backend =
+        backend.ok_or_else(|| Error::IllegalState(format!("global store {name} has no database")))?;
+    let clock = Rc::new(RecordClock::default());
+    let opened = plan.topology.store(&name)?.open(&StoreEnvironment {
+        task: id,
+        backend: Arc::clone(backend),
+        clock: Rc::clone(&clock),
+        changelog: Arc::clone(&global.topic),
+        cache_bytes: 0,
+        caching: false,
+    })?;
+    let allowed: BTreeSet<String> = BTreeSet::from([name.clone()]);
+    let mut context = TaskContext::new(TaskSetup {
+        task: id,
+        application_id: Arc::clone(&plan.application_id),
+        config: Arc::clone(config),
+        collector: Rc::new(NoCollector),
+        handlers: handlers.clone(),
+        stores: BTreeMap::from([(name, opened.handle)]),
+        access: nodes.iter().map(|node| (node.as_str().into(), allowed.clone())).collect(),
+        globals: GlobalReaders::default(),
+        clock,
+    });
+    let graph = graph::build(&plan.topology, nodes, settings)?;
+    for (_, node) in &graph.nodes {
+        node.init(&mut context)?;
+    }
+    let input = graph
+        .inputs
+        .get(&global.topic)
+        .ok_or_else(|| Error::Topology(format!("no source reads the global topic {}", global.topic)))?;
+    let count = plan.global_topics.iter().find(|(topic, _)| *topic == global.topic).map_or(0, |(_, n)| *n);
+    let partition = |number| {
+        let partition = TopicPartition::new(Arc::clone(&global.topic), number);
+        let queue = RecordQueue::new(partition.clone(), input(&partition), -1);
+        GlobalPartition { handle: None, queue, position: 0, end: 0 }
+    };
+    let partitions = (0..count).map(partition).collect();
+    let factory = plan.topology.store(&global.store.name)?;
+    Ok(GlobalStore {
+        name: global.store.name.to_string(),
+        topic: Arc::clone(&global.topic),
+        format: factory.restore_format(),
+        on_disk: factory.place() == StorePlace::Disk,
+        deletions_kept_ms: plan.deletions_kept_ms(&global.topic),
+        begin: Some(Begin::Start),
+        store: opened.store,
+        backend: Arc::clone(backend),
+        context,
+        partitions,
+        batch: Batch::new(),
+    })
 }
 
 /// Global processors have nowhere to send to.

@@ -111,8 +111,8 @@ impl StateCleaner {
 
 fn deleted(folder: &std::path::Path) -> Error {
     Error::StateDirectory(format!(
-        "the state database in {} was deleted while its task ran: something empties state.dir; keep it where nobody tidies up \
-         (not in /tmp), and start again: what is missing is rebuilt from the changelogs",
+        "the state database in {} was deleted while its task ran: something empties state.dir; keep it where nobody tidies \
+         up (not in /tmp), and start again: what is missing is rebuilt from the changelogs",
         folder.display()
     ))
 }

@@ -88,6 +88,26 @@ fn consumer(transport: &Arc<dyn Transport>, name: &str) -> Result<Box<dyn Consum
     Ok(transport.consumer(&spec)?)
 }
 
+fn global_thread(
+    plan: &Plan,
+    globals: &GlobalBackends,
+    transport: &Arc<dyn Transport>,
+    handlers: &Handlers,
+    config: &Arc<StreamsConfig>,
+) -> Result<GlobalThread> {
+    GlobalThread::new(GlobalParts {
+        plan,
+        backends: globals,
+        consumer: consumer(transport, "global")?,
+        admin: transport.admin("engine-global-admin")?,
+        directory: None,
+        waits: &Arc::default(),
+        handlers: handlers.clone(),
+        settings: GraphSettings::new(plan, config),
+        config: Arc::clone(config),
+    })
+}
+
 impl Engine {
     /// Starts the topology; tasks come up with the first steps.
     pub fn new(settings: EngineSettings) -> Result<Self> {
@@ -105,17 +125,7 @@ impl Engine {
         let handlers = Handlers::of(&config);
         let global = match globals.is_empty() {
             true => None,
-            false => Some(GlobalThread::new(GlobalParts {
-                plan: &plan,
-                backends: &globals,
-                consumer: consumer(&transport, "global")?,
-                admin: transport.admin("engine-global-admin")?,
-                directory: None,
-                waits: &Arc::default(),
-                handlers: handlers.clone(),
-                settings: GraphSettings::new(&plan, &config),
-                config: Arc::clone(&config),
-            })?),
+            false => Some(global_thread(&plan, &globals, &transport, &handlers, &config)?),
         };
         let (requests, received) = mpsc::channel();
         let restorer = Restorer::new(RestorerParts {

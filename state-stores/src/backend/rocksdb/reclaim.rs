@@ -50,9 +50,9 @@ impl Reclaimer {
         let _ = self.queue.send(range);
     }
 
-    /// Lets go of a database that is about to be closed, with what was asked for if that takes moments only. Whoever closes it
-    /// must not wait for long compactions, which can take minutes: they are broken off. What they leave is hidden already; its
-    /// space comes back with the next expiry, whose range begins before it.
+    /// Lets go of a database that is about to be closed, with what was asked for if that takes moments only. Whoever
+    /// closes it must not wait for long compactions, which can take minutes: they are broken off. What they leave is
+    /// hidden already; its space comes back with the next expiry, whose range begins before it.
     pub(super) fn stop(self, db: &Db) {
         drop(self.queue);
         if let Err(RecvTimeoutError::Timeout) = self.ended.recv_timeout(STOP_MAX) {

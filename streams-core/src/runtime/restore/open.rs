@@ -183,7 +183,10 @@ impl Restorer {
         let mut batch = Batch::new();
         let metadata = metadata_keyspace(&*backend)?;
         if let Some(why) = &start.rebuild {
-            tracing::warn!(%task, store = store.name, why, "the local rows do not fit the changelog any more; they are rebuilt from it");
+            tracing::warn!(
+                %task, store = store.name, why,
+                "the local rows do not fit the changelog any more; they are rebuilt from it"
+            );
             store.format.wipe(&store.name, &backend, &mut batch)?;
             if let Some(at) = partition {
                 delete_offset(&mut batch, offsets_keyspace(&*backend)?, &at.topic, at.partition);

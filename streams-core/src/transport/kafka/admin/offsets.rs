@@ -54,8 +54,8 @@ impl KafkaAdmin {
         Ok(each)
     }
 
-    /// Describes topics. librdkafka asks the broker that it takes for the controller; when that one is away, a new client finds
-    /// another.
+    /// Describes topics. librdkafka asks the broker that it takes for the controller; when that one is away, a new client
+    /// finds another.
     pub(super) fn described(
         &mut self,
         attempted: &str,
