@@ -136,11 +136,26 @@ impl Joining {
             Others::Unknown => self.is_blind = true,
             Others::Differ { who, .. } => return self.wait_for(who).map(|()| false),
         }
+        if !self.are_topics_known() {
+            return Ok(false);
+        }
         self.found_out();
         let member = self.parts.transport.membership(&self.parts.spec)?;
         self.group.set(Some(member.group()));
         self.member = Some(member);
         Ok(true)
+    }
+
+    /// Whether the broker tells the topics that stand for the tasks, which may have been created a moment ago. A member that
+    /// subscribes before is assigned the tasks of the other topics only, until its next look at them minutes later.
+    fn are_topics_known(&mut self) -> bool {
+        let topics: Vec<_> =
+            self.parts.spec.subtopologies.iter().map(|part| Arc::clone(&part.token_topic)).collect();
+        // Whoever gets no answer finds out by joining.
+        let Ok(known) = self.admin.topics(&topics, ASK_TIMEOUT) else { return true };
+        let Some(missing) = topics.iter().find(|topic| !known.contains_key(&**topic)) else { return true };
+        let what = format!("the broker to know topic {missing}, which stands for tasks");
+        self.waiting.go_on(self.now(), || what) >= self.parts.patience_ms
     }
 
     /// Who else is there.

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::time::ManualClock;
-use crate::transport::SubtopologyTasks;
 use crate::transport::embedded::EmbeddedBroker;
+use crate::transport::{NewTopic, SubtopologyTasks};
 
 const SMALL: &str = "00000000000000aa";
 const GREAT: &str = "00000000000000bb";
@@ -40,7 +40,19 @@ impl World {
     fn new() -> Self {
         let clock = Arc::new(ManualClock::new(0));
         let broker = EmbeddedBroker::in_memory_at(Arc::clone(&clock) as _);
-        World { clock, transport: Arc::new(broker.transport()), waits: Arc::default() }
+        let world = World { clock, transport: Arc::new(broker.transport()), waits: Arc::default() };
+        world.create("t");
+        world
+    }
+
+    fn create(&self, topic: &str) {
+        let topic = NewTopic {
+            name: topic.into(),
+            partitions: 2,
+            replication_factor: 1,
+            configs: Default::default(),
+        };
+        self.transport.admin("admin").unwrap().create_topics(&[topic], ASK_TIMEOUT).unwrap();
     }
 
     fn spec(client: &str, tasks: i32) -> GroupSpec {
@@ -191,4 +203,20 @@ fn tasks_that_others_know_of_are_not_run_but_told() {
     assert_eq!((told_wide.runs.len(), told.runs.len()), (2, 0));
     assert!(narrow.take_outgrown() && !narrow.take_outgrown(), "said once");
     assert!(!wide.take_outgrown());
+}
+
+/// Showed before, on a broker just started: RUNNING with the tasks of the other topics only.
+#[test]
+fn a_topic_that_the_broker_does_not_know_yet_is_waited_for() {
+    let world = World::new();
+    let mut member = world.joining(SMALL, 2);
+    member.parts.spec.subtopologies[0].token_topic = "new".into();
+    let mut told = Told::default();
+    world.poll(&mut member, &mut told).unwrap();
+    assert_eq!((told.calls, member.member.is_some()), (0, false));
+    assert!(world.waits.reasons()[0].what.contains("topic new"), "{:?}", world.waits.reasons());
+    world.create("new");
+    world.poll(&mut member, &mut told).unwrap();
+    world.poll(&mut member, &mut told).unwrap();
+    assert_eq!((told.runs.len(), world.waits.reasons().len()), (2, 0));
 }
