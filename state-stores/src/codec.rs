@@ -19,6 +19,18 @@ impl CodecError {
 
 /// Turns values of `T` into bytes and back. `decode(encode(x)) == x`, and equal values give equal bytes.
 pub trait Codec<T>: Send + Sync {
+    /// Whether [`check`](Self::check) may refuse a value. A store asks once.
+    fn checks(&self) -> bool {
+        false
+    }
+
+    /// Refuses a value that [`encode`](Self::encode) would refuse. A store encodes when it stages, and asks this when the
+    /// value is put, so that the error comes where the value was made.
+    fn check(&self, value: &T) -> Result<(), CodecError> {
+        let _ = value;
+        Ok(())
+    }
+
     /// Appends the bytes of `value` to `out`.
     fn encode(&self, value: &T, out: &mut Vec<u8>) -> Result<(), CodecError>;
 

@@ -90,6 +90,19 @@ pub enum StoreError {
         /// What the codec said.
         source: CodecError,
     },
+    /// A row cannot be read back: it was written for another type.
+    #[error(
+        "the row of key {key} in store {store} cannot be read back: {source}; if its type has changed, give new fields a \
+         default (#[serde(default)]), or rename the store, or reset the application: delete its state and its changelog"
+    )]
+    Row {
+        /// The store.
+        store: String,
+        /// The first bytes of the key.
+        key: String,
+        /// What the codec said.
+        source: CodecError,
+    },
     /// Stored bytes do not have the layout that this store writes.
     #[error(
         "store {store} holds {what} that is malformed ({detail}); wipe it and restore from the changelog"

@@ -51,6 +51,7 @@
 pub mod backend;
 pub mod codec;
 mod error;
+pub mod excerpt;
 pub mod headers;
 pub mod keyspaces;
 mod kind;

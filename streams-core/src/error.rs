@@ -82,18 +82,39 @@ pub enum Error {
         source: UserError,
     },
 
+    /// An exception handler panicked. What it was asked about is not decided, so nothing is skipped.
+    #[error(
+        "the {handler} exception handler panicked on an error of node {node} of task {task} at {}: {message}; mend the \
+         handler",
+        at.as_deref().unwrap_or("(punctuation)")
+    )]
+    Handler {
+        /// Which: deserialization, processing or production.
+        handler: &'static str,
+        /// The node about whose error it was asked.
+        node: String,
+        /// The task.
+        task: TaskId,
+        /// `topic-partition offset n` of the record, if any.
+        at: Option<String>,
+        /// The panic's message.
+        message: String,
+    },
+
     /// A record has no usable timestamp.
     #[error(
-        "the record at {partition} offset {offset} has the invalid timestamp {timestamp}; set \
-         default.timestamp.extractor to one that copes (LogAndSkipOnInvalidTimestamp)"
+        "the record at {partition} offset {offset} with timestamp {timestamp} has no event time: {reason}; fix the \
+         producer, or give the source or default.timestamp.extractor an extractor that copes (LogAndSkipOnInvalidTimestamp)"
     )]
     InvalidTimestamp {
         /// Where it was read.
         partition: TopicPartition,
         /// Its offset.
         offset: Offset,
-        /// What the extractor returned.
+        /// The timestamp that the producer or broker gave it; -1 for none.
         timestamp: i64,
+        /// What the extractor said.
+        reason: UserError,
     },
 
     /// A state store failed.

@@ -7,8 +7,8 @@ use streams_core::error::Result as CoreResult;
 use streams_core::processor::Data;
 use streams_core::serde::SerdeRef;
 use streams_core::store::{
-    BackendRef, KeyValueKind, OpenedStore, RestoreFormat, StoreDef, StoreEnvironment, StoreFactory,
-    StorePlace, StoreSupplier, TimestampedKeyValueStoreBuilder, VersionedKeyValueStoreBuilder,
+    BackendRef, Declaration, KeyValueKind, OpenedStore, RestoreFormat, StoreDef, StoreEnvironment,
+    StoreFactory, StorePlace, StoreSupplier, TimestampedKeyValueStoreBuilder, VersionedKeyValueStoreBuilder,
 };
 
 use crate::error::{DslError, Result};
@@ -151,6 +151,14 @@ impl<K: Data, V: Data> RowStoreBuilder<K, V> {
         }
     }
 
+    /// The same store as others of that declaration.
+    pub(crate) fn declared(self, declaration: Declaration) -> Self {
+        match self {
+            RowStoreBuilder::Timestamped(store) => RowStoreBuilder::Timestamped(store.declared(declaration)),
+            RowStoreBuilder::Versioned(store) => RowStoreBuilder::Versioned(store.declared(declaration)),
+        }
+    }
+
     fn factory(&self) -> &dyn StoreFactory {
         match self {
             RowStoreBuilder::Timestamped(store) => store,
@@ -162,6 +170,10 @@ impl<K: Data, V: Data> RowStoreBuilder<K, V> {
 impl<K: Data, V: Data> StoreFactory for RowStoreBuilder<K, V> {
     fn definition(&self) -> StoreDef {
         self.factory().definition()
+    }
+
+    fn declaration(&self) -> Declaration {
+        self.factory().declaration()
     }
 
     fn place(&self) -> StorePlace {

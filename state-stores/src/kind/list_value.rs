@@ -117,6 +117,15 @@ delegate_state_store!(ListValueStore<K>);
 struct ListCodec<T>(CodecRef<T>);
 
 impl<T> Codec<Vec<T>> for ListCodec<T> {
+    fn checks(&self) -> bool {
+        self.0.checks()
+    }
+
+    // The others were checked when they were put.
+    fn check(&self, list: &Vec<T>) -> std::result::Result<(), CodecError> {
+        list.last().map_or(Ok(()), |last| self.0.check(last))
+    }
+
     fn encode(&self, list: &Vec<T>, out: &mut Vec<u8>) -> std::result::Result<(), CodecError> {
         out.push(VARIABLE_SIZE);
         out.extend_from_slice(&int32(list.len())?.to_be_bytes());

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::btree_map;
 use std::iter::Peekable;
-use std::ops::Bound;
+use std::ops::{Bound, RangeInclusive};
 use std::vec;
 
 use super::table::{as_range, is_empty};
@@ -16,6 +16,20 @@ use crate::schema::segments::SEGMENT_BYTES;
 
 /// A range of local keys.
 pub(crate) type OwnedRange = (Bound<Vec<u8>>, Bound<Vec<u8>>);
+
+/// From that many segments on, they are looked through as one range, with what lies between their keys.
+const SEGMENTS_MAX: u64 = 1_000;
+
+/// The ranges of local keys in some segments, the earliest first. Usually there are three of them; a record far in the future
+/// can leave billions between it and what a cache still has, so then it is one range over all, and what is not asked for is
+/// left to the scan's filter.
+pub(crate) fn ranges_of(segments: RangeInclusive<i64>, range: impl Fn(i64) -> OwnedRange) -> Vec<OwnedRange> {
+    let (first, last) = (*segments.start(), *segments.end());
+    if segments.is_empty() || last.abs_diff(first) < SEGMENTS_MAX {
+        return segments.map(range).collect();
+    }
+    vec![(range(first).0, range(last).1)]
+}
 
 /// Whether a local key is asked for.
 pub(crate) type Wanted<'a> = Box<dyn Fn(&[u8]) -> bool + 'a>;
@@ -135,7 +149,7 @@ impl<T: Clone> Merge<'_, T> {
             Err(error) => Some(Err(error)),
             Ok((key, _)) if !(self.wanted)(&key) || self.hides(&key) => None,
             Ok((key, value)) => {
-                let decoded = self.format.decode_stored(self.store, &value);
+                let decoded = self.format.decode_stored(self.store, &key, &value);
                 Some(decoded.map(|value| (KeyBytes::from_slice(&key), value)))
             }
         }

@@ -6,7 +6,7 @@
 use std::ops::Bound;
 
 use super::change::{FlushedChange, Tracking};
-use super::merge::{Merge, OwnedRange};
+use super::merge::{Merge, OwnedRange, ranges_of};
 use super::table::{Table, TableSpec};
 use super::time::Time;
 use super::timestamped::ValueFormat;
@@ -243,7 +243,7 @@ impl<K, A: Clone> SessionStore<K, A> {
             let end = session_key::end_ms(&local[SEGMENT_BYTES..]);
             end.is_some_and(|end| end >= from_ms && end <= latest_end_ms)
         };
-        let ranges = segments.map(range).collect();
+        let ranges = ranges_of(segments, range);
         let mut merge = self.table.scan_live(ranges, Direction::Forward, in_memory, wanted);
         let mut raw: Vec<_> = merge.by_ref().collect::<Result<_>>()?;
         // Keys that one is the beginning of another come in the order of what follows them, so all is sorted.
@@ -289,7 +289,7 @@ impl<K, A: Clone> SessionStore<K, A> {
             }
             (Bound::Included(lower), Bound::Excluded(upper))
         };
-        let mut ranges: Vec<_> = time.between(from_ms, latest_end_ms).map(range).collect();
+        let mut ranges = ranges_of(time.between(from_ms, latest_end_ms), range);
         if direction == Direction::Backward {
             ranges.reverse();
         }

@@ -38,6 +38,8 @@ pub(crate) struct Table<T> {
     backend: BackendRef,
     keyspace: Keyspace,
     format: ValueFormat<T>,
+    /// Whether values are checked when they are put.
+    checks: bool,
     cache_bytes: usize,
     log_headers: bool,
     overlay: Overlay<T>,
@@ -59,6 +61,7 @@ impl<T> Table<T> {
             name,
             backend,
             keyspace,
+            checks: format.checks(),
             format,
             cache_bytes,
             log_headers,
@@ -123,6 +126,9 @@ impl<T> Table<T> {
         timestamp: i64,
         headers: Headers,
     ) -> Result<()> {
+        if let (true, Some(value)) = (self.checks, &value) {
+            self.format.check(value).map_err(|source| self.value_error(source))?;
+        }
         let time = &self.time;
         let is_absent = || knows_absent(time, key);
         let is_delete = value.is_none();
@@ -338,7 +344,7 @@ impl<T> Table<T> {
     fn read(&mut self, key: &[u8]) -> Result<Option<T>> {
         let Some(bytes) = self.backend.get(self.keyspace, key)? else { return Ok(None) };
         self.overlay.note_value(bytes.len());
-        self.format.decode_stored(&self.name, &bytes).map(Some)
+        self.format.decode_stored(&self.name, key, &bytes).map(Some)
     }
 }
 

@@ -11,6 +11,7 @@ use super::key_value::KeyValueStore;
 use super::window::WindowStore;
 use crate::codec::{CodecError, CodecRef};
 use crate::error::{Result, StoreError};
+use crate::excerpt::Excerpt;
 
 /// Bytes of the timestamp in front of a stored value.
 const TIMESTAMP_BYTES: usize = 8;
@@ -68,16 +69,31 @@ impl<T> ValueFormat<T> {
         self.0.timestamp(value, record_ms)
     }
 
-    /// The value of which `bytes` are the stored form; `store` is named in the error.
-    pub fn decode_stored(&self, store: &str, bytes: &[u8]) -> Result<T> {
-        let decoded = self.0.decode(bytes);
-        decoded.map_err(|source| StoreError::Codec { store: store.to_owned(), what: "value", source })
+    /// Whether a value may be refused when it is put.
+    pub(crate) fn checks(&self) -> bool {
+        self.0.checks()
+    }
+
+    /// Refuses a value that cannot be encoded, as far as the codec sees that.
+    pub(crate) fn check(&self, value: &T) -> std::result::Result<(), CodecError> {
+        self.0.check(value)
+    }
+
+    /// The value of which `bytes` are the stored form; `store` and `key` are named in the error.
+    pub fn decode_stored(&self, store: &str, key: &[u8], bytes: &[u8]) -> Result<T> {
+        self.0.decode(bytes).map_err(|source| StoreError::Row {
+            store: store.to_owned(),
+            key: Excerpt::of(key).to_string(),
+            source,
+        })
     }
 }
 
 trait Format<T>: Send + Sync {
     fn encode(&self, value: &T, out: &mut Vec<u8>) -> std::result::Result<(), CodecError>;
     fn decode(&self, bytes: &[u8]) -> std::result::Result<T, CodecError>;
+    fn checks(&self) -> bool;
+    fn check(&self, value: &T) -> std::result::Result<(), CodecError>;
     fn log_from(&self) -> usize;
     fn timestamp(&self, value: &T, record_ms: i64) -> i64;
 }
@@ -91,6 +107,14 @@ impl<V> Format<V> for Plain<V> {
 
     fn decode(&self, bytes: &[u8]) -> std::result::Result<V, CodecError> {
         self.0.decode(bytes)
+    }
+
+    fn checks(&self) -> bool {
+        self.0.checks()
+    }
+
+    fn check(&self, value: &V) -> std::result::Result<(), CodecError> {
+        self.0.check(value)
     }
 
     fn log_from(&self) -> usize {
@@ -119,6 +143,14 @@ impl<V> Format<ValueAndTimestamp<V>> for Timestamped<V> {
         let (timestamp, value) =
             split.ok_or_else(|| CodecError::new("a stored value without its timestamp"))?;
         Ok(ValueAndTimestamp { value: self.0.decode(value)?, timestamp: i64::from_be_bytes(*timestamp) })
+    }
+
+    fn checks(&self) -> bool {
+        self.0.checks()
+    }
+
+    fn check(&self, stored: &ValueAndTimestamp<V>) -> std::result::Result<(), CodecError> {
+        self.0.check(&stored.value)
     }
 
     fn log_from(&self) -> usize {

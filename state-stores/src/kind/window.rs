@@ -7,7 +7,7 @@
 use std::ops::Bound;
 
 use super::change::{FlushedChange, Tracking};
-use super::merge::{Merge, OwnedRange};
+use super::merge::{Merge, OwnedRange, ranges_of};
 use super::table::{Table, TableSpec};
 use super::time::Time;
 use super::timestamped::ValueFormat;
@@ -274,7 +274,7 @@ impl<K, T: Clone> WindowStore<K, T> {
             }
             (Bound::Included(lower), Bound::Excluded(upper))
         };
-        let mut ranges: Vec<_> = time.between(from_ms, to_ms).map(range).collect();
+        let mut ranges = ranges_of(time.between(from_ms, to_ms), range);
         if direction == Direction::Backward {
             ranges.reverse();
         }

@@ -46,7 +46,7 @@ impl KeyBounds {
         };
         let lower = with_key(segment, self.from.as_deref().unwrap_or_default());
         let upper = match self.to.as_deref() {
-            None => with_key(segment + 1, &[]),
+            None => with_key(segment.saturating_add(1), &[]),
             Some(to) if self.is_one() => with_key(segment, to),
             Some(to) => {
                 // A key that `to` starts with is below `to`, but its suffix may sort after the rest of `to`

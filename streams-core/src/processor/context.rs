@@ -1,7 +1,9 @@
 //! What a processor can ask of its task while it runs (`ProcessorContext`, `ProcessingContext`).
 
+use std::fmt::Display;
+
 use super::node::NodeIndex;
-use super::{Children, Data, Flusher, Punctuation, PunctuationType, TaskContext};
+use super::{Children, Data, DropReason, Flusher, Punctuation, PunctuationType, TaskContext};
 use crate::config::StreamsConfig;
 use crate::error::Result;
 use crate::ids::TaskId;
@@ -190,14 +192,22 @@ impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
         self.task.wall_clock_ms()
     }
 
-    /// Counts a record that is left out on purpose (`dropped-records`).
-    pub fn drop_record(&mut self, why: &'static str) {
-        self.task.drop_record(why);
+    /// Counts a record that is left out on purpose (`dropped-records`), as [`DropReason::User`]. The first one, and then at
+    /// most one a minute, is a warning that tells where the record is from, its key, its time, and why.
+    pub fn drop_record(&mut self, why: &str) {
+        self.drop_record_as(DropReason::User, format_args!("{why}"));
+    }
+
+    /// As [`drop_record`](Self::drop_record), for a reason of its own. `detail` is what judged the record; it is only made
+    /// into text when it is told, so `format_args!` costs nothing.
+    #[inline]
+    pub fn drop_record_as(&mut self, reason: DropReason, detail: impl Display) {
+        self.task.drop_record(self.node, reason, &detail);
     }
 
     /// Has `flusher` called at each commit, before results are sent: forwards what a cached store holds back.
     pub fn on_flush(&mut self, flusher: Flusher) {
-        self.task.on_flush(flusher);
+        self.task.on_flush(self.node, flusher);
     }
 
     /// The task itself, for code that forwards through [`Children`].

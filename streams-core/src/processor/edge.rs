@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{Data, TaskContext};
 use crate::error::{Error, Result};
 use crate::record::Record;
+use crate::time::Timestamp;
 
 /// The receiving end of an edge.
 pub trait Receiver<K, V> {
@@ -28,6 +29,15 @@ impl<K, V> Clone for Children<K, V> {
     }
 }
 
+/// What Java's `Record` refuses.
+#[cold]
+fn malformed(timestamp: Timestamp) -> Error {
+    let why = "event times are milliseconds since 1970; leave the record out or give it another time";
+    Error::User(
+        format!("malformed record: it is forwarded with the negative timestamp {timestamp}; {why}").into(),
+    )
+}
+
 impl<K: Data, V: Data> Children<K, V> {
     /// These children.
     pub fn new(children: Vec<(Arc<str>, Edge<K, V>)>) -> Self {
@@ -35,9 +45,13 @@ impl<K: Data, V: Data> Children<K, V> {
     }
 
     /// Hands a record to every child, one after the other; the last one gets the original, the others a clone. Its time and
-    /// headers are those of the record at hand meanwhile.
+    /// headers are those of the record at hand meanwhile. A record with a negative time is an error of the node that
+    /// forwards it, which the processing handler may skip: no topic, window or store ever sees one.
     #[inline]
     pub fn forward(&self, record: Record<K, V>, task: &mut TaskContext) -> Result<()> {
+        if record.timestamp < 0 {
+            return Err(malformed(record.timestamp));
+        }
         if task.is_at(record.timestamp, &record.headers) {
             return self.hand_on(record, task);
         }
@@ -64,6 +78,7 @@ impl<K: Data, V: Data> Children<K, V> {
     /// Hands a record to the child of that name.
     pub fn forward_to(&self, name: &str, record: Record<K, V>, task: &mut TaskContext) -> Result<()> {
         match self.0.iter().find(|(child, _)| &**child == name) {
+            Some(_) if record.timestamp < 0 => Err(malformed(record.timestamp)),
             Some((_, child)) => {
                 let before = task.go_to(record.timestamp, &record.headers);
                 let handed = child.receive(record, task);

@@ -79,6 +79,21 @@ impl<K: Data, V: Data> FixedKeyContext<'_, '_, K, V> {
         self.0.commit();
     }
 
+    /// As [`ProcessorContext::schedule_at`].
+    pub fn schedule_at(
+        &mut self,
+        start_ms: Timestamp,
+        interval_ms: i64,
+        kind: PunctuationType,
+    ) -> Result<Punctuation> {
+        self.0.schedule_at(start_ms, interval_ms, kind)
+    }
+
+    /// Counts a record that is left out on purpose, as [`ProcessorContext::drop_record`].
+    pub fn drop_record(&mut self, why: &str) {
+        self.0.drop_record(why);
+    }
+
     /// Where the record at hand was read.
     pub fn record_metadata(&self) -> Option<RecordMetadata> {
         self.0.record_metadata()

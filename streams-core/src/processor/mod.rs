@@ -24,6 +24,7 @@
 
 mod collector;
 mod context;
+mod dropped;
 mod edge;
 mod factory;
 mod fixed_key;
@@ -36,9 +37,11 @@ mod sink;
 mod source;
 mod task_context;
 pub mod timestamp_extractor;
+mod user_code;
 
 pub use collector::{Collector, Origin, OriginId, OutTopic, Outgoing, Purpose};
 pub use context::{ProcessorContext, StoreAccess};
+pub use dropped::{DropReason, DroppedRecords};
 pub use edge::{Children, Edge, Receiver};
 pub use factory::{ChildEdge, EdgeType, InputFactory, NodeFactory, NodeInstance, Wiring};
 pub use fixed_key::{FixedKey, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord};
@@ -49,6 +52,8 @@ pub use punctuation::{Punctuation, PunctuationQueue, PunctuationType};
 pub use sink::{SinkFactory, SinkOptions, TopicNameExtractor, TopicTarget};
 pub use source::{Prepared, SourceFactory, SourceInput, SourceOptions};
 pub use task_context::{Flusher, TaskContext, TaskSetup};
+pub use user_code::UserPanic;
+pub(crate) use user_code::caught;
 
 use crate::error::Result;
 pub use crate::record::Data;
@@ -58,8 +63,10 @@ use crate::time::Timestamp;
 /// One step of a topology: takes records of one type, forwards records of another
 /// (`org.apache.kafka.streams.processor.api.Processor`).
 ///
-/// An instance belongs to one task and is only ever used by that task's thread. An error returned by any method goes
-/// to the processing exception handler; a panic ends the stream thread. The [module](self) has an example,
+/// An instance belongs to one task and is only ever used by that task's thread. An error that `process` or `punctuate`
+/// returns goes to the processing exception handler, and so does a panic in them: [`UserPanic`] is the error then. If the
+/// handler resumes, the record is left out and counted; what the processor had written to stores and forwarded until
+/// then stays, as in Kafka Streams. An error or a panic in `init` stops the application. The [module](self) has an example,
 /// [`ProcessorContext::schedule`] one with punctuations.
 pub trait Processor<KIn: Data, VIn: Data, KOut: Data, VOut: Data>: 'static {
     /// Called once before the first record: look up stores and schedule punctuations here.

@@ -7,8 +7,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::factory::{EdgeType, NodeFactory, NodeInstance, Wiring};
+use super::user_code::{caught, guarded};
 use super::{Children, Data, Edge, Processor, ProcessorContext, Punctuation, Receiver, TaskContext};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::record::Record;
 use crate::time::Timestamp;
 
@@ -55,7 +56,9 @@ where
         call: impl FnOnce(&mut P, &mut ProcessorContext<'_, KOut, VOut>) -> Result<()>,
     ) -> Result<()> {
         let mut context = ProcessorContext { node: self.index, children: &self.children, task };
-        match call(&mut self.processor.borrow_mut(), &mut context) {
+        // A panic is caught at the node where it happens, as an exception is in Java: its siblings and parents go on if the
+        // handler resumes.
+        match guarded(|| call(&mut self.processor.borrow_mut(), &mut context)) {
             Ok(()) => Ok(()),
             Err(error) => task.on_processing_error(&self.name, error),
         }
@@ -87,7 +90,10 @@ where
     fn init(&self, task: &mut TaskContext) -> Result<()> {
         // An error here is the program's, not a record's: no handler may skip it.
         let mut context = ProcessorContext { node: self.index, children: &self.children, task };
-        self.processor.borrow_mut().init(&mut context)
+        caught(|| self.processor.borrow_mut().init(&mut context)).unwrap_or_else(|panic| {
+            let (node, task) = (&self.name, context.task_id());
+            Err(Error::User(format!("node {node} of task {task} {panic} in its init").into()))
+        })
     }
 
     fn punctuate(
@@ -100,7 +106,9 @@ where
     }
 
     fn close(&self) {
-        self.processor.borrow_mut().close();
+        if let Err(panic) = caught(|| self.processor.borrow_mut().close()) {
+            tracing::error!(node = &*self.name, %panic, "a processor failed to close");
+        }
     }
 }
 

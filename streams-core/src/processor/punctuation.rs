@@ -50,10 +50,14 @@ impl PunctuationQueue {
         let next = match (start, kind) {
             (Some(start), _) if start >= now => start,
             // The first aligned time after now.
-            (Some(start), _) => start + ((now - start) / interval_ms + 1) * interval_ms,
+            (Some(start), _) => match next_after(start, interval_ms, now) {
+                Some(next) => next,
+                // Time ends before it is due.
+                None => return id,
+            },
             // Kafka: due at once when stream time is first known.
             (None, PunctuationType::StreamTime) => 0,
-            (None, PunctuationType::WallClockTime) => now + interval_ms,
+            (None, PunctuationType::WallClockTime) => now.saturating_add(interval_ms),
         };
         self.queue(kind).offer(next, Scheduled { id, node, interval_ms, cancelled: false });
         id
@@ -88,8 +92,9 @@ impl PunctuationQueue {
     /// Schedules the one that was taken last anew.
     fn put_back(&mut self) {
         if let Some((called, kind, due, at)) = self.called.take().filter(|(called, ..)| !called.cancelled) {
-            let next = due + ((at - due) / called.interval_ms + 1) * called.interval_ms;
-            self.queue(kind).offer(next, called);
+            if let Some(next) = next_after(due, called.interval_ms, at) {
+                self.queue(kind).offer(next, called);
+            }
         }
     }
 
@@ -109,9 +114,32 @@ impl PunctuationQueue {
     }
 }
 
+/// The first time after `now` that is a whole number of intervals after `due`; `None` if time ends before. However many
+/// intervals were missed, this is one step.
+fn next_after(due: Timestamp, interval_ms: i64, now: Timestamp) -> Option<Timestamp> {
+    let missed = now.checked_sub(due)? / interval_ms;
+    due.checked_add(missed.checked_add(1)?.checked_mul(interval_ms)?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Overflowed before: a panic, or without checks a due time long ago, and as many calls as there are intervals since.
+    #[test]
+    fn the_end_of_time_is_called_once() {
+        for (start, now) in [(None, i64::MAX), (None, i64::MAX - 1), (Some(3), i64::MAX)] {
+            let mut queue = PunctuationQueue::default();
+            let stream = PunctuationType::StreamTime;
+            let id = queue.schedule(NodeIndex(0), start, 10, stream, -1);
+            assert_eq!(queue.take_due(stream, 5), Some((NodeIndex(0), id)));
+            assert_eq!(queue.take_due(stream, now), Some((NodeIndex(0), id)));
+            assert_eq!(queue.take_due(stream, now), None);
+            queue.schedule(NodeIndex(0), Some(0), 10, stream, now);
+            queue.schedule(NodeIndex(0), None, 10, PunctuationType::WallClockTime, now);
+            assert_eq!(queue.take_due(stream, now), None);
+        }
+    }
 
     #[test]
     fn missed_intervals_collapse_into_one_call() {

@@ -5,14 +5,16 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::dropped::DropReason;
 use super::factory::{EdgeType, NodeFactory, NodeInstance, Wiring};
 use super::node::Lifecycle;
+use super::user_code::{caught, guarded};
 use super::{Data, Edge, Origin, OriginId, OutTopic, Outgoing, Punctuation, Purpose, Receiver, TaskContext};
 use crate::error::{Error, Result};
 use crate::ids::{PartitionId, TopicName, TopicPartition};
 use crate::partitioner::{Partitions, StreamPartitioner, partition_for_key, partitioning_bytes};
-use crate::record::{Record, RecordMetadata};
-use crate::serde::{Payload, SerdeRef};
+use crate::record::{Headers, Record, RecordMetadata};
+use crate::serde::{Payload, SerdeError, SerdeRef};
 use crate::time::Timestamp;
 
 /// Chooses each record's topic (`org.apache.kafka.streams.processor.TopicNameExtractor`). The topics must exist. A
@@ -97,6 +99,26 @@ struct SinkNode<K, V> {
     origin: RefCell<Option<(Option<Rc<TopicPartition>>, OriginId)>>,
 }
 
+/// What became of a record.
+enum Delivered {
+    Sent,
+    /// The partitioner wants it nowhere.
+    LeftOut,
+}
+
+/// Writes a key or value; a serde that panics has refused it.
+#[inline]
+fn serialize<T>(
+    serde: &SerdeRef<T>,
+    topic: &str,
+    headers: &Headers,
+    value: &T,
+    out: &mut Vec<u8>,
+) -> std::result::Result<Payload, SerdeError> {
+    caught(|| serde.serialize(topic, headers, value, out))
+        .unwrap_or_else(|panic| Err(SerdeError::invalid(format!("the serde {panic}"))))
+}
+
 impl<K: Data, V: Data> SinkNode<K, V> {
     fn target(&self, record: &Record<K, V>, task: &TaskContext) -> TopicName {
         match &self.options.target {
@@ -146,7 +168,7 @@ impl<K: Data, V: Data> SinkNode<K, V> {
         record: &Record<K, V>,
         out: &Outgoing<'_>,
         task: &TaskContext,
-    ) -> Result<()> {
+    ) -> Result<Delivered> {
         let collector = task.collector();
         let send = |partition| collector.send(&Outgoing { partition, ..*out });
         let default = || -> Result<PartitionId> {
@@ -160,7 +182,7 @@ impl<K: Data, V: Data> SinkNode<K, V> {
             }
         };
         let Some(partitioner) = &self.options.partitioner else {
-            return send(default()?);
+            return send(default()?).map(|()| Delivered::Sent);
         };
         let count = collector.partitions(out.topic)?;
         let checked = |partition: PartitionId| match (0..count).contains(&partition) {
@@ -173,10 +195,12 @@ impl<K: Data, V: Data> SinkNode<K, V> {
         };
         match partitioner.partitions(topic, &record.key, &record.value, count) {
             Partitions::Default => send(default()?),
-            Partitions::Drop => Ok(()),
+            Partitions::Drop => return Ok(Delivered::LeftOut),
             Partitions::One(partition) => checked(partition),
+            Partitions::Many(partitions) if partitions.is_empty() => return Ok(Delivered::LeftOut),
             Partitions::Many(partitions) => partitions.into_iter().try_for_each(checked),
         }
+        .map(|()| Delivered::Sent)
     }
 
     fn send(
@@ -188,12 +212,13 @@ impl<K: Data, V: Data> SinkNode<K, V> {
     ) -> Result<()> {
         let topic = self.target(record, task);
         let number = self.number(&topic, task)?;
-        let key = self.options.key_serde.serialize(&topic, &record.headers, &record.key, key_buffer);
+        let key = serialize(&self.options.key_serde, &topic, &record.headers, &record.key, key_buffer);
         let key = match key {
             Ok(payload) => (payload == Payload::Bytes).then_some(&key_buffer[..]),
             Err(error) => return task.on_serialization_error(&self.name, &topic, "key", error),
         };
-        let value = self.options.value_serde.serialize(&topic, &record.headers, &record.value, value_buffer);
+        let value =
+            serialize(&self.options.value_serde, &topic, &record.headers, &record.value, value_buffer);
         let value = match value {
             Ok(payload) => (payload == Payload::Bytes).then_some(&value_buffer[..]),
             Err(error) => return task.on_serialization_error(&self.name, &topic, "value", error),
@@ -210,9 +235,15 @@ impl<K: Data, V: Data> SinkNode<K, V> {
             offset,
         };
         match self.deliver(&topic, record, &out, task) {
+            Ok(Delivered::Sent) => Ok(()),
+            Ok(Delivered::LeftOut) => {
+                let detail = format_args!("a result for topic {topic}");
+                task.drop_records_of(&self.name, DropReason::Partitioner, 1, &detail);
+                Ok(())
+            }
             // Its topic does not exist, so that there is no partition for it.
             Err(error) if error.blames_the_record() => task.collector().unsendable(&out, error),
-            sent => sent,
+            Err(error) => Err(error),
         }
     }
 }
@@ -224,10 +255,14 @@ impl<K: Data, V: Data> Receiver<K, V> for SinkNode<K, V> {
         let mut value = std::mem::take(&mut task.value_buffer);
         key.clear();
         value.clear();
-        let sent = self.send(&record, &mut key, &mut value, task);
+        // The partitioner and what names the topic are user code.
+        let sent = guarded(|| self.send(&record, &mut key, &mut value, task));
         task.key_buffer = key;
         task.value_buffer = value;
-        sent
+        match sent {
+            Err(error @ Error::User(_)) => task.on_processing_error(&self.name, error),
+            sent => sent,
+        }
     }
 }
 

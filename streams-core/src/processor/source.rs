@@ -3,9 +3,11 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::dropped::{DropReason, KeyExcerpt};
 use super::factory::{EdgeType, NodeFactory, NodeInstance, Wiring};
 use super::node::Lifecycle;
-use super::timestamp_extractor::{ConsumedRecord, TimestampExtractor, TimestampExtractorRef};
+use super::timestamp_extractor::{ConsumedRecord, FUTURE, TimestampExtractor, TimestampExtractorRef};
+use super::user_code::caught;
 use super::{Children, Data, Punctuation, TaskContext};
 use crate::config::BuiltInTimestampExtractor;
 use crate::error::{Error, Result};
@@ -77,28 +79,47 @@ impl<K: Data, V: Data> Lifecycle for SourceNode<K, V> {
     fn close(&self) {}
 }
 
+/// The event time of a record that the processing handler has skipped already.
+const SKIPPED: Timestamp = Timestamp::MIN;
+
 struct Input<K, V> {
     node: Rc<SourceNode<K, V>>,
     partition: TopicPartition,
     head: Option<Record<K, V>>,
+    /// The first bytes of the head's key.
+    key: KeyExcerpt,
 }
 
 impl<K: Data, V: Data> Input<K, V> {
     fn refuse(
         &self,
         part: &'static str,
+        raw: &RawRecord,
         headers: &Headers,
         error: SerdeError,
         task: &mut TaskContext,
     ) -> Result<Prepared> {
+        task.set_key(KeyExcerpt::of(raw.key()));
         match error {
             // Nulls are a matter of types (design D3), not of broken bytes.
             SerdeError::UnexpectedNull { .. } => {
-                task.drop_record("null that the source's type does not take")
+                let reason = if part == "key" { DropReason::NullKey } else { DropReason::NullValue };
+                task.drop_records_of(&self.node.name, reason, 1, &error);
             }
             other => task.on_deserialization_error(&self.node.name, part, headers, other)?,
         }
         Ok(Prepared::Dropped)
+    }
+
+    /// Reads key or value; a serde that panics has refused the bytes.
+    fn deserialize<T>(
+        &self,
+        serde: &SerdeRef<T>,
+        headers: &Headers,
+        bytes: Option<&[u8]>,
+    ) -> std::result::Result<T, SerdeError> {
+        caught(|| serde.deserialize(&self.partition.topic, headers, bytes))
+            .unwrap_or_else(|panic| Err(SerdeError::invalid(format!("the serde {panic}"))))
     }
 
     fn event_time(
@@ -106,7 +127,7 @@ impl<K: Data, V: Data> Input<K, V> {
         raw: &RawRecord,
         record: &Record<K, V>,
         partition_time: Timestamp,
-        task: &TaskContext,
+        task: &mut TaskContext,
     ) -> Result<Timestamp> {
         let consumed = ConsumedRecord {
             partition: &self.partition,
@@ -117,18 +138,26 @@ impl<K: Data, V: Data> Input<K, V> {
             headers: &record.headers,
             wall_clock_ms: task.wall_clock_ms(),
         };
-        let extracted = match &self.node.options.extractor {
+        let extracted = caught(|| match &self.node.options.extractor {
             Some(extractor) => extractor.extract(&consumed, partition_time),
             None => self.node.default_extractor.extract(&consumed, partition_time),
-        };
-        extracted.map_err(|reason| {
-            tracing::error!(partition = %self.partition, offset = raw.offset(), %reason, "no event time");
-            Error::InvalidTimestamp {
+        });
+        match extracted {
+            Ok(Ok(timestamp)) => Ok(timestamp),
+            // Whether a record without a time is skipped is the extractor's decision, not the handler's.
+            Ok(Err(reason)) => Err(Error::InvalidTimestamp {
                 partition: self.partition.clone(),
                 offset: raw.offset(),
                 timestamp: record.timestamp,
+                reason,
+            }),
+            Err(panic) => {
+                task.set_key(KeyExcerpt::of(raw.key()));
+                let reason = format!("the timestamp extractor {panic}");
+                task.on_processing_error(&self.node.name, Error::User(reason.into()))?;
+                Ok(SKIPPED)
             }
-        })
+        }
     }
 }
 
@@ -140,23 +169,30 @@ impl<K: Data, V: Data> SourceInput for Input<K, V> {
         task: &mut TaskContext,
     ) -> Result<Prepared> {
         let headers = raw.headers();
-        let topic = &*self.partition.topic;
-        let key = match self.node.options.key_serde.deserialize(topic, &headers, raw.key()) {
+        let key = match self.deserialize(&self.node.options.key_serde, &headers, raw.key()) {
             Ok(key) => key,
-            Err(error) => return self.refuse("key", &headers, error, task),
+            Err(error) => return self.refuse("key", raw, &headers, error, task),
         };
-        let value = match self.node.options.value_serde.deserialize(topic, &headers, raw.value()) {
+        let value = match self.deserialize(&self.node.options.value_serde, &headers, raw.value()) {
             Ok(value) => value,
-            Err(error) => return self.refuse("value", &headers, error, task),
+            Err(error) => return self.refuse("value", raw, &headers, error, task),
         };
         let mut record = Record { key, value, timestamp: raw.timestamp(), headers };
         let timestamp = self.event_time(raw, &record, partition_time, task)?;
         if timestamp < 0 {
-            task.drop_record("negative event time");
+            if timestamp != SKIPPED {
+                task.set_key(KeyExcerpt::of(raw.key()));
+                let (reason, detail) = match timestamp {
+                    FUTURE => (DropReason::FutureTimestamp, "its extractor refuses it"),
+                    _ => (DropReason::InvalidTimestamp, "its extractor gives it a negative time"),
+                };
+                task.drop_records_of(&self.node.name, reason, 1, &detail);
+            }
             return Ok(Prepared::Dropped);
         }
         record.timestamp = timestamp;
         self.head = Some(record);
+        self.key = KeyExcerpt::of(raw.key());
         Ok(Prepared::Head(timestamp))
     }
 
@@ -165,6 +201,7 @@ impl<K: Data, V: Data> SourceInput for Input<K, V> {
         match self.head.take() {
             Some(record) => {
                 task.set_record_headers(&record.headers);
+                task.set_key(self.key);
                 self.node.children.forward(record, task)
             }
             None => Ok(()),
@@ -202,7 +239,12 @@ impl<K: Data, V: Data> NodeFactory for SourceFactory<K, V> {
         });
         let lifecycle: Rc<dyn Lifecycle> = Rc::clone(&node) as _;
         let input = move |partition: &TopicPartition| -> Box<dyn SourceInput> {
-            Box::new(Input { node: Rc::clone(&node), partition: partition.clone(), head: None })
+            Box::new(Input {
+                node: Rc::clone(&node),
+                partition: partition.clone(),
+                head: None,
+                key: KeyExcerpt::UNKNOWN,
+            })
         };
         Ok(NodeInstance { edge: None, lifecycle, input: Some(Box::new(input)) })
     }

@@ -2,13 +2,19 @@
 
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use state_stores::StoreError;
+
+use super::dropped::{DropCounter, DropReason, DroppedRecords, KeyExcerpt};
 use super::handlers::{ErrorContext, Handlers, Response};
 use super::metadata::ProcessorMetadata;
 use super::node::NodeIndex;
 use super::punctuation::{Punctuation, PunctuationQueue, PunctuationType};
+use super::user_code::{caught, guarded};
 use super::{Collector, GlobalReaders};
 use crate::config::StreamsConfig;
 use crate::error::{Error, Result, UserError};
@@ -49,9 +55,12 @@ pub struct TaskContext {
     stream_time: Timestamp,
     wall_clock_ms: Timestamp,
     commit_requested: bool,
-    dropped: u64,
+    dropped: DropCounter,
+    /// The first bytes of the key of the record at hand.
+    key: KeyExcerpt,
     pub(super) punctuations: PunctuationQueue,
-    flushers: Vec<Flusher>,
+    /// With the node that registered each.
+    flushers: Vec<(NodeIndex, Flusher)>,
     shared: BTreeMap<String, Rc<dyn Any>>,
     metadata: ProcessorMetadata,
     /// Scratch space in which sinks serialize keys and values.
@@ -68,7 +77,8 @@ impl TaskContext {
             stream_time: -1,
             wall_clock_ms: 0,
             commit_requested: false,
-            dropped: 0,
+            dropped: DropCounter::default(),
+            key: KeyExcerpt::UNKNOWN,
             punctuations: PunctuationQueue::default(),
             flushers: Vec::new(),
             shared: BTreeMap::new(),
@@ -134,6 +144,7 @@ impl TaskContext {
 
     /// Makes a record the one at hand.
     pub fn enter_record(&mut self, partition: &Rc<TopicPartition>, offset: Offset, timestamp: Timestamp) {
+        self.look_for_expired();
         match &mut self.at {
             Some((at, place)) if Rc::ptr_eq(at, partition) => *place = offset,
             at => *at = Some((Rc::clone(partition), offset)),
@@ -143,9 +154,17 @@ impl TaskContext {
 
     /// Leaves the record; what follows (a punctuation) happens at `timestamp`.
     pub fn leave_record(&mut self, timestamp: Timestamp) {
+        self.look_for_expired();
         self.at = None;
+        self.key = KeyExcerpt::UNKNOWN;
         self.setup.clock.set_timestamp(timestamp);
         self.setup.clock.set_headers(&Headers::new());
+    }
+
+    /// Tells what the key of the record at hand is.
+    #[inline]
+    pub(super) fn set_key(&mut self, key: KeyExcerpt) {
+        self.key = key;
     }
 
     /// Whether the record at hand has that time and those headers.
@@ -206,15 +225,18 @@ impl TaskContext {
         let partition = || Rc::new(TopicPartition::new(Arc::clone(&kept.source), kept.partition));
         let at = (!kept.source.is_empty()).then(|| (partition(), kept.offset));
         let before = std::mem::replace(&mut self.at, at);
+        let key = std::mem::replace(&mut self.key, KeyExcerpt::UNKNOWN);
         let clock = Rc::clone(&self.setup.clock);
         let (timestamp, headers) = (clock.timestamp(), clock.headers());
         clock.set_timestamp(kept.timestamp);
         clock.set_headers(&kept.headers);
-        let result = act(self);
+        // The record at hand is put back before a panic of user code is dealt with further up.
+        let result = catch_unwind(AssertUnwindSafe(|| act(self)));
         self.at = before;
+        self.key = key;
         clock.set_timestamp(timestamp);
         clock.set_headers(&headers);
-        result
+        result.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
     /// Asks for a commit.
@@ -227,16 +249,61 @@ impl TaskContext {
         std::mem::take(&mut self.commit_requested)
     }
 
-    /// Counts a record that is left out on purpose.
-    pub fn drop_record(&mut self, why: &'static str) {
-        self.dropped += 1;
-        let at = self.describe_position();
-        tracing::debug!(task = %self.setup.task, at, why, "record dropped");
+    /// Counts a record that a node leaves out, and tells of it if it is the first of its reason, or the first for a minute.
+    /// `detail` is what judged it: it is only made into text when it is told.
+    #[cold]
+    pub fn drop_record(&mut self, node: NodeIndex, reason: DropReason, detail: &dyn Display) {
+        let node = self.node_name(node);
+        self.drop_records_of(&node, reason, 1, detail);
     }
 
-    /// How many records were left out (`dropped-records-total`).
-    pub fn dropped_records(&self) -> u64 {
-        self.dropped
+    /// As [`drop_record`](Self::drop_record), for as many records and a node by its name.
+    #[cold]
+    pub(super) fn drop_records_of(
+        &mut self,
+        node: &str,
+        reason: DropReason,
+        records: u64,
+        detail: &dyn Display,
+    ) {
+        if !self.dropped.count(reason, records, self.wall_clock_ms) {
+            return;
+        }
+        tracing::warn!(
+            task = %self.setup.task,
+            node,
+            %reason,
+            %detail,
+            at = self.describe_position().as_deref().unwrap_or("a punctuation or a flush"),
+            key = %self.key,
+            timestamp = self.setup.clock.timestamp(),
+            stream_time = self.stream_time,
+            wall_clock = self.wall_clock_ms,
+            so_far = self.dropped.counts().of(reason),
+            "a record was left out; others of this reason are counted, and told of once a minute"
+        );
+    }
+
+    /// What stores did not take because it is older than what they keep.
+    #[inline]
+    fn look_for_expired(&mut self) {
+        let expired = self.setup.clock.take_expired();
+        if expired > 0 {
+            self.drop_expired(expired);
+        }
+    }
+
+    #[cold]
+    fn drop_expired(&mut self, records: u64) {
+        let store = self.setup.clock.expired_store();
+        self.drop_records_of("", DropReason::Expired, records, &format_args!("not put into store {store}"));
+    }
+
+    /// How many records were left out, by reason.
+    pub fn dropped_records(&self) -> DroppedRecords {
+        let mut counts = self.dropped.counts();
+        counts.note(DropReason::Expired, self.setup.clock.expired());
+        counts
     }
 
     /// Where results go.
@@ -244,9 +311,9 @@ impl TaskContext {
         &self.setup.collector
     }
 
-    /// Registers code that forwards what a cached store holds back.
-    pub fn on_flush(&mut self, flusher: Flusher) {
-        self.flushers.push(flusher);
+    /// Registers a node's code that forwards what a cached store holds back.
+    pub(super) fn on_flush(&mut self, node: NodeIndex, flusher: Flusher) {
+        self.flushers.push((node, flusher));
     }
 
     /// Lets every cached store forward what it holds back, until none does: a flush may fill the next cache.
@@ -254,9 +321,15 @@ impl TaskContext {
         let mut flushers = std::mem::take(&mut self.flushers);
         let result = loop {
             let mut any = false;
-            let round = flushers.iter_mut().try_for_each(|flush| {
-                any |= flush(self)?;
-                Ok(())
+            let round = flushers.iter_mut().try_for_each(|(node, flush)| match guarded(|| flush(self)) {
+                Ok(flushed) => {
+                    any |= flushed;
+                    Ok(())
+                }
+                Err(error) => {
+                    let node = self.node_name(*node);
+                    self.on_processing_error(&node, error)
+                }
             });
             if round.is_err() || !any {
                 break round;
@@ -334,17 +407,50 @@ impl TaskContext {
         }
     }
 
-    /// Lets the processing handler decide about an error that user code returned; others pass through.
+    fn node_name(&self, node: NodeIndex) -> Arc<str> {
+        self.setup
+            .access
+            .get(node.0 as usize)
+            .map_or_else(|| Arc::from("unknown"), |(name, _)| Arc::clone(name))
+    }
+
+    /// Lets a handler decide. One that panics is the program's fault, about which no handler is asked.
+    fn decide(
+        &self,
+        which: &'static str,
+        node: &str,
+        headers: &Headers,
+        ask: impl FnOnce(&Handlers, &ErrorContext<'_>) -> Response,
+    ) -> Result<Response> {
+        caught(|| ask(&self.setup.handlers, &self.error_context(node, headers))).map_err(|panic| {
+            Error::Handler {
+                handler: which,
+                node: node.to_owned(),
+                task: self.setup.task,
+                at: self.describe_position(),
+                message: panic.message,
+            }
+        })
+    }
+
+    /// Lets the processing handler decide about an error that user code returned or a panic of it; others pass through.
+    #[cold]
     pub(super) fn on_processing_error(&mut self, node: &str, error: Error) -> Result<()> {
         let source: UserError = match error {
             Error::User(source) => source,
+            // A key or value that its serde refuses: in Kafka Streams the serializer throws within `put` or `get`.
+            Error::Store { source: source @ (StoreError::Codec { .. } | StoreError::Row { .. }), .. } => {
+                source.into()
+            }
             other => return Err(other),
         };
-        let decision =
-            self.setup.handlers.processing.handle(&self.error_context(node, &Headers::new()), &source);
+        let headers = self.setup.clock.headers();
+        let decision = self.decide("processing", node, &headers, |handlers, context| {
+            handlers.processing.handle(context, &source)
+        })?;
         match decision {
             Response::Resume => {
-                self.dropped += 1;
+                self.drop_records_of(node, DropReason::Processing, 1, &source);
                 Ok(())
             }
             Response::Fail => Err(Error::Processing {
@@ -357,6 +463,7 @@ impl TaskContext {
     }
 
     /// Lets the production handler decide about a result that cannot be serialized.
+    #[cold]
     pub(super) fn on_serialization_error(
         &mut self,
         node: &str,
@@ -364,11 +471,14 @@ impl TaskContext {
         part: &'static str,
         source: crate::serde::SerdeError,
     ) -> Result<()> {
-        let headers = Headers::new();
-        let context = self.error_context(node, &headers);
-        match self.setup.handlers.production.handle_serialization_error(&context, topic, part, &source) {
+        let headers = self.setup.clock.headers();
+        let decision = self.decide("production", node, &headers, |handlers, context| {
+            handlers.production.handle_serialization_error(context, topic, part, &source)
+        })?;
+        match decision {
             Response::Resume => {
-                self.dropped += 1;
+                let detail = format_args!("the {part} for topic {topic}: {source}");
+                self.drop_records_of(node, DropReason::Serialization, 1, &detail);
                 Ok(())
             }
             Response::Fail => {
@@ -378,6 +488,7 @@ impl TaskContext {
     }
 
     /// Lets the deserialization handler decide about a record that does not parse. The caller drops it on `Ok`.
+    #[cold]
     pub(super) fn on_deserialization_error(
         &mut self,
         node: &str,
@@ -385,11 +496,17 @@ impl TaskContext {
         headers: &Headers,
         source: crate::serde::SerdeError,
     ) -> Result<()> {
-        let decision =
-            self.setup.handlers.deserialization.handle(&self.error_context(node, headers), part, &source);
+        let decision = self.decide("deserialization", node, headers, |handlers, context| {
+            handlers.deserialization.handle(context, part, &source)
+        })?;
         match decision {
             Response::Resume => {
-                self.dropped += 1;
+                self.drop_records_of(
+                    node,
+                    DropReason::Deserialization,
+                    1,
+                    &format_args!("its {part}: {source}"),
+                );
                 Ok(())
             }
             Response::Fail => {

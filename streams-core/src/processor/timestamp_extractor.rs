@@ -1,6 +1,7 @@
 //! Where a record's event time comes from (`org.apache.kafka.streams.processor.TimestampExtractor`).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::BuiltInTimestampExtractor;
 use crate::error::UserError;
@@ -55,16 +56,12 @@ impl<K, V> TimestampExtractor<K, V> for FailOnInvalidTimestamp {
     }
 }
 
-/// Uses the record's own timestamp; drops a record whose timestamp is invalid.
+/// Uses the record's own timestamp; leaves out, counts and warns of a record whose timestamp is invalid.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LogAndSkipOnInvalidTimestamp;
 
 impl<K, V> TimestampExtractor<K, V> for LogAndSkipOnInvalidTimestamp {
     fn extract(&self, record: &ConsumedRecord<'_, K, V>, _: Timestamp) -> Result<Timestamp, UserError> {
-        if record.timestamp < 0 {
-            let (at, offset) = (record.partition, record.offset);
-            tracing::warn!(%at, offset, timestamp = record.timestamp, "record without a valid timestamp skipped");
-        }
         Ok(record.timestamp)
     }
 }
@@ -96,6 +93,73 @@ pub struct WallclockTimestampExtractor;
 impl<K, V> TimestampExtractor<K, V> for WallclockTimestampExtractor {
     fn extract(&self, record: &ConsumedRecord<'_, K, V>, _: Timestamp) -> Result<Timestamp, UserError> {
         Ok(record.wall_clock_ms)
+    }
+}
+
+/// What [`RejectFutureTimestamp`] gives a record that is to be left out.
+pub(crate) const FUTURE: Timestamp = Timestamp::MIN + 1;
+
+/// Refuses event times that are too far ahead of the wall clock, and leaves all others to another extractor.
+///
+/// One record in microseconds or from a device whose clock is wrong moves stream time for years, and all records after it
+/// are late: windows drop them. This keeps it out, either as an error that stops the application, or by leaving the record
+/// out, which is counted as [`DropReason::FutureTimestamp`](crate::processor::DropReason::FutureTimestamp) and told in a
+/// warning. Old records that are read again are not ahead of the clock, so reprocessing is not affected.
+///
+/// In a test the wall clock is the driver's, which shows 0 at first:
+/// [`DriverBuilder::with_start_time`](crate::testing::DriverBuilder::with_start_time).
+///
+/// ```
+/// use std::time::Duration;
+/// use streams_core::processor::timestamp_extractor::{FailOnInvalidTimestamp, RejectFutureTimestamp};
+///
+/// let an_hour_at_most = RejectFutureTimestamp::skipping(Duration::from_secs(3_600), FailOnInvalidTimestamp);
+/// # use streams_core::processor::timestamp_extractor::TimestampExtractor;
+/// # fn is_one<K, V>(_: &impl TimestampExtractor<K, V>) {}
+/// # is_one::<String, i64>(&an_hour_at_most);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct RejectFutureTimestamp<E> {
+    inner: E,
+    max_ahead_ms: i64,
+    skip: bool,
+}
+
+impl<E> RejectFutureTimestamp<E> {
+    /// A time that `inner` gives and that is more than `max_ahead` after the wall clock's is an error that stops the
+    /// application.
+    pub fn failing(max_ahead: Duration, inner: E) -> Self {
+        let max_ahead_ms = i64::try_from(max_ahead.as_millis()).unwrap_or(i64::MAX);
+        RejectFutureTimestamp { inner, max_ahead_ms, skip: false }
+    }
+
+    /// A record with such a time is left out and counted.
+    pub fn skipping(max_ahead: Duration, inner: E) -> Self {
+        RejectFutureTimestamp { skip: true, ..Self::failing(max_ahead, inner) }
+    }
+}
+
+impl<K, V, E: TimestampExtractor<K, V>> TimestampExtractor<K, V> for RejectFutureTimestamp<E> {
+    fn extract(
+        &self,
+        record: &ConsumedRecord<'_, K, V>,
+        partition_time: Timestamp,
+    ) -> Result<Timestamp, UserError> {
+        let timestamp = self.inner.extract(record, partition_time)?;
+        let now = record.wall_clock_ms;
+        if timestamp <= now.saturating_add(self.max_ahead_ms) {
+            return Ok(timestamp);
+        }
+        if self.skip {
+            return Ok(FUTURE);
+        }
+        let ahead = timestamp.saturating_sub(now);
+        let most = self.max_ahead_ms;
+        Err(format!(
+            "its event time {timestamp} is {ahead} ms ahead of the wall clock, and {most} ms are allowed (are its units \
+             milliseconds?)"
+        )
+        .into())
     }
 }
 

@@ -9,6 +9,7 @@ mod begin;
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Add;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +29,7 @@ use crate::error::{Error, Result};
 use crate::ids::{Offset, PartitionId, TaskId, TopicName, TopicPartition};
 use crate::processor::handlers::Handlers;
 use crate::processor::{
-    Collector, GlobalReaders, Origin, OriginId, OutTopic, Outgoing, TaskContext, TaskSetup,
+    Collector, DroppedRecords, GlobalReaders, Origin, OriginId, OutTopic, Outgoing, TaskContext, TaskSetup,
 };
 use crate::store::{RecordClock, StoreEnvironment, StorePlace};
 use crate::time::{Now, Timestamp};
@@ -195,6 +196,12 @@ impl GlobalThread {
             next_try: i64::MIN,
             waiting: waits.of("the global stores"),
         })
+    }
+
+    /// Records left out so far, by reason.
+    pub fn dropped_records(&self) -> DroppedRecords {
+        let dropped = self.stores.iter().map(|store| store.context.dropped_records());
+        dropped.fold(DroppedRecords::default(), Add::add)
     }
 
     /// Whether every store has come to where its topic ended when the thread started.

@@ -178,6 +178,7 @@ impl KafkaStreamsBuilder {
             tracing::warn!("{warning}");
         }
         self.topology.validate()?;
+        self.topology.check_settings(&self.config)?;
         let shared = Shared {
             state: Mutex::new(State::Created),
             changed: Condvar::new(),
@@ -351,11 +352,12 @@ impl KafkaStreams {
         };
         for thread in lock(&self.shared.stats).iter() {
             metrics.processed_records += thread.processed();
-            metrics.dropped_records += thread.dropped();
+            metrics.dropped += thread.dropped();
             metrics.commits += thread.commits();
             metrics.running_tasks += thread.running();
             metrics.restoring_tasks += thread.opening();
         }
+        metrics.dropped_records = metrics.dropped.total();
         metrics
     }
 

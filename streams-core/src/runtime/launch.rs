@@ -541,9 +541,14 @@ fn run_global(
         settings: GraphSettings::new(&instance.plan, &instance.config),
         config: Arc::clone(&instance.config),
     })?;
+    let stats = Arc::new(ThreadStats::default());
+    lock(&instance.shared.stats).push(Arc::clone(&stats));
     let mut told = false;
     while !stop.load(Ordering::Acquire) {
         let worked = global.run_once(Now::of(&*instance.clock))?;
+        if worked {
+            stats.set_dropped(global.dropped_records());
+        }
         if !told && global.is_caught_up() {
             told = true;
             let _ = filled.send(Ok(()));

@@ -2,14 +2,17 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use crate::ids::{PartitionId, TaskId};
+use crate::processor::DroppedRecords;
 
 /// What one stream thread has done. Written by its thread once a round, not once a record.
 #[derive(Debug, Default)]
 pub(crate) struct ThreadStats {
     processed: AtomicU64,
-    dropped: AtomicU64,
+    /// What was left out, by reason.
+    dropped: Mutex<DroppedRecords>,
     commits: AtomicU64,
     running: AtomicUsize,
     opening: AtomicUsize,
@@ -132,8 +135,8 @@ impl ThreadStats {
         self.processed.fetch_add(u64::try_from(records).unwrap_or(0), Ordering::Relaxed);
     }
 
-    pub fn set_dropped(&self, records: u64) {
-        self.dropped.store(records, Ordering::Relaxed);
+    pub fn set_dropped(&self, records: DroppedRecords) {
+        *self.dropped.lock().unwrap_or_else(PoisonError::into_inner) = records;
     }
 
     /// A topic that the thread reads was said not to exist.
@@ -159,8 +162,8 @@ impl ThreadStats {
         self.processed.load(Ordering::Relaxed)
     }
 
-    pub fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
+    pub fn dropped(&self) -> DroppedRecords {
+        *self.dropped.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn commits(&self) -> u64 {
@@ -183,8 +186,11 @@ impl ThreadStats {
 pub struct StreamsMetrics {
     /// Records taken from source topics and processed (`process-total`).
     pub processed_records: u64,
-    /// Records left out: nulls, late records, errors that a handler skipped (`dropped-records-total`).
+    /// Records left out: nulls, late records, errors that a handler skipped (`dropped-records-total`), those of global
+    /// tables included.
     pub dropped_records: u64,
+    /// The same by reason; `dropped_records` is their sum.
+    pub dropped: DroppedRecords,
     /// Commits that wrote something (`commit-total`).
     pub commits: u64,
     /// Changelog records applied to rebuild state (`restore-total`).

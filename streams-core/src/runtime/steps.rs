@@ -21,6 +21,7 @@ use super::waits::Waits;
 use crate::config::StreamsConfig;
 use crate::error::Result;
 use crate::ids::{TaskId, TopicName};
+use crate::processor::DroppedRecords;
 use crate::processor::handlers::Handlers;
 use crate::time::{ClockRef, Now};
 use crate::topology::Topology;
@@ -110,7 +111,14 @@ fn global_thread(
 
 impl Engine {
     /// Starts the topology; tasks come up with the first steps.
+    #[cfg(test)]
     pub fn new(settings: EngineSettings) -> Result<Self> {
+        let handlers = Handlers::of(&settings.config);
+        Self::with_handlers(settings, &handlers)
+    }
+
+    /// As [`new`](Self::new), with handlers of its own.
+    pub fn with_handlers(settings: EngineSettings, handlers: &Handlers) -> Result<Self> {
         let EngineSettings { topology, config, transport, clock, pace } = settings;
         let config = Arc::new(config);
         let mut admin = transport.admin("engine-admin")?;
@@ -122,7 +130,6 @@ impl Engine {
         let memory = RocksMemory::new(MEMORY_UNUSED, MEMORY_UNUSED);
         let globals = GlobalBackends::open(&plan, None, &memory, 0)?;
         let mut membership = transport.membership(&setup::group_spec(&plan, &config, "engine"))?;
-        let handlers = Handlers::of(&config);
         let global = match globals.is_empty() {
             true => None,
             false => Some(global_thread(&plan, &globals, &transport, &handlers, &config)?),
@@ -147,7 +154,7 @@ impl Engine {
             Arc::<Waits>::default().of("producer"),
         );
         let (commands, received) = mpsc::channel();
-        let environment = TaskEnvironment::new(&plan, &config, committer, &handlers, globals.readers(&plan)?);
+        let environment = TaskEnvironment::new(&plan, &config, committer, handlers, globals.readers(&plan)?);
         if pace == Pace::EachRecord {
             environment.collector.note_order();
         }
@@ -220,9 +227,10 @@ impl Engine {
         Ok(all)
     }
 
-    /// Records left out on purpose so far.
-    pub fn dropped_records(&self) -> u64 {
-        self.thread.dropped_records()
+    /// Records left out so far, by reason.
+    pub fn dropped_records(&self) -> DroppedRecords {
+        let global = self.global.as_ref().map(GlobalThread::dropped_records).unwrap_or_default();
+        self.thread.dropped_records() + global
     }
 
     /// The topics that records were sent to.

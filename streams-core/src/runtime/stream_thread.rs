@@ -16,6 +16,7 @@
 //! 5. A round has a budget of time, not of records (`passes.rs`). Intervals are judged by the monotonic clock.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Add;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -37,6 +38,7 @@ use super::waits::Waits;
 use crate::config::StreamsConfig;
 use crate::error::{Error, Recovery, Result};
 use crate::ids::{Offset, TaskId, TopicName, TopicPartition};
+use crate::processor::{DropReason, DroppedRecords};
 use crate::time::{ClockRef, Now};
 use crate::transport::{Consumer, OffsetToCommit, PartitionHandle, RawRecord};
 
@@ -191,7 +193,7 @@ pub(crate) struct StreamThread {
     refusals: Refusals,
     resume_at: i64,
     /// Records left out by tasks that have been closed.
-    dropped_before: u64,
+    dropped_before: DroppedRecords,
 }
 
 impl StreamThread {
@@ -231,7 +233,7 @@ impl StreamThread {
             answered: Arc::default(),
             unreadable: BTreeSet::new(),
             resume_at: now_ms,
-            dropped_before: 0,
+            dropped_before: DroppedRecords::default(),
         }
     }
 
@@ -533,9 +535,11 @@ impl StreamThread {
     }
 
     /// Records left out by the tasks that run now.
-    pub fn dropped_records(&self) -> u64 {
-        let in_tasks: u64 = self.tasks.values().map(StreamTask::dropped_records).sum();
-        in_tasks + self.environment.collector.dropped_records()
+    pub fn dropped_records(&self) -> DroppedRecords {
+        let tasks = self.tasks.values().map(StreamTask::dropped_records);
+        let mut dropped = tasks.fold(DroppedRecords::default(), Add::add);
+        dropped.note(DropReason::Production, self.environment.collector.dropped_records());
+        dropped
     }
 
     /// The topics that records were sent to.

@@ -26,8 +26,8 @@ use crate::error::{Error, Result, UserError};
 use crate::ids::{Offset, TaskId, TopicName, TopicPartition};
 use crate::processor::handlers::Handlers;
 use crate::processor::{
-    Collector, GlobalReaders, Origin, OriginId, OutTopic, Outgoing, PunctuationType, Purpose, TaskContext,
-    TaskSetup,
+    Collector, DroppedRecords, GlobalReaders, Origin, OriginId, OutTopic, Outgoing, PunctuationType, Purpose,
+    TaskContext, TaskSetup,
 };
 use crate::serde::TopicPartitionMetadata;
 use crate::store::{RecordClock, StoreEnvironment};
@@ -242,7 +242,7 @@ impl StreamTask {
     }
 
     /// Records that were left out on purpose so far.
-    pub fn dropped_records(&self) -> u64 {
+    pub fn dropped_records(&self) -> DroppedRecords {
         self.context.dropped_records()
     }
 

@@ -1,13 +1,17 @@
 //! Any type that `serde` knows, as JSON.
 
 use std::any::type_name;
+use std::cell::Cell;
+use std::io;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 
+use super::finite::non_finite;
 use super::{DefaultSerde, Payload, Serde, SerdeError, SerdeRef};
 use crate::record::Headers;
 
@@ -22,7 +26,8 @@ use crate::record::Headers;
 /// # Ok::<(), streams_core::serde::SerdeError>(())
 /// ```
 ///
-/// It dereferences to the value. As a key, equal values must give equal text, which a `HashMap` inside does not.
+/// A float that is NaN or infinite is refused where it is written or put into a store: JSON has none, and the `null` that
+/// would stand for it is no float when it is read back. It dereferences to the value. As a key, equal values must give equal text, which a `HashMap` inside does not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Json<T>(pub T);
@@ -70,6 +75,17 @@ impl<T> Default for JsonSerde<T> {
     }
 }
 
+/// Writes JSON without white space, and notices nulls.
+struct NoticeNull<'a>(&'a Cell<bool>);
+
+impl Formatter for NoticeNull<'_> {
+    #[inline]
+    fn write_null<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.set(true);
+        CompactFormatter.write_null(writer)
+    }
+}
+
 impl<T: Serialize + DeserializeOwned> Serde<T> for JsonSerde<T> {
     fn serialize(
         &self,
@@ -78,9 +94,28 @@ impl<T: Serialize + DeserializeOwned> Serde<T> for JsonSerde<T> {
         value: &T,
         out: &mut Vec<u8>,
     ) -> Result<Payload, SerdeError> {
-        match serde_json::to_writer(out, value) {
-            Ok(()) => Ok(Payload::Bytes),
-            Err(error) => Err(SerdeError::invalid(format!("{} cannot be JSON: {error}", type_name::<T>()))),
+        let nulls = Cell::new(false);
+        let written = value.serialize(&mut Serializer::with_formatter(out, NoticeNull(&nulls)));
+        written
+            .map_err(|error| SerdeError::invalid(format!("{} cannot be JSON: {error}", type_name::<T>())))?;
+        // A float that is not finite is written as null; so are `None` and `()`, which is the usual reason for one.
+        if nulls.get() {
+            self.check(value)?;
+        }
+        Ok(Payload::Bytes)
+    }
+
+    fn checks(&self) -> bool {
+        true
+    }
+
+    fn check(&self, value: &T) -> Result<(), SerdeError> {
+        match non_finite(value) {
+            None => Ok(()),
+            Some(found) => Err(SerdeError::invalid(format!(
+                "{} cannot be JSON, which has neither NaN nor infinity: {found}",
+                type_name::<T>()
+            ))),
         }
     }
 

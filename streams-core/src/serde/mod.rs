@@ -3,6 +3,7 @@
 //! | file | serde of |
 //! |---|---|
 //! | `primitive` | numbers, text, bytes and `()`, byte-equal to Kafka's `Serdes` |
+//! | `finite` | whether JSON can hold a value's floats |
 //! | `json` | [`Json<T>`]: any `serde` type as JSON |
 //! | `option` | `Option<T>`: a value that may be Kafka's null |
 //! | `windowed` | `Windowed<K>`: keys of windowed tables on topics |
@@ -15,6 +16,7 @@
 
 mod change;
 mod closures;
+mod finite;
 pub mod foreign_key;
 mod join_side;
 mod json;
@@ -97,6 +99,19 @@ pub trait Serde<T>: Send + Sync {
     fn is_null(&self, value: &T) -> bool {
         let _ = value;
         false
+    }
+
+    /// Whether [`check`](Self::check) may refuse a value. Stores ask once.
+    fn checks(&self) -> bool {
+        false
+    }
+
+    /// Refuses a value that [`serialize`](Self::serialize) would refuse, where that is cheap to see. A store serializes its
+    /// values when they are committed, and asks this when one is put, so that the error is the one record's that made the
+    /// value, and goes to its handler.
+    fn check(&self, value: &T) -> Result<(), SerdeError> {
+        let _ = value;
+        Ok(())
     }
 
     /// How many bytes at the end of a key do not count for its partition. Windowed serdes answer with the length of

@@ -56,6 +56,14 @@ impl<T> Serde<Option<T>> for OptionSerde<T> {
         value.as_ref().is_none_or(|value| self.inner.is_null(value))
     }
 
+    fn checks(&self) -> bool {
+        self.inner.checks()
+    }
+
+    fn check(&self, value: &Option<T>) -> Result<(), SerdeError> {
+        value.as_ref().map_or(Ok(()), |value| self.inner.check(value))
+    }
+
     fn partitioning_suffix_bytes(&self) -> usize {
         self.inner.partitioning_suffix_bytes()
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use state_stores::codec::{Codec, CodecError};
 
 use super::{Payload, SerdeError, SerdeRef};
+use crate::processor::caught;
 use crate::record::Headers;
 
 /// A serde as the codec of a store; the serde is told the changelog's topic, as in Kafka Streams.
@@ -25,9 +26,22 @@ impl<T> StoreCodec<T> {
     }
 }
 
+/// A serde that panics has refused the value.
+fn guarded<T>(call: impl FnOnce() -> Result<T, SerdeError>) -> Result<T, SerdeError> {
+    caught(call).unwrap_or_else(|panic| Err(SerdeError::invalid(format!("the serde {panic}"))))
+}
+
 impl<T> Codec<T> for StoreCodec<T> {
+    fn checks(&self) -> bool {
+        self.serde.checks()
+    }
+
+    fn check(&self, value: &T) -> Result<(), CodecError> {
+        self.serde.check(value).map_err(|error| self.error("cannot serialize for a store", &error))
+    }
+
     fn encode(&self, value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
-        match self.serde.serialize(&self.topic, &Headers::new(), value, out) {
+        match guarded(|| self.serde.serialize(&self.topic, &Headers::new(), value, out)) {
             Ok(Payload::Bytes) => Ok(()),
             Ok(Payload::Null) => Err(CodecError::new(format!(
                 "cannot write null to a store (changelog {}); delete the key instead",
@@ -38,8 +52,7 @@ impl<T> Codec<T> for StoreCodec<T> {
     }
 
     fn decode(&self, bytes: &[u8]) -> Result<T, CodecError> {
-        self.serde
-            .deserialize(&self.topic, &Headers::new(), Some(bytes))
+        guarded(|| self.serde.deserialize(&self.topic, &Headers::new(), Some(bytes)))
             .map_err(|error| self.error("cannot read back from a store", &error))
     }
 }

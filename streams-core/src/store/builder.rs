@@ -14,8 +14,8 @@ use state_stores::{
 };
 
 use super::{
-    ChangelogKind, GlobalKeyValueStore, KeyValueStore, OpenedStore, SessionStore, StoreDef, StoreEnvironment,
-    StoreFactory, StorePlace, VersionedKeyValueStoreBuilder, WindowStore,
+    ChangelogKind, Declaration, GlobalKeyValueStore, KeyValueStore, OpenedStore, SessionStore, StoreDef,
+    StoreEnvironment, StoreFactory, StorePlace, VersionedKeyValueStoreBuilder, WindowStore,
 };
 use crate::error::Result;
 use crate::record::Data;
@@ -32,6 +32,7 @@ pub(super) struct Common {
     log_headers: bool,
     pub(super) place: StorePlace,
     max_entries: Option<usize>,
+    pub(super) declaration: Declaration,
 }
 
 impl Common {
@@ -45,6 +46,7 @@ impl Common {
             log_headers: false,
             place: StorePlace::Disk,
             max_entries: None,
+            declaration: Declaration::new(),
         }
     }
 
@@ -121,6 +123,12 @@ macro_rules! common_switches {
             self
         }
 
+        /// Makes it the same store as others of that declaration.
+        pub fn declared(mut self, declaration: Declaration) -> Self {
+            self.common.declaration = declaration;
+            self
+        }
+
         /// Gives changelog records the headers of the record at hand.
         pub fn log_headers(mut self) -> Self {
             self.common.log_headers = true;
@@ -163,6 +171,10 @@ impl<K: Data, V: Data> KeyValueStoreBuilder<K, V> {
 impl<K: Data, V: Data> StoreFactory for KeyValueStoreBuilder<K, V> {
     fn definition(&self) -> StoreDef {
         self.common.definition(ChangelogKind::KeyValue)
+    }
+
+    fn declaration(&self) -> Declaration {
+        self.common.declaration
     }
 
     fn place(&self) -> StorePlace {
@@ -252,6 +264,10 @@ impl<K: Data, V: Data> StoreFactory for TimestampedKeyValueStoreBuilder<K, V> {
         self.common.definition(ChangelogKind::KeyValue)
     }
 
+    fn declaration(&self) -> Declaration {
+        self.common.declaration
+    }
+
     fn place(&self) -> StorePlace {
         self.common.place.clone()
     }
@@ -321,6 +337,10 @@ impl<K: Data, V: Data> StoreFactory for WindowStoreBuilder<K, V> {
             true => ChangelogKind::JoinWindow { retention_ms },
             false => ChangelogKind::Window { retention_ms },
         })
+    }
+
+    fn declaration(&self) -> Declaration {
+        self.common.declaration
     }
 
     fn place(&self) -> StorePlace {
@@ -407,6 +427,10 @@ impl<K: Data, V: Data> StoreFactory for TimestampedWindowStoreBuilder<K, V> {
         self.common.definition(ChangelogKind::Window { retention_ms: self.retention_ms })
     }
 
+    fn declaration(&self) -> Declaration {
+        self.common.declaration
+    }
+
     fn place(&self) -> StorePlace {
         self.common.place.clone()
     }
@@ -446,6 +470,10 @@ impl<K: Data, A: Data> SessionStoreBuilder<K, A> {
 impl<K: Data, A: Data> StoreFactory for SessionStoreBuilder<K, A> {
     fn definition(&self) -> StoreDef {
         self.common.definition(ChangelogKind::Window { retention_ms: self.retention_ms })
+    }
+
+    fn declaration(&self) -> Declaration {
+        self.common.declaration
     }
 
     fn place(&self) -> StorePlace {

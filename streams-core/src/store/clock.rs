@@ -1,6 +1,7 @@
 //! The time of the record at hand, shared by a task and its store handles.
 
 use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 
 use crate::record::Headers;
 use crate::time::Timestamp;
@@ -10,6 +11,10 @@ use crate::time::Timestamp;
 pub struct RecordClock {
     timestamp: Cell<Timestamp>,
     headers: RefCell<Headers>,
+    /// How many records stores did not take, as they are older than what they keep, since the task looked.
+    expired: Cell<u64>,
+    /// The store of the last of them.
+    expired_store: RefCell<Option<Arc<str>>>,
 }
 
 impl RecordClock {
@@ -27,6 +32,30 @@ impl RecordClock {
     /// Its headers.
     pub fn headers(&self) -> Headers {
         self.headers.borrow().clone()
+    }
+
+    /// A store did not take a record, as it is older than what the store keeps.
+    #[cold]
+    pub(crate) fn note_expired(&self, store: &str) {
+        self.expired.set(self.expired.get() + 1);
+        *self.expired_store.borrow_mut() = Some(store.into());
+    }
+
+    /// How many such records there were since they were taken.
+    #[inline]
+    pub(crate) fn expired(&self) -> u64 {
+        self.expired.get()
+    }
+
+    /// Takes their number.
+    #[inline]
+    pub(crate) fn take_expired(&self) -> u64 {
+        self.expired.take()
+    }
+
+    /// The store of the last of them.
+    pub(crate) fn expired_store(&self) -> Arc<str> {
+        self.expired_store.borrow().clone().unwrap_or_default()
     }
 
     /// Sets the timestamp.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A state store's name; unique within a topology.
 pub type StoreName = Arc<str>;
@@ -26,6 +27,20 @@ pub enum ChangelogKind {
         /// The store's history retention.
         history_retention_ms: i64,
     },
+}
+
+/// Tells one declaration of a store from another: two stores of one name, kind and type are still two, unless one is a clone
+/// of the other's builder, as it is with `StoreBuilder`s and `Materialized`s in Java.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Declaration(u64);
+
+impl Declaration {
+    /// One that equals no other.
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Declaration(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
 }
 
 /// A state store, as far as the topology knows it.

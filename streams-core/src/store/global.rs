@@ -61,7 +61,7 @@ impl<K, T> GlobalKeyValueStore<K, T> {
             source,
         })?;
         match self.backend.get(self.keyspace, &bytes)? {
-            Some(stored) => Ok(Some(self.value.decode_stored(&self.name, &stored)?)),
+            Some(stored) => Ok(Some(self.value.decode_stored(&self.name, &bytes, &stored)?)),
             None => Ok(None),
         }
     }

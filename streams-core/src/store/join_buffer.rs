@@ -22,7 +22,7 @@ use state_stores::{
 };
 
 use super::builder::{Common, opened};
-use super::{ChangelogKind, OpenedStore, StoreDef, StoreEnvironment, StoreFactory, StorePlace};
+use super::{ChangelogKind, Declaration, OpenedStore, StoreDef, StoreEnvironment, StoreFactory, StorePlace};
 use crate::error::{Error, Result};
 use crate::ids::TaskId;
 use crate::record::{Data, Headers, Record};
@@ -234,6 +234,10 @@ impl<K: Data, V: Data> JoinBufferBuilder<K, V> {
 impl<K: Data, V: Data> StoreFactory for JoinBufferBuilder<K, V> {
     fn definition(&self) -> StoreDef {
         self.common.definition(ChangelogKind::KeyValue)
+    }
+
+    fn declaration(&self) -> Declaration {
+        self.common.declaration
     }
 
     fn place(&self) -> StorePlace {

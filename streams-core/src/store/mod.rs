@@ -30,7 +30,7 @@ pub use builder::{
 };
 pub use change_buffer::{ChangeBuffer, ChangeBufferBuilder};
 pub use clock::RecordClock;
-pub use definition::{ChangelogKind, StoreDef, StoreName};
+pub use definition::{ChangelogKind, Declaration, StoreDef, StoreName};
 pub use global::{GlobalKeyValueStore, GlobalTimestampedKeyValueStore};
 pub use join_buffer::{BufferedRecord, JoinBuffer, JoinBufferBuilder};
 pub use key_value::{KeyValueStore, TimestampedKeyValueStore};
@@ -84,6 +84,12 @@ pub struct OpenedStore {
 pub trait StoreFactory: Send + Sync {
     /// Name, logging and kind.
     fn definition(&self) -> StoreDef;
+
+    /// Which declaration it is. A topology takes a name twice only from one declaration: a clone of the builder, or the
+    /// same shared factory. A factory of one's own that does not say is always another one.
+    fn declaration(&self) -> Declaration {
+        Declaration::new()
+    }
 
     /// Where it keeps its committed entries.
     fn place(&self) -> StorePlace;

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use state_stores::{ClosedOrder, SessionKey};
+use state_stores::{ClosedOrder, SessionKey, StateStore};
 
 use super::{Direction, FlushedChange, RecordClock};
 use crate::error::{Error, Result};
@@ -88,7 +88,7 @@ impl<K: Clone + 'static, A: Clone + 'static> SessionStore<K, A> {
         call(&mut self.inner.borrow_mut()).map_err(|source| Error::Store { task: self.task, source })
     }
 
-    /// Sets a session's aggregate; `None` removes the session. A session that has expired is left out.
+    /// Sets a session's aggregate; `None` removes the session. A session that has expired is left out and counted.
     pub fn put(&self, session: &Windowed<K>, aggregate: Option<A>) -> Result<()> {
         let timestamp = self.clock.timestamp();
         let headers = self.clock.headers();
@@ -97,7 +97,15 @@ impl<K: Clone + 'static, A: Clone + 'static> SessionStore<K, A> {
             start: session.window.start_ms,
             end: session.window.end_ms,
         };
-        self.run(|store| store.put_with(&session, aggregate, timestamp, headers))
+        let sets = aggregate.is_some();
+        self.run(|store| {
+            let expired = store.expired_puts();
+            store.put_with(&session, aggregate, timestamp, headers)?;
+            if sets && store.expired_puts() > expired {
+                self.clock.note_expired(store.name());
+            }
+            Ok(())
+        })
     }
 
     /// Removes a session.

@@ -3,9 +3,9 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use state_stores::{VersionedPut, VersionedRecord, VersionedStore};
+use state_stores::{StateStore, VersionedPut, VersionedRecord, VersionedStore};
 
-use super::Direction;
+use super::{Direction, RecordClock};
 use crate::error::{Error, Result};
 use crate::ids::TaskId;
 use crate::time::Timestamp;
@@ -47,18 +47,27 @@ use crate::time::Timestamp;
 /// ```
 pub struct VersionedKeyValueStore<K, V> {
     inner: Rc<RefCell<VersionedStore<K, V>>>,
+    clock: Rc<RecordClock>,
     task: TaskId,
 }
 
 impl<K, V> Clone for VersionedKeyValueStore<K, V> {
     fn clone(&self) -> Self {
-        VersionedKeyValueStore { inner: Rc::clone(&self.inner), task: self.task }
+        VersionedKeyValueStore {
+            inner: Rc::clone(&self.inner),
+            clock: Rc::clone(&self.clock),
+            task: self.task,
+        }
     }
 }
 
 impl<K: 'static, V: 'static> VersionedKeyValueStore<K, V> {
-    pub(super) fn new(inner: Rc<RefCell<VersionedStore<K, V>>>, task: TaskId) -> Self {
-        VersionedKeyValueStore { inner, task }
+    pub(super) fn new(
+        inner: Rc<RefCell<VersionedStore<K, V>>>,
+        clock: Rc<RecordClock>,
+        task: TaskId,
+    ) -> Self {
+        VersionedKeyValueStore { inner, clock, task }
     }
 
     fn run<R>(&self, call: impl FnOnce(&mut VersionedStore<K, V>) -> state_stores::Result<R>) -> Result<R> {
@@ -68,7 +77,13 @@ impl<K: 'static, V: 'static> VersionedKeyValueStore<K, V> {
     /// Gives a key a value, or with `None` deletes it, as of `timestamp`. Says whether the version is the latest, until
     /// when it is valid, or that it is too old to be taken.
     pub fn put(&self, key: &K, value: Option<&V>, timestamp: Timestamp) -> Result<VersionedPut> {
-        self.run(|store| store.put(key, value, timestamp))
+        self.run(|store| {
+            let put = store.put(key, value, timestamp)?;
+            if put == VersionedPut::Expired {
+                self.clock.note_expired(store.name());
+            }
+            Ok(put)
+        })
     }
 
     /// Deletes a key as of `timestamp`. Returns the version that was valid then.

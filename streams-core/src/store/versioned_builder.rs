@@ -10,8 +10,8 @@ use state_stores::{BackendRef, RestoreFormat, VersionedSpec, VersionedStore};
 
 use super::builder::{Common, codec, opened};
 use super::{
-    ChangelogKind, OpenedStore, StoreDef, StoreEnvironment, StoreFactory, StorePlace, VersionedKeyValueStore,
-    millis,
+    ChangelogKind, Declaration, OpenedStore, StoreDef, StoreEnvironment, StoreFactory, StorePlace,
+    VersionedKeyValueStore, millis,
 };
 use crate::error::Result;
 use crate::record::Data;
@@ -65,6 +65,12 @@ impl<K: Data, V: Data> VersionedKeyValueStoreBuilder<K, V> {
         self
     }
 
+    /// Makes it the same store as others of that declaration.
+    pub fn declared(mut self, declaration: Declaration) -> Self {
+        self.common.declaration = declaration;
+        self
+    }
+
     /// Keeps no changelog: the state is lost with the machine.
     pub fn with_logging_disabled(mut self) -> Self {
         self.common.logged = false;
@@ -76,6 +82,10 @@ impl<K: Data, V: Data> StoreFactory for VersionedKeyValueStoreBuilder<K, V> {
     fn definition(&self) -> StoreDef {
         let history_retention_ms = self.history_retention_ms;
         self.common.definition(ChangelogKind::Versioned { history_retention_ms })
+    }
+
+    fn declaration(&self) -> Declaration {
+        self.common.declaration
     }
 
     fn place(&self) -> StorePlace {
@@ -102,6 +112,9 @@ impl<K: Data, V: Data> StoreFactory for VersionedKeyValueStoreBuilder<K, V> {
             )
         };
         let store = Rc::new(RefCell::new(VersionedStore::open(spec)?));
-        Ok(opened(VersionedKeyValueStore::new(Rc::clone(&store), environment.task), store))
+        Ok(opened(
+            VersionedKeyValueStore::new(Rc::clone(&store), Rc::clone(&environment.clock), environment.task),
+            store,
+        ))
     }
 }

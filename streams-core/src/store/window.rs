@@ -3,6 +3,8 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use state_stores::StateStore;
+
 use super::{Direction, FlushedChange, RecordClock, ValueAndTimestamp};
 use crate::error::{Error, Result};
 use crate::ids::TaskId;
@@ -82,11 +84,11 @@ impl<K: 'static, T: Clone + 'static> WindowStore<K, T> {
     }
 
     /// Sets the value of a key in the window that starts at `start`; `None` deletes it. A window that has expired is
-    /// left out.
+    /// left out and counted.
     pub fn put(&self, key: &K, value: Option<T>, start: Timestamp) -> Result<()> {
         let timestamp = self.clock.timestamp();
         let headers = self.clock.headers();
-        self.run(|store| store.put_with(key, value, start, timestamp, headers))
+        self.put_with(key, value, start, timestamp, headers)
     }
 
     /// As [`put`](Self::put), logged with that timestamp and these headers instead of those of the record at hand.
@@ -98,7 +100,14 @@ impl<K: 'static, T: Clone + 'static> WindowStore<K, T> {
         timestamp: Timestamp,
         headers: Headers,
     ) -> Result<()> {
-        self.run(|store| store.put_with(key, value, start, timestamp, headers))
+        self.run(|store| {
+            let expired = store.expired_puts();
+            store.put_with(key, value, start, timestamp, headers)?;
+            if store.expired_puts() > expired {
+                self.clock.note_expired(store.name());
+            }
+            Ok(())
+        })
     }
 
     /// The value of a key in the window that starts at `start`.

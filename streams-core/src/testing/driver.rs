@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -11,6 +12,10 @@ use super::topics::{RawTestRecord, TestInputTopic, TestOutputTopic};
 use crate::config::StreamsConfig;
 use crate::error::Result;
 use crate::ids::{Offset, PartitionId, TaskId, TopicName, TopicPartition};
+use crate::processor::DroppedRecords;
+use crate::processor::handlers::{
+    DeserializationExceptionHandler, Handlers, ProcessingExceptionHandler, ProductionExceptionHandler,
+};
 use crate::serde::{DefaultSerde, SerdeRef};
 use crate::topology::Topology;
 
@@ -57,7 +62,29 @@ impl DriverBuilder {
         self
     }
 
-    /// Sets what the wall clock shows first, in milliseconds (0).
+    /// Decides about records that do not parse; overrules `deserialization.exception.handler`.
+    pub fn with_deserialization_handler(
+        mut self,
+        handler: impl DeserializationExceptionHandler + 'static,
+    ) -> Self {
+        self.parts.handlers.deserialization = Arc::new(handler);
+        self
+    }
+
+    /// Decides about records on which user code fails; overrules `processing.exception.handler`.
+    pub fn with_processing_handler(mut self, handler: impl ProcessingExceptionHandler + 'static) -> Self {
+        self.parts.handlers.processing = Arc::new(handler);
+        self
+    }
+
+    /// Decides about results that cannot be written; overrules `production.exception.handler`.
+    pub fn with_production_handler(mut self, handler: impl ProductionExceptionHandler + 'static) -> Self {
+        self.parts.handlers.production = Arc::new(handler);
+        self
+    }
+
+    /// Sets what the wall clock shows first, in milliseconds (0). Event times are far ahead of a clock that shows 0: what
+    /// compares them with it, such as a rule that nothing may be from the future, needs a start time.
     pub fn with_start_time(mut self, start_ms: i64) -> Self {
         self.parts.start_ms = start_ms;
         self
@@ -74,7 +101,8 @@ impl DriverBuilder {
 ///
 /// Unlike Kafka's it has as many partitions as the test asks for, and caches and commits work as in production when the
 /// test chooses so. Results that production emits once a second at most (windows on close, left and outer joins of
-/// streams) come at once, unless their internal settings are given, as in Kafka's.
+/// streams) come at once, unless their internal settings are given, as in Kafka's. The wall clock shows 0 at first and only
+/// moves with [`advance_wall_clock_time`](Self::advance_wall_clock_time).
 ///
 /// [`Topology`] has an example.
 pub struct TopologyTestDriver {
@@ -99,6 +127,7 @@ impl TopologyTestDriver {
         DriverBuilder {
             parts: Parts {
                 topology,
+                handlers: Handlers::of(&config),
                 config,
                 commit: CommitPolicy::default(),
                 start_ms: 0,
@@ -132,7 +161,8 @@ impl TopologyTestDriver {
         TestInputTopic { pipeline: Rc::clone(&self.pipeline), topic: topic.into(), key, value }
     }
 
-    /// An output topic with the default serdes of its types.
+    /// An output topic with the default serdes of its types. Reading one that the topology does not write is an error that
+    /// names those it does.
     pub fn create_output_topic<K, V>(&self, topic: &str) -> TestOutputTopic<K, V>
     where
         K: DefaultSerde,
@@ -141,7 +171,7 @@ impl TopologyTestDriver {
         self.create_output_topic_with(topic, K::default_serde(), V::default_serde())
     }
 
-    /// An output topic with serdes.
+    /// An output topic with serdes. Reading one that the topology does not write is an error that names those it does.
     pub fn create_output_topic_with<K, V>(
         &self,
         topic: &str,
@@ -149,8 +179,10 @@ impl TopologyTestDriver {
         value: SerdeRef<V>,
     ) -> TestOutputTopic<K, V> {
         // A topic that only a topic-name extractor names must exist before the first record for it. If it cannot be
-        // created, reading it says so.
-        let _ = self.create_topic(topic);
+        // created, or no sink can write it, reading it says so.
+        if self.pipeline.borrow().has_dynamic_sinks() {
+            let _ = self.create_topic(topic);
+        }
         TestOutputTopic { pipeline: Rc::clone(&self.pipeline), topic: topic.into(), key, value }
     }
 
@@ -225,8 +257,13 @@ impl TopologyTestDriver {
         self.pipeline.borrow_mut().topics_written()
     }
 
-    /// Records left out on purpose so far.
+    /// Records left out so far, those of global tables included.
     pub fn dropped_records(&self) -> u64 {
-        self.pipeline.borrow().dropped_records()
+        self.dropped().total()
+    }
+
+    /// The same by reason.
+    pub fn dropped(&self) -> DroppedRecords {
+        self.pipeline.borrow().dropped()
     }
 }

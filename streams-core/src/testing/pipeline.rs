@@ -12,10 +12,12 @@ use crate::config::StreamsConfig;
 use crate::error::{Error, Result};
 use crate::ids::{Offset, PartitionId, TaskId, TopicName, TopicPartition};
 use crate::partitioner::partition_for_key;
+use crate::processor::DroppedRecords;
+use crate::processor::handlers::Handlers;
 use crate::runtime::setup;
 use crate::runtime::steps::{Engine, EngineSettings, Pace};
 use crate::time::ManualClock;
-use crate::topology::Topology;
+use crate::topology::{NodeKind, Topology};
 use crate::transport::embedded::EmbeddedBroker;
 use crate::transport::{
     Admin, Consumer, ConsumerSpec, Isolation, NewTopic, OutRecord, PartitionHandle, Producer, ProducerSpec,
@@ -31,6 +33,7 @@ const ROUNDS_MAX: u32 = 1_000_000;
 pub(super) struct Parts {
     pub topology: Topology,
     pub config: StreamsConfig,
+    pub handlers: Handlers,
     pub commit: CommitPolicy,
     pub start_ms: i64,
     pub partitions: PartitionId,
@@ -49,6 +52,7 @@ pub(super) struct Pipeline {
     /// None while it is started anew, and until every pattern of the topology has a topic.
     engine: Option<Engine>,
     settings: EngineSettings,
+    handlers: Handlers,
     clock: Arc<ManualClock>,
     producer: Box<dyn Producer>,
     consumer: Box<dyn Consumer>,
@@ -62,8 +66,9 @@ pub(super) struct Pipeline {
 
 impl Pipeline {
     pub fn new(parts: Parts) -> Result<Self> {
-        let Parts { topology, config, commit, start_ms, partitions, topic_partitions } = parts;
+        let Parts { topology, config, handlers, commit, start_ms, partitions, topic_partitions } = parts;
         config.validate()?;
+        topology.check_settings(&config)?;
         let clock = Arc::new(ManualClock::new(start_ms));
         let broker = EmbeddedBroker::in_memory_at(Arc::clone(&clock) as _);
         let transport: Arc<dyn Transport> = Arc::new(broker.transport());
@@ -97,7 +102,7 @@ impl Pipeline {
                 CommitPolicy::OnDemand => Pace::CommitsOnDemand,
             },
         };
-        let engine = start(&settings, &mut *admin)?;
+        let engine = start(&settings, &handlers, &mut *admin)?;
         let spec = ConsumerSpec {
             client_id: "test-driver-consumer".to_owned(),
             isolation: Isolation::ReadCommitted,
@@ -106,6 +111,7 @@ impl Pipeline {
         let mut pipeline = Pipeline {
             engine,
             settings,
+            handlers,
             clock,
             producer: transport.producer(&ProducerSpec {
                 client_id: "test-driver-producer".to_owned(),
@@ -135,7 +141,7 @@ impl Pipeline {
     pub fn restart(&mut self) -> Result<()> {
         // The old one must have left the group before.
         self.engine = None;
-        self.engine = start(&self.settings, &mut *self.admin)?;
+        self.engine = start(&self.settings, &self.handlers, &mut *self.admin)?;
         self.settle()
     }
 
@@ -152,6 +158,24 @@ impl Pipeline {
             self.restart()?;
         }
         Ok(())
+    }
+
+    /// Whether only the records tell which topics the topology writes.
+    pub fn has_dynamic_sinks(&self) -> bool {
+        let dynamic = |node: &crate::topology::Node| {
+            matches!(node.kind, NodeKind::Sink(crate::topology::SinkTarget::Dynamic(_)))
+        };
+        self.settings.topology.graph().nodes().iter().any(dynamic)
+    }
+
+    fn unknown(&self, topic: &TopicName) -> Error {
+        let graph = self.settings.topology.graph();
+        let written: Vec<String> = graph.fixed_sink_topics().iter().map(|topic| topic.to_string()).collect();
+        Error::Topology(format!(
+            "the topology writes no topic {topic}; it writes [{}] and internal topics, which are read by their full name \
+             <application.id>-<name>",
+            written.join(", ")
+        ))
     }
 
     fn is_matched(&self, topic: &str) -> bool {
@@ -239,7 +263,8 @@ impl Pipeline {
     fn fetch(&mut self, topic: &TopicName) -> Result<()> {
         if !self.readers.contains_key(topic) {
             let Some(info) = self.admin.topics(std::slice::from_ref(topic), TIMEOUT)?.remove(topic) else {
-                return Ok(());
+                // Before the patterns have topics there is no application, and so none of its internal topics.
+                return if self.engine.is_none() { Ok(()) } else { Err(self.unknown(topic)) };
             };
             let mut reader = Reader::default();
             for partition in 0..info.partitions {
@@ -277,8 +302,8 @@ impl Pipeline {
         self.engine.as_ref().map_or_else(|| Ok(Vec::new()), Engine::store_entries)
     }
 
-    pub fn dropped_records(&self) -> u64 {
-        self.engine.as_ref().map_or(0, Engine::dropped_records)
+    pub fn dropped(&self) -> DroppedRecords {
+        self.engine.as_ref().map(Engine::dropped_records).unwrap_or_default()
     }
 
     pub fn topics_written(&mut self) -> Result<Vec<TopicName>> {
@@ -287,12 +312,12 @@ impl Pipeline {
 }
 
 /// Starts the application, if every pattern has a topic.
-fn start(settings: &EngineSettings, admin: &mut dyn Admin) -> Result<Option<Engine>> {
+fn start(settings: &EngineSettings, handlers: &Handlers, admin: &mut dyn Admin) -> Result<Option<Engine>> {
     let EngineSettings { topology, config, .. } = settings;
     if topology.graph().has_patterns() && !setup::all_matched(topology, &config.application_id(), admin)? {
         return Ok(None);
     }
-    Engine::new(settings.clone()).map(Some)
+    Engine::with_handlers(settings.clone(), handlers).map(Some)
 }
 
 fn new_topic(name: &TopicName, partitions: PartitionId) -> NewTopic {

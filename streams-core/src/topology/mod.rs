@@ -49,4 +49,4 @@ pub use groups::{StoreChangelog, Subtopology};
 pub use internal_topics::{InternalTopic, InternalTopicKind};
 pub use pattern::TopicPattern;
 pub use resolve::{ResolveSettings, ResolvedSubtopology, ResolvedTopology};
-pub use typed::Topology;
+pub use typed::{PlanSettings, Topology};

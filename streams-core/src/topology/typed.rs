@@ -10,13 +10,14 @@ use super::{
     AutoOffsetReset, ChangelogKind, InternalTopicDef, SinkTarget, SourceDef, StoreDef, TopicPattern,
     TopologyDescription, TopologyGraph,
 };
+use crate::config::{DslStore, StreamsConfig, TopologyOptimization};
 use crate::error::{Error, Result};
 use crate::ids::TopicName;
 use crate::processor::{
     Data, EdgeType, NodeFactory, Processor, ProcessorFactory, SinkFactory, SinkOptions, SourceFactory,
     SourceOptions, TopicTarget,
 };
-use crate::store::{StoreFactory, cannot_be_global};
+use crate::store::{StoreFactory, StorePlace, cannot_be_global};
 
 /// A graph of sources, processors, sinks and stores that a runtime can execute. Cheap to clone.
 ///
@@ -47,6 +48,19 @@ pub struct Topology {
     graph: TopologyGraph,
     factories: BTreeMap<String, Arc<dyn NodeFactory>>,
     stores: BTreeMap<String, Arc<dyn StoreFactory>>,
+    /// The settings that a plan was made into this topology with; `None` of a topology that was made by hand.
+    built_with: Option<PlanSettings>,
+}
+
+/// The settings that decide which nodes, stores and topics a plan becomes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PlanSettings {
+    /// `topology.optimization`.
+    pub optimization: TopologyOptimization,
+    /// `dsl.store.suppliers.class`.
+    pub store_place: StorePlace,
+    /// `ensure.explicit.internal.resource.naming`.
+    pub explicit_names: bool,
 }
 
 impl std::fmt::Debug for Topology {
@@ -141,7 +155,8 @@ impl Topology {
         Ok(())
     }
 
-    /// Adds a store and connects it to processors; adding the same store again connects it to more.
+    /// Adds a store and connects it to processors; adding a clone of its builder again connects it to more. Another builder
+    /// of that name is refused, even if it makes a store of the same kind: it would be another store on the same rows.
     pub fn add_state_store(&mut self, store: impl StoreFactory + 'static, processors: &[&str]) -> Result<()> {
         self.add_shared_store(Arc::new(store), processors)
     }
@@ -150,6 +165,13 @@ impl Topology {
     pub fn add_shared_store(&mut self, store: Arc<dyn StoreFactory>, processors: &[&str]) -> Result<()> {
         let definition = store.definition();
         let name = definition.name.to_string();
+        if let Some(known) = self.stores.get(&name)
+            && self.graph.global_store(&name).is_none()
+            && !Arc::ptr_eq(known, &store)
+            && known.declaration() != store.declaration()
+        {
+            return Err(super::TopologyError::DuplicateStore(definition.name).into());
+        }
         self.graph.add_state_store(definition, processors)?;
         self.stores.entry(name).or_insert(store);
         Ok(())
@@ -208,6 +230,37 @@ impl Topology {
         Ok(self.graph.connect_source_store_and_topic(store, Arc::clone(topic))?)
     }
 
+    /// Remembers the settings that a plan was made into this topology with.
+    pub fn set_plan_settings(&mut self, settings: PlanSettings) {
+        self.built_with = Some(settings);
+    }
+
+    /// Refuses a configuration that sets what decides the plan to something else than the topology was built with: it
+    /// would be without effect, unnoticed. What the configuration does not set is left to the topology.
+    pub fn check_settings(&self, config: &StreamsConfig) -> Result<()> {
+        let Some(built_with) = &self.built_with else { return Ok(()) };
+        let set = BTreeMap::from(config.clone());
+        let refuse = |key: &str, wanted: bool| match set.get(key) {
+            Some(value) if wanted => Err(Error::IllegalState(format!(
+                "the configuration sets {key} to {value}, but the topology was built with another setting, and it takes \
+                 effect only there; build the topology with `build_with(&config)`"
+            ))),
+            _ => Ok(()),
+        };
+        refuse("topology.optimization", config.topology_optimization() != built_with.optimization)?;
+        let in_memory = config.dsl_store() == DslStore::InMemory;
+        // A place of one's own can only be given to the topology, so it is no contradiction.
+        let differs = match built_with.store_place {
+            StorePlace::Disk => in_memory,
+            StorePlace::Memory => !in_memory,
+            StorePlace::Custom(_) => false,
+        };
+        refuse("dsl.store.suppliers.class", differs)?;
+        refuse("default.dsl.store", differs)?;
+        let names = config.ensure_explicit_internal_resource_naming() && !built_with.explicit_names;
+        refuse("ensure.explicit.internal.resource.naming", names)
+    }
+
     /// The topology as Kafka Streams describes it; `Display` prints Kafka's text.
     pub fn describe(&self) -> TopologyDescription {
         self.graph.describe()
@@ -254,6 +307,8 @@ impl Topology {
 
 impl From<super::TopologyError> for Error {
     fn from(error: super::TopologyError) -> Self {
-        Error::Topology(error.to_string())
+        // The messages are Kafka's, with its prefix; the variant has one of its own.
+        let text = error.to_string();
+        Error::Topology(text.strip_prefix("Invalid topology: ").unwrap_or(&text).to_owned())
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use streams_core::processor::{Data, Processor, SinkOptions};
 use streams_core::store::{StoreFactory, StorePlace};
-use streams_core::topology::Topology;
+use streams_core::topology::{PlanSettings, Topology};
 
 use super::node::{NodeId, NodeKind, ROOT};
 use super::{Plan, optimize};
@@ -113,6 +113,11 @@ pub(crate) fn lower(plan: &Plan, settings: &TopologySettings) -> Result<Topology
     let mut plan = plan.clone();
     let keep_null_keys = optimize::optimize(&mut plan, optimization)?;
     let mut topology = Topology::new();
+    topology.set_plan_settings(PlanSettings {
+        optimization,
+        store_place: settings.store_place.clone(),
+        explicit_names: settings.explicit_names,
+    });
     for id in writing_order(&plan) {
         let node = plan.node(id);
         let versioned = node.parents.iter().filter(|parent| plan.is_versioned(**parent));

@@ -7,9 +7,10 @@
 //! | `aggregate` | of grouped streams |
 //! | `join` | of streams and tables |
 //!
-//! `nulls`: which values they take for Kafka's null.
+//! `fallible`: those whose closures may fail. `nulls`: which values they take for Kafka's null.
 
 pub mod aggregate;
+mod fallible;
 pub mod join;
 mod nulls;
 pub mod stateless;

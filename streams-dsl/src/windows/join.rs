@@ -183,7 +183,7 @@ impl Reach {
     /// The first and the last timestamp that join a record of that one. Time starts at 0.
     #[inline]
     pub(crate) fn around(&self, timestamp: Timestamp) -> (Timestamp, Timestamp) {
-        ((timestamp - self.back_ms).max(0), timestamp.saturating_add(self.ahead_ms).max(0))
+        (timestamp.saturating_sub(self.back_ms).max(0), timestamp.saturating_add(self.ahead_ms).max(0))
     }
 }
 

@@ -22,7 +22,7 @@ use crate::codec::{Codec, CodecError, CodecRef};
 use crate::error::{Result, StoreError};
 use crate::headers::Headers;
 use crate::kind::change::Tracking;
-use crate::kind::merge::OwnedRange;
+use crate::kind::merge::{OwnedRange, ranges_of};
 use crate::kind::table::{Table, TableSpec};
 use crate::kind::time::Time;
 use crate::kind::timestamped::ValueFormat;
@@ -196,12 +196,13 @@ impl Rows {
         };
         // A time is never negative, so that the least is that of zero.
         let range = |segment| -> OwnedRange { (bound(segment, from_ms.max(0)), bound(segment, i64::MAX)) };
-        let mut ranges: Vec<_> = segments.map(range).collect();
+        let mut ranges = ranges_of(segments, range);
         if direction == Direction::Backward {
             ranges.reverse();
         }
         let key = key.to_vec();
-        let wanted = move |local: &[u8]| is_past_of(local, &key);
+        let wanted =
+            move |local: &[u8]| is_past_of(local, &key) && ended(local).is_some_and(|to_ms| to_ms >= from_ms);
         let found = self.past.scan(ranges, direction, in_memory, wanted);
         found.map(|row| row.map(|(local, past)| (ended(&local).unwrap_or(i64::MIN), past)))
     }

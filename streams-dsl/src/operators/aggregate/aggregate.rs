@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use streams_core::error::Result;
-use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::error::{Result, UserError};
+use streams_core::processor::{Data, DropReason, Processor, ProcessorContext};
 use streams_core::record::{Change, Record};
 use streams_core::serde::DefaultSerde;
 
@@ -13,6 +13,7 @@ use super::fold::{Fold, MergingFold};
 use super::forward::{Forward, opened, timestamped_update};
 use crate::grouped::KGroupedStream;
 use crate::naming::prefix;
+use crate::operators::fallible::user;
 use crate::operators::table::TableForwarder;
 use crate::options::Materialized;
 use crate::row_store::RowStore;
@@ -75,6 +76,45 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
         let draft = Draft::new(self, prefix::AGGREGATE, materialized, None);
         add_unwindowed(self, draft, Aggregate { initializer, aggregator })
     }
+
+    /// As [`aggregate`](Self::aggregate), with an aggregator that may fail: its error goes to the processing exception
+    /// handler, and the aggregate stays as it is. See [`try_map_values`](crate::KStream::try_map_values).
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let add = |_: &String, text: String, sum: i64| text.parse::<i64>().map(|number| sum + number);
+    /// builder.stream::<String, String>("texts").group_by_key().try_aggregate(|| 0, add).to_stream().to("sums");
+    ///
+    /// let config = StreamsConfig::new("test", "embedded:").with("processing.exception.handler", "LogAndContinue")?;
+    /// let driver = TopologyTestDriver::new(builder.build()?, config)?;
+    /// let texts = driver.create_input_topic::<String, String>("texts");
+    /// for (time, text) in [(0, "1"), (1, "one"), (2, "3")] {
+    ///     texts.pipe("k".into(), text.into(), time)?;
+    /// }
+    /// assert_eq!(driver.create_output_topic::<String, i64>("sums").read_values()?, [1, 4]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn try_aggregate<A: Data + DefaultSerde, E: Into<UserError> + 'static>(
+        &self,
+        initializer: impl Fn() -> A + Send + Sync + 'static,
+        aggregator: impl Fn(&K, V, A) -> Result<A, E> + Send + Sync + 'static,
+    ) -> KTable<K, A> {
+        let materialized = Materialized::inherit().with_value_serde(A::default_serde());
+        self.try_aggregate_with(initializer, aggregator, materialized)
+    }
+
+    /// As [`try_aggregate`](Self::try_aggregate), into the store that `materialized` describes.
+    pub fn try_aggregate_with<A: Data, E: Into<UserError> + 'static>(
+        &self,
+        initializer: impl Fn() -> A + Send + Sync + 'static,
+        aggregator: impl Fn(&K, V, A) -> Result<A, E> + Send + Sync + 'static,
+        materialized: Materialized<K, A>,
+    ) -> KTable<K, A> {
+        let draft = Draft::new(self, prefix::AGGREGATE, materialized, None);
+        add_unwindowed(self, draft, TryAggregate { initializer, aggregator })
+    }
 }
 
 /// Adds an unwindowed aggregation to the plan.
@@ -118,8 +158,30 @@ where
     }
 
     #[inline]
-    fn add(&self, key: &K, value: V, aggregate: Option<A>) -> A {
-        (self.aggregator)(key, value, aggregate.unwrap_or_else(&self.initializer))
+    fn add(&self, key: &K, value: V, aggregate: Option<A>) -> Result<A> {
+        Ok((self.aggregator)(key, value, aggregate.unwrap_or_else(&self.initializer)))
+    }
+}
+
+/// A user's fold that may fail.
+pub(crate) struct TryAggregate<I, F> {
+    pub(crate) initializer: I,
+    pub(crate) aggregator: F,
+}
+
+impl<K, V, A, E, I, F> Fold<K, V, A> for TryAggregate<I, F>
+where
+    E: Into<UserError>,
+    I: Fn() -> A + Send + Sync + 'static,
+    F: Fn(&K, V, A) -> Result<A, E> + Send + Sync + 'static,
+{
+    fn initial(&self) -> Option<A> {
+        Some((self.initializer)())
+    }
+
+    #[inline]
+    fn add(&self, key: &K, value: V, aggregate: Option<A>) -> Result<A> {
+        user((self.aggregator)(key, value, aggregate.unwrap_or_else(&self.initializer)))
     }
 }
 
@@ -139,7 +201,7 @@ where
         Some((self.fold.initializer)())
     }
 
-    fn add(&self, key: &K, value: V, aggregate: Option<A>) -> A {
+    fn add(&self, key: &K, value: V, aggregate: Option<A>) -> Result<A> {
         self.fold.add(key, value, aggregate)
     }
 }
@@ -150,8 +212,42 @@ where
     F: Fn(&K, V, A) -> A + Send + Sync + 'static,
     M: Fn(&K, A, A) -> A + Send + Sync + 'static,
 {
-    fn merge(&self, key: &K, aggregate: Option<A>, session: A) -> A {
-        (self.merger)(key, aggregate.unwrap_or_else(&self.fold.initializer), session)
+    fn merge(&self, key: &K, aggregate: Option<A>, session: A) -> Result<A> {
+        Ok((self.merger)(key, aggregate.unwrap_or_else(&self.fold.initializer), session))
+    }
+}
+
+/// A user's fold over sessions that may fail.
+pub(crate) struct TrySessionAggregate<I, F, M> {
+    pub(crate) fold: TryAggregate<I, F>,
+    pub(crate) merger: M,
+}
+
+impl<K, V, A, E, I, F, M> Fold<K, V, A> for TrySessionAggregate<I, F, M>
+where
+    E: Into<UserError>,
+    I: Fn() -> A + Send + Sync + 'static,
+    F: Fn(&K, V, A) -> Result<A, E> + Send + Sync + 'static,
+    M: Fn(&K, A, A) -> Result<A, E> + Send + Sync + 'static,
+{
+    fn initial(&self) -> Option<A> {
+        Some((self.fold.initializer)())
+    }
+
+    fn add(&self, key: &K, value: V, aggregate: Option<A>) -> Result<A> {
+        self.fold.add(key, value, aggregate)
+    }
+}
+
+impl<K, V, A, E, I, F, M> MergingFold<K, V, A> for TrySessionAggregate<I, F, M>
+where
+    E: Into<UserError>,
+    I: Fn() -> A + Send + Sync + 'static,
+    F: Fn(&K, V, A) -> Result<A, E> + Send + Sync + 'static,
+    M: Fn(&K, A, A) -> Result<A, E> + Send + Sync + 'static,
+{
+    fn merge(&self, key: &K, aggregate: Option<A>, session: A) -> Result<A> {
+        user((self.merger)(key, aggregate.unwrap_or_else(&self.fold.initializer), session))
     }
 }
 
@@ -203,7 +299,9 @@ where
     ) -> Result<()> {
         let Aggregation { fold, keys, values, aggregates, .. } = &*self.aggregation;
         if keys.contain(&record.key) || values.contain(&record.value) {
-            context.drop_record("null key or value");
+            let null_key = keys.contain(&record.key);
+            let reason = if null_key { DropReason::NullKey } else { DropReason::NullValue };
+            context.drop_record_as(reason, "an aggregation needs both");
             return Ok(());
         }
         let store = opened(&self.store)?;
@@ -213,7 +311,7 @@ where
             Some(stored) => (Some(stored.value), timestamp.max(stored.timestamp)),
         };
         let old = if self.forward.with_old() { aggregate.clone() } else { None };
-        let new = aggregates.reject(fold.add(&key, value, aggregate));
+        let new = aggregates.reject(fold.add(&key, value, aggregate)?);
         if !self.forward.at_once() {
             return store.put(&key, new, timestamp).map(drop);
         }

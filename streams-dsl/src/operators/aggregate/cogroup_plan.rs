@@ -11,7 +11,7 @@ use std::sync::Arc;
 use streams_core::processor::Data;
 use streams_core::record::Change;
 use streams_core::serde::{SerdeRef, SessionWindowedSerde, TimeWindowedSerde};
-use streams_core::store::{SessionStoreBuilder, TimestampedWindowStoreBuilder};
+use streams_core::store::{Declaration, SessionStoreBuilder, TimestampedWindowStoreBuilder};
 use streams_core::window::Windowed;
 
 use super::aggregate::{Aggregate, AggregateProcessor, SessionAggregate};
@@ -145,6 +145,8 @@ pub(crate) struct Job<K, A> {
     layout: CogroupLayout<K, A>,
     retention_ms: i64,
     sends_old_values: Rc<Cell<bool>>,
+    /// The store's: each stream's processor adds it.
+    declaration: Declaration,
 }
 
 impl<K: Data, V: Data, A: Data> Group<K, V, A> {
@@ -201,14 +203,16 @@ impl<K: Data, A: Data> Job<K, A> {
                     place: &writer.store_place,
                 };
                 let store = row_store(&settings, key, value, &draft.materialized)?;
-                writer.add_store(store)
+                writer.add_store(store.declared(self.declaration))
             }
             CogroupLayout::Time(_) | CogroupLayout::Sliding(_) => {
                 let store = TimestampedWindowStoreBuilder::new(&draft.store, key, value, self.retention_ms);
+                let store = store.declared(self.declaration);
                 writer.add_store(configured!(store, &draft.materialized, old_values, &writer.store_place))
             }
             CogroupLayout::Session(..) => {
                 let store = SessionStoreBuilder::new(&draft.store, key, value, self.retention_ms);
+                let store = store.declared(self.declaration);
                 writer.add_store(configured!(store, &draft.materialized, old_values, &writer.store_place))
             }
         }
@@ -353,7 +357,14 @@ fn add<K: Data, A: Data, K2: Data>(
     let sends_old_values = Rc::<Cell<bool>>::default();
     let origin =
         CogroupOrigin { getter: getter(&draft.store), sends_old_values: Rc::clone(&sends_old_values) };
-    let job = Rc::new(Job { draft, initializer, layout, retention_ms, sends_old_values });
+    let job = Rc::new(Job {
+        draft,
+        initializer,
+        layout,
+        retention_ms,
+        sends_old_values,
+        declaration: Declaration::new(),
+    });
     let nodes: Vec<GraphNode> =
         groups.iter().zip(&names).map(|(group, name)| group.node(name, &job)).collect();
     let supplier = Arc::new(|| PassThrough);

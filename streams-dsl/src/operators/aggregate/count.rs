@@ -3,6 +3,8 @@
 use streams_core::processor::Data;
 use streams_core::serde::DefaultSerde;
 
+use streams_core::error::Result;
+
 use super::aggregate::add_unwindowed;
 use super::draft::Draft;
 use super::fold::{Fold, MergingFold};
@@ -78,13 +80,13 @@ impl<K, V> Fold<K, V, i64> for Count {
     }
 
     #[inline]
-    fn add(&self, _key: &K, _value: V, aggregate: Option<i64>) -> i64 {
-        aggregate.unwrap_or(0).wrapping_add(1)
+    fn add(&self, _key: &K, _value: V, aggregate: Option<i64>) -> Result<i64> {
+        Ok(aggregate.unwrap_or(0).wrapping_add(1))
     }
 }
 
 impl<K, V> MergingFold<K, V, i64> for Count {
-    fn merge(&self, _key: &K, aggregate: Option<i64>, session: i64) -> i64 {
-        aggregate.unwrap_or(0).wrapping_add(session)
+    fn merge(&self, _key: &K, aggregate: Option<i64>, session: i64) -> Result<i64> {
+        Ok(aggregate.unwrap_or(0).wrapping_add(session))
     }
 }

@@ -1,5 +1,7 @@
 //! What all aggregations have in common: a fold of a key's values into one state, moved in and out.
 
+use streams_core::error::Result;
+
 /// How the values of a key become one aggregate. The three operations of users (count, reduce, aggregate) are its
 /// implementations; the processors (plain, windowed, sessions) are written once for all of them.
 ///
@@ -9,11 +11,11 @@ pub trait Fold<K, V, A>: Send + Sync + 'static {
     fn initial(&self) -> Option<A>;
 
     /// The aggregate with one more value. `aggregate` is `None` only if [`initial`](Self::initial) is.
-    fn add(&self, key: &K, value: V, aggregate: Option<A>) -> A;
+    fn add(&self, key: &K, value: V, aggregate: Option<A>) -> Result<A>;
 }
 
 /// A fold whose aggregates can be joined: sessions that turn out to be one.
 pub(crate) trait MergingFold<K, V, A>: Fold<K, V, A> {
     /// The aggregate of both. Starts with [`initial`](Fold::initial), as in Kafka Streams.
-    fn merge(&self, key: &K, aggregate: Option<A>, session: A) -> A;
+    fn merge(&self, key: &K, aggregate: Option<A>, session: A) -> Result<A>;
 }

@@ -2,7 +2,7 @@
 //! (`TimestampedTupleForwarder`, `TimestampedCacheFlushListener`).
 
 use streams_core::error::{Error, Result};
-use streams_core::processor::{Data, ProcessorContext};
+use streams_core::processor::{Data, DropReason, ProcessorContext};
 use streams_core::record::{Change, Record};
 use streams_core::store::{FlushedChange, TimestampedWindowStore, ValueAndTimestamp};
 use streams_core::time::Timestamp;
@@ -81,6 +81,25 @@ pub(crate) fn forward_windows_on_flush<K: Data, A: Data>(
         let changes = cached.take_changes()?;
         Ok(changes.into_iter().map(move |change| timestamped_update(change, windowed)))
     });
+}
+
+/// Leaves out a record that came after its window had closed, and says what judged it: `open_for_ms` is how long after its
+/// end a window takes records.
+#[cold]
+pub(crate) fn drop_late<K: Data, V: Data>(
+    window: Window,
+    stream_time: Timestamp,
+    open_for_ms: i64,
+    context: &mut ProcessorContext<'_, K, V>,
+) {
+    let Window { start_ms, end_ms } = window;
+    context.drop_record_as(
+        DropReason::Late,
+        format_args!(
+            "its window from {start_ms} to {end_ms} took records for {open_for_ms} ms after its end, and the operator has \
+             seen stream time {stream_time}"
+        ),
+    );
 }
 
 /// A store that `init` has opened.

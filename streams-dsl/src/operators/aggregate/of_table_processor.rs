@@ -72,7 +72,7 @@ where
         }
         if let Some(value) = change.new {
             let before = aggregate.or_else(|| fold.initial());
-            aggregate = aggregates.reject(fold.add(&key, value, before));
+            aggregate = aggregates.reject(fold.add(&key, value, before)?);
         }
         if forwarder.cached() {
             return store.put(&key, aggregate, timestamp).map(drop);

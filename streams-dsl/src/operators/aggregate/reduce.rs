@@ -2,11 +2,14 @@
 
 use streams_core::processor::Data;
 
+use streams_core::error::{Result, UserError};
+
 use super::aggregate::add_unwindowed;
 use super::draft::Draft;
 use super::fold::{Fold, MergingFold};
 use crate::grouped::KGroupedStream;
 use crate::naming::prefix;
+use crate::operators::fallible::user;
 use crate::options::Materialized;
 use crate::table::KTable;
 
@@ -54,6 +57,25 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
         let draft = Draft::new(self, prefix::REDUCE, materialized, self.value_serde.clone());
         add_unwindowed(self, draft, Reduce(reducer))
     }
+
+    /// As [`reduce`](Self::reduce), with a reducer that may fail: its error goes to the processing exception handler, and the
+    /// aggregate stays as it is. See [`try_map_values`](crate::KStream::try_map_values).
+    pub fn try_reduce<E: Into<UserError> + 'static>(
+        &self,
+        reducer: impl Fn(V, V) -> Result<V, E> + Send + Sync + 'static,
+    ) -> KTable<K, V> {
+        self.try_reduce_with(reducer, Materialized::inherit())
+    }
+
+    /// As [`try_reduce`](Self::try_reduce), into the store that `materialized` describes.
+    pub fn try_reduce_with<E: Into<UserError> + 'static>(
+        &self,
+        reducer: impl Fn(V, V) -> Result<V, E> + Send + Sync + 'static,
+        materialized: Materialized<K, V>,
+    ) -> KTable<K, V> {
+        let draft = Draft::new(self, prefix::REDUCE, materialized, self.value_serde.clone());
+        add_unwindowed(self, draft, TryReduce(reducer))
+    }
 }
 
 /// Combines two values into one.
@@ -68,11 +90,42 @@ where
     }
 
     #[inline]
-    fn add(&self, _key: &K, value: V, aggregate: Option<V>) -> V {
-        match aggregate {
+    fn add(&self, _key: &K, value: V, aggregate: Option<V>) -> Result<V> {
+        Ok(match aggregate {
             None => value,
             Some(aggregate) => (self.0)(aggregate, value),
+        })
+    }
+}
+
+/// Combines two values into one, or fails.
+pub(crate) struct TryReduce<F>(pub(crate) F);
+
+impl<K, V, E, F> Fold<K, V, V> for TryReduce<F>
+where
+    E: Into<UserError>,
+    F: Fn(V, V) -> Result<V, E> + Send + Sync + 'static,
+{
+    fn initial(&self) -> Option<V> {
+        None
+    }
+
+    #[inline]
+    fn add(&self, _key: &K, value: V, aggregate: Option<V>) -> Result<V> {
+        match aggregate {
+            None => Ok(value),
+            Some(aggregate) => user((self.0)(aggregate, value)),
         }
+    }
+}
+
+impl<K, V, E, F> MergingFold<K, V, V> for TryReduce<F>
+where
+    E: Into<UserError>,
+    F: Fn(V, V) -> Result<V, E> + Send + Sync + 'static,
+{
+    fn merge(&self, key: &K, aggregate: Option<V>, session: V) -> Result<V> {
+        self.add(key, session, aggregate)
     }
 }
 
@@ -80,7 +133,7 @@ impl<K, V, F> MergingFold<K, V, V> for Reduce<F>
 where
     F: Fn(V, V) -> V + Send + Sync + 'static,
 {
-    fn merge(&self, key: &K, aggregate: Option<V>, session: V) -> V {
+    fn merge(&self, key: &K, aggregate: Option<V>, session: V) -> Result<V> {
         self.add(key, session, aggregate)
     }
 }

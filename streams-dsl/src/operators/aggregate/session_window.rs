@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use streams_core::error::Result;
+use streams_core::error::{Result, UserError};
 use streams_core::processor::{Data, StoreAccess};
 use streams_core::record::Change;
 use streams_core::serde::{DefaultSerde, SerdeRef, SessionWindowedSerde};
 use streams_core::store::{SessionStore, SessionStoreBuilder, ValueAndTimestamp};
 use streams_core::window::Windowed;
 
-use super::aggregate::{Aggregate, SessionAggregate};
+use super::aggregate::{Aggregate, SessionAggregate, TryAggregate, TrySessionAggregate};
 use super::count::Count;
 use super::draft::{Draft, configured};
 use super::fold::MergingFold;
 use super::forward::opened;
-use super::reduce::Reduce;
+use super::reduce::{Reduce, TryReduce};
 use super::session_window_processor::SessionProcessor;
 use crate::naming::prefix;
 use crate::options::Materialized;
@@ -163,6 +163,30 @@ impl<K: Data, V: Data> SessionWindowedKStream<K, V> {
     ) -> KTable<Windowed<K>, A> {
         let draft = Draft::new(&self.grouped, prefix::AGGREGATE, materialized, None);
         self.add(draft, SessionAggregate { fold: Aggregate { initializer, aggregator }, merger })
+    }
+
+    /// As [`reduce_with`](Self::reduce_with), with a reducer that may fail: then the sessions stay as they are. See
+    /// [`try_map_values`](crate::KStream::try_map_values).
+    pub fn try_reduce_with<E: Into<UserError> + 'static>(
+        &self,
+        reducer: impl Fn(V, V) -> Result<V, E> + Send + Sync + 'static,
+        materialized: Materialized<K, V>,
+    ) -> KTable<Windowed<K>, V> {
+        let inherited = self.grouped.value_serde.clone();
+        self.add(Draft::new(&self.grouped, prefix::REDUCE, materialized, inherited), TryReduce(reducer))
+    }
+
+    /// As [`aggregate_with`](Self::aggregate_with), with closures that may fail: then the sessions stay as they are. See
+    /// [`try_map_values`](crate::KStream::try_map_values).
+    pub fn try_aggregate_with<A: Data, E: Into<UserError> + 'static>(
+        &self,
+        initializer: impl Fn() -> A + Send + Sync + 'static,
+        aggregator: impl Fn(&K, V, A) -> Result<A, E> + Send + Sync + 'static,
+        merger: impl Fn(&K, A, A) -> Result<A, E> + Send + Sync + 'static,
+        materialized: Materialized<K, A>,
+    ) -> KTable<Windowed<K>, A> {
+        let draft = Draft::new(&self.grouped, prefix::AGGREGATE, materialized, None);
+        self.add(draft, TrySessionAggregate { fold: TryAggregate { initializer, aggregator }, merger })
     }
 
     fn count_into(&self, materialized: Materialized<K, i64>) -> KTable<Windowed<K>, i64> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use streams_core::error::Result;
-use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::processor::{Data, DropReason, Processor, ProcessorContext};
 use streams_core::record::{Change, Headers, Record};
 use streams_core::store::{Direction, FlushedChange, SessionStore};
 use streams_core::time::Timestamp;
@@ -12,9 +12,12 @@ use streams_core::window::{Window, Windowed};
 use super::draft::Aggregation;
 use super::emit::Emitter;
 use super::fold::MergingFold;
-use super::forward::{Forward, opened};
+use super::forward::{Forward, drop_late, opened};
 use crate::operators::table::TableForwarder;
 use crate::windows::{EmitStrategy, SessionWindows, merge};
+
+/// Sessions that have become one, with what they were where that is forwarded.
+type Absorbed<K, A> = Vec<(Windowed<K>, Option<A>)>;
 
 /// Folds each value into the session that it joins, extends, creates or makes out of several.
 ///
@@ -82,11 +85,15 @@ where
         let own = Window::new(timestamp, timestamp);
         let window = sessions.iter().fold(own, |window, (session, _)| merge(window, session.window));
         if window.end_ms < self.windows.close_time(self.stream_time) {
-            context.drop_record("expired window");
+            drop_late(window, self.stream_time, self.windows.grace_ms().saturating_add(gap_ms), context);
             return Ok(());
         }
-        let aggregate = self.absorb(&key, sessions, window != own, context)?;
-        let new = aggregates.reject(fold.add(&key, value, aggregate));
+        // User code first, so that a record on which it fails leaves the sessions as they are.
+        let (aggregate, absorbed) = self.absorb(&key, sessions)?;
+        let new = aggregates.reject(fold.add(&key, value, aggregate)?);
+        if window != own {
+            self.remove(absorbed, context)?;
+        }
         let session = Windowed::new(key, window);
         if !self.forward.at_once() {
             return store.put(&session, new);
@@ -119,33 +126,38 @@ where
         Ok(())
     }
 
-    /// Joins the aggregates of sessions that are one from now on; removes them if the new session has other bounds.
-    fn absorb(
-        &self,
-        key: &K,
-        sessions: Vec<(Windowed<K>, A)>,
-        remove: bool,
-        context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>,
-    ) -> Result<Option<A>> {
+    /// Joins the aggregates of sessions that are one from now on. Returns the sessions with what they were, where that is
+    /// forwarded.
+    fn absorb(&self, key: &K, sessions: Vec<(Windowed<K>, A)>) -> Result<(Option<A>, Absorbed<K, A>)> {
         let Aggregation { fold, aggregates, .. } = &*self.aggregation;
-        let store = opened(&self.store)?;
         let mut aggregate = fold.initial();
         // Where the first value itself is the aggregate, the one after a null is so again.
         let begins_with_value = aggregate.is_none();
+        let mut absorbed = Vec::with_capacity(sessions.len());
         for (session, value) in sessions {
             let old = if self.forward.with_old() { Some(value.clone()) } else { None };
-            let merged = fold.merge(key, aggregate, value);
+            let merged = fold.merge(key, aggregate, value)?;
             aggregate = if begins_with_value { aggregates.reject(merged) } else { Some(merged) };
-            if !remove {
-                continue;
-            }
+            absorbed.push((session, old));
+        }
+        Ok((aggregate, absorbed))
+    }
+
+    /// Removes sessions that have become one with other bounds.
+    fn remove(
+        &self,
+        absorbed: Absorbed<K, A>,
+        context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>,
+    ) -> Result<()> {
+        let store = opened(&self.store)?;
+        for (session, old) in absorbed {
             store.remove(&session)?;
             if self.forward.at_once() {
                 let end_ms = session.window.end_ms;
                 context.forward(Record::new(session, Change::new(None, old), end_ms))?;
             }
         }
-        Ok(aggregate)
+        Ok(())
     }
 }
 
@@ -188,7 +200,7 @@ where
         context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>,
     ) -> Result<()> {
         if self.aggregation.keys.contain(&record.key) {
-            context.drop_record("null key");
+            context.drop_record_as(DropReason::NullKey, "an aggregation needs one");
             return Ok(());
         }
         let Record { key, value, timestamp, headers } = record;

@@ -35,8 +35,8 @@ pub(super) fn steps<A: Clone>(
     let mut around = Around::of(&found);
     let mut steps = Vec::with_capacity(found.len() + 2);
     for (start, stored) in found {
-        let (end, latest) = (start + difference_ms, stored.timestamp);
-        if start == timestamp + 1 {
+        let (end, latest) = (start.saturating_add(difference_ms), stored.timestamp);
+        if start > timestamp {
             around.has_right = true;
         } else if end > timestamp {
             around.after.get_or_insert_with(|| stored.clone());
@@ -80,8 +80,8 @@ impl<A> Around<A> {
 
     /// Makes the windows that are not there yet.
     fn make(self, timestamp: Timestamp, difference_ms: i64, steps: &mut Vec<Step<A>>) {
-        if let Some(right) = self.previous.map(|previous| previous + 1)
-            && right + difference_ms >= timestamp
+        if let Some(right) = self.previous.map(|previous| previous.saturating_add(1))
+            && right.saturating_add(difference_ms) >= timestamp
             && !self.starts.contains(&right)
         {
             steps.push(Step::Add(right, None));
@@ -122,7 +122,7 @@ pub(super) fn early_steps<A: Clone>(timestamp: Timestamp, found: Vec<Found<A>>) 
         let later = after.or_else(|| shared.clone());
         copy_after(timestamp, later, &mut steps);
     }
-    if let Some(right) = previous.map(|previous| previous + 1)
+    if let Some(right) = previous.map(|previous| previous.saturating_add(1))
         && !starts.contains(&right)
     {
         steps.push(Step::Add(right, None));
@@ -134,7 +134,7 @@ pub(super) fn early_steps<A: Clone>(timestamp: Timestamp, found: Vec<Found<A>>) 
 /// Makes the window after a record, if there are later ones.
 fn copy_after<A>(timestamp: Timestamp, after: Option<ValueAndTimestamp<A>>, steps: &mut Vec<Step<A>>) {
     let later = after.filter(|stored| stored.timestamp > timestamp);
-    steps.extend(later.map(|stored| Step::Copy(timestamp + 1, stored)));
+    steps.extend(later.map(|stored| Step::Copy(timestamp.saturating_add(1), stored)));
 }
 
 #[cfg(test)]

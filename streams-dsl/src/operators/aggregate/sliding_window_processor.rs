@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use streams_core::error::Result;
-use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::processor::{Data, DropReason, Processor, ProcessorContext};
 use streams_core::record::{Change, Headers, Record};
 use streams_core::store::{Direction, TimestampedWindowStore, ValueAndTimestamp};
 use streams_core::time::Timestamp;
@@ -13,7 +13,7 @@ use streams_core::window::{Window, Windowed};
 use super::draft::Aggregation;
 use super::emit::Emitter;
 use super::fold::Fold;
-use super::forward::{Forward, forward_windows_on_flush, opened};
+use super::forward::{Forward, drop_late, forward_windows_on_flush, opened};
 use super::sliding_plan::{Step, early_steps, steps};
 use crate::windows::{EmitStrategy, SlidingWindows};
 
@@ -78,12 +78,13 @@ where
         let store = opened(&self.store)?;
         let difference_ms = self.windows.time_difference_ms();
         if timestamp < difference_ms {
-            let found = store.fetch_range(key, 0, timestamp + 1, Direction::Forward)?;
+            let found = store.fetch_range(key, 0, timestamp.saturating_add(1), Direction::Forward)?;
             return Ok(early_steps(timestamp, found));
         }
         let from = (timestamp - 2 * difference_ms).max(0);
-        let holds = |start| start + difference_ms >= timestamp;
-        let found = store.fetch_range_while(key, from, timestamp + 1, Direction::Backward, holds)?;
+        let holds = |start: Timestamp| start.saturating_add(difference_ms) >= timestamp;
+        let found =
+            store.fetch_range_while(key, from, timestamp.saturating_add(1), Direction::Backward, holds)?;
         Ok(steps(timestamp, difference_ms, found))
     }
 
@@ -109,7 +110,7 @@ where
     ) -> Result<()> {
         let window = Window::of_size(start, self.windows.time_difference_ms());
         if window.end_ms < self.close_time() {
-            context.drop_record("expired window");
+            drop_late(window, self.stream_time, self.windows.grace_ms(), context);
             return Ok(());
         }
         let Parts { key, value, timestamp, headers } = record;
@@ -120,7 +121,7 @@ where
             Some(stored) => (Some(stored.value), timestamp.max(stored.timestamp)),
         };
         let old = if self.forward.with_old() { aggregate.clone() } else { None };
-        let new = aggregates.reject(fold.add(&key, value.into_owned(), aggregate));
+        let new = aggregates.reject(fold.add(&key, value.into_owned(), aggregate)?);
         let stored = |value| ValueAndTimestamp { value, timestamp };
         if !self.forward.at_once() {
             return store.put(&key, new.map(stored), start);
@@ -203,14 +204,17 @@ where
     ) -> Result<()> {
         let Aggregation { keys, values, .. } = &*self.aggregation;
         if keys.contain(&record.key) || values.contain(&record.value) {
-            context.drop_record("null key or value");
+            let null_key = keys.contain(&record.key);
+            let reason = if null_key { DropReason::NullKey } else { DropReason::NullValue };
+            context.drop_record_as(reason, "an aggregation over sliding windows needs both");
             return Ok(());
         }
         let Record { key, value, timestamp, headers } = record;
         self.stream_time = self.stream_time.max(timestamp);
         let difference_ms = self.windows.time_difference_ms();
-        if timestamp + difference_ms < self.close_time() {
-            context.drop_record("expired window");
+        let last = Window::of_size(timestamp, difference_ms);
+        if last.end_ms < self.close_time() {
+            drop_late(last, self.stream_time, self.windows.grace_ms(), context);
             return Ok(());
         }
         let mut steps = self.plan(&key, timestamp)?;

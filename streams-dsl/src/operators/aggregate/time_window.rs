@@ -3,20 +3,20 @@
 
 use std::sync::Arc;
 
-use streams_core::error::Result;
+use streams_core::error::{Result, UserError};
 use streams_core::processor::{Data, StoreAccess};
 use streams_core::record::Change;
 use streams_core::serde::{DefaultSerde, SerdeRef, TimeWindowedSerde};
 use streams_core::store::{TimestampedWindowStore, TimestampedWindowStoreBuilder, ValueAndTimestamp};
 use streams_core::window::Windowed;
 
-use super::aggregate::Aggregate;
+use super::aggregate::{Aggregate, TryAggregate};
 use super::count::Count;
 use super::draft::{Draft, configured};
 use super::fold::Fold;
 use super::forward::opened;
 use super::layout::Layout;
-use super::reduce::Reduce;
+use super::reduce::{Reduce, TryReduce};
 use crate::naming::prefix;
 use crate::options::Materialized;
 use crate::table::KTable;
@@ -156,6 +156,29 @@ impl<K: Data, V: Data, W: Layout> TimeWindowedKStream<K, V, W> {
     ) -> KTable<Windowed<K>, A> {
         let draft = Draft::new(&self.grouped, prefix::AGGREGATE, materialized, None);
         self.add(draft, Aggregate { initializer, aggregator })
+    }
+
+    /// As [`reduce_with`](Self::reduce_with), with a reducer that may fail; see
+    /// [`try_map_values`](crate::KStream::try_map_values).
+    pub fn try_reduce_with<E: Into<UserError> + 'static>(
+        &self,
+        reducer: impl Fn(V, V) -> Result<V, E> + Send + Sync + 'static,
+        materialized: Materialized<K, V>,
+    ) -> KTable<Windowed<K>, V> {
+        let inherited = self.grouped.value_serde.clone();
+        self.add(Draft::new(&self.grouped, prefix::REDUCE, materialized, inherited), TryReduce(reducer))
+    }
+
+    /// As [`aggregate_with`](Self::aggregate_with), with an aggregator that may fail; see
+    /// [`try_map_values`](crate::KStream::try_map_values).
+    pub fn try_aggregate_with<A: Data, E: Into<UserError> + 'static>(
+        &self,
+        initializer: impl Fn() -> A + Send + Sync + 'static,
+        aggregator: impl Fn(&K, V, A) -> Result<A, E> + Send + Sync + 'static,
+        materialized: Materialized<K, A>,
+    ) -> KTable<Windowed<K>, A> {
+        let draft = Draft::new(&self.grouped, prefix::AGGREGATE, materialized, None);
+        self.add(draft, TryAggregate { initializer, aggregator })
     }
 
     fn count_into(&self, materialized: Materialized<K, i64>) -> KTable<Windowed<K>, i64> {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use streams_core::error::Result;
-use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::processor::{Data, DropReason, Processor, ProcessorContext};
 use streams_core::record::{Change, Headers, Record};
 use streams_core::store::{TimestampedWindowStore, ValueAndTimestamp};
 use streams_core::time::Timestamp;
@@ -13,7 +13,7 @@ use streams_core::window::{Window, Windowed};
 use super::draft::Aggregation;
 use super::emit::Emitter;
 use super::fold::Fold;
-use super::forward::{Forward, forward_windows_on_flush, opened};
+use super::forward::{Forward, drop_late, forward_windows_on_flush, opened};
 use crate::windows::{EmitStrategy, Windows};
 
 /// Folds each value into the aggregates of its windows.
@@ -117,7 +117,7 @@ where
     fn is_open(&self, window: Window, context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>) -> bool {
         let open = window.end_ms > self.stream_time - self.windows.grace_ms();
         if !open {
-            context.drop_record("expired window");
+            drop_late(window, self.stream_time, self.windows.grace_ms(), context);
         }
         open
     }
@@ -140,7 +140,7 @@ where
             Some(stored) => (Some(stored.value), timestamp.max(stored.timestamp)),
         };
         let old = if self.forward.with_old() { aggregate.clone() } else { None };
-        let new = aggregates.reject(fold.add(&key, value, aggregate));
+        let new = aggregates.reject(fold.add(&key, value, aggregate)?);
         let stored = |value| ValueAndTimestamp { value, timestamp };
         if !self.forward.at_once() {
             return store.put(&key, new.map(stored), window.start_ms);
@@ -185,7 +185,7 @@ where
         context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>,
     ) -> Result<()> {
         if self.aggregation.keys.contain(&record.key) {
-            context.drop_record("null key");
+            context.drop_record_as(DropReason::NullKey, "an aggregation needs one");
             return Ok(());
         }
         self.stream_time = self.stream_time.max(record.timestamp);

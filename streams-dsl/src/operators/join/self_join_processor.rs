@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use streams_core::error::{Error, Result};
-use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::processor::{Data, DropReason, Processor, ProcessorContext};
 use streams_core::record::Record;
 use streams_core::store::{Direction, WindowStore};
 use streams_core::time::Timestamp;
@@ -47,7 +47,9 @@ where
     fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K, VO>) -> Result<()> {
         let join = &*self.join;
         if join.keys.contain(&record.key) || join.left.contain(&record.value) {
-            context.drop_record("null key or value");
+            let null_key = join.keys.contain(&record.key);
+            let reason = if null_key { DropReason::NullKey } else { DropReason::NullValue };
+            context.drop_record_as(reason, "a join of streams needs both");
             return Ok(());
         }
         let Record { key, value, timestamp, headers } = record;
@@ -64,7 +66,7 @@ where
         for (time, other) in others.fetch_range(&key, from, to, Direction::Forward)? {
             forward(value.clone(), other, time)?;
         }
-        let mut with_itself = timestamp > self.stream_time - join.windows.retention_ms() + 1;
+        let mut with_itself = timestamp > (self.stream_time - join.windows.retention_ms()).saturating_add(1);
         let (from, to) = join.windows.seen_from_right().around(timestamp);
         for (time, other) in others.fetch_range(&key, from, to, Direction::Forward)? {
             if timestamp < time && std::mem::take(&mut with_itself) {

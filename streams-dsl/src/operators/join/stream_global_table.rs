@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use streams_core::error::Result;
-use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::processor::{Data, DropReason, Processor, ProcessorContext};
 use streams_core::record::Record;
 use streams_core::store::GlobalTimestampedKeyValueStore;
 
@@ -209,7 +209,8 @@ where
         let null_value = values.contain(&record.value);
         let selected = if null_value { None } else { select(&record.key, &record.value) };
         if null_value || (selected.is_none() && !left) {
-            context.drop_record("null join key or value");
+            let reason = if null_value { DropReason::NullValue } else { DropReason::NullJoinKey };
+            context.drop_record_as(reason, "a join with a global table needs both");
             return Ok(());
         }
         let row = match selected {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use streams_core::error::Result;
-use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::processor::{Data, DropReason, Processor, ProcessorContext};
 use streams_core::record::Record;
 use streams_core::serde::TimestampedKeyAndJoinSide;
 use streams_core::store::{Direction, WindowStore};
@@ -99,7 +99,8 @@ where
             return self.forward(record, None, context);
         }
         if null_key || null_value {
-            context.drop_record("null key or value");
+            let reason = if null_key { DropReason::NullKey } else { DropReason::NullValue };
+            context.drop_record_as(reason, "a join of streams needs both");
             return Ok(());
         }
         if let Some(waiting) = &self.waiting {

@@ -143,7 +143,7 @@ impl<K: Data, VL: Data, VR: Data> Waiting<K, VL, VR> {
             if left_open && right_open {
                 return false;
             }
-            if key.timestamp.wrapping_add(join.closes_after_ms(key.left)) >= stream_time {
+            if key.timestamp.saturating_add(join.closes_after_ms(key.left)) >= stream_time {
                 oldest = oldest.min(key.timestamp);
                 left_open |= key.left;
                 right_open |= !key.left;

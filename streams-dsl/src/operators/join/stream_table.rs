@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use streams_core::error::Result;
-use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::processor::{Data, DropReason, Processor, ProcessorContext};
 use streams_core::record::Record;
 use streams_core::serde::DefaultSerde;
 
@@ -251,8 +251,8 @@ where
     }
 
     fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K, VO>) -> Result<()> {
-        if !self.join.admits(&record) {
-            context.drop_record("null join key or value");
+        if let Some(reason) = self.join.refuses(&record) {
+            context.drop_record_as(reason, "a join with a table needs both");
             return Ok(());
         }
         match self.join(record)? {
@@ -263,9 +263,13 @@ where
 }
 
 impl<K: Data, V: Data, F> TableJoin<K, V, F> {
-    /// Whether a record is joined at all.
-    pub(super) fn admits(&self, record: &Record<K, V>) -> bool {
-        !self.values.contain(&record.value) && (self.left || !self.has_null_key(record))
+    /// Why a record is not joined at all, if it is not.
+    #[inline]
+    pub(super) fn refuses(&self, record: &Record<K, V>) -> Option<DropReason> {
+        if self.values.contain(&record.value) {
+            return Some(DropReason::NullValue);
+        }
+        (!self.left && self.has_null_key(record)).then_some(DropReason::NullKey)
     }
 
     /// Whether there can be no row for a record.

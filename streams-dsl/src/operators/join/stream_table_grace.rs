@@ -117,8 +117,8 @@ where
     }
 
     fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K, VO>) -> Result<()> {
-        if !self.join.join.admits(&record) {
-            context.drop_record("null join key or value");
+        if let Some(reason) = self.join.join.refuses(&record) {
+            context.drop_record_as(reason, "a join with a table needs both");
             return Ok(());
         }
         let Some(buffer) = &self.buffer else {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use streams_core::error::Result;
-use streams_core::processor::{Data, Processor, ProcessorContext, StoreAccess};
+use streams_core::processor::{Data, DropReason, Processor, ProcessorContext, StoreAccess};
 use streams_core::record::{Change, Record};
 use streams_core::store::ValueAndTimestamp;
 
@@ -47,7 +47,7 @@ where
         let Record { key, value: change, timestamp, headers } = record;
         let is_latest = change.is_latest;
         if self.versioned && !is_latest {
-            context.drop_record("out-of-order update of a versioned table in a table join");
+            context.drop_record_as(DropReason::OutOfOrder, "a join of tables takes the latest versions only");
             return Ok(());
         }
         let partner = self.partner.get(&key)?;

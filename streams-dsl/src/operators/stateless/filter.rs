@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use streams_core::error::Result;
+use streams_core::error::{Result, UserError};
 use streams_core::processor::{Data, Processor, ProcessorContext};
 use streams_core::record::Record;
 
 use crate::KStream;
 use crate::naming::prefix;
+use crate::operators::fallible::user;
 
 impl<K: Data, V: Data> KStream<K, V> {
     /// Keeps the records for which the predicate is true (`KStream.filter`).
@@ -29,15 +30,23 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn filter(&self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> KStream<K, V> {
-        self.add_filter(predicate)
+        self.add_filter(move |key, value| Ok(predicate(key, value)))
     }
 
     /// Drops the records for which the predicate is true (`KStream.filterNot`); else as [`filter`](Self::filter).
     pub fn filter_not(&self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> KStream<K, V> {
-        self.add_filter(move |key, value| !predicate(key, value))
+        self.add_filter(move |key, value| Ok(!predicate(key, value)))
     }
 
-    fn add_filter(&self, keep: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> KStream<K, V> {
+    /// As [`filter`](Self::filter), with a predicate that may fail; see [`try_map_values`](Self::try_map_values).
+    pub fn try_filter<E: Into<UserError>>(
+        &self,
+        predicate: impl Fn(&K, &V) -> Result<bool, E> + Send + Sync + 'static,
+    ) -> KStream<K, V> {
+        self.add_filter(move |key, value| user(predicate(key, value)))
+    }
+
+    fn add_filter(&self, keep: impl Fn(&K, &V) -> Result<bool> + Send + Sync + 'static) -> KStream<K, V> {
         let keep = Arc::new(keep);
         let step =
             self.add_processor(prefix::FILTER, |node| node, move || Filter { keep: Arc::clone(&keep) });
@@ -53,11 +62,11 @@ impl<K, V, F> Processor<K, V, K, V> for Filter<F>
 where
     K: Data,
     V: Data,
-    F: Fn(&K, &V) -> bool + 'static,
+    F: Fn(&K, &V) -> Result<bool> + 'static,
 {
     #[inline]
     fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K, V>) -> Result<()> {
-        match (self.keep)(&record.key, &record.value) {
+        match (self.keep)(&record.key, &record.value)? {
             true => context.forward(record),
             false => Ok(()),
         }

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use streams_core::error::Result;
+use streams_core::error::{Result, UserError};
 use streams_core::processor::{Data, Processor, ProcessorContext};
 use streams_core::record::Record;
 
 use crate::KStream;
 use crate::graph::GraphNode;
 use crate::naming::prefix;
+use crate::operators::fallible::user;
 
 impl<K: Data, V: Data> KStream<K, V> {
     /// Replaces each record by any number of others (`KStream.flatMap`).
@@ -40,6 +41,27 @@ impl<K: Data, V: Data> KStream<K, V> {
     where
         I: IntoIterator<Item = (K2, V2)> + 'static,
     {
+        self.add_flat_map(move |key, value| Ok(mapper(key, value)))
+    }
+
+    /// As [`flat_map`](Self::flat_map), with a mapper that may fail; see [`try_map_values`](Self::try_map_values).
+    pub fn try_flat_map<K2: Data, V2: Data, I, E: Into<UserError>>(
+        &self,
+        mapper: impl Fn(K, V) -> Result<I, E> + Send + Sync + 'static,
+    ) -> KStream<K2, V2>
+    where
+        I: IntoIterator<Item = (K2, V2)> + 'static,
+    {
+        self.add_flat_map(move |key, value| user(mapper(key, value)))
+    }
+
+    fn add_flat_map<K2: Data, V2: Data, I>(
+        &self,
+        mapper: impl Fn(K, V) -> Result<I> + Send + Sync + 'static,
+    ) -> KStream<K2, V2>
+    where
+        I: IntoIterator<Item = (K2, V2)> + 'static,
+    {
         let mapper = Arc::new(mapper);
         let supplier = move || FlatMap { mapper: Arc::clone(&mapper) };
         KStream::new(
@@ -62,11 +84,11 @@ where
     K2: Data,
     V2: Data,
     I: IntoIterator<Item = (K2, V2)>,
-    F: Fn(K, V) -> I + 'static,
+    F: Fn(K, V) -> Result<I> + 'static,
 {
     fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K2, V2>) -> Result<()> {
         let Record { key, value, timestamp, headers } = record;
-        (self.mapper)(key, value).into_iter().try_for_each(|(key, value)| {
+        (self.mapper)(key, value)?.into_iter().try_for_each(|(key, value)| {
             context.forward(Record { key, value, timestamp, headers: headers.clone() })
         })
     }

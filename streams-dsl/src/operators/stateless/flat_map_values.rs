@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use streams_core::error::Result;
+use streams_core::error::{Result, UserError};
 use streams_core::processor::{Data, Processor, ProcessorContext};
 use streams_core::record::Record;
 
 use crate::KStream;
 use crate::graph::GraphNode;
 use crate::naming::prefix;
+use crate::operators::fallible::user;
 
 impl<K: Data, V: Data> KStream<K, V> {
     /// Replaces each record by any number of records with its key (`KStream.flatMapValues`).
@@ -51,6 +52,39 @@ impl<K: Data, V: Data> KStream<K, V> {
     where
         I: IntoIterator<Item = V2> + 'static,
     {
+        self.add_flat_map_values(move |key, value| Ok(mapper(key, value)))
+    }
+
+    /// As [`flat_map_values`](Self::flat_map_values), with a mapper that may fail; see
+    /// [`try_map_values`](Self::try_map_values).
+    pub fn try_flat_map_values<V2: Data, I, E: Into<UserError>>(
+        &self,
+        mapper: impl Fn(V) -> Result<I, E> + Send + Sync + 'static,
+    ) -> KStream<K, V2>
+    where
+        I: IntoIterator<Item = V2> + 'static,
+    {
+        self.add_flat_map_values(move |_, value| user(mapper(value)))
+    }
+
+    /// As [`try_flat_map_values`](Self::try_flat_map_values), with the key to look at.
+    pub fn try_flat_map_values_with_key<V2: Data, I, E: Into<UserError>>(
+        &self,
+        mapper: impl Fn(&K, V) -> Result<I, E> + Send + Sync + 'static,
+    ) -> KStream<K, V2>
+    where
+        I: IntoIterator<Item = V2> + 'static,
+    {
+        self.add_flat_map_values(move |key, value| user(mapper(key, value)))
+    }
+
+    fn add_flat_map_values<V2: Data, I>(
+        &self,
+        mapper: impl Fn(&K, V) -> Result<I> + Send + Sync + 'static,
+    ) -> KStream<K, V2>
+    where
+        I: IntoIterator<Item = V2> + 'static,
+    {
         let mapper = Arc::new(mapper);
         let supplier = move || FlatMapValues { mapper: Arc::clone(&mapper) };
         let step = self.add_processor(prefix::FLAT_MAP_VALUES, GraphNode::value_changing, supplier);
@@ -68,11 +102,11 @@ where
     V: Data,
     V2: Data,
     I: IntoIterator<Item = V2>,
-    F: Fn(&K, V) -> I + 'static,
+    F: Fn(&K, V) -> Result<I> + 'static,
 {
     fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K, V2>) -> Result<()> {
         let Record { key, value, timestamp, headers } = record;
-        (self.mapper)(&key, value).into_iter().try_for_each(|value| {
+        (self.mapper)(&key, value)?.into_iter().try_for_each(|value| {
             context.forward(Record { key: key.clone(), value, timestamp, headers: headers.clone() })
         })
     }

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use streams_core::error::Result;
+use streams_core::error::{Result, UserError};
 use streams_core::processor::{Data, Processor, ProcessorContext};
 use streams_core::record::Record;
 
 use crate::KStream;
 use crate::naming::prefix;
+use crate::operators::fallible::user;
 
 impl<K: Data, V: Data> KStream<K, V> {
     /// Calls `action` for each record; nothing comes after it (`KStream.foreach`).
@@ -27,6 +28,21 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn for_each(&self, action: impl Fn(&K, &V) + Send + Sync + 'static) {
+        self.add_for_each(move |key, value| {
+            action(key, value);
+            Ok(())
+        });
+    }
+
+    /// As [`for_each`](Self::for_each), with an action that may fail; see [`try_map_values`](Self::try_map_values).
+    pub fn try_for_each<E: Into<UserError>>(
+        &self,
+        action: impl Fn(&K, &V) -> Result<(), E> + Send + Sync + 'static,
+    ) {
+        self.add_for_each(move |key, value| user(action(key, value)));
+    }
+
+    fn add_for_each(&self, action: impl Fn(&K, &V) -> Result<()> + Send + Sync + 'static) {
         let action = Arc::new(action);
         self.add_processor(prefix::FOR_EACH, |node| node, move || ForEach { action: Arc::clone(&action) });
     }
@@ -40,11 +56,10 @@ impl<K, V, F> Processor<K, V, (), ()> for ForEach<F>
 where
     K: Data,
     V: Data,
-    F: Fn(&K, &V) + 'static,
+    F: Fn(&K, &V) -> Result<()> + 'static,
 {
     #[inline]
     fn process(&mut self, record: Record<K, V>, _: &mut ProcessorContext<'_, (), ()>) -> Result<()> {
-        (self.action)(&record.key, &record.value);
-        Ok(())
+        (self.action)(&record.key, &record.value)
     }
 }

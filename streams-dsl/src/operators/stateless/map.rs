@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use streams_core::error::Result;
+use streams_core::error::{Result, UserError};
 use streams_core::processor::{Data, Processor, ProcessorContext};
 use streams_core::record::Record;
 
 use crate::KStream;
 use crate::graph::GraphNode;
 use crate::naming::prefix;
+use crate::operators::fallible::user;
 
 impl<K: Data, V: Data> KStream<K, V> {
     /// Replaces key and value of each record (`KStream.map`).
@@ -36,6 +37,21 @@ impl<K: Data, V: Data> KStream<K, V> {
         &self,
         mapper: impl Fn(K, V) -> (K2, V2) + Send + Sync + 'static,
     ) -> KStream<K2, V2> {
+        self.add_map(move |key, value| Ok(mapper(key, value)))
+    }
+
+    /// As [`map`](Self::map), with a mapper that may fail; see [`try_map_values`](Self::try_map_values).
+    pub fn try_map<K2: Data, V2: Data, E: Into<UserError>>(
+        &self,
+        mapper: impl Fn(K, V) -> Result<(K2, V2), E> + Send + Sync + 'static,
+    ) -> KStream<K2, V2> {
+        self.add_map(move |key, value| user(mapper(key, value)))
+    }
+
+    fn add_map<K2: Data, V2: Data>(
+        &self,
+        mapper: impl Fn(K, V) -> Result<(K2, V2)> + Send + Sync + 'static,
+    ) -> KStream<K2, V2> {
         let mapper = Arc::new(mapper);
         let supplier = move || Map { mapper: Arc::clone(&mapper) };
         KStream::new(self.add_processor(prefix::MAP, GraphNode::key_changing, supplier), None, None, true)
@@ -52,12 +68,12 @@ where
     V: Data,
     K2: Data,
     V2: Data,
-    F: Fn(K, V) -> (K2, V2) + 'static,
+    F: Fn(K, V) -> Result<(K2, V2)> + 'static,
 {
     #[inline]
     fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K2, V2>) -> Result<()> {
         let Record { key, value, timestamp, headers } = record;
-        let (key, value) = (self.mapper)(key, value);
+        let (key, value) = (self.mapper)(key, value)?;
         context.forward(Record { key, value, timestamp, headers })
     }
 }

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use streams_core::error::Result;
+use streams_core::error::{Result, UserError};
 use streams_core::processor::{Data, Processor, ProcessorContext};
 use streams_core::record::Record;
 
 use crate::KStream;
 use crate::graph::GraphNode;
 use crate::naming::prefix;
+use crate::operators::fallible::user;
 
 impl<K: Data, V: Data> KStream<K, V> {
     /// Replaces the value of each record (`KStream.mapValues`).
@@ -37,6 +38,45 @@ impl<K: Data, V: Data> KStream<K, V> {
         &self,
         mapper: impl Fn(&K, V) -> V2 + Send + Sync + 'static,
     ) -> KStream<K, V2> {
+        self.add_map_values(move |key, value| Ok(mapper(key, value)))
+    }
+
+    /// As [`map_values`](Self::map_values), with a mapper that may fail. Its error goes to the processing exception handler,
+    /// which names the node and the record.
+    ///
+    /// ```
+    /// # use streams_dsl::prelude::*;
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream::<String, String>("texts").try_map_values(|text| text.parse::<i64>()).to("numbers");
+    ///
+    /// let config = StreamsConfig::new("test", "embedded:").with("processing.exception.handler", "LogAndContinue")?;
+    /// let driver = TopologyTestDriver::new(builder.build()?, config)?;
+    /// let texts = driver.create_input_topic::<String, String>("texts");
+    /// for (time, text) in [(0, "1"), (1, "one"), (2, "3")] {
+    ///     texts.pipe("k".into(), text.into(), time)?;
+    /// }
+    /// assert_eq!(driver.create_output_topic::<String, i64>("numbers").read_values()?, [1, 3]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn try_map_values<V2: Data, E: Into<UserError>>(
+        &self,
+        mapper: impl Fn(V) -> Result<V2, E> + Send + Sync + 'static,
+    ) -> KStream<K, V2> {
+        self.add_map_values(move |_, value| user(mapper(value)))
+    }
+
+    /// As [`try_map_values`](Self::try_map_values), with the key to look at.
+    pub fn try_map_values_with_key<V2: Data, E: Into<UserError>>(
+        &self,
+        mapper: impl Fn(&K, V) -> Result<V2, E> + Send + Sync + 'static,
+    ) -> KStream<K, V2> {
+        self.add_map_values(move |key, value| user(mapper(key, value)))
+    }
+
+    fn add_map_values<V2: Data>(
+        &self,
+        mapper: impl Fn(&K, V) -> Result<V2> + Send + Sync + 'static,
+    ) -> KStream<K, V2> {
         let mapper = Arc::new(mapper);
         let supplier = move || MapValues { mapper: Arc::clone(&mapper) };
         let step = self.add_processor(prefix::MAP_VALUES, GraphNode::value_changing, supplier);
@@ -53,12 +93,12 @@ where
     K: Data,
     V: Data,
     V2: Data,
-    F: Fn(&K, V) -> V2 + 'static,
+    F: Fn(&K, V) -> Result<V2> + 'static,
 {
     #[inline]
     fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K, V2>) -> Result<()> {
         let Record { key, value, timestamp, headers } = record;
-        let value = (self.mapper)(&key, value);
+        let value = (self.mapper)(&key, value)?;
         context.forward(Record { key, value, timestamp, headers })
     }
 }

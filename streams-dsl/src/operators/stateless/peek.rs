@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use streams_core::error::Result;
+use streams_core::error::{Result, UserError};
 use streams_core::processor::{Data, Processor, ProcessorContext};
 use streams_core::record::Record;
 
 use crate::KStream;
 use crate::naming::prefix;
+use crate::operators::fallible::user;
 
 impl<K: Data, V: Data> KStream<K, V> {
     /// Calls `action` for each record and hands the record on unchanged (`KStream.peek`).
@@ -29,6 +30,22 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn peek(&self, action: impl Fn(&K, &V) + Send + Sync + 'static) -> KStream<K, V> {
+        self.add_peek(move |key, value| {
+            action(key, value);
+            Ok(())
+        })
+    }
+
+    /// As [`peek`](Self::peek), with an action that may fail; a record on which it does goes no further. See
+    /// [`try_map_values`](Self::try_map_values).
+    pub fn try_peek<E: Into<UserError>>(
+        &self,
+        action: impl Fn(&K, &V) -> Result<(), E> + Send + Sync + 'static,
+    ) -> KStream<K, V> {
+        self.add_peek(move |key, value| user(action(key, value)))
+    }
+
+    fn add_peek(&self, action: impl Fn(&K, &V) -> Result<()> + Send + Sync + 'static) -> KStream<K, V> {
         let action = Arc::new(action);
         let step =
             self.add_processor(prefix::PEEK, |node| node, move || Peek { action: Arc::clone(&action) });
@@ -44,11 +61,11 @@ impl<K, V, F> Processor<K, V, K, V> for Peek<F>
 where
     K: Data,
     V: Data,
-    F: Fn(&K, &V) + 'static,
+    F: Fn(&K, &V) -> Result<()> + 'static,
 {
     #[inline]
     fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K, V>) -> Result<()> {
-        (self.action)(&record.key, &record.value);
+        (self.action)(&record.key, &record.value)?;
         context.forward(record)
     }
 }

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use streams_core::error::Result;
+use streams_core::error::{Result, UserError};
 use streams_core::processor::{Data, Processor, ProcessorContext};
 use streams_core::record::Record;
 
 use crate::KStream;
 use crate::graph::{GraphNode, Step};
 use crate::naming::prefix;
+use crate::operators::fallible::user;
 
 impl<K: Data, V: Data> KStream<K, V> {
     /// Replaces the key of each record (`KStream.selectKey`).
@@ -36,10 +37,26 @@ impl<K: Data, V: Data> KStream<K, V> {
         KStream::new(self.add_select_key(selector), None, self.value_serde.clone(), true)
     }
 
+    /// As [`select_key`](Self::select_key), with a selector that may fail; see [`try_map_values`](Self::try_map_values).
+    pub fn try_select_key<K2: Data, E: Into<UserError>>(
+        &self,
+        selector: impl Fn(&K, &V) -> Result<K2, E> + Send + Sync + 'static,
+    ) -> KStream<K2, V> {
+        let step = self.add_try_select_key(move |key, value| user(selector(key, value)));
+        KStream::new(step, None, self.value_serde.clone(), true)
+    }
+
     /// Adds the node that selects the key; `group_by` has one as well.
     pub(super) fn add_select_key<K2: Data>(
         &self,
         selector: impl Fn(&K, &V) -> K2 + Send + Sync + 'static,
+    ) -> Step {
+        self.add_try_select_key(move |key, value| Ok(selector(key, value)))
+    }
+
+    fn add_try_select_key<K2: Data>(
+        &self,
+        selector: impl Fn(&K, &V) -> Result<K2> + Send + Sync + 'static,
     ) -> Step {
         let selector = Arc::new(selector);
         let supplier = move || SelectKey { selector: Arc::clone(&selector) };
@@ -56,11 +73,11 @@ where
     K: Data,
     V: Data,
     K2: Data,
-    F: Fn(&K, &V) -> K2 + 'static,
+    F: Fn(&K, &V) -> Result<K2> + 'static,
 {
     #[inline]
     fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K2, V>) -> Result<()> {
-        let key = (self.selector)(&record.key, &record.value);
+        let key = (self.selector)(&record.key, &record.value)?;
         context.forward(record.with_key(key))
     }
 }

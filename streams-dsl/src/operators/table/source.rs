@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use streams_core::error::Result;
-use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::processor::{Data, DropReason, Processor, ProcessorContext};
 use streams_core::record::{Change, Record};
 use streams_core::serde::SerdeRef;
 use streams_core::store::{TimestampedKeyValueStore, ValueAndTimestamp};
@@ -114,7 +114,7 @@ impl<K: Data, I: Data, V: Data> Processor<K, I, K, Change<V>> for TableSource<K,
         context: &mut ProcessorContext<'_, K, Change<V>>,
     ) -> Result<()> {
         if self.nullable_keys.as_ref().is_some_and(|serde| serde.is_null(&record.key)) {
-            context.drop_record("null key of a table's record");
+            context.drop_record_as(DropReason::NullKey, "a table's record needs one");
             return Ok(());
         }
         let Record { key, value, timestamp, headers } = record;
@@ -155,7 +155,7 @@ impl<K: Data, V: Data> Processor<K, Option<V>, (), ()> for GlobalSource<K, V> {
         context: &mut ProcessorContext<'_, (), ()>,
     ) -> Result<()> {
         if self.nullable_keys.as_ref().is_some_and(|serde| serde.is_null(&record.key)) {
-            context.drop_record("null key of a global table's record");
+            context.drop_record_as(DropReason::NullKey, "a global table's record needs one");
             return Ok(());
         }
         let timestamp = record.timestamp;

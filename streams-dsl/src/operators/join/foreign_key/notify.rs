@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use streams_core::error::Result;
-use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::processor::{Data, DropReason, Processor, ProcessorContext};
 use streams_core::record::{Change, Record};
 use streams_core::serde::foreign_key::SubscriptionResponse;
 
@@ -47,7 +47,8 @@ impl<K: Data, KO: Data, VO: Data> Processor<KO, Change<VO>, K, SubscriptionRespo
     ) -> Result<()> {
         let Record { key: foreign_key, value: change, timestamp, headers } = record;
         if self.versioned && !change.is_latest {
-            context.drop_record("out-of-order update of a versioned table");
+            context
+                .drop_record_as(DropReason::OutOfOrder, "a foreign-key join takes the latest versions only");
             return Ok(());
         }
         let Subscriptions { schema, topics, .. } = &*self.shared;

@@ -12,7 +12,7 @@ use streams_core::serde::foreign_key::{
     SubscriptionSerde,
 };
 use streams_core::serde::{ByteArraySerde, OptionSerde, SerdeRef};
-use streams_core::store::TimestampedKeyValueStoreBuilder;
+use streams_core::store::{Declaration, TimestampedKeyValueStoreBuilder};
 
 use super::answer::AnswerProcessor;
 use super::names::Names;
@@ -124,6 +124,7 @@ impl<K: Data, V: Data, KO: Data, VO: Data> Parts<K, V, KO, VO> {
         let names = &self.names;
         let subscriptions = Arc::new(Subscriptions {
             store: names.store.as_str().into(),
+            declaration: Declaration::new(),
             schema: CombinedKeySchema::new(
                 Arc::clone(&self.serdes.foreign_key),
                 Arc::clone(&self.serdes.key),
@@ -189,7 +190,7 @@ impl<K: Data, V: Data, KO: Data, VO: Data> Parts<K, V, KO, VO> {
             let shared = Arc::clone(&subscriptions);
             let supplier = Arc::new(move || ReceiveProcessor::new(Arc::clone(&shared)));
             writer.own_processor::<_, Option<KO>, Subscription<K>, Option<KO>, Subscription<K>>(&supplier)?;
-            writer.add_store(subscription_store(&subscriptions.store, &serde))
+            writer.add_store(subscription_store(&subscriptions, &serde))
         })
     }
 
@@ -199,7 +200,7 @@ impl<K: Data, V: Data, KO: Data, VO: Data> Parts<K, V, KO, VO> {
             let (shared, versioned) = (Arc::clone(&subscriptions), writer.has_versioned_parent());
             let supplier = Arc::new(move || NotifyProcessor::new(Arc::clone(&shared), versioned));
             writer.own_processor::<_, KO, Change<VO>, K, SubscriptionResponse<VO>>(&supplier)?;
-            writer.add_store(subscription_store(&subscriptions.store, &serde))
+            writer.add_store(subscription_store(&subscriptions, &serde))
         })
     }
 
@@ -244,11 +245,14 @@ fn answer_node<K: Data, KO: Data, VO: Data>(name: &str, rows: ValueGetterSupplie
 }
 
 /// The store of subscriptions: never cached, and its changelog keeps the messages' headers.
-fn subscription_store<K: Data>(
-    name: &str,
+/// Built by both processors that use it, of one declaration.
+fn subscription_store<K: Data, KO>(
+    subscriptions: &Subscriptions<K, KO>,
     value: &SerdeRef<Subscription<K>>,
 ) -> TimestampedKeyValueStoreBuilder<Vec<u8>, Subscription<K>> {
-    TimestampedKeyValueStoreBuilder::new(name, Arc::new(ByteArraySerde), Arc::clone(value)).log_headers()
+    TimestampedKeyValueStoreBuilder::new(&subscriptions.store, Arc::new(ByteArraySerde), Arc::clone(value))
+        .log_headers()
+        .declared(subscriptions.declaration)
 }
 
 /// A sink and a source with an internal topic between them, named topic, sink, source.

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use streams_core::error::Result;
-use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::processor::{Data, DropReason, Processor, ProcessorContext};
 use streams_core::record::Record;
 use streams_core::serde::foreign_key::{CombinedKeySchema, Instruction, PseudoTopics, Subscription};
-use streams_core::store::{TimestampedKeyValueStore, ValueAndTimestamp};
+use streams_core::store::{Declaration, TimestampedKeyValueStore, ValueAndTimestamp};
 
 use super::hash::unserializable;
 use crate::operators::aggregate::opened;
@@ -17,6 +17,7 @@ pub(super) type SubscriptionStore<K> = TimestampedKeyValueStore<Vec<u8>, Subscri
 /// What the two processors on the store of subscriptions share.
 pub(super) struct Subscriptions<K, KO> {
     pub(super) store: Arc<str>,
+    pub(super) declaration: Declaration,
     pub(super) schema: CombinedKeySchema<KO, K>,
     pub(super) topics: Arc<PseudoTopics>,
 }
@@ -57,7 +58,7 @@ impl<K: Data, KO: Data> Processor<Option<KO>, Subscription<K>, Option<KO>, Subsc
         let subscription = &record.value;
         let Some(foreign_key) = &record.key else {
             if subscription.instruction != Instruction::PropagateNullIfNoForeignValue {
-                context.drop_record("null foreign key");
+                context.drop_record_as(DropReason::NullJoinKey, "a subscription needs a foreign key");
                 return Ok(());
             }
             return context.forward(record);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use streams_core::error::Result;
-use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::processor::{Data, DropReason, Processor, ProcessorContext};
 use streams_core::record::Record;
 use streams_core::serde::SerdeRef;
 use streams_core::serde::foreign_key::{PseudoTopics, SubscriptionResponse};
@@ -62,7 +62,7 @@ impl<K: Data, V: Data, VO: Data, VR: Data> Processor<K, SubscriptionResponse<VO>
         let row = self.rows.get(&key)?.map(|row| row.value);
         let hash = row.as_ref().map(|row| row_hash(value, topics, row, &headers, &mut self.scratch));
         if hash.transpose()? != response.hash {
-            context.drop_record("foreign-key answer to a row that has changed");
+            context.drop_record_as(DropReason::StaleAnswer, "the change has an answer of its own");
             return Ok(());
         }
         let result = row.and_then(|row| joiner(row, response.foreign_value));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use streams_core::error::Result;
-use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::processor::{Data, DropReason, Processor, ProcessorContext};
 use streams_core::record::{Change, Headers, Record};
 use streams_core::serde::SerdeRef;
 use streams_core::serde::foreign_key::{Instruction, PseudoTopics, Subscription};
@@ -111,7 +111,8 @@ impl<K: Data, V: Data, KO: Data> Processor<K, Change<V>, Option<KO>, Subscriptio
         };
         let Record { key, value: Change { new, old, is_latest }, timestamp, headers } = record;
         if self.versioned && !is_latest {
-            context.drop_record("out-of-order update of a versioned table");
+            context
+                .drop_record_as(DropReason::OutOfOrder, "a foreign-key join takes the latest versions only");
             return Ok(());
         }
         if new.is_none() && old.is_none() {
@@ -127,7 +128,7 @@ impl<K: Data, V: Data, KO: Data> Processor<K, Change<V>, Option<KO>, Subscriptio
         let left = self.shared.left;
         let no_key = new.is_some() && new_key.is_none();
         if !left && no_key {
-            context.drop_record("null foreign key");
+            context.drop_record_as(DropReason::NullJoinKey, "the row has no foreign key");
         }
         if !left && new_key.is_none() && !had_key {
             return Ok(());

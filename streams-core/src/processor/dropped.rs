@@ -1,0 +1,221 @@
+//! What is left out, by reason: counted always, told at the first time and then once a minute at most.
+
+use std::fmt::{Debug, Display, Formatter};
+use std::ops::{Add, AddAssign};
+
+use state_stores::excerpt::{EXCERPT_BYTES, Excerpt};
+
+use crate::time::Timestamp;
+
+/// How long after a record that was left out was told of the next one of its reason may be, in milliseconds.
+const TOLD_EVERY_MS: i64 = 60_000;
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $reason:ident = $text:literal,)*) => {
+        /// Why a record was left out.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum DropReason {
+            $($(#[$doc])* $reason,)*
+        }
+
+        impl DropReason {
+            /// Every reason.
+            pub const ALL: &[DropReason] = &[$(DropReason::$reason),*];
+        }
+
+        impl Display for DropReason {
+            fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+                f.write_str(match self {
+                    $(DropReason::$reason => $text,)*
+                })
+            }
+        }
+    };
+}
+
+reasons! {
+    /// Its key is null, and the source's type or the operator needs one.
+    NullKey = "null key",
+    /// Its value is null, and the source's type or the operator needs one.
+    NullValue = "null value",
+    /// The key by which it would be joined is null.
+    NullJoinKey = "null join key",
+    /// Its event time is negative: it has none, or the extractor left it out.
+    InvalidTimestamp = "invalid timestamp",
+    /// Its event time is further in the future than the extractor allows.
+    FutureTimestamp = "timestamp too far in the future",
+    /// It came after its window had closed.
+    Late = "late: its window is closed",
+    /// It is older than what the store keeps, and did not get into it.
+    Expired = "older than the store's retention",
+    /// It is an update of a versioned table that is not to the latest version of its row.
+    OutOfOrder = "out-of-order update of a versioned table",
+    /// It answers an earlier state of a row in a foreign-key join; the later state has an answer of its own.
+    StaleAnswer = "answer to a row that has changed",
+    /// It could not be deserialized, and the handler skipped it.
+    Deserialization = "skipped by the deserialization handler",
+    /// User code failed on it, and the handler skipped it.
+    Processing = "skipped by the processing handler",
+    /// A result could not be serialized, and the handler skipped it.
+    Serialization = "result skipped by the production handler: it cannot be serialized",
+    /// A result was refused, and the handler skipped it.
+    Production = "result skipped by the production handler: it was refused",
+    /// The partitioner of a sink left it out.
+    Partitioner = "left out by the partitioner",
+    /// A processor of the user's left it out.
+    User = "left out by a processor",
+}
+
+const REASONS: usize = DropReason::ALL.len();
+
+/// How many records were left out, by reason.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct DroppedRecords([u64; REASONS]);
+
+impl Default for DroppedRecords {
+    fn default() -> Self {
+        DroppedRecords([0; REASONS])
+    }
+}
+
+impl DroppedRecords {
+    /// How many were left out for that reason.
+    pub fn of(&self, reason: DropReason) -> u64 {
+        self.0.get(reason as usize).copied().unwrap_or(0)
+    }
+
+    /// How many were left out at all (`dropped-records-total`).
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    /// The reasons that there were, with their counts.
+    pub fn iter(&self) -> impl Iterator<Item = (DropReason, u64)> + '_ {
+        DropReason::ALL.iter().map(|reason| (*reason, self.of(*reason))).filter(|(_, count)| *count > 0)
+    }
+
+    /// Counts more.
+    pub(crate) fn note(&mut self, reason: DropReason, records: u64) {
+        if let Some(count) = self.0.get_mut(reason as usize) {
+            *count += records;
+        }
+    }
+}
+
+impl AddAssign for DroppedRecords {
+    fn add_assign(&mut self, other: Self) {
+        for (count, more) in self.0.iter_mut().zip(other.0) {
+            *count += more;
+        }
+    }
+}
+
+impl Add for DroppedRecords {
+    type Output = Self;
+
+    fn add(mut self, other: Self) -> Self {
+        self += other;
+        self
+    }
+}
+
+impl Debug for DroppedRecords {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+/// Counts what one task leaves out, and says when it is time to tell of it again.
+#[derive(Debug, Default)]
+pub(super) struct DropCounter {
+    counts: DroppedRecords,
+    told_at: [Option<Timestamp>; REASONS],
+}
+
+impl DropCounter {
+    pub(super) fn counts(&self) -> DroppedRecords {
+        self.counts
+    }
+
+    /// Counts records; true if that is to be told at wall-clock time `now`.
+    pub(super) fn count(&mut self, reason: DropReason, records: u64, now: Timestamp) -> bool {
+        self.counts.note(reason, records);
+        let Some(told_at) = self.told_at.get_mut(reason as usize) else { return false };
+        // A clock that was set back must not silence the reason.
+        let due = told_at.is_none_or(|at| !(at..at.saturating_add(TOLD_EVERY_MS)).contains(&now));
+        if due {
+            *told_at = Some(now);
+        }
+        due
+    }
+}
+
+/// The first bytes of a record's key, to be shown when the record is left out. Copied for each record, so it is small and
+/// nothing is allocated.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct KeyExcerpt {
+    bytes: [u8; EXCERPT_BYTES],
+    /// The length of the whole key; -1 of a null key, -2 where none is known.
+    length: i64,
+}
+
+impl KeyExcerpt {
+    pub(super) const UNKNOWN: KeyExcerpt = KeyExcerpt { bytes: [0; EXCERPT_BYTES], length: -2 };
+
+    #[inline]
+    pub(super) fn of(key: Option<&[u8]>) -> Self {
+        let mut excerpt = KeyExcerpt { bytes: [0; EXCERPT_BYTES], length: -1 };
+        if let Some(key) = key {
+            let shown = key.len().min(EXCERPT_BYTES);
+            excerpt.bytes[..shown].copy_from_slice(&key[..shown]);
+            excerpt.length = i64::try_from(key.len()).unwrap_or(i64::MAX);
+        }
+        excerpt
+    }
+}
+
+impl Display for KeyExcerpt {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        match self.length {
+            -2 => f.write_str("unknown"),
+            -1 => f.write_str("null"),
+            length => {
+                let length = usize::try_from(length).unwrap_or(usize::MAX);
+                Display::fmt(&Excerpt::of_first(&self.bytes[..length.min(EXCERPT_BYTES)], length), f)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_by_reason_and_tells_once_a_minute() {
+        let mut counter = DropCounter::default();
+        assert!(counter.count(DropReason::Late, 1, 1_000));
+        assert!(!counter.count(DropReason::Late, 2, 60_999));
+        assert!(counter.count(DropReason::NullKey, 1, 60_999), "each reason for itself");
+        assert!(counter.count(DropReason::Late, 1, 61_000));
+        assert!(counter.count(DropReason::Late, 1, 500), "the clock was set back");
+        let counts = counter.counts() + counter.counts();
+        assert_eq!((counts.of(DropReason::Late), counts.total()), (10, 12));
+        assert_eq!(format!("{counts:?}"), "{NullKey: 2, Late: 10}");
+    }
+
+    #[test]
+    fn keys_are_shown_as_text_or_in_hexadecimal_and_cut() {
+        let shown = |key: Option<&[u8]>| KeyExcerpt::of(key).to_string();
+        assert_eq!(shown(None), "null");
+        assert_eq!(shown(Some(b"")), "\"\"");
+        assert_eq!(shown(Some(b"alice")), "\"alice\"");
+        assert_eq!(shown(Some(&[0, 255])), "0x00ff");
+        let long = "ä".repeat(40);
+        assert_eq!(shown(Some(long.as_bytes())), format!("\"{}\"... (80 bytes)", "ä".repeat(16)));
+        let odd = format!("x{long}");
+        assert_eq!(shown(Some(odd.as_bytes())), format!("\"x{}\"... (81 bytes)", "ä".repeat(15)));
+        assert_eq!(KeyExcerpt::UNKNOWN.to_string(), "unknown");
+    }
+}

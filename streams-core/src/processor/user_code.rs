@@ -1,0 +1,59 @@
+//! Runs user code so that its panics become errors: a record that makes a closure panic is the handler's to decide about
+//! (KIP-1033), like one on which it returns an error.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::error::{Error, Result};
+
+/// What a panic in user code becomes: the error that the processing exception handler is asked about. The panic hook has
+/// printed where in the code it happened.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("panicked: {message}")]
+pub struct UserPanic {
+    /// The message of the panic.
+    pub message: String,
+}
+
+impl UserPanic {
+    /// Reads the message of what `catch_unwind` caught.
+    #[cold]
+    pub fn of(panic: &(dyn Any + Send)) -> Self {
+        let message = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
+            (Some(text), _) => (*text).to_owned(),
+            (None, Some(text)) => text.clone(),
+            (None, None) => "no message".to_owned(),
+        };
+        UserPanic { message }
+    }
+}
+
+/// Runs user code; a panic is returned like an error of its own.
+///
+/// What the code had changed stays changed, as with an error: state behind it is rolled back by the runtime if the handler
+/// fails, and kept if it resumes. Borrows of stores and processors end while the stack unwinds.
+#[inline]
+pub(crate) fn guarded<T>(call: impl FnOnce() -> Result<T>) -> Result<T> {
+    caught(call).unwrap_or_else(|panic| Err(Error::User(panic.into())))
+}
+
+/// Runs user code; the panic, if it did.
+#[inline]
+pub(crate) fn caught<T>(call: impl FnOnce() -> T) -> std::result::Result<T, UserPanic> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(|panic| UserPanic::of(&*panic))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_error_with_its_message() {
+        let text = |result: Result<()>| result.map_err(|error| error.to_string());
+        assert_eq!(text(guarded(|| Ok(()))), Ok(()));
+        assert_eq!(text(guarded(|| panic!("a {}", "reason"))), Err("panicked: a reason".to_owned()));
+        assert_eq!(text(guarded(|| panic!("a reason"))), Err("panicked: a reason".to_owned()));
+        let odd = guarded(|| std::panic::panic_any(7));
+        assert_eq!(text(odd), Err("panicked: no message".to_owned()));
+    }
+}
