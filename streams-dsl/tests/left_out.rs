@@ -1,5 +1,7 @@
 //! What is left out is seen: counted by reason, and told in a warning with place, time, key and what judged it.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+
 use std::cell::RefCell;
 use std::fmt::{Debug, Write};
 use std::time::Duration;

@@ -217,3 +217,24 @@ fn tables_of_windows_that_a_cogroup_made_are_joined() {
     // The null counts: windows take it.
     assert_eq!(last.as_deref(), Some("Some((6, -6))"), "{results:?}");
 }
+
+/// A session that ends exactly gap and grace before stream time is emitted, and still takes a record: Kafka Streams compares
+/// so, too (decision 0020). One millisecond later it does not.
+#[test]
+fn a_session_at_its_close_time_can_have_a_second_final_result() {
+    for (stream_time, expected) in [(100, vec![1, 2]), (101, vec![1])] {
+        let builder = StreamsBuilder::new();
+        let windows = SessionWindows::of_inactivity_gap_and_grace(millis(10), millis(5));
+        let counts = builder.stream::<String, String>("in").group_by_key().windowed_by(windows).count();
+        let last = counts.suppress(Suppressed::until_window_closes(BufferConfig::unbounded()));
+        last.to_stream().map(|key, count| (key.key, count.unwrap_or(0))).to("out");
+        let driver = TopologyTestDriver::of(builder.build().unwrap()).unwrap();
+        let input = driver.create_input_topic::<String, String>("in");
+        for (key, time) in [("a", 85), ("b", stream_time), ("a", 85)] {
+            input.pipe(key.to_owned(), "x".to_owned(), time).unwrap();
+        }
+        let out = driver.create_output_topic::<String, i64>("out").read_values().unwrap();
+        assert_eq!(out, expected, "stream time {stream_time}");
+        assert_eq!(driver.dropped_records(), u64::from(expected.len() == 1));
+    }
+}
