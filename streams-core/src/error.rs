@@ -67,7 +67,7 @@ pub enum Error {
 
     /// User code failed and the handler decided to fail.
     #[error(
-        "node {node} of task {task} failed on the record at {} : {source}; fix the code, or set \
+        "node {node} of task {task} failed on the record at {}: {source}; fix the code, or set \
          processing.exception.handler to LogAndContinue to skip such records",
         at.as_deref().unwrap_or("(punctuation)")
     )]

@@ -83,7 +83,10 @@ const PROGRAMS: &[(&str, Program)] = &[
     }),
     ("join", |b| joined(b, JoinWindows::of_time_difference_and_grace(millis(10), millis(5)))),
     ("join of later records", |b| {
-        joined(b, JoinWindows::of_time_difference_with_no_grace(millis(0)).after(millis(10)).with_before_ms(-5));
+        joined(
+            b,
+            JoinWindows::of_time_difference_with_no_grace(millis(0)).after(millis(10)).with_before_ms(-5),
+        );
     }),
     ("join with itself", |b| {
         let stream = b.stream::<String, i64>("in");
@@ -93,7 +96,10 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("suppress until closed", |b| {
         let windows = TimeWindows::of_size_with_no_grace(millis(10));
         let counts = grouped(b).windowed_by(windows).count();
-        counts.suppress(Suppressed::until_window_closes(BufferConfig::unbounded())).to_stream().for_each(|_, _| ());
+        counts
+            .suppress(Suppressed::until_window_closes(BufferConfig::unbounded()))
+            .to_stream()
+            .for_each(|_, _| ());
     }),
     ("suppress for a while", |b| {
         let wait = Suppressed::until_time_limit(millis(10), BufferConfig::unbounded());
@@ -119,7 +125,8 @@ fn nothing_overflows_or_goes_on_for_ever() {
             for (what, program) in PROGRAMS {
                 let builder = StreamsBuilder::new();
                 program(&builder);
-                let config = StreamsConfig::new("test", "embedded:").with("topology.optimization", "all").unwrap();
+                let config =
+                    StreamsConfig::new("test", "embedded:").with("topology.optimization", "all").unwrap();
                 let topology = builder.build_with(&config).unwrap();
                 let driver = TopologyTestDriver::builder(topology, config).with_commit_policy(commit);
                 let driver = driver.build().unwrap_or_else(|error| panic!("{what}: {error}"));

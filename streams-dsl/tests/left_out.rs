@@ -1,13 +1,16 @@
 //! What is left out is seen: counted by reason, and told in a warning with place, time, key and what judged it.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+#![allow(clippy::disallowed_methods, reason = "an application runs by the clock of the machine")]
 
 use std::cell::RefCell;
 use std::fmt::{Debug, Write};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use streams_core::processor::DropReason;
 use streams_core::processor::timestamp_extractor::{FailOnInvalidTimestamp, RejectFutureTimestamp};
+use streams_core::transport::embedded::EmbeddedBroker;
+use streams_core::transport::{NewTopic, OutRecord, ProducerSpec, Transport};
 use streams_dsl::prelude::*;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record as SpanRecord};
@@ -238,4 +241,60 @@ fn what_a_store_is_too_young_for_is_counted() {
     });
     assert_eq!(told.len(), 1, "{told:#?}");
     assert!(told[0].contains("store rows") && told[0].contains("at=in-0 offset 1"), "{told:#?}");
+}
+
+/// The counts of stream threads and of the global thread come together in the application's metrics, also after it has ended.
+#[test]
+fn an_application_tells_what_its_tasks_and_its_global_tables_leave_out() {
+    let limit = Duration::from_secs(60);
+    let builder = StreamsBuilder::new();
+    let names = builder.global_table::<String, i64>("names");
+    let numbers = builder.stream::<String, String>("in").try_map_values(|text| text.parse::<i64>());
+    numbers.join_global(&names, |key, _| key.clone(), |number, name| number + name).to("out");
+    let broker = EmbeddedBroker::in_memory();
+    let topic = |name: &str| NewTopic {
+        name: name.into(),
+        partitions: 1,
+        replication_factor: 1,
+        configs: Default::default(),
+    };
+    let topics = ["names", "in", "out"].map(topic);
+    broker.transport().admin("admin").unwrap().create_topics(&topics, limit).unwrap();
+    let spec = ProducerSpec {
+        client_id: "producer".to_owned(),
+        transactional_id: None,
+        transaction_timeout_ms: 60_000,
+        properties: Default::default(),
+    };
+    let mut producer = broker.transport().producer(&spec).unwrap();
+    let headers = Headers::new();
+    let records: [(&str, Option<&[u8]>, &[u8]); 5] = [
+        ("names", Some(b"a"), b"poison"),
+        ("names", Some(b"b"), &[0; 8]),
+        ("in", Some(b"a"), b"1"),
+        ("in", Some(b"b"), b"one"),
+        ("in", None, b"2"),
+    ];
+    for (topic, key, value) in records {
+        let topic = producer.topic(topic).unwrap();
+        let (value, headers) = (Some(value), &headers);
+        producer.send(OutRecord { topic, partition: 0, key, value, timestamp: 1, headers, tag: 0 }).unwrap();
+    }
+    producer.flush(limit).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let config = StreamsConfig::new("app", "embedded:")
+        .with_state_dir(folder.path())
+        .with("processing.exception.handler", "LogAndContinue")
+        .and_then(|config| config.with("deserialization.exception.handler", "LogAndContinue"));
+    let app = KafkaStreams::builder(builder.build().unwrap(), config.unwrap()).with_broker(broker);
+    let app = app.build().unwrap();
+    app.start().unwrap();
+    let expected = [(DropReason::NullKey, 1), (DropReason::Deserialization, 1), (DropReason::Processing, 1)];
+    let begin = Instant::now();
+    while app.metrics().dropped.iter().collect::<Vec<_>>() != expected {
+        assert!(begin.elapsed() < limit, "{:?} {:?}", app.metrics(), app.error());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(app.close(limit));
+    assert_eq!(app.metrics().dropped_records, 3);
 }

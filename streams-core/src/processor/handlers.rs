@@ -66,9 +66,9 @@ pub trait DeserializationExceptionHandler: Send + Sync {
     fn handle(&self, context: &ErrorContext<'_>, part: &'static str, error: &SerdeError) -> Response;
 }
 
-/// Decides about records on which user code returned an error (`ProcessingExceptionHandler`).
+/// Decides about records on which user code returned an error or panicked (`ProcessingExceptionHandler`).
 pub trait ProcessingExceptionHandler: Send + Sync {
-    /// `error` is what the processor returned.
+    /// `error` is what the processor returned; a [`UserPanic`](super::UserPanic) if it panicked.
     fn handle(&self, context: &ErrorContext<'_>, error: &UserError) -> Response;
 }
 
@@ -121,7 +121,7 @@ macro_rules! logging_handler {
             fn handle(&self, context: &ErrorContext<'_>, error: &UserError) -> Response {
                 tracing::warn!(
                     task = %context.task, node = context.node, at = context.place(), %error,
-                    "a processor returned an error"
+                    "a processor failed on a record"
                 );
                 $response
             }

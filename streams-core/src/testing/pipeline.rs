@@ -170,7 +170,9 @@ impl Pipeline {
 
     fn unknown(&self, topic: &TopicName) -> Error {
         let graph = self.settings.topology.graph();
-        let written: Vec<String> = graph.fixed_sink_topics().iter().map(|topic| topic.to_string()).collect();
+        let sinks = graph.fixed_sink_topics();
+        let written = sinks.iter().filter(|topic| !graph.is_internal(topic));
+        let written: Vec<String> = written.map(ToString::to_string).collect();
         Error::Topology(format!(
             "the topology writes no topic {topic}; it writes [{}] and internal topics, which are read by their full name \
              <application.id>-<name>",
