@@ -134,8 +134,8 @@ pub enum Error {
     /// another cluster. The local rows may be all that is left of them.
     #[error(
         "the changelog {changelog} of store {store} is not what the local state in {place} was written to: {why}. Taken as \
-         it is, the store would lose its rows without a word. Give this application back the topic or the cluster that it had; \
-         or accept the loss by deleting {place}: the store is then filled from what the changelog has"
+         it is, the store would lose its rows without a word. Give this application back the topic or the cluster that \
+         it had; or accept the loss by deleting {place}: the store is then filled from what the changelog has"
     )]
     ChangelogLost {
         /// The store.
