@@ -30,7 +30,7 @@ use super::backends::TaskBackends;
 use super::memory::BufferedBytes;
 use super::pace::Pace;
 use super::refusals::Refusals;
-use super::restore::{OpenReply, OpenRequest, OpenedTask, Request};
+use super::restore::{OpenReply, Request};
 use super::stats::{Doing, ThreadStats};
 use super::task::{StreamTask, TaskEnvironment, Writes};
 use super::topic_watch::metadata_max_age_ms;
@@ -43,6 +43,7 @@ use crate::time::{ClockRef, Now};
 use crate::transport::{Consumer, OffsetToCommit, PartitionHandle, RawRecord};
 
 mod fetching;
+mod opening;
 mod passes;
 mod recommits;
 mod replays;
@@ -383,54 +384,6 @@ impl StreamThread {
         self.requests += 1;
         self.opening.insert(task, self.requests);
         self.to_open.insert(task, backends);
-    }
-
-    /// Asks the restorer for the tasks to open.
-    fn request_tasks(&mut self) {
-        while let Some((task, backends)) = self.to_open.pop_first() {
-            let number = self.opening.get(&task).copied().unwrap_or_default();
-            let (reply, wake) = (self.opened.0.clone(), self.consumer.waker());
-            // A restorer that is gone is reported by the control thread, which ends the application.
-            let (answered, unreadable) = (Arc::clone(&self.answered), self.unreadable.clone());
-            let request = OpenRequest { task, number, backends, answered, unreadable, reply, wake };
-            let _ = self.restorer.send(Request::Open(request));
-            (self.wake_restorer)();
-        }
-    }
-
-    /// Takes the restorer's answers. One to a request from before the task was given up is dropped at once, its databases
-    /// with it: others may have worked on the task since, or wait for the databases.
-    fn hear_of_opened(&mut self) {
-        self.ready.extend(self.opened.1.try_iter());
-        self.ready.retain(|reply| self.opening.get(&reply.task) == Some(&reply.number));
-    }
-
-    /// Starts the tasks that have been restored.
-    fn take_over(&mut self, now: Now) -> Result<bool> {
-        let mut any = false;
-        while let Some(OpenReply { task, result, .. }) = self.ready.pop_front() {
-            if let Err(error) = result.and_then(|opened| self.start(task, opened, now)) {
-                // If the thread goes on, it asks again.
-                self.open(task, None);
-                return Err(error);
-            }
-            self.opening.remove(&task);
-            any = true;
-        }
-        Ok(any)
-    }
-
-    fn start(&mut self, id: TaskId, opened: OpenedTask, now: Now) -> Result<()> {
-        let mut handles = Vec::with_capacity(opened.sources.len());
-        for source in &opened.sources {
-            handles.push(self.consumer.assign(&source.partition, source.offset)?);
-            self.unreadable.remove(&source.partition);
-        }
-        let mut task = StreamTask::new(id, opened, handles, &self.environment, now.wall_ms)?;
-        task.recommit_at(|partition| self.recommits.due_at(partition));
-        tracing::info!(thread = self.name, task = %id, "task runs");
-        self.tasks.insert(id, task);
-        Ok(())
     }
 
     /// Bytes that no database has yet.

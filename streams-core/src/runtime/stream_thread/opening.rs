@@ -1,0 +1,60 @@
+//! How a stream thread comes by its tasks: it asks the restorer, and starts what has been restored.
+
+use std::sync::Arc;
+
+use super::StreamThread;
+use crate::error::Result;
+use crate::ids::TaskId;
+use crate::runtime::restore::{OpenReply, OpenRequest, OpenedTask, Request};
+use crate::runtime::task::StreamTask;
+use crate::time::Now;
+
+impl StreamThread {
+    /// Asks the restorer for the tasks to open.
+    pub(super) fn request_tasks(&mut self) {
+        while let Some((task, backends)) = self.to_open.pop_first() {
+            let number = self.opening.get(&task).copied().unwrap_or_default();
+            let (reply, wake) = (self.opened.0.clone(), self.consumer.waker());
+            // A restorer that is gone is reported by the control thread, which ends the application.
+            let (answered, unreadable) = (Arc::clone(&self.answered), self.unreadable.clone());
+            let request = OpenRequest { task, number, backends, answered, unreadable, reply, wake };
+            let _ = self.restorer.send(Request::Open(request));
+            (self.wake_restorer)();
+        }
+    }
+
+    /// Takes the restorer's answers. One to a request from before the task was given up is dropped at once, its databases
+    /// with it: others may have worked on the task since, or wait for the databases.
+    pub(super) fn hear_of_opened(&mut self) {
+        self.ready.extend(self.opened.1.try_iter());
+        self.ready.retain(|reply| self.opening.get(&reply.task) == Some(&reply.number));
+    }
+
+    /// Starts the tasks that have been restored.
+    pub(super) fn take_over(&mut self, now: Now) -> Result<bool> {
+        let mut any = false;
+        while let Some(OpenReply { task, result, .. }) = self.ready.pop_front() {
+            if let Err(error) = result.and_then(|opened| self.start(task, opened, now)) {
+                // If the thread goes on, it asks again.
+                self.open(task, None);
+                return Err(error);
+            }
+            self.opening.remove(&task);
+            any = true;
+        }
+        Ok(any)
+    }
+
+    fn start(&mut self, id: TaskId, opened: OpenedTask, now: Now) -> Result<()> {
+        let mut handles = Vec::with_capacity(opened.sources.len());
+        for source in &opened.sources {
+            handles.push(self.consumer.assign(&source.partition, source.offset)?);
+            self.unreadable.remove(&source.partition);
+        }
+        let mut task = StreamTask::new(id, opened, handles, &self.environment, now.wall_ms)?;
+        task.recommit_at(|partition| self.recommits.due_at(partition));
+        tracing::info!(thread = self.name, task = %id, "task runs");
+        self.tasks.insert(id, task);
+        Ok(())
+    }
+}
