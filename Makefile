@@ -67,7 +67,7 @@ test-brokers: setup
 # librdkafka's C interface under valgrind, which sees what librdkafka itself does with memory, too: the tests of the code
 # that is unsafe, and every call on a real Kafka. Leaks count if nothing points at the memory any more.
 VALGRIND := valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite \
-	--errors-for-leak-kinds=definite --suppressions=$(CURDIR)/tests/valgrind.supp
+	--errors-for-leak-kinds=definite
 RUNNER = CARGO_TARGET_$(shell rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')_RUNNER
 
 sanitize:
