@@ -32,7 +32,8 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 const AFTERMATH_MS: u64 = 20_000;
 
 /// How much more than a process that was just started one may have that has lived through it.
-const MORE_THREADS: usize = 8;
+// Clients have a thread for each broker that they have met; new ones have not met all.
+const MORE_THREADS: usize = 24;
 const MORE_FILES: usize = 100;
 const MORE_MB: f64 = 300.0;
 
