@@ -173,6 +173,7 @@ impl GlobalStore {
                 start: bounds.first.get(partition).copied().unwrap_or(0),
                 end: *end,
                 is_source: true,
+                is_reopened: false,
                 before: before.clone(),
                 now: bounds.identity.clone(),
                 untouched_ms,

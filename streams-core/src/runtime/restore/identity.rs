@@ -113,6 +113,9 @@ pub(in crate::runtime) struct Facts {
     pub end: Offset,
     /// Whether others write it: a source topic, which can be read again.
     pub is_source: bool,
+    /// Whether the thread that opens it has committed the task itself: then the log may end earlier than it did because the
+    /// broker took commits back whose markers it had forgotten (decision 0008).
+    pub is_reopened: bool,
     pub before: LogIdentity,
     pub now: LogIdentity,
     /// For how long nobody here has looked after the store, where that is kept.
@@ -144,9 +147,9 @@ pub(in crate::runtime) fn judge(facts: &Facts) -> Verdict {
         return lost(other);
     }
     if stored > end {
-        return lost(format!(
-            "it ends at offset {end}, but had come to {stored} when the local state was written"
-        ));
+        let why =
+            format!("it ends at offset {end}, but had come to {stored} when the local state was written");
+        return if facts.is_reopened { Verdict::Rebuild(why) } else { lost(why) };
     }
     if stored < start {
         return Verdict::Rebuild(format!(
@@ -179,6 +182,7 @@ mod tests {
             start: 0,
             end: 100,
             is_source: false,
+            is_reopened: false,
             before: id("t", "c"),
             now: id("t", "c"),
             untouched_ms: Some(0),
@@ -210,6 +214,7 @@ mod tests {
     #[test]
     fn offsets_outside_of_the_log_are_not_gone_on_from() {
         assert_eq!(verdict(|facts| facts.end = 99), "refuse");
+        assert_eq!(verdict(|facts| (facts.end, facts.is_reopened) = (99, true)), "rebuild");
         assert_eq!(verdict(|facts| (facts.end, facts.is_source) = (99, true)), "rebuild");
         assert_eq!(verdict(|facts| (facts.start, facts.end) = (101, 200)), "rebuild");
         assert_eq!(verdict(|facts| (facts.start, facts.end) = (100, 100)), "resume");

@@ -11,7 +11,7 @@ use super::identity::{
     Facts, LogIdentity, Verdict, WasKind, judge, kind_text, log_name, store_name, was_kind,
 };
 use super::questions::{Answer, Answers, logged, of_task};
-use super::{Changelog, Opening, Phase, Restorer};
+use super::{Changelog, OpenRequest, Opening, Phase, Restorer};
 use crate::error::{Error, Result};
 use crate::ids::{Offset, TaskId, TopicPartition};
 use crate::runtime::backends::TaskBackends;
@@ -117,6 +117,13 @@ impl Restorer {
         }
     }
 
+    /// Whether the thread that asks has had commits of the task answered.
+    fn has_committed(&self, opening: &Opening) -> bool {
+        let OpenRequest { task, answered, .. } = &opening.request;
+        let sources = self.plan.subtopology(*task).map(|plan| plan.partitions_of(*task)).unwrap_or_default();
+        sources.iter().any(|partition| answered.contains_key(partition))
+    }
+
     fn judge_store(
         &self,
         opening: &Opening,
@@ -151,6 +158,7 @@ impl Restorer {
             start: answer.start,
             end,
             is_source: store.is_source,
+            is_reopened: self.has_committed(opening),
             before: before.clone(),
             now: answer.identity.clone(),
             untouched_ms: opening.untouched_ms.filter(|_| store.place == StorePlace::Disk),
