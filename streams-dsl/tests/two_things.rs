@@ -1,4 +1,5 @@
-//! Two things are never one: stores of one name, settings that a topology was not built with, values that a store cannot hold.
+//! Two things are never one: stores of one name, settings that a topology was not built with, and values that a store
+//! cannot hold.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 

@@ -95,6 +95,13 @@ impl DroppedRecords {
         DropReason::ALL.iter().map(|reason| (*reason, self.of(*reason))).filter(|(_, count)| *count > 0)
     }
 
+    /// What a thread's tasks leave out, with its results that were refused and left out.
+    pub(crate) fn of_thread(tasks: impl Iterator<Item = Self>, refused: u64) -> Self {
+        let mut counts = tasks.fold(DroppedRecords::default(), Add::add);
+        counts.note(DropReason::Production, refused);
+        counts
+    }
+
     /// Counts more.
     pub(crate) fn note(&mut self, reason: DropReason, records: u64) {
         if let Some(count) = self.0.get_mut(reason as usize) {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::ids::{PartitionId, TaskId};
-use crate::processor::DroppedRecords;
+pub(crate) use crate::processor::DroppedRecords;
 
 /// What one stream thread has done. Written by its thread once a round, not once a record.
 #[derive(Debug, Default)]

@@ -16,7 +16,6 @@
 //! 5. A round has a budget of time, not of records (`passes.rs`). Intervals are judged by the monotonic clock.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::ops::Add;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -31,14 +30,13 @@ use super::memory::BufferedBytes;
 use super::pace::Pace;
 use super::refusals::Refusals;
 use super::restore::{OpenReply, Request};
-use super::stats::{Doing, ThreadStats};
+use super::stats::{Doing, DroppedRecords, ThreadStats};
 use super::task::{StreamTask, TaskEnvironment, Writes};
 use super::topic_watch::metadata_max_age_ms;
 use super::waits::Waits;
 use crate::config::StreamsConfig;
 use crate::error::{Error, Recovery, Result};
 use crate::ids::{Offset, TaskId, TopicName, TopicPartition};
-use crate::processor::{DropReason, DroppedRecords};
 use crate::time::{ClockRef, Now};
 use crate::transport::{Consumer, OffsetToCommit, PartitionHandle, RawRecord};
 
@@ -234,7 +232,7 @@ impl StreamThread {
             answered: Arc::default(),
             unreadable: BTreeSet::new(),
             resume_at: now_ms,
-            dropped_before: DroppedRecords::default(),
+            dropped_before: Default::default(),
         }
     }
 
@@ -490,9 +488,7 @@ impl StreamThread {
     /// Records left out by the tasks that run now.
     pub fn dropped_records(&self) -> DroppedRecords {
         let tasks = self.tasks.values().map(StreamTask::dropped_records);
-        let mut dropped = tasks.fold(DroppedRecords::default(), Add::add);
-        dropped.note(DropReason::Production, self.environment.collector.dropped_records());
-        dropped
+        DroppedRecords::of_thread(tasks, self.environment.collector.dropped_records())
     }
 
     /// The topics that records were sent to.

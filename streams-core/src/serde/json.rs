@@ -27,7 +27,8 @@ use crate::record::Headers;
 /// ```
 ///
 /// A float that is NaN or infinite is refused where it is written or put into a store: JSON has none, and the `null` that
-/// would stand for it is no float when it is read back. It dereferences to the value. As a key, equal values must give equal text, which a `HashMap` inside does not.
+/// would stand for it is no float when it is read back. It dereferences to the value. As a key, equal values must give
+/// equal text, which a `HashMap` inside does not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Json<T>(pub T);
