@@ -247,8 +247,8 @@ impl KafkaStreams {
     ///
     /// Returns once the threads run; tasks come as the group assigns them. What it waits for meanwhile,
     /// [`reasons`](Self::reasons) tells, and a [`close`](Self::close) on another thread ends it. Errors: a broker that does
-    /// not answer, topics that are missing or do not fit, a state directory in use; the state is [`State::Error`] then, and an
-    /// application is started once: make a new one to try again.
+    /// not answer, topics that are missing or do not fit, a state directory in use; the state is [`State::Error`] then, and
+    /// an application is started once: make a new one to try again.
     pub fn start(&self) -> Result<()> {
         let (progress, started) = mpsc::channel();
         {

@@ -1,8 +1,8 @@
 //! How often a stream thread may drop its uncommitted work and do it again before that is an error (`Replays`).
 //!
 //! Rules:
-//! 1. Replays in a row, without a commit in between that wrote something, are bounded by `task.timeout.ms` (KIP-572): then the
-//!    last cause ends the application. So there is no work that is dropped and done again for ever.
+//! 1. Replays in a row, without a commit in between that wrote something, are bounded by `task.timeout.ms` (KIP-572): then
+//!    the last cause ends the application. So there is no work that is dropped and done again for ever.
 //! 2. A row that dropped no work, as of an idle thread whose broker is away, ends as well when the thread has caught up
 //!    with its sources. One that did ends there only if nothing goes wrong for another `task.timeout.ms`.
 //! 3. Each replay halves the number of records that the next commit may have, each commit doubles it: whatever makes a

@@ -1,5 +1,6 @@
-//! An application in a process of its own that copies a topic, slowly: `slow_copy bootstrap app folder in out ms key=value...`.
-//! Prints its state and reasons ten times a second; ends when its standard input does.
+//! An application in a process of its own that copies a topic, slowly:
+//! `slow_copy bootstrap app folder in out ms key=value...`. Prints its state and reasons ten times a second; ends when its
+//! standard input does.
 #![expect(clippy::disallowed_methods, reason = "user code that sleeps, by the clock of the machine")]
 
 use std::io::Read;
