@@ -33,8 +33,8 @@ fn seen_after(client: &KafkaClient, topic: &str, value: &str) -> Duration {
     begin.elapsed()
 }
 
-/// Before: RUNNING after 6.3 s, two records with an empty key in the output topic, and ten seconds of idleness closed the task
-/// again and again.
+/// Before: RUNNING after 6.3 s, two records with an empty key in the output topic, and ten seconds of idleness closed the
+/// task again and again.
 #[test]
 fn a_strangers_long_transaction_is_not_waited_for() {
     let _turn = turn();
