@@ -5,6 +5,7 @@ use std::time::Duration;
 use lab::LabError;
 use rdkafka::consumer::Consumer;
 
+use super::patiently;
 use crate::world::World;
 
 const METADATA_LIMIT: Duration = Duration::from_secs(20);
@@ -39,7 +40,8 @@ pub(super) fn kill_leader(
 ) -> Result<String, LabError> {
     let what = || format!("looking for the leader of {topic}-{partition}");
     let consumer = world.client().consumer(&[])?;
-    let metadata = consumer.fetch_metadata(Some(topic), METADATA_LIMIT).map_err(LabError::kafka(what()))?;
+    let ask = || consumer.fetch_metadata(Some(topic), METADATA_LIMIT).map_err(LabError::kafka(what()));
+    let metadata = patiently(ask)?;
     let partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
     let leader = partitions.filter(|found| found.id() == partition).map(|found| found.leader()).next();
     match leader.and_then(|leader| usize::try_from(leader).ok()) {

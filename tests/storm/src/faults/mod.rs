@@ -6,12 +6,15 @@ mod network;
 mod process;
 mod topic;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lab::LabError;
 
 use crate::schedule::{Event, Fault, ONLY_REPLICA};
 use crate::world::World;
+
+/// How long questions of faults are asked again.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Makes it, lets it last and undoes it; what there is to tell of it.
 pub(crate) fn pass(world: &World, event: &Event) -> Result<String, LabError> {
@@ -37,5 +40,16 @@ pub(crate) fn pass(world: &World, event: &Event) -> Result<String, LabError> {
         Fault::RefuseRecords => topic::refuse(world, time),
         Fault::Revoke { right } => topic::revoke(world, *right, time),
         Fault::Network { rule } => Ok(network::obey(world, *rule, time)),
+    }
+}
+
+/// Asks until there is an answer: other faults are at work meanwhile.
+fn patiently<T>(mut ask: impl FnMut() -> Result<T, LabError>) -> Result<T, LabError> {
+    let begin = Instant::now();
+    loop {
+        match ask() {
+            Err(_passing) if begin.elapsed() < PATIENCE => std::thread::sleep(Duration::from_millis(500)),
+            other => return other,
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use lab::{Acl, LabError, Operation, Resource};
 
+use super::patiently;
 use crate::schedule::Right;
 use crate::world::{APP, USER, World};
 
@@ -16,7 +17,8 @@ const USUAL: &str = "1048588";
 /// Topics of results grow: what is keyed goes elsewhere from then on, and nothing is lost.
 pub(super) fn grow(world: &World, more: i32) -> Result<String, LabError> {
     let (client, topic) = (world.client(), &world.topics.chains);
-    let partitions = i32::try_from(client.end_offsets(topic)?.len()).unwrap_or(0) + more;
+    let ends = patiently(|| client.end_offsets(topic))?;
+    let partitions = i32::try_from(ends.len()).unwrap_or(0) + more;
     client.add_partitions(topic, partitions)?;
     Ok(format!("{topic} has {partitions} partitions"))
 }
@@ -24,10 +26,10 @@ pub(super) fn grow(world: &World, more: i32) -> Result<String, LabError> {
 /// Deletes what has been processed from the input.
 pub(super) fn trim_input(world: &World) -> Result<String, LabError> {
     let (client, topic) = (world.client(), world.topics.input.as_str());
-    let committed = client.committed_offsets(APP, &[topic])?;
+    let committed = patiently(|| client.committed_offsets(APP, &[topic]))?;
     let mut deleted = 0;
     for ((topic, partition), done) in &committed {
-        client.delete_records(topic, *partition, Some(done.offset))?;
+        patiently(|| client.delete_records(topic, *partition, Some(done.offset)))?;
         deleted += done.offset;
     }
     Ok(format!("the first {deleted} records are gone"))
