@@ -12,6 +12,11 @@ use crate::ids::{Offset, TopicPartition};
 /// The most that is taken off the time for which a changelog keeps deletions, for clocks that differ.
 const CLOCK_MARGIN_MAX_MS: i64 = 3_600_000;
 
+/// By how many offsets a changelog may end before the local offset without being cut short: a broker that forgets the markers
+/// of a commit that it has answered (decision 0008) leaves out one for each. The rows are those of a commit that may be
+/// taken back then, and the log has every record.
+const MARKERS_FORGOTTEN_MAX: i64 = 2;
+
 /// Which log of a name it is. What is not known differs from nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::runtime) struct LogIdentity {
@@ -149,7 +154,10 @@ pub(in crate::runtime) fn judge(facts: &Facts) -> Verdict {
     if stored > end {
         let why =
             format!("it ends at offset {end}, but had come to {stored} when the local state was written");
-        return if facts.is_reopened { Verdict::Rebuild(why) } else { lost(why) };
+        return match facts.is_reopened || stored - end <= MARKERS_FORGOTTEN_MAX {
+            true => Verdict::Rebuild(why),
+            false => lost(why),
+        };
     }
     if stored < start {
         return Verdict::Rebuild(format!(
@@ -213,9 +221,10 @@ mod tests {
 
     #[test]
     fn offsets_outside_of_the_log_are_not_gone_on_from() {
-        assert_eq!(verdict(|facts| facts.end = 99), "refuse");
-        assert_eq!(verdict(|facts| (facts.end, facts.is_reopened) = (99, true)), "rebuild");
-        assert_eq!(verdict(|facts| (facts.end, facts.is_source) = (99, true)), "rebuild");
+        assert_eq!(verdict(|facts| facts.end = 97), "refuse");
+        assert_eq!(verdict(|facts| facts.end = 99), "rebuild", "a marker that was forgotten");
+        assert_eq!(verdict(|facts| (facts.end, facts.is_reopened) = (97, true)), "rebuild");
+        assert_eq!(verdict(|facts| (facts.end, facts.is_source) = (97, true)), "rebuild");
         assert_eq!(verdict(|facts| (facts.start, facts.end) = (101, 200)), "rebuild");
         assert_eq!(verdict(|facts| (facts.start, facts.end) = (100, 100)), "resume");
         // Emptied by retention, and nothing here.
