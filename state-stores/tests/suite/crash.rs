@@ -68,3 +68,29 @@ fn check(dir: &std::path::Path, at_least: u64, last: Option<u64>) {
     drop(backend);
     RocksBackend::open(dir, crate::support::memory()).unwrap();
 }
+
+/// Before: the column families that a cut MANIFEST no longer told of were gone, the offsets were there, and a task went on
+/// from empty stores.
+#[test]
+fn a_manifest_that_was_cut_short_is_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    for number in 0..3_u64 {
+        let backend = rocks(dir.path());
+        let store = backend.keyspace(&format!("store-{number}")).unwrap();
+        let mut batch = Batch::new();
+        batch.put(store, &number.to_be_bytes(), b"row");
+        backend.write(&batch).unwrap();
+        backend.flush().unwrap();
+    }
+    let current = std::fs::read_to_string(dir.path().join("CURRENT")).unwrap();
+    let manifest = dir.path().join(current.trim_end());
+    let whole = std::fs::read(&manifest).unwrap();
+    std::fs::write(&manifest, &whole[..whole.len() / 2]).unwrap();
+    let damaged = RocksBackend::open(dir.path(), crate::support::memory()).unwrap_err();
+    assert!(damaged.is_damage(), "{damaged}");
+    assert!(damaged.to_string().contains(&format!("but had {}", whole.len())), "{damaged}");
+    std::fs::write(&manifest, &whole).unwrap();
+    let backend = rocks(dir.path());
+    let store = backend.keyspace("store-0").unwrap();
+    assert_eq!(backend.get(store, &0_u64.to_be_bytes()).unwrap().as_deref(), Some(&b"row"[..]));
+}

@@ -7,6 +7,7 @@
 //! cases.
 
 mod failure;
+mod manifest;
 mod options;
 mod reclaim;
 
@@ -21,6 +22,7 @@ use rocksdb::{
     MultiThreaded, Options, ReadOptions, WriteBatch,
 };
 
+use self::manifest::Manifest;
 pub use self::options::RocksMemory;
 use self::reclaim::Reclaimer;
 use super::batch::{Batch, Write};
@@ -62,6 +64,7 @@ impl Db {
 pub struct RocksBackend {
     db: Arc<Db>,
     reclaimer: Mutex<Option<Reclaimer>>,
+    manifest: Manifest,
 }
 
 impl fmt::Debug for RocksBackend {
@@ -81,6 +84,7 @@ impl RocksBackend {
             let reason = format!("CURRENT is missing, but {left} is there");
             return Err(StoreError::Damaged { dir, reason });
         }
+        manifest::check(&dir)?;
         let mut options = options::options(memory);
         options.create_missing_column_families(true);
         let names = if !is_new {
@@ -91,11 +95,13 @@ impl RocksBackend {
         let families = names.iter().map(|name| (name.as_str(), options.clone()));
         let rocks = Rocks::open_cf_with_opts(&options, &dir, families)
             .map_err(|error| failure::of_open(&dir, error))?;
+        let manifest = Manifest::of(&dir);
         let db = Db { rocks, dir, options, names: RwLock::default(), damaged: AtomicBool::new(false) };
-        let backend = RocksBackend { db: Arc::new(db), reclaimer: Mutex::default() };
+        let backend = RocksBackend { db: Arc::new(db), reclaimer: Mutex::default(), manifest };
         for name in names.iter().filter(|name| *name != rocksdb::DEFAULT_COLUMN_FAMILY_NAME) {
             backend.keyspace(name)?;
         }
+        backend.manifest.note();
         Ok(backend)
     }
 
@@ -128,6 +134,7 @@ impl Drop for RocksBackend {
         if let Some(reclaimer) = reclaimer {
             reclaimer.stop(&self.db);
         }
+        self.manifest.note();
     }
 }
 
@@ -199,6 +206,7 @@ impl Backend for RocksBackend {
         let representation = WriteBatch::from_data(batch.data());
         let written = self.db.rocks.write_opt(representation, &options::write_options());
         written.map_err(|error| self.db.error("write a batch", error))?;
+        self.manifest.note();
         self.reclaim(batch);
         Ok(())
     }
