@@ -76,6 +76,39 @@ fn slow_user_code_commits_in_time_with_one_partition_and_with_many() {
     }
 }
 
+/// The caches of one interval are flushed into slow code within a commit, which then takes longer than the transaction may:
+/// commits become smaller until they can succeed.
+#[test]
+fn a_commit_that_takes_longer_than_its_transaction_may_becomes_smaller() {
+    const RECORDS: usize = 1_000;
+    let _turn = turn();
+    let client = shared().expect("a broker").client();
+    let (input, output) = topics(&client, "large-commits", 1, RECORDS);
+    let folder = tempfile::tempdir().expect("a folder");
+    let builder = StreamsBuilder::new();
+    let slow = |count: Option<i64>| {
+        std::thread::sleep(Duration::from_millis(4));
+        count
+    };
+    builder
+        .stream::<String, String>(input.as_str())
+        .group_by_key()
+        .count()
+        .to_stream()
+        .map_values(slow)
+        .to(output.as_str());
+    let config = config(&client, "large-commits", folder.path())
+        .with_statestore_cache_max_bytes(10_000_000)
+        .with("producer.transaction.timeout.ms", 1_000)
+        .expect("a setting");
+    let app = App::run(builder.build().expect("a topology"), config);
+    assert_eq!(committed(&client, &output, RECORDS).len(), RECORDS);
+    let metrics = app.streams.metrics();
+    assert!(metrics.processed_records > RECORDS as u64, "no commit was too large: {metrics:?}");
+    app.close();
+    assert_eq!(committed(&client, &output, RECORDS).len(), RECORDS, "each once");
+}
+
 /// Settings under which nine seconds are too long for one call.
 fn impatient(config: StreamsConfig) -> StreamsConfig {
     let config = config.with("consumer.max.poll.interval.ms", 6_000).expect("a setting");
