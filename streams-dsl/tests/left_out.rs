@@ -268,12 +268,13 @@ fn an_application_tells_what_its_tasks_and_its_global_tables_leave_out() {
     };
     let mut producer = broker.transport().producer(&spec).unwrap();
     let headers = Headers::new();
-    let records: [(&str, Option<&[u8]>, &[u8]); 5] = [
-        ("names", Some(b"a"), b"poison"),
-        ("names", Some(b"b"), &[0; 8]),
-        ("in", Some(b"a"), b"1"),
-        ("in", Some(b"b"), b"one"),
-        ("in", None, b"2"),
+    let bytes = |text: &'static str| text.as_bytes();
+    let records = [
+        ("names", Some(bytes("a")), bytes("poison")),
+        ("names", Some(bytes("b")), &[0; 8]),
+        ("in", Some(bytes("a")), bytes("1")),
+        ("in", Some(bytes("b")), bytes("one")),
+        ("in", None, bytes("2")),
     ];
     for (topic, key, value) in records {
         let topic = producer.topic(topic).unwrap();

@@ -178,7 +178,7 @@ fn new_windows_cost_no_reads() {
 fn closing_does_not_wait_for_expired_space() {
     const RANGES: u32 = 3_000;
     let dir = tempfile::tempdir().unwrap();
-    let backend = RocksBackend::open(dir.path(), &memory()).unwrap();
+    let backend = RocksBackend::open(dir.path(), memory()).unwrap();
     let keyspace = backend.keyspace("store/store").unwrap();
     let key = |number: u32| number.to_be_bytes();
     let mut batch = Batch::new();
@@ -194,7 +194,7 @@ fn closing_does_not_wait_for_expired_space() {
     drop(backend);
     let took = begin.elapsed();
     assert!(took < std::time::Duration::from_secs(3), "{took:?}");
-    let again = RocksBackend::open(dir.path(), &memory()).unwrap();
+    let again = RocksBackend::open(dir.path(), memory()).unwrap();
     let left = contents(&again, again.keyspace("store/store").unwrap());
     assert_eq!(left.len(), RANGES as usize + 1);
 }

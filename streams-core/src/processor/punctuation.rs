@@ -91,10 +91,10 @@ impl PunctuationQueue {
 
     /// Schedules the one that was taken last anew.
     fn put_back(&mut self) {
-        if let Some((called, kind, due, at)) = self.called.take().filter(|(called, ..)| !called.cancelled) {
-            if let Some(next) = next_after(due, called.interval_ms, at) {
-                self.queue(kind).offer(next, called);
-            }
+        if let Some((called, kind, due, at)) = self.called.take().filter(|(called, ..)| !called.cancelled)
+            && let Some(next) = next_after(due, called.interval_ms, at)
+        {
+            self.queue(kind).offer(next, called);
         }
     }
 

@@ -179,11 +179,9 @@ impl Committer {
     /// Makes the producer if there is none, fencing what an earlier one of the same id left open.
     pub fn ensure_producer(&mut self) -> Result<&mut dyn Producer> {
         // At-least-once: whatever it was given is committed.
-        let is_worn_out = |producer: &Box<dyn Producer>| producer.is_worn_out();
+        let is_worn_out = self.producer.as_deref().is_some_and(|producer| producer.is_worn_out());
         let may_be_replaced = self.state == State::Ready && !self.exactly_once();
-        if self.state == State::InDoubt
-            || (may_be_replaced && self.producer.as_ref().is_some_and(is_worn_out))
-        {
+        if self.state == State::InDoubt || (may_be_replaced && is_worn_out) {
             self.discard();
         }
         if self.producer.is_none() {

@@ -132,7 +132,7 @@ impl Engine {
         let mut membership = transport.membership(&setup::group_spec(&plan, &config, "engine"))?;
         let global = match globals.is_empty() {
             true => None,
-            false => Some(global_thread(&plan, &globals, &transport, &handlers, &config)?),
+            false => Some(global_thread(&plan, &globals, &transport, handlers, &config)?),
         };
         let (requests, received) = mpsc::channel();
         let restorer = Restorer::new(RestorerParts {

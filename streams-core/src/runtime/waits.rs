@@ -69,7 +69,7 @@ impl Waits {
             }
         };
         let mut reasons: Vec<_> = entries.waiting.values().map(reason).collect();
-        reasons.sort_by(|a, b| b.waited.cmp(&a.waited));
+        reasons.sort_by_key(|reason| std::cmp::Reverse(reason.waited));
         reasons
     }
 

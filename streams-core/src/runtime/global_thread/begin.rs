@@ -177,7 +177,7 @@ impl GlobalStore {
                 before: before.clone(),
                 now: bounds.identity.clone(),
                 untouched_ms,
-                deletions_kept_ms: deletions_kept_ms,
+                deletions_kept_ms,
             };
             match judge(&facts) {
                 Verdict::Rebuild(why) | Verdict::Refuse(why) => Some(format!("{partition}: {why}")),

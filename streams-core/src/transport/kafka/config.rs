@@ -417,7 +417,7 @@ mod tests {
     #[test]
     fn tokens_need_a_source() {
         let by_token = [("security.protocol", "SASL_PLAINTEXT"), ("sasl.mechanism", "OAUTHBEARER")];
-        let error = common_with(&by_token).err().expect("is refused").to_string();
+        let error = common_with(&by_token).expect_err("is refused").to_string();
         assert!(error.contains("with_token_provider"), "{error}");
     }
 

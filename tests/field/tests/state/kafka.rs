@@ -135,7 +135,8 @@ fn a_row_that_was_deleted_elsewhere_stays_deleted() {
     };
     let run = |folder: &std::path::Path| App::run(topology(), config(&client, "moved", folder));
     let app = run(here.path());
-    (put("x", Some("1")), put("y", Some("2")));
+    put("x", Some("1"));
+    put("y", Some("2"));
     wait(|| ask("y") == "y=2", || "the rows to be read".to_owned());
     assert_eq!(ask("x"), "x=1");
     app.close();
@@ -177,7 +178,8 @@ fn a_changelog_without_a_leader_holds_up_its_task_only() {
         client.produce("held-in", [record]).expect("produced");
         texts(&committed(&client, "held-out", expected)).pop().expect("a count")
     };
-    (ask(0, 1), ask(1, 2));
+    ask(0, 1);
+    ask(1, 2);
     app.close();
 
     cluster.kill_broker(2).expect("killed");
