@@ -384,7 +384,13 @@ fn retry_harmless<T>(mut call: impl FnMut() -> crate::transport::Result<T>) -> R
                     ) =>
             {
                 tries += 1;
-                tracing::debug!(%error, tries, "repeated");
+                // One without an answer has taken a minute.
+                match error.kind() {
+                    TransportErrorKind::TimedOut => {
+                        tracing::warn!(%error, tries, "a commit has no answer; it is made again");
+                    }
+                    _ => tracing::debug!(%error, tries, "repeated"),
+                }
                 #[allow(
                     clippy::disallowed_methods,
                     reason = "a broker that is away is waited for, off the record path"

@@ -19,7 +19,8 @@ const ROUNDS_MAX: u32 = 10;
 #[derive(Clone, Copy, Debug, Hash)]
 pub(super) struct Likeness<'a> {
     pub topic: u32,
-    pub partition: PartitionId,
+    /// Not of a record without a key: the next attempt may spread those otherwise.
+    pub partition: Option<PartitionId>,
     pub key: Option<&'a [u8]>,
     pub value: Option<&'a [u8]>,
     /// Who sent it, and while which record was processed.
@@ -67,6 +68,11 @@ impl LeftOut {
         self.records.insert(hash, LeftOutRecord { source, met: false, commits: 0 });
     }
 
+    /// What was sent was given up: what was met in it will be met again.
+    pub fn abandoned(&mut self) {
+        self.records.values_mut().for_each(|record| record.met = false);
+    }
+
     /// The work is repeated because of records that were sent to these topics by these senders. False if that has
     /// happened too often without a commit.
     pub fn repeated(&mut self, mut senders: Vec<(u32, u64)>) -> bool {
@@ -92,7 +98,8 @@ impl LeftOut {
                 offsets.iter().any(|done| done.partition == *partition && done.offset > *offset)
             };
             record.commits += 1;
-            let is_over = record.met || record.commits > COMMITS_MAX;
+            // One with a source may have been met in an attempt that was given up: only its source tells.
+            let is_over = (record.met && record.source.is_none()) || record.commits > COMMITS_MAX;
             !is_over && !record.source.as_ref().is_some_and(is_past)
         });
     }
@@ -102,7 +109,8 @@ impl LeftOut {
 mod tests {
     use super::*;
 
-    const LIKENESS: Likeness<'_> = Likeness { topic: 1, partition: 0, key: None, value: Some(b"v"), tag: 5 };
+    const LIKENESS: Likeness<'_> =
+        Likeness { topic: 1, partition: None, key: None, value: Some(b"v"), tag: 5 };
 
     fn committed(offset: Offset) -> [OffsetToCommit; 1] {
         [OffsetToCommit { partition: TopicPartition::new("in", 0), offset, metadata: String::new() }]
@@ -128,6 +136,19 @@ mod tests {
         assert!(left_out.contains(&LIKENESS));
         left_out.committed(&committed(101));
         assert!(left_out.is_empty());
+    }
+
+    /// Showed before: forgotten by the smaller commit, sent and refused again, and the handler asked twice.
+    #[test]
+    fn an_attempt_that_is_given_up_forgets_nothing() {
+        for source in [Some((TopicPartition::new("in", 0), 7)), None] {
+            let mut left_out = LeftOut::default();
+            left_out.add(LIKENESS, source);
+            assert!(left_out.contains(&LIKENESS));
+            left_out.abandoned();
+            left_out.committed(&committed(3));
+            assert!(left_out.contains(&LIKENESS));
+        }
     }
 
     #[test]

@@ -118,7 +118,9 @@ impl RecordCollector {
 
     /// Gives up what was not committed.
     pub fn abandon(&self) {
-        self.inner.borrow_mut().committer.abandon();
+        let mut inner = self.inner.borrow_mut();
+        inner.committer.abandon();
+        inner.left_out.abandoned();
     }
 
     /// Offsets that a commit adds besides the records.
@@ -259,6 +261,14 @@ impl RecordCollector {
                 let mut inner = self.inner.borrow_mut();
                 inner.dropped += 1;
                 let ProducerRecord { partition, key, value, .. } = *record;
+                // Not only told by the handlers that come with the library.
+                if inner.dropped.is_power_of_two() {
+                    tracing::warn!(
+                        task = %origin.task, node = &*origin.node, topic = record.topic, partition, key = excerpt(key),
+                        why = %cause, so_far = inner.dropped, "the production handler leaves a result out"
+                    );
+                }
+                let partition = key.map(|_| partition);
                 inner.left_out.add(Likeness { topic: topic.0, partition, key, value, tag }, source);
                 return Ok(());
             }
@@ -303,6 +313,7 @@ impl RecordCollector {
     #[cold]
     fn is_left_out(&self, record: &Outgoing<'_>) -> bool {
         let Outgoing { topic, partition, key, value, .. } = *record;
+        let partition = key.map(|_| partition);
         let likeness = Likeness { topic: topic.0, partition, key, value, tag: tag_of(record) };
         self.inner.borrow_mut().left_out.contains(&likeness)
     }

@@ -155,6 +155,9 @@ struct Opening {
     /// Attempts in a row that failed.
     failures: u32,
     waiting: Waiting,
+    /// Since when the broker refuses something of it, until records come; monotonic. Questions that are answered in between do
+    /// not end it: a topic may be described and not read.
+    refused_since: Option<i64>,
     /// For how long its directory was left alone before it was opened; unknown is for ever.
     untouched_ms: Option<i64>,
     /// Whether it was counted as rebuilt.
@@ -307,6 +310,7 @@ impl Restorer {
             not_before: 0,
             failures: 0,
             waiting,
+            refused_since: None,
             untouched_ms: None,
             is_rebuilt: false,
         });

@@ -86,7 +86,7 @@ impl Committer {
         }
         if has_open && !is_swept && self.left_over.sweeps < SWEEPS_MAX {
             self.left_over.since = Some(now);
-            self.sweep(now);
+            self.sweep(now)?;
             return Ok(false);
         }
         if has_open {
@@ -196,7 +196,7 @@ impl Committer {
     }
 
     /// Rule 5. What goes wrong is done again, with a new producer if need be.
-    fn sweep(&mut self, now: i64) {
+    fn sweep(&mut self, now: i64) -> Result<()> {
         let sources: BTreeSet<_> = self.left_over.sources.clone();
         // Offsets need a place in the group; without one, nothing can be done about them yet.
         let fence = match (sources.is_empty(), self.group.fence()) {
@@ -206,7 +206,7 @@ impl Committer {
                 let what =
                     || format!("its place in the group, to end a former transaction's offsets: {error}");
                 self.waiting.go_on(now, what);
-                return;
+                return Ok(());
             }
         };
         tracing::info!(
@@ -218,12 +218,24 @@ impl Committer {
         match self.sweep_behind(fence.as_ref()) {
             Ok(()) => {
                 self.left_over.was_swept();
+                Ok(())
+            }
+            // Another producer would be refused alike.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    TransportErrorKind::Denied | TransportErrorKind::Config | TransportErrorKind::Refused
+                ) =>
+            {
+                self.transition_to(State::InDoubt);
+                Err(error.into())
             }
             Err(error) => {
                 tracing::warn!(%error, "the sweep failed and is done again by a new producer");
                 let what = || format!("the end of former transactions: {error}");
                 self.waiting.go_on(now, what);
                 self.transition_to(State::InDoubt);
+                Ok(())
             }
         }
     }

@@ -40,7 +40,7 @@ impl Restorer {
                 opening.phase = Phase::Finishing;
             }
             Some(_) if moved => {
-                opening.failures = 0;
+                (opening.failures, opening.refused_since) = (0, None);
                 opening.waiting.end();
             }
             Some(Changelog { partition, position, end, .. }) => {

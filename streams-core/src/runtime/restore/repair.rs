@@ -51,8 +51,9 @@ impl Restorer {
                     Ok(())
                 }
                 TransportErrorKind::Denied | TransportErrorKind::UnknownTopic => {
-                    let waited = opening.waiting.go_on(self.monotonic_ms, || format!("the broker: {error}"));
-                    if waited >= REFUSED_MAX_MS {
+                    opening.waiting.go_on(self.monotonic_ms, || format!("the broker: {error}"));
+                    let since = *opening.refused_since.get_or_insert(self.monotonic_ms);
+                    if self.monotonic_ms - since >= REFUSED_MAX_MS {
                         return Err(error);
                     }
                     self.begin_again(opening);
@@ -89,10 +90,15 @@ impl Restorer {
                 store.name
             )));
         }
-        let last = self.put_aside.insert(task, self.monotonic_ms);
+        let last = self.put_aside.get(&task);
         if last.is_some_and(|last| self.monotonic_ms - last < DAMAGED_AGAIN_MS) {
-            return Err(error);
+            return Err(Error::StateDirectory(format!(
+                "the database of task {task} in {} was damaged, put aside and rebuilt, and is damaged again: {error}; look at \
+                 the disk and at what else writes there, or set state.dir to another one",
+                directory.task(task).display()
+            )));
         }
+        self.put_aside.insert(task, self.monotonic_ms);
         self.begin_again(opening);
         opening.backends = TaskBackends::default();
         opening.request.backends = None;
