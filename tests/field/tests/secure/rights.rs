@@ -79,6 +79,24 @@ fn an_output_that_may_not_be_written_ends_the_application() {
     }
 }
 
+/// Showed before: REBALANCING for ever, as long as the state was there; the changelog's end may be asked for by who writes.
+#[test]
+fn a_changelog_that_may_not_be_read_ends_the_application_that_needs_it() {
+    let _turn = turn();
+    let scenario = Scenario::new("rights-changelog");
+    scenario.grant(|_| false);
+    scenario.counts_with(scenario.logged_in());
+    let topics = scenario.client.topics().expect("topics");
+    let is_ours = |topic: &&String| topic.starts_with("rights-changelog-") && topic.ends_with("-changelog");
+    let changelog = topics.iter().find(is_ours).expect("a changelog");
+    let denied = Acl::deny(PRINCIPAL, Resource::Topic(changelog), Operation::Read);
+    scenario.client.create_acls(&[denied]).expect("denied");
+    let empty = tempfile::tempdir().expect("a folder");
+    let mut config = scenario.logged_in();
+    config.set("state.dir", empty.path().display().to_string()).expect("a setting");
+    says(&scenario.ends(scenario.counts(), config), &["READ", changelog]);
+}
+
 #[test]
 fn internal_topics_that_may_not_be_created_end_the_application() {
     let _turn = turn();
