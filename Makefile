@@ -36,11 +36,12 @@ BENCH_ARGUMENTS = $(if $(WORKLOADS),--workloads $(WORKLOADS)) $(if $(GUARANTEES)
 # What `make test-brokers` runs on.
 BROKERS ?= 3.9.1 4.4.0
 
-.PHONY: help demo test sanitize test-brokers lint bench oracle smoke storm kafka doc setup setup-build
+.PHONY: help demo test campaigns sanitize test-brokers lint bench oracle smoke storm kafka doc setup setup-build
 
 help:
 	@echo 'make demo   flight delays on the embedded broker   DATA=folder BOOTSTRAP=host:port'
 	@echo 'make test   formatting, lints, all tests           KAFKA_BOOTSTRAP=host:port: on that broker'
+	@echo 'make campaigns  the field tests that take minutes each'
 	@echo 'make test-brokers  the suites on Kafka, with other brokers  BROKERS="3.9.1 4.4.0"'
 	@echo 'make sanitize  the C interface of librdkafka under valgrind'
 	@echo 'make bench  ours, Java Kafka Streams, raw limit    WORKLOADS= GUARANTEES= SYSTEMS= ROUNDS= RECORDS='
@@ -57,6 +58,10 @@ demo: setup-build
 
 test: setup lint
 	cargo test --workspace
+
+# Hundreds of partitions and restores under a bound of memory; a group whose offsets would expire.
+campaigns: setup
+	cargo test -p field -- --ignored --nocapture --test-threads=1
 
 # The brokers' version alone is another one; Kafka Streams, to which we compare, stays the one of tests/java.
 test-brokers: setup
