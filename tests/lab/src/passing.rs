@@ -39,6 +39,8 @@ const PASSING: &[Code] = &[
     Code::NotCoordinator,
     Code::NotController,
     Code::ConcurrentTransactions,
+    // Of a cluster whose brokers are up but not registered (yet, or again).
+    Code::InvalidReplicationFactor,
 ];
 
 /// Whether an error of this code may be gone at the next attempt.
