@@ -155,8 +155,8 @@ struct Opening {
     /// Attempts in a row that failed.
     failures: u32,
     waiting: Waiting,
-    /// Since when the broker refuses something of it, until records come; monotonic. Questions that are answered in between do
-    /// not end it: a topic may be described and not read.
+    /// Since when the broker refuses something of it, until records come; monotonic. Questions that are answered in between
+    /// do not end it: a topic may be described and not read.
     refused_since: Option<i64>,
     /// For how long its directory was left alone before it was opened; unknown is for ever.
     untouched_ms: Option<i64>,

@@ -60,7 +60,7 @@ pub(crate) struct TopicWatch {
 }
 
 impl TopicWatch {
-    /// A watch over the topics of that plan that are not the application's own. Times are of the monotonic clock.
+    /// A watch over the topics that the plan reads, changelogs aside. Times are of the monotonic clock.
     pub fn new(
         plan: &Arc<Plan>,
         config: &Arc<StreamsConfig>,
@@ -142,6 +142,14 @@ impl TopicWatch {
         }
         self.pause(now_ms);
         let matched: BTreeSet<TopicName> = self.plan.topology.graph().matched_topics().into_iter().collect();
+        let parts = &self.plan.subtopologies;
+        let is_own = |topic: &TopicName| parts.values().any(|part| part.repartition_topics.contains(topic));
+        if let Some(own) = gone.iter().find(|topic| is_own(topic)) {
+            return Err(Error::Topics(format!(
+                "repartition topic {own} was deleted while the application ran; what was in it and not read yet is lost: \
+                 start the application again, which creates it anew, or reset it and let it read its input again"
+            )));
+        }
         if let Some(named) = gone.iter().find(|topic| !matched.contains(*topic)) {
             return Err(Error::Topics(format!(
                 "source topic {named} was deleted while the application ran; create it again and start the application: \
@@ -190,8 +198,7 @@ impl TopicWatch {
     fn known_to_plan(&self) -> BTreeMap<TopicName, TopicInfo> {
         let mut known: BTreeMap<TopicName, PartitionId> = self.plan.global_topics.iter().cloned().collect();
         for part in self.plan.subtopologies.values() {
-            let external = |topic: &&(TopicName, PartitionId)| !part.repartition_topics.contains(&topic.0);
-            known.extend(part.sources.iter().filter(external).cloned());
+            known.extend(part.sources.iter().cloned());
         }
         let info = |(name, partitions): (TopicName, _)| {
             let id = self.plan.topic_ids.get(&name).cloned();

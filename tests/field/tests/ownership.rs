@@ -225,6 +225,29 @@ fn a_deleted_source_topic_is_an_error_that_names_it() {
     assert!(error.contains("source topic own-gone was deleted"), "{error}");
 }
 
+/// Showed before: RUNNING without a task, no reason, no error.
+#[test]
+fn a_deleted_repartition_topic_is_an_error_that_names_it() {
+    let _turn = turn();
+    let client = shared().expect("a broker").client();
+    for topic in ["own-between-in", "own-between-out"] {
+        client.create_topic(topic, 1, &[]).expect("topic");
+    }
+    let builder = StreamsBuilder::new();
+    builder
+        .stream::<String, String>("own-between-in")
+        .group_by_with(|_, value| value.clone(), Grouped::named("between"))
+        .count()
+        .to_stream()
+        .to("own-between-out");
+    let folder = tempfile::tempdir().expect("a folder");
+    let app = App::run(builder.build().expect("a topology"), watchful(&client, "own-between", folder.path()));
+    client.delete_topics(&["own-between-between-repartition"]).expect("deleted");
+    app.wait(State::Error);
+    let error = app.streams.error().expect("an error").to_string();
+    assert!(error.contains("own-between-between-repartition"), "{error}");
+}
+
 #[test]
 fn a_source_topic_that_is_created_again_is_read_from_its_beginning() {
     let _turn = turn();

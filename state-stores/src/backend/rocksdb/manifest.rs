@@ -1,8 +1,8 @@
 //! The length of a database's MANIFEST, kept in a file beside it.
 //!
 //! RocksDB reads a MANIFEST that was cut short as an older, whole one: column families and files that were added later are
-//! gone without an error, and the log is applied to what is left. A MANIFEST only grows under its name, so one that is shorter
-//! than it was is damage. A cut within what was added since the last write of a batch is not seen.
+//! gone without an error, and the log is applied to what is left. A MANIFEST only grows under its name, so one that is
+//! shorter than it was is damage. A cut within what was added since the last write of a batch is not seen.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -93,8 +93,8 @@ impl Restorer {
         let last = self.put_aside.get(&task);
         if last.is_some_and(|last| self.monotonic_ms - last < DAMAGED_AGAIN_MS) {
             return Err(Error::StateDirectory(format!(
-                "the database of task {task} in {} was damaged, put aside and rebuilt, and is damaged again: {error}; look at \
-                 the disk and at what else writes there, or set state.dir to another one",
+                "the database of task {task} in {} was damaged, put aside and rebuilt, and is damaged again: {error}; look \
+                 at the disk and at what else writes there, or set state.dir to another one",
                 directory.task(task).display()
             )));
         }
