@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant};
 
 use field::{App, LIMIT, config, turn};
+use futures::executor::block_on;
 use lab::{ConsumedRecord, KafkaClient, KafkaCluster, TestRecord, shared};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -94,24 +95,6 @@ fn create_on(client: &KafkaClient, topic: &str, node: i32) {
     let created = admin.create_topics([&topic_on], &AdminOptions::new());
     for result in block_on(created).expect("answered") {
         result.expect("created");
-    }
-}
-
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    struct Unpark(std::thread::Thread);
-    impl std::task::Wake for Unpark {
-        fn wake(self: std::sync::Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = std::task::Waker::from(std::sync::Arc::new(Unpark(std::thread::current())));
-    let mut context = std::task::Context::from_waker(&waker);
-    let mut future = std::pin::pin!(future);
-    loop {
-        match future.as_mut().poll(&mut context) {
-            std::task::Poll::Ready(value) => return value,
-            std::task::Poll::Pending => std::thread::park(),
-        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use field::{App, committed, config, texts, turn};
+use futures::executor::block_on;
 use lab::{KafkaClient, KafkaCluster, TestRecord, shared};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -232,23 +233,5 @@ fn local_state_fits_both_guarantees() {
         assert_eq!(ask(&client, "both", &["a"]), [format!("a={round}")], "{guarantee}");
         assert_eq!(app.streams.metrics().wiped_tasks, 0, "{guarantee}");
         app.close();
-    }
-}
-
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    struct Unpark(std::thread::Thread);
-    impl std::task::Wake for Unpark {
-        fn wake(self: std::sync::Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = std::task::Waker::from(std::sync::Arc::new(Unpark(std::thread::current())));
-    let mut context = std::task::Context::from_waker(&waker);
-    let mut future = std::pin::pin!(future);
-    loop {
-        match future.as_mut().poll(&mut context) {
-            std::task::Poll::Ready(value) => return value,
-            std::task::Poll::Pending => std::thread::park(),
-        }
     }
 }
