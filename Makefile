@@ -36,11 +36,12 @@ BENCH_ARGUMENTS = $(if $(WORKLOADS),--workloads $(WORKLOADS)) $(if $(GUARANTEES)
 # What `make test-brokers` runs on.
 BROKERS ?= 3.9.1 4.4.0
 
-.PHONY: help demo test campaigns sanitize test-brokers lint bench oracle smoke storm kafka doc setup setup-build
+.PHONY: help demo test features campaigns sanitize test-brokers lint bench oracle smoke storm kafka doc setup setup-build
 
 help:
-	@echo 'make demo   flight delays on the embedded broker   DATA=folder BOOTSTRAP=host:port'
+	@echo 'make demo   flight delays, all in memory           DATA=folder STATE=rocksdb BOOTSTRAP=host:port'
 	@echo 'make test   formatting, lints, all tests           KAFKA_BOOTSTRAP=host:port: on that broker'
+	@echo 'make features  the library with each set of features'
 	@echo 'make campaigns  the field tests that take minutes each'
 	@echo 'make test-brokers  the suites on Kafka, with other brokers  BROKERS="3.9.1 4.4.0"'
 	@echo 'make sanitize  the C interface of librdkafka under valgrind'
@@ -53,11 +54,26 @@ help:
 	@echo 'make doc    the API documentation'
 	@echo 'make setup  checks and installs what these need'
 
-demo: setup-build
-	$(FAST) cargo run -p examples --bin flights -- $(DEMO_ARGUMENTS)
+# Without Kafka and RocksDB there is no C or C++ to compile, which takes far longer than everything else.
+IN_MEMORY = $(if $(BOOTSTRAP)$(STATE),,yes)
+DEMO_FEATURES = $(if $(IN_MEMORY),--no-default-features)
 
-test: setup lint
+demo:
+	@.ci/setup $(if $(IN_MEMORY),demo,build)
+	$(FAST) cargo run -p examples $(DEMO_FEATURES) --bin flights -- $(DEMO_ARGUMENTS)
+
+test: setup lint features
 	cargo test --workspace
+
+# Each set of features that makes a difference to the code compiles without a warning; those with Kafka have `tls`, as all
+# others here, so that librdkafka is compiled once.
+FEATURES := rocksdb testing rocksdb,testing tls tls,testing
+features: setup
+	cargo clippy -p streams-dsl --no-default-features -- -D warnings
+	for features in $(FEATURES); do \
+		cargo clippy -p streams-dsl --no-default-features --features $$features -- -D warnings || exit 1; \
+	done
+	cargo test -p streams-dsl --no-default-features --features testing --test without_features
 
 # Hundreds of partitions and restores under a bound of memory; a group whose offsets would expire.
 campaigns: setup

@@ -7,7 +7,6 @@ use std::time::Duration;
 use streams_dsl::core::config::Bootstrap;
 use streams_dsl::core::ids::{Offset, TopicName, TopicPartition};
 use streams_dsl::core::transport::embedded::EmbeddedBroker;
-use streams_dsl::core::transport::kafka::KafkaTransport;
 use streams_dsl::core::transport::{
     Admin, ConsumerSpec, Isolation, NewTopic, OffsetQuery, OutRecord, ProducerSpec, Transport,
     TransportErrorKind,
@@ -52,9 +51,7 @@ impl Broker {
     /// The one that the settings name.
     pub fn connect(config: &StreamsConfig) -> Result<Self> {
         let (embedded, transport): (_, Arc<dyn Transport>) = match config.bootstrap() {
-            Bootstrap::Kafka(servers) => {
-                (None, Arc::new(KafkaTransport::new(&servers, config.common_properties())?))
-            }
+            Bootstrap::Kafka(servers) => (None, Self::kafka(&servers, config)?),
             Bootstrap::EmbeddedInMemory => Self::embedded(EmbeddedBroker::in_memory()),
             Bootstrap::EmbeddedIn(place) => {
                 Self::embedded(EmbeddedBroker::of_servers(&format!("embedded:{}", place.display()))?)
@@ -62,6 +59,17 @@ impl Broker {
         };
         let admin = transport.admin("examples-admin")?;
         Ok(Broker { transport, admin, embedded })
+    }
+
+    #[cfg(feature = "kafka")]
+    fn kafka(servers: &str, config: &StreamsConfig) -> Result<Arc<dyn Transport>> {
+        use streams_dsl::core::transport::kafka::KafkaTransport;
+        Ok(Arc::new(KafkaTransport::new(servers, config.common_properties())?))
+    }
+
+    #[cfg(not(feature = "kafka"))]
+    fn kafka(servers: &str, _: &StreamsConfig) -> Result<Arc<dyn Transport>> {
+        Err(format!("{servers}: this example was built without the feature `kafka`; build it with its default features").into())
     }
 
     fn embedded(broker: Arc<EmbeddedBroker>) -> (Option<Arc<EmbeddedBroker>>, Arc<dyn Transport>) {

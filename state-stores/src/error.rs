@@ -20,6 +20,15 @@ pub enum StoreError {
         /// What the database said.
         source: Box<dyn Error + Send + Sync>,
     },
+    /// No database on disk is compiled in.
+    #[error(
+        "no database can be opened in {dir}: this program was built without the feature `rocksdb`; enable it, or keep \
+         everything in memory"
+    )]
+    NoDatabase {
+        /// The directory of the database.
+        dir: PathBuf,
+    },
     /// The directory is open already, in this process or in another one.
     #[error(
         "the state database in {dir} is in use by another task or process; close that or use another directory"

@@ -64,7 +64,9 @@ pub mod schema;
 mod store;
 
 pub use backend::batch::{Batch, Write, Writes};
+pub use backend::disk::{self, DiskMemory};
 pub use backend::memory::MemoryBackend;
+#[cfg(feature = "rocksdb")]
 pub use backend::rocksdb::{RocksBackend, RocksMemory};
 pub use backend::{Backend, BackendRef, Direction, Keyspace, RawEntry, Scan};
 pub use codec::{Codec, CodecError, CodecRef};

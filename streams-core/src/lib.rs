@@ -9,6 +9,7 @@ pub mod record;
 pub mod runtime;
 pub mod serde;
 pub mod store;
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod time;
 mod time_queue;

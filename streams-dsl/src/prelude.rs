@@ -22,6 +22,7 @@ pub use streams_core::record::{Headers, Record, RecordMetadata};
 pub use streams_core::runtime::{KafkaStreams, OAuthToken, State, TokenProvider};
 pub use streams_core::serde::{DefaultSerde, Json, Serde, SerdeRef};
 pub use streams_core::store::{KeyValueStore, StorePlace, Stores, VersionedKeyValueStore};
+#[cfg(feature = "testing")]
 pub use streams_core::testing::TopologyTestDriver;
 pub use streams_core::time::Timestamp;
 pub use streams_core::topology::{AutoOffsetReset, TopicPattern, Topology};

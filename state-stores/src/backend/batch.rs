@@ -25,6 +25,7 @@ pub enum Write<'a> {
 
 /// The keys of a keyspace from `from` (inclusive) to `to` (exclusive).
 #[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "rocksdb"), expect(dead_code, reason = "memory gives its space back at once"))]
 pub(crate) struct DeletedRange {
     pub(crate) keyspace: Keyspace,
     pub(crate) from: Box<[u8]>,
@@ -120,6 +121,7 @@ impl Batch {
         self.data.len()
     }
 
+    #[cfg(feature = "rocksdb")]
     /// Takes over a `WriteBatch` representation, without its index of ranges.
     pub(crate) fn load(&mut self, data: &[u8]) {
         self.clear();
@@ -128,11 +130,13 @@ impl Batch {
         self.data.resize(data.len().max(HEADER_BYTES), 0);
     }
 
+    #[cfg(feature = "rocksdb")]
     /// The `WriteBatch` representation.
     pub(crate) fn data(&self) -> &[u8] {
         &self.data
     }
 
+    #[cfg(feature = "rocksdb")]
     /// The ranges that the batch deletes.
     pub(crate) fn ranges(&self) -> &[DeletedRange] {
         &self.ranges

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use crate::error::Result;
 
 pub mod batch;
+pub mod disk;
 pub mod memory;
+#[cfg(feature = "rocksdb")]
 pub mod rocksdb;
 
 use self::batch::Batch;

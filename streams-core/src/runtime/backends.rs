@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use state_stores::keyspaces::KIND_END;
-use state_stores::{BackendRef, MemoryBackend, RocksBackend, RocksMemory, StoreError, metadata};
+use state_stores::{BackendRef, DiskMemory, MemoryBackend, StoreError, disk, metadata};
 
 use super::plan::SubtopologyPlan;
 use super::state_directory::StateDirectory;
@@ -22,7 +22,7 @@ impl TaskBackends {
         task: TaskId,
         plan: &SubtopologyPlan,
         directory: Option<&StateDirectory>,
-        memory: &RocksMemory,
+        memory: &DiskMemory,
     ) -> Result<Self> {
         let mut backends = TaskBackends::default();
         for store in &plan.stores {
@@ -83,22 +83,22 @@ impl TaskBackends {
 
 /// A database of this library's layout. One of before layouts had a version is taken for a damaged one: its rows may be in
 /// the wrong places.
-pub(super) fn open_disk(dir: &Path, memory: &RocksMemory) -> Result<BackendRef, StoreError> {
-    let backend = RocksBackend::open(dir, memory)?;
-    if let Some(old) = backend.keyspaces().iter().find(|name| !name.contains(KIND_END)) {
+pub(super) fn open_disk(dir: &Path, memory: &DiskMemory) -> Result<BackendRef, StoreError> {
+    let (backend, keyspaces) = disk::open(dir, memory)?;
+    if let Some(old) = keyspaces.iter().find(|name| !name.contains(KIND_END)) {
         let reason =
             format!("it has the layout of an earlier version of this library, with a keyspace {old}");
         return Err(StoreError::Damaged { dir: dir.to_path_buf(), reason });
     }
-    metadata::claim(&backend)?;
-    Ok(Arc::new(backend))
+    metadata::claim(&*backend)?;
+    Ok(backend)
 }
 
 fn open(
     task: TaskId,
     place: &StorePlace,
     directory: Option<&StateDirectory>,
-    memory: &RocksMemory,
+    memory: &DiskMemory,
 ) -> Result<BackendRef> {
     match (place, directory) {
         (StorePlace::Custom(supplier), _) => supplier.open(task),

@@ -1,35 +1,47 @@
 //! Which broker an application runs on, and what its clients bring along.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::launch::Launch;
 use crate::config::Bootstrap;
 use crate::error::Result;
 use crate::transport::Transport;
 use crate::transport::embedded::EmbeddedBroker;
-use crate::transport::kafka::{KafkaOptions, KafkaTransport};
 
 /// The given transport, or the one that `bootstrap.servers` names.
 pub(super) fn transport_of(launch: &Launch) -> Result<Arc<dyn Transport>> {
     if let Some(transport) = &launch.transport {
         return Ok(Arc::clone(transport));
     }
-    let config = &launch.config;
-    Ok(match config.bootstrap() {
+    Ok(match launch.config.bootstrap() {
         Bootstrap::EmbeddedInMemory => Arc::new(EmbeddedBroker::of_servers("embedded:")?.transport()),
         Bootstrap::EmbeddedIn(place) => {
             Arc::new(EmbeddedBroker::of_servers(&format!("embedded:{}", place.display()))?.transport())
         }
-        Bootstrap::Kafka(servers) => {
-            let options = KafkaOptions {
-                properties: config.common_properties(),
-                admin: config.admin_properties(),
-                group: Some(config.application_id()),
-                patience: Duration::from_millis(config.task_timeout_ms().max(0).unsigned_abs()),
-                token_provider: launch.token_provider.clone(),
-            };
-            Arc::new(KafkaTransport::with_options(&servers, options)?)
-        }
+        Bootstrap::Kafka(servers) => kafka(launch, &servers)?,
     })
+}
+
+#[cfg(feature = "kafka")]
+fn kafka(launch: &Launch, servers: &str) -> Result<Arc<dyn Transport>> {
+    use crate::transport::kafka::{KafkaOptions, KafkaTransport};
+
+    let config = &launch.config;
+    let options = KafkaOptions {
+        properties: config.common_properties(),
+        admin: config.admin_properties(),
+        group: Some(config.application_id()),
+        patience: std::time::Duration::from_millis(config.task_timeout_ms().max(0).unsigned_abs()),
+        token_provider: launch.token_provider.clone(),
+    };
+    Ok(Arc::new(KafkaTransport::with_options(servers, options)?))
+}
+
+#[cfg(not(feature = "kafka"))]
+fn kafka(_: &Launch, servers: &str) -> Result<Arc<dyn Transport>> {
+    let message = format!(
+        "bootstrap.servers={servers} names brokers of Kafka, but this program was built without the feature `kafka`; enable \
+         it, or use the embedded broker (embedded: or embedded:folder)"
+    );
+    Err(crate::error::Error::IllegalState(message))
 }

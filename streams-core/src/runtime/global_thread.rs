@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use state_stores::offsets::{offsets_keyspace, put_offset};
-use state_stores::{BackendRef, Batch, MemoryBackend, RawEntry, RestoreFormat, RocksMemory, StateStore};
+use state_stores::{BackendRef, Batch, DiskMemory, MemoryBackend, RestoreFormat, StateStore};
 
 use self::begin::Begin;
 use super::backends::open_disk;
@@ -50,7 +50,7 @@ impl GlobalBackends {
     pub fn open(
         plan: &Plan,
         directory: Option<&StateDirectory>,
-        memory: &RocksMemory,
+        memory: &DiskMemory,
         now: Timestamp,
     ) -> Result<Self> {
         let mut on_disk: Option<BackendRef> = None;
@@ -98,7 +98,7 @@ impl GlobalBackends {
 }
 
 /// The database of the stores on disk. Everything in it comes from topics, so a damaged one is begun anew.
-fn open_or_put_aside(directory: &StateDirectory, memory: &RocksMemory, now: Timestamp) -> Result<BackendRef> {
+fn open_or_put_aside(directory: &StateDirectory, memory: &DiskMemory, now: Timestamp) -> Result<BackendRef> {
     match open_disk(&directory.global(), memory) {
         Err(error) if error.is_damage() => {
             let aside = directory.put_global_aside(now)?;
@@ -217,7 +217,8 @@ impl GlobalThread {
     }
 
     /// The content of every store as bytes, for the test driver.
-    pub fn store_entries(&self) -> Result<Vec<(String, Vec<RawEntry>)>> {
+    #[cfg(any(test, feature = "testing"))]
+    pub fn store_entries(&self) -> Result<Vec<(String, Vec<state_stores::RawEntry>)>> {
         let entries = |store: &GlobalStore| {
             let mut open = store.store.borrow_mut();
             let entries =

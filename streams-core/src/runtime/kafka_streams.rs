@@ -20,9 +20,8 @@ use crate::processor::handlers::{
 };
 use crate::time::{ClockRef, SystemClock};
 use crate::topology::Topology;
-use crate::transport::Transport;
 use crate::transport::embedded::EmbeddedBroker;
-use crate::transport::kafka::TokenProvider;
+use crate::transport::{TokenProvider, Transport};
 
 /// How long an application may take to end, unless a call of `close` gives it more: then the threads that have not ended
 /// are left behind.

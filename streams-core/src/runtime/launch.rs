@@ -7,7 +7,7 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use state_stores::RocksMemory;
+use state_stores::DiskMemory;
 
 use super::commit::{Committer, producer_spec};
 use super::connect::transport_of;
@@ -36,8 +36,7 @@ use crate::error::{Error, Result};
 use crate::processor::handlers::Handlers;
 use crate::time::{ClockRef, Now};
 use crate::topology::Topology;
-use crate::transport::kafka::TokenProvider;
-use crate::transport::{ConsumerSpec, Isolation, Membership, Transport};
+use crate::transport::{ConsumerSpec, Isolation, Membership, TokenProvider, Transport};
 
 /// How long an idle restorer or global thread waits at once.
 const IDLE: Duration = Duration::from_millis(100);
@@ -66,6 +65,7 @@ pub(crate) struct Launch {
     pub transport: Option<Arc<dyn Transport>>,
     pub clock: ClockRef,
     pub handlers: Handlers,
+    #[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "only Kafka asks for it"))]
     pub token_provider: Option<Arc<dyn TokenProvider>>,
     pub shared: Arc<Shared>,
 }
@@ -141,7 +141,7 @@ fn launch(launch: Launch, at: &dyn Fn(&str)) -> Result<Running> {
     let mut admin = transport.admin(&format!("{client_id}-admin"))?;
     let plan = Arc::new(setup::prepare(&topology, &config, &mut *admin)?);
     shared.go_on()?;
-    let memory = RocksMemory::new(config.rocksdb_block_cache_bytes(), config.rocksdb_write_buffer_bytes())
+    let memory = DiskMemory::new(config.rocksdb_block_cache_bytes(), config.rocksdb_write_buffer_bytes())
         .shared_by(plan.databases(), plan.store_instances());
     let globals = GlobalBackends::open(&plan, directory.as_deref(), &memory, clock.now_ms())?;
     let now_ms = clock.monotonic_ms();
@@ -338,7 +338,7 @@ impl Instance {
         ConsumerSpec { client_id, isolation, properties }
     }
 
-    fn restorer(&self, memory: RocksMemory, requests: mpsc::Receiver<Request>) -> Result<Restorer> {
+    fn restorer(&self, memory: DiskMemory, requests: mpsc::Receiver<Request>) -> Result<Restorer> {
         let properties = self.buffers.changelogs.consumer(self.config.restore_consumer_properties());
         let spec = self.consumer_spec(format!("{}-restore-consumer", self.client_id), properties);
         Ok(Restorer::new(RestorerParts {

@@ -100,6 +100,7 @@ pub(crate) struct BufferedBytes {
 
 impl BufferedBytes {
     /// For tests, on brokers in memory.
+    #[cfg(any(test, feature = "testing"))]
     pub const UNBOUNDED: BufferedBytes =
         BufferedBytes { of_partition: usize::MAX / 2, of_thread: usize::MAX };
 }

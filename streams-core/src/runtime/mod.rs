@@ -40,6 +40,7 @@ mod state_cleaner;
 mod state_directory;
 mod state_place;
 mod stats;
+#[cfg(any(test, feature = "testing"))]
 pub(crate) mod steps;
 mod stream_thread;
 mod task;
@@ -52,4 +53,4 @@ pub use lifecycle::State;
 pub use stats::StreamsMetrics;
 pub use waits::WaitReason;
 
-pub use crate::transport::kafka::{OAuthToken, TokenProvider};
+pub use crate::transport::{OAuthToken, TokenProvider};

@@ -96,6 +96,7 @@ impl Plan {
     }
 
     /// Makes one sub-topology of all, so that one task has all nodes, if no topic has more than one partition.
+    #[cfg(any(test, feature = "testing"))]
     pub fn unite_single_tasks(&mut self) {
         if self.subtopologies.len() < 2 || self.subtopologies.values().any(|one| one.tasks != 1) {
             return;

@@ -129,6 +129,7 @@ impl RecordCollector {
     }
 
     /// Keeps from now on in which order topics are sent to.
+    #[cfg(any(test, feature = "testing"))]
     pub fn note_order(&self) {
         self.inner.borrow_mut().order = Some(Vec::new());
     }
@@ -142,6 +143,7 @@ impl RecordCollector {
     }
 
     /// The topics that records were sent to.
+    #[cfg(any(test, feature = "testing"))]
     pub fn topics_written(&self) -> Vec<TopicName> {
         let inner = self.inner.borrow();
         let written = inner.topics.iter().filter(|topic| topic.handle.is_some());

@@ -29,7 +29,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use state_stores::{BackendRef, Restore, RocksMemory};
+use state_stores::{BackendRef, DiskMemory, Restore};
 
 use self::questions::Questions;
 use super::backends::TaskBackends;
@@ -179,7 +179,7 @@ pub(crate) struct Restorer {
     config: Arc<StreamsConfig>,
     directory: Option<Arc<StateDirectory>>,
     cleaner: Option<StateCleaner>,
-    memory: RocksMemory,
+    memory: DiskMemory,
     consumer: Box<dyn Consumer>,
     admin: Box<dyn Admin>,
     questions: Questions,
@@ -200,7 +200,7 @@ pub(crate) struct RestorerParts {
     pub plan: Arc<Plan>,
     pub config: Arc<StreamsConfig>,
     pub directory: Option<Arc<StateDirectory>>,
-    pub memory: RocksMemory,
+    pub memory: DiskMemory,
     pub consumer: Box<dyn Consumer>,
     pub admin: Box<dyn Admin>,
     pub requests: mpsc::Receiver<Request>,

@@ -58,6 +58,7 @@ fn unmatched(matched: &Topology) -> Option<(&str, &TopicPattern)> {
 }
 
 /// Whether every pattern matches a topic, so that the application can start.
+#[cfg(any(test, feature = "testing"))]
 pub(crate) fn all_matched(topology: &Topology, application_id: &str, admin: &mut dyn Admin) -> Result<bool> {
     let existing = admin.topic_names(ADMIN_TIMEOUT)?;
     Ok(unmatched(&topology.matched(application_id, &existing)?).is_none())

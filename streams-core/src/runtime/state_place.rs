@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use state_stores::disk;
+
 use super::state_directory::StateDirectory;
 use crate::config::StreamsConfig;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::StorePlace;
 use crate::time::{ClockRef, Timestamp};
 use crate::topology::Topology;
@@ -19,7 +21,14 @@ pub(super) fn open(
     fresh_id: &str,
     now: Timestamp,
 ) -> Result<Option<Arc<StateDirectory>>> {
-    let keeps_state = keeps_state(topology)?;
+    let on_disk = first_on_disk(topology)?;
+    if let (Some(store), false) = (&on_disk, disk::IS_AVAILABLE) {
+        return Err(Error::IllegalState(format!(
+            "store {store} is on disk, but this program was built without the feature `rocksdb`; enable it, or keep the store \
+             in memory (StorePlace::Memory)"
+        )));
+    }
+    let keeps_state = on_disk.is_some();
     let directory = match StateDirectory::open(&config.state_dir(), &config.application_id(), fresh_id) {
         Ok(directory) => directory,
         Err(error) if !keeps_state => {
@@ -43,16 +52,16 @@ pub(super) fn open(
     Ok(Some(Arc::new(directory)))
 }
 
-/// Whether any store is on disk.
-fn keeps_state(topology: &Topology) -> Result<bool> {
+/// The name of a store that is on disk, if any is.
+fn first_on_disk(topology: &Topology) -> Result<Option<String>> {
     let graph = topology.graph();
     let globals = graph.global_stores().iter().map(|global| &global.store);
     for store in graph.stores().chain(globals) {
         if topology.store(&store.name)?.place() == StorePlace::Disk {
-            return Ok(true);
+            return Ok(Some(store.name.to_string()));
         }
     }
-    Ok(false)
+    Ok(None)
 }
 
 /// A process id for a state directory that has none: unique by the operating system's randomness and the time.

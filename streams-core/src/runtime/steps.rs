@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, mpsc};
 
-use state_stores::{RawEntry, RocksMemory};
+use state_stores::{DiskMemory, RawEntry};
 
 use super::commit::{Committer, producer_spec};
 use super::global_thread::{GlobalBackends, GlobalParts, GlobalThread};
@@ -127,7 +127,7 @@ impl Engine {
             plan.unite_single_tasks();
         }
         let plan = Arc::new(plan);
-        let memory = RocksMemory::new(MEMORY_UNUSED, MEMORY_UNUSED);
+        let memory = DiskMemory::new(MEMORY_UNUSED, MEMORY_UNUSED);
         let globals = GlobalBackends::open(&plan, None, &memory, 0)?;
         let mut membership = transport.membership(&setup::group_spec(&plan, &config, "engine"))?;
         let global = match globals.is_empty() {

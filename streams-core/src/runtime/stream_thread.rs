@@ -21,8 +21,6 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use state_stores::RawEntry;
-
 use self::recommits::Recommits;
 use self::replays::Replays;
 use super::backends::TaskBackends;
@@ -36,7 +34,7 @@ use super::topic_watch::metadata_max_age_ms;
 use super::waits::Waits;
 use crate::config::StreamsConfig;
 use crate::error::{Error, Recovery, Result};
-use crate::ids::{Offset, TaskId, TopicName, TopicPartition};
+use crate::ids::{Offset, TaskId, TopicPartition};
 use crate::time::{ClockRef, Now};
 use crate::transport::{Consumer, OffsetToCommit, PartitionHandle, RawRecord};
 
@@ -469,18 +467,21 @@ impl StreamThread {
     }
 
     /// Commits whatever the interval says.
+    #[cfg(any(test, feature = "testing"))]
     pub fn commit_now(&mut self, now: Now) -> Result<()> {
         self.commit(self.due_writes(now), now).map(|_| ())
     }
 
     /// A store's handle, of that task or of the first that has it.
+    #[cfg(any(test, feature = "testing"))]
     pub fn store<S: Clone + 'static>(&self, name: &str, task: Option<TaskId>) -> Option<S> {
         let mut tasks = self.tasks.iter().filter(|(id, _)| task.is_none_or(|wanted| wanted == **id));
         tasks.find_map(|(_, task)| task.store(name))
     }
 
     /// The content of the stores of every task that runs now.
-    pub fn store_entries(&self) -> Result<Vec<(String, Vec<RawEntry>)>> {
+    #[cfg(any(test, feature = "testing"))]
+    pub fn store_entries(&self) -> Result<Vec<(String, Vec<state_stores::RawEntry>)>> {
         let all: Result<Vec<_>> = self.tasks.values().map(StreamTask::store_entries).collect();
         Ok(all?.into_iter().flatten().collect())
     }
@@ -492,7 +493,8 @@ impl StreamThread {
     }
 
     /// The topics that records were sent to.
-    pub fn topics_written(&self) -> Vec<TopicName> {
+    #[cfg(any(test, feature = "testing"))]
+    pub fn topics_written(&self) -> Vec<crate::ids::TopicName> {
         self.environment.collector.topics_written()
     }
 

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use state_stores::offsets::{offsets_keyspace, put_offset};
-use state_stores::{Batch, RawEntry, StateStore};
+use state_stores::{Batch, StateStore};
 
 use super::backends::TaskBackends;
 use super::commit::Committer;
@@ -454,12 +454,14 @@ impl StreamTask {
     }
 
     /// A store handle of this task, for the test driver.
+    #[cfg(any(test, feature = "testing"))]
     pub fn store<S: Clone + 'static>(&self, name: &str) -> Option<S> {
         self.context.any_store(name)
     }
 
     /// The content of the task's stores by name, as bytes, for the test driver.
-    pub fn store_entries(&self) -> Result<Vec<(String, Vec<RawEntry>)>> {
+    #[cfg(any(test, feature = "testing"))]
+    pub fn store_entries(&self) -> Result<Vec<(String, Vec<state_stores::RawEntry>)>> {
         let wrap = |source| Error::Store { task: self.id, source };
         let entries = |store: &TaskStore| {
             let mut store = store.store.borrow_mut();

@@ -44,7 +44,7 @@ impl Common {
             caching: false,
             track_old: false,
             log_headers: false,
-            place: StorePlace::Disk,
+            place: StorePlace::default(),
             max_entries: None,
             declaration: Declaration::new(),
         }

@@ -78,7 +78,7 @@ impl<K: Data, V: Data> ListValueStoreBuilder<K, V> {
             value,
             logged: true,
             log_configs,
-            place: StorePlace::Disk,
+            place: StorePlace::default(),
         }
     }
 

@@ -3,16 +3,15 @@
 use std::fmt::{self, Debug};
 use std::sync::Arc;
 
-use state_stores::BackendRef;
+use state_stores::{BackendRef, disk};
 
 use crate::error::Result;
 use crate::ids::TaskId;
 
 /// Where a store keeps its committed entries.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub enum StorePlace {
-    /// On disk, in RocksDB: one database for each task, under `state.dir`.
-    #[default]
+    /// On disk, in RocksDB: one database for each task, under `state.dir`. Needs the feature `rocksdb`.
     Disk,
     /// In memory; restored from the changelog after a restart.
     Memory,
@@ -24,6 +23,13 @@ impl StorePlace {
     /// The databases of a supplier of one's own.
     pub fn custom(supplier: impl BackendSupplier + 'static) -> Self {
         StorePlace::Custom(Arc::new(supplier))
+    }
+}
+
+/// On disk; in memory where no database is compiled in (feature `rocksdb`).
+impl Default for StorePlace {
+    fn default() -> Self {
+        if disk::IS_AVAILABLE { StorePlace::Disk } else { StorePlace::Memory }
     }
 }
 

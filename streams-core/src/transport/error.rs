@@ -150,6 +150,10 @@ impl TransportError {
     }
 
     /// The same with records that were not delivered.
+    #[cfg_attr(
+        not(feature = "kafka"),
+        expect(dead_code, reason = "the embedded broker takes a record or refuses it at once")
+    )]
     pub(crate) fn with_failed(self, failed: Vec<FailedDelivery>) -> Self {
         TransportError { failed, ..self }
     }

@@ -10,8 +10,10 @@
 
 pub mod embedded;
 mod error;
+#[cfg(feature = "kafka")]
 pub mod kafka;
 mod membership;
+mod oauth;
 mod raw;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +22,7 @@ use std::time::Duration;
 
 pub use error::{ErrorCode, FailedDelivery, FailedRecord, TransportError, TransportErrorKind};
 pub use membership::{Fence, Group, GroupSpec, Membership, MembershipHandler, SubtopologyTasks};
+pub use oauth::{OAuthToken, TokenProvider};
 pub use raw::{EmbeddedRecord, RawRecord};
 
 use crate::ids::{Offset, PartitionId, TopicName, TopicPartition};

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+#[cfg(feature = "kafka")]
 use super::kafka::KafkaRecord;
 use crate::ids::Offset;
 use crate::record::Headers;
@@ -11,6 +12,7 @@ use crate::time::Timestamp;
 #[derive(Debug)]
 pub enum RawRecord {
     /// From librdkafka, still in its receive buffer.
+    #[cfg(feature = "kafka")]
     Kafka(KafkaRecord),
     /// From the embedded broker.
     Embedded(EmbeddedRecord),
@@ -35,6 +37,7 @@ impl RawRecord {
     /// Its offset.
     pub fn offset(&self) -> Offset {
         match self {
+            #[cfg(feature = "kafka")]
             RawRecord::Kafka(record) => record.offset(),
             RawRecord::Embedded(record) => record.offset,
         }
@@ -43,6 +46,7 @@ impl RawRecord {
     /// Event time in milliseconds; -1 when the record has none.
     pub fn timestamp(&self) -> Timestamp {
         match self {
+            #[cfg(feature = "kafka")]
             RawRecord::Kafka(record) => record.timestamp(),
             RawRecord::Embedded(record) => record.timestamp,
         }
@@ -51,6 +55,7 @@ impl RawRecord {
     /// Key bytes, or null.
     pub fn key(&self) -> Option<&[u8]> {
         match self {
+            #[cfg(feature = "kafka")]
             RawRecord::Kafka(record) => record.key(),
             RawRecord::Embedded(record) => record.key.as_deref(),
         }
@@ -59,6 +64,7 @@ impl RawRecord {
     /// Value bytes, or null.
     pub fn value(&self) -> Option<&[u8]> {
         match self {
+            #[cfg(feature = "kafka")]
             RawRecord::Kafka(record) => record.value(),
             RawRecord::Embedded(record) => record.value.as_deref(),
         }
@@ -72,6 +78,7 @@ impl RawRecord {
     /// Headers; parsed now, so asked for only once. A name that is not UTF-8 is read with replacement characters.
     pub fn headers(&self) -> Headers {
         match self {
+            #[cfg(feature = "kafka")]
             RawRecord::Kafka(record) => record.headers(),
             RawRecord::Embedded(record) => record.headers.clone(),
         }

@@ -1,5 +1,7 @@
 //! The table of settings, in the order of Kafka's documentation: by importance, then by name.
 
+use state_stores::disk;
+
 use super::Importance::{High, Low, Medium};
 use super::Support::{AliasOf, Client, Ignored, NotHere, NotYet, Own};
 use super::{Choice, DefaultValue, Definition, Importance, Kind};
@@ -33,6 +35,8 @@ const DSL_STORES: &[Choice] = &[
     Choice::with("rocksDB", &["RocksDBDslStoreSuppliers"]),
     Choice::with("in_memory", &["InMemoryDslStoreSuppliers"]),
 ];
+/// Where stores are on disk, if a database is compiled in.
+const DSL_STORE: &str = if disk::IS_AVAILABLE { "rocksDB" } else { "in_memory" };
 const OPTIMIZATIONS: &[&str] =
     &["reuse.ktable.source.topics", "merge.repartition.topics", "single.store.self.join"];
 
@@ -193,9 +197,9 @@ pub static KEYS: &[Definition] = &[
     number("repartition.purge.interval.ms", 0, 30_000, Low,
         "Milliseconds between deletions of read records of repartition topics."),
     client("connections.max.idle.ms", 0, "connections.max.idle.ms", "When idle connections are closed."),
-    choice("default.dsl.store", DSL_STORES, "rocksDB", Low, "As dsl.store.suppliers.class.")
+    choice("default.dsl.store", DSL_STORES, DSL_STORE, Low, "As dsl.store.suppliers.class.")
         .is(AliasOf("dsl.store.suppliers.class")),
-    choice("dsl.store.suppliers.class", DSL_STORES, "rocksDB", Low, "Where the DSL keeps its stores."),
+    choice("dsl.store.suppliers.class", DSL_STORES, DSL_STORE, Low, "Where the DSL keeps its stores."),
     choice("dsl.store.format", &[Choice::new("DEFAULT"), Choice::not_yet("HEADERS")], "DEFAULT", Low,
         "Whether the DSL's stores keep the headers of records."),
     refused("default.client.supplier", Low, NotHere("hand a Transport to the KafkaStreams builder")),

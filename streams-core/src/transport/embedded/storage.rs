@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use state_stores::{Backend, Batch, Direction, Keyspace, RocksBackend, RocksMemory, StoreError};
+use state_stores::{Backend, Batch, Direction, DiskMemory, Keyspace, StoreError, disk};
 
 use super::chunk::Chunk;
 use super::log::LogId;
@@ -62,18 +62,18 @@ pub(super) struct Database {
 impl Database {
     /// Opens or creates the database in that directory.
     pub(super) fn open(dir: &Path, durability: Durability) -> Result<Self> {
-        let memory = RocksMemory::new(BLOCK_CACHE_BYTES, WRITE_BUFFER_BYTES);
+        let memory = DiskMemory::new(BLOCK_CACHE_BYTES, WRITE_BUFFER_BYTES);
         let attempted = || format!("open of the embedded broker's log in {}", dir.display());
         let failed = |error: StoreError| {
             TransportError::new(TransportErrorKind::Refused, attempted(), error.to_string())
         };
-        let backend = RocksBackend::open(dir, &memory).map_err(failed)?;
+        let (backend, _) = disk::open(dir, &memory).map_err(failed)?;
         Ok(Database {
             log: backend.keyspace("log").map_err(failed)?,
             topics: backend.keyspace("topics").map_err(failed)?,
             bounds: backend.keyspace("bounds").map_err(failed)?,
             offsets: backend.keyspace("offsets").map_err(failed)?,
-            backend: Arc::new(backend),
+            backend,
             dir: dir.to_owned(),
             durability,
         })

@@ -20,7 +20,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use oauth::{OAuthToken, TokenProvider};
 pub use record::KafkaRecord;
 
 use super::{

@@ -1,0 +1,47 @@
+//! Databases on disk: RocksDB, where it is compiled in (feature `rocksdb`).
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::BackendRef;
+use crate::error::Result;
+
+#[cfg(feature = "rocksdb")]
+pub use super::rocksdb::RocksMemory as DiskMemory;
+
+/// Whether databases on disk are compiled in.
+pub const IS_AVAILABLE: bool = cfg!(feature = "rocksdb");
+
+/// What the databases of a process would share; without feature `rocksdb` there are none.
+#[cfg(not(feature = "rocksdb"))]
+#[derive(Clone, Debug)]
+pub struct DiskMemory;
+
+#[cfg(not(feature = "rocksdb"))]
+impl DiskMemory {
+    /// Bounds nothing, as nothing can be opened.
+    pub fn new(_block_cache_bytes: usize, _write_buffer_bytes: usize) -> Self {
+        DiskMemory
+    }
+
+    /// Divides nothing.
+    #[must_use]
+    pub fn shared_by(self, _databases: usize, _keyspaces: usize) -> Self {
+        self
+    }
+}
+
+/// Opens or creates the database in that directory, and tells which keyspaces it has. Without feature `rocksdb` the error
+/// is [`NoDatabase`](crate::StoreError::NoDatabase).
+#[cfg(feature = "rocksdb")]
+pub fn open(dir: &Path, memory: &DiskMemory) -> Result<(BackendRef, Vec<Arc<str>>)> {
+    let backend = super::rocksdb::RocksBackend::open(dir, memory)?;
+    let keyspaces = backend.keyspaces();
+    Ok((Arc::new(backend), keyspaces))
+}
+
+/// Refuses: no database is compiled in.
+#[cfg(not(feature = "rocksdb"))]
+pub fn open(dir: &Path, _memory: &DiskMemory) -> Result<(BackendRef, Vec<Arc<str>>)> {
+    Err(crate::StoreError::NoDatabase { dir: dir.to_path_buf() })
+}
