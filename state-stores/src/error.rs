@@ -10,7 +10,7 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 
 /// A store operation that failed. The text names the store or directory, what was attempted and what to do.
 #[non_exhaustive]
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum StoreError {
     /// The directory of a database could not be opened or created.
     #[error("cannot open the state database in {dir}: {source}; check that the path exists and is writable")]
@@ -172,6 +172,8 @@ pub enum StoreError {
         keyspace: u32,
     },
 }
+
+crate::debug_as_display!(StoreError);
 
 impl StoreError {
     /// Whether what was written cannot be read back, so that only a rebuilt database helps.

@@ -50,6 +50,7 @@
 
 pub mod backend;
 pub mod codec;
+mod debug_as_display;
 mod error;
 pub mod excerpt;
 pub mod headers;

@@ -1,6 +1,7 @@
 //! What can go wrong, each with what was attempted, on what, and what to do; `recovery()` is what the runtime does next.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::ids::{Offset, PartitionId, TaskId, TopicName, TopicPartition};
 use crate::serde::SerdeError;
@@ -15,12 +16,16 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub type UserError = Box<dyn std::error::Error + Send + Sync>;
 
 /// An error of the engine. Each says what was attempted, on what, and what to do.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The topology cannot be built as described.
     #[error("invalid topology: {0}")]
     Topology(String),
+
+    /// The application has ended with this error ([`KafkaStreams::run`](crate::runtime::KafkaStreams::run)).
+    #[error(transparent)]
+    Ended(Arc<Error>),
 
     /// A setting is missing, unknown or has a wrong value.
     #[error(transparent)]
@@ -217,6 +222,8 @@ pub enum Error {
         message: String,
     },
 }
+
+state_stores::debug_as_display!(Error);
 
 /// What the runtime does after an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

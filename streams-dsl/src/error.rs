@@ -6,7 +6,7 @@ use streams_core::error::Error;
 pub type Result<T, E = DslError> = std::result::Result<T, E>;
 
 /// A plan that cannot become a topology. Each says what is wrong, at which operator, and what to do.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum DslError {
     /// A name that Kafka would not take as part of a topic's name.
@@ -104,6 +104,8 @@ pub enum DslError {
     #[error(transparent)]
     Topology(#[from] Error),
 }
+
+state_stores::debug_as_display!(DslError);
 
 impl DslError {
     /// The error of an operator that writes `T` but has no serde for it.

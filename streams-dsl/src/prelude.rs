@@ -13,12 +13,15 @@ pub use crate::{
     TransformContext, ValueTransformer,
 };
 pub use streams_core::config::StreamsConfig;
+pub use streams_core::json_serde;
 pub use streams_core::partitioner::Partitions;
 pub use streams_core::processor::{
     FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, Processor, ProcessorContext, Punctuation,
     PunctuationType,
 };
 pub use streams_core::record::{Headers, Record, RecordMetadata};
+#[cfg(unix)]
+pub use streams_core::runtime::shutdown_signal;
 pub use streams_core::runtime::{KafkaStreams, OAuthToken, State, TokenProvider};
 pub use streams_core::serde::{DefaultSerde, Json, Serde, SerdeRef};
 pub use streams_core::store::{KeyValueStore, StorePlace, Stores, VersionedKeyValueStore};

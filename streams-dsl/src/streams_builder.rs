@@ -41,6 +41,10 @@ pub enum SourceTopics {
 }
 
 /// One or several topics: a name; an array, slice or vector of names; or a [`TopicPattern`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` names no topics",
+    note = "give a name, an array, slice or vector of names, or a `TopicPattern`"
+)]
 pub trait Topics {
     /// Which they are.
     fn topics(self) -> SourceTopics;

@@ -1,7 +1,7 @@
 //! What can be wrong with a setting, and what to do about it.
 
 /// A setting that was refused. Each message names the key, the value and the fix.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// No such setting.
@@ -92,6 +92,14 @@ pub enum ConfigError {
         /// What to change.
         fix: String,
     },
+    /// An environment variable that is no setting.
+    #[error("environment variable {variable}: {source}")]
+    Environment {
+        /// The variable.
+        variable: String,
+        /// What is wrong with it as a setting.
+        source: Box<ConfigError>,
+    },
     /// Text that is no `.properties` file.
     #[error("line {line} of the properties: {problem}")]
     Syntax {
@@ -101,6 +109,8 @@ pub enum ConfigError {
         problem: String,
     },
 }
+
+state_stores::debug_as_display!(ConfigError);
 
 fn nearest_hint(nearest: &Option<String>) -> String {
     match nearest {

@@ -17,6 +17,7 @@
 //! # Ok::<(), streams_core::config::ConfigError>(())
 //! ```
 
+mod environment;
 mod error;
 mod getters;
 mod keys;

@@ -67,6 +67,12 @@ use crate::time::Timestamp;
 /// handler resumes, the record is left out and counted; what the processor had written to stores and forwarded until
 /// then stays, as in Kafka Streams. An error or a panic in `init` stops the application. The [module](self) has an example,
 /// [`ProcessorContext::schedule`] one with punctuations.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a processor of records with key `{KIn}` and value `{VIn}` that forwards `{KOut}` and `{VOut}`",
+    label = "not a processor of these records",
+    note = "the first two types of `impl Processor<KIn, VIn, KOut, VOut>` are those of the stream or parent node, the others \
+            those that its children take"
+)]
 pub trait Processor<KIn: Data, VIn: Data, KOut: Data, VOut: Data>: 'static {
     /// Called once before the first record: look up stores and schedule punctuations here.
     fn init(&mut self, context: &mut ProcessorContext<'_, KOut, VOut>) -> Result<()> {

@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::task::{Context, Poll, Waker};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -37,6 +38,8 @@ pub type StateListener = Box<dyn Fn(State, State) + Send + Sync>;
 pub(crate) struct Shared {
     state: Mutex<State>,
     changed: Condvar,
+    /// Futures that wait for the end.
+    wakers: Mutex<Vec<Waker>>,
     error: Mutex<Option<Arc<Error>>>,
     listener: Option<StateListener>,
     pub stop: AtomicBool,
@@ -63,6 +66,9 @@ impl Shared {
             std::mem::replace(&mut *state, next)
         };
         self.changed.notify_all();
+        if next.is_final() {
+            lock(&self.wakers).drain(..).for_each(Waker::wake);
+        }
         tracing::info!(from = %before, to = %next, "state");
         if let Some(listener) = &self.listener
             && let Err(panic) = catch_unwind(AssertUnwindSafe(|| listener(next, before)))
@@ -181,6 +187,7 @@ impl KafkaStreamsBuilder {
         let shared = Shared {
             state: Mutex::new(State::Created),
             changed: Condvar::new(),
+            wakers: Mutex::default(),
             error: Mutex::new(None),
             listener: self.listener,
             stop: AtomicBool::new(false),
@@ -249,6 +256,11 @@ impl KafkaStreams {
     /// not answer, topics that are missing or do not fit, a state directory in use; the state is [`State::Error`] then, and
     /// an application is started once: make a new one to try again.
     pub fn start(&self) -> Result<()> {
+        self.begin()?.wait()
+    }
+
+    /// Starts the thread that starts the application.
+    pub(super) fn begin(&self) -> Result<Starting> {
         let (progress, started) = mpsc::channel();
         {
             let mut supervisor = lock(&self.supervisor);
@@ -261,26 +273,7 @@ impl KafkaStreams {
             }
             *supervisor = Some(launch::supervise(self.launch(), progress)?);
         }
-        let mut waiting = self.shared.waits.of("the start");
-        let mut stage = "the first step".to_owned();
-        loop {
-            match started.recv_timeout(START_SLICE) {
-                Ok(Progress::At(next)) => {
-                    waiting.end();
-                    stage = next;
-                }
-                Ok(Progress::Ended(result)) => return result,
-                Err(mpsc::RecvTimeoutError::Disconnected) => {
-                    return Err(Error::IllegalState(
-                        "the thread that started the application has ended".to_owned(),
-                    ));
-                }
-                Err(mpsc::RecvTimeoutError::Timeout) => {
-                    self.shared.go_on()?;
-                    waiting.go_on(self.clock.monotonic_ms(), || stage.clone());
-                }
-            }
-        }
+        Ok(Starting { started, shared: Arc::clone(&self.shared), clock: Arc::clone(&self.clock) })
     }
 
     fn launch(&self) -> Launch {
@@ -304,18 +297,34 @@ impl KafkaStreams {
     pub fn close(&self, timeout: Duration) -> bool {
         let timeout_ms = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
         self.shared.patience_ms.fetch_max(timeout_ms, Ordering::Relaxed);
-        self.shared.stop.store(true, Ordering::Release);
-        let never_started = lock(&self.supervisor).is_none();
-        self.shared.transition_to(State::PendingShutdown);
-        if never_started {
-            self.shared.transition_to(State::NotRunning);
-        }
+        self.begin_to_end();
         if threads::is_own(&self.shared) {
             return self.state().is_final();
         }
         let ended = self.wait_for(timeout, State::is_final);
         self.gave_up.store(!ended, Ordering::Relaxed);
         ended
+    }
+
+    /// Tells the application to end, and does not wait for it.
+    pub(super) fn begin_to_end(&self) {
+        self.shared.stop.store(true, Ordering::Release);
+        let never_started = lock(&self.supervisor).is_none();
+        self.shared.transition_to(State::PendingShutdown);
+        if never_started {
+            self.shared.transition_to(State::NotRunning);
+        }
+    }
+
+    /// Ready once the application has ended.
+    pub(super) fn poll_ended(&self, context: &Context<'_>) -> Poll<()> {
+        // First the waker: an end that comes in between wakes it.
+        let mut wakers = lock(&self.shared.wakers);
+        if !wakers.iter().any(|waker| waker.will_wake(context.waker())) {
+            wakers.push(context.waker().clone());
+        }
+        drop(wakers);
+        if self.state().is_final() { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// What the application is doing.
@@ -363,6 +372,39 @@ impl KafkaStreams {
     /// Deletes the application's local state. Refused while an instance uses it.
     pub fn clean_up(&self) -> Result<()> {
         state_directory::clean_up(&self.config.state_dir(), &self.config.application_id())
+    }
+}
+
+/// An application that starts.
+pub(super) struct Starting {
+    started: mpsc::Receiver<Progress>,
+    shared: Arc<Shared>,
+    clock: ClockRef,
+}
+
+impl Starting {
+    /// Returns once the threads run, or the start has failed or was closed.
+    pub fn wait(self) -> Result<()> {
+        let mut waiting = self.shared.waits.of("the start");
+        let mut stage = "the first step".to_owned();
+        loop {
+            match self.started.recv_timeout(START_SLICE) {
+                Ok(Progress::At(next)) => {
+                    waiting.end();
+                    stage = next;
+                }
+                Ok(Progress::Ended(result)) => return result,
+                Err(mpsc::RecvTimeoutError::Disconnected) => {
+                    return Err(Error::IllegalState(
+                        "the thread that started the application has ended".to_owned(),
+                    ));
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) => {
+                    self.shared.go_on()?;
+                    waiting.go_on(self.clock.monotonic_ms(), || stage.clone());
+                }
+            }
+        }
     }
 }
 

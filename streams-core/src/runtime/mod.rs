@@ -35,7 +35,10 @@ mod record_collector;
 mod record_queue;
 mod refusals;
 mod restore;
+mod run;
 pub(crate) mod setup;
+#[cfg(unix)]
+mod shutdown;
 mod state_cleaner;
 mod state_directory;
 mod state_place;
@@ -50,6 +53,8 @@ mod waits;
 
 pub use kafka_streams::{KafkaStreams, KafkaStreamsBuilder, StateListener};
 pub use lifecycle::State;
+#[cfg(unix)]
+pub use shutdown::shutdown_signal;
 pub use stats::StreamsMetrics;
 pub use waits::WaitReason;
 

@@ -5,6 +5,7 @@
 //! | `primitive` | numbers, text, bytes and `()`, byte-equal to Kafka's `Serdes` |
 //! | `finite` | whether JSON can hold a value's floats |
 //! | `json` | [`Json<T>`]: any `serde` type as JSON |
+//! | `json_serde` | the macro that makes JSON a type's default |
 //! | `option` | `Option<T>`: a value that may be Kafka's null |
 //! | `windowed` | `Windowed<K>`: keys of windowed tables on topics |
 //! | `change` | `Change<V>`: both sides of a table update on repartition topics |
@@ -20,6 +21,7 @@ mod finite;
 pub mod foreign_key;
 mod join_side;
 mod json;
+mod json_serde;
 mod offset_metadata;
 mod option;
 mod primitive;
@@ -55,7 +57,7 @@ pub enum Payload {
 }
 
 /// Why bytes are no value, or a value cannot be bytes.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum SerdeError {
     /// The bytes are null and the type cannot be; such a record is dropped, not an error of the application.
@@ -68,6 +70,8 @@ pub enum SerdeError {
     #[error("{0}")]
     Invalid(String),
 }
+
+state_stores::debug_as_display!(SerdeError);
 
 impl SerdeError {
     /// An error with that message.
@@ -149,6 +153,13 @@ pub type SerdeRef<T> = Arc<dyn Serde<T>>;
 /// # let serde = Tenths::default_serde();
 /// # assert_eq!(serde.deserialize("t", &Default::default(), Some(b"215")).map(|tenths| tenths.0).ok(), Some(215));
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no serde: nothing says how it becomes the bytes of a topic",
+    label = "no default serde",
+    note = "for JSON write `json_serde!({Self});` once (it needs `serde::Serialize` and `serde::Deserialize`), or use `Json<{Self}>`",
+    note = "for other formats implement `DefaultSerde`, or give a serde here: `Consumed::with`, `Produced::with`, `Grouped::with`, \
+            `Materialized::with_value_serde`, ..."
+)]
 pub trait DefaultSerde: Sized + 'static {
     /// The serde that is used where none is given.
     fn default_serde() -> SerdeRef<Self>;

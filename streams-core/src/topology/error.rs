@@ -6,7 +6,7 @@ use super::defs::{NodeName, StoreName};
 use crate::ids::TopicName;
 
 /// A refused topology. Each message begins with Kafka Streams' own text and goes on with what to do.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TopologyError {
     /// Two nodes have one name.
@@ -281,6 +281,8 @@ pub enum TopologyError {
         reason: String,
     },
 }
+
+state_stores::debug_as_display!(TopologyError);
 
 /// `{a=1, b=2}`, as Java prints a map.
 fn java_map(counts: &BTreeMap<TopicName, i32>) -> String {

@@ -103,7 +103,6 @@ pub struct FailedRecord {
 }
 
 /// A transport error: what was attempted, on what, and what the client said.
-#[derive(Debug)]
 pub struct TransportError {
     kind: TransportErrorKind,
     attempted: String,
@@ -111,6 +110,8 @@ pub struct TransportError {
     code: Option<ErrorCode>,
     failed: Vec<FailedDelivery>,
 }
+
+state_stores::debug_as_display!(TransportError);
 
 impl TransportError {
     /// An error of that kind; `attempted` names the action and its object ("commit of group fraud"), `reason` is the

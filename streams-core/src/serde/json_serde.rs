@@ -1,0 +1,33 @@
+/// Makes JSON the default serde of types of your own, which `serde` knows: streams and stores hold them as they are, and
+/// closures see `Payment` instead of [`Json<Payment>`](crate::serde::Json). The bytes are the same.
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+/// use streams_core::json_serde;
+/// use streams_core::serde::DefaultSerde;
+///
+/// #[derive(Clone, Serialize, Deserialize)]
+/// struct Payment {
+///     cents: i64,
+/// }
+/// #[derive(Clone, Serialize, Deserialize)]
+/// struct Account {
+///     limit_cents: i64,
+/// }
+/// json_serde!(Payment, Account);
+///
+/// let mut bytes = Vec::new();
+/// Payment::default_serde().serialize("payments", &Default::default(), &Payment { cents: 5 }, &mut bytes)?;
+/// assert_eq!(bytes, br#"{"cents":5}"#);
+/// # Ok::<(), streams_core::serde::SerdeError>(())
+/// ```
+#[macro_export]
+macro_rules! json_serde {
+    ($($type:ty),+ $(,)?) => {$(
+        impl $crate::serde::DefaultSerde for $type {
+            fn default_serde() -> $crate::serde::SerdeRef<Self> {
+                ::std::sync::Arc::new($crate::serde::JsonSerde::<Self>::new())
+            }
+        }
+    )+};
+}
