@@ -69,7 +69,8 @@ impl Broker {
 
     #[cfg(not(feature = "kafka"))]
     fn kafka(servers: &str, _: &StreamsConfig) -> Result<Arc<dyn Transport>> {
-        Err(format!("{servers}: this example was built without the feature `kafka`; build it with its default features").into())
+        Err(format!("{servers}: built without the feature `kafka`; build it with the default features")
+            .into())
     }
 
     fn embedded(broker: Arc<EmbeddedBroker>) -> (Option<Arc<EmbeddedBroker>>, Arc<dyn Transport>) {

@@ -1,3 +1,5 @@
+//! A macro for errors.
+
 /// `Debug` of errors is their `Display`: a `main` that returns an error shows it by `Debug`, and a person reads it.
 #[doc(hidden)]
 #[macro_export]

@@ -24,8 +24,8 @@ pub(super) fn open(
     let on_disk = first_on_disk(topology)?;
     if let (Some(store), false) = (&on_disk, disk::IS_AVAILABLE) {
         return Err(Error::IllegalState(format!(
-            "store {store} is on disk, but this program was built without the feature `rocksdb`; enable it, or keep the store \
-             in memory (StorePlace::Memory)"
+            "store {store} is on disk, but this program was built without the feature `rocksdb`; enable it, or keep the \
+             store in memory (StorePlace::Memory)"
         )));
     }
     let keeps_state = on_disk.is_some();

@@ -1,3 +1,5 @@
+//! JSON for types of one's own.
+
 /// Makes JSON the default serde of types of your own, which `serde` knows: streams and stores hold them as they are, and
 /// closures see `Payment` instead of [`Json<Payment>`](crate::serde::Json). The bytes are the same.
 ///

@@ -156,9 +156,10 @@ pub type SerdeRef<T> = Arc<dyn Serde<T>>;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no serde: nothing says how it becomes the bytes of a topic",
     label = "no default serde",
-    note = "for JSON write `json_serde!({Self});` once (it needs `serde::Serialize` and `serde::Deserialize`), or use `Json<{Self}>`",
-    note = "for other formats implement `DefaultSerde`, or give a serde here: `Consumed::with`, `Produced::with`, `Grouped::with`, \
-            `Materialized::with_value_serde`, ..."
+    note = "for JSON write `json_serde!({Self});` once (it needs `serde::Serialize` and `serde::Deserialize`), or use \
+            `Json<{Self}>`",
+    note = "for other formats implement `DefaultSerde`, or give a serde here: `Consumed::with`, `Produced::with`, \
+            `Grouped::with`, `Materialized::with_value_serde`, ..."
 )]
 pub trait DefaultSerde: Sized + 'static {
     /// The serde that is used where none is given.

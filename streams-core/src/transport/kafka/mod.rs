@@ -23,7 +23,8 @@ use std::time::Duration;
 pub use record::KafkaRecord;
 
 use super::{
-    Admin, Consumer, ConsumerSpec, GroupSpec, Membership, Producer, ProducerSpec, Result, Transport,
+    Admin, Consumer, ConsumerSpec, GroupSpec, Membership, Producer, ProducerSpec, Result, TokenProvider,
+    Transport,
 };
 use config::Common;
 
