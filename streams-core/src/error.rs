@@ -197,19 +197,39 @@ pub enum Error {
     #[error("the start failed: {0}")]
     Start(String),
 
-    /// A stream thread dropped its uncommitted work and did it again, for longer than `task.timeout.ms` (KIP-572).
+    /// A stream thread dropped its uncommitted work, or that of one task, and did it again, for longer than
+    /// `task.timeout.ms` (KIP-572).
     #[error(
-        "stream thread {thread} has dropped its uncommitted work and done it again {replays} times within {waited_ms} ms \
-         without a commit in between, longer than task.timeout.ms. The last cause: {source}"
+        "{}stream thread {thread} has dropped its uncommitted work and done it again {replays} times within {waited_ms} ms \
+         without a commit in between, longer than task.timeout.ms. The last cause: {source}",
+        task.map(|task| format!("task {task} of ")).unwrap_or_default()
     )]
     NoProgress {
         /// The thread.
         thread: String,
+        /// The task, if it is one of which nothing was committed, whatever became of the others.
+        task: Option<TaskId>,
         /// How often.
         replays: u64,
         /// Since the first time.
         waited_ms: i64,
         /// Why it was the last time.
+        source: Box<Error>,
+    },
+
+    /// No commit of a stream thread was taken for longer than `task.timeout.ms` (KIP-572), under at-least-once. What it wrote
+    /// since the last one stays written and will be written again.
+    #[error(
+        "stream thread {thread} could not commit for {waited_ms} ms, longer than task.timeout.ms: {source}; look at the \
+         brokers, those that lead __consumer_offsets and the topics written to; what was written since the last commit \
+         will be written again"
+    )]
+    NoCommit {
+        /// The thread.
+        thread: String,
+        /// Since the first commit that was not taken.
+        waited_ms: i64,
+        /// Why the last one was not.
         source: Box<Error>,
     },
 
@@ -316,19 +336,14 @@ impl std::error::Error for ProductionError {
 }
 
 impl Error {
-    /// Whether the group is being rebalanced, so that offsets are taken again a little later.
-    pub(crate) fn puts_off_a_commit(&self) -> bool {
-        const REBALANCE_IN_PROGRESS: i32 = 27;
-        let code = match self {
-            Error::Transport(error) => error.code(),
-            _ => None,
-        };
-        code.is_some_and(|code| code.number == REBALANCE_IN_PROGRESS)
-    }
-
     /// Whether it says that a record can never be sent as it is.
     pub(crate) fn blames_the_record(&self) -> bool {
         matches!(self, Error::Transport(error) if error.kind().blames_the_record())
+    }
+
+    /// Whether it says that a database holds something else than what was written.
+    pub(crate) fn is_damage(&self) -> bool {
+        matches!(self, Error::Store { source, .. } | Error::State(source) if source.is_damage())
     }
 
     /// What the runtime does next.
@@ -336,9 +351,7 @@ impl Error {
         match self {
             Error::TaskMigrated { .. } => Recovery::RejoinGroup,
             // The restorer finds the damage when it opens the task again, and puts the database aside.
-            Error::Store { source, .. } | Error::State(source) if source.is_damage() => {
-                Recovery::AbortAndReplay
-            }
+            damaged if damaged.is_damage() => Recovery::AbortAndReplay,
             Error::Transport(error) => match error.kind() {
                 TransportErrorKind::Retriable | TransportErrorKind::QueueFull => Recovery::Retry,
                 TransportErrorKind::AbortTransaction | TransportErrorKind::TimedOut => {
@@ -356,19 +369,6 @@ impl Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transport::ErrorCode;
-
-    fn refused(number: i32) -> Error {
-        let code = ErrorCode { number, name: String::new() };
-        TransportError::new(TransportErrorKind::Retriable, "commit", "later").with_code(code).into()
-    }
-
-    #[test]
-    fn only_a_rebalance_puts_a_commit_off() {
-        assert!(refused(27).puts_off_a_commit());
-        assert!(!refused(14).puts_off_a_commit());
-        assert!(!Error::IllegalState(String::new()).puts_off_a_commit());
-    }
 
     #[test]
     fn a_refused_row_is_named_with_what_to_do() {

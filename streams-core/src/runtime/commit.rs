@@ -33,10 +33,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::left_over::{LeftOver, Scope, Written};
-use super::waits::Waiting;
+use super::waits::{Waiting, Waits};
 use crate::config::StreamsConfig;
 use crate::error::{Error, Result};
 use crate::ids::{PartitionId, TopicName};
+use crate::time::{Clock, SystemClock};
 use crate::transport::{
     Admin, Fence, Group, OffsetToCommit, Producer, ProducerSpec, Transport, TransportError,
     TransportErrorKind,
@@ -57,10 +58,10 @@ const PREPARE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Time for a flush or an offset commit under at-least-once.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How often a call whose outcome is harmless is repeated before the thread gives the round up.
-const RETRIES_MAX: u32 = 50;
+/// For how long a call whose outcome is harmless is repeated before the thread gives the round up.
+const RETRY_MS: i64 = 2_500;
 
-/// Pause between repeats, spent serving the producer.
+/// Pause between repeats.
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
 /// Where the producer is in its life.
@@ -129,6 +130,10 @@ pub(crate) struct Committer {
     idle_since: Option<i64>,
     /// For what is left to end.
     waiting: Waiting,
+    /// For the answer to one call.
+    calling: Waiting,
+    /// `task.timeout.ms`: no call takes longer.
+    patience: Duration,
 }
 
 impl Committer {
@@ -138,11 +143,15 @@ impl Committer {
         spec: ProducerSpec,
         group: Arc<dyn Group>,
         mut scope: Scope,
-        waiting: Waiting,
+        waits: &Arc<Waits>,
+        patience: Duration,
     ) -> Self {
+        let who = || format!("producer {}", spec.client_id);
         Committer {
             internal: scope.take_internal(),
-            waiting,
+            waiting: waits.of(who()),
+            calling: waits.of(who()),
+            patience,
             transport,
             spec,
             group,
@@ -187,9 +196,12 @@ impl Committer {
         if self.producer.is_none() {
             let mut producer = self.transport.producer(&self.spec)?;
             producer.prepare(&self.topics, PREPARE_TIMEOUT)?;
-            if self.exactly_once() {
+            if let Some(id) = &self.spec.transactional_id {
                 // Not repeated here: the thread must hear commands between two tries.
-                producer.init_transactions(REGISTER_TIMEOUT)?;
+                self.calling.begin(|| format!("the coordinator to take transactional id {id}"));
+                let registered = producer.init_transactions(REGISTER_TIMEOUT);
+                self.calling.end();
+                registered?;
             }
             self.producer = Some(producer);
             self.generation += 1;
@@ -245,27 +257,36 @@ impl Committer {
     }
 
     /// Commits everything sent since the last commit together with these offsets. On an error the caller must
-    /// [`abandon`](Self::abandon) and open its tasks again from what is committed.
+    /// [`abandon`](Self::abandon) and open its tasks again from what is committed, or may commit again if it
+    /// [may be put off](Self::may_be_put_off).
     pub fn commit(&mut self, offsets: &[OffsetToCommit]) -> Result<()> {
         // Rule 4 of the membership seam: the fence is taken at the start, and without one no commit starts.
-        let fence = retry_harmless(|| self.group.fence())?;
-        let result = if self.exactly_once() {
-            self.commit_transaction(offsets, &fence)
-        } else {
-            self.commit_plain(offsets, &fence)
-        };
-        match result {
+        self.calling.begin(|| "a place in the group, to commit".to_owned());
+        let fence = retry_harmless(|| self.group.fence());
+        let committed = fence.map(|fence| match self.exactly_once() {
+            true => self.commit_transaction(offsets, &fence),
+            false => self.commit_plain(offsets, &fence),
+        });
+        self.calling.end();
+        match committed? {
             Ok(()) => {
                 self.transition_to(State::Ready);
                 Ok(())
             }
             Err(error) => {
-                if leaves_doubt(&error) {
+                if leaves_doubt(&error) && !self.may_be_put_off(&error) {
                     self.transition_to(State::InDoubt);
                 }
                 Err(error.into())
             }
         }
+    }
+
+    /// Whether the commit may simply be made again later: what was sent stays sent, and offsets may be committed twice. Not
+    /// where records were lost, and not with transactions.
+    pub fn may_be_put_off(&self, error: &TransportError) -> bool {
+        let passes = matches!(error.kind(), TransportErrorKind::Retriable | TransportErrorKind::TimedOut);
+        passes && error.failed().is_empty() && !self.exactly_once()
     }
 
     fn commit_transaction(
@@ -278,8 +299,12 @@ impl Committer {
         let Some(producer) = &mut self.producer else { return Ok(()) };
         if !offsets.is_empty() {
             self.written.mark_sources(offsets);
+            let offsets_of = offsets.len();
+            self.calling.begin(|| format!("the transaction to take {offsets_of} offsets"));
             producer.send_offsets(offsets, fence, TRANSACTION_CALL_TIMEOUT)?;
         }
+        self.calling
+            .begin(|| "what was sent to be acknowledged, and its transaction to be committed".to_owned());
         producer.commit(TRANSACTION_CALL_TIMEOUT)
     }
 
@@ -288,8 +313,10 @@ impl Committer {
         offsets: &[OffsetToCommit],
         fence: &Fence,
     ) -> std::result::Result<(), TransportError> {
+        let timeout = FLUSH_TIMEOUT.min(self.patience);
         if let Some(producer) = &mut self.producer {
-            producer.flush(FLUSH_TIMEOUT)?;
+            self.calling.begin(|| "what was sent to be acknowledged, to commit".to_owned());
+            producer.flush(timeout)?;
             producer.poll(Duration::ZERO)?;
         }
         if self.state == State::Missing {
@@ -298,9 +325,36 @@ impl Committer {
         if offsets.is_empty() {
             return Ok(());
         }
+        let group = &fence.group;
+        self.calling.begin(|| format!("group {group} to take {} offsets", offsets.len()));
         // Committing the same offsets twice changes nothing, so that every unclear answer may be repeated.
-        let commit = || self.group.commit(fence, offsets, FLUSH_TIMEOUT);
-        retry_harmless(commit).map_err(into_transport)
+        retry_harmless(|| self.group.commit(fence, offsets, timeout)).map_err(into_transport)
+    }
+
+    /// How many partitions a topic has; it may take `timeout` to learn.
+    pub fn count_partitions(&mut self, topic: &str, timeout: Duration) -> Result<PartitionId> {
+        let timeout = timeout.min(self.patience);
+        let producer = self.ensure_producer()?;
+        let handle = producer.topic(topic)?;
+        self.calling.begin(|| format!("the brokers to tell how many partitions topic {topic} has"));
+        let counted = self.ensure_producer()?.partition_count(handle, timeout);
+        self.calling.end();
+        Ok(counted?)
+    }
+
+    /// A record for that topic waits for room in the producer's queue.
+    pub fn wait_for_room(&mut self, topic: &str) {
+        self.calling.begin(|| format!("room in its queue, for a record to topic {topic}"));
+    }
+
+    /// The call that took long is over.
+    pub fn waited(&mut self) {
+        self.calling.end();
+    }
+
+    /// How long a call may take.
+    pub fn patience(&self) -> Duration {
+        self.patience
     }
 
     /// Serves delivery reports; a record that could not be delivered is the error.
@@ -370,27 +424,17 @@ fn leaves_doubt(error: &TransportError) -> bool {
         && !kind.blames_the_record()
 }
 
-/// Repeats a call that may safely be done twice while the error is retriable or a time-out.
+/// Repeats a call that may safely be done twice while the error is one that a moment may cure.
 fn retry_harmless<T>(mut call: impl FnMut() -> crate::transport::Result<T>) -> Result<T> {
-    let mut tries = 0;
+    let begun_ms = SystemClock.monotonic_ms();
     loop {
         match call() {
             Ok(value) => return Ok(value),
             Err(error)
-                if tries < RETRIES_MAX
-                    && matches!(
-                        error.kind(),
-                        TransportErrorKind::Retriable | TransportErrorKind::TimedOut
-                    ) =>
+                if error.kind() == TransportErrorKind::Retriable
+                    && SystemClock.monotonic_ms() - begun_ms < RETRY_MS =>
             {
-                tries += 1;
-                // One without an answer has taken a minute.
-                match error.kind() {
-                    TransportErrorKind::TimedOut => {
-                        tracing::warn!(%error, tries, "a commit has no answer; it is made again");
-                    }
-                    _ => tracing::debug!(%error, tries, "repeated"),
-                }
+                tracing::debug!(%error, "repeated");
                 #[allow(
                     clippy::disallowed_methods,
                     reason = "a broker that is away is waited for, off the record path"

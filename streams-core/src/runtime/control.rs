@@ -131,6 +131,8 @@ pub(crate) struct Dispatcher {
     looked_ms: i64,
     /// Whether a thread was expelled and the group has not been left yet.
     has_expelled: bool,
+    /// Whether the group has taken tasks away.
+    has_given_up: bool,
     waiting: Waiting,
 }
 
@@ -149,6 +151,7 @@ impl Dispatcher {
             max_poll_interval_ms,
             looked_ms: clock.monotonic_ms(),
             has_expelled: false,
+            has_given_up: false,
             waiting: shared.waits.of("the application"),
         }
     }
@@ -186,7 +189,7 @@ impl Dispatcher {
     fn look(&mut self) {
         let now_ms = self.clock.monotonic_ms();
         let passed_ms = (now_ms - std::mem::replace(&mut self.looked_ms, now_ms)).clamp(0, LOOK_MAX_MS);
-        let is_ending = self.shared.stop.load(Ordering::Acquire);
+        let is_ending = self.shared.is_stopped();
         let left_behind = is_ending && self.shared.end_on(passed_ms) > self.shared.patience_ms();
         let mut is_back = false;
         for thread in &mut self.threads {
@@ -204,6 +207,7 @@ impl Dispatcher {
             self.hand_out(&tasks);
         }
         self.tell(now_ms);
+        self.shared.waits.look(now_ms);
     }
 
     /// Says what the application waits for, if it does.
@@ -314,10 +318,12 @@ impl MembershipHandler for Dispatcher {
     }
 
     fn revoked(&mut self, tasks: &BTreeSet<TaskId>) {
+        self.has_given_up = true;
         self.take_away(tasks, Command::Revoke);
     }
 
     fn lost(&mut self, tasks: &BTreeSet<TaskId>) {
+        self.has_given_up = true;
         self.take_away(tasks, Command::Lose);
     }
 }
@@ -331,6 +337,9 @@ pub(crate) struct ControlSettings {
 pub(crate) trait ControlEvents {
     /// The group knows of tasks that this process does not know.
     fn outgrown(&mut self);
+
+    /// The group has taken tasks away, as it does when a topic is gone.
+    fn given_up(&mut self);
 
     /// Called after each round.
     fn observe(&mut self, all_running: bool) -> Next;
@@ -435,7 +444,7 @@ pub(crate) fn run(
 ) -> Result<Next> {
     let shared = Arc::clone(&dispatcher.shared);
     let mut result = Ok(Next::Round);
-    while !shared.stop.load(Ordering::Acquire) && !dispatcher.any_dead() {
+    while !shared.is_stopped() && !dispatcher.any_dead() {
         if let Err(error) = place.poll(&mut dispatcher, settings) {
             result = Err(error);
             break;
@@ -443,6 +452,9 @@ pub(crate) fn run(
         dispatcher.look();
         if place.take_outgrown() {
             events.outgrown();
+        }
+        if std::mem::take(&mut dispatcher.has_given_up) {
+            events.given_up();
         }
         if events.observe(dispatcher.all_running() && place.is_settled()) == Next::StartAnew {
             result = Ok(Next::StartAnew);

@@ -2,7 +2,8 @@
 //!
 //! The stores are filled up to the topics' ends before the application processes its first record. There is no
 //! changelog: how far a store has come is kept in its own database, in the same batch as the changes. A store that its
-//! topic does not fit any more is emptied and filled again.
+//! topic does not fit any more is emptied and filled again; if that happens while tasks read it, the application starts anew
+//! instead (`renewal.rs`), so that none of them sees it half filled.
 
 mod begin;
 
@@ -22,6 +23,8 @@ use super::backends::open_disk;
 use super::graph::{self, GraphSettings};
 use super::plan::Plan;
 use super::record_queue::RecordQueue;
+use super::refusals::{Next, Refusals};
+use super::restore::repair::REFUSED_MAX_MS;
 use super::state_directory::StateDirectory;
 use super::waits::{Waiting, Waits};
 use crate::config::{BuiltInTimestampExtractor, StreamsConfig};
@@ -37,6 +40,9 @@ use crate::transport::{Admin, Consumer, PartitionHandle, RawRecord, TransportErr
 
 /// Records of one partition taken at once.
 const FETCH_RECORDS: usize = 4_096;
+
+/// What was said not to exist may be another topic when it does.
+const EXISTS_AGAIN: &str = "its topic exists again";
 
 /// How often it is noted until when the stores were current.
 const TOUCH_MS: i64 = 30_000;
@@ -149,6 +155,7 @@ pub(crate) struct GlobalThread {
     next_touch: i64,
     next_try: i64,
     waiting: Waiting,
+    refusals: Refusals,
 }
 
 /// What a global thread is made of.
@@ -195,6 +202,7 @@ impl GlobalThread {
             next_touch: i64::MIN,
             next_try: i64::MIN,
             waiting: waits.of("the global stores"),
+            refusals: Refusals::new("of the global stores", waits, REFUSED_MAX_MS),
         })
     }
 
@@ -209,6 +217,19 @@ impl GlobalThread {
         let has_come =
             |partition: &GlobalPartition| partition.handle.is_some() && partition.position >= partition.end;
         self.stores.iter().flat_map(|store| &store.partitions).all(has_come)
+    }
+
+    /// The stores are filled: from now on, what is refused may have been taken away for a moment.
+    pub fn is_filled(&mut self, patience_ms: i64) {
+        self.refusals.set_patience(patience_ms);
+    }
+
+    /// Why a store has to be filled again, if one has.
+    pub fn refill(&self) -> Option<String> {
+        self.stores.iter().find_map(|store| match &store.begin {
+            Some(Begin::Refill(why)) => Some(format!("global store {}: {why}", store.name)),
+            _ => None,
+        })
     }
 
     /// Waits for records.
@@ -231,14 +252,30 @@ impl GlobalThread {
     /// Takes what has been fetched into the stores. True when there was anything.
     pub fn run_once(&mut self, now: Now) -> Result<bool> {
         let mut any = self.begin_stores(now)?;
+        if !self.refusals.is_empty() {
+            self.refusals.go_on(now.monotonic_ms)?;
+        }
         for store in &mut self.stores {
             store.context.set_wall_clock_ms(now.wall_ms);
             let mut moved = Vec::new();
             for partition in &mut store.partitions {
                 let Some(handle) = partition.handle else { continue };
                 match self.consumer.fetch(handle, FETCH_RECORDS, &mut self.buffer) {
-                    Ok(_) => {}
+                    Ok(fetched) => {
+                        let has_come = fetched.records > 0 || fetched.at_end;
+                        if has_come && self.refusals.readable(partition.queue.partition()) {
+                            store.begin = Some(Begin::Refill(EXISTS_AGAIN.to_owned()));
+                        }
+                    }
                     Err(error) if error.kind() == TransportErrorKind::Retriable => continue,
+                    Err(error) if Refusals::may_pass(&error) => {
+                        let of = partition.queue.partition();
+                        if self.refusals.refused(of, error, now.monotonic_ms) == Next::AskAgain {
+                            self.consumer.unassign(handle)?;
+                            partition.handle = Some(self.consumer.assign(of, partition.position)?);
+                        }
+                        continue;
+                    }
                     Err(error) if error.kind() == TransportErrorKind::OffsetOutOfRange => {
                         store.begin = Some(Begin::Refill(error.to_string()));
                         continue;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::launch::{self, Launch, Progress};
 use super::lifecycle::State;
+use super::renewal::Renewals;
 use super::restore::RestoreCounters;
 use super::state_directory;
 use super::stats::{StreamsMetrics, ThreadStats};
@@ -42,12 +43,15 @@ pub(crate) struct Shared {
     wakers: Mutex<Vec<Waker>>,
     error: Mutex<Option<Arc<Error>>>,
     listener: Option<StateListener>,
-    pub stop: AtomicBool,
+    stop: AtomicBool,
+    /// While it is used.
+    transport: Mutex<Option<Arc<dyn Transport>>>,
     patience_ms: AtomicI64,
     ending_ms: AtomicI64,
     pub counters: Arc<RestoreCounters>,
     pub stats: Mutex<Vec<Arc<ThreadStats>>>,
     pub waits: Arc<Waits>,
+    pub renewals: Mutex<Renewals>,
 }
 
 /// A lock whose holder panicked is as good as any other here: every value is replaced whole.
@@ -98,9 +102,33 @@ impl Shared {
         self.ending_ms.fetch_add(passed_ms, Ordering::Relaxed) + passed_ms
     }
 
+    /// Whether the application shall end.
+    pub fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+
+    /// The application shall end. Nobody waits any more for a broker to answer questions.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
+        if let Some(transport) = &*lock(&self.transport) {
+            transport.close();
+        }
+    }
+
+    /// From now on this one is used.
+    pub fn use_transport(&self, transport: &Arc<dyn Transport>) -> Result<()> {
+        *lock(&self.transport) = Some(Arc::clone(transport));
+        self.go_on()
+    }
+
+    /// All has ended.
+    pub fn drop_transport(&self) {
+        *lock(&self.transport) = None;
+    }
+
     /// An error if the application was closed.
     pub fn go_on(&self) -> Result<()> {
-        match self.stop.load(Ordering::Acquire) {
+        match self.is_stopped() {
             true => Err(Error::IllegalState("the application was closed while it started".to_owned())),
             false => Ok(()),
         }
@@ -110,7 +138,7 @@ impl Shared {
     pub fn fail(&self, error: Error) {
         tracing::error!(%error, "the application stops");
         lock(&self.error).get_or_insert(Arc::new(error));
-        self.stop.store(true, Ordering::Release);
+        self.stop();
         self.transition_to(State::PendingError);
     }
 
@@ -191,11 +219,13 @@ impl KafkaStreamsBuilder {
             error: Mutex::new(None),
             listener: self.listener,
             stop: AtomicBool::new(false),
+            transport: Mutex::new(None),
             patience_ms: AtomicI64::new(PATIENCE_MS),
             ending_ms: AtomicI64::new(0),
             counters: Arc::default(),
             stats: Mutex::default(),
             waits: Arc::default(),
+            renewals: Mutex::default(),
         };
         Ok(KafkaStreams {
             topology: self.topology,
@@ -308,7 +338,7 @@ impl KafkaStreams {
 
     /// Tells the application to end, and does not wait for it.
     pub(super) fn begin_to_end(&self) {
-        self.shared.stop.store(true, Ordering::Release);
+        self.shared.stop();
         let never_started = lock(&self.supervisor).is_none();
         self.shared.transition_to(State::PendingShutdown);
         if never_started {
@@ -401,7 +431,9 @@ impl Starting {
                 }
                 Err(mpsc::RecvTimeoutError::Timeout) => {
                     self.shared.go_on()?;
-                    waiting.go_on(self.clock.monotonic_ms(), || stage.clone());
+                    let now_ms = self.clock.monotonic_ms();
+                    waiting.go_on(now_ms, || stage.clone());
+                    self.shared.waits.look(now_ms);
                 }
             }
         }
@@ -410,7 +442,7 @@ impl Starting {
 
 impl Drop for KafkaStreams {
     fn drop(&mut self) {
-        self.shared.stop.store(true, Ordering::Release);
+        self.shared.stop();
         self.shared.transition_to(State::PendingShutdown);
         let Some(supervisor) = lock(&self.supervisor).take() else { return };
         if threads::is_own(&self.shared) || self.gave_up.load(Ordering::Relaxed) {

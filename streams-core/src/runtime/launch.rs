@@ -22,6 +22,7 @@ use super::member::{CurrentGroup, ThreadGroup};
 use super::memory::ClientMemory;
 use super::observer::Observer;
 use super::plan::Plan;
+use super::renewal::Renewal;
 use super::restore::{Request, Restorer, RestorerParts};
 use super::setup;
 use super::state_directory::StateDirectory;
@@ -126,6 +127,7 @@ impl Drop for Servers {
 /// but for stream threads in the midst of a call to the broker, which end after it.
 fn launch(launch: Launch, at: &dyn Fn(&str)) -> Result<Running> {
     let transport = transport_of(&launch)?;
+    launch.shared.use_transport(&transport)?;
     let Launch { topology, config, clock, handlers, shared, .. } = launch;
     let fresh_id = state_place::fresh_process_id(&clock);
     let directory = state_place::open(&topology, &config, &*transport, &fresh_id, clock.now_ms())?;
@@ -201,7 +203,8 @@ pub(crate) fn supervise(launch: Launch, started: mpsc::Sender<Progress>) -> Resu
         if let Err(panic) = ran {
             shared.fail(panicked("control", &*panic));
         }
-        shared.stop.store(true, Ordering::Release);
+        shared.stop();
+        shared.drop_transport();
         if shared.state() == State::PendingError {
             shared.transition_to(State::Error);
         } else {
@@ -218,7 +221,7 @@ fn control_thread(launch: &Launch, started: &mpsc::Sender<Progress>) {
         Ok(running) => running,
         Err(error) => {
             // Closed meanwhile, it has ended as it was told to.
-            if !shared.stop.load(Ordering::Acquire) {
+            if !shared.is_stopped() {
                 shared.fail(Error::Start(error.to_string()));
                 shared.transition_to(State::Error);
             }
@@ -229,7 +232,7 @@ fn control_thread(launch: &Launch, started: &mpsc::Sender<Progress>) {
     shared.transition_to(State::Rebalancing);
     let _ = started.send(Progress::Ended(Ok(())));
     let mut next = running.serve();
-    while next == Next::StartAnew && !shared.stop.load(Ordering::Acquire) {
+    while next == Next::StartAnew && !shared.is_stopped() {
         next = launch_anew(launch).map_or(Next::Round, Running::serve);
     }
 }
@@ -238,7 +241,7 @@ fn control_thread(launch: &Launch, started: &mpsc::Sender<Progress>) {
 fn launch_anew(launch: &Launch) -> Option<Running> {
     let shared = &launch.shared;
     let mut waiting = shared.waits.of("the application");
-    while !shared.stop.load(Ordering::Acquire) {
+    while !shared.is_stopped() {
         let error = match self::launch(launch.clone(), &|_| ()) {
             Ok(running) => return Some(running),
             Err(error) => error,
@@ -246,7 +249,7 @@ fn launch_anew(launch: &Launch) -> Option<Running> {
         let what = || format!("the broker, to start anew after topics changed: {error}");
         let waited = waiting.go_on(launch.clock.monotonic_ms(), what);
         // Closed meanwhile, it ends as it was told to.
-        let is_closed = shared.stop.load(Ordering::Acquire);
+        let is_closed = shared.is_stopped();
         if !is_closed && (!is_passing(&error) || waited >= launch.config.task_timeout_ms()) {
             shared.fail(error);
             break;
@@ -266,8 +269,8 @@ impl Running {
         let Running { place, dispatcher, threads, servers, watch, instance } = self;
         let shared = Arc::clone(&instance.shared);
         let settings = ControlSettings { leave_timeout: LEAVE_TIMEOUT };
-        let mut observer =
-            Observer { shared: Arc::clone(&shared), clock: Arc::clone(&instance.clock), watch };
+        let (clock, globals) = (Arc::clone(&instance.clock), instance.globals.clone());
+        let mut observer = Observer::new(Arc::clone(&shared), clock, watch, globals);
         let served =
             catch_unwind(AssertUnwindSafe(|| control::run(place, dispatcher, &mut observer, &settings)));
         let next = match served {
@@ -282,14 +285,15 @@ impl Running {
             }
         };
         if next == Next::Round {
-            shared.stop.store(true, Ordering::Release);
+            shared.stop();
         }
         // The control thread has waited for those that had tasks; others may be in a call to the broker.
         let left_ms = shared.patience_ms().saturating_sub(shared.ending_ms()).unsigned_abs();
         join(threads, THREADS_END.max(Duration::from_millis(left_ms)));
         drop(servers);
+        drop(observer);
         if let Some(directory) = instance.directory.as_ref().filter(|_| instance.globals.are_damaged()) {
-            // Found by a read; the next start shall not find it again.
+            // Found by a read; the next start, be it at once, shall not find it again.
             let aside = directory.put_global_aside(instance.clock.now_ms());
             tracing::warn!(
                 ?aside,
@@ -367,10 +371,10 @@ impl Instance {
         let mut producer = producer_spec(config, &format!("{name}-producer"), transactional_id);
         producer.properties = self.buffers.producer(producer.properties);
         let group = ThreadGroup::new(Arc::clone(&self.group), Arc::clone(&channels.stats));
-        let waiting = self.shared.waits.of(format!("producer of {name}"));
-        let scope = Scope::of(&self.plan);
+        let patience = Duration::from_millis(config.task_timeout_ms().max(0).unsigned_abs());
+        let (scope, waits) = (Scope::of(&self.plan), &self.shared.waits);
         let committer =
-            Committer::new(Arc::clone(&self.transport), producer, Arc::new(group), scope, waiting);
+            Committer::new(Arc::clone(&self.transport), producer, Arc::new(group), scope, waits, patience);
         let globals = self.globals.readers(&self.plan)?;
         let environment = TaskEnvironment::new(&self.plan, config, committer, &self.handlers, globals);
         let limits = ThreadLimits::new(config, self.buffers.buffered());
@@ -545,17 +549,33 @@ fn run_global(
     lock(&instance.shared.stats).push(Arc::clone(&stats));
     let mut told = false;
     while !stop.load(Ordering::Acquire) {
-        let worked = global.run_once(Now::of(&*instance.clock))?;
+        let worked = match global.run_once(Now::of(&*instance.clock)) {
+            Err(error) if told && error.is_damage() => {
+                tracing::warn!(%error, "the global stores");
+                return renew(instance, Renewal::Damage);
+            }
+            worked => worked?,
+        };
         if worked {
             stats.set_dropped(global.dropped_records());
         }
         if !told && global.is_caught_up() {
             told = true;
+            global.is_filled(instance.config.task_timeout_ms());
             let _ = filled.send(Ok(()));
+        }
+        if told && let Some(why) = global.refill() {
+            return renew(instance, Renewal::Refill(why));
         }
         if !worked {
             global.wait(if told { IDLE } else { GLOBAL_IDLE });
         }
     }
+    Ok(())
+}
+
+/// Has the application start anew, which fills the global stores before anybody reads them.
+fn renew(instance: &Instance, why: Renewal) -> Result<()> {
+    lock(&instance.shared.renewals).want(why);
     Ok(())
 }

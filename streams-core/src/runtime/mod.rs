@@ -34,6 +34,7 @@ mod plan;
 mod record_collector;
 mod record_queue;
 mod refusals;
+mod renewal;
 mod restore;
 mod run;
 pub(crate) mod setup;

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use super::control::{ControlEvents, Next};
+use super::global_thread::GlobalBackends;
 use super::kafka_streams::{Shared, lock};
 use super::lifecycle::State;
+use super::renewal::Renewal;
 use super::topic_watch::TopicWatch;
+use crate::error::Result;
 use crate::time::ClockRef;
 
 /// Keeps the application's state and looks after the topics that it reads.
@@ -13,11 +16,50 @@ pub(crate) struct Observer {
     pub shared: Arc<Shared>,
     pub clock: ClockRef,
     pub watch: TopicWatch,
+    globals: GlobalBackends,
+    /// When a look at the topics may be worth it again, if something is waited for.
+    next_look: i64,
+}
+
+/// What is waited for so long may be a topic that is gone.
+const STUCK_MS: i64 = 2_000;
+
+/// Between two looks for that.
+const STUCK_EVERY_MS: i64 = 10_000;
+
+impl Observer {
+    pub fn new(shared: Arc<Shared>, clock: ClockRef, watch: TopicWatch, globals: GlobalBackends) -> Self {
+        Observer { shared, clock, watch, globals, next_look: i64::MIN }
+    }
+
+    /// Whether the global stores have to be filled anew.
+    fn has_to_renew(&self, now_ms: i64) -> Result<bool> {
+        let mut renewals = lock(&self.shared.renewals);
+        if self.globals.are_damaged() {
+            renewals.want(Renewal::Damage);
+        }
+        match renewals.take(now_ms)? {
+            None => return Ok(false),
+            Some(Renewal::Damage) => tracing::warn!(
+                "the database of the global stores is damaged; it is put aside, and the application starts anew to fill them"
+            ),
+            Some(Renewal::Refill(why)) => tracing::warn!(
+                why,
+                "the rows of a global store do not fit its topic any more; the application starts anew to fill it, so that \
+                 no record meets it half filled"
+            ),
+        }
+        Ok(true)
+    }
 }
 
 impl ControlEvents for Observer {
     fn outgrown(&mut self) {
         self.watch.look_soon(self.clock.monotonic_ms());
+    }
+
+    fn given_up(&mut self) {
+        self.watch.look_now(self.clock.monotonic_ms());
     }
 
     fn observe(&mut self, all_running: bool) -> Next {
@@ -31,7 +73,13 @@ impl ControlEvents for Observer {
         if missing > 0 {
             self.outgrown();
         }
-        match self.watch.changed(self.clock.monotonic_ms()) {
+        let now_ms = self.clock.monotonic_ms();
+        if now_ms >= self.next_look && self.shared.waits.look(now_ms) >= STUCK_MS {
+            self.next_look = now_ms + STUCK_EVERY_MS;
+            self.watch.look_now(now_ms);
+        }
+        let changed = self.has_to_renew(now_ms).and_then(|renew| Ok(renew || self.watch.changed(now_ms)?));
+        match changed {
             Ok(true) => {}
             Ok(false) => return Next::Round,
             Err(error) => {

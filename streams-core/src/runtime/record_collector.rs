@@ -23,8 +23,8 @@ use crate::transport::{
     FailedDelivery, FailedRecord, OffsetToCommit, OutRecord, TopicHandle, TransportError, TransportErrorKind,
 };
 
-/// How long a record waits for room in the client's queue before the thread gives the round up.
-const ROOM_WAITS_MAX: u32 = 6_000;
+/// How long a record waits for room in the client's queue at most before the thread gives the round up.
+const ROOM_MAX: Duration = Duration::from_secs(60);
 
 /// One wait for room, spent serving delivery reports.
 const ROOM_WAIT: Duration = Duration::from_millis(10);
@@ -95,6 +95,11 @@ impl RecordCollector {
         self.inner.borrow().committer.is_open()
     }
 
+    /// Whether a commit that failed like that may be made again later, with nothing given up before.
+    pub fn may_be_put_off(&self, error: &Error) -> bool {
+        matches!(error, Error::Transport(error) if self.inner.borrow().committer.may_be_put_off(error))
+    }
+
     /// Commits what was sent together with these offsets.
     pub fn commit(&self, offsets: &[OffsetToCommit]) -> Result<()> {
         loop {
@@ -121,6 +126,12 @@ impl RecordCollector {
         let mut inner = self.inner.borrow_mut();
         inner.committer.abandon();
         inner.left_out.abandoned();
+    }
+
+    /// Changes whenever the producer is replaced.
+    #[cfg(test)]
+    pub fn generation(&self) -> u64 {
+        self.inner.borrow().committer.generation()
     }
 
     /// Offsets that a commit adds besides the records.
@@ -294,6 +305,39 @@ impl RecordCollector {
         })))
     }
 
+    /// What the producer did not take: waits for room, hears of failed deliveries, and tries again.
+    #[cold]
+    fn send_again(&self, record: &Outgoing<'_>, out: OutRecord<'_>, mut error: TransportError) -> Result<()> {
+        let mut left = ROOM_MAX.min(self.inner.borrow().committer.patience());
+        loop {
+            if error.kind() == TransportErrorKind::QueueFull && !left.is_zero() {
+                left = left.saturating_sub(ROOM_WAIT);
+                match self.wait_for_room(record.topic) {
+                    Err(Error::Transport(failed)) => self.on_failed(failed)?,
+                    waited => waited?,
+                }
+            } else if !error.failed().is_empty() {
+                self.on_failed(error)?;
+            } else if error.kind().blames_the_record() {
+                return self.decide_unsent(record, error);
+            } else {
+                return Err(error.into());
+            }
+            match self.inner.borrow_mut().committer.for_sending()?.send(out) {
+                Ok(()) => return Ok(()),
+                Err(next) => error = next,
+            }
+        }
+    }
+
+    fn wait_for_room(&self, topic: OutTopic) -> Result<()> {
+        let mut inner = self.inner.borrow_mut();
+        let Inner { committer, topics, .. } = &mut *inner;
+        let name = topics.get(topic.0 as usize).map_or("", |topic| &*topic.name);
+        committer.wait_for_room(name);
+        Ok(committer.for_sending()?.poll(ROOM_WAIT)?)
+    }
+
     fn decide_unsent(&self, record: &Outgoing<'_>, cause: TransportError) -> Result<()> {
         let Some(topic) =
             self.inner.borrow().topics.get(record.topic.0 as usize).map(|t| Arc::clone(&t.name))
@@ -398,16 +442,17 @@ impl Collector for RecordCollector {
         {
             return Ok(*partitions);
         }
-        let producer = inner.committer.ensure_producer()?;
         let Some(topic) = inner.topics.get_mut(topic.0 as usize) else {
             return Err(Error::IllegalState(format!("topic number {} is unknown to the collector", topic.0)));
         };
-        let handle = producer.topic(&topic.name)?;
-        topic.is_old = false;
         let Some(known) = topic.partitions else {
-            let partitions = producer.partition_count(handle, METADATA_TIMEOUT)?;
+            let partitions = inner.committer.count_partitions(&topic.name, METADATA_TIMEOUT)?;
+            topic.is_old = false;
             return Ok(*topic.partitions.insert(partitions));
         };
+        let producer = inner.committer.ensure_producer()?;
+        let handle = producer.topic(&topic.name)?;
+        topic.is_old = false;
         match producer.partition_count(handle, AGAIN_TIMEOUT) {
             Ok(partitions) => {
                 if partitions != known {
@@ -463,30 +508,13 @@ impl Collector for RecordCollector {
         inner.committer.mark_written(topic.0, record.partition);
         let Outgoing { partition, key, value, timestamp, headers, .. } = *record;
         let out = OutRecord { topic: handle, partition, key, value, timestamp, headers, tag: tag_of(record) };
-        let mut waits = 0;
-        loop {
-            let producer = inner.committer.for_sending()?;
-            match producer.send(out) {
-                Ok(()) => return Ok(()),
-                Err(error) if error.kind() == TransportErrorKind::QueueFull && waits < ROOM_WAITS_MAX => {
-                    waits += 1;
-                    let polled = producer.poll(ROOM_WAIT);
-                    if let Err(error) = polled {
-                        drop(inner);
-                        self.on_failed(error)?;
-                        inner = self.inner.borrow_mut();
-                    }
-                }
-                Err(error) if !error.failed().is_empty() => {
-                    drop(inner);
-                    self.on_failed(error)?;
-                    inner = self.inner.borrow_mut();
-                }
-                Err(error) if error.kind().blames_the_record() => {
-                    drop(inner);
-                    return self.decide_unsent(record, error);
-                }
-                Err(error) => return Err(error.into()),
+        match inner.committer.for_sending()?.send(out) {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                drop(inner);
+                let sent = self.send_again(record, out, error);
+                self.inner.borrow_mut().committer.waited();
+                sent
             }
         }
     }

@@ -9,18 +9,25 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::waits::{Waiting, Waits};
-use crate::ids::TopicPartition;
+use crate::ids::{PartitionId, TopicName, TopicPartition};
 use crate::transport::{TransportError, TransportErrorKind};
 
 /// Pause before a partition is asked for again.
 const AGAIN_MS: i64 = 1_000;
 
+/// A partition that is refused.
 struct Refusal {
-    waiting: Waiting,
-    error: TransportError,
     again_at: i64,
     /// Whether it was said not to exist: what exists later may be another topic of that name.
     was_unknown: bool,
+}
+
+/// A topic of which partitions are refused: they are waited for together.
+struct RefusedTopic {
+    waiting: Waiting,
+    /// The last one.
+    error: TransportError,
+    partitions: BTreeMap<PartitionId, Refusal>,
 }
 
 /// What to do about a partition that is refused.
@@ -32,23 +39,23 @@ pub(crate) enum Next {
     AskAgain,
 }
 
-/// The partitions of one thread that are refused now.
+/// The partitions of one thread that are refused now. Known beyond resets of the thread: their time goes on.
 pub(crate) struct Refusals {
     thread: String,
     waits: Arc<Waits>,
     patience_ms: i64,
-    partitions: BTreeMap<TopicPartition, Refusal>,
+    topics: BTreeMap<TopicName, RefusedTopic>,
 }
 
 impl Refusals {
     /// None yet. They are waited for up to `patience_ms`.
     pub fn new(thread: &str, waits: &Arc<Waits>, patience_ms: i64) -> Self {
-        Refusals {
-            thread: thread.to_owned(),
-            waits: Arc::clone(waits),
-            patience_ms,
-            partitions: BTreeMap::new(),
-        }
+        Refusals { thread: thread.to_owned(), waits: Arc::clone(waits), patience_ms, topics: BTreeMap::new() }
+    }
+
+    /// From now on they are waited for up to `patience_ms`.
+    pub fn set_patience(&mut self, patience_ms: i64) {
+        self.patience_ms = patience_ms;
     }
 
     /// Whether an error of a fetch may pass.
@@ -59,37 +66,46 @@ impl Refusals {
     /// A fetch was refused, with an error that may pass. Kafka's client says so once, and then nothing.
     pub fn refused(&mut self, partition: &TopicPartition, error: TransportError, now_ms: i64) -> Next {
         let is_unknown = error.kind() == TransportErrorKind::UnknownTopic;
-        match self.partitions.get_mut(partition) {
-            Some(refusal) => {
-                refusal.was_unknown |= is_unknown;
-                refusal.error = error;
-                if now_ms < refusal.again_at {
-                    return Next::Wait;
-                }
-                refusal.again_at = now_ms + AGAIN_MS;
-                Next::AskAgain
-            }
-            None => {
-                let waiting = self.waits.of(format!("thread {}", self.thread));
-                let again_at = now_ms + AGAIN_MS;
-                let refusal = Refusal { waiting, error, again_at, was_unknown: is_unknown };
-                self.partitions.insert(partition.clone(), refusal);
-                Next::Wait
-            }
+        let again_at = now_ms + AGAIN_MS;
+        let new = Refusal { again_at, was_unknown: is_unknown };
+        let Some(topic) = self.topics.get_mut(&partition.topic) else {
+            let waiting = self.waits.of(format!("thread {}", self.thread));
+            let partitions = BTreeMap::from([(partition.partition, new)]);
+            self.topics.insert(Arc::clone(&partition.topic), RefusedTopic { waiting, error, partitions });
+            return Next::Wait;
+        };
+        topic.error = error;
+        let Some(refusal) = topic.partitions.get_mut(&partition.partition) else {
+            topic.partitions.insert(partition.partition, new);
+            return Next::Wait;
+        };
+        refusal.was_unknown |= is_unknown;
+        if now_ms < refusal.again_at {
+            return Next::Wait;
         }
+        refusal.again_at = again_at;
+        Next::AskAgain
     }
 
-    /// Goes on waiting. The error is what a partition was refused with that has been so for too long.
+    /// Goes on waiting. The error is what a topic was refused with that has been so for too long.
     pub fn go_on(&mut self, now_ms: i64) -> Result<(), TransportError> {
         let mut too_long = None;
-        for (partition, Refusal { waiting, error, .. }) in &mut self.partitions {
-            let waited = waiting.go_on(now_ms, || format!("{partition} to be readable again: {error}"));
+        for (topic, RefusedTopic { waiting, error, partitions }) in &mut self.topics {
+            let waited = waiting.go_on(now_ms, || {
+                let (count, first) = (partitions.len(), partitions.keys().next().copied().unwrap_or(0));
+                match count {
+                    1 => format!("{topic}-{first} to be readable again: {error}"),
+                    _ => format!(
+                        "{count} partitions of {topic}, from {first} on, to be readable again: {error}"
+                    ),
+                }
+            });
             if waited >= self.patience_ms {
-                too_long = Some(partition.clone());
+                too_long = Some(Arc::clone(topic));
             }
         }
-        match too_long.and_then(|partition| self.partitions.remove(&partition)) {
-            Some(refusal) => Err(refusal.error),
+        match too_long.and_then(|topic| self.topics.remove(&topic)) {
+            Some(refused) => Err(refused.error),
             None => Ok(()),
         }
     }
@@ -97,17 +113,32 @@ impl Refusals {
     /// A fetch went well. Whether the partition was said not to exist before: then it has to be read as its committed
     /// offset says, which goes with a topic that is deleted.
     pub fn readable(&mut self, partition: &TopicPartition) -> bool {
-        self.partitions.remove(partition).is_some_and(|refusal| refusal.was_unknown)
+        self.remove(partition).is_some_and(|refusal| refusal.was_unknown)
     }
 
     /// Whether nothing is refused.
     pub fn is_empty(&self) -> bool {
-        self.partitions.is_empty()
+        self.topics.is_empty()
+    }
+
+    /// Whether that one is refused.
+    pub fn has(&self, partition: &TopicPartition) -> bool {
+        let topic = self.topics.get(&partition.topic);
+        topic.is_some_and(|topic| topic.partitions.contains_key(&partition.partition))
     }
 
     /// Forgets one that the thread does not read any more.
     pub fn forget(&mut self, partition: &TopicPartition) {
-        self.partitions.remove(partition);
+        self.remove(partition);
+    }
+
+    fn remove(&mut self, partition: &TopicPartition) -> Option<Refusal> {
+        let topic = self.topics.get_mut(&partition.topic)?;
+        let refusal = topic.partitions.remove(&partition.partition);
+        if topic.partitions.is_empty() {
+            self.topics.remove(&partition.topic);
+        }
+        refusal
     }
 }
 
@@ -149,5 +180,23 @@ mod tests {
         refusals.refused(&partition, error(TransportErrorKind::Denied), 1);
         assert!(refusals.readable(&partition));
         assert!(!refusals.readable(&partition), "said once");
+    }
+
+    #[test]
+    fn the_partitions_of_a_topic_are_waited_for_together() {
+        let waits = Arc::new(Waits::default());
+        let mut refusals = Refusals::new("t", &waits, 10_000);
+        let all: Vec<_> = (3..9).map(|partition| TopicPartition::new("in", partition)).collect();
+        for (at, partition) in (0i64..).zip(&all) {
+            refusals.refused(partition, error(TransportErrorKind::Denied), at * 1_000);
+            refusals.go_on(at * 1_000).unwrap();
+        }
+        let reasons = waits.reasons();
+        assert_eq!(reasons.len(), 1);
+        assert!(reasons[0].what.starts_with("6 partitions of in, from 3 on, to be readable"), "{reasons:?}");
+        all[..5].iter().for_each(|partition| refusals.forget(partition));
+        assert!(refusals.has(&all[5]) && !refusals.has(&all[0]));
+        assert!(refusals.go_on(10_000).is_err(), "the topic has been refused for so long");
+        assert!(refusals.is_empty());
     }
 }

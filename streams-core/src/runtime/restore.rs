@@ -20,8 +20,10 @@ mod finish;
 pub(super) mod identity;
 mod open;
 mod questions;
-mod repair;
+mod quiet;
+pub(super) mod repair;
 mod source_offsets;
+mod wait;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -32,11 +34,13 @@ use std::time::Duration;
 use state_stores::{BackendRef, DiskMemory, Restore};
 
 use self::questions::Questions;
+use self::quiet::Quiet;
+use self::wait::OpeningWait;
 use super::backends::TaskBackends;
 use super::plan::Plan;
 use super::state_cleaner::StateCleaner;
 use super::state_directory::StateDirectory;
-use super::waits::{Waiting, Waits};
+use super::waits::Waits;
 use crate::config::StreamsConfig;
 use crate::error::Result;
 use crate::ids::{Offset, TaskId, TopicPartition};
@@ -86,6 +90,18 @@ pub(crate) enum Request {
     Cancel(TaskId),
     /// Let the broker delete the records of repartition topics before these offsets: all of them are processed.
     Purge(Vec<(TopicPartition, Offset)>),
+    /// Of the sources of that thread, these show nothing for a while.
+    Quiet(String, Vec<QuietSource>),
+}
+
+/// A source that shows nothing.
+#[derive(Clone, Debug)]
+pub(crate) struct QuietSource {
+    /// Whose it is.
+    pub task: TaskId,
+    pub partition: TopicPartition,
+    /// How far it was read.
+    pub position: Offset,
 }
 
 /// The answer.
@@ -154,10 +170,7 @@ struct Opening {
     not_before: i64,
     /// Attempts in a row that failed.
     failures: u32,
-    waiting: Waiting,
-    /// Since when the broker refuses something of it, until records come; monotonic. Questions that are answered in between
-    /// do not end it: a topic may be described and not read.
-    refused_since: Option<i64>,
+    wait: OpeningWait,
     /// For how long its directory was left alone before it was opened; unknown is for ever.
     untouched_ms: Option<i64>,
     /// Whether it was counted as rebuilt.
@@ -183,6 +196,7 @@ pub(crate) struct Restorer {
     consumer: Box<dyn Consumer>,
     admin: Box<dyn Admin>,
     questions: Questions,
+    quiet: Quiet,
     requests: mpsc::Receiver<Request>,
     counters: Arc<RestoreCounters>,
     waits: Arc<Waits>,
@@ -224,6 +238,7 @@ impl Restorer {
             consumer,
             admin,
             questions: Questions::default(),
+            quiet: Quiet::default(),
             requests,
             counters,
             waits,
@@ -265,6 +280,7 @@ impl Restorer {
         });
         self.buffer.clear();
         worked |= self.finish();
+        self.quiet.look(&mut *self.admin, self.monotonic_ms);
         let opening: BTreeSet<TaskId> = self.tasks.iter().map(|opening| opening.request.task).collect();
         if let Some(cleaner) = &mut self.cleaner {
             cleaner.look(now, &opening)?;
@@ -279,6 +295,7 @@ impl Restorer {
             match request {
                 Request::Open(request) => self.accept_open(request),
                 Request::Cancel(task) => self.cancel(task),
+                Request::Quiet(thread, sources) => self.quiet.tell(thread, sources, &self.waits),
                 Request::Purge(before) => {
                     if let Err(error) = self.admin.delete_records(&before, PURGE_TIMEOUT) {
                         tracing::debug!(%error, "processed records of repartition topics are kept for now");
@@ -309,8 +326,7 @@ impl Restorer {
             ends: BTreeMap::new(),
             not_before: 0,
             failures: 0,
-            waiting,
-            refused_since: None,
+            wait: OpeningWait::new(waiting),
             untouched_ms: None,
             is_rebuilt: false,
         });

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use state_stores::{DiskMemory, RawEntry};
 
@@ -77,6 +78,8 @@ pub(crate) struct Engine {
     restorer: Restorer,
     global: Option<GlobalThread>,
     thread: StreamThread,
+    #[cfg_attr(not(test), expect(dead_code, reason = "asked by tests"))]
+    waits: Arc<Waits>,
 }
 
 /// A consumer of the engine: in memory every partition's end is known without asking for it.
@@ -95,6 +98,7 @@ fn global_thread(
     transport: &Arc<dyn Transport>,
     handlers: &Handlers,
     config: &Arc<StreamsConfig>,
+    waits: &Arc<Waits>,
 ) -> Result<GlobalThread> {
     GlobalThread::new(GlobalParts {
         plan,
@@ -102,11 +106,21 @@ fn global_thread(
         consumer: consumer(transport, "global")?,
         admin: transport.admin("engine-global-admin")?,
         directory: None,
-        waits: &Arc::default(),
+        waits,
         handlers: handlers.clone(),
         settings: GraphSettings::new(plan, config),
         config: Arc::clone(config),
     })
+}
+
+fn limits(config: &StreamsConfig, pace: Pace) -> ThreadLimits {
+    let mut limits = ThreadLimits::new(config, BufferedBytes::UNBOUNDED);
+    match pace {
+        Pace::Application => {}
+        Pace::CommitsOnDemand => (limits.commit_interval_ms, limits.transaction_ms) = (i64::MAX, i64::MAX),
+        Pace::EachRecord => (limits.commit_interval_ms, limits.records_per_turn) = (0, 1),
+    }
+    limits
 }
 
 impl Engine {
@@ -130,9 +144,10 @@ impl Engine {
         let memory = DiskMemory::new(MEMORY_UNUSED, MEMORY_UNUSED);
         let globals = GlobalBackends::open(&plan, None, &memory, 0)?;
         let mut membership = transport.membership(&setup::group_spec(&plan, &config, "engine"))?;
+        let waits = Arc::<Waits>::default();
         let global = match globals.is_empty() {
             true => None,
-            false => Some(global_thread(&plan, &globals, &transport, handlers, &config)?),
+            false => Some(global_thread(&plan, &globals, &transport, handlers, &config, &waits)?),
         };
         let (requests, received) = mpsc::channel();
         let restorer = Restorer::new(RestorerParts {
@@ -144,27 +159,20 @@ impl Engine {
             admin,
             requests: received,
             counters: Arc::new(RestoreCounters::default()),
-            waits: Arc::default(),
+            waits: Arc::clone(&waits),
         });
         let committer = Committer::new(
             Arc::clone(&transport),
             producer_spec(&config, "engine-producer", format!("{}-engine-1", plan.application_id)),
             membership.group(),
             Scope::of(&plan),
-            Arc::<Waits>::default().of("producer"),
+            &waits,
+            Duration::from_secs(60),
         );
         let (commands, received) = mpsc::channel();
         let environment = TaskEnvironment::new(&plan, &config, committer, handlers, globals.readers(&plan)?);
         if pace == Pace::EachRecord {
             environment.collector.note_order();
-        }
-        let mut limits = ThreadLimits::new(&config, BufferedBytes::UNBOUNDED);
-        match pace {
-            Pace::Application => {}
-            Pace::CommitsOnDemand => {
-                (limits.commit_interval_ms, limits.transaction_ms) = (i64::MAX, i64::MAX)
-            }
-            Pace::EachRecord => (limits.commit_interval_ms, limits.records_per_turn) = (0, 1),
         }
         let parts = ThreadParts {
             name: "engine-StreamThread-1".to_owned(),
@@ -173,15 +181,24 @@ impl Engine {
             commands: received,
             restorer: requests,
             wake_restorer: Arc::new(|| ()),
-            limits,
+            limits: limits(&config, pace),
             stats: Arc::new(ThreadStats::default()),
-            waits: Arc::default(),
+            waits: Arc::clone(&waits),
             clock: Arc::clone(&clock),
         };
         let thread = StreamThread::new(parts);
         let mut direct = Direct(commands);
-        membership.poll(std::time::Duration::ZERO, &mut direct)?;
-        Ok(Engine { plan, clock, _membership: membership, _commands: direct, restorer, global, thread })
+        membership.poll(Duration::ZERO, &mut direct)?;
+        Ok(Engine {
+            plan,
+            clock,
+            _membership: membership,
+            _commands: direct,
+            restorer,
+            global,
+            thread,
+            waits,
+        })
     }
 
     /// One round of everything. False when there was nothing to do.
@@ -200,6 +217,12 @@ impl Engine {
     #[cfg(test)]
     pub fn restoring(&self) -> usize {
         self.restorer.restoring()
+    }
+
+    /// What is waited for, for tests.
+    #[cfg(test)]
+    pub fn waits(&self) -> &Waits {
+        &self.waits
     }
 
     /// The thread, for its own tests.

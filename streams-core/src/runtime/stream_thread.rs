@@ -21,8 +21,9 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use self::puts_off::PutsOff;
 use self::recommits::Recommits;
-use self::replays::Replays;
+use self::replays::{Dropped, Replays};
 use super::backends::TaskBackends;
 use super::memory::BufferedBytes;
 use super::pace::Pace;
@@ -38,9 +39,12 @@ use crate::ids::{Offset, TaskId, TopicPartition};
 use crate::time::{ClockRef, Now};
 use crate::transport::{Consumer, OffsetToCommit, PartitionHandle, RawRecord};
 
+mod commands;
 mod fetching;
 mod opening;
 mod passes;
+mod puts_off;
+mod quiet;
 mod recommits;
 mod replays;
 
@@ -186,9 +190,13 @@ pub(crate) struct StreamThread {
     /// Sources at whose position the broker had nothing any more, until their tasks run again.
     unreadable: BTreeSet<TopicPartition>,
     replays: Replays,
+    puts_off: PutsOff,
     recommits: Recommits,
     refusals: Refusals,
     resume_at: i64,
+    /// When the restorer was told last which sources are quiet, and whether there were any.
+    told_quiet_at: i64,
+    has_told_quiet: bool,
     /// Records left out by tasks that have been closed.
     dropped_before: DroppedRecords,
 }
@@ -196,9 +204,10 @@ pub(crate) struct StreamThread {
 impl StreamThread {
     pub fn new(parts: ThreadParts) -> Self {
         let now_ms = parts.clock.monotonic_ms();
-        let waiting = parts.waits.of(format!("thread {}", parts.name));
+        let waits = Arc::clone(&parts.waits);
         StreamThread {
-            replays: Replays::new(parts.name.clone(), parts.limits.task_timeout_ms, waiting),
+            replays: Replays::new(parts.name.clone(), parts.limits.task_timeout_ms, waits),
+            puts_off: PutsOff::new(&parts.name, &parts.waits, parts.limits.task_timeout_ms),
             recommits: Recommits::new(parts.limits.recommit_ms),
             refusals: Refusals::new(&parts.name, &parts.waits, parts.limits.task_timeout_ms),
             name: parts.name,
@@ -230,6 +239,8 @@ impl StreamThread {
             answered: Arc::default(),
             unreadable: BTreeSet::new(),
             resume_at: now_ms,
+            told_quiet_at: now_ms,
+            has_told_quiet: false,
             dropped_before: Default::default(),
         }
     }
@@ -314,66 +325,8 @@ impl StreamThread {
             true => self.limits.commit_interval_ms.min(self.limits.transaction_ms),
             false => self.limits.commit_interval_ms,
         };
-        self.last_commit.saturating_add(interval_ms)
-    }
-
-    fn obey(&mut self, now: Now) -> Result<bool> {
-        let mut any = false;
-        loop {
-            let command = match self.commands.try_recv() {
-                Ok(command) => command,
-                Err(mpsc::TryRecvError::Empty) => break,
-                Err(mpsc::TryRecvError::Disconnected) => {
-                    // Nobody keeps the place in the group any more: nothing may be committed.
-                    tracing::warn!(
-                        thread = self.name,
-                        "the control thread has ended: uncommitted work is dropped"
-                    );
-                    self.abandon();
-                    Command::Stop
-                }
-            };
-            any = true;
-            match command {
-                Command::Assign(tasks) => {
-                    for task in tasks {
-                        self.open(task, None);
-                    }
-                }
-                Command::Revoke(tasks, answer) => {
-                    // A commit that fails has closed everything; what it leaves is what was committed before.
-                    if let Err(error) = self.commit(Writes::Now, now) {
-                        tracing::warn!(thread = self.name, %error, "tasks are given up without their last commit");
-                        self.reset(error)?;
-                    }
-                    self.close(&tasks)?;
-                    let _ = answer.send(());
-                }
-                Command::Lose(tasks, answer) => {
-                    // The other tasks share the transaction: none of it may be committed any more.
-                    let error = Error::TaskMigrated { reason: "the group gave tasks away".to_owned() };
-                    tracing::warn!(thread = self.name, %error, "uncommitted work is dropped");
-                    self.reset(error)?;
-                    self.close(&tasks)?;
-                    let _ = answer.send(());
-                }
-                Command::Expelled => {
-                    let reason = "one call took longer than consumer.max.poll.interval.ms".to_owned();
-                    let error = Error::TaskMigrated { reason };
-                    tracing::warn!(thread = self.name, %error, "the thread is back: its uncommitted work is dropped");
-                    self.reset(error)?;
-                    let all: BTreeSet<TaskId> = self.opening.keys().copied().collect();
-                    self.close(&all)?;
-                    self.stats.set_tasks(0, 0);
-                    self.stats.readmit();
-                }
-                Command::Stop => {
-                    self.stopped = true;
-                    break;
-                }
-            }
-        }
-        Ok(any)
+        self.last_commit
+            .saturating_add(self.puts_off.pause_ms().map_or(interval_ms, |ms| ms.min(interval_ms)))
     }
 
     fn open(&mut self, task: TaskId, backends: Option<TaskBackends>) {
@@ -404,9 +357,11 @@ impl StreamThread {
     fn commit(&mut self, writes: Writes, now: Now) -> Result<bool> {
         self.stats.set_doing(Doing::Committing);
         let collector = Rc::clone(&self.environment.collector);
-        for task in self.tasks.values_mut() {
+        for (id, task) in &mut self.tasks {
+            self.replays.blame(*id);
             task.stage(&collector, writes, now)?;
         }
+        self.replays.blame_none();
         let is_open = collector.is_open();
         let consumer = &self.consumer;
         let position = |handle: PartitionHandle| -> Result<Offset> { Ok(consumer.position(handle)?) };
@@ -422,16 +377,17 @@ impl StreamThread {
             if self.opening.is_empty() && self.tasks.values().all(StreamTask::is_caught_up) {
                 self.replays.caught_up();
             }
+            self.ends_of_replays(|_| false);
             return Ok(false);
         }
         match collector.commit(&offsets) {
             // What was sent stays sent, and the next commit has its offsets.
-            Err(error) if error.puts_off_a_commit() && collector.markers_per_commit() == 0 => {
-                tracing::warn!(thread = self.name, %error, "the commit is put off");
-                return Ok(false);
+            Err(error) if collector.may_be_put_off(&error) => {
+                return self.puts_off.put_off(now.monotonic_ms, error).map(|()| false);
             }
             committed => committed?,
         }
+        self.puts_off.committed();
         let markers = collector.markers_per_commit();
         if markers > 0 {
             let answered = Arc::make_mut(&mut self.answered);
@@ -440,15 +396,37 @@ impl StreamThread {
             }
         }
         let mut begin = 0;
-        for (task, end) in self.tasks.values_mut().zip(ends) {
+        let mut written = BTreeSet::new();
+        for ((id, task), end) in self.tasks.iter_mut().zip(ends) {
             let next_ms = self.recommits.next(now.monotonic_ms);
-            task.committed(offsets.get(begin..end).unwrap_or_default(), markers, next_ms)?;
+            let of_task = offsets.get(begin..end).unwrap_or_default();
+            if !of_task.is_empty() {
+                written.insert(*id);
+            }
+            self.replays.blame(*id);
+            task.committed(of_task, markers, next_ms)?;
             begin = end;
         }
+        self.replays.blame_none();
         self.replays.committed();
+        self.ends_of_replays(|task| written.contains(&task));
         self.work = 0;
         self.stats.add_commit();
         Ok(true)
+    }
+
+    /// After a commit, in which those tasks had something: which of them have nothing any more to do again.
+    fn ends_of_replays(&mut self, is_written: impl Fn(TaskId) -> bool) {
+        if self.replays.is_empty() {
+            return;
+        }
+        for (id, task) in &self.tasks {
+            if is_written(*id) {
+                self.replays.committed_of(*id);
+            } else if task.is_caught_up() {
+                self.replays.caught_up_of(*id);
+            }
+        }
     }
 
     /// Lets the broker delete what has been processed of repartition topics.
@@ -503,25 +481,34 @@ impl StreamThread {
         let now_ms = self.pace.now_ms();
         let is_open = self.environment.collector.is_open();
         self.abandon();
+        self.puts_off.committed();
         // A fetch that failed may have left records of a partition here.
         self.buffer.clear();
+        let mut work = Dropped { records: std::mem::take(&mut self.work), is_open, tasks: BTreeSet::new() };
         let tasks = std::mem::take(&mut self.tasks);
         for (id, task) in tasks {
+            if task.has_worked() {
+                work.tasks.insert(id);
+            }
             let backends = self.close_task(task)?;
             self.open(id, Some(backends));
         }
         // A broker that is away must not be asked in a tight loop.
-        let pause_ms = self.replays.dropped(now_ms, std::mem::take(&mut self.work), is_open, cause)?;
+        let pause_ms = self.replays.dropped(now_ms, work, cause)?;
         self.resume_at = now_ms.saturating_add(pause_ms);
         Ok(())
     }
 
     fn close(&mut self, tasks: &BTreeSet<TaskId>) -> Result<()> {
         for id in tasks {
+            self.replays.forget(*id);
             if self.opening.remove(id).is_some() && self.to_open.remove(id).is_none() {
                 // Its databases are to be free before others are told of the task.
                 let _ = self.restorer.send(Request::Cancel(*id));
                 (self.wake_restorer)();
+            }
+            for partition in self.environment.plan.subtopology(*id)?.partitions_of(*id) {
+                self.refusals.forget(&partition);
             }
             if let Some(task) = self.tasks.remove(id) {
                 self.close_task(task)?;
@@ -533,9 +520,6 @@ impl StreamThread {
 
     fn close_task(&mut self, task: StreamTask) -> Result<TaskBackends> {
         self.dropped_before += task.dropped_records();
-        for (partition, _) in task.recommits() {
-            self.refusals.forget(partition);
-        }
         self.recommits.remember(task.recommits());
         let (backends, handles) = task.close();
         for handle in handles {

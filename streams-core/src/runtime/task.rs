@@ -3,15 +3,13 @@
 //! A task is created with everything restored and lives until its thread gives it up. It never talks to a broker
 //! itself: records come from the thread, results go to the thread's collector, commits are made by the thread.
 
-use std::any::Any;
-use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use state_stores::Batch;
 use state_stores::offsets::{offsets_keyspace, put_offset};
-use state_stores::{Batch, StateStore};
 
+use self::stores::{TaskStore, open_stores, stores_of};
 use super::backends::TaskBackends;
 use super::commit::Committer;
 use super::graph::{self, GraphSettings, TaskGraph};
@@ -26,13 +24,14 @@ use crate::error::{Error, Result, UserError};
 use crate::ids::{Offset, TaskId, TopicName, TopicPartition};
 use crate::processor::handlers::Handlers;
 use crate::processor::{
-    Collector, DroppedRecords, GlobalReaders, Origin, OriginId, OutTopic, Outgoing, PunctuationType, Purpose,
-    TaskContext, TaskSetup,
+    Collector, DroppedRecords, GlobalReaders, Outgoing, PunctuationType, TaskContext, TaskSetup,
 };
 use crate::serde::TopicPartitionMetadata;
-use crate::store::{RecordClock, StoreEnvironment};
+use crate::store::RecordClock;
 use crate::time::{Now, Timestamp};
-use crate::transport::{OffsetToCommit, PartitionHandle, RawRecord};
+use crate::transport::{Fetched, OffsetToCommit, PartitionHandle, RawRecord};
+
+mod stores;
 
 /// What tasks of one thread have in common.
 pub(crate) struct TaskEnvironment {
@@ -78,12 +77,26 @@ pub(crate) struct TaskInput {
     pub handle: PartitionHandle,
     /// Whether the last fetch found nothing more on the broker.
     pub at_end: bool,
+    /// Since when fetches have found nothing, by the monotonic clock.
+    quiet_since: Option<i64>,
     /// What the group has committed.
     committed: Option<Offset>,
     /// When that is committed again though nothing has changed, by the monotonic clock.
     recommit_at: i64,
     /// Whether the application owns the topic and may delete what is processed.
     repartition: bool,
+}
+
+impl TaskInput {
+    /// A fetch has found so much.
+    pub fn fetched(&mut self, fetched: Fetched, now_ms: i64) {
+        self.at_end = fetched.at_end;
+        if fetched.records > 0 {
+            self.quiet_since = None;
+        } else {
+            self.quiet_since.get_or_insert(now_ms);
+        }
+    }
 }
 
 /// When a database gets what was committed (decision 0007).
@@ -94,29 +107,6 @@ pub(crate) enum Writes {
     /// With this commit if the first change that a task still owes is from this moment of the monotonic clock or older,
     /// else later.
     OwedSince(i64),
-}
-
-struct TaskStore {
-    store: Rc<RefCell<dyn StateStore>>,
-    /// The number of its database.
-    backend: usize,
-    changelog: Option<StoreChangelog>,
-    /// Whether changes may be owed to the database: they must be in a changelog of the store's own.
-    owes: bool,
-}
-
-/// Where a store's changes are logged, and how far its log has come with what is committed.
-struct StoreChangelog {
-    partition: TopicPartition,
-    topic: OutTopic,
-    origin: OriginId,
-    /// Whether it is a source topic, which is read and never written to.
-    is_source: bool,
-    next: Offset,
-    /// Records sent since the last commit.
-    sent: i64,
-    /// How far the database has come.
-    written: Offset,
 }
 
 /// A task that runs.
@@ -132,6 +122,8 @@ pub(crate) struct StreamTask {
     batches: Vec<Batch>,
     /// When the first of the changes that are owed to the databases was logged, by the monotonic clock.
     owed_since: Option<i64>,
+    /// Whether records were processed since the last commit.
+    processed: bool,
     /// Whether something may have been sent since the last commit without a record being consumed: by a punctuation, or
     /// to a changelog.
     wrote: bool,
@@ -181,6 +173,7 @@ impl StreamTask {
         let inputs = opened.sources.iter().zip(handles).map(|(source, handle)| TaskInput {
             handle,
             at_end: false,
+            quiet_since: None,
             committed: source.committed,
             recommit_at: i64::MIN,
             repartition: plan.repartition_topics.contains(&source.partition.topic),
@@ -195,6 +188,7 @@ impl StreamTask {
             batches: vec![Batch::new(); opened.backends.len()],
             backends: opened.backends,
             owed_since: None,
+            processed: false,
             wrote: false,
             unpunctuated: false,
             max_task_idle_ms: environment.max_task_idle_ms,
@@ -211,6 +205,15 @@ impl StreamTask {
 
     pub fn inputs(&self) -> &[TaskInput] {
         &self.inputs
+    }
+
+    /// The partitions of which nothing has come since that moment or for longer, all of it processed.
+    pub fn quiet_since(&self, moment_ms: i64) -> impl Iterator<Item = (&TopicPartition, PartitionHandle)> {
+        let inputs = self.group.queues().iter().zip(&self.inputs);
+        let quiet = inputs.filter(move |(queue, input)| {
+            queue.len() == 0 && input.quiet_since.is_some_and(|since_ms| since_ms <= moment_ms)
+        });
+        quiet.map(|(queue, input)| (queue.partition(), input.handle))
     }
 
     pub fn partition(&self, input: usize) -> Option<&TopicPartition> {
@@ -266,6 +269,7 @@ impl StreamTask {
             if !self.group.process_next(&mut self.context)? {
                 break;
             }
+            self.processed = true;
             done += 1;
             self.punctuate(PunctuationType::StreamTime, self.context.stream_time(), pace)?;
             if pace.record() && pace.look(self.unwritten_bytes()) {
@@ -314,6 +318,11 @@ impl StreamTask {
     /// Bytes that no database has yet.
     pub fn unwritten_bytes(&self) -> usize {
         self.uncommitted_bytes() + self.owed_bytes()
+    }
+
+    /// Whether it has something that is not committed.
+    pub fn has_worked(&self) -> bool {
+        self.processed || self.wrote
     }
 
     /// Whether everything that the broker has for the task is processed.
@@ -478,7 +487,7 @@ impl StreamTask {
                 (input.committed, input.recommit_at) = (Some(done.offset), recommit_at);
             }
         }
-        self.wrote = false;
+        (self.processed, self.wrote) = (false, false);
         for changelog in self.stores.iter_mut().filter_map(|store| store.changelog.as_mut()) {
             let read =
                 offsets.iter().find(|read| changelog.is_source && read.partition == changelog.partition);
@@ -536,61 +545,4 @@ impl StreamTask {
         }
         (self.backends, self.inputs.iter().map(|input| input.handle).collect())
     }
-}
-
-type Readable = BTreeMap<String, Rc<dyn Any>>;
-
-fn open_stores(
-    id: TaskId,
-    opened: &OpenedTask,
-    clock: &Rc<RecordClock>,
-    environment: &TaskEnvironment,
-) -> Result<(Vec<TaskStore>, Readable)> {
-    let plan = environment.plan.subtopology(id)?;
-    let mut stores = Vec::with_capacity(plan.stores.len());
-    let mut readable = Readable::new();
-    for store in &plan.stores {
-        let name = &store.name;
-        let end = opened.changelog_ends.get(name).copied().unwrap_or(0);
-        let changelog = match &store.changelog {
-            None => None,
-            Some(topic) => Some(StoreChangelog {
-                partition: TopicPartition::new(Arc::clone(topic), id.partition),
-                topic: environment.collector.topic(topic)?,
-                origin: environment.collector.origin(&Origin {
-                    task: id,
-                    node: name.as_str().into(),
-                    purpose: Purpose::Changelog { store: name.as_str().into() },
-                    source: None,
-                }),
-                is_source: store.is_source,
-                next: end,
-                sent: 0,
-                written: end,
-            }),
-        };
-        // Of a source topic that serves as a changelog, others are the writers.
-        let owes = store.changelog.is_some() && !store.is_source;
-        let told = match &store.changelog {
-            Some(topic) => Arc::clone(topic),
-            None => format!("{}-{name}-changelog", environment.plan.application_id).into(),
-        };
-        let backend = opened.backends.index_of(&store.place)?;
-        let handles = environment.plan.topology.store(name)?.open(&StoreEnvironment {
-            task: id,
-            backend: Arc::clone(opened.backends.get(backend)?),
-            clock: Rc::clone(clock),
-            changelog: told,
-            cache_bytes: environment.store_cache_bytes,
-            caching: environment.caching,
-        })?;
-        readable.insert(name.clone(), handles.handle);
-        stores.push(TaskStore { store: handles.store, backend, changelog, owes });
-    }
-    Ok((stores, readable))
-}
-
-fn stores_of(environment: &TaskEnvironment, node: &str) -> BTreeSet<String> {
-    let node = environment.plan.topology.graph().node(node);
-    node.map(|node| node.stores.iter().map(ToString::to_string).collect()).unwrap_or_default()
 }

@@ -1,9 +1,12 @@
-//! Looks now and then whether the topics that an application reads have changed since it was started.
+//! Looks now and then whether the topics that an application reads, and its own, have changed since it was started.
 //!
-//! 1. A topic with more partitions, or another that a pattern matches: the application starts anew, with as many tasks.
+//! 1. A topic that is read with more partitions, or another that a pattern matches: the application starts anew, with as
+//!    many tasks.
 //! 2. A topic of a pattern that is gone: the same, without it.
 //! 3. A named topic that is gone: an error that names it, as nothing can be read for it any more.
-//! 4. A broker that has just started may not know every topic, so what is gone has to be gone for a while.
+//! 4. A topic of the application's own that is gone: an error that says what is lost with it and what to do; one that only
+//!    stands for tasks is made anew.
+//! 5. A broker that has just started may not know every topic, so what is gone has to be gone for a while.
 //!
 //! A look is due every `metadata.max.age.ms`, and soon after somebody else saw a sign of a change.
 
@@ -23,7 +26,10 @@ use crate::transport::{Admin, TopicInfo, Transport, TransportErrorKind};
 const MAX_AGE_MS: i64 = 300_000;
 
 /// Time for one question. It is asked on the thread that also serves the group.
-const TIMEOUT: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// When is looked again after a question that nobody answered.
+const FAILED_MS: i64 = 10_000;
 
 /// How often, and for how long, is looked after a sign of a change.
 const SOON_MS: i64 = 1_000;
@@ -45,14 +51,25 @@ pub(crate) fn is_passing(error: &Error) -> bool {
     matches!(error, Error::Transport(error) if passes(error.kind()))
 }
 
+/// What a topic of the application's own holds.
+enum Own {
+    /// Records on their way.
+    Repartition,
+    /// The rows of that store.
+    Changelog(String),
+    /// Nothing: it stands for the tasks in the group.
+    Tasks,
+}
+
 /// The topics that an application reads, as it knows them.
 pub(crate) struct TopicWatch {
     plan: Arc<Plan>,
     config: Arc<StreamsConfig>,
     admin: Box<dyn Admin>,
-    /// For a broker that does not let the application start anew.
+    /// For a broker that does not answer, or does not let the application start anew.
     waiting: Waiting,
     known: BTreeMap<TopicName, TopicInfo>,
+    own: BTreeMap<TopicName, Own>,
     interval_ms: i64,
     next_ms: i64,
     soon_until_ms: i64,
@@ -60,7 +77,7 @@ pub(crate) struct TopicWatch {
 }
 
 impl TopicWatch {
-    /// A watch over the topics that the plan reads, changelogs aside. Times are of the monotonic clock.
+    /// A watch over the topics that the plan reads, and the application's own. Times are of the monotonic clock.
     pub fn new(
         plan: &Arc<Plan>,
         config: &Arc<StreamsConfig>,
@@ -75,6 +92,7 @@ impl TopicWatch {
             waiting: waits.of("the watch over topics"),
             admin: transport.admin(&format!("{client_id}-topics-admin"))?,
             known: BTreeMap::new(),
+            own: own_topics(plan),
             interval_ms: metadata_max_age_ms(config),
             next_ms: 0,
             soon_until_ms: 0,
@@ -91,16 +109,27 @@ impl TopicWatch {
         self.next_ms = self.next_ms.min(now_ms);
     }
 
+    /// Something may be the sign of a change: looks at once.
+    pub fn look_now(&mut self, now_ms: i64) {
+        self.next_ms = self.next_ms.min(now_ms);
+    }
+
     /// Whether the application has to start anew, and can. An error if it cannot go on.
     pub fn changed(&mut self, now_ms: i64) -> Result<bool> {
         if now_ms < self.next_ms {
             return Ok(false);
         }
         match self.look() {
-            Ok(found) => Ok(self.judge(&found, now_ms)? && self.prepare(now_ms)?),
+            Ok(found) if self.judge(&found, now_ms)? => self.prepare(now_ms),
+            Ok(_) => {
+                self.waiting.end();
+                Ok(false)
+            }
             Err(Error::Transport(error)) => {
-                tracing::warn!(%error, "cannot look whether topics have changed; will try again");
+                let what = || format!("the broker, to look whether topics have changed: {error}");
+                self.waiting.go_on(now_ms, what);
                 self.pause(now_ms);
+                self.next_ms = self.next_ms.min(now_ms + FAILED_MS);
                 Ok(false)
             }
             Err(error) => Err(error),
@@ -142,15 +171,11 @@ impl TopicWatch {
         }
         self.pause(now_ms);
         let matched: BTreeSet<TopicName> = self.plan.topology.graph().matched_topics().into_iter().collect();
-        let parts = &self.plan.subtopologies;
-        let is_own = |topic: &TopicName| parts.values().any(|part| part.repartition_topics.contains(topic));
-        if let Some(own) = gone.iter().find(|topic| is_own(topic)) {
-            return Err(Error::Topics(format!(
-                "repartition topic {own} was deleted while the application ran; what was in it and not read yet is lost: \
-                 start the application again, which creates it anew, or reset it and let it read its input again"
-            )));
+        if let Some(lost) = gone.iter().find_map(|topic| self.lost(topic)) {
+            return Err(Error::Topics(lost));
         }
-        if let Some(named) = gone.iter().find(|topic| !matched.contains(*topic)) {
+        let is_named = |topic: &&TopicName| !matched.contains(*topic) && !self.own.contains_key(*topic);
+        if let Some(named) = gone.iter().find(is_named) {
             return Err(Error::Topics(format!(
                 "source topic {named} was deleted while the application ran; create it again and start the application: \
                  it then reads it as auto.offset.reset says"
@@ -158,13 +183,19 @@ impl TopicWatch {
         }
         let is_change = |topic: &&TopicInfo| {
             let known = self.known.get(&topic.name);
-            known.is_none_or(|known| known.partitions != topic.partitions) || self.is_another(topic)
+            // How many there are of the application's own is looked at when it starts.
+            let has_grown = |known: &TopicInfo| {
+                known.partitions != topic.partitions && !self.own.contains_key(&topic.name)
+            };
+            known.is_none_or(has_grown) || self.is_another(topic)
         };
         let changes: Vec<String> = found.values().filter(is_change).map(|topic| self.told(topic)).collect();
         if changes.is_empty() && gone.is_empty() {
+            self.learn_ids(found);
             return Ok(false);
         }
-        for topic in found.values().filter(is_change).filter(|topic| self.is_another(topic)) {
+        let is_read = |topic: &&TopicInfo| !self.own.contains_key(&topic.name);
+        for topic in found.values().filter(is_read).filter(|topic| self.is_another(topic)) {
             // Kafka's clients read a topic by its name and go on where they were.
             tracing::warn!(
                 topic = %topic.name,
@@ -176,6 +207,31 @@ impl TopicWatch {
         let changes: Vec<String> = changes.into_iter().chain(gone).collect();
         tracing::info!("topics have changed: {}; the application starts anew with them", changes.join(", "));
         Ok(true)
+    }
+
+    /// What is lost with a topic of the application's own, and what to do; if something is.
+    fn lost(&self, topic: &TopicName) -> Option<String> {
+        match self.own.get(topic)? {
+            Own::Tasks => None,
+            Own::Repartition => Some(format!(
+                "repartition topic {topic} was deleted while the application ran; what was in it and not read yet is lost: \
+                 start the application again, which creates it anew, or reset it and let it read its input again"
+            )),
+            Own::Changelog(store) => Some(format!(
+                "changelog topic {topic} of store {store} was deleted while the application ran; what the instances have \
+                 of the store under state.dir ({}) is all that is left of it. Bring the topic back from a copy; or delete \
+                 the application's local state and start it again: the topic is created anew and the store begins empty; \
+                 or reset the application and let it read its input again",
+                self.config.state_dir().display()
+            )),
+        }
+    }
+
+    /// Topics that were created when the application started have got their ids.
+    fn learn_ids(&mut self, found: &BTreeMap<TopicName, TopicInfo>) {
+        for (name, known) in self.known.iter_mut().filter(|(_, known)| known.id.is_none()) {
+            known.id = found.get(name).and_then(|topic| topic.id.clone());
+        }
     }
 
     /// Whether it is not the topic of that name that was known.
@@ -200,6 +256,9 @@ impl TopicWatch {
         for part in self.plan.subtopologies.values() {
             known.extend(part.sources.iter().cloned());
         }
+        for name in self.own.keys() {
+            known.entry(Arc::clone(name)).or_insert(0);
+        }
         let info = |(name, partitions): (TopicName, _)| {
             let id = self.plan.topic_ids.get(&name).cloned();
             (Arc::clone(&name), TopicInfo { name, partitions, id })
@@ -220,11 +279,27 @@ impl TopicWatch {
     }
 }
 
+/// The topics of the application's own.
+fn own_topics(plan: &Plan) -> BTreeMap<TopicName, Own> {
+    let mut own = BTreeMap::new();
+    for part in plan.subtopologies.values() {
+        own.extend(part.task_topic.iter().map(|topic| (Arc::clone(topic), Own::Tasks)));
+        own.extend(part.repartition_topics.iter().map(|topic| (Arc::clone(topic), Own::Repartition)));
+        for store in part.stores.iter().filter(|store| !store.is_source) {
+            let kind = Own::Changelog(store.name.clone());
+            own.extend(store.changelog.as_ref().map(|topic| (Arc::clone(topic), kind)));
+        }
+    }
+    own
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::processor::SourceOptions;
+    use crate::processor::{Processor, ProcessorContext, SourceOptions};
+    use crate::record::Record;
     use crate::serde::DefaultSerde;
+    use crate::store::Stores;
     use crate::time::ManualClock;
     use crate::topology::{TopicPattern, Topology};
     use crate::transport::NewTopic;
@@ -318,5 +393,53 @@ mod tests {
         let mut watch = world.watch(&topology);
         world.create("in-c");
         assert!(watch.changed(60_000).unwrap());
+    }
+
+    #[test]
+    fn a_changelog_that_is_gone_is_named_with_what_is_left_and_what_to_do() {
+        let mut world = World::new(&["a"]);
+        let mut topology = Topology::new();
+        topology.add_source("in", &["a".into()], None, options()).unwrap();
+        topology.add_processor("count", || Idle, &["in"]).unwrap();
+        let store = Stores::key_value_store::<String, String>("counts");
+        topology.add_state_store(store, &["count"]).unwrap();
+        let mut watch = world.watch(&topology);
+        watch.look_now(10);
+        assert!(!watch.changed(10).unwrap(), "all is there");
+        world.admin.delete_topics(&["app-counts-changelog".into()], TIMEOUT).unwrap();
+        watch.look_now(2_000);
+        assert!(!watch.changed(2_000).unwrap(), "a broker may not know it yet");
+        let error = watch.changed(2_000 + GONE_AFTER_MS).unwrap_err().to_string();
+        assert!(
+            error.starts_with("changelog topic app-counts-changelog of store counts was deleted"),
+            "{error}"
+        );
+        assert!(error.contains("state.dir") && error.contains("start it again"), "{error}");
+    }
+
+    #[test]
+    fn a_topic_that_only_stands_for_tasks_is_made_anew() {
+        let mut world = World::new(&["a", "b"]);
+        let mut topology = Topology::new();
+        topology.add_source("in", &["a".into(), "b".into()], None, options()).unwrap();
+        let mut watch = world.watch(&topology);
+        let token: TopicName = "app-subtopology-0-tasks".into();
+        world.admin.delete_topics(std::slice::from_ref(&token), TIMEOUT).unwrap();
+        watch.look_now(0);
+        assert!(!watch.changed(0).unwrap());
+        assert!(watch.changed(GONE_AFTER_MS).unwrap(), "the application starts anew");
+        assert!(world.admin.topics(std::slice::from_ref(&token), TIMEOUT).unwrap().contains_key(&token));
+    }
+
+    struct Idle;
+
+    impl Processor<String, String, String, String> for Idle {
+        fn process(
+            &mut self,
+            _: Record<String, String>,
+            _: &mut ProcessorContext<'_, String, String>,
+        ) -> Result<()> {
+            Ok(())
+        }
     }
 }

@@ -2,8 +2,9 @@
 //! ([`KafkaStreams::reasons`](super::KafkaStreams::reasons)).
 //!
 //! Whatever in the runtime waits for something outside of itself (a broker, a transaction, other members, a lock) holds a
-//! [`Waiting`] and calls [`Waiting::go_on`] each time it looks. After five seconds that is a warning, again after ten, twenty
-//! and so on. Times are of the monotonic clock.
+//! [`Waiting`]. Who looks again and again calls [`Waiting::go_on`] each time; who is in one call for long calls
+//! [`Waiting::begin`] before it, and the control thread keeps its time ([`Waits::look`]). After five seconds that is a
+//! warning, again after ten, twenty and so on. Times are of the monotonic clock.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,6 +13,9 @@ use std::time::Duration;
 
 /// The first warning comes after so long.
 const TOLD_AFTER_MS: i64 = 5_000;
+
+/// A call that is over so soon was no wait.
+const CALL_MS: i64 = 1_000;
 
 /// Warnings come at least this often.
 const TOLD_EVERY_MAX_MS: i64 = 300_000;
@@ -38,8 +42,37 @@ impl fmt::Display for WaitReason {
 struct Entry {
     who: String,
     what: String,
-    since_ms: i64,
+    /// None before somebody looked at the clock.
+    since_ms: Option<i64>,
     last_ms: i64,
+    next_told_ms: i64,
+    /// Whether it is one call, which may be over in a moment.
+    is_call: bool,
+}
+
+impl Entry {
+    /// It is still waited. Returns for how long in milliseconds.
+    fn look(&mut self, now_ms: i64) -> i64 {
+        let since_ms = *self.since_ms.get_or_insert_with(|| {
+            self.next_told_ms = now_ms.saturating_add(TOLD_AFTER_MS);
+            now_ms
+        });
+        self.last_ms = self.last_ms.max(now_ms);
+        let waited_ms = now_ms - since_ms;
+        if now_ms >= self.next_told_ms {
+            self.next_told_ms = now_ms.saturating_add(waited_ms.clamp(TOLD_AFTER_MS, TOLD_EVERY_MAX_MS));
+            tracing::warn!(who = self.who, waits_for = self.what, waited_ms, "still waiting");
+        }
+        waited_ms
+    }
+
+    fn waited_ms(&self) -> i64 {
+        self.since_ms.map_or(0, |since_ms| self.last_ms - since_ms)
+    }
+
+    fn is_worth_telling(&self) -> bool {
+        !self.is_call || self.waited_ms() >= CALL_MS
+    }
 }
 
 #[derive(Debug, Default)]
@@ -60,22 +93,25 @@ impl Waits {
     /// What is waited for, the longest wait first.
     pub fn reasons(&self) -> Vec<WaitReason> {
         let entries = self.entries();
-        let reason = |entry: &Entry| {
-            let waited_ms = u64::try_from(entry.last_ms - entry.since_ms).unwrap_or(0);
-            WaitReason {
-                who: entry.who.clone(),
-                what: entry.what.clone(),
-                waited: Duration::from_millis(waited_ms),
-            }
+        let reason = |entry: &Entry| WaitReason {
+            who: entry.who.clone(),
+            what: entry.what.clone(),
+            waited: Duration::from_millis(u64::try_from(entry.waited_ms()).unwrap_or(0)),
         };
-        let mut reasons: Vec<_> = entries.waiting.values().map(reason).collect();
+        let long = entries.waiting.values().filter(|entry| entry.is_worth_telling());
+        let mut reasons: Vec<_> = long.map(reason).collect();
         reasons.sort_by_key(|reason| std::cmp::Reverse(reason.waited));
         reasons
     }
 
     /// Somebody who may have to wait.
     pub fn of(self: &Arc<Self>, who: impl Into<String>) -> Waiting {
-        Waiting { waits: Arc::clone(self), who: who.into(), number: None, next_told_ms: 0 }
+        Waiting { waits: Arc::clone(self), who: who.into(), number: None }
+    }
+
+    /// Looks at the clock for all that wait. Returns for how long the longest has waited, in milliseconds.
+    pub fn look(&self, now_ms: i64) -> i64 {
+        self.entries().waiting.values_mut().map(|entry| entry.look(now_ms)).max().unwrap_or(0)
     }
 }
 
@@ -85,32 +121,35 @@ pub(crate) struct Waiting {
     waits: Arc<Waits>,
     who: String,
     number: Option<u64>,
-    next_told_ms: i64,
 }
 
 impl Waiting {
     /// It is still waited, for this. Returns for how long in milliseconds.
     pub fn go_on(&mut self, now_ms: i64, what: impl FnOnce() -> String) -> i64 {
+        self.note(what(), false, |entry| entry.look(now_ms))
+    }
+
+    /// A call begins that may take long: it is waited for this from now on until [`end`](Self::end).
+    pub fn begin(&mut self, what: impl FnOnce() -> String) {
+        self.note(what(), true, |_| ());
+    }
+
+    fn note<T>(&mut self, what: String, is_call: bool, then: impl FnOnce(&mut Entry) -> T) -> T {
         let mut entries = self.waits.entries();
         let number = *self.number.get_or_insert_with(|| {
             entries.next += 1;
-            self.next_told_ms = now_ms.saturating_add(TOLD_AFTER_MS);
             entries.next
         });
-        let what = what();
         let entry = entries.waiting.entry(number).or_insert_with(|| Entry {
             who: self.who.clone(),
             what: String::new(),
-            since_ms: now_ms,
-            last_ms: now_ms,
+            since_ms: None,
+            last_ms: i64::MIN,
+            next_told_ms: i64::MAX,
+            is_call,
         });
-        (entry.what, entry.last_ms) = (what, now_ms);
-        let waited_ms = now_ms - entry.since_ms;
-        if now_ms >= self.next_told_ms {
-            self.next_told_ms = now_ms.saturating_add(waited_ms.clamp(TOLD_AFTER_MS, TOLD_EVERY_MAX_MS));
-            tracing::warn!(who = entry.who, waits_for = entry.what, waited_ms, "still waiting");
-        }
-        waited_ms
+        entry.what = what;
+        then(entry)
     }
 
     /// The wait is over.
@@ -151,13 +190,31 @@ mod tests {
         let waits = Arc::new(Waits::default());
         let mut task = waits.of("task 0_0");
         let mut told = Vec::new();
+        let next = || waits.entries().waiting.values().next().map(|entry| entry.next_told_ms);
         for second in 0..100 {
-            let before = task.next_told_ms;
-            task.go_on(second * 1_000, || "a broker".to_owned());
-            if before != 0 && task.next_told_ms != before {
+            let before = next();
+            // Whoever looks.
+            match second % 2 {
+                0 => task.go_on(second * 1_000, || "a broker".to_owned()),
+                _ => waits.look(second * 1_000),
+            };
+            if before.is_some() && next() != before {
                 told.push(second);
             }
         }
         assert_eq!(told, [5, 10, 20, 40, 80]);
+    }
+
+    #[test]
+    fn a_call_is_told_when_it_takes_long_though_its_caller_cannot_look_at_the_clock() {
+        let waits = Arc::new(Waits::default());
+        let mut thread = waits.of("thread 1");
+        thread.begin(|| "a commit".to_owned());
+        assert_eq!((waits.look(1_000), waits.look(1_900)), (0, 900));
+        assert_eq!(waits.reasons(), [], "a call of a moment");
+        assert_eq!(waits.look(4_000), 3_000);
+        assert_eq!(waits.reasons()[0].to_string(), "thread 1 waits for a commit (3.0 s)");
+        thread.end();
+        assert_eq!((waits.look(9_000), waits.reasons()), (0, vec![]));
     }
 }

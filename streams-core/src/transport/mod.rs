@@ -61,6 +61,10 @@ pub trait Transport: Send + Sync {
     /// A member of the application's group: one per process. Dropping it without
     /// [`Membership::leave`] lets the session time out.
     fn membership(&self, spec: &GroupSpec) -> Result<Box<dyn Membership>>;
+
+    /// The application ends: from now on, questions of [`Admin`] that a broker has not answered are given up at once, as if
+    /// their time were over.
+    fn close(&self) {}
 }
 
 /// How a consumer is made.

@@ -11,9 +11,11 @@ use state_stores::offsets::{StoredOffset, delete_offset, offsets_keyspace, read_
 use super::{GlobalStore, GlobalThread, TOUCH_MS};
 use crate::error::{Error, Result};
 use crate::ids::{Offset, TopicName, TopicPartition};
+use crate::runtime::refusals::Refusals;
 use crate::runtime::restore::identity::{
     Facts, LogIdentity, Verdict, WasKind, judge, kind_text, store_name, was_kind,
 };
+use crate::runtime::restore::repair::REFUSED_MAX_MS;
 use crate::time::Now;
 use crate::transport::{Admin, Isolation, OffsetQuery, TransportErrorKind};
 
@@ -61,15 +63,14 @@ impl GlobalThread {
         }
         for at in 0..self.stores.len() {
             let Err(error) = self.begin_store(at, now) else { continue };
-            let passes = matches!(&error, Error::Transport(error) if matches!(
-                error.kind(), TransportErrorKind::Retriable | TransportErrorKind::TimedOut
-            ));
-            if !passes {
-                return Err(error);
-            }
+            let Error::Transport(cause) = &error else { return Err(error) };
+            let passes = matches!(cause.kind(), TransportErrorKind::Retriable | TransportErrorKind::TimedOut);
             self.next_try = now.monotonic_ms + RETRY_MS;
-            self.waiting.go_on(now.monotonic_ms, || format!("the broker: {error}"));
-            return Ok(false);
+            let waited_ms = self.waiting.go_on(now.monotonic_ms, || format!("the broker: {error}"));
+            if passes || (Refusals::may_pass(cause) && waited_ms < REFUSED_MAX_MS) {
+                return Ok(false);
+            }
+            return Err(error);
         }
         self.waiting.end();
         Ok(true)

@@ -36,16 +36,16 @@ impl Restorer {
         }
         match opening.changelogs.first() {
             None => {
-                opening.waiting.end();
+                opening.wait.answered();
                 opening.phase = Phase::Finishing;
             }
             Some(_) if moved => {
-                (opening.failures, opening.refused_since) = (0, None);
-                opening.waiting.end();
+                opening.failures = 0;
+                opening.wait.moved();
             }
             Some(Changelog { partition, position, end, .. }) => {
                 let what = || format!("{partition} from offset {position} to {end}; {HANGING}");
-                opening.waiting.go_on(self.monotonic_ms, what);
+                opening.wait.go_on(self.monotonic_ms, what);
             }
         }
         Ok(())

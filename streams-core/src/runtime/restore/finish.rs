@@ -4,6 +4,7 @@ use crate::error::Result;
 use crate::ids::{Offset, TaskId};
 use crate::transport::GroupOffsets;
 
+use super::source_offsets::SourceOffsets;
 use super::{ADMIN_TIMEOUT, HANGING, OpenedTask, Opening, Phase, Restorer, reply};
 
 impl Restorer {
@@ -18,10 +19,11 @@ impl Restorer {
             return false;
         }
         let before = waiting.len() + due.len();
-        match self.group_offsets(due.iter().map(|opening| opening.request.task)) {
-            Ok(offsets) => {
+        let asked = self.group_offsets(due.iter().map(|opening| opening.request.task));
+        match asked.and_then(|offsets| Ok((self.ask_sources(&due, &offsets)?, offsets))) {
+            Ok((found, offsets)) => {
                 for mut opening in due {
-                    match self.finish_one(&mut opening, &offsets) {
+                    match self.finish_one(&mut opening, &offsets, &found) {
                         Ok(Some(opened)) => reply(&opening.request, Ok(opened)),
                         Ok(None) => waiting.push(opening),
                         Err(error) => self.after_error(opening, error, &mut waiting),
@@ -53,7 +55,12 @@ impl Restorer {
         Ok(self.admin.group_offsets(&self.plan.application_id, &partitions, ADMIN_TIMEOUT)?)
     }
 
-    fn finish_one(&mut self, opening: &mut Opening, offsets: &GroupOffsets) -> Result<Option<OpenedTask>> {
+    fn finish_one(
+        &mut self,
+        opening: &mut Opening,
+        offsets: &GroupOffsets,
+        found: &SourceOffsets,
+    ) -> Result<Option<OpenedTask>> {
         let task = opening.request.task;
         let plan = self.plan.subtopology(task)?;
         let (partitions, has_stores) = (plan.partitions_of(task), !plan.stores.is_empty());
@@ -61,7 +68,7 @@ impl Restorer {
             // Moments, as a rule: asked again soon, however often it was.
             opening.not_before = self.monotonic_ms + super::RETRY_MS;
             let what = || format!("the committed offset of {undecided}; {HANGING}");
-            opening.waiting.go_on(self.monotonic_ms, what);
+            opening.wait.go_on(self.monotonic_ms, what);
             return Ok(None);
         }
         for partition in &partitions {
@@ -76,8 +83,8 @@ impl Restorer {
                 return Ok(None);
             }
         }
-        let sources = self.sources(partitions, offsets, &opening.request.unreadable)?;
-        opening.waiting.end();
+        let sources = self.sources(partitions, offsets, &opening.request.unreadable, found)?;
+        opening.wait.answered();
         let backends = std::mem::take(&mut opening.backends);
         if let Some(cleaner) = &mut self.cleaner {
             cleaner.owns(task, &backends, self.now);

@@ -11,12 +11,14 @@ use super::identity::{
     Facts, LogIdentity, Verdict, WasKind, judge, kind_text, log_name, store_name, was_kind,
 };
 use super::questions::{Answer, Answers, logged, of_task};
+use super::source_offsets::read_of_sources;
 use super::{Changelog, OpenRequest, Opening, Phase, Restorer};
 use crate::error::{Error, Result};
 use crate::ids::{Offset, TaskId, TopicPartition};
 use crate::runtime::backends::TaskBackends;
 use crate::runtime::plan::StorePlan;
 use crate::store::StorePlace;
+use crate::transport::GroupOffsets;
 
 /// What a database says of itself, read once.
 struct Contents {
@@ -76,12 +78,17 @@ impl Restorer {
     }
 
     /// With the broker's answers: what each store goes on from.
-    pub(super) fn judge_stores(&mut self, opening: &mut Opening, answers: &mut Answers) -> Result<()> {
+    pub(super) fn judge_stores(
+        &mut self,
+        opening: &mut Opening,
+        answers: &mut Answers,
+        read: &crate::transport::Result<GroupOffsets>,
+    ) -> Result<()> {
         let task = opening.request.task;
         let plan = Arc::clone(&self.plan);
         let logged = logged(&plan, task)?;
         let answers = of_task(answers, &logged)?;
-        let read = self.read_of_sources(task, &logged)?;
+        let read = read_of_sources(task, &logged, read)?;
         let mut contents = Vec::with_capacity(opening.backends.len());
         for backend in opening.backends.iter() {
             contents.push(Contents::read(backend).map_err(|error| in_task(task, error))?);
@@ -103,7 +110,7 @@ impl Restorer {
             self.begin_store(opening, store, partition, start).map_err(|error| in_task(task, error))?;
         }
         (opening.failures, opening.phase) = (0, Phase::Fetching);
-        opening.waiting.end();
+        opening.wait.answered();
         Ok(())
     }
 

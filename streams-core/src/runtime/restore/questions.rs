@@ -62,8 +62,8 @@ impl Restorer {
             return;
         }
         let plan = Arc::clone(&self.plan);
-        let logged = tasks.iter().filter_map(|task| logged(&plan, *task).ok()).flatten();
-        let partitions: BTreeSet<_> = logged.map(|(_, partition)| partition).collect();
+        let logged: Vec<_> = tasks.iter().filter_map(|task| logged(&plan, *task).ok()).flatten().collect();
+        let partitions: BTreeSet<_> = logged.iter().map(|(_, partition)| partition.clone()).collect();
         let timeout = self.questions.timeout();
         let mut answers = self.answers(&partitions.into_iter().collect::<Vec<_>>(), timeout);
         let is_late = |answer: &crate::transport::Result<Answer>| {
@@ -74,7 +74,8 @@ impl Restorer {
         } else {
             self.questions.unanswered = 0;
         }
-        self.each_in(Phase::Asking, |restorer, opening| restorer.judge_stores(opening, &mut answers));
+        let read = self.ask_read(logged.iter());
+        self.each_in(Phase::Asking, |restorer, opening| restorer.judge_stores(opening, &mut answers, &read));
     }
 
     fn answers(&mut self, partitions: &[TopicPartition], timeout: Duration) -> Answers {

@@ -17,7 +17,7 @@ const LOCKED_MAX_MS: i64 = 300_000;
 
 /// How long a changelog may be refused: rights may be taken away for a moment, and a broker that has just started may not
 /// know all topics. What was never allowed is to be said soon.
-const REFUSED_MAX_MS: i64 = 15_000;
+pub(in crate::runtime) const REFUSED_MAX_MS: i64 = 15_000;
 
 /// A database that is damaged so soon after it was rebuilt has another trouble than bad luck.
 const DAMAGED_AGAIN_MS: i64 = 600_000;
@@ -40,20 +40,20 @@ impl Restorer {
         match &error {
             Error::Transport(transport) => match transport.kind() {
                 TransportErrorKind::Retriable | TransportErrorKind::TimedOut => {
-                    opening.waiting.go_on(self.monotonic_ms, || format!("the broker: {error}"));
+                    opening.wait.go_on(self.monotonic_ms, || format!("the broker: {error}"));
                     Ok(())
                 }
                 TransportErrorKind::OffsetOutOfRange => {
                     // The broker has deleted what was to be read: where the log begins now is asked for anew. The stores
                     // that have come to their ends keep what they have.
-                    opening.waiting.go_on(self.monotonic_ms, || format!("its changelog: {error}"));
+                    opening.wait.go_on(self.monotonic_ms, || format!("its changelog: {error}"));
                     self.begin_again(opening);
                     Ok(())
                 }
                 TransportErrorKind::Denied | TransportErrorKind::UnknownTopic => {
-                    opening.waiting.go_on(self.monotonic_ms, || format!("the broker: {error}"));
-                    let since = *opening.refused_since.get_or_insert(self.monotonic_ms);
-                    if self.monotonic_ms - since >= REFUSED_MAX_MS {
+                    let refused_ms =
+                        opening.wait.refused(self.monotonic_ms, || format!("the broker: {error}"));
+                    if refused_ms >= REFUSED_MAX_MS {
                         return Err(error);
                     }
                     self.begin_again(opening);
@@ -64,14 +64,12 @@ impl Restorer {
             Error::Store { source: StoreError::Locked { dir }, .. }
             | Error::State(StoreError::Locked { dir }) => {
                 let what = || format!("{}, which another thread is closing", dir.display());
-                match opening.waiting.go_on(self.monotonic_ms, what) < LOCKED_MAX_MS {
+                match opening.wait.go_on(self.monotonic_ms, what) < LOCKED_MAX_MS {
                     true => Ok(()),
                     false => Err(error),
                 }
             }
-            Error::Store { source, .. } | Error::State(source) if source.is_damage() => {
-                self.heal(opening, error)
-            }
+            damaged if damaged.is_damage() => self.heal(opening, error),
             _ => Err(error),
         }
     }

@@ -2,50 +2,114 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ADMIN_TIMEOUT, Restorer, SourceStart};
+use super::{ADMIN_TIMEOUT, Opening, Restorer, SourceStart};
 use crate::config::AutoOffsetReset as DefaultReset;
 use crate::error::{Error, Result};
 use crate::ids::{Offset, TaskId, TopicPartition};
 use crate::runtime::plan::StorePlan;
 use crate::serde::TopicPartitionMetadata;
 use crate::topology::AutoOffsetReset;
-use crate::transport::{GroupOffsets, Isolation, OffsetQuery, TransportError, TransportErrorKind};
+use crate::transport::{self, GroupOffsets, Isolation, OffsetQuery, TransportError, TransportErrorKind};
+
+type Answers = BTreeMap<TopicPartition, transport::Result<Offset>>;
+
+/// The bounds of a topic.
+const FIRST: OffsetQuery = OffsetQuery::Earliest;
+const END: OffsetQuery = OffsetQuery::Latest(Isolation::ReadUncommitted);
+
+/// What the broker says about sources, each partition with an answer of its own.
+#[derive(Default)]
+pub(super) struct SourceOffsets(Vec<(OffsetQuery, transport::Result<Answers>)>);
+
+impl SourceOffsets {
+    fn of(&self, partition: &TopicPartition, query: OffsetQuery) -> Result<Offset> {
+        let answers = self.0.iter().find(|(asked, _)| *asked == query).map(|(_, answers)| answers);
+        let answer = match answers {
+            Some(Ok(answers)) => answers.get(partition),
+            Some(Err(error)) => return Err(of_question(partition, error)),
+            None => None,
+        };
+        match answer {
+            Some(Ok(offset)) => Ok(*offset),
+            Some(Err(error)) => Err(of_question(partition, error)),
+            None => {
+                let attempted = format!("asking for offsets of {partition}");
+                let reason = "the broker gave no answer";
+                Err(TransportError::new(TransportErrorKind::Retriable, attempted, reason).into())
+            }
+        }
+    }
+}
+
+/// The answer to a question for many, as one of them gets it.
+fn of_question(partition: &TopicPartition, error: &TransportError) -> Error {
+    let attempted = format!("asking where to read {partition}");
+    TransportError::new(error.kind(), attempted, error.to_string()).into()
+}
 
 impl Restorer {
-    /// How far the application has come with those of the changelogs that are source topics.
-    pub(super) fn read_of_sources(
+    /// Asks where the sources of all these tasks are read of which nothing is committed, or nothing that exists: once
+    /// for all of them.
+    pub(super) fn ask_sources(&mut self, tasks: &[Opening], offsets: &GroupOffsets) -> Result<SourceOffsets> {
+        let mut questions: Vec<(OffsetQuery, Vec<TopicPartition>)> = Vec::new();
+        let mut ask =
+            |query, partition: &TopicPartition| match questions.iter_mut().find(|one| one.0 == query) {
+                Some((_, partitions)) => partitions.push(partition.clone()),
+                None => questions.push((query, vec![partition.clone()])),
+            };
+        for opening in tasks {
+            let task = opening.request.task;
+            for partition in self.plan.subtopology(task)?.partitions_of(task) {
+                let is_committed = offsets.committed.contains_key(&partition);
+                if is_committed && !opening.request.unreadable.contains(&partition) {
+                    continue;
+                }
+                if is_committed {
+                    ask(FIRST, &partition);
+                    ask(END, &partition);
+                }
+                // Without a policy, that is said when it is needed.
+                if let Ok(query) = self.reset_query(&partition) {
+                    ask(query, &partition);
+                }
+            }
+        }
+        let admin = &mut self.admin;
+        let asked = questions.into_iter().map(|(query, mut partitions)| {
+            partitions.dedup();
+            (query, admin.offsets_each(&partitions, query, ADMIN_TIMEOUT))
+        });
+        Ok(SourceOffsets(asked.collect()))
+    }
+
+    /// What the group has committed of those changelogs that are source topics, of all these tasks.
+    pub(super) fn ask_read<'a>(
         &mut self,
-        task: TaskId,
-        logged: &[(&StorePlan, TopicPartition)],
-    ) -> Result<BTreeMap<TopicPartition, Offset>> {
-        let sources = logged.iter().filter(|(store, _)| store.is_source);
+        logged: impl Iterator<Item = &'a (&'a StorePlan, TopicPartition)>,
+    ) -> transport::Result<GroupOffsets> {
+        let sources = logged.filter(|(store, _)| store.is_source);
         let sources: Vec<_> = sources.map(|(_, partition)| partition.clone()).collect();
-        if sources.is_empty() {
-            return Ok(BTreeMap::new());
+        match sources.is_empty() {
+            true => Ok(GroupOffsets::default()),
+            false => self.admin.group_offsets(&self.plan.application_id, &sources, ADMIN_TIMEOUT),
         }
-        let offsets = self.admin.group_offsets(&self.plan.application_id, &sources, ADMIN_TIMEOUT)?;
-        if let Some(partition) = sources.iter().find(|source| offsets.undecided.contains(source)) {
-            let attempted = format!("read the committed offset of {partition} to open task {task}");
-            let kind = TransportErrorKind::Retriable;
-            return Err(TransportError::new(kind, attempted, "a transaction is committing it").into());
-        }
-        Ok(offsets.committed.into_iter().map(|(partition, known)| (partition, known.offset)).collect())
     }
 
     /// Where a task reads on: at the committed offsets, and where there is none, or none that the topic still has, as its
     /// source says.
     pub(super) fn sources(
-        &mut self,
+        &self,
         partitions: Vec<TopicPartition>,
         offsets: &GroupOffsets,
         unreadable: &BTreeSet<TopicPartition>,
+        found: &SourceOffsets,
     ) -> Result<Vec<SourceStart>> {
         let mut starts = Vec::with_capacity(partitions.len());
         for partition in partitions {
             starts.push(match offsets.committed.get(&partition) {
                 Some(known) => {
                     let offset = match unreadable.contains(&partition) {
-                        true => self.existing(&partition, known.offset)?,
+                        true => self.existing(&partition, known.offset, found)?,
                         false => known.offset,
                     };
                     // A committed offset that does not exist is not where the task is: the next commit replaces it, be it
@@ -58,7 +122,7 @@ impl Restorer {
                     }
                 }
                 None => SourceStart {
-                    offset: self.reset(&partition)?,
+                    offset: found.of(&partition, self.reset_query(&partition)?)?,
                     committed: None,
                     metadata: TopicPartitionMetadata::default(),
                     partition,
@@ -69,18 +133,17 @@ impl Restorer {
     }
 
     /// The committed offset if the topic has it, else where its source says (`StreamThread.resetOffsets`).
-    fn existing(&mut self, partition: &TopicPartition, committed: Offset) -> Result<Offset> {
-        let mut bounds = [0, 0];
-        let queries = [OffsetQuery::Earliest, OffsetQuery::Latest(Isolation::ReadUncommitted)];
-        for (bound, query) in bounds.iter_mut().zip(queries) {
-            let found = self.admin.offsets(std::slice::from_ref(partition), query, ADMIN_TIMEOUT)?;
-            *bound = found.get(partition).copied().unwrap_or_default();
-        }
-        let [first, end] = bounds;
+    fn existing(
+        &self,
+        partition: &TopicPartition,
+        committed: Offset,
+        found: &SourceOffsets,
+    ) -> Result<Offset> {
+        let (first, end) = (found.of(partition, FIRST)?, found.of(partition, END)?);
         if (first..=end).contains(&committed) {
             return Ok(committed);
         }
-        let offset = self.reset(partition)?;
+        let offset = found.of(partition, self.reset_query(partition)?)?;
         tracing::warn!(
             %partition, committed, first, end, offset,
             "the committed offset does not exist any more; records may have been lost to the topic's retention. Reads on as \
@@ -89,9 +152,9 @@ impl Restorer {
         Ok(offset)
     }
 
-    fn reset(&mut self, partition: &TopicPartition) -> Result<Offset> {
+    fn reset_query(&self, partition: &TopicPartition) -> Result<OffsetQuery> {
         let latest = OffsetQuery::Latest(Isolation::ReadCommitted);
-        let query = match (self.plan.reset_of(&partition.topic), self.config.auto_offset_reset()) {
+        Ok(match (self.plan.reset_of(&partition.topic), self.config.auto_offset_reset()) {
             (Some(AutoOffsetReset::Earliest), _) | (None, DefaultReset::Earliest) => OffsetQuery::Earliest,
             (Some(AutoOffsetReset::Latest), _) | (None, DefaultReset::Latest) => latest,
             (Some(AutoOffsetReset::ByDuration(ms)), _) => OffsetQuery::AtTime(self.now - ms),
@@ -101,8 +164,27 @@ impl Restorer {
                      set the policy to earliest or latest"
                 )));
             }
-        };
-        let offsets = self.admin.offsets(std::slice::from_ref(partition), query, ADMIN_TIMEOUT)?;
-        Ok(offsets.get(partition).copied().unwrap_or(0))
+        })
     }
+}
+
+/// How far the application has come with those of a task's changelogs that are source topics.
+pub(super) fn read_of_sources(
+    task: TaskId,
+    logged: &[(&StorePlan, TopicPartition)],
+    asked: &transport::Result<GroupOffsets>,
+) -> Result<BTreeMap<TopicPartition, Offset>> {
+    let mut read = BTreeMap::new();
+    for (_, partition) in logged.iter().filter(|(store, _)| store.is_source) {
+        let offsets = asked.as_ref().map_err(|error| of_question(partition, error))?;
+        if offsets.undecided.contains(partition) {
+            let attempted = format!("read the committed offset of {partition} to open task {task}");
+            let kind = TransportErrorKind::Retriable;
+            return Err(TransportError::new(kind, attempted, "a transaction is committing it").into());
+        }
+        if let Some(known) = offsets.committed.get(partition) {
+            read.insert(partition.clone(), known.offset);
+        }
+    }
+    Ok(read)
 }

@@ -19,8 +19,9 @@ impl StreamThread {
     pub(super) fn fetch(&mut self) -> Result<bool> {
         let mut any = false;
         let mut refused = Vec::new();
+        let now_ms = self.pace.now_ms();
         if !self.refusals.is_empty() {
-            self.refusals.go_on(self.pace.now_ms())?;
+            self.refusals.go_on(now_ms)?;
         }
         let mut bytes: usize = self.tasks.values().map(StreamTask::buffered_bytes).sum();
         // What was sent last comes first, in the order sent, if that order is kept.
@@ -34,7 +35,9 @@ impl StreamThread {
             if is_full && !std::mem::take(&mut self.is_hungry) {
                 before_left_out.get_or_insert(last);
             } else {
-                any |= self.fetch_for(id, &sent, &mut refused)?;
+                self.replays.blame(id);
+                any |= self.fetch_for(id, &sent, now_ms, &mut refused)?;
+                self.replays.blame_none();
                 bytes += self.tasks.get(&id).map_or(0, StreamTask::buffered_bytes) - held;
             }
             last = Some(id);
@@ -49,6 +52,7 @@ impl StreamThread {
                 input.handle = handle;
             }
         }
+        self.tell_quiet(now_ms)?;
         Ok(any)
     }
 
@@ -62,7 +66,13 @@ impl StreamThread {
     }
 
     /// Fills the queues of a task. Whether that was anything.
-    fn fetch_for(&mut self, id: TaskId, sent: &[TopicName], refused: &mut Vec<Refused>) -> Result<bool> {
+    fn fetch_for(
+        &mut self,
+        id: TaskId,
+        sent: &[TopicName],
+        now_ms: i64,
+        refused: &mut Vec<Refused>,
+    ) -> Result<bool> {
         let ThreadLimits { buffered_records, buffered, .. } = self.limits;
         let Some(task) = self.tasks.get_mut(&id) else { return Ok(false) };
         let mut any = false;
@@ -87,7 +97,7 @@ impl StreamThread {
                 Err(error) => return Err(error.into()),
             };
             if let Some(input) = task.inputs_mut().get_mut(input) {
-                input.at_end = fetched.at_end;
+                input.fetched(fetched, now_ms);
             }
             any |= fetched.records > 0;
             task.add_records(input, self.buffer.drain(..));

@@ -34,11 +34,14 @@ impl StreamThread {
     pub(super) fn take_over(&mut self, now: Now) -> Result<bool> {
         let mut any = false;
         while let Some(OpenReply { task, result, .. }) = self.ready.pop_front() {
+            self.replays.blame(task);
             if let Err(error) = result.and_then(|opened| self.start(task, opened, now)) {
                 // If the thread goes on, it asks again.
                 self.open(task, None);
                 return Err(error);
             }
+            self.replays.blame_none();
+            self.replays.opened(task, now.monotonic_ms);
             self.opening.remove(&task);
             any = true;
         }

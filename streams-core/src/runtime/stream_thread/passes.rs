@@ -22,6 +22,7 @@ impl StreamThread {
                 let before = task.unwritten_bytes();
                 self.pace.turn(bytes.saturating_sub(before));
                 self.stats.set_doing(Doing::Processing(*id));
+                self.replays.blame(*id);
                 if !self.pace.is_over() {
                     self.last_turn = Some(*id);
                     processed += task.process(self.limits.records_per_turn, now, &mut self.pace)?;
@@ -33,6 +34,7 @@ impl StreamThread {
                 bytes = bytes.saturating_sub(before) + task.unwritten_bytes();
             }
         }
+        self.replays.blame_none();
         if !self.pace.is_over() {
             self.last_turn = None;
         }

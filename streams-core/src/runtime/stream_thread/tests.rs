@@ -8,16 +8,19 @@ use crate::record::Record;
 use crate::runtime::steps::{Engine, EngineSettings, Pace};
 use crate::serde::DefaultSerde;
 use crate::store::{KeyValueStore, StorePlace, Stores};
-use crate::time::ManualClock;
+use crate::time::{Clock, ManualClock};
 use crate::topology::Topology;
-use crate::transport::embedded::EmbeddedBroker;
-use crate::transport::{NewTopic, OutRecord, Producer, ProducerSpec, Transport};
+use crate::transport::embedded::{EmbeddedBroker, Fault, Operation};
+use crate::transport::{NewTopic, OutRecord, Producer, ProducerSpec, Transport, TransportErrorKind};
 
 mod cancelled;
 mod idle_offsets;
 mod mixed;
+mod put_off;
+mod quiet;
 mod slow;
 mod source_changelog;
+mod stuck;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 const COMMIT_MS: i64 = 100;
@@ -55,16 +58,26 @@ fn topology(logged: bool) -> Result<Topology> {
 }
 
 struct World {
+    broker: Arc<EmbeddedBroker>,
     engine: Engine,
     transport: Arc<dyn Transport>,
     clock: Arc<ManualClock>,
     producer: Box<dyn Producer>,
 }
 
-fn engine(topology: Topology, transport: &Arc<dyn Transport>, clock: &Arc<ManualClock>) -> Result<Engine> {
+fn config() -> StreamsConfig {
+    StreamsConfig::new("owing", "embedded:").with_commit_interval_ms(COMMIT_MS)
+}
+
+fn engine(
+    topology: Topology,
+    config: StreamsConfig,
+    transport: &Arc<dyn Transport>,
+    clock: &Arc<ManualClock>,
+) -> Result<Engine> {
     Engine::new(EngineSettings {
         topology,
-        config: StreamsConfig::new("owing", "embedded:").with_commit_interval_ms(COMMIT_MS),
+        config,
         transport: Arc::clone(transport),
         clock: Arc::clone(clock) as _,
         pace: Pace::Application,
@@ -77,11 +90,16 @@ impl World {
     }
 
     fn of(topology: Topology) -> Result<Self> {
+        Self::with(topology, config(), 1)
+    }
+
+    /// With a topic of so many partitions.
+    fn with(topology: Topology, config: StreamsConfig, partitions: i32) -> Result<Self> {
         let clock = Arc::new(ManualClock::new(0));
         let broker = EmbeddedBroker::in_memory_at(Arc::clone(&clock) as _);
         let transport: Arc<dyn Transport> = Arc::new(broker.transport());
         let topic =
-            NewTopic { name: "in".into(), partitions: 1, replication_factor: 1, configs: BTreeMap::new() };
+            NewTopic { name: "in".into(), partitions, replication_factor: 1, configs: BTreeMap::new() };
         transport.admin("admin")?.create_topics(&[topic], TIMEOUT)?;
         let producer = transport.producer(&ProducerSpec {
             client_id: "producer".to_owned(),
@@ -89,19 +107,19 @@ impl World {
             transaction_timeout_ms: 60_000,
             properties: BTreeMap::new(),
         })?;
-        let engine = engine(topology, &transport, &clock)?;
-        let mut world = World { engine, transport, clock, producer };
+        let engine = engine(topology, config, &transport, &clock)?;
+        let mut world = World { broker, engine, transport, clock, producer };
         world.settle()?;
         Ok(world)
     }
 
     /// The application starts again, on a machine without its databases.
     fn restarted(self, topology: Topology) -> Result<Self> {
-        let World { engine: before, transport, clock, producer } = self;
+        let World { broker, engine: before, transport, clock, producer } = self;
         // Out of its group, before the next one joins it.
         drop(before);
-        let engine = engine(topology, &transport, &clock)?;
-        let mut world = World { engine, transport, clock, producer };
+        let engine = engine(topology, config(), &transport, &clock)?;
+        let mut world = World { broker, engine, transport, clock, producer };
         world.settle()?;
         Ok(world)
     }
@@ -124,11 +142,15 @@ impl World {
 
     /// A record that nothing has read yet.
     fn send(&mut self, key: &str, value: &str) -> Result<()> {
+        self.send_to(0, key, value)
+    }
+
+    fn send_to(&mut self, partition: i32, key: &str, value: &str) -> Result<()> {
         let (topic, headers) = (self.producer.topic("in")?, Default::default());
         let (key, value) = (Some(key.as_bytes()), Some(value.as_bytes()));
         self.producer.send(OutRecord {
             topic,
-            partition: 0,
+            partition,
             key,
             value,
             timestamp: 1,
@@ -141,6 +163,13 @@ impl World {
     fn pass(&mut self, ms: i64) -> Result<()> {
         self.clock.advance(ms);
         self.settle()
+    }
+
+    /// What is waited for now.
+    fn reasons(&self) -> Vec<String> {
+        let waits = self.engine.waits();
+        waits.look(self.clock.monotonic_ms());
+        waits.reasons().iter().map(ToString::to_string).collect()
     }
 
     fn task(&mut self) -> &StreamTask {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::broker::EmbeddedBroker;
 use super::chunk::Status;
+use super::faults::Operation;
 use crate::ids::{Offset, PartitionId, TopicName, TopicPartition};
 use crate::time::Timestamp;
 use crate::transport::{
@@ -121,7 +122,11 @@ impl Admin for EmbeddedAdmin {
         query: OffsetQuery,
         _timeout: Duration,
     ) -> Result<BTreeMap<TopicPartition, Result<Offset>>> {
-        Ok(partitions.iter().map(|partition| (partition.clone(), self.offset(partition, query))).collect())
+        let of = |partition: &TopicPartition| {
+            let ask = || self.offset(partition, query);
+            (partition.clone(), self.broker.faults().around(Operation::Offsets, partition, ask))
+        };
+        Ok(partitions.iter().map(of).collect())
     }
 
     fn committed(

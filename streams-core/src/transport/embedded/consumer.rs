@@ -141,7 +141,7 @@ impl Consumer for EmbeddedConsumer {
         let assigned = self.assigned.get_mut(handle.0 as usize).and_then(Option::as_mut);
         let assigned = assigned.ok_or_else(|| not_assigned(handle))?;
         // A fetch has no effect that an error could hide: a lost answer is fetched again.
-        self.broker.faults().around(Operation::Fetch, &assigned.partition.topic, || Ok(()))?;
+        self.broker.faults().around(Operation::Fetch, &assigned.partition, || Ok(()))?;
         let mut left = limit;
         let mut is_fresh = false;
         loop {

@@ -1,5 +1,6 @@
 //! Faults on demand, for tests and the simulator: the next calls of an operation fail, before or after their effect.
 
+use std::fmt::Display;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -23,6 +24,8 @@ pub enum Operation {
     Abort,
     /// `Consumer::fetch`.
     Fetch,
+    /// `Admin::offsets_each`, of each partition on its own.
+    Offsets,
     /// `Group::fence`.
     Fence,
     /// `Group::commit`.
@@ -55,12 +58,14 @@ pub struct Fault {
     pub times: usize,
     /// Whether the producer's open transaction then completes without its markers.
     pub without_markers: bool,
+    /// Whose calls fail: those on this topic, partition, group or producer, if not all.
+    pub object: Option<&'static str>,
 }
 
 impl Fault {
     /// The next call of that operation fails without any effect.
     pub fn before(operation: Operation, kind: TransportErrorKind) -> Self {
-        Fault { operation, kind, when: When::Before, skip: 0, times: 1, without_markers: false }
+        Fault { operation, kind, when: When::Before, skip: 0, times: 1, without_markers: false, object: None }
     }
 
     /// The next call of that operation takes effect and then fails.
@@ -79,6 +84,11 @@ impl Fault {
     pub fn markers_lost(operation: Operation) -> Self {
         let fault = Fault::before(operation, TransportErrorKind::Fatal).without_markers();
         Fault { when: When::Never, ..fault }
+    }
+
+    /// Only calls on that object fail: the name of a group or a producer, or `topic-partition`.
+    pub fn on(self, object: &'static str) -> Self {
+        Fault { object: Some(object), ..self }
     }
 
     /// So many calls go well first.
@@ -124,7 +134,7 @@ impl Faults {
     pub(super) fn around<T>(
         &self,
         operation: Operation,
-        object: &str,
+        object: &dyn Display,
         call: impl FnOnce() -> Result<T>,
     ) -> Result<T> {
         self.around_transactional(operation, object, || (), call)
@@ -134,11 +144,11 @@ impl Faults {
     pub(super) fn around_transactional<T>(
         &self,
         operation: Operation,
-        object: &str,
+        object: &dyn Display,
         lose_markers: impl FnOnce(),
         call: impl FnOnce() -> Result<T>,
     ) -> Result<T> {
-        let Some(fault) = self.take(operation) else { return call() };
+        let Some(fault) = self.take(operation, object) else { return call() };
         if fault.without_markers {
             lose_markers();
         }
@@ -153,12 +163,16 @@ impl Faults {
         Err(TransportError::new(fault.kind, format!("{operation:?} {object}"), reason))
     }
 
-    fn take(&self, operation: Operation) -> Option<Fault> {
+    fn take(&self, operation: Operation, object: &dyn Display) -> Option<Fault> {
         if self.planned.load(Ordering::Relaxed) == 0 {
             return None;
         }
         let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = faults.iter().position(|fault| fault.operation == operation)?;
+        let object = object.to_string();
+        let meets = |fault: &Fault| {
+            fault.operation == operation && fault.object.is_none_or(|wanted| wanted == object)
+        };
+        let at = faults.iter().position(meets)?;
         let fault = faults.get_mut(at)?;
         if fault.skip > 0 {
             fault.skip -= 1;

@@ -260,6 +260,11 @@ impl Common {
         self.client(Role::Member, &spec.client_id, own, &self.properties, &spec.properties)
     }
 
+    /// See [`crate::transport::Transport::close`].
+    pub(super) fn close(&self) {
+        self.ties.door.close();
+    }
+
     fn client(
         &self,
         role: Role,

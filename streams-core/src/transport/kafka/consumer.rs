@@ -57,6 +57,8 @@ struct Reached {
     started: bool,
     /// Errors in a row, none of which is known to pass.
     strange: u32,
+    /// Errors in a row.
+    errors: u32,
 }
 
 /// What to do about bytes that fail their checksum.
@@ -68,7 +70,7 @@ const STRANGE_MAX: u32 = 10;
 
 impl Reached {
     fn new(assigned: Offset) -> Self {
-        Reached { next: assigned, end: None, event: -1, started: false, strange: 0 }
+        Reached { next: assigned, end: None, event: -1, started: false, strange: 0, errors: 0 }
     }
 
     /// Counts an error that nobody knows; whether there were too many.
@@ -77,8 +79,14 @@ impl Reached {
         self.strange >= STRANGE_MAX
     }
 
+    /// Counts an error; whether it is worth telling.
+    fn error(&mut self) -> bool {
+        self.errors = self.errors.saturating_add(1);
+        self.errors.is_power_of_two()
+    }
+
     fn record(&mut self, offset: Offset) {
-        self.strange = 0;
+        (self.strange, self.errors) = (0, 0);
         self.started = true;
         self.next = self.next.max(offset + 1);
     }
@@ -172,10 +180,16 @@ impl Slot {
                             failed.get_or_insert((Kind::Corrupt, KafkaError { reason, ..error }));
                         }
                         // Nothing that passes by itself is among these, so they are not waited out for ever.
-                        kind @ (Kind::Fatal | Kind::Refused) if reached.in_vain() => {
+                        kind @ (Kind::Fatal | Kind::Refused | Kind::Config | Kind::Fenced)
+                            if reached.in_vain() =>
+                        {
                             failed.get_or_insert((kind, error));
                         }
-                        kind => tracing::warn!(%partition, offset, ?kind, "fetch: {error}; goes on"),
+                        kind if reached.error() => {
+                            let so_far = reached.errors;
+                            tracing::warn!(%partition, offset, ?kind, so_far, "fetch: {error}; goes on");
+                        }
+                        _ => {}
                     }
                 }
             });
@@ -309,5 +323,14 @@ mod tests {
         reached.end(10);
         assert_eq!(reached.position(|| None), 10);
         assert_eq!(reached.end, Some(10));
+    }
+
+    #[test]
+    fn errors_in_a_row_are_told_less_and_less_often() {
+        let mut reached = Reached::new(0);
+        let told: Vec<u32> = (1..=20).filter(|_| reached.error()).collect();
+        assert_eq!(told, [1, 2, 4, 8, 16]);
+        reached.record(0);
+        assert!(reached.error(), "another row");
     }
 }

@@ -96,4 +96,8 @@ impl Transport for KafkaTransport {
     fn membership(&self, spec: &GroupSpec) -> Result<Box<dyn Membership>> {
         Ok(Box::new(membership::KafkaMembership::new(&self.common, spec)?))
     }
+
+    fn close(&self) {
+        self.common.close();
+    }
 }

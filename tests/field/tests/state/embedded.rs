@@ -99,18 +99,22 @@ fn damage_that_a_read_finds_is_healed_too() {
     let world = World::new();
     let keys: Vec<String> = (0..2_000).map(|number| format!("key-{number:06}")).collect();
     left(&world, "counts", &keys.iter().map(String::as_str).collect::<Vec<_>>());
-    let path = largest(&world.place("0_0"));
-    let mut bytes = std::fs::read(&path).expect("a file");
-    let needle = b"key-00";
-    let at = bytes.windows(needle.len()).position(|window| window == needle).expect("rows as they are");
-    bytes[at + needle.len()] ^= 1;
-    std::fs::write(&path, bytes).expect("written");
+    damage(&world.place("0_0"), b"key-00");
     let app = world.run(counts("counts"));
     let asked = world.ask(&app, &["key-000000", "key-000001", "key-001999"]);
     assert_eq!(asked, ["key-000000=2", "key-000001=2", "key-001999=2"]);
     assert_eq!(app.rebuilt(), 1);
     app.wait(State::Running);
     app.close();
+}
+
+/// Turns a bit behind the first of these bytes in a database that nobody has open.
+pub fn damage(folder: &Path, behind: &[u8]) {
+    let path = largest(folder);
+    let mut bytes = std::fs::read(&path).expect("a file");
+    let at = bytes.windows(behind.len()).position(|window| window == behind).expect("rows as they are");
+    bytes[at + behind.len()] ^= 1;
+    std::fs::write(&path, bytes).expect("written");
 }
 
 fn largest(folder: &Path) -> PathBuf {

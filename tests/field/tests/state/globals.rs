@@ -1,10 +1,13 @@
 //! Global stores whose topic is another one than before, or lost records that they had not read.
 
+use state_stores::Backend;
+use streams_core::runtime::State;
 use streams_core::topology::Topology;
 use streams_core::transport::TransportErrorKind;
 use streams_core::transport::embedded::{Fault, Operation};
 use streams_dsl::prelude::*;
 
+use crate::embedded::damage;
 use crate::world::{World, wait};
 
 /// Joins "in" by key with the rows of a global table: results of rows that are there.
@@ -106,4 +109,57 @@ fn a_damaged_database_of_global_stores_is_put_aside() {
     std::fs::remove_file(world.place("global").join("CURRENT")).expect("deleted");
     expect(&world, "g", ["a=1", "b=2", "c=-"]);
     assert!(world.names().iter().any(|name| name.starts_with("global.damaged-")), "{:?}", world.names());
+}
+
+/// Showed before: results without a row that both the old and the new content have.
+#[test]
+fn no_record_meets_a_store_half_filled() {
+    let world = world();
+    let app = world.run(lookup("g"));
+    let gone = Fault::before(Operation::Fetch, TransportErrorKind::OffsetOutOfRange).on("g-0");
+    // And then the store is filled slowly.
+    let slow = Fault::before(Operation::Fetch, TransportErrorKind::Retriable).on("g-0").times(30);
+    // Lost unread, so that the store does not fit any more.
+    world.produce("g", [("a", row("4"))]);
+    for fault in [gone, slow] {
+        world.broker.faults().inject(fault);
+    }
+    world.produce("g", [("b", row("5"))]);
+    wait(|| world.broker.faults().left() < 2, || "the first fault to be met".to_owned());
+    let results = world.ask(&app, &["a", "b"]);
+    assert!(results.iter().all(|result| !result.contains('-')), "{results:?}");
+    app.close();
+}
+
+#[test]
+fn a_topic_that_may_not_be_read_for_a_moment_is_waited_for() {
+    let world = world();
+    let app = world.run(lookup("g"));
+    let denied = Fault::before(Operation::Fetch, TransportErrorKind::Denied).on("g-0");
+    world.broker.faults().inject(denied.times(20));
+    world.produce("g", [("c", row("3"))]);
+    wait(|| world.broker.faults().left() == 0, || "the faults to be met".to_owned());
+    wait(|| world.ask(&app, &["c"]) == ["c=3"], || "the row to come".to_owned());
+    assert_eq!(app.0.error().map(|error| error.to_string()), None);
+    app.close();
+}
+
+/// Showed before: the same damage was met again and again, until the application ended.
+#[test]
+fn damage_that_a_read_of_a_global_store_finds_is_healed_while_it_runs() {
+    let world = World::new();
+    world.create("g", &[("cleanup.policy", "compact")]);
+    let keys: Vec<String> = (0..2_000).map(|number| format!("key-{number:06}")).collect();
+    world.produce("g", keys.iter().map(|key| (key.as_str(), row("1"))));
+    let app = world.run(lookup("g"));
+    assert_eq!(world.ask(&app, &["key-000000"]), ["key-000000=1"]);
+    app.close();
+    world.database("global").flush().expect("flushed");
+    damage(&world.place("global"), b"key-00");
+    let app = world.run(lookup("g"));
+    let asked = world.ask(&app, &["key-000000", "key-000001", "key-001999"]);
+    assert_eq!(asked, ["key-000000=1", "key-000001=1", "key-001999=1"]);
+    assert!(world.names().iter().any(|name| name.starts_with("global.damaged-")), "{:?}", world.names());
+    app.wait(State::Running);
+    app.close();
 }

@@ -30,11 +30,23 @@ pub(in crate::transport::kafka) struct Door {
     refused_ms: Mutex<Option<i64>>,
     /// How long they may all be refused afterwards: passwords and certificates are renewed broker by broker.
     patience: Duration,
+    /// Whether nobody wants in any more.
+    closed: AtomicBool,
 }
 
 impl Door {
     pub(in crate::transport::kafka) fn new(patience: Duration) -> Self {
-        Door { opened: AtomicBool::new(false), refused_ms: Mutex::new(None), patience }
+        Door {
+            opened: AtomicBool::new(false),
+            refused_ms: Mutex::new(None),
+            patience,
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    /// From now on nobody waits for answers.
+    pub(in crate::transport::kafka) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
     }
 
     fn open(&self) {
@@ -44,6 +56,11 @@ impl Door {
 
     fn refused_since(&self) -> i64 {
         *locked(&self.refused_ms).get_or_insert_with(|| SystemClock.monotonic_ms())
+    }
+
+    /// Whether nobody waits for answers any more.
+    pub(in crate::transport::kafka) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
     }
 
     /// How long they may all be refused after one of them was let in.

@@ -194,7 +194,8 @@ impl<'a> AdminCall<'a> {
         }
     }
 
-    /// The answer on a request's queue; null when the time is over, or when no broker lets this client in.
+    /// The answer on a request's queue; null when the time is over, when no broker lets this client in, or when nobody wants
+    /// it any more.
     ///
     /// # Safety
     /// A valid queue.
@@ -209,7 +210,7 @@ impl<'a> AdminCall<'a> {
             }
             // Refusals arrive here.
             self.client.poll(Duration::ZERO);
-            if self.client.shut_out().is_some() {
+            if self.client.shut_out().is_some() || self.client.is_closed() {
                 return event;
             }
         }

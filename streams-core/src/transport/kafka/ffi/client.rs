@@ -329,6 +329,11 @@ impl Client {
         self.shared.access.shut_out(&self.shared.ties.door)
     }
 
+    /// Whether nobody waits for answers any more, as the application ends.
+    pub(in crate::transport::kafka) fn is_closed(&self) -> bool {
+        self.shared.ties.door.is_closed()
+    }
+
     /// The right that the brokers last said is missing.
     pub(in crate::transport::kafka) fn denied(&self) -> Option<Denial> {
         self.shared.access.denied()

@@ -1,0 +1,100 @@
+//! Why an application that runs has to start anew (`Renewals`): its global stores have to be filled again, or their database
+//! is damaged. Tasks may not read them meanwhile, so that they are closed first and opened when the stores are filled.
+
+use std::collections::VecDeque;
+
+use crate::error::Error;
+
+/// How far back is looked.
+const WITHIN_MS: i64 = 600_000;
+
+/// So often stores may have to be filled again in that time.
+const REFILLS_MAX: usize = 20;
+
+/// Why the application starts anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Renewal {
+    /// A global store does not fit its topic any more, for this reason.
+    Refill(String),
+    /// The database of the global stores is damaged.
+    Damage,
+}
+
+/// What was asked for, and how often it was.
+#[derive(Debug, Default)]
+pub(crate) struct Renewals {
+    wanted: Option<Renewal>,
+    refills: VecDeque<i64>,
+    damaged_at: Option<i64>,
+}
+
+impl Renewals {
+    /// It has to be, unless it is known already.
+    pub fn want(&mut self, why: Renewal) {
+        self.wanted.get_or_insert(why);
+    }
+
+    /// Why it has to be now, if it has. The error is that it does not help.
+    pub fn take(&mut self, now_ms: i64) -> Result<Option<Renewal>, Error> {
+        let Some(why) = self.wanted.take() else { return Ok(None) };
+        let is_recent = |at: &i64| now_ms - at < WITHIN_MS;
+        match &why {
+            Renewal::Damage => {
+                if self.damaged_at.replace(now_ms).as_ref().is_some_and(is_recent) {
+                    return Err(Error::StateDirectory(
+                        "the database of the global stores was damaged, put aside and filled anew, and is damaged again; \
+                         look at the disk and at what else writes there, or set state.dir to another one"
+                            .to_owned(),
+                    ));
+                }
+            }
+            Renewal::Refill(why) => {
+                self.refills.retain(is_recent);
+                self.refills.push_back(now_ms);
+                if self.refills.len() > REFILLS_MAX {
+                    return Err(Error::Topics(format!(
+                        "{why}; it had to be filled anew {REFILLS_MAX} times in ten minutes: let the topic keep its \
+                         records for longer (retention.ms, retention.bytes), or compact it"
+                    )));
+                }
+            }
+        }
+        Ok(Some(why))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wanted_is_done_once_and_not_for_ever() {
+        let mut renewals = Renewals::default();
+        assert_eq!(renewals.take(0).unwrap(), None);
+        renewals.want(Renewal::Damage);
+        renewals.want(Renewal::Damage);
+        assert_eq!(renewals.take(0).unwrap(), Some(Renewal::Damage));
+        assert_eq!(renewals.take(0).unwrap(), None);
+        renewals.want(Renewal::Damage);
+        let error = renewals.take(WITHIN_MS - 1).unwrap_err().to_string();
+        assert!(error.contains("damaged again"), "{error}");
+        renewals.want(Renewal::Damage);
+        assert!(renewals.take(2 * WITHIN_MS).is_ok(), "long after");
+    }
+
+    #[test]
+    fn a_topic_that_is_emptied_faster_than_it_is_read_ends_the_application() {
+        let mut renewals = Renewals::default();
+        let mut errors = 0;
+        for minute in 0..=20 {
+            renewals.want(Renewal::Refill("global store rows: gone".to_owned()));
+            errors += i32::from(renewals.take(minute * 60_000).is_err());
+        }
+        assert_eq!(errors, 0, "once a minute");
+        for second in 0..20 {
+            renewals.want(Renewal::Refill("global store rows: gone".to_owned()));
+            errors += i32::from(renewals.take(1_200_000 + second * 1_000).is_err());
+        }
+        assert!(errors > 0);
+    }
+}

@@ -1,0 +1,149 @@
+//! Why sources show nothing (`Quiet`): most have nothing, which is no news. But one may be without a leader, be held back by
+//! a transaction that somebody else has open, or have records that do not come. That is told (`waits.rs`); all other
+//! sources go on meanwhile.
+//!
+//! One look may hit a passing moment, so what is found counts from the second look on.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{HANGING, QuietSource};
+use crate::ids::{Offset, TopicPartition};
+use crate::runtime::waits::{Waiting, Waits};
+use crate::transport::{Admin, Isolation, OffsetQuery, Result};
+
+/// Time for a question. Restores stand still meanwhile.
+const TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Between two looks at what was found.
+const AGAIN_MS: i64 = 2_000;
+
+/// What keeps a source from showing anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Obstacle {
+    /// Its broker does not answer, with these words.
+    Silent(String),
+    /// A transaction is open from that offset on.
+    Open(Offset),
+    /// It has records up to that offset.
+    Stuck,
+}
+
+struct Watched {
+    source: QuietSource,
+    /// What the last look has found, and when that was first found.
+    found: Option<(Obstacle, i64)>,
+    waiting: Waiting,
+}
+
+/// The quiet sources of all threads.
+#[derive(Default)]
+pub(super) struct Quiet {
+    threads: BTreeMap<String, Vec<Watched>>,
+    /// Whether a thread has told something since the last look.
+    is_news: bool,
+    next_look: i64,
+}
+
+impl Quiet {
+    /// From now on these are that thread's quiet sources.
+    pub fn tell(&mut self, thread: String, sources: Vec<QuietSource>, waits: &Arc<Waits>) {
+        let mut before = self.threads.remove(&thread).unwrap_or_default();
+        self.is_news |= !sources.is_empty();
+        let watch = |source: QuietSource| {
+            // One that has moved on may be held up anew.
+            let is_same = |known: &Watched| {
+                known.source.partition == source.partition && known.source.position == source.position
+            };
+            let at = before.iter().position(is_same);
+            at.map(|at| before.swap_remove(at)).unwrap_or_else(|| {
+                let waiting = waits.of(format!("task {}", source.task));
+                Watched { source, found: None, waiting }
+            })
+        };
+        let watched: Vec<Watched> = sources.into_iter().map(watch).collect();
+        if !watched.is_empty() {
+            self.threads.insert(thread, watched);
+        }
+    }
+
+    /// Asks the broker about them, if it is time to.
+    pub fn look(&mut self, admin: &mut dyn Admin, now_ms: i64) {
+        let is_again = now_ms >= self.next_look;
+        let is_news = std::mem::take(&mut self.is_news);
+        let due = |watched: &&mut Watched| is_news || (is_again && watched.found.is_some());
+        let mut due: Vec<&mut Watched> = self.threads.values_mut().flatten().filter(due).collect();
+        if due.is_empty() {
+            return;
+        }
+        self.next_look = now_ms + AGAIN_MS;
+        let asked: Vec<_> = due.iter().map(|watched| watched.source.partition.clone()).collect();
+        let mut seen = ask(admin, &asked, Isolation::ReadCommitted);
+        if seen.is_empty() {
+            return;
+        }
+        let readable: Vec<_> = asked.into_iter().filter(|at| matches!(seen.get(at), Some(Ok(_)))).collect();
+        let mut ends = ask(admin, &readable, Isolation::ReadUncommitted);
+        for watched in &mut due {
+            let partition = &watched.source.partition;
+            let obstacle = match (seen.remove(partition), ends.remove(partition)) {
+                (Some(Err(error)), _) | (_, Some(Err(error))) => Some(Obstacle::Silent(error.to_string())),
+                (Some(Ok(stable)), _) if watched.source.position < stable => Some(Obstacle::Stuck),
+                (Some(Ok(stable)), Some(Ok(end))) if stable < end => Some(Obstacle::Open(stable)),
+                _ => None,
+            };
+            watched.found(obstacle, now_ms);
+        }
+    }
+}
+
+/// An answer for each partition; what is missing is not known.
+fn ask(
+    admin: &mut dyn Admin,
+    partitions: &[TopicPartition],
+    isolation: Isolation,
+) -> BTreeMap<TopicPartition, Result<Offset>> {
+    match admin.offsets_each(partitions, OffsetQuery::Latest(isolation), TIMEOUT) {
+        Ok(answers) => answers,
+        Err(error) => {
+            // A broker that nobody can ask is told by all who wait for it.
+            tracing::debug!(%error, "it is not known why sources show nothing");
+            BTreeMap::new()
+        }
+    }
+}
+
+impl Watched {
+    fn found(&mut self, obstacle: Option<Obstacle>, now_ms: i64) {
+        let Some(obstacle) = obstacle else {
+            self.found = None;
+            return self.waiting.end();
+        };
+        let is_same = |found: &(Obstacle, i64)| {
+            found.0 == obstacle || matches!((&found.0, &obstacle), (Obstacle::Silent(_), Obstacle::Silent(_)))
+        };
+        let since_ms = match self.found.take().filter(is_same) {
+            Some((_, since_ms)) => since_ms,
+            None => {
+                self.waiting.end();
+                self.found = Some((obstacle, now_ms));
+                return;
+            }
+        };
+        let QuietSource { partition, position, .. } = &self.source;
+        let what = || match &obstacle {
+            Obstacle::Silent(error) => format!("source partition {partition} to be readable: {error}"),
+            Obstacle::Open(stable) => {
+                format!("source partition {partition} from offset {stable} on; {HANGING}")
+            }
+            Obstacle::Stuck => format!(
+                "records of source partition {partition} from offset {position} on, which the broker has and the \
+                 consumer does not get; look at the consumer's errors and the brokers' logs"
+            ),
+        };
+        self.waiting.go_on(since_ms, what);
+        self.waiting.go_on(now_ms, what);
+        self.found = Some((obstacle, since_ms));
+    }
+}

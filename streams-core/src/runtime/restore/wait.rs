@@ -1,0 +1,60 @@
+//! What a task that is opened waits for, and what ends that (`OpeningWait`).
+
+use crate::runtime::waits::Waiting;
+
+/// The wait of one task. It is told as one; a refusal is remembered for longer.
+pub(super) struct OpeningWait {
+    waiting: Waiting,
+    /// Since when the broker refuses something. Answers in between do not end that: a topic may be described and not read.
+    refused_since: Option<i64>,
+}
+
+impl OpeningWait {
+    pub fn new(waiting: Waiting) -> Self {
+        OpeningWait { waiting, refused_since: None }
+    }
+
+    /// It is still waited, for this. Returns for how long in milliseconds.
+    pub fn go_on(&mut self, now_ms: i64, what: impl FnOnce() -> String) -> i64 {
+        self.waiting.go_on(now_ms, what)
+    }
+
+    /// It is refused, with these words. Returns for how long that has been so in milliseconds.
+    pub fn refused(&mut self, now_ms: i64, what: impl FnOnce() -> String) -> i64 {
+        self.waiting.go_on(now_ms, what);
+        now_ms - *self.refused_since.get_or_insert(now_ms)
+    }
+
+    /// What was asked is answered, or what was to be done is done.
+    pub fn answered(&mut self) {
+        self.waiting.end();
+    }
+
+    /// Records have come: nothing is refused any more either.
+    pub fn moved(&mut self) {
+        self.refused_since = None;
+        self.waiting.end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::runtime::waits::Waits;
+
+    #[test]
+    fn a_refusal_outlasts_answers_and_ends_with_records() {
+        let waits = Arc::new(Waits::default());
+        let mut wait = OpeningWait::new(waits.of("task 0_0"));
+        assert_eq!(wait.refused(1_000, || "no".to_owned()), 0);
+        wait.answered();
+        assert_eq!(waits.reasons(), []);
+        assert_eq!(wait.go_on(1_500, || "an answer".to_owned()), 0, "another wait");
+        assert_eq!(wait.refused(2_000, || "no".to_owned()), 1_000);
+        wait.moved();
+        assert_eq!(waits.reasons(), []);
+        assert_eq!(wait.refused(9_000, || "no".to_owned()), 0);
+    }
+}

@@ -1,0 +1,85 @@
+//! What the control thread asks of a stream thread.
+
+use std::collections::BTreeSet;
+use std::sync::mpsc;
+
+use super::{Command, StreamThread};
+use crate::error::{Error, Result};
+use crate::ids::TaskId;
+use crate::runtime::task::Writes;
+use crate::time::Now;
+
+impl StreamThread {
+    /// Obeys what has been asked. Whether anything was.
+    pub(super) fn obey(&mut self, now: Now) -> Result<bool> {
+        let mut any = false;
+        loop {
+            let command = match self.commands.try_recv() {
+                Ok(command) => command,
+                Err(mpsc::TryRecvError::Empty) => break,
+                Err(mpsc::TryRecvError::Disconnected) => {
+                    // Nobody keeps the place in the group any more: nothing may be committed.
+                    tracing::warn!(
+                        thread = self.name,
+                        "the control thread has ended: uncommitted work is dropped"
+                    );
+                    self.abandon();
+                    Command::Stop
+                }
+            };
+            any = true;
+            match command {
+                Command::Assign(tasks) => {
+                    for task in tasks {
+                        self.open(task, None);
+                    }
+                }
+                Command::Revoke(tasks, answer) => {
+                    self.commit_for_the_last_time(now)?;
+                    self.close(&tasks)?;
+                    let _ = answer.send(());
+                }
+                Command::Lose(tasks, answer) => {
+                    // The other tasks share the transaction: none of it may be committed any more.
+                    let error = Error::TaskMigrated { reason: "the group gave tasks away".to_owned() };
+                    tracing::warn!(thread = self.name, %error, "uncommitted work is dropped");
+                    self.reset(error)?;
+                    self.close(&tasks)?;
+                    let _ = answer.send(());
+                }
+                Command::Expelled => {
+                    let reason = "one call took longer than consumer.max.poll.interval.ms".to_owned();
+                    let error = Error::TaskMigrated { reason };
+                    tracing::warn!(thread = self.name, %error, "the thread is back: its uncommitted work is dropped");
+                    self.reset(error)?;
+                    let all: BTreeSet<TaskId> = self.opening.keys().copied().collect();
+                    self.close(&all)?;
+                    self.stats.set_tasks(0, 0);
+                    self.stats.readmit();
+                }
+                Command::Stop => {
+                    self.stopped = true;
+                    break;
+                }
+            }
+        }
+        Ok(any)
+    }
+
+    /// Commits before tasks are given up. A commit that fails has closed everything; what it leaves is what was committed
+    /// before.
+    fn commit_for_the_last_time(&mut self, now: Now) -> Result<()> {
+        match self.commit(Writes::Now, now) {
+            Err(error) => {
+                tracing::warn!(thread = self.name, %error, "tasks are given up without their last commit");
+                self.reset(error)
+            }
+            Ok(_) if self.puts_off.pause_ms().is_some() => {
+                let why = "it was put off: their last records will be processed again";
+                tracing::warn!(thread = self.name, why, "tasks are given up without their last commit");
+                Ok(())
+            }
+            Ok(_) => Ok(()),
+        }
+    }
+}

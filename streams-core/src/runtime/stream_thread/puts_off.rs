@@ -1,0 +1,51 @@
+//! Commits of at-least-once that are put off (`PutsOff`): the group does not take offsets for now, or a broker does not
+//! acknowledge in time. Nothing is given up for that: what was sent stays sent, and the next commit has its offsets. It is
+//! tried again soon, named while it lasts, and an error when it has lasted for `task.timeout.ms`.
+
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::runtime::waits::{Waiting, Waits};
+
+/// When a commit that was put off is tried again.
+const AGAIN_MS: i64 = 500;
+
+/// What a thread knows of its commits that were put off in a row.
+pub(super) struct PutsOff {
+    thread: String,
+    timeout_ms: i64,
+    waiting: Waiting,
+    is_put_off: bool,
+}
+
+impl PutsOff {
+    pub fn new(thread: &str, waits: &Arc<Waits>, timeout_ms: i64) -> Self {
+        let waiting = waits.of(format!("thread {thread}"));
+        PutsOff { thread: thread.to_owned(), timeout_ms, waiting, is_put_off: false }
+    }
+
+    /// A commit is put off. The error is that none was possible for too long.
+    pub fn put_off(&mut self, now_ms: i64, cause: Error) -> Result<()> {
+        if !std::mem::replace(&mut self.is_put_off, true) {
+            tracing::warn!(thread = self.thread, %cause, "the commit is put off");
+        }
+        let waited_ms = self.waiting.go_on(now_ms, || format!("a commit, which is put off: {cause}"));
+        if waited_ms < self.timeout_ms {
+            return Ok(());
+        }
+        let (thread, source) = (self.thread.clone(), Box::new(cause));
+        Err(Error::NoCommit { thread, waited_ms, source })
+    }
+
+    /// A commit was answered, or its work was given up.
+    pub fn committed(&mut self) {
+        if std::mem::take(&mut self.is_put_off) {
+            self.waiting.end();
+        }
+    }
+
+    /// The pause before the next try, if one was put off.
+    pub fn pause_ms(&self) -> Option<i64> {
+        self.is_put_off.then_some(AGAIN_MS)
+    }
+}

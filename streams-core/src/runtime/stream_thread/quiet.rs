@@ -1,0 +1,36 @@
+//! Has sources looked after that show nothing: whether they have nothing, only the broker can tell.
+
+use super::StreamThread;
+use crate::error::Result;
+use crate::runtime::restore::{QuietSource, Request};
+
+/// A source that has shown nothing for so long is quiet.
+const QUIET_MS: i64 = 3_000;
+
+/// How often the restorer, which has the time to ask, is told which ones are.
+const TELL_EVERY_MS: i64 = 5_000;
+
+impl StreamThread {
+    /// Tells the restorer which sources are quiet, and how far they were read.
+    pub(super) fn tell_quiet(&mut self, now_ms: i64) -> Result<()> {
+        if now_ms - self.told_quiet_at < TELL_EVERY_MS {
+            return Ok(());
+        }
+        self.told_quiet_at = now_ms;
+        let mut quiet = Vec::new();
+        for (task, running) in &self.tasks {
+            for (partition, handle) in running.quiet_since(now_ms - QUIET_MS) {
+                // What is refused is told already.
+                if !self.refusals.has(partition) {
+                    let (partition, position) = (partition.clone(), self.consumer.position(handle)?);
+                    quiet.push(QuietSource { task: *task, partition, position });
+                }
+            }
+        }
+        // None as well ends what was waited for.
+        if std::mem::replace(&mut self.has_told_quiet, !quiet.is_empty()) || !quiet.is_empty() {
+            let _ = self.restorer.send(Request::Quiet(self.name.clone(), quiet));
+        }
+        Ok(())
+    }
+}

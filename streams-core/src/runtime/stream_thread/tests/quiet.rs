@@ -1,0 +1,85 @@
+//! Sources that show nothing: the reason is told, if there is one, and all others go on.
+
+use super::*;
+
+fn pass(world: &mut World, seconds: i64) -> Result<()> {
+    for number in 0..seconds {
+        world.send_to(1, "b", &number.to_string())?;
+        world.pass(1_000)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_source_without_a_leader_is_named_while_the_others_go_on() -> Result<()> {
+    let mut world = World::with(topology(true)?, config(), 2)?;
+    pass(&mut world, 20)?;
+    assert_eq!(world.reasons(), [""; 0], "nothing to read is no reason");
+    let commits = world.engine.thread().stats.commits();
+    let fault = Fault::before(Operation::Offsets, TransportErrorKind::Retriable).on("in-0");
+    world.broker.faults().inject(fault.times(usize::MAX));
+    pass(&mut world, 15)?;
+    let reasons = world.reasons();
+    assert_eq!(reasons.len(), 1, "{reasons:?}");
+    assert!(reasons[0].starts_with("task 0_0 waits for source partition in-0 to be readable"), "{reasons:?}");
+    assert!(world.engine.thread().stats.commits() >= commits + 15, "the other one goes on");
+    world.broker.faults().clear();
+    pass(&mut world, 5)?;
+    assert_eq!(world.reasons(), [""; 0]);
+    Ok(())
+}
+
+#[test]
+fn a_source_that_another_ones_transaction_holds_back_is_named() -> Result<()> {
+    let mut world = World::with(topology(true)?, config(), 2)?;
+    let mut other = world.transport.producer(&ProducerSpec {
+        client_id: "other".to_owned(),
+        transactional_id: Some("other".to_owned()),
+        transaction_timeout_ms: 600_000,
+        properties: BTreeMap::new(),
+    })?;
+    other.init_transactions(TIMEOUT)?;
+    other.begin()?;
+    let (topic, headers) = (other.topic("in")?, Default::default());
+    let (key, value) = (Some(&b"a"[..]), Some(&b"1"[..]));
+    other.send(OutRecord { topic, partition: 0, key, value, timestamp: 1, headers: &headers, tag: 0 })?;
+    other.flush(TIMEOUT)?;
+    pass(&mut world, 15)?;
+    let reasons = world.reasons();
+    assert_eq!(reasons.len(), 1, "{reasons:?}");
+    assert!(
+        reasons[0].starts_with("task 0_0 waits for source partition in-0 from offset 0 on"),
+        "{reasons:?}"
+    );
+    assert!(reasons[0].contains("find-hanging"), "{reasons:?}");
+    other.commit(TIMEOUT)?;
+    pass(&mut world, 12)?;
+    assert_eq!(world.reasons(), [""; 0]);
+    assert_eq!(world.value("a"), text("1"));
+    Ok(())
+}
+
+#[test]
+fn records_that_do_not_come_are_named() -> Result<()> {
+    let mut world = World::with(topology(true)?, config(), 2)?;
+    pass(&mut world, 5)?;
+    let other = &TopicPartition::new("in", 1);
+    let end = world.transport.admin("a")?.offsets(
+        std::slice::from_ref(other),
+        crate::transport::OffsetQuery::Latest(crate::transport::Isolation::ReadCommitted),
+        TIMEOUT,
+    )?[other];
+    let source = crate::runtime::restore::QuietSource {
+        task: TaskId::new(0, 1),
+        partition: other.clone(),
+        position: end - 1,
+    };
+    let told = Request::Quiet("another thread".to_owned(), vec![source]);
+    let _ = world.engine.thread().restorer.send(told);
+    for _ in 0..4 {
+        world.pass(1_000)?;
+    }
+    let reasons = world.reasons();
+    assert!(reasons[0].contains("records of source partition in-1 from offset 4 on"), "{reasons:?}");
+    Ok(())
+}

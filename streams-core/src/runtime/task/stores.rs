@@ -1,0 +1,100 @@
+//! A task's stores, each with its database and its changelog.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use state_stores::StateStore;
+
+use super::TaskEnvironment;
+use crate::error::Result;
+use crate::ids::{Offset, TaskId, TopicPartition};
+use crate::processor::{Collector, Origin, OriginId, OutTopic, Purpose};
+use crate::runtime::restore::OpenedTask;
+use crate::store::{RecordClock, StoreEnvironment};
+
+/// A store with its database and its changelog.
+pub(super) struct TaskStore {
+    pub store: Rc<RefCell<dyn StateStore>>,
+    /// The number of its database.
+    pub backend: usize,
+    pub changelog: Option<StoreChangelog>,
+    /// Whether changes may be owed to the database: they must be in a changelog of the store's own.
+    pub owes: bool,
+}
+
+/// Where a store's changes are logged, and how far its log has come with what is committed.
+pub(super) struct StoreChangelog {
+    pub partition: TopicPartition,
+    pub topic: OutTopic,
+    pub origin: OriginId,
+    /// Whether it is a source topic, which is read and never written to.
+    pub is_source: bool,
+    pub next: Offset,
+    /// Records sent since the last commit.
+    pub sent: i64,
+    /// How far the database has come.
+    pub written: Offset,
+}
+
+/// Handles of stores by name.
+pub(super) type Readable = BTreeMap<String, Rc<dyn Any>>;
+
+/// A task's restored stores, and their handles by name.
+pub(super) fn open_stores(
+    id: TaskId,
+    opened: &OpenedTask,
+    clock: &Rc<RecordClock>,
+    environment: &TaskEnvironment,
+) -> Result<(Vec<TaskStore>, Readable)> {
+    let plan = environment.plan.subtopology(id)?;
+    let mut stores = Vec::with_capacity(plan.stores.len());
+    let mut readable = Readable::new();
+    for store in &plan.stores {
+        let name = &store.name;
+        let end = opened.changelog_ends.get(name).copied().unwrap_or(0);
+        let changelog = match &store.changelog {
+            None => None,
+            Some(topic) => Some(StoreChangelog {
+                partition: TopicPartition::new(Arc::clone(topic), id.partition),
+                topic: environment.collector.topic(topic)?,
+                origin: environment.collector.origin(&Origin {
+                    task: id,
+                    node: name.as_str().into(),
+                    purpose: Purpose::Changelog { store: name.as_str().into() },
+                    source: None,
+                }),
+                is_source: store.is_source,
+                next: end,
+                sent: 0,
+                written: end,
+            }),
+        };
+        // Of a source topic that serves as a changelog, others are the writers.
+        let owes = store.changelog.is_some() && !store.is_source;
+        let told = match &store.changelog {
+            Some(topic) => Arc::clone(topic),
+            None => format!("{}-{name}-changelog", environment.plan.application_id).into(),
+        };
+        let backend = opened.backends.index_of(&store.place)?;
+        let handles = environment.plan.topology.store(name)?.open(&StoreEnvironment {
+            task: id,
+            backend: Arc::clone(opened.backends.get(backend)?),
+            clock: Rc::clone(clock),
+            changelog: told,
+            cache_bytes: environment.store_cache_bytes,
+            caching: environment.caching,
+        })?;
+        readable.insert(name.clone(), handles.handle);
+        stores.push(TaskStore { store: handles.store, backend, changelog, owes });
+    }
+    Ok((stores, readable))
+}
+
+/// The stores that a node may use.
+pub(super) fn stores_of(environment: &TaskEnvironment, node: &str) -> BTreeSet<String> {
+    let node = environment.plan.topology.graph().node(node);
+    node.map(|node| node.stores.iter().map(ToString::to_string).collect()).unwrap_or_default()
+}
