@@ -106,6 +106,25 @@ pub enum Error {
         message: String,
     },
 
+    /// A buffer that holds updates back is full, and was built to stop the application then (`shut_down_when_full`).
+    #[error(
+        "{node} buffer exceeded its max capacity. Currently [{}/{}] records and [{}/{}] bytes. It is of task {task}, at the \
+         record at {}; raise the bound, or let it emit early (emit_early_when_full)",
+        records.0, records.1, bytes.0, bytes.1, at.as_deref().unwrap_or("(punctuation)")
+    )]
+    BufferFull {
+        /// The node that suppresses.
+        node: String,
+        /// The task.
+        task: TaskId,
+        /// `topic-partition offset n` of the record, if any.
+        at: Option<String>,
+        /// The rows it holds, and may hold.
+        records: (u64, u64),
+        /// The bytes it holds, and may hold.
+        bytes: (u64, u64),
+    },
+
     /// A record has no usable timestamp.
     #[error(
         "the record at {partition} offset {offset} with timestamp {timestamp} has no event time: {reason}; fix the \
@@ -166,6 +185,28 @@ pub enum Error {
         now: String,
         /// What can be done instead of another name.
         remedy: String,
+    },
+
+    /// A changelog that exists loses rows before its store does: a restored store would lack them.
+    #[error(
+        "the changelog {changelog} of store {store} has {setting}={has_ms}, but the store keeps its rows for {needs_ms} ms: \
+         what the broker deletes before would be missing when the store is restored. Set {setting} of the topic to {sets_ms} \
+         (kafka-configs.sh --alter --topic {changelog} --add-config {setting}={sets_ms}); or if it is on purpose, give the \
+         store's logging the same setting"
+    )]
+    ChangelogTooShort {
+        /// The store.
+        store: String,
+        /// Its changelog.
+        changelog: String,
+        /// The setting by which rows go: `retention.ms`, or of a versioned store `min.compaction.lag.ms`.
+        setting: &'static str,
+        /// What the topic has.
+        has_ms: i64,
+        /// What it needs at least.
+        needs_ms: i64,
+        /// What the topic would have been made with.
+        sets_ms: i64,
     },
 
     /// The broker or its client failed.

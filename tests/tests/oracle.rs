@@ -1,5 +1,5 @@
-//! The random oracle: every case on which it ever found a difference, and 500 cases of one seed. `make oracle` runs
-//! others.
+//! The random oracle: every case on which it ever found a difference, with edges that are told apart in the documentation,
+//! and 500 cases of one seed. `make oracle` runs others.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
@@ -12,7 +12,7 @@ use tests::oracle::{JavaOracle, campaign};
 /// The seed of the cases that every run of the tests repeats.
 const SEED: u64 = 20_260_101;
 
-/// The files of `tests/oracle`, each a case that failed once and says so by its name.
+/// The files of `tests/oracle`, each a case that failed once, or an edge, and says so by its name.
 fn regressions() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("oracle");
     let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());

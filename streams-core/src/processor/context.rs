@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use super::node::NodeIndex;
+use super::user_code::guarded;
 use super::{Children, Data, DropReason, Flusher, Punctuation, PunctuationType, TaskContext};
 use crate::config::StreamsConfig;
 use crate::error::Result;
@@ -57,6 +58,29 @@ impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
     pub fn forward_kept(&mut self, kept: &RecordContext, record: Record<K, V>) -> Result<()> {
         let children = self.children;
         self.task.at_record(kept, |task| children.forward(record, task))
+    }
+
+    /// Does a part of the node's work that stands for itself, one of several results. If it fails, the processing exception
+    /// handler is asked at once, and if that resumes, the node goes on with the rest of its work.
+    pub fn attempt(&mut self, part: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+        match guarded(|| part(self)) {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                let node = self.task.node_name(self.node);
+                self.task.on_processing_error(&node, error)
+            }
+        }
+    }
+
+    /// As [`attempt`](Self::attempt), with the record that was kept under `kept` at hand, as for
+    /// [`forward_kept`](Self::forward_kept).
+    pub fn attempt_kept(
+        &mut self,
+        kept: &RecordContext,
+        part: impl FnOnce(&mut ProcessorContext<'_, K, V>) -> Result<()>,
+    ) -> Result<()> {
+        let (node, children) = (self.node, self.children);
+        self.task.at_record(kept, |task| ProcessorContext { node, children, task }.attempt(part))
     }
 
     /// The node's children, for code that forwards later (a flush listener).

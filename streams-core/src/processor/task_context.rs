@@ -407,7 +407,7 @@ impl TaskContext {
         }
     }
 
-    fn node_name(&self, node: NodeIndex) -> Arc<str> {
+    pub(super) fn node_name(&self, node: NodeIndex) -> Arc<str> {
         self.setup
             .access
             .get(node.0 as usize)

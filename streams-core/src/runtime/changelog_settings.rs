@@ -1,5 +1,5 @@
-//! Looks at the settings of changelogs that exist already: whether they are those of another kind of store, and for how
-//! long they show that a row was deleted.
+//! Looks at the settings of changelogs that exist already: whether they are those of another kind of store, whether they keep
+//! rows for as long as the store does, and for how long they show that a row was deleted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,18 +7,22 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::ids::TopicName;
-use crate::topology::{InternalTopic, ResolvedTopology};
+use crate::topology::{ChangelogKind, InternalTopic, InternalTopicKind, ResolvedTopology, TopologyGraph};
 use crate::transport::{Admin, TopicInfo};
 
 const CLEANUP_POLICY: &str = "cleanup.policy";
 const DELETE_RETENTION_MS: &str = "delete.retention.ms";
+const RETENTION_MS: &str = "retention.ms";
+const RETENTION_BYTES: &str = "retention.bytes";
+const MIN_COMPACTION_LAG_MS: &str = "min.compaction.lag.ms";
 
 /// Kafka's default of `cleanup.policy`.
 const CLEANUP_POLICY_DEFAULT: &str = "delete";
 
-/// Refuses changelogs of another kind of store. Gives how long each topic that fills stores keeps deletions, in ms, where
-/// the broker says so.
+/// Refuses changelogs of another kind of store, and those that lose rows which the store still has. Gives how long each topic
+/// that fills stores keeps deletions, in ms, where the broker says so.
 pub(super) fn check(
+    graph: &TopologyGraph,
     resolved: &ResolvedTopology,
     existing: &BTreeMap<TopicName, TopicInfo>,
     admin: &mut dyn Admin,
@@ -37,8 +41,12 @@ pub(super) fn check(
         }
     };
     for topic in &resolved.internal_topics {
-        if let Some(found) = settings.get(&topic.name) {
-            check_policy(resolved, topic, found)?;
+        if let (InternalTopicKind::Changelog(store), Some(found)) = (&topic.kind, settings.get(&topic.name)) {
+            check_policy(store, topic, found)?;
+            if let Some(store) = graph.store(store) {
+                check_times(&store.name, store.changelog, topic, found)?;
+            }
+            check_size(store, topic, found);
         }
     }
     let kept = |(topic, settings): (TopicName, BTreeMap<String, String>)| {
@@ -47,24 +55,13 @@ pub(super) fn check(
     Ok(settings.into_iter().filter_map(kept).collect())
 }
 
-fn check_policy(
-    resolved: &ResolvedTopology,
-    topic: &InternalTopic,
-    found: &BTreeMap<String, String>,
-) -> Result<()> {
-    let changelogs = resolved.subtopologies.iter().flat_map(|subtopology| &subtopology.changelogs);
-    let Some(changelog) = changelogs.into_iter().find(|changelog| changelog.topic == topic.name) else {
-        return Ok(());
-    };
-    let policy = |settings: &BTreeMap<String, String>| {
-        settings.get(CLEANUP_POLICY).map_or(CLEANUP_POLICY_DEFAULT, String::as_str).to_owned()
-    };
+fn check_policy(store: &str, topic: &InternalTopic, found: &BTreeMap<String, String>) -> Result<()> {
     let (needed, has) = (policy(&topic.configs), policy(found));
-    if words(&needed) == words(&has) {
+    if words(needed) == words(has) {
         return Ok(());
     }
     Err(Error::StoreKind {
-        store: changelog.store.to_string(),
+        store: store.to_owned(),
         found: format!("its changelog {} has {CLEANUP_POLICY}={has}", topic.name),
         now: format!("{CLEANUP_POLICY}={needed}"),
         remedy: format!(
@@ -73,6 +70,59 @@ fn check_policy(
             topic.name
         ),
     })
+}
+
+/// A changelog must show a row for as long as the store has it: what the broker deletes before is missing in a restored
+/// store, and of a versioned one what it compacts away. A store whose own settings ask for less gets less.
+fn check_times(
+    store: &str,
+    kind: ChangelogKind,
+    topic: &InternalTopic,
+    found: &BTreeMap<String, String>,
+) -> Result<()> {
+    let (setting, kept_ms) = match kind {
+        ChangelogKind::KeyValue => return Ok(()),
+        ChangelogKind::Window { retention_ms } | ChangelogKind::JoinWindow { retention_ms } => {
+            (RETENTION_MS, retention_ms)
+        }
+        ChangelogKind::Versioned { history_retention_ms } => (MIN_COMPACTION_LAG_MS, history_retention_ms),
+    };
+    let is_used = setting != RETENTION_MS || words(policy(found)).contains("delete");
+    let ms = |settings: &BTreeMap<String, String>| settings.get(setting)?.parse::<i64>().ok();
+    let Some(has_ms) = ms(found) else { return Ok(()) };
+    let needs_ms = ms(&topic.configs).filter(|asked| *asked >= 0).map_or(kept_ms, |asked| asked.min(kept_ms));
+    // Minus one is for ever.
+    if !is_used || has_ms == -1 || has_ms >= needs_ms {
+        return Ok(());
+    }
+    Err(Error::ChangelogTooShort {
+        store: store.to_owned(),
+        changelog: topic.name.to_string(),
+        setting,
+        has_ms,
+        needs_ms,
+        sets_ms: ms(&topic.configs).unwrap_or(needs_ms),
+    })
+}
+
+/// A limit of size may be far from being reached, or be the brokers' default: it is only told.
+fn check_size(store: &str, topic: &InternalTopic, found: &BTreeMap<String, String>) {
+    let bytes = |settings: &BTreeMap<String, String>| settings.get(RETENTION_BYTES)?.parse::<i64>().ok();
+    let Some(bytes @ 0..) = bytes(found).filter(|found| bytes(&topic.configs) != Some(*found)) else {
+        return;
+    };
+    if words(policy(found)).contains("delete") {
+        tracing::warn!(
+            store,
+            changelog = %topic.name,
+            "the changelog is cut at {RETENTION_BYTES}={bytes}: if it grows beyond that, rows are missing when the store is \
+             restored; set it to -1, or give the store's logging the same if it is on purpose"
+        );
+    }
+}
+
+fn policy(settings: &BTreeMap<String, String>) -> &str {
+    settings.get(CLEANUP_POLICY).map_or(CLEANUP_POLICY_DEFAULT, String::as_str)
 }
 
 fn words(policy: &str) -> BTreeSet<&str> {

@@ -28,10 +28,12 @@ pub(crate) fn prepare(topology: &Topology, config: &StreamsConfig, admin: &mut d
     let existing = admin.topics(&needed(&topology, &application_id), ADMIN_TIMEOUT)?;
     let resolved = resolve(&topology, config, &existing)?;
     create(&resolved, config, &existing, admin)?;
+    let deletions_kept =
+        changelog_settings::check(topology.graph(), &resolved, &existing, admin, ADMIN_TIMEOUT)?;
     let mut plan = Plan::new(topology, config, &resolved)?;
     let id = |topic: &TopicInfo| Some((Arc::clone(&topic.name), topic.id.clone()?));
     plan.topic_ids = existing.values().filter_map(id).collect();
-    plan.deletions_kept = changelog_settings::check(&resolved, &existing, admin, ADMIN_TIMEOUT)?;
+    plan.deletions_kept = deletions_kept;
     prepare_task_topics(&plan, config, admin)?;
     Ok(plan)
 }

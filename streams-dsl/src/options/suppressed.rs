@@ -97,8 +97,8 @@ impl<R> BufferConfig<R> {
         self.ruled(|bounds| (bounds.max_records, bounds.max_bytes, bounds.emits_early) = (None, None, false))
     }
 
-    /// Fails when the buffer is full: the processing exception handler decides, and stops the application by default
-    /// (`BufferConfig.shutDownWhenFull`).
+    /// Stops the application when the buffer is full (`BufferConfig.shutDownWhenFull`), whatever the processing exception
+    /// handler is: in Kafka Streams one that continues lets the buffer grow beyond its bound.
     #[must_use]
     pub fn shut_down_when_full(self) -> BufferConfig<Strict> {
         self.ruled(|bounds| bounds.emits_early = false)

@@ -8,9 +8,11 @@ use streams_core::time::Timestamp;
 /// Which records of the other stream a record joins (`org.apache.kafka.streams.kstream.JoinWindows`).
 ///
 /// A record of the left stream at time `t` joins those of the right one between `t - before` and `t + after`, both
-/// inclusive; so a record of the right stream looks `after` back and `before` ahead. Out-of-order records find their
-/// partners for `before + after + grace` after those came. Records are never dropped as late; one that comes later
-/// finds no partners any more.
+/// inclusive; so a record of the right stream looks `after` back and `before` ahead. Records are never dropped as late, but
+/// one that comes late finds only what is kept: partners of less than `before + after + grace` before stream time. In order,
+/// that is all of them. Without a grace period, one that is as late as can be misses the partner at the very edge of its
+/// window: with 10 ms of difference, a record of time 110 finds one of 100 while stream time is 119, and at 120 no more, as
+/// in Kafka Streams. A millisecond of grace avoids it.
 ///
 /// ```
 /// use streams_dsl::windows::{JoinWindows, minutes, seconds};

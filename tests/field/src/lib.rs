@@ -5,6 +5,10 @@
 #![expect(clippy::disallowed_methods, reason = "it waits for brokers, by the clock of the machine")]
 #![allow(clippy::panic, reason = "tests fail by panicking")]
 
+mod asked;
+
+pub use asked::Asked;
+
 use std::path::Path;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

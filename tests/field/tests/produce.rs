@@ -2,14 +2,10 @@
 //! lost, repeated without end or skipped.
 #![expect(clippy::disallowed_methods, reason = "it waits for brokers, by the clock of the machine")]
 
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use field::{LIMIT, committed, config, texts, turn, wait_committed};
+use field::{Asked, LIMIT, committed, config, texts, turn, wait_committed};
 use lab::{ClusterOptions, KafkaClient, KafkaCluster, TestRecord, shared};
-use streams_core::processor::handlers::{ErrorContext, ProducerRecord, ProductionExceptionHandler, Response};
-use streams_core::serde::SerdeError;
-use streams_core::transport::TransportError;
 use streams_dsl::prelude::*;
 use tempfile::TempDir;
 
@@ -18,39 +14,6 @@ const GUARANTEES: [&str; 2] = ["exactly_once_v2", "at_least_once"];
 fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
     i64::try_from(since.as_millis()).expect("a time")
-}
-
-/// What a handler was asked about: node, source and sink of each refused result, and its first bytes.
-type Asked = Arc<Mutex<Vec<String>>>;
-
-struct Continue(Asked);
-
-impl ProductionExceptionHandler for Continue {
-    fn handle(&self, at: &ErrorContext<'_>, record: &ProducerRecord<'_>, error: &TransportError) -> Response {
-        println!("asked: {error}");
-        let source = at.partition.map_or_else(String::new, ToString::to_string);
-        let value = record.value.unwrap_or_default();
-        let text = format!(
-            "{} {} {source}@{} -> {}: {}",
-            at.task,
-            at.node,
-            at.offset.unwrap_or(-1),
-            record.topic,
-            String::from_utf8_lossy(&value[..value.len().min(4)])
-        );
-        self.0.lock().expect("no panic").push(text);
-        Response::Resume
-    }
-
-    fn handle_serialization_error(
-        &self,
-        _: &ErrorContext<'_>,
-        _: &str,
-        _: &'static str,
-        _: &SerdeError,
-    ) -> Response {
-        Response::Fail
-    }
 }
 
 /// An application whose handler goes on and remembers.
@@ -84,17 +47,11 @@ impl World {
         let asked = Asked::default();
         let mut builder = KafkaStreams::builder(topology, config);
         if goes_on {
-            builder = builder.with_production_handler(Continue(Arc::clone(&asked)));
+            builder = builder.with_production_handler(asked.clone());
         }
         let streams = builder.build().expect("settings and topology are fine");
         streams.start().expect("it starts");
         World { client, streams, asked, _folder: folder }
-    }
-
-    fn asked(&self) -> Vec<String> {
-        let mut asked = self.asked.lock().expect("no panic").clone();
-        asked.sort();
-        asked
     }
 
     /// Waits until everything that these topics hold is processed and committed.
@@ -161,7 +118,10 @@ fn a_null_key_for_a_compacted_topic_is_left_out_or_named() {
         client.produce(&input, records).expect("sent");
         let world = World::start(&app, guarantee, copy(&input, &output), true);
         world.wait_done(&app, &[&input]);
-        assert_eq!(world.asked(), [format!("0_0 KSTREAM-SINK-0000000001 {input}-0@2 -> {output}: null")]);
+        assert_eq!(
+            world.asked.sorted(),
+            [format!("0_0 KSTREAM-SINK-0000000001 {input}-0@2 -> {output}: null")]
+        );
         assert_eq!(world.streams.metrics().dropped_records, 1);
         assert_arrived(&client, &output, guarantee, &[keyed(1), keyed(2), keyed(3)]);
         drop(world);
@@ -188,14 +148,14 @@ fn a_record_that_the_broker_refuses_is_left_out_and_its_neighbours_arrive() {
         let world = World::start(&app, guarantee, copy(&input, &output), true);
         world.wait_done(&app, &[&input]);
         let asked = |n| format!("0_0 KSTREAM-SINK-0000000001 {input}-0@{n} -> {output}: v{n}");
-        assert_eq!(world.asked(), [asked(50), asked(70)]);
+        assert_eq!(world.asked.sorted(), [asked(50), asked(70)]);
         assert_eq!(world.streams.metrics().dropped_records, 2);
         let expected: Vec<_> = (0..100).filter(|n| ![50, 70].contains(n)).map(keyed).collect();
         assert_arrived(&client, &output, guarantee, &expected);
         // It goes on afterwards.
         client.produce(&input, [TestRecord::new("k100", "v100").at(now)]).expect("sent");
         world.wait_done(&app, &[&input]);
-        assert_eq!(world.asked().len(), 2);
+        assert_eq!(world.asked.sorted().len(), 2);
         drop(world);
 
         let world = World::start(&format!("{app}-fail"), guarantee, copy(&input, &output), false);
@@ -220,7 +180,7 @@ fn microseconds_are_named_before_they_are_sent() {
     let world = World::start_with(client, &app, "exactly_once_v2", topology, true, &settings);
     let error = world.error();
     assert_names(&error, &["repartition", &format!("{input}-0 offset 0"), "microseconds", "after.max.ms"]);
-    assert_eq!(world.asked(), [""; 0], "no handler may leave it out");
+    assert_eq!(world.asked.sorted(), [""; 0], "no handler may leave it out");
 }
 
 #[test]
@@ -235,7 +195,7 @@ fn one_record_that_is_too_large_costs_no_other() {
         client.produce(&input, (0..100).map(|n| TestRecord::new(format!("k{n}"), value(n)))).expect("sent");
         let world = World::start(&app, guarantee, copy(&input, &output), true);
         world.wait_done(&app, &[&input]);
-        assert_eq!((world.asked().len(), world.streams.metrics().dropped_records), (2, 2));
+        assert_eq!((world.asked.sorted().len(), world.streams.metrics().dropped_records), (2, 2));
         let expected: Vec<_> = (0..100).filter(|n| ![20, 50].contains(n)).map(keyed).collect();
         assert_arrived(&client, &output, guarantee, &expected);
         drop(world);
@@ -272,7 +232,7 @@ fn batches_fit_into_their_topics() {
         world.wait_done(&app, &[&repartition]);
         let found = committed(&client, &output, 10_000);
         assert_eq!(found.len(), 10_000);
-        assert_eq!(world.asked(), [""; 0]);
+        assert_eq!(world.asked.sorted(), [""; 0]);
     }
 }
 
@@ -299,7 +259,7 @@ fn batches_become_smaller_when_a_topic_takes_less() {
         keys.dedup();
         assert_eq!(keys.len(), 3_000);
         assert!(all == 3_000 || guarantee == "at_least_once", "{all} of 3000");
-        assert_eq!(world.asked(), [""; 0]);
+        assert_eq!(world.asked.sorted(), [""; 0]);
     }
 }
 
@@ -324,7 +284,7 @@ fn a_change_that_its_changelog_does_not_take_names_the_row() {
         let error = world.error();
         let parts = ["store rows", "0_0", "\"big\"", "1200", "max.message.bytes", "rows-changelog-0"];
         assert_names(&error, &parts);
-        assert_eq!(world.asked(), [""; 0]);
+        assert_eq!(world.asked.sorted(), [""; 0]);
     }
 }
 
@@ -349,7 +309,7 @@ fn a_topic_chosen_for_a_record_need_not_exist() {
         let world = World::start(&app, guarantee, builder.build().expect("a topology"), true);
         world.wait_done(&app, &[&input]);
         assert!(begin.elapsed() < Duration::from_secs(25), "{:?}", begin.elapsed());
-        let asked = world.asked();
+        let asked = world.asked.sorted();
         assert_eq!((asked.len(), world.streams.metrics().dropped_records), (3, 3), "{asked:?}");
         assert!(asked[0].contains(&format!("{input}-0@1 -> {output}-b")), "{asked:?}");
         assert_arrived(&client, &a, "exactly_once_v2", &["a=a".to_owned(), "a=a".to_owned()]);

@@ -13,7 +13,7 @@ use super::fold::{Fold, MergingFold};
 use super::forward::{Forward, opened, timestamped_update};
 use crate::grouped::KGroupedStream;
 use crate::naming::prefix;
-use crate::operators::fallible::user;
+use crate::operators::fallible::{keyed, try_keyed};
 use crate::operators::table::TableForwarder;
 use crate::options::Materialized;
 use crate::row_store::RowStore;
@@ -74,7 +74,7 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
         materialized: Materialized<K, A>,
     ) -> KTable<K, A> {
         let draft = Draft::new(self, prefix::AGGREGATE, materialized, None);
-        add_unwindowed(self, draft, Aggregate { initializer, aggregator })
+        add_unwindowed(self, draft, Aggregate { initializer, aggregator: keyed(aggregator) })
     }
 
     /// As [`aggregate`](Self::aggregate), with an aggregator that may fail: its error goes to the processing exception
@@ -113,7 +113,7 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
         materialized: Materialized<K, A>,
     ) -> KTable<K, A> {
         let draft = Draft::new(self, prefix::AGGREGATE, materialized, None);
-        add_unwindowed(self, draft, TryAggregate { initializer, aggregator })
+        add_unwindowed(self, draft, Aggregate { initializer, aggregator: try_keyed(aggregator) })
     }
 }
 
@@ -151,7 +151,7 @@ pub(crate) struct Aggregate<I, F> {
 impl<K, V, A, I, F> Fold<K, V, A> for Aggregate<I, F>
 where
     I: Fn() -> A + Send + Sync + 'static,
-    F: Fn(&K, V, A) -> A + Send + Sync + 'static,
+    F: Fn(&K, V, A) -> Result<A> + Send + Sync + 'static,
 {
     fn initial(&self) -> Option<A> {
         Some((self.initializer)())
@@ -159,29 +159,7 @@ where
 
     #[inline]
     fn add(&self, key: &K, value: V, aggregate: Option<A>) -> Result<A> {
-        Ok((self.aggregator)(key, value, aggregate.unwrap_or_else(&self.initializer)))
-    }
-}
-
-/// A user's fold that may fail.
-pub(crate) struct TryAggregate<I, F> {
-    pub(crate) initializer: I,
-    pub(crate) aggregator: F,
-}
-
-impl<K, V, A, E, I, F> Fold<K, V, A> for TryAggregate<I, F>
-where
-    E: Into<UserError>,
-    I: Fn() -> A + Send + Sync + 'static,
-    F: Fn(&K, V, A) -> Result<A, E> + Send + Sync + 'static,
-{
-    fn initial(&self) -> Option<A> {
-        Some((self.initializer)())
-    }
-
-    #[inline]
-    fn add(&self, key: &K, value: V, aggregate: Option<A>) -> Result<A> {
-        user((self.aggregator)(key, value, aggregate.unwrap_or_else(&self.initializer)))
+        (self.aggregator)(key, value, aggregate.unwrap_or_else(&self.initializer))
     }
 }
 
@@ -194,8 +172,8 @@ pub(crate) struct SessionAggregate<I, F, M> {
 impl<K, V, A, I, F, M> Fold<K, V, A> for SessionAggregate<I, F, M>
 where
     I: Fn() -> A + Send + Sync + 'static,
-    F: Fn(&K, V, A) -> A + Send + Sync + 'static,
-    M: Fn(&K, A, A) -> A + Send + Sync + 'static,
+    F: Fn(&K, V, A) -> Result<A> + Send + Sync + 'static,
+    M: Fn(&K, A, A) -> Result<A> + Send + Sync + 'static,
 {
     fn initial(&self) -> Option<A> {
         Some((self.fold.initializer)())
@@ -209,45 +187,11 @@ where
 impl<K, V, A, I, F, M> MergingFold<K, V, A> for SessionAggregate<I, F, M>
 where
     I: Fn() -> A + Send + Sync + 'static,
-    F: Fn(&K, V, A) -> A + Send + Sync + 'static,
-    M: Fn(&K, A, A) -> A + Send + Sync + 'static,
+    F: Fn(&K, V, A) -> Result<A> + Send + Sync + 'static,
+    M: Fn(&K, A, A) -> Result<A> + Send + Sync + 'static,
 {
     fn merge(&self, key: &K, aggregate: Option<A>, session: A) -> Result<A> {
-        Ok((self.merger)(key, aggregate.unwrap_or_else(&self.fold.initializer), session))
-    }
-}
-
-/// A user's fold over sessions that may fail.
-pub(crate) struct TrySessionAggregate<I, F, M> {
-    pub(crate) fold: TryAggregate<I, F>,
-    pub(crate) merger: M,
-}
-
-impl<K, V, A, E, I, F, M> Fold<K, V, A> for TrySessionAggregate<I, F, M>
-where
-    E: Into<UserError>,
-    I: Fn() -> A + Send + Sync + 'static,
-    F: Fn(&K, V, A) -> Result<A, E> + Send + Sync + 'static,
-    M: Fn(&K, A, A) -> Result<A, E> + Send + Sync + 'static,
-{
-    fn initial(&self) -> Option<A> {
-        Some((self.fold.initializer)())
-    }
-
-    fn add(&self, key: &K, value: V, aggregate: Option<A>) -> Result<A> {
-        self.fold.add(key, value, aggregate)
-    }
-}
-
-impl<K, V, A, E, I, F, M> MergingFold<K, V, A> for TrySessionAggregate<I, F, M>
-where
-    E: Into<UserError>,
-    I: Fn() -> A + Send + Sync + 'static,
-    F: Fn(&K, V, A) -> Result<A, E> + Send + Sync + 'static,
-    M: Fn(&K, A, A) -> Result<A, E> + Send + Sync + 'static,
-{
-    fn merge(&self, key: &K, aggregate: Option<A>, session: A) -> Result<A> {
-        user((self.merger)(key, aggregate.unwrap_or_else(&self.fold.initializer), session))
+        (self.merger)(key, aggregate.unwrap_or_else(&self.fold.initializer), session)
     }
 }
 

@@ -3,13 +3,15 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use streams_core::error::{Result, UserError};
 use streams_core::processor::Data;
 use streams_core::serde::DefaultSerde;
 use streams_core::window::Windowed;
 
-use super::cogroup_plan::{CogroupLayout, Group, add_whole, add_windowed};
+use super::cogroup_plan::{Aggregator, CogroupLayout, Group, add_whole, add_windowed};
 use crate::cogrouped::{CogroupedKStream, SessionWindowedCogroupedKStream, TimeWindowedCogroupedKStream};
 use crate::grouped::KGroupedStream;
+use crate::operators::fallible::{keyed, try_keyed};
 use crate::options::Materialized;
 use crate::table::KTable;
 
@@ -50,10 +52,20 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
         &self,
         aggregator: impl Fn(&K, V, A) -> A + Send + Sync + 'static,
     ) -> CogroupedKStream<K, A> {
-        CogroupedKStream {
-            step: self.step.unnamed(),
-            groups: vec![Rc::new(Group::new(self, Arc::new(aggregator)))],
-        }
+        self.begin_cogroup(Arc::new(keyed(aggregator)))
+    }
+
+    /// As [`cogroup`](Self::cogroup), with an aggregator that may fail: its error goes to the processing exception handler,
+    /// and the state stays as it is. See [`try_map_values`](crate::KStream::try_map_values).
+    pub fn try_cogroup<A: Data, E: Into<UserError> + 'static>(
+        &self,
+        aggregator: impl Fn(&K, V, A) -> Result<A, E> + Send + Sync + 'static,
+    ) -> CogroupedKStream<K, A> {
+        self.begin_cogroup(Arc::new(try_keyed(aggregator)))
+    }
+
+    fn begin_cogroup<A: Data>(&self, aggregator: Aggregator<K, V, A>) -> CogroupedKStream<K, A> {
+        CogroupedKStream { step: self.step.unnamed(), groups: vec![Rc::new(Group::new(self, aggregator))] }
     }
 }
 
@@ -65,8 +77,21 @@ impl<K: Data, A: Data> CogroupedKStream<K, A> {
         grouped: &KGroupedStream<K, V>,
         aggregator: impl Fn(&K, V, A) -> A + Send + Sync + 'static,
     ) -> Self {
+        self.add_cogroup(grouped, Arc::new(keyed(aggregator)))
+    }
+
+    /// As [`cogroup`](Self::cogroup), with an aggregator that may fail; see [`KGroupedStream::try_cogroup`].
+    pub fn try_cogroup<V: Data, E: Into<UserError> + 'static>(
+        &self,
+        grouped: &KGroupedStream<K, V>,
+        aggregator: impl Fn(&K, V, A) -> Result<A, E> + Send + Sync + 'static,
+    ) -> Self {
+        self.add_cogroup(grouped, Arc::new(try_keyed(aggregator)))
+    }
+
+    fn add_cogroup<V: Data>(&self, grouped: &KGroupedStream<K, V>, aggregator: Aggregator<K, V, A>) -> Self {
         let mut cogrouped = self.clone();
-        let group = Group::new(grouped, Arc::new(aggregator));
+        let group = Group::new(grouped, aggregator);
         match cogrouped.groups.iter_mut().find(|known| known.identity() == grouped.identity()) {
             Some(known) => *known = Rc::new(group.in_place_of(&**known)),
             None => cogrouped.groups.push(Rc::new(group)),
@@ -195,7 +220,19 @@ impl<K: Data, A: Data> SessionWindowedCogroupedKStream<K, A> {
         merger: impl Fn(&K, A, A) -> A + Send + Sync + 'static,
         materialized: Materialized<K, A>,
     ) -> KTable<Windowed<K>, A> {
-        let sessions = CogroupLayout::Session(self.windows, Arc::new(merger));
+        let sessions = CogroupLayout::Session(self.windows, Arc::new(keyed(merger)));
+        add_windowed(&self.cogrouped, Arc::new(initializer), sessions, materialized)
+    }
+
+    /// As [`aggregate_with`](Self::aggregate_with), with a merger that may fail: then the sessions stay as they are. See
+    /// [`KGroupedStream::try_cogroup`].
+    pub fn try_aggregate_with<E: Into<UserError> + 'static>(
+        &self,
+        initializer: impl Fn() -> A + Send + Sync + 'static,
+        merger: impl Fn(&K, A, A) -> Result<A, E> + Send + Sync + 'static,
+        materialized: Materialized<K, A>,
+    ) -> KTable<Windowed<K>, A> {
+        let sessions = CogroupLayout::Session(self.windows, Arc::new(try_keyed(merger)));
         add_windowed(&self.cogrouped, Arc::new(initializer), sessions, materialized)
     }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use streams_core::error::Result as UserResult;
 use streams_core::processor::Data;
 use streams_core::record::Change;
 use streams_core::serde::{SerdeRef, SessionWindowedSerde, TimeWindowedSerde};
@@ -38,10 +39,10 @@ use crate::windows::{EmitStrategy, SessionWindows, SlidingWindows, TimeWindows, 
 pub(super) type Initializer<A> = Arc<dyn Fn() -> A + Send + Sync>;
 
 /// Adds a value to an aggregate.
-pub(super) type Aggregator<K, V, A> = Arc<dyn Fn(&K, V, A) -> A + Send + Sync>;
+pub(super) type Aggregator<K, V, A> = Arc<dyn Fn(&K, V, A) -> UserResult<A> + Send + Sync>;
 
 /// Joins the aggregates of two sessions.
-pub(super) type Merger<K, A> = Arc<dyn Fn(&K, A, A) -> A + Send + Sync>;
+pub(super) type Merger<K, A> = Arc<dyn Fn(&K, A, A) -> UserResult<A> + Send + Sync>;
 
 /// How an aggregation of cogrouped streams is laid over time. A further kind of windows is one more variant.
 pub(crate) enum CogroupLayout<K, A> {

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use streams_core::error::{Result, UserError};
 use streams_core::processor::Data;
 use streams_core::record::Change;
 use streams_core::serde::{DefaultSerde, SerdeRef};
@@ -16,6 +17,7 @@ use super::of_table_processor::{TableAggregate, TableAggregateProcessor};
 use super::reduce::Reduce;
 use crate::graph::GraphNode;
 use crate::naming::prefix;
+use crate::operators::fallible::{keyed, try_keyed, user};
 use crate::operators::nulls::Nulls;
 use crate::options::Materialized;
 use crate::table_store::TableStore;
@@ -49,7 +51,7 @@ impl<K: Data, V: Data> KGroupedTable<K, V> {
 
     /// As [`count`](Self::count), into the store that `materialized` describes.
     pub fn count_with(&self, materialized: Materialized<K, i64>) -> KTable<K, i64> {
-        let subtract = |_: &K, _, count: i64| count.wrapping_sub(1);
+        let subtract = |_: &K, _, count: i64| Ok(count.wrapping_sub(1));
         let inherited = i64::default_serde();
         self.add_aggregation(prefix::TABLE_AGGREGATE, materialized, Some(&inherited), Count, subtract)
     }
@@ -90,6 +92,34 @@ impl<K: Data, V: Data> KGroupedTable<K, V> {
         &self,
         adder: impl Fn(V, V) -> V + Send + Sync + 'static,
         subtractor: impl Fn(V, V) -> V + Send + Sync + 'static,
+        materialized: Materialized<K, V>,
+    ) -> KTable<K, V> {
+        self.add_reduction(
+            move |result, row| Ok(adder(result, row)),
+            move |result, row| Ok(subtractor(result, row)),
+            materialized,
+        )
+    }
+
+    /// As [`reduce_with`](Self::reduce_with), with closures that may fail; see
+    /// [`try_aggregate_with`](Self::try_aggregate_with).
+    pub fn try_reduce_with<E: Into<UserError>>(
+        &self,
+        adder: impl Fn(V, V) -> Result<V, E> + Send + Sync + 'static,
+        subtractor: impl Fn(V, V) -> Result<V, E> + Send + Sync + 'static,
+        materialized: Materialized<K, V>,
+    ) -> KTable<K, V> {
+        self.add_reduction(
+            move |result, row| user(adder(result, row)),
+            move |result, row| user(subtractor(result, row)),
+            materialized,
+        )
+    }
+
+    fn add_reduction(
+        &self,
+        adder: impl Fn(V, V) -> Result<V> + Send + Sync + 'static,
+        subtractor: impl Fn(V, V) -> Result<V> + Send + Sync + 'static,
         materialized: Materialized<K, V>,
     ) -> KTable<K, V> {
         let subtract = move |_: &K, value, result| subtractor(result, value);
@@ -143,8 +173,22 @@ impl<K: Data, V: Data> KGroupedTable<K, V> {
         subtractor: impl Fn(&K, V, A) -> A + Send + Sync + 'static,
         materialized: Materialized<K, A>,
     ) -> KTable<K, A> {
-        let fold = Aggregate { initializer, aggregator: adder };
-        self.add_aggregation(prefix::TABLE_AGGREGATE, materialized, None, fold, subtractor)
+        let fold = Aggregate { initializer, aggregator: keyed(adder) };
+        self.add_aggregation(prefix::TABLE_AGGREGATE, materialized, None, fold, keyed(subtractor))
+    }
+
+    /// As [`aggregate_with`](Self::aggregate_with), with closures that may fail: the error goes to the processing exception
+    /// handler, and the group stays as it is. If the handler resumes, the group misses that change of the row for good.
+    /// See [`try_map_values`](crate::KStream::try_map_values).
+    pub fn try_aggregate_with<A: Data, E: Into<UserError> + 'static>(
+        &self,
+        initializer: impl Fn() -> A + Send + Sync + 'static,
+        adder: impl Fn(&K, V, A) -> Result<A, E> + Send + Sync + 'static,
+        subtractor: impl Fn(&K, V, A) -> Result<A, E> + Send + Sync + 'static,
+        materialized: Materialized<K, A>,
+    ) -> KTable<K, A> {
+        let fold = Aggregate { initializer, aggregator: try_keyed(adder) };
+        self.add_aggregation(prefix::TABLE_AGGREGATE, materialized, None, fold, try_keyed(subtractor))
     }
 
     fn add_aggregation<A: Data>(
@@ -153,7 +197,7 @@ impl<K: Data, V: Data> KGroupedTable<K, V> {
         materialized: Materialized<K, A>,
         inherited: Option<&SerdeRef<A>>,
         fold: impl Fold<K, V, A>,
-        subtract: impl Fn(&K, V, A) -> A + Send + Sync + 'static,
+        subtract: impl Fn(&K, V, A) -> Result<A> + Send + Sync + 'static,
     ) -> KTable<K, A> {
         let queryable = materialized.queryable_name().map(str::to_owned);
         let store_name = self.step.with_plan(|plan| materialized.store_name(plan, prefix::TABLE_AGGREGATE));

@@ -46,7 +46,7 @@ where
     V: Data,
     A: Data,
     F: Fold<K, V, A>,
-    S: Fn(&K, V, A) -> A + 'static,
+    S: Fn(&K, V, A) -> Result<A> + 'static,
 {
     fn init(&mut self, context: &mut ProcessorContext<'_, K, Change<A>>) -> Result<()> {
         self.store = Some(TableForwarder::open(&self.aggregate.store, self.send_old_values, context)?);
@@ -67,8 +67,10 @@ where
         };
         let forwards_old = self.send_old_values && !forwarder.cached();
         let old = if forwards_old { aggregate.clone() } else { None };
-        if let Some(value) = change.old {
-            aggregate = aggregate.and_then(|before| aggregates.reject(subtract(&key, value, before)));
+        if let Some(value) = change.old
+            && let Some(before) = aggregate.take()
+        {
+            aggregate = aggregates.reject(subtract(&key, value, before)?);
         }
         if let Some(value) = change.new {
             let before = aggregate.or_else(|| fold.initial());

@@ -55,12 +55,12 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
         materialized: Materialized<K, V>,
     ) -> KTable<K, V> {
         let draft = Draft::new(self, prefix::REDUCE, materialized, self.value_serde.clone());
-        add_unwindowed(self, draft, Reduce(reducer))
+        add_unwindowed(self, draft, Reduce(move |a, b| Ok(reducer(a, b))))
     }
 
     /// As [`reduce`](Self::reduce), with a reducer that may fail: its error goes to the processing exception handler, and the
     /// aggregate stays as it is. See [`try_map_values`](crate::KStream::try_map_values).
-    pub fn try_reduce<E: Into<UserError> + 'static>(
+    pub fn try_reduce<E: Into<UserError>>(
         &self,
         reducer: impl Fn(V, V) -> Result<V, E> + Send + Sync + 'static,
     ) -> KTable<K, V> {
@@ -68,13 +68,13 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
     }
 
     /// As [`try_reduce`](Self::try_reduce), into the store that `materialized` describes.
-    pub fn try_reduce_with<E: Into<UserError> + 'static>(
+    pub fn try_reduce_with<E: Into<UserError>>(
         &self,
         reducer: impl Fn(V, V) -> Result<V, E> + Send + Sync + 'static,
         materialized: Materialized<K, V>,
     ) -> KTable<K, V> {
         let draft = Draft::new(self, prefix::REDUCE, materialized, self.value_serde.clone());
-        add_unwindowed(self, draft, TryReduce(reducer))
+        add_unwindowed(self, draft, Reduce(move |a, b| user(reducer(a, b))))
     }
 }
 
@@ -83,28 +83,7 @@ pub(crate) struct Reduce<F>(pub(crate) F);
 
 impl<K, V, F> Fold<K, V, V> for Reduce<F>
 where
-    F: Fn(V, V) -> V + Send + Sync + 'static,
-{
-    fn initial(&self) -> Option<V> {
-        None
-    }
-
-    #[inline]
-    fn add(&self, _key: &K, value: V, aggregate: Option<V>) -> Result<V> {
-        Ok(match aggregate {
-            None => value,
-            Some(aggregate) => (self.0)(aggregate, value),
-        })
-    }
-}
-
-/// Combines two values into one, or fails.
-pub(crate) struct TryReduce<F>(pub(crate) F);
-
-impl<K, V, E, F> Fold<K, V, V> for TryReduce<F>
-where
-    E: Into<UserError>,
-    F: Fn(V, V) -> Result<V, E> + Send + Sync + 'static,
+    F: Fn(V, V) -> Result<V> + Send + Sync + 'static,
 {
     fn initial(&self) -> Option<V> {
         None
@@ -114,24 +93,14 @@ where
     fn add(&self, _key: &K, value: V, aggregate: Option<V>) -> Result<V> {
         match aggregate {
             None => Ok(value),
-            Some(aggregate) => user((self.0)(aggregate, value)),
+            Some(aggregate) => (self.0)(aggregate, value),
         }
-    }
-}
-
-impl<K, V, E, F> MergingFold<K, V, V> for TryReduce<F>
-where
-    E: Into<UserError>,
-    F: Fn(V, V) -> Result<V, E> + Send + Sync + 'static,
-{
-    fn merge(&self, key: &K, aggregate: Option<V>, session: V) -> Result<V> {
-        self.add(key, session, aggregate)
     }
 }
 
 impl<K, V, F> MergingFold<K, V, V> for Reduce<F>
 where
-    F: Fn(V, V) -> V + Send + Sync + 'static,
+    F: Fn(V, V) -> Result<V> + Send + Sync + 'static,
 {
     fn merge(&self, key: &K, aggregate: Option<V>, session: V) -> Result<V> {
         self.add(key, session, aggregate)

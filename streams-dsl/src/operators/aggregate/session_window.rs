@@ -9,14 +9,15 @@ use streams_core::serde::{DefaultSerde, SerdeRef, SessionWindowedSerde};
 use streams_core::store::{SessionStore, SessionStoreBuilder, ValueAndTimestamp};
 use streams_core::window::Windowed;
 
-use super::aggregate::{Aggregate, SessionAggregate, TryAggregate, TrySessionAggregate};
+use super::aggregate::{Aggregate, SessionAggregate};
 use super::count::Count;
 use super::draft::{Draft, configured};
 use super::fold::MergingFold;
 use super::forward::opened;
-use super::reduce::{Reduce, TryReduce};
+use super::reduce::Reduce;
 use super::session_window_processor::SessionProcessor;
 use crate::naming::prefix;
+use crate::operators::fallible::{keyed, try_keyed, user};
 use crate::options::Materialized;
 use crate::table::KTable;
 use crate::value_getter::{ValueGetter, ValueGetterSupplier};
@@ -112,7 +113,10 @@ impl<K: Data, V: Data> SessionWindowedKStream<K, V> {
         materialized: Materialized<K, V>,
     ) -> KTable<Windowed<K>, V> {
         let inherited = self.grouped.value_serde.clone();
-        self.add(Draft::new(&self.grouped, prefix::REDUCE, materialized, inherited), Reduce(reducer))
+        self.add(
+            Draft::new(&self.grouped, prefix::REDUCE, materialized, inherited),
+            Reduce(move |a, b| Ok(reducer(a, b))),
+        )
     }
 
     /// Folds the values of each key in each session into a state; `merger` makes one of two
@@ -162,7 +166,8 @@ impl<K: Data, V: Data> SessionWindowedKStream<K, V> {
         materialized: Materialized<K, A>,
     ) -> KTable<Windowed<K>, A> {
         let draft = Draft::new(&self.grouped, prefix::AGGREGATE, materialized, None);
-        self.add(draft, SessionAggregate { fold: Aggregate { initializer, aggregator }, merger })
+        let fold = Aggregate { initializer, aggregator: keyed(aggregator) };
+        self.add(draft, SessionAggregate { fold, merger: keyed(merger) })
     }
 
     /// As [`reduce_with`](Self::reduce_with), with a reducer that may fail: then the sessions stay as they are. See
@@ -173,7 +178,10 @@ impl<K: Data, V: Data> SessionWindowedKStream<K, V> {
         materialized: Materialized<K, V>,
     ) -> KTable<Windowed<K>, V> {
         let inherited = self.grouped.value_serde.clone();
-        self.add(Draft::new(&self.grouped, prefix::REDUCE, materialized, inherited), TryReduce(reducer))
+        self.add(
+            Draft::new(&self.grouped, prefix::REDUCE, materialized, inherited),
+            Reduce(move |a, b| user(reducer(a, b))),
+        )
     }
 
     /// As [`aggregate_with`](Self::aggregate_with), with closures that may fail: then the sessions stay as they are. See
@@ -186,7 +194,8 @@ impl<K: Data, V: Data> SessionWindowedKStream<K, V> {
         materialized: Materialized<K, A>,
     ) -> KTable<Windowed<K>, A> {
         let draft = Draft::new(&self.grouped, prefix::AGGREGATE, materialized, None);
-        self.add(draft, TrySessionAggregate { fold: TryAggregate { initializer, aggregator }, merger })
+        let fold = Aggregate { initializer, aggregator: try_keyed(aggregator) };
+        self.add(draft, SessionAggregate { fold, merger: try_keyed(merger) })
     }
 
     fn count_into(&self, materialized: Materialized<K, i64>) -> KTable<Windowed<K>, i64> {

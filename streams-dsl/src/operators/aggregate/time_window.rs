@@ -10,14 +10,15 @@ use streams_core::serde::{DefaultSerde, SerdeRef, TimeWindowedSerde};
 use streams_core::store::{TimestampedWindowStore, TimestampedWindowStoreBuilder, ValueAndTimestamp};
 use streams_core::window::Windowed;
 
-use super::aggregate::{Aggregate, TryAggregate};
+use super::aggregate::Aggregate;
 use super::count::Count;
 use super::draft::{Draft, configured};
 use super::fold::Fold;
 use super::forward::opened;
 use super::layout::Layout;
-use super::reduce::{Reduce, TryReduce};
+use super::reduce::Reduce;
 use crate::naming::prefix;
+use crate::operators::fallible::{keyed, try_keyed, user};
 use crate::options::Materialized;
 use crate::table::KTable;
 use crate::value_getter::{ValueGetter, ValueGetterSupplier};
@@ -108,7 +109,10 @@ impl<K: Data, V: Data, W: Layout> TimeWindowedKStream<K, V, W> {
         materialized: Materialized<K, V>,
     ) -> KTable<Windowed<K>, V> {
         let inherited = self.grouped.value_serde.clone();
-        self.add(Draft::new(&self.grouped, prefix::REDUCE, materialized, inherited), Reduce(reducer))
+        self.add(
+            Draft::new(&self.grouped, prefix::REDUCE, materialized, inherited),
+            Reduce(move |a, b| Ok(reducer(a, b))),
+        )
     }
 
     /// Folds the values of each key in each window into a state (`TimeWindowedKStream.aggregate`). Rules as for
@@ -155,7 +159,7 @@ impl<K: Data, V: Data, W: Layout> TimeWindowedKStream<K, V, W> {
         materialized: Materialized<K, A>,
     ) -> KTable<Windowed<K>, A> {
         let draft = Draft::new(&self.grouped, prefix::AGGREGATE, materialized, None);
-        self.add(draft, Aggregate { initializer, aggregator })
+        self.add(draft, Aggregate { initializer, aggregator: keyed(aggregator) })
     }
 
     /// As [`reduce_with`](Self::reduce_with), with a reducer that may fail; see
@@ -166,7 +170,10 @@ impl<K: Data, V: Data, W: Layout> TimeWindowedKStream<K, V, W> {
         materialized: Materialized<K, V>,
     ) -> KTable<Windowed<K>, V> {
         let inherited = self.grouped.value_serde.clone();
-        self.add(Draft::new(&self.grouped, prefix::REDUCE, materialized, inherited), TryReduce(reducer))
+        self.add(
+            Draft::new(&self.grouped, prefix::REDUCE, materialized, inherited),
+            Reduce(move |a, b| user(reducer(a, b))),
+        )
     }
 
     /// As [`aggregate_with`](Self::aggregate_with), with an aggregator that may fail; see
@@ -178,7 +185,7 @@ impl<K: Data, V: Data, W: Layout> TimeWindowedKStream<K, V, W> {
         materialized: Materialized<K, A>,
     ) -> KTable<Windowed<K>, A> {
         let draft = Draft::new(&self.grouped, prefix::AGGREGATE, materialized, None);
-        self.add(draft, TryAggregate { initializer, aggregator })
+        self.add(draft, Aggregate { initializer, aggregator: try_keyed(aggregator) })
     }
 
     fn count_into(&self, materialized: Materialized<K, i64>) -> KTable<Windowed<K>, i64> {

@@ -37,7 +37,7 @@ where
     V: Data,
     V2: Data,
     VO: Data,
-    F: Fn(&K, Option<V>, Option<V2>) -> Option<VO> + 'static,
+    F: Fn(&K, Option<V>, Option<V2>) -> Result<Option<VO>> + 'static,
 {
     fn init(&mut self, context: &mut ProcessorContext<'_, K, VO>) -> Result<()> {
         self.others = Some(context.state_store(&self.join.left_store)?);
@@ -55,11 +55,13 @@ where
         let Record { key, value, timestamp, headers } = record;
         self.stream_time = self.stream_time.max(timestamp);
         let mut forward = |left: V, right: V, time: Timestamp| {
-            let Some(joined) = (join.joiner)(&key, Some(left), Some(same_type(right)?)) else {
-                return Ok(());
-            };
-            let (key, headers) = (key.clone(), headers.clone());
-            context.forward(Record { key, value: joined, timestamp: timestamp.max(time), headers })
+            let right = same_type(right)?;
+            // A pair that the joiner fails on costs no other.
+            context.attempt(|context| {
+                let Some(joined) = (join.joiner)(&key, Some(left), Some(right))? else { return Ok(()) };
+                let (key, headers) = (key.clone(), headers.clone());
+                context.forward(Record { key, value: joined, timestamp: timestamp.max(time), headers })
+            })
         };
         let others = opened(&self.others)?;
         let (from, to) = join.windows.seen_from_left().around(timestamp);

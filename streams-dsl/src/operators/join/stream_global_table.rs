@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use streams_core::error::Result;
+use streams_core::error::{Result, UserError};
 use streams_core::processor::{Data, DropReason, Processor, ProcessorContext};
 use streams_core::record::Record;
 use streams_core::store::GlobalTimestampedKeyValueStore;
@@ -12,6 +12,7 @@ use crate::global_table::GlobalKTable;
 use crate::graph::GraphNode;
 use crate::naming::prefix;
 use crate::operators::aggregate::opened;
+use crate::operators::fallible::user;
 use crate::operators::nulls::Nulls;
 use crate::stream::KStream;
 
@@ -81,7 +82,20 @@ impl<K: Data, V: Data> KStream<K, V> {
         key_selector: impl Fn(&K, &V) -> R + Send + Sync + 'static,
         joiner: impl Fn(&K, V, VG) -> VO + Send + Sync + 'static,
     ) -> KStream<K, VO> {
-        let joiner = move |key: &K, value, row: Option<VG>| row.map(|row| joiner(key, value, row));
+        let joiner = move |key: &K, value, row: Option<VG>| Ok(row.map(|row| joiner(key, value, row)));
+        self.join_global_table(table, false, key_selector, joiner)
+    }
+
+    /// As [`join_global_with_key`](Self::join_global_with_key), with a joiner that may fail; see
+    /// [`try_map_values`](Self::try_map_values).
+    pub fn try_join_global_with_key<KG: Data, VG: Data, VO: Data, R: Into<Option<KG>>, E: Into<UserError>>(
+        &self,
+        table: &GlobalKTable<KG, VG>,
+        key_selector: impl Fn(&K, &V) -> R + Send + Sync + 'static,
+        joiner: impl Fn(&K, V, VG) -> Result<VO, E> + Send + Sync + 'static,
+    ) -> KStream<K, VO> {
+        let joiner =
+            move |key: &K, value, row: Option<VG>| row.map(|row| user(joiner(key, value, row))).transpose();
         self.join_global_table(table, false, key_selector, joiner)
     }
 
@@ -145,7 +159,25 @@ impl<K: Data, V: Data> KStream<K, V> {
         key_selector: impl Fn(&K, &V) -> R + Send + Sync + 'static,
         joiner: impl Fn(&K, V, Option<VG>) -> VO + Send + Sync + 'static,
     ) -> KStream<K, VO> {
-        let joiner = move |key: &K, value, row| Some(joiner(key, value, row));
+        let joiner = move |key: &K, value, row| Ok(Some(joiner(key, value, row)));
+        self.join_global_table(table, true, key_selector, joiner)
+    }
+
+    /// As [`left_join_global_with_key`](Self::left_join_global_with_key), with a joiner that may fail; see
+    /// [`try_map_values`](Self::try_map_values).
+    pub fn try_left_join_global_with_key<
+        KG: Data,
+        VG: Data,
+        VO: Data,
+        R: Into<Option<KG>>,
+        E: Into<UserError>,
+    >(
+        &self,
+        table: &GlobalKTable<KG, VG>,
+        key_selector: impl Fn(&K, &V) -> R + Send + Sync + 'static,
+        joiner: impl Fn(&K, V, Option<VG>) -> Result<VO, E> + Send + Sync + 'static,
+    ) -> KStream<K, VO> {
+        let joiner = move |key: &K, value, row| user(joiner(key, value, row)).map(Some);
         self.join_global_table(table, true, key_selector, joiner)
     }
 
@@ -154,7 +186,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         table: &GlobalKTable<KG, VG>,
         left: bool,
         key_selector: impl Fn(&K, &V) -> R + Send + Sync + 'static,
-        joiner: impl Fn(&K, V, Option<VG>) -> Option<VO> + Send + Sync + 'static,
+        joiner: impl Fn(&K, V, Option<VG>) -> Result<Option<VO>> + Send + Sync + 'static,
     ) -> KStream<K, VO> {
         let select = move |key: &K, value: &V| key_selector(key, value).into();
         let join = Arc::new(GlobalJoin {
@@ -197,7 +229,7 @@ where
     VG: Data,
     VO: Data,
     S: Fn(&K, &V) -> Option<KG> + 'static,
-    F: Fn(&K, V, Option<VG>) -> Option<VO> + 'static,
+    F: Fn(&K, V, Option<VG>) -> Result<Option<VO>> + 'static,
 {
     fn init(&mut self, context: &mut ProcessorContext<'_, K, VO>) -> Result<()> {
         self.rows = Some(context.state_store(&self.join.store)?);
@@ -218,7 +250,7 @@ where
             Some(key) => opened(&self.rows)?.get(&key)?,
         };
         let Record { key, value, timestamp, headers } = record;
-        match joiner(&key, value, row.map(|row| row.value)) {
+        match joiner(&key, value, row.map(|row| row.value))? {
             Some(value) => context.forward(Record { key, value, timestamp, headers }),
             None => Ok(()),
         }

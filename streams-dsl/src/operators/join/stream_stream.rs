@@ -1,9 +1,11 @@
 //! `join_stream`: two streams, record by record within a window of time (`KStreamKStreamJoin`).
 
+use streams_core::error::{Result, UserError};
 use streams_core::processor::Data;
 use streams_core::serde::DefaultSerde;
 
 use super::stream_stream_plan::JoinKind;
+use crate::operators::fallible::user;
 use crate::options::StreamJoined;
 use crate::stream::KStream;
 use crate::windows::JoinWindows;
@@ -100,7 +102,72 @@ impl<K: Data, V: Data> KStream<K, V> {
         windows: JoinWindows,
         joined: StreamJoined<K, V, V2>,
     ) -> KStream<K, VO> {
-        let joiner = move |key: &K, left: Option<V>, right: Option<V2>| Some(joiner(key, left?, right?));
+        let joiner = move |key: &K, left, right| Ok(joiner(key, left, right));
+        self.join_pairs(other, joiner, windows, joined)
+    }
+
+    /// As [`join_stream`](Self::join_stream), with a joiner that may fail: its error goes to the processing exception
+    /// handler, and if that resumes, the pair is left out. See [`try_map_values`](Self::try_map_values).
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let orders = builder.stream::<String, String>("orders");
+    /// let payments = builder.stream::<String, i64>("payments");
+    /// let windows = JoinWindows::of_time_difference_with_no_grace(minutes(10));
+    /// let due = |price: String, paid| price.parse::<i64>().map(|price| price - paid);
+    /// orders.try_join_stream(&payments, due, windows).to("due");
+    ///
+    /// let config = StreamsConfig::new("test", "embedded:").with("processing.exception.handler", "LogAndContinue")?;
+    /// let driver = TopologyTestDriver::new(builder.build()?, config)?;
+    /// let orders = driver.create_input_topic::<String, String>("orders");
+    /// orders.pipe("o1".into(), "twelve".into(), 0)?;
+    /// orders.pipe("o1".into(), "12".into(), 1)?;
+    /// driver.create_input_topic::<String, i64>("payments").pipe("o1".into(), 10, 2)?;
+    /// assert_eq!(driver.create_output_topic::<String, i64>("due").read_values()?, [2]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn try_join_stream<V2: Data + DefaultSerde, VO: Data, E: Into<UserError>>(
+        &self,
+        other: &KStream<K, V2>,
+        joiner: impl Fn(V, V2) -> Result<VO, E> + Send + Sync + 'static,
+        windows: JoinWindows,
+    ) -> KStream<K, VO>
+    where
+        K: DefaultSerde,
+        V: DefaultSerde,
+    {
+        self.try_join_stream_with_key(
+            other,
+            move |_, value, other| joiner(value, other),
+            windows,
+            StreamJoined::new(),
+        )
+    }
+
+    /// As [`join_stream_with_key`](Self::join_stream_with_key), with a joiner that may fail.
+    pub fn try_join_stream_with_key<V2: Data, VO: Data, E: Into<UserError>>(
+        &self,
+        other: &KStream<K, V2>,
+        joiner: impl Fn(&K, V, V2) -> Result<VO, E> + Send + Sync + 'static,
+        windows: JoinWindows,
+        joined: StreamJoined<K, V, V2>,
+    ) -> KStream<K, VO> {
+        self.join_pairs(other, move |key: &K, left, right| user(joiner(key, left, right)), windows, joined)
+    }
+
+    fn join_pairs<V2: Data, VO: Data>(
+        &self,
+        other: &KStream<K, V2>,
+        joiner: impl Fn(&K, V, V2) -> Result<VO> + Send + Sync + 'static,
+        windows: JoinWindows,
+        joined: StreamJoined<K, V, V2>,
+    ) -> KStream<K, VO> {
+        let joiner = move |key: &K, left: Option<V>, right: Option<V2>| match (left, right) {
+            (Some(left), Some(right)) => joiner(key, left, right).map(Some),
+            _ => Ok(None),
+        };
         self.join_streams(other, JoinKind::Inner, joiner, windows, joined)
     }
 }

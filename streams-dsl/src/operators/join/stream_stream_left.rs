@@ -1,9 +1,11 @@
 //! `left_join_stream`: two streams within a window of time, with a result for each record of the left one.
 
+use streams_core::error::{Result, UserError};
 use streams_core::processor::Data;
 use streams_core::serde::DefaultSerde;
 
 use super::stream_stream_plan::JoinKind;
+use crate::operators::fallible::user;
 use crate::options::StreamJoined;
 use crate::stream::KStream;
 use crate::windows::JoinWindows;
@@ -103,7 +105,38 @@ impl<K: Data, V: Data> KStream<K, V> {
         windows: JoinWindows,
         joined: StreamJoined<K, V, V2>,
     ) -> KStream<K, VO> {
-        let joiner = move |key: &K, left: Option<V>, right| Some(joiner(key, left?, right));
+        let joiner = move |key: &K, left: Option<V>, right| Ok(left.map(|left| joiner(key, left, right)));
+        self.join_streams(other, JoinKind::Left, joiner, windows, joined)
+    }
+
+    /// As [`left_join_stream`](Self::left_join_stream), with a joiner that may fail; see
+    /// [`try_join_stream`](Self::try_join_stream). An error about a record that found no partner names the record that closed
+    /// its window: where the former was read is not kept.
+    pub fn try_left_join_stream<V2: Data + DefaultSerde, VO: Data, E: Into<UserError>>(
+        &self,
+        other: &KStream<K, V2>,
+        joiner: impl Fn(V, Option<V2>) -> Result<VO, E> + Send + Sync + 'static,
+        windows: JoinWindows,
+    ) -> KStream<K, VO>
+    where
+        K: DefaultSerde,
+        V: DefaultSerde,
+    {
+        let joiner = move |_: &K, value, other| joiner(value, other);
+        self.try_left_join_stream_with_key(other, joiner, windows, StreamJoined::new())
+    }
+
+    /// As [`left_join_stream_with_key`](Self::left_join_stream_with_key), with a joiner that may fail.
+    pub fn try_left_join_stream_with_key<V2: Data, VO: Data, E: Into<UserError>>(
+        &self,
+        other: &KStream<K, V2>,
+        joiner: impl Fn(&K, V, Option<V2>) -> Result<VO, E> + Send + Sync + 'static,
+        windows: JoinWindows,
+        joined: StreamJoined<K, V, V2>,
+    ) -> KStream<K, VO> {
+        let joiner = move |key: &K, left: Option<V>, right| {
+            left.map(|left| user(joiner(key, left, right))).transpose()
+        };
         self.join_streams(other, JoinKind::Left, joiner, windows, joined)
     }
 }

@@ -1,9 +1,11 @@
 //! `outer_join_stream`: two streams within a window of time, with a result for each record of either.
 
+use streams_core::error::{Result, UserError};
 use streams_core::processor::Data;
 use streams_core::serde::DefaultSerde;
 
 use super::stream_stream_plan::JoinKind;
+use crate::operators::fallible::user;
 use crate::options::StreamJoined;
 use crate::stream::KStream;
 use crate::windows::JoinWindows;
@@ -97,7 +99,35 @@ impl<K: Data, V: Data> KStream<K, V> {
         windows: JoinWindows,
         joined: StreamJoined<K, V, V2>,
     ) -> KStream<K, VO> {
-        let joiner = move |key: &K, left, right| Some(joiner(key, left, right));
+        let joiner = move |key: &K, left, right| Ok(Some(joiner(key, left, right)));
+        self.join_streams(other, JoinKind::Outer, joiner, windows, joined)
+    }
+
+    /// As [`outer_join_stream`](Self::outer_join_stream), with a joiner that may fail; see
+    /// [`try_left_join_stream`](Self::try_left_join_stream).
+    pub fn try_outer_join_stream<V2: Data + DefaultSerde, VO: Data, E: Into<UserError>>(
+        &self,
+        other: &KStream<K, V2>,
+        joiner: impl Fn(Option<V>, Option<V2>) -> Result<VO, E> + Send + Sync + 'static,
+        windows: JoinWindows,
+    ) -> KStream<K, VO>
+    where
+        K: DefaultSerde,
+        V: DefaultSerde,
+    {
+        let joiner = move |_: &K, value, other| joiner(value, other);
+        self.try_outer_join_stream_with_key(other, joiner, windows, StreamJoined::new())
+    }
+
+    /// As [`outer_join_stream_with_key`](Self::outer_join_stream_with_key), with a joiner that may fail.
+    pub fn try_outer_join_stream_with_key<V2: Data, VO: Data, E: Into<UserError>>(
+        &self,
+        other: &KStream<K, V2>,
+        joiner: impl Fn(&K, Option<V>, Option<V2>) -> Result<VO, E> + Send + Sync + 'static,
+        windows: JoinWindows,
+        joined: StreamJoined<K, V, V2>,
+    ) -> KStream<K, VO> {
+        let joiner = move |key: &K, left, right| user(joiner(key, left, right)).map(Some);
         self.join_streams(other, JoinKind::Outer, joiner, windows, joined)
     }
 }

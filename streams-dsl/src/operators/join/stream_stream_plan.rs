@@ -7,7 +7,7 @@
 use std::any::TypeId;
 use std::sync::Arc;
 
-use streams_core::error::Error;
+use streams_core::error::{Error, Result as UserResult};
 use streams_core::processor::Data;
 use streams_core::serde::{LeftOrRightValueSerde, SerdeRef, TimestampedKeyAndJoinSideSerde};
 use streams_core::store::{ListValueStoreBuilder, StorePlace, WindowStoreBuilder, WindowSupplier};
@@ -49,7 +49,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         &self,
         other: &KStream<K, V2>,
         kind: JoinKind,
-        joiner: impl Fn(&K, Option<V>, Option<V2>) -> Option<VO> + Send + Sync + 'static,
+        joiner: impl Fn(&K, Option<V>, Option<V2>) -> UserResult<Option<VO>> + Send + Sync + 'static,
         windows: JoinWindows,
         joined: StreamJoined<K, V, V2>,
     ) -> KStream<K, VO> {
@@ -123,7 +123,7 @@ impl<K: Data, V: Data, V2: Data> Draft<K, V, V2> {
         plan: &mut Plan,
         this: &Step,
         other: &Step,
-        joiner: impl Fn(&K, Option<V>, Option<V2>) -> Option<VO> + Send + Sync + 'static,
+        joiner: impl Fn(&K, Option<V>, Option<V2>) -> UserResult<Option<VO>> + Send + Sync + 'static,
     ) -> crate::graph::NodeId {
         let Names { this_windowed, other_windowed, this_store, other_store, .. } = &self.names;
         let store = self.window_store(this_store, self.joined.this_store_supplier.as_ref());
@@ -182,7 +182,7 @@ impl<K: Data, V: Data, V2: Data> Draft<K, V, V2> {
     /// The node that joins the records of both sides.
     fn join_node<VO: Data>(
         self,
-        joiner: impl Fn(&K, Option<V>, Option<V2>) -> Option<VO> + Send + Sync + 'static,
+        joiner: impl Fn(&K, Option<V>, Option<V2>) -> UserResult<Option<VO>> + Send + Sync + 'static,
     ) -> GraphNode {
         let waiting_store = self.waiting_store();
         let Draft { kind, names, windows, serdes, .. } = self;
@@ -217,7 +217,7 @@ fn write_sides<K: Data, V: Data, V2: Data, VO: Data, F>(
     writer: &mut Writer<'_>,
 ) -> Result<()>
 where
-    F: Fn(&K, Option<V>, Option<V2>) -> Option<VO> + Send + Sync + 'static,
+    F: Fn(&K, Option<V>, Option<V2>) -> UserResult<Option<VO>> + Send + Sync + 'static,
 {
     let (left, right) = (Arc::clone(join), Arc::clone(join));
     let this = move || JoinSideProcessor::<LeftSide, K, V, V2, F>::new(Arc::clone(&left));
@@ -238,7 +238,7 @@ fn write_self_join<K: Data, V: Data, V2: Data, VO: Data, F>(
     writer: &mut Writer<'_>,
 ) -> Result<()>
 where
-    F: Fn(&K, Option<V>, Option<V2>) -> Option<VO> + Send + Sync + 'static,
+    F: Fn(&K, Option<V>, Option<V2>) -> UserResult<Option<VO>> + Send + Sync + 'static,
 {
     if TypeId::of::<V>() != TypeId::of::<V2>() {
         let reason = format!("join {} of a stream with itself has two value types", names.merge);

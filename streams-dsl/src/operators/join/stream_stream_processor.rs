@@ -75,7 +75,7 @@ where
     VL: Data,
     VR: Data,
     VO: Data,
-    F: Fn(&K, Option<VL>, Option<VR>) -> Option<VO> + 'static,
+    F: Fn(&K, Option<VL>, Option<VR>) -> Result<Option<VO>> + 'static,
 {
     fn init(&mut self, context: &mut ProcessorContext<'_, K, VO>) -> Result<()> {
         self.others = Some(context.state_store(self.join.store_of_others(S::LEFT))?);
@@ -131,7 +131,7 @@ impl<S: Side<VL, VR>, K: Data, VL: Data, VR: Data, F> JoinSideProcessor<S, K, VL
         context: &mut ProcessorContext<'_, K, VO>,
     ) -> Result<()>
     where
-        F: Fn(&K, Option<VL>, Option<VR>) -> Option<VO> + 'static,
+        F: Fn(&K, Option<VL>, Option<VR>) -> Result<Option<VO>> + 'static,
     {
         let Record { key, value, timestamp, headers } = record;
         // The key is not cloned for a look into the store.
@@ -148,11 +148,9 @@ impl<S: Side<VL, VR>, K: Data, VL: Data, VR: Data, F> JoinSideProcessor<S, K, VL
                 return self.forward(record, Some(other), context);
             }
             let (key, value, headers) = (partner.key.clone(), value.clone(), headers.clone());
-            self.forward(
-                Record { key, value, timestamp: timestamp.max(time), headers },
-                Some(other),
-                context,
-            )?;
+            let record = Record { key, value, timestamp: timestamp.max(time), headers };
+            // A pair that the joiner fails on costs no other.
+            context.attempt(|context| self.forward(record, Some(other), context))?;
         }
         Ok(())
     }
@@ -165,11 +163,11 @@ impl<S: Side<VL, VR>, K: Data, VL: Data, VR: Data, F> JoinSideProcessor<S, K, VL
         context: &mut ProcessorContext<'_, K, VO>,
     ) -> Result<()>
     where
-        F: Fn(&K, Option<VL>, Option<VR>) -> Option<VO> + 'static,
+        F: Fn(&K, Option<VL>, Option<VR>) -> Result<Option<VO>> + 'static,
     {
         let Record { key, value, timestamp, headers } = record;
         let (left, right) = S::arguments(value, other);
-        match (self.join.joiner)(&key, left, right) {
+        match (self.join.joiner)(&key, left, right)? {
             Some(value) => context.forward(Record { key, value, timestamp, headers }),
             None => Ok(()),
         }

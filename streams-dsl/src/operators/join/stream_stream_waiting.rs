@@ -92,7 +92,7 @@ impl<K: Data, VL: Data, VR: Data> Waiting<K, VL, VR> {
         context: &mut ProcessorContext<'_, K, VO>,
     ) -> Result<()>
     where
-        F: Fn(&K, Option<VL>, Option<VR>) -> Option<VO>,
+        F: Fn(&K, Option<VL>, Option<VR>) -> Result<Option<VO>>,
     {
         let (time, stream_time) = (&*self.time, self.stream_time());
         if record.timestamp != stream_time {
@@ -112,13 +112,18 @@ impl<K: Data, VL: Data, VR: Data> Waiting<K, VL, VR> {
             self.store.delete(&key, record.timestamp)?;
             let Some(last) = values.pop() else { continue };
             let WaitingKey { key, timestamp, .. } = key;
+            // It is this one that the joiner fails on: the others, and the record at hand, go on.
             let mut forward = |key: K, value| {
                 let (left, right) = match value {
                     LeftOrRightValue::Left(left) => (Some(left), None),
                     LeftOrRightValue::Right(right) => (None, Some(right)),
                 };
-                let Some(value) = (join.joiner)(&key, left, right) else { return Ok(()) };
-                context.forward(Record { key, value, timestamp, headers: record.headers.clone() })
+                context.attempt(|context| match (join.joiner)(&key, left, right)? {
+                    Some(value) => {
+                        context.forward(Record { key, value, timestamp, headers: record.headers.clone() })
+                    }
+                    None => Ok(()),
+                })
             };
             values.into_iter().try_for_each(|value| forward(key.clone(), value))?;
             forward(key, last)?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use streams_core::error::Result;
+use streams_core::error::{Result, UserError};
 use streams_core::processor::{Data, DropReason, Processor, ProcessorContext};
 use streams_core::record::Record;
 use streams_core::serde::DefaultSerde;
@@ -11,6 +11,7 @@ use super::stream_table_grace::{BUFFER_SUFFIX, Grace, not_versioned};
 use crate::error::DslError;
 use crate::graph::{GraphNode, Step};
 use crate::naming::prefix;
+use crate::operators::fallible::user;
 use crate::operators::nulls::Nulls;
 use crate::options::Joined;
 use crate::stream::KStream;
@@ -96,7 +97,32 @@ impl<K: Data, V: Data> KStream<K, V> {
         joiner: impl Fn(&K, V, VT) -> VO + Send + Sync + 'static,
         joined: Joined<K, V>,
     ) -> KStream<K, VO> {
-        let joiner = move |key: &K, value, row: Option<VT>| row.map(|row| joiner(key, value, row));
+        let joiner = move |key: &K, value, row: Option<VT>| Ok(row.map(|row| joiner(key, value, row)));
+        self.join_table(table, joined, prefix::JOIN, false, joiner)
+    }
+
+    /// As [`join`](Self::join), with a joiner that may fail; see [`try_map_values`](Self::try_map_values).
+    pub fn try_join<VT: Data, VO: Data, E: Into<UserError>>(
+        &self,
+        table: &KTable<K, VT>,
+        joiner: impl Fn(V, VT) -> Result<VO, E> + Send + Sync + 'static,
+    ) -> KStream<K, VO>
+    where
+        K: DefaultSerde,
+        V: DefaultSerde,
+    {
+        self.try_join_with_key(table, move |_, value, row| joiner(value, row), Joined::new())
+    }
+
+    /// As [`join_with_key`](Self::join_with_key), with a joiner that may fail.
+    pub fn try_join_with_key<VT: Data, VO: Data, E: Into<UserError>>(
+        &self,
+        table: &KTable<K, VT>,
+        joiner: impl Fn(&K, V, VT) -> Result<VO, E> + Send + Sync + 'static,
+        joined: Joined<K, V>,
+    ) -> KStream<K, VO> {
+        let joiner =
+            move |key: &K, value, row: Option<VT>| row.map(|row| user(joiner(key, value, row))).transpose();
         self.join_table(table, joined, prefix::JOIN, false, joiner)
     }
 
@@ -167,7 +193,31 @@ impl<K: Data, V: Data> KStream<K, V> {
         joiner: impl Fn(&K, V, Option<VT>) -> VO + Send + Sync + 'static,
         joined: Joined<K, V>,
     ) -> KStream<K, VO> {
-        let joiner = move |key: &K, value, row| Some(joiner(key, value, row));
+        let joiner = move |key: &K, value, row| Ok(Some(joiner(key, value, row)));
+        self.join_table(table, joined, prefix::LEFT_JOIN, true, joiner)
+    }
+
+    /// As [`left_join`](Self::left_join), with a joiner that may fail; see [`try_map_values`](Self::try_map_values).
+    pub fn try_left_join<VT: Data, VO: Data, E: Into<UserError>>(
+        &self,
+        table: &KTable<K, VT>,
+        joiner: impl Fn(V, Option<VT>) -> Result<VO, E> + Send + Sync + 'static,
+    ) -> KStream<K, VO>
+    where
+        K: DefaultSerde,
+        V: DefaultSerde,
+    {
+        self.try_left_join_with_key(table, move |_, value, row| joiner(value, row), Joined::new())
+    }
+
+    /// As [`left_join_with_key`](Self::left_join_with_key), with a joiner that may fail.
+    pub fn try_left_join_with_key<VT: Data, VO: Data, E: Into<UserError>>(
+        &self,
+        table: &KTable<K, VT>,
+        joiner: impl Fn(&K, V, Option<VT>) -> Result<VO, E> + Send + Sync + 'static,
+        joined: Joined<K, V>,
+    ) -> KStream<K, VO> {
+        let joiner = move |key: &K, value, row| user(joiner(key, value, row)).map(Some);
         self.join_table(table, joined, prefix::LEFT_JOIN, true, joiner)
     }
 
@@ -177,7 +227,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         joined: Joined<K, V>,
         prefix: &str,
         left: bool,
-        joiner: impl Fn(&K, V, Option<VT>) -> Option<VO> + Send + Sync + 'static,
+        joiner: impl Fn(&K, V, Option<VT>) -> Result<Option<VO>> + Send + Sync + 'static,
     ) -> KStream<K, VO> {
         let given = joined.name.as_deref().or(self.step.given_name());
         let key_serde = joined.key_serde.resolve(self.key_serde.as_ref());
@@ -244,7 +294,7 @@ where
     V: Data,
     VT: Data,
     VO: Data,
-    F: Fn(&K, V, Option<VT>) -> Option<VO> + 'static,
+    F: Fn(&K, V, Option<VT>) -> Result<Option<VO>> + 'static,
 {
     fn init(&mut self, context: &mut ProcessorContext<'_, K, VO>) -> Result<()> {
         self.rows.init(&context.stores())
@@ -282,7 +332,7 @@ impl<K: Data, V: Data, VT: Data, F> TableJoinProcessor<K, V, VT, F> {
     /// Joins a record with the row of its key: the one of its time, if the table is versioned, and else the latest.
     pub(super) fn join<VO: Data>(&self, record: Record<K, V>) -> Result<Option<Record<K, VO>>>
     where
-        F: Fn(&K, V, Option<VT>) -> Option<VO>,
+        F: Fn(&K, V, Option<VT>) -> Result<Option<VO>>,
     {
         let row = match (self.join.has_null_key(&record), self.rows.is_versioned()) {
             (true, _) => None,
@@ -290,7 +340,7 @@ impl<K: Data, V: Data, VT: Data, F> TableJoinProcessor<K, V, VT, F> {
             (false, false) => self.rows.get(&record.key)?,
         };
         let Record { key, value, timestamp, headers } = record;
-        let value = (self.join.joiner)(&key, value, row.map(|row| row.value));
+        let value = (self.join.joiner)(&key, value, row.map(|row| row.value))?;
         Ok(value.map(|value| Record { key, value, timestamp, headers }))
     }
 }

@@ -57,7 +57,7 @@ impl<K: Data, V: Data> Grace<K, V> {
     where
         VT: Data,
         VO: Data,
-        F: Fn(&K, V, Option<VT>) -> Option<VO> + Send + Sync + 'static,
+        F: Fn(&K, V, Option<VT>) -> Result<Option<VO>> + Send + Sync + 'static,
     {
         let name = writer.name.clone();
         let missing = |part| DslError::missing_serde::<(K, V)>(&name, part);
@@ -109,7 +109,7 @@ where
     V: Data,
     VT: Data,
     VO: Data,
-    F: Fn(&K, V, Option<VT>) -> Option<VO> + 'static,
+    F: Fn(&K, V, Option<VT>) -> Result<Option<VO>> + 'static,
 {
     fn init(&mut self, context: &mut ProcessorContext<'_, K, VO>) -> Result<()> {
         self.buffer = Some(context.state_store(&self.buffer_name)?);
@@ -135,9 +135,8 @@ where
         }
         for due in buffer.take_due()? {
             let (record, kept) = due.into_parts();
-            if let Some(joined) = self.join.join(record)? {
-                context.forward_kept(&kept, joined)?;
-            }
+            // It is this one that the joiner fails on, not the one that made it due; the others are due all the same.
+            context.attempt_kept(&kept, |context| self.join_now(record, context))?;
         }
         Ok(())
     }
@@ -150,7 +149,7 @@ impl<K: Data, V: Data, VT: Data, F> GraceJoinProcessor<K, V, VT, F> {
         context: &mut ProcessorContext<'_, K, VO>,
     ) -> Result<()>
     where
-        F: Fn(&K, V, Option<VT>) -> Option<VO>,
+        F: Fn(&K, V, Option<VT>) -> Result<Option<VO>>,
     {
         match self.join.join(record)? {
             Some(joined) => context.forward(joined),

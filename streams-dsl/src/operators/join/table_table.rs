@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use streams_core::error::{Result as UserResult, UserError};
 use streams_core::processor::Data;
 use streams_core::record::Change;
 
@@ -11,6 +12,7 @@ use super::table_table_processor::{JoinGetter, JoinMerger, TableJoinSide};
 use crate::error::{DslError, Result};
 use crate::graph::{GraphNode, Plan, Step, Writer};
 use crate::naming::prefix;
+use crate::operators::fallible::user;
 use crate::operators::nulls::Nulls;
 use crate::options::Materialized;
 use crate::table::{KTable, TableOrigin};
@@ -51,7 +53,7 @@ impl<K: Data, V: Data> KTable<K, V> {
         other: &KTable<K, VO>,
         joiner: impl Fn(V, VO) -> VR + Send + Sync + 'static,
     ) -> KTable<K, VR> {
-        self.add_join(other, Kind::Inner, None, inner(joiner))
+        self.add_join(other, Kind::Inner, None, inner(move |row, other| Ok(joiner(row, other))))
     }
 
     /// As [`join`](Self::join), stored as `materialized` describes.
@@ -71,7 +73,31 @@ impl<K: Data, V: Data> KTable<K, V> {
         joiner: impl Fn(V, VO) -> VR + Send + Sync + 'static,
         materialized: Materialized<K, VR>,
     ) -> KTable<K, VR> {
-        self.add_join(other, Kind::Inner, Some(materialized), inner(joiner))
+        self.add_join(other, Kind::Inner, Some(materialized), inner(move |row, other| Ok(joiner(row, other))))
+    }
+
+    /// As [`join`](Self::join), with a joiner that may fail; see [`try_map_values`](Self::try_map_values).
+    pub fn try_join<VO: Data, VR: Data, E: Into<UserError>>(
+        &self,
+        other: &KTable<K, VO>,
+        joiner: impl Fn(V, VO) -> UserResult<VR, E> + Send + Sync + 'static,
+    ) -> KTable<K, VR> {
+        self.add_join(other, Kind::Inner, None, inner(move |row, other| user(joiner(row, other))))
+    }
+
+    /// As [`try_join`](Self::try_join), stored as `materialized` describes.
+    pub fn try_join_with<VO: Data, VR: Data, E: Into<UserError>>(
+        &self,
+        other: &KTable<K, VO>,
+        joiner: impl Fn(V, VO) -> UserResult<VR, E> + Send + Sync + 'static,
+        materialized: Materialized<K, VR>,
+    ) -> KTable<K, VR> {
+        self.add_join(
+            other,
+            Kind::Inner,
+            Some(materialized),
+            inner(move |row, other| user(joiner(row, other))),
+        )
     }
 
     /// The table of all of this table's keys, each with what `joiner` makes of its row and the other table's, which may
@@ -99,7 +125,7 @@ impl<K: Data, V: Data> KTable<K, V> {
         other: &KTable<K, VO>,
         joiner: impl Fn(V, Option<VO>) -> VR + Send + Sync + 'static,
     ) -> KTable<K, VR> {
-        self.add_join(other, Kind::Left, None, left(joiner))
+        self.add_join(other, Kind::Left, None, left(move |row, other| Ok(joiner(row, other))))
     }
 
     /// As [`left_join`](Self::left_join), stored as `materialized` describes.
@@ -109,7 +135,26 @@ impl<K: Data, V: Data> KTable<K, V> {
         joiner: impl Fn(V, Option<VO>) -> VR + Send + Sync + 'static,
         materialized: Materialized<K, VR>,
     ) -> KTable<K, VR> {
-        self.add_join(other, Kind::Left, Some(materialized), left(joiner))
+        self.add_join(other, Kind::Left, Some(materialized), left(move |row, other| Ok(joiner(row, other))))
+    }
+
+    /// As [`left_join`](Self::left_join), with a joiner that may fail; see [`try_map_values`](Self::try_map_values).
+    pub fn try_left_join<VO: Data, VR: Data, E: Into<UserError>>(
+        &self,
+        other: &KTable<K, VO>,
+        joiner: impl Fn(V, Option<VO>) -> UserResult<VR, E> + Send + Sync + 'static,
+    ) -> KTable<K, VR> {
+        self.add_join(other, Kind::Left, None, left(move |row, other| user(joiner(row, other))))
+    }
+
+    /// As [`try_left_join`](Self::try_left_join), stored as `materialized` describes.
+    pub fn try_left_join_with<VO: Data, VR: Data, E: Into<UserError>>(
+        &self,
+        other: &KTable<K, VO>,
+        joiner: impl Fn(V, Option<VO>) -> UserResult<VR, E> + Send + Sync + 'static,
+        materialized: Materialized<K, VR>,
+    ) -> KTable<K, VR> {
+        self.add_join(other, Kind::Left, Some(materialized), left(move |row, other| user(joiner(row, other))))
     }
 
     /// The table of the keys that one of the tables has, or both, each with what `joiner` makes of the rows there are
@@ -139,7 +184,7 @@ impl<K: Data, V: Data> KTable<K, V> {
         other: &KTable<K, VO>,
         joiner: impl Fn(Option<V>, Option<VO>) -> VR + Send + Sync + 'static,
     ) -> KTable<K, VR> {
-        self.add_join(other, Kind::Outer, None, outer(joiner))
+        self.add_join(other, Kind::Outer, None, outer(move |row, other| Ok(joiner(row, other))))
     }
 
     /// As [`outer_join`](Self::outer_join), stored as `materialized` describes.
@@ -149,7 +194,31 @@ impl<K: Data, V: Data> KTable<K, V> {
         joiner: impl Fn(Option<V>, Option<VO>) -> VR + Send + Sync + 'static,
         materialized: Materialized<K, VR>,
     ) -> KTable<K, VR> {
-        self.add_join(other, Kind::Outer, Some(materialized), outer(joiner))
+        self.add_join(other, Kind::Outer, Some(materialized), outer(move |row, other| Ok(joiner(row, other))))
+    }
+
+    /// As [`outer_join`](Self::outer_join), with a joiner that may fail; see [`try_map_values`](Self::try_map_values).
+    pub fn try_outer_join<VO: Data, VR: Data, E: Into<UserError>>(
+        &self,
+        other: &KTable<K, VO>,
+        joiner: impl Fn(Option<V>, Option<VO>) -> UserResult<VR, E> + Send + Sync + 'static,
+    ) -> KTable<K, VR> {
+        self.add_join(other, Kind::Outer, None, outer(move |row, other| user(joiner(row, other))))
+    }
+
+    /// As [`try_outer_join`](Self::try_outer_join), stored as `materialized` describes.
+    pub fn try_outer_join_with<VO: Data, VR: Data, E: Into<UserError>>(
+        &self,
+        other: &KTable<K, VO>,
+        joiner: impl Fn(Option<V>, Option<VO>) -> UserResult<VR, E> + Send + Sync + 'static,
+        materialized: Materialized<K, VR>,
+    ) -> KTable<K, VR> {
+        self.add_join(
+            other,
+            Kind::Outer,
+            Some(materialized),
+            outer(move |row, other| user(joiner(row, other))),
+        )
     }
 
     fn add_join<VO: Data, VR: Data>(
@@ -157,7 +226,7 @@ impl<K: Data, V: Data> KTable<K, V> {
         other: &KTable<K, VO>,
         kind: Kind,
         materialized: Option<Materialized<K, VR>>,
-        combine: impl Fn(Option<V>, Option<VO>) -> Option<VR> + Send + Sync + 'static,
+        combine: impl Fn(Option<V>, Option<VO>) -> Joined<VR> + Send + Sync + 'static,
     ) -> KTable<K, VR> {
         let store = materialized.map(|materialized| {
             let name = self.step.with_plan(|plan| materialized.store_name(plan, prefix::TABLE_MERGE));
@@ -191,7 +260,9 @@ impl<K: Data, V: Data> KTable<K, V> {
             this: self.clone(),
             other: other.clone(),
             kind,
-            combine: Arc::new(move |row, other| combine(row, other).and_then(|value| results.reject(value))),
+            combine: Arc::new(move |row, other| {
+                Ok(combine(row, other)?.and_then(|value| results.reject(value)))
+            }),
             store,
             sends_old_values: Cell::new(false),
         });
@@ -216,18 +287,28 @@ enum Kind {
     Outer,
 }
 
-fn inner<V, VO, VR>(joiner: impl Fn(V, VO) -> VR) -> impl Fn(Option<V>, Option<VO>) -> Option<VR> {
-    move |row, other| Some(joiner(row?, other?))
+/// What becomes of the rows of both sides.
+type Joined<VR> = UserResult<Option<VR>>;
+
+fn inner<V, VO, VR>(
+    joiner: impl Fn(V, VO) -> UserResult<VR>,
+) -> impl Fn(Option<V>, Option<VO>) -> Joined<VR> {
+    move |row, other| match (row, other) {
+        (Some(row), Some(other)) => joiner(row, other).map(Some),
+        _ => Ok(None),
+    }
 }
 
-fn left<V, VO, VR>(joiner: impl Fn(V, Option<VO>) -> VR) -> impl Fn(Option<V>, Option<VO>) -> Option<VR> {
-    move |row, other| Some(joiner(row?, other))
+fn left<V, VO, VR>(
+    joiner: impl Fn(V, Option<VO>) -> UserResult<VR>,
+) -> impl Fn(Option<V>, Option<VO>) -> Joined<VR> {
+    move |row, other| row.map(|row| joiner(row, other)).transpose()
 }
 
 fn outer<V, VO, VR>(
-    joiner: impl Fn(Option<V>, Option<VO>) -> VR,
-) -> impl Fn(Option<V>, Option<VO>) -> Option<VR> {
-    move |row, other| (row.is_some() || other.is_some()).then(|| joiner(row, other))
+    joiner: impl Fn(Option<V>, Option<VO>) -> UserResult<VR>,
+) -> impl Fn(Option<V>, Option<VO>) -> Joined<VR> {
+    move |row, other| (row.is_some() || other.is_some()).then(|| joiner(row, other)).transpose()
 }
 
 /// The names of a join's parts.
@@ -266,7 +347,7 @@ where
     V: Data,
     VO: Data,
     VR: Data,
-    F: Fn(Option<V>, Option<VO>) -> Option<VR> + Send + Sync + 'static,
+    F: Fn(Option<V>, Option<VO>) -> Joined<VR> + Send + Sync + 'static,
 {
     /// Adds a processor for each side, and one that merges their results.
     fn write(&self, names: &Names, writer: &mut Writer<'_>) -> Result<()> {
@@ -316,7 +397,7 @@ where
     V: Data,
     VO: Data,
     VR: Data,
-    F: Fn(Option<V>, Option<VO>) -> Option<VR> + Send + Sync + 'static,
+    F: Fn(Option<V>, Option<VO>) -> Joined<VR> + Send + Sync + 'static,
 {
     fn enable_sending_old_values(&self, _force: bool) -> bool {
         // The tables of a join are stored anyway.

@@ -8,6 +8,7 @@ use streams_core::processor::{Data, DropReason, Processor, ProcessorContext, Sto
 use streams_core::record::{Change, Record};
 use streams_core::store::ValueAndTimestamp;
 
+use crate::operators::fallible::before;
 use crate::operators::table::StoredRows;
 use crate::value_getter::ValueGetter;
 
@@ -33,7 +34,7 @@ where
     V: Data,
     VO: Data,
     VR: Data,
-    F: Fn(Option<V>, Option<VO>) -> Option<VR> + 'static,
+    F: Fn(Option<V>, Option<VO>) -> Result<Option<VR>> + 'static,
 {
     fn init(&mut self, context: &mut ProcessorContext<'_, K, Change<VR>>) -> Result<()> {
         self.partner.init(&context.stores())
@@ -59,9 +60,9 @@ where
             Some(row) => (Some(row.value), timestamp.max(row.timestamp)),
         };
         let old_partner = if self.send_old_values { partner.clone() } else { None };
-        let new = (self.combine)(change.new, partner);
+        let new = (self.combine)(change.new, partner)?;
         let old = match self.send_old_values {
-            true => (self.combine)(change.old, old_partner),
+            true => before((self.combine)(change.old, old_partner))?,
             false => None,
         };
         context.forward(Record { key, value: Change { new, old, is_latest }, timestamp, headers })
@@ -114,7 +115,7 @@ pub(super) struct JoinGetter<K, V, VO, F> {
 
 impl<K, V, VO, VR, F> ValueGetter<K, VR> for JoinGetter<K, V, VO, F>
 where
-    F: Fn(Option<V>, Option<VO>) -> Option<VR>,
+    F: Fn(Option<V>, Option<VO>) -> Result<Option<VR>>,
 {
     fn init(&mut self, stores: &StoreAccess<'_>) -> Result<()> {
         self.rows.init(stores)?;
@@ -131,7 +132,7 @@ where
         let time = |timestamp: Option<i64>| timestamp.unwrap_or(i64::MIN);
         let timestamp =
             time(row.as_ref().map(|row| row.timestamp)).max(time(other.as_ref().map(|row| row.timestamp)));
-        let value = (self.combine)(row.map(|row| row.value), other.map(|row| row.value));
+        let value = (self.combine)(row.map(|row| row.value), other.map(|row| row.value))?;
         Ok(value.map(|value| ValueAndTimestamp { value, timestamp }))
     }
 }

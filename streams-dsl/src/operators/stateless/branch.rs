@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use streams_core::error::Result;
+use streams_core::error::{Result, UserError};
 use streams_core::processor::{Data, Processor, ProcessorContext};
 use streams_core::record::Record;
 
@@ -13,9 +13,10 @@ use super::merge::PassThrough;
 use crate::KStream;
 use crate::graph::{GraphNode, Step};
 use crate::naming::prefix;
+use crate::operators::fallible::user;
 use crate::options::Branched;
 
-type Predicate<K, V> = Arc<dyn Fn(&K, &V) -> bool + Send + Sync>;
+type Predicate<K, V> = Arc<dyn Fn(&K, &V) -> Result<bool> + Send + Sync>;
 
 impl<K: Data, V: Data> KStream<K, V> {
     /// Splits the stream: each record goes to the first branch whose predicate is true, or else to the default branch,
@@ -86,9 +87,18 @@ impl<K: Data, V: Data> BranchedKStream<K, V> {
         predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static,
         branched: Branched<'_, K, V>,
     ) -> Self {
-        self.branches.borrow_mut().predicates.push(Arc::new(predicate));
-        let position = self.branches.borrow().predicates.len();
-        self.add(branched, position);
+        self.add_branch(Arc::new(move |key, value| Ok(predicate(key, value))), branched);
+        self
+    }
+
+    /// As [`branch_with`](Self::branch_with), with a predicate that may fail: then the record goes to no branch. See
+    /// [`try_map_values`](KStream::try_map_values).
+    pub fn try_branch_with<E: Into<UserError>>(
+        mut self,
+        predicate: impl Fn(&K, &V) -> Result<bool, E> + Send + Sync + 'static,
+        branched: Branched<'_, K, V>,
+    ) -> Self {
+        self.add_branch(Arc::new(move |key, value| user(predicate(key, value))), branched);
         self
     }
 
@@ -120,6 +130,12 @@ impl<K: Data, V: Data> BranchedKStream<K, V> {
     /// ```
     pub fn no_default_branch(self) -> BTreeMap<String, KStream<K, V>> {
         self.outputs
+    }
+
+    fn add_branch(&mut self, predicate: Predicate<K, V>, branched: Branched<'_, K, V>) {
+        self.branches.borrow_mut().predicates.push(predicate);
+        let position = self.branches.borrow().predicates.len();
+        self.add(branched, position);
     }
 
     fn add(&mut self, branched: Branched<'_, K, V>, position: usize) {
@@ -166,8 +182,14 @@ struct Branch<K, V> {
 impl<K: Data, V: Data> Processor<K, V, K, V> for Branch<K, V> {
     fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K, V>) -> Result<()> {
         let Branches { predicates, children } = &*self.branches;
-        let taken = predicates.iter().position(|predicate| predicate(&record.key, &record.value));
-        match children.get(taken.unwrap_or(predicates.len())) {
+        let mut taken = predicates.len();
+        for (position, predicate) in predicates.iter().enumerate() {
+            if predicate(&record.key, &record.value)? {
+                taken = position;
+                break;
+            }
+        }
+        match children.get(taken) {
             Some(child) => context.forward_to(child, record),
             None => Ok(()),
         }

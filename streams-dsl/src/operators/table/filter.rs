@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use streams_core::error::Result;
+use streams_core::error::{Result, UserError};
 use streams_core::processor::{Data, Processor, ProcessorContext, StoreAccess};
 use streams_core::record::{Change, Record};
 use streams_core::store::ValueAndTimestamp;
@@ -14,12 +14,13 @@ use super::StoredRows;
 use crate::KTable;
 use crate::graph::GraphNode;
 use crate::naming::prefix;
+use crate::operators::fallible::{before, user};
 use crate::options::Materialized;
 use crate::table::TableOrigin;
 use crate::table_store::TableStore;
 use crate::value_getter::{ValueGetter, ValueGetterSupplier};
 
-type Predicate<K, V> = Arc<dyn Fn(&K, &V) -> bool + Send + Sync>;
+type Predicate<K, V> = Arc<dyn Fn(&K, &V) -> Result<bool> + Send + Sync>;
 
 impl<K: Data, V: Data> KTable<K, V> {
     /// The rows for which the predicate is true (`KTable.filter`).
@@ -46,7 +47,7 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn filter(&self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> KTable<K, V> {
-        self.add_filter(Arc::new(predicate), None)
+        self.add_filter(Arc::new(move |key, value| Ok(predicate(key, value))), None)
     }
 
     /// As [`filter`](Self::filter), stored if the options name a store (`KTable.filter(Predicate, Materialized)`).
@@ -63,7 +64,7 @@ impl<K: Data, V: Data> KTable<K, V> {
         predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static,
         materialized: Materialized<K, V>,
     ) -> KTable<K, V> {
-        self.add_filter(Arc::new(predicate), Some(materialized))
+        self.add_filter(Arc::new(move |key, value| Ok(predicate(key, value))), Some(materialized))
     }
 
     /// The rows for which the predicate is false (`KTable.filterNot`); else as [`filter`](Self::filter).
@@ -78,6 +79,23 @@ impl<K: Data, V: Data> KTable<K, V> {
         materialized: Materialized<K, V>,
     ) -> KTable<K, V> {
         self.filter_with(move |key, value| !predicate(key, value), materialized)
+    }
+
+    /// As [`filter`](Self::filter), with a predicate that may fail; see [`try_map_values`](Self::try_map_values).
+    pub fn try_filter<E: Into<UserError>>(
+        &self,
+        predicate: impl Fn(&K, &V) -> Result<bool, E> + Send + Sync + 'static,
+    ) -> KTable<K, V> {
+        self.add_filter(Arc::new(move |key, value| user(predicate(key, value))), None)
+    }
+
+    /// As [`try_filter`](Self::try_filter), stored if the options name a store.
+    pub fn try_filter_with<E: Into<UserError>>(
+        &self,
+        predicate: impl Fn(&K, &V) -> Result<bool, E> + Send + Sync + 'static,
+        materialized: Materialized<K, V>,
+    ) -> KTable<K, V> {
+        self.add_filter(Arc::new(move |key, value| user(predicate(key, value))), Some(materialized))
     }
 
     fn add_filter(
@@ -163,13 +181,18 @@ impl<K: Data, V: Data> Processor<K, Change<V>, K, Change<V>> for TableFilter<K, 
         context: &mut ProcessorContext<'_, K, Change<V>>,
     ) -> Result<()> {
         let Record { key, value: change, timestamp, headers } = record;
-        let new = change.new.filter(|value| (self.predicate)(&key, value));
-        let old = match (self.rows.opened(), self.rows.send_old_values()) {
-            (_, false) => None,
-            (Some((store, _)), true) => store.get(&key)?.map(|old| old.value),
-            (None, true) => change.old.filter(|value| (self.predicate)(&key, value)),
-        };
-        if !self.versioned && self.rows.send_old_values() && old.is_none() && new.is_none() {
+        let new = kept(&self.predicate, &key, change.new)?;
+        let (mut known, mut old) = (self.rows.send_old_values(), None);
+        match self.rows.opened() {
+            _ if !known => {}
+            Some((store, _)) => old = store.get(&key)?.map(|old| old.value),
+            None => {
+                let found = kept(&self.predicate, &key, change.old);
+                known = found.is_ok();
+                old = before(found)?;
+            }
+        }
+        if !self.versioned && known && old.is_none() && new.is_none() {
             return Ok(());
         }
         match self.rows.opened() {
@@ -188,6 +211,14 @@ impl<K: Data, V: Data> Processor<K, Change<V>, K, Change<V>> for TableFilter<K, 
     }
 }
 
+/// The row, if the predicate holds for it.
+fn kept<K, V>(predicate: &Predicate<K, V>, key: &K, row: Option<V>) -> Result<Option<V>> {
+    match row {
+        Some(row) if predicate(key, &row)? => Ok(Some(row)),
+        _ => Ok(None),
+    }
+}
+
 struct FilterGetter<K, V> {
     parent: Box<dyn ValueGetter<K, V>>,
     predicate: Predicate<K, V>,
@@ -199,14 +230,23 @@ impl<K: Data, V: Data> ValueGetter<K, V> for FilterGetter<K, V> {
     }
 
     fn get(&self, key: &K) -> Result<Option<ValueAndTimestamp<V>>> {
-        Ok(self.parent.get(key)?.filter(|row| (self.predicate)(key, &row.value)))
+        self.kept(key, self.parent.get(key)?)
     }
 
     fn get_as_of(&self, key: &K, time: Timestamp) -> Result<Option<ValueAndTimestamp<V>>> {
-        Ok(self.parent.get_as_of(key, time)?.filter(|row| (self.predicate)(key, &row.value)))
+        self.kept(key, self.parent.get_as_of(key, time)?)
     }
 
     fn is_versioned(&self) -> bool {
         self.parent.is_versioned()
+    }
+}
+
+impl<K, V> FilterGetter<K, V> {
+    fn kept(&self, key: &K, row: Option<ValueAndTimestamp<V>>) -> Result<Option<ValueAndTimestamp<V>>> {
+        match row {
+            Some(row) if (self.predicate)(key, &row.value)? => Ok(Some(row)),
+            _ => Ok(None),
+        }
     }
 }

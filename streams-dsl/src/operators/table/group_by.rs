@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use streams_core::error::Result;
+use streams_core::error::{Result, UserError};
 use streams_core::processor::{Data, Processor, ProcessorContext};
 use streams_core::record::{Change, Record};
 use streams_core::serde::DefaultSerde;
 
 use crate::graph::GraphNode;
 use crate::naming::prefix;
+use crate::operators::fallible::{before, user};
 use crate::operators::nulls::Nulls;
 use crate::options::Grouped;
 use crate::{KGroupedTable, KTable};
@@ -67,6 +68,25 @@ impl<K: Data, V: Data> KTable<K, V> {
         selector: impl Fn(&K, V) -> (K2, V2) + Send + Sync + 'static,
         grouped: Grouped<K2, V2>,
     ) -> KGroupedTable<K2, V2> {
+        self.add_group_by(move |key, value| Ok(selector(key, value)), grouped)
+    }
+
+    /// As [`group_by_with`](Self::group_by_with), with a selector that may fail. If the handler resumes, the row stays in the
+    /// group that it was in, and is not taken out of it any more; a selector that returns an `Option` leaves such a row
+    /// out of all groups instead. See [`try_map_values`](Self::try_map_values).
+    pub fn try_group_by_with<K2: Data + PartialEq, V2: Data, E: Into<UserError>>(
+        &self,
+        selector: impl Fn(&K, V) -> Result<(K2, V2), E> + Send + Sync + 'static,
+        grouped: Grouped<K2, V2>,
+    ) -> KGroupedTable<K2, V2> {
+        self.add_group_by(move |key, value| user(selector(key, value)), grouped)
+    }
+
+    fn add_group_by<K2: Data + PartialEq, V2: Data>(
+        &self,
+        selector: impl Fn(&K, V) -> Result<(K2, V2)> + Send + Sync + 'static,
+        grouped: Grouped<K2, V2>,
+    ) -> KGroupedTable<K2, V2> {
         let named = match &grouped.name {
             Some(name) => self.named(name),
             None => self.clone(),
@@ -108,7 +128,7 @@ where
     V: Data,
     K2: Data + PartialEq,
     V2: Data,
-    F: Fn(&K, V) -> (K2, V2) + 'static,
+    F: Fn(&K, V) -> Result<(K2, V2)> + 'static,
 {
     fn process(
         &mut self,
@@ -121,11 +141,12 @@ where
             return Ok(());
         }
         let Select { selector, keys, values } = &*self.select;
-        let grouped = |value| {
-            let (key, value) = selector(&key, value);
-            (!keys.contain(&key) && !values.contain(&value)).then_some((key, value))
+        let grouped = |value: Option<V>| -> Result<_> {
+            let Some(value) = value else { return Ok(None) };
+            let (key, value) = selector(&key, value)?;
+            Ok((!keys.contain(&key) && !values.contain(&value)).then_some((key, value)))
         };
-        let (new, old) = (new.and_then(grouped), old.and_then(grouped));
+        let (new, old) = (grouped(new)?, before(grouped(old))?);
         let mut forward = |key, new, old| {
             let value = Change { new, old, is_latest };
             context.forward(Record { key, value, timestamp, headers: headers.clone() })

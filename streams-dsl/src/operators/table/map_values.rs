@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use streams_core::error::Result;
+use streams_core::error::{Result, UserError};
 use streams_core::processor::{Data, Processor, ProcessorContext, StoreAccess};
 use streams_core::record::{Change, Record};
 use streams_core::store::ValueAndTimestamp;
@@ -14,6 +14,7 @@ use super::StoredRows;
 use crate::KTable;
 use crate::graph::GraphNode;
 use crate::naming::prefix;
+use crate::operators::fallible::{before, user};
 use crate::operators::nulls::Nulls;
 use crate::options::Materialized;
 use crate::table::TableOrigin;
@@ -21,7 +22,7 @@ use crate::table_store::TableStore;
 use crate::value_getter::{ValueGetter, ValueGetterSupplier};
 
 /// Makes a row of a row, or none.
-type Mapper<K, V, V2> = Arc<dyn Fn(&K, V) -> Option<V2> + Send + Sync>;
+type Mapper<K, V, V2> = Arc<dyn Fn(&K, V) -> Result<Option<V2>> + Send + Sync>;
 
 impl<K: Data, V: Data> KTable<K, V> {
     /// Replaces the value of each row (`KTable.mapValues`).
@@ -55,7 +56,7 @@ impl<K: Data, V: Data> KTable<K, V> {
         &self,
         mapper: impl Fn(&K, V) -> V2 + Send + Sync + 'static,
     ) -> KTable<K, V2> {
-        self.add_map_values(mapper, None)
+        self.add_map_values(move |key, value| Ok(mapper(key, value)), None)
     }
 
     /// As [`map_values`](Self::map_values), stored if the options name a store
@@ -82,12 +83,51 @@ impl<K: Data, V: Data> KTable<K, V> {
         mapper: impl Fn(&K, V) -> V2 + Send + Sync + 'static,
         materialized: Materialized<K, V2>,
     ) -> KTable<K, V2> {
-        self.add_map_values(mapper, Some(materialized))
+        self.add_map_values(move |key, value| Ok(mapper(key, value)), Some(materialized))
+    }
+
+    /// As [`map_values`](Self::map_values), with a mapper that may fail. Its error goes to the processing exception handler,
+    /// which names the node and the record.
+    ///
+    /// If the handler resumes, the update is left out: what is downstream keeps the row that it had before. What that was is
+    /// only known where the result is stored, so do that if an aggregation or a join follows
+    /// ([`try_map_values_with`](Self::try_map_values_with)). An operator that looks up a row for which the mapper fails,
+    /// of a table that is not stored, fails on the record for which it looks.
+    ///
+    /// ```
+    /// # use streams_dsl::prelude::*;
+    /// let builder = StreamsBuilder::new();
+    /// let numbers = builder.table::<String, String>("texts").try_map_values(|text| text.parse::<i64>());
+    /// numbers.to_stream().to("numbers");
+    ///
+    /// let config = StreamsConfig::new("test", "embedded:").with("processing.exception.handler", "LogAndContinue")?;
+    /// let driver = TopologyTestDriver::new(builder.build()?, config)?;
+    /// let texts = driver.create_input_topic::<String, String>("texts");
+    /// for (time, text) in [(0, "1"), (1, "one"), (2, "3")] {
+    ///     texts.pipe("k".into(), text.into(), time)?;
+    /// }
+    /// assert_eq!(driver.create_output_topic::<String, i64>("numbers").read_values()?, [1, 3]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn try_map_values<V2: Data, E: Into<UserError>>(
+        &self,
+        mapper: impl Fn(V) -> Result<V2, E> + Send + Sync + 'static,
+    ) -> KTable<K, V2> {
+        self.add_map_values(move |_, value| user(mapper(value)), None)
+    }
+
+    /// As [`try_map_values`](Self::try_map_values), with the key to look at, and stored if the options name a store.
+    pub fn try_map_values_with<V2: Data, E: Into<UserError>>(
+        &self,
+        mapper: impl Fn(&K, V) -> Result<V2, E> + Send + Sync + 'static,
+        materialized: Materialized<K, V2>,
+    ) -> KTable<K, V2> {
+        self.add_map_values(move |key, value| user(mapper(key, value)), Some(materialized))
     }
 
     fn add_map_values<V2: Data>(
         &self,
-        mapper: impl Fn(&K, V) -> V2 + Send + Sync + 'static,
+        mapper: impl Fn(&K, V) -> Result<V2> + Send + Sync + 'static,
         materialized: Option<Materialized<K, V2>>,
     ) -> KTable<K, V2> {
         let versioned = materialized.as_ref().map(Materialized::is_versioned);
@@ -97,7 +137,7 @@ impl<K: Data, V: Data> KTable<K, V> {
         let queryable = store.as_ref().map(|store| store.name.to_string());
         let sends_old_values = Cell::new(false);
         let rows = Nulls::of(value_serde.as_ref());
-        let mapper: Mapper<K, V, V2> = Arc::new(move |key, value| rows.reject(mapper(key, value)));
+        let mapper: Mapper<K, V, V2> = Arc::new(move |key, value| Ok(rows.reject(mapper(key, value)?)));
         let origin = Rc::new(MapOrigin { parent: self.clone(), mapper, store, sends_old_values });
         let mut node = origin.node(&name);
         node.output_versioned = versioned;
@@ -164,15 +204,22 @@ impl<K: Data, V: Data, V2: Data> Processor<K, Change<V>, K, Change<V2>> for Tabl
         context: &mut ProcessorContext<'_, K, Change<V2>>,
     ) -> Result<()> {
         let Record { key, value: change, timestamp, headers } = record;
-        let new = change.new.and_then(|value| (self.mapper)(&key, value));
+        let new = mapped(&self.mapper, &key, change.new)?;
         let stored = Record { key, value: new, timestamp, headers };
         let Some(Record { key, value: new, timestamp, headers }) = self.rows.replace(stored, context)? else {
             return Ok(());
         };
-        let old =
-            change.old.filter(|_| self.rows.send_old_values()).and_then(|value| (self.mapper)(&key, value));
+        let old = change.old.filter(|_| self.rows.send_old_values());
+        let old = before(mapped(&self.mapper, &key, old))?;
         let value = Change { new, old, is_latest: change.is_latest };
         context.forward(Record { key, value, timestamp, headers })
+    }
+}
+
+fn mapped<K, V, V2>(mapper: &Mapper<K, V, V2>, key: &K, row: Option<V>) -> Result<Option<V2>> {
+    match row {
+        Some(row) => mapper(key, row),
+        None => Ok(None),
     }
 }
 
@@ -187,11 +234,11 @@ impl<K: Data, V: Data, V2: Data> ValueGetter<K, V2> for MapGetter<K, V, V2> {
     }
 
     fn get(&self, key: &K) -> Result<Option<ValueAndTimestamp<V2>>> {
-        Ok(self.parent.get(key)?.and_then(|row| self.mapped(key, row)))
+        self.mapped(key, self.parent.get(key)?)
     }
 
     fn get_as_of(&self, key: &K, time: Timestamp) -> Result<Option<ValueAndTimestamp<V2>>> {
-        Ok(self.parent.get_as_of(key, time)?.and_then(|row| self.mapped(key, row)))
+        self.mapped(key, self.parent.get_as_of(key, time)?)
     }
 
     fn is_versioned(&self) -> bool {
@@ -200,8 +247,8 @@ impl<K: Data, V: Data, V2: Data> ValueGetter<K, V2> for MapGetter<K, V, V2> {
 }
 
 impl<K, V, V2> MapGetter<K, V, V2> {
-    fn mapped(&self, key: &K, row: ValueAndTimestamp<V>) -> Option<ValueAndTimestamp<V2>> {
-        let value = (self.mapper)(key, row.value)?;
-        Some(ValueAndTimestamp { value, timestamp: row.timestamp })
+    fn mapped(&self, key: &K, row: Option<ValueAndTimestamp<V>>) -> Result<Option<ValueAndTimestamp<V2>>> {
+        let Some(ValueAndTimestamp { value, timestamp }) = row else { return Ok(None) };
+        Ok((self.mapper)(key, value)?.map(|value| ValueAndTimestamp { value, timestamp }))
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use streams_core::error::{Error, Result};
 use streams_core::processor::{Data, Processor, ProcessorContext, StoreAccess};
-use streams_core::record::{Change, Record};
+use streams_core::record::{Change, Record, RecordMetadata};
 use streams_core::store::{Buffered, ChangeBuffer, ChangeBufferBuilder, ValueAndTimestamp};
 use streams_core::time::Timestamp;
 
@@ -220,18 +220,21 @@ impl<K: Data, V: Data> TableSuppress<K, V> {
         Ok(over(buffer.rows()?, bounds.max_records) || over(buffer.bytes()?, bounds.max_bytes))
     }
 
-    fn full(&self) -> Result<Error> {
+    /// Why the application ends. No handler is asked: the update is in the buffer, and would be emitted although it was
+    /// counted as left out.
+    fn full(&self, context: &ProcessorContext<'_, K, Change<V>>) -> Result<Error> {
         let (buffer, bounds) = (opened(&self.buffer)?, &self.operator.bounds);
         let shown = |bound: Option<u64>| bound.unwrap_or(i64::MAX as u64);
-        let text = format!(
-            "{} buffer exceeded its max capacity. Currently [{}/{}] records and [{}/{}] bytes.",
-            self.node,
-            buffer.rows()?,
-            shown(bounds.max_records),
-            buffer.bytes()?,
-            shown(bounds.max_bytes)
-        );
-        Ok(Error::User(text.into()))
+        let place = |record: RecordMetadata| {
+            format!("{}-{} offset {}", record.topic, record.partition, record.offset)
+        };
+        Ok(Error::BufferFull {
+            node: self.node.to_string(),
+            task: context.task_id(),
+            at: context.record_metadata().map(place),
+            records: (buffer.rows()? as u64, shown(bounds.max_records)),
+            bytes: (buffer.bytes()? as u64, shown(bounds.max_bytes)),
+        })
     }
 }
 
@@ -261,7 +264,7 @@ impl<K: Data, V: Data> Processor<K, Change<V>, K, Change<V>> for TableSuppress<K
         }
         while self.is_over_capacity()? {
             if !self.operator.bounds.emits_early {
-                return Err(self.full()?);
+                return Err(self.full(context)?);
             }
             self.emit_first(context)?;
         }

@@ -288,6 +288,47 @@ fn a_store_of_another_kind_under_an_old_name_is_refused() {
     }
 }
 
+/// Showed before: it started, and a store that was restored from such a changelog lacked rows without a word.
+#[test]
+fn a_changelog_that_loses_rows_before_its_store_is_refused() {
+    const HOUR: Duration = Duration::from_secs(3_600);
+    let windowed = |size: Duration, logging: &[(&str, &str)]| {
+        let builder = StreamsBuilder::new();
+        let stream = builder.stream::<String, String>("in").group_by_key();
+        let logging = logging.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let counts = Materialized::named("counts").with_logging_enabled(logging);
+        stream.windowed_by(TimeWindows::of_size_with_no_grace(size)).count_with(counts);
+        builder.build().expect("a topology")
+    };
+    let world = World::new();
+    world.run(windowed(HOUR, &[])).close();
+    // It keeps them for a day longer than it was asked for: that is enough for windows of a day, not for those of three.
+    world.run(windowed(24 * HOUR, &[])).close();
+    let error = world.fails(windowed(72 * HOUR, &[]));
+    for named in ["store counts", "app-counts-changelog", "retention.ms=90000000", "259200000", "345600000"] {
+        assert!(error.contains(named), "{named}: {error}");
+    }
+    // On purpose.
+    world.run(windowed(72 * HOUR, &[("retention.ms", "90000000")])).close();
+}
+
+#[test]
+fn a_changelog_that_compacts_the_history_of_its_store_away_is_refused() {
+    const HOUR: Duration = Duration::from_secs(3_600);
+    let versioned = |history: Duration| {
+        let builder = StreamsBuilder::new();
+        let rows = Materialized::as_store(Stores::persistent_versioned_key_value_store("rows", history));
+        builder.stream::<String, String>("in").group_by_key().reduce_with(|_, new| new, rows);
+        builder.build().expect("a topology")
+    };
+    let world = World::new();
+    world.run(versioned(HOUR)).close();
+    let error = world.fails(versioned(72 * HOUR));
+    for named in ["store rows", "app-rows-changelog", "min.compaction.lag.ms=90000000", "259200000"] {
+        assert!(error.contains(named), "{named}: {error}");
+    }
+}
+
 #[test]
 fn without_stores_on_disk_no_state_directory_is_needed() {
     let copy = || {

@@ -22,10 +22,12 @@ mod subscribe;
 
 use std::sync::Arc;
 
+use streams_core::error::{Result, UserError};
 use streams_core::processor::Data;
 use streams_core::serde::DefaultSerde;
 
 use crate::KTable;
+use crate::operators::fallible::user;
 use crate::options::{Materialized, TableJoined};
 
 impl<K: Data, V: Data> KTable<K, V> {
@@ -146,7 +148,23 @@ impl<K: Data, V: Data> KTable<K, V> {
         joined: TableJoined<K, V, KO, VO>,
         materialized: Materialized<K, VR>,
     ) -> KTable<K, VR> {
-        let joiner = move |row, other: Option<VO>| other.map(|other| joiner(row, other));
+        let joiner = move |row, other: Option<VO>| Ok(other.map(|other| joiner(row, other)));
+        let join = plan::Join { left: false, extractor: Arc::new(extractor), joiner: Arc::new(joiner) };
+        join.add(self, other, joined, materialized)
+    }
+
+    /// As [`join_foreign_key_with_key`](Self::join_foreign_key_with_key), with a joiner that may fail; see
+    /// [`try_map_values`](Self::try_map_values). The error's topic, partition and offset are those of the answer that the
+    /// row was joined with, in the join's response topic. An extractor that cannot tell the key says `None`.
+    pub fn try_join_foreign_key_with_key<KO: Data, VO: Data, VR: Data, E: Into<UserError>>(
+        &self,
+        other: &KTable<KO, VO>,
+        extractor: impl Fn(&K, &V) -> Option<KO> + Send + Sync + 'static,
+        joiner: impl Fn(V, VO) -> Result<VR, E> + Send + Sync + 'static,
+        joined: TableJoined<K, V, KO, VO>,
+        materialized: Materialized<K, VR>,
+    ) -> KTable<K, VR> {
+        let joiner = move |row, other: Option<VO>| other.map(|other| user(joiner(row, other))).transpose();
         let join = plan::Join { left: false, extractor: Arc::new(extractor), joiner: Arc::new(joiner) };
         join.add(self, other, joined, materialized)
     }
@@ -214,7 +232,22 @@ impl<K: Data, V: Data> KTable<K, V> {
         joined: TableJoined<K, V, KO, VO>,
         materialized: Materialized<K, VR>,
     ) -> KTable<K, VR> {
-        let joiner = move |row, other| Some(joiner(row, other));
+        let joiner = move |row, other| Ok(Some(joiner(row, other)));
+        let join = plan::Join { left: true, extractor: Arc::new(extractor), joiner: Arc::new(joiner) };
+        join.add(self, other, joined, materialized)
+    }
+
+    /// As [`left_join_foreign_key_with_key`](Self::left_join_foreign_key_with_key), with a joiner that may fail; see
+    /// [`try_join_foreign_key_with_key`](Self::try_join_foreign_key_with_key).
+    pub fn try_left_join_foreign_key_with_key<KO: Data, VO: Data, VR: Data, E: Into<UserError>>(
+        &self,
+        other: &KTable<KO, VO>,
+        extractor: impl Fn(&K, &V) -> Option<KO> + Send + Sync + 'static,
+        joiner: impl Fn(V, Option<VO>) -> Result<VR, E> + Send + Sync + 'static,
+        joined: TableJoined<K, V, KO, VO>,
+        materialized: Materialized<K, VR>,
+    ) -> KTable<K, VR> {
+        let joiner = move |row, other| user(joiner(row, other)).map(Some);
         let join = plan::Join { left: true, extractor: Arc::new(extractor), joiner: Arc::new(joiner) };
         join.add(self, other, joined, materialized)
     }

@@ -13,7 +13,7 @@ use crate::operators::nulls::Nulls;
 use crate::value_getter::ValueGetter;
 
 /// Makes a result of a row and the foreign row there is; `None` is no result.
-pub(super) type Joiner<V, VO, VR> = Arc<dyn Fn(V, Option<VO>) -> Option<VR> + Send + Sync>;
+pub(super) type Joiner<V, VO, VR> = Arc<dyn Fn(V, Option<VO>) -> Result<Option<VR>> + Send + Sync>;
 
 /// What all instances share.
 pub(super) struct Resolve<V, VO, VR> {
@@ -65,7 +65,10 @@ impl<K: Data, V: Data, VO: Data, VR: Data> Processor<K, SubscriptionResponse<VO>
             context.drop_record_as(DropReason::StaleAnswer, "the change has an answer of its own");
             return Ok(());
         }
-        let result = row.and_then(|row| joiner(row, response.foreign_value));
+        let result = match row {
+            Some(row) => joiner(row, response.foreign_value)?,
+            None => None,
+        };
         let value = result.and_then(|result| results.reject(result));
         context.forward(Record { key, value, timestamp, headers })
     }

@@ -3,48 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 #![allow(clippy::disallowed_methods, reason = "it waits for an application, by the clock of the machine")]
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use field::{Asked, LIMIT};
 use streams_core::error::{Error, Produced as ProducedFor};
-use streams_core::processor::handlers::{ErrorContext, ProducerRecord, ProductionExceptionHandler, Response};
-use streams_core::serde::SerdeError;
 use streams_core::transport::embedded::EmbeddedBroker;
-use streams_core::transport::{NewTopic, OutRecord, ProducerSpec, Transport, TransportError};
+use streams_core::transport::{NewTopic, OutRecord, ProducerSpec, Transport, TransportErrorKind};
 use streams_dsl::prelude::*;
-
-const LIMIT: Duration = Duration::from_secs(30);
-
-type Asked = Arc<Mutex<Vec<String>>>;
-
-struct Continue(Asked);
-
-impl ProductionExceptionHandler for Continue {
-    fn handle(&self, at: &ErrorContext<'_>, record: &ProducerRecord<'_>, error: &TransportError) -> Response {
-        let source = at.partition.unwrap();
-        self.0.lock().unwrap().push(format!(
-            "{} {} {source}@{} {}-{} {}: {:?}",
-            at.task,
-            at.node,
-            at.offset.unwrap(),
-            record.topic,
-            record.partition,
-            record.value.unwrap().len(),
-            error.kind()
-        ));
-        Response::Resume
-    }
-
-    fn handle_serialization_error(
-        &self,
-        _: &ErrorContext<'_>,
-        _: &str,
-        _: &'static str,
-        _: &SerdeError,
-    ) -> Response {
-        Response::Fail
-    }
-}
 
 struct World {
     broker: Arc<EmbeddedBroker>,
@@ -92,7 +58,7 @@ impl World {
             .unwrap();
         let app = KafkaStreams::builder(topology, config)
             .with_broker(Arc::clone(&self.broker))
-            .with_production_handler(Continue(Arc::clone(&self.asked)))
+            .with_production_handler(self.asked.clone())
             .build()
             .unwrap();
         app.start().unwrap();
@@ -120,8 +86,10 @@ fn a_handler_is_asked_once_with_the_record_and_its_source() {
         let app = world.run(guarantee, builder.build().unwrap());
         wait_processed(&app, 4);
         let at = "0_0 KSTREAM-SINK-0000000001 in-0";
-        let asked = [format!("{at}@1 out-0 200: MessageTooLarge"), format!("{at}@2 out-0 1: InvalidRecord")];
-        assert_eq!(*world.asked.lock().unwrap(), asked, "{guarantee}");
+        let asked = [format!("{at}@1 -> out: xxxx"), format!("{at}@2 -> out: 3")];
+        assert_eq!(world.asked.sorted(), asked, "{guarantee}");
+        let kinds = [TransportErrorKind::MessageTooLarge, TransportErrorKind::InvalidRecord];
+        assert_eq!(world.asked.kinds(), kinds, "{guarantee}");
         assert_eq!((app.metrics().dropped_records, app.state()), (2, State::Running));
         assert!(app.close(LIMIT));
     }
@@ -148,6 +116,6 @@ fn a_change_is_never_left_out() {
         for part in ["store rows of task 0_0", "key \"big\"", "app-rows-changelog-0", "1048588"] {
             assert!(error.to_string().contains(part), "{part} in {error}");
         }
-        assert!(world.asked.lock().unwrap().is_empty());
+        assert_eq!(world.asked.sorted(), [""; 0]);
     }
 }
