@@ -89,17 +89,22 @@ pub enum StoreError {
         /// The version of the layout.
         found: String,
     },
-    /// A key or value could not be turned into bytes or back.
-    #[error("the {what} codec of store {store} failed: {source}; check that it fits the stored data")]
+    /// A key or value that was to be put, or looked for, is refused by its codec.
+    #[error(
+        "cannot serialize the {what}{} for store {store}: {source}; mend what makes it, or give the store another serde",
+        key.as_ref().map(|key| format!(" of key {key}")).unwrap_or_default()
+    )]
     Codec {
         /// The store.
         store: String,
         /// `"key"` or `"value"`.
         what: &'static str,
+        /// The first bytes of the key; `None` if it is the key that is refused.
+        key: Option<String>,
         /// What the codec said.
         source: CodecError,
     },
-    /// A row cannot be read back: it was written for another type.
+    /// A row cannot be read back, its key or its value: it was written for another type.
     #[error(
         "the row of key {key} in store {store} cannot be read back: {source}; if its type has changed, give new fields a \
          default (#[serde(default)]), or rename the store, or reset the application: delete its state and its changelog"

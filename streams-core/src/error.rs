@@ -53,15 +53,52 @@ pub enum Error {
         source: SerdeError,
     },
 
-    /// A result could not be serialized.
-    #[error("cannot serialize the {part} of a record for topic {topic} (node {node}): {source}")]
+    /// A result, or a record for a repartition topic, could not be serialized, and the production exception handler decided
+    /// to fail (`ProductionExceptionHandler.handleSerializationError`, KIP-399).
+    #[error(
+        "node {node} of task {task} cannot serialize the {part} of its record for topic {topic}, which comes from {origin}: \
+         {source}; fix the code, or set production.exception.handler to LogAndContinue to skip such records"
+    )]
     Serialization {
         /// Key or value.
         part: &'static str,
         /// The topic it was for.
         topic: String,
-        /// The sink node or store.
+        /// The sink.
         node: String,
+        /// The task.
+        task: TaskId,
+        /// What led to it: `the record at topic-partition offset n with key ...`, or `a punctuation`.
+        origin: String,
+        /// What was wrong.
+        source: SerdeError,
+    },
+
+    /// What a test or a program writes to a topic itself could not be serialized.
+    #[error(
+        "cannot serialize the {part} of a record for topic {topic}: {source}; write what the serde takes"
+    )]
+    Write {
+        /// Key or value.
+        part: &'static str,
+        /// The topic it was for.
+        topic: String,
+        /// What was wrong.
+        source: SerdeError,
+    },
+
+    /// What a test or a program reads from a topic itself could not be deserialized.
+    #[error(
+        "cannot deserialize the {part} of the record at {partition} offset {offset}: {source}; read the topic with the types \
+         and serdes with which it is written"
+    )]
+    Read {
+        /// Key or value.
+        part: &'static str,
+        /// Where it was read.
+        partition: TopicPartition,
+        /// Its offset.
+        offset: Offset,
         /// What was wrong.
         source: SerdeError,
     },
@@ -316,8 +353,10 @@ pub struct ProductionError {
     pub source: Option<(TopicPartition, Offset)>,
     /// The first bytes of its key.
     pub key: String,
-    /// The bytes of its key and value.
-    pub bytes: usize,
+    /// The bytes of its key; 0 of a null key.
+    pub key_bytes: usize,
+    /// The bytes of its value; `None` of a tombstone.
+    pub value_bytes: Option<usize>,
     /// Its time, where the client gives it back.
     pub timestamp: Option<Timestamp>,
     /// What the broker or the client said.
@@ -337,14 +376,22 @@ pub enum Produced {
 
 impl fmt::Display for ProductionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ProductionError { task, node, produced, topic, partition, key, bytes, timestamp, cause, .. } =
-            self;
-        match produced {
-            Produced::Result => write!(f, "node {node} of task {task} cannot write its result ")?,
-            Produced::Repartition => write!(f, "node {node} of task {task} cannot repartition its record ")?,
-            Produced::Change => write!(f, "store {node} of task {task} cannot log its row ")?,
+        let ProductionError { task, node, produced, topic, partition, key, timestamp, cause, .. } = self;
+        match (produced, self.value_bytes) {
+            (Produced::Result, _) => write!(f, "node {node} of task {task} cannot write its result ")?,
+            (Produced::Repartition, _) => {
+                write!(f, "node {node} of task {task} cannot repartition its record ")?;
+            }
+            (Produced::Change, Some(_)) => write!(f, "store {node} of task {task} cannot log its row ")?,
+            (Produced::Change, None) => {
+                write!(f, "store {node} of task {task} cannot log that a row is deleted, ")?;
+            }
         }
-        write!(f, "with key {key} ({bytes} bytes")?;
+        write!(f, "with key {key} (key of {} bytes, ", self.key_bytes)?;
+        match self.value_bytes {
+            Some(bytes) => write!(f, "value of {bytes} bytes")?,
+            None => f.write_str("no value")?,
+        }
         if let Some(timestamp) = timestamp {
             write!(f, ", timestamp {timestamp}")?;
         }
@@ -362,9 +409,9 @@ impl fmt::Display for ProductionError {
                  (topic.max.message.bytes for new topics) and producer.message.max.bytes"
             }
             Produced::Change => {
-                "it cannot be left out, as the store could not be restored any more; keep less in a row, or raise \
-                 max.message.bytes of the changelog (Materialized::with_logging_enabled, or topic.max.message.bytes, for \
-                 new ones) and producer.message.max.bytes"
+                "it cannot be left out, as the store could not be restored any more; keep less in a row and its key, or \
+                 raise max.message.bytes of the changelog (Materialized::with_logging_enabled, or \
+                 topic.max.message.bytes, for new ones) and producer.message.max.bytes"
             }
         })
     }
@@ -421,15 +468,16 @@ mod tests {
             partition: 2,
             source: None,
             key: "\"big\"".to_owned(),
-            bytes: 1_200_003,
+            key_bytes: 3,
+            value_bytes: Some(1_200_000),
             timestamp: Some(5),
             cause: TransportError::new(TransportErrorKind::MessageTooLarge, "send", "too large"),
         }));
         assert_eq!(
             error.to_string(),
-            "store rows of task 1_2 cannot log its row with key \"big\" (1200003 bytes, timestamp 5) to \
-             app-rows-changelog-2: send: too large (MessageTooLarge); it cannot be left out, as the store could not be \
-             restored any more; keep less in a row, or raise max.message.bytes of the changelog \
+            "store rows of task 1_2 cannot log its row with key \"big\" (key of 3 bytes, value of 1200000 bytes, timestamp \
+             5) to app-rows-changelog-2: send: too large (MessageTooLarge); it cannot be left out, as the store could not be \
+             restored any more; keep less in a row and its key, or raise max.message.bytes of the changelog \
              (Materialized::with_logging_enabled, or topic.max.message.bytes, for new ones) and \
              producer.message.max.bytes"
         );

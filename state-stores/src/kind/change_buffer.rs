@@ -14,7 +14,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use foldhash::fast::RandomState;
 
-use super::key_error;
+use super::{key_error, row_error, value_error};
 use crate::backend::batch::Batch;
 use crate::backend::{BackendRef, Direction, Keyspace};
 use crate::codec::CodecRef;
@@ -135,8 +135,8 @@ impl<K, V> ChangeBuffer<K, V> {
         context: RecordContext,
     ) -> Result<()> {
         self.load()?;
-        let (old, new) = (self.encode_value(old)?, self.encode_value(new)?);
         self.encode_key(key)?;
+        let (old, new) = (self.encode_value(old)?, self.encode_value(new)?);
         let known = self.rows.get_key_value(&self.scratch[..]);
         let (key, time, prior) = match known {
             None => (Rc::from(&self.scratch[..]), time, old.clone()),
@@ -181,8 +181,9 @@ impl<K, V> ChangeBuffer<K, V> {
         let Some((_, key)) = self.order.first() else { return Ok(None) };
         let row = self.rows.get(key).ok_or_else(|| self.malformed("a row without its update"))?;
         let BufferValue { context, old, new, .. } = self.value_of(key, row)?;
-        let key = self.key.decode(key).map_err(|error| key_error(&self.name, error))?;
-        Ok(Some(Buffered { key, old: self.decode_value(old)?, new: self.decode_value(new)?, context }))
+        let (old, new) = (self.decode_value(key, old)?, self.decode_value(key, new)?);
+        let key = self.key.decode(key).map_err(|error| row_error(&self.name, key, error))?;
+        Ok(Some(Buffered { key, old, new, context }))
     }
 
     /// Lets the first row go.
@@ -203,7 +204,7 @@ impl<K, V> ChangeBuffer<K, V> {
         self.encode_key(key)?;
         let Some((key, row)) = self.rows.get_key_value(&self.scratch[..]) else { return Ok(None) };
         let prior = self.value_of(key, row)?.prior;
-        self.decode_value(prior).map(Some)
+        self.decode_value(key, prior).map(Some)
     }
 
     /// Reads the committed rows, once.
@@ -248,21 +249,19 @@ impl<K, V> ChangeBuffer<K, V> {
         self.key.encode(key, &mut self.scratch).map_err(|error| key_error(&self.name, error))
     }
 
-    fn encode_value(&mut self, value: Option<&V>) -> Result<Option<Bytes>> {
+    /// A value of the key that was encoded last.
+    fn encode_value(&self, value: Option<&V>) -> Result<Option<Bytes>> {
         let Some(value) = value else { return Ok(None) };
-        self.scratch.clear();
-        let encoded = self.value.encode(value, &mut self.scratch);
-        encoded.map_err(|source| self.value_error(source))?;
-        Ok(Some(Bytes::copy_from_slice(&self.scratch)))
+        let mut bytes = Vec::new();
+        let encoded = self.value.encode(value, &mut bytes);
+        encoded.map_err(|source| value_error(&self.name, &self.scratch, source))?;
+        Ok(Some(bytes.into()))
     }
 
-    fn decode_value(&self, bytes: Option<Bytes>) -> Result<Option<V>> {
-        let decode = |bytes: Bytes| self.value.decode(&bytes).map_err(|source| self.value_error(source));
+    fn decode_value(&self, key: &[u8], bytes: Option<Bytes>) -> Result<Option<V>> {
+        let decode =
+            |bytes: Bytes| self.value.decode(&bytes).map_err(|source| row_error(&self.name, key, source));
         bytes.map(decode).transpose()
-    }
-
-    fn value_error(&self, source: crate::codec::CodecError) -> StoreError {
-        StoreError::Codec { store: self.name.clone(), what: "value", source }
     }
 
     fn malformed(&self, what: &'static str) -> StoreError {

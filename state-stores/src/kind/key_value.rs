@@ -4,11 +4,11 @@ use std::any::Any;
 use std::ops::Bound;
 
 use super::change::{FlushedChange, Tracking};
-use super::key_error;
 use super::merge::Merge;
 use super::recency::Recency;
 use super::table::{Table, TableSpec};
 use super::timestamped::ValueFormat;
+use super::{key_error, row_error};
 use crate::backend::batch::Batch;
 use crate::backend::{BackendRef, Direction, RawEntry};
 use crate::codec::CodecRef;
@@ -186,7 +186,8 @@ impl<K, T: Clone> KeyValueStore<K, T> {
     pub fn take_changes(&mut self) -> Result<Vec<FlushedChange<K, T>>> {
         let changes = self.table.take_changes()?;
         let decode = |change: super::change::RawChange<T>| {
-            let key = self.key.decode(&change.key).map_err(|error| key_error(self.table.name(), error))?;
+            let key = self.key.decode(&change.key);
+            let key = key.map_err(|error| row_error(self.table.name(), &change.key, error))?;
             Ok(change.with_key(key))
         };
         changes.into_iter().map(decode).collect()
@@ -223,8 +224,8 @@ impl<K, T: Clone> Iterator for KeyValueEntries<'_, K, T> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let decode = |(key, value): (crate::overlay::KeyBytes, T)| {
-            let key = self.key.decode(&key).map_err(|error| key_error(self.merge.store, error))?;
-            Ok((key, value))
+            let decoded = self.key.decode(&key).map_err(|error| row_error(self.merge.store, &key, error))?;
+            Ok((decoded, value))
         };
         self.merge.next().map(|entry| entry.and_then(decode))
     }

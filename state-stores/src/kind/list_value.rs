@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::change::Tracking;
 use super::table::{Table, TableSpec};
 use super::timestamped::ValueFormat;
-use super::{delegate_state_store, key_error};
+use super::{delegate_state_store, key_error, row_error};
 use crate::backend::{BackendRef, Direction};
 use crate::codec::{Codec, CodecError, CodecRef};
 use crate::error::Result;
@@ -97,7 +97,7 @@ impl<K, T: Clone + 'static> ListValueStore<K, T> {
         let mut entries = self.table.scan(vec![range], Direction::Forward, false, |_| true);
         while let Some(entry) = entries.next() {
             let (bytes, list) = entry?;
-            let key = key.decode(&bytes).map_err(|error| key_error(entries.store, error))?;
+            let key = key.decode(&bytes).map_err(|error| row_error(entries.store, &bytes, error))?;
             if !visit(key, list) {
                 break;
             }

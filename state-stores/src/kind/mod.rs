@@ -17,9 +17,22 @@ pub(crate) mod window;
 
 use crate::codec::CodecError;
 use crate::error::StoreError;
+use crate::excerpt::Excerpt;
 
+/// A key is refused by its codec.
 fn key_error(store: &str, source: CodecError) -> StoreError {
-    StoreError::Codec { store: store.to_owned(), what: "key", source }
+    StoreError::Codec { store: store.to_owned(), what: "key", key: None, source }
+}
+
+/// The value of that key is refused by its codec.
+fn value_error(store: &str, key: &[u8], source: CodecError) -> StoreError {
+    let key = Some(Excerpt::of(key).to_string());
+    StoreError::Codec { store: store.to_owned(), what: "value", key, source }
+}
+
+/// The row of that key, or the key itself, cannot be read back.
+fn row_error(store: &str, key: &[u8], source: CodecError) -> StoreError {
+    StoreError::Row { store: store.to_owned(), key: Excerpt::of(key).to_string(), source }
 }
 
 /// The part of [`crate::StateStore`] that is the same for every kind: all of it is the table's work.

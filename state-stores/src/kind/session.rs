@@ -10,7 +10,7 @@ use super::merge::{Merge, OwnedRange, ranges_of};
 use super::table::{Table, TableSpec};
 use super::time::Time;
 use super::timestamped::ValueFormat;
-use super::{delegate_state_store, key_error};
+use super::{delegate_state_store, key_error, row_error};
 use crate::backend::{BackendRef, Direction};
 use crate::codec::CodecRef;
 use crate::error::{Result, StoreError};
@@ -309,7 +309,7 @@ fn decode<K>(local: &KeyBytes, codec: &CodecRef<K>, store: &str) -> Result<Sessi
             what: "a session key",
             detail: format!("{} bytes", local.len()),
         })?;
-    Ok(SessionKey { key: codec.decode(key).map_err(|error| key_error(store, error))?, start, end })
+    Ok(SessionKey { key: codec.decode(key).map_err(|error| row_error(store, key, error))?, start, end })
 }
 
 /// Entries of a session store: the session and its aggregate.

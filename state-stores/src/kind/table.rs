@@ -127,7 +127,7 @@ impl<T> Table<T> {
         headers: Headers,
     ) -> Result<()> {
         if let (true, Some(value)) = (self.checks, &value) {
-            self.format.check(value).map_err(|source| self.value_error(source))?;
+            self.format.check(value).map_err(|source| self.value_error(key, source))?;
         }
         let time = &self.time;
         let is_absent = || knows_absent(time, key);
@@ -226,14 +226,17 @@ impl<T> Table<T> {
         }
         let start = self.staging.values.len();
         if let Some(value) = &entry.value {
-            self.format.encode(value, &mut self.staging.values).map_err(|source| self.value_error(source))?;
+            let encoded = self.format.encode(value, &mut self.staging.values);
+            encoded.map_err(|source| self.value_error(&entry.key, source))?;
         }
         self.staging.add(position, start);
         Ok(())
     }
 
-    fn value_error(&self, source: CodecError) -> StoreError {
-        StoreError::Codec { store: self.name.clone(), what: "value", source }
+    /// The value of that local key is refused by its codec.
+    fn value_error(&self, key: &[u8], source: CodecError) -> StoreError {
+        let prefix = if self.time.is_some() { SEGMENT_BYTES } else { 0 };
+        super::value_error(&self.name, key.get(prefix..).unwrap_or_default(), source)
     }
 
     fn stage_entry(&mut self, position: u32, log: &mut Log<'_>, owe: bool) -> Result<()> {
@@ -250,7 +253,8 @@ impl<T> Table<T> {
         let start = self.staging.values.len();
         if let Some(value) = &entry.value {
             timestamp = self.format.timestamp(value, timestamp);
-            self.format.encode(value, &mut self.staging.values).map_err(|source| self.value_error(source))?;
+            let encoded = self.format.encode(value, &mut self.staging.values);
+            encoded.map_err(|source| self.value_error(&entry.key, source))?;
         }
         let local = &self.staging.values[start..];
         let prefix = if self.time.is_some() { SEGMENT_BYTES } else { 0 };
@@ -370,11 +374,7 @@ impl<T: Clone> Table<T> {
                 let (key, value) = entry?;
                 let mut bytes = Vec::new();
                 let encoded = format.encode(&value, &mut bytes);
-                encoded.map_err(|source| StoreError::Codec {
-                    store: store.clone(),
-                    what: "value",
-                    source,
-                })?;
+                encoded.map_err(|source| super::value_error(&store, &key[prefix..], source))?;
                 Ok((key[prefix..].into(), bytes.into()))
             })
             .collect()

@@ -8,10 +8,10 @@
 use std::sync::Arc;
 
 use super::key_value::KeyValueStore;
+use super::row_error;
 use super::window::WindowStore;
 use crate::codec::{CodecError, CodecRef};
-use crate::error::{Result, StoreError};
-use crate::excerpt::Excerpt;
+use crate::error::Result;
 
 /// Bytes of the timestamp in front of a stored value.
 const TIMESTAMP_BYTES: usize = 8;
@@ -81,11 +81,7 @@ impl<T> ValueFormat<T> {
 
     /// The value of which `bytes` are the stored form; `store` and `key` are named in the error.
     pub fn decode_stored(&self, store: &str, key: &[u8], bytes: &[u8]) -> Result<T> {
-        self.0.decode(bytes).map_err(|source| StoreError::Row {
-            store: store.to_owned(),
-            key: Excerpt::of(key).to_string(),
-            source,
-        })
+        self.0.decode(bytes).map_err(|source| row_error(store, key, source))
     }
 }
 

@@ -11,7 +11,7 @@ use super::merge::{Merge, OwnedRange, ranges_of};
 use super::table::{Table, TableSpec};
 use super::time::Time;
 use super::timestamped::ValueFormat;
-use super::{delegate_state_store, key_error};
+use super::{delegate_state_store, key_error, row_error};
 use crate::backend::{BackendRef, Direction};
 use crate::codec::CodecRef;
 use crate::error::{Result, StoreError};
@@ -292,7 +292,7 @@ fn decode<K>(local: &KeyBytes, codec: &CodecRef<K>, store: &str) -> Result<(K, i
         what: "a window key",
         detail: format!("{} bytes", local.len()),
     })?;
-    Ok((codec.decode(key).map_err(|error| key_error(store, error))?, start))
+    Ok((codec.decode(key).map_err(|error| row_error(store, key, error))?, start))
 }
 
 /// Entries of a window store: key and window start in ms, and the value.

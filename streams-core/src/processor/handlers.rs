@@ -87,7 +87,9 @@ pub trait ProductionExceptionHandler: Send + Sync {
         error: &TransportError,
     ) -> Response;
 
-    /// A result cannot be serialized; `part` is `key` or `value`.
+    /// A result, or a record for a repartition topic, cannot be serialized; `part` is `key` or `value`. As in Kafka Streams
+    /// (`handleSerializationError`), [`Response::Resume`] leaves both out. Values that a store cannot serialize go to the
+    /// processing handler.
     fn handle_serialization_error(
         &self,
         context: &ErrorContext<'_>,

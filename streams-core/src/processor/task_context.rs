@@ -481,9 +481,17 @@ impl TaskContext {
                 self.drop_records_of(node, DropReason::Serialization, 1, &detail);
                 Ok(())
             }
-            Response::Fail => {
-                Err(Error::Serialization { part, topic: topic.to_owned(), node: node.to_owned(), source })
-            }
+            Response::Fail => Err(Error::Serialization {
+                part,
+                topic: topic.to_owned(),
+                node: node.to_owned(),
+                task: self.setup.task,
+                origin: match self.describe_position() {
+                    Some(at) => format!("the record at {at} with key {}", self.key),
+                    None => "a punctuation".to_owned(),
+                },
+                source,
+            }),
         }
     }
 

@@ -10,6 +10,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use state_stores::excerpt::Excerpt;
+
 use super::commit::Committer;
 use super::left_out::{LeftOut, Likeness};
 use crate::error::{Error, Produced, ProductionError, Result};
@@ -47,9 +49,6 @@ struct Topic {
 
 /// Bits of a tag that hold the offset; the others hold the number of the origin.
 const OFFSET_BITS: u32 = 44;
-
-/// Bytes of a key that an error shows.
-const KEY_BYTES_SHOWN: usize = 60;
 
 struct Inner {
     committer: Committer,
@@ -286,7 +285,6 @@ impl RecordCollector {
                 return Ok(());
             }
         }
-        let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
         Err(Error::Production(Box::new(ProductionError {
             task: origin.task,
             node: origin.node.to_string(),
@@ -299,7 +297,8 @@ impl RecordCollector {
             partition: record.partition,
             source,
             key: excerpt(record.key),
-            bytes,
+            key_bytes: record.key.map_or(0, <[u8]>::len),
+            value_bytes: record.value.map(<[u8]>::len),
             timestamp: record.timestamp,
             cause,
         })))
@@ -372,15 +371,9 @@ fn tag_of(record: &Outgoing<'_>) -> u64 {
     u64::from(record.origin.0) << OFFSET_BITS | (offset & ((1 << OFFSET_BITS) - 1))
 }
 
-/// The beginning of a key, as text where it is text.
+/// The beginning of a key.
 fn excerpt(key: Option<&[u8]>) -> String {
-    let Some(key) = key else { return "null".to_owned() };
-    let shown = &key[..key.len().min(KEY_BYTES_SHOWN)];
-    let more = if shown.len() < key.len() { "..." } else { "" };
-    match std::str::from_utf8(shown) {
-        Ok(text) if !text.chars().any(char::is_control) => format!("\"{text}\"{more}"),
-        _ => format!("0x{}{more}", shown.iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
-    }
+    key.map_or_else(|| "null".to_owned(), |key| Excerpt::of(key).to_string())
 }
 
 impl Inner {

@@ -116,6 +116,17 @@ impl<L, R> Serde<LeftOrRightValue<L, R>> for LeftOrRightValueSerde<L, R> {
         Ok(payload)
     }
 
+    fn checks(&self) -> bool {
+        self.left.checks() || self.right.checks()
+    }
+
+    fn check(&self, topic: &str, value: &LeftOrRightValue<L, R>) -> Result<Payload, SerdeError> {
+        match value {
+            LeftOrRightValue::Left(value) => self.left.check(topic, value),
+            LeftOrRightValue::Right(value) => self.right.check(topic, value),
+        }
+    }
+
     fn deserialize(
         &self,
         topic: &str,

@@ -2,6 +2,7 @@
 
 use std::any::type_name;
 use std::cell::Cell;
+use std::fmt::Display;
 use std::io;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
@@ -11,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 
-use super::finite::non_finite;
+use super::fits_json::fits_json;
 use super::{DefaultSerde, Payload, Serde, SerdeError, SerdeRef};
 use crate::record::Headers;
 
@@ -87,6 +88,11 @@ impl Formatter for NoticeNull<'_> {
     }
 }
 
+/// The error of a value that cannot be JSON.
+fn unfit<T>(why: impl Display) -> SerdeError {
+    SerdeError::invalid(format!("{} cannot be JSON: {why}", type_name::<T>()))
+}
+
 impl<T: Serialize + DeserializeOwned> Serde<T> for JsonSerde<T> {
     fn serialize(
         &self,
@@ -97,27 +103,17 @@ impl<T: Serialize + DeserializeOwned> Serde<T> for JsonSerde<T> {
     ) -> Result<Payload, SerdeError> {
         let nulls = Cell::new(false);
         let written = value.serialize(&mut Serializer::with_formatter(out, NoticeNull(&nulls)));
-        written
-            .map_err(|error| SerdeError::invalid(format!("{} cannot be JSON: {error}", type_name::<T>())))?;
+        written.map_err(unfit::<T>)?;
         // A float that is not finite is written as null; so are `None` and `()`, which is the usual reason for one.
         if nulls.get() {
-            self.check(value)?;
+            fits_json(value).map_err(unfit::<T>)?;
         }
         Ok(Payload::Bytes)
     }
 
-    fn checks(&self) -> bool {
-        true
-    }
-
-    fn check(&self, value: &T) -> Result<(), SerdeError> {
-        match non_finite(value) {
-            None => Ok(()),
-            Some(found) => Err(SerdeError::invalid(format!(
-                "{} cannot be JSON, which has neither NaN nor infinity: {found}",
-                type_name::<T>()
-            ))),
-        }
+    fn check(&self, _topic: &str, value: &T) -> Result<Payload, SerdeError> {
+        fits_json(value).map_err(unfit::<T>)?;
+        Ok(Payload::Bytes)
     }
 
     fn deserialize(&self, _topic: &str, _headers: &Headers, bytes: Option<&[u8]>) -> Result<T, SerdeError> {

@@ -3,7 +3,7 @@
 //! | file | serde of |
 //! |---|---|
 //! | `primitive` | numbers, text, bytes and `()`, byte-equal to Kafka's `Serdes` |
-//! | `finite` | whether JSON can hold a value's floats |
+//! | `fits_json` | whether JSON can hold a value |
 //! | `json` | [`Json<T>`]: any `serde` type as JSON |
 //! | `json_serde` | the macro that makes JSON a type's default |
 //! | `option` | `Option<T>`: a value that may be Kafka's null |
@@ -17,7 +17,7 @@
 
 mod change;
 mod closures;
-mod finite;
+mod fits_json;
 pub mod foreign_key;
 mod join_side;
 mod json;
@@ -105,17 +105,18 @@ pub trait Serde<T>: Send + Sync {
         false
     }
 
-    /// Whether [`check`](Self::check) may refuse a value. Stores ask once.
+    /// Whether [`check`](Self::check) may find something: false only if [`serialize`](Self::serialize) refuses no value and
+    /// finds none to be null. Stores ask once.
     fn checks(&self) -> bool {
-        false
+        true
     }
 
-    /// Refuses a value that [`serialize`](Self::serialize) would refuse, where that is cheap to see. A store serializes its
-    /// values when they are committed, and asks this when one is put, so that the error is the one record's that made the
-    /// value, and goes to its handler.
-    fn check(&self, value: &T) -> Result<(), SerdeError> {
-        let _ = value;
-        Ok(())
+    /// What [`serialize`](Self::serialize) would answer, without headers and without the bytes. A store serializes its values
+    /// when they are committed, and asks this when one is put, so that the error is the one record's that made the value,
+    /// and goes to its handler; in Kafka Streams `put` serializes. To be overridden where there is a cheaper way to see it
+    /// than to serialize.
+    fn check(&self, topic: &str, value: &T) -> Result<Payload, SerdeError> {
+        self.serialize(topic, &Headers::new(), value, &mut Vec::new())
     }
 
     /// How many bytes at the end of a key do not count for its partition. Windowed serdes answer with the length of

@@ -56,12 +56,12 @@ impl<T> Serde<Option<T>> for OptionSerde<T> {
         value.as_ref().is_none_or(|value| self.inner.is_null(value))
     }
 
-    fn checks(&self) -> bool {
-        self.inner.checks()
-    }
-
-    fn check(&self, value: &Option<T>) -> Result<(), SerdeError> {
-        value.as_ref().map_or(Ok(()), |value| self.inner.check(value))
+    fn check(&self, topic: &str, value: &Option<T>) -> Result<Payload, SerdeError> {
+        match value {
+            None => Ok(Payload::Null),
+            Some(value) if self.inner.checks() => self.inner.check(topic, value),
+            Some(_) => Ok(Payload::Bytes),
+        }
     }
 
     fn partitioning_suffix_bytes(&self) -> usize {

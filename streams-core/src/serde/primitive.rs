@@ -38,6 +38,10 @@ macro_rules! fixed_length_serde {
                 Ok(Payload::Bytes)
             }
 
+            fn checks(&self) -> bool {
+                false
+            }
+
             fn deserialize(
                 &self,
                 _topic: &str,
@@ -112,6 +116,10 @@ where
         Ok(Payload::Bytes)
     }
 
+    fn checks(&self) -> bool {
+        false
+    }
+
     fn deserialize(&self, _topic: &str, _headers: &Headers, bytes: Option<&[u8]>) -> Result<T, SerdeError> {
         match std::str::from_utf8(not_null(bytes, "String")?) {
             Ok(text) => Ok(T::from(text)),
@@ -149,6 +157,10 @@ macro_rules! verbatim_serde {
             ) -> Result<Payload, SerdeError> {
                 out.extend_from_slice(value);
                 Ok(Payload::Bytes)
+            }
+
+            fn checks(&self) -> bool {
+                false
             }
 
             fn deserialize(

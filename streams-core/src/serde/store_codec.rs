@@ -21,8 +21,20 @@ impl<T> StoreCodec<T> {
         StoreCodec { serde, topic: topic.into() }
     }
 
-    fn error(&self, attempted: &str, error: &SerdeError) -> CodecError {
-        CodecError::new(format!("{attempted} (changelog {}): {error}", self.topic))
+    fn error(&self, error: &SerdeError) -> CodecError {
+        CodecError::new(format!("{error} (changelog {})", self.topic))
+    }
+
+    /// A store takes a value, or deletes its key.
+    fn not_null(&self, serialized: Result<Payload, SerdeError>) -> Result<(), CodecError> {
+        match serialized {
+            Ok(Payload::Bytes) => Ok(()),
+            Ok(Payload::Null) => Err(CodecError::new(format!(
+                "it is null, which a store cannot have; delete the key instead (changelog {})",
+                self.topic
+            ))),
+            Err(error) => Err(self.error(&error)),
+        }
     }
 }
 
@@ -41,22 +53,15 @@ impl<T> Codec<T> for StoreCodec<T> {
     }
 
     fn check(&self, value: &T) -> Result<(), CodecError> {
-        self.serde.check(value).map_err(|error| self.error("cannot serialize for a store", &error))
+        self.not_null(guarded(|| self.serde.check(&self.topic, value)))
     }
 
     fn encode(&self, value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
-        match guarded(|| self.serde.serialize(&self.topic, &Headers::new(), value, out)) {
-            Ok(Payload::Bytes) => Ok(()),
-            Ok(Payload::Null) => Err(CodecError::new(format!(
-                "cannot write null to a store (changelog {}); delete the key instead",
-                self.topic
-            ))),
-            Err(error) => Err(self.error("cannot serialize for a store", &error)),
-        }
+        self.not_null(guarded(|| self.serde.serialize(&self.topic, &Headers::new(), value, out)))
     }
 
     fn decode(&self, bytes: &[u8]) -> Result<T, CodecError> {
         guarded(|| self.serde.deserialize(&self.topic, &Headers::new(), Some(bytes)))
-            .map_err(|error| self.error("cannot read back from a store", &error))
+            .map_err(|error| self.error(&error))
     }
 }

@@ -194,6 +194,10 @@ fn a_store_names_its_changelog_in_errors() {
     assert_eq!(codec.decode(&out).unwrap(), Some(1));
     let null = codec.encode(&None, &mut out).unwrap_err().to_string();
     assert!(null.contains("null") && null.contains("app-store-changelog"), "{null}");
+    let unput = codec.check(&None).unwrap_err().to_string();
+    assert_eq!(unput, null, "it is refused where it is put");
+    assert!(codec.checks() && codec.check(&Some(1)).is_ok());
+    assert!(!StoreCodec::new(i64::default_serde(), "t").checks(), "numbers need no look");
     let short = codec.decode(b"x").unwrap_err().to_string();
     assert!(short.contains("app-store-changelog") && short.contains("8 bytes"), "{short}");
 }

@@ -58,6 +58,7 @@ impl<K, T> GlobalKeyValueStore<K, T> {
         encoded.map_err(|source| state_stores::StoreError::Codec {
             store: self.name.to_string(),
             what: "key",
+            key: None,
             source,
         })?;
         match self.backend.get(self.keyspace, &bytes)? {

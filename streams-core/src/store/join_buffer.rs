@@ -16,9 +16,10 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use state_stores::excerpt::Excerpt;
 use state_stores::{
     BackendRef, Codec, CodecError, Direction, KeyValueSpec, LogRecord, RecordContext, RestoreFormat,
-    ValueFormat,
+    StoreError, ValueFormat,
 };
 
 use super::builder::{Common, opened};
@@ -93,7 +94,7 @@ impl<K: Data, V: Data> JoinBuffer<K, V> {
         shared.number.set(shared.number.get().wrapping_add(1) & i32::MAX);
         let mut key = vec![PREFIX];
         key.extend_from_slice(&record.context.timestamp.to_be_bytes());
-        shared.serialize("key", &shared.key, &record.context.headers, &record.key, &mut key)?;
+        shared.serialize(None, &shared.key, &record.context.headers, &record.key, &mut key)?;
         key.extend_from_slice(&shared.number.get().to_be_bytes());
         let mut bytes = Vec::new();
         record.context.encode(&mut bytes);
@@ -102,7 +103,7 @@ impl<K: Data, V: Data> JoinBuffer<K, V> {
         let length_at = bytes.len();
         bytes.extend_from_slice(&NULL.to_be_bytes());
         let from = bytes.len();
-        shared.serialize("value", &shared.value, &record.context.headers, &record.value, &mut bytes)?;
+        shared.serialize(Some(&key), &shared.value, &record.context.headers, &record.value, &mut bytes)?;
         let length = length(bytes.len() - from).to_be_bytes();
         if let Some(place) = bytes.get_mut(length_at..from) {
             place.copy_from_slice(&length);
@@ -148,9 +149,10 @@ impl<K: Data, V: Data> Shared<K, V> {
         call(&mut self.inner.borrow_mut()).map_err(|source| Error::Store { task: self.task, source })
     }
 
+    /// Writes the key, or the value of that key.
     fn serialize<T>(
         &self,
-        what: &'static str,
+        of_key: Option<&[u8]>,
         serde: &SerdeRef<T>,
         headers: &Headers,
         value: &T,
@@ -158,20 +160,27 @@ impl<K: Data, V: Data> Shared<K, V> {
     ) -> Result<()> {
         match serde.serialize(&self.topic, headers, value, out) {
             Ok(Payload::Bytes) => Ok(()),
-            Ok(Payload::Null) => Err(self.codec_error(what, CodecError::new("null cannot wait for a join"))),
-            Err(error) => Err(self.codec_error(what, CodecError::new(error.to_string()))),
+            Ok(Payload::Null) => Err(self.refused(of_key, CodecError::new("null cannot wait for a join"))),
+            Err(error) => Err(self.refused(of_key, CodecError::new(error.to_string()))),
         }
     }
 
-    fn codec_error(&self, what: &'static str, source: CodecError) -> Error {
-        let store = self.store.to_string();
-        Error::Store { task: self.task, source: state_stores::StoreError::Codec { store, what, source } }
+    fn refused(&self, of_key: Option<&[u8]>, source: CodecError) -> Error {
+        let what = if of_key.is_none() { "key" } else { "value" };
+        let (store, key) = (self.store.to_string(), of_key.map(|key| Excerpt::of(key).to_string()));
+        Error::Store { task: self.task, source: StoreError::Codec { store, what, key, source } }
     }
 
-    fn decode(&self, key: &[u8], value: &[u8]) -> Result<BufferedRecord<K, V>> {
-        let malformed = || CodecError::new("a buffered record that is malformed");
-        let end = key.len().saturating_sub(NUMBER_BYTES);
-        let key = key.get(1 + TIME_BYTES..end).ok_or_else(|| self.codec_error("key", malformed()))?;
+    fn unreadable(&self, key: &[u8], source: CodecError) -> Error {
+        let (store, key) = (self.store.to_string(), Excerpt::of(key).to_string());
+        Error::Store { task: self.task, source: StoreError::Row { store, key, source } }
+    }
+
+    fn decode(&self, row: &[u8], value: &[u8]) -> Result<BufferedRecord<K, V>> {
+        let malformed =
+            || self.unreadable(row, CodecError::new("it is not as a join writes a record that waits"));
+        let end = row.len().saturating_sub(NUMBER_BYTES);
+        let key = row.get(1 + TIME_BYTES..end).ok_or_else(malformed)?;
         let mut rest = value;
         let parts = RecordContext::decode(&mut rest).and_then(|context| {
             let _prior = read_sized(&mut rest)?;
@@ -179,16 +188,12 @@ impl<K: Data, V: Data> Shared<K, V> {
             Some((context, read_sized(&mut rest)??))
         });
         let Some((context, value)) = parts else {
-            return Err(self.codec_error("value", malformed()));
+            return Err(malformed());
         };
-        let failed =
-            |what| move |error: SerdeError| self.codec_error(what, CodecError::new(error.to_string()));
+        let failed = |error: SerdeError| self.unreadable(row, CodecError::new(error.to_string()));
         Ok(BufferedRecord {
-            key: self.key.deserialize(&self.topic, &context.headers, Some(key)).map_err(failed("key"))?,
-            value: self
-                .value
-                .deserialize(&self.topic, &context.headers, Some(value))
-                .map_err(failed("value"))?,
+            key: self.key.deserialize(&self.topic, &context.headers, Some(key)).map_err(failed)?,
+            value: self.value.deserialize(&self.topic, &context.headers, Some(value)).map_err(failed)?,
             context,
         })
     }

@@ -3,14 +3,15 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::pipeline::Pipeline;
 use crate::error::{Error, Result};
-use crate::ids::{Offset, PartitionId, TopicName};
+use crate::ids::{Offset, PartitionId, TopicName, TopicPartition};
 use crate::record::Headers;
-use crate::serde::{Payload, SerdeError, SerdeRef};
+use crate::serde::{Payload, SerdeRef};
 use crate::time::Timestamp;
 use crate::transport::RawRecord;
 
@@ -64,10 +65,6 @@ pub struct TestInputTopic<K, V> {
     pub(super) topic: TopicName,
     pub(super) key: SerdeRef<K>,
     pub(super) value: SerdeRef<V>,
-}
-
-fn failed(topic: &str, part: &'static str, source: SerdeError) -> Error {
-    Error::Serialization { part, topic: topic.to_owned(), node: "the test driver".to_owned(), source }
 }
 
 impl<K, V> TestInputTopic<K, V> {
@@ -138,9 +135,10 @@ impl<K, V> TestInputTopic<K, V> {
     ) -> Result<()> {
         let (mut key_bytes, mut value_bytes) = (Vec::new(), Vec::new());
         let key = self.key.serialize(&self.topic, &headers, key, &mut key_bytes);
-        let key = key.map_err(|error| failed(&self.topic, "key", error))?;
+        let failed = |part| move |source| Error::Write { part, topic: self.topic.to_string(), source };
+        let key = key.map_err(failed("key"))?;
         let value = self.value.serialize(&self.topic, &headers, value, &mut value_bytes);
-        let value = value.map_err(|error| failed(&self.topic, "value", error))?;
+        let value = value.map_err(failed("value"))?;
         let record = RawTestRecord {
             partition: 0,
             offset: 0,
@@ -166,10 +164,15 @@ impl<K, V> TestOutputTopic<K, V> {
     /// The next record, `None` when there is none.
     pub fn read_record(&self) -> Result<Option<TestRecord<K, V>>> {
         let Some(raw) = self.pipeline.borrow_mut().read(&self.topic)? else { return Ok(None) };
+        let (offset, partition) = (raw.offset, TopicPartition::new(Arc::clone(&self.topic), raw.partition));
+        let failed = |part| {
+            let partition = partition.clone();
+            move |source| Error::Read { part, partition, offset, source }
+        };
         let key = self.key.deserialize(&self.topic, &raw.headers, raw.key.as_deref());
-        let key = key.map_err(|error| failed(&self.topic, "key", error))?;
+        let key = key.map_err(failed("key"))?;
         let value = self.value.deserialize(&self.topic, &raw.headers, raw.value.as_deref());
-        let value = value.map_err(|error| failed(&self.topic, "value", error))?;
+        let value = value.map_err(failed("value"))?;
         Ok(Some(TestRecord { key, value, timestamp: raw.timestamp, headers: raw.headers }))
     }
 

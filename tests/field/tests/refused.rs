@@ -95,6 +95,49 @@ fn a_handler_is_asked_once_with_the_record_and_its_source() {
     }
 }
 
+/// Deletes what was never there, which is logged as in Kafka Streams, so that a key may be too large for it.
+struct Forget(Option<KeyValueStore<String, String>>);
+
+impl Processor<String, String, String, String> for Forget {
+    fn init(
+        &mut self,
+        context: &mut ProcessorContext<'_, String, String>,
+    ) -> streams_core::error::Result<()> {
+        self.0 = Some(context.state_store("rows")?);
+        Ok(())
+    }
+
+    fn process(
+        &mut self,
+        record: Record<String, String>,
+        _: &mut ProcessorContext<'_, String, String>,
+    ) -> streams_core::error::Result<()> {
+        self.0.as_ref().unwrap().delete(&record.key.repeat(1_500_000)).map(drop)
+    }
+}
+
+#[test]
+fn a_deletion_that_is_too_large_is_named_with_its_sizes() {
+    let world = World::new(&[("in", &[])]);
+    world.send(&[(Some("ab"), "x")]);
+    let builder = StreamsBuilder::new();
+    builder.add_state_store(Stores::key_value_store::<String, String>("rows"));
+    builder.stream::<String, String>("in").process(|| Forget(None), &["rows"]);
+    let app = world.run("exactly_once_v2", builder.build().unwrap());
+    assert!(app.wait_for(LIMIT, |state| state == State::Error), "{} {:?}", app.state(), app.metrics());
+    let error = app.error().unwrap().to_string();
+    for part in [
+        "store rows of task 0_0 cannot log that a row is deleted",
+        "\"abab",
+        "... (3000000 bytes)",
+        "key of 3000000 bytes, no value",
+        "app-rows-changelog-0",
+        "max.message.bytes is 1048588",
+    ] {
+        assert!(error.contains(part), "{part} in {error}");
+    }
+}
+
 /// Showed before: RUNNING, and the row was missing after a restart, or all of the state was.
 #[test]
 fn a_change_is_never_left_out() {

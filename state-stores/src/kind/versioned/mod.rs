@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use self::rows::Value;
 pub(crate) use self::rows::{Rows, RowsSpec};
-use super::key_error;
+use super::{key_error, row_error, value_error};
 use crate::backend::batch::Batch;
 use crate::backend::{BackendRef, Direction, RawEntry};
 use crate::codec::CodecRef;
@@ -216,7 +216,7 @@ impl<K, V> VersionedStore<K, V> {
             Some(value) => {
                 self.value_scratch.clear();
                 let encoded = self.value.encode(value, &mut self.value_scratch);
-                encoded.map_err(|source| self.value_error(source))?;
+                encoded.map_err(|source| value_error(self.rows.name(), &self.key_scratch, source))?;
                 Some(Arc::from(self.value_scratch.as_slice()))
             }
         };
@@ -235,12 +235,10 @@ impl<K, V> VersionedStore<K, V> {
         self.key.encode(key, &mut self.key_scratch).map_err(|error| key_error(self.rows.name(), error))
     }
 
+    /// A value of the key that was encoded last.
     fn decode(&self, bytes: &[u8]) -> Result<V> {
-        self.value.decode(bytes).map_err(|source| self.value_error(source))
-    }
-
-    fn value_error(&self, source: crate::codec::CodecError) -> StoreError {
-        StoreError::Codec { store: self.rows.name().to_owned(), what: "value", source }
+        let decoded = self.value.decode(bytes);
+        decoded.map_err(|source| row_error(self.rows.name(), &self.key_scratch, source))
     }
 }
 

@@ -97,6 +97,10 @@ impl<K> Serde<Subscription<K>> for SubscriptionSerde<K> {
         Ok(Payload::Bytes)
     }
 
+    fn checks(&self) -> bool {
+        self.key.checks()
+    }
+
     fn deserialize(
         &self,
         _topic: &str,

@@ -30,7 +30,8 @@ pub(super) fn append<T>(
     serde.serialize(topic, headers, value, out).map_err(|source| unserializable(part, topic, source))
 }
 
-/// The error of a part of a message that its serde refuses.
+/// The error of a part of a message that its serde refuses. It is the processing handler's: in Kafka Streams the serializer
+/// throws within the processor.
 pub(super) fn unserializable(part: &'static str, topic: &str, source: SerdeError) -> Error {
-    Error::Serialization { part, topic: topic.to_owned(), node: "foreign-key join".to_owned(), source }
+    Error::User(format!("cannot serialize the {part} for {topic}: {source}").into())
 }
