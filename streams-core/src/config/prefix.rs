@@ -77,6 +77,11 @@ const NOT_FOR_PRODUCERS: &[(&str, &str)] = &[
 ];
 
 impl StreamsConfig {
+    /// librdkafka properties of all consumers: `consumer.`.
+    pub fn consumer_properties(&self) -> BTreeMap<String, String> {
+        self.client_properties(&["consumer."])
+    }
+
     /// librdkafka properties of the consumers that read source topics: `consumer.`, overruled by `main.consumer.`.
     pub fn main_consumer_properties(&self) -> BTreeMap<String, String> {
         self.client_properties(&["consumer.", "main.consumer."])

@@ -205,6 +205,10 @@ fn a_wrong_value_says_what_is_right() {
     assert!(message.ends_with("it takes exactly_once_v2 or at_least_once"), "{message}");
     assert!(refused("topology.optimization", "all,none").contains("none, all, or some of reuse."));
     assert!(refused("consumer.max.poll.records", "0").starts_with("consumer.max.poll.records=0 is not"));
+    assert!(
+        refused("producer.compression.type", "best")
+            .ends_with("it takes none or gzip or snappy or lz4 or zstd")
+    );
 }
 
 #[test]
@@ -218,7 +222,14 @@ fn the_two_required_settings_are_required() {
     for servers in ["localhost", "localhost:", "localhost:0", ":9092", "a:1,b", "a b:1", "::1:9092"] {
         assert!(missing("a", servers).contains("host:port"), "{servers}");
     }
-    for servers in ["a:1, b:2", "PLAINTEXT://a:1", "[::1]:9092"] {
+    for (servers, why) in [
+        ("localhost", "'localhost' has no port"),
+        ("a:1,b", "'b' has no port"),
+        ("http://a:9092", "a protocol that Kafka does not have (PLAINTEXT, "),
+    ] {
+        assert!(missing("a", servers).contains(why), "{servers}: {}", missing("a", servers));
+    }
+    for servers in ["a:1, b:2", "PLAINTEXT://a:1", "sasl_ssl://a:1", "[::1]:9092"] {
         assert_eq!(StreamsConfig::new("a", servers).validate(), Ok(()), "{servers}");
     }
 }
@@ -233,6 +244,10 @@ fn settings_must_go_together() {
     assert!(invalid("producer.acks", "1").contains("set it to all"));
     assert!(invalid("producer.max.in.flight.requests.per.connection", "6").contains("at most 5"));
     assert!(invalid("application.server", "nowhere").starts_with("application.server=nowhere"));
+    assert!(
+        invalid("replication.factor", "0")
+            .ends_with("-1 for the brokers' default, or a number of copies from 1")
+    );
     let shared = StreamsConfig::new("a", "embedded:/d").with_state_dir("/d").validate().unwrap_err();
     assert!(shared.to_string().contains("a directory of its own"));
     let file = tempfile::NamedTempFile::new().unwrap();

@@ -28,6 +28,7 @@ impl StreamsConfig {
         self.check_application_id()?;
         self.check_bootstrap()?;
         self.check_state_dir()?;
+        self.check_replication_factor()?;
         if let Some(server) = self.application_server() {
             check_host_port("application.server", &server, &server)?;
         }
@@ -99,6 +100,18 @@ impl StreamsConfig {
         })
     }
 
+    /// The range of the setting has a hole.
+    fn check_replication_factor(&self) -> Result<(), ConfigError> {
+        match self.replication_factor() {
+            0 => Err(ConfigError::InvalidValue {
+                key: "replication.factor".to_owned(),
+                value: "0".to_owned(),
+                expected: "-1 for the brokers' default, or a number of copies from 1".to_owned(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// What exactly-once rests on.
     fn check_exactly_once(&self) -> Result<(), ConfigError> {
         let conflict = |key: &str, value: String, other: &str, fix: String| {
@@ -143,9 +156,27 @@ fn check_topic_name(key: &str, name: &str, chars_max: usize) -> Result<(), Confi
     })
 }
 
+/// What Kafka allows before an address.
+const PROTOCOLS: &[&str] = &["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"];
+
 /// `host:port`, with a protocol before it or an IPv6 address in brackets as Kafka allows.
 fn check_host_port(key: &str, value: &str, server: &str) -> Result<(), ConfigError> {
-    let address = server.split_once("://").map_or(server, |(_, address)| address);
+    let refused = |why: &str| {
+        let expected = format!("host:port, for example localhost:9092, but '{server}' {why}");
+        Err(ConfigError::InvalidValue { key: key.to_owned(), value: value.to_owned(), expected })
+    };
+    let address = match server.split_once("://") {
+        None => server,
+        Some((protocol, address)) if PROTOCOLS.iter().any(|known| protocol.eq_ignore_ascii_case(known)) => {
+            address
+        }
+        Some(_) => {
+            return refused(
+                "begins with a protocol that Kafka does not have (PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL); \
+                            leave it out",
+            );
+        }
+    };
     let port_of = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
     let host_of = |host: &str| {
         let bracketed = host.starts_with('[') && host.ends_with(']');
@@ -153,10 +184,7 @@ fn check_host_port(key: &str, value: &str, server: &str) -> Result<(), ConfigErr
     };
     match address.rsplit_once(':') {
         Some((host, port)) if host_of(host) && port_of(port) => Ok(()),
-        _ => Err(ConfigError::InvalidValue {
-            key: key.to_owned(),
-            value: value.to_owned(),
-            expected: format!("host:port, for example localhost:9092, but '{server}' is none"),
-        }),
+        _ if host_of(address) => refused("has no port"),
+        _ => refused("is none"),
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn transport_of(launch: &Launch) -> Result<Arc<dyn Transport>> {
 
 #[cfg(feature = "kafka")]
 fn kafka(launch: &Launch, servers: &str) -> Result<Arc<dyn Transport>> {
-    use crate::transport::kafka::{KafkaOptions, KafkaTransport};
+    use crate::transport::kafka::{ClientProperties, KafkaOptions, KafkaTransport};
 
     let config = &launch.config;
     let options = KafkaOptions {
@@ -34,7 +34,21 @@ fn kafka(launch: &Launch, servers: &str) -> Result<Arc<dyn Transport>> {
         patience: std::time::Duration::from_millis(config.task_timeout_ms().max(0).unsigned_abs()),
         token_provider: launch.token_provider.clone(),
     };
-    Ok(Arc::new(KafkaTransport::with_options(servers, options)?))
+    let transport = KafkaTransport::with_options(servers, options)?;
+    // First what all consumers have, so that a mistake is told under the prefix under which it was made.
+    let all = ("consumer.", config.consumer_properties());
+    let main = ("main.consumer.", config.main_consumer_properties());
+    transport.check(&ClientProperties {
+        consumers: vec![
+            all.clone(),
+            main.clone(),
+            ("restore.consumer.", config.restore_consumer_properties()),
+            ("global.consumer.", config.global_consumer_properties()),
+        ],
+        members: vec![all, main],
+        producer: config.producer_properties(),
+    })?;
+    Ok(Arc::new(transport))
 }
 
 #[cfg(not(feature = "kafka"))]

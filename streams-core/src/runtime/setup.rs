@@ -16,6 +16,9 @@ use crate::transport::{Admin, GroupSpec, NewTopic, SubtopologyTasks, TopicInfo};
 /// Time for one question to the broker at start-up. A broker that is away for longer is an error of `start`.
 const ADMIN_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Time at least for the first answer, however short `task.timeout.ms` is: a connection has to be made.
+const FIRST_ANSWER_MIN: Duration = Duration::from_secs(1);
+
 /// How often new topics are looked for after they were created, with a pause between.
 const VISIBLE_TRIES: u32 = 300;
 const VISIBLE_PAUSE: Duration = Duration::from_millis(100);
@@ -24,8 +27,9 @@ const VISIBLE_PAUSE: Duration = Duration::from_millis(100);
 pub(crate) fn prepare(topology: &Topology, config: &StreamsConfig, admin: &mut dyn Admin) -> Result<Plan> {
     topology.validate()?;
     let application_id = config.application_id();
-    let topology = matched(topology, &application_id, admin)?;
-    let existing = admin.topics(&needed(&topology, &application_id), ADMIN_TIMEOUT)?;
+    let first = first_answer_within(config);
+    let topology = matched(topology, &application_id, admin, first)?;
+    let existing = admin.topics(&needed(&topology, &application_id), first)?;
     let resolved = resolve(&topology, config, &existing)?;
     create(&resolved, config, &existing, admin)?;
     let deletions_kept =
@@ -38,12 +42,23 @@ pub(crate) fn prepare(topology: &Topology, config: &StreamsConfig, admin: &mut d
     Ok(plan)
 }
 
+/// How long the first answer may take, from brokers that are perhaps not there at all.
+fn first_answer_within(config: &StreamsConfig) -> Duration {
+    let patience = Duration::from_millis(config.task_timeout_ms().max(0).unsigned_abs());
+    patience.clamp(FIRST_ANSWER_MIN, ADMIN_TIMEOUT)
+}
+
 /// The topology with the topics that its patterns match. A pattern without a topic would be a source without tasks.
-fn matched(topology: &Topology, application_id: &str, admin: &mut dyn Admin) -> Result<Topology> {
+fn matched(
+    topology: &Topology,
+    application_id: &str,
+    admin: &mut dyn Admin,
+    timeout: Duration,
+) -> Result<Topology> {
     if !topology.graph().has_patterns() {
         return Ok(topology.clone());
     }
-    let matched = topology.matched(application_id, &admin.topic_names(ADMIN_TIMEOUT)?)?;
+    let matched = topology.matched(application_id, &admin.topic_names(timeout)?)?;
     match unmatched(&matched) {
         Some((source, pattern)) => Err(Error::Topics(format!(
             "no topic matches the pattern {pattern} of source {source}; create one before the application starts"
@@ -184,5 +199,18 @@ pub(crate) fn group_spec(plan: &Plan, config: &StreamsConfig, client_id: &str) -
         client_id: member_id(client_id, &plan.fingerprint),
         subtopologies: plan.subtopologies.values().filter_map(part).collect(),
         properties: config.main_consumer_properties(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_answer_is_waited_for_no_longer_than_the_shorter_limit() {
+        for (timeout_ms, waited) in [("0", 1_000), ("5000", 5_000), ("300000", 30_000)] {
+            let config = StreamsConfig::new("a", "b:1").with("task.timeout.ms", timeout_ms).unwrap();
+            assert_eq!(first_answer_within(&config), Duration::from_millis(waited), "{timeout_ms}");
+        }
     }
 }

@@ -269,6 +269,18 @@ pub enum TopologyError {
         /// Each topic with the expected and the actual number of partitions.
         topics: BTreeMap<TopicName, (i32, i32)>,
     },
+    /// A source or sink names a topic that cannot exist.
+    #[error(
+        "Invalid topology: node {node} names the topic {topic:?}, which cannot exist: {reason}. Name another one."
+    )]
+    ImpossibleTopic {
+        /// The source or sink.
+        node: NodeName,
+        /// The name.
+        topic: TopicName,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// An internal topic's name cannot be a topic's name.
     #[error(
         "Invalid name for internal topic {topic}: {reason}. \

@@ -288,6 +288,7 @@ impl TopologyGraph {
         if self.nodes.is_empty() {
             return Err(TopologyError::Empty);
         }
+        self.check_topic_names()?;
         for group in &self.copartition_groups {
             let topics: BTreeSet<&TopicName> = self.topics_of(group).collect();
             let counts: BTreeMap<TopicName, i32> = topics
@@ -575,6 +576,7 @@ impl TopologyGraph {
     }
 }
 
+mod names;
 mod patterns;
 #[cfg(test)]
 mod tests;

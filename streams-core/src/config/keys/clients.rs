@@ -48,6 +48,19 @@ static PRODUCER: &[Definition] = &[
         "How long the broker keeps a transaction open that makes no progress.",
     ),
     Definition::new(
+        "compression.type",
+        Kind::Choice(&[
+            Choice::new("none"),
+            Choice::new("gzip"),
+            Choice::new("snappy"),
+            Choice::new("lz4"),
+            Choice::new("zstd"),
+        ]),
+        DefaultValue::Text("none"),
+        Medium,
+        "How batches are compressed.",
+    ),
+    Definition::new(
         "enable.idempotence",
         Kind::Bool,
         DefaultValue::Unset("true under exactly_once_v2, else librdkafka's"),

@@ -77,6 +77,26 @@ fn an_empty_topology_is_refused() {
     assert_eq!(global.validate(), Ok(()));
 }
 
+#[test]
+fn names_that_no_topic_can_have_are_refused() {
+    let mut source = TopologyGraph::default();
+    source.add_source("in", SourceDef::topics(["words", "two words"])).unwrap();
+    let mut sink = small();
+    sink.add_sink("out", SinkTarget::Topic("größe".into()), &["split"]).unwrap();
+    let mut global = TopologyGraph::default();
+    global.add_global_store(kv("g"), "gs", "", "gp").unwrap();
+    for (graph, parts) in [
+        (source, ["in", "\"two words\"", "it contains ' '", "'.', '_' and '-'"]),
+        (sink, ["out", "\"größe\"", "it contains 'ö'", "'.', '_' and '-'"]),
+        (global, ["gs", "\"\"", "the empty string", "Name another one"]),
+    ] {
+        let text = graph.validate().unwrap_err().to_string();
+        for part in parts {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+}
+
 fn pattern(text: &str) -> SourceDef {
     SourceDef::pattern(TopicPattern::new(text).unwrap())
 }

@@ -11,7 +11,7 @@ use super::core::{Core, unknown_topic};
 use super::faults::Faults;
 use super::log::LogId;
 use super::registry::{DirectoryLock, Key, shared};
-use super::storage::{Database, Durability, Storage};
+use super::storage::{Database, Durability, Storage, USABLE};
 use super::transport::EmbeddedTransport;
 use crate::ids::Offset;
 use crate::time::{ClockRef, SystemClock};
@@ -98,7 +98,7 @@ impl EmbeddedBroker {
     pub fn open_with(dir: &Path, options: &EmbeddedOptions) -> Result<Arc<Self>> {
         let failed = |error: std::io::Error| {
             let attempted = format!("open of the embedded broker in {}", dir.display());
-            TransportError::new(TransportErrorKind::Fatal, attempted, error.to_string())
+            TransportError::new(TransportErrorKind::Fatal, attempted, format!("{error}; {USABLE}"))
         };
         std::fs::create_dir_all(dir).map_err(failed)?;
         let dir = dir.canonicalize().map_err(failed)?;

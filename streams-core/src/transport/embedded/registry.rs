@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 
 use super::broker::EmbeddedBroker;
+use super::storage::USABLE;
 use crate::transport::{Result, TransportError, TransportErrorKind};
 
 /// The file whose lock says that a process has the directory open; it holds that process's id.
@@ -56,7 +57,7 @@ impl DirectoryLock {
     pub(super) fn acquire(dir: &Path) -> Result<Self> {
         let attempted = || format!("open of the embedded broker in {}", dir.display());
         let failed = |error: std::io::Error| {
-            TransportError::new(TransportErrorKind::Fatal, attempted(), error.to_string())
+            TransportError::new(TransportErrorKind::Fatal, attempted(), format!("{error}; {USABLE}"))
         };
         // A broker of this process whose last client has just gone may still be closing the directory.
         let locked = LOCKED.lock().unwrap_or_else(PoisonError::into_inner);

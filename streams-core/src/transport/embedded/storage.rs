@@ -63,10 +63,7 @@ impl Database {
     /// Opens or creates the database in that directory.
     pub(super) fn open(dir: &Path, durability: Durability) -> Result<Self> {
         let memory = DiskMemory::new(BLOCK_CACHE_BYTES, WRITE_BUFFER_BYTES);
-        let attempted = || format!("open of the embedded broker's log in {}", dir.display());
-        let failed = |error: StoreError| {
-            TransportError::new(TransportErrorKind::Refused, attempted(), error.to_string())
-        };
+        let failed = |error| failed("open", dir, &error);
         let (backend, _) = disk::open(dir, &memory).map_err(failed)?;
         Ok(Database {
             log: backend.keyspace("log").map_err(failed)?,
@@ -83,7 +80,7 @@ impl Database {
     pub(super) fn topics(&self) -> Result<Vec<(u32, StoredTopic)>> {
         let mut topics = Vec::new();
         for entry in self.scan(self.topics, (Bound::Unbounded, Bound::Unbounded), Direction::Forward)? {
-            let (key, value) = entry.map_err(failed)?;
+            let (key, value) = entry.map_err(|error| self.failed(&error))?;
             let number = u32::from_be_bytes(array(&key, 0)?);
             let topic = serde_json::from_slice(&value).map_err(|error| corrupt(&error.to_string()))?;
             topics.push((number, topic));
@@ -93,7 +90,7 @@ impl Database {
 
     /// A partition's start and end.
     pub(super) fn bounds(&self, id: LogId) -> Result<(Offset, Offset)> {
-        let stored = self.backend.get(self.bounds, &log_prefix(id)).map_err(failed)?;
+        let stored = self.backend.get(self.bounds, &log_prefix(id)).map_err(|error| self.failed(&error))?;
         let (start, end) = match stored {
             Some(value) => (i64::from_be_bytes(array(&value, 0)?), i64::from_be_bytes(array(&value, 8)?)),
             None => (0, 0),
@@ -106,7 +103,7 @@ impl Database {
     pub(super) fn offsets(&self) -> Result<Vec<(Arc<str>, OffsetToCommit)>> {
         let mut offsets = Vec::new();
         for entry in self.scan(self.offsets, (Bound::Unbounded, Bound::Unbounded), Direction::Forward)? {
-            let (key, value) = entry.map_err(failed)?;
+            let (key, value) = entry.map_err(|error| self.failed(&error))?;
             let mut parts = key.splitn(3, |byte| *byte == 0);
             let (Some(group), Some(topic), Some(partition)) = (parts.next(), parts.next(), parts.next())
             else {
@@ -129,7 +126,7 @@ impl Database {
         let range = (Bound::Included(&first[..]), Bound::Included(&last[..]));
         match self.scan(self.log, range, Direction::Backward)?.next() {
             None => Ok(None),
-            Some(entry) => load(entry.map_err(failed)?).map(Some),
+            Some(entry) => load(entry.map_err(|error| self.failed(&error))?).map(Some),
         }
     }
 
@@ -153,7 +150,7 @@ impl Database {
         let range = (Bound::Included(&first[..]), Bound::Excluded(&last[..]));
         let mut bytes = 0;
         for entry in self.scan(self.log, range, Direction::Forward)? {
-            let chunk = load(entry.map_err(failed)?)?;
+            let chunk = load(entry.map_err(|error| self.failed(&error))?)?;
             if bytes >= budget {
                 return Ok(chunk.base);
             }
@@ -163,13 +160,17 @@ impl Database {
         Ok(end)
     }
 
+    fn failed(&self, error: &StoreError) -> TransportError {
+        failed("reading", &self.dir, error)
+    }
+
     fn scan<'a>(
         &'a self,
         keyspace: Keyspace,
         range: (Bound<&[u8]>, Bound<&[u8]>),
         direction: Direction,
     ) -> Result<state_stores::Scan<'a>> {
-        self.backend.scan(keyspace, range, direction).map_err(failed)
+        self.backend.scan(keyspace, range, direction).map_err(|error| self.failed(&error))
     }
 }
 
@@ -270,8 +271,11 @@ impl Storage {
         let Some(database) = &self.database else { return Ok(()) };
         if let Some(reason) = &self.failed {
             self.batch.clear();
-            let attempted = format!("write to the embedded broker's log in {}", database.dir.display());
-            return Err(TransportError::new(TransportErrorKind::Refused, attempted, reason));
+            return Err(TransportError::new(
+                TransportErrorKind::Refused,
+                attempted("write", &database.dir),
+                reason,
+            ));
         }
         let mut written = database.backend.write(&self.batch);
         if written.is_ok() && database.durability == Durability::Machine {
@@ -279,17 +283,39 @@ impl Storage {
         }
         self.batch.clear();
         written.map_err(|error| {
+            let error = failed("write", &database.dir, &error);
             self.failed = Some(format!("an earlier write failed: {error}; mend the disk and restart"));
-            let attempted = format!("write to the embedded broker's log in {}", database.dir.display());
-            let reason = format!("{error}; see whether the disk is full, and restart");
-            TransportError::new(TransportErrorKind::Refused, attempted, reason)
+            error
         })
     }
 }
 
-fn failed(error: StoreError) -> TransportError {
-    TransportError::new(TransportErrorKind::Refused, "access to the embedded broker's log", error.to_string())
+fn attempted(what: &str, dir: &Path) -> String {
+    format!("{what} of the embedded broker's log in {}", dir.display())
 }
+
+/// What the database says, with what to do about it here: its own advice is for an application's state.
+fn failed(what: &str, dir: &Path, error: &StoreError) -> TransportError {
+    let reason = match error {
+        StoreError::Open { source, .. } => format!("{source}; {USABLE}"),
+        StoreError::DiskFull { reason, .. } => format!(
+            "the disk is full ({reason}); make room, or move the broker's directory (bootstrap.servers=embedded:PATH), and \
+             start again"
+        ),
+        StoreError::Damaged { reason, .. } => {
+            format!("it is damaged ({reason}); put a copy in its place, or delete it to begin with no topics")
+        }
+        StoreError::Deleted { reason, .. } => format!(
+            "files were deleted while it was open ({reason}); put a copy in its place, and keep it where nobody tidies up"
+        ),
+        other => other.to_string(),
+    };
+    TransportError::new(TransportErrorKind::Refused, attempted(what, dir), reason)
+}
+
+/// What the place of a durable broker has to be.
+pub(super) const USABLE: &str =
+    "after `embedded:` comes a directory that this process may create, read and write; choose such a one";
 
 fn corrupt(what: &str) -> TransportError {
     let reason = format!("malformed bytes ({what}); restore the directory from a copy, or delete it");
@@ -328,4 +354,32 @@ fn offset_key(group: &str, partition: &TopicPartition) -> Vec<u8> {
     key.push(0);
     key.extend_from_slice(&partition.partition.to_be_bytes());
     key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The database is the one that keeps state, too, and its advice is for that.
+    #[test]
+    fn troubles_of_the_log_name_the_brokers_directory() {
+        let dir = PathBuf::from("/data/broker/log");
+        let full = StoreError::DiskFull { dir: dir.clone(), reason: "No space left on device".to_owned() };
+        let damaged = StoreError::Damaged { dir: dir.clone(), reason: "a checksum".to_owned() };
+        let deleted = StoreError::Deleted { dir: dir.clone(), reason: "no such file".to_owned() };
+        let open = StoreError::Open { dir: dir.clone(), source: "Permission denied".into() };
+        for (error, parts) in [
+            (full, ["the disk is full (No space left on device)", "bootstrap.servers=embedded:PATH"]),
+            (damaged, ["a checksum", "delete it to begin with no topics"]),
+            (deleted, ["no such file", "put a copy in its place"]),
+            (open, ["Permission denied", "after `embedded:` comes a directory"]),
+        ] {
+            let said = failed("write", &dir, &error).to_string();
+            assert!(said.starts_with("write of the embedded broker's log in /data/broker/log: "), "{said}");
+            assert!(!said.contains("state.dir") && !said.contains("changelog"), "{said}");
+            for part in parts {
+                assert!(said.contains(part), "{part}: {said}");
+            }
+        }
+    }
 }

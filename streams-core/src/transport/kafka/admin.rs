@@ -63,6 +63,11 @@ impl KafkaAdmin {
         if let Some(trouble) = client.trouble() {
             error.reason = format!("{}; last trouble: {trouble}", error.reason);
         }
+        if error.code == E::RD_KAFKA_RESP_ERR__TIMED_OUT as Code {
+            error.reason.push_str(
+                "; see that the brokers of bootstrap.servers run, and that this machine reaches them",
+            );
+        }
         failed(format!("{attempted} at {}", self.servers), &error)
     }
 

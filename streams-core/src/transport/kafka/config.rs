@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::KafkaOptions;
 use super::ffi::{Client, Conf, Door, Role, Ties};
 use super::limits::Limits;
 use super::oauth;
+use super::{ClientProperties, KafkaOptions};
 use crate::transport::{
     ConsumerSpec, GroupSpec, Isolation, ProducerSpec, Result, TransportError, TransportErrorKind,
 };
@@ -28,12 +28,29 @@ pub(super) struct Common {
     pub(super) limits: Arc<Limits>,
 }
 
+/// What one client is made with.
+struct Settings {
+    role: Role,
+    /// The prefix with which users make settings for it.
+    whose: &'static str,
+    client_id: String,
+    /// Ours.
+    own: Properties,
+    /// The users', for all clients.
+    all: Properties,
+    /// The users', for this one.
+    users: Properties,
+}
+
 /// Without the properties, which hold passwords.
 impl fmt::Debug for Common {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Common").field("bootstrap_servers", &self.bootstrap_servers).finish_non_exhaustive()
     }
 }
+
+/// Any time that is one.
+const TRANSACTION_TIMEOUT_MS: u64 = 10_000;
 
 /// The default of `session.timeout.ms` in [`MEMBER`].
 pub(super) const SESSION_TIMEOUT_MS: i64 = 10_000;
@@ -173,8 +190,34 @@ impl Common {
         refuse_fixed(&self.properties)
     }
 
+    /// Refuses what librdkafka does not take, for each kind of client. Asks no broker.
+    pub(super) fn check_clients(&self, clients: &ClientProperties) -> Result<()> {
+        let client_id = "check".to_owned();
+        for (whose, properties) in &clients.consumers {
+            let (client_id, properties) = (client_id.clone(), properties.clone());
+            let spec = ConsumerSpec { client_id, isolation: Isolation::ReadCommitted, properties };
+            self.conf(&Settings { whose, ..self.consumer_settings(&spec) })?;
+        }
+        for (whose, properties) in &clients.members {
+            let (client_id, properties) = (client_id.clone(), properties.clone());
+            let spec = GroupSpec { group: "check".into(), client_id, subtopologies: Vec::new(), properties };
+            self.conf(&Settings { whose, ..self.member_settings(&spec) })?;
+        }
+        let producer = ProducerSpec {
+            client_id,
+            transactional_id: None,
+            transaction_timeout_ms: TRANSACTION_TIMEOUT_MS,
+            properties: clients.producer.clone(),
+        };
+        self.conf(&self.producer_settings(&producer, self.batch_bytes(&producer))).map(drop)
+    }
+
     /// A consumer of partitions.
     pub(super) fn consumer(&self, spec: &ConsumerSpec) -> Result<Arc<Client>> {
+        self.client(&self.consumer_settings(spec))
+    }
+
+    fn consumer_settings(&self, spec: &ConsumerSpec) -> Settings {
         let mut own = owned(CONSUMER);
         // librdkafka assigns nothing without a group id, and looks for the group's coordinator; the group is never joined.
         // The application's own is the one that it surely may read.
@@ -186,11 +229,16 @@ impl Common {
             .filter(|(key, _)| !MEMBER_ONLY.contains(&key.as_str()))
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect();
-        self.client(Role::Consumer, &spec.client_id, own, &self.properties, &users)
+        let (role, whose, all) = (Role::Consumer, "consumer.", self.properties.clone());
+        Settings { role, whose, client_id: spec.client_id.clone(), own, all, users }
     }
 
     /// A producer whose batches grow to that size at most.
     pub(super) fn producer(&self, spec: &ProducerSpec, batch_bytes: usize) -> Result<Arc<Client>> {
+        self.client(&self.producer_settings(spec, batch_bytes))
+    }
+
+    fn producer_settings(&self, spec: &ProducerSpec, batch_bytes: usize) -> Settings {
         let mut own = owned(PRODUCER);
         let (mut all, mut users) = (self.properties.clone(), spec.properties.clone());
         if let Some(id) = &spec.transactional_id {
@@ -210,7 +258,14 @@ impl Common {
         if batch_bytes <= 1 {
             users.insert("batch.num.messages".to_string(), "1".to_string());
         }
-        self.client(Role::Producer, &spec.client_id, own, &all, &users)
+        Settings {
+            role: Role::Producer,
+            whose: "producer.",
+            client_id: spec.client_id.clone(),
+            own,
+            all,
+            users,
+        }
     }
 
     fn producer_setting<'a>(&'a self, spec: &'a ProducerSpec, keys: &[&str]) -> Option<&'a String> {
@@ -250,14 +305,28 @@ impl Common {
         }
         // Offsets that a transaction is about to commit are named as such.
         own.insert("isolation.level".to_string(), isolation_level(Isolation::ReadCommitted).to_string());
-        self.client(Role::Admin, client_id, own, &self.properties, &self.admin)
+        let (all, users) = (self.properties.clone(), self.admin.clone());
+        self.client(&Settings {
+            role: Role::Admin,
+            whose: "admin.",
+            client_id: client_id.to_owned(),
+            own,
+            all,
+            users,
+        })
     }
 
     /// A member of a group.
     pub(super) fn member(&self, spec: &GroupSpec) -> Result<Arc<Client>> {
+        self.client(&self.member_settings(spec))
+    }
+
+    fn member_settings(&self, spec: &GroupSpec) -> Settings {
         let mut own = owned(MEMBER);
         own.insert("group.id".to_string(), spec.group.to_string());
-        self.client(Role::Member, &spec.client_id, own, &self.properties, &spec.properties)
+        let (all, users) = (self.properties.clone(), spec.properties.clone());
+        let (role, whose) = (Role::Member, "main.consumer.");
+        Settings { role, whose, client_id: spec.client_id.clone(), own, all, users }
     }
 
     /// See [`crate::transport::Transport::close`].
@@ -265,27 +334,36 @@ impl Common {
         self.ties.door.close();
     }
 
-    fn client(
-        &self,
-        role: Role,
-        client_id: &str,
-        own: Properties,
-        all: &Properties,
-        users: &Properties,
-    ) -> Result<Arc<Client>> {
+    fn conf(&self, settings: &Settings) -> Result<Conf> {
+        let Settings { whose, client_id, own, all, users, .. } = settings;
         refuse_fixed(users)?;
         let mut merged = owned(CLIENT);
-        merged.extend(own);
-        merged.extend(all.clone());
-        merged.extend(users.clone());
+        for more in [own, all, users] {
+            merged.extend(more.iter().map(|(key, value)| (key.clone(), value.clone())));
+        }
         merged.insert("bootstrap.servers".to_string(), self.bootstrap_servers.clone());
-        merged.insert("client.id".to_string(), client_id.to_string());
+        merged.insert("client.id".to_string(), client_id.clone());
         let mut conf = Conf::new();
         for (key, value) in &merged {
-            conf.set(key, value).map_err(|reason| refused(key, &reason))?;
+            conf.set(key, value).map_err(|reason| {
+                // What all clients have is among the users' of each.
+                let is_its_own = users.contains_key(key) && users.get(key) != all.get(key);
+                let prefix = if is_its_own { *whose } else { "" };
+                match Conf::allowed(key) {
+                    Some(allowed) => {
+                        refused(&format!("{prefix}{key}"), &format!("{reason}; it takes {allowed}"))
+                    }
+                    None => refused(&format!("{prefix}{key}"), &reason),
+                }
+            })?;
         }
-        Client::new(role, conf, &self.ties).map_err(|reason| {
-            let attempted = format!("making client {client_id}");
+        Ok(conf)
+    }
+
+    fn client(&self, settings: &Settings) -> Result<Arc<Client>> {
+        let conf = self.conf(settings)?;
+        Client::new(settings.role, conf, &self.ties).map_err(|reason| {
+            let attempted = format!("making client {}", settings.client_id);
             TransportError::new(TransportErrorKind::Config, attempted, explained(&reason))
         })
     }
@@ -368,6 +446,33 @@ mod tests {
             assert_eq!(error.kind(), TransportErrorKind::Config);
             assert!(error.to_string().contains(key), "{error}");
         }
+    }
+
+    /// Each kind of client, what it refuses, and what it would take.
+    #[test]
+    fn what_librdkafka_does_not_take_is_refused_before_a_broker_is_asked() {
+        let refusal = |clients: ClientProperties| {
+            let error = common().check_clients(&clients).expect_err("is refused");
+            assert_eq!(error.kind(), TransportErrorKind::Config);
+            error.to_string()
+        };
+        common().check_clients(&ClientProperties::default()).expect("defaults are taken");
+        let producer = owned(&[("compression.type", "best")]);
+        let text = refusal(ClientProperties { producer, ..ClientProperties::default() });
+        for part in ["'producer.compression.type'", "best", "it takes none, gzip, snappy, lz4, zstd"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        let consumers = vec![("restore.consumer.", owned(&[("fetch.wait.max.ms", "-1")]))];
+        let text = refusal(ClientProperties { consumers, ..ClientProperties::default() });
+        for part in ["'restore.consumer.fetch.wait.max.ms'", "it takes 0 .. 300000"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        let members = vec![("consumer.", owned(&[("no.such.key", "1")]))];
+        let text = refusal(ClientProperties { members, ..ClientProperties::default() });
+        assert!(text.contains("'consumer.no.such.key'") && !text.contains("it takes"), "{text}");
+        let all = common_with(&[("socket.keepalive.enable", "maybe")]).expect("is made");
+        let text = all.check_clients(&ClientProperties::default()).expect_err("is refused").to_string();
+        assert!(text.contains("'socket.keepalive.enable'") && text.contains("true, false"), "{text}");
     }
 
     #[test]

@@ -63,6 +63,17 @@ impl Default for KafkaOptions {
     }
 }
 
+/// Properties that only some of an application's clients have, with the prefix under which they are set.
+#[derive(Clone, Default)]
+pub struct ClientProperties {
+    /// Of each kind of consumer.
+    pub consumers: Vec<(&'static str, BTreeMap<String, String>)>,
+    /// Of the member of the group.
+    pub members: Vec<(&'static str, BTreeMap<String, String>)>,
+    /// Of producers.
+    pub producer: BTreeMap<String, String>,
+}
+
 impl KafkaTransport {
     /// Clients that find their cluster through these servers (`host:port`, comma separated), with these properties.
     pub fn new(bootstrap_servers: &str, properties: BTreeMap<String, String>) -> Result<Self> {
@@ -77,6 +88,12 @@ impl KafkaTransport {
         let common = Common::new(bootstrap_servers, options)?;
         common.admin("check")?;
         Ok(KafkaTransport { common })
+    }
+
+    /// Refuses what librdkafka does not take, with the key and what it takes: a mistake in the settings is one before any
+    /// broker is asked.
+    pub fn check(&self, clients: &ClientProperties) -> Result<()> {
+        self.common.check_clients(clients)
     }
 }
 

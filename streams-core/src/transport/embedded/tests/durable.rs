@@ -151,3 +151,17 @@ fn the_record_behind_a_deletion_stays_when_the_disk_space_is_given_back() {
     let broker = EmbeddedBroker::open(dir.path()).unwrap();
     assert_eq!(read_all(&broker, &to, Isolation::ReadCommitted), (vec![(2, "c".to_owned())], 3));
 }
+
+#[test]
+fn what_is_no_directory_is_refused_with_what_to_do() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    for place in [file.path().to_owned(), file.path().join("below")] {
+        let said =
+            EmbeddedBroker::of_servers(&format!("embedded:{}", place.display())).unwrap_err().to_string();
+        for part in
+            [&*place.display().to_string(), "after `embedded:` comes a directory that this process may"]
+        {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! A client's settings, until the client is made of them.
 
 use std::ffi::c_char;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
 use rdkafka::bindings as rd;
 
@@ -60,6 +60,15 @@ impl Conf {
         }
     }
 
+    /// What a setting takes, in librdkafka's words: a range, or names. `None` if that is any text, or there is no such
+    /// setting.
+    pub(in crate::transport::kafka) fn allowed(key: &str) -> Option<String> {
+        let table = all_properties();
+        let row = table.lines().find(|line| line.split('|').next().is_some_and(|name| name.trim() == key))?;
+        let range = row.split('|').nth(2)?.trim();
+        (!range.is_empty()).then(|| range.to_owned())
+    }
+
     /// The raw configuration, still owned by this value.
     pub(super) fn as_ptr(&self) -> *mut rd::rd_kafka_conf_t {
         self.0.as_ptr()
@@ -68,6 +77,24 @@ impl Conf {
     /// Gives the configuration away: `rd_kafka_new` frees it.
     pub(super) fn release(self) {
         std::mem::forget(self);
+    }
+}
+
+/// librdkafka's own table of its settings; empty if memory is out.
+fn all_properties() -> String {
+    let (mut text, mut bytes): (*mut c_char, usize) = (ptr::null_mut(), 0);
+    // SAFETY: both places outlive the stream, which is closed before they are read; `open_memstream` then has set the text,
+    // which ends with a NUL and is ours to free.
+    unsafe {
+        let stream = libc::open_memstream(&raw mut text, &raw mut bytes);
+        if stream.is_null() {
+            return String::new();
+        }
+        rd::rd_kafka_conf_properties_show(stream);
+        libc::fclose(stream);
+        let table = text_of(text);
+        libc::free(text.cast());
+        table
     }
 }
 

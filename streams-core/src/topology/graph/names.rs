@@ -1,0 +1,25 @@
+//! Topics that cannot exist.
+
+use super::{NodeKind, SinkTarget, TopologyGraph};
+use crate::topology::TopologyError;
+use crate::topology::internal_topics::invalid_topic_name;
+
+impl TopologyGraph {
+    /// Refuses names of sources' and sinks' topics that no topic can have. Those of internal topics are made later.
+    pub(super) fn check_topic_names(&self) -> Result<(), TopologyError> {
+        for node in &self.nodes {
+            let topics = match &node.kind {
+                NodeKind::Source(source) => source.topics.as_slice(),
+                NodeKind::Sink(SinkTarget::Topic(topic)) => std::slice::from_ref(topic),
+                NodeKind::Sink(SinkTarget::Dynamic(_)) | NodeKind::Processor => &[],
+            };
+            for topic in topics.iter().filter(|topic| !self.is_internal(topic)) {
+                if let Some(reason) = invalid_topic_name(topic) {
+                    let (node, topic) = (node.name.clone(), topic.clone());
+                    return Err(TopologyError::ImpossibleTopic { node, topic, reason });
+                }
+            }
+        }
+        Ok(())
+    }
+}
