@@ -44,13 +44,13 @@ pub struct DriverBuilder {
 }
 
 impl DriverBuilder {
-    /// Sets how many partitions topics have unless said otherwise (1).
+    /// Sets how many partitions topics have unless said otherwise (1); fewer are refused by [`build`](Self::build).
     pub fn with_partitions(mut self, partitions: PartitionId) -> Self {
         self.parts.partitions = partitions;
         self
     }
 
-    /// Sets how many partitions one topic has.
+    /// Sets how many partitions one topic has, at least one.
     pub fn with_topic_partitions(mut self, topic: &str, partitions: PartitionId) -> Self {
         self.parts.topic_partitions.insert(topic.to_owned(), partitions);
         self
@@ -83,8 +83,9 @@ impl DriverBuilder {
         self
     }
 
-    /// Sets what the wall clock shows first, in milliseconds (0). Event times are far ahead of a clock that shows 0: what
-    /// compares them with it, such as a rule that nothing may be from the future, needs a start time.
+    /// Sets what the wall clock shows first, in milliseconds (0), up to the end of the year 9999. Event times are far ahead
+    /// of a clock that shows 0: what compares them with it, such as a rule that nothing may be from the future, needs a start
+    /// time.
     pub fn with_start_time(mut self, start_ms: i64) -> Self {
         self.parts.start_ms = start_ms;
         self
@@ -204,7 +205,7 @@ impl TopologyTestDriver {
         std::iter::from_fn(|| pipeline.read(&topic).transpose()).collect()
     }
 
-    /// Moves the wall clock and runs what becomes due.
+    /// Moves the wall clock forward and runs what becomes due. Going back, or beyond the year 9999, is an error.
     pub fn advance_wall_clock_time(&self, by_ms: i64) -> Result<()> {
         self.pipeline.borrow_mut().advance_wall_clock(by_ms)
     }

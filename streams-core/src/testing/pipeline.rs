@@ -26,6 +26,9 @@ use crate::transport::{
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The end of the year 9999. Beside the last times of all, those that are reckoned from the clock's would not be times.
+const LAST_MS: i64 = 253_402_300_799_999;
+
 /// Rounds without an end: a topology that feeds itself for ever.
 const ROUNDS_MAX: u32 = 1_000_000;
 
@@ -69,7 +72,8 @@ impl Pipeline {
         let Parts { topology, config, handlers, commit, start_ms, partitions, topic_partitions } = parts;
         config.validate()?;
         topology.check_settings(&config)?;
-        let clock = Arc::new(ManualClock::new(start_ms));
+        check_partitions(partitions, &topic_partitions)?;
+        let clock = Arc::new(ManualClock::new(checked_time(Some(start_ms))?));
         let broker = EmbeddedBroker::in_memory_at(Arc::clone(&clock) as _);
         let transport: Arc<dyn Transport> = Arc::new(broker.transport());
         let mut admin = transport.admin("test-driver-admin")?;
@@ -241,7 +245,10 @@ impl Pipeline {
     }
 
     pub fn advance_wall_clock(&mut self, by_ms: i64) -> Result<()> {
-        self.clock.advance(by_ms);
+        if by_ms < 0 {
+            return Err(Error::IllegalState(format!("the driver's clock goes forward, not by {by_ms} ms")));
+        }
+        self.clock.set(checked_time(self.now_ms().checked_add(by_ms))?);
         self.settle()
     }
 
@@ -310,6 +317,26 @@ impl Pipeline {
 
     pub fn topics_written(&mut self) -> Result<Vec<TopicName>> {
         self.engine()?.topics_written()
+    }
+}
+
+/// A time that the driver's clock can show; `None` is one that is no number any more.
+fn checked_time(time_ms: Option<i64>) -> Result<i64> {
+    time_ms.filter(|time_ms| (0..=LAST_MS).contains(time_ms)).ok_or_else(|| {
+        let wanted = time_ms.map_or("a time beyond all times".to_owned(), |time_ms| format!("{time_ms}"));
+        Error::IllegalState(format!(
+            "the driver's clock cannot show {wanted}; it shows milliseconds from 0 to {LAST_MS}, the end of the year 9999"
+        ))
+    })
+}
+
+fn check_partitions(default: PartitionId, of_topics: &BTreeMap<String, PartitionId>) -> Result<()> {
+    let named = of_topics.iter().map(|(topic, count)| (format!("topic {topic}"), *count));
+    match named.chain([("a topic".to_owned(), default)]).find(|(_, count)| *count < 1) {
+        Some((topic, count)) => Err(Error::IllegalState(format!(
+            "{topic} cannot have {count} partitions; give it at least one (with_partitions, with_topic_partitions)"
+        ))),
+        None => Ok(()),
     }
 }
 

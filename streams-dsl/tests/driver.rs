@@ -1,0 +1,80 @@
+//! The test driver refuses clocks and topics that make no sense, and works up to their limits.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+
+use streams_core::error::Result;
+use streams_core::testing::DriverBuilder;
+use streams_dsl::prelude::*;
+
+/// The end of the year 9999.
+const LAST_MS: i64 = 253_402_300_799_999;
+
+struct Tick;
+
+impl Processor<String, String, String, i64> for Tick {
+    fn init(&mut self, context: &mut ProcessorContext<'_, String, i64>) -> Result<()> {
+        context.schedule(1_000, PunctuationType::WallClockTime).map(drop)
+    }
+
+    fn process(
+        &mut self,
+        _: Record<String, String>,
+        _: &mut ProcessorContext<'_, String, i64>,
+    ) -> Result<()> {
+        Ok(())
+    }
+
+    fn punctuate(
+        &mut self,
+        _: Punctuation,
+        time: Timestamp,
+        context: &mut ProcessorContext<'_, String, i64>,
+    ) -> Result<()> {
+        context.forward(Record::new("tick".to_owned(), time, time))
+    }
+}
+
+fn builder() -> DriverBuilder {
+    let builder = StreamsBuilder::new();
+    builder.stream::<String, String>("in").process(|| Tick, &[]).to("out");
+    TopologyTestDriver::builder(builder.build().unwrap(), StreamsConfig::new("test", "embedded:"))
+}
+
+fn refusal(builder: DriverBuilder) -> String {
+    builder.build().map(drop).unwrap_err().to_string()
+}
+
+/// Showed before: a panic on overflow in the engine, or a driver whose topics had no partitions.
+#[test]
+fn what_makes_no_sense_is_refused() {
+    for start in [-5, i64::MIN, LAST_MS + 1, i64::MAX] {
+        let said = refusal(builder().with_start_time(start));
+        assert!(said.contains(&format!("cannot show {start};")) && said.contains("year 9999"), "{said}");
+    }
+    for count in [0, -1, i32::MIN] {
+        let said = refusal(builder().with_partitions(count));
+        assert!(said.starts_with(&format!("a topic cannot have {count} partitions")), "{said}");
+        let said = refusal(builder().with_topic_partitions("in", count));
+        assert!(said.starts_with(&format!("topic in cannot have {count} partitions")), "{said}");
+    }
+}
+
+#[test]
+fn the_clock_goes_to_its_end_and_never_back() {
+    let driver = builder().with_start_time(LAST_MS - 1_500).build().unwrap();
+    driver.advance_wall_clock_time(1_000).unwrap();
+    for by in [-1, i64::MIN] {
+        let said = driver.advance_wall_clock_time(by).unwrap_err().to_string();
+        assert!(said.contains("goes forward"), "{said}");
+    }
+    for by in [501, i64::MAX] {
+        let said = driver.advance_wall_clock_time(by).unwrap_err().to_string();
+        assert!(said.contains("year 9999"), "{said}");
+    }
+    assert_eq!(driver.now_ms(), LAST_MS - 500, "what is refused moves nothing");
+    driver.advance_wall_clock_time(500).unwrap();
+    driver.create_input_topic::<String, String>("in").pipe("k".into(), "v".into(), i64::MAX).unwrap();
+    driver.restart().unwrap();
+    let out = driver.create_output_topic::<String, i64>("out");
+    assert_eq!(out.read_values().unwrap(), [LAST_MS - 500]);
+}
