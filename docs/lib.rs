@@ -32,6 +32,9 @@ pub mod guide {
     #[doc = include_str!("guide/testing.md")]
     pub mod testing {}
 
+    #[doc = include_str!("guide/embedded.md")]
+    pub mod embedded {}
+
     #[doc = include_str!("guide/security.md")]
     pub mod security {}
 }

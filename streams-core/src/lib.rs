@@ -1,6 +1,7 @@
 //! The engine: topology, Processor API, transports, runtime and test driver.
 
 pub mod config;
+pub mod embedded_topic;
 pub mod error;
 pub mod ids;
 pub mod partitioner;

@@ -13,6 +13,7 @@ pub use crate::{
     TransformContext, ValueTransformer,
 };
 pub use streams_core::config::StreamsConfig;
+pub use streams_core::embedded_topic::EmbeddedTopic;
 pub use streams_core::json_serde;
 pub use streams_core::partitioner::Partitions;
 pub use streams_core::processor::{
@@ -29,4 +30,5 @@ pub use streams_core::store::{KeyValueStore, StorePlace, Stores, VersionedKeyVal
 pub use streams_core::testing::TopologyTestDriver;
 pub use streams_core::time::Timestamp;
 pub use streams_core::topology::{AutoOffsetReset, TopicPattern, Topology};
+pub use streams_core::transport::embedded::EmbeddedBroker;
 pub use streams_core::window::{Window, Windowed};

@@ -19,6 +19,8 @@ const MAY_USE: &[(&str, &str)] = &[
     ("serde", "ids time record window"),
     // The crate's error holds its causes, so it stands above those that have errors of their own.
     ("error", "ids time config record transport serde"),
+    // Records of a topic, for programs: beside the processing as well.
+    ("embedded_topic", "ids time record partitioner error transport serde"),
     // Handles and builders of stores; what a store is made of is in `state-stores`.
     ("store", "ids time config record window error metrics serde"),
     // Of the transport, a source node reads raw records and a handler is told its errors.
