@@ -7,6 +7,7 @@ mod architecture;
 mod crates;
 mod libraries;
 mod lines;
+mod messages;
 mod modules;
 mod opening;
 mod sizes;
