@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use rdkafka::bindings::rd_kafka_resp_err_t as E;
 
+use offsets::Each;
+
 use super::config::Common;
 use super::deadline::Deadline;
 use super::error::{failed, is_unknown_topic, shut_out, with_right};
@@ -320,19 +322,26 @@ impl Admin for KafkaAdmin {
         if before.is_empty() {
             return Ok(());
         }
+        let deadline = Deadline::after(timeout);
+        let mut obstacles = Each::new();
+        let all = before.iter().map(|(partition, _)| partition).collect();
+        let askable = self.with_leader(attempted, &all, &mut obstacles, timeout)?;
         let mut list = PartitionList::new();
-        for (partition, offset) in before {
+        for (partition, offset) in before.iter().filter(|(partition, _)| askable.contains(partition)) {
             list.add(&partition.topic, partition.partition, *offset, &[]);
         }
-        let results =
-            self.call(timeout).delete_records(&list).map_err(|error| self.failed(attempted, &error))?;
-        match results.iter().find(|entry| entry.error != 0) {
-            Some(entry) => {
+        if !askable.is_empty() {
+            let results = self.call(deadline.left()).delete_records(&list);
+            let results = results.map_err(|error| self.failed(attempted, &error))?;
+            if let Some(entry) = results.iter().find(|entry| entry.error != 0) {
                 let right = format!("topic '{}'", entry.partition.topic);
                 let error = with_right(KafkaError::from_code(entry.error), "DELETE", &right);
-                Err(failed(format!("{attempted} of {} at {}", entry.partition, self.servers), &error))
+                return Err(failed(
+                    format!("{attempted} of {} at {}", entry.partition, self.servers),
+                    &error,
+                ));
             }
-            None => Ok(()),
         }
+        obstacles.into_values().find_map(Result::err).map_or(Ok(()), Err)
     }
 }

@@ -16,6 +16,7 @@ mod delivery;
 mod describe;
 mod error;
 mod group;
+mod leaders;
 mod list;
 mod members;
 mod message;
@@ -25,6 +26,8 @@ mod oauth;
 mod produce;
 mod queue;
 mod raw;
+#[cfg(test)]
+mod stress;
 
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::time::Duration;
@@ -37,6 +40,7 @@ pub(super) use delivery::Delivery;
 pub(super) use describe::Described;
 pub(super) use error::{KafkaError, name_of};
 pub(super) use group::GroupMetadata;
+pub(super) use leaders::Led;
 pub(super) use list::{Entry, PartitionList};
 pub(super) use message::Message;
 pub(super) use oauth::{TokenParts, TokenWanted};

@@ -1,8 +1,8 @@
 //! Offsets of partitions, each with an answer of its own.
 //!
-//! librdkafka's ListOffsets first waits until every partition of the request has a leader; so those without one are
-//! found by a question of its own and left out of it. What a single broker does not answer
-//! in time is missing in its result.
+//! librdkafka's ListOffsets must not be asked about partitions whose leader it does not know; so those without one are
+//! found by a question of its own and left out of it. What a single broker does not answer in time is missing in its
+//! result.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::KafkaAdmin;
 use crate::ids::{Offset, TopicPartition};
 use crate::transport::kafka::deadline::Deadline;
 use crate::transport::kafka::error::{failed, is_unknown_topic, with_right};
-use crate::transport::kafka::ffi::{Code, Described, Entry, KafkaError, PartitionList};
+use crate::transport::kafka::ffi::{Code, Described, Entry, KafkaError, Led, PartitionList};
 use crate::transport::{Isolation, OffsetQuery, Result, TransportError, TransportErrorKind as Kind};
 
 /// Kafka's query codes in the place of a timestamp.
@@ -23,7 +23,7 @@ const LATEST: Offset = -1;
 /// The answer to a question for a time after which there is nothing.
 const NONE_SO_LATE: Offset = -1;
 
-type Each = BTreeMap<TopicPartition, Result<Offset>>;
+pub(super) type Each = BTreeMap<TopicPartition, Result<Offset>>;
 
 impl KafkaAdmin {
     /// See [`crate::transport::Admin::offsets_each`].
@@ -36,7 +36,7 @@ impl KafkaAdmin {
         let deadline = Deadline::after(timeout);
         let all: BTreeSet<&TopicPartition> = partitions.iter().collect();
         let mut each = Each::new();
-        let askable = self.with_leader(&all, &mut each, timeout)?;
+        let askable = self.with_leader("asking for offsets", &all, &mut each, timeout)?;
         let (at, isolation) = match query {
             OffsetQuery::Earliest => (EARLIEST, Isolation::ReadUncommitted),
             OffsetQuery::Latest(isolation) => (LATEST, isolation),
@@ -74,8 +74,9 @@ impl KafkaAdmin {
     }
 
     /// Those of the partitions whose leader is known; the others get their answer.
-    fn with_leader<'a>(
-        &mut self,
+    pub(super) fn with_leader<'a>(
+        &self,
+        attempted: &str,
         partitions: &BTreeSet<&'a TopicPartition>,
         each: &mut Each,
         timeout: Duration,
@@ -85,12 +86,12 @@ impl KafkaAdmin {
         if names.is_empty() {
             return Ok(BTreeSet::new());
         }
-        let attempted = "asking for the leaders of partitions";
-        let topics: BTreeMap<String, std::result::Result<Described, KafkaError>> =
-            self.described(attempted, &names, timeout)?.into_iter().collect();
+        let found = self.call(timeout).leaders(&names);
+        let found = found.map_err(|error| self.failed("asking for the leaders of partitions", &error))?;
+        let topics: BTreeMap<String, std::result::Result<Led, KafkaError>> = found.into_iter().collect();
         let mut askable = BTreeSet::new();
         for &partition in partitions {
-            match self.obstacle(partition, topics.get(&*partition.topic)) {
+            match self.obstacle(attempted, partition, topics.get(&*partition.topic)) {
                 Some(error) => {
                     each.insert(partition.clone(), Err(error));
                 }
@@ -105,10 +106,11 @@ impl KafkaAdmin {
     /// Why a partition cannot be asked about.
     fn obstacle(
         &self,
+        attempted: &str,
         partition: &TopicPartition,
-        topic: Option<&std::result::Result<Described, KafkaError>>,
+        topic: Option<&std::result::Result<Led, KafkaError>>,
     ) -> Option<TransportError> {
-        let attempted = || format!("asking for offsets of {partition} at {}", self.servers);
+        let attempted = || format!("{attempted} of {partition} at {}", self.servers);
         let unknown = |reason: String| Some(TransportError::new(Kind::UnknownTopic, attempted(), reason));
         match topic {
             None => unknown(format!("topic '{}' does not exist", partition.topic)),

@@ -11,6 +11,7 @@ use rdkafka::bindings::rd_kafka_resp_err_t as E;
 
 use super::client::Client;
 use super::conf::ERROR_BYTES;
+use super::leaders::LEAST;
 use super::list::{Entry, PartitionList, entries_of, entry_of};
 use super::{Code, KafkaError, OK, c_string, millis, raw, text_of};
 use crate::transport::kafka::deadline::Deadline;
@@ -36,7 +37,7 @@ pub(super) type TopicResults<T> = Vec<(String, Result<T, KafkaError>)>;
 const GRACE: Duration = Duration::from_millis(100);
 
 /// How long to wait between two looks at whether the brokers let us in.
-const LOOK: Duration = Duration::from_millis(200);
+pub(super) const LOOK: Duration = Duration::from_millis(200);
 
 const TIMED_OUT: Code = E::RD_KAFKA_RESP_ERR__TIMED_OUT as Code;
 
@@ -142,13 +143,15 @@ impl<'a> AdminCall<'a> {
         }
     }
 
-    /// Offsets of partitions; the list's offsets are Kafka's query codes (-2 first, -1 next) or timestamps.
+    /// Offsets of partitions whose leaders the client knows (see [`AdminCall::leaders`]); the list's offsets are Kafka's query
+    /// codes (-2 first, -1 next) or timestamps.
     pub(in crate::transport::kafka) fn list_offsets(
         &self,
         queries: &PartitionList,
         committed_only: bool,
     ) -> Result<Vec<Entry>, KafkaError> {
-        let options = Options::new(self.client, Op::RD_KAFKA_ADMIN_OP_LISTOFFSETS, self.timeout);
+        let timeout = self.timeout.max(LEAST);
+        let options = Options::new(self.client, Op::RD_KAFKA_ADMIN_OP_LISTOFFSETS, timeout);
         let isolation = if committed_only {
             rd::rd_kafka_IsolationLevel_t::RD_KAFKA_ISOLATION_LEVEL_READ_COMMITTED
         } else {
@@ -173,12 +176,14 @@ impl<'a> AdminCall<'a> {
         }
     }
 
-    /// Deletes what lies before the list's offsets.
+    /// Deletes what lies before the list's offsets, of partitions whose leaders the client knows (see
+    /// [`AdminCall::leaders`]).
     pub(in crate::transport::kafka) fn delete_records(
         &self,
         before: &PartitionList,
     ) -> Result<Vec<Entry>, KafkaError> {
-        let options = Options::new(self.client, Op::RD_KAFKA_ADMIN_OP_DELETERECORDS, self.timeout);
+        let timeout = self.timeout.max(LEAST);
+        let options = Options::new(self.client, Op::RD_KAFKA_ADMIN_OP_DELETERECORDS, timeout);
         options.wait_for_brokers(self.timeout);
         // SAFETY: the list is copied; the request is ours and destroyed once; the results live as long as the event.
         unsafe {

@@ -202,8 +202,7 @@ impl Client {
         };
         let mut reason = [0 as c_char; ERROR_BYTES];
         // SAFETY: the configuration is ours; the callbacks have the declared types; the opaque pointer outlives the
-        // handle, because `Client::drop` destroys the handle before it is freed. On success the handle owns the
-        // configuration, on failure we keep it.
+        // handle, because `Client::drop` destroys the handle before it is freed.
         let rk = unsafe {
             let settings = conf.as_ptr();
             rd::rd_kafka_conf_set_opaque(settings, Arc::as_ptr(&shared).cast_mut().cast());
@@ -223,8 +222,10 @@ impl Client {
             }
             rd::rd_kafka_new(kind, settings, reason.as_mut_ptr(), reason.len())
         };
-        let Some(rk) = NonNull::new(rk) else { return Err(text_of(reason.as_ptr())) };
+        // On success the handle owns the configuration. On failure we should, but librdkafka 2.12.1 has then freed what
+        // `watch` added to it, and would free it again with the rest (librdkafka#4142): it is left.
         conf.release();
+        let Some(rk) = NonNull::new(rk) else { return Err(text_of(reason.as_ptr())) };
         if matches!(role, Role::Consumer | Role::Member) {
             // SAFETY: a valid consumer handle. From now on the consumer's queue carries what the main queue did.
             unsafe { raw::rd_kafka_poll_set_consumer(rk.as_ptr()) };

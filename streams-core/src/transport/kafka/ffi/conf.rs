@@ -74,7 +74,7 @@ impl Conf {
         self.0.as_ptr()
     }
 
-    /// Gives the configuration away: `rd_kafka_new` frees it.
+    /// Does not free the configuration: `rd_kafka_new` has it.
     pub(super) fn release(self) {
         std::mem::forget(self);
     }

@@ -1,6 +1,6 @@
 //! Questions about topics and the cluster: partitions and their leaders, ids, settings.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ffi::{CString, c_char};
 use std::time::Duration;
 
@@ -17,8 +17,6 @@ pub(in crate::transport::kafka) struct Described {
     pub(in crate::transport::kafka) partitions: i32,
     /// Differs between topics that had the same name one after the other; brokers before 2.8 give none.
     pub(in crate::transport::kafka) id: Option<String>,
-    /// Partitions that nobody can be asked about now.
-    pub(in crate::transport::kafka) without_leader: BTreeSet<i32>,
 }
 
 /// The id of a topic that has none, as base64.
@@ -115,22 +113,15 @@ impl Client {
 /// # Safety
 /// A valid description without an error.
 unsafe fn described(topic: *const rd::rd_kafka_TopicDescription_t) -> Described {
-    // SAFETY: the caller's promise; partitions are an array of `count`, and a leader that is not known is null. The text of
-    // the id is kept by the description.
+    // SAFETY: the caller's promise. The text of the id is kept by the description.
     unsafe {
         let mut count = 0;
-        let partitions = rd::rd_kafka_TopicDescription_partitions(topic, &mut count);
-        let without_leader = (0..count).filter_map(|index| {
-            let partition = *partitions.add(index);
-            let number = rd::rd_kafka_TopicPartitionInfo_partition(partition);
-            rd::rd_kafka_TopicPartitionInfo_leader(partition).is_null().then_some(number)
-        });
+        rd::rd_kafka_TopicDescription_partitions(topic, &mut count);
         let id = rd::rd_kafka_TopicDescription_topic_id(topic);
         let id = (!id.is_null()).then(|| text_of(rd::rd_kafka_Uuid_base64str(id)));
         Described {
             partitions: i32::try_from(count).unwrap_or(i32::MAX),
             id: id.filter(|id| !id.is_empty() && id != NO_ID),
-            without_leader: without_leader.collect(),
         }
     }
 }

@@ -130,18 +130,10 @@ mod tests {
 
     use rdkafka::bindings::{rd_kafka_vtype_t as V, rd_kafka_vu_s__bindgen_ty_1 as Value};
 
-    use super::super::{Batch, Conf, Dequeued, Door, PartitionQueue, Role, Ties, Topic};
+    use super::super::mock::client;
+    use super::super::{Batch, Dequeued, PartitionQueue, Role, Topic};
     use super::*;
     use crate::ids::TopicPartition;
-
-    fn client(role: Role, settings: &[(&str, &str)]) -> Arc<Client> {
-        let mut conf = Conf::new();
-        for (key, value) in settings {
-            conf.set(key, value).expect("is a setting");
-        }
-        let ties = Ties { door: Arc::new(Door::new(Duration::ZERO)), token_wanted: None, tokens: false };
-        Client::new(role, conf, &ties).expect("is made")
-    }
 
     /// Sends one record to partition 0 whose header name is not UTF-8, which no client of this project can.
     fn send_hostile(producer: &Client, topic: &Topic) {
@@ -175,18 +167,14 @@ mod tests {
 
     #[test]
     fn a_header_name_that_is_no_utf_8_is_read_with_replacements() {
-        let producer =
-            client(Role::Producer, &[("test.mock.num.brokers", "1"), ("delivery.report.only.error", "true")]);
-        // SAFETY: the mock cluster belongs to the client, and so does the text, which is copied.
-        let servers = unsafe {
-            let cluster = rd::rd_kafka_handle_mock_cluster(producer.as_ptr());
-            text_of(rd::rd_kafka_mock_cluster_bootstraps(cluster))
-        };
+        let settings = [("test.mock.num.brokers", "1"), ("delivery.report.only.error", "true")];
+        let producer = client(Role::Producer, &settings).expect("is made");
+        let servers = producer.mock_servers();
         let topic = Topic::new(&producer, "t").expect("is made");
         send_hostile(&producer, &topic);
 
         let settings = [("bootstrap.servers", servers.as_str()), ("group.id", "g")];
-        let consumer = client(Role::Consumer, &settings);
+        let consumer = client(Role::Consumer, &settings).expect("is made");
         let partition = TopicPartition::new("t", 0);
         let mut queue = PartitionQueue::new(&consumer, &partition).expect("has a queue");
         consumer.start(&partition, 0).expect("starts");

@@ -1,13 +1,47 @@
 //! librdkafka's mock cluster inside a client made with `test.mock.num.brokers`: it answers as it is told.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use rdkafka::bindings as rd;
 
-use super::{Client, Code, c_string};
+use super::{Client, Code, Conf, Door, Role, Ties, c_string, text_of};
 
 /// Kafka's number of the request that carries records.
 const PRODUCE: i16 = 0;
 
+/// A client with these settings.
+pub(in crate::transport::kafka) fn client(
+    role: Role,
+    settings: &[(&str, &str)],
+) -> Result<Arc<Client>, String> {
+    let mut conf = Conf::new();
+    for (key, value) in settings {
+        conf.set(key, value)?;
+    }
+    let ties = Ties { door: Arc::new(Door::new(Duration::ZERO)), token_wanted: None, tokens: false };
+    Client::new(role, conf, &ties)
+}
+
 impl Client {
+    /// Where the cluster is found by other clients.
+    pub(in crate::transport::kafka) fn mock_servers(&self) -> String {
+        // SAFETY: the cluster belongs to the client, and so does the text, which is copied.
+        unsafe {
+            let cluster = rd::rd_kafka_handle_mock_cluster(self.as_ptr());
+            text_of(rd::rd_kafka_mock_cluster_bootstraps(cluster))
+        }
+    }
+
+    /// How long the first broker takes for every answer.
+    pub(in crate::transport::kafka) fn mock_round_trip(&self, time: Duration) {
+        // SAFETY: the cluster belongs to the client.
+        unsafe {
+            let cluster = rd::rd_kafka_handle_mock_cluster(self.as_ptr());
+            rd::rd_kafka_mock_broker_set_rtt(cluster, 1, super::millis(time));
+        }
+    }
+
     /// Makes a topic.
     pub(in crate::transport::kafka) fn mock_topic(&self, name: &str, partitions: i32) {
         // SAFETY: the cluster belongs to the client; the name is copied.

@@ -143,6 +143,7 @@ mod tests {
             ("describe.rs", include_str!("describe.rs")),
             ("error.rs", include_str!("error.rs")),
             ("group.rs", include_str!("group.rs")),
+            ("leaders.rs", include_str!("leaders.rs")),
             ("list.rs", include_str!("list.rs")),
             ("members.rs", include_str!("members.rs")),
             ("message.rs", include_str!("message.rs")),

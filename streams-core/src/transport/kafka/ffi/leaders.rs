@@ -1,0 +1,125 @@
+//! Who leads partitions: what a client has to know before it asks for their offsets or deletes their records.
+//!
+//! librdkafka 2.12.1 begins both requests on the caller's thread. When it does not know a leader there, or when the request
+//! times out meanwhile, its main thread takes the request over at once, and both threads use it and free it
+//! (`rd_kafka_topic_partition_list_query_leaders_async`). So leaders are asked for before, which makes the client know
+//! them, and a request is never shorter than [`LEAST`].
+
+use std::collections::BTreeSet;
+use std::ptr::{NonNull, addr_of, null, null_mut};
+use std::time::Duration;
+
+use rdkafka::bindings as rd;
+use rdkafka::bindings::rd_kafka_resp_err_t as E;
+
+use super::admin::{AdminCall, LOOK, TopicResults};
+use super::client::topic_new;
+use super::{Code, KafkaError, OK, millis, raw, text_of};
+use crate::transport::kafka::deadline::Deadline;
+
+/// The shortest time-out of a request that begins on the caller's thread.
+pub(super) const LEAST: Duration = Duration::from_secs(2);
+
+/// What a client knows of a topic's partitions.
+#[derive(Clone, Debug, Default)]
+pub(in crate::transport::kafka) struct Led {
+    pub(in crate::transport::kafka) partitions: i32,
+    /// Partitions that nobody can be asked about now.
+    pub(in crate::transport::kafka) without_leader: BTreeSet<i32>,
+}
+
+/// Handles of topics: librdkafka asks for those that it has handles of.
+struct Handles(Vec<NonNull<rd::rd_kafka_topic_t>>);
+
+impl Drop for Handles {
+    fn drop(&mut self) {
+        for handle in &self.0 {
+            // SAFETY: our reference, given back once, and before the client goes, which the call borrows.
+            unsafe { rd::rd_kafka_topic_destroy(handle.as_ptr()) };
+        }
+    }
+}
+
+/// An answer about the cluster.
+struct Metadata(*const rd::rd_kafka_metadata);
+
+impl Drop for Metadata {
+    fn drop(&mut self) {
+        // SAFETY: ours, destroyed once.
+        unsafe { rd::rd_kafka_metadata_destroy(self.0) };
+    }
+}
+
+impl AdminCall<'_> {
+    /// Asks any broker who leads the partitions of these topics, and has the client know it.
+    pub(in crate::transport::kafka) fn leaders(
+        &self,
+        names: &[&str],
+    ) -> Result<TopicResults<Led>, KafkaError> {
+        let mut handles = Handles(Vec::new());
+        for name in names {
+            handles.0.push(topic_new(self.client, name)?);
+        }
+        let metadata = self.metadata()?;
+        // SAFETY: `topics` is an array of `topic_cnt`, each with a name; all of it lives as long as the answer.
+        unsafe {
+            let count = usize::try_from((*metadata.0).topic_cnt).unwrap_or_default();
+            let topics = (0..count).map(|index| (*metadata.0).topics.add(index).cast_const());
+            Ok(topics
+                .map(|topic| (text_of(addr_of!((*topic).topic).read()), led(topic)))
+                .filter(|(name, _)| names.contains(&name.as_str()))
+                .collect())
+        }
+    }
+
+    /// The answer about all topics that the client has handles of.
+    fn metadata(&self) -> Result<Metadata, KafkaError> {
+        const WAITED: [Code; 2] =
+            [E::RD_KAFKA_RESP_ERR__TIMED_OUT as Code, E::RD_KAFKA_RESP_ERR__TRANSPORT as Code];
+        let deadline = Deadline::after(self.timeout);
+        // A slow answer is lost with its slice; so the next slice is longer.
+        let mut slice = LOOK;
+        loop {
+            let left = deadline.left();
+            let mut found: *const rd::rd_kafka_metadata = null();
+            // SAFETY: a valid handle; on success the answer is ours.
+            let code = unsafe {
+                let wait = millis(left.min(slice));
+                raw::rd_kafka_metadata(self.client.as_ptr(), 0, null_mut(), &mut found, wait)
+            };
+            if code == OK {
+                return Ok(Metadata(found));
+            }
+            // Refusals arrive here.
+            self.client.poll(Duration::ZERO);
+            if let Some(refused) = self.client.shut_out() {
+                return Err(refused);
+            }
+            if left.is_zero() || !WAITED.contains(&code) {
+                return Err(KafkaError::from_code(code));
+            }
+            slice *= 2;
+        }
+    }
+}
+
+/// Copies out what is known of a topic.
+///
+/// # Safety
+/// A valid topic of an answer that lives through the call.
+unsafe fn led(topic: *const rd::rd_kafka_metadata_topic) -> Result<Led, KafkaError> {
+    // SAFETY: the caller's promise; `partitions` is an array of `partition_cnt`. Errors are read as integers because a broker
+    // may send one that the enum does not know, and no reference to the whole is made for the same reason.
+    unsafe {
+        KafkaError::check(addr_of!((*topic).err).cast::<Code>().read())?;
+        let partitions = addr_of!((*topic).partition_cnt).read();
+        let array = addr_of!((*topic).partitions).read();
+        let all =
+            (0..usize::try_from(partitions).unwrap_or_default()).map(|index| array.add(index).cast_const());
+        let without_leader = all
+            .filter(|&partition| addr_of!((*partition).leader).read() < 0)
+            .map(|partition| addr_of!((*partition).id).read())
+            .collect();
+        Ok(Led { partitions, without_leader })
+    }
+}

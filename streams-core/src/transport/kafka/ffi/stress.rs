@@ -1,0 +1,129 @@
+//! Answers that come after whoever asked has stopped waiting, or has gone altogether. What is wrong with memory then shows
+//! as a crash, and under `make sanitize` also where it would go unnoticed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use super::mock::client;
+use super::{AdminCall, Batch, Client, Outgoing, PartitionList, PartitionQueue, Role, Topic, TopicToCreate};
+use crate::ids::TopicPartition;
+use crate::record::Headers;
+
+const TOPIC: &str = "t";
+const PARTITIONS: i32 = 4;
+
+/// Too short for any answer.
+const AT_ONCE: Duration = Duration::from_millis(1);
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+fn cluster() -> Arc<Client> {
+    let cluster = client(Role::Producer, &[("test.mock.num.brokers", "1")]).expect("is made");
+    cluster.mock_topic(TOPIC, PARTITIONS);
+    cluster.mock_round_trip(Duration::from_millis(10));
+    cluster
+}
+
+fn partitions(offset: i64) -> PartitionList {
+    let mut list = PartitionList::new();
+    for partition in 0..PARTITIONS {
+        list.add(TOPIC, partition, offset, b"metadata");
+    }
+    list
+}
+
+fn leaders_are_known(client: &Client) {
+    let found = AdminCall::new(client, LIMIT).leaders(&[TOPIC]).expect("is answered");
+    let [(name, led)] = found.try_into().expect("one topic");
+    let led = led.expect("is there");
+    assert_eq!((name.as_str(), led.partitions, led.without_leader.len()), (TOPIC, PARTITIONS, 0));
+}
+
+/// Asks for everything there is to ask for, and waits for nothing but the leaders.
+fn ask_and_go(servers: &str, round: usize) {
+    let group = format!("g{}", round % 3);
+    // A client that goes waits so long for a commit whose coordinator is still being searched for.
+    let session = [("session.timeout.ms", "100"), ("heartbeat.interval.ms", "50")];
+    let settings = [("bootstrap.servers", servers), ("group.id", &group), ("log_level", "0")];
+    let client = client(Role::Admin, &[&settings[..], &session].concat()).expect("is made");
+    if round.is_multiple_of(2) {
+        leaders_are_known(&client);
+        let call = AdminCall::new(&client, AT_ONCE);
+        let _late = call.list_offsets(&partitions(-1), round.is_multiple_of(4));
+        let _late = call.delete_records(&partitions(1));
+    }
+    let call = AdminCall::new(&client, AT_ONCE);
+    let configs = BTreeMap::from([("a".to_owned(), "b".to_owned())]);
+    let topic = TopicToCreate { name: "u", partitions: 1, replication_factor: 1, configs: &configs };
+    let _late = call.members(&group);
+    let _late = call.describe_topics(&[TOPIC]);
+    let _late = call.describe_configs(&[TOPIC]);
+    let _late = call.create_topics(&[topic]);
+    let _late = call.create_partitions(TOPIC, 5);
+    let _late = call.delete_topics(&["u"]);
+    let _late = client.committed(&partitions(0), AT_ONCE);
+    let _late = client.commit(&partitions(1), AT_ONCE);
+}
+
+/// Sends and reads, and is gone while records, answers and messages are still on their way or in use.
+fn write_and_read_and_go(servers: &str) {
+    let settings = [("bootstrap.servers", servers), ("log_level", "0")];
+    let producer = client(Role::Producer, &settings).expect("is made");
+    let topic = Topic::new(&producer, TOPIC).expect("is made");
+    let mut headers = Headers::new();
+    headers.add("name", Some(b"value".to_vec()));
+    for partition in 0..=PARTITIONS {
+        let record = Outgoing {
+            // The last one does not exist: it is refused, at once or later.
+            partition,
+            key: Some(b"key"),
+            value: None,
+            timestamp: 1,
+            headers: &headers,
+            tag: 1,
+        };
+        let _refused = producer.produce(&topic, &record);
+    }
+    producer.flush(Duration::from_millis(25));
+    producer.poll(Duration::ZERO);
+    let _failed = producer.take_failed();
+
+    let settings = [("bootstrap.servers", servers), ("group.id", "g"), ("log_level", "0")];
+    let consumer = client(Role::Consumer, &settings).expect("is made");
+    let partition = TopicPartition::new(TOPIC, 0);
+    let mut queue = PartitionQueue::new(&consumer, &partition).expect("has a queue");
+    consumer.start(&partition, 0).expect("starts");
+    consumer.wait(Duration::from_millis(100));
+    let mut kept = Vec::new();
+    queue.take(&mut Batch::new(), 100, |entry| kept.push(entry));
+    drop((queue, consumer));
+}
+
+#[test]
+fn answers_that_come_too_late_do_no_harm() {
+    let cluster = cluster();
+    let servers = cluster.mock_servers();
+    thread::scope(|scope| {
+        for thread in 0..4 {
+            let servers = &servers;
+            scope.spawn(move || {
+                for round in 0..10 {
+                    ask_and_go(servers, thread + round);
+                    write_and_read_and_go(servers);
+                }
+            });
+        }
+    });
+    let settings = [("bootstrap.servers", servers.as_str())];
+    leaders_are_known(&client(Role::Admin, &settings).expect("is made"));
+}
+
+/// librdkafka frees what is added to settings when it refuses them late.
+#[test]
+fn settings_that_are_refused_late_are_an_error() {
+    let settings = [("security.protocol", "sasl_plaintext"), ("sasl.mechanisms", "PLAIN")];
+    let reason = client(Role::Consumer, &settings).err().expect("is refused");
+    assert!(reason.contains("sasl.username"), "{reason}");
+}
