@@ -127,6 +127,13 @@ fn a_broker_dies_with_its_owner_even_if_that_is_killed() -> Outcome {
 }
 
 #[test]
+fn settings_of_a_broker_without_a_name_are_refused() {
+    let nowhere = tests::lab::KafkaClient::new("127.0.0.1:1");
+    let refused = nowhere.alter_broker("", &[("log.cleaner.backoff.ms", "100")]).expect_err("no name");
+    assert!(matches!(refused, LabError::Refused { .. }), "{refused}");
+}
+
+#[test]
 fn errors_say_what_to_do() {
     let settings = vec![("offsets.topic.num.partitions".to_owned(), "none".to_owned())];
     let broken = KafkaCluster::start_with(&ClusterOptions { settings, ..ClusterOptions::default() });

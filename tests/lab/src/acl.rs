@@ -4,7 +4,7 @@ use rdkafka::bindings as rd;
 
 use crate::client::KafkaClient;
 use crate::error::LabError;
-use crate::raw;
+use crate::raw::{self, Rights};
 
 /// What a right is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,12 +121,12 @@ impl KafkaClient {
     /// Adds entries to the cluster's access control list. The brokers know of them a moment later.
     pub fn create_acls(&self, acls: &[Acl<'_>]) -> Result<(), LabError> {
         let what = || format!("creating {acls:?}");
-        self.persist(what, || raw::create_acls(&self.asker()?, acls))
+        self.persist(what, || raw::change_acls(&self.asker()?, acls, Rights::Created))
     }
 
     /// Takes entries off the cluster's access control list; those that are not on it are passed over.
     pub fn delete_acls(&self, acls: &[Acl<'_>]) -> Result<(), LabError> {
         let what = || format!("deleting {acls:?}");
-        self.persist(what, || raw::delete_acls(&self.asker()?, acls))
+        self.persist(what, || raw::change_acls(&self.asker()?, acls, Rights::Deleted))
     }
 }

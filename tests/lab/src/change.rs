@@ -7,9 +7,9 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use crate::client::{KafkaClient, none_but, options};
+use crate::client::{ATTEMPT, KafkaClient, none_but, options};
 use crate::error::LabError;
-use crate::raw::{self, Group, Setting};
+use crate::raw::{self, Setting};
 
 impl KafkaClient {
     /// Gives a topic so many partitions in all and waits until they can be used.
@@ -33,7 +33,7 @@ impl KafkaClient {
         self.alter(rd::rd_kafka_ResourceType_t::RD_KAFKA_RESOURCE_TOPIC, topic, settings)
     }
 
-    /// Sets some settings of one broker (or, with an empty name, of all) that can be changed while it runs.
+    /// Sets some settings of one broker that can be changed while it runs. librdkafka has no way to name all.
     pub fn alter_broker(&self, node: &str, settings: &[(&str, &str)]) -> Result<(), LabError> {
         self.alter(rd::rd_kafka_ResourceType_t::RD_KAFKA_RESOURCE_BROKER, node, settings)
     }
@@ -45,7 +45,10 @@ impl KafkaClient {
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(topic, partition, offset).map_err(LabError::kafka(what()))?;
         self.persist(what, || {
-            let answers = block_on(self.admin()?.delete_records(&list, &options()))?;
+            let admin = self.admin()?;
+            // A client that does not know the leader yet would learn of it on two threads at once (librdkafka 2.12.1).
+            admin.inner().fetch_metadata(Some(topic), ATTEMPT)?;
+            let answers = block_on(admin.delete_records(&list, &options()))?;
             let refused = answers.elements().iter().find_map(|element| element.error().err());
             refused.map_or(Ok(()), Err)
         })
@@ -64,19 +67,6 @@ impl KafkaClient {
             let consumer: BaseConsumer =
                 config.set("group.id", group).set("enable.auto.commit", "false").create()?;
             consumer.commit(&list, CommitMode::Sync)
-        })
-    }
-
-    /// Deletes what a group has committed for these partitions, as the broker does when it expires. A group that is
-    /// subscribed to the topics keeps it.
-    pub fn delete_group_offsets(&self, group: &str, partitions: &[(&str, i32)]) -> Result<(), LabError> {
-        let what = || format!("deleting offsets of group {group}");
-        let mut list = TopicPartitionList::new();
-        for &(topic, partition) in partitions {
-            list.add_partition(topic, partition);
-        }
-        self.persist(what, || {
-            raw::delete_group_offsets(&self.asker()?, &Group { name: group, partitions: &list })
         })
     }
 

@@ -11,6 +11,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::error::LabError;
 use crate::passing::Passing;
+use crate::raw;
 
 /// Longest time that anything the lab asks for may take, all its attempts together.
 pub const REQUEST: Duration = Duration::from_secs(60);
@@ -100,8 +101,7 @@ impl KafkaClient {
     pub fn delete_groups(&self, groups: &[&str]) -> Result<(), LabError> {
         let what = || format!("deleting groups {}", groups.join(", "));
         self.persist(what, || {
-            let answers = block_on(self.admin()?.delete_groups(groups, &options()))?;
-            none_but(&[RDKafkaErrorCode::GroupIdNotFound], answers.into_iter())
+            raw::delete_groups(&self.asker()?, groups, &[RDKafkaErrorCode::GroupIdNotFound])
         })
     }
 
