@@ -256,6 +256,7 @@ mod tests {
     use super::*;
     use crate::serde::Json;
 
+    #[cfg(feature = "rocksdb")]
     #[test]
     fn what_is_sent_is_stored_where_kafka_puts_it_and_read_once() {
         let folder = tempfile::tempdir().unwrap();

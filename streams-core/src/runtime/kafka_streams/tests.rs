@@ -347,3 +347,27 @@ fn a_start_without_a_broker_says_what_it_waits_for_and_ends_with_a_close() {
         });
     }
 }
+
+/// Showed before: half a minute whatever `task.timeout.ms` says, with no word on where to look; and a setting that was only
+/// refused once the brokers had been asked.
+#[cfg(feature = "kafka")]
+#[test]
+fn a_start_tells_what_is_wrong_on_the_way_to_the_brokers() {
+    let refusal = |key: &str, value: &str| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = StreamsConfig::new("app", "127.0.0.1:1").with_state_dir(folder.path());
+        let config = config.with(key, value).expect("a setting");
+        let app = KafkaStreams::new(topology(Arc::new(|_| ())), config).expect("an application");
+        app.start().expect_err("it cannot start").to_string()
+    };
+    for (key, value, parts) in [
+        ("task.timeout.ms", "1000", ["127.0.0.1:1", "see that the brokers of bootstrap.servers run"]),
+        ("producer.linger.ms", "-5", ["setting 'producer.linger.ms'", "it takes 0 .. 900000"]),
+        ("consumer.fetch.min.bytes", "none", ["setting 'consumer.fetch.min.bytes'", "it takes 1 .. "]),
+    ] {
+        let said = refusal(key, value);
+        for part in parts {
+            assert!(said.contains(part), "{key}={value}: {part} in {said}");
+        }
+    }
+}
