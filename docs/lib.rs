@@ -37,6 +37,18 @@ pub mod guide {
 
     #[doc = include_str!("guide/security.md")]
     pub mod security {}
+
+    #[doc = include_str!("guide/running.md")]
+    pub mod running {}
+
+    #[doc = include_str!("guide/bad-data.md")]
+    pub mod bad_data {}
+
+    #[doc = include_str!("guide/evolving.md")]
+    pub mod evolving {}
+
+    #[doc = include_str!("guide/serdes.md")]
+    pub mod serdes {}
 }
 
 /// What was decided, why, and what was rejected.

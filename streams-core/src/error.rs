@@ -424,6 +424,16 @@ impl std::error::Error for ProductionError {
 }
 
 impl Error {
+    /// What user code returned: an error of this library that it passed on, or one of its own.
+    #[doc(hidden)]
+    #[cold]
+    pub fn of_user_code(error: UserError) -> Self {
+        match error.downcast::<Error>() {
+            Ok(ours) => *ours,
+            Err(error) => Error::User(error),
+        }
+    }
+
     /// Whether it says that a record can never be sent as it is.
     pub(crate) fn blames_the_record(&self) -> bool {
         matches!(self, Error::Transport(error) if error.kind().blames_the_record())

@@ -17,15 +17,18 @@ pub use streams_core::embedded_topic::EmbeddedTopic;
 pub use streams_core::json_serde;
 pub use streams_core::partitioner::Partitions;
 pub use streams_core::processor::{
-    FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, Processor, ProcessorContext, Punctuation,
-    PunctuationType,
+    FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, InitContext, Processor, ProcessorContext,
+    ProcessorResult, Punctuation, PunctuationType, StoreAccess,
 };
 pub use streams_core::record::{Headers, Record, RecordMetadata};
 #[cfg(unix)]
 pub use streams_core::runtime::shutdown_signal;
 pub use streams_core::runtime::{KafkaStreams, OAuthToken, State, TokenProvider};
 pub use streams_core::serde::{DefaultSerde, Json, Serde, SerdeRef};
-pub use streams_core::store::{KeyValueStore, StorePlace, Stores, VersionedKeyValueStore};
+pub use streams_core::store::{
+    Direction, GlobalKeyValueStore, KeyValueStore, SessionStore, StorePlace, Stores,
+    TimestampedKeyValueStore, TimestampedWindowStore, VersionedKeyValueStore, WindowStore,
+};
 #[cfg(feature = "testing")]
 pub use streams_core::testing::TopologyTestDriver;
 pub use streams_core::time::Timestamp;

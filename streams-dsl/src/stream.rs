@@ -63,7 +63,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         KStream { step: self.step.named(name), ..self.clone() }
     }
 
-    /// Adds a processor node below this stream; `shape` marks what the node does to keys and values.
+    /// Adds a node below this stream whose processor needs nothing of its task; `shape` marks what the node does to keys and values.
     pub(crate) fn add_processor<P, K2, V2>(
         &self,
         prefix: &str,
@@ -77,7 +77,7 @@ impl<K: Data, V: Data> KStream<K, V> {
     {
         let name = self.step.next_name(prefix);
         let supplier = Arc::new(supplier);
-        let node = GraphNode::new(&name, move |writer| writer.own_processor::<P, K, V, K2, V2>(&supplier));
+        let node = GraphNode::new(&name, move |writer| writer.own_stateless::<P, K, V, K2, V2>(&supplier));
         self.step.add(shape(node))
     }
 

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use streams_core::ids::TopicName;
-use streams_core::processor::{Data, Processor, SourceOptions};
+use streams_core::processor::{Data, InitContext, Processor, ProcessorResult, SourceOptions};
 use streams_core::serde::DefaultSerde;
 use streams_core::store::StoreFactory;
 use streams_core::topology::{TopicPattern, Topology};
@@ -174,36 +174,29 @@ impl StreamsBuilder {
     /// `transform_values` name the stores that they use. One that none names is in no task.
     ///
     /// ```
-    /// use streams_dsl::core::error::Result;
     /// use streams_dsl::prelude::*;
     ///
     /// /// Lets each value of a key through once.
-    /// #[derive(Default)]
-    /// struct Distinct(Option<KeyValueStore<String, String>>);
+    /// struct Distinct(KeyValueStore<String, String>);
     ///
     /// impl FixedKeyProcessor<String, String, String> for Distinct {
-    ///     fn init(&mut self, context: &mut FixedKeyContext<'_, '_, String, String>) -> Result<()> {
-    ///         self.0 = Some(context.state_store("last-seen")?);
-    ///         Ok(())
-    ///     }
-    ///
     ///     fn process(
     ///         &mut self,
     ///         record: FixedKeyRecord<String, String>,
     ///         context: &mut FixedKeyContext<'_, '_, String, String>,
-    ///     ) -> Result<()> {
-    ///         let Some(store) = &self.0 else { return Ok(()) };
-    ///         if store.get(record.key())?.as_ref() == Some(record.value()) {
+    ///     ) -> ProcessorResult {
+    ///         if self.0.get(record.key())?.as_ref() == Some(record.value()) {
     ///             return Ok(());
     ///         }
-    ///         store.put(record.key(), Some(record.value().clone()))?;
+    ///         self.0.put(record.key(), Some(record.value().clone()))?;
     ///         context.forward(record)
     ///     }
     /// }
     ///
     /// let builder = StreamsBuilder::new();
     /// builder.add_state_store(Stores::key_value_store::<String, String>("last-seen"));
-    /// builder.stream::<String, String>("states").process_values(Distinct::default, &["last-seen"]).to("changes");
+    /// let states = builder.stream::<String, String>("states");
+    /// states.process_values(|task| Ok(Distinct(task.state_store("last-seen")?)), &["last-seen"]).to("changes");
     ///
     /// let driver = TopologyTestDriver::of(builder.build()?)?;
     /// let states = driver.create_input_topic::<String, String>("states");
@@ -234,43 +227,27 @@ impl StreamsBuilder {
     ///   restored.
     ///
     /// ```
-    /// use streams_dsl::core::error::Result;
-    /// use streams_dsl::core::store::GlobalKeyValueStore;
     /// use streams_dsl::prelude::*;
     ///
     /// /// Keeps the names of countries in upper case.
-    /// #[derive(Default)]
-    /// struct Keep(Option<KeyValueStore<String, String>>);
+    /// struct Keep(KeyValueStore<String, String>);
     ///
     /// impl Processor<String, String, (), ()> for Keep {
-    ///     fn init(&mut self, context: &mut ProcessorContext<'_, (), ()>) -> Result<()> {
-    ///         self.0 = Some(context.state_store("countries")?);
-    ///         Ok(())
-    ///     }
-    ///
-    ///     fn process(&mut self, record: Record<String, String>, _: &mut ProcessorContext<'_, (), ()>) -> Result<()> {
-    ///         let Some(store) = &self.0 else { return Ok(()) };
-    ///         store.put(&record.key, Some(record.value.to_uppercase()))
+    ///     fn process(&mut self, record: Record<String, String>, _: &mut ProcessorContext<'_, (), ()>) -> ProcessorResult {
+    ///         Ok(self.0.put(&record.key, Some(record.value.to_uppercase()))?)
     ///     }
     /// }
     ///
     /// /// Looks them up.
-    /// #[derive(Default)]
-    /// struct Name(Option<GlobalKeyValueStore<String, String>>);
+    /// struct Name(GlobalKeyValueStore<String, String>);
     ///
     /// impl FixedKeyProcessor<String, String, String> for Name {
-    ///     fn init(&mut self, context: &mut FixedKeyContext<'_, '_, String, String>) -> Result<()> {
-    ///         self.0 = Some(context.state_store("countries")?);
-    ///         Ok(())
-    ///     }
-    ///
     ///     fn process(
     ///         &mut self,
     ///         record: FixedKeyRecord<String, String>,
     ///         context: &mut FixedKeyContext<'_, '_, String, String>,
-    ///     ) -> Result<()> {
-    ///         let Some(store) = &self.0 else { return Ok(()) };
-    ///         match store.get(record.value())? {
+    ///     ) -> ProcessorResult {
+    ///         match self.0.get(record.value())? {
     ///             Some(country) => context.forward(record.with_value(country)),
     ///             None => Ok(()),
     ///         }
@@ -279,8 +256,10 @@ impl StreamsBuilder {
     ///
     /// let builder = StreamsBuilder::new();
     /// let countries = Stores::key_value_store::<String, String>("countries");
-    /// builder.add_global_store(countries, "country-names", Consumed::new(), Keep::default);
-    /// builder.stream::<String, String>("orders").process_values(Name::default, &[]).to("destinations");
+    /// let keep = |task: &mut InitContext<'_>| Ok(Keep(task.state_store("countries")?));
+    /// builder.add_global_store(countries, "country-names", Consumed::new(), keep);
+    /// let orders = builder.stream::<String, String>("orders");
+    /// orders.process_values(|task| Ok(Name(task.state_store("countries")?)), &[]).to("destinations");
     ///
     /// let driver = TopologyTestDriver::of(builder.build()?)?;
     /// driver.create_input_topic::<String, String>("country-names").pipe("fr".into(), "France".into(), 0)?;
@@ -293,7 +272,7 @@ impl StreamsBuilder {
         store: impl StoreFactory + Clone + 'static,
         topic: &str,
         consumed: Consumed<K, V>,
-        supplier: impl Fn() -> P + Send + Sync + 'static,
+        supplier: impl Fn(&mut InitContext<'_>) -> ProcessorResult<P> + Send + Sync + 'static,
     ) where
         P: Processor<K, V, (), ()>,
     {
@@ -310,7 +289,7 @@ impl StreamsBuilder {
                 extractor: consumed.extractor.clone(),
             };
             let (store, supplier) = (store.clone(), Arc::clone(&supplier));
-            let make = move || supplier();
+            let make = move |context: &mut InitContext<'_>| supplier(context);
             Ok(writer.topology.add_global_store(store, &source, &topic, options, &processor, make)?)
         });
         plan.add(&[ROOT], node);

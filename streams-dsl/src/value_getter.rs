@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use streams_core::error::Result;
-use streams_core::processor::{Data, StoreAccess};
+use streams_core::processor::{Data, ProcessorResult, StoreAccess};
 use streams_core::store::ValueAndTimestamp;
 use streams_core::time::Timestamp;
 
@@ -11,14 +10,11 @@ use crate::row_store::RowStore;
 
 /// Reads rows of one table within one task.
 pub(crate) trait ValueGetter<K, V> {
-    /// Looks up the stores; called from the `init` of the processor that reads, which is connected to them.
-    fn init(&mut self, stores: &StoreAccess<'_>) -> Result<()>;
-
     /// The row of that key with the time of its last update.
-    fn get(&self, key: &K) -> Result<Option<ValueAndTimestamp<V>>>;
+    fn get(&self, key: &K) -> ProcessorResult<Option<ValueAndTimestamp<V>>>;
 
     /// The row that the key had at a time, where [`is_versioned`](Self::is_versioned) says that this is known.
-    fn get_as_of(&self, key: &K, time: Timestamp) -> Result<Option<ValueAndTimestamp<V>>> {
+    fn get_as_of(&self, key: &K, time: Timestamp) -> ProcessorResult<Option<ValueAndTimestamp<V>>> {
         let _ = time;
         self.get(key)
     }
@@ -32,7 +28,7 @@ pub(crate) trait ValueGetter<K, V> {
 /// A getter, and which stores the processor that uses it must be connected to (`KTableValueGetterSupplier`).
 pub(crate) struct ValueGetterSupplier<K, V> {
     pub(crate) stores: Vec<String>,
-    make: Arc<dyn Fn() -> Box<dyn ValueGetter<K, V>> + Send + Sync>,
+    make: Arc<dyn Fn(&StoreAccess<'_>) -> ProcessorResult<Box<dyn ValueGetter<K, V>>> + Send + Sync>,
 }
 
 impl<K, V> Clone for ValueGetterSupplier<K, V> {
@@ -42,17 +38,17 @@ impl<K, V> Clone for ValueGetterSupplier<K, V> {
 }
 
 impl<K, V> ValueGetterSupplier<K, V> {
-    /// Getters that `make` makes, one for each task, on those stores.
+    /// Getters that `make` makes for processors that are connected to those stores.
     pub(crate) fn new(
         stores: Vec<String>,
-        make: impl Fn() -> Box<dyn ValueGetter<K, V>> + Send + Sync + 'static,
+        make: impl Fn(&StoreAccess<'_>) -> ProcessorResult<Box<dyn ValueGetter<K, V>>> + Send + Sync + 'static,
     ) -> Self {
         ValueGetterSupplier { stores, make: Arc::new(make) }
     }
 
-    /// A getter for one task.
-    pub(crate) fn get(&self) -> Box<dyn ValueGetter<K, V>> {
-        (self.make)()
+    /// A getter for the processor that has these stores.
+    pub(crate) fn open(&self, stores: &StoreAccess<'_>) -> ProcessorResult<Box<dyn ValueGetter<K, V>>> {
+        (self.make)(stores)
     }
 }
 
@@ -60,38 +56,22 @@ impl<K: Data, V: Data> ValueGetterSupplier<K, V> {
     /// Reads a materialised table's store.
     pub(crate) fn of_store(name: &str) -> Self {
         let store_name: Arc<str> = name.into();
-        ValueGetterSupplier::new(vec![name.to_owned()], move || {
-            Box::new(StoreGetter { name: Arc::clone(&store_name), store: None })
+        ValueGetterSupplier::new(vec![name.to_owned()], move |stores| {
+            Ok(Box::new(RowStore::open(&store_name, stores)?))
         })
     }
 }
 
-struct StoreGetter<K: Data, V: Data> {
-    name: Arc<str>,
-    store: Option<RowStore<K, V>>,
-}
-
-impl<K: Data, V: Data> ValueGetter<K, V> for StoreGetter<K, V> {
-    fn init(&mut self, stores: &StoreAccess<'_>) -> Result<()> {
-        self.store = Some(RowStore::open(&self.name, stores)?);
-        Ok(())
+impl<K: Data, V: Data> ValueGetter<K, V> for RowStore<K, V> {
+    fn get(&self, key: &K) -> ProcessorResult<Option<ValueAndTimestamp<V>>> {
+        Ok(RowStore::get(self, key)?)
     }
 
-    fn get(&self, key: &K) -> Result<Option<ValueAndTimestamp<V>>> {
-        match &self.store {
-            Some(store) => store.get(key),
-            None => Ok(None),
-        }
-    }
-
-    fn get_as_of(&self, key: &K, time: Timestamp) -> Result<Option<ValueAndTimestamp<V>>> {
-        match &self.store {
-            Some(store) => store.get_as_of(key, time),
-            None => Ok(None),
-        }
+    fn get_as_of(&self, key: &K, time: Timestamp) -> ProcessorResult<Option<ValueAndTimestamp<V>>> {
+        Ok(RowStore::get_as_of(self, key, time)?)
     }
 
     fn is_versioned(&self) -> bool {
-        self.store.as_ref().is_some_and(RowStore::is_versioned)
+        RowStore::is_versioned(self)
     }
 }

@@ -1,7 +1,6 @@
 //! What `KTable::transform_values` calls for each row (`ValueTransformerWithKey`).
 
-use streams_core::error::Result;
-use streams_core::processor::StoreAccess;
+use streams_core::processor::ProcessorResult;
 use streams_core::record::Headers;
 use streams_core::time::Timestamp;
 
@@ -13,15 +12,14 @@ use streams_core::time::Timestamp;
 /// stored. An instance is used by one thread, and dropped when its task closes. It cannot forward: the row is all that
 /// comes of it. A closure from key and value will do where no store is needed.
 pub trait ValueTransformer<K, V, V2>: 'static {
-    /// Called once before the first row: look up stores here.
-    fn init(&mut self, stores: &StoreAccess<'_>) -> Result<()> {
-        let _ = stores;
-        Ok(())
-    }
-
     /// The new value of a row, of which `value` is the old one; `None` on either side is no row. Unlike a mapper it
     /// sees deletions. It should give the same for the same row, as tables that are not stored call it for each lookup.
-    fn transform(&mut self, key: &K, value: Option<V>, context: &TransformContext<'_>) -> Result<Option<V2>>;
+    fn transform(
+        &mut self,
+        key: &K,
+        value: Option<V>,
+        context: &TransformContext<'_>,
+    ) -> ProcessorResult<Option<V2>>;
 }
 
 impl<K, V, V2, F> ValueTransformer<K, V, V2> for F
@@ -33,7 +31,7 @@ where
         key: &K,
         value: Option<V>,
         _context: &TransformContext<'_>,
-    ) -> Result<Option<V2>> {
+    ) -> ProcessorResult<Option<V2>> {
         Ok(self(key, value))
     }
 }

@@ -24,18 +24,21 @@ fn joined(builder: &StreamsBuilder, windows: JoinWindows) {
 /// Asks for a call each 10 ms of stream time, and each of the wall clock.
 struct Punctual;
 
-impl Processor<String, i64, String, i64> for Punctual {
-    fn init(&mut self, context: &mut ProcessorContext<'_, String, i64>) -> streams_core::error::Result<()> {
-        context.schedule(10, PunctuationType::StreamTime)?;
-        context.schedule_at(3, 10, PunctuationType::StreamTime)?;
-        context.schedule(i64::MAX, PunctuationType::WallClockTime).map(drop)
+impl Punctual {
+    fn of(task: &mut InitContext<'_>) -> ProcessorResult<Self> {
+        task.schedule(10, PunctuationType::StreamTime)?;
+        task.schedule_at(3, 10, PunctuationType::StreamTime)?;
+        task.schedule(i64::MAX, PunctuationType::WallClockTime)?;
+        Ok(Punctual)
     }
+}
 
+impl Processor<String, i64, String, i64> for Punctual {
     fn process(
         &mut self,
         record: Record<String, i64>,
         context: &mut ProcessorContext<'_, String, i64>,
-    ) -> streams_core::error::Result<()> {
+    ) -> ProcessorResult {
         context.forward(record)
     }
 
@@ -44,7 +47,7 @@ impl Processor<String, i64, String, i64> for Punctual {
         _: Punctuation,
         time: Timestamp,
         context: &mut ProcessorContext<'_, String, i64>,
-    ) -> streams_core::error::Result<()> {
+    ) -> ProcessorResult {
         context.forward(Record::new("punctuated".to_owned(), 0, time))
     }
 }
@@ -112,7 +115,7 @@ const PROGRAMS: &[(&str, Program)] = &[
         b.stream::<String, i64>("in").join(&table, |a, b| a + b).for_each(|_, _| ());
     }),
     ("punctuations", |b| {
-        b.stream::<String, i64>("in").process(|| Punctual, &[]).for_each(|_, _| ());
+        b.stream::<String, i64>("in").process(Punctual::of, &[]).for_each(|_, _| ());
     }),
 ];
 

@@ -100,11 +100,11 @@ fn a_topology_mistake_says_once_that_it_is_one() {
                 &mut self,
                 _: Record<String, i64>,
                 _: &mut ProcessorContext<'_, String, i64>,
-            ) -> streams_core::error::Result<()> {
+            ) -> ProcessorResult {
                 Ok(())
             }
         }
-        b.stream::<String, i64>("in").process(|| Nothing, &["nope"]);
+        b.stream::<String, i64>("in").process(|_| Ok(Nothing), &["nope"]);
     });
     assert_eq!(text.to_lowercase().matches("invalid topology").count(), 1, "{text}");
     assert!(text.contains("StateStore nope is not added yet"), "{text}");

@@ -104,20 +104,15 @@ fn a_panic_in_an_aggregator_leaves_its_store_usable() {
 }
 
 /// Panics once for each `x`, while one of its stores is read.
-struct Reader(Option<KeyValueStore<String, i64>>);
+struct Reader(KeyValueStore<String, i64>);
 
 impl Processor<String, String, String, i64> for Reader {
-    fn init(&mut self, context: &mut ProcessorContext<'_, String, i64>) -> Result<()> {
-        self.0 = Some(context.state_store("seen")?);
-        context.schedule(10, PunctuationType::StreamTime).map(drop)
-    }
-
     fn process(
         &mut self,
         record: Record<String, String>,
         context: &mut ProcessorContext<'_, String, i64>,
-    ) -> Result<()> {
-        let store = self.0.as_ref().unwrap();
+    ) -> ProcessorResult {
+        let store = &self.0;
         let before = store.get(&record.key)?.unwrap_or(0);
         store.put(&record.key, Some(before + 1))?;
         store.get_with(&record.key, |_| assert_ne!(record.value, "x", "within a read"))?;
@@ -129,7 +124,7 @@ impl Processor<String, String, String, i64> for Reader {
         _: Punctuation,
         time: Timestamp,
         _: &mut ProcessorContext<'_, String, i64>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         assert_ne!(time, 20, "at twenty");
         Ok(())
     }
@@ -138,7 +133,11 @@ impl Processor<String, String, String, i64> for Reader {
 fn reading() -> StreamsBuilder {
     let builder = StreamsBuilder::new();
     builder.add_state_store(Stores::key_value_store::<String, i64>("seen"));
-    builder.stream::<String, String>("in").process(|| Reader(None), &["seen"]).to("out");
+    let reader = |task: &mut InitContext<'_>| {
+        task.schedule(10, PunctuationType::StreamTime)?;
+        Ok(Reader(task.state_store("seen")?))
+    };
+    builder.stream::<String, String>("in").process(reader, &["seen"]).to("out");
     builder
 }
 
@@ -166,22 +165,12 @@ fn a_panic_of_a_punctuation_goes_to_the_handler_too() {
 }
 
 #[test]
-fn a_panic_in_init_names_the_node() {
-    struct Broken;
-    impl Processor<String, String, String, i64> for Broken {
-        fn init(&mut self, _: &mut ProcessorContext<'_, String, i64>) -> Result<()> {
-            panic!("no connection")
-        }
-        fn process(
-            &mut self,
-            _: Record<String, String>,
-            _: &mut ProcessorContext<'_, String, i64>,
-        ) -> Result<()> {
-            Ok(())
-        }
-    }
+fn a_panic_in_a_supplier_names_the_node() {
     let builder = StreamsBuilder::new();
-    builder.stream::<String, String>("in").process(|| Broken, &[]).to("out");
+    builder
+        .stream::<String, String>("in")
+        .process(|_| -> ProcessorResult<Reader> { panic!("no connection") }, &[])
+        .to("out");
     let started = TopologyTestDriver::of(builder.build().unwrap());
     let text = started.err().unwrap().to_string();
     assert!(text.contains("KSTREAM-PROCESSOR-0000000001") && text.contains("no connection"), "{text}");
@@ -263,7 +252,7 @@ impl Processor<String, String, String, String> for At {
         &mut self,
         record: Record<String, String>,
         context: &mut ProcessorContext<'_, String, String>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         let time = number(&record.value);
         context.forward(record.with_timestamp(time))
     }
@@ -273,7 +262,7 @@ impl Processor<String, String, String, String> for At {
 fn a_negative_time_is_refused_where_it_is_forwarded() {
     let timed = || {
         let builder = StreamsBuilder::new();
-        let timed = builder.stream::<String, String>("in").process(|| At, &[]);
+        let timed = builder.stream::<String, String>("in").process(|_| Ok(At), &[]);
         timed.to("out");
         timed
             .group_by_key()

@@ -3,10 +3,10 @@
 use std::fmt::Display;
 
 use super::node::NodeIndex;
-use super::user_code::guarded;
-use super::{Children, Data, DropReason, Flusher, Punctuation, PunctuationType, TaskContext};
+use super::user_code::caught;
+use super::{Children, Data, DropReason, ProcessorResult, Punctuation, PunctuationType, TaskContext};
 use crate::config::StreamsConfig;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ids::TaskId;
 use crate::record::{Record, RecordMetadata};
 use crate::store::RecordContext;
@@ -20,7 +20,11 @@ pub struct StoreAccess<'a> {
     task: &'a TaskContext,
 }
 
-impl StoreAccess<'_> {
+impl<'a> StoreAccess<'a> {
+    pub(super) fn new(node: NodeIndex, task: &'a TaskContext) -> Self {
+        StoreAccess { node, task }
+    }
+
     /// As [`ProcessorContext::state_store`].
     pub fn get<S: Clone + 'static>(&self, name: &str) -> Result<S> {
         self.task.store(self.node, name)
@@ -44,41 +48,44 @@ impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
     /// Hands a record to every child, depth first, in the order in which the children were added. Time and headers are
     /// those of the record that is given.
     #[inline]
-    pub fn forward(&mut self, record: Record<K, V>) -> Result<()> {
-        self.children.forward(record, self.task)
+    pub fn forward(&mut self, record: Record<K, V>) -> ProcessorResult {
+        Ok(self.children.forward(record, self.task)?)
     }
 
     /// Hands a record to the child of that name (`forward(record, childName)`); an error if there is none.
-    pub fn forward_to(&mut self, child: &str, record: Record<K, V>) -> Result<()> {
-        self.children.forward_to(child, record, self.task)
+    pub fn forward_to(&mut self, child: &str, record: Record<K, V>) -> ProcessorResult {
+        Ok(self.children.forward_to(child, record, self.task)?)
     }
 
     /// Hands a record to every child as the one that was kept under `kept`: where it was read and what stores log it
     /// with is what it was then.
-    pub fn forward_kept(&mut self, kept: &RecordContext, record: Record<K, V>) -> Result<()> {
+    #[doc(hidden)]
+    pub fn forward_kept(&mut self, kept: &RecordContext, record: Record<K, V>) -> ProcessorResult {
         let children = self.children;
-        self.task.at_record(kept, |task| children.forward(record, task))
+        Ok(self.task.at_record(kept, |task| children.forward(record, task))?)
     }
 
     /// Does a part of the node's work that stands for itself, one of several results. If it fails, the processing exception
     /// handler is asked at once, and if that resumes, the node goes on with the rest of its work.
-    pub fn attempt(&mut self, part: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
-        match guarded(|| part(self)) {
+    #[doc(hidden)]
+    pub fn attempt(&mut self, part: impl FnOnce(&mut Self) -> ProcessorResult) -> ProcessorResult {
+        match caught(|| part(self)).unwrap_or_else(|panic| Err(panic.into())) {
             Ok(()) => Ok(()),
             Err(error) => {
                 let node = self.task.node_name(self.node);
-                self.task.on_processing_error(&node, error)
+                Ok(self.task.on_processing_error(&node, Error::of_user_code(error))?)
             }
         }
     }
 
     /// As [`attempt`](Self::attempt), with the record that was kept under `kept` at hand, as for
     /// [`forward_kept`](Self::forward_kept).
+    #[doc(hidden)]
     pub fn attempt_kept(
         &mut self,
         kept: &RecordContext,
-        part: impl FnOnce(&mut ProcessorContext<'_, K, V>) -> Result<()>,
-    ) -> Result<()> {
+        part: impl FnOnce(&mut ProcessorContext<'_, K, V>) -> ProcessorResult,
+    ) -> ProcessorResult {
         let (node, children) = (self.node, self.children);
         self.task.at_record(kept, |task| ProcessorContext { node, children, task }.attempt(part))
     }
@@ -96,62 +103,13 @@ impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
 
     /// The stores that are connected to this node.
     pub fn stores(&self) -> StoreAccess<'_> {
-        StoreAccess { node: self.node, task: self.task }
+        StoreAccess::new(self.node, self.task)
     }
 
     /// Asks for [`Processor::punctuate`](super::Processor::punctuate) every `interval_ms` (at least 1).
     ///
     /// Stream-time punctuations first fire at the first stream time, wall-clock ones `interval_ms` from now; intervals
     /// that were missed are made up by one call (KIP-138).
-    ///
-    /// ```
-    /// use streams_core::error::Result;
-    /// use streams_core::processor::{Processor, ProcessorContext, Punctuation, PunctuationType};
-    /// use streams_core::record::Record;
-    /// use streams_core::time::Timestamp;
-    ///
-    /// /// Tells each minute of stream time how many records there were.
-    /// struct Rate(i64);
-    ///
-    /// impl Processor<String, String, String, i64> for Rate {
-    ///     fn init(&mut self, context: &mut ProcessorContext<'_, String, i64>) -> Result<()> {
-    ///         context.schedule(60_000, PunctuationType::StreamTime).map(drop)
-    ///     }
-    ///
-    ///     fn process(&mut self, _: Record<String, String>, _: &mut ProcessorContext<'_, String, i64>) -> Result<()> {
-    ///         self.0 += 1;
-    ///         Ok(())
-    ///     }
-    ///
-    ///     fn punctuate(
-    ///         &mut self,
-    ///         _: Punctuation,
-    ///         time: Timestamp,
-    ///         context: &mut ProcessorContext<'_, String, i64>,
-    ///     ) -> Result<()> {
-    ///         context.forward(Record::new("records".to_owned(), std::mem::take(&mut self.0), time))
-    ///     }
-    /// }
-    /// # use streams_core::processor::{SinkOptions, SourceOptions, TopicTarget};
-    /// # use streams_core::serde::DefaultSerde;
-    /// # let mut topology = streams_core::topology::Topology::new();
-    /// # let text = || String::default_serde();
-    /// # let from = SourceOptions { key_serde: text(), value_serde: text(), extractor: None };
-    /// # topology.add_source("source", &["in".into()], None, from)?;
-    /// # topology.add_processor("rate", || Rate(0), &["source"])?;
-    /// # let target = TopicTarget::Topic("out".into());
-    /// # let to = SinkOptions { target, key_serde: text(), value_serde: i64::default_serde(), partitioner: None };
-    /// # topology.add_sink("sink", to, &["rate"])?;
-    /// # let driver = streams_core::testing::TopologyTestDriver::of(topology)?;
-    /// # let records = driver.create_input_topic::<String, String>("in");
-    /// # for time in [5_000, 6_000, 190_000] {
-    /// #     records.pipe("a".into(), "b".into(), time)?;
-    /// # }
-    /// # let rates = driver.create_output_topic::<String, i64>("out").read_records()?;
-    /// # let rates: Vec<_> = rates.into_iter().map(|rate| (rate.timestamp, rate.value)).collect();
-    /// # assert_eq!(rates, [(5_000, 1), (190_000, 2)]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     pub fn schedule(&mut self, interval_ms: i64, kind: PunctuationType) -> Result<Punctuation> {
         self.task.schedule(self.node, None, interval_ms, kind)
     }
@@ -227,11 +185,6 @@ impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
     #[inline]
     pub fn drop_record_as(&mut self, reason: DropReason, detail: impl Display) {
         self.task.drop_record(self.node, reason, &detail);
-    }
-
-    /// Has `flusher` called at each commit, before results are sent: forwards what a cached store holds back.
-    pub fn on_flush(&mut self, flusher: Flusher) {
-        self.task.on_flush(self.node, flusher);
     }
 
     /// The task itself, for code that forwards through [`Children`].

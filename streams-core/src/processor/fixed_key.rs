@@ -2,7 +2,8 @@
 
 use std::marker::PhantomData;
 
-use super::{Data, Processor, ProcessorContext, Punctuation, PunctuationType};
+use super::{Data, Processor, ProcessorContext, ProcessorResult, Punctuation, PunctuationType};
+use crate::config::StreamsConfig;
 use crate::error::Result;
 use crate::ids::TaskId;
 use crate::record::{Headers, Record, RecordMetadata};
@@ -55,8 +56,13 @@ pub struct FixedKeyContext<'a, 'b, K: Data, V: Data>(&'a mut ProcessorContext<'b
 
 impl<K: Data, V: Data> FixedKeyContext<'_, '_, K, V> {
     /// Hands a record to every child.
-    pub fn forward(&mut self, record: FixedKeyRecord<K, V>) -> Result<()> {
+    pub fn forward(&mut self, record: FixedKeyRecord<K, V>) -> ProcessorResult {
         self.0.forward(record.0)
+    }
+
+    /// Hands a record to the child of that name; an error if there is none.
+    pub fn forward_to(&mut self, child: &str, record: FixedKeyRecord<K, V>) -> ProcessorResult {
+        self.0.forward_to(child, record.0)
     }
 
     /// A store that is connected to this node.
@@ -99,6 +105,16 @@ impl<K: Data, V: Data> FixedKeyContext<'_, '_, K, V> {
         self.0.record_metadata()
     }
 
+    /// `application.id`.
+    pub fn application_id(&self) -> &str {
+        self.0.application_id()
+    }
+
+    /// The application's settings (`appConfigs`).
+    pub fn config(&self) -> &StreamsConfig {
+        self.0.config()
+    }
+
     /// The task.
     pub fn task_id(&self) -> TaskId {
         self.0.task_id()
@@ -119,8 +135,7 @@ impl<K: Data, V: Data> FixedKeyContext<'_, '_, K, V> {
 /// it in `process_values`; in a [`Topology`](crate::topology::Topology) it is a [`FixedKey`].
 ///
 /// ```
-/// use streams_core::error::Result;
-/// use streams_core::processor::{FixedKeyContext, FixedKeyProcessor, FixedKeyRecord};
+/// use streams_core::processor::{FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, ProcessorResult};
 ///
 /// struct Length;
 ///
@@ -129,25 +144,19 @@ impl<K: Data, V: Data> FixedKeyContext<'_, '_, K, V> {
 ///         &mut self,
 ///         record: FixedKeyRecord<String, String>,
 ///         context: &mut FixedKeyContext<'_, '_, String, i64>,
-///     ) -> Result<()> {
+///     ) -> ProcessorResult {
 ///         let length = i64::try_from(record.value().len()).unwrap_or(i64::MAX);
 ///         context.forward(record.with_value(length))
 ///     }
 /// }
 /// ```
 pub trait FixedKeyProcessor<K: Data, VIn: Data, VOut: Data>: 'static {
-    /// Called once before the first record.
-    fn init(&mut self, context: &mut FixedKeyContext<'_, '_, K, VOut>) -> Result<()> {
-        let _ = context;
-        Ok(())
-    }
-
     /// Called for each record.
     fn process(
         &mut self,
         record: FixedKeyRecord<K, VIn>,
         context: &mut FixedKeyContext<'_, '_, K, VOut>,
-    ) -> Result<()>;
+    ) -> ProcessorResult;
 
     /// Called when a punctuation is due. It has no record and so no key: it can change stores but forward only records
     /// that it kept.
@@ -156,7 +165,7 @@ pub trait FixedKeyProcessor<K: Data, VIn: Data, VOut: Data>: 'static {
         punctuation: Punctuation,
         timestamp: Timestamp,
         context: &mut FixedKeyContext<'_, '_, K, VOut>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         let _ = (punctuation, timestamp, context);
         Ok(())
     }
@@ -185,11 +194,11 @@ where
     VIn: Data,
     VOut: Data,
 {
-    fn init(&mut self, context: &mut ProcessorContext<'_, K, VOut>) -> Result<()> {
-        self.processor.init(&mut FixedKeyContext(context))
-    }
-
-    fn process(&mut self, record: Record<K, VIn>, context: &mut ProcessorContext<'_, K, VOut>) -> Result<()> {
+    fn process(
+        &mut self,
+        record: Record<K, VIn>,
+        context: &mut ProcessorContext<'_, K, VOut>,
+    ) -> ProcessorResult {
         self.processor.process(FixedKeyRecord(record), &mut FixedKeyContext(context))
     }
 
@@ -198,7 +207,7 @@ where
         punctuation: Punctuation,
         timestamp: Timestamp,
         context: &mut ProcessorContext<'_, K, VOut>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         self.processor.punctuate(punctuation, timestamp, &mut FixedKeyContext(context))
     }
 

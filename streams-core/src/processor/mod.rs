@@ -4,8 +4,7 @@
 //! virtual call: no downcast, no box, no lock (design D2). The graph is acyclic and used by one thread, depth first.
 //!
 //! ```
-//! use streams_core::processor::{Processor, ProcessorContext};
-//! use streams_core::error::Result;
+//! use streams_core::processor::{Processor, ProcessorContext, ProcessorResult};
 //! use streams_core::record::Record;
 //!
 //! struct Shout;
@@ -15,7 +14,7 @@
 //!         &mut self,
 //!         record: Record<String, String>,
 //!         context: &mut ProcessorContext<'_, String, String>,
-//!     ) -> Result<()> {
+//!     ) -> ProcessorResult {
 //!         let loud = record.value.to_uppercase();
 //!         context.forward(record.with_value(loud))
 //!     }
@@ -30,6 +29,7 @@ mod factory;
 mod fixed_key;
 mod global;
 pub mod handlers;
+mod init;
 mod metadata;
 mod node;
 mod punctuation;
@@ -46,6 +46,7 @@ pub use edge::{Children, Edge, Receiver};
 pub use factory::{ChildEdge, EdgeType, InputFactory, NodeFactory, NodeInstance, Wiring};
 pub use fixed_key::{FixedKey, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord};
 pub use global::GlobalReaders;
+pub use init::InitContext;
 pub use metadata::ProcessorMetadata;
 pub use node::{Lifecycle, NodeIndex, ProcessorFactory};
 pub use punctuation::{Punctuation, PunctuationQueue, PunctuationType};
@@ -54,19 +55,27 @@ pub use source::{Prepared, SourceFactory, SourceInput, SourceOptions};
 pub use task_context::{Flusher, TaskContext, TaskSetup};
 pub use user_code::UserPanic;
 
-use crate::error::Result;
+use crate::error::UserError;
 pub use crate::record::Data;
 use crate::record::Record;
 use crate::time::Timestamp;
 
+/// What a processor returns: `?` takes any error, of this library or of another. The runtime finds its own errors in it
+/// again; any other is the processor's, and goes to the processing exception handler.
+pub type ProcessorResult<T = (), E = UserError> = std::result::Result<T, E>;
+
 /// One step of a topology: takes records of one type, forwards records of another
 /// (`org.apache.kafka.streams.processor.api.Processor`).
+///
+/// A task makes its instance with the node's supplier, a closure that gets an [`InitContext`]: there a processor looks up
+/// its stores and schedules its punctuations, so that it has them from its first record to its last (`Processor.init` of
+/// Kafka Streams is the supplier here). An error or a panic in the supplier stops the application.
 ///
 /// An instance belongs to one task and is only ever used by that task's thread. An error that `process` or `punctuate`
 /// returns goes to the processing exception handler, and so does a panic in them: [`UserPanic`] is the error then. If the
 /// handler resumes, the record is left out and counted; what the processor had written to stores and forwarded until
-/// then stays, as in Kafka Streams. An error or a panic in `init` stops the application. The [module](self) has an example,
-/// [`ProcessorContext::schedule`] one with punctuations.
+/// then stays, as in Kafka Streams. The [module](self) has an example, [`InitContext`] one with a store,
+/// [`InitContext::schedule`] one with punctuations.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a processor of records with key `{KIn}` and value `{VIn}` that forwards `{KOut}` and `{VOut}`",
     label = "not a processor of these records",
@@ -74,27 +83,21 @@ use crate::time::Timestamp;
             those that its children take"
 )]
 pub trait Processor<KIn: Data, VIn: Data, KOut: Data, VOut: Data>: 'static {
-    /// Called once before the first record: look up stores and schedule punctuations here.
-    fn init(&mut self, context: &mut ProcessorContext<'_, KOut, VOut>) -> Result<()> {
-        let _ = context;
-        Ok(())
-    }
-
     /// Called for each record.
     fn process(
         &mut self,
         record: Record<KIn, VIn>,
         context: &mut ProcessorContext<'_, KOut, VOut>,
-    ) -> Result<()>;
+    ) -> ProcessorResult;
 
-    /// Called when a punctuation is due that [`ProcessorContext::schedule`] asked for. `timestamp` is stream time or
+    /// Called when a punctuation is due that [`InitContext::schedule`] asked for. `timestamp` is stream time or
     /// wall-clock time in milliseconds, as the punctuation's type says.
     fn punctuate(
         &mut self,
         punctuation: Punctuation,
         timestamp: Timestamp,
         context: &mut ProcessorContext<'_, KOut, VOut>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         let _ = (punctuation, timestamp, context);
         Ok(())
     }

@@ -7,8 +7,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::factory::{EdgeType, NodeFactory, NodeInstance, Wiring};
-use super::user_code::{caught, guarded};
-use super::{Children, Data, Edge, Processor, ProcessorContext, Punctuation, Receiver, TaskContext};
+use super::user_code::caught;
+use super::{
+    Children, Data, Edge, InitContext, Processor, ProcessorContext, ProcessorResult, Punctuation, Receiver,
+    TaskContext,
+};
 use crate::error::{Error, Result};
 use crate::record::Record;
 use crate::time::Timestamp;
@@ -32,11 +35,16 @@ pub trait Lifecycle {
 
 type Types<K1, V1, K2, V2> = PhantomData<fn(K1, V1) -> (K2, V2)>;
 
+/// Makes a task's instance of a processor.
+type Supplier<P> = dyn Fn(&mut InitContext<'_>) -> ProcessorResult<P> + Send + Sync;
+
 struct ProcessorNode<P, KIn, VIn, KOut: Data, VOut: Data> {
     name: Arc<str>,
     index: NodeIndex,
-    // The graph has no cycles, so that a node is never entered while it runs; the cell checks it.
-    processor: RefCell<P>,
+    supplier: Arc<Supplier<P>>,
+    // The graph has no cycles, so that a node is never entered while it runs; the cell checks it. Empty until the task,
+    // whose stores are open by then, has it made.
+    processor: RefCell<Option<P>>,
     children: Children<KOut, VOut>,
     types: Types<KIn, VIn, KOut, VOut>,
 }
@@ -53,15 +61,22 @@ where
     fn run(
         &self,
         task: &mut TaskContext,
-        call: impl FnOnce(&mut P, &mut ProcessorContext<'_, KOut, VOut>) -> Result<()>,
+        call: impl FnOnce(&mut P, &mut ProcessorContext<'_, KOut, VOut>) -> ProcessorResult,
     ) -> Result<()> {
+        let mut processor = self.processor.borrow_mut();
+        let Some(processor) = processor.as_mut() else { return Err(self.too_early()) };
         let mut context = ProcessorContext { node: self.index, children: &self.children, task };
         // A panic is caught at the node where it happens, as an exception is in Java: its siblings and parents go on if the
         // handler resumes.
-        match guarded(|| call(&mut self.processor.borrow_mut(), &mut context)) {
+        match caught(|| call(processor, &mut context)).unwrap_or_else(|panic| Err(panic.into())) {
             Ok(()) => Ok(()),
-            Err(error) => task.on_processing_error(&self.name, error),
+            Err(error) => task.on_processing_error(&self.name, Error::of_user_code(error)),
         }
+    }
+
+    #[cold]
+    fn too_early(&self) -> Error {
+        Error::IllegalState(format!("node {} got a record before its task made it", self.name))
     }
 }
 
@@ -89,11 +104,13 @@ where
 {
     fn init(&self, task: &mut TaskContext) -> Result<()> {
         // An error here is the program's, not a record's: no handler may skip it.
-        let mut context = ProcessorContext { node: self.index, children: &self.children, task };
-        caught(|| self.processor.borrow_mut().init(&mut context)).unwrap_or_else(|panic| {
+        let mut context = InitContext::new(self.index, &self.children, task);
+        let made = caught(|| (self.supplier)(&mut context)).unwrap_or_else(|panic| {
             let (node, task) = (&self.name, context.task_id());
-            Err(Error::User(format!("node {node} of task {task} {panic} in its init").into()))
-        })
+            Err(format!("node {node} of task {task} {panic} in its supplier").into())
+        });
+        *self.processor.borrow_mut() = Some(made.map_err(Error::of_user_code)?);
+        Ok(())
     }
 
     fn punctuate(
@@ -106,28 +123,30 @@ where
     }
 
     fn close(&self) {
-        if let Err(panic) = caught(|| self.processor.borrow_mut().close()) {
+        let Some(processor) = &mut *self.processor.borrow_mut() else { return };
+        if let Err(panic) = caught(|| processor.close()) {
             tracing::error!(node = &*self.name, %panic, "a processor failed to close");
         }
     }
 }
 
 /// Builds a processor node from a supplier that is called once for each task.
-pub struct ProcessorFactory<F, KIn, VIn, KOut, VOut> {
-    supplier: F,
+pub struct ProcessorFactory<P, KIn, VIn, KOut, VOut> {
+    supplier: Arc<Supplier<P>>,
     types: Types<KIn, VIn, KOut, VOut>,
 }
 
-impl<F, KIn, VIn, KOut, VOut> ProcessorFactory<F, KIn, VIn, KOut, VOut> {
+impl<P, KIn, VIn, KOut, VOut> ProcessorFactory<P, KIn, VIn, KOut, VOut> {
     /// A factory around that supplier.
-    pub fn new(supplier: F) -> Self {
-        ProcessorFactory { supplier, types: PhantomData }
+    pub fn new(
+        supplier: impl Fn(&mut InitContext<'_>) -> ProcessorResult<P> + Send + Sync + 'static,
+    ) -> Self {
+        ProcessorFactory { supplier: Arc::new(supplier), types: PhantomData }
     }
 }
 
-impl<F, P, KIn, VIn, KOut, VOut> NodeFactory for ProcessorFactory<F, KIn, VIn, KOut, VOut>
+impl<P, KIn, VIn, KOut, VOut> NodeFactory for ProcessorFactory<P, KIn, VIn, KOut, VOut>
 where
-    F: Fn() -> P + Send + Sync,
     P: Processor<KIn, VIn, KOut, VOut>,
     KIn: Data,
     VIn: Data,
@@ -147,7 +166,8 @@ where
             children: wiring.typed_children()?,
             name: wiring.name,
             index: wiring.index,
-            processor: RefCell::new((self.supplier)()),
+            supplier: Arc::clone(&self.supplier),
+            processor: RefCell::new(None),
             types: PhantomData,
         });
         let edge: Edge<KIn, VIn> = node.clone();

@@ -296,7 +296,7 @@ fn own_topics(plan: &Plan) -> BTreeMap<TopicName, Own> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::processor::{Processor, ProcessorContext, SourceOptions};
+    use crate::processor::{Processor, ProcessorContext, ProcessorResult, SourceOptions};
     use crate::record::Record;
     use crate::serde::DefaultSerde;
     use crate::store::Stores;
@@ -400,7 +400,7 @@ mod tests {
         let mut world = World::new(&["a"]);
         let mut topology = Topology::new();
         topology.add_source("in", &["a".into()], None, options()).unwrap();
-        topology.add_processor("count", || Idle, &["in"]).unwrap();
+        topology.add_processor("count", |_| Ok(Idle), &["in"]).unwrap();
         let store = Stores::key_value_store::<String, String>("counts");
         topology.add_state_store(store, &["count"]).unwrap();
         let mut watch = world.watch(&topology);
@@ -438,7 +438,7 @@ mod tests {
             &mut self,
             _: Record<String, String>,
             _: &mut ProcessorContext<'_, String, String>,
-        ) -> Result<()> {
+        ) -> ProcessorResult {
             Ok(())
         }
     }

@@ -16,13 +16,12 @@ use crate::time::Timestamp;
 ///
 /// ```
 /// use streams_core::store::{Stores, VersionedKeyValueStore, VersionedPut};
-/// # use streams_core::error::Result;
-/// # use streams_core::processor::{Processor, ProcessorContext, SourceOptions};
+/// # use streams_core::processor::{Processor, ProcessorContext, ProcessorResult, SourceOptions};
 /// # use streams_core::record::Record;
 /// # use streams_core::serde::DefaultSerde;
 /// # struct Ignore;
 /// # impl Processor<String, String, (), ()> for Ignore {
-/// #     fn process(&mut self, _: Record<String, String>, _: &mut ProcessorContext<'_, (), ()>) -> Result<()> {
+/// #     fn process(&mut self, _: Record<String, String>, _: &mut ProcessorContext<'_, (), ()>) -> ProcessorResult {
 /// #         Ok(())
 /// #     }
 /// # }
@@ -30,7 +29,7 @@ use crate::time::Timestamp;
 /// # let text = || String::default_serde();
 /// # let from = SourceOptions { key_serde: text(), value_serde: text(), extractor: None };
 /// # topology.add_source("source", &["in".into()], None, from)?;
-/// # topology.add_processor("processor", || Ignore, &["source"])?;
+/// # topology.add_processor("processor", |_| Ok(Ignore), &["source"])?;
 ///
 /// let hour = std::time::Duration::from_secs(3_600);
 /// topology.add_state_store(Stores::versioned_key_value_store::<String, i64>("prices", hour), &["processor"])?;

@@ -14,8 +14,8 @@ use crate::config::{DslStore, StreamsConfig, TopologyOptimization};
 use crate::error::{Error, Result};
 use crate::ids::TopicName;
 use crate::processor::{
-    Data, EdgeType, NodeFactory, Processor, ProcessorFactory, SinkFactory, SinkOptions, SourceFactory,
-    SourceOptions, TopicTarget,
+    Data, EdgeType, InitContext, NodeFactory, Processor, ProcessorFactory, ProcessorResult, SinkFactory,
+    SinkOptions, SourceFactory, SourceOptions, TopicTarget,
 };
 use crate::store::{StoreFactory, StorePlace, cannot_be_global};
 
@@ -122,7 +122,7 @@ impl Topology {
     pub fn add_processor<P, KIn, VIn, KOut, VOut>(
         &mut self,
         name: &str,
-        supplier: impl Fn() -> P + Send + Sync + 'static,
+        supplier: impl Fn(&mut InitContext<'_>) -> ProcessorResult<P> + Send + Sync + 'static,
         parents: &[&str],
     ) -> Result<()>
     where
@@ -191,7 +191,7 @@ impl Topology {
         topic: &TopicName,
         options: SourceOptions<K, V>,
         processor: &str,
-        supplier: impl Fn() -> P + Send + Sync + 'static,
+        supplier: impl Fn(&mut InitContext<'_>) -> ProcessorResult<P> + Send + Sync + 'static,
     ) -> Result<()>
     where
         K: Data,

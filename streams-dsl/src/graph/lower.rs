@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 use std::sync::Arc;
 
-use streams_core::processor::{Data, Processor, SinkOptions};
+use streams_core::processor::{Data, InitContext, Processor, ProcessorResult, SinkOptions};
 use streams_core::store::{StoreFactory, StorePlace};
 use streams_core::topology::{PlanSettings, Topology};
 
@@ -48,7 +48,7 @@ impl Writer<'_> {
     pub(crate) fn processor<P, K1, V1, K2, V2>(
         &mut self,
         name: &str,
-        supplier: impl Fn() -> P + Send + Sync + 'static,
+        supplier: impl Fn(&mut InitContext<'_>) -> ProcessorResult<P> + Send + Sync + 'static,
     ) -> Result<()>
     where
         P: Processor<K1, V1, K2, V2>,
@@ -64,6 +64,22 @@ impl Writer<'_> {
     /// Adds the node's own processor, from a supplier that several builds share.
     pub(crate) fn own_processor<P, K1, V1, K2, V2>(
         &mut self,
+        supplier: &Arc<impl Fn(&mut InitContext<'_>) -> ProcessorResult<P> + Send + Sync + 'static>,
+    ) -> Result<()>
+    where
+        P: Processor<K1, V1, K2, V2>,
+        K1: Data,
+        V1: Data,
+        K2: Data,
+        V2: Data,
+    {
+        let (name, supplier) = (self.name.clone(), Arc::clone(supplier));
+        self.processor(&name, move |context| supplier(context))
+    }
+
+    /// As [`own_processor`](Self::own_processor), for a processor that needs nothing of its task.
+    pub(crate) fn own_stateless<P, K1, V1, K2, V2>(
+        &mut self,
         supplier: &Arc<impl Fn() -> P + Send + Sync + 'static>,
     ) -> Result<()>
     where
@@ -74,7 +90,7 @@ impl Writer<'_> {
         V2: Data,
     {
         let (name, supplier) = (self.name.clone(), Arc::clone(supplier));
-        self.processor(&name, move || supplier())
+        self.processor(&name, move |_| Ok(supplier()))
     }
 
     /// Adds the node's own sink.

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use streams_core::ids::TopicName;
 use streams_core::partitioner::StreamPartitioner;
 use streams_core::processor::timestamp_extractor::FailOnInvalidTimestamp;
-use streams_core::processor::{Data, Processor, ProcessorContext, SinkOptions, SourceOptions, TopicTarget};
+use streams_core::processor::{
+    Data, Processor, ProcessorContext, ProcessorResult, SinkOptions, SourceOptions, TopicTarget,
+};
 use streams_core::record::Record;
 use streams_core::serde::SerdeRef;
 
@@ -132,8 +134,8 @@ fn write<K: Data, V: Data>(
     let topic: TopicName = names.topic.as_str().into();
     writer.topology.add_internal_topic(&topic, how.partitions)?;
     let nullable_keys = (writer.drop_null_keys && key_serde.nullable()).then(|| Arc::clone(&key_serde));
-    writer.processor::<_, K, V, K, V>(&names.filter, move || DropNullKeys {
-        nullable_keys: nullable_keys.clone(),
+    writer.processor::<_, K, V, K, V>(&names.filter, move |_| {
+        Ok(DropNullKeys { nullable_keys: nullable_keys.clone() })
     })?;
     let sink = SinkOptions {
         target: TopicTarget::Topic(Arc::clone(&topic)),
@@ -155,11 +157,7 @@ struct DropNullKeys<K> {
 }
 
 impl<K: Data, V: Data> Processor<K, V, K, V> for DropNullKeys<K> {
-    fn process(
-        &mut self,
-        record: Record<K, V>,
-        context: &mut ProcessorContext<'_, K, V>,
-    ) -> streams_core::error::Result<()> {
+    fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K, V>) -> ProcessorResult {
         match &self.nullable_keys {
             Some(serde) if serde.is_null(&record.key) => Ok(()),
             _ => context.forward(record),

@@ -4,9 +4,8 @@
 use std::collections::BTreeMap;
 
 use streams_core::config::TopologyOptimization;
-use streams_core::error::Result as CoreResult;
 use streams_core::processor::{
-    FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, Processor, ProcessorContext,
+    FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, Processor, ProcessorContext, ProcessorResult,
 };
 use streams_core::record::Record;
 use streams_core::store::Stores;
@@ -59,7 +58,7 @@ impl Processor<String, i64, String, i64> for Identity {
         &mut self,
         record: Record<String, i64>,
         context: &mut ProcessorContext<'_, String, i64>,
-    ) -> CoreResult<()> {
+    ) -> ProcessorResult {
         context.forward(record)
     }
 }
@@ -69,7 +68,7 @@ impl FixedKeyProcessor<String, i64, i64> for Identity {
         &mut self,
         record: FixedKeyRecord<String, i64>,
         context: &mut FixedKeyContext<'_, '_, String, i64>,
-    ) -> CoreResult<()> {
+    ) -> ProcessorResult {
         context.forward(record)
     }
 }
@@ -77,7 +76,7 @@ impl FixedKeyProcessor<String, i64, i64> for Identity {
 struct Swallow;
 
 impl Processor<String, i64, (), ()> for Swallow {
-    fn process(&mut self, _: Record<String, i64>, _: &mut ProcessorContext<'_, (), ()>) -> CoreResult<()> {
+    fn process(&mut self, _: Record<String, i64>, _: &mut ProcessorContext<'_, (), ()>) -> ProcessorResult {
         Ok(())
     }
 }
@@ -216,13 +215,13 @@ fn processors() {
     check("process", |b| {
         b.add_state_store(Stores::key_value_store::<String, i64>("late"));
         b.add_state_store(Stores::key_value_store::<String, i64>("st"));
-        input(b, "in").process(|| Identity, &["st"]).to("o1");
+        input(b, "in").process(|_| Ok(Identity), &["st"]).to("o1");
         input(b, "in")
             .named("own")
-            .process(|| Identity, &["st"])
-            .process_values(|| Identity, &[])
+            .process(|_| Ok(Identity), &["st"])
+            .process_values(|_| Ok(Identity), &[])
             .named("vals")
-            .process_values(|| Identity, &["late"])
+            .process_values(|_| Ok(Identity), &["late"])
             .to("o2");
     });
 }
@@ -237,8 +236,8 @@ fn global_tables_and_stores() {
     check("global_store", |b| {
         input(b, "in").to("out");
         let store = Stores::key_value_store::<String, i64>;
-        b.add_global_store(store("gs"), "g", Consumed::new(), || Swallow);
-        b.add_global_store(store("gn"), "gn", Consumed::named("glob"), || Swallow);
+        b.add_global_store(store("gs"), "g", Consumed::new(), |_| Ok(Swallow));
+        b.add_global_store(store("gn"), "gn", Consumed::named("glob"), |_| Ok(Swallow));
     });
 }
 

@@ -306,7 +306,7 @@ impl Processor<String, String, (), ()> for Slow {
         &mut self,
         record: Record<String, String>,
         context: &mut ProcessorContext<'_, (), ()>,
-    ) -> streams_core::error::Result<()> {
+    ) -> ProcessorResult {
         std::thread::sleep(self.1);
         let store: KeyValueStore<String, String> = context.state_store("globals")?;
         store.put(&record.key, Some(record.value.clone()))?;
@@ -318,8 +318,8 @@ impl Processor<String, String, (), ()> for Slow {
 fn globals(builder: &StreamsBuilder, topic: &str, pause: Duration) -> std::sync::mpsc::Receiver<String> {
     let (sender, receiver) = std::sync::mpsc::channel();
     let store = Stores::key_value_store::<String, String>("globals").with_logging_disabled();
-    builder.add_global_store(store, topic, Consumed::<String, String>::new(), move || {
-        Slow(sender.clone(), pause)
+    builder.add_global_store(store, topic, Consumed::<String, String>::new(), move |_| {
+        Ok(Slow(sender.clone(), pause))
     });
     receiver
 }

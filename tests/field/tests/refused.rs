@@ -96,23 +96,16 @@ fn a_handler_is_asked_once_with_the_record_and_its_source() {
 }
 
 /// Deletes what was never there, which is logged as in Kafka Streams, so that a key may be too large for it.
-struct Forget(Option<KeyValueStore<String, String>>);
+struct Forget(KeyValueStore<String, String>);
 
 impl Processor<String, String, String, String> for Forget {
-    fn init(
-        &mut self,
-        context: &mut ProcessorContext<'_, String, String>,
-    ) -> streams_core::error::Result<()> {
-        self.0 = Some(context.state_store("rows")?);
-        Ok(())
-    }
-
     fn process(
         &mut self,
         record: Record<String, String>,
         _: &mut ProcessorContext<'_, String, String>,
-    ) -> streams_core::error::Result<()> {
-        self.0.as_ref().unwrap().delete(&record.key.repeat(1_500_000)).map(drop)
+    ) -> ProcessorResult {
+        self.0.delete(&record.key.repeat(1_500_000))?;
+        Ok(())
     }
 }
 
@@ -122,7 +115,7 @@ fn a_deletion_that_is_too_large_is_named_with_its_sizes() {
     world.send(&[(Some("ab"), "x")]);
     let builder = StreamsBuilder::new();
     builder.add_state_store(Stores::key_value_store::<String, String>("rows"));
-    builder.stream::<String, String>("in").process(|| Forget(None), &["rows"]);
+    builder.stream::<String, String>("in").process(|task| Ok(Forget(task.state_store("rows")?)), &["rows"]);
     let app = world.run("exactly_once_v2", builder.build().unwrap());
     assert!(app.wait_for(LIMIT, |state| state == State::Error), "{} {:?}", app.state(), app.metrics());
     let error = app.error().unwrap().to_string();

@@ -1,7 +1,6 @@
 //! The topology of `SmokeTestClient` (Kafka Streams 4.3.1): the same operators in the same order, with the same topics,
 //! store names, windows and suppression.
 
-use streams_dsl::core::error::Result;
 use streams_dsl::prelude::*;
 
 /// Closes all windows of a partition.
@@ -14,13 +13,13 @@ const END: i32 = i32::MAX;
 struct Printer;
 
 impl<K: Clone + 'static, V: Clone + 'static> Processor<K, V, K, V> for Printer {
-    fn process(&mut self, _: Record<K, V>, _: &mut ProcessorContext<'_, K, V>) -> Result<()> {
+    fn process(&mut self, _: Record<K, V>, _: &mut ProcessorContext<'_, K, V>) -> ProcessorResult {
         Ok(())
     }
 }
 
 fn print<K: Clone + 'static, V: Clone + 'static>(stream: &KStream<K, V>) {
-    stream.process::<_, K, V>(|| Printer, &[]);
+    stream.process::<_, K, V>(|_| Ok(Printer), &[]);
 }
 
 type Counts = KTable<Windowed<String>, i64>;

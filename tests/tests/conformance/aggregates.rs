@@ -93,7 +93,7 @@ pub const CASES: &[Case] = &[
     }),
     ("key_change_process_values_count", |b| {
         let changed = texts(b, "in").select_key(|_, v| v.clone());
-        changed.process_values(|| Where, &[]).group_by_key().count().to_stream().to("out");
+        changed.process_values(|_| Ok(Where), &[]).group_by_key().count().to_stream().to("out");
     }),
     ("key_change_split_count", |b| {
         let count_to = |topic: &'static str| {

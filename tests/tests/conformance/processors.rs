@@ -1,24 +1,29 @@
 //! `ProcessorCases.java`, in Rust.
 
 use bytes::Bytes;
-use streams_core::error::Result;
 use streams_dsl::prelude::*;
 
 use crate::Case;
 use crate::stateless::texts;
 
 pub const CASES: &[Case] = &[
-    ("process", |b| texts(b, "in").process(|| Twice, &[]).to("out")),
+    ("process", |b| texts(b, "in").process(|_| Ok(Twice), &[]).to("out")),
     ("process_then_count", |b| {
-        let twice = texts(b, "in").named("twice").process(|| Twice, &[]);
+        let twice = texts(b, "in").named("twice").process(|_| Ok(Twice), &[]);
         twice.group_by_key().count().to_stream().to("out");
     }),
-    ("process_values", |b| texts(b, "in").process_values(|| Where, &[]).to("out")),
+    ("process_values", |b| texts(b, "in").process_values(|_| Ok(Where), &[]).to("out")),
     ("process_with_store", |b| {
         b.add_state_store(Stores::key_value_store::<String, i64>("lengths"));
-        texts(b, "in").process(|| Lengths(None), &["lengths"]).to("out");
+        texts(b, "in").process(|task| Ok(Lengths(task.state_store("lengths")?)), &["lengths"]).to("out");
     }),
-    ("process_punctuators", |b| texts(b, "in").process(|| Ticks { wall: None }, &[]).to("out")),
+    ("process_punctuators", |b| {
+        let ticks = |task: &mut InitContext<'_>| {
+            task.schedule(10, PunctuationType::StreamTime)?;
+            Ok(Ticks { wall: task.schedule(100, PunctuationType::WallClockTime)? })
+        };
+        texts(b, "in").process(ticks, &[]).to("out");
+    }),
 ];
 
 /// Forwards each record twice: unchanged, and with another timestamp and a header more.
@@ -29,7 +34,7 @@ impl Processor<String, String, String, String> for Twice {
         &mut self,
         record: Record<String, String>,
         context: &mut ProcessorContext<'_, String, String>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         context.forward(record.clone())?;
         let mut headers = record.headers.clone();
         headers.add("second", Some(Bytes::from_static(b"yes")));
@@ -46,7 +51,7 @@ impl FixedKeyProcessor<String, String, String> for Where {
         &mut self,
         record: FixedKeyRecord<String, String>,
         context: &mut FixedKeyContext<'_, '_, String, String>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         let at = context.record_metadata();
         let place = at.map_or("nowhere".into(), |at| format!("{}/{}/{}", at.topic, at.partition, at.offset));
         context.forward(record.with_value(place))
@@ -54,20 +59,15 @@ impl FixedKeyProcessor<String, String, String> for Where {
 }
 
 /// Sums the lengths of the values by key; an empty value deletes the sum and forwards a null.
-struct Lengths(Option<KeyValueStore<String, i64>>);
+struct Lengths(KeyValueStore<String, i64>);
 
 impl Processor<String, String, String, Option<i64>> for Lengths {
-    fn init(&mut self, context: &mut ProcessorContext<'_, String, Option<i64>>) -> Result<()> {
-        self.0 = Some(context.state_store("lengths")?);
-        Ok(())
-    }
-
     fn process(
         &mut self,
         record: Record<String, String>,
         context: &mut ProcessorContext<'_, String, Option<i64>>,
-    ) -> Result<()> {
-        let store = self.0.as_ref().expect("init comes first");
+    ) -> ProcessorResult {
+        let store = &self.0;
         if record.value.is_empty() {
             store.delete(&record.key)?;
             return context.forward(record.with_value(None));
@@ -80,21 +80,15 @@ impl Processor<String, String, String, Option<i64>> for Lengths {
 
 /// Forwards nothing but the ticks: by stream time every 10 ms, by wall-clock time every 100 ms.
 struct Ticks {
-    wall: Option<Punctuation>,
+    wall: Punctuation,
 }
 
 impl Processor<String, String, String, String> for Ticks {
-    fn init(&mut self, context: &mut ProcessorContext<'_, String, String>) -> Result<()> {
-        context.schedule(10, PunctuationType::StreamTime)?;
-        self.wall = Some(context.schedule(100, PunctuationType::WallClockTime)?);
-        Ok(())
-    }
-
     fn process(
         &mut self,
         _: Record<String, String>,
         _: &mut ProcessorContext<'_, String, String>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         Ok(())
     }
 
@@ -103,8 +97,8 @@ impl Processor<String, String, String, String> for Ticks {
         punctuation: Punctuation,
         timestamp: Timestamp,
         context: &mut ProcessorContext<'_, String, String>,
-    ) -> Result<()> {
-        let clock = if Some(punctuation) == self.wall { "wall" } else { "stream" };
+    ) -> ProcessorResult {
+        let clock = if punctuation == self.wall { "wall" } else { "stream" };
         context.forward(Record::new(clock.to_owned(), "tick".to_owned(), timestamp))
     }
 }

@@ -1,6 +1,5 @@
 //! `TableJoinCases.java`, in Rust.
 
-use streams_core::error::Result;
 use streams_core::processor::StoreAccess;
 use streams_dsl::prelude::*;
 
@@ -70,13 +69,13 @@ pub const CASES: &[Case] = &[
         let complete = pairs.filter_not_with(|_, v| v.ends_with("null"), Texts::named("complete-store"));
         complete.to_stream().to("out");
     }),
-    ("transform_values", |b| rows(b).transform_values(|| Stamp, &[]).to_stream().to("out")),
+    ("transform_values", |b| rows(b).transform_values(|_| Ok(Stamp), &[]).to_stream().to("out")),
     ("transform_values_named", |b| {
         let stamped = Texts::named("stamped");
-        rows(b).named("stamp").transform_values_with(|| Stamp, &[], stamped).to_stream().to("out");
+        rows(b).named("stamp").transform_values_with(|_| Ok(Stamp), &[], stamped).to_stream().to("out");
     }),
     ("transform_values_materialized_without_name", |b| {
-        let stamped = rows(b).transform_values_with(|| Stamp, &[], Texts::new());
+        let stamped = rows(b).transform_values_with(|_| Ok(Stamp), &[], Texts::new());
         stamped.filter(|_, v| !v.starts_with('b')).to_stream().to("out");
     }),
     ("transform_values_with_store", |b| numbered(b).to_stream().to("out")),
@@ -84,12 +83,12 @@ pub const CASES: &[Case] = &[
         numbered(b).filter(|_, v| !v.starts_with('2')).to_stream().to("out");
     }),
     ("transform_values_then_join", |b| {
-        let left = left(b).transform_values(|| Stamp, &[]);
-        let right = right(b).named("stamp").transform_values(|| Stamp, &[]);
+        let left = left(b).transform_values(|_| Ok(Stamp), &[]);
+        let right = right(b).named("stamp").transform_values(|_| Ok(Stamp), &[]);
         left.outer_join(&right, plus).to_stream().to("out");
     }),
     ("transform_values_then_group", |b| {
-        let groups = rows(b).transform_values(|| Stamp, &[]).group_by(|_, v| (v[..1].to_owned(), v));
+        let groups = rows(b).transform_values(|_| Ok(Stamp), &[]).group_by(|_, v| (v[..1].to_owned(), v));
         groups.reduce(|x, y| x + "+" + &y, |x, y| x + "-" + &y).to_stream().to("out");
     }),
 ];
@@ -121,14 +120,20 @@ fn both(left: String, right: String) -> String {
 
 fn numbered(b: &StreamsBuilder) -> KTable<String, String> {
     b.add_state_store(Stores::key_value_store::<String, i64>("seen"));
-    rows(b).transform_values_with(|| Seen { seen: None }, &["seen"], Texts::named("numbered"))
+    let seen = |stores: &StoreAccess<'_>| Ok(Seen { seen: stores.get("seen")? });
+    rows(b).transform_values_with(seen, &["seen"], Texts::named("numbered"))
 }
 
 /// Key, value and time of a row; of a deleted row only if its time is odd in hundreds.
 struct Stamp;
 
 impl ValueTransformer<String, String, String> for Stamp {
-    fn transform(&mut self, key: &String, value: Text, context: &TransformContext<'_>) -> Result<Text> {
+    fn transform(
+        &mut self,
+        key: &String,
+        value: Text,
+        context: &TransformContext<'_>,
+    ) -> ProcessorResult<Text> {
         let time = context.timestamp();
         Ok(match value {
             None if time / 100 % 2 == 0 => None,
@@ -140,19 +145,13 @@ impl ValueTransformer<String, String, String> for Stamp {
 
 /// Numbers the updates of each key; a deletion stays one.
 struct Seen {
-    seen: Option<KeyValueStore<String, i64>>,
+    seen: KeyValueStore<String, i64>,
 }
 
 impl ValueTransformer<String, String, String> for Seen {
-    fn init(&mut self, stores: &StoreAccess<'_>) -> Result<()> {
-        self.seen = Some(stores.get("seen")?);
-        Ok(())
-    }
-
-    fn transform(&mut self, key: &String, value: Text, _: &TransformContext<'_>) -> Result<Text> {
-        let seen = self.seen.as_ref().unwrap();
-        let number = seen.get(key)?.unwrap_or(0) + 1;
-        seen.put(key, Some(number))?;
+    fn transform(&mut self, key: &String, value: Text, _: &TransformContext<'_>) -> ProcessorResult<Text> {
+        let number = self.seen.get(key)?.unwrap_or(0) + 1;
+        self.seen.put(key, Some(number))?;
         Ok(value.map(|value| format!("{number}:{value}")))
     }
 }

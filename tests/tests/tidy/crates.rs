@@ -17,6 +17,8 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("tests/smoke", &["streams-core", "streams-dsl", "lab"]),
     // The storm passes over the kill test's application.
     ("tests/storm", &["state-stores", "streams-core", "lab", "tests"]),
+    // What the compiler says of mistakes.
+    ("tests/mistakes", &["streams-dsl"]),
     ("docs", &["state-stores", "streams-core", "streams-dsl"]),
 ];
 

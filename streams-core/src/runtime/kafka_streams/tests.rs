@@ -7,7 +7,9 @@ use std::time::Instant;
 
 use super::*;
 use crate::ids::TopicPartition;
-use crate::processor::{Processor, ProcessorContext, SinkOptions, SourceOptions, TopicTarget};
+use crate::processor::{
+    Processor, ProcessorContext, ProcessorResult, SinkOptions, SourceOptions, TopicTarget,
+};
 use crate::record::Record;
 use crate::serde::DefaultSerde;
 use crate::transport::{
@@ -26,7 +28,7 @@ impl Processor<String, String, String, String> for Acting {
         &mut self,
         record: Record<String, String>,
         context: &mut ProcessorContext<'_, String, String>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         let value = record.value.clone();
         context.forward(record)?;
         (self.0)(&value);
@@ -40,7 +42,7 @@ fn topology(act: Act) -> Topology {
         let mut topology = Topology::new();
         let source = SourceOptions { key_serde: serde(), value_serde: serde(), extractor: None };
         topology.add_source("source", &["in".into()], None, source)?;
-        topology.add_processor("act", move || Acting(Arc::clone(&act)), &["source"])?;
+        topology.add_processor("act", move |_| Ok(Acting(Arc::clone(&act))), &["source"])?;
         let target = TopicTarget::Topic("out".into());
         let sink = SinkOptions { target, key_serde: serde(), value_serde: serde(), partitioner: None };
         topology.add_sink("sink", sink, &["act"])?;

@@ -3,7 +3,7 @@
 use state_stores::offsets::read_offsets;
 
 use super::*;
-use crate::processor::{Processor, ProcessorContext, SourceOptions};
+use crate::processor::{Processor, ProcessorContext, ProcessorResult, SourceOptions};
 use crate::record::Record;
 use crate::runtime::steps::{Engine, EngineSettings, Pace};
 use crate::serde::DefaultSerde;
@@ -33,9 +33,9 @@ impl Processor<String, String, String, String> for Keep {
         &mut self,
         record: Record<String, String>,
         context: &mut ProcessorContext<'_, String, String>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         let store: KeyValueStore<String, String> = context.state_store("store")?;
-        store.put(&record.key, Some(record.value))
+        Ok(store.put(&record.key, Some(record.value))?)
     }
 }
 
@@ -50,7 +50,7 @@ fn source_options() -> SourceOptions<String, String> {
 fn topology(logged: bool) -> Result<Topology> {
     let mut topology = Topology::new();
     topology.add_source("source", &["in".into()], None, source_options())?;
-    topology.add_processor("keep", || Keep, &["source"])?;
+    topology.add_processor("keep", |_| Ok(Keep), &["source"])?;
     let store = Stores::key_value_store::<String, String>("store");
     let store = if logged { store } else { store.with_logging_disabled() };
     topology.add_state_store(store, &["keep"])?;

@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use streams_core::error::{Result, UserError};
-use streams_core::processor::{Data, DropReason, Processor, ProcessorContext};
+use streams_core::processor::{Data, DropReason, InitContext, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::{Change, Record};
 use streams_core::serde::DefaultSerde;
 
 use super::draft::{Aggregation, Draft};
 use super::fold::{Fold, MergingFold};
-use super::forward::{Forward, opened, timestamped_update};
+use super::forward::{Forward, timestamped_update};
 use crate::grouped::KGroupedStream;
 use crate::naming::prefix;
 use crate::operators::fallible::{keyed, try_keyed};
@@ -127,7 +127,9 @@ pub(super) fn add_unwindowed<K: Data, V: Data, A: Data>(
     let (key_serde, getter) = (draft.key_serde.clone(), ValueGetterSupplier::of_store(&draft.store));
     draft.add(grouped, None, key_serde, getter, move |draft, writer, old_values| {
         let aggregation = Arc::clone(&aggregation);
-        let supplier = move || AggregateProcessor::new(Arc::clone(&aggregation), old_values);
+        let supplier = move |context: &mut InitContext<'_>| {
+            AggregateProcessor::open(Arc::clone(&aggregation), old_values, context)
+        };
         writer.processor::<_, K, V, K, Change<A>>(&draft.name, supplier)?;
         let (key_serde, value_serde) = draft.serdes()?;
         let settings = RowStoreSettings {
@@ -204,15 +206,26 @@ where
 ///    updates are forwarded at once: Kafka Streams does it so, and `suppress` shows it.
 pub(crate) struct AggregateProcessor<K, V, A, F> {
     aggregation: Arc<Aggregation<K, V, A, F>>,
-    send_old_values: bool,
     forward: Forward,
-    store: Option<RowStore<K, A>>,
+    store: RowStore<K, A>,
 }
 
-impl<K, V, A, F> AggregateProcessor<K, V, A, F> {
-    /// An instance for one task.
-    pub(crate) fn new(aggregation: Arc<Aggregation<K, V, A, F>>, send_old_values: bool) -> Self {
-        AggregateProcessor { aggregation, send_old_values, forward: Forward::default(), store: None }
+impl<K: Data, V: Data, A: Data, F> AggregateProcessor<K, V, A, F> {
+    /// The instance of one task.
+    pub(crate) fn open(
+        aggregation: Arc<Aggregation<K, V, A, F>>,
+        send_old_values: bool,
+        context: &mut InitContext<'_>,
+    ) -> ProcessorResult<Self> {
+        let store = RowStore::open(&aggregation.store, &context.stores())?;
+        let forward = Forward::of(store.caching(), send_old_values, context);
+        if let Some(cached) = store.cached() {
+            TableForwarder::on_flush(context, move || {
+                let changes = cached.take_changes()?;
+                Ok(changes.into_iter().map(|change| timestamped_update(change, std::convert::identity)))
+            })?;
+        }
+        Ok(AggregateProcessor { aggregation, forward, store })
     }
 }
 
@@ -223,24 +236,11 @@ where
     A: Data,
     F: Fold<K, V, A>,
 {
-    fn init(&mut self, context: &mut ProcessorContext<'_, K, Change<A>>) -> Result<()> {
-        let store = RowStore::open(&self.aggregation.store, &context.stores())?;
-        self.forward = Forward::of(store.caching(), self.send_old_values, context);
-        if let Some(cached) = store.cached() {
-            TableForwarder::on_flush(context, move || {
-                let changes = cached.take_changes()?;
-                Ok(changes.into_iter().map(|change| timestamped_update(change, std::convert::identity)))
-            });
-        }
-        self.store = Some(store);
-        Ok(())
-    }
-
     fn process(
         &mut self,
         record: Record<K, V>,
         context: &mut ProcessorContext<'_, K, Change<A>>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         let Aggregation { fold, keys, values, aggregates, .. } = &*self.aggregation;
         if keys.contain(&record.key) || values.contain(&record.value) {
             let null_key = keys.contain(&record.key);
@@ -248,7 +248,7 @@ where
             context.drop_record_as(reason, "an aggregation needs both");
             return Ok(());
         }
-        let store = opened(&self.store)?;
+        let store = &self.store;
         let Record { key, value, timestamp, headers } = record;
         let (aggregate, timestamp) = match store.get(&key)? {
             None => (fold.initial(), timestamp),
@@ -257,7 +257,8 @@ where
         let old = if self.forward.with_old() { aggregate.clone() } else { None };
         let new = aggregates.reject(fold.add(&key, value, aggregate)?);
         if !self.forward.at_once() {
-            return store.put(&key, new, timestamp).map(drop);
+            store.put(&key, new, timestamp)?;
+            return Ok(());
         }
         let Some(is_latest) = store.put_copy(&key, new.as_ref(), timestamp)? else { return Ok(()) };
         let old = old.and_then(|old| aggregates.reject(old));

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use streams_core::error::Result as UserResult;
-use streams_core::processor::Data;
+use streams_core::processor::{Data, InitContext};
 use streams_core::record::Change;
 use streams_core::serde::{SerdeRef, SessionWindowedSerde, TimeWindowedSerde};
 use streams_core::store::{Declaration, SessionStoreBuilder, TimestampedWindowStoreBuilder};
@@ -120,6 +120,9 @@ pub(crate) trait Cogroup<K, A> {
     fn node(&self, name: &str, job: &Rc<Job<K, A>>) -> GraphNode;
 }
 
+/// Cogrouped streams have no other strategy, as in Kafka Streams.
+const EMIT: EmitStrategy = EmitStrategy::OnWindowUpdate;
+
 /// A grouped stream with its aggregator.
 pub(super) struct Group<K, V, A> {
     grouped: KGroupedStream<K, V>,
@@ -161,20 +164,23 @@ impl<K: Data, V: Data, A: Data> Group<K, V, A> {
         match &job.layout {
             CogroupLayout::Whole => {
                 let shared = job.draft.aggregation(&self.grouped, fold);
-                let supplier = move || AggregateProcessor::new(Arc::clone(&shared), old_values);
+                let supplier = move |context: &mut InitContext<'_>| {
+                    AggregateProcessor::open(Arc::clone(&shared), old_values, context)
+                };
                 writer.processor::<_, K, V, K, Change<A>>(&name, supplier)
             }
             CogroupLayout::Time(windows) => {
                 let (shared, windows) = (job.draft.aggregation(&self.grouped, fold), *windows);
-                let supplier = move || TimeWindowProcessor::new(Arc::clone(&shared), windows, old_values);
+                let supplier = move |context: &mut InitContext<'_>| {
+                    TimeWindowProcessor::open(Arc::clone(&shared), windows, EMIT, old_values, context)
+                };
                 writer.processor::<_, K, V, Windowed<K>, Change<A>>(&name, supplier)
             }
             CogroupLayout::Sliding(windows) => {
                 let (shared, windows) = (job.draft.aggregation(&self.grouped, fold), *windows);
-                // Cogrouped streams have no other strategy, as in Kafka Streams.
-                let emit = EmitStrategy::OnWindowUpdate;
-                let supplier =
-                    move || SlidingWindowProcessor::new(Arc::clone(&shared), windows, emit, old_values);
+                let supplier = move |context: &mut InitContext<'_>| {
+                    SlidingWindowProcessor::open(Arc::clone(&shared), windows, EMIT, old_values, context)
+                };
                 writer.processor::<_, K, V, Windowed<K>, Change<A>>(&name, supplier)
             }
             CogroupLayout::Session(windows, merger) => {
@@ -182,7 +188,9 @@ impl<K: Data, V: Data, A: Data> Group<K, V, A> {
                 let merger = move |key: &K, one, other| merger(key, one, other);
                 let shared = job.draft.aggregation(&self.grouped, SessionAggregate { fold, merger });
                 let windows = *windows;
-                let supplier = move || SessionProcessor::new(Arc::clone(&shared), windows, old_values);
+                let supplier = move |context: &mut InitContext<'_>| {
+                    SessionProcessor::open(Arc::clone(&shared), windows, EMIT, old_values, context)
+                };
                 writer.processor::<_, K, V, Windowed<K>, Change<A>>(&name, supplier)
             }
         }
@@ -370,7 +378,7 @@ fn add<K: Data, A: Data, K2: Data>(
         groups.iter().zip(&names).map(|(group, name)| group.node(name, &job)).collect();
     let supplier = Arc::new(|| PassThrough);
     let merged = GraphNode::new(&merge, move |writer| {
-        writer.own_processor::<_, K2, Change<A>, K2, Change<A>>(&supplier)
+        writer.own_stateless::<_, K2, Change<A>, K2, Change<A>>(&supplier)
     });
     let id = step.with_plan(|plan| {
         let nodes: Vec<NodeId> =

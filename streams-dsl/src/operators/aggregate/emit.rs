@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use streams_core::error::Result;
-use streams_core::processor::{Data, ProcessorContext};
+use streams_core::processor::{Data, InitContext, ProcessorContext, ProcessorResult};
 use streams_core::record::{Change, Headers, Record};
 use streams_core::store::TimestampedWindowStore;
 use streams_core::time::Timestamp;
@@ -24,7 +23,7 @@ pub(crate) struct Emitter {
 
 impl Emitter {
     /// Goes on from where the task's last life has come to.
-    pub(crate) fn open<K: Data, V: Data>(store: &Arc<str>, context: &ProcessorContext<'_, K, V>) -> Self {
+    pub(crate) fn open(store: &Arc<str>, context: &InitContext<'_>) -> Self {
         Emitter {
             store: Arc::clone(store),
             interval_ms: context.config().windowed_aggregation_emit_interval_ms(),
@@ -72,7 +71,7 @@ impl Emitter {
         headers: &Headers,
         close_time: Timestamp,
         context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         for ((key, start), stored) in store.fetch_by_start(from, to)? {
             context.forward(Record {
                 key: Windowed::new(key, Window::of_size(start, size_ms)),

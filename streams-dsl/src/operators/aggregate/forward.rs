@@ -1,8 +1,8 @@
 //! How the updates of an aggregate leave its operator: at once, or from the store's cache when it is flushed
 //! (`TimestampedTupleForwarder`, `TimestampedCacheFlushListener`).
 
-use streams_core::error::{Error, Result};
-use streams_core::processor::{Data, DropReason, ProcessorContext};
+use streams_core::error::Result;
+use streams_core::processor::{Data, DropReason, InitContext, ProcessorContext};
 use streams_core::record::{Change, Record};
 use streams_core::store::{FlushedChange, TimestampedWindowStore, ValueAndTimestamp};
 use streams_core::time::Timestamp;
@@ -24,12 +24,8 @@ pub(crate) enum Forward {
 
 impl Forward {
     /// What a processor whose store is cached, or not, does from now on.
-    pub(crate) fn of<K: Data, V: Data>(
-        caching: bool,
-        send_old_values: bool,
-        context: &ProcessorContext<'_, K, V>,
-    ) -> Self {
-        match (caching || context.children().is_empty(), send_old_values) {
+    pub(crate) fn of(caching: bool, send_old_values: bool, context: &InitContext<'_>) -> Self {
+        match (caching || !context.has_children(), send_old_values) {
             (true, _) => Forward::Later,
             (false, false) => Forward::New,
             (false, true) => Forward::NewAndOld,
@@ -69,10 +65,10 @@ pub(crate) fn timestamped_update<C, K, A>(
 pub(crate) fn forward_windows_on_flush<K: Data, A: Data>(
     store: &TimestampedWindowStore<K, A>,
     size_ms: i64,
-    context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>,
-) {
+    context: &mut InitContext<'_>,
+) -> Result<()> {
     if !store.caching() {
-        return;
+        return Ok(());
     }
     let cached = store.clone();
     let windowed =
@@ -80,7 +76,7 @@ pub(crate) fn forward_windows_on_flush<K: Data, A: Data>(
     TableForwarder::on_flush(context, move || {
         let changes = cached.take_changes()?;
         Ok(changes.into_iter().map(move |change| timestamped_update(change, windowed)))
-    });
+    })
 }
 
 /// Leaves out a record that came after its window had closed, and says what judged it: `open_for_ms` is how long after its
@@ -100,12 +96,4 @@ pub(crate) fn drop_late<K: Data, V: Data>(
              seen stream time {stream_time}"
         ),
     );
-}
-
-/// A store that `init` has opened.
-#[inline]
-pub(crate) fn opened<S>(store: &Option<S>) -> Result<&S> {
-    store
-        .as_ref()
-        .ok_or_else(|| Error::IllegalState("a processor got a record before it was initialised".into()))
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use streams_core::processor::{Data, Processor};
+use streams_core::processor::{Data, InitContext, Processor, ProcessorResult};
 use streams_core::record::Change;
 use streams_core::window::Windowed;
 
@@ -42,7 +42,8 @@ pub trait Layout: Copy + Send + Sync + 'static {
         aggregation: Arc<Aggregation<K, V, A, F>>,
         emit: EmitStrategy,
         send_old_values: bool,
-    ) -> impl Processor<K, V, Windowed<K>, Change<A>>;
+        context: &mut InitContext<'_>,
+    ) -> ProcessorResult<impl Processor<K, V, Windowed<K>, Change<A>> + use<Self, K, V, A, F>>;
 }
 
 /// The layout of windows that can be listed for a timestamp.
@@ -77,8 +78,9 @@ macro_rules! listed {
                 aggregation: Arc<Aggregation<K, V, A, F>>,
                 emit: EmitStrategy,
                 send_old_values: bool,
-            ) -> impl Processor<K, V, Windowed<K>, Change<A>> {
-                TimeWindowProcessor::new(aggregation, self, send_old_values).emitting(emit)
+                context: &mut InitContext<'_>,
+            ) -> ProcessorResult<impl Processor<K, V, Windowed<K>, Change<A>> + use<K, V, A, F>> {
+                TimeWindowProcessor::open(aggregation, self, emit, send_old_values, context)
             }
         }
     };
@@ -117,7 +119,8 @@ impl Layout for SlidingWindows {
         aggregation: Arc<Aggregation<K, V, A, F>>,
         emit: EmitStrategy,
         send_old_values: bool,
-    ) -> impl Processor<K, V, Windowed<K>, Change<A>> {
-        SlidingWindowProcessor::new(aggregation, self, emit, send_old_values)
+        context: &mut InitContext<'_>,
+    ) -> ProcessorResult<impl Processor<K, V, Windowed<K>, Change<A>> + use<K, V, A, F>> {
+        SlidingWindowProcessor::open(aggregation, self, emit, send_old_values, context)
     }
 }

@@ -38,5 +38,4 @@ mod time_window_processor;
 mod tests;
 
 pub(crate) use cogroup_plan::{Cogroup, CogroupLayout};
-pub(crate) use forward::opened;
 pub(crate) use layout::Layout;

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use streams_core::error::{Result, UserError};
-use streams_core::processor::Data;
+use streams_core::processor::{Data, InitContext};
 use streams_core::record::Change;
 use streams_core::serde::{DefaultSerde, SerdeRef};
 
@@ -213,8 +213,9 @@ impl<K: Data, V: Data> KGroupedTable<K, V> {
         let (flag, versioned) = (Rc::clone(&origin), store.is_versioned());
         let node = GraphNode::new(&name, move |writer| {
             let (aggregate, send_old_values) = (Arc::clone(&aggregate), flag.sends_old_values.get());
-            let supplier =
-                Arc::new(move || TableAggregateProcessor::new(Arc::clone(&aggregate), send_old_values));
+            let supplier = Arc::new(move |context: &mut InitContext<'_>| {
+                TableAggregateProcessor::open(Arc::clone(&aggregate), send_old_values, context)
+            });
             writer.own_processor::<_, K, Change<V>, K, Change<A>>(&supplier)?;
             store.write(send_old_values, writer)
         });

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use streams_core::error::Result;
-use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::processor::{Data, InitContext, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::{Change, Record};
 
 use super::fold::Fold;
@@ -30,13 +30,19 @@ pub(super) struct TableAggregate<A, F, S> {
 pub(super) struct TableAggregateProcessor<K, A, F, S> {
     aggregate: Arc<TableAggregate<A, F, S>>,
     send_old_values: bool,
-    store: Option<(RowStore<K, A>, TableForwarder)>,
+    store: RowStore<K, A>,
+    forwarder: TableForwarder,
 }
 
-impl<K, A, F, S> TableAggregateProcessor<K, A, F, S> {
-    /// An instance for one task.
-    pub(super) fn new(aggregate: Arc<TableAggregate<A, F, S>>, send_old_values: bool) -> Self {
-        TableAggregateProcessor { aggregate, send_old_values, store: None }
+impl<K: Data, A: Data, F, S> TableAggregateProcessor<K, A, F, S> {
+    /// The instance of one task.
+    pub(super) fn open(
+        aggregate: Arc<TableAggregate<A, F, S>>,
+        send_old_values: bool,
+        context: &mut InitContext<'_>,
+    ) -> ProcessorResult<Self> {
+        let (store, forwarder) = TableForwarder::open(&aggregate.store, send_old_values, context)?;
+        Ok(TableAggregateProcessor { aggregate, send_old_values, store, forwarder })
     }
 }
 
@@ -48,18 +54,13 @@ where
     F: Fold<K, V, A>,
     S: Fn(&K, V, A) -> Result<A> + 'static,
 {
-    fn init(&mut self, context: &mut ProcessorContext<'_, K, Change<A>>) -> Result<()> {
-        self.store = Some(TableForwarder::open(&self.aggregate.store, self.send_old_values, context)?);
-        Ok(())
-    }
-
     fn process(
         &mut self,
         record: Record<K, Change<V>>,
         context: &mut ProcessorContext<'_, K, Change<A>>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         let TableAggregate { fold, subtract, aggregates, .. } = &*self.aggregate;
-        let (store, forwarder) = super::opened(&self.store)?;
+        let (store, forwarder) = (&self.store, &self.forwarder);
         let Record { key, value: change, timestamp, headers } = record;
         let (mut aggregate, timestamp) = match store.get(&key)? {
             None => (None, timestamp),
@@ -77,7 +78,8 @@ where
             aggregate = aggregates.reject(fold.add(&key, value, before)?);
         }
         if forwarder.cached() {
-            return store.put(&key, aggregate, timestamp).map(drop);
+            store.put(&key, aggregate, timestamp)?;
+            return Ok(());
         }
         let Some(is_latest) = store.put_copy(&key, aggregate.as_ref(), timestamp)? else { return Ok(()) };
         let value = Change { new: aggregate, old, is_latest };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use streams_core::error::{Result, UserError};
-use streams_core::processor::{Data, StoreAccess};
+use streams_core::processor::{Data, InitContext, ProcessorResult};
 use streams_core::record::Change;
 use streams_core::serde::{DefaultSerde, SerdeRef, SessionWindowedSerde};
 use streams_core::store::{SessionStore, SessionStoreBuilder, ValueAndTimestamp};
@@ -13,7 +13,6 @@ use super::aggregate::{Aggregate, SessionAggregate};
 use super::count::Count;
 use super::draft::{Draft, configured};
 use super::fold::MergingFold;
-use super::forward::opened;
 use super::reduce::Reduce;
 use super::session_window_processor::SessionProcessor;
 use crate::naming::prefix;
@@ -215,8 +214,9 @@ impl<K: Data, V: Data> SessionWindowedKStream<K, V> {
         let getter = session_getter(&draft.store);
         draft.add(grouped, Some(grace_ms), key_serde, getter, move |draft, writer, old_values| {
             let aggregation = Arc::clone(&aggregation);
-            let supplier =
-                move || SessionProcessor::new(Arc::clone(&aggregation), windows, old_values).emitting(emit);
+            let supplier = move |context: &mut InitContext<'_>| {
+                SessionProcessor::open(Arc::clone(&aggregation), windows, emit, old_values, context)
+            };
             writer.processor::<_, K, V, Windowed<K>, Change<A>>(&draft.name, supplier)?;
             let (key_serde, value_serde) = draft.serdes()?;
             let store = SessionStoreBuilder::new(&draft.store, key_serde, value_serde, retention_ms);
@@ -233,24 +233,19 @@ impl<K: Data, V: Data> SessionWindowedKStream<K, V> {
 /// Reads single sessions of a windowed table.
 pub(super) fn session_getter<K: Data, A: Data>(store: &str) -> ValueGetterSupplier<Windowed<K>, A> {
     let name: Arc<str> = store.into();
-    let make = move || Box::new(SessionGetter { name: Arc::clone(&name), store: None }) as Box<_>;
-    ValueGetterSupplier::new(vec![store.to_owned()], make)
+    ValueGetterSupplier::new(vec![store.to_owned()], move |stores| {
+        Ok(Box::new(SessionGetter { store: stores.get(&name)? }))
+    })
 }
 
 struct SessionGetter<K, A> {
-    name: Arc<str>,
-    store: Option<SessionStore<K, A>>,
+    store: SessionStore<K, A>,
 }
 
 impl<K: Data, A: Data> ValueGetter<Windowed<K>, A> for SessionGetter<K, A> {
-    fn init(&mut self, stores: &StoreAccess<'_>) -> Result<()> {
-        self.store = Some(stores.get(&self.name)?);
-        Ok(())
-    }
-
-    fn get(&self, key: &Windowed<K>) -> Result<Option<ValueAndTimestamp<A>>> {
+    fn get(&self, key: &Windowed<K>) -> ProcessorResult<Option<ValueAndTimestamp<A>>> {
         let (start_ms, end_ms) = (key.window.start_ms, key.window.end_ms);
-        let aggregate = opened(&self.store)?.fetch_session(&key.key, start_ms, end_ms)?;
+        let aggregate = self.store.fetch_session(&key.key, start_ms, end_ms)?;
         // A session's time is its end; the store has no other.
         Ok(aggregate.map(|value| ValueAndTimestamp { value, timestamp: end_ms }))
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use streams_core::error::Result;
-use streams_core::processor::{Data, DropReason, Processor, ProcessorContext};
+use streams_core::processor::{Data, DropReason, InitContext, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::{Change, Headers, Record};
 use streams_core::store::{Direction, FlushedChange, SessionStore};
 use streams_core::time::Timestamp;
@@ -12,7 +12,7 @@ use streams_core::window::{Window, Windowed};
 use super::draft::Aggregation;
 use super::emit::Emitter;
 use super::fold::MergingFold;
-use super::forward::{Forward, drop_late, opened};
+use super::forward::{Forward, drop_late};
 use crate::operators::table::TableForwarder;
 use crate::windows::{EmitStrategy, SessionWindows, merge};
 
@@ -31,11 +31,9 @@ type Absorbed<K, A> = Vec<(Windowed<K>, Option<A>)>;
 pub(crate) struct SessionProcessor<K, V, A, F> {
     aggregation: Arc<Aggregation<K, V, A, F>>,
     windows: SessionWindows,
-    emit: EmitStrategy,
-    send_old_values: bool,
     stream_time: Timestamp,
     forward: Forward,
-    store: Option<SessionStore<K, A>>,
+    store: SessionStore<K, A>,
     emitter: Option<Emitter>,
 }
 
@@ -46,27 +44,32 @@ where
     A: Data,
     F: MergingFold<K, V, A>,
 {
-    /// An instance for one task.
-    pub(crate) fn new(
+    /// The instance of one task.
+    pub(crate) fn open(
         aggregation: Arc<Aggregation<K, V, A, F>>,
         windows: SessionWindows,
+        emit: EmitStrategy,
         send_old_values: bool,
-    ) -> Self {
-        SessionProcessor {
-            aggregation,
-            windows,
-            emit: EmitStrategy::default(),
-            send_old_values,
-            stream_time: -1,
-            forward: Forward::default(),
-            store: None,
-            emitter: None,
+        context: &mut InitContext<'_>,
+    ) -> ProcessorResult<Self> {
+        let store: SessionStore<K, A> = context.state_store(&aggregation.store)?;
+        let (forward, emitter) = match emit {
+            EmitStrategy::OnWindowClose => (Forward::Later, Some(Emitter::open(&aggregation.store, context))),
+            EmitStrategy::OnWindowUpdate => (Forward::of(store.caching(), send_old_values, context), None),
+        };
+        if store.caching() {
+            let cached = store.clone();
+            TableForwarder::on_flush(context, move || {
+                let update = |change: FlushedChange<Windowed<K>, A>| Record {
+                    timestamp: change.key.window.end_ms,
+                    key: change.key,
+                    value: Change::new(change.new, change.old),
+                    headers: change.headers,
+                };
+                Ok(cached.take_changes()?.into_iter().map(update))
+            })?;
         }
-    }
-
-    /// The same with that strategy.
-    pub(crate) fn emitting(self, emit: EmitStrategy) -> Self {
-        SessionProcessor { emit, ..self }
+        Ok(SessionProcessor { aggregation, windows, stream_time: -1, forward, store, emitter })
     }
 
     /// Adds a value to the session that it joins, if that is still open.
@@ -76,11 +79,11 @@ where
         value: V,
         timestamp: Timestamp,
         context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         let Aggregation { fold, aggregates, .. } = &*self.aggregation;
         let gap_ms = self.windows.inactivity_gap_ms();
         let (earliest_end, latest_start) = (timestamp - gap_ms, timestamp.saturating_add(gap_ms));
-        let store = opened(&self.store)?;
+        let store = &self.store;
         let sessions = store.find_sessions(&key, earliest_end, latest_start, Direction::Forward)?;
         let own = Window::new(timestamp, timestamp);
         let window = sessions.iter().fold(own, |window, (session, _)| merge(window, session.window));
@@ -96,7 +99,7 @@ where
         }
         let session = Windowed::new(key, window);
         if !self.forward.at_once() {
-            return store.put(&session, new);
+            return Ok(store.put(&session, new)?);
         }
         store.put(&session, new.clone())?;
         context.forward(Record::new(session, Change::new(new, None), window.end_ms))
@@ -107,7 +110,7 @@ where
         &mut self,
         headers: &Headers,
         context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         let close_time = self.windows.close_time(self.stream_time);
         let Some(emitter) = &mut self.emitter else { return Ok(()) };
         if !emitter.is_due(close_time, context) {
@@ -117,7 +120,7 @@ where
         if to < from {
             return Ok(());
         }
-        for (session, aggregate) in opened(&self.store)?.find_closed(from, to)? {
+        for (session, aggregate) in self.store.find_closed(from, to)? {
             let (timestamp, headers) = (session.window.end_ms, headers.clone());
             let value = Change::new(Some(aggregate), None);
             context.forward(Record { key: session, value, timestamp, headers })?;
@@ -148,8 +151,8 @@ where
         &self,
         absorbed: Absorbed<K, A>,
         context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>,
-    ) -> Result<()> {
-        let store = opened(&self.store)?;
+    ) -> ProcessorResult {
+        let store = &self.store;
         for (session, old) in absorbed {
             store.remove(&session)?;
             if self.forward.at_once() {
@@ -168,37 +171,11 @@ where
     A: Data,
     F: MergingFold<K, V, A>,
 {
-    fn init(&mut self, context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>) -> Result<()> {
-        let store: SessionStore<K, A> = context.state_store(&self.aggregation.store)?;
-        match self.emit {
-            EmitStrategy::OnWindowClose => {
-                self.emitter = Some(Emitter::open(&self.aggregation.store, context));
-            }
-            EmitStrategy::OnWindowUpdate => {
-                self.forward = Forward::of(store.caching(), self.send_old_values, context);
-            }
-        }
-        if store.caching() {
-            let cached = store.clone();
-            TableForwarder::on_flush(context, move || {
-                let update = |change: FlushedChange<Windowed<K>, A>| Record {
-                    timestamp: change.key.window.end_ms,
-                    key: change.key,
-                    value: Change::new(change.new, change.old),
-                    headers: change.headers,
-                };
-                Ok(cached.take_changes()?.into_iter().map(update))
-            });
-        }
-        self.store = Some(store);
-        Ok(())
-    }
-
     fn process(
         &mut self,
         record: Record<K, V>,
         context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         if self.aggregation.keys.contain(&record.key) {
             context.drop_record_as(DropReason::NullKey, "an aggregation needs one");
             return Ok(());

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use streams_core::error::Result;
-use streams_core::processor::{Data, DropReason, Processor, ProcessorContext};
+use streams_core::processor::{Data, DropReason, InitContext, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::{Change, Headers, Record};
 use streams_core::store::{Direction, TimestampedWindowStore, ValueAndTimestamp};
 use streams_core::time::Timestamp;
@@ -13,7 +13,7 @@ use streams_core::window::{Window, Windowed};
 use super::draft::Aggregation;
 use super::emit::Emitter;
 use super::fold::Fold;
-use super::forward::{Forward, drop_late, forward_windows_on_flush, opened};
+use super::forward::{Forward, drop_late, forward_windows_on_flush};
 use super::sliding_plan::{Step, early_steps, steps};
 use crate::windows::{EmitStrategy, SlidingWindows};
 
@@ -27,11 +27,9 @@ use crate::windows::{EmitStrategy, SlidingWindows};
 pub(crate) struct SlidingWindowProcessor<K, V, A, F> {
     aggregation: Arc<Aggregation<K, V, A, F>>,
     windows: SlidingWindows,
-    emit: EmitStrategy,
-    send_old_values: bool,
     stream_time: Timestamp,
     forward: Forward,
-    store: Option<TimestampedWindowStore<K, A>>,
+    store: TimestampedWindowStore<K, A>,
     emitter: Option<Emitter>,
 }
 
@@ -50,23 +48,23 @@ where
     A: Data,
     F: Fold<K, V, A>,
 {
-    /// An instance for one task.
-    pub(crate) fn new(
+    /// The instance of one task.
+    pub(crate) fn open(
         aggregation: Arc<Aggregation<K, V, A, F>>,
         windows: SlidingWindows,
         emit: EmitStrategy,
         send_old_values: bool,
-    ) -> Self {
-        SlidingWindowProcessor {
-            aggregation,
-            windows,
-            emit,
-            send_old_values,
-            stream_time: -1,
-            forward: Forward::default(),
-            store: None,
-            emitter: None,
-        }
+        context: &mut InitContext<'_>,
+    ) -> ProcessorResult<Self> {
+        let store: TimestampedWindowStore<K, A> = context.state_store(&aggregation.store)?;
+        let (forward, emitter) = match emit {
+            EmitStrategy::OnWindowClose => (Forward::Later, Some(Emitter::open(&aggregation.store, context))),
+            EmitStrategy::OnWindowUpdate => {
+                forward_windows_on_flush(&store, windows.time_difference_ms(), context)?;
+                (Forward::of(store.caching(), send_old_values, context), None)
+            }
+        };
+        Ok(SlidingWindowProcessor { aggregation, windows, stream_time: -1, forward, store, emitter })
     }
 
     fn close_time(&self) -> Timestamp {
@@ -75,7 +73,7 @@ where
 
     /// What the record at that time changes.
     fn plan(&self, key: &K, timestamp: Timestamp) -> Result<Vec<Step<A>>> {
-        let store = opened(&self.store)?;
+        let store = &self.store;
         let difference_ms = self.windows.time_difference_ms();
         if timestamp < difference_ms {
             let found = store.fetch_range(key, 0, timestamp.saturating_add(1), Direction::Forward)?;
@@ -93,7 +91,7 @@ where
         step: Step<A>,
         record: Parts<'_, K, V>,
         context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         match step {
             Step::Add(start, aggregate) => self.add(start, aggregate, record, context),
             Step::Copy(start, aggregate) => self.copy(start, aggregate, record, context),
@@ -107,7 +105,7 @@ where
         aggregate: Option<ValueAndTimestamp<A>>,
         record: Parts<'_, K, V>,
         context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         let window = Window::of_size(start, self.windows.time_difference_ms());
         if window.end_ms < self.close_time() {
             drop_late(window, self.stream_time, self.windows.grace_ms(), context);
@@ -115,7 +113,7 @@ where
         }
         let Parts { key, value, timestamp, headers } = record;
         let Aggregation { fold, aggregates, .. } = &*self.aggregation;
-        let store = opened(&self.store)?;
+        let store = &self.store;
         let (aggregate, timestamp) = match aggregate {
             None => (fold.initial(), timestamp),
             Some(stored) => (Some(stored.value), timestamp.max(stored.timestamp)),
@@ -124,7 +122,7 @@ where
         let new = aggregates.reject(fold.add(&key, value.into_owned(), aggregate)?);
         let stored = |value| ValueAndTimestamp { value, timestamp };
         if !self.forward.at_once() {
-            return store.put(&key, new.map(stored), start);
+            return Ok(store.put(&key, new.map(stored), start)?);
         }
         store.put(&key, new.clone().map(stored), start)?;
         let old = old.and_then(|old| aggregates.reject(old));
@@ -139,10 +137,10 @@ where
         aggregate: ValueAndTimestamp<A>,
         record: Parts<'_, K, V>,
         context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>,
-    ) -> Result<()> {
-        let store = opened(&self.store)?;
+    ) -> ProcessorResult {
+        let store = &self.store;
         if !self.forward.at_once() {
-            return store.put(&record.key, Some(aggregate), start);
+            return Ok(store.put(&record.key, Some(aggregate), start)?);
         }
         store.put(&record.key, Some(aggregate.clone()), start)?;
         let window = Window::of_size(start, self.windows.time_difference_ms());
@@ -158,7 +156,7 @@ where
         &mut self,
         headers: &Headers,
         context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         let close_time = self.close_time();
         let Some(emitter) = &mut self.emitter else { return Ok(()) };
         if !emitter.is_due(close_time, context) {
@@ -171,7 +169,7 @@ where
             return Ok(());
         }
         let from = emitter.emitted_until().map_or(0, |until| (until - length_ms).max(0));
-        emitter.emit_windows(opened(&self.store)?, (from, to), length_ms, headers, close_time, context)
+        emitter.emit_windows(&self.store, (from, to), length_ms, headers, close_time, context)
     }
 }
 
@@ -182,26 +180,11 @@ where
     A: Data,
     F: Fold<K, V, A>,
 {
-    fn init(&mut self, context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>) -> Result<()> {
-        let store: TimestampedWindowStore<K, A> = context.state_store(&self.aggregation.store)?;
-        match self.emit {
-            EmitStrategy::OnWindowClose => {
-                self.emitter = Some(Emitter::open(&self.aggregation.store, context));
-            }
-            EmitStrategy::OnWindowUpdate => {
-                self.forward = Forward::of(store.caching(), self.send_old_values, context);
-                forward_windows_on_flush(&store, self.windows.time_difference_ms(), context);
-            }
-        }
-        self.store = Some(store);
-        Ok(())
-    }
-
     fn process(
         &mut self,
         record: Record<K, V>,
         context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         let Aggregation { keys, values, .. } = &*self.aggregation;
         if keys.contain(&record.key) || values.contain(&record.value) {
             let null_key = keys.contain(&record.key);

@@ -4,8 +4,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use streams_core::config::StreamsConfig;
-use streams_core::error::Result;
-use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::processor::{Data, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::{Change, Record};
 use streams_core::testing::TopologyTestDriver;
 
@@ -20,7 +19,7 @@ impl<K: Data + Debug, A: Data + Debug> Processor<K, Change<A>, String, String> f
         &mut self,
         record: Record<K, Change<A>>,
         context: &mut ProcessorContext<'_, String, String>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         let Change { old, new, .. } = record.value;
         context.forward(Record::new(String::new(), format!("{old:?} -> {new:?}"), record.timestamp))
     }
@@ -31,7 +30,7 @@ fn show_changes<K: Data + Debug, A: Data + Debug>(table: &KTable<K, A>) {
     assert!(table.enable_sending_old_values(true));
     let supplier = Arc::new(|| ShowChanges);
     let node = GraphNode::new("changes", move |writer| {
-        writer.own_processor::<_, K, Change<A>, String, String>(&supplier)
+        writer.own_stateless::<_, K, Change<A>, String, String>(&supplier)
     });
     KStream::<String, String>::new(table.step.add(node), None, None, false).to("out");
 }

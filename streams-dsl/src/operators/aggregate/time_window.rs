@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use streams_core::error::{Result, UserError};
-use streams_core::processor::{Data, StoreAccess};
+use streams_core::processor::{Data, InitContext, ProcessorResult};
 use streams_core::record::Change;
 use streams_core::serde::{DefaultSerde, SerdeRef, TimeWindowedSerde};
 use streams_core::store::{TimestampedWindowStore, TimestampedWindowStoreBuilder, ValueAndTimestamp};
@@ -14,7 +14,6 @@ use super::aggregate::Aggregate;
 use super::count::Count;
 use super::draft::{Draft, configured};
 use super::fold::Fold;
-use super::forward::opened;
 use super::layout::Layout;
 use super::reduce::Reduce;
 use crate::naming::prefix;
@@ -204,7 +203,9 @@ impl<K: Data, V: Data, W: Layout> TimeWindowedKStream<K, V, W> {
         let getter = window_getter(&draft.store);
         draft.add(grouped, Some(grace_ms), key_serde, getter, move |draft, writer, old_values| {
             let aggregation = Arc::clone(&aggregation);
-            let supplier = move || windows.processor(Arc::clone(&aggregation), emit, old_values);
+            let supplier = move |context: &mut InitContext<'_>| {
+                windows.processor(Arc::clone(&aggregation), emit, old_values, context)
+            };
             writer.processor::<_, K, V, Windowed<K>, Change<A>>(&draft.name, supplier)?;
             let (key_serde, value_serde) = draft.serdes()?;
             let store =
@@ -222,22 +223,17 @@ impl<K: Data, V: Data, W: Layout> TimeWindowedKStream<K, V, W> {
 /// Reads single windows of a windowed table.
 pub(super) fn window_getter<K: Data, A: Data>(store: &str) -> ValueGetterSupplier<Windowed<K>, A> {
     let name: Arc<str> = store.into();
-    let make = move || Box::new(WindowGetter { name: Arc::clone(&name), store: None }) as Box<_>;
-    ValueGetterSupplier::new(vec![store.to_owned()], make)
+    ValueGetterSupplier::new(vec![store.to_owned()], move |stores| {
+        Ok(Box::new(WindowGetter { store: stores.get(&name)? }))
+    })
 }
 
 struct WindowGetter<K, A> {
-    name: Arc<str>,
-    store: Option<TimestampedWindowStore<K, A>>,
+    store: TimestampedWindowStore<K, A>,
 }
 
 impl<K: Data, A: Data> ValueGetter<Windowed<K>, A> for WindowGetter<K, A> {
-    fn init(&mut self, stores: &StoreAccess<'_>) -> Result<()> {
-        self.store = Some(stores.get(&self.name)?);
-        Ok(())
-    }
-
-    fn get(&self, key: &Windowed<K>) -> Result<Option<ValueAndTimestamp<A>>> {
-        opened(&self.store)?.fetch(&key.key, key.window.start_ms)
+    fn get(&self, key: &Windowed<K>) -> ProcessorResult<Option<ValueAndTimestamp<A>>> {
+        Ok(self.store.fetch(&key.key, key.window.start_ms)?)
     }
 }

@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use streams_core::error::Result;
-use streams_core::processor::{Data, DropReason, Processor, ProcessorContext};
+use streams_core::processor::{Data, DropReason, InitContext, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::{Change, Headers, Record};
 use streams_core::store::{TimestampedWindowStore, ValueAndTimestamp};
 use streams_core::time::Timestamp;
@@ -13,7 +12,7 @@ use streams_core::window::{Window, Windowed};
 use super::draft::Aggregation;
 use super::emit::Emitter;
 use super::fold::Fold;
-use super::forward::{Forward, drop_late, forward_windows_on_flush, opened};
+use super::forward::{Forward, drop_late, forward_windows_on_flush};
 use crate::windows::{EmitStrategy, Windows};
 
 /// Folds each value into the aggregates of its windows.
@@ -25,11 +24,9 @@ use crate::windows::{EmitStrategy, Windows};
 pub(crate) struct TimeWindowProcessor<K, V, A, F, W> {
     aggregation: Arc<Aggregation<K, V, A, F>>,
     windows: W,
-    emit: EmitStrategy,
-    send_old_values: bool,
     stream_time: Timestamp,
     forward: Forward,
-    store: Option<TimestampedWindowStore<K, A>>,
+    store: TimestampedWindowStore<K, A>,
     emitter: Option<Emitter>,
 }
 
@@ -41,23 +38,23 @@ where
     F: Fold<K, V, A>,
     W: Windows,
 {
-    /// An instance for one task.
-    pub(crate) fn new(aggregation: Arc<Aggregation<K, V, A, F>>, windows: W, send_old_values: bool) -> Self {
-        TimeWindowProcessor {
-            aggregation,
-            windows,
-            emit: EmitStrategy::default(),
-            send_old_values,
-            stream_time: -1,
-            forward: Forward::default(),
-            store: None,
-            emitter: None,
-        }
-    }
-
-    /// The same with that strategy.
-    pub(crate) fn emitting(self, emit: EmitStrategy) -> Self {
-        TimeWindowProcessor { emit, ..self }
+    /// The instance of one task.
+    pub(crate) fn open(
+        aggregation: Arc<Aggregation<K, V, A, F>>,
+        windows: W,
+        emit: EmitStrategy,
+        send_old_values: bool,
+        context: &mut InitContext<'_>,
+    ) -> ProcessorResult<Self> {
+        let store: TimestampedWindowStore<K, A> = context.state_store(&aggregation.store)?;
+        let (forward, emitter) = match emit {
+            EmitStrategy::OnWindowClose => (Forward::Later, Some(Emitter::open(&aggregation.store, context))),
+            EmitStrategy::OnWindowUpdate => {
+                forward_windows_on_flush(&store, windows.size_ms(), context)?;
+                (Forward::of(store.caching(), send_old_values, context), None)
+            }
+        };
+        Ok(TimeWindowProcessor { aggregation, windows, stream_time: -1, forward, store, emitter })
     }
 
     /// Adds a record to all of its windows that are still open.
@@ -65,7 +62,7 @@ where
         &self,
         record: Record<K, V>,
         context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         let mut windows = self.windows.windows_for(record.timestamp);
         let Some(mut window) = windows.next() else { return Ok(()) };
         // The last window gets the record itself; a tumbling window is always the last one.
@@ -88,7 +85,7 @@ where
         &mut self,
         headers: &Headers,
         context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         let close_time = self.stream_time - self.windows.grace_ms();
         let Some(emitter) = &mut self.emitter else { return Ok(()) };
         if !emitter.is_due(close_time, context) {
@@ -110,7 +107,7 @@ where
                 before + 1
             }
         };
-        emitter.emit_windows(opened(&self.store)?, (from, to), size_ms, headers, close_time, context)
+        emitter.emit_windows(&self.store, (from, to), size_ms, headers, close_time, context)
     }
 
     /// Whether the window still takes records; if not, the record is counted as dropped.
@@ -132,9 +129,9 @@ where
         timestamp: Timestamp,
         headers: Cow<'_, Headers>,
         context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         let Aggregation { fold, aggregates, .. } = &*self.aggregation;
-        let store = opened(&self.store)?;
+        let store = &self.store;
         let (aggregate, timestamp) = match store.fetch(&key, window.start_ms)? {
             None => (fold.initial(), timestamp),
             Some(stored) => (Some(stored.value), timestamp.max(stored.timestamp)),
@@ -143,7 +140,7 @@ where
         let new = aggregates.reject(fold.add(&key, value, aggregate)?);
         let stored = |value| ValueAndTimestamp { value, timestamp };
         if !self.forward.at_once() {
-            return store.put(&key, new.map(stored), window.start_ms);
+            return Ok(store.put(&key, new.map(stored), window.start_ms)?);
         }
         store.put(&key, new.clone().map(stored), window.start_ms)?;
         let old = old.and_then(|old| aggregates.reject(old));
@@ -164,26 +161,11 @@ where
     F: Fold<K, V, A>,
     W: Windows,
 {
-    fn init(&mut self, context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>) -> Result<()> {
-        let store: TimestampedWindowStore<K, A> = context.state_store(&self.aggregation.store)?;
-        match self.emit {
-            EmitStrategy::OnWindowClose => {
-                self.emitter = Some(Emitter::open(&self.aggregation.store, context));
-            }
-            EmitStrategy::OnWindowUpdate => {
-                self.forward = Forward::of(store.caching(), self.send_old_values, context);
-                forward_windows_on_flush(&store, self.windows.size_ms(), context);
-            }
-        }
-        self.store = Some(store);
-        Ok(())
-    }
-
     fn process(
         &mut self,
         record: Record<K, V>,
         context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         if self.aggregation.keys.contain(&record.key) {
             context.drop_record_as(DropReason::NullKey, "an aggregation needs one");
             return Ok(());

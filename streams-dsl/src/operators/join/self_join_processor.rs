@@ -4,13 +4,12 @@ use std::any::Any;
 use std::sync::Arc;
 
 use streams_core::error::{Error, Result};
-use streams_core::processor::{Data, DropReason, Processor, ProcessorContext};
+use streams_core::processor::{Data, DropReason, InitContext, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::Record;
 use streams_core::store::{Direction, WindowStore};
 use streams_core::time::Timestamp;
 
 use super::stream_stream_side::StreamJoin;
-use crate::operators::aggregate::opened;
 
 /// Joins a record with those before it, as left and as right one, and with itself.
 ///
@@ -20,14 +19,18 @@ use crate::operators::aggregate::opened;
 /// 3. A record too late for the store is not joined with itself.
 pub(super) struct SelfJoinProcessor<K: Data, V: Data, V2, F> {
     join: Arc<StreamJoin<K, V, V2, F>>,
-    others: Option<WindowStore<K, V>>,
+    others: WindowStore<K, V>,
     stream_time: Timestamp,
 }
 
 impl<K: Data, V: Data, V2, F> SelfJoinProcessor<K, V, V2, F> {
-    /// An instance for one task. `V2` is `V`: both streams are the same.
-    pub(super) fn new(join: Arc<StreamJoin<K, V, V2, F>>) -> Self {
-        SelfJoinProcessor { join, others: None, stream_time: -1 }
+    /// The instance of one task. `V2` is `V`: both streams are the same.
+    pub(super) fn open(
+        join: &Arc<StreamJoin<K, V, V2, F>>,
+        context: &mut InitContext<'_>,
+    ) -> ProcessorResult<Self> {
+        let others = context.state_store(&join.left_store)?;
+        Ok(SelfJoinProcessor { join: Arc::clone(join), others, stream_time: -1 })
     }
 }
 
@@ -39,12 +42,11 @@ where
     VO: Data,
     F: Fn(&K, Option<V>, Option<V2>) -> Result<Option<VO>> + 'static,
 {
-    fn init(&mut self, context: &mut ProcessorContext<'_, K, VO>) -> Result<()> {
-        self.others = Some(context.state_store(&self.join.left_store)?);
-        Ok(())
-    }
-
-    fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K, VO>) -> Result<()> {
+    fn process(
+        &mut self,
+        record: Record<K, V>,
+        context: &mut ProcessorContext<'_, K, VO>,
+    ) -> ProcessorResult {
         let join = &*self.join;
         if join.keys.contain(&record.key) || join.left.contain(&record.value) {
             let null_key = join.keys.contain(&record.key);
@@ -63,7 +65,7 @@ where
                 context.forward(Record { key, value: joined, timestamp: timestamp.max(time), headers })
             })
         };
-        let others = opened(&self.others)?;
+        let others = &self.others;
         let (from, to) = join.windows.seen_from_left().around(timestamp);
         for (time, other) in others.fetch_range(&key, from, to, Direction::Forward)? {
             forward(value.clone(), other, time)?;

@@ -4,14 +4,13 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use streams_core::error::{Result, UserError};
-use streams_core::processor::{Data, DropReason, Processor, ProcessorContext};
+use streams_core::processor::{Data, DropReason, InitContext, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::Record;
 use streams_core::store::GlobalTimestampedKeyValueStore;
 
 use crate::global_table::GlobalKTable;
 use crate::graph::GraphNode;
 use crate::naming::prefix;
-use crate::operators::aggregate::opened;
 use crate::operators::fallible::user;
 use crate::operators::nulls::Nulls;
 use crate::stream::KStream;
@@ -197,10 +196,14 @@ impl<K: Data, V: Data> KStream<K, V> {
             joiner,
             row: PhantomData,
         });
-        let supplier = move || GlobalJoinProcessor { join: Arc::clone(&join), rows: None };
         // Kafka Streams calls the node of an inner join so as well.
         let shape = |node: GraphNode| if left { node.relaxed_null_key() } else { node };
-        let step = self.add_processor(prefix::LEFT_JOIN, shape, supplier);
+        let name = self.step.next_name(prefix::LEFT_JOIN);
+        let supplier = Arc::new(move |context: &mut InitContext<'_>| {
+            Ok(GlobalJoinProcessor { join: Arc::clone(&join), rows: context.state_store(&join.store)? })
+        });
+        let node = GraphNode::new(&name, move |writer| writer.own_processor::<_, K, V, K, VO>(&supplier));
+        let step = self.step.add(shape(node));
         KStream::new(step, self.key_serde.clone(), None, self.repartition_required)
     }
 }
@@ -218,7 +221,7 @@ struct GlobalJoin<KG, VG, V, S, F> {
 
 struct GlobalJoinProcessor<KG, VG, V, S, F> {
     join: Arc<GlobalJoin<KG, VG, V, S, F>>,
-    rows: Option<GlobalTimestampedKeyValueStore<KG, VG>>,
+    rows: GlobalTimestampedKeyValueStore<KG, VG>,
 }
 
 impl<K, V, KG, VG, VO, S, F> Processor<K, V, K, VO> for GlobalJoinProcessor<KG, VG, V, S, F>
@@ -231,12 +234,11 @@ where
     S: Fn(&K, &V) -> Option<KG> + 'static,
     F: Fn(&K, V, Option<VG>) -> Result<Option<VO>> + 'static,
 {
-    fn init(&mut self, context: &mut ProcessorContext<'_, K, VO>) -> Result<()> {
-        self.rows = Some(context.state_store(&self.join.store)?);
-        Ok(())
-    }
-
-    fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K, VO>) -> Result<()> {
+    fn process(
+        &mut self,
+        record: Record<K, V>,
+        context: &mut ProcessorContext<'_, K, VO>,
+    ) -> ProcessorResult {
         let GlobalJoin { values, left, select, joiner, .. } = &*self.join;
         let null_value = values.contain(&record.value);
         let selected = if null_value { None } else { select(&record.key, &record.value) };
@@ -247,7 +249,7 @@ where
         }
         let row = match selected {
             None => None,
-            Some(key) => opened(&self.rows)?.get(&key)?,
+            Some(key) => self.rows.get(&key)?,
         };
         let Record { key, value, timestamp, headers } = record;
         match joiner(&key, value, row.map(|row| row.value))? {

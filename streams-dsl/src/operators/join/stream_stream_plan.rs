@@ -8,7 +8,7 @@ use std::any::TypeId;
 use std::sync::Arc;
 
 use streams_core::error::{Error, Result as UserResult};
-use streams_core::processor::Data;
+use streams_core::processor::{Data, InitContext};
 use streams_core::serde::{LeftOrRightValueSerde, SerdeRef, TimestampedKeyAndJoinSideSerde};
 use streams_core::store::{ListValueStoreBuilder, StorePlace, WindowStoreBuilder, WindowSupplier};
 
@@ -220,15 +220,18 @@ where
     F: Fn(&K, Option<V>, Option<V2>) -> UserResult<Option<VO>> + Send + Sync + 'static,
 {
     let (left, right) = (Arc::clone(join), Arc::clone(join));
-    let this = move || JoinSideProcessor::<LeftSide, K, V, V2, F>::new(Arc::clone(&left));
-    let other = move || JoinSideProcessor::<RightSide, K, V, V2, F>::new(Arc::clone(&right));
+    let this =
+        move |context: &mut InitContext<'_>| JoinSideProcessor::<LeftSide, K, V, V2, F>::open(&left, context);
+    let other = move |context: &mut InitContext<'_>| {
+        JoinSideProcessor::<RightSide, K, V, V2, F>::open(&right, context)
+    };
     let topology = &mut writer.topology;
     topology.add_processor::<_, K, V, K, VO>(&names.this_join, this, &[&names.this_windowed])?;
     topology.connect_processor_and_stores(&names.this_join, &[&names.other_store])?;
     topology.add_processor::<_, K, V2, K, VO>(&names.other_join, other, &[&names.other_windowed])?;
     topology.connect_processor_and_stores(&names.other_join, &[&names.this_store])?;
     let sides = [names.this_join.as_str(), names.other_join.as_str()];
-    Ok(topology.add_processor::<_, K, VO, K, VO>(&names.merge, || PassThrough, &sides)?)
+    Ok(topology.add_processor::<_, K, VO, K, VO>(&names.merge, |_| Ok(PassThrough), &sides)?)
 }
 
 /// One processor on the store of this side.
@@ -245,7 +248,7 @@ where
         return Err(Error::Topology(reason).into());
     }
     let join = Arc::clone(join);
-    let supplier = move || SelfJoinProcessor::new(Arc::clone(&join));
+    let supplier = move |context: &mut InitContext<'_>| SelfJoinProcessor::open(&join, context);
     let topology = &mut writer.topology;
     topology.add_processor::<_, K, V, K, VO>(&names.merge, supplier, &[&names.this_windowed])?;
     Ok(topology.connect_processor_and_stores(&names.merge, &[&names.this_store])?)
@@ -288,7 +291,9 @@ fn window_node<K: Data, V: Data>(
     let (keys, values) = (Nulls::of(key_serde.as_ref()), Nulls::of(value_serde.as_ref()));
     GraphNode::new(name, move |writer| {
         let (name, keys, values) = (Arc::clone(&store.name), keys.clone(), values.clone());
-        let supplier = move || JoinWindowProcessor::new(Arc::clone(&name), keys.clone(), values.clone());
+        let supplier = move |context: &mut InitContext<'_>| {
+            JoinWindowProcessor::open(&name, keys.clone(), values.clone(), context)
+        };
         writer.processor::<_, K, V, K, V>(&writer.name.clone(), supplier)?;
         let key = known(&key_serde, &writer.name, "key")?;
         let value = known(&value_serde, &writer.name, "value")?;

@@ -3,39 +3,37 @@
 use std::sync::Arc;
 
 use streams_core::error::Result;
-use streams_core::processor::{Data, DropReason, Processor, ProcessorContext};
+use streams_core::processor::{Data, DropReason, InitContext, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::Record;
 use streams_core::serde::TimestampedKeyAndJoinSide;
 use streams_core::store::{Direction, WindowStore};
 
 use super::stream_stream_side::{Side, StreamJoin};
 use super::stream_stream_waiting::Waiting;
-use crate::operators::aggregate::opened;
 use crate::operators::nulls::Nulls;
 
 /// Sends a record to its side of the join, and then keeps it for the other side. In this order, so that a record which
 /// comes in on both sides does not meet itself twice.
 pub(super) struct JoinWindowProcessor<K, V> {
-    name: Arc<str>,
     keys: Nulls<K>,
     values: Nulls<V>,
-    store: Option<WindowStore<K, V>>,
+    store: WindowStore<K, V>,
 }
 
-impl<K, V> JoinWindowProcessor<K, V> {
-    /// An instance for one task, on that store.
-    pub(super) fn new(name: Arc<str>, keys: Nulls<K>, values: Nulls<V>) -> Self {
-        JoinWindowProcessor { name, keys, values, store: None }
+impl<K: Data, V: Data> JoinWindowProcessor<K, V> {
+    /// The instance of one task, on that store.
+    pub(super) fn open(
+        store: &str,
+        keys: Nulls<K>,
+        values: Nulls<V>,
+        context: &mut InitContext<'_>,
+    ) -> ProcessorResult<Self> {
+        Ok(JoinWindowProcessor { keys, values, store: context.state_store(store)? })
     }
 }
 
 impl<K: Data, V: Data> Processor<K, V, K, V> for JoinWindowProcessor<K, V> {
-    fn init(&mut self, context: &mut ProcessorContext<'_, K, V>) -> Result<()> {
-        self.store = Some(context.state_store(&self.name)?);
-        Ok(())
-    }
-
-    fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K, V>) -> Result<()> {
+    fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K, V>) -> ProcessorResult {
         // The join itself drops and counts nulls.
         if self.keys.contain(&record.key) {
             return context.forward(record);
@@ -44,7 +42,7 @@ impl<K: Data, V: Data> Processor<K, V, K, V> for JoinWindowProcessor<K, V> {
         // Nothing is kept of a null value, but it takes its place among the duplicates, as Kafka Streams has it.
         let Record { key, value, timestamp, headers } = record;
         let kept = Some(value).filter(|value| !self.values.contain(value));
-        opened(&self.store)?.put_with(&key, kept, timestamp, timestamp, headers)
+        Ok(self.store.put_with(&key, kept, timestamp, timestamp, headers)?)
     }
 }
 
@@ -57,14 +55,19 @@ impl<K: Data, V: Data> Processor<K, V, K, V> for JoinWindowProcessor<K, V> {
 /// 4. Where the join is outer on its side, a record without a partner waits for one (see [`Waiting`]).
 pub(super) struct JoinSideProcessor<S: Side<VL, VR>, K: Data, VL: Data, VR: Data, F> {
     join: Arc<StreamJoin<K, VL, VR, F>>,
-    others: Option<WindowStore<K, S::Other>>,
+    others: WindowStore<K, S::Other>,
     waiting: Option<Waiting<K, VL, VR>>,
 }
 
 impl<S: Side<VL, VR>, K: Data, VL: Data, VR: Data, F> JoinSideProcessor<S, K, VL, VR, F> {
-    /// An instance for one task.
-    pub(super) fn new(join: Arc<StreamJoin<K, VL, VR, F>>) -> Self {
-        JoinSideProcessor { join, others: None, waiting: None }
+    /// The instance of one task.
+    pub(super) fn open(
+        join: &Arc<StreamJoin<K, VL, VR, F>>,
+        context: &mut InitContext<'_>,
+    ) -> ProcessorResult<Self> {
+        let others = context.state_store(join.store_of_others(S::LEFT))?;
+        let waiting = join.waiting_store.as_ref().map(|store| Waiting::open(store, context)).transpose()?;
+        Ok(JoinSideProcessor { join: Arc::clone(join), others, waiting })
     }
 }
 
@@ -77,19 +80,11 @@ where
     VO: Data,
     F: Fn(&K, Option<VL>, Option<VR>) -> Result<Option<VO>> + 'static,
 {
-    fn init(&mut self, context: &mut ProcessorContext<'_, K, VO>) -> Result<()> {
-        self.others = Some(context.state_store(self.join.store_of_others(S::LEFT))?);
-        if let Some(store) = &self.join.waiting_store {
-            self.waiting = Some(Waiting::open(store, context)?);
-        }
-        Ok(())
-    }
-
     fn process(
         &mut self,
         record: Record<K, S::This>,
         context: &mut ProcessorContext<'_, K, VO>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         if let Some(waiting) = &self.waiting {
             waiting.advance_stream_time(record.timestamp);
         }
@@ -107,7 +102,7 @@ where
             waiting.emit_closed::<S, VO, F>(join, &record, context)?;
         }
         let (from, to) = join.reach(S::LEFT).around(record.timestamp);
-        let others = opened(&self.others)?.fetch_range(&record.key, from, to, Direction::Forward)?;
+        let others = self.others.fetch_range(&record.key, from, to, Direction::Forward)?;
         if !others.is_empty() {
             return self.join_pairs(record, others, context);
         }
@@ -116,7 +111,7 @@ where
         }
         match &self.waiting {
             // No partner can come any more if stream time has passed them all. Grace does not count here.
-            Some(waiting) if to >= waiting.stream_time() => waiting.add::<S>(record),
+            Some(waiting) if to >= waiting.stream_time() => Ok(waiting.add::<S>(record)?),
             _ => self.forward(record, None, context),
         }
     }
@@ -129,7 +124,7 @@ impl<S: Side<VL, VR>, K: Data, VL: Data, VR: Data, F> JoinSideProcessor<S, K, VL
         record: Record<K, S::This>,
         others: Vec<(i64, S::Other)>,
         context: &mut ProcessorContext<'_, K, VO>,
-    ) -> Result<()>
+    ) -> ProcessorResult
     where
         F: Fn(&K, Option<VL>, Option<VR>) -> Result<Option<VO>> + 'static,
     {
@@ -161,7 +156,7 @@ impl<S: Side<VL, VR>, K: Data, VL: Data, VR: Data, F> JoinSideProcessor<S, K, VL
         record: Record<K, S::This>,
         other: Option<S::Other>,
         context: &mut ProcessorContext<'_, K, VO>,
-    ) -> Result<()>
+    ) -> ProcessorResult
     where
         F: Fn(&K, Option<VL>, Option<VR>) -> Result<Option<VO>> + 'static,
     {

@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use streams_core::error::Result;
-use streams_core::processor::{Data, ProcessorContext};
+use streams_core::processor::{Data, InitContext, ProcessorContext, ProcessorResult};
 use streams_core::record::Record;
 use streams_core::serde::{LeftOrRightValue, TimestampedKeyAndJoinSide};
 use streams_core::store::ListValueStore;
@@ -51,7 +51,7 @@ pub(super) struct Waiting<K, VL, VR> {
 
 impl<K: Data, VL: Data, VR: Data> Waiting<K, VL, VR> {
     /// The view of one node.
-    pub(super) fn open<VO: Data>(store: &str, context: &mut ProcessorContext<'_, K, VO>) -> Result<Self> {
+    pub(super) fn open(store: &str, context: &mut InitContext<'_>) -> ProcessorResult<Self> {
         Ok(Waiting {
             store: context.state_store(store)?,
             time: context.task().shared(store)?,
@@ -90,7 +90,7 @@ impl<K: Data, VL: Data, VR: Data> Waiting<K, VL, VR> {
         join: &StreamJoin<K, VL, VR, F>,
         record: &Record<K, S::This>,
         context: &mut ProcessorContext<'_, K, VO>,
-    ) -> Result<()>
+    ) -> ProcessorResult
     where
         F: Fn(&K, Option<VL>, Option<VR>) -> Result<Option<VO>>,
     {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use streams_core::error::{Result, UserError};
-use streams_core::processor::{Data, DropReason, Processor, ProcessorContext};
+use streams_core::processor::{Data, DropReason, InitContext, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::Record;
 use streams_core::serde::DefaultSerde;
 
@@ -16,7 +16,7 @@ use crate::operators::nulls::Nulls;
 use crate::options::Joined;
 use crate::stream::KStream;
 use crate::table::KTable;
-use crate::value_getter::ValueGetter;
+use crate::value_getter::{ValueGetter, ValueGetterSupplier};
 
 impl<K: Data, V: Data> KStream<K, V> {
     /// Joins each record with the row that the table has for its key now; without one, nothing is forwarded
@@ -262,7 +262,8 @@ impl<K: Data, V: Data> KStream<K, V> {
                 return grace.write(&join, &getter, writer);
             }
             let (join, rows) = (Arc::clone(&join), getter.clone());
-            let supplier = move || TableJoinProcessor { join: Arc::clone(&join), rows: rows.get() };
+            let supplier =
+                move |context: &mut InitContext<'_>| TableJoinProcessor::open(&join, &rows, context);
             writer.processor::<_, K, V, K, VO>(&writer.name.clone(), supplier)?;
             writer.connect(&getter.stores)
         });
@@ -296,11 +297,11 @@ where
     VO: Data,
     F: Fn(&K, V, Option<VT>) -> Result<Option<VO>> + 'static,
 {
-    fn init(&mut self, context: &mut ProcessorContext<'_, K, VO>) -> Result<()> {
-        self.rows.init(&context.stores())
-    }
-
-    fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K, VO>) -> Result<()> {
+    fn process(
+        &mut self,
+        record: Record<K, V>,
+        context: &mut ProcessorContext<'_, K, VO>,
+    ) -> ProcessorResult {
         if let Some(reason) = self.join.refuses(&record) {
             context.drop_record_as(reason, "a join with a table needs both");
             return Ok(());
@@ -329,8 +330,17 @@ impl<K: Data, V: Data, F> TableJoin<K, V, F> {
 }
 
 impl<K: Data, V: Data, VT: Data, F> TableJoinProcessor<K, V, VT, F> {
+    /// The instance of one task.
+    pub(super) fn open(
+        join: &Arc<TableJoin<K, V, F>>,
+        rows: &ValueGetterSupplier<K, VT>,
+        context: &mut InitContext<'_>,
+    ) -> ProcessorResult<Self> {
+        Ok(TableJoinProcessor { join: Arc::clone(join), rows: rows.open(&context.stores())? })
+    }
+
     /// Joins a record with the row of its key: the one of its time, if the table is versioned, and else the latest.
-    pub(super) fn join<VO: Data>(&self, record: Record<K, V>) -> Result<Option<Record<K, VO>>>
+    pub(super) fn join<VO: Data>(&self, record: Record<K, V>) -> ProcessorResult<Option<Record<K, VO>>>
     where
         F: Fn(&K, V, Option<VT>) -> Result<Option<VO>>,
     {

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use streams_core::error::{Error, Result};
-use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::error::Result;
+use streams_core::processor::{Data, InitContext, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::Record;
 use streams_core::serde::SerdeRef;
 use streams_core::store::{BufferedRecord, JoinBuffer, JoinBufferBuilder};
@@ -66,10 +66,9 @@ impl<K: Data, V: Data> Grace<K, V> {
         let buffer = format!("{name}{BUFFER_SUFFIX}");
         let store = JoinBufferBuilder::new(&buffer, &name, key_serde, value_serde, self.grace_ms);
         let (join, rows, buffer): (_, _, Arc<str>) = (Arc::clone(join), getter.clone(), buffer.into());
-        let supplier = move || GraceJoinProcessor {
-            join: TableJoinProcessor { join: Arc::clone(&join), rows: rows.get() },
-            buffer_name: Arc::clone(&buffer),
-            buffer: None,
+        let supplier = move |context: &mut InitContext<'_>| {
+            let join = TableJoinProcessor::open(&join, &rows, context)?;
+            Ok(GraceJoinProcessor { join, buffer: context.state_store(&buffer)? })
         };
         writer.processor::<_, K, V, K, VO>(&name, supplier)?;
         writer.add_store(store)?;
@@ -99,8 +98,7 @@ impl<K: Data, V: Data> Grace<K, V> {
 
 struct GraceJoinProcessor<K, V, VT, F> {
     join: TableJoinProcessor<K, V, VT, F>,
-    buffer_name: Arc<str>,
-    buffer: Option<JoinBuffer<K, V>>,
+    buffer: JoinBuffer<K, V>,
 }
 
 impl<K, V, VT, VO, F> Processor<K, V, K, VO> for GraceJoinProcessor<K, V, VT, F>
@@ -111,29 +109,25 @@ where
     VO: Data,
     F: Fn(&K, V, Option<VT>) -> Result<Option<VO>> + 'static,
 {
-    fn init(&mut self, context: &mut ProcessorContext<'_, K, VO>) -> Result<()> {
-        self.buffer = Some(context.state_store(&self.buffer_name)?);
-        self.join.rows.init(&context.stores())
-    }
-
-    fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K, VO>) -> Result<()> {
+    fn process(
+        &mut self,
+        record: Record<K, V>,
+        context: &mut ProcessorContext<'_, K, VO>,
+    ) -> ProcessorResult {
         if let Some(reason) = self.join.join.refuses(&record) {
             context.drop_record_as(reason, "a join with a table needs both");
             return Ok(());
         }
-        let Some(buffer) = &self.buffer else {
-            return Err(Error::IllegalState("a join got a record before it was initialised".into()));
-        };
         if self.join.join.has_null_key(&record) {
             return self.join_now(record, context);
         }
         let Record { key, value, timestamp, headers } = record;
         let kept = context.task().record_context(timestamp, &headers);
         let waiting = BufferedRecord { key, value, context: kept };
-        if !buffer.put(&waiting)? {
+        if !self.buffer.put(&waiting)? {
             return self.join_now(waiting.into_parts().0, context);
         }
-        for due in buffer.take_due()? {
+        for due in self.buffer.take_due()? {
             let (record, kept) = due.into_parts();
             // It is this one that the joiner fails on, not the one that made it due; the others are due all the same.
             context.attempt_kept(&kept, |context| self.join_now(record, context))?;
@@ -147,7 +141,7 @@ impl<K: Data, V: Data, VT: Data, F> GraceJoinProcessor<K, V, VT, F> {
         &self,
         record: Record<K, V>,
         context: &mut ProcessorContext<'_, K, VO>,
-    ) -> Result<()>
+    ) -> ProcessorResult
     where
         F: Fn(&K, V, Option<VT>) -> Result<Option<VO>>,
     {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use streams_core::error::{Result as UserResult, UserError};
-use streams_core::processor::Data;
+use streams_core::processor::{Data, InitContext};
 use streams_core::record::Change;
 
 use super::table_table_processor::{JoinGetter, JoinMerger, TableJoinSide};
@@ -355,23 +355,17 @@ where
         let (combine, rows) = (Arc::clone(&self.combine), self.other_rows.clone());
         let needs_partner = self.kind == Kind::Inner;
         let versioned = writer.reads_versioned(&self.this.step.name);
-        let this = move || TableJoinSide {
-            combine: Arc::clone(&combine),
-            partner: rows.get(),
-            needs_partner,
-            send_old_values,
-            versioned,
+        let this = move |context: &mut InitContext<'_>| {
+            let (combine, partner) = (Arc::clone(&combine), rows.open(&context.stores())?);
+            Ok(TableJoinSide { combine, partner, needs_partner, send_old_values, versioned })
         };
         let (forward, rows) = (Arc::clone(&self.combine), self.rows.clone());
         let combine = Arc::new(move |row, partner| forward(partner, row));
         let needs_partner = self.kind != Kind::Outer;
         let versioned = writer.reads_versioned(&self.other.step.name);
-        let other = move || TableJoinSide {
-            combine: Arc::clone(&combine),
-            partner: rows.get(),
-            needs_partner,
-            send_old_values,
-            versioned,
+        let other = move |context: &mut InitContext<'_>| {
+            let (combine, partner) = (Arc::clone(&combine), rows.open(&context.stores())?);
+            Ok(TableJoinSide { combine, partner, needs_partner, send_old_values, versioned })
         };
         let topology = &mut writer.topology;
         let parent = [&*self.this.step.name];
@@ -380,7 +374,9 @@ where
         topology.add_processor::<_, K, Change<VO>, K, Change<VR>>(&names.other, other, &parent)?;
         let sides = [names.this.as_str(), names.other.as_str()];
         let store_name = self.store.as_ref().map(|store| Arc::clone(&store.name));
-        let merge = move || JoinMerger::<K, VR>::new(store_name.clone(), send_old_values);
+        let merge = move |context: &mut InitContext<'_>| {
+            JoinMerger::<K, VR>::open(store_name.as_deref(), send_old_values, context)
+        };
         topology.add_processor::<_, K, Change<VR>, K, Change<VR>>(&names.merge, merge, &sides)?;
         writer.connect_to(&names.this, &self.other_rows.stores)?;
         writer.connect_to(&names.other, &self.rows.stores)?;
@@ -415,9 +411,10 @@ where
         let mut stores = rows.stores.clone();
         stores.extend(other_rows.stores.iter().filter(|store| !rows.stores.contains(store)).cloned());
         let (combine, needs_row) = (Arc::clone(&self.combine), self.kind != Kind::Outer);
-        ValueGetterSupplier::new(stores, move || {
-            let combine = Arc::clone(&combine);
-            Box::new(JoinGetter { rows: rows.get(), other_rows: other_rows.get(), combine, needs_row })
+        ValueGetterSupplier::new(stores, move |stores| {
+            let (rows, other_rows, combine) =
+                (rows.open(stores)?, other_rows.open(stores)?, Arc::clone(&combine));
+            Ok(Box::new(JoinGetter { rows, other_rows, combine, needs_row }))
         })
     }
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use streams_core::error::Result;
-use streams_core::processor::{Data, DropReason, Processor, ProcessorContext, StoreAccess};
+use streams_core::processor::{Data, DropReason, InitContext, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::{Change, Record};
 use streams_core::store::ValueAndTimestamp;
 
@@ -36,15 +36,11 @@ where
     VR: Data,
     F: Fn(Option<V>, Option<VO>) -> Result<Option<VR>> + 'static,
 {
-    fn init(&mut self, context: &mut ProcessorContext<'_, K, Change<VR>>) -> Result<()> {
-        self.partner.init(&context.stores())
-    }
-
     fn process(
         &mut self,
         record: Record<K, Change<V>>,
         context: &mut ProcessorContext<'_, K, Change<VR>>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         let Record { key, value: change, timestamp, headers } = record;
         let is_latest = change.is_latest;
         if self.versioned && !is_latest {
@@ -75,26 +71,27 @@ pub(super) struct JoinMerger<K: Data, V: Data> {
 }
 
 impl<K: Data, V: Data> JoinMerger<K, V> {
-    /// An instance for one task.
-    pub(super) fn new(store_name: Option<Arc<str>>, send_old_values: bool) -> Self {
-        JoinMerger { rows: StoredRows::new(store_name, send_old_values) }
+    /// The instance of one task.
+    pub(super) fn open(
+        store_name: Option<&str>,
+        send_old_values: bool,
+        context: &mut InitContext<'_>,
+    ) -> ProcessorResult<Self> {
+        Ok(JoinMerger { rows: StoredRows::open(store_name, send_old_values, context)? })
     }
 }
 
 impl<K: Data, V: Data> Processor<K, Change<V>, K, Change<V>> for JoinMerger<K, V> {
-    fn init(&mut self, context: &mut ProcessorContext<'_, K, Change<V>>) -> Result<()> {
-        self.rows.open(context)
-    }
-
     fn process(
         &mut self,
         record: Record<K, Change<V>>,
         context: &mut ProcessorContext<'_, K, Change<V>>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         let Some((store, forwarder)) = self.rows.opened() else { return context.forward(record) };
         let timestamp = record.timestamp;
         if forwarder.cached() {
-            return store.put_at(&record.key, record.value.new, timestamp).map(drop);
+            store.put_at(&record.key, record.value.new, timestamp)?;
+            return Ok(());
         }
         let taken = store.put_copy_at(&record.key, record.value.new.as_ref(), timestamp)?;
         let Some(is_latest) = taken else { return Ok(()) };
@@ -117,12 +114,7 @@ impl<K, V, VO, VR, F> ValueGetter<K, VR> for JoinGetter<K, V, VO, F>
 where
     F: Fn(Option<V>, Option<VO>) -> Result<Option<VR>>,
 {
-    fn init(&mut self, stores: &StoreAccess<'_>) -> Result<()> {
-        self.rows.init(stores)?;
-        self.other_rows.init(stores)
-    }
-
-    fn get(&self, key: &K) -> Result<Option<ValueAndTimestamp<VR>>> {
+    fn get(&self, key: &K) -> ProcessorResult<Option<ValueAndTimestamp<VR>>> {
         let row = self.rows.get(key)?;
         if row.is_none() && self.needs_row {
             return Ok(None);

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use streams_core::error::{Result, UserError};
-use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::processor::{Data, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::Record;
 
 use super::merge::PassThrough;
@@ -57,7 +57,7 @@ impl<K: Data, V: Data> KStream<K, V> {
             // Read when the topology is built: branches are added after the node.
             let branches = Arc::new(shared.borrow().clone());
             let supplier = Arc::new(move || Branch { branches: Arc::clone(&branches) });
-            writer.own_processor::<_, K, V, K, V>(&supplier)
+            writer.own_stateless::<_, K, V, K, V>(&supplier)
         });
         let splitter = self.step.add(node);
         BranchedKStream { source: self.clone(), splitter, branches, outputs: BTreeMap::new() }
@@ -145,7 +145,7 @@ impl<K: Data, V: Data> BranchedKStream<K, V> {
         // Kafka Streams uses up a number for each branch, whatever its name.
         self.splitter.with_plan(|plan| plan.new_name(&name));
         let supplier = Arc::new(|| PassThrough);
-        let node = GraphNode::new(&name, move |writer| writer.own_processor::<_, K, V, K, V>(&supplier));
+        let node = GraphNode::new(&name, move |writer| writer.own_stateless::<_, K, V, K, V>(&supplier));
         let source = &self.source;
         let branch = KStream::new(
             self.splitter.add(node),
@@ -180,7 +180,7 @@ struct Branch<K, V> {
 }
 
 impl<K: Data, V: Data> Processor<K, V, K, V> for Branch<K, V> {
-    fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K, V>) -> Result<()> {
+    fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K, V>) -> ProcessorResult {
         let Branches { predicates, children } = &*self.branches;
         let mut taken = predicates.len();
         for (position, predicate) in predicates.iter().enumerate() {

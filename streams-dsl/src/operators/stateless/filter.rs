@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use streams_core::error::{Result, UserError};
-use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::processor::{Data, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::Record;
 
 use crate::KStream;
@@ -65,7 +65,7 @@ where
     F: Fn(&K, &V) -> Result<bool> + 'static,
 {
     #[inline]
-    fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K, V>) -> Result<()> {
+    fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K, V>) -> ProcessorResult {
         match (self.keep)(&record.key, &record.value)? {
             true => context.forward(record),
             false => Ok(()),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use streams_core::error::{Result, UserError};
-use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::processor::{Data, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::Record;
 
 use crate::KStream;
@@ -86,7 +86,11 @@ where
     I: IntoIterator<Item = (K2, V2)>,
     F: Fn(K, V) -> Result<I> + 'static,
 {
-    fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K2, V2>) -> Result<()> {
+    fn process(
+        &mut self,
+        record: Record<K, V>,
+        context: &mut ProcessorContext<'_, K2, V2>,
+    ) -> ProcessorResult {
         let Record { key, value, timestamp, headers } = record;
         (self.mapper)(key, value)?.into_iter().try_for_each(|(key, value)| {
             context.forward(Record { key, value, timestamp, headers: headers.clone() })

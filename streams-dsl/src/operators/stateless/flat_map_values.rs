@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use streams_core::error::{Result, UserError};
-use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::processor::{Data, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::Record;
 
 use crate::KStream;
@@ -104,7 +104,11 @@ where
     I: IntoIterator<Item = V2>,
     F: Fn(&K, V) -> Result<I> + 'static,
 {
-    fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K, V2>) -> Result<()> {
+    fn process(
+        &mut self,
+        record: Record<K, V>,
+        context: &mut ProcessorContext<'_, K, V2>,
+    ) -> ProcessorResult {
         let Record { key, value, timestamp, headers } = record;
         (self.mapper)(&key, value)?.into_iter().try_for_each(|value| {
             context.forward(Record { key: key.clone(), value, timestamp, headers: headers.clone() })

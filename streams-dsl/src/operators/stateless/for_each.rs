@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use streams_core::error::{Result, UserError};
-use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::processor::{Data, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::Record;
 
 use crate::KStream;
@@ -59,7 +59,7 @@ where
     F: Fn(&K, &V) -> Result<()> + 'static,
 {
     #[inline]
-    fn process(&mut self, record: Record<K, V>, _: &mut ProcessorContext<'_, (), ()>) -> Result<()> {
-        (self.action)(&record.key, &record.value)
+    fn process(&mut self, record: Record<K, V>, _: &mut ProcessorContext<'_, (), ()>) -> ProcessorResult {
+        Ok((self.action)(&record.key, &record.value)?)
     }
 }

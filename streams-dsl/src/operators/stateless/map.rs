@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use streams_core::error::{Result, UserError};
-use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::processor::{Data, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::Record;
 
 use crate::KStream;
@@ -71,7 +71,11 @@ where
     F: Fn(K, V) -> Result<(K2, V2)> + 'static,
 {
     #[inline]
-    fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K2, V2>) -> Result<()> {
+    fn process(
+        &mut self,
+        record: Record<K, V>,
+        context: &mut ProcessorContext<'_, K2, V2>,
+    ) -> ProcessorResult {
         let Record { key, value, timestamp, headers } = record;
         let (key, value) = (self.mapper)(key, value)?;
         context.forward(Record { key, value, timestamp, headers })

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use streams_core::error::Result;
-use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::processor::{Data, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::Record;
 
 use crate::KStream;
@@ -44,7 +43,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         }
         let supplier = Arc::new(|| PassThrough);
         let node =
-            GraphNode::new(&name, move |writer| writer.own_processor::<_, K, V, K, V>(&supplier)).merging();
+            GraphNode::new(&name, move |writer| writer.own_stateless::<_, K, V, K, V>(&supplier)).merging();
         let id = self.step.plan.borrow_mut().add(&[self.step.node, other.step.node], node);
         let step = Step::new(&self.step.plan, id, &name, self.step.sources_with(&other.step));
         KStream::new(step, None, None, required)
@@ -56,7 +55,7 @@ pub(crate) struct PassThrough;
 
 impl<K: Data, V: Data> Processor<K, V, K, V> for PassThrough {
     #[inline]
-    fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K, V>) -> Result<()> {
+    fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K, V>) -> ProcessorResult {
         context.forward(record)
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use streams_core::error::{Result, UserError};
-use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::processor::{Data, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::Record;
 
 use crate::KStream;
@@ -64,7 +64,7 @@ where
     F: Fn(&K, &V) -> Result<()> + 'static,
 {
     #[inline]
-    fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K, V>) -> Result<()> {
+    fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K, V>) -> ProcessorResult {
         (self.action)(&record.key, &record.value)?;
         context.forward(record)
     }

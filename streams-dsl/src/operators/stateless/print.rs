@@ -3,11 +3,12 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use streams_core::error::{Error, Result};
-use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::error::UserError;
+use streams_core::processor::{Data, InitContext, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::Record;
 
 use crate::KStream;
+use crate::graph::GraphNode;
 use crate::naming::prefix;
 use crate::options::{Format, Printed};
 
@@ -32,44 +33,31 @@ impl<K: Data, V: Data> KStream<K, V> {
             Some(name) => self.named(name),
             None => self.clone(),
         };
-        named.add_processor(
-            prefix::PRINT,
-            |node| node,
-            move || Print {
-                label: Arc::clone(&label),
-                format: Arc::clone(&format),
-                open: open.clone(),
-                out: None,
-            },
-        );
+        let name = named.step.next_name(prefix::PRINT);
+        let supplier = Arc::new(move |_: &mut InitContext<'_>| {
+            let out = open().map_err(|error| failed(&label, "open", &error))?;
+            Ok(Print { label: Arc::clone(&label), format: Arc::clone(&format), out })
+        });
+        named
+            .step
+            .add(GraphNode::new(&name, move |writer| writer.own_processor::<_, K, V, (), ()>(&supplier)));
     }
 }
 
-struct Print<K, V, O> {
+struct Print<K, V> {
     label: Arc<str>,
     format: Format<K, V>,
-    open: O,
-    out: Option<Box<dyn Write>>,
+    out: Box<dyn Write>,
 }
 
-fn failed(label: &str, doing: &str, error: &io::Error) -> Error {
-    Error::User(format!("print of {label} cannot {doing} its target: {error}").into())
+fn failed(label: &str, doing: &str, error: &io::Error) -> UserError {
+    format!("print of {label} cannot {doing} its target: {error}").into()
 }
 
-impl<K, V, O> Processor<K, V, (), ()> for Print<K, V, O>
-where
-    K: Data,
-    V: Data,
-    O: Fn() -> io::Result<Box<dyn Write>> + 'static,
-{
-    fn init(&mut self, _: &mut ProcessorContext<'_, (), ()>) -> Result<()> {
-        self.out = Some((self.open)().map_err(|error| failed(&self.label, "open", &error))?);
-        Ok(())
-    }
-
-    fn process(&mut self, record: Record<K, V>, _: &mut ProcessorContext<'_, (), ()>) -> Result<()> {
-        let Some(out) = &mut self.out else { return Ok(()) };
+impl<K: Data, V: Data> Processor<K, V, (), ()> for Print<K, V> {
+    fn process(&mut self, record: Record<K, V>, _: &mut ProcessorContext<'_, (), ()>) -> ProcessorResult {
         let text = (self.format)(&record.key, &record.value);
-        writeln!(out, "[{}]: {text}", self.label).map_err(|error| failed(&self.label, "write to", &error))
+        writeln!(self.out, "[{}]: {text}", self.label)
+            .map_err(|error| failed(&self.label, "write to", &error))
     }
 }

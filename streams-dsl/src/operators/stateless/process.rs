@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use streams_core::processor::{Data, Processor};
+use streams_core::processor::{Data, InitContext, Processor, ProcessorResult};
 
 use crate::KStream;
 use crate::graph::GraphNode;
 use crate::naming::prefix;
 
 impl<K: Data, V: Data> KStream<K, V> {
-    /// Runs a processor on each record (`KStream.process`). `supplier` is called once for each task; `stores` names
-    /// stores that [`add_state_store`](crate::StreamsBuilder::add_state_store) added.
+    /// Runs a processor on each record (`KStream.process`). `supplier` makes the processor of each task, from
+    /// that task's [`InitContext`]; `stores` names stores that [`add_state_store`](crate::StreamsBuilder::add_state_store) added.
     ///
     /// * Nulls: the processor sees those that the types have.
     /// * Time: a forwarded record has the time and headers that the processor gives it.
@@ -21,8 +21,7 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// * Serdes are not inherited.
     ///
     /// ```
-    /// # use streams_dsl::prelude::*;
-    /// use streams_dsl::core::error::Result;
+    /// use streams_dsl::prelude::*;
     ///
     /// struct Twice;
     ///
@@ -31,14 +30,14 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///         &mut self,
     ///         record: Record<String, i64>,
     ///         context: &mut ProcessorContext<'_, String, i64>,
-    ///     ) -> Result<()> {
+    ///     ) -> ProcessorResult {
     ///         context.forward(record.clone())?;
     ///         context.forward(record)
     ///     }
     /// }
     ///
     /// let builder = StreamsBuilder::new();
-    /// builder.stream::<String, i64>("payments").process(|| Twice, &[]).to("doubled");
+    /// builder.stream::<String, i64>("payments").process(|_| Ok(Twice), &[]).to("doubled");
     ///
     /// let driver = TopologyTestDriver::of(builder.build()?)?;
     /// let payments = driver.create_input_topic::<String, i64>("payments");
@@ -49,7 +48,7 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// ```
     pub fn process<P, K2: Data, V2: Data>(
         &self,
-        supplier: impl Fn() -> P + Send + Sync + 'static,
+        supplier: impl Fn(&mut InitContext<'_>) -> ProcessorResult<P> + Send + Sync + 'static,
         stores: &[&str],
     ) -> KStream<K2, V2>
     where

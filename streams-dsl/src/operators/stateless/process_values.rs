@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use streams_core::processor::{Data, FixedKey, FixedKeyProcessor};
+use streams_core::processor::{Data, FixedKey, FixedKeyProcessor, InitContext, ProcessorResult};
 
 use super::process::owned;
 use crate::KStream;
@@ -10,8 +10,8 @@ use crate::graph::GraphNode;
 use crate::naming::prefix;
 
 impl<K: Data, V: Data> KStream<K, V> {
-    /// Runs a processor that cannot change keys on each record (`KStream.processValues`). `supplier` is called once for
-    /// each task; `stores` names stores that [`add_state_store`](crate::StreamsBuilder::add_state_store) added.
+    /// Runs a processor that cannot change keys on each record (`KStream.processValues`). `supplier` makes the
+    /// processor of each task, from that task's [`InitContext`]; `stores` names stores that [`add_state_store`](crate::StreamsBuilder::add_state_store) added.
     ///
     /// * Nulls: the processor sees those that the types have.
     /// * Time: a forwarded record has the time and headers that the processor gives it.
@@ -20,8 +20,7 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///   example.
     ///
     /// ```
-    /// # use streams_dsl::prelude::*;
-    /// use streams_dsl::core::error::Result;
+    /// use streams_dsl::prelude::*;
     ///
     /// struct AgeInSeconds;
     ///
@@ -30,14 +29,14 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///         &mut self,
     ///         record: FixedKeyRecord<String, i64>,
     ///         context: &mut FixedKeyContext<'_, '_, String, i64>,
-    ///     ) -> Result<()> {
+    ///     ) -> ProcessorResult {
     ///         let age_ms = context.current_system_time_ms() - record.timestamp();
     ///         context.forward(record.with_value(age_ms / 1000))
     ///     }
     /// }
     ///
     /// let builder = StreamsBuilder::new();
-    /// builder.stream::<String, i64>("payments").process_values(|| AgeInSeconds, &[]).to("ages");
+    /// builder.stream::<String, i64>("payments").process_values(|_| Ok(AgeInSeconds), &[]).to("ages");
     ///
     /// let driver = TopologyTestDriver::of(builder.build()?)?;
     /// let payments = driver.create_input_topic::<String, i64>("payments");
@@ -48,14 +47,15 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// ```
     pub fn process_values<P, V2: Data>(
         &self,
-        supplier: impl Fn() -> P + Send + Sync + 'static,
+        supplier: impl Fn(&mut InitContext<'_>) -> ProcessorResult<P> + Send + Sync + 'static,
         stores: &[&str],
     ) -> KStream<K, V2>
     where
         P: FixedKeyProcessor<K, V, V2>,
     {
         let name = self.process_name(prefix::PROCESS_VALUES);
-        let (supplier, stores) = (Arc::new(move || FixedKey::<P, V>::new(supplier())), owned(stores));
+        let fixed = move |context: &mut InitContext<'_>| supplier(context).map(FixedKey::<P, V>::new);
+        let (supplier, stores) = (Arc::new(fixed), owned(stores));
         let node = GraphNode::new(&name, move |writer| {
             writer.own_processor::<FixedKey<P, V>, K, V, K, V2>(&supplier)?;
             writer.connect(&stores)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use streams_core::error::{Result, UserError};
-use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::processor::{Data, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::Record;
 
 use crate::KStream;
@@ -76,7 +76,11 @@ where
     F: Fn(&K, &V) -> Result<K2> + 'static,
 {
     #[inline]
-    fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K2, V>) -> Result<()> {
+    fn process(
+        &mut self,
+        record: Record<K, V>,
+        context: &mut ProcessorContext<'_, K2, V>,
+    ) -> ProcessorResult {
         let key = (self.selector)(&record.key, &record.value)?;
         context.forward(record.with_key(key))
     }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use streams_core::error::{Result, UserError};
-use streams_core::processor::{Data, Processor, ProcessorContext, StoreAccess};
+use streams_core::processor::{Data, InitContext, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::{Change, Record};
 use streams_core::store::ValueAndTimestamp;
 use streams_core::time::Timestamp;
@@ -132,10 +132,9 @@ impl<K: Data, V: Data> FilterOrigin<K, V> {
             let store_name = origin.store.as_ref().map(|store| Arc::clone(&store.name));
             let send_old_values = origin.sends_old_values.get();
             let versioned = writer.has_versioned_parent();
-            let supplier = Arc::new(move || TableFilter {
-                predicate: Arc::clone(&predicate),
-                rows: StoredRows::new(store_name.clone(), send_old_values),
-                versioned,
+            let supplier = Arc::new(move |context: &mut InitContext<'_>| {
+                let rows = StoredRows::open(store_name.as_deref(), send_old_values, context)?;
+                Ok(TableFilter { predicate: Arc::clone(&predicate), rows, versioned })
             });
             writer.own_processor::<_, K, Change<V>, K, Change<V>>(&supplier)?;
             match &origin.store {
@@ -156,8 +155,8 @@ impl<K: Data, V: Data> TableOrigin<K, V> for FilterOrigin<K, V> {
             return ValueGetterSupplier::of_store(&store.name);
         }
         let (parent, predicate) = (self.parent.value_getter(), Arc::clone(&self.predicate));
-        ValueGetterSupplier::new(parent.stores.clone(), move || {
-            Box::new(FilterGetter { parent: parent.get(), predicate: Arc::clone(&predicate) })
+        ValueGetterSupplier::new(parent.stores.clone(), move |stores| {
+            Ok(Box::new(FilterGetter { parent: parent.open(stores)?, predicate: Arc::clone(&predicate) }))
         })
     }
 }
@@ -171,15 +170,11 @@ struct TableFilter<K: Data, V: Data> {
 }
 
 impl<K: Data, V: Data> Processor<K, Change<V>, K, Change<V>> for TableFilter<K, V> {
-    fn init(&mut self, context: &mut ProcessorContext<'_, K, Change<V>>) -> Result<()> {
-        self.rows.open(context)
-    }
-
     fn process(
         &mut self,
         record: Record<K, Change<V>>,
         context: &mut ProcessorContext<'_, K, Change<V>>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         let Record { key, value: change, timestamp, headers } = record;
         let new = kept(&self.predicate, &key, change.new)?;
         let (mut known, mut old) = (self.rows.send_old_values(), None);
@@ -225,16 +220,12 @@ struct FilterGetter<K, V> {
 }
 
 impl<K: Data, V: Data> ValueGetter<K, V> for FilterGetter<K, V> {
-    fn init(&mut self, stores: &StoreAccess<'_>) -> Result<()> {
-        self.parent.init(stores)
+    fn get(&self, key: &K) -> ProcessorResult<Option<ValueAndTimestamp<V>>> {
+        Ok(self.kept(key, self.parent.get(key)?)?)
     }
 
-    fn get(&self, key: &K) -> Result<Option<ValueAndTimestamp<V>>> {
-        self.kept(key, self.parent.get(key)?)
-    }
-
-    fn get_as_of(&self, key: &K, time: Timestamp) -> Result<Option<ValueAndTimestamp<V>>> {
-        self.kept(key, self.parent.get_as_of(key, time)?)
+    fn get_as_of(&self, key: &K, time: Timestamp) -> ProcessorResult<Option<ValueAndTimestamp<V>>> {
+        Ok(self.kept(key, self.parent.get_as_of(key, time)?)?)
     }
 
     fn is_versioned(&self) -> bool {

@@ -1,7 +1,7 @@
 //! How a materialised table forwards its updates: at once, or when its cache is flushed (`TimestampedTupleForwarder`).
 
 use streams_core::error::Result;
-use streams_core::processor::{Children, Data, ProcessorContext, TaskContext};
+use streams_core::processor::{Children, Data, InitContext, ProcessorContext, ProcessorResult, TaskContext};
 use streams_core::record::{Change, Record};
 use streams_core::store::{FlushedChange, TimestampedKeyValueStore};
 
@@ -18,26 +18,26 @@ impl TableForwarder {
     pub(crate) fn of_store<K: Data, V: Data>(
         store: &TimestampedKeyValueStore<K, V>,
         send_old_values: bool,
-        context: &mut ProcessorContext<'_, K, Change<V>>,
-    ) -> Self {
+        context: &mut InitContext<'_>,
+    ) -> Result<Self> {
         if store.caching() {
             let store = store.clone();
             TableForwarder::on_flush(context, move || {
                 let changes = store.take_changes()?;
                 Ok(changes.into_iter().map(move |change| flushed(change, send_old_values)))
-            });
+            })?;
         }
-        TableForwarder { cached: store.caching(), send_old_values }
+        Ok(TableForwarder { cached: store.caching(), send_old_values })
     }
 
     /// Opens the rows of a table, with what forwards their updates.
     pub(crate) fn open<K: Data, V: Data>(
         name: &str,
         send_old_values: bool,
-        context: &mut ProcessorContext<'_, K, Change<V>>,
+        context: &mut InitContext<'_>,
     ) -> Result<(RowStore<K, V>, Self)> {
         let store = RowStore::open(name, &context.stores())?;
-        let forwarder = TableForwarder::of_rows(&store, send_old_values, context);
+        let forwarder = TableForwarder::of_rows(&store, send_old_values, context)?;
         Ok((store, forwarder))
     }
 
@@ -45,23 +45,25 @@ impl TableForwarder {
     fn of_rows<K: Data, V: Data>(
         rows: &RowStore<K, V>,
         send_old_values: bool,
-        context: &mut ProcessorContext<'_, K, Change<V>>,
-    ) -> Self {
+        context: &mut InitContext<'_>,
+    ) -> Result<Self> {
         match rows {
             RowStore::Timestamped(store) => Self::of_store(store, send_old_values, context),
-            RowStore::Versioned(_) => TableForwarder { cached: false, send_old_values },
+            RowStore::Versioned(_) => Ok(TableForwarder { cached: false, send_old_values }),
         }
     }
 
     /// Forwards, at each commit, the updates that a store held back, as `take` has them.
     pub(crate) fn on_flush<K: Data, V: Data, I>(
-        context: &mut ProcessorContext<'_, K, Change<V>>,
+        context: &mut InitContext<'_>,
         mut take: impl FnMut() -> Result<I> + 'static,
-    ) where
+    ) -> Result<()>
+    where
         I: IntoIterator<Item = Record<K, Change<V>>>,
     {
-        let children = context.children();
+        let children = context.children()?;
         context.on_flush(Box::new(move |task| forward_all(take()?, &children, task)));
+        Ok(())
     }
 
     /// Whether updates are forwarded later, when the cache is flushed.
@@ -75,7 +77,7 @@ impl TableForwarder {
         &self,
         mut record: Record<K, Change<V>>,
         context: &mut ProcessorContext<'_, K, Change<V>>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         if self.cached {
             return Ok(());
         }

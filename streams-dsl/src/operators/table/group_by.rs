@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use streams_core::error::{Result, UserError};
-use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::processor::{Data, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::{Change, Record};
 use streams_core::serde::DefaultSerde;
 
@@ -101,7 +101,7 @@ impl<K: Data, V: Data> KTable<K, V> {
         let node = GraphNode::new(&name, move |writer| {
             let (select, versioned) = (Arc::clone(&select), writer.has_versioned_parent());
             let supplier = Arc::new(move || SelectRows { select: Arc::clone(&select), versioned });
-            writer.own_processor::<_, K, Change<V>, K2, Change<V2>>(&supplier)
+            writer.own_stateless::<_, K, Change<V>, K2, Change<V2>>(&supplier)
         });
         let step = self.step.add(node);
         self.enable_sending_old_values(true);
@@ -134,7 +134,7 @@ where
         &mut self,
         record: Record<K, Change<V>>,
         context: &mut ProcessorContext<'_, K2, Change<V2>>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         let Record { key, value: Change { new, old, is_latest }, timestamp, headers } = record;
         if self.versioned && !is_latest {
             // Groups hold the latest version of each row.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use streams_core::error::{Result, UserError};
-use streams_core::processor::{Data, Processor, ProcessorContext, StoreAccess};
+use streams_core::processor::{Data, InitContext, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::{Change, Record};
 use streams_core::store::ValueAndTimestamp;
 use streams_core::time::Timestamp;
@@ -159,9 +159,9 @@ impl<K: Data, V: Data, V2: Data> MapOrigin<K, V, V2> {
             let mapper = Arc::clone(&origin.mapper);
             let store_name = origin.store.as_ref().map(|store| Arc::clone(&store.name));
             let send_old_values = origin.sends_old_values.get();
-            let supplier = Arc::new(move || TableMapValues {
-                mapper: Arc::clone(&mapper),
-                rows: StoredRows::new(store_name.clone(), send_old_values),
+            let supplier = Arc::new(move |context: &mut InitContext<'_>| {
+                let rows = StoredRows::open(store_name.as_deref(), send_old_values, context)?;
+                Ok(TableMapValues { mapper: Arc::clone(&mapper), rows })
             });
             writer.own_processor::<_, K, Change<V>, K, Change<V2>>(&supplier)?;
             match &origin.store {
@@ -182,8 +182,8 @@ impl<K: Data, V: Data, V2: Data> TableOrigin<K, V2> for MapOrigin<K, V, V2> {
             return ValueGetterSupplier::of_store(&store.name);
         }
         let (parent, mapper) = (self.parent.value_getter(), Arc::clone(&self.mapper));
-        ValueGetterSupplier::new(parent.stores.clone(), move || {
-            Box::new(MapGetter { parent: parent.get(), mapper: Arc::clone(&mapper) })
+        ValueGetterSupplier::new(parent.stores.clone(), move |stores| {
+            Ok(Box::new(MapGetter { parent: parent.open(stores)?, mapper: Arc::clone(&mapper) }))
         })
     }
 }
@@ -194,15 +194,11 @@ struct TableMapValues<K: Data, V, V2: Data> {
 }
 
 impl<K: Data, V: Data, V2: Data> Processor<K, Change<V>, K, Change<V2>> for TableMapValues<K, V, V2> {
-    fn init(&mut self, context: &mut ProcessorContext<'_, K, Change<V2>>) -> Result<()> {
-        self.rows.open(context)
-    }
-
     fn process(
         &mut self,
         record: Record<K, Change<V>>,
         context: &mut ProcessorContext<'_, K, Change<V2>>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         let Record { key, value: change, timestamp, headers } = record;
         let new = mapped(&self.mapper, &key, change.new)?;
         let stored = Record { key, value: new, timestamp, headers };
@@ -229,16 +225,12 @@ struct MapGetter<K, V, V2> {
 }
 
 impl<K: Data, V: Data, V2: Data> ValueGetter<K, V2> for MapGetter<K, V, V2> {
-    fn init(&mut self, stores: &StoreAccess<'_>) -> Result<()> {
-        self.parent.init(stores)
+    fn get(&self, key: &K) -> ProcessorResult<Option<ValueAndTimestamp<V2>>> {
+        Ok(self.mapped(key, self.parent.get(key)?)?)
     }
 
-    fn get(&self, key: &K) -> Result<Option<ValueAndTimestamp<V2>>> {
-        self.mapped(key, self.parent.get(key)?)
-    }
-
-    fn get_as_of(&self, key: &K, time: Timestamp) -> Result<Option<ValueAndTimestamp<V2>>> {
-        self.mapped(key, self.parent.get_as_of(key, time)?)
+    fn get_as_of(&self, key: &K, time: Timestamp) -> ProcessorResult<Option<ValueAndTimestamp<V2>>> {
+        Ok(self.mapped(key, self.parent.get_as_of(key, time)?)?)
     }
 
     fn is_versioned(&self) -> bool {

@@ -8,7 +8,7 @@ use streams_core::ids::TopicName;
 use streams_core::processor::timestamp_extractor::{
     ConsumedRecord, TimestampExtractor, TimestampExtractorRef,
 };
-use streams_core::processor::{Data, SourceOptions};
+use streams_core::processor::{Data, InitContext, SourceOptions};
 use streams_core::serde::{DefaultSerde, OptionSerde};
 use streams_core::time::Timestamp;
 
@@ -143,7 +143,8 @@ impl StreamsBuilder {
         let node = GraphNode::new(&names.table, move |writer| {
             let options = source_options(&source, &store, &consumed)?;
             let (name, key_serde) = (Arc::clone(&store.name), Arc::clone(&options.key_serde));
-            let make = move || GlobalSource::<K, V>::new(Arc::clone(&name), &key_serde);
+            let make =
+                move |context: &mut InitContext<'_>| GlobalSource::<K, V>::open(&name, &key_serde, context);
             let builder =
                 store.builder(&processor, false, false, &writer.store_place)?.with_caching_disabled();
             Ok(writer.topology.add_global_store(builder, &source, &topic, options, &processor, make)?)

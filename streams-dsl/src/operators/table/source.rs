@@ -1,12 +1,10 @@
 //! Tables that come from a topic or a stream: stored only where something needs the store (`KTableSource`).
 
 use std::cell::Cell;
-use std::marker::PhantomData;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use streams_core::error::Result;
-use streams_core::processor::{Data, DropReason, Processor, ProcessorContext};
+use streams_core::processor::{Data, DropReason, InitContext, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::{Change, Record};
 use streams_core::serde::SerdeRef;
 use streams_core::store::{TimestampedKeyValueStore, ValueAndTimestamp};
@@ -68,11 +66,9 @@ impl<K: Data, V: Data> SourceOrigin<K, V> {
         let store = self.materialized.get().then(|| Arc::clone(&self.store.name));
         let send_old_values = self.sends_old_values.get();
         let nulls = Nulls::of(self.store.value_serde.as_ref());
-        let supplier = Arc::new(move || TableSource {
-            row,
-            nulls: nulls.clone(),
-            nullable_keys: nullable_keys.clone(),
-            rows: StoredRows::new(store.clone(), send_old_values),
+        let supplier = Arc::new(move |context: &mut InitContext<'_>| {
+            let rows = StoredRows::open(store.as_deref(), send_old_values, context)?;
+            Ok(TableSource { row, nulls: nulls.clone(), nullable_keys: nullable_keys.clone(), rows })
         });
         writer.own_processor::<_, K, I, K, Change<V>>(&supplier)
     }
@@ -104,15 +100,11 @@ struct TableSource<K: Data, I, V: Data> {
 }
 
 impl<K: Data, I: Data, V: Data> Processor<K, I, K, Change<V>> for TableSource<K, I, V> {
-    fn init(&mut self, context: &mut ProcessorContext<'_, K, Change<V>>) -> Result<()> {
-        self.rows.open(context)
-    }
-
     fn process(
         &mut self,
         record: Record<K, I>,
         context: &mut ProcessorContext<'_, K, Change<V>>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         if self.nullable_keys.as_ref().is_some_and(|serde| serde.is_null(&record.key)) {
             context.drop_record_as(DropReason::NullKey, "a table's record needs one");
             return Ok(());
@@ -129,43 +121,34 @@ impl<K: Data, I: Data, V: Data> Processor<K, I, K, Change<V>> for TableSource<K,
 
 /// Keeps a global table's store current; runs on the global thread and forwards nothing.
 pub(crate) struct GlobalSource<K: Data, V: Data> {
-    store_name: Arc<str>,
     nullable_keys: Option<SerdeRef<K>>,
-    store: Option<TimestampedKeyValueStore<K, V>>,
-    types: PhantomData<fn(K, V)>,
+    store: TimestampedKeyValueStore<K, V>,
 }
 
 impl<K: Data, V: Data> GlobalSource<K, V> {
     /// For that store.
-    pub(crate) fn new(store_name: Arc<str>, key_serde: &SerdeRef<K>) -> Self {
+    pub(crate) fn open(
+        store: &str,
+        key_serde: &SerdeRef<K>,
+        context: &mut InitContext<'_>,
+    ) -> ProcessorResult<Self> {
         let nullable_keys = key_serde.nullable().then(|| Arc::clone(key_serde));
-        GlobalSource { store_name, nullable_keys, store: None, types: PhantomData }
+        Ok(GlobalSource { nullable_keys, store: context.state_store(store)? })
     }
 }
 
 impl<K: Data, V: Data> Processor<K, Option<V>, (), ()> for GlobalSource<K, V> {
-    fn init(&mut self, context: &mut ProcessorContext<'_, (), ()>) -> Result<()> {
-        self.store = Some(context.state_store(&self.store_name)?);
-        Ok(())
-    }
-
     fn process(
         &mut self,
         record: Record<K, Option<V>>,
         context: &mut ProcessorContext<'_, (), ()>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         if self.nullable_keys.as_ref().is_some_and(|serde| serde.is_null(&record.key)) {
             context.drop_record_as(DropReason::NullKey, "a global table's record needs one");
             return Ok(());
         }
         let timestamp = record.timestamp;
-        match &self.store {
-            Some(store) => store.put_at(
-                &record.key,
-                record.value.map(|value| ValueAndTimestamp { value, timestamp }),
-                timestamp,
-            ),
-            None => Ok(()),
-        }
+        let row = record.value.map(|value| ValueAndTimestamp { value, timestamp });
+        Ok(self.store.put_at(&record.key, row, timestamp)?)
     }
 }

@@ -1,9 +1,7 @@
 //! The store of a processor of tables, where its table is stored.
 
-use std::sync::Arc;
-
 use streams_core::error::Result;
-use streams_core::processor::{Data, ProcessorContext};
+use streams_core::processor::{Data, InitContext, ProcessorContext, ProcessorResult};
 use streams_core::record::{Change, Record};
 
 use super::TableForwarder;
@@ -11,24 +9,20 @@ use crate::row_store::RowStore;
 
 /// The rows of one table in one task, if they are stored.
 pub(crate) struct StoredRows<K, V> {
-    /// Set where the table is stored.
-    name: Option<Arc<str>>,
     send_old_values: bool,
+    /// Set where the table is stored.
     opened: Option<(RowStore<K, V>, TableForwarder)>,
 }
 
 impl<K: Data, V: Data> StoredRows<K, V> {
-    /// Of the table in that store, which is opened later, or of one without.
-    pub(crate) fn new(name: Option<Arc<str>>, send_old_values: bool) -> Self {
-        StoredRows { name, send_old_values, opened: None }
-    }
-
-    /// Opens the store, if there is one.
-    pub(crate) fn open(&mut self, context: &mut ProcessorContext<'_, K, Change<V>>) -> Result<()> {
-        if let Some(name) = &self.name {
-            self.opened = Some(TableForwarder::open(name, self.send_old_values, context)?);
-        }
-        Ok(())
+    /// Of the table in that store, or of one without.
+    pub(crate) fn open(
+        name: Option<&str>,
+        send_old_values: bool,
+        context: &mut InitContext<'_>,
+    ) -> Result<Self> {
+        let opened = name.map(|name| TableForwarder::open(name, send_old_values, context)).transpose()?;
+        Ok(StoredRows { send_old_values, opened })
     }
 
     /// Whether what a row was goes along with what it is.
@@ -48,7 +42,7 @@ impl<K: Data, V: Data> StoredRows<K, V> {
         &self,
         record: Record<K, Option<V>>,
         context: &mut ProcessorContext<'_, K, Change<V>>,
-    ) -> Result<Option<Record<K, Option<V>>>> {
+    ) -> ProcessorResult<Option<Record<K, Option<V>>>> {
         let Some((store, forwarder)) = &self.opened else { return Ok(Some(record)) };
         let Record { key, value: new, timestamp, headers } = record;
         if forwarder.cached() {

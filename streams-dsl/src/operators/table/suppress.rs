@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use streams_core::error::{Error, Result};
-use streams_core::processor::{Data, Processor, ProcessorContext, StoreAccess};
+use streams_core::processor::{Data, InitContext, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::{Change, Record, RecordMetadata};
 use streams_core::store::{Buffered, ChangeBuffer, ChangeBufferBuilder, ValueAndTimestamp};
 use streams_core::time::Timestamp;
@@ -13,7 +13,6 @@ use crate::KTable;
 use crate::error::DslError;
 use crate::graph::{GraphNode, NodeId, Plan};
 use crate::naming::{self, prefix};
-use crate::operators::aggregate::opened;
 use crate::options::{Bounds, Suppressed, Wait};
 use crate::table::TableOrigin;
 use crate::value_getter::{ValueGetter, ValueGetterSupplier};
@@ -72,7 +71,8 @@ impl<K: Data, V: Data> KTable<K, V> {
             let operator = Arc::clone(&operator);
             let log = operator.bounds.log.clone();
             let node: Arc<str> = writer.name.as_str().into();
-            let supplier = Arc::new(move || TableSuppress::new(&operator, &node));
+            let supplier =
+                Arc::new(move |context: &mut InitContext<'_>| TableSuppress::open(&operator, &node, context));
             writer.own_processor::<_, K, Change<V>, K, Change<V>>(&supplier)?;
             let key = serdes.0.clone().ok_or_else(|| DslError::missing_serde::<K>(&writer.name, "key"))?;
             let value =
@@ -160,8 +160,8 @@ impl<K: Data, V: Data> TableOrigin<K, V> for SuppressOrigin<K, V> {
         let (parent, store) = (self.parent.value_getter(), Arc::clone(&self.store));
         let mut stores = vec![store.to_string()];
         stores.extend(parent.stores.iter().cloned());
-        ValueGetterSupplier::new(stores, move || {
-            Box::new(SuppressGetter { parent: parent.get(), store: Arc::clone(&store), buffer: None })
+        ValueGetterSupplier::new(stores, move |stores| {
+            Ok(Box::new(SuppressGetter { parent: parent.open(stores)?, buffer: stores.get(&store)? }))
         })
     }
 }
@@ -169,18 +169,12 @@ impl<K: Data, V: Data> TableOrigin<K, V> for SuppressOrigin<K, V> {
 /// Reads rows as the readers of the result know them.
 struct SuppressGetter<K, V> {
     parent: Box<dyn ValueGetter<K, V>>,
-    store: Arc<str>,
-    buffer: Option<ChangeBuffer<K, V>>,
+    buffer: ChangeBuffer<K, V>,
 }
 
 impl<K: Data, V: Data> ValueGetter<K, V> for SuppressGetter<K, V> {
-    fn init(&mut self, stores: &StoreAccess<'_>) -> Result<()> {
-        self.buffer = Some(stores.get(&self.store)?);
-        self.parent.init(stores)
-    }
-
-    fn get(&self, key: &K) -> Result<Option<ValueAndTimestamp<V>>> {
-        match opened(&self.buffer)?.prior(key)? {
+    fn get(&self, key: &K) -> ProcessorResult<Option<ValueAndTimestamp<V>>> {
+        match self.buffer.prior(key)? {
             // Its time is not known: the buffer is only told the value.
             Some(prior) => Ok(prior.map(|value| ValueAndTimestamp { value, timestamp: -1 })),
             None => self.parent.get(key),
@@ -193,29 +187,34 @@ struct TableSuppress<K, V> {
     operator: Arc<Operator<K>>,
     node: Arc<str>,
     stream_time: Timestamp,
-    buffer: Option<ChangeBuffer<K, V>>,
+    buffer: ChangeBuffer<K, V>,
 }
 
 impl<K: Data, V: Data> TableSuppress<K, V> {
-    fn new(operator: &Arc<Operator<K>>, node: &Arc<str>) -> Self {
-        let (operator, node) = (Arc::clone(operator), Arc::clone(node));
-        TableSuppress { operator, node, stream_time: -1, buffer: None }
+    /// The instance of one task.
+    fn open(
+        operator: &Arc<Operator<K>>,
+        node: &Arc<str>,
+        context: &mut InitContext<'_>,
+    ) -> ProcessorResult<Self> {
+        let buffer = context.state_store(&operator.store)?;
+        Ok(TableSuppress { operator: Arc::clone(operator), node: Arc::clone(node), stream_time: -1, buffer })
     }
 
     /// Emits the first row, then lets it go: what looks it up meanwhile sees it as it was.
-    fn emit_first(&self, context: &mut ProcessorContext<'_, K, Change<V>>) -> Result<()> {
-        let buffer = opened(&self.buffer)?;
+    fn emit_first(&self, context: &mut ProcessorContext<'_, K, Change<V>>) -> ProcessorResult {
+        let buffer = &self.buffer;
         let Some(Buffered { key, old, new, context: kept }) = buffer.first()? else { return Ok(()) };
         let is_final = matches!(self.operator.wait, Wait::WindowCloses(_));
         if new.is_some() || !is_final {
             let (timestamp, headers) = (kept.timestamp, kept.headers.clone());
             context.forward_kept(&kept, Record { key, value: Change::new(new, old), timestamp, headers })?;
         }
-        buffer.remove_first()
+        Ok(buffer.remove_first()?)
     }
 
     fn is_over_capacity(&self) -> Result<bool> {
-        let (buffer, bounds) = (opened(&self.buffer)?, &self.operator.bounds);
+        let (buffer, bounds) = (&self.buffer, &self.operator.bounds);
         let over = |held: usize, bound: Option<u64>| bound.is_some_and(|bound| held as u64 > bound);
         Ok(over(buffer.rows()?, bounds.max_records) || over(buffer.bytes()?, bounds.max_bytes))
     }
@@ -223,7 +222,7 @@ impl<K: Data, V: Data> TableSuppress<K, V> {
     /// Why the application ends. No handler is asked: the update is in the buffer, and would be emitted although it was
     /// counted as left out.
     fn full(&self, context: &ProcessorContext<'_, K, Change<V>>) -> Result<Error> {
-        let (buffer, bounds) = (opened(&self.buffer)?, &self.operator.bounds);
+        let (buffer, bounds) = (&self.buffer, &self.operator.bounds);
         let shown = |bound: Option<u64>| bound.unwrap_or(i64::MAX as u64);
         let place = |record: RecordMetadata| {
             format!("{}-{} offset {}", record.topic, record.partition, record.offset)
@@ -239,19 +238,14 @@ impl<K: Data, V: Data> TableSuppress<K, V> {
 }
 
 impl<K: Data, V: Data> Processor<K, Change<V>, K, Change<V>> for TableSuppress<K, V> {
-    fn init(&mut self, context: &mut ProcessorContext<'_, K, Change<V>>) -> Result<()> {
-        self.buffer = Some(context.state_store(&self.operator.store)?);
-        Ok(())
-    }
-
     fn process(
         &mut self,
         record: Record<K, Change<V>>,
         context: &mut ProcessorContext<'_, K, Change<V>>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         let Record { key, value, timestamp, headers } = record;
         self.stream_time = self.stream_time.max(timestamp);
-        let buffer = opened(&self.buffer)?;
+        let buffer = &self.buffer;
         let time = match self.operator.wait {
             Wait::WindowCloses(end) => end(&key),
             Wait::TimeLimit(_) => timestamp,
@@ -264,7 +258,7 @@ impl<K: Data, V: Data> Processor<K, Change<V>, K, Change<V>> for TableSuppress<K
         }
         while self.is_over_capacity()? {
             if !self.operator.bounds.emits_early {
-                return Err(self.full(context)?);
+                return Err(self.full(context)?.into());
             }
             self.emit_first(context)?;
         }

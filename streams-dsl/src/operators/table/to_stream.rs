@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use streams_core::error::Result;
-use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::processor::{Data, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::{Change, Record};
 use streams_core::serde::{OptionSerde, SerdeRef};
 
@@ -37,7 +36,7 @@ impl<K: Data, V: Data> KTable<K, V> {
         let name = self.step.next_name(prefix::TO_STREAM);
         let supplier = Arc::new(|| ToStream);
         let node = GraphNode::new(&name, move |writer| {
-            writer.own_processor::<_, K, Change<V>, K, Option<V>>(&supplier)
+            writer.own_stateless::<_, K, Change<V>, K, Option<V>>(&supplier)
         });
         let value_serde =
             self.value_serde.clone().map(|serde| Arc::new(OptionSerde::new(serde)) as SerdeRef<_>);
@@ -53,7 +52,7 @@ impl<K: Data, V: Data> Processor<K, Change<V>, K, Option<V>> for ToStream {
         &mut self,
         record: Record<K, Change<V>>,
         context: &mut ProcessorContext<'_, K, Option<V>>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         let Record { key, value: Change { new, .. }, timestamp, headers } = record;
         context.forward(Record { key, value: new, timestamp, headers })
     }

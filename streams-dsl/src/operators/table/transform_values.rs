@@ -5,8 +5,7 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use streams_core::error::Result;
-use streams_core::processor::{Data, Processor, ProcessorContext, StoreAccess};
+use streams_core::processor::{Data, InitContext, Processor, ProcessorContext, ProcessorResult, StoreAccess};
 use streams_core::record::{Change, Headers, Record};
 use streams_core::store::ValueAndTimestamp;
 use streams_core::time::Timestamp;
@@ -40,10 +39,8 @@ impl<K: Data, V: Data> KTable<K, V> {
     ///
     /// let builder = StreamsBuilder::new();
     /// let cities = builder.table::<String, String>("cities");
-    /// let texts = cities.transform_values(
-    ///     || |name: &String, city: Option<String>| Some(format!("{name}: {}", city.unwrap_or("moved".into()))),
-    ///     &[],
-    /// );
+    /// let text = |name: &String, city: Option<String>| Some(format!("{name}: {}", city.unwrap_or("moved".into())));
+    /// let texts = cities.transform_values(move |_| Ok(text), &[]);
     /// texts.to_stream().to("texts");
     ///
     /// let driver = TopologyTestDriver::of(builder.build()?)?;
@@ -56,7 +53,7 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// ```
     pub fn transform_values<V2: Data, T: ValueTransformer<K, V, V2>>(
         &self,
-        supplier: impl Fn() -> T + Send + Sync + 'static,
+        supplier: impl Fn(&StoreAccess<'_>) -> ProcessorResult<T> + Send + Sync + 'static,
         stores: &[&str],
     ) -> KTable<K, V2> {
         self.add_transform_values(supplier, stores, None)
@@ -65,24 +62,15 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// As [`transform_values`](Self::transform_values), stored if the options name a store; then lookups read it.
     ///
     /// ```
-    /// use streams_dsl::core::error::Result;
-    /// use streams_dsl::core::processor::StoreAccess;
     /// use streams_dsl::prelude::*;
     ///
     /// /// Counts the updates of each row, in a store of its own.
-    /// #[derive(Default)]
-    /// struct Updates(Option<KeyValueStore<String, i64>>);
+    /// struct Updates(KeyValueStore<String, i64>);
     ///
     /// impl ValueTransformer<String, String, i64> for Updates {
-    ///     fn init(&mut self, stores: &StoreAccess<'_>) -> Result<()> {
-    ///         self.0 = Some(stores.get("updates")?);
-    ///         Ok(())
-    ///     }
-    ///
-    ///     fn transform(&mut self, key: &String, _: Option<String>, _: &TransformContext<'_>) -> Result<Option<i64>> {
-    ///         let Some(store) = &self.0 else { return Ok(None) };
-    ///         let count = store.get(key)?.unwrap_or(0) + 1;
-    ///         store.put(key, Some(count))?;
+    ///     fn transform(&mut self, key: &String, _: Option<String>, _: &TransformContext<'_>) -> ProcessorResult<Option<i64>> {
+    ///         let count = self.0.get(key)?.unwrap_or(0) + 1;
+    ///         self.0.put(key, Some(count))?;
     ///         Ok(Some(count))
     ///     }
     /// }
@@ -90,7 +78,8 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// let builder = StreamsBuilder::new();
     /// builder.add_state_store(Stores::key_value_store::<String, i64>("updates"));
     /// let cities = builder.table::<String, String>("cities");
-    /// let moves = cities.transform_values_with(Updates::default, &["updates"], Materialized::named("moves"));
+    /// let updates = |stores: &StoreAccess<'_>| Ok(Updates(stores.get("updates")?));
+    /// let moves = cities.transform_values_with(updates, &["updates"], Materialized::named("moves"));
     /// moves.to_stream().to("moves");
     ///
     /// let driver = TopologyTestDriver::of(builder.build()?)?;
@@ -102,7 +91,7 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// ```
     pub fn transform_values_with<V2: Data, T: ValueTransformer<K, V, V2>>(
         &self,
-        supplier: impl Fn() -> T + Send + Sync + 'static,
+        supplier: impl Fn(&StoreAccess<'_>) -> ProcessorResult<T> + Send + Sync + 'static,
         stores: &[&str],
         materialized: Materialized<K, V2>,
     ) -> KTable<K, V2> {
@@ -111,7 +100,7 @@ impl<K: Data, V: Data> KTable<K, V> {
 
     fn add_transform_values<V2: Data, T: ValueTransformer<K, V, V2>>(
         &self,
-        supplier: impl Fn() -> T + Send + Sync + 'static,
+        supplier: impl Fn(&StoreAccess<'_>) -> ProcessorResult<T> + Send + Sync + 'static,
         stores: &[&str],
         materialized: Option<Materialized<K, V2>>,
     ) -> KTable<K, V2> {
@@ -149,7 +138,7 @@ where
     K: Data,
     V: Data,
     V2: Data,
-    S: Fn() -> T + Send + Sync + 'static,
+    S: Fn(&StoreAccess<'_>) -> ProcessorResult<T> + Send + Sync + 'static,
     T: ValueTransformer<K, V, V2>,
 {
     fn node(self: &Rc<Self>, name: &str) -> GraphNode {
@@ -158,10 +147,13 @@ where
             let (transformers, results) = (Arc::clone(&origin.supplier), origin.results.clone());
             let store_name = origin.store.as_ref().map(|store| Arc::clone(&store.name));
             let send_old_values = origin.sends_old_values.get();
-            let supplier = Arc::new(move || TransformRows {
-                values: Transform { transformer: transformers(), results: results.clone() },
-                rows: StoredRows::new(store_name.clone(), send_old_values),
-                of: PhantomData,
+            let supplier = Arc::new(move |context: &mut InitContext<'_>| {
+                let transformer = transformers(&context.stores())?;
+                Ok(TransformRows {
+                    values: Transform { transformer, results: results.clone() },
+                    rows: StoredRows::open(store_name.as_deref(), send_old_values, context)?,
+                    of: PhantomData,
+                })
             });
             writer.own_processor::<_, K, Change<V>, K, Change<V2>>(&supplier)?;
             if let Some(store) = &origin.store {
@@ -177,7 +169,7 @@ where
     K: Data,
     V: Data,
     V2: Data,
-    S: Fn() -> T + Send + Sync + 'static,
+    S: Fn(&StoreAccess<'_>) -> ProcessorResult<T> + Send + Sync + 'static,
     T: ValueTransformer<K, V, V2>,
 {
     fn enable_sending_old_values(&self, force: bool) -> bool {
@@ -192,9 +184,9 @@ where
         let results = self.results.clone();
         let mut stores = parent.stores.clone();
         stores.extend(self.stores.iter().filter(|store| !parent.stores.contains(store)).cloned());
-        ValueGetterSupplier::new(stores, move || {
-            let values = Transform { transformer: supplier(), results: results.clone() };
-            Box::new(TransformGetter { parent: parent.get(), values: RefCell::new(values) })
+        ValueGetterSupplier::new(stores, move |stores| {
+            let values = Transform { transformer: supplier(stores)?, results: results.clone() };
+            Ok(Box::new(TransformGetter { parent: parent.open(stores)?, values: RefCell::new(values) }))
         })
     }
 }
@@ -212,7 +204,7 @@ impl<V2: Data, T> Transform<V2, T> {
         value: Option<V>,
         timestamp: Timestamp,
         headers: &Headers,
-    ) -> Result<Option<V2>>
+    ) -> ProcessorResult<Option<V2>>
     where
         K: Data,
         V: Data,
@@ -236,16 +228,11 @@ where
     V2: Data,
     T: ValueTransformer<K, V, V2>,
 {
-    fn init(&mut self, context: &mut ProcessorContext<'_, K, Change<V2>>) -> Result<()> {
-        self.values.transformer.init(&context.stores())?;
-        self.rows.open(context)
-    }
-
     fn process(
         &mut self,
         record: Record<K, Change<V>>,
         context: &mut ProcessorContext<'_, K, Change<V2>>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         let Record { key, value: change, timestamp, headers } = record;
         let new = self.values.call(&key, change.new, timestamp, &headers)?;
         let stored = Record { key, value: new, timestamp, headers };
@@ -270,16 +257,11 @@ impl<K: Data, V: Data, V2: Data, T> ValueGetter<K, V2> for TransformGetter<K, V,
 where
     T: ValueTransformer<K, V, V2>,
 {
-    fn init(&mut self, stores: &StoreAccess<'_>) -> Result<()> {
-        self.parent.init(stores)?;
-        self.values.get_mut().transformer.init(stores)
-    }
-
-    fn get(&self, key: &K) -> Result<Option<ValueAndTimestamp<V2>>> {
+    fn get(&self, key: &K) -> ProcessorResult<Option<ValueAndTimestamp<V2>>> {
         self.transformed(key, self.parent.get(key)?)
     }
 
-    fn get_as_of(&self, key: &K, time: Timestamp) -> Result<Option<ValueAndTimestamp<V2>>> {
+    fn get_as_of(&self, key: &K, time: Timestamp) -> ProcessorResult<Option<ValueAndTimestamp<V2>>> {
         self.transformed(key, self.parent.get_as_of(key, time)?)
     }
 
@@ -289,7 +271,11 @@ where
 }
 
 impl<K: Data, V: Data, V2: Data, T> TransformGetter<K, V, V2, T> {
-    fn transformed(&self, key: &K, row: Option<ValueAndTimestamp<V>>) -> Result<Option<ValueAndTimestamp<V2>>>
+    fn transformed(
+        &self,
+        key: &K,
+        row: Option<ValueAndTimestamp<V>>,
+    ) -> ProcessorResult<Option<ValueAndTimestamp<V2>>>
     where
         T: ValueTransformer<K, V, V2>,
     {

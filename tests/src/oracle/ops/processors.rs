@@ -116,8 +116,13 @@ impl Keeping {
         }
     }
 
-    fn keeper(&self) -> Keeper {
-        Keeper { how: self.clone(), store: None, wall: None }
+    fn keeper(&self, context: &mut InitContext<'_>) -> ProcessorResult<Keeper> {
+        let store = self.store_name.as_ref().map(|name| context.state_store(name)).transpose()?;
+        if let Some(interval) = self.stream_ms {
+            context.schedule(interval, PunctuationType::StreamTime)?;
+        }
+        let wall = self.wall_ms.map(|interval| context.schedule(interval, PunctuationType::WallClockTime));
+        Ok(Keeper { how: self.clone(), store, wall: wall.transpose()? })
     }
 
     fn stores(&self) -> Vec<&str> {
@@ -142,22 +147,11 @@ impl Keeper {
 }
 
 impl Processor<Text, Text, Text, Text> for Keeper {
-    fn init(&mut self, context: &mut ProcessorContext<'_, Text, Text>) -> Result<()> {
-        self.store = self.how.store_name.as_ref().map(|name| context.state_store(name)).transpose()?;
-        if let Some(interval) = self.how.stream_ms {
-            context.schedule(interval, PunctuationType::StreamTime)?;
-        }
-        let wall =
-            self.how.wall_ms.map(|interval| context.schedule(interval, PunctuationType::WallClockTime));
-        self.wall = wall.transpose()?;
-        Ok(())
-    }
-
     fn process(
         &mut self,
         record: Record<Text, Text>,
         context: &mut ProcessorContext<'_, Text, Text>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         let value = self.next(&record.key, record.value.clone())?;
         let record = record.with_value(value);
         context.forward(record.clone())?;
@@ -175,7 +169,7 @@ impl Processor<Text, Text, Text, Text> for Keeper {
         punctuation: Punctuation,
         timestamp: Timestamp,
         context: &mut ProcessorContext<'_, Text, Text>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         let clock = self.clock(punctuation);
         let Some(store) = &self.store else {
             return context.forward(Record::new(Some("tick".to_owned()), Some(clock.to_owned()), timestamp));
@@ -191,22 +185,11 @@ impl Processor<Text, Text, Text, Text> for Keeper {
 }
 
 impl FixedKeyProcessor<Text, Text, Text> for Keeper {
-    fn init(&mut self, context: &mut FixedKeyContext<'_, '_, Text, Text>) -> Result<()> {
-        self.store = self.how.store_name.as_ref().map(|name| context.state_store(name)).transpose()?;
-        if let Some(interval) = self.how.stream_ms {
-            context.schedule(interval, PunctuationType::StreamTime)?;
-        }
-        let wall =
-            self.how.wall_ms.map(|interval| context.schedule(interval, PunctuationType::WallClockTime));
-        self.wall = wall.transpose()?;
-        Ok(())
-    }
-
     fn process(
         &mut self,
         record: FixedKeyRecord<Text, Text>,
         context: &mut FixedKeyContext<'_, '_, Text, Text>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         let value = self.next(record.key(), record.value().clone())?;
         let timestamp = record.timestamp() + i64::from(self.how.again);
         context.forward(record.with_value(value).with_timestamp(timestamp))
@@ -217,7 +200,7 @@ impl FixedKeyProcessor<Text, Text, Text> for Keeper {
         punctuation: Punctuation,
         _: Timestamp,
         _: &mut FixedKeyContext<'_, '_, Text, Text>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         let Some(store) = &self.store else { return Ok(()) };
         // Backwards, Kafka's caches show deleted keys.
         let direction = if self.how.cached { Direction::Forward } else { Direction::Backward };
@@ -233,7 +216,8 @@ fn process(build: &mut Build, op: &Op) -> std::result::Result<(), Fault> {
     let keeping = Keeping::of(build, op);
     let supplier = keeping.clone();
     let stream = build.stream(op)?;
-    let stream: super::TextStream = stream.process(move || supplier.keeper(), &keeping.stores());
+    let stream: super::TextStream =
+        stream.process(move |context| supplier.keeper(context), &keeping.stores());
     build.set(op, stream)
 }
 
@@ -241,6 +225,7 @@ fn process_values(build: &mut Build, op: &Op) -> std::result::Result<(), Fault> 
     let keeping = Keeping::of(build, op);
     let supplier = keeping.clone();
     let stream = build.stream(op)?;
-    let stream: super::TextStream = stream.process_values(move || supplier.keeper(), &keeping.stores());
+    let stream: super::TextStream =
+        stream.process_values(move |context| supplier.keeper(context), &keeping.stores());
     build.set(op, stream)
 }

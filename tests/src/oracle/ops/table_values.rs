@@ -1,7 +1,6 @@
 //! Tables of values that a transformer makes.
 
 use serde_json::json;
-use streams_core::error::Result;
 use streams_core::processor::StoreAccess;
 use streams_dsl::prelude::*;
 use streams_dsl::{TransformContext, ValueTransformer};
@@ -144,17 +143,12 @@ struct Transformer<V> {
 }
 
 impl<V: 'static> ValueTransformer<Text, V, String> for Transformer<V> {
-    fn init(&mut self, stores: &StoreAccess<'_>) -> Result<()> {
-        self.store = self.how.store_name.as_ref().map(|name| stores.get(name)).transpose()?;
-        Ok(())
-    }
-
     fn transform(
         &mut self,
         key: &Text,
         value: Option<V>,
         context: &TransformContext<'_>,
-    ) -> Result<Option<String>> {
+    ) -> ProcessorResult<Option<String>> {
         let mut next = (self.how.lambda)(key, &(self.text)(value));
         if let Some(store) = &self.store {
             let key = shown(key).to_owned();
@@ -196,7 +190,10 @@ fn transformed<V: Clone + Send + 'static>(
     let how = Transforming { lambda, store_name, timed: is("timed"), headed: is("headed") };
     let names: Vec<String> = how.store_name.iter().cloned().collect();
     let stores: Vec<&str> = names.iter().map(String::as_str).collect();
-    let supplier = move || Transformer { how: how.clone(), text, store: None };
+    let supplier = move |stores: &StoreAccess<'_>| {
+        let store = how.store_name.as_ref().map(|name| stores.get(name)).transpose()?;
+        Ok(Transformer { how: how.clone(), text, store })
+    };
     Ok(match materialized(op) {
         Some(materialized) => table.transform_values_with(supplier, &stores, materialized),
         None => table.transform_values(supplier, &stores),

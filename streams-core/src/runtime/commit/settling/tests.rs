@@ -9,7 +9,9 @@ use std::time::Duration;
 use crate::config::StreamsConfig;
 use crate::error::Result;
 use crate::ids::TopicPartition;
-use crate::processor::{Processor, ProcessorContext, SinkOptions, SourceOptions, TopicTarget};
+use crate::processor::{
+    InitContext, Processor, ProcessorContext, ProcessorResult, SinkOptions, SourceOptions, TopicTarget,
+};
 use crate::record::Record;
 use crate::runtime::steps::{Engine, EngineSettings, Pace};
 use crate::serde::DefaultSerde;
@@ -33,7 +35,7 @@ impl Processor<String, String, String, String> for Pass {
         &mut self,
         record: Record<String, String>,
         context: &mut ProcessorContext<'_, String, String>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         context.forward(record)
     }
 }
@@ -54,9 +56,9 @@ fn topology(opened: &Arc<AtomicUsize>) -> Result<Topology> {
     topology.add_sink("to-between", to("between"), &["first"])?;
     topology.add_source("second", &["between".into()], None, from())?;
     let opened = Arc::clone(opened);
-    let pass = move || {
+    let pass = move |_: &mut InitContext<'_>| {
         opened.fetch_add(1, Ordering::SeqCst);
-        Pass
+        Ok(Pass)
     };
     topology.add_processor("pass", pass, &["second"])?;
     topology.add_sink("to-out", to("out"), &["pass"])?;

@@ -12,7 +12,7 @@ impl Processor<String, String, String, String> for KeepAll {
         &mut self,
         record: Record<String, String>,
         context: &mut ProcessorContext<'_, String, String>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         let last: KeyValueStore<String, String> = context.state_store("store")?;
         let recent: KeyValueStore<String, String> = context.state_store("recent")?;
         let history: VersionedKeyValueStore<String, String> = context.state_store("history")?;
@@ -20,14 +20,14 @@ impl Processor<String, String, String, String> for KeepAll {
         let time = record.value.parse().unwrap_or_default();
         history.put(&record.key, Some(&record.value), time)?;
         recent.put(&record.key, Some(record.value.clone()))?;
-        last.put(&record.key, Some(record.value))
+        Ok(last.put(&record.key, Some(record.value))?)
     }
 }
 
 fn topology() -> Result<Topology> {
     let mut topology = Topology::new();
     topology.add_source("source", &["in".into()], None, source_options())?;
-    topology.add_processor("keep", || KeepAll, &["source"])?;
+    topology.add_processor("keep", |_| Ok(KeepAll), &["source"])?;
     topology.add_state_store(Stores::key_value_store::<String, String>("store"), &["keep"])?;
     let recent = Stores::key_value_store::<String, String>("recent").lru(2).at(StorePlace::Disk);
     topology.add_state_store(recent, &["keep"])?;

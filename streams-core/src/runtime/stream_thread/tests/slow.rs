@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::processor::{Punctuation, PunctuationType, SinkOptions, TopicTarget};
+use crate::processor::{InitContext, Punctuation, PunctuationType, SinkOptions, TopicTarget};
 use crate::time::{Clock, Timestamp};
 use crate::transport::embedded::{Fault, Operation};
 use crate::transport::{ConsumerSpec, Isolation, TransportErrorKind};
@@ -17,15 +17,11 @@ struct Slow {
 }
 
 impl Processor<String, String, String, String> for Slow {
-    fn init(&mut self, context: &mut ProcessorContext<'_, String, String>) -> Result<()> {
-        context.schedule(1_000, PunctuationType::WallClockTime).map(drop)
-    }
-
     fn process(
         &mut self,
         record: Record<String, String>,
         context: &mut ProcessorContext<'_, String, String>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         self.clock.advance(self.record_ms);
         context.forward(record)
     }
@@ -35,7 +31,7 @@ impl Processor<String, String, String, String> for Slow {
         _: Punctuation,
         at: Timestamp,
         context: &mut ProcessorContext<'_, String, String>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         self.punctuations.fetch_add(1, Ordering::Relaxed);
         match self.forwards {
             true => context.forward(Record::new("tick".to_owned(), at.to_string(), at)),
@@ -76,11 +72,10 @@ impl Copy {
         let mut topology = Topology::new();
         topology.add_source("source", &["in".into()], None, source_options())?;
         let (of_slow, counted) = (Arc::clone(&clock), Arc::clone(&punctuations));
-        let slow = move || Slow {
-            clock: Arc::clone(&of_slow),
-            record_ms,
-            punctuations: Arc::clone(&counted),
-            forwards,
+        let slow = move |task: &mut InitContext<'_>| {
+            task.schedule(1_000, PunctuationType::WallClockTime)?;
+            let (clock, punctuations) = (Arc::clone(&of_slow), Arc::clone(&counted));
+            Ok(Slow { clock, record_ms, punctuations, forwards })
         };
         topology.add_processor("slow", slow, &["source"])?;
         let sink = SinkOptions {

@@ -16,18 +16,18 @@ impl Processor<String, String, String, String> for Note {
         &mut self,
         record: Record<String, String>,
         context: &mut ProcessorContext<'_, String, String>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         let store: KeyValueStore<String, String> = context.state_store("store")?;
         let before = store.get(&record.key)?;
         self.0.lock().expect("no panic").push((before, record.value.clone()));
-        store.put(&record.key, Some(record.value))
+        Ok(store.put(&record.key, Some(record.value))?)
     }
 }
 
 fn topology(changes: &Arc<Mutex<Vec<Change>>>) -> Result<Topology> {
     let (mut topology, changes) = (Topology::new(), Arc::clone(changes));
     topology.add_source("source", &["in".into()], None, source_options())?;
-    topology.add_processor("note", move || Note(Arc::clone(&changes)), &["source"])?;
+    topology.add_processor("note", move |_| Ok(Note(Arc::clone(&changes))), &["source"])?;
     let store = Stores::key_value_store::<String, String>("store").with_logging_disabled();
     topology.add_state_store(store, &["note"])?;
     topology.connect_source_store_and_topic("store", &"in".into())?;

@@ -1,7 +1,7 @@
 //! A task whose work can never be committed ends the application, whatever the others commit meanwhile.
 
 use super::*;
-use crate::processor::{Punctuation, PunctuationType};
+use crate::processor::{InitContext, Punctuation, PunctuationType};
 use crate::time::Timestamp;
 use crate::transport::TransportError;
 
@@ -9,18 +9,11 @@ use crate::transport::TransportError;
 struct Choke;
 
 impl Processor<String, String, String, String> for Choke {
-    fn init(&mut self, context: &mut ProcessorContext<'_, String, String>) -> Result<()> {
-        if context.task_id().partition == 0 {
-            context.schedule(1_000, PunctuationType::WallClockTime)?;
-        }
-        Ok(())
-    }
-
     fn process(
         &mut self,
         _: Record<String, String>,
         _: &mut ProcessorContext<'_, String, String>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         Ok(())
     }
 
@@ -29,8 +22,9 @@ impl Processor<String, String, String, String> for Choke {
         _: Punctuation,
         _: Timestamp,
         _: &mut ProcessorContext<'_, String, String>,
-    ) -> Result<()> {
-        Err(TransportError::new(TransportErrorKind::Retriable, "asking", "away").into())
+    ) -> ProcessorResult {
+        let away = TransportError::new(TransportErrorKind::Retriable, "asking", "away");
+        Err(Error::from(away).into())
     }
 }
 
@@ -39,7 +33,13 @@ impl Processor<String, String, String, String> for Choke {
 fn one_task_that_is_stuck_ends_in_an_error_that_names_it_though_another_commits() -> Result<()> {
     let mut topology = Topology::new();
     topology.add_source("source", &["in".into()], None, source_options())?;
-    topology.add_processor("choke", || Choke, &["source"])?;
+    let choke = |task: &mut InitContext<'_>| {
+        if task.task_id().partition == 0 {
+            task.schedule(1_000, PunctuationType::WallClockTime)?;
+        }
+        Ok(Choke)
+    };
+    topology.add_processor("choke", choke, &["source"])?;
     let mut world = World::with(topology, config(), 2)?;
     let mut committed = 0;
     // Twice task.timeout.ms.

@@ -1,11 +1,10 @@
 //! The foreign side: answers a subscription with the foreign row there is (`SubscriptionJoinProcessorSupplier`).
 
-use streams_core::error::Result;
-use streams_core::processor::{Data, Processor, ProcessorContext};
+use streams_core::processor::{Data, InitContext, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::Record;
 use streams_core::serde::foreign_key::{Instruction, Subscription, SubscriptionResponse};
 
-use crate::value_getter::ValueGetter;
+use crate::value_getter::{ValueGetter, ValueGetterSupplier};
 
 /// Looks the foreign row up and answers as the subscription's instruction says. An answer has the larger one of the two
 /// timestamps, and the message's headers.
@@ -14,24 +13,23 @@ pub(super) struct AnswerProcessor<KO, VO> {
 }
 
 impl<KO: Data, VO: Data> AnswerProcessor<KO, VO> {
-    /// An instance for one task.
-    pub(super) fn new(rows: Box<dyn ValueGetter<KO, VO>>) -> Self {
-        AnswerProcessor { rows }
+    /// The instance of one task.
+    pub(super) fn open(
+        rows: &ValueGetterSupplier<KO, VO>,
+        context: &mut InitContext<'_>,
+    ) -> ProcessorResult<Self> {
+        Ok(AnswerProcessor { rows: rows.open(&context.stores())? })
     }
 }
 
 impl<K: Data, KO: Data, VO: Data> Processor<Option<KO>, Subscription<K>, K, SubscriptionResponse<VO>>
     for AnswerProcessor<KO, VO>
 {
-    fn init(&mut self, context: &mut ProcessorContext<'_, K, SubscriptionResponse<VO>>) -> Result<()> {
-        self.rows.init(&context.stores())
-    }
-
     fn process(
         &mut self,
         record: Record<Option<KO>, Subscription<K>>,
         context: &mut ProcessorContext<'_, K, SubscriptionResponse<VO>>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         let Record { key: foreign_key, value: subscription, timestamp, headers } = record;
         // Read even if there is nothing to answer: to an LRU map that is a use of the row.
         let row = match &foreign_key {

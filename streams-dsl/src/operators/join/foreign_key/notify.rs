@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use streams_core::error::Result;
-use streams_core::processor::{Data, DropReason, Processor, ProcessorContext};
+use streams_core::error::Error;
+use streams_core::processor::{Data, DropReason, InitContext, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::{Change, Record};
 use streams_core::serde::foreign_key::SubscriptionResponse;
 
 use super::hash::unserializable;
 use super::receive::{SubscriptionStore, Subscriptions};
-use crate::operators::aggregate::opened;
 
 /// Answers every subscription to a foreign key anew when its row changes, in the order of the primary keys' bytes.
 ///
@@ -19,32 +18,31 @@ pub(super) struct NotifyProcessor<K, KO> {
     shared: Arc<Subscriptions<K, KO>>,
     /// Whether the foreign table is a versioned one.
     versioned: bool,
-    store: Option<SubscriptionStore<K>>,
+    store: SubscriptionStore<K>,
     /// What the keys of all subscribers begin with.
     prefix: Vec<u8>,
 }
 
 impl<K: Data, KO: Data> NotifyProcessor<K, KO> {
-    /// An instance for one task.
-    pub(super) fn new(shared: Arc<Subscriptions<K, KO>>, versioned: bool) -> Self {
-        NotifyProcessor { shared, versioned, store: None, prefix: Vec::new() }
+    /// The instance of one task.
+    pub(super) fn open(
+        shared: &Arc<Subscriptions<K, KO>>,
+        versioned: bool,
+        context: &mut InitContext<'_>,
+    ) -> ProcessorResult<Self> {
+        let store = shared.open(context)?;
+        Ok(NotifyProcessor { shared: Arc::clone(shared), versioned, store, prefix: Vec::new() })
     }
 }
 
 impl<K: Data, KO: Data, VO: Data> Processor<KO, Change<VO>, K, SubscriptionResponse<VO>>
     for NotifyProcessor<K, KO>
 {
-    fn init(&mut self, context: &mut ProcessorContext<'_, K, SubscriptionResponse<VO>>) -> Result<()> {
-        self.shared.topics.resolve(context.application_id());
-        self.store = Some(context.state_store(&self.shared.store)?);
-        Ok(())
-    }
-
     fn process(
         &mut self,
         record: Record<KO, Change<VO>>,
         context: &mut ProcessorContext<'_, K, SubscriptionResponse<VO>>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         let Record { key: foreign_key, value: change, timestamp, headers } = record;
         if self.versioned && !change.is_latest {
             context
@@ -57,9 +55,9 @@ impl<K: Data, KO: Data, VO: Data> Processor<KO, Change<VO>, K, SubscriptionRespo
             .encode_prefix(&foreign_key, &headers, &mut self.prefix)
             .map_err(|source| unserializable("foreign key", topics.foreign_key(), source))?;
         // Answers go to a sink, which does not come back to this store.
-        opened(&self.store)?.for_each_with_prefix(&self.prefix, |_, subscriber| {
+        let notified = self.store.for_each_with_prefix(&self.prefix, |_, subscriber| {
             let subscription = subscriber.value;
-            context.forward(Record {
+            let answer = Record {
                 key: subscription.primary_key,
                 value: SubscriptionResponse {
                     hash: subscription.hash,
@@ -68,7 +66,9 @@ impl<K: Data, KO: Data, VO: Data> Processor<KO, Change<VO>, K, SubscriptionRespo
                 },
                 timestamp,
                 headers: headers.clone(),
-            })
-        })
+            };
+            context.forward(answer).map_err(Error::of_user_code)
+        });
+        Ok(notified?)
     }
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use streams_core::partitioner::StreamPartitioner;
-use streams_core::processor::{Data, SinkOptions, SourceOptions, TopicTarget};
+use streams_core::processor::{Data, InitContext, SinkOptions, SourceOptions, TopicTarget};
 use streams_core::record::Change;
 use streams_core::serde::foreign_key::{
     CombinedKeySchema, PseudoTopics, Subscription, SubscriptionResponse, SubscriptionResponseSerde,
@@ -168,7 +168,9 @@ impl<K: Data, V: Data, KO: Data, VO: Data> Parts<K, V, KO, VO> {
         });
         GraphNode::new(&self.names.registration, move |writer| {
             let (shared, versioned) = (Arc::clone(&subscribe), writer.has_versioned_parent());
-            let supplier = Arc::new(move || SubscribeProcessor::new(Arc::clone(&shared), versioned));
+            let supplier = Arc::new(move |context: &mut InitContext<'_>| {
+                Ok(SubscribeProcessor::open(&shared, versioned, context))
+            });
             writer.own_processor::<_, K, Change<V>, Option<KO>, Subscription<K>>(&supplier)
         })
     }
@@ -188,7 +190,8 @@ impl<K: Data, V: Data, KO: Data, VO: Data> Parts<K, V, KO, VO> {
         let (subscriptions, serde) = (Arc::clone(subscriptions), self.subscription_serde());
         GraphNode::new(&self.names.receive, move |writer| {
             let shared = Arc::clone(&subscriptions);
-            let supplier = Arc::new(move || ReceiveProcessor::new(Arc::clone(&shared)));
+            let supplier =
+                Arc::new(move |context: &mut InitContext<'_>| ReceiveProcessor::open(&shared, context));
             writer.own_processor::<_, Option<KO>, Subscription<K>, Option<KO>, Subscription<K>>(&supplier)?;
             writer.add_store(subscription_store(&subscriptions, &serde))
         })
@@ -198,7 +201,9 @@ impl<K: Data, V: Data, KO: Data, VO: Data> Parts<K, V, KO, VO> {
         let (subscriptions, serde) = (Arc::clone(subscriptions), self.subscription_serde());
         GraphNode::new(&self.names.foreign_join, move |writer| {
             let (shared, versioned) = (Arc::clone(&subscriptions), writer.has_versioned_parent());
-            let supplier = Arc::new(move || NotifyProcessor::new(Arc::clone(&shared), versioned));
+            let supplier = Arc::new(move |context: &mut InitContext<'_>| {
+                NotifyProcessor::open(&shared, versioned, context)
+            });
             writer.own_processor::<_, KO, Change<VO>, K, SubscriptionResponse<VO>>(&supplier)?;
             writer.add_store(subscription_store(&subscriptions, &serde))
         })
@@ -224,7 +229,9 @@ impl<K: Data, V: Data, KO: Data, VO: Data> Parts<K, V, KO, VO> {
         let resolve = Arc::new(Resolve { value, topics, joiner, results });
         GraphNode::new(&self.names.resolver, move |writer| {
             let (shared, getters) = (Arc::clone(&resolve), rows.clone());
-            let supplier = Arc::new(move || ResolveProcessor::new(Arc::clone(&shared), getters.get()));
+            let supplier = Arc::new(move |context: &mut InitContext<'_>| {
+                ResolveProcessor::open(&shared, &getters, context)
+            });
             writer.own_processor::<_, K, SubscriptionResponse<VO>, K, Option<VR>>(&supplier)?;
             writer.connect(&rows.stores)
         })
@@ -238,7 +245,8 @@ impl<K: Data, V: Data, KO: Data, VO: Data> Parts<K, V, KO, VO> {
 fn answer_node<K: Data, KO: Data, VO: Data>(name: &str, rows: ValueGetterSupplier<KO, VO>) -> GraphNode {
     GraphNode::new(name, move |writer| {
         let getters = rows.clone();
-        let supplier = Arc::new(move || AnswerProcessor::new(getters.get()));
+        let supplier =
+            Arc::new(move |context: &mut InitContext<'_>| AnswerProcessor::open(&getters, context));
         writer.own_processor::<_, Option<KO>, Subscription<K>, K, SubscriptionResponse<VO>>(&supplier)?;
         writer.connect(&rows.stores)
     })

@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use streams_core::error::Result;
-use streams_core::processor::{Data, DropReason, Processor, ProcessorContext};
+use streams_core::processor::{Data, DropReason, InitContext, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::Record;
 use streams_core::serde::foreign_key::{CombinedKeySchema, Instruction, PseudoTopics, Subscription};
 use streams_core::store::{Declaration, TimestampedKeyValueStore, ValueAndTimestamp};
 
 use super::hash::unserializable;
-use crate::operators::aggregate::opened;
 
 /// The store of subscriptions by combined key.
 pub(super) type SubscriptionStore<K> = TimestampedKeyValueStore<Vec<u8>, Subscription<K>>;
@@ -22,6 +20,14 @@ pub(super) struct Subscriptions<K, KO> {
     pub(super) topics: Arc<PseudoTopics>,
 }
 
+impl<K: Data, KO> Subscriptions<K, KO> {
+    /// The store, in a task that is made.
+    pub(super) fn open(&self, context: &InitContext<'_>) -> ProcessorResult<SubscriptionStore<K>> {
+        self.topics.resolve(context.application_id());
+        Ok(context.state_store(&self.store)?)
+    }
+}
+
 /// Stores or deletes each subscription and passes it on.
 ///
 /// 1. A message without a foreign key is not stored. It only comes of left joins, where it wants an answer; any other is
@@ -29,32 +35,30 @@ pub(super) struct Subscriptions<K, KO> {
 /// 2. Time and headers of the changelog's record are those of the message.
 pub(super) struct ReceiveProcessor<K, KO> {
     shared: Arc<Subscriptions<K, KO>>,
-    store: Option<SubscriptionStore<K>>,
+    store: SubscriptionStore<K>,
     /// The combined key.
     key: Vec<u8>,
 }
 
 impl<K: Data, KO: Data> ReceiveProcessor<K, KO> {
-    /// An instance for one task.
-    pub(super) fn new(shared: Arc<Subscriptions<K, KO>>) -> Self {
-        ReceiveProcessor { shared, store: None, key: Vec::new() }
+    /// The instance of one task.
+    pub(super) fn open(
+        shared: &Arc<Subscriptions<K, KO>>,
+        context: &mut InitContext<'_>,
+    ) -> ProcessorResult<Self> {
+        let store = shared.open(context)?;
+        Ok(ReceiveProcessor { shared: Arc::clone(shared), store, key: Vec::new() })
     }
 }
 
 impl<K: Data, KO: Data> Processor<Option<KO>, Subscription<K>, Option<KO>, Subscription<K>>
     for ReceiveProcessor<K, KO>
 {
-    fn init(&mut self, context: &mut ProcessorContext<'_, Option<KO>, Subscription<K>>) -> Result<()> {
-        self.shared.topics.resolve(context.application_id());
-        self.store = Some(context.state_store(&self.shared.store)?);
-        Ok(())
-    }
-
     fn process(
         &mut self,
         record: Record<Option<KO>, Subscription<K>>,
         context: &mut ProcessorContext<'_, Option<KO>, Subscription<K>>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         let subscription = &record.value;
         let Some(foreign_key) = &record.key else {
             if subscription.instruction != Instruction::PropagateNullIfNoForeignValue {
@@ -74,7 +78,7 @@ impl<K: Data, KO: Data> Processor<Option<KO>, Subscription<K>, Option<KO>, Subsc
                 Some(ValueAndTimestamp { value: subscription.clone(), timestamp: record.timestamp })
             }
         };
-        opened(&self.store)?.put(&self.key, stored)?;
+        self.store.put(&self.key, stored)?;
         context.forward(record)
     }
 }

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use streams_core::error::Result;
-use streams_core::processor::{Data, DropReason, Processor, ProcessorContext};
+use streams_core::processor::{Data, DropReason, InitContext, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::Record;
 use streams_core::serde::SerdeRef;
 use streams_core::serde::foreign_key::{PseudoTopics, SubscriptionResponse};
 
 use super::hash::row_hash;
 use crate::operators::nulls::Nulls;
-use crate::value_getter::ValueGetter;
+use crate::value_getter::{ValueGetter, ValueGetterSupplier};
 
 /// Makes a result of a row and the foreign row there is; `None` is no result.
 pub(super) type Joiner<V, VO, VR> = Arc<dyn Fn(V, Option<VO>) -> Result<Option<VR>> + Send + Sync>;
@@ -38,25 +38,26 @@ pub(super) struct ResolveProcessor<K, V, VO, VR> {
 }
 
 impl<K: Data, V: Data, VO: Data, VR: Data> ResolveProcessor<K, V, VO, VR> {
-    /// An instance for one task.
-    pub(super) fn new(shared: Arc<Resolve<V, VO, VR>>, rows: Box<dyn ValueGetter<K, V>>) -> Self {
-        ResolveProcessor { shared, rows, scratch: Vec::new() }
+    /// The instance of one task.
+    pub(super) fn open(
+        shared: &Arc<Resolve<V, VO, VR>>,
+        rows: &ValueGetterSupplier<K, V>,
+        context: &mut InitContext<'_>,
+    ) -> ProcessorResult<Self> {
+        shared.topics.resolve(context.application_id());
+        let rows = rows.open(&context.stores())?;
+        Ok(ResolveProcessor { shared: Arc::clone(shared), rows, scratch: Vec::new() })
     }
 }
 
 impl<K: Data, V: Data, VO: Data, VR: Data> Processor<K, SubscriptionResponse<VO>, K, Option<VR>>
     for ResolveProcessor<K, V, VO, VR>
 {
-    fn init(&mut self, context: &mut ProcessorContext<'_, K, Option<VR>>) -> Result<()> {
-        self.shared.topics.resolve(context.application_id());
-        self.rows.init(&context.stores())
-    }
-
     fn process(
         &mut self,
         record: Record<K, SubscriptionResponse<VO>>,
         context: &mut ProcessorContext<'_, K, Option<VR>>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         let Record { key, value: response, timestamp, headers } = record;
         let Resolve { value, topics, joiner, results } = &*self.shared;
         let row = self.rows.get(&key)?.map(|row| row.value);

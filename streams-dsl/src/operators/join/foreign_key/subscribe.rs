@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use streams_core::error::Result;
-use streams_core::processor::{Data, DropReason, Processor, ProcessorContext};
+use streams_core::processor::{Data, DropReason, InitContext, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::{Change, Headers, Record};
 use streams_core::serde::SerdeRef;
 use streams_core::serde::foreign_key::{Instruction, PseudoTopics, Subscription};
@@ -47,7 +47,7 @@ struct Sender<'a, 'b, K: Data, KO: Data> {
 }
 
 impl<K: Data, KO: Data> Sender<'_, '_, K, KO> {
-    fn send(&mut self, foreign_key: Option<KO>, instruction: Instruction) -> Result<()> {
+    fn send(&mut self, foreign_key: Option<KO>, instruction: Instruction) -> ProcessorResult {
         let subscription = Subscription {
             hash: self.record.value,
             instruction,
@@ -64,10 +64,15 @@ impl<K: Data, KO: Data> Sender<'_, '_, K, KO> {
 }
 
 impl<K: Data, V: Data, KO: Data> SubscribeProcessor<K, V, KO> {
-    /// An instance for one task.
-    pub(super) fn new(shared: Arc<Subscribe<K, V, KO>>, versioned: bool) -> Self {
+    /// The instance of one task.
+    pub(super) fn open(
+        shared: &Arc<Subscribe<K, V, KO>>,
+        versioned: bool,
+        context: &InitContext<'_>,
+    ) -> Self {
+        shared.topics.resolve(context.application_id());
         let foreign_nulls = Nulls::of(Some(&shared.foreign_key));
-        SubscribeProcessor { shared, versioned, foreign_nulls, scratch: Vec::new() }
+        SubscribeProcessor { shared: Arc::clone(shared), versioned, foreign_nulls, scratch: Vec::new() }
     }
 
     fn foreign_key(&self, key: &K, row: Option<&V>) -> Option<KO> {
@@ -95,16 +100,11 @@ impl<K: Data, V: Data, KO: Data> SubscribeProcessor<K, V, KO> {
 impl<K: Data, V: Data, KO: Data> Processor<K, Change<V>, Option<KO>, Subscription<K>>
     for SubscribeProcessor<K, V, KO>
 {
-    fn init(&mut self, context: &mut ProcessorContext<'_, Option<KO>, Subscription<K>>) -> Result<()> {
-        self.shared.topics.resolve(context.application_id());
-        Ok(())
-    }
-
     fn process(
         &mut self,
         record: Record<K, Change<V>>,
         context: &mut ProcessorContext<'_, Option<KO>, Subscription<K>>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         use Instruction::{
             DeleteKeyAndPropagate, DeleteKeyNoPropagate, PropagateNullIfNoForeignValue,
             PropagateOnlyIfForeignValue,

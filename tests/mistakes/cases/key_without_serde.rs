@@ -1,0 +1,11 @@
+//! Grouped by a key that has no serde.
+use streams_dsl::prelude::*;
+
+#[derive(Clone, PartialEq, Eq)]
+struct Pair(String, String);
+
+fn main() {
+    let builder = StreamsBuilder::new();
+    let payments = builder.stream::<String, String>("payments");
+    payments.group_by(|from, to| Pair(from.clone(), to.clone())).count();
+}

@@ -1,0 +1,12 @@
+//! A struct of one's own without a serde.
+use streams_dsl::prelude::*;
+
+#[derive(Clone)]
+struct Payment {
+    cents: i64,
+}
+
+fn main() {
+    let builder = StreamsBuilder::new();
+    builder.stream::<String, Payment>("payments").filter(|_, payment| payment.cents > 0);
+}

@@ -1,0 +1,9 @@
+//! A join of a stream with a table by another type of key.
+use streams_dsl::prelude::*;
+
+fn main() {
+    let builder = StreamsBuilder::new();
+    let orders = builder.stream::<String, i64>("orders");
+    let names = builder.table::<i64, String>("names");
+    orders.join(&names, |order, name| format!("{order} {name}")).to("named-orders");
+}

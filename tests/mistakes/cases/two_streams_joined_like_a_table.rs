@@ -1,0 +1,9 @@
+//! `join` is for tables; two streams are joined by `join_stream`, in windows.
+use streams_dsl::prelude::*;
+
+fn main() {
+    let builder = StreamsBuilder::new();
+    let left = builder.stream::<String, i64>("left");
+    let right = builder.stream::<String, i64>("right");
+    left.join(&right, |left, right| left + right).to("sums");
+}
