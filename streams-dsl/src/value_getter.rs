@@ -25,10 +25,13 @@ pub(crate) trait ValueGetter<K, V> {
     }
 }
 
+/// Makes the getter of a processor.
+type MakeGetter<K, V> = dyn Fn(&StoreAccess<'_>) -> ProcessorResult<Box<dyn ValueGetter<K, V>>> + Send + Sync;
+
 /// A getter, and which stores the processor that uses it must be connected to (`KTableValueGetterSupplier`).
 pub(crate) struct ValueGetterSupplier<K, V> {
     pub(crate) stores: Vec<String>,
-    make: Arc<dyn Fn(&StoreAccess<'_>) -> ProcessorResult<Box<dyn ValueGetter<K, V>>> + Send + Sync>,
+    make: Arc<MakeGetter<K, V>>,
 }
 
 impl<K, V> Clone for ValueGetterSupplier<K, V> {

@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
-use streams_core::error::Result;
 use streams_core::testing::DriverBuilder;
 use streams_dsl::prelude::*;
 
@@ -12,15 +11,11 @@ const LAST_MS: i64 = 253_402_300_799_999;
 struct Tick;
 
 impl Processor<String, String, String, i64> for Tick {
-    fn init(&mut self, context: &mut ProcessorContext<'_, String, i64>) -> Result<()> {
-        context.schedule(1_000, PunctuationType::WallClockTime).map(drop)
-    }
-
     fn process(
         &mut self,
         _: Record<String, String>,
         _: &mut ProcessorContext<'_, String, i64>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         Ok(())
     }
 
@@ -29,14 +24,18 @@ impl Processor<String, String, String, i64> for Tick {
         _: Punctuation,
         time: Timestamp,
         context: &mut ProcessorContext<'_, String, i64>,
-    ) -> Result<()> {
+    ) -> ProcessorResult {
         context.forward(Record::new("tick".to_owned(), time, time))
     }
 }
 
 fn builder() -> DriverBuilder {
     let builder = StreamsBuilder::new();
-    builder.stream::<String, String>("in").process(|| Tick, &[]).to("out");
+    let tick = |task: &mut InitContext<'_>| {
+        task.schedule(1_000, PunctuationType::WallClockTime)?;
+        Ok(Tick)
+    };
+    builder.stream::<String, String>("in").process(tick, &[]).to("out");
     TopologyTestDriver::builder(builder.build().unwrap(), StreamsConfig::new("test", "embedded:"))
 }
 

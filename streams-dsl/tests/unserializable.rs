@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use streams_core::error::{Error, Result};
+use streams_core::error::Error;
 use streams_core::processor::DropReason;
 use streams_core::serde::{FnSerde, SerdeError};
 use streams_core::store::KeyValueStoreBuilder;
@@ -38,20 +38,15 @@ fn config(handler: &str) -> StreamsConfig {
 }
 
 /// Keeps the value of each key, and gives out what was there before.
-struct Keep(Option<KeyValueStore<String, i64>>);
+struct Keep(KeyValueStore<String, i64>);
 
 impl Processor<String, i64, String, i64> for Keep {
-    fn init(&mut self, context: &mut ProcessorContext<'_, String, i64>) -> Result<()> {
-        self.0 = Some(context.state_store("rows")?);
-        Ok(())
-    }
-
     fn process(
         &mut self,
         record: Record<String, i64>,
         _: &mut ProcessorContext<'_, String, i64>,
-    ) -> Result<()> {
-        self.0.as_ref().unwrap().put(&record.key, Some(record.value))
+    ) -> ProcessorResult {
+        Ok(self.0.put(&record.key, Some(record.value))?)
     }
 }
 
@@ -69,7 +64,7 @@ fn latest(_: &String, value: i64, _: i64) -> i64 {
 const PROGRAMS: &[(&str, Program)] = &[
     ("KSTREAM-PROCESSOR-", |builder| {
         builder.add_state_store(KeyValueStoreBuilder::new("rows", text(), fussy()));
-        builder.stream::<String, i64>("in").process(|| Keep(None), &["rows"]);
+        builder.stream::<String, i64>("in").process(|task| Ok(Keep(task.state_store("rows")?)), &["rows"]);
     }),
     ("KSTREAM-AGGREGATE-", |builder| {
         builder.stream::<String, i64>("in").group_by_key().aggregate_with(|| 0, latest, rows());

@@ -9,8 +9,8 @@ use crate::graph::GraphNode;
 use crate::naming::prefix;
 
 impl<K: Data, V: Data> KStream<K, V> {
-    /// Runs a processor on each record (`KStream.process`). `supplier` makes the processor of each task, from
-    /// that task's [`InitContext`]; `stores` names stores that [`add_state_store`](crate::StreamsBuilder::add_state_store) added.
+    /// Runs a processor on each record (`KStream.process`). `supplier` makes the processor of each task, from that task's
+    /// [`InitContext`]; `stores` names stores that [`add_state_store`](crate::StreamsBuilder::add_state_store) added.
     ///
     /// * Nulls: the processor sees those that the types have.
     /// * Time: a forwarded record has the time and headers that the processor gives it.
