@@ -63,7 +63,8 @@ impl<K: Data, V: Data> KStream<K, V> {
         KStream { step: self.step.named(name), ..self.clone() }
     }
 
-    /// Adds a node below this stream whose processor needs nothing of its task; `shape` marks what the node does to keys and values.
+    /// Adds a node below this stream whose processor needs nothing of its task; `shape` marks what it does to keys and
+    /// values.
     pub(crate) fn add_processor<P, K2, V2>(
         &self,
         prefix: &str,

@@ -11,7 +11,8 @@ use crate::naming::prefix;
 
 impl<K: Data, V: Data> KStream<K, V> {
     /// Runs a processor that cannot change keys on each record (`KStream.processValues`). `supplier` makes the
-    /// processor of each task, from that task's [`InitContext`]; `stores` names stores that [`add_state_store`](crate::StreamsBuilder::add_state_store) added.
+    /// processor of each task, from that task's [`InitContext`]; `stores` names stores that
+    /// [`add_state_store`](crate::StreamsBuilder::add_state_store) added.
     ///
     /// * Nulls: the processor sees those that the types have.
     /// * Time: a forwarded record has the time and headers that the processor gives it.

@@ -68,7 +68,12 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// struct Updates(KeyValueStore<String, i64>);
     ///
     /// impl ValueTransformer<String, String, i64> for Updates {
-    ///     fn transform(&mut self, key: &String, _: Option<String>, _: &TransformContext<'_>) -> ProcessorResult<Option<i64>> {
+    ///     fn transform(
+    ///         &mut self,
+    ///         key: &String,
+    ///         _: Option<String>,
+    ///         _: &TransformContext<'_>,
+    ///     ) -> ProcessorResult<Option<i64>> {
     ///         let count = self.0.get(key)?.unwrap_or(0) + 1;
     ///         self.0.put(key, Some(count))?;
     ///         Ok(Some(count))
