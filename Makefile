@@ -36,11 +36,12 @@ BENCH_ARGUMENTS = $(if $(WORKLOADS),--workloads $(WORKLOADS)) $(if $(GUARANTEES)
 # What `make test-brokers` runs on.
 BROKERS ?= 3.9.1 4.4.0
 
-.PHONY: help demo test features campaigns sanitize test-brokers lint bench oracle smoke storm kafka doc setup setup-build
+.PHONY: help demo test features package campaigns sanitize test-brokers lint bench oracle smoke storm kafka doc setup setup-build
 
 help:
 	@echo 'make demo   flight delays, all in memory           DATA=folder STATE=rocksdb BOOTSTRAP=host:port'
 	@echo 'make test   formatting, lints, all tests           KAFKA_BOOTSTRAP=host:port: on that broker'
+	@echo 'make package   the crates as a registry would get them'
 	@echo 'make features  the library with each set of features'
 	@echo 'make campaigns  the field tests that take minutes each'
 	@echo 'make test-brokers  the suites on Kafka, with other brokers  BROKERS="3.9.1 4.4.0"'
@@ -62,8 +63,12 @@ demo:
 	@.ci/setup $(if $(IN_MEMORY),demo,build)
 	$(FAST) cargo run -p examples $(DEMO_FEATURES) --bin flights -- $(DEMO_ARGUMENTS)
 
-test: setup lint features
+test: setup lint features package
 	cargo test --workspace
+
+# The crates as a registry would get them.
+package: setup
+	cargo package -p state-stores -p streams-core -p streams-dsl --no-verify --allow-dirty
 
 # Each set of features that makes a difference to the code compiles without a warning; those with Kafka have `tls`, as all
 # others here, so that librdkafka is compiled once.

@@ -1,10 +1,10 @@
 //! Ordered byte stores with atomic batches, and typed state stores under an uncommitted overlay.
 //!
 //! ```text
-//! kind      key-value, versioned, window, session stores: typed keys and values, Kafka Streams' rules of time and
-//! expiry overlay   typed entries that are not committed yet, and a bounded cache of clean ones schema    the
-//! bytes of window and session keys, and the time segments they live in backend   one task's database: named
-//! keyspaces of ordered bytes, one atomic batch over all of them
+//! kind      key-value, versioned, window, session stores: typed keys and values, Kafka Streams' rules of time and expiry
+//! overlay   typed entries that are not committed yet, and a bounded cache of clean ones
+//! schema    the bytes of window and session keys, and the time segments they live in
+//! backend   one task's database: named keyspaces of ordered bytes, one atomic batch over all of them
 //! ```
 //!
 //! A store takes every write into its overlay. [`StateStore::stage`] serializes what changed into a [`Batch`]

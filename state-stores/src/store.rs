@@ -11,7 +11,7 @@ use crate::headers::Headers;
 /// The changelog form of one changed entry.
 #[derive(Clone, Copy, Debug)]
 pub struct LogRecord<'a> {
-    /// The changelog key (`reference/kafka-streams.md` section 4.5).
+    /// The changelog key, in Kafka Streams' bytes.
     pub key: &'a [u8],
     /// The changelog value; `None` is a tombstone.
     pub value: Option<&'a [u8]>,

@@ -1,4 +1,4 @@
-//! `StreamsConfig`: Kafka Streams' settings under Kafka's names, as plain data (design D13).
+//! `StreamsConfig`: Kafka Streams' settings under Kafka's names, as plain data.
 //!
 //! Three defaults differ from Kafka Streams 4.3.1: `processing.guarantee` is `exactly_once_v2`, and RocksDB's memory
 //! has one bound for all stores of the process (`rocksdb.block.cache.bytes`, `rocksdb.write.buffer.bytes`), as have

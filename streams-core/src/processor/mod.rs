@@ -1,7 +1,7 @@
 //! The Processor API: user code that takes a record and forwards records (`org.apache.kafka.streams.processor.api`).
 //!
 //! A task instantiates every node of its sub-topology once and wires typed edges between them, so that a hop costs one
-//! virtual call: no downcast, no box, no lock (design D2). The graph is acyclic and used by one thread, depth first.
+//! virtual call: no downcast, no box, no lock. The graph is acyclic and used by one thread, depth first.
 //!
 //! ```
 //! use streams_core::processor::{Processor, ProcessorContext, ProcessorResult};

@@ -101,7 +101,7 @@ impl<K: Data, V: Data> Input<K, V> {
     ) -> Result<Prepared> {
         task.set_key(KeyExcerpt::of(raw.key()));
         match error {
-            // Nulls are a matter of types (design D3), not of broken bytes.
+            // Nulls are a matter of types, not of broken bytes.
             SerdeError::UnexpectedNull { .. } => {
                 let reason = if part == "key" { DropReason::NullKey } else { DropReason::NullValue };
                 task.drop_records_of(&self.node.name, reason, 1, &error);

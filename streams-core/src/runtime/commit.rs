@@ -1,4 +1,4 @@
-//! Exactly-once and at-least-once: the only file that knows transactions (design D7).
+//! Exactly-once and at-least-once: the only file that knows transactions.
 //!
 //! A thread has one producer. Under exactly-once its life is this machine; under at-least-once `Unsettled` is passed by.
 //!
@@ -260,7 +260,7 @@ impl Committer {
     /// [`abandon`](Self::abandon) and open its tasks again from what is committed, or may commit again if it
     /// [may be put off](Self::may_be_put_off).
     pub fn commit(&mut self, offsets: &[OffsetToCommit]) -> Result<()> {
-        // Rule 4 of the membership seam: the fence is taken at the start, and without one no commit starts.
+        // Rule 4 of `Membership`: the fence is taken at the start, and without one no commit starts.
         self.calling.begin(|| "a place in the group, to commit".to_owned());
         let fence = retry_harmless(|| self.group.fence());
         let committed = fence.map(|fence| match self.exactly_once() {

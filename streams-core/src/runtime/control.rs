@@ -2,7 +2,7 @@
 //!
 //! It is the only caller of [`Membership`]. Rules:
 //! 1. Its answers to the group are ordered: a revocation is acknowledged only when every thread concerned has committed and
-//!    closed the tasks, or can commit nothing of them any more (rule 2 of the membership seam).
+//!    closed the tasks, or can commit nothing of them any more (rule 2 of [`membership`](crate::transport::Membership)).
 //! 2. A thread that is in one round for longer than `max.poll.interval.ms` is *expelled*, as Kafka's consumer does it: its
 //!    fence is gone, and the process leaves the group so that others get the tasks. It joins again when the thread is back
 //!    and has dropped its work; with the threads that are free at once, as long as there is nobody else in the group. Then

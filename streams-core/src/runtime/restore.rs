@@ -1,4 +1,4 @@
-//! Opens tasks: rebuilds their stores from changelogs and finds where to read on (design D10).
+//! Opens tasks: rebuilds their stores from changelogs and finds where to read on.
 //!
 //! It runs on a thread of its own, one per instance, so that a restore delays no other task. `run_once` does one round
 //! and never sleeps. For each task, in this order:

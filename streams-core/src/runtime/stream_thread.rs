@@ -1,7 +1,7 @@
 //! A stream thread: owns tasks, a consumer and a producer, and moves records through them (`StreamThread`).
 //!
 //! [`StreamThread::run_once`] does one round: take over and give up tasks, fetch, process, punctuate, commit. It never
-//! sleeps or spawns, and is handed the time and the clock (design D1), so that the production loop, the test driver and a
+//! sleeps or spawns, and is handed the time and the clock, so that the production loop, the test driver and a
 //! simulator drive the same code.
 //!
 //! Rules of a round:

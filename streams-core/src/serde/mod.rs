@@ -1,4 +1,4 @@
-//! How keys and values become bytes. A type brings its default serde; an explicit one overrules it (design D3).
+//! How keys and values become bytes. A type brings its default serde; an explicit one overrules it.
 //!
 //! | file | serde of |
 //! |---|---|

@@ -1,4 +1,4 @@
-//! The membership seam (design D9): who runs which task. It never touches the data plane.
+//! The membership seam: who runs which task. It never touches the data plane.
 //!
 //! Rules, valid for every provider:
 //! 1. A provider calls [`MembershipHandler::assigned`] with the whole set of tasks this process shall run; the newest

@@ -4,7 +4,7 @@
 //! this process). The traits are object safe and synchronous; nothing here knows a topology or a store.
 //!
 //! Rules for every implementation:
-//! 1. A consumer is only ever assigned by hand, at absolute offsets; it never joins a group (design D9).
+//! 1. A consumer is only ever assigned by hand, at absolute offsets; it never joins a group.
 //! 2. No call blocks longer than the time-out it is given; a call without one never waits for a broker.
 //! 3. An error says whether the outcome is known ([`TransportErrorKind`]); unknown is never reported as failed.
 

@@ -4,8 +4,9 @@
 //! | file | what |
 //! |---|---|
 //! | `replay` | runs a case and compares; says where the comparison is not exact |
-//! | `stateless`, `processors`, `tables`, `aggregates`, `windows`, `sliding`, `emit`, `suppress`, `joins`, `stream_joins` |
-//! the cases, by family as in Java |
+//! | `stateless`, `processors`, `tables` | the cases, by family as in Java |
+//! | `aggregates`, `windows`, `sliding`, `emit` | the same |
+//! | `suppress`, `joins`, `stream_joins` | the same |
 //! | `table_groups`, `table_joins` | cases of grouped, joined and transformed tables |
 //! | `foreign_key`, `cogroup` | cases of foreign-key joins and cogrouped streams |
 //! | `stores` | cases of versioned tables, LRU maps and joins with a grace period |

@@ -67,6 +67,18 @@ fn crates_depend_one_way() {
     report("crates depend one way (docs/ARCHITECTURE.md)", all);
 }
 
+/// A crate is published without what lies outside of its folder.
+#[test]
+fn published_crates_have_the_licence() {
+    let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap_or_default();
+    let licence = read("LICENSE");
+    assert!(!licence.is_empty());
+    let published = ["state-stores", "streams-core", "streams-dsl"];
+    let without = published.iter().filter(|package| read(&format!("{package}/LICENSE")) != licence);
+    let all = without.map(|package| format!("{package}/LICENSE is not LICENSE")).collect();
+    report("published crates have the licence", all);
+}
+
 #[test]
 fn a_dependency_upwards_is_found() {
     let manifest = "\

@@ -143,8 +143,8 @@ impl<'a> AdminCall<'a> {
         }
     }
 
-    /// Offsets of partitions whose leaders the client knows (see [`AdminCall::leaders`]); the list's offsets are Kafka's query
-    /// codes (-2 first, -1 next) or timestamps.
+    /// Offsets of partitions whose leaders the client knows (see [`AdminCall::leaders`]); the list's offsets are Kafka's
+    /// query codes (-2 first, -1 next) or timestamps.
     pub(in crate::transport::kafka) fn list_offsets(
         &self,
         queries: &PartitionList,
