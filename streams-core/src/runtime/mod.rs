@@ -50,6 +50,8 @@ mod stream_thread;
 mod task;
 mod threads;
 mod topic_watch;
+#[cfg(test)]
+mod trial;
 mod waits;
 
 pub use kafka_streams::{KafkaStreams, KafkaStreamsBuilder, StateListener};

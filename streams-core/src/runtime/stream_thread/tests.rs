@@ -3,15 +3,15 @@
 use state_stores::offsets::read_offsets;
 
 use super::*;
-use crate::processor::{Processor, ProcessorContext, ProcessorResult, SourceOptions};
+use crate::processor::{Processor, ProcessorContext, ProcessorResult};
 use crate::record::Record;
-use crate::runtime::steps::{Engine, EngineSettings, Pace};
-use crate::serde::DefaultSerde;
+use crate::runtime::steps::Engine;
+use crate::runtime::trial::{TIMEOUT, Trial, send, sink_options, source_options};
 use crate::store::{KeyValueStore, StorePlace, Stores};
 use crate::time::{Clock, ManualClock};
 use crate::topology::Topology;
-use crate::transport::embedded::{EmbeddedBroker, Fault, Operation};
-use crate::transport::{NewTopic, OutRecord, Producer, ProducerSpec, Transport, TransportErrorKind};
+use crate::transport::embedded::{Fault, Operation};
+use crate::transport::{NewTopic, OutRecord, Producer, TransportErrorKind};
 
 mod cancelled;
 mod idle_offsets;
@@ -22,7 +22,6 @@ mod slow;
 mod source_changelog;
 mod stuck;
 
-const TIMEOUT: Duration = Duration::from_secs(10);
 const COMMIT_MS: i64 = 100;
 
 /// Keeps the last value of each key.
@@ -39,14 +38,6 @@ impl Processor<String, String, String, String> for Keep {
     }
 }
 
-fn source_options() -> SourceOptions<String, String> {
-    SourceOptions {
-        key_serde: String::default_serde(),
-        value_serde: String::default_serde(),
-        extractor: None,
-    }
-}
-
 fn topology(logged: bool) -> Result<Topology> {
     let mut topology = Topology::new();
     topology.add_source("source", &["in".into()], None, source_options())?;
@@ -58,30 +49,13 @@ fn topology(logged: bool) -> Result<Topology> {
 }
 
 struct World {
-    broker: Arc<EmbeddedBroker>,
+    trial: Trial,
     engine: Engine,
-    transport: Arc<dyn Transport>,
-    clock: Arc<ManualClock>,
     producer: Box<dyn Producer>,
 }
 
 fn config() -> StreamsConfig {
     StreamsConfig::new("owing", "embedded:").with_commit_interval_ms(COMMIT_MS)
-}
-
-fn engine(
-    topology: Topology,
-    config: StreamsConfig,
-    transport: &Arc<dyn Transport>,
-    clock: &Arc<ManualClock>,
-) -> Result<Engine> {
-    Engine::new(EngineSettings {
-        topology,
-        config,
-        transport: Arc::clone(transport),
-        clock: Arc::clone(clock) as _,
-        pace: Pace::Application,
-    })
 }
 
 impl World {
@@ -95,31 +69,20 @@ impl World {
 
     /// With a topic of so many partitions.
     fn with(topology: Topology, config: StreamsConfig, partitions: i32) -> Result<Self> {
-        let clock = Arc::new(ManualClock::new(0));
-        let broker = EmbeddedBroker::in_memory_at(Arc::clone(&clock) as _);
-        let transport: Arc<dyn Transport> = Arc::new(broker.transport());
-        let topic =
-            NewTopic { name: "in".into(), partitions, replication_factor: 1, configs: BTreeMap::new() };
-        transport.admin("admin")?.create_topics(&[topic], TIMEOUT)?;
-        let producer = transport.producer(&ProducerSpec {
-            client_id: "producer".to_owned(),
-            transactional_id: None,
-            transaction_timeout_ms: 60_000,
-            properties: BTreeMap::new(),
-        })?;
-        let engine = engine(topology, config, &transport, &clock)?;
-        let mut world = World { broker, engine, transport, clock, producer };
+        let trial = Trial::new(0, partitions, &["in"])?;
+        let (engine, producer) = (trial.engine(topology, config)?, trial.producer()?);
+        let mut world = World { trial, engine, producer };
         world.settle()?;
         Ok(world)
     }
 
     /// The application starts again, on a machine without its databases.
     fn restarted(self, topology: Topology) -> Result<Self> {
-        let World { broker, engine: before, transport, clock, producer } = self;
+        let World { trial, engine: before, producer } = self;
         // Out of its group, before the next one joins it.
         drop(before);
-        let engine = engine(topology, config(), &transport, &clock)?;
-        let mut world = World { broker, engine, transport, clock, producer };
+        let engine = trial.engine(topology, config())?;
+        let mut world = World { trial, engine, producer };
         world.settle()?;
         Ok(world)
     }
@@ -146,29 +109,18 @@ impl World {
     }
 
     fn send_to(&mut self, partition: i32, key: &str, value: &str) -> Result<()> {
-        let (topic, headers) = (self.producer.topic("in")?, Default::default());
-        let (key, value) = (Some(key.as_bytes()), Some(value.as_bytes()));
-        self.producer.send(OutRecord {
-            topic,
-            partition,
-            key,
-            value,
-            timestamp: 1,
-            headers: &headers,
-            tag: 0,
-        })?;
-        Ok(self.producer.flush(TIMEOUT)?)
+        send(&mut *self.producer, "in", partition, key, value)
     }
 
     fn pass(&mut self, ms: i64) -> Result<()> {
-        self.clock.advance(ms);
+        self.trial.clock.advance(ms);
         self.settle()
     }
 
     /// What is waited for now.
     fn reasons(&self) -> Vec<String> {
         let waits = self.engine.waits();
-        waits.look(self.clock.monotonic_ms());
+        waits.look(self.trial.clock.monotonic_ms());
         waits.reasons().iter().map(ToString::to_string).collect()
     }
 
@@ -215,8 +167,8 @@ fn the_commit_interval_begins_when_the_last_commit_has_ended() -> Result<()> {
     let mut world = World::new(true)?;
     world.put("a", "1")?;
     // That commit took so long.
-    world.clock.advance(60);
-    let ended = Now::of(&*world.clock);
+    world.trial.clock.advance(60);
+    let ended = Now::of(&*world.trial.clock);
     world.engine.thread().round_ended(ended);
     world.send("b", "2")?;
     world.pass(COMMIT_MS - 1)?;
@@ -268,7 +220,7 @@ fn a_revoked_task_leaves_nothing_owed() -> Result<()> {
     let mut world = World::new(true)?;
     world.put("a", "1")?;
     let backends = world.task().backends().clone();
-    let now = Now::of(&*world.clock);
+    let now = Now::of(&*world.trial.clock);
     let all: BTreeSet<TaskId> = world.engine.thread().tasks.keys().copied().collect();
     world.engine.thread().commit(Writes::Now, now)?;
     world.engine.thread().close(&all)?;

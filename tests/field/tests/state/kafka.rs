@@ -95,6 +95,29 @@ fn a_changelog_of_another_kind_of_store_is_refused() {
     }
 }
 
+#[test]
+fn a_changelog_that_loses_rows_before_its_store_is_refused() {
+    let _turn = turn();
+    let client = shared().expect("a broker").client();
+    topics(&client, "short");
+    let settings = [("cleanup.policy", "compact,delete"), ("retention.ms", "59999")];
+    client.create_topic("short-counts-changelog", 1, &settings).expect("created");
+    let topology = || {
+        let builder = StreamsBuilder::new();
+        let stream = builder.stream::<String, String>("short-in").group_by_key();
+        let windows = TimeWindows::of_size_with_no_grace(Duration::from_secs(60));
+        stream.windowed_by(windows).count_with(Materialized::named("counts"));
+        builder.build().expect("a topology")
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let error = fails(topology(), config(&client, "short", folder.path()));
+    for named in ["store counts", "short-counts-changelog", "retention.ms=59999", "60000"] {
+        assert!(error.contains(named), "{named}: {error}");
+    }
+    client.alter_topic("short-counts-changelog", &[("retention.ms", "60000")]).expect("a setting");
+    App::run(topology(), config(&client, "short", folder.path())).close();
+}
+
 /// The task is elsewhere while a row is deleted and the cleaner forgets that it was.
 #[test]
 fn a_row_that_was_deleted_elsewhere_stays_deleted() {

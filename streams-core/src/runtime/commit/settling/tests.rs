@@ -4,26 +4,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use crate::config::StreamsConfig;
 use crate::error::Result;
 use crate::ids::TopicPartition;
-use crate::processor::{
-    InitContext, Processor, ProcessorContext, ProcessorResult, SinkOptions, SourceOptions, TopicTarget,
-};
+use crate::processor::{InitContext, Processor, ProcessorContext, ProcessorResult};
 use crate::record::Record;
-use crate::runtime::steps::{Engine, EngineSettings, Pace};
-use crate::serde::DefaultSerde;
-use crate::time::ManualClock;
+use crate::runtime::steps::Engine;
+use crate::runtime::trial::{TIMEOUT, Trial, send, sink_options, source_options};
 use crate::topology::Topology;
-use crate::transport::embedded::{EmbeddedBroker, Fault, Operation};
-use crate::transport::{
-    ConsumerSpec, Isolation, NewTopic, OffsetQuery, OutRecord, Producer, ProducerSpec, Transport,
-    TransportErrorKind,
-};
+use crate::transport::embedded::{Fault, Operation};
+use crate::transport::{ConsumerSpec, Isolation, OffsetQuery, Producer, TransportErrorKind};
 
-const TIMEOUT: Duration = Duration::from_secs(10);
 const STEP_MS: i64 = 50;
 const BETWEEN: &str = "quiet-between";
 
@@ -42,50 +34,31 @@ impl Processor<String, String, String, String> for Pass {
 
 /// From `in` over a topic of the application's own to `out`.
 fn topology(opened: &Arc<AtomicUsize>) -> Result<Topology> {
-    let text = String::default_serde;
-    let from = || SourceOptions { key_serde: text(), value_serde: text(), extractor: None };
-    let to = |topic: &str| SinkOptions {
-        target: TopicTarget::Topic(topic.into()),
-        key_serde: text(),
-        value_serde: text(),
-        partitioner: None,
-    };
     let mut topology = Topology::new();
     topology.add_internal_topic(&"between".into(), Some(1))?;
-    topology.add_source("first", &["in".into()], None, from())?;
-    topology.add_sink("to-between", to("between"), &["first"])?;
-    topology.add_source("second", &["between".into()], None, from())?;
+    topology.add_source("first", &["in".into()], None, source_options())?;
+    topology.add_sink("to-between", sink_options("between"), &["first"])?;
+    topology.add_source("second", &["between".into()], None, source_options())?;
     let opened = Arc::clone(opened);
     let pass = move |_: &mut InitContext<'_>| {
         opened.fetch_add(1, Ordering::SeqCst);
         Ok(Pass)
     };
     topology.add_processor("pass", pass, &["second"])?;
-    topology.add_sink("to-out", to("out"), &["pass"])?;
+    topology.add_sink("to-out", sink_options("out"), &["pass"])?;
     Ok(topology)
 }
 
 struct World {
-    broker: Arc<EmbeddedBroker>,
-    transport: Arc<dyn Transport>,
-    clock: Arc<ManualClock>,
+    trial: Trial,
     opened: Arc<AtomicUsize>,
     engine: Option<Engine>,
 }
 
 impl World {
     fn new() -> Result<Self> {
-        let clock = Arc::new(ManualClock::new(1_000_000));
-        let broker = EmbeddedBroker::in_memory_at(Arc::clone(&clock) as _);
-        let transport: Arc<dyn Transport> = Arc::new(broker.transport());
-        let topic = |name: &str| NewTopic {
-            name: name.into(),
-            partitions: 1,
-            replication_factor: 1,
-            configs: BTreeMap::new(),
-        };
-        transport.admin("admin")?.create_topics(&[topic("in"), topic("out")], TIMEOUT)?;
-        Ok(World { broker, transport, clock, opened: Arc::default(), engine: None })
+        let trial = Trial::new(1_000_000, 1, &["in", "out"])?;
+        Ok(World { trial, opened: Arc::default(), engine: None })
     }
 
     fn start(&mut self) -> Result<()> {
@@ -95,13 +68,7 @@ impl World {
             .with_commit_interval_ms(100)
             .with("producer.transaction.timeout.ms", 60_000)
             .expect("a setting");
-        self.engine = Some(Engine::new(EngineSettings {
-            topology: topology(&self.opened)?,
-            config,
-            transport: Arc::clone(&self.transport),
-            clock: Arc::clone(&self.clock) as _,
-            pace: Pace::Application,
-        })?);
+        self.engine = Some(self.trial.engine(topology(&self.opened)?, config)?);
         Ok(())
     }
 
@@ -110,7 +77,7 @@ impl World {
         for _ in 0..ms / STEP_MS {
             let engine = self.engine.as_mut().expect("started");
             while engine.step()? {}
-            self.clock.advance(STEP_MS);
+            self.trial.clock.advance(STEP_MS);
         }
         Ok(())
     }
@@ -119,63 +86,22 @@ impl World {
         self.opened.load(Ordering::SeqCst)
     }
 
-    /// Somebody else's producer.
-    fn stranger(&self, id: &str, timeout_ms: u64) -> Result<Box<dyn Producer>> {
-        let mut producer = self.transport.producer(&ProducerSpec {
-            client_id: "stranger".to_owned(),
-            transactional_id: Some(id.to_owned()),
-            transaction_timeout_ms: timeout_ms,
-            properties: BTreeMap::new(),
-        })?;
-        producer.init_transactions(TIMEOUT)?;
-        Ok(producer)
-    }
-
     /// Begins a transaction with a record.
     fn begin(producer: &mut dyn Producer, topic: &str) -> Result<()> {
         producer.begin()?;
-        let topic = producer.topic(topic)?;
-        let headers = Default::default();
-        let (key, value) = (Some(b"stranger".as_slice()), Some(b"x".as_slice()));
-        producer.send(OutRecord {
-            topic,
-            partition: 0,
-            key,
-            value,
-            timestamp: 1,
-            headers: &headers,
-            tag: 0,
-        })?;
-        Ok(producer.flush(TIMEOUT)?)
+        send(producer, topic, 0, "stranger", "x")
     }
 
     fn put(&self, value: &str) -> Result<()> {
-        let mut producer = self.transport.producer(&ProducerSpec {
-            client_id: "feed".to_owned(),
-            transactional_id: None,
-            transaction_timeout_ms: 60_000,
-            properties: BTreeMap::new(),
-        })?;
-        let (topic, headers) = (producer.topic("in")?, Default::default());
-        let (key, value) = (Some(b"k".as_slice()), Some(value.as_bytes()));
-        producer.send(OutRecord {
-            topic,
-            partition: 0,
-            key,
-            value,
-            timestamp: 1,
-            headers: &headers,
-            tag: 0,
-        })?;
-        Ok(producer.flush(TIMEOUT)?)
+        send(&mut *self.trial.producer()?, "in", 0, "k", value)
     }
 
     /// Keys and values of a topic.
     fn read(&self, topic: &str, isolation: Isolation) -> Result<Vec<(String, String)>> {
         let spec = ConsumerSpec { client_id: "reader".to_owned(), isolation, properties: BTreeMap::new() };
-        let mut consumer = self.transport.consumer(&spec)?;
+        let mut consumer = self.trial.transport.consumer(&spec)?;
         let partition = TopicPartition::new(topic, 0);
-        let first = self.transport.admin("reader")?.offsets(
+        let first = self.trial.transport.admin("reader")?.offsets(
             std::slice::from_ref(&partition),
             OffsetQuery::Earliest,
             TIMEOUT,
@@ -199,7 +125,7 @@ impl World {
 #[test]
 fn a_strangers_transaction_in_an_output_topic_delays_nobody() -> Result<()> {
     let mut world = World::new()?;
-    let mut stranger = world.stranger("stranger", 120_000)?;
+    let mut stranger = world.trial.stranger("stranger", 120_000)?;
     World::begin(&mut *stranger, "out")?;
     world.start()?;
     world.run(1_000)?;
@@ -226,7 +152,7 @@ fn another_threads_long_transaction_in_an_own_topic_is_no_reason_to_start_over()
     world.start()?;
     world.put("a")?;
     world.run(1_000)?;
-    let mut other = world.stranger("quiet-other-1", 60_000)?;
+    let mut other = world.trial.stranger("quiet-other-1", 60_000)?;
     World::begin(&mut *other, BETWEEN)?;
     world.put("b")?;
     world.run(55_000)?;
@@ -245,7 +171,7 @@ fn a_hanging_transaction_in_an_own_topic_costs_one_start() -> Result<()> {
     world.start()?;
     world.put("a")?;
     world.run(1_000)?;
-    let mut other = world.stranger("quiet-other-1", 10_000_000)?;
+    let mut other = world.trial.stranger("quiet-other-1", 10_000_000)?;
     World::begin(&mut *other, BETWEEN)?;
     for value in ["b", "c", "d"] {
         world.put(value)?;
@@ -272,14 +198,14 @@ fn lost_markers_are_made_up_for_beside_a_strangers_transaction() -> Result<()> {
         world.start()?;
         world.put("a")?;
         world.run(1_000)?;
-        let mut stranger = world.stranger("stranger", 10_000_000)?;
+        let mut stranger = world.trial.stranger("stranger", 10_000_000)?;
         World::begin(&mut *stranger, "out")?;
         // The second transaction of a record writes to `out`.
-        world.broker.faults().inject(fault.skipping(1));
+        world.trial.broker.faults().inject(fault.skipping(1));
         world.put("b")?;
         world.run(5_000)?;
-        assert_eq!(world.broker.faults().left(), 0, "{fault:?} happened");
-        assert!(!world.broker.lacks_markers(), "{fault:?}: nothing is left");
+        assert_eq!(world.trial.broker.faults().left(), 0, "{fault:?} happened");
+        assert!(!world.trial.broker.lacks_markers(), "{fault:?}: nothing is left");
         stranger.commit(TIMEOUT)?;
         let committed = world.read("out", Isolation::ReadCommitted)?;
         let values: Vec<_> = committed.iter().map(|(_, value)| value.as_str()).collect();

@@ -8,13 +8,7 @@ fn a_task_that_is_given_away_lets_its_databases_go() -> Result<()> {
     world.put("a", "1")?;
     let backend = Arc::downgrade(world.task().backends().of(&StorePlace::Disk)?);
     // Somebody's open transaction in the changelog: the restore waits for its end.
-    let mut stranger = world.transport.producer(&ProducerSpec {
-        client_id: "stranger".to_owned(),
-        transactional_id: Some("stranger".to_owned()),
-        transaction_timeout_ms: 60_000,
-        properties: BTreeMap::new(),
-    })?;
-    stranger.init_transactions(TIMEOUT)?;
+    let mut stranger = world.trial.stranger("stranger", 60_000)?;
     stranger.begin()?;
     let (topic, headers) = (stranger.topic("owing-store-changelog")?, Default::default());
     let (key, value) = (Some(&b"x"[..]), None);
@@ -26,7 +20,7 @@ fn a_task_that_is_given_away_lets_its_databases_go() -> Result<()> {
     let mut steps = 0;
     while world.engine.restoring() == 0 && steps < 300 {
         steps += 1;
-        world.clock.advance(COMMIT_MS);
+        world.trial.clock.advance(COMMIT_MS);
         world.engine.step()?;
     }
     (0..5).try_for_each(|_| world.engine.step().map(drop))?;

@@ -13,7 +13,7 @@ fn world() -> Result<World> {
 
 fn group_is_silent(world: &World, times: usize) {
     let fault = Fault::before(Operation::GroupCommit, TransportErrorKind::TimedOut);
-    world.broker.faults().inject(fault.times(times));
+    world.trial.broker.faults().inject(fault.times(times));
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn a_commit_that_has_no_answer_is_made_again_and_nothing_is_given_up() -> Result
     for _ in 0..20 {
         world.pass(500)?;
     }
-    assert_eq!(world.broker.faults().left(), 0);
+    assert_eq!(world.trial.broker.faults().left(), 0);
     assert_eq!(world.engine.thread().stats.commits(), commits + 1);
     assert_eq!(world.reasons(), [""; 0]);
     world.put("a", "3")?;
@@ -64,13 +64,13 @@ fn a_commit_that_is_never_taken_ends_the_application_after_task_timeout_ms() -> 
 fn records_that_are_not_acknowledged_in_time_put_the_commit_off() -> Result<()> {
     let mut world = world()?;
     let fault = Fault::before(Operation::Flush, TransportErrorKind::TimedOut).on("engine-producer");
-    world.broker.faults().inject(fault.times(3));
+    world.trial.broker.faults().inject(fault.times(3));
     let generation = world.engine.thread().environment.collector.generation();
     world.send("a", "1")?;
     for _ in 0..6 {
         world.pass(500)?;
     }
-    assert_eq!(world.broker.faults().left(), 0);
+    assert_eq!(world.trial.broker.faults().left(), 0);
     // What was sent stays with its producer.
     assert_eq!(world.engine.thread().environment.collector.generation(), generation);
     assert_eq!(world.engine.thread().stats.commits(), 1);

@@ -17,13 +17,13 @@ fn a_source_without_a_leader_is_named_while_the_others_go_on() -> Result<()> {
     assert_eq!(world.reasons(), [""; 0], "nothing to read is no reason");
     let commits = world.engine.thread().stats.commits();
     let fault = Fault::before(Operation::Offsets, TransportErrorKind::Retriable).on("in-0");
-    world.broker.faults().inject(fault.times(usize::MAX));
+    world.trial.broker.faults().inject(fault.times(usize::MAX));
     pass(&mut world, 15)?;
     let reasons = world.reasons();
     assert_eq!(reasons.len(), 1, "{reasons:?}");
     assert!(reasons[0].starts_with("task 0_0 waits for source partition in-0 to be readable"), "{reasons:?}");
     assert!(world.engine.thread().stats.commits() >= commits + 15, "the other one goes on");
-    world.broker.faults().clear();
+    world.trial.broker.faults().clear();
     pass(&mut world, 5)?;
     assert_eq!(world.reasons(), [""; 0]);
     Ok(())
@@ -32,18 +32,9 @@ fn a_source_without_a_leader_is_named_while_the_others_go_on() -> Result<()> {
 #[test]
 fn a_source_that_another_ones_transaction_holds_back_is_named() -> Result<()> {
     let mut world = World::with(topology(true)?, config(), 2)?;
-    let mut other = world.transport.producer(&ProducerSpec {
-        client_id: "other".to_owned(),
-        transactional_id: Some("other".to_owned()),
-        transaction_timeout_ms: 600_000,
-        properties: BTreeMap::new(),
-    })?;
-    other.init_transactions(TIMEOUT)?;
+    let mut other = world.trial.stranger("other", 600_000)?;
     other.begin()?;
-    let (topic, headers) = (other.topic("in")?, Default::default());
-    let (key, value) = (Some(&b"a"[..]), Some(&b"1"[..]));
-    other.send(OutRecord { topic, partition: 0, key, value, timestamp: 1, headers: &headers, tag: 0 })?;
-    other.flush(TIMEOUT)?;
+    send(&mut *other, "in", 0, "a", "1")?;
     pass(&mut world, 15)?;
     let reasons = world.reasons();
     assert_eq!(reasons.len(), 1, "{reasons:?}");
@@ -64,7 +55,7 @@ fn records_that_do_not_come_are_named() -> Result<()> {
     let mut world = World::with(topology(true)?, config(), 2)?;
     pass(&mut world, 5)?;
     let other = &TopicPartition::new("in", 1);
-    let end = world.transport.admin("a")?.offsets(
+    let end = world.trial.transport.admin("a")?.offsets(
         std::slice::from_ref(other),
         crate::transport::OffsetQuery::Latest(crate::transport::Isolation::ReadCommitted),
         TIMEOUT,

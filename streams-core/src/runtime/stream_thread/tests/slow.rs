@@ -3,10 +3,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::processor::{InitContext, Punctuation, PunctuationType, SinkOptions, TopicTarget};
+use crate::processor::{InitContext, Punctuation, PunctuationType};
 use crate::time::{Clock, Timestamp};
-use crate::transport::embedded::{Fault, Operation};
-use crate::transport::{ConsumerSpec, Isolation, TransportErrorKind};
+use crate::transport::{ConsumerSpec, Isolation, Transport};
 
 /// Forwards each record, which takes so long; counts its punctuations, and forwards from them if it shall.
 struct Slow {
@@ -42,9 +41,8 @@ impl Processor<String, String, String, String> for Slow {
 
 /// An application that copies `in` to `out`, on a broker in memory.
 struct Copy {
+    trial: Trial,
     engine: Engine,
-    broker: Arc<EmbeddedBroker>,
-    clock: Arc<ManualClock>,
     producer: Box<dyn Producer>,
     partitions: i32,
     punctuations: Arc<AtomicUsize>,
@@ -52,47 +50,21 @@ struct Copy {
 
 impl Copy {
     fn new(partitions: i32, record_ms: i64, forwards: bool, config: StreamsConfig) -> Result<Self> {
-        let clock = Arc::new(ManualClock::new(1_000_000));
-        let broker = EmbeddedBroker::in_memory_at(Arc::clone(&clock) as _);
-        let transport: Arc<dyn Transport> = Arc::new(broker.transport());
-        let topic = |name: &str| NewTopic {
-            name: name.into(),
-            partitions,
-            replication_factor: 1,
-            configs: BTreeMap::new(),
-        };
-        transport.admin("admin")?.create_topics(&[topic("in"), topic("out")], TIMEOUT)?;
-        let producer = transport.producer(&ProducerSpec {
-            client_id: "producer".to_owned(),
-            transactional_id: None,
-            transaction_timeout_ms: 60_000,
-            properties: BTreeMap::new(),
-        })?;
+        let trial = Trial::new(1_000_000, partitions, &["in", "out"])?;
+        let producer = trial.producer()?;
         let punctuations = Arc::new(AtomicUsize::new(0));
         let mut topology = Topology::new();
         topology.add_source("source", &["in".into()], None, source_options())?;
-        let (of_slow, counted) = (Arc::clone(&clock), Arc::clone(&punctuations));
+        let (of_slow, counted) = (Arc::clone(&trial.clock), Arc::clone(&punctuations));
         let slow = move |task: &mut InitContext<'_>| {
             task.schedule(1_000, PunctuationType::WallClockTime)?;
             let (clock, punctuations) = (Arc::clone(&of_slow), Arc::clone(&counted));
             Ok(Slow { clock, record_ms, punctuations, forwards })
         };
         topology.add_processor("slow", slow, &["source"])?;
-        let sink = SinkOptions {
-            target: TopicTarget::Topic("out".into()),
-            key_serde: String::default_serde(),
-            value_serde: String::default_serde(),
-            partitioner: None,
-        };
-        topology.add_sink("sink", sink, &["slow"])?;
-        let engine = Engine::new(EngineSettings {
-            topology,
-            config,
-            transport,
-            clock: Arc::clone(&clock) as _,
-            pace: Pace::Application,
-        })?;
-        let mut copy = Copy { engine, broker, clock, producer, partitions, punctuations };
+        topology.add_sink("sink", sink_options("out"), &["slow"])?;
+        let engine = trial.engine(topology, config)?;
+        let mut copy = Copy { trial, engine, producer, partitions, punctuations };
         copy.settle()?;
         Ok(copy)
     }
@@ -130,7 +102,7 @@ impl Copy {
             isolation: Isolation::ReadCommitted,
             properties: BTreeMap::new(),
         };
-        let mut consumer = self.broker.transport().consumer(&spec)?;
+        let mut consumer = self.trial.broker.transport().consumer(&spec)?;
         let mut values = Vec::new();
         for partition in 0..self.partitions {
             let handle = consumer.assign(&TopicPartition::new("out", partition), 0)?;
@@ -149,15 +121,15 @@ impl Copy {
 
     /// Steps until so many records are processed; the longest time from one commit to the next, in milliseconds.
     fn process(&mut self, records: u64) -> Result<i64> {
-        let (mut commits, mut since, mut longest) = (self.commits(), self.clock.now_ms(), 0);
+        let (mut commits, mut since, mut longest) = (self.commits(), self.trial.clock.now_ms(), 0);
         while self.engine.thread().stats.processed() < records {
             self.engine.step()?;
             if self.commits() > commits {
-                longest = longest.max(self.clock.now_ms() - since);
-                (commits, since) = (self.commits(), self.clock.now_ms());
+                longest = longest.max(self.trial.clock.now_ms() - since);
+                (commits, since) = (self.commits(), self.trial.clock.now_ms());
             }
         }
-        Ok(longest.max(self.clock.now_ms() - since))
+        Ok(longest.max(self.trial.clock.now_ms() - since))
     }
 }
 
@@ -188,7 +160,7 @@ fn a_commit_comes_each_interval_whatever_a_record_takes_and_however_many_tasks_t
         copy.send(records)?;
         let all = records * usize::try_from(partitions).unwrap();
         let longest = copy.process(all as u64)?;
-        copy.clock.advance(COMMIT_MS);
+        copy.trial.clock.advance(COMMIT_MS);
         copy.settle()?;
         is_each_once(copy.committed()?, all);
         assert!(longest <= COMMIT_MS + record_ms, "{partitions} x {record_ms} ms: {longest} ms");
@@ -208,7 +180,7 @@ fn a_transaction_is_committed_well_before_its_time_out_when_the_interval_is_long
     copy.send(10)?;
     let longest = copy.process(40)?;
     assert!(longest <= 5_000 + 2_000, "{longest}");
-    copy.clock.advance(9_000);
+    copy.trial.clock.advance(9_000);
     copy.settle()?;
     is_each_once(copy.committed()?, 40);
     Ok(())
@@ -230,7 +202,7 @@ fn tasks_take_turns() -> Result<()> {
     let mut copy = Copy::new(5, 200, false, config())?;
     copy.send(1_000)?;
     copy.process(50)?;
-    copy.clock.advance(COMMIT_MS);
+    copy.trial.clock.advance(COMMIT_MS);
     copy.engine.step()?;
     let values = copy.committed()?;
     for partition in 0..5 {
@@ -246,21 +218,21 @@ fn what_a_punctuation_forwards_is_committed_with_an_offset_of_its_task() -> Resu
     let mut copy = Copy::new(1, 0, true, config())?;
     copy.send(1)?;
     copy.settle()?;
-    copy.clock.advance(COMMIT_MS);
+    copy.trial.clock.advance(COMMIT_MS);
     copy.settle()?;
     let before = copy.committed()?.len();
-    copy.broker.faults().inject(Fault::before(Operation::SendOffsets, TransportErrorKind::Fenced));
-    copy.clock.advance(1_000);
+    copy.trial.broker.faults().inject(Fault::before(Operation::SendOffsets, TransportErrorKind::Fenced));
+    copy.trial.clock.advance(1_000);
     copy.settle()?;
-    copy.clock.advance(COMMIT_MS);
+    copy.trial.clock.advance(COMMIT_MS);
     copy.settle()?;
-    assert_eq!(copy.broker.faults().left(), 0, "the offset was sent");
+    assert_eq!(copy.trial.broker.faults().left(), 0, "the offset was sent");
     assert_eq!(copy.committed()?.len(), before, "and the commit refused");
     // A task that only looks at the time writes nothing.
     let mut idle = Copy::new(1, 0, false, config())?;
     let commits = idle.commits();
     for _ in 0..5 {
-        idle.clock.advance(1_000);
+        idle.trial.clock.advance(1_000);
         idle.settle()?;
     }
     assert_eq!((idle.commits(), idle.punctuations.load(Ordering::Relaxed)), (commits, 5));
@@ -273,12 +245,12 @@ fn work_that_cannot_be_committed_ends_in_an_error_that_says_why() -> Result<()> 
     let config = config().with("task.timeout.ms", 60_000).expect("a setting");
     let mut copy = Copy::new(1, 1, false, config)?;
     let fault = Fault::before(Operation::Commit, TransportErrorKind::AbortTransaction);
-    copy.broker.faults().inject(fault.times(1_000_000));
+    copy.trial.broker.faults().inject(fault.times(1_000_000));
     copy.send(10)?;
     let error = loop {
-        copy.clock.advance(COMMIT_MS);
+        copy.trial.clock.advance(COMMIT_MS);
         match copy.engine.step() {
-            Ok(_) => assert!(copy.clock.now_ms() < 1_000_000 + 120_000, "no end"),
+            Ok(_) => assert!(copy.trial.clock.now_ms() < 1_000_000 + 120_000, "no end"),
             Err(error) => break error,
         }
     };
@@ -294,17 +266,17 @@ fn an_idle_application_outlives_any_number_of_resets() -> Result<()> {
     let config = config().with("task.timeout.ms", 1_000).expect("a setting");
     let mut copy = Copy::new(1, 0, false, config)?;
     for _ in 0..20 {
-        copy.broker.faults().inject(Fault::before(Operation::Fetch, TransportErrorKind::Retriable));
-        copy.clock.advance(400);
+        copy.trial.broker.faults().inject(Fault::before(Operation::Fetch, TransportErrorKind::Retriable));
+        copy.trial.clock.advance(400);
         copy.settle()?;
         for _ in 0..4 {
-            copy.clock.advance(COMMIT_MS);
+            copy.trial.clock.advance(COMMIT_MS);
             copy.settle()?;
         }
     }
     copy.send(1)?;
     copy.settle()?;
-    copy.clock.advance(COMMIT_MS);
+    copy.trial.clock.advance(COMMIT_MS);
     copy.settle()?;
     is_each_once(copy.committed()?, 1);
     Ok(())
@@ -316,16 +288,16 @@ fn a_committed_offset_beyond_the_end_of_its_topic_is_replaced_by_a_lower_one() -
     let mut copy = Copy::new(1, 0, false, config())?;
     copy.send(100)?;
     copy.settle()?;
-    copy.clock.advance(COMMIT_MS);
+    copy.trial.clock.advance(COMMIT_MS);
     copy.settle()?;
     let topic =
         NewTopic { name: "in".into(), partitions: 1, replication_factor: 1, configs: BTreeMap::new() };
-    let mut admin = copy.broker.transport().admin("admin")?;
+    let mut admin = copy.trial.broker.transport().admin("admin")?;
     admin.delete_topics(&["in".into()], TIMEOUT)?;
     admin.create_topics(&[topic], TIMEOUT)?;
     copy.send(5)?;
     for _ in 0..20 {
-        copy.clock.advance(COMMIT_MS);
+        copy.trial.clock.advance(COMMIT_MS);
         copy.settle()?;
     }
     assert_eq!(copy.committed()?.len(), 105, "the new ones, once");
@@ -340,7 +312,7 @@ fn a_command_ends_the_pass_and_a_thread_that_nobody_commands_any_more_ends() -> 
     let mut copy = Copy::new(1, 0, false, config())?;
     copy.send(1_000)?;
     let stats = Arc::clone(&copy.engine.thread().stats);
-    let now = Now::of(&*copy.clock);
+    let now = Now::of(&*copy.trial.clock);
     // As the control thread does when it has sent one; the round has begun already.
     copy.engine.thread().fetch()?;
     stats.hurry();

@@ -45,7 +45,7 @@ fn one_task_that_is_stuck_ends_in_an_error_that_names_it_though_another_commits(
     // Twice task.timeout.ms.
     for _ in 0..6_000 {
         world.send_to(1, "b", "fine")?;
-        world.clock.advance(COMMIT_MS);
+        world.trial.clock.advance(COMMIT_MS);
         for _ in 0..5 {
             match world.engine.step() {
                 Ok(_) => {}
