@@ -130,3 +130,48 @@ fn a_sink_without_a_leader_holds_up_nobody_who_does_not_need_it() {
     println!("goes on after {:?}", begin.elapsed());
     app.close();
 }
+
+/// Before: not a word, as if there were nothing to read.
+#[test]
+fn a_source_without_a_leader_is_named_and_the_others_go_on() {
+    let _turn = turn();
+    let cluster = KafkaCluster::start(3).expect("brokers");
+    let client = cluster.client();
+    for topic in ["named-in", "named-out"] {
+        client.create_topic(topic, 1, &[]).expect("created");
+    }
+    create_on(&client, "named-other", 2);
+    let builder = StreamsBuilder::new();
+    builder.stream::<String, String>("named-in").to("named-out");
+    builder.stream::<String, String>("named-other").to("named-out");
+    let folder = tempfile::tempdir().expect("a folder");
+    let topology = builder.build().expect("a topology");
+    let app = App::run(topology, config(&client, "quiet-named", folder.path()));
+    for topic in ["named-in", "named-other"] {
+        client.produce(topic, [TestRecord::new("a", "1")]).expect("produced");
+    }
+    field::committed(&client, "named-out", 2);
+
+    cluster.kill_broker(2).expect("killed");
+    let told = || {
+        let reasons = app.streams.reasons();
+        reasons.iter().any(|reason| reason.what.starts_with("source partition named-other-0 to be readable"))
+    };
+    let begin = Instant::now();
+    while !told() {
+        assert!(begin.elapsed() < LIMIT, "{:?}", app.streams.reasons());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    println!("told after {:?}", begin.elapsed());
+    client.produce("named-in", [TestRecord::new("a", "2")]).expect("produced");
+    field::committed(&client, "named-out", 3);
+    cluster.start_broker(2).expect("started");
+    let begin = Instant::now();
+    while told() {
+        assert!(begin.elapsed() < LIMIT, "{:?}", app.streams.reasons());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    client.produce("named-other", [TestRecord::new("a", "3")]).expect("produced");
+    field::committed(&client, "named-out", 4);
+    app.close();
+}

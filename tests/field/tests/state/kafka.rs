@@ -258,3 +258,23 @@ fn local_state_fits_both_guarantees() {
         app.close();
     }
 }
+
+/// Before: half a minute of silence, and then the advice to raise the topic's limit.
+#[test]
+fn a_changelog_that_is_deleted_while_it_runs_is_named_with_what_to_do() {
+    let _turn = turn();
+    let client = shared().expect("a broker").client();
+    let folder = tempfile::tempdir().expect("a folder");
+    topics(&client, "gone");
+    let app = App::run(counts("gone"), config(&client, "gone", folder.path()));
+    assert_eq!(ask(&client, "gone", &["a"]), ["a=1"]);
+    client.delete_topics(&["gone-counts-changelog"]).expect("deleted");
+    let begin = std::time::Instant::now();
+    let records = (0..10).map(|_| TestRecord::new("a", "v").at(TIME));
+    client.produce("gone-in", records).expect("produced");
+    assert!(app.streams.wait_for(LIMIT, |state| state == State::Error), "{:?}", app.streams.reasons());
+    println!("an error after {:?}", begin.elapsed());
+    let error = app.streams.error().expect("an error").to_string();
+    let named = "changelog topic gone-counts-changelog of store counts was deleted while the application ran";
+    assert!(error.contains(named) && error.contains("state.dir"), "{error}");
+}
