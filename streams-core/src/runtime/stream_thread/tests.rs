@@ -18,6 +18,7 @@ mod idle_offsets;
 mod mixed;
 mod put_off;
 mod quiet;
+mod refused;
 mod slow;
 mod source_changelog;
 mod stuck;
