@@ -80,7 +80,8 @@ features: setup
 	done
 	cargo test -p streams-dsl --no-default-features --features testing --test without_features
 
-# Hundreds of partitions and restores under a bound of memory; a group whose offsets would expire.
+# Hundreds of partitions and restores under a bound of memory; a group whose offsets would expire; fifty
+# starts and ends in one process; members that come and go for minutes; thirty stops of a process.
 campaigns: setup
 	cargo test -p field -- --ignored --nocapture --test-threads=1
 

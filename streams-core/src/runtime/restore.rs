@@ -173,6 +173,8 @@ struct Opening {
     wait: OpeningWait,
     /// For how long its directory was left alone before it was opened; unknown is for ever.
     untouched_ms: Option<i64>,
+    /// Stores all of whose rows come from this opening: they were not left alone, however often it begins again.
+    fresh: BTreeSet<String>,
     /// Whether it was counted as rebuilt.
     is_rebuilt: bool,
 }
@@ -328,6 +330,7 @@ impl Restorer {
             failures: 0,
             wait: OpeningWait::new(waiting),
             untouched_ms: None,
+            fresh: BTreeSet::new(),
             is_rebuilt: false,
         });
     }

@@ -18,6 +18,8 @@ use streams_core::config::StreamsConfig;
 use streams_core::runtime::{KafkaStreams, State};
 use streams_core::topology::Topology;
 
+pub mod process;
+
 /// Longest wait for anything in a small scenario.
 pub const LIMIT: Duration = Duration::from_secs(30);
 
@@ -59,6 +61,11 @@ impl Chance {
         let seed = given.unwrap_or_else(|| u64::from(std::process::id()));
         println!("{of}: SEED={seed}");
         Chance(seed)
+    }
+
+    /// One more, for another thread.
+    pub fn split(&mut self) -> Self {
+        Chance(self.below(u64::MAX))
     }
 
     /// A number below `limit`.

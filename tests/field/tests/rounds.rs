@@ -2,15 +2,14 @@
 #![expect(clippy::disallowed_methods, reason = "user code that sleeps, by the clock of the machine")]
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader};
 use std::ops::Range;
-use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use field::process::Program;
 use field::{App, LIMIT, committed, config, turn};
-use lab::{ClusterOptions, KafkaClient, KafkaCluster, LabProcess, TestRecord, shared};
+use lab::{ClusterOptions, KafkaClient, KafkaCluster, TestRecord, shared};
 use streams_core::config::{ProcessingGuarantee, StreamsConfig};
 use streams_core::runtime::State;
 use streams_core::topology::Topology;
@@ -165,40 +164,6 @@ fn another_instance_gets_the_tasks_of_one_that_blocks() {
     apps.iter().for_each(App::close);
 }
 
-/// A process that the test stops and continues.
-struct Process {
-    process: LabProcess,
-    said: Arc<Mutex<String>>,
-}
-
-impl Process {
-    fn start(arguments: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_slow_copy"));
-        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut process = LabProcess::spawn("slow_copy", command).expect("it starts");
-        let said = Arc::new(Mutex::new(String::new()));
-        let (out, last) = (process.take_stdout().expect("its output"), Arc::clone(&said));
-        std::thread::spawn(move || {
-            for line in BufReader::new(out).lines().map_while(Result::ok) {
-                *last.lock().expect("a line") = line;
-            }
-        });
-        Process { process, said }
-    }
-
-    fn said(&self) -> String {
-        self.said.lock().expect("a line").clone()
-    }
-
-    fn wait(&self, state: &str) {
-        let begin = Instant::now();
-        while !self.said().starts_with(state) {
-            assert!(begin.elapsed() < LIMIT, "{state}: {}", self.said());
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-}
-
 #[test]
 fn a_process_that_was_stopped_longer_than_any_time_out_goes_on_and_is_exact() {
     let _turn = turn();
@@ -208,7 +173,8 @@ fn a_process_that_was_stopped_longer_than_any_time_out_goes_on_and_is_exact() {
     let folder = folder.path().to_string_lossy();
     let settings = ["consumer.max.poll.interval.ms=10000", "consumer.session.timeout.ms=6000"];
     let arguments = [client.bootstrap(), "stopped", &*folder, &*input, &*output, "5"];
-    let mut process = Process::start(&[&arguments[..], &settings[..]].concat());
+    let mut process =
+        Program::start(env!("CARGO_BIN_EXE_slow_copy"), &[&arguments[..], &settings[..]].concat());
     process.wait("RUNNING");
     let begin = Instant::now();
     while client.consume_all(&output, true).expect("read").len() < 100 {

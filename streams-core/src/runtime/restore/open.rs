@@ -160,6 +160,8 @@ impl Restorer {
         }
         let before = contents.metadata.get(&log_name(partition)).map(|text| LogIdentity::decode(text));
         let before = before.unwrap_or_default();
+        let is_old = store.place == StorePlace::Disk && !opening.fresh.contains(&store.name);
+        start.is_fresh = contents.stored(partition).is_none();
         let verdict = judge(&Facts {
             stored: contents.stored(partition),
             start: answer.start,
@@ -168,7 +170,7 @@ impl Restorer {
             is_reopened: self.has_committed(opening),
             before: before.clone(),
             now: answer.identity.clone(),
-            untouched_ms: opening.untouched_ms.filter(|_| store.place == StorePlace::Disk),
+            untouched_ms: opening.untouched_ms.filter(|_| is_old),
             deletions_kept_ms: self.plan.deletions_kept_ms(&partition.topic),
         });
         let position = match verdict {
@@ -212,6 +214,9 @@ impl Restorer {
             put_metadata(&mut batch, metadata, name, text);
         }
         backend.write(&batch)?;
+        if start.is_fresh || start.rebuild.is_some() {
+            opening.fresh.insert(store.name.clone());
+        }
         let (Some(partition), Some(position)) = (partition, start.position) else { return Ok(()) };
         if position >= start.end {
             opening.ends.insert(store.name.clone(), position);
@@ -241,6 +246,8 @@ struct StoreStart {
     /// Where its changelog is read from, if it has one.
     position: Option<Offset>,
     end: Offset,
+    /// Whether it had come to nothing yet.
+    is_fresh: bool,
     /// What its database does not say yet.
     notes: Vec<(String, String)>,
 }

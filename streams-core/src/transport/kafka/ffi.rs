@@ -21,13 +21,14 @@ mod list;
 mod members;
 mod message;
 #[cfg(test)]
-mod mock;
+pub(super) mod mock;
 mod oauth;
 mod produce;
 mod queue;
 mod raw;
 #[cfg(test)]
 mod stress;
+mod words;
 
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::time::Duration;

@@ -247,4 +247,26 @@ mod tests {
         }
         assert!(page.contains(&rows), "docs/error-table.md has to contain:\n{rows}");
     }
+
+    /// The codes of the table whose exceptions are retriable in Kafka (`Errors`, 4.3.1: `RetriableException`).
+    const RETRIABLE_IN_KAFKA: [i32; 17] = [2, 3, 5, 6, 7, 9, 13, 14, 15, 16, 19, 20, 51, 56, 74, 89, 100];
+
+    /// What is judged otherwise here, and why.
+    const OTHERWISE: [(E, &str); 5] = [
+        (E::RD_KAFKA_RESP_ERR_INVALID_MSG, "librdkafka has sent it again before it tells"),
+        (E::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, "librdkafka has asked again before it tells"),
+        (E::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_ID, "the same"),
+        (E::RD_KAFKA_RESP_ERR_BROKER_NOT_AVAILABLE, "said of a broker that is about to come or go"),
+        (E::RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS, "the commit is made again when the rebalance is over"),
+    ];
+
+    #[test]
+    fn what_kafka_does_again_is_done_again() {
+        for Row { code, kind, .. } in PRODUCE_ERRORS.iter().filter(|row| row.code as Code >= -1) {
+            let in_kafka = RETRIABLE_IN_KAFKA.contains(&(*code as Code));
+            let here = matches!(kind, Kind::Retriable | Kind::TimedOut);
+            let otherwise = OTHERWISE.iter().any(|(other, _)| other == code);
+            assert_eq!(in_kafka == here, !otherwise, "{code:?} is {kind:?}");
+        }
+    }
 }

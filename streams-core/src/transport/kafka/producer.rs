@@ -123,6 +123,11 @@ impl KafkaProducer {
     /// All failed deliveries as one error. Where a record is not itself to blame, a transaction has to be aborted:
     /// librdkafka refuses its commit.
     fn undelivered(&mut self) -> TransportError {
+        self.undelivered_as(None)
+    }
+
+    /// The same where a call has failed as well: its error is the reason if the records were only given up with it.
+    fn undelivered_as(&mut self, told: Option<KafkaError>) -> TransportError {
         self.has_gap |= self.is_transactional();
         let mut missing = HashMap::new();
         let failed = self.client.take_failed().into_iter().map(|one| self.judged(one, &mut missing));
@@ -132,24 +137,37 @@ impl KafkaProducer {
             failed.retain(|one| !is_purged(one));
         }
         let by = format!("by producer {}", self.id);
-        match (self.client.fatal(), self.forbidden(&by, &failed)) {
+        match (self.client.fatal(), self.reason_of_purge(&by, &failed, told)) {
             (Some(fatal), _) => transaction_failed(format!("delivery {by}"), &fatal).with_failed(failed),
-            (None, Some(forbidden)) => forbidden.with_failed(failed),
+            (None, Some(reason)) => reason.with_failed(failed),
             (None, None) => TransportError::undelivered(by, failed),
         }
     }
 
-    /// Why a transaction has failed, if that stops the application. librdkafka then only says of its records that they were
-    /// purged, for instance when a topic of theirs could not be added to the transaction for want of a right.
-    fn forbidden(&self, by: &str, failed: &[FailedDelivery]) -> Option<TransportError> {
+    /// Why a transaction has failed of whose records librdkafka only says that they were purged, for instance when a topic of
+    /// theirs could not be added to the transaction for want of a right.
+    fn reason_of_purge(
+        &self,
+        by: &str,
+        failed: &[FailedDelivery],
+        told: Option<KafkaError>,
+    ) -> Option<TransportError> {
         if !self.is_transactional() || !failed.iter().all(is_purged) {
             return None;
         }
+        let reason = told.filter(|error| error.requires_abort).or_else(|| self.client.transaction_error())?;
         let purged: BTreeSet<&str> = failed.iter().map(|one| one.topic.as_str()).collect();
         let topics = purged.into_iter().collect::<Vec<_>>().join(", ");
-        let error =
-            transaction_failed(format!("transaction {by} on {topics}"), &self.client.transaction_error()?);
-        matches!(error.kind(), Kind::Denied | Kind::Config | Kind::Refused).then_some(error)
+        Some(transaction_failed(format!("transaction {by} on {topics}"), &reason))
+    }
+
+    /// A call has failed, and maybe deliveries with it.
+    fn failed_with(&mut self, attempted: &str, error: KafkaError) -> TransportError {
+        if self.learn_of_failures() {
+            self.undelivered_as(Some(error))
+        } else {
+            self.refused(attempted, &error)
+        }
     }
 
     fn judged(&self, delivery: Delivery, missing: &mut HashMap<String, bool>) -> FailedDelivery {
@@ -466,9 +484,8 @@ impl Producer for KafkaProducer {
         let group =
             GroupMetadata::new(&fence.group, fence.generation, &fence.member, fence.instance.as_deref())
                 .ok_or_else(|| TransportError::new(Kind::Fatal, attempted, "no group metadata"))?;
-        self.client.send_offsets(&offset_list(offsets), &group, timeout).map_err(|error| {
-            if self.learn_of_failures() { self.undelivered() } else { self.refused(attempted, &error) }
-        })
+        let sent = self.client.send_offsets(&offset_list(offsets), &group, timeout);
+        sent.map_err(|error| self.failed_with(attempted, error))
     }
 
     fn commit(&mut self, timeout: Duration) -> Result<()> {
@@ -482,9 +499,8 @@ impl Producer for KafkaProducer {
             return Err(self.unfinished("commit"));
         }
         // Never 0 (which would only look) and never less than a round trip.
-        self.client.commit_transaction(deadline.left().max(SLICE)).map_err(|error| {
-            if self.learn_of_failures() { self.undelivered() } else { self.refused("commit", &error) }
-        })
+        let committed = self.client.commit_transaction(deadline.left().max(SLICE));
+        committed.map_err(|error| self.failed_with("commit", error))
     }
 
     fn abort(&mut self, timeout: Duration) -> Result<()> {

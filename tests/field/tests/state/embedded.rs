@@ -8,6 +8,8 @@ use field::LIMIT;
 use state_stores::keyspaces::store_keyspace;
 use state_stores::{Backend, Batch, Direction, RocksBackend};
 use streams_core::runtime::State;
+use streams_core::transport::TransportErrorKind;
+use streams_core::transport::embedded::{Fault, Operation};
 use streams_dsl::prelude::*;
 
 use crate::world::{Running, TIME, World, counts, wait};
@@ -117,10 +119,17 @@ pub fn damage(folder: &Path, behind: &[u8]) {
     std::fs::write(&path, bytes).expect("written");
 }
 
-fn largest(folder: &Path) -> PathBuf {
+fn tables(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path());
-    let tables = entries.filter(|path| path.extension().is_some_and(|ending| ending == "sst"));
-    tables.max_by_key(|path| path.metadata().map_or(0, |of| of.len())).expect("a file of rows")
+    entries.filter(|path| path.extension().is_some_and(|ending| ending == "sst")).collect()
+}
+
+fn bytes_of(path: &Path) -> u64 {
+    path.metadata().map_or(0, |of| of.len())
+}
+
+fn largest(folder: &Path) -> PathBuf {
+    tables(folder).into_iter().max_by_key(|path| bytes_of(path)).expect("a file of rows")
 }
 
 #[test]
@@ -260,6 +269,36 @@ fn one_store_is_rebuilt_and_the_others_stay() {
     app.close();
     let database = world.database("0_0");
     assert_eq!((rows(&database, "one"), rows(&database, "two")), (2, 3));
+}
+
+/// Showed before: both stores were thrown away each time, as the new folder counted as one that was left alone for ever.
+#[test]
+fn a_restore_that_begins_again_keeps_what_it_has() {
+    let topology = || {
+        let builder = StreamsBuilder::new();
+        let stream = builder.stream::<String, String>("in").group_by_key();
+        stream.count_with(Materialized::named("one"));
+        stream.count_with(Materialized::named("two")).to_stream().to("out");
+        builder.build().expect("a topology")
+    };
+    let world = World::new();
+    world.run(topology()).close();
+    let keys: Vec<String> = (0..20_000).map(|number| format!("key-{number}")).collect();
+    let row = |key: &'_ String| (key.as_str().to_owned(), Some(1_i64.to_be_bytes().to_vec()));
+    let all: Vec<_> = keys.iter().map(row).collect();
+    let few = |count: usize| all.iter().take(count).map(|(key, value)| (key.as_str(), value.clone()));
+    world.produce("app-one-changelog", few(10));
+    world.produce("app-two-changelog", few(20_000));
+    std::fs::remove_dir_all(world.place("0_0")).expect("deleted");
+    // As when the broker has deleted what was to be fetched next; one store is restored by then.
+    let gone = Fault::before(Operation::Fetch, TransportErrorKind::OffsetOutOfRange);
+    world.broker.faults().inject(gone.skipping(4));
+    let app = world.run(topology());
+    assert_eq!(world.broker.faults().left(), 0);
+    let metrics = app.0.metrics();
+    assert_eq!((metrics.wiped_tasks, metrics.restored_records), (0, 20_010), "{metrics:?}");
+    assert_eq!(world.ask(&app, &["key-0", "key-19999"]), ["key-0=2", "key-19999=2"]);
+    app.close();
 }
 
 #[test]

@@ -2,7 +2,9 @@
 #![expect(clippy::disallowed_methods, reason = "it waits for applications, by the clock of the machine")]
 #![allow(clippy::panic, reason = "tests fail by panicking")]
 
+mod append_time;
 mod embedded;
 mod globals;
 mod kafka;
+mod trimmed;
 mod world;

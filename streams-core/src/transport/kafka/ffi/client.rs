@@ -16,6 +16,7 @@ use super::conf::{Conf, ERROR_BYTES, Role};
 use super::delivery::Delivery;
 use super::list::{Entry, entries_of};
 use super::oauth::TokenWanted;
+use super::words::{self, Words};
 use super::{Code, KafkaError, OK, c_string, millis, raw, text_of};
 use crate::ids::PartitionId;
 use crate::time::{Clock, SystemClock};
@@ -59,6 +60,8 @@ pub(super) struct Shared {
     /// When each code was last told of in the log.
     told_ms: Mutex<HashMap<Code, i64>>,
     access: Access,
+    /// What brokers have said about records that were not delivered.
+    pub(super) words: Words,
     wake: Arc<Wake>,
     ties: Ties,
     /// The client itself, once it is made.
@@ -74,6 +77,7 @@ impl Shared {
             told: Mutex::default(),
             told_ms: Mutex::default(),
             access: Access::default(),
+            words: Words::default(),
             wake: Arc::default(),
             ties: ties.clone(),
             me: OnceLock::new(),
@@ -212,7 +216,10 @@ impl Client {
             match role {
                 // As events and not as callbacks: with a callback a flush would wait in steps of 10 ms instead of being
                 // woken by the last answer. `Client::poll` serves them.
-                Role::Producer => rd::rd_kafka_conf_set_events(settings, rd::RD_KAFKA_EVENT_DR),
+                Role::Producer => {
+                    rd::rd_kafka_conf_set_events(settings, rd::RD_KAFKA_EVENT_DR);
+                    words::listen(&conf, &shared);
+                }
                 // As events too: they are then answered by ordinary code, outside librdkafka.
                 Role::Member => rd::rd_kafka_conf_set_events(
                     settings,
@@ -262,7 +269,8 @@ impl Client {
                         if message.is_null() {
                             break;
                         }
-                        if let Some(delivery) = Delivery::read(message, blames_the_record) {
+                        if let Some(delivery) = Delivery::read(message, &self.shared.words, blames_the_record)
+                        {
                             self.shared.undelivered(delivery);
                         }
                     },

@@ -6,6 +6,7 @@ use std::ptr::{addr_of, null, null_mut};
 use bytes::Bytes;
 use rdkafka::bindings as rd;
 
+use super::words::Words;
 use super::{Code, KafkaError, OK, raw, text_of};
 use crate::ids::PartitionId;
 use crate::record::Headers;
@@ -24,25 +25,26 @@ pub(in crate::transport::kafka) struct Delivery {
 }
 
 impl Delivery {
-    /// Reads the report of one message; `None` if it was delivered. `keep` says for which codes the record is copied.
+    /// Reads the report of one message; `None` if it was delivered. `words` has what the broker said about it, `keep` says
+    /// for which codes the record is copied.
     ///
     /// # Safety
     /// `message` is a valid message of a delivery report that no other thread has.
     pub(super) unsafe fn read(
         message: *const rd::rd_kafka_message_t,
+        words: &Words,
         keep: impl FnOnce(Code) -> bool,
     ) -> Option<Delivery> {
         // SAFETY: the caller's promise. The code is read as an integer because it may be unknown to the enum; no reference
-        // to the message is made for the same reason. The broker's words are null or live as long as the message.
+        // to the message is made for the same reason.
         unsafe {
             let code = addr_of!((*message).err).cast::<Code>().read();
             if code == OK {
                 return None;
             }
-            let told = text_of(rd::rd_kafka_message_produce_errstr(message));
-            let error = match told.is_empty() {
-                true => KafkaError::from_code(code),
-                false => KafkaError::with_reason(code, told),
+            let error = match words.take(message) {
+                None => KafkaError::from_code(code),
+                Some(told) => KafkaError::with_reason(code, told),
             };
             Some(Delivery {
                 topic: text_of(rd::rd_kafka_topic_name(addr_of!((*message).rkt).read())),

@@ -7,8 +7,15 @@ use rdkafka::bindings as rd;
 
 use super::{Client, Code, Conf, Door, Role, Ties, c_string, text_of};
 
-/// Kafka's number of the request that carries records.
-const PRODUCE: i16 = 0;
+/// Kafka's numbers of the requests that a producer makes.
+pub(in crate::transport::kafka) mod requests {
+    pub(in crate::transport::kafka) const PRODUCE: i16 = 0;
+    pub(in crate::transport::kafka) const INIT_PRODUCER_ID: i16 = 22;
+    pub(in crate::transport::kafka) const ADD_PARTITIONS: i16 = 24;
+    pub(in crate::transport::kafka) const ADD_OFFSETS: i16 = 25;
+    pub(in crate::transport::kafka) const END: i16 = 26;
+    pub(in crate::transport::kafka) const COMMIT_OFFSETS: i16 = 28;
+}
 
 /// A client with these settings.
 pub(in crate::transport::kafka) fn client(
@@ -51,12 +58,12 @@ impl Client {
         }
     }
 
-    /// The next requests with records are answered with these codes, one each.
-    pub(in crate::transport::kafka) fn mock_refusals(&self, codes: &[Code]) {
+    /// The next requests of that kind are answered with these codes, one each.
+    pub(in crate::transport::kafka) fn mock_refusals(&self, request: i16, codes: &[Code]) {
         // SAFETY: the cluster belongs to the client; the codes are copied, and read as the integers that they are.
         unsafe {
             let cluster = rd::rd_kafka_handle_mock_cluster(self.as_ptr());
-            rd::rd_kafka_mock_push_request_errors_array(cluster, PRODUCE, codes.len(), codes.as_ptr().cast());
+            rd::rd_kafka_mock_push_request_errors_array(cluster, request, codes.len(), codes.as_ptr().cast());
         }
     }
 }

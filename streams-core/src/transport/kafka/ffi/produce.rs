@@ -178,7 +178,7 @@ impl Client {
     /// Why the open transaction has to be aborted. To be asked only once librdkafka has purged its records by itself, which
     /// it does when it has failed: a commit is then refused with the reason, and does nothing.
     pub(in crate::transport::kafka) fn transaction_error(&self) -> Option<KafkaError> {
-        self.commit_transaction(Duration::from_millis(1)).err().filter(|error| error.requires_abort)
+        self.commit_transaction(Duration::from_secs(1)).err().filter(|error| error.requires_abort)
     }
 
     pub(in crate::transport::kafka) fn abort_transaction(&self, timeout: Duration) -> Result<(), KafkaError> {

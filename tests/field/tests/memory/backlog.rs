@@ -1,5 +1,4 @@
-//! The memory of clients has one bound, however many partitions are behind. In a process of its own, as it is measured.
-#![expect(clippy::disallowed_methods, reason = "it watches a process, by the clock of the machine")]
+//! The memory of clients has one bound, however many partitions are behind.
 
 use std::time::{Duration, Instant};
 
@@ -8,20 +7,7 @@ use lab::{KafkaClient, TestRecord, shared};
 use streams_core::runtime::{KafkaStreams, State};
 use streams_dsl::prelude::StreamsBuilder;
 
-const MIB: usize = 1 << 20;
-
-/// What of this process lies in memory.
-fn resident() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a line");
-    let kib: usize = line.split_whitespace().nth(1).expect("a number").parse().expect("a number");
-    kib * 1024
-}
-
-/// A number that the caller of a campaign may give.
-fn given(name: &str, default: usize) -> usize {
-    std::env::var(name).ok().and_then(|number| number.parse().ok()).unwrap_or(default)
-}
+use crate::{MIB, alone, given, resident};
 
 /// A backlog of so many bytes in each of so many partitions, in records of that size.
 fn backlog(client: &KafkaClient, topic: &str, partitions: i32, bytes: usize, record: usize) {
@@ -71,7 +57,7 @@ fn taken(
 /// With the limits of before (`BOUND_MB=4000`): 204 MB for the first, which is all there is.
 #[test]
 fn a_backlog_in_many_partitions_does_not_fill_the_memory() {
-    let _turn = turn();
+    let (_turn, _alone) = (turn(), alone());
     let client = shared().expect("a broker").client();
     backlog(&client, "memory-many", 60, 3 * MIB, 10_000);
     let before = resident();
@@ -89,7 +75,7 @@ fn a_backlog_in_many_partitions_does_not_fill_the_memory() {
 #[test]
 #[ignore = "a campaign: writes gigabytes"]
 fn campaign_of_hundreds_of_partitions() {
-    let _turn = turn();
+    let (_turn, _alone) = (turn(), alone());
     let (partitions, megabytes) = (given("PARTITIONS", 400), given("MB", 4));
     let client = shared().expect("a broker").client();
     let count = i32::try_from(partitions).expect("small");
@@ -104,7 +90,7 @@ fn campaign_of_hundreds_of_partitions() {
 #[test]
 #[ignore = "a campaign: writes a gigabyte"]
 fn campaign_of_a_hundred_restores() {
-    let _turn = turn();
+    let (_turn, _alone) = (turn(), alone());
     let client = shared().expect("a broker").client();
     client.create_topic("memory-restore", 100, &[]).expect("created");
     let value = vec![7_u8; 10_000];

@@ -1,0 +1,99 @@
+//! Applications in processes of their own, which a test stops, continues and kills: both sides of it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use lab::LabProcess;
+use streams_core::config::StreamsConfig;
+use streams_core::runtime::{KafkaStreams, State};
+use streams_core::topology::Topology;
+
+use crate::LIMIT;
+
+/// Whatever ends a program.
+pub type AnyError = Box<dyn std::error::Error>;
+
+/// What a program was called with.
+pub struct Arguments(std::iter::Skip<std::env::Args>);
+
+impl Arguments {
+    /// The next one.
+    pub fn next(&mut self, name: &str) -> Result<String, AnyError> {
+        self.0.next().ok_or_else(|| format!("argument {name} is missing").into())
+    }
+}
+
+/// Runs the application of a program that is called with `bootstrap app folder ...` and then settings (`key=value`). Prints
+/// its state, how many records and tasks it has, and its reasons, ten times a second; ends when its standard input does.
+pub fn run(topology: impl FnOnce(&mut Arguments) -> Result<Topology, AnyError>) -> Result<(), AnyError> {
+    tracing_subscriber::fmt().with_env_filter("warn,rdkafka=off").with_writer(std::io::stderr).init();
+    let mut arguments = Arguments(std::env::args().skip(1));
+    let (bootstrap, app) = (arguments.next("bootstrap")?, arguments.next("app")?);
+    let mut config = StreamsConfig::new(&app, &bootstrap).with_state_dir(arguments.next("folder")?);
+    let topology = topology(&mut arguments)?;
+    for setting in arguments.0 {
+        let (key, value) = setting.split_once('=').ok_or("key=value")?;
+        config = config.with(key, value)?;
+    }
+    let streams = KafkaStreams::new(topology, config)?;
+    let ended = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&ended);
+    std::thread::spawn(move || {
+        let _ = std::io::stdin().read_to_end(&mut Vec::new());
+        told.store(true, Ordering::Relaxed);
+    });
+    streams.start()?;
+    while !ended.load(Ordering::Relaxed) && !streams.state().is_final() {
+        let metrics = streams.metrics();
+        let (records, tasks) = (metrics.processed_records, metrics.running_tasks);
+        println!("{} records={records} tasks={tasks} {:?}", streams.state(), streams.reasons());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let closed = streams.close(Duration::from_secs(20));
+    println!("{} closed={closed} {:?}", streams.state(), streams.error());
+    match streams.state() {
+        State::NotRunning => Ok(()),
+        state => Err(format!("{state}: {:?}", streams.error()).into()),
+    }
+}
+
+/// Such a program while it runs, with its last line.
+pub struct Program {
+    /// Its process.
+    pub process: LabProcess,
+    said: Arc<Mutex<String>>,
+}
+
+impl Program {
+    /// Starts it.
+    pub fn start(path: &str, arguments: &[&str]) -> Self {
+        let mut command = Command::new(path);
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = LabProcess::spawn(path, command).expect("it starts");
+        let said = Arc::new(Mutex::new(String::new()));
+        let (out, last) = (process.take_stdout().expect("its output"), Arc::clone(&said));
+        std::thread::spawn(move || {
+            for line in BufReader::new(out).lines().map_while(Result::ok) {
+                *last.lock().unwrap_or_else(PoisonError::into_inner) = line;
+            }
+        });
+        Program { process, said }
+    }
+
+    /// Its last line.
+    pub fn said(&self) -> String {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits until its last line has that word.
+    pub fn wait(&self, what: &str) {
+        let begin = Instant::now();
+        while !self.said().split(' ').any(|word| word == what) {
+            assert!(begin.elapsed() < LIMIT, "{what}: {}", self.said());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
