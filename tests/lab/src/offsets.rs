@@ -1,9 +1,11 @@
 //! Offsets: where topics begin and end, and what groups have committed.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaResult;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use crate::client::{ATTEMPT, KafkaClient};
@@ -57,6 +59,51 @@ impl KafkaClient {
         }
         GroupOffsets::new(self, group, &partitions)?.committed()
     }
+
+    /// The same as soon as no open transaction can change any of it: the members have to be gone.
+    pub fn settled_offsets(
+        &self,
+        group: &str,
+        topics: &[&str],
+    ) -> Result<BTreeMap<(String, i32), CommittedOffset>, LabError> {
+        let begin = Instant::now();
+        let mut partitions = TopicPartitionList::new();
+        for topic in topics {
+            (0..self.partitions(topic)?).for_each(|partition| _ = partitions.add_partition(topic, partition));
+        }
+        let consumer = asker(self, group, isolation(true))?;
+        loop {
+            let answer = consumer.committed_offsets(partitions.clone(), ATTEMPT);
+            match answer.map(|answer| committed_of(&answer)) {
+                Ok(Ok(committed)) => return Ok(committed),
+                // An offset that is being committed is an error, as is a broker that is away.
+                Ok(Err(error)) | Err(error) => self.in_time(begin, || {
+                    format!("the end of transactions with offsets of group {group} (at last: {error})")
+                })?,
+            }
+        }
+    }
+}
+
+/// A consumer that asks for the offsets of a group. Never subscribed: it only asks.
+fn asker(client: &KafkaClient, group: &str, isolation: &str) -> Result<BaseConsumer, LabError> {
+    let mut config: ClientConfig = client.config();
+    config.set("group.id", group).set("isolation.level", isolation).set("enable.auto.commit", "false");
+    config.create().map_err(LabError::kafka("creating a consumer"))
+}
+
+/// The offsets of an answer; partitions without are left out.
+fn committed_of(answer: &TopicPartitionList) -> KafkaResult<BTreeMap<(String, i32), CommittedOffset>> {
+    let mut committed = BTreeMap::new();
+    for element in answer.elements() {
+        element.error()?;
+        if let Offset::Offset(offset) = element.offset() {
+            let metadata = element.metadata().to_owned();
+            let key = (element.topic().to_owned(), element.partition());
+            committed.insert(key, CommittedOffset { offset, metadata });
+        }
+    }
+    Ok(committed)
 }
 
 /// Asks again and again for the committed offsets of one group, over one connection.
@@ -70,13 +117,8 @@ pub struct GroupOffsets {
 impl GroupOffsets {
     /// A question about these partitions.
     pub fn new(client: &KafkaClient, group: &str, partitions: &[(String, i32)]) -> Result<Self, LabError> {
-        let mut config: ClientConfig = client.config();
-        // Never subscribed: it only asks. Uncommitted transactions are not waited for.
-        config
-            .set("group.id", group)
-            .set("isolation.level", "read_uncommitted")
-            .set("enable.auto.commit", "false");
-        let consumer = config.create().map_err(LabError::kafka("creating a consumer"))?;
+        // Uncommitted transactions are not waited for.
+        let consumer = asker(client, group, isolation(false))?;
         let mut list = TopicPartitionList::new();
         for (topic, partition) in partitions {
             list.add_partition(topic, *partition);
@@ -90,17 +132,8 @@ impl GroupOffsets {
         if self.partitions.count() == 0 {
             return Ok(BTreeMap::new());
         }
-        let ask = || self.consumer.committed_offsets(self.partitions.clone(), ATTEMPT);
-        let answer = self.client.persist(what, ask)?;
-        let mut committed = BTreeMap::new();
-        for element in answer.elements() {
-            if let Offset::Offset(offset) = element.offset() {
-                let metadata = element.metadata().to_owned();
-                let key = (element.topic().to_owned(), element.partition());
-                committed.insert(key, CommittedOffset { offset, metadata });
-            }
-        }
-        Ok(committed)
+        let ask = || committed_of(&self.consumer.committed_offsets(self.partitions.clone(), ATTEMPT)?);
+        self.client.persist(what, ask)
     }
 }
 

@@ -46,8 +46,8 @@ fn write(
     per_second: u32,
 ) -> Result<(), LabError> {
     let mut config = client.config();
-    // A broker may be away for a while.
-    config.set("message.timeout.ms", "120000");
+    // Brokers may be away for a while, and the machine may be busy with other things.
+    config.set("message.timeout.ms", "600000");
     let producer = LabProducer::create(&mut config)?;
     let begin = Instant::now();
     let mut sent: u32 = 0;

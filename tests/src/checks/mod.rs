@@ -5,4 +5,4 @@ mod sequences;
 mod soak_model;
 
 pub use sequences::{Exactness, compare, sequences_of};
-pub use soak_model::SoakModel;
+pub use soak_model::{InputRange, SoakModel};

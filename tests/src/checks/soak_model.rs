@@ -1,6 +1,7 @@
 //! What the application of [`crate::apps`] must write, worked out without it.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use streams_core::partitioner::murmur2;
 use streams_core::transport::TransportError;
@@ -17,6 +18,15 @@ const STEP_MS: i64 = 10;
 
 /// Partitions of every topic.
 const PARTITIONS: i32 = 4;
+
+/// Some of the input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InputRange {
+    /// Of which partition.
+    pub partition: i32,
+    /// From which offset on, and before which.
+    pub offsets: Range<i64>,
+}
 
 /// An input of so many records over so many keys, and its results.
 #[derive(Debug, Clone, Copy)]
@@ -73,13 +83,21 @@ impl SoakModel {
         })
     }
 
-    /// Every update of counts and chains in order.
-    fn expected(&self) -> (Sequences, Sequences) {
+    /// Every update of counts and chains in order, without these records of the input.
+    fn expected(&self, without: &[InputRange]) -> (Sequences, Sequences) {
         let mut counts = Sequences::new();
         let mut chains = Sequences::new();
         let mut links: BTreeMap<u32, String> = BTreeMap::new();
+        let mut next = [0_i64; PARTITIONS as usize];
         for n in 0..self.records {
             let key = n % self.keys;
+            let partition = key as usize % next.len();
+            let offset = next[partition];
+            next[partition] += 1;
+            let here = |lost: &InputRange| usize::try_from(lost.partition).is_ok_and(|at| at == partition);
+            if without.iter().any(|lost| here(lost) && lost.offsets.contains(&offset)) {
+                continue;
+            }
             let time = BEGIN_MS + i64::from(n) * STEP_MS;
             let window = counts.entry(format!("k{key}@{}", time - time % WINDOW_MS)).or_default();
             window.push((window.len() + 1).to_string());
@@ -97,7 +115,19 @@ impl SoakModel {
         topics: &SoakTopics,
         exactness: Exactness,
     ) -> Result<(), String> {
-        let (counts, chains) = self.expected();
+        self.check_without(&[], read, topics, exactness)
+    }
+
+    /// The same where some of the input was deleted before it was read. The input has to be of one producer, so that
+    /// its offsets are its numbers.
+    pub fn check_without<E: std::fmt::Display>(
+        &self,
+        lost: &[InputRange],
+        read: impl Fn(&str) -> Result<Vec<ConsumedRecord>, E>,
+        topics: &SoakTopics,
+        exactness: Exactness,
+    ) -> Result<(), String> {
+        let (counts, chains) = self.expected(lost);
         for (topic, expected) in [(&topics.counts, counts), (&topics.chains, chains)] {
             let records = read(topic).map_err(|error| error.to_string())?;
             compare(&expected, &sequences_of(&records), exactness)
@@ -109,4 +139,21 @@ impl SoakModel {
 
 fn row(key: u32) -> String {
     format!("row-{key}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_deleted_unread_is_missing_and_nothing_else() {
+        // Six keys over four partitions: in partition 1 are k1, k5, k1, k5 at the offsets 0 to 3.
+        let model = SoakModel { records: 12, keys: 6 };
+        let (all, some) =
+            (model.expected(&[]).1, model.expected(&[InputRange { partition: 1, offsets: 1..3 }]).1);
+        let differ: Vec<_> = all.keys().filter(|key| all.get(*key) != some.get(*key)).collect();
+        assert_eq!(differ, ["k1", "k5"]);
+        assert_eq!(some["k1"], [format!("{} row-1", chain("", "1"))], "without the record 7");
+        assert_eq!(some["k5"], [format!("{} row-5", chain("", "11"))], "without the record 5");
+    }
 }

@@ -2,12 +2,9 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use lab::{LabError, LabProcess, ProcessUsage};
 use tests::apps::{SoakReport, SoakSettings};
-
-const CLOSE_LIMIT: Duration = Duration::from_secs(60);
 
 /// A place for a process, with its state directory and logs.
 pub(crate) struct App {
@@ -56,21 +53,9 @@ impl App {
         self.process.take().map_or(Ok(()), |mut process| process.kill())
     }
 
-    /// SIGTERM; an error when it does not end in order.
-    pub(crate) fn close(&mut self) -> Result<(), LabError> {
-        if let Some(answer) = self.ended()? {
-            return Err(LabError::Refused { what: "closing what has ended by itself".to_owned(), answer });
-        }
-        let Some(mut process) = self.process.take() else { return Ok(()) };
-        let status = process.terminate(CLOSE_LIMIT)?;
-        if status.success() {
-            return Ok(());
-        }
-        let said = self.said();
-        Err(LabError::Refused {
-            what: format!("closing process {}", self.number),
-            answer: format!("{said:?}"),
-        })
+    /// The process, to be closed by [`World::close`](crate::world::World::close).
+    pub(crate) fn take_process(&mut self) -> Option<LabProcess> {
+        self.process.take()
     }
 
     /// SIGSTOP.

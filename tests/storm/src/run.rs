@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
@@ -13,12 +13,15 @@ use tests::checks::SoakModel;
 
 use crate::faults;
 use crate::reader::Reader;
-use crate::schedule::{Event, Fault, PROCESSES};
+use crate::schedule::{Event, PROCESSES};
 use crate::verdict;
 use crate::world::{APP, World};
 
 /// Keys of the input.
 const KEYS: u32 = 200;
+
+/// How late an event may begin without those behind it beginning later, too.
+const LATE_MS: u128 = 1_000;
 
 const TICK: Duration = Duration::from_millis(200);
 
@@ -29,7 +32,7 @@ const CALM_LIMIT: Duration = Duration::from_secs(180);
 const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// How long after a fault that permits it an application may end with an error.
-const AFTERMATH_MS: u64 = 20_000;
+const AFTERMATH: Duration = Duration::from_secs(20);
 
 /// How much more than a process that was just started one may have that has lived through it.
 // Clients have a thread for each broker that they have met; new ones have not met all.
@@ -60,10 +63,18 @@ pub struct Storm {
 /// What went wrong, as sentences.
 type Faults = Vec<String>;
 
+/// That a process, or each, may end by itself, as something is refused.
+struct Permit {
+    process: Option<usize>,
+    /// Until when, if what is refused is granted again.
+    until: Option<Instant>,
+}
+
 struct Watch<'a> {
     world: &'a World,
     events: &'a [Event],
     begin: Instant,
+    permits: Mutex<Vec<Permit>>,
     wrong: Mutex<Faults>,
 }
 
@@ -95,6 +106,7 @@ impl Storm {
             world: &world,
             events: &weather.events,
             begin: Instant::now(),
+            permits: Mutex::default(),
             wrong: Mutex::new(Faults::new()),
         };
         watch.storm(weather.length);
@@ -112,10 +124,7 @@ impl Storm {
             watch.note(Feed::start(&client, &world.topics.input, probe, weather.per_second).finish());
             watch.wait_done();
         }
-        for number in 0..PROCESSES {
-            let closed = world.app(number).close();
-            watch.note(closed);
-        }
+        (0..PROCESSES).for_each(|number| watch.close(number));
         watch.judge(model, reader);
         let wrong = watch.wrong.into_inner().unwrap_or_else(PoisonError::into_inner);
         if wrong.is_empty() {
@@ -152,9 +161,13 @@ impl Watch<'_> {
         std::thread::scope(|scope| {
             let mut waiting = self.events.iter().peekable();
             let mut passing: Vec<ScopedJoinHandle<'_, ()>> = Vec::new();
+            // A machine that stood still does not make events begin at once that have to be apart.
+            let mut late_ms = 0;
             while self.begin.elapsed() < length || !passing.is_empty() {
                 let now_ms = self.begin.elapsed().as_millis();
-                while let Some(event) = waiting.next_if(|event| u128::from(event.at_ms) <= now_ms) {
+                while let Some(event) = waiting.next_if(|event| u128::from(event.at_ms) + late_ms <= now_ms) {
+                    let behind_ms = now_ms - late_ms - u128::from(event.at_ms);
+                    late_ms += if behind_ms > LATE_MS { behind_ms } else { 0 };
                     passing.push(scope.spawn(move || self.pass(event)));
                 }
                 passing.retain(|event| !event.is_finished());
@@ -166,11 +179,42 @@ impl Watch<'_> {
 
     fn pass(&self, event: &Event) {
         let begin = self.seconds();
-        match faults::pass(self.world, event) {
-            Ok(told) => {
-                println!("{begin:>7.1}s {} until {:.1}s: {told}", event.fault.kind(), self.seconds());
-            }
-            Err(error) => self.wrong(format!("{}: {error}", event.fault.kind())),
+        let permit = event.fault.permits_an_end().then(|| self.permit(event.fault.process()));
+        let told = faults::pass(self.world, event);
+        if let Some(number) = permit
+            && let Some(permit) = self.permits().get_mut(number)
+        {
+            permit.until = Some(Instant::now() + AFTERMATH);
+        }
+        println!("{begin:>7.1}s {} until {:.1}s: {}", event.fault.kind(), self.seconds(), told.text);
+        for (process, said) in told.ends {
+            self.ended(process, &said);
+        }
+        for what in told.wrong {
+            self.wrong(format!("{}: {what}", event.fault.kind()));
+        }
+    }
+
+    fn permits(&self) -> MutexGuard<'_, Vec<Permit>> {
+        self.permits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on a process, or each, may end by itself. The permit's number.
+    fn permit(&self, process: Option<usize>) -> usize {
+        let mut permits = self.permits();
+        permits.push(Permit { process, until: None });
+        permits.len() - 1
+    }
+
+    /// A process has ended by itself, or not in order: it may be permitted.
+    fn ended(&self, process: usize, said: &str) {
+        let permits = |permit: &Permit| {
+            permit.process.is_none_or(|only| only == process)
+                && permit.until.is_none_or(|until| Instant::now() <= until)
+        };
+        match self.permits().iter().any(permits) {
+            true => println!("{:>7.1}s ended, as it may: {said}", self.seconds()),
+            false => self.wrong(format!("ended by itself: {said}")),
         }
     }
 
@@ -182,27 +226,13 @@ impl Watch<'_> {
                 continue;
             }
             match app.ended() {
-                Ok(Some(said)) if self.permits_an_end(number) => {
-                    println!("{:>7.1}s ended, as it may: {said}", self.seconds());
-                }
-                Ok(Some(said)) => self.wrong(format!("ended by itself: {said}")),
+                Ok(Some(said)) => self.ended(number, &said),
                 Ok(None) => {}
                 Err(error) => self.wrong(error.to_string()),
             }
             app.usage();
             self.note(app.start());
         }
-    }
-
-    fn permits_an_end(&self, process: usize) -> bool {
-        let now_ms = u64::try_from(self.begin.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let on =
-            |event: &&Event| event.at_ms <= now_ms && now_ms <= event.at_ms + event.for_ms + AFTERMATH_MS;
-        let permits = |event: &Event| {
-            let own = !matches!(event.fault, Fault::FullDisk { process: only } if only != process);
-            event.fault.permits_an_end() && own
-        };
-        self.events.iter().filter(on).any(permits)
     }
 
     /// Waits until everything that was written is processed.
@@ -231,10 +261,11 @@ impl Watch<'_> {
         let committed = client.committed_offsets(APP, &topics)?;
         let mut left = Vec::new();
         for topic in topics {
-            for (partition, end) in (0..).zip(client.end_offsets(topic)?) {
+            for (partition, there) in (0..).zip(client.offsets(topic, false)?) {
                 let done = committed.get(&(topic.to_owned(), partition)).map_or(0, |done| done.offset);
-                if done < end {
-                    left.push(format!("{topic}-{partition}: {done} of {end}"));
+                // Nobody will process what was deleted.
+                if done.max(there.begin) < there.end {
+                    left.push(format!("{topic}-{partition}: {done} of {}", there.end));
                 }
             }
         }
@@ -243,10 +274,16 @@ impl Watch<'_> {
 
     fn restart_all(&self) {
         for number in 0..PROCESSES {
-            let mut app = self.world.app(number);
-            let closed = app.close();
-            self.note(closed);
-            self.note(app.start());
+            self.close(number);
+            self.note(self.world.app(number).start());
+        }
+    }
+
+    fn close(&self, number: usize) {
+        match self.world.close(number) {
+            Ok(None) => {}
+            Ok(Some(said)) => self.ended(number, &said),
+            Err(error) => self.wrong(error.to_string()),
         }
     }
 
@@ -291,8 +328,11 @@ impl Watch<'_> {
             Err(what) => self.wrong(what),
         };
         tell("topics without an open transaction", verdict::nothing_open(&client));
-        let results = verdict::results(&client, topics, model);
-        tell("records of the input, each once in the results", results.map(|()| model.records as usize));
+        let lost = self.world.lost();
+        let deleted: i64 = lost.iter().map(|lost| lost.offsets.end - lost.offsets.start).sum();
+        let kept = usize::try_from(i64::from(model.records) - deleted).unwrap_or(0);
+        let results = verdict::results(&client, topics, model, &lost);
+        tell("records of the input, each once in the results", results.map(|()| kept));
         let states: Vec<_> =
             (0..PROCESSES).map(|number| self.world.app(number).state().to_path_buf()).collect();
         let state = verdict::state(&client, topics, &states);

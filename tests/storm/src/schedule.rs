@@ -113,6 +113,10 @@ pub enum Fault {
     },
     /// What was processed is deleted from the input.
     TrimInput,
+    /// All processes are closed, and what they have not read of the input is deleted.
+    TrimUnread,
+    /// All processes are closed, what they have processed is deleted, and then the offsets that they have committed.
+    DeleteOffsets,
     /// The topic of chains refuses all records as too large.
     RefuseRecords,
     /// A right is revoked.
@@ -146,10 +150,12 @@ const KINDS: &[(&str, u64, u64)] = &[
     ("leaderless", 6_000, 10_000),
     ("network", 3_000, 5_000),
     ("trim_input", 100, 0),
+    ("trim_unread", 2_000, 3_000),
     ("full_disk", 4_000, 6_000),
     ("kill_all_processes", 500, 3_000),
     ("stop_broker", 3_000, 6_000),
     ("add_partitions", 100, 0),
+    ("delete_offsets", 500, 2_000),
 ];
 
 impl Fault {
@@ -171,6 +177,8 @@ impl Fault {
             Fault::Leaderless => "leaderless",
             Fault::AddPartitions { .. } => "add_partitions",
             Fault::TrimInput => "trim_input",
+            Fault::TrimUnread => "trim_unread",
+            Fault::DeleteOffsets => "delete_offsets",
             Fault::RefuseRecords => "refuse_records",
             Fault::Revoke { .. } => "revoke",
             Fault::Network { .. } => "network",
@@ -188,6 +196,11 @@ impl Fault {
             | Fault::FullDisk { process } => Some(*process),
             _ => None,
         }
+    }
+
+    /// Whether it takes all processes.
+    pub fn takes_all_processes(&self) -> bool {
+        matches!(self, Fault::KillAllProcesses | Fault::TrimUnread | Fault::DeleteOffsets)
     }
 
     /// Whether a broker is away meanwhile: one at a time, as two of three have to be in sync.
@@ -251,7 +264,7 @@ pub fn schedule(seed: u64, length_ms: u64, only: &[String]) -> Vec<Event> {
             at_ms = at_ms.max(free_ms[process]);
             free_ms[process] = at_ms + for_ms + PROCESS_PAUSE_MS;
         }
-        if fault == Fault::KillAllProcesses {
+        if fault.takes_all_processes() {
             at_ms = free_ms.iter().copied().fold(at_ms, u64::max);
             free_ms = [at_ms + for_ms + PROCESS_PAUSE_MS; PROCESSES];
         }
@@ -292,6 +305,8 @@ fn fault_of(kind: &str, chance: &mut Chance) -> Fault {
         "leaderless" => Fault::Leaderless,
         "add_partitions" => Fault::AddPartitions { more: 1 },
         "trim_input" => Fault::TrimInput,
+        "trim_unread" => Fault::TrimUnread,
+        "delete_offsets" => Fault::DeleteOffsets,
         "refuse_records" => Fault::RefuseRecords,
         "revoke" => {
             let rights = [Right::WriteResults, Right::ReadInput, Right::JoinGroup];
@@ -374,7 +389,7 @@ mod tests {
             let events = schedule(seed, 1_200_000, &[]);
             let taken = |one: &Event, other: &Event| {
                 let brokers = one.fault.takes_broker() && other.fault.takes_broker();
-                let all = |fault: &Fault| *fault == Fault::KillAllProcesses;
+                let all = Fault::takes_all_processes;
                 let process = one.fault.process().is_some() && one.fault.process() == other.fault.process();
                 let every = (all(&one.fault) && (all(&other.fault) || other.fault.process().is_some()))
                     || (all(&other.fault) && one.fault.process().is_some());

@@ -1,13 +1,16 @@
 //! What a storm passes over: three brokers behind proxies, the topics, three processes of the application.
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use lab::{ClusterOptions, KafkaClient, KafkaCluster, LabError, ProxiedListener, free_port};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use tests::apps::{SoakSettings, SoakTopics};
+use tests::checks::InputRange;
 
 use crate::app::App;
 use crate::proxy::{Proxy, Rules};
@@ -19,6 +22,8 @@ pub(crate) const APP: &str = "storm";
 /// Whom the proxied listeners know, besides the open ones' super users.
 pub(crate) const USER: &str = "User:app";
 
+const CLOSE_LIMIT: Duration = Duration::from_secs(60);
+
 /// Partitions of every topic.
 const PARTITIONS: i32 = 4;
 
@@ -28,6 +33,11 @@ const SMALL_DISK: &str = "size=192m";
 /// All of it. Dropped, everything is stopped.
 pub(crate) struct World {
     apps: Vec<Mutex<App>>,
+    /// Whoever does something to a process has it for himself meanwhile.
+    turns: [Mutex<()>; PROCESSES],
+    /// The same of the brokers: two of three have to be in sync.
+    broker_turn: Mutex<()>,
+    lost: Mutex<Vec<InputRange>>,
     pub(crate) rules: Rules,
     pub(crate) topics: SoakTopics,
     /// Whether a process has a small file system of its own.
@@ -69,13 +79,49 @@ impl World {
         };
         let apps = (0..PROCESSES).map(app).collect();
         let has_small_disk = disk.0.is_some();
-        Ok(Self { apps, rules, topics, has_small_disk, _disk: disk, _proxies: proxies, cluster })
+        let (turns, broker_turn, lost) = Default::default();
+        let (_disk, _proxies) = (disk, proxies);
+        Ok(Self { apps, turns, broker_turn, lost, rules, topics, has_small_disk, _disk, _proxies, cluster })
     }
 
     /// A process; none with that number is the first.
     pub(crate) fn app(&self, number: usize) -> MutexGuard<'_, App> {
         let place = &self.apps[number.min(PROCESSES - 1)];
         place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// SIGTERM, while others may look at the process. What it said if it does not end in order, or had ended by itself.
+    pub(crate) fn close(&self, number: usize) -> Result<Option<String>, LabError> {
+        let taken = {
+            let mut app = self.app(number);
+            match app.ended()? {
+                Some(said) => return Ok(Some(said)),
+                None => app.take_process(),
+            }
+        };
+        let Some(mut process) = taken else { return Ok(None) };
+        let status = process.terminate(CLOSE_LIMIT)?;
+        let said = self.app(number).said();
+        // One that has just been started has not asked for the signal yet, nor begun anything.
+        let had_not_begun = status.signal() == Some(libc::SIGTERM) && said.event.is_empty();
+        let in_order = status.success() || had_not_begun;
+        Ok((!in_order).then(|| format!("process {number}: {status}: {said:?}")))
+    }
+
+    /// Waits until nobody else does anything to these processes, which are in order.
+    pub(crate) fn turns(&self, processes: &[usize]) -> Vec<MutexGuard<'_, ()>> {
+        let chosen = processes.iter().filter_map(|process| self.turns.get(*process));
+        chosen.map(|turn| turn.lock().unwrap_or_else(PoisonError::into_inner)).collect()
+    }
+
+    /// Waits until no broker is away.
+    pub(crate) fn broker_turn(&self) -> MutexGuard<'_, ()> {
+        self.broker_turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was deleted of the input before it was read.
+    pub(crate) fn lost(&self) -> MutexGuard<'_, Vec<InputRange>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A client that does not pass through the proxies.

@@ -1,4 +1,4 @@
-//! The short form of `make storm`: less than a minute, with the faults that a cluster sees most.
+//! The short form of `make storm`: about a minute, with the faults that a cluster sees most.
 
 #![allow(clippy::panic, reason = "tests fail by panicking")]
 
@@ -26,11 +26,13 @@ fn a_short_storm_leaves_everything_right() {
         at(28, 4, network(Api::EndTxn, Way::Request, Act::Delay(9_000))),
         at(34, 0, Fault::TrimInput),
         at(36, 1, Fault::KillAllProcesses),
+        at(42, 2, Fault::TrimUnread),
+        at(48, 1, Fault::DeleteOffsets),
     ];
     let folder = tempfile::tempdir().expect("a folder");
     let storm =
         Storm { program: env!("CARGO_BIN_EXE_storm_app").into(), folder: folder.path().to_path_buf() };
-    if let Err(wrong) = storm.pass(&Weather { length: Duration::from_secs(42), events, per_second: 300 }) {
+    if let Err(wrong) = storm.pass(&Weather { length: Duration::from_secs(56), events, per_second: 300 }) {
         let kept = folder.keep();
         panic!("{wrong}\nlogs and state are kept in {}", kept.display());
     }

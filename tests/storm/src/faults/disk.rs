@@ -58,6 +58,7 @@ pub(super) fn fill(world: &World, number: usize, time: Duration) -> Result<Strin
     if !world.has_small_disk {
         return Ok("left out: only root can mount a small file system".to_owned());
     }
+    let _turn = world.turns(&[number]);
     let path = world.app(number).state().join("filler");
     let what = || format!("filling {}", path.display());
     let mut file = File::create(&path).map_err(LabError::io(what()))?;
@@ -80,11 +81,16 @@ fn changed_while_down(
     time: Duration,
     change: impl FnOnce(&Path) -> std::io::Result<String>,
 ) -> Result<String, LabError> {
-    let mut app = world.app(number);
-    app.taken = true;
-    app.kill()?;
-    let changed = change(app.state()).map_err(LabError::io(format!("changing {}", app.state().display())));
+    let _turn = world.turns(&[number]);
+    let state = {
+        let mut app = world.app(number);
+        app.taken = true;
+        app.kill()?;
+        app.state().to_path_buf()
+    };
+    let changed = change(&state).map_err(LabError::io(format!("changing {}", state.display())));
     std::thread::sleep(time);
+    let mut app = world.app(number);
     app.start()?;
     app.taken = false;
     changed

@@ -3,6 +3,7 @@
 mod broker;
 mod disk;
 mod network;
+mod offsets;
 mod process;
 mod topic;
 
@@ -10,36 +11,60 @@ use std::time::{Duration, Instant};
 
 use lab::LabError;
 
-use crate::schedule::{Event, Fault, ONLY_REPLICA};
+use crate::schedule::{Event, Fault, ONLY_REPLICA, PROCESSES};
 use crate::world::World;
 
-/// How long questions of faults are asked again.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// All processes.
+const ALL: [usize; PROCESSES] = [0, 1, 2];
 
-/// Makes it, lets it last and undoes it; what there is to tell of it.
-pub(crate) fn pass(world: &World, event: &Event) -> Result<String, LabError> {
+/// How long questions of faults are asked again, and faults tried to be undone: one that stays would be blamed on the
+/// application.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// What there is to tell of a fault.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    pub(crate) text: String,
+    /// Processes that did not end in order when they were closed, and what they said.
+    pub(crate) ends: Vec<(usize, String)>,
+    pub(crate) wrong: Vec<String>,
+}
+
+impl From<Result<String, LabError>> for Told {
+    fn from(outcome: Result<String, LabError>) -> Self {
+        match outcome {
+            Ok(text) => Told { text, ..Told::default() },
+            Err(error) => Told { wrong: vec![error.to_string()], ..Told::default() },
+        }
+    }
+}
+
+/// Makes it, lets it last and undoes it.
+pub(crate) fn pass(world: &World, event: &Event) -> Told {
     let time = Duration::from_millis(event.for_ms);
     match &event.fault {
-        Fault::KillProcess { process } => process::kill(world, &[*process], time),
-        Fault::KillAllProcesses => process::kill(world, &[0, 1, 2], time),
-        Fault::StopProcess { process } => process::stop(world, *process, time),
+        Fault::KillProcess { process } => process::kill(world, &[*process], time).into(),
+        Fault::KillAllProcesses => process::kill(world, &ALL, time).into(),
+        Fault::StopProcess { process } => process::stop(world, *process, time).into(),
         Fault::RestartProcess { process } => process::restart(world, *process, time),
-        Fault::DeleteState { process } => disk::delete(world, *process, time),
-        Fault::DamageState { process, salt } => disk::damage(world, *process, *salt, time),
-        Fault::FullDisk { process } => disk::fill(world, *process, time),
-        Fault::KillBroker { node } => broker::kill(world, *node, time),
-        Fault::StopBroker { node } => broker::stop(world, *node, time),
-        Fault::FreezeBroker { node } => broker::freeze(world, *node, time),
-        Fault::KillGroupCoordinator => broker::kill_leader(world, "__consumer_offsets", 0, time),
+        Fault::DeleteState { process } => disk::delete(world, *process, time).into(),
+        Fault::DamageState { process, salt } => disk::damage(world, *process, *salt, time).into(),
+        Fault::FullDisk { process } => disk::fill(world, *process, time).into(),
+        Fault::KillBroker { node } => broker::kill(world, *node, time).into(),
+        Fault::StopBroker { node } => broker::stop(world, *node, time).into(),
+        Fault::FreezeBroker { node } => broker::freeze(world, *node, time).into(),
+        Fault::KillGroupCoordinator => broker::kill_leader(world, "__consumer_offsets", 0, time).into(),
         Fault::KillTransactionCoordinator { partition } => {
-            broker::kill_leader(world, "__transaction_state", *partition, time)
+            broker::kill_leader(world, "__transaction_state", *partition, time).into()
         }
-        Fault::Leaderless => broker::kill(world, ONLY_REPLICA, time),
-        Fault::AddPartitions { more } => topic::grow(world, *more),
-        Fault::TrimInput => topic::trim_input(world),
-        Fault::RefuseRecords => topic::refuse(world, time),
-        Fault::Revoke { right } => topic::revoke(world, *right, time),
-        Fault::Network { rule } => Ok(network::obey(world, *rule, time)),
+        Fault::Leaderless => broker::kill(world, ONLY_REPLICA, time).into(),
+        Fault::AddPartitions { more } => topic::grow(world, *more).into(),
+        Fault::TrimInput => topic::trim_input(world).into(),
+        Fault::TrimUnread => process::closed_meanwhile(world, &ALL, || offsets::trim_unread(world, time)),
+        Fault::DeleteOffsets => process::closed_meanwhile(world, &ALL, || offsets::delete(world, time)),
+        Fault::RefuseRecords => topic::refuse(world, time).into(),
+        Fault::Revoke { right } => topic::revoke(world, *right, time).into(),
+        Fault::Network { rule } => Ok(network::obey(world, *rule, time)).into(),
     }
 }
 

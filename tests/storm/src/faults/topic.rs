@@ -40,7 +40,7 @@ pub(super) fn refuse(world: &World, time: Duration) -> Result<String, LabError> 
     let (client, topic) = (world.client(), &world.topics.chains);
     client.alter_topic(topic, &[("max.message.bytes", TOO_SMALL)])?;
     std::thread::sleep(time);
-    client.alter_topic(topic, &[("max.message.bytes", USUAL)])?;
+    patiently(|| client.alter_topic(topic, &[("max.message.bytes", USUAL)]))?;
     Ok(format!("{topic} takes records again"))
 }
 
@@ -57,7 +57,7 @@ pub(super) fn revoke(world: &World, right: Right, time: Duration) -> Result<Stri
     client.create_acls(&rules)?;
     std::thread::sleep(time);
     // The refusal first, the others' right last.
-    client.delete_acls(&rules[1..])?;
-    client.delete_acls(&rules[..1])?;
+    patiently(|| client.delete_acls(&rules[1..]))?;
+    patiently(|| client.delete_acls(&rules[..1]))?;
     Ok(format!("{operation:?} of {resource:?} is granted again"))
 }
