@@ -39,6 +39,8 @@ const PASSING: &[Code] = &[
     Code::NotCoordinator,
     Code::NotController,
     Code::ConcurrentTransactions,
+    // librdkafka's own word: of a partition that was there a moment ago, it says that nobody leads it now.
+    Code::UnknownPartition,
     // Of a cluster whose brokers are up but not registered (yet, or again).
     Code::InvalidReplicationFactor,
 ];
