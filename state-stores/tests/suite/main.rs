@@ -6,6 +6,7 @@ mod changes;
 mod crash;
 mod expiry;
 mod layout;
+mod limits;
 mod lru;
 mod model_key_value;
 mod model_list_value;

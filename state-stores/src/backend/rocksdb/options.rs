@@ -19,6 +19,9 @@ const MEMTABLE_BYTES_MIN: usize = 512 << 10;
 const OPEN_FILES_MIN: u64 = 32;
 /// More need not be.
 const OPEN_FILES_MAX: u64 = 1 << 20;
+/// Of these, so many share a lock and a limit, at least; RocksDB's own number of such parts is the most.
+const FILES_OF_PART: i32 = 64;
+const SHARD_BITS_MAX: i32 = 6;
 /// Compactions and flushes at once, on any machine.
 const BACKGROUND_JOBS_MAX: usize = 16;
 /// Size of a level file. Small, so that expired time segments fill whole files, which are dropped and not
@@ -49,6 +52,8 @@ struct Parts {
 impl Parts {
     fn of(write_buffer_bytes: usize, databases: usize, keyspaces: usize, open_files: u64) -> Self {
         let databases = u64::try_from(databases.max(1)).unwrap_or(u64::MAX);
+        // Each keyspace keeps its directory open.
+        let open_files = open_files.saturating_sub(u64::try_from(keyspaces).unwrap_or(u64::MAX));
         let files = (open_files / databases).clamp(OPEN_FILES_MIN, OPEN_FILES_MAX);
         Parts {
             memtable_bytes: (write_buffer_bytes / keyspaces.max(1))
@@ -113,6 +118,7 @@ pub(super) fn options(memory: &RocksMemory) -> Options {
     options.set_max_total_wal_size(memory.parts.wal_bytes);
     // Else all files of all databases stay open.
     options.set_max_open_files(memory.parts.open_files);
+    options.set_table_cache_num_shard_bits(shard_bits(memory.parts.open_files));
     options.set_write_buffer_manager(&memory.write_buffers);
     options.set_write_buffer_size(memory.parts.memtable_bytes);
     // Levels, not universal: keys of window stores start with their time segment, so a level's files are
@@ -131,6 +137,12 @@ pub(super) fn options(memory: &RocksMemory) -> Options {
     options.set_stats_persist_period_sec(0);
     options.set_block_based_table_factory(&tables(memory));
     options
+}
+
+/// RocksDB divides the files that may be open into 64 parts, each of which may have one at least: few files have fewer parts.
+fn shard_bits(open_files: i32) -> i32 {
+    let parts = u32::try_from(open_files / FILES_OF_PART).unwrap_or(1).max(1);
+    i32::try_from(parts.ilog2()).unwrap_or(0).min(SHARD_BITS_MAX)
 }
 
 /// Raises the soft limit of open files to the hard one. Where that fails, the old limit stays.
@@ -187,11 +199,16 @@ mod tests {
     #[test]
     fn a_few_databases_have_all_they_want_and_many_have_their_part() {
         let few = Parts::of(64 << 20, 4, 4, 200_000);
-        assert_eq!((few.memtable_bytes, few.wal_bytes, few.open_files), (16 << 20, 64 << 20, 50_000));
+        assert_eq!((few.memtable_bytes, few.wal_bytes, few.open_files), (16 << 20, 64 << 20, 49_999));
         let many = Parts::of(64 << 20, 400, 800, 768);
         assert_eq!((many.memtable_bytes, many.wal_bytes, many.open_files), (512 << 10, 4 << 20, 32));
         let none = Parts::of(64 << 20, 0, 0, 768);
         assert_eq!((none.memtable_bytes, none.open_files), (16 << 20, 768));
+    }
+
+    #[test]
+    fn few_files_are_in_few_parts() {
+        assert_eq!([32, 63, 64, 128, 768, 1 << 20].map(shard_bits), [0, 0, 0, 1, 3, 6]);
     }
 
     #[cfg(unix)]
