@@ -30,6 +30,8 @@ const PASSING: &[Code] = &[
     Code::Retry,
     Code::LeaderNotAvailable,
     Code::NotLeaderForPartition,
+    // A new leader does not know yet what is committed.
+    Code::OffsetNotAvailable,
     Code::RequestTimedOut,
     Code::BrokerNotAvailable,
     Code::ReplicaNotAvailable,
