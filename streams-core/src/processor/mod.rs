@@ -54,6 +54,7 @@ pub use sink::{SinkFactory, SinkOptions, TopicNameExtractor, TopicTarget};
 pub use source::{Prepared, SourceFactory, SourceInput, SourceOptions};
 pub use task_context::{Flusher, TaskContext, TaskSetup};
 pub use user_code::UserPanic;
+pub(crate) use user_code::caught;
 
 use crate::error::UserError;
 pub use crate::record::Data;

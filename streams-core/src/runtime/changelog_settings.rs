@@ -40,6 +40,14 @@ pub(super) fn check(
             return Ok(BTreeMap::new());
         }
     };
+    let unknown: Vec<&str> =
+        topics.iter().filter(|topic| !settings.contains_key(*topic)).map(|topic| &**topic).collect();
+    if !unknown.is_empty() {
+        tracing::warn!(
+            topics = unknown.join(", "),
+            "the settings of changelogs are not known; they are taken to be as they should"
+        );
+    }
     for topic in &resolved.internal_topics {
         if let (InternalTopicKind::Changelog(store), Some(found)) = (&topic.kind, settings.get(&topic.name)) {
             check_policy(store, topic, found)?;

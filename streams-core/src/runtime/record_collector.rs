@@ -18,7 +18,7 @@ use crate::error::{Error, Produced, ProductionError, Result};
 use crate::ids::{Offset, PartitionId, TaskId, TopicName};
 use crate::partitioner::StickyPartitioner;
 use crate::processor::handlers::{ErrorContext, Handlers, ProducerRecord, Response};
-use crate::processor::{Collector, Origin, OriginId, OutTopic, Outgoing, Purpose};
+use crate::processor::{Collector, Origin, OriginId, OutTopic, Outgoing, Purpose, caught};
 use crate::record::Headers;
 use crate::time::Timestamp;
 use crate::transport::{
@@ -269,7 +269,15 @@ impl RecordCollector {
                 offset,
                 headers: &Headers::new(),
             };
-            if self.handlers.production.handle(&context, record, &cause) == Response::Resume {
+            let decision = caught(|| self.handlers.production.handle(&context, record, &cause));
+            let decision = decision.map_err(|panic| Error::Handler {
+                handler: "production",
+                node: origin.node.to_string(),
+                task: origin.task,
+                at: source.as_ref().map(|(partition, offset)| format!("{partition} offset {offset}")),
+                message: panic.message,
+            })?;
+            if decision == Response::Resume {
                 let mut inner = self.inner.borrow_mut();
                 inner.dropped += 1;
                 let ProducerRecord { partition, key, value, .. } = *record;

@@ -408,7 +408,8 @@ impl StreamThread {
             begin = end;
         }
         self.replays.blame_none();
-        self.replays.committed();
+        let took_ms = self.pace.now_ms() - self.last_commit;
+        self.replays.committed(took_ms <= self.limits.pass_ms);
         self.ends_of_replays(|task| written.contains(&task));
         self.work = 0;
         self.stats.add_commit();
@@ -484,7 +485,12 @@ impl StreamThread {
         self.puts_off.committed();
         // A fetch that failed may have left records of a partition here.
         self.buffer.clear();
-        let mut work = Dropped { records: std::mem::take(&mut self.work), is_open, tasks: BTreeSet::new() };
+        let mut work = Dropped {
+            records: std::mem::take(&mut self.work),
+            is_open,
+            tasks: BTreeSet::new(),
+            times_too_long: usize::try_from((now_ms - self.last_commit) / self.limits.pass_ms).unwrap_or(0),
+        };
         let tasks = std::mem::take(&mut self.tasks);
         for (id, task) in tasks {
             if task.has_worked() {
@@ -501,7 +507,6 @@ impl StreamThread {
 
     fn close(&mut self, tasks: &BTreeSet<TaskId>) -> Result<()> {
         for id in tasks {
-            self.replays.forget(*id);
             if self.opening.remove(id).is_some() && self.to_open.remove(id).is_none() {
                 // Its databases are to be free before others are told of the task.
                 let _ = self.restorer.send(Request::Cancel(*id));

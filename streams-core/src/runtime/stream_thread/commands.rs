@@ -30,6 +30,8 @@ impl StreamThread {
             any = true;
             match command {
                 Command::Assign(tasks) => {
+                    // After an expulsion, the tasks that come back go on with their rows of replays.
+                    self.replays.keep(|task| self.opening.contains_key(&task) || tasks.contains(&task));
                     for task in tasks {
                         self.open(task, None);
                     }
@@ -37,6 +39,7 @@ impl StreamThread {
                 Command::Revoke(tasks, answer) => {
                     self.commit_for_the_last_time(now)?;
                     self.close(&tasks)?;
+                    self.replays.forget(&tasks);
                     let _ = answer.send(());
                 }
                 Command::Lose(tasks, answer) => {
@@ -45,6 +48,7 @@ impl StreamThread {
                     tracing::warn!(thread = self.name, %error, "uncommitted work is dropped");
                     self.reset(error)?;
                     self.close(&tasks)?;
+                    self.replays.forget(&tasks);
                     let _ = answer.send(());
                 }
                 Command::Expelled => {

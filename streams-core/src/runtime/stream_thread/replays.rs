@@ -7,9 +7,9 @@
 //!    A task's row goes on when work of it was dropped, or when it was what failed, and ends with a commit of its own.
 //! 3. A row that dropped no work, as of an idle thread whose broker is away, ends as well when the thread has caught up
 //!    with its sources. One that did ends there only if nothing goes wrong for another `task.timeout.ms`.
-//! 4. Each replay halves the number of records that the next commit may have, each commit doubles it: whatever makes a
-//!    commit too large to succeed (user code that is slower than the transaction's time-out, caches that are flushed into
-//!    slow code), it becomes small enough, down to one record.
+//! 4. Each replay halves the number of records that the next commit may have, or divides it by how much too long the work
+//!    took; each commit that was quick doubles it: whatever makes a commit too large to succeed (user code that is slower
+//!    than the transaction's time-out, caches that are flushed into slow code), it becomes small enough, down to one record.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -36,6 +36,8 @@ pub(super) struct Dropped {
     pub is_open: bool,
     /// The tasks whose work it is.
     pub tasks: BTreeSet<TaskId>,
+    /// How many times longer than it should have it took.
+    pub times_too_long: usize,
 }
 
 /// Replays in a row.
@@ -118,7 +120,7 @@ impl Replays {
     pub fn dropped(&mut self, now_ms: i64, mut work: Dropped, cause: Error) -> Result<i64> {
         let Dropped { records, is_open, .. } = work;
         if records > 0 {
-            self.work_max = (self.work_max.min(records) / 2).max(1);
+            self.work_max = (self.work_max.min(records) / work.times_too_long.max(2)).max(1);
         }
         let has_worked = work.tasks.clone();
         work.tasks.extend(self.blamed.take());
@@ -157,9 +159,11 @@ impl Replays {
         Ok((count - 1).min(PAUSES_MAX) * PAUSE_MS)
     }
 
-    /// A commit was answered that wrote something.
-    pub fn committed(&mut self) {
-        self.work_max = self.work_max.saturating_mul(2).min(UNLIMITED);
+    /// A commit was answered that wrote something; its work may have taken as long as it should.
+    pub fn committed(&mut self, is_quick: bool) {
+        if is_quick {
+            self.work_max = self.work_max.saturating_mul(2).min(UNLIMITED);
+        }
         self.row = None;
     }
 
@@ -187,9 +191,14 @@ impl Replays {
         }
     }
 
-    /// The thread has lost that task.
-    pub fn forget(&mut self, task: TaskId) {
-        self.tasks.remove(&task);
+    /// The thread has lost those tasks.
+    pub fn forget(&mut self, tasks: &BTreeSet<TaskId>) {
+        self.keep(|task| !tasks.contains(&task));
+    }
+
+    /// The thread has no other tasks than these.
+    pub fn keep(&mut self, is_kept: impl Fn(TaskId) -> bool) {
+        self.tasks.retain(|task, _| is_kept(*task));
     }
 
     /// Whether nothing was dropped that is still to be committed.
@@ -223,12 +232,12 @@ mod tests {
     }
 
     fn work(records: usize, is_open: bool) -> Dropped {
-        Dropped { records, is_open, tasks: BTreeSet::new() }
+        Dropped { records, is_open, tasks: BTreeSet::new(), times_too_long: 0 }
     }
 
     fn of_tasks(partitions: &[i32]) -> Dropped {
         let tasks = partitions.iter().map(|partition| TaskId::new(0, *partition)).collect();
-        Dropped { records: 1, is_open: true, tasks }
+        Dropped { records: 1, is_open: true, tasks, times_too_long: 0 }
     }
 
     fn cause() -> Error {
@@ -258,7 +267,7 @@ mod tests {
         let (mut replays, waits) = replays();
         for now_ms in [0, 900, 1_800, 2_700, 3_600] {
             assert_eq!(replays.dropped(now_ms, work(10, true), cause()).expect("a row of one"), 0);
-            replays.committed();
+            replays.committed(true);
             assert_eq!(waits.reasons(), []);
         }
     }
@@ -295,7 +304,12 @@ mod tests {
             limits.push(replays.work_max());
         }
         assert_eq!(limits, [500, 250, 100, 1, 1]);
-        (0..20).for_each(|_| replays.committed());
+        (0..10).for_each(|_| replays.committed(true));
+        let long = Dropped { times_too_long: 40, ..work(800, true) };
+        replays.dropped(0, long, cause()).expect("no time passes");
+        replays.committed(false);
+        assert_eq!(replays.work_max(), 20);
+        (0..20).for_each(|_| replays.committed(true));
         assert_eq!(replays.work_max(), usize::MAX);
     }
 
@@ -306,7 +320,7 @@ mod tests {
         let mut errors = Vec::new();
         for now_ms in [0, 400, 800, 1_200] {
             errors.extend(replays.dropped(now_ms, of_tasks(&[0, 1]), cause()).err());
-            replays.committed();
+            replays.committed(true);
             replays.committed_of(other);
         }
         let told: Vec<_> = waits.reasons().iter().map(ToString::to_string).collect();
@@ -327,7 +341,7 @@ mod tests {
         for now_ms in [0, 600, 1_200] {
             replays.blame(stuck);
             last = replays.dropped(now_ms, of_tasks(&[1]), cause());
-            replays.committed();
+            replays.committed(true);
             replays.committed_of(other);
         }
         assert!(last.is_err_and(|error| error.to_string().contains("task 0_0")));
@@ -341,10 +355,10 @@ mod tests {
         let (mut replays, _) = replays();
         let stuck = TaskId::new(0, 0);
         replays.dropped(0, of_tasks(&[0]), cause()).expect("the first");
-        replays.committed();
+        replays.committed(true);
         replays.opened(stuck, 5_000);
         replays.dropped(5_500, of_tasks(&[0]), cause()).expect("it has run for half a second");
-        replays.committed();
+        replays.committed(true);
         replays.opened(stuck, 5_600);
         replays.dropped(6_200, of_tasks(&[0]), cause()).expect_err("for too long");
     }
