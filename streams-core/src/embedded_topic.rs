@@ -88,6 +88,11 @@ impl<K, V> EmbeddedTopic<K, V> {
     ) -> Result<Self> {
         let topic =
             NewTopic { name: name.into(), partitions, replication_factor: 1, configs: BTreeMap::new() };
+        if partitions < 1 {
+            return Err(Error::Topics(format!(
+                "topic {name} cannot have {partitions} partitions; give it one at least"
+            )));
+        }
         broker.transport().admin("embedded-topic")?.create_topics(&[topic], TIMEOUT)?;
         let opened = Self::open_with(broker, name, key, value)?;
         match opened.partitions == partitions {

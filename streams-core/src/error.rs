@@ -107,6 +107,17 @@ pub enum Error {
     #[error("{0}")]
     User(#[from] UserError),
 
+    /// The supplier of a processor failed, so that its task cannot run.
+    #[error("the supplier of node {node} failed for task {task}: {source}; mend it, and start again")]
+    Supplier {
+        /// The node.
+        node: String,
+        /// The task.
+        task: TaskId,
+        /// What it returned.
+        source: UserError,
+    },
+
     /// User code failed and the handler decided to fail.
     #[error(
         "node {node} of task {task} failed on the record at {}: {source}; fix the code, or set \

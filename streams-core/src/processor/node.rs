@@ -105,11 +105,18 @@ where
     fn init(&self, task: &mut TaskContext) -> Result<()> {
         // An error here is the program's, not a record's: no handler may skip it.
         let mut context = InitContext::new(self.index, &self.children, task);
-        let made = caught(|| (self.supplier)(&mut context)).unwrap_or_else(|panic| {
-            let (node, task) = (&self.name, context.task_id());
-            Err(format!("node {node} of task {task} {panic} in its supplier").into())
-        });
-        *self.processor.borrow_mut() = Some(made.map_err(Error::of_user_code)?);
+        let made = caught(|| (self.supplier)(&mut context)).unwrap_or_else(|panic| Err(panic.into()));
+        let task = context.task_id();
+        let failed = |error| {
+            let source = match Error::of_user_code(error) {
+                Error::User(source) => source,
+                mistake @ (Error::Topology(_) | Error::IllegalState(_)) => mistake.into(),
+                // Not the supplier's, but of a store or a broker.
+                other => return other,
+            };
+            Error::Supplier { node: self.name.to_string(), task, source }
+        };
+        *self.processor.borrow_mut() = Some(made.map_err(failed)?);
         Ok(())
     }
 

@@ -165,7 +165,8 @@ impl KafkaStreamsBuilder {
         self
     }
 
-    /// Takes wall-clock time from `clock`.
+    /// Takes wall-clock time from `clock`. One that may be set back must tell intervals by a
+    /// [`monotonic_ms`](crate::time::Clock::monotonic_ms) of its own: commits are due by that.
     pub fn with_clock(mut self, clock: ClockRef) -> Self {
         self.clock = clock;
         self

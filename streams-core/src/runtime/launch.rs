@@ -51,6 +51,9 @@ const OTHERS_TIMEOUT: Duration = Duration::from_secs(2);
 /// Time at least for the stream threads to see that they shall stop: more than one call to a broker that is away takes.
 const THREADS_END: Duration = Duration::from_secs(12);
 
+/// The same where the application's own time is over.
+const ENDED: Duration = Duration::from_secs(1);
+
 /// Pause before an application that starts anew tries so again.
 const LAUNCH_AGAIN: Duration = Duration::from_millis(200);
 
@@ -111,7 +114,7 @@ pub(crate) struct Running {
 
 /// The threads that serve the stream threads; they end after those.
 struct Servers {
-    shared: Arc<Shared>,
+    patience: Duration,
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -119,7 +122,7 @@ struct Servers {
 impl Drop for Servers {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
-        join(std::mem::take(&mut self.threads), self.shared.patience());
+        join(std::mem::take(&mut self.threads), self.patience);
     }
 }
 
@@ -167,7 +170,7 @@ fn launch(launch: Launch, at: &dyn Fn(&str)) -> Result<Running> {
     let shared = &instance.shared;
     let stop_servers = Arc::new(AtomicBool::new(false));
     let mut servers =
-        Servers { shared: Arc::clone(shared), stop: Arc::clone(&stop_servers), threads: Vec::new() };
+        Servers { patience: shared.patience(), stop: Arc::clone(&stop_servers), threads: Vec::new() };
     if !instance.globals.is_empty() {
         at("the global stores to be filled");
         let (thread, filled) = start_global(&instance, &stop_servers)?;
@@ -289,7 +292,13 @@ impl Running {
         }
         // The control thread has waited for those that had tasks; others may be in a call to the broker.
         let left_ms = shared.patience_ms().saturating_sub(shared.ending_ms()).unsigned_abs();
-        join(threads, THREADS_END.max(Duration::from_millis(left_ms)));
+        // An application that goes on needs what they hold; one that ends has told how long that may take.
+        let at_least = if next == Next::Round { ENDED } else { THREADS_END };
+        join(threads, at_least.max(Duration::from_millis(left_ms)));
+        let mut servers = servers;
+        if next == Next::Round && left_ms == 0 {
+            servers.patience = ENDED;
+        }
         drop(servers);
         drop(observer);
         if let Some(directory) = instance.directory.as_ref().filter(|_| instance.globals.are_damaged()) {

@@ -39,9 +39,10 @@ impl KafkaStreams {
 
     /// As [`run`](Self::run), blocking the calling thread.
     pub fn run_blocking(&self) -> Result<()> {
+        let was_closed = self.is_closing();
         match self.start() {
             // Closed before it ran.
-            Err(_) if self.error().is_none() && self.is_closing() => {}
+            Err(_) if !was_closed && self.error().is_none() && self.is_closing() => {}
             started => started?,
         }
         self.wait_for(Duration::MAX, super::State::is_final);
