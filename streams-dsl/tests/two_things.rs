@@ -252,3 +252,26 @@ fn the_driver_knows_which_topics_there_are() {
         assert_eq!(driver.read_raw(&format!("{internal}{kind}")).unwrap().len(), 1, "{kind}");
     }
 }
+
+/// Showed before: written, and after a restore the count was wrong.
+#[test]
+fn results_are_not_written_to_internal_topics() {
+    let counted = |b: &StreamsBuilder| {
+        let words = b.stream::<String, i64>("in");
+        words.group_by_key().count_with(Materialized::named("rows"));
+        words
+    };
+    let config = || StreamsConfig::new("own", "embedded:");
+    let b = StreamsBuilder::new();
+    counted(&b).to("own-rows-changelog");
+    let said = TopologyTestDriver::new(b.build().unwrap(), config()).err().unwrap().to_string();
+    assert!(said.contains("own-rows-changelog, an internal topic"), "{said}");
+    for topic in ["own-rows-changelog", "own-other-repartition"] {
+        let b = StreamsBuilder::new();
+        counted(&b).to_dynamic(move |_: &String, _: &i64, _: Option<&RecordMetadata>| topic.into());
+        let driver = TopologyTestDriver::new(b.build().unwrap(), config()).unwrap();
+        let input = driver.create_input_topic::<String, i64>("in");
+        let said = input.pipe("a".to_owned(), 1, 0).unwrap_err().to_string();
+        assert!(said.contains(topic) && said.contains("internal topic of this application"), "{said}");
+    }
+}

@@ -129,11 +129,29 @@ impl<K: Data, V: Data> SinkNode<K, V> {
         }
     }
 
+    /// A topic that is chosen for a record must not be one of the application's own: a changelog would tell rows that no
+    /// store has.
+    fn check(&self, topic: &str, application_id: &str) -> Result<()> {
+        let own = topic.strip_prefix(application_id).and_then(|rest| rest.strip_prefix('-'));
+        let is_internal = own.is_some_and(|own| own.ends_with("-changelog") || own.ends_with("-repartition"));
+        match self.options.target {
+            TopicTarget::Dynamic(_) if is_internal => Err(Error::User(
+                format!(
+                    "sink {} chose {topic}, an internal topic of this application; choose another",
+                    self.name
+                )
+                .into(),
+            )),
+            _ => Ok(()),
+        }
+    }
+
     fn number(&self, topic: &TopicName, task: &TaskContext) -> Result<OutTopic> {
         let mut known = self.known.borrow_mut();
         match &*known {
             Some((name, number)) if name == topic => Ok(*number),
             _ => {
+                self.check(topic, task.application_id())?;
                 let number = task.collector().topic(topic)?;
                 *known = Some((Arc::clone(topic), number));
                 Ok(number)

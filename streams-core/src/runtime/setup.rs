@@ -31,6 +31,7 @@ pub(crate) fn prepare(topology: &Topology, config: &StreamsConfig, admin: &mut d
     let topology = matched(topology, &application_id, admin, first)?;
     let existing = admin.topics(&needed(&topology, &application_id), first)?;
     let resolved = resolve(&topology, config, &existing)?;
+    check_sinks(&topology, &resolved)?;
     create(&resolved, config, &existing, admin)?;
     let deletions_kept =
         changelog_settings::check(topology.graph(), &resolved, &existing, admin, ADMIN_TIMEOUT)?;
@@ -40,6 +41,20 @@ pub(crate) fn prepare(topology: &Topology, config: &StreamsConfig, admin: &mut d
     plan.deletions_kept = deletions_kept;
     prepare_task_topics(&plan, config, admin)?;
     Ok(plan)
+}
+
+/// No sink of the program's writes to a topic that is the application's own.
+fn check_sinks(topology: &Topology, resolved: &ResolvedTopology) -> Result<()> {
+    let graph = topology.graph();
+    let declared = |topic: &TopicName| graph.internal_topics().any(|(name, _)| name == topic);
+    let internal = |topic: &TopicName| resolved.internal_topics.iter().any(|known| known.name == *topic);
+    match graph.fixed_sink_topics().iter().find(|topic| !declared(topic) && internal(topic)) {
+        Some(topic) => Err(Error::Topics(format!(
+            "a sink writes to {topic}, an internal topic of this application, whose stores would take its records for their \
+             own; write to another topic"
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// How long the first answer may take, from brokers that are perhaps not there at all.
