@@ -301,11 +301,11 @@ impl Committer {
             self.written.mark_sources(offsets);
             let offsets_of = offsets.len();
             self.calling.begin(|| format!("the transaction to take {offsets_of} offsets"));
-            producer.send_offsets(offsets, fence, TRANSACTION_CALL_TIMEOUT)?;
+            producer.send_offsets(offsets, fence, TRANSACTION_CALL_TIMEOUT.min(self.patience))?;
         }
         self.calling
             .begin(|| "what was sent to be acknowledged, and its transaction to be committed".to_owned());
-        producer.commit(TRANSACTION_CALL_TIMEOUT)
+        producer.commit(TRANSACTION_CALL_TIMEOUT.min(self.patience))
     }
 
     fn commit_plain(
