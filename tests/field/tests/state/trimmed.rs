@@ -36,7 +36,8 @@ fn reader(client: &KafkaClient, name: &str, folder: &Path, reset: &str) -> App {
     client.set_group_offsets(name, &[(&input, 0, 0)]).expect("set");
     let builder = StreamsBuilder::new();
     let slow = |value: String| {
-        std::thread::sleep(Duration::from_millis(4));
+        // Reading the results takes seconds on a busy machine; it must not get to the end meanwhile.
+        std::thread::sleep(Duration::from_millis(20));
         value.trim_start_matches('0').to_owned()
     };
     builder.stream::<String, String>(&input).map_values(slow).to(&output);
