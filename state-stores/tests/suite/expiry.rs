@@ -103,6 +103,7 @@ fn the_directory_shrinks() {
         if bytes < 1 << 20 {
             break;
         }
+        #[allow(clippy::disallowed_methods, reason = "a test waits for a background thread of RocksDB")]
         std::thread::sleep(std::time::Duration::from_millis(50));
         bytes = reopened.disk_bytes().unwrap();
     }
