@@ -7,6 +7,7 @@ use crate::ids::{Offset, PartitionId, TaskId, TopicName, TopicPartition};
 use crate::serde::SerdeError;
 use crate::time::Timestamp;
 use crate::transport::{TransportError, TransportErrorKind};
+use crate::user_code::UserPanic;
 use state_stores::StoreError;
 
 /// A result of this crate.
@@ -333,6 +334,12 @@ pub enum Error {
 }
 
 state_stores::debug_as_display!(Error);
+
+impl From<UserPanic> for Error {
+    fn from(panic: UserPanic) -> Self {
+        Error::User(panic.into())
+    }
+}
 
 /// What the runtime does after an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,4 +16,5 @@ pub mod time;
 mod time_queue;
 pub mod topology;
 pub mod transport;
+mod user_code;
 pub mod window;

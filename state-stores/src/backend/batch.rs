@@ -121,8 +121,8 @@ impl Batch {
         self.data.len()
     }
 
-    #[cfg(feature = "rocksdb")]
     /// Takes over a `WriteBatch` representation, without its index of ranges.
+    #[cfg(feature = "rocksdb")]
     pub(crate) fn load(&mut self, data: &[u8]) {
         self.clear();
         self.data.clear();
@@ -130,14 +130,14 @@ impl Batch {
         self.data.resize(data.len().max(HEADER_BYTES), 0);
     }
 
-    #[cfg(feature = "rocksdb")]
     /// The `WriteBatch` representation.
+    #[cfg(feature = "rocksdb")]
     pub(crate) fn data(&self) -> &[u8] {
         &self.data
     }
 
-    #[cfg(feature = "rocksdb")]
     /// The ranges that the batch deletes.
+    #[cfg(feature = "rocksdb")]
     pub(crate) fn ranges(&self) -> &[DeletedRange] {
         &self.ranges
     }

@@ -3,7 +3,6 @@
 use std::fmt::Display;
 
 use super::node::NodeIndex;
-use super::user_code::caught;
 use super::{Children, Data, DropReason, ProcessorResult, Punctuation, PunctuationType, TaskContext};
 use crate::config::StreamsConfig;
 use crate::error::{Error, Result};
@@ -11,6 +10,7 @@ use crate::ids::TaskId;
 use crate::record::{Record, RecordMetadata};
 use crate::store::RecordContext;
 use crate::time::Timestamp;
+use crate::user_code::guarded;
 
 /// The stores of one node, without the types of what it forwards: for code that looks stores up on behalf of any
 /// processor.
@@ -69,7 +69,7 @@ impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
     /// handler is asked at once, and if that resumes, the node goes on with the rest of its work.
     #[doc(hidden)]
     pub fn attempt(&mut self, part: impl FnOnce(&mut Self) -> ProcessorResult) -> ProcessorResult {
-        match caught(|| part(self)).unwrap_or_else(|panic| Err(panic.into())) {
+        match guarded(|| part(self)) {
             Ok(()) => Ok(()),
             Err(error) => {
                 let node = self.task.node_name(self.node);
@@ -88,11 +88,6 @@ impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
     ) -> ProcessorResult {
         let (node, children) = (self.node, self.children);
         self.task.at_record(kept, |task| ProcessorContext { node, children, task }.attempt(part))
-    }
-
-    /// The node's children, for code that forwards later (a flush listener).
-    pub fn children(&self) -> Children<K, V> {
-        self.children.clone()
     }
 
     /// A store that is connected to this node. `S` is the store's handle type, such as
@@ -137,6 +132,12 @@ impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
     /// Where the record at hand was read; `None` during a punctuation.
     pub fn record_metadata(&self) -> Option<RecordMetadata> {
         self.task.record_metadata()
+    }
+
+    /// The same as text, `topic-partition offset n`, as errors tell it.
+    #[doc(hidden)]
+    pub fn position(&self) -> Option<String> {
+        self.task.describe_position()
     }
 
     /// The task.

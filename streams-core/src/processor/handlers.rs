@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use crate::config::{BuiltInExceptionHandler, StreamsConfig};
-use crate::error::UserError;
+use crate::error::{Error, Result, UserError};
 use crate::ids::{Offset, PartitionId, TaskId, TopicPartition};
 use crate::record::Headers;
 use crate::serde::SerdeError;
 use crate::time::Timestamp;
 use crate::transport::TransportError;
+use crate::user_code::caught;
 
 /// A handler's decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,12 +36,28 @@ pub struct ErrorContext<'a> {
 }
 
 impl ErrorContext<'_> {
-    fn place(&self) -> String {
-        match (self.partition, self.offset) {
-            (Some(partition), Some(offset)) => format!("{partition} offset {offset}"),
-            _ => "a punctuation".to_owned(),
-        }
+    fn position(&self) -> Option<String> {
+        self.partition.zip(self.offset).map(|(partition, offset)| format!("{partition} offset {offset}"))
     }
+
+    fn place(&self) -> String {
+        self.position().unwrap_or_else(|| "a punctuation".to_owned())
+    }
+}
+
+/// Asks a handler. One that panics is the program's fault, about which no handler is asked.
+pub(crate) fn decide(
+    which: &'static str,
+    context: &ErrorContext<'_>,
+    handler: impl FnOnce(&ErrorContext<'_>) -> Response,
+) -> Result<Response> {
+    caught(|| handler(context)).map_err(|panic| Error::Handler {
+        handler: which,
+        node: context.node.to_owned(),
+        task: context.task,
+        at: context.position(),
+        message: panic.message,
+    })
 }
 
 /// A result as it was to be sent (`org.apache.kafka.clients.producer.ProducerRecord`).

@@ -37,7 +37,6 @@ mod sink;
 mod source;
 mod task_context;
 pub mod timestamp_extractor;
-mod user_code;
 
 pub use collector::{Collector, Origin, OriginId, OutTopic, Outgoing, Purpose};
 pub use context::{ProcessorContext, StoreAccess};
@@ -53,13 +52,12 @@ pub use punctuation::{Punctuation, PunctuationQueue, PunctuationType};
 pub use sink::{SinkFactory, SinkOptions, TopicNameExtractor, TopicTarget};
 pub use source::{Prepared, SourceFactory, SourceInput, SourceOptions};
 pub use task_context::{Flusher, TaskContext, TaskSetup};
-pub use user_code::UserPanic;
-pub(crate) use user_code::caught;
 
 use crate::error::UserError;
 pub use crate::record::Data;
 use crate::record::Record;
 use crate::time::Timestamp;
+pub use crate::user_code::UserPanic;
 
 /// What a processor returns: `?` takes any error, of this library or of another. The runtime finds its own errors in it
 /// again; any other is the processor's, and goes to the processing exception handler.

@@ -7,7 +7,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::factory::{EdgeType, NodeFactory, NodeInstance, Wiring};
-use super::user_code::caught;
 use super::{
     Children, Data, Edge, InitContext, Processor, ProcessorContext, ProcessorResult, Punctuation, Receiver,
     TaskContext,
@@ -15,6 +14,7 @@ use super::{
 use crate::error::{Error, Result};
 use crate::record::Record;
 use crate::time::Timestamp;
+use crate::user_code::{caught, guarded};
 
 /// A node's number within its task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -68,7 +68,7 @@ where
         let mut context = ProcessorContext { node: self.index, children: &self.children, task };
         // A panic is caught at the node where it happens, as an exception is in Java: its siblings and parents go on if the
         // handler resumes.
-        match caught(|| call(processor, &mut context)).unwrap_or_else(|panic| Err(panic.into())) {
+        match guarded(|| call(processor, &mut context)) {
             Ok(()) => Ok(()),
             Err(error) => task.on_processing_error(&self.name, Error::of_user_code(error)),
         }
@@ -105,7 +105,7 @@ where
     fn init(&self, task: &mut TaskContext) -> Result<()> {
         // An error here is the program's, not a record's: no handler may skip it.
         let mut context = InitContext::new(self.index, &self.children, task);
-        let made = caught(|| (self.supplier)(&mut context)).unwrap_or_else(|panic| Err(panic.into()));
+        let made = guarded(|| (self.supplier)(&mut context));
         let task = context.task_id();
         let failed = |error| {
             let source = match Error::of_user_code(error) {

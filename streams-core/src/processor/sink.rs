@@ -8,7 +8,6 @@ use std::sync::Arc;
 use super::dropped::DropReason;
 use super::factory::{EdgeType, NodeFactory, NodeInstance, Wiring};
 use super::node::Lifecycle;
-use super::user_code::{caught, guarded};
 use super::{Data, Edge, Origin, OriginId, OutTopic, Outgoing, Punctuation, Purpose, Receiver, TaskContext};
 use crate::error::{Error, Result};
 use crate::ids::{PartitionId, TopicName, TopicPartition};
@@ -16,6 +15,7 @@ use crate::partitioner::{Partitions, StreamPartitioner, partition_for_key, parti
 use crate::record::{Headers, Record, RecordMetadata};
 use crate::serde::{Payload, SerdeError, SerdeRef};
 use crate::time::Timestamp;
+use crate::user_code::guarded;
 
 /// Chooses each record's topic (`org.apache.kafka.streams.processor.TopicNameExtractor`). The topics must exist. A
 /// closure `|key, value, metadata| topic` is one:
@@ -115,8 +115,7 @@ fn serialize<T>(
     value: &T,
     out: &mut Vec<u8>,
 ) -> std::result::Result<Payload, SerdeError> {
-    caught(|| serde.serialize(topic, headers, value, out))
-        .unwrap_or_else(|panic| Err(SerdeError::invalid(format!("the serde {panic}"))))
+    guarded(|| serde.serialize(topic, headers, value, out))
 }
 
 impl<K: Data, V: Data> SinkNode<K, V> {

@@ -7,7 +7,6 @@ use super::dropped::{DropReason, KeyExcerpt};
 use super::factory::{EdgeType, NodeFactory, NodeInstance, Wiring};
 use super::node::Lifecycle;
 use super::timestamp_extractor::{ConsumedRecord, FUTURE, TimestampExtractor, TimestampExtractorRef};
-use super::user_code::caught;
 use super::{Children, Data, Punctuation, TaskContext};
 use crate::config::BuiltInTimestampExtractor;
 use crate::error::{Error, Result};
@@ -16,6 +15,7 @@ use crate::record::{Headers, Record};
 use crate::serde::{SerdeError, SerdeRef};
 use crate::time::Timestamp;
 use crate::transport::RawRecord;
+use crate::user_code::{caught, guarded};
 
 /// How a source reads its topics.
 pub struct SourceOptions<K, V> {
@@ -118,8 +118,7 @@ impl<K: Data, V: Data> Input<K, V> {
         headers: &Headers,
         bytes: Option<&[u8]>,
     ) -> std::result::Result<T, SerdeError> {
-        caught(|| serde.deserialize(&self.partition.topic, headers, bytes))
-            .unwrap_or_else(|panic| Err(SerdeError::invalid(format!("the serde {panic}"))))
+        guarded(|| serde.deserialize(&self.partition.topic, headers, bytes))
     }
 
     fn event_time(

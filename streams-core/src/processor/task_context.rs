@@ -10,11 +10,10 @@ use std::sync::Arc;
 use state_stores::StoreError;
 
 use super::dropped::{DropCounter, DropReason, DroppedRecords, KeyExcerpt};
-use super::handlers::{ErrorContext, Handlers, Response};
+use super::handlers::{self, ErrorContext, Handlers, Response};
 use super::metadata::ProcessorMetadata;
 use super::node::NodeIndex;
 use super::punctuation::{Punctuation, PunctuationQueue, PunctuationType};
-use super::user_code::{caught, guarded};
 use super::{Collector, GlobalReaders};
 use crate::config::StreamsConfig;
 use crate::error::{Error, Result, UserError};
@@ -22,6 +21,7 @@ use crate::ids::{Offset, TaskId, TopicPartition};
 use crate::record::{Headers, RecordMetadata};
 use crate::store::{RecordClock, RecordContext};
 use crate::time::Timestamp;
+use crate::user_code::guarded;
 
 /// Forwards what a cached store holds back; says whether there was anything.
 pub type Flusher = Box<dyn FnMut(&mut TaskContext) -> Result<bool>>;
@@ -393,7 +393,7 @@ impl TaskContext {
         }
     }
 
-    fn describe_position(&self) -> Option<String> {
+    pub(super) fn describe_position(&self) -> Option<String> {
         self.at.as_ref().map(|(at, offset)| format!("{at} offset {offset}"))
     }
 
@@ -414,7 +414,7 @@ impl TaskContext {
             .map_or_else(|| Arc::from("unknown"), |(name, _)| Arc::clone(name))
     }
 
-    /// Lets a handler decide. One that panics is the program's fault, about which no handler is asked.
+    /// Lets a handler decide about the record at hand.
     fn decide(
         &self,
         which: &'static str,
@@ -422,15 +422,8 @@ impl TaskContext {
         headers: &Headers,
         ask: impl FnOnce(&Handlers, &ErrorContext<'_>) -> Response,
     ) -> Result<Response> {
-        caught(|| ask(&self.setup.handlers, &self.error_context(node, headers))).map_err(|panic| {
-            Error::Handler {
-                handler: which,
-                node: node.to_owned(),
-                task: self.setup.task,
-                at: self.describe_position(),
-                message: panic.message,
-            }
-        })
+        let handlers = &self.setup.handlers;
+        handlers::decide(which, &self.error_context(node, headers), |context| ask(handlers, context))
     }
 
     /// Lets the processing handler decide about an error that user code returned or a panic of it; others pass through.

@@ -17,8 +17,8 @@ use super::left_out::{LeftOut, Likeness};
 use crate::error::{Error, Produced, ProductionError, Result};
 use crate::ids::{Offset, PartitionId, TaskId, TopicName};
 use crate::partitioner::StickyPartitioner;
-use crate::processor::handlers::{ErrorContext, Handlers, ProducerRecord, Response};
-use crate::processor::{Collector, Origin, OriginId, OutTopic, Outgoing, Purpose, caught};
+use crate::processor::handlers::{self, ErrorContext, Handlers, ProducerRecord, Response};
+use crate::processor::{Collector, Origin, OriginId, OutTopic, Outgoing, Purpose};
 use crate::record::Headers;
 use crate::time::Timestamp;
 use crate::transport::{
@@ -269,13 +269,8 @@ impl RecordCollector {
                 offset,
                 headers: &Headers::new(),
             };
-            let decision = caught(|| self.handlers.production.handle(&context, record, &cause));
-            let decision = decision.map_err(|panic| Error::Handler {
-                handler: "production",
-                node: origin.node.to_string(),
-                task: origin.task,
-                at: source.as_ref().map(|(partition, offset)| format!("{partition} offset {offset}")),
-                message: panic.message,
+            let decision = handlers::decide("production", &context, |context| {
+                self.handlers.production.handle(context, record, &cause)
             })?;
             if decision == Response::Resume {
                 let mut inner = self.inner.borrow_mut();

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::kafka_streams::Shared;
 use crate::error::{Error, Result};
+use crate::processor::UserPanic;
 
 thread_local! {
     /// The address of what the threads of the application share that this thread belongs to; 0 of every other thread.
@@ -66,10 +67,5 @@ pub(crate) fn join(threads: Vec<JoinHandle<()>>, at_most: Duration) {
 
 /// What a panic becomes.
 pub(crate) fn panicked(thread: &str, panic: &(dyn Any + Send)) -> Error {
-    let message = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
-        (Some(text), _) => (*text).to_owned(),
-        (None, Some(text)) => text.clone(),
-        (None, None) => "no message".to_owned(),
-    };
-    Error::Panicked { thread: thread.to_owned(), message }
+    Error::Panicked { thread: thread.to_owned(), message: UserPanic::of(panic).message }
 }

@@ -46,6 +46,7 @@ pub use store_codec::StoreCodec;
 pub use windowed::{SessionWindowedSerde, TimeWindowedSerde};
 
 use crate::record::Headers;
+use crate::user_code::UserPanic;
 
 /// What [`Serde::serialize`] made of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +73,13 @@ pub enum SerdeError {
 }
 
 state_stores::debug_as_display!(SerdeError);
+
+/// A serde that panics has refused the value, or the bytes.
+impl From<UserPanic> for SerdeError {
+    fn from(panic: UserPanic) -> Self {
+        SerdeError::invalid(format!("the serde {panic}"))
+    }
+}
 
 impl SerdeError {
     /// An error with that message.

@@ -1,12 +1,12 @@
 //! Lets a store use a serde: stores know no topics and no nulls.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use state_stores::codec::{Codec, CodecError};
 
 use super::{Payload, SerdeError, SerdeRef};
 use crate::record::Headers;
+use crate::user_code::guarded;
 
 /// A serde as the codec of a store; the serde is told the changelog's topic, as in Kafka Streams.
 #[derive(Clone)]
@@ -36,15 +36,6 @@ impl<T> StoreCodec<T> {
             Err(error) => Err(self.error(&error)),
         }
     }
-}
-
-/// A serde that panics has refused the value.
-fn guarded<T>(call: impl FnOnce() -> Result<T, SerdeError>) -> Result<T, SerdeError> {
-    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str);
-        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
-        Err(SerdeError::invalid(format!("the serde panicked: {text}")))
-    })
 }
 
 impl<T> Codec<T> for StoreCodec<T> {

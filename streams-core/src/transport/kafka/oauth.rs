@@ -1,13 +1,12 @@
 //! Asks the application's provider of tokens, on one thread for all clients.
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use super::ffi::{Client, TokenParts, TokenWanted};
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::transport::{OAuthToken, TokenProvider};
+use crate::user_code::caught;
 
 /// A token that is handed to further clients while less than a tenth of its time has gone by.
 struct Kept {
@@ -59,16 +58,11 @@ fn answer(provider: &dyn TokenProvider, wanted: &Receiver<Weak<Client>>) {
 }
 
 fn ask(provider: &dyn TokenProvider) -> Result<OAuthToken, String> {
-    match catch_unwind(AssertUnwindSafe(|| provider.token())) {
+    match caught(|| provider.token()) {
         Ok(Ok(token)) => Ok(token),
         Ok(Err(error)) => Err(format!("the token provider failed: {error}")),
-        Err(panic) => Err(format!("the token provider panicked: {}", message(&*panic))),
+        Err(panic) => Err(format!("the token provider {panic}")),
     }
-}
-
-fn message(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("(no message)")
 }
 
 #[cfg(test)]

@@ -8,6 +8,9 @@ use streams_core::store::TimestampedWindowStore;
 use streams_core::time::Timestamp;
 use streams_core::window::{Window, Windowed};
 
+use super::forward::Forward;
+use crate::windows::EmitStrategy;
+
 /// Emits the closed windows of one task.
 ///
 /// 1. They are looked for after a record that was taken in, at most once an interval of the wall clock
@@ -21,9 +24,24 @@ pub(crate) struct Emitter {
     emitted_until: Option<Timestamp>,
 }
 
+/// What a processor of windows does with an update that it has just stored, and what emits its windows once they have
+/// closed, if that is the strategy.
+pub(super) fn strategy(
+    emit: EmitStrategy,
+    store: &Arc<str>,
+    caching: bool,
+    send_old_values: bool,
+    context: &InitContext<'_>,
+) -> (Forward, Option<Emitter>) {
+    match emit {
+        EmitStrategy::OnWindowClose => (Forward::Later, Some(Emitter::open(store, context))),
+        EmitStrategy::OnWindowUpdate => (Forward::of(caching, send_old_values, context), None),
+    }
+}
+
 impl Emitter {
     /// Goes on from where the task's last life has come to.
-    pub(crate) fn open(store: &Arc<str>, context: &InitContext<'_>) -> Self {
+    fn open(store: &Arc<str>, context: &InitContext<'_>) -> Self {
         Emitter {
             store: Arc::clone(store),
             interval_ms: context.config().windowed_aggregation_emit_interval_ms(),

@@ -11,10 +11,9 @@ use streams_core::window::{Window, Windowed};
 use crate::operators::table::TableForwarder;
 
 /// What a processor does with an update that it has just stored.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Forward {
     /// Nothing: the store has a cache, and the flush forwards; or nobody listens.
-    #[default]
     Later,
     /// Forward the new value.
     New,

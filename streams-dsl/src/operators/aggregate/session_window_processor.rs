@@ -10,7 +10,7 @@ use streams_core::time::Timestamp;
 use streams_core::window::{Window, Windowed};
 
 use super::draft::Aggregation;
-use super::emit::Emitter;
+use super::emit::{Emitter, strategy};
 use super::fold::MergingFold;
 use super::forward::{Forward, drop_late};
 use crate::operators::table::TableForwarder;
@@ -53,10 +53,8 @@ where
         context: &mut InitContext<'_>,
     ) -> ProcessorResult<Self> {
         let store: SessionStore<K, A> = context.state_store(&aggregation.store)?;
-        let (forward, emitter) = match emit {
-            EmitStrategy::OnWindowClose => (Forward::Later, Some(Emitter::open(&aggregation.store, context))),
-            EmitStrategy::OnWindowUpdate => (Forward::of(store.caching(), send_old_values, context), None),
-        };
+        let (forward, emitter) =
+            strategy(emit, &aggregation.store, store.caching(), send_old_values, context);
         if store.caching() {
             let cached = store.clone();
             TableForwarder::on_flush(context, move || {

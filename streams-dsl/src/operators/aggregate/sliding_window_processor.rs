@@ -11,7 +11,7 @@ use streams_core::time::Timestamp;
 use streams_core::window::{Window, Windowed};
 
 use super::draft::Aggregation;
-use super::emit::Emitter;
+use super::emit::{Emitter, strategy};
 use super::fold::Fold;
 use super::forward::{Forward, drop_late, forward_windows_on_flush};
 use super::sliding_plan::{Step, early_steps, steps};
@@ -57,13 +57,11 @@ where
         context: &mut InitContext<'_>,
     ) -> ProcessorResult<Self> {
         let store: TimestampedWindowStore<K, A> = context.state_store(&aggregation.store)?;
-        let (forward, emitter) = match emit {
-            EmitStrategy::OnWindowClose => (Forward::Later, Some(Emitter::open(&aggregation.store, context))),
-            EmitStrategy::OnWindowUpdate => {
-                forward_windows_on_flush(&store, windows.time_difference_ms(), context)?;
-                (Forward::of(store.caching(), send_old_values, context), None)
-            }
-        };
+        let (forward, emitter) =
+            strategy(emit, &aggregation.store, store.caching(), send_old_values, context);
+        if emitter.is_none() {
+            forward_windows_on_flush(&store, windows.time_difference_ms(), context)?;
+        }
         Ok(SlidingWindowProcessor { aggregation, windows, stream_time: -1, forward, store, emitter })
     }
 

@@ -10,7 +10,7 @@ use streams_core::time::Timestamp;
 use streams_core::window::{Window, Windowed};
 
 use super::draft::Aggregation;
-use super::emit::Emitter;
+use super::emit::{Emitter, strategy};
 use super::fold::Fold;
 use super::forward::{Forward, drop_late, forward_windows_on_flush};
 use crate::windows::{EmitStrategy, Windows};
@@ -47,13 +47,11 @@ where
         context: &mut InitContext<'_>,
     ) -> ProcessorResult<Self> {
         let store: TimestampedWindowStore<K, A> = context.state_store(&aggregation.store)?;
-        let (forward, emitter) = match emit {
-            EmitStrategy::OnWindowClose => (Forward::Later, Some(Emitter::open(&aggregation.store, context))),
-            EmitStrategy::OnWindowUpdate => {
-                forward_windows_on_flush(&store, windows.size_ms(), context)?;
-                (Forward::of(store.caching(), send_old_values, context), None)
-            }
-        };
+        let (forward, emitter) =
+            strategy(emit, &aggregation.store, store.caching(), send_old_values, context);
+        if emitter.is_none() {
+            forward_windows_on_flush(&store, windows.size_ms(), context)?;
+        }
         Ok(TimeWindowProcessor { aggregation, windows, stream_time: -1, forward, store, emitter })
     }
 

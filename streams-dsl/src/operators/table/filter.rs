@@ -177,17 +177,14 @@ impl<K: Data, V: Data> Processor<K, Change<V>, K, Change<V>> for TableFilter<K, 
     ) -> ProcessorResult {
         let Record { key, value: change, timestamp, headers } = record;
         let new = kept(&self.predicate, &key, change.new)?;
-        let (mut known, mut old) = (self.rows.send_old_values(), None);
-        match self.rows.opened() {
-            _ if !known => {}
-            Some((store, _)) => old = store.get(&key)?.map(|old| old.value),
-            None => {
-                let found = kept(&self.predicate, &key, change.old);
-                known = found.is_ok();
-                old = before(found)?;
-            }
-        }
-        if !self.versioned && known && old.is_none() && new.is_none() {
+        let old = match (self.rows.opened(), self.rows.send_old_values()) {
+            (_, false) => Ok(None),
+            (Some((store, _)), true) => Ok(store.get(&key)?.map(|old| old.value)),
+            (None, true) => kept(&self.predicate, &key, change.old),
+        };
+        let is_known = self.rows.send_old_values() && old.is_ok();
+        let old = before(old)?;
+        if !self.versioned && is_known && old.is_none() && new.is_none() {
             return Ok(());
         }
         match self.rows.opened() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use streams_core::error::{Error, Result};
 use streams_core::processor::{Data, InitContext, Processor, ProcessorContext, ProcessorResult};
-use streams_core::record::{Change, Record, RecordMetadata};
+use streams_core::record::{Change, Record};
 use streams_core::store::{Buffered, ChangeBuffer, ChangeBufferBuilder, ValueAndTimestamp};
 use streams_core::time::Timestamp;
 
@@ -224,13 +224,10 @@ impl<K: Data, V: Data> TableSuppress<K, V> {
     fn full(&self, context: &ProcessorContext<'_, K, Change<V>>) -> Result<Error> {
         let (buffer, bounds) = (&self.buffer, &self.operator.bounds);
         let shown = |bound: Option<u64>| bound.unwrap_or(i64::MAX as u64);
-        let place = |record: RecordMetadata| {
-            format!("{}-{} offset {}", record.topic, record.partition, record.offset)
-        };
         Ok(Error::BufferFull {
             node: self.node.to_string(),
             task: context.task_id(),
-            at: context.record_metadata().map(place),
+            at: context.position(),
             records: (buffer.rows()? as u64, shown(bounds.max_records)),
             bytes: (buffer.bytes()? as u64, shown(bounds.max_bytes)),
         })

@@ -4,8 +4,6 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::error::{Error, Result};
-
 /// What a panic in user code becomes: the error that the processing exception handler is asked about. The panic hook has
 /// printed where in the code it happened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,23 +31,24 @@ impl UserPanic {
 /// What the code had changed stays changed, as with an error: state behind it is rolled back by the runtime if the handler
 /// fails, and kept if it resumes. Borrows of stores and processors end while the stack unwinds.
 #[inline]
-pub(crate) fn guarded<T>(call: impl FnOnce() -> Result<T>) -> Result<T> {
-    caught(call).unwrap_or_else(|panic| Err(Error::User(panic.into())))
+pub(crate) fn guarded<T, E: From<UserPanic>>(call: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    caught(call).unwrap_or_else(|panic| Err(panic.into()))
 }
 
 /// Runs user code; the panic, if it did.
 #[inline]
-pub(crate) fn caught<T>(call: impl FnOnce() -> T) -> std::result::Result<T, UserPanic> {
+pub(crate) fn caught<T>(call: impl FnOnce() -> T) -> Result<T, UserPanic> {
     catch_unwind(AssertUnwindSafe(call)).map_err(|panic| UserPanic::of(&*panic))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
 
     #[test]
     fn a_panic_is_an_error_with_its_message() {
-        let text = |result: Result<()>| result.map_err(|error| error.to_string());
+        let text = |result: Result<(), Error>| result.map_err(|error| error.to_string());
         assert_eq!(text(guarded(|| Ok(()))), Ok(()));
         assert_eq!(text(guarded(|| panic!("a {}", "reason"))), Err("panicked: a reason".to_owned()));
         assert_eq!(text(guarded(|| panic!("a reason"))), Err("panicked: a reason".to_owned()));
