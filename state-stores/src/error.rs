@@ -4,6 +4,7 @@ use std::error::Error;
 use std::path::PathBuf;
 
 use crate::codec::CodecError;
+use crate::excerpt::Excerpt;
 
 /// The result of a store operation.
 pub type Result<T> = std::result::Result<T, StoreError>;
@@ -181,6 +182,22 @@ pub enum StoreError {
 crate::debug_as_display!(StoreError);
 
 impl StoreError {
+    /// A key is refused by its codec.
+    pub(crate) fn of_key(store: &str, source: CodecError) -> Self {
+        StoreError::Codec { store: store.to_owned(), what: "key", key: None, source }
+    }
+
+    /// The value of that key is refused by its codec.
+    pub(crate) fn of_value(store: &str, key: &[u8], source: CodecError) -> Self {
+        let key = Some(Excerpt::of(key).to_string());
+        StoreError::Codec { store: store.to_owned(), what: "value", key, source }
+    }
+
+    /// The row of that key, or the key itself, cannot be read back.
+    pub(crate) fn of_row(store: &str, key: &[u8], source: CodecError) -> Self {
+        StoreError::Row { store: store.to_owned(), key: Excerpt::of(key).to_string(), source }
+    }
+
     /// Whether what was written cannot be read back, so that only a rebuilt database helps.
     pub fn is_damage(&self) -> bool {
         matches!(self, StoreError::Damaged { .. })

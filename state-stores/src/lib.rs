@@ -60,9 +60,9 @@ pub mod metadata;
 pub mod offsets;
 mod overlay;
 mod restore;
-mod restore_buffer;
 pub mod schema;
 mod store;
+mod table;
 
 pub use backend::batch::{Batch, Write, Writes};
 pub use backend::disk::{self, DiskMemory};
@@ -73,16 +73,14 @@ pub use backend::{Backend, BackendRef, Direction, Keyspace, RawEntry, Scan};
 pub use codec::{Codec, CodecError, CodecRef};
 pub use error::{Result, StoreError};
 pub use headers::{Header, Headers};
-pub use kind::change::{FlushedChange, Tracking};
 pub use kind::change_buffer::{Buffered, ChangeBuffer, ChangeBufferSpec};
-pub use kind::key_value::{KeyValueEntries, KeyValueSpec, KeyValueStore};
+pub use kind::key_value::{KeyValueEntries, KeyValueSpec, KeyValueStore, TimestampedKeyValueStore};
 pub use kind::list_value::{ListValueSpec, ListValueStore};
 pub use kind::session::{ClosedOrder, SessionEntries, SessionKey, SessionSpec, SessionStore};
-pub use kind::timestamped::{
-    TimestampedKeyValueStore, TimestampedWindowStore, ValueAndTimestamp, ValueFormat,
-};
 pub use kind::versioned::{VersionedPut, VersionedRecord, VersionedSpec, VersionedStore};
-pub use kind::window::{WindowEntries, WindowSpec, WindowStore};
+pub use kind::window::{TimestampedWindowStore, WindowEntries, WindowSpec, WindowStore};
 pub use restore::{Restore, RestoreFormat};
 pub use schema::record_context::RecordContext;
 pub use store::{LogRecord, StateStore};
+pub use table::change::{FlushedChange, Tracking};
+pub use table::format::{ValueAndTimestamp, ValueFormat};

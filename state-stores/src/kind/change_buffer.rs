@@ -14,7 +14,6 @@ use std::rc::Rc;
 use bytes::Bytes;
 use foldhash::fast::RandomState;
 
-use super::{key_error, row_error, value_error};
 use crate::backend::batch::Batch;
 use crate::backend::{BackendRef, Direction, Keyspace};
 use crate::codec::CodecRef;
@@ -182,7 +181,7 @@ impl<K, V> ChangeBuffer<K, V> {
         let row = self.rows.get(key).ok_or_else(|| self.malformed("a row without its update"))?;
         let BufferValue { context, old, new, .. } = self.value_of(key, row)?;
         let (old, new) = (self.decode_value(key, old)?, self.decode_value(key, new)?);
-        let key = self.key.decode(key).map_err(|error| row_error(&self.name, key, error))?;
+        let key = self.key.decode(key).map_err(|error| StoreError::of_row(&self.name, key, error))?;
         Ok(Some(Buffered { key, old, new, context }))
     }
 
@@ -246,7 +245,7 @@ impl<K, V> ChangeBuffer<K, V> {
 
     fn encode_key(&mut self, key: &K) -> Result<()> {
         self.scratch.clear();
-        self.key.encode(key, &mut self.scratch).map_err(|error| key_error(&self.name, error))
+        self.key.encode(key, &mut self.scratch).map_err(|error| StoreError::of_key(&self.name, error))
     }
 
     /// A value of the key that was encoded last.
@@ -254,13 +253,14 @@ impl<K, V> ChangeBuffer<K, V> {
         let Some(value) = value else { return Ok(None) };
         let mut bytes = Vec::new();
         let encoded = self.value.encode(value, &mut bytes);
-        encoded.map_err(|source| value_error(&self.name, &self.scratch, source))?;
+        encoded.map_err(|source| StoreError::of_value(&self.name, &self.scratch, source))?;
         Ok(Some(bytes.into()))
     }
 
     fn decode_value(&self, key: &[u8], bytes: Option<Bytes>) -> Result<Option<V>> {
-        let decode =
-            |bytes: Bytes| self.value.decode(&bytes).map_err(|source| row_error(&self.name, key, source));
+        let decode = |bytes: Bytes| {
+            self.value.decode(&bytes).map_err(|source| StoreError::of_row(&self.name, key, source))
+        };
         bytes.map(decode).transpose()
     }
 

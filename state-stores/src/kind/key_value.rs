@@ -3,18 +3,17 @@
 use std::any::Any;
 use std::ops::Bound;
 
-use super::change::{FlushedChange, Tracking};
-use super::merge::Merge;
 use super::recency::Recency;
-use super::table::{Table, TableSpec};
-use super::timestamped::ValueFormat;
-use super::{key_error, row_error};
 use crate::backend::batch::Batch;
 use crate::backend::{BackendRef, Direction, RawEntry};
 use crate::codec::CodecRef;
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 use crate::headers::Headers;
 use crate::store::{Log, StateStore};
+use crate::table::change::{FlushedChange, RawChange, Tracking};
+use crate::table::format::{ValueAndTimestamp, ValueFormat};
+use crate::table::merge::{Merge, OwnedRange};
+use crate::table::{Table, TableSpec};
 
 /// What clean entries may take unless the spec says otherwise.
 const CACHE_BYTES: usize = 8 << 20;
@@ -60,9 +59,12 @@ impl<K, T> KeyValueSpec<K, T> {
     }
 }
 
-/// A map from `K` to `T`. `T` is the value, or [`super::timestamped::ValueAndTimestamp`] of it.
+/// A key-value store of values with timestamps: what every key-value store of the DSL is.
+pub type TimestampedKeyValueStore<K, V> = KeyValueStore<K, ValueAndTimestamp<V>>;
+
+/// A map from `K` to `T`. `T` is the value, or [`ValueAndTimestamp`] of it.
 pub struct KeyValueStore<K, T> {
-    pub(super) table: Table<T>,
+    table: Table<T>,
     key: CodecRef<K>,
     /// The order in which keys are forgotten, if some are.
     recency: Option<Recency>,
@@ -77,7 +79,7 @@ impl<K, T> KeyValueStore<K, T> {
         let open = |max_entries| Recency::open(&name, &backend, max_entries);
         let recency = spec.max_entries.map(open).transpose()?;
         let table = TableSpec { name, backend, format, cache_bytes, tracking, log_headers };
-        let table = Table::open(table, |_, _, _| Ok(None))?;
+        let table = Table::open(table)?;
         Ok(KeyValueStore { table, key, recency, scratch: Vec::new() })
     }
 
@@ -121,7 +123,7 @@ impl<K, T> KeyValueStore<K, T> {
 
     fn encode(&mut self, key: &K) -> Result<()> {
         self.scratch.clear();
-        self.key.encode(key, &mut self.scratch).map_err(|error| key_error(self.table.name(), error))
+        self.key.encode(key, &mut self.scratch).map_err(|error| StoreError::of_key(self.table.name(), error))
     }
 
     fn bound(&mut self, key: Option<&K>) -> Result<Bound<Vec<u8>>> {
@@ -185,19 +187,15 @@ impl<K, T: Clone> KeyValueStore<K, T> {
     /// stored before and is deleted again is left out, and not logged either.
     pub fn take_changes(&mut self) -> Result<Vec<FlushedChange<K, T>>> {
         let changes = self.table.take_changes()?;
-        let decode = |change: super::change::RawChange<T>| {
+        let decode = |change: RawChange<T>| {
             let key = self.key.decode(&change.key);
-            let key = key.map_err(|error| row_error(self.table.name(), &change.key, error))?;
+            let key = key.map_err(|error| StoreError::of_row(self.table.name(), &change.key, error))?;
             Ok(change.with_key(key))
         };
         changes.into_iter().map(decode).collect()
     }
 
-    fn entries(
-        &mut self,
-        range: super::merge::OwnedRange,
-        direction: Direction,
-    ) -> KeyValueEntries<'_, K, T> {
+    fn entries(&mut self, range: OwnedRange, direction: Direction) -> KeyValueEntries<'_, K, T> {
         KeyValueEntries {
             key: self.key.clone(),
             merge: self.table.scan(vec![range], direction, false, |_| true),
@@ -224,7 +222,8 @@ impl<K, T: Clone> Iterator for KeyValueEntries<'_, K, T> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let decode = |(key, value): (crate::overlay::KeyBytes, T)| {
-            let decoded = self.key.decode(&key).map_err(|error| row_error(self.merge.store, &key, error))?;
+            let decoded =
+                self.key.decode(&key).map_err(|error| StoreError::of_row(self.merge.store, &key, error))?;
             Ok((decoded, value))
         };
         self.merge.next().map(|entry| entry.and_then(decode))
@@ -246,6 +245,10 @@ impl<K: 'static, T: Clone + 'static> StateStore for KeyValueStore<K, T> {
 
     fn owes(&self) -> bool {
         self.table.owes()
+    }
+
+    fn end_flush(&mut self) {
+        self.table.end_flush();
     }
 
     fn stage_log(&mut self, log: &mut Log<'_>, batch: &mut Batch) -> Result<()> {

@@ -8,14 +8,14 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
-use super::change::Tracking;
-use super::table::{Table, TableSpec};
-use super::timestamped::ValueFormat;
-use super::{delegate_state_store, key_error, row_error};
+use super::delegate_state_store;
 use crate::backend::{BackendRef, Direction};
 use crate::codec::{Codec, CodecError, CodecRef};
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 use crate::headers::Headers;
+use crate::table::change::Tracking;
+use crate::table::format::ValueFormat;
+use crate::table::{Table, TableSpec};
 
 /// What clean entries may take unless the spec says otherwise.
 const CACHE_BYTES: usize = 8 << 20;
@@ -59,7 +59,7 @@ impl<K, T: Clone + 'static> ListValueStore<K, T> {
         let format = ValueFormat::plain(Arc::new(ListCodec(value)));
         let (tracking, log_headers) = (Tracking::Off, false);
         let table = TableSpec { name, backend, format, cache_bytes, tracking, log_headers };
-        Ok(ListValueStore { table: Table::open(table, |_, _, _| Ok(None))?, key, scratch: Vec::new() })
+        Ok(ListValueStore { table: Table::open(table)?, key, scratch: Vec::new() })
     }
 
     /// Adds a value at the end of the key's list. `timestamp` is the time in ms of the record being processed.
@@ -97,7 +97,7 @@ impl<K, T: Clone + 'static> ListValueStore<K, T> {
         let mut entries = self.table.scan(vec![range], Direction::Forward, false, |_| true);
         while let Some(entry) = entries.next() {
             let (bytes, list) = entry?;
-            let key = key.decode(&bytes).map_err(|error| row_error(entries.store, &bytes, error))?;
+            let key = key.decode(&bytes).map_err(|error| StoreError::of_row(entries.store, &bytes, error))?;
             if !visit(key, list) {
                 break;
             }
@@ -107,7 +107,7 @@ impl<K, T: Clone + 'static> ListValueStore<K, T> {
 
     fn encode(&mut self, key: &K) -> Result<()> {
         self.scratch.clear();
-        self.key.encode(key, &mut self.scratch).map_err(|error| key_error(self.table.name(), error))
+        self.key.encode(key, &mut self.scratch).map_err(|error| StoreError::of_key(self.table.name(), error))
     }
 }
 

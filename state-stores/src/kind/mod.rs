@@ -1,39 +1,13 @@
-//! The kinds of stores. Each is a typed face over a [`table::Table`] (or two) of byte keys and typed values; only a
-//! buffer, which is emptied from its front, keeps its entries itself.
+//! The kinds of stores. Each is a typed face over a [`Table`](crate::table::Table) (or two) of byte keys and typed values;
+//! only a buffer, which is emptied from its front, keeps its entries itself. None uses another.
 
-pub(crate) mod change;
 pub(crate) mod change_buffer;
 pub(crate) mod key_value;
 pub(crate) mod list_value;
-pub(crate) mod merge;
 pub(crate) mod recency;
 pub(crate) mod session;
-mod staging;
-pub(crate) mod table;
-pub(crate) mod time;
-pub(crate) mod timestamped;
 pub(crate) mod versioned;
 pub(crate) mod window;
-
-use crate::codec::CodecError;
-use crate::error::StoreError;
-use crate::excerpt::Excerpt;
-
-/// A key is refused by its codec.
-fn key_error(store: &str, source: CodecError) -> StoreError {
-    StoreError::Codec { store: store.to_owned(), what: "key", key: None, source }
-}
-
-/// The value of that key is refused by its codec.
-fn value_error(store: &str, key: &[u8], source: CodecError) -> StoreError {
-    let key = Some(Excerpt::of(key).to_string());
-    StoreError::Codec { store: store.to_owned(), what: "value", key, source }
-}
-
-/// The row of that key, or the key itself, cannot be read back.
-fn row_error(store: &str, key: &[u8], source: CodecError) -> StoreError {
-    StoreError::Row { store: store.to_owned(), key: Excerpt::of(key).to_string(), source }
-}
 
 /// The part of [`crate::StateStore`] that is the same for every kind: all of it is the table's work.
 macro_rules! delegate_state_store {

@@ -5,12 +5,7 @@
 
 use std::ops::Bound;
 
-use super::change::{FlushedChange, Tracking};
-use super::merge::{Merge, OwnedRange, ranges_of};
-use super::table::{Table, TableSpec};
-use super::time::Time;
-use super::timestamped::ValueFormat;
-use super::{delegate_state_store, key_error, row_error};
+use super::delegate_state_store;
 use crate::backend::{BackendRef, Direction};
 use crate::codec::CodecRef;
 use crate::error::{Result, StoreError};
@@ -18,6 +13,12 @@ use crate::headers::Headers;
 use crate::overlay::KeyBytes;
 use crate::schema::segments::SEGMENT_BYTES;
 use crate::schema::{KeyBounds, session_key};
+use crate::table::change::{FlushedChange, RawChange, Tracking};
+use crate::table::expiry::Expiry;
+use crate::table::format::ValueFormat;
+use crate::table::merge::{Merge, OwnedRange, ranges_of};
+use crate::table::timed::Timed;
+use crate::table::{Table, TableSpec};
 
 /// What clean entries may take unless the spec says otherwise.
 const CACHE_BYTES: usize = 32 << 20;
@@ -88,7 +89,7 @@ impl<K, A> SessionSpec<K, A> {
 
 /// A map from sessions of `K` to aggregates of `A`.
 pub struct SessionStore<K, A> {
-    pub(super) table: Table<A>,
+    table: Table<A, Timed>,
     key: CodecRef<K>,
     /// The local key of the operation at hand.
     scratch: Vec<u8>,
@@ -100,8 +101,8 @@ impl<K, A> SessionStore<K, A> {
         let SessionSpec { name, backend, key, value: format, cache_bytes, tracking, log_headers, .. } = spec;
         let table = TableSpec { name, backend, format, cache_bytes, tracking, log_headers };
         let cached = tracking != Tracking::Off;
-        let table = Table::open(table, |name, backend, keyspace| {
-            Time::open(name, backend, keyspace, spec.retention_ms, session_key::end_ms, cached).map(Some)
+        let table = Table::open_with(table, |name, backend, keyspace| {
+            Timed::open(name, backend, keyspace, spec.retention_ms, session_key::end_ms, cached)
         })?;
         Ok(SessionStore { table, key, scratch: Vec::new() })
     }
@@ -120,8 +121,7 @@ impl<K, A> SessionStore<K, A> {
         timestamp: i64,
         headers: Headers,
     ) -> Result<()> {
-        let segment = self.table.time_mut().and_then(|time| time.enter(session.end));
-        let Some(segment) = segment else { return Ok(()) };
+        let Some(segment) = self.table.expiry_mut().enter(session.end) else { return Ok(()) };
         self.encode(segment, &session.key, session.start, session.end)?;
         self.table.put(&self.scratch, aggregate, timestamp, headers)
     }
@@ -133,12 +133,12 @@ impl<K, A> SessionStore<K, A> {
 
     /// The greatest session end ever put or removed, in ms; -1 if there was none.
     pub fn observed_stream_time(&self) -> i64 {
-        self.table.time().map_or(-1, |time| time.segments.observed_ms)
+        self.table.expiry().segments.observed_ms
     }
 
     /// How many puts were dropped because their segment had expired.
     pub fn expired_puts(&self) -> u64 {
-        self.table.time().map_or(0, |time| time.dropped)
+        self.table.expiry().dropped
     }
 
     /// About how many entries are committed.
@@ -149,7 +149,9 @@ impl<K, A> SessionStore<K, A> {
     fn encode(&mut self, segment: i64, key: &K, start_ms: i64, end_ms: i64) -> Result<()> {
         self.scratch.clear();
         self.scratch.extend_from_slice(&segment.to_be_bytes());
-        self.key.encode(key, &mut self.scratch).map_err(|error| key_error(self.table.name(), error))?;
+        self.key
+            .encode(key, &mut self.scratch)
+            .map_err(|error| StoreError::of_key(self.table.name(), error))?;
         session_key::append_suffix(start_ms, end_ms, &mut self.scratch);
         Ok(())
     }
@@ -157,7 +159,7 @@ impl<K, A> SessionStore<K, A> {
     fn key_bytes(&mut self, key: Option<&K>) -> Result<Option<Vec<u8>>> {
         let Some(key) = key else { return Ok(None) };
         let mut bytes = Vec::new();
-        self.key.encode(key, &mut bytes).map_err(|error| key_error(self.table.name(), error))?;
+        self.key.encode(key, &mut bytes).map_err(|error| StoreError::of_key(self.table.name(), error))?;
         Ok(Some(bytes))
     }
 }
@@ -165,9 +167,11 @@ impl<K, A> SessionStore<K, A> {
 impl<K, A: Clone> SessionStore<K, A> {
     /// The aggregate of exactly that session; `None` if there is none or it has expired.
     pub fn fetch_session(&mut self, key: &K, start_ms: i64, end_ms: i64) -> Result<Option<A>> {
-        let visible = self.table.time().filter(|time| end_ms >= time.visible_ms());
-        let Some(segment) = visible.map(|time| time.segments.of(end_ms)) else { return Ok(None) };
-        self.encode(segment, key, start_ms, end_ms)?;
+        let time = self.table.expiry();
+        if end_ms < time.visible_ms() {
+            return Ok(None);
+        }
+        self.encode(time.segments.of(end_ms), key, start_ms, end_ms)?;
         Ok(self.table.get(&self.scratch)?.cloned())
     }
 
@@ -225,7 +229,7 @@ impl<K, A: Clone> SessionStore<K, A> {
         by: ClosedOrder,
     ) -> Result<Vec<(SessionKey<K>, A)>> {
         let codec = self.key.clone();
-        let time = self.table.time().expect("a session store is opened with a time");
+        let time = self.table.expiry();
         let segments = match by {
             ClosedOrder::EndStartKey => time.live_between(earliest_end_ms, latest_end_ms),
             ClosedOrder::EndKeyStart => time.between(earliest_end_ms, latest_end_ms),
@@ -261,7 +265,7 @@ impl<K, A: Clone> SessionStore<K, A> {
     /// not stored before and is deleted again is left out, and not logged either.
     pub fn take_changes(&mut self) -> Result<Vec<FlushedChange<SessionKey<K>, A>>> {
         let changes = self.table.take_changes()?;
-        let decode = |change: super::change::RawChange<A>| {
+        let decode = |change: RawChange<A>| {
             let key = decode(&change.key, &self.key, self.table.name())?;
             Ok(change.with_key(key))
         };
@@ -277,9 +281,9 @@ impl<K, A: Clone> SessionStore<K, A> {
         direction: Direction,
     ) -> SessionEntries<'_, K, A> {
         let codec = self.key.clone();
-        let time = self.table.time().expect("a session store is opened with a time");
+        let time = self.table.expiry();
         let from_ms = earliest_end_ms.max(time.visible_ms()).max(0);
-        let (in_memory, one_key) = (time.reads_memory(from_ms), keys.is_one());
+        let (in_memory, one_key) = (time.is_in_memory(from_ms.max(time.stored_ms())), keys.is_one());
         let range = |segment: i64| -> OwnedRange {
             let (mut lower, mut upper) = keys.local(segment);
             if one_key {
@@ -309,7 +313,11 @@ fn decode<K>(local: &KeyBytes, codec: &CodecRef<K>, store: &str) -> Result<Sessi
             what: "a session key",
             detail: format!("{} bytes", local.len()),
         })?;
-    Ok(SessionKey { key: codec.decode(key).map_err(|error| row_error(store, key, error))?, start, end })
+    Ok(SessionKey {
+        key: codec.decode(key).map_err(|error| StoreError::of_row(store, key, error))?,
+        start,
+        end,
+    })
 }
 
 /// Entries of a session store: the session and its aggregate.

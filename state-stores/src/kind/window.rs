@@ -6,12 +6,7 @@
 
 use std::ops::Bound;
 
-use super::change::{FlushedChange, Tracking};
-use super::merge::{Merge, OwnedRange, ranges_of};
-use super::table::{Table, TableSpec};
-use super::time::Time;
-use super::timestamped::ValueFormat;
-use super::{delegate_state_store, key_error, row_error};
+use super::delegate_state_store;
 use crate::backend::{BackendRef, Direction};
 use crate::codec::CodecRef;
 use crate::error::{Result, StoreError};
@@ -19,6 +14,12 @@ use crate::headers::Headers;
 use crate::overlay::KeyBytes;
 use crate::schema::segments::SEGMENT_BYTES;
 use crate::schema::{KeyBounds, window_key};
+use crate::table::change::{FlushedChange, RawChange, Tracking};
+use crate::table::expiry::Expiry;
+use crate::table::format::{ValueAndTimestamp, ValueFormat};
+use crate::table::merge::{Merge, OwnedRange, ranges_of};
+use crate::table::timed::Timed;
+use crate::table::{Table, TableSpec};
 
 /// What clean entries may take unless the spec says otherwise.
 const CACHE_BYTES: usize = 32 << 20;
@@ -76,9 +77,12 @@ impl<K, T> WindowSpec<K, T> {
     }
 }
 
-/// A map from `K` and window start to `T`: the value, or [`super::timestamped::ValueAndTimestamp`] of it.
+/// A window store of values with timestamps: what every aggregation over windows uses.
+pub type TimestampedWindowStore<K, V> = WindowStore<K, ValueAndTimestamp<V>>;
+
+/// A map from `K` and window start to `T`: the value, or [`ValueAndTimestamp`] of it.
 pub struct WindowStore<K, T> {
-    pub(super) table: Table<T>,
+    table: Table<T, Timed>,
     key: CodecRef<K>,
     retain_duplicates: bool,
     nulls_tell_time: bool,
@@ -95,13 +99,13 @@ impl<K, T> WindowStore<K, T> {
         let WindowSpec { name, backend, key, value: format, cache_bytes, tracking, log_headers, .. } = spec;
         let table = TableSpec { name, backend, format, cache_bytes, tracking, log_headers };
         let cached = tracking != Tracking::Off;
-        let table = Table::open(table, |name, backend, keyspace| {
-            let mut time =
-                Time::open(name, backend, keyspace, spec.retention_ms, window_key::start_ms, cached)?;
+        let table = Table::open_with(table, |name, backend, keyspace| {
+            let time_of = window_key::start_ms;
+            let mut time = Timed::open(name, backend, keyspace, spec.retention_ms, time_of, cached)?;
             if spec.see_closing {
                 time.see_closing();
             }
-            Ok(Some(time))
+            Ok(time)
         })?;
         let (retain_duplicates, nulls_tell_time) = (spec.retain_duplicates, spec.nulls_tell_time);
         Ok(WindowStore { table, key, retain_duplicates, nulls_tell_time, seqnum: 0, scratch: Vec::new() })
@@ -127,34 +131,35 @@ impl<K, T> WindowStore<K, T> {
             // A null has a number too, so that the changelog's keys are Kafka Streams' own.
             self.seqnum = self.seqnum.wrapping_add(1) & i32::MAX;
             if value.is_none() {
-                if let Some(time) = self.table.time_mut().filter(|_| self.nulls_tell_time) {
-                    time.enter(start_ms);
+                if self.nulls_tell_time {
+                    self.table.expiry_mut().enter(start_ms);
                 }
                 return Ok(());
             }
         }
-        let segment = self.table.time_mut().and_then(|time| time.enter(start_ms));
-        let Some(segment) = segment else { return Ok(()) };
+        let Some(segment) = self.table.expiry_mut().enter(start_ms) else { return Ok(()) };
         self.encode(segment, key, start_ms)?;
         self.table.put(&self.scratch, value, timestamp, headers)
     }
 
     /// The value of a key in the window that starts at `start_ms`, borrowed.
     pub fn fetch_ref(&mut self, key: &K, start_ms: i64) -> Result<Option<&T>> {
-        let visible = self.table.time().filter(|time| start_ms >= time.visible_ms());
-        let Some(segment) = visible.map(|time| time.segments.of(start_ms)) else { return Ok(None) };
-        self.encode(segment, key, start_ms)?;
+        let time = self.table.expiry();
+        if start_ms < time.visible_ms() {
+            return Ok(None);
+        }
+        self.encode(time.segments.of(start_ms), key, start_ms)?;
         self.table.get(&self.scratch)
     }
 
     /// The greatest window start ever put, in ms; -1 if there was none.
     pub fn observed_stream_time(&self) -> i64 {
-        self.table.time().map_or(-1, |time| time.segments.observed_ms)
+        self.table.expiry().segments.observed_ms
     }
 
     /// How many puts were dropped because their segment had expired.
     pub fn expired_puts(&self) -> u64 {
-        self.table.time().map_or(0, |time| time.dropped)
+        self.table.expiry().dropped
     }
 
     /// About how many entries are committed.
@@ -165,7 +170,9 @@ impl<K, T> WindowStore<K, T> {
     fn encode(&mut self, segment: i64, key: &K, start_ms: i64) -> Result<()> {
         self.scratch.clear();
         self.scratch.extend_from_slice(&segment.to_be_bytes());
-        self.key.encode(key, &mut self.scratch).map_err(|error| key_error(self.table.name(), error))?;
+        self.key
+            .encode(key, &mut self.scratch)
+            .map_err(|error| StoreError::of_key(self.table.name(), error))?;
         window_key::append_suffix(start_ms, self.seqnum, &mut self.scratch);
         Ok(())
     }
@@ -173,7 +180,7 @@ impl<K, T> WindowStore<K, T> {
     fn key_bytes(&mut self, key: Option<&K>) -> Result<Option<Vec<u8>>> {
         let Some(key) = key else { return Ok(None) };
         let mut bytes = Vec::new();
-        self.key.encode(key, &mut bytes).map_err(|error| key_error(self.table.name(), error))?;
+        self.key.encode(key, &mut bytes).map_err(|error| StoreError::of_key(self.table.name(), error))?;
         Ok(Some(bytes))
     }
 }
@@ -247,7 +254,7 @@ impl<K, T: Clone> WindowStore<K, T> {
     /// start. A window that was not stored before and is deleted again is left out, and not logged either.
     pub fn take_changes(&mut self) -> Result<Vec<FlushedChange<(K, i64), T>>> {
         let changes = self.table.take_changes()?;
-        let decode = |change: super::change::RawChange<T>| {
+        let decode = |change: RawChange<T>| {
             let key = decode(&change.key, &self.key, self.table.name())?;
             Ok(change.with_key(key))
         };
@@ -262,9 +269,9 @@ impl<K, T: Clone> WindowStore<K, T> {
         direction: Direction,
     ) -> WindowEntries<'_, K, T> {
         let codec = self.key.clone();
-        let time = self.table.time().expect("a window store is opened with a time");
+        let time = self.table.expiry();
         let from_ms = from_ms.max(time.visible_ms()).max(0);
-        let (in_memory, one_key) = (time.reads_memory(from_ms), keys.is_one());
+        let (in_memory, one_key) = (time.is_in_memory(from_ms.max(time.stored_ms())), keys.is_one());
         let range = |segment: i64| -> OwnedRange {
             let (mut lower, mut upper) = keys.local(segment);
             if one_key {
@@ -292,7 +299,7 @@ fn decode<K>(local: &KeyBytes, codec: &CodecRef<K>, store: &str) -> Result<(K, i
         what: "a window key",
         detail: format!("{} bytes", local.len()),
     })?;
-    Ok((codec.decode(key).map_err(|error| row_error(store, key, error))?, start))
+    Ok((codec.decode(key).map_err(|error| StoreError::of_row(store, key, error))?, start))
 }
 
 /// Entries of a window store: key and window start in ms, and the value.

@@ -1,8 +1,8 @@
 //! What a flush forwards: each changed key once, with the value before, unless nothing happened in the end.
 
 use state_stores::{
-    Headers, KeyValueSpec, KeyValueStore, SessionKey, SessionSpec, SessionStore, Tracking, ValueFormat,
-    WindowSpec, WindowStore,
+    Headers, KeyValueSpec, KeyValueStore, SessionKey, SessionSpec, SessionStore, StateStore, Tracking,
+    ValueFormat, WindowSpec, WindowStore,
 };
 
 use crate::support::{World, commit, number, stage, text};
@@ -140,5 +140,20 @@ fn the_deletion_of_what_never_was_is_logged() {
         store.put(&"c".into(), None, 4).unwrap();
         commit(&mut store, world.backend(), &mut log);
         assert_eq!(log.iter().map(|logged| logged.0.clone()).collect::<Vec<_>>(), [b"a", b"b"]);
+    }
+}
+
+#[test]
+fn changes_that_nobody_takes_end_with_the_flush_and_are_logged() {
+    for world in World::both() {
+        let (mut store, mut log) = (key_values(&world, Tracking::New), Vec::new());
+        store.put(&"kept".into(), Some(1), 1).unwrap();
+        store.put(&"deleted".into(), Some(2), 2).unwrap();
+        store.put(&"deleted".into(), None, 3).unwrap();
+        store.end_flush();
+        assert_eq!(store.take_changes().unwrap(), []);
+        commit(&mut store, world.backend(), &mut log);
+        let keys: Vec<_> = log.iter().map(|(key, value, ..)| (&key[..], value.is_some())).collect();
+        assert_eq!(keys, [(&b"kept"[..], true), (&b"deleted"[..], false)]);
     }
 }

@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 use self::rows::Value;
 pub(crate) use self::rows::{Rows, RowsSpec};
-use super::{key_error, row_error, value_error};
 use crate::backend::batch::Batch;
 use crate::backend::{BackendRef, Direction, RawEntry};
 use crate::codec::CodecRef;
@@ -216,7 +215,8 @@ impl<K, V> VersionedStore<K, V> {
             Some(value) => {
                 self.value_scratch.clear();
                 let encoded = self.value.encode(value, &mut self.value_scratch);
-                encoded.map_err(|source| value_error(self.rows.name(), &self.key_scratch, source))?;
+                encoded
+                    .map_err(|source| StoreError::of_value(self.rows.name(), &self.key_scratch, source))?;
                 Some(Arc::from(self.value_scratch.as_slice()))
             }
         };
@@ -232,13 +232,15 @@ impl<K, V> VersionedStore<K, V> {
 
     fn encode(&mut self, key: &K) -> Result<()> {
         self.key_scratch.clear();
-        self.key.encode(key, &mut self.key_scratch).map_err(|error| key_error(self.rows.name(), error))
+        self.key
+            .encode(key, &mut self.key_scratch)
+            .map_err(|error| StoreError::of_key(self.rows.name(), error))
     }
 
     /// A value of the key that was encoded last.
     fn decode(&self, bytes: &[u8]) -> Result<V> {
         let decoded = self.value.decode(bytes);
-        decoded.map_err(|source| row_error(self.rows.name(), &self.key_scratch, source))
+        decoded.map_err(|source| StoreError::of_row(self.rows.name(), &self.key_scratch, source))
     }
 }
 

@@ -21,13 +21,14 @@ use crate::backend::{BackendRef, Direction, Keyspace, RawEntry};
 use crate::codec::{Codec, CodecError, CodecRef};
 use crate::error::{Result, StoreError};
 use crate::headers::Headers;
-use crate::kind::change::Tracking;
-use crate::kind::merge::{OwnedRange, ranges_of};
-use crate::kind::table::{Table, TableSpec};
-use crate::kind::time::Time;
-use crate::kind::timestamped::ValueFormat;
 use crate::schema::int64_before_end;
 use crate::schema::segments::{OBSERVED_KEY, SEGMENT_BYTES};
+use crate::table::change::Tracking;
+use crate::table::expiry::Expiry;
+use crate::table::format::ValueFormat;
+use crate::table::merge::{OwnedRange, ranges_of};
+use crate::table::timed::Timed;
+use crate::table::{Table, TableSpec};
 
 /// In front of the keys of latest versions: behind all segments.
 const LATEST: [u8; SEGMENT_BYTES] = [0xFF; SEGMENT_BYTES];
@@ -63,7 +64,7 @@ pub(crate) struct RowsSpec {
 /// The versions of all keys.
 pub(crate) struct Rows {
     latest: Table<Latest>,
-    past: Table<Past>,
+    past: Table<Past, Timed>,
     history_ms: i64,
     /// The local key of the operation at hand.
     scratch: Vec<u8>,
@@ -82,12 +83,12 @@ impl Rows {
         }
         // Half of the memory for each kind of row: history is as long as the keys are many, or longer.
         let cache_bytes = cache_bytes / 2;
-        let latest = Table::open(table(&name, &backend, cache_bytes, LatestCodec), |_, _, _| Ok(None))?;
+        let latest = Table::open(table(&name, &backend, cache_bytes, LatestCodec))?;
         let time = |name: &str, backend: &BackendRef, keyspace: Keyspace| {
-            let time = Time::open(name, backend, keyspace, history_ms, ended, false)?;
-            Ok(Some(time.with_interval(segment_interval_ms)))
+            let time = Timed::open(name, backend, keyspace, history_ms, ended, false)?;
+            Ok(time.with_interval(segment_interval_ms))
         };
-        let past = Table::open(table(&name, &backend, cache_bytes, PastCodec), time)?;
+        let past = Table::open_with(table(&name, &backend, cache_bytes, PastCodec), time)?;
         Ok(Rows { latest, past, history_ms, scratch: Vec::new() })
     }
 
@@ -97,7 +98,7 @@ impl Rows {
 
     /// The greatest time ever put, in ms; -1 if there was none.
     pub(crate) fn observed_ms(&self) -> i64 {
-        self.past.time().map_or(-1, |time| time.segments.observed_ms)
+        self.past.expiry().segments.observed_ms
     }
 
     /// Whether versions of that time are history that is kept no longer.
@@ -110,9 +111,7 @@ impl Rows {
         if self.has_expired(from_ms) {
             return Ok(VersionedPut::Expired);
         }
-        if let Some(time) = self.past.time_mut() {
-            time.segments.observe(from_ms);
-        }
+        self.past.expiry_mut().segments.observe(from_ms);
         let latest = self.latest(key)?;
         let Some(latest) = latest else { return self.put_past(key, value, from_ms, None) };
         if from_ms < latest.from_ms {
@@ -181,14 +180,9 @@ impl Rows {
         from_ms: i64,
         direction: Direction,
     ) -> impl Iterator<Item = Result<(i64, Past)>> + use<'a> {
-        let (segments, in_memory) = match self.past.time() {
-            Some(time) => {
-                let oldest = time.segments.oldest_live();
-                let of = time.segments.of(from_ms).max(oldest)..=time.segments.of(time.segments.observed_ms);
-                (of, time.is_in_memory(from_ms))
-            }
-            None => (0..=0, false),
-        };
+        let time = self.past.expiry();
+        let (segments, in_memory) =
+            (time.segments.live_between(from_ms, i64::MAX), time.is_in_memory(from_ms));
         let bound = |segment: i64, to_ms: i64| {
             let mut local = Vec::with_capacity(key.len() + SEGMENT_BYTES + TIME_BYTES);
             append_past_key(key, segment, to_ms, &mut local);
@@ -270,7 +264,7 @@ impl Rows {
     }
 
     fn past_key(&mut self, key: &[u8], to_ms: i64) {
-        let segment = self.past.time().map_or(0, |time| time.segments.of(to_ms));
+        let segment = self.past.expiry().segments.of(to_ms);
         self.scratch.clear();
         append_past_key(key, segment, to_ms, &mut self.scratch);
     }

@@ -1,20 +1,26 @@
 //! What all kinds share: typed values under byte keys, an overlay over a keyspace of the backend.
 
+pub(crate) mod change;
+pub(crate) mod expiry;
+pub(crate) mod format;
+pub(crate) mod merge;
+mod staging;
+pub(crate) mod timed;
+
 use std::ops::Bound;
 
-use super::change::{Change, Changes, Old, RawChange, Tracking};
-use super::merge::{Merge, OwnedRange};
-use super::staging::Staging;
-use super::time::Time;
-use super::timestamped::ValueFormat;
+use self::change::{Change, Changes, Old, RawChange, Tracking};
+use self::expiry::{Expiry, Untimed};
+use self::format::ValueFormat;
+use self::merge::{Merge, OwnedRange};
+use self::staging::Staging;
 use crate::backend::batch::Batch;
-use crate::backend::{BackendRef, Direction, KeyRange, Keyspace, RawEntry, is_empty_range};
+use crate::backend::{BackendRef, Direction, Keyspace, RawEntry};
 use crate::codec::CodecError;
 use crate::error::{Result, StoreError};
 use crate::headers::Headers;
 use crate::keyspaces::store_keyspace;
 use crate::overlay::{NO_CHANGE, Overlay, State};
-use crate::schema::segments::{OBSERVED_KEY, SEGMENT_BYTES};
 use crate::store::{Log, LogRecord};
 
 static NO_HEADERS: Headers = Headers::new();
@@ -32,8 +38,8 @@ pub(crate) struct TableSpec<T> {
     pub(crate) log_headers: bool,
 }
 
-/// A map from local keys to values of `T`.
-pub(crate) struct Table<T> {
+/// A map from local keys to values of `T`, whose entries expire as `E` says.
+pub(crate) struct Table<T, E = Untimed> {
     name: String,
     backend: BackendRef,
     keyspace: Keyspace,
@@ -44,19 +50,26 @@ pub(crate) struct Table<T> {
     log_headers: bool,
     overlay: Overlay<T>,
     changes: Changes<T>,
-    time: Option<Time>,
+    expiry: E,
     staging: Staging,
 }
 
 impl<T> Table<T> {
-    /// Opens the keyspace of that name. `time` is given for windowed kinds.
-    pub(crate) fn open(
+    /// Opens the keyspace of that name.
+    pub(crate) fn open(spec: TableSpec<T>) -> Result<Self> {
+        Table::open_with(spec, |_, _, _| Ok(Untimed))
+    }
+}
+
+impl<T, E: Expiry> Table<T, E> {
+    /// Opens the keyspace of that name. `expiry` is handed the name, where the table is, and its keyspace.
+    pub(crate) fn open_with(
         spec: TableSpec<T>,
-        time: impl FnOnce(&str, &BackendRef, Keyspace) -> Result<Option<Time>>,
+        expiry: impl FnOnce(&str, &BackendRef, Keyspace) -> Result<E>,
     ) -> Result<Self> {
         let TableSpec { name, backend, format, cache_bytes, tracking, log_headers } = spec;
         let keyspace = store_keyspace(&*backend, &name)?;
-        let time = time(&name, &backend, keyspace)?;
+        let expiry = expiry(&name, &backend, keyspace)?;
         Ok(Table {
             name,
             backend,
@@ -67,7 +80,7 @@ impl<T> Table<T> {
             log_headers,
             overlay: Overlay::new(),
             changes: Changes::new(tracking),
-            time,
+            expiry,
             staging: Staging::default(),
         })
     }
@@ -76,12 +89,12 @@ impl<T> Table<T> {
         &self.name
     }
 
-    pub(crate) fn time(&self) -> Option<&Time> {
-        self.time.as_ref()
+    pub(crate) fn expiry(&self) -> &E {
+        &self.expiry
     }
 
-    pub(crate) fn time_mut(&mut self) -> Option<&mut Time> {
-        self.time.as_mut()
+    pub(crate) fn expiry_mut(&mut self) -> &mut E {
+        &mut self.expiry
     }
 
     pub(crate) fn uncommitted_bytes(&self) -> usize {
@@ -104,12 +117,11 @@ impl<T> Table<T> {
     pub(crate) fn get(&mut self, key: &[u8]) -> Result<Option<&T>> {
         let position = match self.overlay.find(key) {
             Some(position) => position,
-            None if knows_absent(&self.time, key) => return Ok(None),
+            None if self.expiry.knows_absent(key) => return Ok(None),
             None => {
                 // An eviction looks at all entries, so there must be many to evict.
                 self.trim(self.overlay.slab_bytes() / EVICTION_SLACK);
-                let hides = |time: &Time| time.is_cached() && time.of_local(key) < time.stored_ms();
-                let value = if self.time.as_ref().is_some_and(hides) { None } else { self.read(key)? };
+                let value = if self.expiry.hides_stored(key) { None } else { self.read(key)? };
                 self.overlay.load(key, value)
             }
         };
@@ -129,8 +141,8 @@ impl<T> Table<T> {
         if let (true, Some(value)) = (self.checks, &value) {
             self.format.check(value).map_err(|source| self.value_error(key, source))?;
         }
-        let time = &self.time;
-        let is_absent = || knows_absent(time, key);
+        let expiry = &self.expiry;
+        let is_absent = || expiry.knows_absent(key);
         let is_delete = value.is_none();
         let replaced = self.overlay.update(key, value, timestamp, headers, is_absent);
         if self.overlay.entry(replaced.position).change != NO_CHANGE {
@@ -144,7 +156,7 @@ impl<T> Table<T> {
         }
         let old = match replaced.old {
             Some(known) => self.changes.old(known),
-            None if knows_absent(&self.time, key) => Old::Absent,
+            None if self.expiry.knows_absent(key) => Old::Absent,
             // The backend still holds the value before: nothing uncommitted was in between.
             None if self.changes.tracking == Tracking::NewAndOld => {
                 let stored = self.read(key)?;
@@ -166,8 +178,7 @@ impl<T> Table<T> {
         in_memory: bool,
         wanted: impl Fn(&[u8]) -> bool + 'a,
     ) -> Merge<'a, T> {
-        let cached = self.time.as_ref().filter(|time| time.is_cached());
-        let stored_from = cached.map(|time| (time.time_of, time.stored_ms()));
+        let stored_from = self.expiry.stored_from();
         let mut merge = self.scan_live(ranges, direction, in_memory, wanted);
         merge.stored_from = stored_from;
         merge
@@ -182,6 +193,16 @@ impl<T> Table<T> {
         wanted: impl Fn(&[u8]) -> bool + 'a,
     ) -> Merge<'a, T> {
         self.overlay.indexed();
+        self.merge(ranges, direction, in_memory, wanted)
+    }
+
+    fn merge<'a>(
+        &'a self,
+        ranges: Vec<OwnedRange>,
+        direction: Direction,
+        in_memory: bool,
+        wanted: impl Fn(&[u8]) -> bool + 'a,
+    ) -> Merge<'a, T> {
         let backend = (!in_memory).then_some((&*self.backend, self.keyspace));
         Merge::new(&self.overlay, backend, &self.format, &self.name, ranges, direction, Box::new(wanted))
     }
@@ -195,9 +216,7 @@ impl<T> Table<T> {
         self.overlay.paid(owed);
         encoded?;
         self.staging.write(&self.overlay, self.keyspace, batch);
-        if let Some(time) = &mut self.time {
-            time.stage(self.keyspace, batch);
-        }
+        self.expiry.stage(self.keyspace, batch);
         Ok(())
     }
 
@@ -220,8 +239,7 @@ impl<T> Table<T> {
     /// Puts an entry that was logged before into the batch.
     fn stage_owed(&mut self, position: u32) -> Result<()> {
         let entry = self.overlay.entry(position);
-        if entry.state != State::Logged || self.time.as_ref().is_some_and(|time| time.has_expired(&entry.key))
-        {
+        if entry.state != State::Logged || self.expiry.has_expired(&entry.key) {
             return Ok(());
         }
         let start = self.staging.values.len();
@@ -235,8 +253,7 @@ impl<T> Table<T> {
 
     /// The value of that local key is refused by its codec.
     fn value_error(&self, key: &[u8], source: CodecError) -> StoreError {
-        let prefix = if self.time.is_some() { SEGMENT_BYTES } else { 0 };
-        super::value_error(&self.name, key.get(prefix..).unwrap_or_default(), source)
+        StoreError::of_value(&self.name, key.get(E::PREFIX_BYTES..).unwrap_or_default(), source)
     }
 
     fn stage_entry(&mut self, position: u32, log: &mut Log<'_>, owe: bool) -> Result<()> {
@@ -245,8 +262,8 @@ impl<T> Table<T> {
             return Ok(());
         }
         if self.is_nothing(position) {
-            let time = &self.time;
-            self.overlay.cancel(position, |key| knows_absent(time, key));
+            let expiry = &self.expiry;
+            self.overlay.cancel(position, |key| expiry.knows_absent(key));
             return Ok(());
         }
         let mut timestamp = entry.timestamp;
@@ -257,9 +274,8 @@ impl<T> Table<T> {
             encoded.map_err(|source| self.value_error(&entry.key, source))?;
         }
         let local = &self.staging.values[start..];
-        let prefix = if self.time.is_some() { SEGMENT_BYTES } else { 0 };
         let record = LogRecord {
-            key: &entry.key[prefix..],
+            key: &entry.key[E::PREFIX_BYTES..],
             value: entry.value.is_some().then(|| &local[self.format.log_from()..]),
             timestamp,
             headers: if self.log_headers { &entry.headers } else { &NO_HEADERS },
@@ -275,7 +291,7 @@ impl<T> Table<T> {
             return Ok(());
         }
         // An entry may have expired after it was put. The changelog has it in Kafka Streams too; the backend has not.
-        if !self.time.as_ref().is_some_and(|time| time.has_expired(&entry.key)) {
+        if !self.expiry.has_expired(&entry.key) {
             self.staging.add(position, start);
         }
         self.overlay.stage(position, bytes);
@@ -283,11 +299,9 @@ impl<T> Table<T> {
     }
 
     pub(crate) fn committed(&mut self) {
-        let time = &self.time;
-        self.overlay.committed(|key| knows_absent(time, key));
-        if let Some(time) = &mut self.time {
-            time.committed();
-        }
+        let expiry = &self.expiry;
+        self.overlay.committed(|key| expiry.knows_absent(key));
+        self.expiry.committed();
         self.trim(0);
     }
 
@@ -295,54 +309,32 @@ impl<T> Table<T> {
         for change in self.changes.list.drain(..) {
             self.overlay.entry_mut(change.position).change = NO_CHANGE;
         }
-        let time = &mut self.time;
-        self.overlay.rollback(|key| {
-            if let Some(time) = time {
-                time.forget(time.of_local(key));
-            }
-        });
-        if let Some(time) = time {
-            time.rollback();
-        }
+        self.overlay.rollback(|key| self.expiry.forget(key));
+        self.expiry.rollback();
     }
 
-    /// What nobody has taken is no one's change any more. What came and went is logged, as it was never compared with what
-    /// was there before.
+    /// Drops the changes that nobody has taken. An entry that was created and deleted within the commit is logged all the
+    /// same, as it was never compared with what was there before.
     pub(crate) fn end_flush(&mut self) {
-        let mut changes = std::mem::take(&mut self.changes.list);
-        for change in changes.drain(..) {
+        for change in self.changes.list.drain(..) {
             let entry = self.overlay.entry_mut(change.position);
             entry.change = NO_CHANGE;
             entry.fresh &= entry.state != State::Dirty;
-            if let Some(time) = &mut self.time {
-                time.pass(&self.overlay.entry(change.position).key, true);
-            }
+            self.expiry.pass(&entry.key, true);
         }
-        self.changes.list = changes;
     }
 
-    /// Whether an entry came and went between two commits, like most sessions that are merged: there is nothing to
-    /// take away. One of the latest time is something: its changelog record tells a restored store of that time. So is the
-    /// deletion of what never was there, which Kafka Streams logs.
+    /// Whether an entry was created and deleted between two commits, like most sessions that are merged, so that there is
+    /// nothing to delete. One of the latest time is not nothing: its changelog record tells a restored store of that time.
+    /// Nor is the deletion of what never was there, which Kafka Streams logs.
     fn is_nothing(&self, position: u32) -> bool {
         let entry = self.overlay.entry(position);
-        let is_latest = || self.time.as_ref().is_some_and(|time| time.is_latest(&entry.key));
-        entry.fresh && entry.came && entry.value.is_none() && !is_latest()
+        entry.fresh && entry.came && entry.value.is_none() && !self.expiry.is_latest(&entry.key)
     }
 
     /// Keeps the clean entries within their bound, which they may exceed by `slack_bytes`.
     fn trim(&mut self, slack_bytes: usize) {
-        let expired_ms = self.time.as_mut().and_then(Time::newly_expired_ms);
-        if expired_ms.is_none() && self.overlay.clean_bytes() <= self.cache_bytes.saturating_add(slack_bytes)
-        {
-            return;
-        }
-        let Some(time) = &mut self.time else { return self.overlay.evict_unused(self.cache_bytes) };
-        let expired_ms = expired_ms.unwrap_or(i64::MIN);
-        let evicted = self.overlay.evict_earliest(self.cache_bytes, expired_ms, |key| time.of_local(key));
-        if let Some(latest) = evicted {
-            time.forget(latest);
-        }
+        self.expiry.trim(&mut self.overlay, self.cache_bytes, slack_bytes);
     }
 
     fn read(&mut self, key: &[u8]) -> Result<Option<T>> {
@@ -352,30 +344,20 @@ impl<T> Table<T> {
     }
 }
 
-impl<T: Clone> Table<T> {
+impl<T: Clone, E: Expiry> Table<T, E> {
     /// Every entry that has not expired: the changelog key and the stored value.
     pub(crate) fn entries(&mut self) -> Result<Vec<RawEntry>> {
-        let (prefix, earliest_ms) = match &self.time {
-            Some(time) => (SEGMENT_BYTES, time.segments.earliest_ms()),
-            None => (0, i64::MIN),
-        };
-        let time_of = self.time.as_ref().map(|time| time.time_of);
-        let wanted = move |key: &[u8]| {
-            // The entry that holds the observed stream time is none of the store's.
-            key != OBSERVED_KEY
-                && time_of.is_none_or(|time_of| {
-                    key.get(SEGMENT_BYTES..).and_then(time_of).is_some_and(|time| time >= earliest_ms)
-                })
-        };
-        let (store, format) = (self.name.clone(), self.format.clone());
+        self.overlay.indexed();
+        let expiry = &self.expiry;
         let all = vec![(Bound::Unbounded, Bound::Unbounded)];
-        self.scan(all, Direction::Forward, false, wanted)
+        let found = self.merge(all, Direction::Forward, false, |key| expiry.is_live(key));
+        found
             .map(|entry| {
                 let (key, value) = entry?;
                 let mut bytes = Vec::new();
-                let encoded = format.encode(&value, &mut bytes);
-                encoded.map_err(|source| super::value_error(&store, &key[prefix..], source))?;
-                Ok((key[prefix..].into(), bytes.into()))
+                let encoded = self.format.encode(&value, &mut bytes);
+                encoded.map_err(|source| self.value_error(&key, source))?;
+                Ok((key[E::PREFIX_BYTES..].into(), bytes.into()))
             })
             .collect()
     }
@@ -390,7 +372,7 @@ impl<T: Clone> Table<T> {
             entry.change = NO_CHANGE;
             let (key, new) = (entry.key.clone(), entry.value.clone());
             let (timestamp, headers) = (entry.timestamp, entry.headers.clone());
-            let stored = self.time.as_mut().is_none_or(|time| time.pass(&key, false));
+            let stored = self.expiry.pass(&key, false);
             let old = if stored { change.old } else { Old::Absent };
             let existed = match &old {
                 Old::Absent => false,
@@ -401,33 +383,16 @@ impl<T: Clone> Table<T> {
                 // Never seen outside the overlay, and gone again: neither forwarded nor logged, as in Kafka
                 // Streams.
                 if !change.pinned && self.overlay.entry(change.position).state == State::Dirty {
-                    let time = &self.time;
-                    self.overlay.cancel(change.position, |key| knows_absent(time, key));
+                    let expiry = &self.expiry;
+                    self.overlay.cancel(change.position, |key| expiry.knows_absent(key));
                 }
                 continue;
             }
-            if let Some(time) = &mut self.time {
-                time.pass(&key, true);
-            }
+            self.expiry.pass(&key, true);
             let old = if let Old::Present(value) = old { value } else { None };
             flushed.push(RawChange { key, new, old, timestamp, headers });
         }
         self.changes.list = changes;
         Ok(flushed)
     }
-}
-
-/// Whether a key that the overlay does not have is not in the backend either.
-fn knows_absent(time: &Option<Time>, key: &[u8]) -> bool {
-    time.as_ref().is_some_and(|time| time.is_in_memory(time.of_local(key)))
-}
-
-/// Whether no key lies in an owned range.
-pub(crate) fn is_empty(range: &OwnedRange) -> bool {
-    is_empty_range(&as_range(range))
-}
-
-/// An owned range, borrowed.
-pub(crate) fn as_range(range: &OwnedRange) -> KeyRange<'_> {
-    (range.0.as_ref().map(Vec::as_slice), range.1.as_ref().map(Vec::as_slice))
 }

@@ -8,15 +8,16 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 
+use super::Restore;
 use crate::backend::batch::Batch;
 use crate::backend::{BackendRef, Keyspace};
 use crate::error::{Result, StoreError};
 use crate::headers::Headers;
-use crate::restore::Restore;
+use crate::keyspaces::store_keyspace;
 use crate::schema::buffer_value::{BufferValue, VERSION_HEADER};
 
 /// Restores a buffer.
-pub(crate) struct BufferRestorer {
+pub(super) struct BufferRestorer {
     store: String,
     backend: BackendRef,
     keyspace: Keyspace,
@@ -25,9 +26,10 @@ pub(crate) struct BufferRestorer {
 }
 
 impl BufferRestorer {
-    pub(crate) fn new(store: &str, backend: &BackendRef, keyspace: Keyspace) -> Self {
+    pub(super) fn open(store: &str, backend: &BackendRef) -> Result<Self> {
+        let keyspace = store_keyspace(&**backend, store)?;
         let (store, backend) = (store.to_owned(), backend.clone());
-        BufferRestorer { store, backend, keyspace, pending: HashMap::new() }
+        Ok(BufferRestorer { store, backend, keyspace, pending: HashMap::new() })
     }
 
     /// The prior value of the row that is in the buffer, if it is. The oldest versions do not log it.

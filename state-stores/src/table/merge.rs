@@ -6,16 +6,20 @@ use std::iter::Peekable;
 use std::ops::{Bound, RangeInclusive};
 use std::vec;
 
-use super::table::{as_range, is_empty};
-use super::time::TimeOf;
-use super::timestamped::ValueFormat;
-use crate::backend::{Backend, Direction, Keyspace, Scan};
+use super::expiry::TimeOf;
+use super::format::ValueFormat;
+use crate::backend::{Backend, Direction, KeyRange, Keyspace, Scan, is_empty_range};
 use crate::error::Result;
 use crate::overlay::{KeyBytes, Overlay};
 use crate::schema::segments::SEGMENT_BYTES;
 
 /// A range of local keys.
 pub(crate) type OwnedRange = (Bound<Vec<u8>>, Bound<Vec<u8>>);
+
+/// An owned range, borrowed.
+fn as_range(range: &OwnedRange) -> KeyRange<'_> {
+    (range.0.as_ref().map(Vec::as_slice), range.1.as_ref().map(Vec::as_slice))
+}
 
 /// From that many segments on, they are looked through as one range, with what lies between their keys.
 const SEGMENTS_MAX: u64 = 1_000;
@@ -94,7 +98,9 @@ impl<'a, T> Merge<'a, T> {
 
     /// Opens the next range; false if there is none.
     fn advance(&mut self) -> Result<bool> {
-        let Some(range) = self.ranges.find(|range| !is_empty(range)) else { return Ok(false) };
+        let Some(range) = self.ranges.find(|range| !is_empty_range(&as_range(range))) else {
+            return Ok(false);
+        };
         let bounds = as_range(&range);
         let direction = self.direction;
         self.memory = self.overlay.index().map(|index| {

@@ -7,11 +7,8 @@
 
 use std::sync::Arc;
 
-use super::key_value::KeyValueStore;
-use super::row_error;
-use super::window::WindowStore;
 use crate::codec::{CodecError, CodecRef};
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 
 /// Bytes of the timestamp in front of a stored value.
 const TIMESTAMP_BYTES: usize = 8;
@@ -24,12 +21,6 @@ pub struct ValueAndTimestamp<V> {
     /// The time in ms since the epoch.
     pub timestamp: i64,
 }
-
-/// A key-value store of values with timestamps: what every key-value store of the DSL is.
-pub type TimestampedKeyValueStore<K, V> = KeyValueStore<K, ValueAndTimestamp<V>>;
-
-/// A window store of values with timestamps: what every aggregation over windows uses.
-pub type TimestampedWindowStore<K, V> = WindowStore<K, ValueAndTimestamp<V>>;
 
 /// How a store serializes its values of `T`.
 pub struct ValueFormat<T>(Arc<dyn Format<T>>);
@@ -81,7 +72,7 @@ impl<T> ValueFormat<T> {
 
     /// The value of which `bytes` are the stored form; `store` and `key` are named in the error.
     pub fn decode_stored(&self, store: &str, key: &[u8], bytes: &[u8]) -> Result<T> {
-        self.0.decode(bytes).map_err(|source| row_error(store, key, source))
+        self.0.decode(bytes).map_err(|source| StoreError::of_row(store, key, source))
     }
 }
 

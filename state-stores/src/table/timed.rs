@@ -2,21 +2,19 @@
 
 use std::ops::RangeInclusive;
 
-use crate::backend::BackendRef;
-use crate::backend::Keyspace;
+use super::expiry::{Expiry, TimeOf};
 use crate::backend::batch::Batch;
+use crate::backend::{BackendRef, Keyspace};
 use crate::error::{Result, StoreError};
+use crate::overlay::Overlay;
 use crate::schema::segments::{NOTHING_OBSERVED, OBSERVED_KEY, SEGMENT_BYTES, Segments, segment_interval_ms};
 
 /// How many expired segments stay in memory behind a cache. A record reaches back twice the gap of its sessions at most,
 /// and a segment is as long as half of that at least.
 const CACHED_SEGMENTS: i64 = 4;
 
-/// Reads the time (a window's start, a session's end) of a changelog key.
-pub(crate) type TimeOf = fn(&[u8]) -> Option<i64>;
-
 /// The time of a windowed store.
-pub(crate) struct Time {
+pub(crate) struct Timed {
     pub(crate) segments: Segments,
     pub(crate) time_of: TimeOf,
     /// Whether a cache lies in front of the store, as in Kafka Streams: entries in memory are read whether they have
@@ -38,7 +36,7 @@ pub(crate) struct Time {
     pub(crate) dropped: u64,
 }
 
-impl Time {
+impl Timed {
     /// The time of a store as it was committed.
     pub(crate) fn open(
         store: &str,
@@ -55,7 +53,7 @@ impl Time {
         let interval_ms = segment_interval_ms(retention_ms);
         let segments = Segments { retention_ms, interval_ms, observed_ms, extra_ms: 0 };
         let oldest = segments.oldest_live();
-        Ok(Time {
+        Ok(Timed {
             segments,
             time_of,
             cached,
@@ -77,7 +75,7 @@ impl Time {
         self
     }
 
-    /// Has reads see one ms more than the retention: for stores of windows that are emitted when they close.
+    /// Lets reads see one ms more than the retention: for stores of windows that are emitted when they close.
     pub(crate) fn see_closing(&mut self) {
         self.segments.extra_ms = 1;
     }
@@ -85,21 +83,6 @@ impl Time {
     /// The time of a local key; keys are the store's own, so one without a time cannot be.
     pub(crate) fn of_local(&self, local: &[u8]) -> i64 {
         local.get(SEGMENT_BYTES..).and_then(self.time_of).unwrap_or(i64::MIN)
-    }
-
-    /// Whether entries of that time and later are all in memory.
-    pub(crate) fn is_in_memory(&self, time_ms: i64) -> bool {
-        time_ms >= self.floor_ms
-    }
-
-    /// Whether memory has all that reads from that time on may see.
-    pub(crate) fn reads_memory(&self, from_ms: i64) -> bool {
-        self.is_in_memory(from_ms.max(self.stored_ms()))
-    }
-
-    /// Memory has let go of an entry of that time.
-    pub(crate) fn forget(&mut self, time_ms: i64) {
-        self.floor_ms = self.floor_ms.max(time_ms.saturating_add(1));
     }
 
     /// The earliest time that reads of memory may see.
@@ -112,17 +95,12 @@ impl Time {
         self.segments.earliest_ms()
     }
 
-    /// Whether a cache lies in front of the store.
-    pub(crate) fn is_cached(&self) -> bool {
-        self.cached
-    }
-
     /// The segments that may hold times of `from_ms..=to_ms`, in memory or in the backend.
     pub(crate) fn between(&self, from_ms: i64, to_ms: i64) -> RangeInclusive<i64> {
         self.live_between(from_ms.max(self.visible_ms()), to_ms)
     }
 
-    /// As [`Time::between`], with what a live segment still has of times that reads do not see.
+    /// As [`Timed::between`], with what a live segment still has of times that reads do not see.
     pub(crate) fn live_between(&self, from_ms: i64, to_ms: i64) -> RangeInclusive<i64> {
         if !self.cached {
             return self.segments.live_between(from_ms, to_ms);
@@ -130,18 +108,7 @@ impl Time {
         self.segments.of(from_ms).max(self.evicted_before)..=self.segments.of(to_ms.min(self.seen_ms))
     }
 
-    /// Takes note of the change of an entry that leaves the cache for the store: whether the store still has, or takes,
-    /// entries of its time.
-    pub(crate) fn pass(&mut self, local: &[u8], changes: bool) -> bool {
-        let time_ms = self.of_local(local);
-        if changes {
-            self.segments.observe(time_ms);
-            self.dropped += u64::from(self.segments.of(time_ms) < self.segments.oldest_live());
-        }
-        time_ms >= self.stored_ms()
-    }
-
-    /// Takes note of a put of that time: its segment, or `None` if that has expired.
+    /// Notes a put of that time. Returns its segment, or `None` if that has expired.
     pub(crate) fn enter(&mut self, time_ms: i64) -> Option<i64> {
         self.seen_ms = self.seen_ms.max(time_ms);
         if self.cached {
@@ -156,18 +123,83 @@ impl Time {
         Some(segment)
     }
 
-    /// Whether a local key lies in an expired segment.
-    pub(crate) fn has_expired(&self, local: &[u8]) -> bool {
-        self.segments.of(self.of_local(local)) < self.segments.oldest_live()
+    /// The time before which all entries have expired, if it has moved since the last call.
+    fn newly_expired_ms(&mut self) -> Option<i64> {
+        // What has expired is still read from the cache.
+        let kept = if self.cached { CACHED_SEGMENTS } else { 0 };
+        let oldest = (self.segments.oldest_live() - kept).max(0);
+        if oldest <= self.evicted_before {
+            return None;
+        }
+        self.evicted_before = oldest;
+        Some(oldest.saturating_mul(self.segments.interval_ms))
     }
 
-    /// Whether a local key's time is the observed stream time: its changelog record tells a restored store of it.
-    pub(crate) fn is_latest(&self, local: &[u8]) -> bool {
-        self.of_local(local) >= self.segments.observed_ms
+    /// Notes that an entry of that time is no longer in memory.
+    fn forget_ms(&mut self, time_ms: i64) {
+        self.floor_ms = self.floor_ms.max(time_ms.saturating_add(1));
+    }
+}
+
+impl Expiry for Timed {
+    const PREFIX_BYTES: usize = SEGMENT_BYTES;
+
+    fn knows_absent(&self, key: &[u8]) -> bool {
+        self.is_in_memory(self.of_local(key))
+    }
+
+    fn hides_stored(&self, key: &[u8]) -> bool {
+        self.cached && self.of_local(key) < self.stored_ms()
+    }
+
+    fn stored_from(&self) -> Option<(TimeOf, i64)> {
+        self.cached.then(|| (self.time_of, self.stored_ms()))
+    }
+
+    fn is_in_memory(&self, from_ms: i64) -> bool {
+        from_ms >= self.floor_ms
+    }
+
+    fn is_live(&self, key: &[u8]) -> bool {
+        // The row that holds the observed stream time is not an entry.
+        key != OBSERVED_KEY && self.of_local(key) >= self.segments.earliest_ms()
+    }
+
+    fn has_expired(&self, key: &[u8]) -> bool {
+        self.segments.of(self.of_local(key)) < self.segments.oldest_live()
+    }
+
+    fn is_latest(&self, key: &[u8]) -> bool {
+        self.of_local(key) >= self.segments.observed_ms
+    }
+
+    fn pass(&mut self, key: &[u8], changes: bool) -> bool {
+        let time_ms = self.of_local(key);
+        if changes {
+            self.segments.observe(time_ms);
+            self.dropped += u64::from(self.segments.of(time_ms) < self.segments.oldest_live());
+        }
+        time_ms >= self.stored_ms()
+    }
+
+    fn forget(&mut self, key: &[u8]) {
+        self.forget_ms(self.of_local(key));
+    }
+
+    fn trim<T>(&mut self, overlay: &mut Overlay<T>, cache_bytes: usize, slack_bytes: usize) -> bool {
+        let expired_ms = self.newly_expired_ms();
+        if expired_ms.is_none() && overlay.clean_bytes() <= cache_bytes.saturating_add(slack_bytes) {
+            return false;
+        }
+        let expired_ms = expired_ms.unwrap_or(i64::MIN);
+        if let Some(latest_ms) = overlay.evict_earliest(cache_bytes, expired_ms, |key| self.of_local(key)) {
+            self.forget_ms(latest_ms);
+        }
+        true
     }
 
     /// Stages the observed stream time, and the deletion of what it has made expire.
-    pub(crate) fn stage(&mut self, keyspace: Keyspace, batch: &mut Batch) {
+    fn stage(&mut self, keyspace: Keyspace, batch: &mut Batch) {
         if self.segments.observed_ms > self.staged_ms {
             self.staged_ms = self.segments.observed_ms;
             batch.put_number(keyspace, OBSERVED_KEY, self.staged_ms);
@@ -179,27 +211,15 @@ impl Time {
         }
     }
 
-    pub(crate) fn committed(&mut self) {
+    fn committed(&mut self) {
         self.committed_ms = self.staged_ms;
     }
 
-    pub(crate) fn rollback(&mut self) {
+    fn rollback(&mut self) {
         self.segments.observed_ms = self.committed_ms;
         self.staged_ms = self.committed_ms;
         self.seen_ms = self.committed_ms;
         self.deleted_before = self.segments.oldest_live();
-    }
-
-    /// The time before which all entries have expired, if it has moved since the last call.
-    pub(crate) fn newly_expired_ms(&mut self) -> Option<i64> {
-        // What has expired is still read from the cache.
-        let kept = if self.cached { CACHED_SEGMENTS } else { 0 };
-        let oldest = (self.segments.oldest_live() - kept).max(0);
-        if oldest <= self.evicted_before {
-            return None;
-        }
-        self.evicted_before = oldest;
-        Some(oldest.saturating_mul(self.segments.interval_ms))
     }
 }
 
