@@ -67,6 +67,11 @@ impl Headers {
         self.0.as_ref().map_or(0, |list| list.len())
     }
 
+    /// Bytes of all names and values.
+    pub fn bytes(&self) -> usize {
+        self.iter().map(|header| header.key.len() + header.value.as_ref().map_or(0, Bytes::len)).sum()
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -4,6 +4,7 @@ pub mod config;
 pub mod embedded_topic;
 pub mod error;
 pub mod ids;
+pub mod metrics;
 pub mod partitioner;
 pub mod processor;
 pub mod record;

@@ -50,11 +50,15 @@ getters! { i64, int:
     windowstore_changelog_additional_retention_ms => "windowstore.changelog.additional.retention.ms";
     /// Least time between looks for unmatched records of outer joins.
     outer_join_emit_interval_ms => "__emit.interval.ms.kstreams.outer.join.spurious.results.fix__";
+    /// How long a sample of a metric lasts.
+    metrics_sample_window_ms => "metrics.sample.window.ms";
     /// Least time between emissions of closed windows.
     windowed_aggregation_emit_interval_ms => "__emit.interval.ms.kstreams.windowed.aggregation__";
 }
 
 getters! { usize, size:
+    /// Samples that rates, means and extremes of metrics are of.
+    metrics_num_samples => "metrics.num.samples";
     /// Threads that process.
     num_stream_threads => "num.stream.threads";
     /// Copies of each store on other instances.

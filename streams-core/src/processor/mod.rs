@@ -31,6 +31,7 @@ mod global;
 pub mod handlers;
 mod init;
 mod metadata;
+mod meters;
 mod node;
 mod punctuation;
 mod sink;
@@ -47,6 +48,7 @@ pub use fixed_key::{FixedKey, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord
 pub use global::GlobalReaders;
 pub use init::InitContext;
 pub use metadata::ProcessorMetadata;
+pub use meters::{NodeMeter, TaskMeters, TopicMeter};
 pub use node::{Lifecycle, NodeIndex, ProcessorFactory};
 pub use punctuation::{Punctuation, PunctuationQueue, PunctuationType};
 pub use sink::{SinkFactory, SinkOptions, TopicNameExtractor, TopicTarget};

@@ -1,15 +1,15 @@
 //! A processor's place in a task's graph.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::marker::PhantomData;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::factory::{EdgeType, NodeFactory, NodeInstance, Wiring};
 use super::{
-    Children, Data, Edge, InitContext, Processor, ProcessorContext, ProcessorResult, Punctuation, Receiver,
-    TaskContext,
+    Children, Data, Edge, InitContext, NodeMeter, Processor, ProcessorContext, ProcessorResult, Punctuation,
+    Receiver, TaskContext,
 };
 use crate::error::{Error, Result};
 use crate::record::Record;
@@ -46,6 +46,8 @@ struct ProcessorNode<P, KIn, VIn, KOut: Data, VOut: Data> {
     // whose stores are open by then, has it made.
     processor: RefCell<Option<P>>,
     children: Children<KOut, VOut>,
+    /// Where records end.
+    meter: OnceCell<Rc<NodeMeter>>,
     types: Types<KIn, VIn, KOut, VOut>,
 }
 
@@ -90,7 +92,12 @@ where
 {
     #[inline]
     fn receive(&self, record: Record<KIn, VIn>, task: &mut TaskContext) -> Result<()> {
-        self.run(task, |processor, context| processor.process(record, context))
+        let timestamp = record.timestamp;
+        self.run(task, |processor, context| processor.process(record, context))?;
+        if let Some(meter) = self.meter.get() {
+            meter.reached(timestamp, task.wall_clock_ms());
+        }
+        Ok(())
     }
 }
 
@@ -103,6 +110,9 @@ where
     VOut: Data,
 {
     fn init(&self, task: &mut TaskContext) -> Result<()> {
+        if self.children.is_empty() {
+            self.meter.get_or_init(|| task.meters().node(&self.name, false));
+        }
         // An error here is the program's, not a record's: no handler may skip it.
         let mut context = InitContext::new(self.index, &self.children, task);
         let made = guarded(|| (self.supplier)(&mut context));
@@ -175,6 +185,7 @@ where
             index: wiring.index,
             supplier: Arc::clone(&self.supplier),
             processor: RefCell::new(None),
+            meter: OnceCell::new(),
             types: PhantomData,
         });
         let edge: Edge<KIn, VIn> = node.clone();

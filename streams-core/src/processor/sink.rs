@@ -1,14 +1,18 @@
 //! Sinks: where records leave a task for a topic.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::dropped::DropReason;
 use super::factory::{EdgeType, NodeFactory, NodeInstance, Wiring};
 use super::node::Lifecycle;
-use super::{Data, Edge, Origin, OriginId, OutTopic, Outgoing, Punctuation, Purpose, Receiver, TaskContext};
+use super::{
+    Data, Edge, NodeMeter, Origin, OriginId, OutTopic, Outgoing, Punctuation, Purpose, Receiver, TaskContext,
+    TopicMeter,
+};
 use crate::error::{Error, Result};
 use crate::ids::{PartitionId, TopicName, TopicPartition};
 use crate::partitioner::{Partitions, StreamPartitioner, partition_for_key, partitioning_bytes};
@@ -92,11 +96,22 @@ impl<K, V> Clone for SinkOptions<K, V> {
 struct SinkNode<K, V> {
     name: Arc<str>,
     options: SinkOptions<K, V>,
-    /// The last topic that was written and its number with the collector.
-    known: RefCell<Option<(TopicName, OutTopic)>>,
+    /// The topic that was written last.
+    known: RefCell<Option<Known>>,
+    /// What was written to each topic.
+    topics: RefCell<BTreeMap<TopicName, Rc<TopicMeter>>>,
+    meter: OnceCell<Rc<NodeMeter>>,
     purpose: Purpose,
     /// Where the last record was read, with the number of that origin with the collector.
     origin: RefCell<Option<(Option<Rc<TopicPartition>>, OriginId)>>,
+}
+
+/// What a sink knows of a topic.
+struct Known {
+    name: TopicName,
+    /// Its number with the collector.
+    number: OutTopic,
+    meter: Rc<TopicMeter>,
 }
 
 /// What became of a record.
@@ -148,11 +163,15 @@ impl<K: Data, V: Data> SinkNode<K, V> {
     fn number(&self, topic: &TopicName, task: &TaskContext) -> Result<OutTopic> {
         let mut known = self.known.borrow_mut();
         match &*known {
-            Some((name, number)) if name == topic => Ok(*number),
+            Some(known) if known.name == *topic => Ok(known.number),
             _ => {
                 self.check(topic, task.application_id())?;
                 let number = task.collector().topic(topic)?;
-                *known = Some((Arc::clone(topic), number));
+                let mut topics = self.topics.borrow_mut();
+                let meter = topics
+                    .entry(Arc::clone(topic))
+                    .or_insert_with(|| task.meters().topic(&self.name, topic, false));
+                *known = Some(Known { name: Arc::clone(topic), number, meter: Rc::clone(meter) });
                 Ok(number)
             }
         }
@@ -252,7 +271,16 @@ impl<K: Data, V: Data> SinkNode<K, V> {
             offset,
         };
         match self.deliver(&topic, record, &out, task) {
-            Ok(Delivered::Sent) => Ok(()),
+            Ok(Delivered::Sent) => {
+                if let Some(known) = &*self.known.borrow() {
+                    let bytes = |part: Option<&[u8]>| part.map_or(0, <[u8]>::len);
+                    known.meter.count(bytes(key) + bytes(value) + record.headers.bytes());
+                }
+                if let Some(meter) = self.meter.get() {
+                    meter.reached(record.timestamp, task.wall_clock_ms());
+                }
+                Ok(())
+            }
             Ok(Delivered::LeftOut) => {
                 let detail = format_args!("a result for topic {topic}");
                 task.drop_records_of(&self.name, DropReason::Partitioner, 1, &detail);
@@ -284,7 +312,8 @@ impl<K: Data, V: Data> Receiver<K, V> for SinkNode<K, V> {
 }
 
 impl<K: Data, V: Data> Lifecycle for SinkNode<K, V> {
-    fn init(&self, _: &mut TaskContext) -> Result<()> {
+    fn init(&self, task: &mut TaskContext) -> Result<()> {
+        self.meter.get_or_init(|| task.meters().node(&self.name, false));
         Ok(())
     }
 
@@ -327,7 +356,8 @@ impl<K: Data, V: Data> NodeFactory for SinkFactory<K, V> {
             }
         };
         let (known, origin) = (RefCell::new(None), RefCell::new(None));
-        let node = Rc::new(SinkNode { name: wiring.name, options, known, purpose, origin });
+        let (topics, meter) = (RefCell::default(), OnceCell::new());
+        let node = Rc::new(SinkNode { name: wiring.name, options, known, topics, meter, purpose, origin });
         let edge: Edge<K, V> = node.clone();
         Ok(NodeInstance { edge: Some(Rc::new(edge) as Rc<dyn Any>), lifecycle: node, input: None })
     }

@@ -40,8 +40,13 @@ impl<K, V> Clone for SourceOptions<K, V> {
 /// What became of a raw record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Prepared {
-    /// It is the head now, with this event time.
-    Head(Timestamp),
+    /// It is the head now.
+    Head {
+        /// Its event time.
+        timestamp: Timestamp,
+        /// Bytes of its headers.
+        header_bytes: usize,
+    },
     /// It was left out (null or bytes that the type does not take, no valid timestamp).
     Dropped,
 }
@@ -190,9 +195,10 @@ impl<K: Data, V: Data> SourceInput for Input<K, V> {
             return Ok(Prepared::Dropped);
         }
         record.timestamp = timestamp;
+        let header_bytes = record.headers.bytes();
         self.head = Some(record);
         self.key = KeyExcerpt::of(raw.key());
-        Ok(Prepared::Head(timestamp))
+        Ok(Prepared::Head { timestamp, header_bytes })
     }
 
     #[inline]

@@ -14,7 +14,7 @@ use super::handlers::{self, ErrorContext, Handlers, Response};
 use super::metadata::ProcessorMetadata;
 use super::node::NodeIndex;
 use super::punctuation::{Punctuation, PunctuationQueue, PunctuationType};
-use super::{Collector, GlobalReaders};
+use super::{Collector, GlobalReaders, TaskMeters};
 use crate::config::StreamsConfig;
 use crate::error::{Error, Result, UserError};
 use crate::ids::{Offset, TaskId, TopicPartition};
@@ -46,6 +46,8 @@ pub struct TaskSetup {
     pub globals: GlobalReaders,
     /// Shared with the store handles.
     pub clock: Rc<RecordClock>,
+    /// What its nodes measure.
+    pub meters: TaskMeters,
 }
 
 /// What the nodes of one task share.
@@ -304,6 +306,11 @@ impl TaskContext {
         let mut counts = self.dropped.counts();
         counts.note(DropReason::Expired, self.setup.clock.expired());
         counts
+    }
+
+    /// What the task's nodes measure.
+    pub fn meters(&self) -> &TaskMeters {
+        &self.setup.meters
     }
 
     /// Where results go.

@@ -30,9 +30,11 @@ use super::waits::{Waiting, Waits};
 use crate::config::{BuiltInTimestampExtractor, StreamsConfig};
 use crate::error::{Error, Result};
 use crate::ids::{Offset, PartitionId, TaskId, TopicName, TopicPartition};
+use crate::metrics::Registry;
 use crate::processor::handlers::Handlers;
 use crate::processor::{
-    Collector, DroppedRecords, GlobalReaders, Origin, OriginId, OutTopic, Outgoing, TaskContext, TaskSetup,
+    Collector, DroppedRecords, GlobalReaders, Origin, OriginId, OutTopic, Outgoing, TaskContext, TaskMeters,
+    TaskSetup,
 };
 use crate::store::{RecordClock, StoreEnvironment, StorePlace};
 use crate::time::{Now, Timestamp};
@@ -169,13 +171,27 @@ pub(crate) struct GlobalParts<'a> {
     pub handlers: Handlers,
     pub settings: GraphSettings,
     pub config: Arc<StreamsConfig>,
+    pub metrics: &'a Registry,
+    /// The thread's name.
+    pub thread: Arc<str>,
 }
 
 impl GlobalThread {
     /// Opens the stores. Where to read on is found by the first rounds.
     pub fn new(parts: GlobalParts<'_>) -> Result<Self> {
-        let GlobalParts { plan, backends, consumer, admin, directory, waits, handlers, mut settings, config } =
-            parts;
+        let GlobalParts {
+            plan,
+            backends,
+            consumer,
+            admin,
+            directory,
+            waits,
+            handlers,
+            mut settings,
+            config,
+            metrics,
+            thread,
+        } = parts;
         // As in Kafka Streams, where no extractor is asked.
         settings.default_extractor = BuiltInTimestampExtractor::LogAndSkipOnInvalidTimestamp;
         let mut stores = Vec::new();
@@ -188,7 +204,9 @@ impl GlobalThread {
             let global = all.find(|global| nodes.contains(&global.processor.to_string()));
             let Some(global) = global else { continue };
             let id = TaskId::new(subtopology.id, -1);
-            let mut store = open_store(plan, backends, global, &nodes, id, &handlers, &settings, &config)?;
+            let meters = TaskMeters::new(metrics, &thread, id);
+            let mut store =
+                open_store(plan, backends, global, &nodes, meters, &handlers, &settings, &config)?;
             store.on_disk &= directory.is_some();
             stores.push(store);
         }
@@ -327,11 +345,12 @@ fn open_store(
     backends: &GlobalBackends,
     global: &crate::topology::GlobalStore,
     nodes: &[String],
-    id: TaskId,
+    meters: TaskMeters,
     handlers: &Handlers,
     settings: &GraphSettings,
     config: &Arc<StreamsConfig>,
 ) -> Result<GlobalStore> {
+    let id = meters.id();
     let name = global.store.name.to_string();
     let backend = backends.0.get(&name);
     let backend =
@@ -356,6 +375,7 @@ fn open_store(
         access: nodes.iter().map(|node| (node.as_str().into(), allowed.clone())).collect(),
         globals: GlobalReaders::default(),
         clock,
+        meters,
     });
     let graph = graph::build(&plan.topology, nodes, settings)?;
     for (_, node) in &graph.nodes {
@@ -368,7 +388,7 @@ fn open_store(
     let count = plan.global_topics.iter().find(|(topic, _)| *topic == global.topic).map_or(0, |(_, n)| *n);
     let partition = |number| {
         let partition = TopicPartition::new(Arc::clone(&global.topic), number);
-        let queue = RecordQueue::new(partition.clone(), input(&partition), -1);
+        let queue = RecordQueue::new(partition.clone(), input(&partition), -1, None);
         GlobalPartition { handle: None, queue, position: 0, end: 0 }
     };
     let partitions = (0..count).map(partition).collect();

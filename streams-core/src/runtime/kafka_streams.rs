@@ -17,6 +17,7 @@ use super::threads;
 use super::waits::{WaitReason, Waits};
 use crate::config::StreamsConfig;
 use crate::error::{Error, Result};
+use crate::metrics::{Metric, Registry};
 use crate::processor::handlers::{
     DeserializationExceptionHandler, Handlers, ProcessingExceptionHandler, ProductionExceptionHandler,
 };
@@ -52,6 +53,7 @@ pub(crate) struct Shared {
     pub stats: Mutex<Vec<Arc<ThreadStats>>>,
     pub waits: Arc<Waits>,
     pub renewals: Mutex<Renewals>,
+    pub metrics: Registry,
 }
 
 /// A lock whose holder panicked is as good as any other here: every value is replaced whole.
@@ -227,6 +229,7 @@ impl KafkaStreamsBuilder {
             stats: Mutex::default(),
             waits: Arc::default(),
             renewals: Mutex::default(),
+            metrics: Registry::of(&self.config),
         };
         Ok(KafkaStreams {
             topology: self.topology,
@@ -398,6 +401,12 @@ impl KafkaStreams {
         }
         metrics.dropped_records = metrics.dropped.total();
         metrics
+    }
+
+    /// All metrics as they are now, under Kafka Streams' names: those of [`catalog`](crate::metrics::catalog) that
+    /// `metrics.recording.level` records, for the threads, tasks, nodes and topics that there are.
+    pub fn all_metrics(&self) -> Vec<Metric> {
+        self.shared.metrics.collect(self.clock.monotonic_ms())
     }
 
     /// Deletes the application's local state. Refused while an instance uses it.

@@ -18,6 +18,7 @@ use super::joining::{JoinParts, Joining};
 use super::kafka_streams::{Shared, lock};
 use super::left_over::Scope;
 use super::lifecycle::State;
+use super::measures::ClientMeasures;
 use super::member::{CurrentGroup, ThreadGroup};
 use super::memory::ClientMemory;
 use super::observer::Observer;
@@ -34,6 +35,7 @@ use super::threads::{join, panicked, spawn};
 use super::topic_watch::{TopicWatch, is_passing};
 use crate::config::StreamsConfig;
 use crate::error::{Error, Result};
+use crate::metrics::Registration;
 use crate::processor::handlers::Handlers;
 use crate::time::{ClockRef, Now};
 use crate::topology::Topology;
@@ -99,6 +101,7 @@ struct Instance {
     buffers: ClientMemory,
     /// Locked for this process until everything has ended.
     directory: Option<Arc<StateDirectory>>,
+    _metrics: Arc<Registration>,
 }
 
 /// A started application.
@@ -153,6 +156,7 @@ fn launch(launch: Launch, at: &dyn Fn(&str)) -> Result<Running> {
     let watch = TopicWatch::new(&plan, &config, &*transport, &client_id, &shared.waits, now_ms)?;
     let group = Arc::new(CurrentGroup::default());
     let buffers = ClientMemory::new(&config, &plan);
+    let metrics = ClientMeasures::register(&shared, &topology, &config, &client_id, &process_id);
     let instance = Instance {
         plan,
         config,
@@ -166,6 +170,7 @@ fn launch(launch: Launch, at: &dyn Fn(&str)) -> Result<Running> {
         process_id,
         buffers,
         directory,
+        _metrics: Arc::new(metrics),
     };
     let shared = &instance.shared;
     let stop_servers = Arc::new(AtomicBool::new(false));
@@ -385,7 +390,9 @@ impl Instance {
         let committer =
             Committer::new(Arc::clone(&self.transport), producer, Arc::new(group), scope, waits, patience);
         let globals = self.globals.readers(&self.plan)?;
-        let environment = TaskEnvironment::new(&self.plan, config, committer, &self.handlers, globals);
+        let metrics = &self.shared.metrics;
+        let environment =
+            TaskEnvironment::new(&self.plan, config, committer, &self.handlers, globals, metrics, name);
         let limits = ThreadLimits::new(config, self.buffers.buffered());
         Ok(StreamThread::new(ThreadParts {
             name: name.to_owned(),
@@ -447,7 +454,7 @@ fn start_stream_thread(
             }
         }));
         // Whatever it ended with, it runs no task any more.
-        of_stats.set_tasks(0, 0);
+        of_stats.end(!matches!(ran, Ok(Ok(()))));
         match ran {
             Ok(Ok(())) => {}
             Ok(Err(error)) => instance.shared.fail(error),
@@ -553,6 +560,8 @@ fn run_global(
         handlers: instance.handlers.clone(),
         settings: GraphSettings::new(&instance.plan, &instance.config),
         config: Arc::clone(&instance.config),
+        metrics: &instance.shared.metrics,
+        thread: name.into(),
     })?;
     let stats = Arc::new(ThreadStats::default());
     lock(&instance.shared.stats).push(Arc::clone(&stats));

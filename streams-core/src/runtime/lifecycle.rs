@@ -61,6 +61,19 @@ impl State {
         matches!(self, State::NotRunning | State::Error)
     }
 
+    /// Kafka Streams' number of it, for monitoring that takes numbers alone (KIP-1091).
+    pub fn number(self) -> f64 {
+        match self {
+            State::Created => 0.0,
+            State::Rebalancing => 1.0,
+            State::Running => 2.0,
+            State::PendingShutdown => 3.0,
+            State::NotRunning => 4.0,
+            State::PendingError => 5.0,
+            State::Error => 6.0,
+        }
+    }
+
     /// Whether the application processes or is about to.
     pub fn is_running_or_rebalancing(self) -> bool {
         matches!(self, State::Rebalancing | State::Running)

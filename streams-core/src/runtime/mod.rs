@@ -25,6 +25,7 @@ mod launch;
 mod left_out;
 mod left_over;
 mod lifecycle;
+mod measures;
 mod member;
 mod memory;
 mod observer;

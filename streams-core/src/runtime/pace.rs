@@ -44,6 +44,9 @@ pub(crate) struct Pace {
     looked_ms: i64,
     records: usize,
     over: bool,
+    /// Punctuations called in this pass, and how long they took.
+    punctuations: u64,
+    punctuated_ms: i64,
 }
 
 impl Pace {
@@ -61,6 +64,8 @@ impl Pace {
             looked_ms,
             records: 0,
             over: false,
+            punctuations: 0,
+            punctuated_ms: 0,
         }
     }
 
@@ -76,6 +81,7 @@ impl Pace {
         let (until_ms, long_until_ms) = (budget.until_ms.max(least_ms), budget.long_until_ms.max(least_ms));
         self.budget = Budget { until_ms, long_until_ms, ..budget };
         (self.looked_ms, self.records, self.over) = (now_ms, 0, false);
+        (self.punctuations, self.punctuated_ms) = (0, 0);
         self.until_look = self.every;
     }
 
@@ -108,6 +114,17 @@ impl Pace {
             || self.bytes_elsewhere.saturating_add(bytes) > self.budget.bytes
             || self.stats.is_hurried();
         self.over
+    }
+
+    /// A punctuation that began at that moment has been called, and the clock looked at.
+    pub fn punctuated(&mut self, began_ms: i64) {
+        self.punctuations += 1;
+        self.punctuated_ms += self.looked_ms - began_ms;
+    }
+
+    /// How many punctuations were called in this pass, and how long they took.
+    pub fn punctuations(&self) -> (u64, i64) {
+        (self.punctuations, self.punctuated_ms)
     }
 
     /// Whether the pass is over.

@@ -2,10 +2,12 @@
 
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::Arc;
 
+use super::plan::Plan;
 use crate::error::Result;
 use crate::ids::{Offset, TopicPartition};
-use crate::processor::{Prepared, SourceInput, TaskContext};
+use crate::processor::{NodeMeter, Prepared, SourceInput, TaskContext, TopicMeter};
 use crate::time::Timestamp;
 use crate::transport::RawRecord;
 
@@ -17,25 +19,51 @@ pub(crate) struct RecordQueue {
     /// Bytes of the buffered records, the head included.
     bytes: usize,
     head_bytes: usize,
+    head_header_bytes: usize,
     /// Mean bytes of the records that came last.
     mean_bytes: usize,
     /// Offset and event time of the deserialized head.
     head: Option<(Offset, Timestamp)>,
     /// The largest event time processed, -1 before the first; kept in the committed offsets' metadata.
     partition_time: Timestamp,
+    meters: Option<SourceMeters>,
+}
+
+/// What is measured of the records of a partition: they come to its source when they are processed.
+pub(crate) struct SourceMeters {
+    pub node: Rc<NodeMeter>,
+    pub topic: Rc<TopicMeter>,
+}
+
+impl SourceMeters {
+    /// Those of the source that reads that partition.
+    pub fn of(plan: &Plan, context: &TaskContext, partition: &TopicPartition) -> Option<Self> {
+        let source = plan.topology.graph().source_of_topic(&plan.application_id, &partition.topic)?;
+        let name = Arc::from(&*source.name);
+        let meters = context.meters();
+        let (node, topic) = (meters.node(&name, true), meters.topic(&name, &partition.topic, true));
+        Some(SourceMeters { node, topic })
+    }
 }
 
 impl RecordQueue {
-    pub fn new(partition: TopicPartition, input: Box<dyn SourceInput>, partition_time: Timestamp) -> Self {
+    pub fn new(
+        partition: TopicPartition,
+        input: Box<dyn SourceInput>,
+        partition_time: Timestamp,
+        meters: Option<SourceMeters>,
+    ) -> Self {
         RecordQueue {
             partition: Rc::new(partition),
             input,
             waiting: VecDeque::new(),
             bytes: 0,
             head_bytes: 0,
+            head_header_bytes: 0,
             mean_bytes: 0,
             head: None,
             partition_time,
+            meters,
         }
     }
 
@@ -101,9 +129,10 @@ impl RecordQueue {
             let Some(raw) = self.waiting.pop_front() else { return Ok(()) };
             let bytes = raw.bytes();
             task.enter_record(&self.partition, raw.offset(), raw.timestamp());
-            if let Prepared::Head(timestamp) = self.input.prepare(&raw, self.partition_time, task)? {
+            let prepared = self.input.prepare(&raw, self.partition_time, task)?;
+            if let Prepared::Head { timestamp, header_bytes } = prepared {
                 self.head = Some((raw.offset(), timestamp));
-                self.head_bytes = bytes;
+                (self.head_bytes, self.head_header_bytes) = (bytes, header_bytes);
             } else {
                 self.bytes -= bytes;
             }
@@ -114,6 +143,10 @@ impl RecordQueue {
     /// Sends the head through the topology.
     pub fn process_head(&mut self, task: &mut TaskContext) -> Result<()> {
         let Some((offset, timestamp)) = self.head.take() else { return Ok(()) };
+        if let Some(meters) = &self.meters {
+            meters.node.reached(timestamp, task.wall_clock_ms());
+            meters.topic.count(self.head_bytes + self.head_header_bytes);
+        }
         self.bytes -= std::mem::take(&mut self.head_bytes);
         self.partition_time = self.partition_time.max(timestamp);
         task.enter_record(&self.partition, offset, timestamp);

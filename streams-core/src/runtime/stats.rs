@@ -26,6 +26,51 @@ pub(crate) struct ThreadStats {
     at: AtomicU64,
     /// Whether a topic that it reads was said not to exist, since somebody looked.
     missing_topic: AtomicBool,
+    /// Whether it has done a round.
+    started: AtomicBool,
+    ended: AtomicBool,
+    failed: AtomicBool,
+}
+
+/// A stream thread's state, as Kafka Streams tells it (`StreamThread.State`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ThreadState {
+    /// It has no tasks yet.
+    Starting,
+    /// Some of its tasks are being restored.
+    PartitionsAssigned,
+    /// All of its tasks run.
+    Running,
+    /// It has ended.
+    Dead,
+}
+
+impl ThreadState {
+    /// Kafka Streams' number of it (KIP-1091).
+    pub fn number(self) -> f64 {
+        match self {
+            ThreadState::Starting => 1.0,
+            ThreadState::PartitionsAssigned => 3.0,
+            ThreadState::Running => 4.0,
+            ThreadState::Dead => 6.0,
+        }
+    }
+
+    /// Whether it runs or waits for its tasks, as `alive-stream-threads` has it.
+    pub fn is_alive(self) -> bool {
+        matches!(self, ThreadState::PartitionsAssigned | ThreadState::Running)
+    }
+}
+
+impl fmt::Display for ThreadState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ThreadState::Starting => "STARTING",
+            ThreadState::PartitionsAssigned => "PARTITIONS_ASSIGNED",
+            ThreadState::Running => "RUNNING",
+            ThreadState::Dead => "DEAD",
+        })
+    }
 }
 
 /// What a thread is at.
@@ -87,6 +132,32 @@ impl ThreadStats {
     /// The round has ended.
     pub fn end_round(&self) {
         self.round.fetch_add(1, Ordering::Relaxed);
+        self.started.store(true, Ordering::Relaxed);
+    }
+
+    /// The thread has ended, with an error or without.
+    pub fn end(&self, failed: bool) {
+        self.set_tasks(0, 0);
+        self.failed.store(failed, Ordering::Relaxed);
+        self.ended.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it has ended with an error.
+    pub fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    /// Its state.
+    pub fn state(&self) -> ThreadState {
+        if self.ended.load(Ordering::Relaxed) {
+            ThreadState::Dead
+        } else if self.opening() > 0 {
+            ThreadState::PartitionsAssigned
+        } else if self.started.load(Ordering::Relaxed) {
+            ThreadState::Running
+        } else {
+            ThreadState::Starting
+        }
     }
 
     /// The number of the round that the thread is in; `None` between two rounds.

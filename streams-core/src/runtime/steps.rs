@@ -22,6 +22,7 @@ use super::waits::Waits;
 use crate::config::StreamsConfig;
 use crate::error::Result;
 use crate::ids::{TaskId, TopicName};
+use crate::metrics::{Metric, Registry};
 use crate::processor::DroppedRecords;
 use crate::processor::handlers::Handlers;
 use crate::time::{ClockRef, Now};
@@ -30,6 +31,9 @@ use crate::transport::{Consumer, ConsumerSpec, Isolation, Membership, Membership
 
 /// Every database of an engine is in memory; RocksDB is never opened.
 const MEMORY_UNUSED: usize = 1 << 20;
+
+/// The name of its thread.
+const THREAD: &str = "engine-StreamThread-1";
 
 /// What an engine is made of.
 #[derive(Clone)]
@@ -78,6 +82,7 @@ pub(crate) struct Engine {
     restorer: Restorer,
     global: Option<GlobalThread>,
     thread: StreamThread,
+    metrics: Registry,
     #[cfg_attr(not(test), expect(dead_code, reason = "asked by tests"))]
     waits: Arc<Waits>,
 }
@@ -99,6 +104,7 @@ fn global_thread(
     handlers: &Handlers,
     config: &Arc<StreamsConfig>,
     waits: &Arc<Waits>,
+    metrics: &Registry,
 ) -> Result<GlobalThread> {
     GlobalThread::new(GlobalParts {
         plan,
@@ -110,6 +116,8 @@ fn global_thread(
         handlers: handlers.clone(),
         settings: GraphSettings::new(plan, config),
         config: Arc::clone(config),
+        metrics,
+        thread: "engine-GlobalStreamThread".into(),
     })
 }
 
@@ -140,14 +148,13 @@ impl Engine {
         if pace == Pace::EachRecord {
             plan.unite_single_tasks();
         }
-        let plan = Arc::new(plan);
-        let memory = DiskMemory::new(MEMORY_UNUSED, MEMORY_UNUSED);
+        let (plan, memory) = (Arc::new(plan), DiskMemory::new(MEMORY_UNUSED, MEMORY_UNUSED));
         let globals = GlobalBackends::open(&plan, None, &memory, 0)?;
         let mut membership = transport.membership(&setup::group_spec(&plan, &config, "engine"))?;
-        let waits = Arc::<Waits>::default();
+        let (waits, metrics) = (Arc::<Waits>::default(), Registry::of(&config));
         let global = match globals.is_empty() {
             true => None,
-            false => Some(global_thread(&plan, &globals, &transport, handlers, &config, &waits)?),
+            false => Some(global_thread(&plan, &globals, &transport, handlers, &config, &waits, &metrics)?),
         };
         let (requests, received) = mpsc::channel();
         let restorer = Restorer::new(RestorerParts {
@@ -170,12 +177,14 @@ impl Engine {
             Duration::from_secs(60),
         );
         let (commands, received) = mpsc::channel();
-        let environment = TaskEnvironment::new(&plan, &config, committer, handlers, globals.readers(&plan)?);
+        let readers = globals.readers(&plan)?;
+        let environment =
+            TaskEnvironment::new(&plan, &config, committer, handlers, readers, &metrics, THREAD);
         if pace == Pace::EachRecord {
             environment.collector.note_order();
         }
         let parts = ThreadParts {
-            name: "engine-StreamThread-1".to_owned(),
+            name: THREAD.to_owned(),
             consumer: consumer(&transport, "main")?,
             environment,
             commands: received,
@@ -197,6 +206,7 @@ impl Engine {
             restorer,
             global,
             thread,
+            metrics,
             waits,
         })
     }
@@ -259,6 +269,11 @@ impl Engine {
     /// The topics that records were sent to.
     pub fn topics_written(&self) -> Result<Vec<TopicName>> {
         Ok(self.thread.topics_written())
+    }
+
+    /// All metrics as they are now.
+    pub fn metrics(&self) -> Vec<Metric> {
+        self.metrics.collect(self.clock.monotonic_ms())
     }
 
     /// `application.id`.

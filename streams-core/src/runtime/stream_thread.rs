@@ -25,6 +25,7 @@ use self::puts_off::PutsOff;
 use self::recommits::Recommits;
 use self::replays::{Dropped, Replays};
 use super::backends::TaskBackends;
+use super::measures::ThreadMeter;
 use super::memory::BufferedBytes;
 use super::pace::Pace;
 use super::refusals::Refusals;
@@ -199,11 +200,15 @@ pub(crate) struct StreamThread {
     has_told_quiet: bool,
     /// Records left out by tasks that have been closed.
     dropped_before: DroppedRecords,
+    meter: ThreadMeter,
 }
 
 impl StreamThread {
     pub fn new(parts: ThreadParts) -> Self {
         let now_ms = parts.clock.monotonic_ms();
+        let started_at = parts.clock.now_ms();
+        let meter =
+            ThreadMeter::new(&parts.environment.metrics, &parts.name, &parts.stats, started_at, now_ms);
         let waits = Arc::clone(&parts.waits);
         StreamThread {
             replays: Replays::new(parts.name.clone(), parts.limits.task_timeout_ms, waits),
@@ -242,6 +247,7 @@ impl StreamThread {
             told_quiet_at: now_ms,
             has_told_quiet: false,
             dropped_before: Default::default(),
+            meter,
         }
     }
 
@@ -253,6 +259,7 @@ impl StreamThread {
     /// Tells the time at the end of a round: the commit interval begins when the last commit has ended, so that slow commits
     /// do not follow each other without work in between (as `StreamThread.maybeCommit` has it).
     pub fn round_ended(&mut self, now: Now) {
+        self.meter.round_ended(now.monotonic_ms);
         if std::mem::take(&mut self.has_committed) {
             self.last_commit = now.monotonic_ms;
         }
@@ -297,6 +304,7 @@ impl StreamThread {
             worked |= self.take_over(now)?;
         }
         let fetched = self.fetch()?;
+        self.meter.polled(self.pace.now_ms());
         let processed = self.process(now)?;
         worked |= fetched || processed;
         self.environment.collector.poll()?;
@@ -306,9 +314,14 @@ impl StreamThread {
         }
         // A pass may have taken long.
         let now = Now { monotonic_ms: self.pace.now_ms(), ..now };
+        self.meter.skip(now.monotonic_ms);
         requested |= self.work >= self.replays.work_max();
         if requested || now.monotonic_ms >= self.commit_due_ms() || self.is_full() {
-            worked |= self.commit(self.due_writes(now), now)?;
+            let committed = self.commit(self.due_writes(now), now)?;
+            if committed {
+                self.meter.committed(self.tasks.len(), self.pace.now_ms());
+            }
+            worked |= committed;
             (self.last_commit, self.has_committed) = (now.monotonic_ms, true);
             self.purge(now);
             if now.monotonic_ms - self.last_counted >= self.limits.metadata_ms {
@@ -525,6 +538,7 @@ impl StreamThread {
 
     fn close_task(&mut self, task: StreamTask) -> Result<TaskBackends> {
         self.dropped_before += task.dropped_records();
+        self.meter.task_closed(self.pace.now_ms());
         self.recommits.remember(task.recommits());
         let (backends, handles) = task.close();
         for handle in handles {

@@ -13,18 +13,20 @@ use self::stores::{TaskStore, open_stores, stores_of};
 use super::backends::TaskBackends;
 use super::commit::Committer;
 use super::graph::{self, GraphSettings, TaskGraph};
+use super::measures::{TaskMeter, Turn};
 use super::pace::Pace;
 use super::partition_group::{PartitionGroup, Readiness};
 use super::plan::Plan;
 use super::record_collector::RecordCollector;
-use super::record_queue::RecordQueue;
+use super::record_queue::{RecordQueue, SourceMeters};
 use super::restore::OpenedTask;
 use crate::config::StreamsConfig;
 use crate::error::{Error, Result, UserError};
 use crate::ids::{Offset, TaskId, TopicName, TopicPartition};
+use crate::metrics::Registry;
 use crate::processor::handlers::Handlers;
 use crate::processor::{
-    Collector, DroppedRecords, GlobalReaders, Outgoing, PunctuationType, TaskContext, TaskSetup,
+    Collector, DroppedRecords, GlobalReaders, Outgoing, PunctuationType, TaskContext, TaskMeters, TaskSetup,
 };
 use crate::serde::TopicPartitionMetadata;
 use crate::store::RecordClock;
@@ -46,6 +48,9 @@ pub(crate) struct TaskEnvironment {
     pub caching: bool,
     pub max_task_idle_ms: i64,
     pub config: Arc<StreamsConfig>,
+    pub metrics: Registry,
+    /// The thread's name.
+    pub thread: Arc<str>,
 }
 
 impl TaskEnvironment {
@@ -56,6 +61,8 @@ impl TaskEnvironment {
         committer: Committer,
         handlers: &Handlers,
         globals: GlobalReaders,
+        metrics: &Registry,
+        thread: &str,
     ) -> Self {
         let cache = config.statestore_cache_max_bytes();
         TaskEnvironment {
@@ -68,6 +75,8 @@ impl TaskEnvironment {
             caching: cache > 0,
             max_task_idle_ms: config.max_task_idle_ms(),
             config: Arc::clone(config),
+            metrics: metrics.clone(),
+            thread: thread.into(),
         }
     }
 }
@@ -130,6 +139,7 @@ pub(crate) struct StreamTask {
     /// Whether the pass ended between two punctuations of stream time: the others are called before the next record.
     unpunctuated: bool,
     max_task_idle_ms: i64,
+    meter: TaskMeter,
 }
 
 impl StreamTask {
@@ -158,6 +168,7 @@ impl StreamTask {
             access,
             globals: environment.globals.clone(),
             clock,
+            meters: TaskMeters::new(&environment.metrics, &environment.thread, id),
         });
         context.set_wall_clock_ms(now);
         let mut queues = Vec::with_capacity(opened.sources.len());
@@ -168,7 +179,9 @@ impl StreamTask {
             context.advance_stream_time(source.metadata.partition_time);
             context.metadata_mut().merge(&source.metadata.processor_metadata);
             let time = source.metadata.partition_time;
-            queues.push(RecordQueue::new(source.partition.clone(), input(&source.partition), time));
+            let (partition, meters) =
+                (&source.partition, SourceMeters::of(&environment.plan, &context, &source.partition));
+            queues.push(RecordQueue::new(partition.clone(), input(partition), time, meters));
         }
         let inputs = opened.sources.iter().zip(handles).map(|(source, handle)| TaskInput {
             handle,
@@ -178,6 +191,7 @@ impl StreamTask {
             recommit_at: i64::MIN,
             repartition: plan.repartition_topics.contains(&source.partition.topic),
         });
+        let meter = TaskMeter::new(context.meters(), 0);
         let mut task = StreamTask {
             id,
             context,
@@ -192,6 +206,7 @@ impl StreamTask {
             wrote: false,
             unpunctuated: false,
             max_task_idle_ms: environment.max_task_idle_ms,
+            meter,
         };
         for (_, node) in &task.graph.nodes {
             node.init(&mut task.context)?;
@@ -293,16 +308,47 @@ impl StreamTask {
         while let Some((node, punctuation)) = self.context.punctuations().take_due(kind, now) {
             self.context.leave_record(now);
             self.wrote = true;
+            let began_ms = pace.now_ms();
             if let Some((_, node)) = self.graph.nodes.get(node.0 as usize) {
                 node.punctuate(punctuation, now, &mut self.context)?;
             }
             // A call may take long, or write much.
-            if pace.look(self.unwritten_bytes()) {
+            let is_over = pace.look(self.unwritten_bytes());
+            pace.punctuated(began_ms);
+            if is_over {
                 self.unpunctuated |= kind == PunctuationType::StreamTime;
                 break;
             }
         }
         Ok(())
+    }
+
+    /// Its turn has ended, in which it processed so many records: what was measured is handed over. `began` and
+    /// `punctuations` are the thread's: when the turn began, how many punctuations there were by then and how long they had
+    /// taken, and the same by now.
+    pub fn measure(
+        &mut self,
+        records: usize,
+        began: (i64, (u64, i64)),
+        punctuations: (u64, i64),
+        now_ms: i64,
+    ) {
+        let turn = Turn {
+            records,
+            took_ms: now_ms - began.0,
+            punctuations: punctuations.0 - began.1.0,
+            punctuated_ms: punctuations.1 - began.1.1,
+            dropped: self.context.dropped_records().total(),
+            buffered: self.group.queues().iter().map(RecordQueue::len).sum(),
+            cache_bytes: self.uncommitted_bytes(),
+        };
+        self.meter.turn(&turn, now_ms);
+        self.context.meters().hand_over(now_ms);
+    }
+
+    /// What it measures.
+    pub fn meter(&mut self) -> &mut TaskMeter {
+        &mut self.meter
     }
 
     /// When wall-clock time must come round again.

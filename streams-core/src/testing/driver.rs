@@ -12,6 +12,7 @@ use super::topics::{RawTestRecord, TestInputTopic, TestOutputTopic};
 use crate::config::StreamsConfig;
 use crate::error::Result;
 use crate::ids::{Offset, PartitionId, TaskId, TopicName, TopicPartition};
+use crate::metrics::Metric;
 use crate::processor::DroppedRecords;
 use crate::processor::handlers::{
     DeserializationExceptionHandler, Handlers, ProcessingExceptionHandler, ProductionExceptionHandler,
@@ -256,6 +257,12 @@ impl TopologyTestDriver {
     /// The topics that the application has written to, internal ones by their full name.
     pub fn produced_topic_names(&self) -> Result<Vec<TopicName>> {
         self.pipeline.borrow_mut().topics_written()
+    }
+
+    /// All metrics as they are at the driver's time (`TopologyTestDriver.metrics`): of the thread, its tasks, their nodes and
+    /// topics. A restart begins them anew.
+    pub fn metrics(&self) -> Vec<Metric> {
+        self.pipeline.borrow().metrics()
     }
 
     /// Records left out so far, those of global tables included.

@@ -11,6 +11,7 @@ use super::topics::RawTestRecord;
 use crate::config::StreamsConfig;
 use crate::error::{Error, Result};
 use crate::ids::{Offset, PartitionId, TaskId, TopicName, TopicPartition};
+use crate::metrics::Metric;
 use crate::partitioner::partition_for_key;
 use crate::processor::DroppedRecords;
 use crate::processor::handlers::Handlers;
@@ -313,6 +314,10 @@ impl Pipeline {
 
     pub fn dropped(&self) -> DroppedRecords {
         self.engine.as_ref().map(Engine::dropped_records).unwrap_or_default()
+    }
+
+    pub fn metrics(&self) -> Vec<Metric> {
+        self.engine.as_ref().map(Engine::metrics).unwrap_or_default()
     }
 
     pub fn topics_written(&mut self) -> Result<Vec<TopicName>> {

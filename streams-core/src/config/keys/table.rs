@@ -207,16 +207,13 @@ pub static KEYS: &[Definition] = &[
         "Milliseconds between summaries in the log; below 1, none.")
         .is(Ignored("read metrics from KafkaStreams instead")),
     client("metadata.max.age.ms", 1, "metadata.max.age.ms", "When topics and leaders are asked for anew."),
-    small("metrics.num.samples", 1, 2, Low, "Samples that a rate is computed of.")
-        .is(Ignored("metrics are counters and histograms; rates are computed where they are read")),
+    small("metrics.num.samples", 1, 2, Low, "Samples that rates, means and extremes of metrics are of."),
     text("metric.reporters", "none", Low, "Java classes that report metrics.")
         .is(Ignored("read metrics from KafkaStreams instead; there is no JMX")),
     choice("metrics.recording.level", &[Choice::new("INFO"), Choice::new("DEBUG"), Choice::new("TRACE")],
         "INFO", Low,
-        "How detailed metrics are.")
-        .is(Ignored("all metrics are always kept")),
-    number("metrics.sample.window.ms", 0, 30_000, Low, "How long a sample lasts.")
-        .is(Ignored("metrics are counters and histograms; rates are computed where they are read")),
+        "How detailed metrics are."),
+    number("metrics.sample.window.ms", 0, 30_000, Low, "How long such a sample lasts."),
     number("poll.ms", 0, 100, Low, "How long a thread waits for input."),
     number("probing.rebalance.interval.ms", 60_000, 600_000, Low,
         "Milliseconds between looks whether warm-up replicas have caught up.").is(Ignored(WARM_UP)),

@@ -100,6 +100,7 @@ impl StreamThread {
                 input.fetched(fetched, now_ms);
             }
             any |= fetched.records > 0;
+            self.meter.fetched += fetched.records;
             task.add_records(input, self.buffer.drain(..));
             if !self.refusals.is_empty()
                 && (fetched.records > 0 || fetched.at_end)

@@ -58,6 +58,7 @@ impl StreamThread {
         task.recommit_at(|partition| self.recommits.due_at(partition));
         tracing::info!(thread = self.name, task = %id, "task runs");
         self.tasks.insert(id, task);
+        self.meter.task_created(now.monotonic_ms);
         Ok(())
     }
 }

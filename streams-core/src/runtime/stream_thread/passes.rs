@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::ids::TaskId;
 use crate::runtime::pace::Budget;
 use crate::runtime::stats::Doing;
+use crate::runtime::task::StreamTask;
 use crate::time::Now;
 
 impl StreamThread {
@@ -17,24 +18,38 @@ impl StreamThread {
         self.pace.begin(now.monotonic_ms, budget);
         let mut bytes = self.unwritten_bytes();
         let mut processed = 0;
+        // When the next turn begins, and what was punctuated until then.
+        let mut began = (now.monotonic_ms, self.pace.punctuations());
         for range in turns(self.last_turn).into_iter().flatten() {
             for (id, task) in self.tasks.range_mut(range) {
                 let before = task.unwritten_bytes();
                 self.pace.turn(bytes.saturating_sub(before));
                 self.stats.set_doing(Doing::Processing(*id));
                 self.replays.blame(*id);
+                let mut records = 0;
                 if !self.pace.is_over() {
                     self.last_turn = Some(*id);
-                    processed += task.process(self.limits.records_per_turn, now, &mut self.pace)?;
+                    records = task.process(self.limits.records_per_turn, now, &mut self.pace)?;
+                    processed += records;
                 }
                 // Also when the pass is over, so that a task does not miss its punctuations behind many busy ones.
                 if !self.pace.is_long_over() {
                     task.punctuate_wall_clock(now, &mut self.pace)?;
                 }
+                // Those with nothing to do cost no look at the clock.
+                if records > 0 || self.pace.punctuations() != began.1 {
+                    let now_ms = self.pace.now_ms();
+                    task.measure(records, began, self.pace.punctuations(), now_ms);
+                    began = (now_ms, self.pace.punctuations());
+                }
                 bytes = bytes.saturating_sub(before) + task.unwritten_bytes();
             }
         }
         self.replays.blame_none();
+        let busy_ms = self.tasks.values_mut().map(|task| task.meter().busy_ms()).sum();
+        self.tasks.values_mut().map(StreamTask::meter).for_each(|meter| meter.pass(busy_ms));
+        let (punctuations, punctuated_ms) = self.pace.punctuations();
+        self.meter.processed(processed, punctuations, punctuated_ms, self.pace.now_ms());
         if !self.pace.is_over() {
             self.last_turn = None;
         }

@@ -13,10 +13,11 @@ use streams_core::store::{SessionSupplier, StoreSupplier, WindowSupplier};
 
 use crate::error::{DslError, Result};
 use crate::graph::{GraphNode, Step, Writer};
-use crate::handles::{KGroupedStream, KTable, TableOrigin};
+use crate::grouped::KGroupedStream;
 use crate::operators::nulls::Nulls;
 use crate::options::Materialized;
-use crate::rows::ValueGetterSupplier;
+use crate::table::{KTable, TableOrigin};
+use crate::value_getter::ValueGetterSupplier;
 
 /// What all instances of an aggregation share.
 pub struct Aggregation<K, V, A, F> {
@@ -47,7 +48,7 @@ impl<K: Data, A: Data> Draft<K, A> {
         materialized: Materialized<K, A>,
         inherited: Option<SerdeRef<A>>,
     ) -> Self {
-        let store = grouped.step.with_plan(|plan| plan.store_name(&materialized, prefix));
+        let store = grouped.step.with_plan(|plan| materialized.store_name(plan, prefix));
         Draft {
             name: grouped.step.next_name(prefix),
             store,

@@ -8,7 +8,8 @@ use streams_core::record::{Change, Record};
 
 use super::fold::Fold;
 use crate::operators::nulls::Nulls;
-use crate::rows::{RowStore, TableForwarder};
+use crate::operators::table::TableForwarder;
+use crate::row_store::RowStore;
 
 /// What all instances of an aggregation share.
 pub(super) struct TableAggregate<A, F, S> {

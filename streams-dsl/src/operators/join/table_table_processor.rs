@@ -9,7 +9,8 @@ use streams_core::record::{Change, Record};
 use streams_core::store::ValueAndTimestamp;
 
 use crate::operators::fallible::before;
-use crate::rows::{StoredRows, ValueGetter};
+use crate::operators::table::StoredRows;
+use crate::value_getter::ValueGetter;
 
 /// Joins the updates of one table with the rows of the other.
 ///

@@ -1,6 +1,6 @@
 //! What becomes of a branch of a split stream (`org.apache.kafka.streams.kstream.Branched`).
 
-use crate::handles::KStream;
+use crate::KStream;
 
 type Chain<'a, K, V> = Box<dyn FnOnce(KStream<K, V>) -> Option<KStream<K, V>> + 'a>;
 

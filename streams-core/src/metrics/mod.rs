@@ -1,0 +1,17 @@
+//! What an application measures of itself: Kafka Streams' metrics under their names, and latencies as histograms.
+//!
+//! Everything that is measured has one writer, the thread that it is about. On the way of a record that thread adds to plain
+//! numbers of its own ([`Measured`]); once a turn it hands them over to cells that others read without a lock ([`Windowed`],
+//! [`Total`], [`Histogram`]). Nothing is computed until somebody asks ([`Registry::collect`]).
+
+mod catalog;
+mod cells;
+mod histogram;
+mod registry;
+mod windowed;
+
+pub use catalog::{Descriptor, Kind, catalog};
+pub use cells::{Gauge, Total};
+pub use histogram::{Histogram, HistogramSnapshot};
+pub use registry::{Collect, Collector, Metric, MetricValue, Registration, Registry};
+pub use windowed::{Measured, Window, Windowed};

@@ -1,0 +1,246 @@
+//! What a task's nodes measure: how old records are when they have come through, and what topics gave and got.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::ids::{TaskId, TopicName};
+use crate::metrics::{Collect, Collector, Histogram, Measured, Registration, Registry, Total, Windowed};
+use crate::time::Timestamp;
+
+/// Kafka's group of metrics of nodes.
+const NODES: &str = "stream-processor-node-metrics";
+
+/// Kafka's group of metrics of the topics that sources read and sinks write.
+const TOPICS: &str = "stream-topic-metrics";
+
+/// The meters of one task. They go, with their metrics, when the task is closed.
+pub struct TaskMeters {
+    registry: Registry,
+    thread: Arc<str>,
+    id: TaskId,
+    task: Arc<str>,
+    nodes: RefCell<Vec<Rc<NodeMeter>>>,
+    registrations: RefCell<Vec<Registration>>,
+}
+
+impl TaskMeters {
+    /// Without any yet. `thread` is the value of their tag `thread-id`.
+    pub fn new(registry: &Registry, thread: &Arc<str>, task: TaskId) -> Self {
+        TaskMeters {
+            registry: registry.clone(),
+            thread: Arc::clone(thread),
+            id: task,
+            task: task.to_string().into(),
+            nodes: RefCell::default(),
+            registrations: RefCell::default(),
+        }
+    }
+
+    /// The task.
+    pub fn id(&self) -> TaskId {
+        self.id
+    }
+
+    /// Where the task registers what else it measures.
+    pub fn register(&self, source: Arc<dyn Collect>) {
+        self.registrations.borrow_mut().push(self.registry.add(source));
+    }
+
+    /// A meter of a node's records. It is at a source or where records end.
+    pub fn node(&self, name: &Arc<str>, is_source: bool) -> Rc<NodeMeter> {
+        let shared = Arc::new(NodeMeasures {
+            at: self.at(name),
+            latency: self.registry.windowed(),
+            latencies: Histogram::default(),
+            processed: is_source.then(|| self.registry.windowed()),
+        });
+        self.register(Arc::clone(&shared) as _);
+        let nothing = Measured::default();
+        let meter = Rc::new(NodeMeter { shared, measured: Cell::new(nothing) });
+        self.nodes.borrow_mut().push(Rc::clone(&meter));
+        meter
+    }
+
+    /// A meter of what a node reads from a topic, or else writes to it.
+    pub fn topic(&self, node: &Arc<str>, topic: &TopicName, reads: bool) -> Rc<TopicMeter> {
+        let shared = Arc::new(TopicMeasures {
+            at: self.at(node),
+            topic: Arc::clone(topic),
+            reads,
+            records: Total::default(),
+            bytes: Total::default(),
+        });
+        self.register(Arc::clone(&shared) as _);
+        Rc::new(TopicMeter { fixed_bytes: fixed_bytes(topic), shared })
+    }
+
+    fn at(&self, node: &Arc<str>) -> Place {
+        Place { thread: Arc::clone(&self.thread), task: Arc::clone(&self.task), node: Arc::clone(node) }
+    }
+
+    /// Hands over what the nodes have measured since the last time. Once a turn of the task, not once a record.
+    pub fn hand_over(&self, now_ms: i64) {
+        for node in &*self.nodes.borrow() {
+            node.hand_over(now_ms);
+        }
+    }
+
+    /// Where everything of the application registers.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// The tags of the task.
+    pub fn tags(&self) -> [(&'static str, Arc<str>); 2] {
+        [("thread-id", Arc::clone(&self.thread)), ("task-id", Arc::clone(&self.task))]
+    }
+}
+
+/// Which node of which task.
+struct Place {
+    thread: Arc<str>,
+    task: Arc<str>,
+    node: Arc<str>,
+}
+
+impl Place {
+    fn tags(&self) -> [(&'static str, &str); 3] {
+        [("thread-id", &self.thread), ("task-id", &self.task), ("processor-node-id", &self.node)]
+    }
+}
+
+/// Measures the records that come to a source, or to where they end.
+pub struct NodeMeter {
+    measured: Cell<Measured>,
+    shared: Arc<NodeMeasures>,
+}
+
+impl NodeMeter {
+    /// A record has come this far at `wall_clock_ms`.
+    #[inline]
+    pub fn reached(&self, timestamp: Timestamp, wall_clock_ms: Timestamp) {
+        let latency_ms = wall_clock_ms.saturating_sub(timestamp) as f64;
+        let mut measured = self.measured.get();
+        measured.record(latency_ms);
+        self.measured.set(measured);
+        self.shared.latencies.record(latency_ms);
+    }
+
+    fn hand_over(&self, now_ms: i64) {
+        let measured = self.measured.take();
+        self.shared.latency.add(&measured, now_ms);
+        if let Some(processed) = &self.shared.processed {
+            processed.add(&measured, now_ms);
+        }
+    }
+}
+
+struct NodeMeasures {
+    at: Place,
+    /// In milliseconds.
+    latency: Windowed,
+    latencies: Histogram,
+    /// At a source.
+    processed: Option<Windowed>,
+}
+
+impl Collect for NodeMeasures {
+    fn collect(&self, to: &mut Collector<'_>) {
+        to.about(&self.at.tags());
+        let now_ms = to.now_ms();
+        for (name, value) in [
+            ("record-e2e-latency-avg", self.latency.avg(now_ms)),
+            ("record-e2e-latency-max", self.latency.max(now_ms)),
+            ("record-e2e-latency-min", self.latency.min(now_ms)),
+        ] {
+            to.number(NODES, name, value);
+        }
+        to.histogram(NODES, "record-e2e-latency", self.latencies.snapshot());
+        if let Some(processed) = &self.processed {
+            to.sensor(NODES, "process", processed);
+        }
+    }
+}
+
+/// Counts what a node reads from a topic or writes to it.
+pub struct TopicMeter {
+    /// What Kafka Streams counts beside key, value and headers.
+    fixed_bytes: usize,
+    shared: Arc<TopicMeasures>,
+}
+
+impl TopicMeter {
+    /// A record, with the bytes of its key, value and headers.
+    #[inline]
+    pub fn count(&self, bytes: usize) {
+        self.shared.records.add(1);
+        self.shared.bytes.add((self.fixed_bytes + bytes) as u64);
+    }
+}
+
+/// What Kafka Streams adds for time, offset, topic and partition (`ClientUtils.recordSizeInBytes`).
+fn fixed_bytes(topic: &str) -> usize {
+    8 + 8 + topic.len() + 4
+}
+
+struct TopicMeasures {
+    at: Place,
+    topic: TopicName,
+    reads: bool,
+    records: Total,
+    bytes: Total,
+}
+
+impl Collect for TopicMeasures {
+    fn collect(&self, to: &mut Collector<'_>) {
+        let [thread, task, node] = self.at.tags();
+        to.about(&[thread, task, node, ("topic", &self.topic)]);
+        let (records, bytes) = match self.reads {
+            true => ("records-consumed-total", "bytes-consumed-total"),
+            false => ("records-produced-total", "bytes-produced-total"),
+        };
+        to.number(TOPICS, records, self.records.get() as f64);
+        to.number(TOPICS, bytes, self.bytes.get() as f64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::MetricsRecordingLevel;
+    use crate::metrics::{Metric, MetricValue, Window};
+
+    fn found<'a>(metrics: &'a [Metric], name: &str) -> &'a Metric {
+        metrics.iter().find(|metric| metric.name == name).unwrap()
+    }
+
+    #[test]
+    fn latencies_and_topics_are_told_with_kafkas_tags_and_go_with_the_task() {
+        let registry = Registry::new(MetricsRecordingLevel::Debug, Window::default());
+        let meters = TaskMeters::new(&registry, &"t-1".into(), TaskId::new(1, 2));
+        let node = meters.node(&"KSTREAM-SOURCE-0000000000".into(), true);
+        let topic = meters.topic(&"KSTREAM-SOURCE-0000000000".into(), &"bids".into(), true);
+        for timestamp in [70, 90] {
+            node.reached(timestamp, 100);
+            topic.count(10);
+        }
+        meters.hand_over(5);
+        let all = registry.collect(5);
+        let latency = found(&all, "record-e2e-latency-avg");
+        assert_eq!(latency.number(), Some(20.0));
+        assert_eq!(
+            latency.tags.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>(),
+            ["thread-id=t-1", "task-id=1_2", "processor-node-id=KSTREAM-SOURCE-0000000000"]
+        );
+        assert_eq!(found(&all, "process-total").number(), Some(2.0));
+        assert_eq!(found(&all, "records-consumed-total").number(), Some(2.0));
+        assert_eq!(found(&all, "bytes-consumed-total").number(), Some(2.0 * (24.0 + 10.0)));
+        let MetricValue::Histogram(latencies) = &found(&all, "record-e2e-latency").value else {
+            panic!("a distribution")
+        };
+        assert_eq!((latencies.count(), latencies.sum), (2, 40.0));
+        drop(meters);
+        assert!(registry.collect(5).is_empty());
+    }
+}
