@@ -4,41 +4,38 @@
 //! into a topology, which the runtime executes against topics. Names, semantics and formats are those of Kafka Streams
 //! 4.3.1. `use streams_dsl::prelude::*` brings everything that a program needs.
 //!
-//! The crate has three layers, one way: the *surface* ([`StreamsBuilder`], [`KStream`], [`KTable`] and their options)
-//! adds nodes to the *logical plan* (`graph`), which is optimised and written into a topology; the *processors* stand
-//! with their operators, one file each (`operators`).
+//! The crate stands on floors, of which each uses those below it only; `tests/tests/tidy/modules.rs` holds the table.
+//!
+//! | floor | what it holds |
+//! |---|---|
+//! | `prelude` | what a program needs |
+//! | `operators` | one operator a file: its method, what it adds to the plan, its processor |
+//! | `handles` | [`StreamsBuilder`], [`KStream`], [`KTable`] and the other handles on a plan |
+//! | `rows` | how the rows of tables are stored, looked up and forwarded |
+//! | `graph` | the logical plan, its optimization, and its writing into a topology |
+//! | `options` | serdes, names and stores of operators |
+//! | `windows`, `naming`, `error` | window definitions, generated names, what can be wrong with a plan |
 
-mod cogrouped;
 pub mod error;
-mod global_table;
 mod graph;
-mod grouped;
-mod grouped_table;
+mod handles;
 mod naming;
 pub mod operators;
 pub mod options;
 pub mod prelude;
-mod row_store;
-mod stream;
-mod streams_builder;
-mod table;
-mod table_store;
-mod value_getter;
-mod value_transformer;
-mod windowed;
+mod rows;
 pub mod windows;
 
-pub use cogrouped::{
+pub use error::DslError;
+pub use graph::Topics;
+pub use handles::{
+    GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable, SessionWindowedKStream, StreamsBuilder,
+    TimeWindowedKStream, WindowedBy,
+};
+pub use operators::aggregate::{
     CogroupedBy, CogroupedKStream, SessionWindowedCogroupedKStream, TimeWindowedCogroupedKStream,
 };
-pub use error::DslError;
-pub use global_table::GlobalKTable;
-pub use grouped::KGroupedStream;
-pub use grouped_table::KGroupedTable;
-pub use stream::KStream;
-pub use streams_builder::{StreamsBuilder, Topics};
-pub use table::KTable;
-pub use value_transformer::{TransformContext, ValueTransformer};
-pub use windowed::{SessionWindowedKStream, TimeWindowedKStream, WindowedBy};
+pub use operators::stateless::Branched;
+pub use operators::table::{TransformContext, ValueTransformer};
 
 pub use streams_core as core;

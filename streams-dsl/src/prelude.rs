@@ -1,16 +1,16 @@
 //! What a program needs: `use streams_dsl::prelude::*`.
 
 pub use crate::options::{
-    Branched, BufferConfig, Consumed, Grouped, Joined, Materialized, Printed, Produced, Repartitioned,
-    StoreType, StreamJoined, Suppressed, TableJoined, TopologySettings,
+    BufferConfig, Consumed, Grouped, Joined, Materialized, Printed, Produced, Repartitioned, StoreType,
+    StreamJoined, Suppressed, TableJoined, TopologySettings,
 };
 pub use crate::windows::{
     EmitStrategy, JoinWindows, SessionWindows, SlidingWindows, TimeWindows, UnlimitedWindows, Windows, days,
     hours, millis, minutes, seconds,
 };
 pub use crate::{
-    CogroupedKStream, DslError, GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable, StreamsBuilder,
-    TransformContext, ValueTransformer,
+    Branched, CogroupedKStream, DslError, GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable,
+    StreamsBuilder, TransformContext, ValueTransformer,
 };
 pub use streams_core::config::StreamsConfig;
 pub use streams_core::embedded_topic::EmbeddedTopic;

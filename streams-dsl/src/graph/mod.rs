@@ -9,6 +9,7 @@
 //! | `plan` | holds the nodes and hands out names and priorities |
 //! | `node` | one logical step |
 //! | `step` | a handle's place in the plan |
+//! | `source` | which topics a stream reads |
 //! | `repartition` | the node that sends a stream through a topic of its own |
 //! | `optimize` | merges equal sources and rewrites what the configuration allows |
 //! | `merge_repartitions` | one of these rewritings |
@@ -20,12 +21,15 @@ mod node;
 mod optimize;
 mod plan;
 mod repartition;
+mod source;
 mod step;
 
 pub(crate) use lower::{Writer, lower};
 pub(crate) use node::{GraphNode, NodeId, NodeKind, ROOT, SourceSpec};
 pub(crate) use plan::{Plan, PlanRef};
 pub(crate) use repartition::{Repartitioning, repartition_node};
+pub(crate) use source::SourceTopics;
+pub use source::Topics;
 pub(crate) use step::Step;
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use streams_core::topology::AutoOffsetReset;
 
 use super::Writer;
 use super::repartition::RepartitionSpec;
+use super::source::SourceTopics;
 use crate::error::Result;
-use crate::streams_builder::SourceTopics;
 
 /// A node's place in its plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

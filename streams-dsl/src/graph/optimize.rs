@@ -7,9 +7,9 @@ use streams_core::ids::TopicName;
 
 use super::merge_repartitions::merge_repartitions;
 use super::node::{NodeId, NodeKind, ROOT};
+use super::source::SourceTopics;
 use super::{Plan, SourceSpec};
 use crate::error::{DslError, Result};
-use crate::streams_builder::SourceTopics;
 
 /// Rewrites the plan; the result are the nodes with a join downstream that wants records with a null key.
 pub(super) fn optimize(plan: &mut Plan, optimization: TopologyOptimization) -> Result<BTreeSet<NodeId>> {

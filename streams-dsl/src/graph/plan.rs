@@ -7,6 +7,7 @@ use std::rc::Rc;
 use super::node::{GraphNode, NodeId, ROOT};
 use crate::error::{DslError, Result};
 use crate::naming::{self, Counter, prefix};
+use crate::options::Materialized;
 
 /// All that a builder and the handles it gave out share.
 #[derive(Clone)]
@@ -71,6 +72,18 @@ impl Plan {
     /// The next name of a store that belongs to an operator of that prefix (`newStoreName`).
     pub(crate) fn new_store_name(&mut self, operator_prefix: &str) -> String {
         self.counter.next(&format!("{operator_prefix}{}", prefix::STATE_STORE))
+    }
+
+    /// The name of the store that the options describe: the user's, checked, or a generated one, which uses up a number,
+    /// and which `ensure.explicit.internal.resource.naming` refuses.
+    pub(crate) fn store_name<K, V>(&mut self, options: &Materialized<K, V>, operator_prefix: &str) -> String {
+        if let Some(name) = &options.name {
+            self.check(naming::validate(name));
+            return name.clone();
+        }
+        let name = self.new_store_name(operator_prefix);
+        self.note_unnamed_store(&name, options.logged);
+        name
     }
 
     /// Notes a store with a generated name, and its changelog if it has one (`addImplicitInternalNames`).

@@ -10,11 +10,11 @@ use streams_core::processor::{
 use streams_core::record::Record;
 use streams_core::store::Stores;
 
-use crate::options::{
-    Branched, BufferConfig, Consumed, Materialized, Printed, Produced, Repartitioned, Suppressed,
-};
+use crate::error::DslError;
+use crate::handles::{KStream, StreamsBuilder};
+use crate::operators::stateless::Branched;
+use crate::options::{BufferConfig, Consumed, Materialized, Printed, Produced, Repartitioned, Suppressed};
 use crate::windows::millis;
-use crate::{DslError, KStream, StreamsBuilder};
 
 const ALL: TopologyOptimization = TopologyOptimization {
     reuse_ktable_source_topics: true,

@@ -6,7 +6,6 @@ use streams_core::serde::{DefaultSerde, SerdeRef};
 use streams_core::store::{StorePlace, StoreSupplier};
 
 use super::SerdeChoice;
-use crate::graph::Plan;
 
 /// Where a store keeps its rows (`Materialized.StoreType`, `dsl.store.suppliers.class`); see
 /// [`Materialized::with_store_type`].
@@ -246,26 +245,5 @@ impl<K, V> Materialized<K, V> {
     /// The user's name, under which the store can be queried.
     pub(crate) fn queryable_name(&self) -> Option<&str> {
         self.name.as_deref()
-    }
-
-    /// The user's name, checked, or a generated one, which uses up a number, and which
-    /// `ensure.explicit.internal.resource.naming` refuses.
-    pub(crate) fn store_name(&self, plan: &mut Plan, operator_prefix: &str) -> String {
-        let name = self.store_name_or_none(plan, operator_prefix);
-        if self.name.is_none() {
-            plan.note_unnamed_store(&name, self.logged);
-        }
-        name
-    }
-
-    /// As [`store_name`](Self::store_name), where a store without a name of the user's is not made.
-    pub(crate) fn store_name_or_none(&self, plan: &mut Plan, operator_prefix: &str) -> String {
-        match &self.name {
-            Some(name) => {
-                plan.check(crate::naming::validate(name));
-                name.clone()
-            }
-            None => plan.new_store_name(operator_prefix),
-        }
     }
 }

@@ -4,7 +4,6 @@
 //! inherits and else the types' own serdes; `with(..)` names serdes; `inherit()` is for types without a serde of their
 //! own. The order is always: explicit, then inherited, then by type.
 
-mod branched;
 mod consumed;
 mod grouped;
 mod joined;
@@ -18,7 +17,6 @@ mod suppressed;
 mod table_joined;
 mod topology_settings;
 
-pub use branched::Branched;
 pub use consumed::Consumed;
 pub use grouped::Grouped;
 pub use joined::Joined;

@@ -11,15 +11,11 @@ use streams_core::serde::DefaultSerde;
 use super::draft::{Aggregation, Draft};
 use super::fold::{Fold, MergingFold};
 use super::forward::{Forward, timestamped_update};
-use crate::grouped::KGroupedStream;
+use crate::handles::{KGroupedStream, KTable};
 use crate::naming::prefix;
 use crate::operators::fallible::{keyed, try_keyed};
-use crate::operators::table::TableForwarder;
 use crate::options::Materialized;
-use crate::row_store::RowStore;
-use crate::table::KTable;
-use crate::table_store::{RowStoreSettings, row_store};
-use crate::value_getter::ValueGetterSupplier;
+use crate::rows::{RowStore, RowStoreSettings, TableForwarder, ValueGetterSupplier, row_store};
 
 impl<K: Data, V: Data> KGroupedStream<K, V> {
     /// Folds the values of each key into a state, which `initializer` begins and `aggregator` continues

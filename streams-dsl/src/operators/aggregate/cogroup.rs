@@ -9,11 +9,10 @@ use streams_core::serde::DefaultSerde;
 use streams_core::window::Windowed;
 
 use super::cogroup_plan::{Aggregator, CogroupLayout, Group, add_whole, add_windowed};
-use crate::cogrouped::{CogroupedKStream, SessionWindowedCogroupedKStream, TimeWindowedCogroupedKStream};
-use crate::grouped::KGroupedStream;
+use super::cogrouped::{CogroupedKStream, SessionWindowedCogroupedKStream, TimeWindowedCogroupedKStream};
+use crate::handles::{KGroupedStream, KTable};
 use crate::operators::fallible::{keyed, try_keyed};
 use crate::options::Materialized;
-use crate::table::KTable;
 
 impl<K: Data, V: Data> KGroupedStream<K, V> {
     /// Begins a table of several grouped streams, whose values `aggregator` folds into a state

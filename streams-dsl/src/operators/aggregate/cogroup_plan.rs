@@ -16,6 +16,7 @@ use streams_core::store::{Declaration, SessionStoreBuilder, TimestampedWindowSto
 use streams_core::window::Windowed;
 
 use super::aggregate::{Aggregate, AggregateProcessor, SessionAggregate};
+use super::cogrouped::CogroupedKStream;
 use super::draft::{Draft, configured};
 use super::layout::Layout;
 use super::session_window::session_getter;
@@ -23,16 +24,13 @@ use super::session_window_processor::SessionProcessor;
 use super::sliding_window_processor::SlidingWindowProcessor;
 use super::time_window::window_getter;
 use super::time_window_processor::TimeWindowProcessor;
-use crate::cogrouped::CogroupedKStream;
 use crate::error::{DslError, Result};
 use crate::graph::{GraphNode, NodeId, Repartitioning, Step, Writer, repartition_node};
-use crate::grouped::KGroupedStream;
+use crate::handles::{KGroupedStream, KTable, TableOrigin};
 use crate::naming::prefix;
 use crate::operators::stateless::PassThrough;
 use crate::options::Materialized;
-use crate::table::{KTable, TableOrigin};
-use crate::table_store::{RowStoreSettings, row_store};
-use crate::value_getter::ValueGetterSupplier;
+use crate::rows::{RowStoreSettings, ValueGetterSupplier, row_store};
 use crate::windows::{EmitStrategy, SessionWindows, SlidingWindows, TimeWindows, Windows};
 
 /// Begins an aggregate.
@@ -329,7 +327,7 @@ fn add<K: Data, A: Data, K2: Data>(
     getter: fn(&str) -> ValueGetterSupplier<K2, A>,
 ) -> KTable<K2, A> {
     let step = &cogrouped.step;
-    let store = step.with_plan(|plan| materialized.store_name(plan, prefix::COGROUP_AGGREGATE));
+    let store = step.with_plan(|plan| plan.store_name(&materialized, prefix::COGROUP_AGGREGATE));
     let (groups, foreign): (Vec<_>, Vec<_>) =
         cogrouped.groups.iter().partition(|group| group.step().same_plan(step));
     let parents: Vec<NodeId> =

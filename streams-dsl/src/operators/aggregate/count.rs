@@ -8,10 +8,9 @@ use streams_core::error::Result;
 use super::aggregate::add_unwindowed;
 use super::draft::Draft;
 use super::fold::{Fold, MergingFold};
-use crate::grouped::KGroupedStream;
+use crate::handles::{KGroupedStream, KTable};
 use crate::naming::prefix;
 use crate::options::Materialized;
-use crate::table::KTable;
 
 impl<K: Data, V: Data> KGroupedStream<K, V> {
     /// Counts the records of each key (`KGroupedStream.count`).

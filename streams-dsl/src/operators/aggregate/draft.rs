@@ -13,11 +13,10 @@ use streams_core::store::{SessionSupplier, StoreSupplier, WindowSupplier};
 
 use crate::error::{DslError, Result};
 use crate::graph::{GraphNode, Step, Writer};
-use crate::grouped::KGroupedStream;
+use crate::handles::{KGroupedStream, KTable, TableOrigin};
 use crate::operators::nulls::Nulls;
 use crate::options::Materialized;
-use crate::table::{KTable, TableOrigin};
-use crate::value_getter::ValueGetterSupplier;
+use crate::rows::ValueGetterSupplier;
 
 /// What all instances of an aggregation share.
 pub struct Aggregation<K, V, A, F> {
@@ -48,7 +47,7 @@ impl<K: Data, A: Data> Draft<K, A> {
         materialized: Materialized<K, A>,
         inherited: Option<SerdeRef<A>>,
     ) -> Self {
-        let store = grouped.step.with_plan(|plan| materialized.store_name(plan, prefix));
+        let store = grouped.step.with_plan(|plan| plan.store_name(&materialized, prefix));
         Draft {
             name: grouped.step.next_name(prefix),
             store,

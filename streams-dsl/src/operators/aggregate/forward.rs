@@ -8,7 +8,7 @@ use streams_core::store::{FlushedChange, TimestampedWindowStore, ValueAndTimesta
 use streams_core::time::Timestamp;
 use streams_core::window::{Window, Windowed};
 
-use crate::operators::table::TableForwarder;
+use crate::rows::TableForwarder;
 
 /// What a processor does with an update that it has just stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@
 //! | `sliding_plan` | which sliding windows a record changes and makes |
 //! | `emit` | emission on window close |
 //! | `of_table`, `of_table_processor` | the same operations on a grouped table, and their processor |
-//! | `cogroup` | several grouped streams folded into one table; `cogroup_plan` makes nodes of it |
+//! | `cogroup` | several grouped streams folded into one table; `cogrouped` has the handles, `cogroup_plan` the nodes |
 //! | `fold` | what a count, a reduction and a user's aggregation have in common |
 //! | `draft` | how an aggregation becomes a node of the plan: numbers, repartition topic, store |
 //! | `forward` | how updates leave: at once, or when the store's cache is flushed |
@@ -18,6 +18,7 @@
 mod aggregate;
 mod cogroup;
 mod cogroup_plan;
+mod cogrouped;
 mod count;
 mod draft;
 mod emit;
@@ -37,5 +38,6 @@ mod time_window_processor;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use cogroup_plan::{Cogroup, CogroupLayout};
-pub(crate) use layout::Layout;
+pub use cogrouped::{
+    CogroupedBy, CogroupedKStream, SessionWindowedCogroupedKStream, TimeWindowedCogroupedKStream,
+};

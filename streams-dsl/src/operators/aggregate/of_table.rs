@@ -16,13 +16,12 @@ use super::fold::Fold;
 use super::of_table_processor::{TableAggregate, TableAggregateProcessor};
 use super::reduce::Reduce;
 use crate::graph::GraphNode;
+use crate::handles::{KGroupedTable, KTable};
 use crate::naming::prefix;
 use crate::operators::fallible::{keyed, try_keyed, user};
 use crate::operators::nulls::Nulls;
 use crate::options::Materialized;
-use crate::table_store::TableStore;
-use crate::value_getter::ValueGetterSupplier;
-use crate::{KGroupedTable, KTable};
+use crate::rows::{TableStore, ValueGetterSupplier};
 
 impl<K: Data, V: Data> KGroupedTable<K, V> {
     /// Counts the rows of each group (`KGroupedTable.count`).
@@ -200,7 +199,7 @@ impl<K: Data, V: Data> KGroupedTable<K, V> {
         subtract: impl Fn(&K, V, A) -> Result<A> + Send + Sync + 'static,
     ) -> KTable<K, A> {
         let queryable = materialized.queryable_name().map(str::to_owned);
-        let store_name = self.step.with_plan(|plan| materialized.store_name(plan, prefix::TABLE_AGGREGATE));
+        let store_name = self.step.with_plan(|plan| plan.store_name(&materialized, prefix::TABLE_AGGREGATE));
         let store = TableStore::new(&store_name, materialized, self.key_serde.as_ref(), inherited);
         let parent = self.repartitioned(&store_name);
         let name = self.step.next_name(operator_prefix);

@@ -8,8 +8,7 @@ use streams_core::record::{Change, Record};
 
 use super::fold::Fold;
 use crate::operators::nulls::Nulls;
-use crate::operators::table::TableForwarder;
-use crate::row_store::RowStore;
+use crate::rows::{RowStore, TableForwarder};
 
 /// What all instances of an aggregation share.
 pub(super) struct TableAggregate<A, F, S> {

@@ -7,11 +7,10 @@ use streams_core::error::{Result, UserError};
 use super::aggregate::add_unwindowed;
 use super::draft::Draft;
 use super::fold::{Fold, MergingFold};
-use crate::grouped::KGroupedStream;
+use crate::handles::{KGroupedStream, KTable};
 use crate::naming::prefix;
 use crate::operators::fallible::user;
 use crate::options::Materialized;
-use crate::table::KTable;
 
 impl<K: Data, V: Data> KGroupedStream<K, V> {
     /// Combines the values of each key: the first one is the first result, and each further one makes a new result of

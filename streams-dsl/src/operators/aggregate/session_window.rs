@@ -15,12 +15,11 @@ use super::draft::{Draft, configured};
 use super::fold::MergingFold;
 use super::reduce::Reduce;
 use super::session_window_processor::SessionProcessor;
+use crate::handles::{KTable, SessionWindowedKStream};
 use crate::naming::prefix;
 use crate::operators::fallible::{keyed, try_keyed, user};
 use crate::options::Materialized;
-use crate::table::KTable;
-use crate::value_getter::{ValueGetter, ValueGetterSupplier};
-use crate::windowed::SessionWindowedKStream;
+use crate::rows::{ValueGetter, ValueGetterSupplier};
 use crate::windows::EmitStrategy;
 
 impl<K: Data, V: Data> SessionWindowedKStream<K, V> {

@@ -13,7 +13,7 @@ use super::draft::Aggregation;
 use super::emit::{Emitter, strategy};
 use super::fold::MergingFold;
 use super::forward::{Forward, drop_late};
-use crate::operators::table::TableForwarder;
+use crate::rows::TableForwarder;
 use crate::windows::{EmitStrategy, SessionWindows, merge};
 
 /// Sessions that have become one, with what they were where that is forwarded.

@@ -8,12 +8,11 @@ use streams_core::processor::{Data, DropReason, InitContext, Processor, Processo
 use streams_core::record::Record;
 use streams_core::store::GlobalTimestampedKeyValueStore;
 
-use crate::global_table::GlobalKTable;
 use crate::graph::GraphNode;
+use crate::handles::{GlobalKTable, KStream};
 use crate::naming::prefix;
 use crate::operators::fallible::user;
 use crate::operators::nulls::Nulls;
-use crate::stream::KStream;
 
 impl<K: Data, V: Data> KStream<K, V> {
     /// Joins each record with the row that the global table has now for the key that `key_selector` picks; without one,

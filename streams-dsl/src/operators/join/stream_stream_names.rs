@@ -2,7 +2,7 @@
 
 use streams_core::store::WindowSupplier;
 
-use super::stream_stream_plan::JoinKind;
+use super::stream_stream_side::JoinKind;
 use crate::error::DslError;
 use crate::graph::Plan;
 use crate::naming::{self, prefix};

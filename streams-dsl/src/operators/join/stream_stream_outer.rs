@@ -4,10 +4,10 @@ use streams_core::error::{Result, UserError};
 use streams_core::processor::Data;
 use streams_core::serde::DefaultSerde;
 
-use super::stream_stream_plan::JoinKind;
+use super::stream_stream_side::JoinKind;
+use crate::handles::KStream;
 use crate::operators::fallible::user;
 use crate::options::StreamJoined;
-use crate::stream::KStream;
 use crate::windows::JoinWindows;
 
 impl<K: Data, V: Data> KStream<K, V> {

@@ -15,25 +15,14 @@ use streams_core::store::{ListValueStoreBuilder, StorePlace, WindowStoreBuilder,
 use super::self_join_processor::SelfJoinProcessor;
 use super::stream_stream_names::{Given, Names};
 use super::stream_stream_processor::{JoinSideProcessor, JoinWindowProcessor};
-use super::stream_stream_side::{LeftSide, RightSide, StreamJoin};
+use super::stream_stream_side::{JoinKind, LeftSide, RightSide, StreamJoin};
 use crate::error::{DslError, Result};
 use crate::graph::{GraphNode, NodeKind, Plan, Step, Writer};
+use crate::handles::KStream;
 use crate::operators::nulls::Nulls;
 use crate::operators::stateless::PassThrough;
 use crate::options::StreamJoined;
-use crate::stream::KStream;
 use crate::windows::JoinWindows;
-
-/// Which records a join has results for besides pairs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum JoinKind {
-    /// None.
-    Inner,
-    /// Those of the left stream that find no partner.
-    Left,
-    /// Those of both.
-    Outer,
-}
 
 /// The serdes of a join's stores.
 struct Serdes<K, V, V2> {

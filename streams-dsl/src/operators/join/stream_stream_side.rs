@@ -6,9 +6,19 @@ use std::sync::Arc;
 use streams_core::processor::Data;
 use streams_core::serde::LeftOrRightValue;
 
-use super::stream_stream_plan::JoinKind;
 use crate::operators::nulls::Nulls;
 use crate::windows::{JoinWindows, Reach};
+
+/// Which records a join has results for besides pairs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum JoinKind {
+    /// None.
+    Inner,
+    /// Those of the left stream that find no partner.
+    Left,
+    /// Those of both.
+    Outer,
+}
 
 /// What all instances of a join share.
 pub(super) struct StreamJoin<K, VL, VR, F> {

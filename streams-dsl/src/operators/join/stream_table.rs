@@ -10,13 +10,12 @@ use streams_core::serde::DefaultSerde;
 use super::stream_table_grace::{BUFFER_SUFFIX, Grace, not_versioned};
 use crate::error::DslError;
 use crate::graph::{GraphNode, Step};
+use crate::handles::{KStream, KTable};
 use crate::naming::prefix;
 use crate::operators::fallible::user;
 use crate::operators::nulls::Nulls;
 use crate::options::Joined;
-use crate::stream::KStream;
-use crate::table::KTable;
-use crate::value_getter::{ValueGetter, ValueGetterSupplier};
+use crate::rows::{ValueGetter, ValueGetterSupplier};
 
 impl<K: Data, V: Data> KStream<K, V> {
     /// Joins each record with the row that the table has for its key now; without one, nothing is forwarded

@@ -17,7 +17,7 @@ use streams_core::topology::ChangelogKind;
 use super::stream_table::{TableJoin, TableJoinProcessor};
 use crate::error::DslError;
 use crate::graph::Writer;
-use crate::value_getter::ValueGetterSupplier;
+use crate::rows::ValueGetterSupplier;
 
 /// What the name of the buffer ends with.
 pub(super) const BUFFER_SUFFIX: &str = "-Buffer";

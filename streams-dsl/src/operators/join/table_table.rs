@@ -11,13 +11,12 @@ use streams_core::record::Change;
 use super::table_table_processor::{JoinGetter, JoinMerger, TableJoinSide};
 use crate::error::{DslError, Result};
 use crate::graph::{GraphNode, Plan, Step, Writer};
+use crate::handles::{KTable, TableOrigin};
 use crate::naming::prefix;
 use crate::operators::fallible::user;
 use crate::operators::nulls::Nulls;
 use crate::options::Materialized;
-use crate::table::{KTable, TableOrigin};
-use crate::table_store::TableStore;
-use crate::value_getter::ValueGetterSupplier;
+use crate::rows::{TableStore, ValueGetterSupplier};
 
 impl<K: Data, V: Data> KTable<K, V> {
     /// The table of the keys that both tables have, each with what `joiner` makes of the two rows (`KTable.join`).
@@ -229,7 +228,7 @@ impl<K: Data, V: Data> KTable<K, V> {
         combine: impl Fn(Option<V>, Option<VO>) -> Joined<VR> + Send + Sync + 'static,
     ) -> KTable<K, VR> {
         let store = materialized.map(|materialized| {
-            let name = self.step.with_plan(|plan| materialized.store_name(plan, prefix::TABLE_MERGE));
+            let name = self.step.with_plan(|plan| plan.store_name(&materialized, prefix::TABLE_MERGE));
             TableStore::new(&name, materialized, self.key_serde.as_ref(), None)
         });
         let names = self.step.with_plan(|plan| Names::new(plan, self.step.given_name()));

@@ -9,8 +9,7 @@ use streams_core::record::{Change, Record};
 use streams_core::store::ValueAndTimestamp;
 
 use crate::operators::fallible::before;
-use crate::operators::table::StoredRows;
-use crate::value_getter::ValueGetter;
+use crate::rows::{StoredRows, ValueGetter};
 
 /// Joins the updates of one table with the rows of the other.
 ///

@@ -9,12 +9,12 @@ use streams_core::error::{Result, UserError};
 use streams_core::processor::{Data, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::Record;
 
+use super::branched::Branched;
 use super::merge::PassThrough;
-use crate::KStream;
 use crate::graph::{GraphNode, Step};
+use crate::handles::KStream;
 use crate::naming::prefix;
 use crate::operators::fallible::user;
-use crate::options::Branched;
 
 type Predicate<K, V> = Arc<dyn Fn(&K, &V) -> Result<bool> + Send + Sync>;
 

@@ -6,7 +6,7 @@ use streams_core::error::{Result, UserError};
 use streams_core::processor::{Data, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::Record;
 
-use crate::KStream;
+use crate::handles::KStream;
 use crate::naming::prefix;
 use crate::operators::fallible::user;
 

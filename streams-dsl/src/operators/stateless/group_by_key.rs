@@ -3,8 +3,8 @@
 use streams_core::processor::Data;
 use streams_core::serde::DefaultSerde;
 
+use crate::handles::{KGroupedStream, KStream};
 use crate::options::Grouped;
-use crate::{KGroupedStream, KStream};
 
 impl<K: Data, V: Data> KStream<K, V> {
     /// Groups the records by their key (`KStream.groupByKey`).

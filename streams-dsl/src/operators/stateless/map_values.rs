@@ -6,8 +6,8 @@ use streams_core::error::{Result, UserError};
 use streams_core::processor::{Data, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::Record;
 
-use crate::KStream;
 use crate::graph::GraphNode;
+use crate::handles::KStream;
 use crate::naming::prefix;
 use crate::operators::fallible::user;
 

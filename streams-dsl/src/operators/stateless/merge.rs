@@ -5,9 +5,9 @@ use std::sync::Arc;
 use streams_core::processor::{Data, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::Record;
 
-use crate::KStream;
 use crate::error::DslError;
 use crate::graph::{GraphNode, Step};
+use crate::handles::KStream;
 use crate::naming::prefix;
 
 impl<K: Data, V: Data> KStream<K, V> {

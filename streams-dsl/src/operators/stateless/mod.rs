@@ -1,6 +1,7 @@
 //! Stateless operators of streams: record by record, no store.
 
 mod branch;
+mod branched;
 mod filter;
 mod flat_map;
 mod flat_map_values;
@@ -20,4 +21,5 @@ mod to;
 mod to_table;
 
 pub use branch::BranchedKStream;
+pub use branched::Branched;
 pub(crate) use merge::PassThrough;

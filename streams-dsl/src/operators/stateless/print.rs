@@ -7,8 +7,8 @@ use streams_core::error::UserError;
 use streams_core::processor::{Data, InitContext, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::Record;
 
-use crate::KStream;
 use crate::graph::GraphNode;
+use crate::handles::KStream;
 use crate::naming::prefix;
 use crate::options::{Format, Printed};
 

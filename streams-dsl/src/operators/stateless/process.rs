@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use streams_core::processor::{Data, InitContext, Processor, ProcessorResult};
 
-use crate::KStream;
 use crate::graph::GraphNode;
+use crate::handles::KStream;
 use crate::naming::prefix;
 
 impl<K: Data, V: Data> KStream<K, V> {

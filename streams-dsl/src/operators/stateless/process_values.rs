@@ -5,8 +5,8 @@ use std::sync::Arc;
 use streams_core::processor::{Data, FixedKey, FixedKeyProcessor, InitContext, ProcessorResult};
 
 use super::process::owned;
-use crate::KStream;
 use crate::graph::GraphNode;
+use crate::handles::KStream;
 use crate::naming::prefix;
 
 impl<K: Data, V: Data> KStream<K, V> {

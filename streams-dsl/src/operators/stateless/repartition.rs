@@ -3,9 +3,9 @@
 use streams_core::processor::Data;
 use streams_core::serde::DefaultSerde;
 
-use crate::KStream;
 use crate::error::DslError;
 use crate::graph::{Repartitioning, Step, repartition_node};
+use crate::handles::KStream;
 use crate::naming::prefix;
 use crate::options::Repartitioned;
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use streams_core::processor::{Data, SinkOptions, TopicNameExtractor, TopicTarget};
 use streams_core::serde::DefaultSerde;
 
-use crate::KStream;
 use crate::error::DslError;
 use crate::graph::GraphNode;
+use crate::handles::KStream;
 use crate::naming::prefix;
 use crate::options::Produced;
 

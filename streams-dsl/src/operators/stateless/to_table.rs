@@ -6,11 +6,11 @@ use streams_core::processor::Data;
 use streams_core::serde::{DefaultSerde, OptionSerde, SerdeRef};
 
 use crate::graph::{Repartitioning, Step, repartition_node};
+use crate::handles::{KStream, KTable};
 use crate::naming::prefix;
 use crate::operators::table::{RowSerde, SourceOrigin};
 use crate::options::Materialized;
-use crate::table_store::TableStore;
-use crate::{KStream, KTable};
+use crate::rows::TableStore;
 
 impl<K: Data, V: Data> KStream<K, V> {
     /// A table of the latest value of each key (`KStream.toTable`).
@@ -57,7 +57,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         let queryable = materialized.queryable_name().map(str::to_owned);
         let mut plan = self.step.plan.borrow_mut();
         let name = plan.name_or_new(self.step.given_name(), prefix::TO_TABLE);
-        let store_name = materialized.store_name(&mut plan, prefix::TO_TABLE);
+        let store_name = plan.store_name(&materialized, prefix::TO_TABLE);
         let store = TableStore::new(&store_name, materialized, self.key_serde.as_ref(), inherited);
         let (key_serde, value_serde) = (store.key_serde.clone(), store.value_serde.clone());
         let parent = if self.repartition_required {

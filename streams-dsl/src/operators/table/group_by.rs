@@ -8,11 +8,11 @@ use streams_core::record::{Change, Record};
 use streams_core::serde::DefaultSerde;
 
 use crate::graph::GraphNode;
+use crate::handles::{KGroupedTable, KTable};
 use crate::naming::prefix;
 use crate::operators::fallible::{before, user};
 use crate::operators::nulls::Nulls;
 use crate::options::Grouped;
-use crate::{KGroupedTable, KTable};
 
 impl<K: Data, V: Data> KTable<K, V> {
     /// Groups the rows by a new key, each with a new value (`KTable.groupBy`).

@@ -10,16 +10,13 @@ use streams_core::record::{Change, Record};
 use streams_core::store::ValueAndTimestamp;
 use streams_core::time::Timestamp;
 
-use super::StoredRows;
-use crate::KTable;
 use crate::graph::GraphNode;
+use crate::handles::{KTable, TableOrigin};
 use crate::naming::prefix;
 use crate::operators::fallible::{before, user};
 use crate::operators::nulls::Nulls;
 use crate::options::Materialized;
-use crate::table::TableOrigin;
-use crate::table_store::TableStore;
-use crate::value_getter::{ValueGetter, ValueGetterSupplier};
+use crate::rows::{StoredRows, TableStore, ValueGetter, ValueGetterSupplier};
 
 /// Makes a row of a row, or none.
 type Mapper<K, V, V2> = Arc<dyn Fn(&K, V) -> Result<Option<V2>> + Send + Sync>;

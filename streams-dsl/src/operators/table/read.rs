@@ -15,10 +15,10 @@ use streams_core::time::Timestamp;
 use super::source::{GlobalSource, SourceOrigin};
 use crate::error::{DslError, Result};
 use crate::graph::{GraphNode, NodeKind, ROOT, Step};
+use crate::handles::{GlobalKTable, KTable, StreamsBuilder};
 use crate::naming::prefix;
 use crate::options::{Consumed, Materialized};
-use crate::table_store::TableStore;
-use crate::{GlobalKTable, KTable, StreamsBuilder};
+use crate::rows::TableStore;
 
 const SOURCE_SUFFIX: &str = "-source";
 
@@ -162,7 +162,7 @@ impl StreamsBuilder {
         let mut plan = self.plan.borrow_mut();
         let given = consumed.name.as_deref();
         TableNames {
-            store: materialized.store_name(&mut plan, &format!("{topic}-")),
+            store: plan.store_name(materialized, &format!("{topic}-")),
             source: plan.suffixed_or_new(given, SOURCE_SUFFIX, prefix::SOURCE).into(),
             table: plan.name_or_new(given, prefix::TABLE_SOURCE),
         }

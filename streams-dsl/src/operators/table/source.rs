@@ -9,12 +9,10 @@ use streams_core::record::{Change, Record};
 use streams_core::serde::SerdeRef;
 use streams_core::store::{TimestampedKeyValueStore, ValueAndTimestamp};
 
-use super::StoredRows;
 use crate::graph::{GraphNode, Writer};
+use crate::handles::TableOrigin;
 use crate::operators::nulls::Nulls;
-use crate::table::TableOrigin;
-use crate::table_store::TableStore;
-use crate::value_getter::ValueGetterSupplier;
+use crate::rows::{StoredRows, TableStore, ValueGetterSupplier};
 
 /// A table that comes from a topic or a stream.
 pub(crate) struct SourceOrigin<K, V> {

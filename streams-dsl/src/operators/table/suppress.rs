@@ -9,13 +9,12 @@ use streams_core::record::{Change, Record};
 use streams_core::store::{Buffered, ChangeBuffer, ChangeBufferBuilder, ValueAndTimestamp};
 use streams_core::time::Timestamp;
 
-use crate::KTable;
 use crate::error::DslError;
 use crate::graph::{GraphNode, NodeId, Plan};
+use crate::handles::{KTable, TableOrigin};
 use crate::naming::{self, prefix};
 use crate::options::{Bounds, Suppressed, Wait};
-use crate::table::TableOrigin;
-use crate::value_getter::{ValueGetter, ValueGetterSupplier};
+use crate::rows::{ValueGetter, ValueGetterSupplier};
 
 /// What follows a name in that of the buffer.
 const STORE_SUFFIX: &str = "-store";

@@ -7,8 +7,8 @@ use streams_core::record::{Change, Record};
 use streams_core::serde::{OptionSerde, SerdeRef};
 
 use crate::graph::GraphNode;
+use crate::handles::{KStream, KTable};
 use crate::naming::prefix;
-use crate::{KStream, KTable};
 
 impl<K: Data, V: Data> KTable<K, V> {
     /// The table's updates as a stream (`KTable.toStream`): the new value, or `None` for a deleted row, so that

@@ -10,16 +10,13 @@ use streams_core::record::{Change, Headers, Record};
 use streams_core::store::ValueAndTimestamp;
 use streams_core::time::Timestamp;
 
-use super::StoredRows;
-use crate::KTable;
+use super::value_transformer::{TransformContext, ValueTransformer};
 use crate::graph::GraphNode;
+use crate::handles::{KTable, TableOrigin};
 use crate::naming::prefix;
 use crate::operators::nulls::Nulls;
 use crate::options::Materialized;
-use crate::table::TableOrigin;
-use crate::table_store::TableStore;
-use crate::value_getter::{ValueGetter, ValueGetterSupplier};
-use crate::value_transformer::{TransformContext, ValueTransformer};
+use crate::rows::{StoredRows, TableStore, ValueGetter, ValueGetterSupplier};
 
 /// The time of a row that is looked up and does not exist (`RecordQueue.UNKNOWN`).
 const UNKNOWN: i64 = -1;

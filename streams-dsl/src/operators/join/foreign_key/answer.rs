@@ -4,7 +4,7 @@ use streams_core::processor::{Data, InitContext, Processor, ProcessorContext, Pr
 use streams_core::record::Record;
 use streams_core::serde::foreign_key::{Instruction, Subscription, SubscriptionResponse};
 
-use crate::value_getter::{ValueGetter, ValueGetterSupplier};
+use crate::rows::{ValueGetter, ValueGetterSupplier};
 
 /// Looks the foreign row up and answers as the subscription's instruction says. An answer has the larger one of the two
 /// timestamps, and the message's headers.

@@ -26,7 +26,7 @@ use streams_core::error::{Result, UserError};
 use streams_core::processor::Data;
 use streams_core::serde::DefaultSerde;
 
-use crate::KTable;
+use crate::handles::KTable;
 use crate::operators::fallible::user;
 use crate::options::{Materialized, TableJoined};
 

@@ -21,14 +21,13 @@ use super::partition::{ToForeignSide, ToPrimarySide};
 use super::receive::{ReceiveProcessor, Subscriptions};
 use super::resolve::{Joiner, Resolve, ResolveProcessor};
 use super::subscribe::{Extractor, Subscribe, SubscribeProcessor};
-use crate::KTable;
 use crate::error::DslError;
 use crate::graph::{GraphNode, NodeId, Step};
+use crate::handles::KTable;
 use crate::operators::nulls::Nulls;
 use crate::operators::table::SourceOrigin;
 use crate::options::{Materialized, TableJoined};
-use crate::table_store::TableStore;
-use crate::value_getter::ValueGetterSupplier;
+use crate::rows::{TableStore, ValueGetterSupplier};
 
 /// A join that is not part of the plan yet.
 pub(super) struct Join<K, V, KO, VO, VR> {
@@ -68,7 +67,7 @@ impl<K: Data, V: Data, KO: Data, VO: Data, VR: Data> Join<K, V, KO, VO, VR> {
         let names = table.step.with_plan(|plan| Names::new(plan, given));
         let queryable = materialized.queryable_name().map(str::to_owned);
         let store_name =
-            table.step.with_plan(|plan| materialized.store_name(plan, crate::naming::prefix::FK_OUTPUT));
+            table.step.with_plan(|plan| plan.store_name(&materialized, crate::naming::prefix::FK_OUTPUT));
         let store = TableStore::new(&store_name, materialized, table.key_serde.as_ref(), None);
         let value_serde = store.value_serde.clone();
         let results = Nulls::of(value_serde.as_ref());

@@ -10,7 +10,7 @@ use streams_core::serde::foreign_key::{PseudoTopics, SubscriptionResponse};
 
 use super::hash::row_hash;
 use crate::operators::nulls::Nulls;
-use crate::value_getter::{ValueGetter, ValueGetterSupplier};
+use crate::rows::{ValueGetter, ValueGetterSupplier};
 
 /// Makes a result of a row and the foreign row there is; `None` is no result.
 pub(super) type Joiner<V, VO, VR> = Arc<dyn Fn(V, Option<VO>) -> Result<Option<VR>> + Send + Sync>;

@@ -5,7 +5,7 @@ use streams_core::processor::{Children, Data, InitContext, ProcessorContext, Pro
 use streams_core::record::{Change, Record};
 use streams_core::store::{FlushedChange, TimestampedKeyValueStore};
 
-use crate::row_store::RowStore;
+use crate::rows::RowStore;
 
 /// Forwards the updates of one table in one task.
 pub(crate) struct TableForwarder {

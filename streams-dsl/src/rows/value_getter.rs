@@ -6,7 +6,7 @@ use streams_core::processor::{Data, ProcessorResult, StoreAccess};
 use streams_core::store::ValueAndTimestamp;
 use streams_core::time::Timestamp;
 
-use crate::row_store::RowStore;
+use crate::rows::RowStore;
 
 /// Reads rows of one table within one task.
 pub(crate) trait ValueGetter<K, V> {

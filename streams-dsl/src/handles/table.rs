@@ -8,8 +8,7 @@ use streams_core::serde::SerdeRef;
 
 use crate::graph::Step;
 use crate::options::Materialized;
-use crate::table_store::TableStore;
-use crate::value_getter::ValueGetterSupplier;
+use crate::rows::{TableStore, ValueGetterSupplier};
 
 /// What a table is made by: how it gets at single rows, and whether its updates carry the previous row
 /// (`KTableSource`, `KTableProcessorSupplier`, `KStreamAggProcessorSupplier`).
@@ -121,7 +120,7 @@ impl<K: Data, V: Data> KTable<K, V> {
         let name = match (materialized.queryable_name(), operator_prefix) {
             (None, None) => String::new(),
             (_, prefix) => {
-                self.step.with_plan(|plan| materialized.store_name(plan, prefix.unwrap_or_default()))
+                self.step.with_plan(|plan| plan.store_name(&materialized, prefix.unwrap_or_default()))
             }
         };
         let stored = materialized.queryable_name().is_some();

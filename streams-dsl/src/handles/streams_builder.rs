@@ -9,11 +9,11 @@ use streams_core::ids::TopicName;
 use streams_core::processor::{Data, InitContext, Processor, ProcessorResult, SourceOptions};
 use streams_core::serde::DefaultSerde;
 use streams_core::store::StoreFactory;
-use streams_core::topology::{TopicPattern, Topology};
+use streams_core::topology::Topology;
 
-use crate::KStream;
+use super::KStream;
 use crate::error::{DslError, Result};
-use crate::graph::{GraphNode, NodeKind, Plan, PlanRef, ROOT, SourceSpec, Step, lower};
+use crate::graph::{GraphNode, NodeKind, Plan, PlanRef, ROOT, SourceSpec, SourceTopics, Step, Topics, lower};
 use crate::naming::prefix;
 use crate::options::{Consumed, TopologySettings};
 
@@ -28,61 +28,6 @@ pub struct StreamsBuilder {
 impl Default for StreamsBuilder {
     fn default() -> Self {
         StreamsBuilder::new()
-    }
-}
-
-/// What a stream reads.
-#[derive(Clone, Debug)]
-pub enum SourceTopics {
-    /// Topics by name.
-    Named(Vec<TopicName>),
-    /// Every topic that matches.
-    Matching(TopicPattern),
-}
-
-/// One or several topics: a name; an array, slice or vector of names; or a [`TopicPattern`].
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` names no topics",
-    note = "give a name, an array, slice or vector of names, or a `TopicPattern`"
-)]
-pub trait Topics {
-    /// Which they are.
-    fn topics(self) -> SourceTopics;
-}
-
-impl Topics for &str {
-    fn topics(self) -> SourceTopics {
-        SourceTopics::Named(vec![self.into()])
-    }
-}
-
-impl Topics for &String {
-    fn topics(self) -> SourceTopics {
-        self.as_str().topics()
-    }
-}
-
-impl<T: AsRef<str>> Topics for &[T] {
-    fn topics(self) -> SourceTopics {
-        SourceTopics::Named(self.iter().map(|name| name.as_ref().into()).collect())
-    }
-}
-
-impl<T: AsRef<str>, const N: usize> Topics for [T; N] {
-    fn topics(self) -> SourceTopics {
-        self.as_slice().topics()
-    }
-}
-
-impl<T: AsRef<str>> Topics for Vec<T> {
-    fn topics(self) -> SourceTopics {
-        self.as_slice().topics()
-    }
-}
-
-impl Topics for TopicPattern {
-    fn topics(self) -> SourceTopics {
-        SourceTopics::Matching(self)
     }
 }
 

@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use streams_core::processor::Data;
 
+use super::cogroup_plan::{Cogroup, CogroupLayout};
 use crate::graph::Step;
-use crate::operators::aggregate::{Cogroup, CogroupLayout};
 use crate::windows::{SessionWindows, SlidingWindows, TimeWindows, sealed};
 
 /// Several grouped streams, each with an aggregator of its own, to be folded into one table

@@ -2,9 +2,7 @@
 
 use streams_core::processor::Data;
 
-use crate::error::DslError;
-use crate::grouped::KGroupedStream;
-use crate::operators::aggregate::Layout;
+use crate::handles::KGroupedStream;
 use crate::windows::{EmitStrategy, SessionWindows, SlidingWindows, TimeWindows, UnlimitedWindows, sealed};
 
 /// A window definition, and the kind of stream that it makes. Sealed: use the definitions in
@@ -35,46 +33,6 @@ impl<K: Data, V: Data, W: Copy> TimeWindowedKStream<K, V, W> {
     #[must_use = "the name is for the next aggregation of the returned stream"]
     pub fn named(&self, name: &str) -> Self {
         TimeWindowedKStream { grouped: self.grouped.named(name), ..self.clone() }
-    }
-}
-
-impl<K: Data, V: Data, W: Layout> TimeWindowedKStream<K, V, W> {
-    /// Emits results so (`TimeWindowedKStream.emitStrategy`); each update by default. Unlimited windows never close, so
-    /// that building fails for them.
-    ///
-    /// ```
-    /// use streams_dsl::prelude::*;
-    ///
-    /// let builder = StreamsBuilder::new();
-    /// builder
-    ///     .stream::<String, String>("clicks")
-    ///     .group_by_key()
-    ///     .windowed_by(TimeWindows::of_size_with_no_grace(minutes(5)))
-    ///     .emit_strategy(EmitStrategy::OnWindowClose)
-    ///     .count()
-    ///     .to_stream()
-    ///     .map(|window, count| (window.key, count))
-    ///     .to("clicks-per-five-minutes");
-    ///
-    /// let driver = TopologyTestDriver::of(builder.build()?)?;
-    /// let clicks = driver.create_input_topic::<String, String>("clicks");
-    /// clicks.pipe("home".into(), "alice".into(), 0)?;
-    /// clicks.pipe("home".into(), "bob".into(), 1)?;
-    /// driver.advance_wall_clock_time(1_000)?;
-    /// clicks.pipe("home".into(), "carol".into(), 300_000)?;
-    /// let counts = driver.create_output_topic::<String, Option<i64>>("clicks-per-five-minutes");
-    /// assert_eq!(counts.read_key_values()?, [("home".into(), Some(2))]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use = "the strategy is for the aggregations of the returned stream"]
-    pub fn emit_strategy(&self, emit: EmitStrategy) -> Self {
-        if emit == EmitStrategy::OnWindowClose && !self.windows.closes() {
-            self.grouped.step.plan.borrow().report(DslError::Option {
-                operator: "emit_strategy".to_owned(),
-                reason: "ON_WINDOW_CLOSE emit strategy cannot be used for UnlimitedWindows".to_owned(),
-            });
-        }
-        TimeWindowedKStream { emit, ..self.clone() }
     }
 }
 

@@ -7,7 +7,7 @@ use streams_core::processor::Data;
 use streams_core::serde::SerdeRef;
 
 use crate::graph::{NodeId, Repartitioning, Step, repartition_node};
-use crate::windowed::WindowedBy;
+use crate::handles::WindowedBy;
 
 /// A stream grouped by key, to be aggregated (`org.apache.kafka.streams.kstream.KGroupedStream`).
 ///

@@ -1,6 +1,6 @@
 //! What becomes of a branch of a split stream (`org.apache.kafka.streams.kstream.Branched`).
 
-use crate::KStream;
+use crate::handles::KStream;
 
 type Chain<'a, K, V> = Box<dyn FnOnce(KStream<K, V>) -> Option<KStream<K, V>> + 'a>;
 

@@ -8,11 +8,12 @@ use streams_core::ids::TaskId;
 use streams_core::store::{BackendRef, BackendSupplier, StorePlace, Stores};
 use streams_core::testing::TopologyTestDriver;
 
+use crate::error::DslError;
+use crate::handles::{KTable, StreamsBuilder};
 use crate::options::{
     BufferConfig, Consumed, Joined, Materialized, StoreType, StreamJoined, Suppressed, TopologySettings,
 };
 use crate::windows::{JoinWindows, TimeWindows, millis};
-use crate::{DslError, KTable, StreamsBuilder};
 
 type Rows = Materialized<String, String>;
 

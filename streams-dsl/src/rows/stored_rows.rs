@@ -5,7 +5,7 @@ use streams_core::processor::{Data, InitContext, ProcessorContext, ProcessorResu
 use streams_core::record::{Change, Record};
 
 use super::TableForwarder;
-use crate::row_store::RowStore;
+use crate::rows::RowStore;
 
 /// The rows of one table in one task, if they are stored.
 pub(crate) struct StoredRows<K, V> {
