@@ -49,6 +49,15 @@ pub mod guide {
 
     #[doc = include_str!("guide/serdes.md")]
     pub mod serdes {}
+
+    #[doc = include_str!("guide/event-time.md")]
+    pub mod event_time {}
+
+    #[doc = include_str!("guide/partitioning.md")]
+    pub mod partitioning {}
+
+    #[doc = include_str!("guide/integration-tests.md")]
+    pub mod integration_tests {}
 }
 
 /// What was decided, why, and what was rejected.

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-/// A value that could not be turned into bytes, or bytes that are no such value.
+/// A value that cannot be encoded, or bytes that cannot be decoded.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct CodecError {
-    /// What was wrong with the value or the bytes.
+    /// What is wrong with the value or the bytes.
     pub message: String,
 }
 
 impl CodecError {
-    /// An error with that message.
+    /// An error with a message.
     pub fn new(message: impl Into<String>) -> Self {
         CodecError { message: message.into() }
     }
@@ -24,8 +24,8 @@ pub trait Codec<T>: Send + Sync {
         false
     }
 
-    /// Refuses a value that [`encode`](Self::encode) would refuse. A store encodes when it stages, and asks this when the
-    /// value is put, so that the error comes where the value was made.
+    /// Refuses a value that [`encode`](Self::encode) would refuse. A store encodes when it stages, and calls this when the
+    /// value is put, so that the error appears where the value was made.
     fn check(&self, value: &T) -> Result<(), CodecError> {
         let _ = value;
         Ok(())
@@ -34,7 +34,7 @@ pub trait Codec<T>: Send + Sync {
     /// Appends the bytes of `value` to `out`.
     fn encode(&self, value: &T, out: &mut Vec<u8>) -> Result<(), CodecError>;
 
-    /// The value of which these are the bytes.
+    /// Decodes a value.
     fn decode(&self, bytes: &[u8]) -> Result<T, CodecError>;
 }
 

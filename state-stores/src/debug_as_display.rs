@@ -1,6 +1,6 @@
 //! A macro for errors.
 
-/// `Debug` of errors is their `Display`: a `main` that returns an error shows it by `Debug`, and a person reads it.
+/// Makes `Debug` of an error its `Display`: a `main` that returns an error prints `Debug`, for people to read.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! debug_as_display {

@@ -5,7 +5,7 @@ use std::fmt::{Display, Formatter};
 /// How many bytes are shown.
 pub const EXCERPT_BYTES: usize = 32;
 
-/// Bytes as text if they are some, else in hexadecimal; cut where they are long.
+/// Bytes as text if they are UTF-8, otherwise in hexadecimal; truncated if they are long.
 ///
 /// ```
 /// use state_stores::excerpt::Excerpt;
@@ -20,12 +20,12 @@ pub struct Excerpt<'a> {
 }
 
 impl<'a> Excerpt<'a> {
-    /// Of these bytes.
+    /// An excerpt of bytes.
     pub fn of(bytes: &'a [u8]) -> Self {
         Excerpt { shown: &bytes[..bytes.len().min(EXCERPT_BYTES)], length: bytes.len() }
     }
 
-    /// Of bytes of which only the first are known.
+    /// An excerpt of bytes of which only the first are available.
     pub fn of_first(shown: &'a [u8], length: usize) -> Self {
         Excerpt { shown, length }
     }
@@ -36,7 +36,7 @@ impl Display for Excerpt<'_> {
         let cut = self.length > self.shown.len();
         let text = match std::str::from_utf8(self.shown) {
             Ok(text) => Some(text),
-            // The cut may be within a character.
+            // The truncation may split a character.
             Err(error) if cut && error.error_len().is_none() => {
                 std::str::from_utf8(&self.shown[..error.valid_up_to()]).ok()
             }

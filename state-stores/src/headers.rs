@@ -1,4 +1,4 @@
-//! Record headers: an ordered list of named byte values, free to clone, nothing to allocate while empty.
+//! Record headers: an ordered list of named byte values. Cloning is free, and an empty list allocates nothing.
 
 use std::sync::Arc;
 
@@ -53,7 +53,7 @@ impl Headers {
         self.0.as_deref().map_or(&[][..], Vec::as_slice).iter()
     }
 
-    /// Whether both are one list, or neither has one. False says nothing.
+    /// Whether both share one list, or both are empty. If false, they may still be equal.
     pub fn is_same(&self, other: &Headers) -> bool {
         match (&self.0, &other.0) {
             (None, None) => true,

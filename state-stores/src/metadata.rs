@@ -1,6 +1,6 @@
-//! What a database says about itself: texts under names, and the version of its layout.
+//! A database's metadata: named texts, and the version of its layout.
 //!
-//! Whoever opens a database calls [`claim`] before anything else: one of another version is refused and not misread.
+//! Call [`claim`] first after opening a database: one of another version is refused, not misread.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -15,7 +15,7 @@ pub const METADATA_KEYSPACE: &str = "state/metadata";
 /// The version of the layout that this library writes.
 pub const LAYOUT_VERSION: &str = "2";
 
-/// Under which name the version is kept.
+/// The name of the version.
 const LAYOUT: &str = "layout";
 
 /// Opens the keyspace of metadata.
@@ -40,7 +40,7 @@ pub fn read_metadata(backend: &dyn Backend) -> Result<BTreeMap<String, String>> 
     Ok(texts)
 }
 
-/// Makes sure that this library wrote the database, or nobody yet: then it is this library's from now on.
+/// Makes sure that this version of the library wrote the database, or claims an empty one.
 pub fn claim(backend: &dyn Backend) -> Result<()> {
     let keyspace = metadata_keyspace(backend)?;
     match backend.get(keyspace, LAYOUT.as_bytes())? {

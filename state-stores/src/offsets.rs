@@ -19,7 +19,7 @@ pub struct StoredOffset {
     pub topic: String,
     /// The partition.
     pub partition: i32,
-    /// The offset, with the meaning that the writer gave it.
+    /// The offset; the writer decides its meaning.
     pub offset: i64,
 }
 
@@ -33,7 +33,7 @@ pub fn put_offset(batch: &mut Batch, keyspace: Keyspace, topic: &str, partition:
     batch.put(keyspace, format!("{topic}-{partition}").as_bytes(), &offset.to_be_bytes());
 }
 
-/// Takes the offset of a partition away.
+/// Deletes the offset of a partition.
 pub fn delete_offset(batch: &mut Batch, keyspace: Keyspace, topic: &str, partition: i32) {
     batch.delete(keyspace, format!("{topic}-{partition}").as_bytes());
 }

@@ -1,4 +1,4 @@
-//! What the runtime sees of every store, whatever its kind and types.
+//! The runtime's view of a store of any kind and type.
 
 use std::any::Any;
 use std::error::Error;
@@ -22,7 +22,7 @@ pub struct LogRecord<'a> {
 }
 
 impl LogRecord<'_> {
-    /// Stands for the wall-clock time at which the record is sent, as Kafka's `NO_TIMESTAMP`.
+    /// The wall-clock time at which the record is sent, as Kafka's `NO_TIMESTAMP`.
     pub const NOW: i64 = -1;
 }
 
@@ -31,14 +31,14 @@ pub type Log<'a> = dyn FnMut(LogRecord<'_>) -> std::result::Result<(), Box<dyn E
 
 /// A store under an uncommitted overlay.
 ///
-/// A commit is: `stage`, write the batch to the backend, `committed`. Writes may go on between `stage` and
-/// `committed`; they belong to the next commit. `stage` may be called several times before `committed`, each
-/// with what changed since the one before. An abort is `rollback`, at any point before the batch was written.
+/// A commit is: `stage`, write the batch to the backend, `committed`. Writes between `stage` and `committed` are
+/// allowed and belong to the next commit. `stage` may be called several times before `committed`, each
+/// time for the changes since the last call. An abort is `rollback`, at any point before the batch was written.
 ///
-/// A commit may owe its changes to the backend: `stage_log` in place of `stage`, and no write. They stay in memory, and
-/// the next `stage` puts them into its batch, so that a key that changes all the time is written once for several
-/// commits. Until then the changelog alone has them: a `rollback`, like the end of the process, goes back to the last
-/// batch, and what has been committed since is restored from the changelog.
+/// A commit may defer its writes to the backend: `stage_log` instead of `stage`, and no write. The changes stay in memory,
+/// and the next `stage` puts them into its batch, so a key that changes all the time is written once for several
+/// commits. Until then only the changelog has them: a `rollback`, like the end of the process, goes back to the last
+/// batch, and later commits are restored from the changelog.
 pub trait StateStore: Any {
     /// The name of the store.
     fn name(&self) -> &str;
@@ -47,38 +47,38 @@ pub trait StateStore: Any {
     /// so far) and what an entry costs.
     fn uncommitted_bytes(&self) -> usize;
 
-    /// Bytes held by entries that were logged by `stage_log` and are in no batch yet, and did not change since.
+    /// Bytes held by entries that were logged by `stage_log`, have not changed since, and are in no batch yet.
     fn owed_bytes(&self) -> usize {
         0
     }
 
-    /// Whether the changelog has changes that neither the backend nor a batch has.
+    /// Whether there are deferred writes: changes that are in the changelog, but neither in the backend nor in a batch.
     fn owes(&self) -> bool {
         false
     }
 
-    /// The caches have been flushed: changes that nobody took leave this one's too, as in Kafka Streams, where a cache
-    /// without a flush listener writes what it has.
+    /// Ends a flush of all caches: changes that were not taken leave this store's cache too. In Kafka Streams, a cache
+    /// without a flush listener also writes what it has.
     fn end_flush(&mut self) {}
 
-    /// Serializes each entry that changed since the last stage once: hands its changelog form to `log` and
-    /// appends its local form to `batch`, with what is owed to the backend. The log gets the entries in the order of
+    /// Serializes each entry that changed since the last stage once: passes its changelog form to `log` and
+    /// appends its local form to `batch`, together with deferred writes. The log gets the entries in the order of
     /// last updates. After an error, discard the batch and roll back.
     fn stage(&mut self, log: &mut Log<'_>, batch: &mut Batch) -> Result<()>;
 
-    /// Like `stage`, but a store that can owe its changes to the backend leaves them out of `batch`. To be used only where
-    /// the changelog is kept. [`StateStore::owes`] tells afterwards whether the batches have everything.
+    /// Like `stage`, but a store that can defer its writes leaves them out of `batch`. Use it only for stores with a
+    /// changelog. Afterwards [`StateStore::owes`] says whether writes are deferred.
     fn stage_log(&mut self, log: &mut Log<'_>, batch: &mut Batch) -> Result<()> {
         self.stage(log, batch)
     }
 
-    /// The staged batch has been written: its entries become a clean cache, trimmed to the cache bound.
+    /// Call it when the staged batch is written: its entries become a clean cache, trimmed to the cache bound.
     fn committed(&mut self) -> Result<()>;
 
-    /// Forgets everything that is not in a written batch.
+    /// Drops everything that is not in a written batch.
     fn rollback(&mut self);
 
-    /// Every entry that has not expired, uncommitted ones too: its changelog key and its stored value, in the order of
+    /// Every entry that has not expired, including uncommitted ones: its changelog key and its stored value, in the order of
     /// local keys. For tests and tools; a kind without such a form has none.
     fn entries(&mut self) -> Result<Vec<RawEntry>> {
         Ok(Vec::new())

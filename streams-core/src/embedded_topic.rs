@@ -25,7 +25,7 @@ const FETCH_RECORDS: usize = 10_000;
 /// The longest wait at once.
 const SLICE: Duration = Duration::from_millis(100);
 
-/// Writes and reads a topic of an embedded broker, beside the application that runs on it.
+/// Writes and reads a topic of an embedded broker while an application runs on it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -64,7 +64,7 @@ pub struct EmbeddedTopic<K, V> {
 }
 
 impl<K: DefaultSerde, V: DefaultSerde> EmbeddedTopic<K, V> {
-    /// The topic of that name with the default serdes of its types, created with so many partitions if there is none. One
+    /// The topic of that name with the default serdes of its types, created with this many partitions if there is none. One
     /// with another number of partitions is an error.
     pub fn create(broker: &Arc<EmbeddedBroker>, name: &str, partitions: PartitionId) -> Result<Self> {
         Self::create_with(broker, name, partitions, K::default_serde(), V::default_serde())
@@ -203,7 +203,7 @@ impl<K, V> EmbeddedTopic<K, V> {
     /// The committed records that were not read yet, in the order of each partition. Those of an open transaction come once
     /// it is committed.
     ///
-    /// A record that cannot be read is an error; the next call goes on after it.
+    /// A record that cannot be read is an error; the next call continues after it.
     pub fn read_new(&mut self) -> Result<Vec<Record<K, V>>> {
         self.fetch()?;
         let mut records = Vec::with_capacity(self.fetched.len());
@@ -213,7 +213,7 @@ impl<K, V> EmbeddedTopic<K, V> {
         Ok(records)
     }
 
-    /// Waits until so many records have come, at most `timeout` of the machine's time, and returns them: fewer if there
+    /// Waits until this many records have come, at most `timeout` of the machine's time, and returns them: fewer if there
     /// were no more, and the others with the next call.
     pub fn read_within(&mut self, records: usize, timeout: Duration) -> Result<Vec<Record<K, V>>> {
         let begin_ms = SystemClock.monotonic_ms();
@@ -322,7 +322,7 @@ mod tests {
             "{unread}"
         );
         let unread = wrong.read_new().unwrap_err().to_string();
-        assert!(unread.contains("t-0 offset 1"), "it goes on after what cannot be read: {unread}");
+        assert!(unread.contains("t-0 offset 1"), "it continues after what cannot be read: {unread}");
         assert_eq!(topic.read_new().unwrap().len(), 2);
     }
 }

@@ -38,8 +38,8 @@ pub enum Error {
 
     /// A record could not be deserialized.
     #[error(
-        "cannot deserialize the {part} of the record at {partition} offset {offset} (source node {node}): {source}; fix \
-         the producer, or set deserialization.exception.handler to LogAndContinue to skip such records"
+        "cannot deserialize the {part} of the record at {partition} offset {offset} (source node {node}): {source}. It is \
+         {excerpt}; fix the producer, or set deserialization.exception.handler to LogAndContinue to skip such records"
     )]
     Deserialization {
         /// Key or value.
@@ -50,6 +50,8 @@ pub enum Error {
         offset: Offset,
         /// The source node.
         node: String,
+        /// The first bytes of key or value: as text if they are, else in hexadecimal.
+        excerpt: Box<str>,
         /// What was wrong.
         source: SerdeError,
     },
@@ -109,7 +111,7 @@ pub enum Error {
     User(#[from] UserError),
 
     /// The supplier of a processor failed, so that its task cannot run.
-    #[error("the supplier of node {node} failed for task {task}: {source}; mend it, and start again")]
+    #[error("the supplier of node {node} failed for task {task}: {source}; fix it, and start again")]
     Supplier {
         /// The node.
         node: String,
@@ -138,7 +140,7 @@ pub enum Error {
 
     /// An exception handler panicked. What it was asked about is not decided, so nothing is skipped.
     #[error(
-        "the {handler} exception handler panicked on an error of node {node} of task {task} at {}: {message}; mend the \
+        "the {handler} exception handler panicked on an error of node {node} of task {task} at {}: {message}; fix the \
          handler",
         at.as_deref().unwrap_or("(punctuation)")
     )]
@@ -290,7 +292,7 @@ pub enum Error {
     /// A stream thread dropped its uncommitted work, or that of one task, and did it again, for longer than
     /// `task.timeout.ms` (KIP-572).
     #[error(
-        "{}stream thread {thread} has dropped its uncommitted work and done it again {replays} times within {waited_ms} ms \
+        "{}stream thread {thread} has repeated its uncommitted work {replays} times within {waited_ms} ms \
          without a commit in between, longer than task.timeout.ms. The last cause: {source}",
         task.map(|task| format!("task {task} of ")).unwrap_or_default()
     )]
@@ -427,7 +429,7 @@ impl fmt::Display for ProductionError {
                  (topic.max.message.bytes for new topics) and producer.message.max.bytes"
             }
             Produced::Change => {
-                "it cannot be left out, as the store could not be restored any more; keep less in a row and its key, or \
+                "it cannot be left out, as the store could not be restored then; keep less in a row and its key, or \
                  raise max.message.bytes of the changelog (Materialized::with_logging_enabled, or \
                  topic.max.message.bytes, for new ones) and producer.message.max.bytes"
             }
@@ -505,7 +507,7 @@ mod tests {
             error.to_string(),
             "store rows of task 1_2 cannot log its row with key \"big\" (key of 3 bytes, value of 1200000 bytes, timestamp \
              5) to app-rows-changelog-2: send: too large (MessageTooLarge); it cannot be left out, as the store could not be \
-             restored any more; keep less in a row and its key, or raise max.message.bytes of the changelog \
+             restored then; keep less in a row and its key, or raise max.message.bytes of the changelog \
              (Materialized::with_logging_enabled, or topic.max.message.bytes, for new ones) and \
              producer.message.max.bytes"
         );

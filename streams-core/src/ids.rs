@@ -23,7 +23,7 @@ pub struct TopicPartition {
 }
 
 impl TopicPartition {
-    /// That partition of that topic.
+    /// Pairs a topic with a partition number.
     pub fn new(topic: impl Into<TopicName>, partition: PartitionId) -> Self {
         TopicPartition { topic: topic.into(), partition }
     }
@@ -62,7 +62,7 @@ impl FromStr for TaskId {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("'{text}' is no task id; it looks like '0_1'");
+        let wrong = || format!("'{text}' is not a task id; it looks like '0_1'");
         let (subtopology, partition) = text.split_once('_').ok_or_else(wrong)?;
         Ok(TaskId {
             subtopology: subtopology.parse().map_err(|_| wrong())?,

@@ -12,7 +12,7 @@ pub trait Clock: Send + Sync {
     /// Now.
     fn now_ms(&self) -> Timestamp;
 
-    /// Milliseconds since some moment, never set back and never set forward: what intervals are judged by. It goes on while
+    /// Milliseconds since some moment, never set back or forward: intervals are measured by it. It runs while
     /// the process is stopped, but not while the machine sleeps.
     fn monotonic_ms(&self) -> i64 {
         self.now_ms()
@@ -22,7 +22,7 @@ pub trait Clock: Send + Sync {
 /// A shared clock.
 pub type ClockRef = Arc<dyn Clock>;
 
-/// One moment on both clocks: event-related times are told by the wall clock, intervals are judged by the monotonic one.
+/// One moment on both clocks: the wall clock for times, the monotonic one for intervals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Now {
     /// As record timestamps; it may be set back and forth.

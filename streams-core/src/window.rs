@@ -46,7 +46,7 @@ pub struct Windowed<K> {
 }
 
 impl<K> Windowed<K> {
-    /// That key in that window.
+    /// Pairs a key with a window.
     pub const fn new(key: K, window: Window) -> Self {
         Windowed { key, window }
     }

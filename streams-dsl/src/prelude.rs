@@ -14,8 +14,18 @@ pub use crate::{
 };
 pub use streams_core::config::StreamsConfig;
 pub use streams_core::embedded_topic::EmbeddedTopic;
+pub use streams_core::error::UserError;
+pub use streams_core::ids::TaskId;
 pub use streams_core::json_serde;
 pub use streams_core::partitioner::Partitions;
+pub use streams_core::processor::handlers::{
+    DeserializationExceptionHandler, ErrorContext, ProcessingExceptionHandler, ProductionExceptionHandler,
+    Response,
+};
+pub use streams_core::processor::timestamp_extractor::{
+    ConsumedRecord, ExtractWith, FailOnInvalidTimestamp, LogAndSkipOnInvalidTimestamp, RejectFutureTimestamp,
+    TimestampExtractor,
+};
 pub use streams_core::processor::{
     FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, InitContext, Processor, ProcessorContext,
     ProcessorResult, Punctuation, PunctuationType, StoreAccess,
@@ -24,13 +34,17 @@ pub use streams_core::record::{Headers, Record, RecordMetadata};
 #[cfg(unix)]
 pub use streams_core::runtime::shutdown_signal;
 pub use streams_core::runtime::{KafkaStreams, OAuthToken, State, TokenProvider};
-pub use streams_core::serde::{DefaultSerde, Json, Serde, SerdeRef};
+pub use streams_core::serde::{
+    DefaultSerde, FnSerde, Json, JsonSerde, Malformed, MalformedOr, Payload, Serde, SerdeError, SerdeRef,
+};
 pub use streams_core::store::{
     Direction, GlobalKeyValueStore, KeyValueStore, SessionStore, StorePlace, Stores,
     TimestampedKeyValueStore, TimestampedWindowStore, VersionedKeyValueStore, WindowStore,
 };
 #[cfg(feature = "testing")]
-pub use streams_core::testing::TopologyTestDriver;
+pub use streams_core::testing::{
+    CommitPolicy, RawTestRecord, TestInputTopic, TestOutputTopic, TestRecord, TopologyTestDriver,
+};
 pub use streams_core::time::Timestamp;
 pub use streams_core::topology::{AutoOffsetReset, TopicPattern, Topology};
 pub use streams_core::transport::embedded::EmbeddedBroker;

@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 #![allow(clippy::disallowed_methods, reason = "an application runs by the clock of the machine")]
 
-use std::cell::RefCell;
-use std::fmt::{Debug, Write};
+mod support;
+
 use std::time::{Duration, Instant};
 
 use streams_core::processor::DropReason;
@@ -12,58 +12,10 @@ use streams_core::processor::timestamp_extractor::{FailOnInvalidTimestamp, Rejec
 use streams_core::transport::embedded::EmbeddedBroker;
 use streams_core::transport::{NewTopic, OutRecord, ProducerSpec, Transport};
 use streams_dsl::prelude::*;
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record as SpanRecord};
-use tracing::{Event, Level, Metadata, Subscriber};
 
-thread_local! {
-    static WARNINGS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Keeps the thread's warnings as text.
-struct Warnings;
-
-struct Text(String);
-
-impl Visit for Text {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        let _ = write!(self.0, "{field}={value:?} ");
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        let _ = write!(self.0, "{field}={value} ");
-    }
-}
-
-impl Subscriber for Warnings {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() <= Level::WARN
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &SpanRecord<'_>) {}
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        let mut text = Text(String::new());
-        event.record(&mut text);
-        WARNINGS.with_borrow_mut(|warnings| warnings.push(text.0));
-    }
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
-}
-
-/// What `test` warns of.
+/// What `test` warns of leaving out.
 fn warnings(test: impl FnOnce()) -> Vec<String> {
-    WARNINGS.with_borrow_mut(Vec::clear);
-    tracing::subscriber::with_default(Warnings, test);
-    WARNINGS.take().into_iter().filter(|text| text.contains("left out")).collect()
+    support::warnings(test).into_iter().filter(|text| text.contains("left out")).collect()
 }
 
 fn windowed(builder: &StreamsBuilder, consumed: Consumed<String, i64>) {

@@ -1,6 +1,6 @@
 //! An atomic list of writes in one contiguous buffer.
 //!
-//! The buffer *is* RocksDB's `WriteBatch` representation, so a RocksDB backend hands it over as it is: 8
+//! The buffer *is* RocksDB's `WriteBatch` representation, so a RocksDB backend passes it on as it is: 8
 //! bytes sequence, 4 bytes count (little-endian), then records: tag, varint keyspace, varint-prefixed byte
 //! strings.
 
@@ -15,17 +15,17 @@ const TAG_DELETE_RANGE: u8 = 0x0E;
 /// One write of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Write<'a> {
-    /// A key gets a value.
+    /// Sets the value of a key.
     Put(Keyspace, &'a [u8], &'a [u8]),
-    /// A key loses its value.
+    /// Deletes a key.
     Delete(Keyspace, &'a [u8]),
-    /// All keys from the first (inclusive) to the second (exclusive) lose their values.
+    /// Deletes all keys from the first (inclusive) to the second (exclusive).
     DeleteRange(Keyspace, &'a [u8], &'a [u8]),
 }
 
 /// The keys of a keyspace from `from` (inclusive) to `to` (exclusive).
 #[derive(Clone, Debug)]
-#[cfg_attr(not(feature = "rocksdb"), expect(dead_code, reason = "memory gives its space back at once"))]
+#[cfg_attr(not(feature = "rocksdb"), expect(dead_code, reason = "memory is freed at once"))]
 pub(crate) struct DeletedRange {
     pub(crate) keyspace: Keyspace,
     pub(crate) from: Box<[u8]>,
@@ -39,7 +39,7 @@ pub struct Batch {
     data: Vec<u8>,
     count: u32,
     ranges: Vec<DeletedRange>,
-    /// Where the eight-byte values of [`Batch::put_number`] lie.
+    /// The positions of the eight-byte values of [`Batch::put_number`].
     numbers: Vec<(Keyspace, &'static [u8], usize)>,
 }
 
@@ -55,26 +55,26 @@ impl Batch {
         Batch { data: vec![0; HEADER_BYTES], count: 0, ranges: Vec::new(), numbers: Vec::new() }
     }
 
-    /// Gives `key` that value.
+    /// Sets the value of `key`.
     pub fn put(&mut self, keyspace: Keyspace, key: &[u8], value: &[u8]) {
         self.record(TAG_PUT, keyspace, key);
         append_bytes(&mut self.data, value);
     }
 
-    /// Takes `key` away; nothing happens if it is not there.
+    /// Deletes `key`, if it is there.
     pub fn delete(&mut self, keyspace: Keyspace, key: &[u8]) {
         self.record(TAG_DELETE, keyspace, key);
     }
 
-    /// Takes away every key from `from` (inclusive) to `to` (exclusive), and gives their disk space back.
+    /// Deletes every key from `from` (inclusive) to `to` (exclusive), and frees their disk space.
     pub fn delete_range(&mut self, keyspace: Keyspace, from: &[u8], to: &[u8]) {
         self.hide_range(keyspace, from, to);
         self.ranges.push(DeletedRange { keyspace, from: from.into(), to: to.into() });
     }
 
-    /// Takes away everything in a keyspace, as before a store is restored from the start of its changelog. (Except a
-    /// key that starts with 64 bytes of 0xFF and goes on, which no store here writes for any sensible serialization.)
-    /// The disk space comes back as RocksDB compacts: to drop whole files could take what is written anew meanwhile.
+    /// Deletes everything in a keyspace, as before a store is restored from the start of its changelog. (Except a key that
+    /// starts with 64 bytes of 0xFF and is longer, which no store here writes with any sensible serialization.) RocksDB
+    /// frees the disk space by compaction: dropping whole files could delete what is written meanwhile.
     pub fn delete_all(&mut self, keyspace: Keyspace) {
         self.hide_range(keyspace, &[], &[0xFF; 64]);
     }
@@ -84,8 +84,8 @@ impl Batch {
         append_bytes(&mut self.data, to);
     }
 
-    /// Gives `key` the int64 `value` (big-endian). A second call for the same key replaces the value in
-    /// place, so that a number that moves with every entry costs one record a batch.
+    /// Sets `key` to the int64 `value` (big-endian). A second call for the same key replaces the value in place, so a
+    /// number that changes with every entry costs one record a batch.
     pub(crate) fn put_number(&mut self, keyspace: Keyspace, key: &'static [u8], value: i64) {
         let known = self.numbers.iter().find(|(of, name, _)| *of == keyspace && *name == key);
         let bytes = value.to_be_bytes();
@@ -97,7 +97,7 @@ impl Batch {
         }
     }
 
-    /// Empties the batch and keeps its memory.
+    /// Clears the batch and keeps its memory.
     pub fn clear(&mut self) {
         self.data.clear();
         self.data.resize(HEADER_BYTES, 0);
@@ -121,7 +121,7 @@ impl Batch {
         self.data.len()
     }
 
-    /// Takes over a `WriteBatch` representation, without its index of ranges.
+    /// Wraps a `WriteBatch` representation, without its index of ranges.
     #[cfg(feature = "rocksdb")]
     pub(crate) fn load(&mut self, data: &[u8]) {
         self.clear();

@@ -12,26 +12,26 @@ pub use super::rocksdb::RocksMemory as DiskMemory;
 /// Whether databases on disk are compiled in.
 pub const IS_AVAILABLE: bool = cfg!(feature = "rocksdb");
 
-/// What the databases of a process would share; without feature `rocksdb` there are none.
+/// The memory that the databases of a process would share; without feature `rocksdb` there are none.
 #[cfg(not(feature = "rocksdb"))]
 #[derive(Clone, Debug)]
 pub struct DiskMemory;
 
 #[cfg(not(feature = "rocksdb"))]
 impl DiskMemory {
-    /// Bounds nothing, as nothing can be opened.
+    /// Has no effect, as nothing can be opened.
     pub fn new(_block_cache_bytes: usize, _write_buffer_bytes: usize) -> Self {
         DiskMemory
     }
 
-    /// Divides nothing.
+    /// Has no effect.
     #[must_use]
     pub fn shared_by(self, _databases: usize, _keyspaces: usize) -> Self {
         self
     }
 }
 
-/// Opens or creates the database in that directory, and tells which keyspaces it has. Without feature `rocksdb` the error
+/// Opens or creates the database in that directory, and returns its keyspaces. Without feature `rocksdb` the error
 /// is [`NoDatabase`](crate::StoreError::NoDatabase).
 #[cfg(feature = "rocksdb")]
 pub fn open(dir: &Path, memory: &DiskMemory) -> Result<(BackendRef, Vec<Arc<str>>)> {

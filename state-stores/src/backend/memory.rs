@@ -8,7 +8,7 @@ use super::batch::{Batch, Write};
 use super::{Backend, Direction, KeyRange, Keyspace, RawEntry, Scan, is_empty_range};
 use crate::error::{Result, StoreError};
 
-/// How many entries a scan copies under one lock, so that no scan ever holds writers up for long.
+/// How many entries a scan copies under one lock, so that no scan blocks writers for long.
 const CHUNK_ENTRIES: usize = 256;
 
 type Map = BTreeMap<Box<[u8]>, Box<[u8]>>;
@@ -16,7 +16,7 @@ type Map = BTreeMap<Box<[u8]>, Box<[u8]>>;
 /// Keyspaces of ordered bytes in memory.
 #[derive(Debug, Default)]
 pub struct MemoryBackend {
-    // One lock over all keyspaces: that is what makes a batch atomic for readers.
+    // One lock over all keyspaces, which makes a batch atomic for readers.
     keyspaces: RwLock<Vec<(Box<str>, Map)>>,
 }
 
@@ -26,7 +26,7 @@ impl MemoryBackend {
         MemoryBackend::default()
     }
 
-    // A panic of another thread cannot leave a map half changed, so its poison is of no interest.
+    // A panic of another thread cannot leave a map half changed, so poisoning is ignored.
     fn read(&self) -> RwLockReadGuard<'_, Vec<(Box<str>, Map)>> {
         self.keyspaces.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -130,7 +130,7 @@ impl Backend for MemoryBackend {
     }
 }
 
-/// Copies a range chunk by chunk; between chunks, writers get in.
+/// Copies a range chunk by chunk; writers proceed between chunks.
 struct ChunkedScan<'a> {
     backend: &'a MemoryBackend,
     keyspace: Keyspace,

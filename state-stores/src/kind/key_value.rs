@@ -277,7 +277,7 @@ impl<K: 'static, T: Clone + 'static> StateStore for KeyValueStore<K, T> {
         if let Some(recency) = &mut self.recency
             && let Err(error) = recency.rollback()
         {
-            tracing::error!(%error, "which keys were used last is not known any more");
+            tracing::error!(%error, "which keys were used last is no longer known");
         }
     }
 

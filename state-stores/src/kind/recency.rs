@@ -1,7 +1,7 @@
-//! Which keys of a store were used last: what an LRU map forgets first (`MemoryLRUCache`).
+//! The order in which the keys of an LRU map were used, which decides what it evicts (`MemoryLRUCache`).
 //!
-//! The order is kept beside the rows, in the keyspace `recency/<store>`: RK → int64 number of the last use that was
-//! committed. A restored map has the order of its changelog.
+//! The order is stored in the keyspace `recency/<store>`: RK → int64 number of the last committed use. A restored map has
+//! the order of its changelog.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -24,12 +24,12 @@ pub(crate) struct Recency {
     order: BTreeMap<u64, KeyBytes>,
     uses: HashMap<KeyBytes, u64, RandomState>,
     next: u64,
-    /// Keys put or taken away since the last stage.
+    /// Keys put or deleted since the last stage.
     changed: Vec<KeyBytes>,
 }
 
 impl Recency {
-    /// The order as it was committed. A map has room for one key at least.
+    /// Loads the committed order. A map has room for at least one key.
     pub(crate) fn open(store: &str, backend: &BackendRef, max_entries: usize) -> Result<Self> {
         let mut recency = Recency {
             store: store.to_owned(),
@@ -45,7 +45,7 @@ impl Recency {
         Ok(recency)
     }
 
-    /// A key was read.
+    /// Records that a key was read.
     pub(crate) fn used(&mut self, key: &[u8]) {
         let Some(number) = self.uses.get_mut(key) else { return };
         if let Some(key) = self.order.remove(number) {
@@ -55,7 +55,7 @@ impl Recency {
         }
     }
 
-    /// A key is put. Returns the one that has to go for it.
+    /// Records that a key is put. Returns the key to evict for it.
     pub(crate) fn put(&mut self, key: &[u8]) -> Option<KeyBytes> {
         let bytes = KeyBytes::from_slice(key);
         self.changed.push(bytes.clone());
@@ -75,7 +75,7 @@ impl Recency {
         Some(eldest)
     }
 
-    /// A key is deleted.
+    /// Records that a key is deleted.
     pub(crate) fn remove(&mut self, key: &[u8]) {
         if let Some(number) = self.uses.remove(key) {
             self.order.remove(&number);
@@ -94,7 +94,7 @@ impl Recency {
         }
     }
 
-    /// Takes back what was not committed.
+    /// Rolls back what was not committed.
     pub(crate) fn rollback(&mut self) -> Result<()> {
         self.changed.clear();
         self.load()

@@ -5,14 +5,14 @@
 
 use super::Overlay;
 
-/// The reciprocal of how much of the bound one eviction frees.
+/// One eviction frees this fraction of the bound.
 const FREED_FRACTION: usize = 8;
 
 impl<T> Overlay<T> {
-    /// Evicts entries that were not used lately (the CLOCK algorithm).
+    /// Evicts entries that were not used recently (the CLOCK algorithm).
     pub(crate) fn evict_unused(&mut self, bound_bytes: usize) {
         let goal = bound_bytes - bound_bytes / FREED_FRACTION;
-        // The first round may do nothing but take marks away; entries that are in use stay whatever happens.
+        // The first round may only clear marks; entries in use always stay.
         for _ in 0..2 * self.entries.len() {
             if self.clean_bytes() <= goal {
                 break;

@@ -1,4 +1,4 @@
-//! Turns the changelog of a buffer back into its local form, from all versions that Kafka Streams has written.
+//! Restores a buffer from its changelog, in all versions that Kafka Streams has written.
 //!
 //! The time of a row in the buffer is the logged one. Kafka Streams keeps the time of the first record that it restores
 //! for a key until it meets a tombstone: a row that was emitted and buffered again between two commits would come back
@@ -21,7 +21,7 @@ pub(super) struct BufferRestorer {
     store: String,
     backend: BackendRef,
     keyspace: Keyspace,
-    /// The local values in the batch at hand, which the backend does not have yet; `None` is deleted.
+    /// The local values in the current batch, which the backend does not have yet; `None` is deleted.
     pending: HashMap<Vec<u8>, Option<Vec<u8>>>,
 }
 

@@ -7,8 +7,8 @@
 //! | 1 | 1 | int64 buffer time ‖ context ‖ (old ‖ new) |
 //! | 0 | none | int64 buffer time ‖ old ‖ new; the context is the changelog record's own |
 //!
-//! Values have their length in front as int32, -1 for null; what stands in brackets has one more for all of it. In
-//! version 3 the length -2 says that the old value is the prior one. Version 3 is written.
+//! Each value follows its length as int32, -1 for null; the part in brackets has another length for all of it. In version
+//! 3 the length -2 means that the old value is the prior one. Version 3 is written.
 
 use bytes::Bytes;
 
@@ -20,15 +20,15 @@ pub const VERSION_HEADER: &str = "v";
 /// The version that is written.
 pub const VERSION: u8 = 3;
 
-/// The length that says that the old value is the prior one.
+/// The length that means that the old value is the prior one.
 const SAME_AS_PRIOR: i32 = -2;
 
-/// An update of a row that is held back. Values are serialized; `None` is a row that is not there.
+/// A held-back update of a row. Values are serialized; `None` is a missing row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BufferValue {
-    /// Where the last update came from.
+    /// The origin of the last update.
     pub context: RecordContext,
-    /// The row before the first update that is held back: what the reader of the buffer still sees.
+    /// The row before the first held-back update: what the reader of the buffer still sees.
     pub prior: Option<Bytes>,
     /// The row before the last update.
     pub old: Option<Bytes>,
@@ -37,7 +37,7 @@ pub struct BufferValue {
 }
 
 impl BufferValue {
-    /// How many bytes Kafka Streams reckons that it takes in memory: equal prior and old values count once.
+    /// Kafka Streams' estimate of its bytes in memory: equal prior and old values count once.
     pub fn resident_bytes(&self) -> usize {
         let bytes = |value: &Option<Bytes>| value.as_ref().map_or(0, Bytes::len);
         let old = if self.old == self.prior { 0 } else { bytes(&self.old) };
@@ -58,7 +58,7 @@ impl BufferValue {
         out.extend_from_slice(&buffer_time.to_be_bytes());
     }
 
-    /// The value and the buffer time of which these are the bytes, in version 3.
+    /// Decodes a value and its buffer time, in version 3.
     pub fn decode(bytes: &[u8]) -> Option<(Self, i64)> {
         let mut input = bytes;
         let context = RecordContext::decode(&mut input)?;
@@ -102,7 +102,7 @@ impl BufferValue {
         let mut input = bytes;
         let time = take_i64(&mut input)?;
         let (old, new) = change(input)?;
-        // The changelog's own place is not worth keeping: nothing can be read there again.
+        // The changelog's own position is useless: nothing can be read there again.
         let (source, headers) = ("".into(), headers.clone());
         let context = RecordContext { timestamp, source, partition: -1, offset: -1, headers };
         Some((BufferValue { context, prior: prior.or_else(|| old.clone()), old, new }, time))

@@ -1,4 +1,4 @@
-//! The bytes of window and session keys, the time segments in which they are kept locally, and the bytes of buffers.
+//! The bytes of window and session keys, their local time segments, and the bytes of buffers.
 
 pub mod buffer_value;
 pub mod record_context;
@@ -14,7 +14,7 @@ pub(crate) fn int64_before_end(bytes: &[u8], from_end: usize) -> Option<i64> {
     Some(i64::from_be_bytes(number.try_into().ok()?))
 }
 
-/// The serialized record keys that a range read asks for; `None` is no bound.
+/// The serialized record keys of a range read; `None` means no bound.
 #[derive(Debug, Default)]
 pub(crate) struct KeyBounds {
     pub(crate) from: Option<Vec<u8>>,
@@ -25,18 +25,18 @@ pub(crate) struct KeyBounds {
 const PAST_SUFFIXES: [u8; 17] = [0xFF; 17];
 
 impl KeyBounds {
-    /// Whether exactly one key is asked for.
+    /// Whether the range is exactly one key.
     pub(crate) fn is_one(&self) -> bool {
         self.from.is_some() && self.from == self.to
     }
 
-    /// Whether a record key is asked for.
+    /// Whether the range contains a record key.
     pub(crate) fn contains(&self, key: &[u8]) -> bool {
         self.from.as_deref().is_none_or(|from| key >= from) && self.to.as_deref().is_none_or(|to| key <= to)
     }
 
-    /// The local keys of a segment between which the asked for keys lie. For one key, both are what its keys
-    /// start with. For several, the second is past the last one, and there may be others between.
+    /// The local keys of a segment between which the requested keys are. For one key, both are the prefix of
+    /// its keys. For several, the second is past the last one, and there may be others in between.
     pub(crate) fn local(&self, segment: i64) -> (Vec<u8>, Vec<u8>) {
         let with_key = |segment: i64, key: &[u8]| {
             let mut local = Vec::with_capacity(segments::SEGMENT_BYTES + key.len() + PAST_SUFFIXES.len());

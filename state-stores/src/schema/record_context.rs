@@ -1,4 +1,4 @@
-//! Where a buffered record came from, in the bytes of Kafka Streams' `ProcessorRecordContext`: int64 time ‖ int64
+//! The origin of a buffered record, in the bytes of Kafka Streams' `ProcessorRecordContext`: int64 time ‖ int64
 //! offset ‖ text source ‖ int32 partition ‖ int32 number of headers ‖ for each its name as text and its value as bytes
 //! that may be null. Text and bytes have their length in front, as int32; -1 is null. All big-endian.
 
@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::headers::Headers;
 
-/// The length that stands for null.
+/// The length that means null.
 const NULL: i32 = -1;
 
 /// Where and when a record that is kept for later was read.
@@ -16,7 +16,7 @@ const NULL: i32 = -1;
 pub struct RecordContext {
     /// Its time in ms.
     pub timestamp: i64,
-    /// The name of what it was read from; empty if unknown.
+    /// The topic that it was read from; empty if unknown.
     pub source: Arc<str>,
     /// The partition of the source; -1 if unknown.
     pub partition: i32,
@@ -27,7 +27,7 @@ pub struct RecordContext {
 }
 
 impl RecordContext {
-    /// How many bytes Kafka Streams reckons that it takes in memory. Names count as UTF-16, as in Java.
+    /// Kafka Streams' estimate of its bytes in memory. Names count as UTF-16, as in Java.
     pub fn resident_bytes(&self) -> usize {
         let chars = |text: &str| if text.is_ascii() { text.len() } else { text.encode_utf16().count() };
         let fixed = 2 * size_of::<i64>() + size_of::<i32>();
@@ -49,7 +49,7 @@ impl RecordContext {
         }
     }
 
-    /// Reads a context and moves `input` past it; `None` if the bytes are no context.
+    /// Reads a context and moves `input` past it; `None` if the bytes are not a context.
     pub fn decode(input: &mut &[u8]) -> Option<Self> {
         let (timestamp, offset) = (take_i64(input)?, take_i64(input)?);
         let source = text(take(input)??)?;

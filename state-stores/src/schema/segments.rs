@@ -1,4 +1,4 @@
-//! Time segments: windows and sessions live in slices of time, and expire a whole slice at a time.
+//! Time segments: windows and sessions are stored in slices of time, and expire one slice at a time.
 //!
 //! Kafka Streams' rules (`AbstractRocksDBSegmentedBytesStore`, `AbstractSegments`), where *time* is a
 //! window's start or a session's end:
@@ -20,7 +20,7 @@ pub(crate) const SEGMENT_BYTES: usize = 8;
 /// Where a segmented store keeps its observed stream time: after all segments, whose first byte is below
 /// 0x80.
 pub(crate) const OBSERVED_KEY: &[u8] = b"\xFFobserved-stream-time";
-/// Stands for "nothing observed yet", as Kafka's `NO_TIMESTAMP`.
+/// Nothing observed yet, as Kafka's `NO_TIMESTAMP`.
 pub(crate) const NOTHING_OBSERVED: i64 = -1;
 
 /// The length of the segments of a store with that retention.
@@ -51,7 +51,7 @@ pub(crate) struct Segments {
 }
 
 impl Segments {
-    /// The segment of a time. Times are not negative; what is, counts as 0.
+    /// The segment of a time. Negative times count as 0.
     pub(crate) fn of(&self, time_ms: i64) -> i64 {
         (time_ms / self.interval_ms).max(0)
     }
@@ -61,7 +61,7 @@ impl Segments {
         self.of(self.observed_ms.saturating_sub(self.retention_ms))
     }
 
-    /// Takes note of a time.
+    /// Observes a time.
     pub(crate) fn observe(&mut self, time_ms: i64) {
         self.observed_ms = self.observed_ms.max(time_ms);
     }

@@ -3,10 +3,10 @@
 use crate::headers::Headers;
 use crate::overlay::KeyBytes;
 
-/// What a store remembers about updates for `take_changes`.
+/// What a store records about updates for `take_changes`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tracking {
-    /// Nothing: `take_changes` gives nothing. For stores whose updates are forwarded at once.
+    /// Nothing: `take_changes` returns nothing. For stores whose updates are forwarded at once.
     #[default]
     Off,
     /// Which keys changed. Every `old` is `None`.
@@ -22,8 +22,8 @@ pub struct FlushedChange<K, T> {
     pub key: K,
     /// The value now; `None` if it was deleted.
     pub new: Option<T>,
-    /// The value at the last flush; `None` if there was none, or unless [`Tracking::NewAndOld`] was asked
-    /// for.
+    /// The value at the last flush; `None` if there was none, or if the tracking is not
+    /// [`Tracking::NewAndOld`].
     pub old: Option<T>,
     /// The time of the record that made the last update, in ms.
     pub timestamp: i64,
@@ -44,7 +44,7 @@ pub(crate) type RawChange<T> = FlushedChange<KeyBytes, T>;
 
 /// What is known about the value before the first change.
 pub(crate) enum Old<T> {
-    /// The overlay did not have the key, and nobody asked the backend.
+    /// Unknown: the overlay did not have the key, and the backend was not read.
     Unknown,
     Absent,
     /// There was one; the value itself is kept if old values are tracked.
@@ -55,9 +55,9 @@ pub(crate) enum Old<T> {
 pub(crate) struct Change<T> {
     pub(crate) position: u32,
     pub(crate) old: Old<T>,
-    /// The entry was uncommitted before its first change or was staged after it: something outside the
-    /// overlay may hold another state, so that its update must be staged even if it is none when seen from
-    /// downstream.
+    /// The entry was uncommitted before its first change, or was staged after it. Then something outside the
+    /// overlay may hold another state, so its update must be staged even if downstream sees no
+    /// change.
     pub(crate) pinned: bool,
 }
 

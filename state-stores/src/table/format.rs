@@ -1,4 +1,4 @@
-//! How values lie in the backend and in the changelog: plain, or with the timestamp of their last update.
+//! The form of values in the backend and in the changelog: plain, or with the timestamp of their last update.
 //!
 //! | format | backend | changelog value | changelog timestamp |
 //! |---|---|---|---|
@@ -65,12 +65,12 @@ impl<T> ValueFormat<T> {
         self.0.checks()
     }
 
-    /// Refuses a value that cannot be encoded, as far as the codec sees that.
+    /// Refuses a value that the codec cannot encode.
     pub(crate) fn check(&self, value: &T) -> std::result::Result<(), CodecError> {
         self.0.check(value)
     }
 
-    /// The value of which `bytes` are the stored form; `store` and `key` are named in the error.
+    /// Decodes a stored value; an error names `store` and `key`.
     pub fn decode_stored(&self, store: &str, key: &[u8], bytes: &[u8]) -> Result<T> {
         self.0.decode(bytes).map_err(|source| StoreError::of_row(store, key, source))
     }

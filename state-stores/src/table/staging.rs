@@ -1,7 +1,7 @@
-//! Entries on their way into a batch, which wants them in another order than the changelog.
+//! Entries on their way into a batch, which has another order than the changelog.
 //!
 //! Changes are logged in the order of their updates. The backend gets them in the order of their keys: RocksDB's
-//! memtable is a skip list, and an insert next to the one before costs a fraction of one anywhere.
+//! memtable is a skip list, where an insert next to the previous one is much cheaper than a random one.
 
 use crate::backend::Keyspace;
 use crate::backend::batch::Batch;
@@ -22,7 +22,7 @@ struct Staged {
     /// The first bytes of the key after those that all keys share.
     prefix: u128,
     position: u32,
-    /// Where the value lies in `values`.
+    /// The position of the value in `values`.
     start: usize,
     end: usize,
 }
@@ -65,7 +65,7 @@ impl Staging {
             prefix[..known].copy_from_slice(&rest[..known]);
             staged.prefix = u128::from_be_bytes(prefix);
         }
-        // Equal prefixes (long keys, or zero bytes at the end of short ones) are rare: the whole keys decide then.
+        // Equal prefixes (long keys, or zero bytes at the end of short ones) are rare; then the whole keys are compared.
         self.entries.sort_unstable_by(|one, other| {
             one.prefix.cmp(&other.prefix).then_with(|| key(one.position).cmp(key(other.position)))
         });

@@ -1,4 +1,4 @@
-//! What a windowed store knows about time: its segments, and from when on memory holds everything.
+//! The time of a windowed store: its segments, and from which time on memory holds everything.
 
 use std::ops::RangeInclusive;
 
@@ -9,21 +9,21 @@ use crate::error::{Result, StoreError};
 use crate::overlay::Overlay;
 use crate::schema::segments::{NOTHING_OBSERVED, OBSERVED_KEY, SEGMENT_BYTES, Segments, segment_interval_ms};
 
-/// How many expired segments stay in memory behind a cache. A record reaches back twice the gap of its sessions at most,
-/// and a segment is as long as half of that at least.
+/// How many expired segments stay in memory behind a cache. A record reaches back at most twice the gap of its sessions,
+/// and a segment is at least half as long as that.
 const CACHED_SEGMENTS: i64 = 4;
 
 /// The time of a windowed store.
 pub(crate) struct Timed {
     pub(crate) segments: Segments,
     pub(crate) time_of: TimeOf,
-    /// Whether a cache lies in front of the store, as in Kafka Streams: entries in memory are read whether they have
-    /// expired or not, and the store observes the time of an entry when its change is taken.
+    /// Whether the store has a cache in front of it, as in Kafka Streams. Then entries in memory are read even if they have
+    /// expired, and the store observes the time of an entry when its change is taken.
     cached: bool,
     /// The greatest time ever put; not less than the observed one.
     seen_ms: i64,
-    /// Entries of this time and later are all in memory: a miss there needs no look at the backend. Without
-    /// it, every new window would cost a read that finds nothing.
+    /// Entries of this time and later are all in memory: a miss there needs no read of the backend. Without
+    /// this, every new window would cost a read that finds nothing.
     floor_ms: i64,
     /// The observed stream time in the backend, and in the batches staged so far.
     committed_ms: i64,

@@ -5,14 +5,14 @@ use super::error::ConfigError;
 
 impl StreamsConfig {
     /// The settings that the process' environment has below a prefix: with `STREAMS_`, `STREAMS_APPLICATION_ID` is
-    /// `application.id`, and `STREAMS_PRODUCER_LINGER_MS` is `producer.linger.ms`. A name in a variable is in capitals; `_`
-    /// stands for a full stop, `__` for an underscore, `___` for a hyphen, as in Kafka's images. An unknown setting is an
+    /// `application.id`, and `STREAMS_PRODUCER_LINGER_MS` is `producer.linger.ms`. Names of variables are in capitals; `_`
+    /// is a full stop, `__` an underscore, `___` a hyphen, as in Kafka's images. An unknown setting is an
     /// error that names the variable.
     pub fn from_env(prefix: &str) -> Result<Self, ConfigError> {
         StreamsConfig { values: Default::default() }.overruled_by_env(prefix)
     }
 
-    /// These settings, overruled by the environment's below a prefix: see [`from_env`](Self::from_env).
+    /// These settings, overridden by the environment's below a prefix: see [`from_env`](Self::from_env).
     pub fn overruled_by_env(self, prefix: &str) -> Result<Self, ConfigError> {
         let variables = std::env::vars_os().filter_map(|(name, value)| {
             let name = name.into_string().ok()?;
@@ -21,7 +21,7 @@ impl StreamsConfig {
         self.overruled_by(prefix, variables)
     }
 
-    /// A value that is an error is not UTF-8.
+    /// `Err` is a value that is not UTF-8.
     fn overruled_by(
         mut self,
         prefix: &str,

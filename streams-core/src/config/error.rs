@@ -12,7 +12,7 @@ pub enum ConfigError {
         /// The most similar setting that exists.
         nearest: Option<String>,
     },
-    /// A setting of a client without the prefix that says of which.
+    /// A client's setting without the prefix that names the client.
     #[error("'{key}' is a setting of a Kafka client; write '{prefixed}'")]
     MissingPrefix {
         /// What was set.
@@ -59,7 +59,7 @@ pub enum ConfigError {
     JavaOnly {
         /// What was set.
         key: String,
-        /// What stands for it.
+        /// The replacement.
         instead: String,
     },
     /// A value that the setting does not take.
@@ -72,7 +72,7 @@ pub enum ConfigError {
         /// What it takes.
         expected: String,
     },
-    /// A setting that must be made and was not.
+    /// A required setting that is missing.
     #[error("'{key}' is not set; {fix}")]
     Missing {
         /// The setting.
@@ -80,7 +80,7 @@ pub enum ConfigError {
         /// How to set it.
         fix: String,
     },
-    /// A value that does not go together with another setting.
+    /// A value that contradicts another setting.
     #[error("{key}={value} does not go together with {other}; {fix}")]
     Conflict {
         /// The setting.
@@ -92,7 +92,7 @@ pub enum ConfigError {
         /// What to change.
         fix: String,
     },
-    /// An environment variable that is no setting.
+    /// An environment variable that is not a setting.
     #[error("environment variable {variable}: {source}")]
     Environment {
         /// The variable.
@@ -100,7 +100,7 @@ pub enum ConfigError {
         /// What is wrong with it as a setting.
         source: Box<ConfigError>,
     },
-    /// Text that is no `.properties` file.
+    /// Text that is not a `.properties` file.
     #[error("line {line} of the properties: {problem}")]
     Syntax {
         /// The line, from 1.

@@ -32,27 +32,27 @@ macro_rules! getters {
 getters! { i64, int:
     /// How long a task waits for an empty input to keep the order of event time; -1 never waits.
     max_task_idle_ms => "max.task.idle.ms";
-    /// How long a thread may drop its work and do it again, without a commit in between, before that is an error.
+    /// How long a thread may repeat its work without a commit in between before that is an error.
     task_timeout_ms => "task.timeout.ms";
     /// How long a thread waits for input.
     poll_ms => "poll.ms";
     /// How often the offset of a partition without new records is committed again.
     offsets_recommit_interval_ms => "offsets.recommit.interval.ms";
-    /// Between deletions of read records of repartition topics.
+    /// Interval between deletions of processed records of repartition topics.
     repartition_purge_interval_ms => "repartition.purge.interval.ms";
-    /// Between summaries in the log; below 1, none.
+    /// Interval between summaries in the log; none below 1.
     log_summary_interval_ms => "log.summary.interval.ms";
-    /// When the state of a task that has moved away is deleted.
+    /// How long the state of a task that has moved away is kept.
     state_cleanup_delay_ms => "state.cleanup.delay.ms";
-    /// At start, state that was not touched for that long is deleted; -1 deletes nothing.
+    /// At the start, state that was not touched for this long is deleted; -1 deletes nothing.
     state_cleanup_dir_max_age_ms => "state.cleanup.dir.max.age.ms";
     /// Added to the retention of windowed changelogs.
     windowstore_changelog_additional_retention_ms => "windowstore.changelog.additional.retention.ms";
-    /// Least time between looks for unmatched records of outer joins.
+    /// The shortest time between two checks for unmatched records of outer joins.
     outer_join_emit_interval_ms => "__emit.interval.ms.kstreams.outer.join.spurious.results.fix__";
     /// How long a sample of a metric lasts.
     metrics_sample_window_ms => "metrics.sample.window.ms";
-    /// Least time between emissions of closed windows.
+    /// The shortest time between two emissions of closed windows.
     windowed_aggregation_emit_interval_ms => "__emit.interval.ms.kstreams.windowed.aggregation__";
 }
 
@@ -87,7 +87,7 @@ getters! { bool, flag:
 }
 
 getters! { Option<String>, text_if_set:
-    /// What client ids begin with; without it the application's id and a random one.
+    /// The prefix of client ids; by default the application's id and a random one.
     client_id => "client.id";
     /// `host:port` at which this instance answers interactive queries.
     application_server => "application.server";
@@ -113,12 +113,12 @@ impl StreamsConfig {
         Bootstrap::of(&self.text("bootstrap.servers"))
     }
 
-    /// Whether nobody has said where stores are kept.
+    /// Whether `state.dir` is not set.
     pub(crate) fn state_dir_is_default(&self) -> bool {
         self.text_if_set("state.dir").is_none()
     }
 
-    /// Where stores are kept (`state.dir`). As Java's default, that without a setting may not outlive a reboot.
+    /// Where stores are kept (`state.dir`). The default may not survive a reboot, like Java's.
     pub fn state_dir(&self) -> PathBuf {
         match self.text_if_set("state.dir") {
             Some(path) => PathBuf::from(path),
@@ -126,7 +126,7 @@ impl StreamsConfig {
         }
     }
 
-    /// What a crash may do to results (`processing.guarantee`).
+    /// The guarantee for results after a crash (`processing.guarantee`).
     pub fn processing_guarantee(&self) -> ProcessingGuarantee {
         match self.text("processing.guarantee").as_str() {
             "at_least_once" => ProcessingGuarantee::AtLeastOnce,
@@ -139,7 +139,7 @@ impl StreamsConfig {
         self.processing_guarantee() == ProcessingGuarantee::ExactlyOnceV2
     }
 
-    /// Between commits (`commit.interval.ms`); what nobody set depends on the guarantee.
+    /// Interval between commits (`commit.interval.ms`); the default depends on the guarantee.
     pub fn commit_interval_ms(&self) -> i64 {
         match self.value("commit.interval.ms") {
             Some(Value::Int(ms)) => ms,
@@ -153,7 +153,7 @@ impl StreamsConfig {
         i16::try_from(self.int("replication.factor")).unwrap_or(-1)
     }
 
-    /// Where event time comes from unless a source says otherwise (`default.timestamp.extractor`).
+    /// Where event time comes from, unless a source has its own extractor (`default.timestamp.extractor`).
     pub fn default_timestamp_extractor(&self) -> BuiltInTimestampExtractor {
         use BuiltInTimestampExtractor as Extractor;
         match self.text("default.timestamp.extractor").as_str() {
@@ -210,8 +210,8 @@ impl StreamsConfig {
         }
     }
 
-    /// Whether records of open and aborted transactions are kept from the application: always under exactly-once,
-    /// else with `consumer.isolation.level=read_committed`.
+    /// Whether records of open and aborted transactions are hidden from the application: always under exactly-once,
+    /// otherwise with `consumer.isolation.level=read_committed`.
     pub fn read_committed(&self) -> bool {
         self.exactly_once() || self.client_text(CONSUMERS, "isolation.level") == "read_committed"
     }
@@ -266,12 +266,12 @@ fn definition_name(key: &str) -> &'static str {
     definition(key).map_or("", |definition| definition.name)
 }
 
-/// A number always has a default and is checked when it is set, so anything else is a slip in the table.
+/// A number always has a default and is checked when it is set, so anything else is a mistake in the table.
 fn as_int(key: &str, value: Option<Value>) -> i64 {
     match value {
         Some(Value::Int(number)) => number,
         other => {
-            debug_assert!(false, "{key} is no number: {other:?}");
+            debug_assert!(false, "{key} is not a number: {other:?}");
             0
         }
     }

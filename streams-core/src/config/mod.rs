@@ -1,7 +1,7 @@
 //! `StreamsConfig`: Kafka Streams' settings under Kafka's names, as plain data.
 //!
 //! Three defaults differ from Kafka Streams 4.3.1: `processing.guarantee` is `exactly_once_v2`, and RocksDB's memory
-//! has one bound for all stores of the process (`rocksdb.block.cache.bytes`, `rocksdb.write.buffer.bytes`), as have
+//! has one bound for all stores of the process (`rocksdb.block.cache.bytes`, `rocksdb.write.buffer.bytes`), and so have
 //! uncommitted writes (`statestore.uncommitted.max.bytes`). Nothing is ignored silently: an unknown setting is
 //! refused with the most similar one, and [`StreamsConfig::warnings`] names those without effect.
 //!
@@ -42,9 +42,9 @@ pub use types::{
 };
 pub use value::Value;
 
-/// The settings of an application: those that were set, each checked; getters add the defaults.
+/// The settings of an application. Holds those that were set, each checked; getters add the defaults.
 ///
-/// It is written by `serde` as a map from Kafka's names to values, passwords included; `Debug` leaves those out.
+/// `serde` writes it as a map from Kafka's names to values, including passwords; `Debug` hides those.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "BTreeMap<String, Value>", try_from = "BTreeMap<String, Value>")]
 pub struct StreamsConfig {

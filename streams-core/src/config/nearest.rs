@@ -1,4 +1,4 @@
-//! Finds the setting that a mistyped one was meant to be.
+//! Finds the setting that a misspelt name was meant to be.
 
 use super::keys::{KEYS, Support, client_keys};
 use super::prefix::PREFIXES;
@@ -12,11 +12,11 @@ pub(super) fn nearest(key: &str) -> Option<String> {
         .flat_map(|prefix| client_keys(prefix).iter().map(move |key| format!("{prefix}{}", key.name)));
     let best =
         names.chain(prefixed).map(|name| (distance(key, &name), name)).min_by_key(|(distance, _)| *distance);
-    // A third of the letters wrong is another word, not a slip.
+    // With a third of its letters wrong it is another word, not a misspelling.
     best.filter(|(distance, name)| distance * 3 <= name.len()).map(|(_, name)| name)
 }
 
-/// A hint that leads to the next refusal would help nobody.
+/// A hint at a setting that is refused as well would not help.
 fn usable(support: Support) -> bool {
     !matches!(support, Support::NotHere(_) | Support::NotYet(_) | Support::AliasOf(_))
 }

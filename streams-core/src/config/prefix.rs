@@ -24,7 +24,7 @@ pub(super) fn split(key: &str) -> Option<(&'static str, &str)> {
     PREFIXES.iter().find_map(|prefix| Some((*prefix, key.strip_prefix(prefix)?)))
 }
 
-/// Whether librdkafka takes this name without a prefix, for all clients: how brokers are trusted and logged in to.
+/// Whether librdkafka takes this name without a prefix, for all clients: the settings of TLS and SASL.
 pub(super) fn is_security(key: &str) -> bool {
     ["sasl.", "ssl.", "enable.ssl."].iter().any(|prefix| key.starts_with(prefix))
         || key == "security.providers"
@@ -57,12 +57,12 @@ fn client_key(prefix: &str, name: &str) -> Option<&'static Definition> {
     client_keys(prefix).iter().find(|definition| definition.name == name)
 }
 
-/// What the runtime acts upon itself, so that the client must not hear of it: data consumers are assigned by hand, and
+/// Settings that the runtime handles itself and does not pass to the client: data consumers are assigned by hand, and
 /// the specification of a client carries isolation and transaction time-out.
 const NOT_FOR_LIBRDKAFKA: &[&str] =
     &["auto.offset.reset", "isolation.level", "max.poll.records", "transaction.timeout.ms"];
 
-/// What is set for all clients and would hurt the producers of exactly-once, and why.
+/// Settings for all clients that would harm the producers of exactly-once, and why.
 const NOT_FOR_PRODUCERS: &[(&str, &str)] = &[
     (
         "connections.max.idle.ms",
@@ -71,7 +71,7 @@ const NOT_FOR_PRODUCERS: &[(&str, &str)] = &[
     ),
     (
         "retry.backoff.ms",
-        "producers under exactly_once_v2 try again after 20 ms, as each transaction begins while the last one is being \
+        "producers under exactly_once_v2 retry after 20 ms, as each transaction begins while the last one is being \
          finished; producer.retry.backoff.ms changes it",
     ),
 ];
@@ -82,17 +82,17 @@ impl StreamsConfig {
         self.client_properties(&["consumer."])
     }
 
-    /// librdkafka properties of the consumers that read source topics: `consumer.`, overruled by `main.consumer.`.
+    /// librdkafka properties of the consumers that read source topics: `consumer.`, overridden by `main.consumer.`.
     pub fn main_consumer_properties(&self) -> BTreeMap<String, String> {
         self.client_properties(&["consumer.", "main.consumer."])
     }
 
-    /// librdkafka properties of the consumers that restore stores: `consumer.`, overruled by `restore.consumer.`.
+    /// librdkafka properties of the consumers that restore stores: `consumer.`, overridden by `restore.consumer.`.
     pub fn restore_consumer_properties(&self) -> BTreeMap<String, String> {
         self.data_only(&["consumer.", "restore.consumer."])
     }
 
-    /// librdkafka properties of the consumer of global stores: `consumer.`, overruled by `global.consumer.`.
+    /// librdkafka properties of the consumer of global stores: `consumer.`, overridden by `global.consumer.`.
     pub fn global_consumer_properties(&self) -> BTreeMap<String, String> {
         self.data_only(&["consumer.", "global.consumer."])
     }

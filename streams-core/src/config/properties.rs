@@ -62,7 +62,7 @@ fn unescape(text: &str) -> Result<String, String> {
                 let digits: String = chars.by_ref().take(4).collect();
                 let code = u32::from_str_radix(&digits, 16).ok().filter(|_| digits.len() == 4);
                 let c = code.and_then(char::from_u32);
-                out.push(c.ok_or_else(|| format!("'\\u{digits}' is no character; write it as UTF-8"))?);
+                out.push(c.ok_or_else(|| format!("'\\u{digits}' is not a character; write it as UTF-8"))?);
             }
             Some(other) => out.push(other),
             None => {}
@@ -103,6 +103,6 @@ mod tests {
     fn escapes_are_read_and_wrong_ones_named_with_their_line() {
         assert_eq!(pairs(r"a=\u00fc\t\z"), [("a".to_owned(), "ü\tz".to_owned())]);
         let error = parse("a=1\nb=\\u12").unwrap_err().to_string();
-        assert_eq!(error, "line 2 of the properties: '\\u12' is no character; write it as UTF-8");
+        assert_eq!(error, "line 2 of the properties: '\\u12' is not a character; write it as UTF-8");
     }
 }

@@ -60,7 +60,7 @@ pub enum BuiltInTimestampExtractor {
 pub enum BuiltInExceptionHandler {
     /// Logs the record and stops.
     LogAndFail,
-    /// Logs the record and goes on with the next.
+    /// Logs the record and continues with the next.
     LogAndContinue,
 }
 

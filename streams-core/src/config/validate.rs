@@ -1,4 +1,4 @@
-//! Checks a whole configuration: what must be there, and what does not go together.
+//! Checks a whole configuration: required settings and contradictions.
 
 use super::StreamsConfig;
 use super::error::ConfigError;
@@ -6,10 +6,10 @@ use super::keys::{Support, definition};
 use super::setters;
 use super::types::Bootstrap;
 
-/// Topic names end at 249 characters; what internal topics append to the application's id needs room.
+/// Topic names have at most 249 characters; leave room for what internal topics append to the application's id.
 const APPLICATION_ID_CHARS_MAX: usize = 200;
 
-/// What clients must be under exactly-once, where anything is said about it.
+/// Settings that clients must have under exactly-once, if they are set at all.
 const MUST_BE: &[(&str, &[&str])] = &[
     ("consumer.isolation.level", &["read_committed"]),
     ("main.consumer.isolation.level", &["read_committed"]),
@@ -35,7 +35,7 @@ impl StreamsConfig {
         if self.exactly_once() { self.check_exactly_once() } else { Ok(()) }
     }
 
-    /// What is accepted and yet worth a line in the log: settings without effect here, and old names.
+    /// Warnings about accepted settings: those without effect here, and old names.
     pub fn warnings(&self) -> Vec<String> {
         let of = |key: &String| match definition(key)?.support {
             Support::Ignored(reason) => Some(format!("{key} has no effect: {reason}")),
@@ -100,7 +100,7 @@ impl StreamsConfig {
         })
     }
 
-    /// The range of the setting has a hole.
+    /// The setting's range has a gap.
     fn check_replication_factor(&self) -> Result<(), ConfigError> {
         match self.replication_factor() {
             0 => Err(ConfigError::InvalidValue {
@@ -112,7 +112,7 @@ impl StreamsConfig {
         }
     }
 
-    /// What exactly-once rests on.
+    /// The conditions of exactly-once.
     fn check_exactly_once(&self) -> Result<(), ConfigError> {
         let conflict = |key: &str, value: String, other: &str, fix: String| {
             Err(ConfigError::Conflict { key: key.to_owned(), value, other: other.to_owned(), fix })
@@ -141,7 +141,7 @@ impl StreamsConfig {
     }
 }
 
-/// Whether topics may begin with, or have, this name.
+/// Checks that topics may have, or begin with, this name.
 fn check_topic_name(key: &str, name: &str, chars_max: usize) -> Result<(), ConfigError> {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if name.chars().all(legal) && name.len() <= chars_max && !matches!(name, "." | "..") {
@@ -156,7 +156,7 @@ fn check_topic_name(key: &str, name: &str, chars_max: usize) -> Result<(), Confi
     })
 }
 
-/// What Kafka allows before an address.
+/// Protocols that Kafka allows before an address.
 const PROTOCOLS: &[&str] = &["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"];
 
 /// `host:port`, with a protocol before it or an IPv6 address in brackets as Kafka allows.

@@ -30,7 +30,7 @@ impl fmt::Display for Value {
 }
 
 impl DefaultValue {
-    /// The value, where there is one that depends on nothing else.
+    /// The value, unless it depends on other settings.
     pub fn value(self) -> Option<Value> {
         match self {
             DefaultValue::Unset(_) => None,
@@ -42,8 +42,8 @@ impl DefaultValue {
 }
 
 impl Definition {
-    /// The value that this text is for this setting, in its usual spelling. `key` is the name to put into an error,
-    /// which for a client's setting has a prefix.
+    /// Parses the text into the setting's value, in its usual spelling. `key` is the name for error messages; a client's
+    /// setting has a prefix there.
     pub(super) fn parse(&self, key: &str, text: &str) -> Result<Value, ConfigError> {
         let text = text.trim();
         let invalid = |expected: String| ConfigError::InvalidValue {
@@ -100,7 +100,7 @@ fn find(choices: &'static [Choice], text: &str) -> Option<&'static Choice> {
     })
 }
 
-/// The text without white space, if each item is an option, or it is `none` or `all` alone.
+/// The text without white space, if each item is an option, or it is only `none` or `all`.
 fn parse_options(options: &[&str], text: &str) -> Option<String> {
     if matches!(text, "none" | "all") {
         return Some(text.to_owned());

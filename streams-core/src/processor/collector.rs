@@ -1,4 +1,4 @@
-//! Where results leave a task; the runtime's record collector stands behind it.
+//! Where results leave a task. The runtime's record collector implements it.
 
 use std::sync::Arc;
 
@@ -27,16 +27,16 @@ pub enum Purpose {
     },
 }
 
-/// Who sends records, and while which partition is read.
+/// Who sends records, and which partition is being read meanwhile.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Origin {
     /// The task.
     pub task: TaskId,
     /// The node; for a change, the store.
     pub node: Arc<str>,
-    /// What for.
+    /// The purpose of the record.
     pub purpose: Purpose,
-    /// Where the record at hand was read; `None` during a punctuation and for changes.
+    /// Where the current record was read; `None` during a punctuation and for changes.
     pub source: Option<TopicPartition>,
 }
 
@@ -44,7 +44,7 @@ pub struct Origin {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct OriginId(pub u32);
 
-/// A record to send, with where it comes from.
+/// A record to send, with its origin.
 #[derive(Clone, Copy, Debug)]
 pub struct Outgoing<'a> {
     /// The topic.
@@ -61,7 +61,7 @@ pub struct Outgoing<'a> {
     pub headers: &'a Headers,
     /// Who sends it.
     pub origin: OriginId,
-    /// The offset of the record at hand, if there is one.
+    /// The offset of the current record, if there is one.
     pub offset: Option<Offset>,
 }
 
@@ -76,14 +76,15 @@ pub trait Collector {
     /// How many partitions it has.
     fn partitions(&self, topic: OutTopic) -> Result<PartitionId>;
 
-    /// A partition for a record without a key: spreads over all partitions, the same one for a while so that batches fill.
+    /// A partition for a record without a key. Spreads records over all partitions, but stays at one for a while so that
+    /// batches fill.
     fn any_partition(&self, topic: OutTopic) -> Result<PartitionId>;
 
     /// Sends a record; waits for room where the client's queue is full. One that its topic can never take goes to the
     /// production exception handler.
     fn send(&self, record: &Outgoing<'_>) -> Result<()>;
 
-    /// A record for which there is no partition, because of that error: if it blames the record, the production exception
-    /// handler decides, else it is returned.
+    /// Reports a record for which there is no partition. If `error` blames the record, the production exception handler
+    /// decides; otherwise it is returned.
     fn unsendable(&self, record: &Outgoing<'_>, error: crate::error::Error) -> Result<()>;
 }

@@ -12,7 +12,7 @@ use crate::store::RecordContext;
 use crate::time::Timestamp;
 use crate::user_code::guarded;
 
-/// The stores of one node, without the types of what it forwards: for code that looks stores up on behalf of any
+/// The stores of one node, without the types that it forwards: for code that looks up stores on behalf of any
 /// processor.
 #[derive(Clone, Copy)]
 pub struct StoreAccess<'a> {
@@ -30,7 +30,7 @@ impl<'a> StoreAccess<'a> {
         self.task.store(self.node, name)
     }
 
-    /// The store of that name if it is of that type, for code that serves stores of several.
+    /// The store of that name if it has that type, for code that serves several types of stores.
     pub fn find<S: Clone + 'static>(&self, name: &str) -> Option<S> {
         self.task.any_store(name)
     }
@@ -57,16 +57,16 @@ impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
         Ok(self.children.forward_to(child, record, self.task)?)
     }
 
-    /// Hands a record to every child as the one that was kept under `kept`: where it was read and what stores log it
-    /// with is what it was then.
+    /// Hands a record to every child as the one that was kept under `kept`: its origin and the context that stores log
+    /// are those of the kept record.
     #[doc(hidden)]
     pub fn forward_kept(&mut self, kept: &RecordContext, record: Record<K, V>) -> ProcessorResult {
         let children = self.children;
         Ok(self.task.at_record(kept, |task| children.forward(record, task))?)
     }
 
-    /// Does a part of the node's work that stands for itself, one of several results. If it fails, the processing exception
-    /// handler is asked at once, and if that resumes, the node goes on with the rest of its work.
+    /// Does one independent part of the node's work, such as one of several results. If it fails, the processing exception
+    /// handler is asked at once. If that resumes, the node continues with the rest of its work.
     #[doc(hidden)]
     pub fn attempt(&mut self, part: impl FnOnce(&mut Self) -> ProcessorResult) -> ProcessorResult {
         match guarded(|| part(self)) {
@@ -78,7 +78,7 @@ impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
         }
     }
 
-    /// As [`attempt`](Self::attempt), with the record that was kept under `kept` at hand, as for
+    /// As [`attempt`](Self::attempt), with the record that was kept under `kept` as the current one, as for
     /// [`forward_kept`](Self::forward_kept).
     #[doc(hidden)]
     pub fn attempt_kept(
@@ -124,17 +124,17 @@ impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
         self.task.punctuations.cancel(punctuation);
     }
 
-    /// Asks for a commit as soon as the record at hand is done.
+    /// Asks for a commit as soon as the current record is done.
     pub fn commit(&mut self) {
         self.task.request_commit();
     }
 
-    /// Where the record at hand was read; `None` during a punctuation.
+    /// Where the current record was read; `None` during a punctuation.
     pub fn record_metadata(&self) -> Option<RecordMetadata> {
         self.task.record_metadata()
     }
 
-    /// The same as text, `topic-partition offset n`, as errors tell it.
+    /// The same as text, `topic-partition offset n`, as errors show it.
     #[doc(hidden)]
     pub fn position(&self) -> Option<String> {
         self.task.describe_position()
@@ -155,12 +155,12 @@ impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
         self.task.config()
     }
 
-    /// What a processor of this task remembers beside the committed offsets under that name.
+    /// The number that a processor of this task committed under that name, together with the offsets.
     pub fn processor_metadata(&self, name: &str) -> Option<i64> {
         self.task.metadata().get(name)
     }
 
-    /// Has a number committed with the offsets of all partitions that this task reads.
+    /// Sets a number that is committed with the offsets of all partitions that this task reads.
     pub fn set_processor_metadata(&mut self, name: &str, value: i64) {
         self.task.metadata_mut().set(name, value);
     }
@@ -175,14 +175,14 @@ impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
         self.task.wall_clock_ms()
     }
 
-    /// Counts a record that is left out on purpose (`dropped-records`), as [`DropReason::User`]. The first one, and then at
-    /// most one a minute, is a warning that tells where the record is from, its key, its time, and why.
+    /// Counts a record that is dropped on purpose (`dropped-records`), as [`DropReason::User`]. The first one, and then at
+    /// most one a minute, is logged as a warning with the record's origin, key and time, and `why`.
     pub fn drop_record(&mut self, why: &str) {
         self.drop_record_as(DropReason::User, format_args!("{why}"));
     }
 
-    /// As [`drop_record`](Self::drop_record), for a reason of its own. `detail` is what judged the record; it is only made
-    /// into text when it is told, so `format_args!` costs nothing.
+    /// As [`drop_record`](Self::drop_record), with another reason. `detail` is what the record was judged by. It becomes
+    /// text only when it is logged, so `format_args!` costs nothing.
     #[inline]
     pub fn drop_record_as(&mut self, reason: DropReason, detail: impl Display) {
         self.task.drop_record(self.node, reason, &detail);

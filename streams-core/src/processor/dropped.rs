@@ -1,4 +1,4 @@
-//! What is left out, by reason: counted always, told at the first time and then once a minute at most.
+//! Dropped records by reason: each is counted; the first is logged, and then at most one a minute.
 
 use std::fmt::{Debug, Display, Formatter};
 use std::ops::{Add, AddAssign};
@@ -7,12 +7,12 @@ use state_stores::excerpt::{EXCERPT_BYTES, Excerpt};
 
 use crate::time::Timestamp;
 
-/// How long after a record that was left out was told of the next one of its reason may be, in milliseconds.
+/// The shortest time between two warnings of one reason, in milliseconds.
 const TOLD_EVERY_MS: i64 = 60_000;
 
 macro_rules! reasons {
     ($($(#[$doc:meta])* $reason:ident = $text:literal,)*) => {
-        /// Why a record was left out.
+        /// Why a record was dropped.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum DropReason {
@@ -47,11 +47,11 @@ reasons! {
     FutureTimestamp = "timestamp too far in the future",
     /// It came after its window had closed.
     Late = "late: its window is closed",
-    /// It is older than what the store keeps, and did not get into it.
+    /// It is older than what the store keeps, and was not stored.
     Expired = "older than the store's retention",
     /// It is an update of a versioned table that is not to the latest version of its row.
     OutOfOrder = "out-of-order update of a versioned table",
-    /// It answers an earlier state of a row in a foreign-key join; the later state has an answer of its own.
+    /// It answers an earlier state of a row in a foreign-key join. The later state gets its own answer.
     StaleAnswer = "answer to a row that has changed",
     /// It could not be deserialized, and the handler skipped it.
     Deserialization = "skipped by the deserialization handler",
@@ -61,15 +61,15 @@ reasons! {
     Serialization = "result skipped by the production handler: it cannot be serialized",
     /// A result was refused, and the handler skipped it.
     Production = "result skipped by the production handler: it was refused",
-    /// The partitioner of a sink left it out.
+    /// The partitioner of a sink dropped it.
     Partitioner = "left out by the partitioner",
-    /// A processor of the user's left it out.
+    /// A custom processor dropped it.
     User = "left out by a processor",
 }
 
 const REASONS: usize = DropReason::ALL.len();
 
-/// How many records were left out, by reason.
+/// How many records were dropped, by reason.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct DroppedRecords([u64; REASONS]);
 
@@ -80,22 +80,22 @@ impl Default for DroppedRecords {
 }
 
 impl DroppedRecords {
-    /// How many were left out for that reason.
+    /// How many were dropped for that reason.
     pub fn of(&self, reason: DropReason) -> u64 {
         self.0.get(reason as usize).copied().unwrap_or(0)
     }
 
-    /// How many were left out at all (`dropped-records-total`).
+    /// How many were dropped in all (`dropped-records-total`).
     pub fn total(&self) -> u64 {
         self.0.iter().sum()
     }
 
-    /// The reasons that there were, with their counts.
+    /// The reasons that occurred, with their counts.
     pub fn iter(&self) -> impl Iterator<Item = (DropReason, u64)> + '_ {
         DropReason::ALL.iter().map(|reason| (*reason, self.of(*reason))).filter(|(_, count)| *count > 0)
     }
 
-    /// What a thread's tasks leave out, with its results that were refused and left out.
+    /// What a thread's tasks drop, including results that were refused and skipped.
     pub(crate) fn of_thread(tasks: impl Iterator<Item = Self>, refused: u64) -> Self {
         let mut counts = tasks.fold(DroppedRecords::default(), Add::add);
         counts.note(DropReason::Production, refused);
@@ -133,7 +133,7 @@ impl Debug for DroppedRecords {
     }
 }
 
-/// Counts what one task leaves out, and says when it is time to tell of it again.
+/// Counts what one task drops, and decides when to log it again.
 #[derive(Debug, Default)]
 pub(super) struct DropCounter {
     counts: DroppedRecords,
@@ -145,11 +145,11 @@ impl DropCounter {
         self.counts
     }
 
-    /// Counts records; true if that is to be told at wall-clock time `now`.
+    /// Counts records; true if a warning is due at wall-clock time `now`.
     pub(super) fn count(&mut self, reason: DropReason, records: u64, now: Timestamp) -> bool {
         self.counts.note(reason, records);
         let Some(told_at) = self.told_at.get_mut(reason as usize) else { return false };
-        // A clock that was set back must not silence the reason.
+        // A clock that was set back must not suppress the warnings.
         let due = told_at.is_none_or(|at| !(at..at.saturating_add(TOLD_EVERY_MS)).contains(&now));
         if due {
             *told_at = Some(now);
@@ -158,12 +158,12 @@ impl DropCounter {
     }
 }
 
-/// The first bytes of a record's key, to be shown when the record is left out. Copied for each record, so it is small and
-/// nothing is allocated.
+/// The first bytes of a record's key, to be shown when the record is dropped. Copied for each record, so it is small and
+/// allocates nothing.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct KeyExcerpt {
     bytes: [u8; EXCERPT_BYTES],
-    /// The length of the whole key; -1 of a null key, -2 where none is known.
+    /// The length of the whole key; -1 for a null key, -2 if it is not known.
     length: i64,
 }
 

@@ -32,21 +32,21 @@ impl<K, V> Clone for Children<K, V> {
 /// What Java's `Record` refuses.
 #[cold]
 fn malformed(timestamp: Timestamp) -> Error {
-    let why = "event times are milliseconds since 1970; leave the record out or give it another time";
+    let why = "event times are milliseconds since 1970; drop the record or give it another time";
     Error::User(
         format!("malformed record: it is forwarded with the negative timestamp {timestamp}; {why}").into(),
     )
 }
 
 impl<K: Data, V: Data> Children<K, V> {
-    /// These children.
+    /// Children in the order in which they are called.
     pub fn new(children: Vec<(Arc<str>, Edge<K, V>)>) -> Self {
         Children(children.into())
     }
 
-    /// Hands a record to every child, one after the other; the last one gets the original, the others a clone. Its time and
-    /// headers are those of the record at hand meanwhile. A record with a negative time is an error of the node that
-    /// forwards it, which the processing handler may skip: no topic, window or store ever sees one.
+    /// Hands a record to every child, one after the other; the last one gets the original, the others a clone. Meanwhile it
+    /// is the current record. A negative time is an error of the node that forwards the record, which the processing
+    /// handler may skip: no topic, window or store ever sees one.
     #[inline]
     pub fn forward(&self, record: Record<K, V>, task: &mut TaskContext) -> Result<()> {
         if record.timestamp < 0 {
@@ -92,7 +92,7 @@ impl<K: Data, V: Data> Children<K, V> {
         }
     }
 
-    /// Whether there are none, so that nothing need be forwarded.
+    /// Whether there are none, so that there is nothing to forward to.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

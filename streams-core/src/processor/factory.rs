@@ -36,7 +36,7 @@ impl std::fmt::Display for EdgeType {
     }
 }
 
-/// A child as its parent's factory gets it: an `Edge<K, V>` whose type is checked when it is taken.
+/// A child as its parent's factory gets it: an `Edge<K, V>` whose type is checked when it is taken out.
 #[derive(Clone)]
 pub struct ChildEdge {
     /// The child's name.
@@ -53,9 +53,9 @@ pub struct Wiring {
     pub index: NodeIndex,
     /// Its children, in order.
     pub children: Vec<ChildEdge>,
-    /// How a source without an extractor of its own finds event time.
+    /// How a source without its own extractor finds event time.
     pub default_extractor: BuiltInTimestampExtractor,
-    /// Internal topics by their undecorated name, with their name on the broker.
+    /// The names of internal topics on the broker, by their names in the topology.
     pub internal_topics: Rc<BTreeMap<TopicName, TopicName>>,
 }
 
@@ -85,7 +85,7 @@ pub type InputFactory = Box<dyn Fn(&TopicPartition) -> Box<dyn SourceInput>>;
 
 /// A node of one task.
 pub struct NodeInstance {
-    /// What parents send to; `None` for a source.
+    /// The edge that parents forward to; `None` for a source.
     pub edge: Option<Rc<dyn Any>>,
     /// Its life cycle.
     pub lifecycle: Rc<dyn Lifecycle>,

@@ -1,8 +1,11 @@
 //! Processors that cannot change the key, so that no repartitioning follows (KIP-820).
 
+use std::fmt::Display;
 use std::marker::PhantomData;
 
-use super::{Data, Processor, ProcessorContext, ProcessorResult, Punctuation, PunctuationType};
+use super::{
+    Data, DropReason, Processor, ProcessorContext, ProcessorResult, Punctuation, PunctuationType, StoreAccess,
+};
 use crate::config::StreamsConfig;
 use crate::error::Result;
 use crate::ids::TaskId;
@@ -70,6 +73,11 @@ impl<K: Data, V: Data> FixedKeyContext<'_, '_, K, V> {
         self.0.state_store(name)
     }
 
+    /// The stores that are connected to this node.
+    pub fn stores(&self) -> StoreAccess<'_> {
+        self.0.stores()
+    }
+
     /// As [`ProcessorContext::schedule`].
     pub fn schedule(&mut self, interval_ms: i64, kind: PunctuationType) -> Result<Punctuation> {
         self.0.schedule(interval_ms, kind)
@@ -95,12 +103,27 @@ impl<K: Data, V: Data> FixedKeyContext<'_, '_, K, V> {
         self.0.schedule_at(start_ms, interval_ms, kind)
     }
 
-    /// Counts a record that is left out on purpose, as [`ProcessorContext::drop_record`].
+    /// As [`ProcessorContext::drop_record`].
     pub fn drop_record(&mut self, why: &str) {
         self.0.drop_record(why);
     }
 
-    /// Where the record at hand was read.
+    /// As [`ProcessorContext::drop_record_as`].
+    pub fn drop_record_as(&mut self, reason: DropReason, detail: impl Display) {
+        self.0.drop_record_as(reason, detail);
+    }
+
+    /// As [`ProcessorContext::processor_metadata`].
+    pub fn processor_metadata(&self, name: &str) -> Option<i64> {
+        self.0.processor_metadata(name)
+    }
+
+    /// As [`ProcessorContext::set_processor_metadata`].
+    pub fn set_processor_metadata(&mut self, name: &str, value: i64) {
+        self.0.set_processor_metadata(name, value);
+    }
+
+    /// Where the current record was read; `None` during a punctuation.
     pub fn record_metadata(&self) -> Option<RecordMetadata> {
         self.0.record_metadata()
     }
@@ -158,8 +181,8 @@ pub trait FixedKeyProcessor<K: Data, VIn: Data, VOut: Data>: 'static {
         context: &mut FixedKeyContext<'_, '_, K, VOut>,
     ) -> ProcessorResult;
 
-    /// Called when a punctuation is due. It has no record and so no key: it can change stores but forward only records
-    /// that it kept.
+    /// Called when a punctuation is due. There is no record and so no key: it can change stores, but can only forward
+    /// records that it has kept.
     fn punctuate(
         &mut self,
         punctuation: Punctuation,
@@ -174,14 +197,14 @@ pub trait FixedKeyProcessor<K: Data, VIn: Data, VOut: Data>: 'static {
     fn close(&mut self) {}
 }
 
-/// A fixed-key processor as a plain one.
+/// A fixed-key processor as a [`Processor`].
 pub struct FixedKey<P, VIn> {
     processor: P,
     types: PhantomData<fn(VIn)>,
 }
 
 impl<P, VIn> FixedKey<P, VIn> {
-    /// That processor.
+    /// Wraps `processor`.
     pub fn new(processor: P) -> Self {
         FixedKey { processor, types: PhantomData }
     }

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 pub struct GlobalReaders(Rc<BTreeMap<String, Box<dyn Any>>>);
 
 impl GlobalReaders {
-    /// These handles.
+    /// Read handles by store name.
     pub fn new(readers: BTreeMap<String, Box<dyn Any>>) -> Self {
         GlobalReaders(Rc::new(readers))
     }

@@ -14,7 +14,7 @@ use crate::user_code::caught;
 /// A handler's decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Response {
-    /// Leave the record out and go on; it is counted in `dropped-records`.
+    /// Skip the record and continue; it is counted in `dropped-records`.
     Resume,
     /// Stop: nothing of the transaction becomes visible.
     Fail,
@@ -27,7 +27,7 @@ pub struct ErrorContext<'a> {
     pub task: TaskId,
     /// The node.
     pub node: &'a str,
-    /// Where the record at hand was read; `None` during a punctuation.
+    /// Where the current record was read; `None` during a punctuation.
     pub partition: Option<&'a TopicPartition>,
     /// Its offset.
     pub offset: Option<Offset>,
@@ -45,7 +45,7 @@ impl ErrorContext<'_> {
     }
 }
 
-/// Asks a handler. One that panics is the program's fault, about which no handler is asked.
+/// Asks a handler. If the handler panics, that is a bug of the program, and no other handler is asked about it.
 pub(crate) fn decide(
     which: &'static str,
     context: &ErrorContext<'_>,
@@ -91,11 +91,11 @@ pub trait ProcessingExceptionHandler: Send + Sync {
 
 /// Decides about results that cannot be serialized or sent (`ProductionExceptionHandler`).
 pub trait ProductionExceptionHandler: Send + Sync {
-    /// The topic does not take a result, and never will as it is. Called once for each such record, under both
-    /// guarantees, whether the client or the broker refused it. What may pass (time-outs, leaders that move) never gets
-    /// here, nor do records of changelogs and repartition topics, which are never left out, nor missing rights.
+    /// Called when the topic refuses a result and would refuse it again: once for each such record, under both
+    /// guarantees, whether the client or the broker refused it. It is not called for failures that may pass (time-outs,
+    /// moving leaders), for missing rights, or for records of changelogs and repartition topics, which are never skipped.
     ///
-    /// `context` has the task, the node, and where the record at hand was read; its headers are empty. Under
+    /// `context` has the task, the node, and where the current record was read; its headers are empty. Under
     /// exactly-once, [`Response::Resume`] for a record that the broker refused repeats the transaction once without it.
     fn handle(
         &self,
@@ -104,9 +104,9 @@ pub trait ProductionExceptionHandler: Send + Sync {
         error: &TransportError,
     ) -> Response;
 
-    /// A result, or a record for a repartition topic, cannot be serialized; `part` is `key` or `value`. As in Kafka Streams
-    /// (`handleSerializationError`), [`Response::Resume`] leaves both out. Values that a store cannot serialize go to the
-    /// processing handler.
+    /// Called when a result, or a record for a repartition topic, cannot be serialized; `part` is `key` or `value`. As in
+    /// Kafka Streams (`handleSerializationError`), [`Response::Resume`] skips either. Values that a store cannot serialize
+    /// go to the processing handler.
     fn handle_serialization_error(
         &self,
         context: &ErrorContext<'_>,
@@ -120,7 +120,7 @@ pub trait ProductionExceptionHandler: Send + Sync {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LogAndFail;
 
-/// Logs and goes on (`LogAndContinueExceptionHandler`).
+/// Logs and continues (`LogAndContinueExceptionHandler`).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LogAndContinue;
 

@@ -1,4 +1,4 @@
-//! What a processor is made from: its task's stores and punctuations, before the first record.
+//! What a processor is made from: its task's stores and punctuations.
 
 use std::any::Any;
 
@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::ids::TaskId;
 use crate::time::Timestamp;
 
-/// What the supplier of a processor gets: the processor takes from it what it will need
+/// What the supplier of a processor gets: stores, punctuations and settings
 /// (`org.apache.kafka.streams.processor.api.Processor.init`).
 ///
 /// ```
@@ -168,7 +168,7 @@ impl<'a> InitContext<'a> {
         self.task.config()
     }
 
-    /// What a processor of this task remembers beside the committed offsets under that name.
+    /// The number that a processor of this task committed under that name, together with the offsets.
     #[doc(hidden)]
     pub fn processor_metadata(&self, name: &str) -> Option<i64> {
         self.task.metadata().get(name)
@@ -190,7 +190,7 @@ impl<'a> InitContext<'a> {
         self.task
     }
 
-    /// Whether anything takes what the processor forwards.
+    /// Whether the node has children.
     pub fn has_children(&self) -> bool {
         self.has_children
     }
@@ -204,7 +204,8 @@ impl<'a> InitContext<'a> {
         })
     }
 
-    /// Has `flusher` called at each commit, before results are sent: forwards what a cached store holds back.
+    /// Registers `flusher`, which is called at each commit before results are sent: it forwards what a cached store holds
+    /// back.
     #[doc(hidden)]
     pub fn on_flush(&mut self, flusher: Flusher) {
         self.task.on_flush(self.node, flusher);

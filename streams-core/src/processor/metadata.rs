@@ -1,9 +1,9 @@
-//! What processors remember beside the committed offsets (`ProcessorMetadata`).
+//! Numbers that processors commit together with offsets (`ProcessorMetadata`).
 
 use std::collections::BTreeMap;
 
 /// Numbers by name that are committed with the offsets of all partitions that a task reads. Emission on window close
-/// keeps in it up to which time windows have been emitted, by the name of the store.
+/// keeps here, under the name of the store, up to which time it has emitted windows.
 #[derive(Clone, Debug, Default)]
 pub struct ProcessorMetadata {
     values: BTreeMap<String, i64>,
@@ -11,7 +11,7 @@ pub struct ProcessorMetadata {
 }
 
 impl ProcessorMetadata {
-    /// Takes in what was committed with one partition; of several numbers of a name the largest counts.
+    /// Merges what was committed with one partition. Of several numbers under one name the largest counts.
     pub fn merge(&mut self, committed: &BTreeMap<String, i64>) {
         for (name, value) in committed {
             let known = self.values.entry(name.clone()).or_insert(*value);
@@ -24,7 +24,7 @@ impl ProcessorMetadata {
         self.values.get(name).copied()
     }
 
-    /// Sets a number, to be committed.
+    /// Sets a number that the next commit includes.
     pub fn set(&mut self, name: &str, value: i64) {
         self.needs_commit = true;
         match self.values.get_mut(name) {
@@ -40,12 +40,13 @@ impl ProcessorMetadata {
         &self.values
     }
 
-    /// Whether a number was set since the last commit: then it goes with every partition, read on or not.
+    /// Whether a number was set since the last commit. If so, the commit includes every partition, even one without
+    /// progress.
     pub fn needs_commit(&self) -> bool {
         self.needs_commit
     }
 
-    /// All numbers are committed now.
+    /// Marks all numbers as committed.
     pub fn committed(&mut self) {
         self.needs_commit = false;
     }

@@ -61,8 +61,8 @@ use crate::record::Record;
 use crate::time::Timestamp;
 pub use crate::user_code::UserPanic;
 
-/// What a processor returns: `?` takes any error, of this library or of another. The runtime finds its own errors in it
-/// again; any other is the processor's, and goes to the processing exception handler.
+/// What a processor returns: `?` takes any error, of this library or of another. The runtime recognizes its own errors in
+/// it; any other goes to the processing exception handler.
 pub type ProcessorResult<T = (), E = UserError> = std::result::Result<T, E>;
 
 /// One step of a topology: takes records of one type, forwards records of another
@@ -74,7 +74,7 @@ pub type ProcessorResult<T = (), E = UserError> = std::result::Result<T, E>;
 ///
 /// An instance belongs to one task and is only ever used by that task's thread. An error that `process` or `punctuate`
 /// returns goes to the processing exception handler, and so does a panic in them: [`UserPanic`] is the error then. If the
-/// handler resumes, the record is left out and counted; what the processor had written to stores and forwarded until
+/// handler resumes, the record is dropped and counted; what the processor had written to stores and forwarded until
 /// then stays, as in Kafka Streams. The [module](self) has an example, [`InitContext`] one with a store,
 /// [`InitContext::schedule`] one with punctuations.
 #[diagnostic::on_unimplemented(

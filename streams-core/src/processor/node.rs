@@ -68,7 +68,7 @@ where
         let mut processor = self.processor.borrow_mut();
         let Some(processor) = processor.as_mut() else { return Err(self.too_early()) };
         let mut context = ProcessorContext { node: self.index, children: &self.children, task };
-        // A panic is caught at the node where it happens, as an exception is in Java: its siblings and parents go on if the
+        // A panic is caught at the node where it happens, as an exception is in Java: siblings and parents continue if the
         // handler resumes.
         match guarded(|| call(processor, &mut context)) {
             Ok(()) => Ok(()),
@@ -113,7 +113,7 @@ where
         if self.children.is_empty() {
             self.meter.get_or_init(|| task.meters().node(&self.name, false));
         }
-        // An error here is the program's, not a record's: no handler may skip it.
+        // An error here is a bug of the program, not of a record: no handler may skip it.
         let mut context = InitContext::new(self.index, &self.children, task);
         let made = guarded(|| (self.supplier)(&mut context));
         let task = context.task_id();
@@ -121,7 +121,7 @@ where
             let source = match Error::of_user_code(error) {
                 Error::User(source) => source,
                 mistake @ (Error::Topology(_) | Error::IllegalState(_)) => mistake.into(),
-                // Not the supplier's, but of a store or a broker.
+                // Not the supplier's error, but one of a store or a broker.
                 other => return other,
             };
             Error::Supplier { node: self.name.to_string(), task, source }
@@ -154,7 +154,7 @@ pub struct ProcessorFactory<P, KIn, VIn, KOut, VOut> {
 }
 
 impl<P, KIn, VIn, KOut, VOut> ProcessorFactory<P, KIn, VIn, KOut, VOut> {
-    /// A factory around that supplier.
+    /// A factory that calls `supplier`.
     pub fn new(
         supplier: impl Fn(&mut InitContext<'_>) -> ProcessorResult<P> + Send + Sync + 'static,
     ) -> Self {

@@ -30,8 +30,8 @@ struct Scheduled {
 pub struct PunctuationQueue {
     by_stream_time: TimeQueue<Scheduled>,
     by_wall_clock: TimeQueue<Scheduled>,
-    /// The one that was taken last, with its due time and the time of its call: it is put back when the next is looked
-    /// for, behind what was scheduled meanwhile.
+    /// The punctuation that was taken last, with its due time and the time of its call. It is put back when the next one is
+    /// taken, behind those that were scheduled meanwhile.
     called: Option<(Scheduled, PunctuationType, Timestamp, Timestamp)>,
     last: u32,
 }
@@ -89,7 +89,7 @@ impl PunctuationQueue {
         scheduled.map(|(next, _)| *next).min()
     }
 
-    /// Schedules the one that was taken last anew.
+    /// Schedules the punctuation that was taken last again.
     fn put_back(&mut self) {
         if let Some((called, kind, due, at)) = self.called.take().filter(|(called, ..)| !called.cancelled)
             && let Some(next) = next_after(due, called.interval_ms, at)
@@ -98,7 +98,7 @@ impl PunctuationQueue {
         }
     }
 
-    /// Takes the earliest punctuation that is due at `now`; after its call, ask again until there is none: it is due
+    /// Takes the earliest punctuation that is due at `now`. After its call, ask again until there is none: it is due
     /// next past `now` (missed intervals collapse).
     pub fn take_due(&mut self, kind: PunctuationType, now: Timestamp) -> Option<(NodeIndex, Punctuation)> {
         self.put_back();
@@ -125,7 +125,7 @@ fn next_after(due: Timestamp, interval_ms: i64, now: Timestamp) -> Option<Timest
 mod tests {
     use super::*;
 
-    /// Overflowed before: a panic, or without checks a due time long ago, and as many calls as there are intervals since.
+    /// This overflowed once: a panic, or without checks a due time long ago and one call for each interval since.
     #[test]
     fn the_end_of_time_is_called_once() {
         for (start, now) in [(None, i64::MAX), (None, i64::MAX - 1), (Some(3), i64::MAX)] {

@@ -55,9 +55,9 @@ where
 
 /// Where a sink writes.
 pub enum TopicTarget<K, V> {
-    /// Always the same topic; internal ones are named without the application's prefix.
+    /// One topic for all records. Internal topics are named without the application's prefix.
     Topic(TopicName),
-    /// Each record's own.
+    /// A topic for each record.
     Dynamic(Arc<dyn TopicNameExtractor<K, V>>),
 }
 
@@ -102,7 +102,7 @@ struct SinkNode<K, V> {
     topics: RefCell<BTreeMap<TopicName, Rc<TopicMeter>>>,
     meter: OnceCell<Rc<NodeMeter>>,
     purpose: Purpose,
-    /// Where the last record was read, with the number of that origin with the collector.
+    /// Where the last record was read, and the collector's number for that origin.
     origin: RefCell<Option<(Option<Rc<TopicPartition>>, OriginId)>>,
 }
 
@@ -117,11 +117,11 @@ struct Known {
 /// What became of a record.
 enum Delivered {
     Sent,
-    /// The partitioner wants it nowhere.
+    /// The partitioner drops it.
     LeftOut,
 }
 
-/// Writes a key or value; a serde that panics has refused it.
+/// Serializes a key or value. A panic of the serde counts as a refusal.
 #[inline]
 fn serialize<T>(
     serde: &SerdeRef<T>,
@@ -143,8 +143,8 @@ impl<K: Data, V: Data> SinkNode<K, V> {
         }
     }
 
-    /// A topic that is chosen for a record must not be one of the application's own: a changelog would tell rows that no
-    /// store has.
+    /// Refuses a topic, chosen for a record, that is an internal topic of the application: a changelog would then hold rows
+    /// that no store has.
     fn check(&self, topic: &str, application_id: &str) -> Result<()> {
         let own = topic.strip_prefix(application_id).and_then(|rest| rest.strip_prefix('-'));
         let is_internal = own.is_some_and(|own| own.ends_with("-changelog") || own.ends_with("-repartition"));
@@ -177,7 +177,7 @@ impl<K: Data, V: Data> SinkNode<K, V> {
         }
     }
 
-    /// The number of where the record at hand was read.
+    /// The collector's number for where the current record was read.
     #[inline]
     fn origin(&self, source: Option<&Rc<TopicPartition>>, task: &TaskContext) -> OriginId {
         let mut known = self.origin.borrow_mut();
@@ -286,7 +286,7 @@ impl<K: Data, V: Data> SinkNode<K, V> {
                 task.drop_records_of(&self.name, DropReason::Partitioner, 1, &detail);
                 Ok(())
             }
-            // Its topic does not exist, so that there is no partition for it.
+            // Its topic does not exist, so there is no partition for it.
             Err(error) if error.blames_the_record() => task.collector().unsendable(&out, error),
             Err(error) => Err(error),
         }
@@ -295,12 +295,12 @@ impl<K: Data, V: Data> SinkNode<K, V> {
 
 impl<K: Data, V: Data> Receiver<K, V> for SinkNode<K, V> {
     fn receive(&self, record: Record<K, V>, task: &mut TaskContext) -> Result<()> {
-        // The buffers leave the context for the call, so that serializing borrows neither it nor them twice.
+        // The buffers are moved out of the context for the call, as it is borrowed meanwhile.
         let mut key = std::mem::take(&mut task.key_buffer);
         let mut value = std::mem::take(&mut task.value_buffer);
         key.clear();
         value.clear();
-        // The partitioner and what names the topic are user code.
+        // The partitioner and the topic-name extractor are user code.
         let sent = guarded(|| self.send(&record, &mut key, &mut value, task));
         task.key_buffer = key;
         task.value_buffer = value;
@@ -330,7 +330,7 @@ pub struct SinkFactory<K, V> {
 }
 
 impl<K, V> SinkFactory<K, V> {
-    /// A factory of sinks that write so.
+    /// A factory of sinks with these options.
     pub fn new(options: SinkOptions<K, V>) -> Self {
         SinkFactory { options }
     }

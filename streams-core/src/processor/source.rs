@@ -47,13 +47,13 @@ pub enum Prepared {
         /// Bytes of its headers.
         header_bytes: usize,
     },
-    /// It was left out (null or bytes that the type does not take, no valid timestamp).
+    /// It was dropped (a null or bytes that the type does not take, or no valid timestamp).
     Dropped,
 }
 
 /// A source's side of one partition's queue: deserializes the head and sends it off.
 pub trait SourceInput {
-    /// Deserializes a record and keeps it as the head. The task context stands at the record already.
+    /// Deserializes a record and keeps it as the head. It is the task context's current record already.
     fn prepare(
         &mut self,
         raw: &RawRecord,
@@ -61,7 +61,7 @@ pub trait SourceInput {
         task: &mut TaskContext,
     ) -> Result<Prepared>;
 
-    /// Sends the head through the topology. Without a head nothing happens.
+    /// Sends the head through the topology; does nothing without a head.
     fn process(&mut self, task: &mut TaskContext) -> Result<()>;
 }
 
@@ -106,17 +106,20 @@ impl<K: Data, V: Data> Input<K, V> {
     ) -> Result<Prepared> {
         task.set_key(KeyExcerpt::of(raw.key()));
         match error {
-            // Nulls are a matter of types, not of broken bytes.
+            // A null is a question of types, not of malformed bytes.
             SerdeError::UnexpectedNull { .. } => {
                 let reason = if part == "key" { DropReason::NullKey } else { DropReason::NullValue };
                 task.drop_records_of(&self.node.name, reason, 1, &error);
             }
-            other => task.on_deserialization_error(&self.node.name, part, headers, other)?,
+            other => {
+                let bytes = if part == "key" { raw.key() } else { raw.value() };
+                task.on_deserialization_error(&self.node.name, part, bytes, headers, other)?;
+            }
         }
         Ok(Prepared::Dropped)
     }
 
-    /// Reads key or value; a serde that panics has refused the bytes.
+    /// Reads a key or value. A panic of the serde counts as a refusal.
     fn deserialize<T>(
         &self,
         serde: &SerdeRef<T>,
@@ -220,7 +223,7 @@ pub struct SourceFactory<K, V> {
 }
 
 impl<K, V> SourceFactory<K, V> {
-    /// A factory of sources that read so.
+    /// A factory of sources with these options.
     pub fn new(options: SourceOptions<K, V>) -> Self {
         SourceFactory { options }
     }

@@ -1,4 +1,4 @@
-//! The state of a running task that every node shares: the record at hand, time, stores, results, counters.
+//! The state of a running task that all nodes share: the current record, time, stores, results, counters.
 
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use state_stores::StoreError;
+use state_stores::excerpt::Excerpt;
 
 use super::dropped::{DropCounter, DropReason, DroppedRecords, KeyExcerpt};
 use super::handlers::{self, ErrorContext, Handlers, Response};
@@ -23,7 +24,7 @@ use crate::store::{RecordClock, RecordContext};
 use crate::time::Timestamp;
 use crate::user_code::guarded;
 
-/// Forwards what a cached store holds back; says whether there was anything.
+/// Forwards what a cached store holds back; true if there was anything.
 pub type Flusher = Box<dyn FnMut(&mut TaskContext) -> Result<bool>>;
 
 /// What a task context is made of.
@@ -38,7 +39,7 @@ pub struct TaskSetup {
     pub collector: Rc<dyn Collector>,
     /// What to do with failing records.
     pub handlers: Handlers,
-    /// Store handles by store name, each with its type's name for error messages.
+    /// Store handles by store name.
     pub stores: BTreeMap<String, Rc<dyn Any>>,
     /// Which stores each node may use.
     pub access: Vec<(Arc<str>, BTreeSet<String>)>,
@@ -58,7 +59,7 @@ pub struct TaskContext {
     wall_clock_ms: Timestamp,
     commit_requested: bool,
     dropped: DropCounter,
-    /// The first bytes of the key of the record at hand.
+    /// The first bytes of the current record's key.
     key: KeyExcerpt,
     pub(super) punctuations: PunctuationQueue,
     /// With the node that registered each.
@@ -105,16 +106,16 @@ impl TaskContext {
         &self.setup.config
     }
 
-    /// The object of that name and type that several nodes of this task share; made at the first call. To be asked for
-    /// when a node is initialised, not on the way of a record.
+    /// The object of that name and type that several nodes of this task share; made at the first call. Call it when a node
+    /// is made, not on the record path.
     pub fn shared<T: Default + 'static>(&mut self, name: &str) -> Result<Rc<T>> {
         let shared = self.shared.entry(name.to_owned()).or_insert_with(|| Rc::new(T::default()));
         Rc::clone(shared).downcast().map_err(|_| {
-            Error::IllegalState(format!("what nodes share as {name} is no {}", std::any::type_name::<T>()))
+            Error::IllegalState(format!("what nodes share as {name} is not a {}", std::any::type_name::<T>()))
         })
     }
 
-    /// What processors remember beside the committed offsets.
+    /// The numbers that processors commit together with offsets.
     pub fn metadata(&self) -> &ProcessorMetadata {
         &self.metadata
     }
@@ -144,7 +145,7 @@ impl TaskContext {
         self.wall_clock_ms = now;
     }
 
-    /// Makes a record the one at hand.
+    /// Makes a record the current one.
     pub fn enter_record(&mut self, partition: &Rc<TopicPartition>, offset: Offset, timestamp: Timestamp) {
         self.look_for_expired();
         match &mut self.at {
@@ -163,19 +164,19 @@ impl TaskContext {
         self.setup.clock.set_headers(&Headers::new());
     }
 
-    /// Tells what the key of the record at hand is.
+    /// Sets the key of the current record.
     #[inline]
     pub(super) fn set_key(&mut self, key: KeyExcerpt) {
         self.key = key;
     }
 
-    /// Whether the record at hand has that time and those headers.
+    /// Whether the current record has that time and those headers.
     #[inline]
     pub(super) fn is_at(&self, timestamp: Timestamp, headers: &Headers) -> bool {
         self.setup.clock.is_at(timestamp, headers)
     }
 
-    /// Gives the record at hand that time and those headers; returns what it had.
+    /// Gives the current record that time and those headers; returns the previous ones.
     pub(super) fn go_to(&mut self, timestamp: Timestamp, headers: &Headers) -> (Timestamp, Headers) {
         let clock = &self.setup.clock;
         let before = (clock.timestamp(), clock.headers());
@@ -195,7 +196,7 @@ impl TaskContext {
         self.setup.clock.set_headers(headers);
     }
 
-    /// Where the record at hand was read.
+    /// Where the current record was read.
     pub fn record_metadata(&self) -> Option<RecordMetadata> {
         self.at.as_ref().map(|(at, offset)| RecordMetadata {
             topic: Arc::clone(&at.topic),
@@ -204,7 +205,7 @@ impl TaskContext {
         })
     }
 
-    /// Where the record at hand was read, without copying it.
+    /// Where the current record was read, without a copy.
     #[inline]
     pub(super) fn place(&self) -> (Option<&Rc<TopicPartition>>, Option<Offset>) {
         match &self.at {
@@ -213,7 +214,7 @@ impl TaskContext {
         }
     }
 
-    /// Where the record at hand was read, to be kept with it under that time and with those headers.
+    /// The origin of the current record, to be kept with it under that time and with those headers.
     pub fn record_context(&self, timestamp: Timestamp, headers: &Headers) -> RecordContext {
         let (source, partition, offset) = match &self.at {
             Some((at, offset)) => (Arc::clone(&at.topic), at.partition, *offset),
@@ -222,7 +223,7 @@ impl TaskContext {
         RecordContext { timestamp, source, partition, offset, headers: headers.clone() }
     }
 
-    /// Makes a record that was kept the one at hand while `act` runs.
+    /// Makes a kept record the current one while `act` runs.
     pub fn at_record<R>(&mut self, kept: &RecordContext, act: impl FnOnce(&mut Self) -> R) -> R {
         let partition = || Rc::new(TopicPartition::new(Arc::clone(&kept.source), kept.partition));
         let at = (!kept.source.is_empty()).then(|| (partition(), kept.offset));
@@ -232,7 +233,7 @@ impl TaskContext {
         let (timestamp, headers) = (clock.timestamp(), clock.headers());
         clock.set_timestamp(kept.timestamp);
         clock.set_headers(&kept.headers);
-        // The record at hand is put back before a panic of user code is dealt with further up.
+        // The current record is restored before a panic of user code is handled further up.
         let result = catch_unwind(AssertUnwindSafe(|| act(self)));
         self.at = before;
         self.key = key;
@@ -251,15 +252,15 @@ impl TaskContext {
         std::mem::take(&mut self.commit_requested)
     }
 
-    /// Counts a record that a node leaves out, and tells of it if it is the first of its reason, or the first for a minute.
-    /// `detail` is what judged it: it is only made into text when it is told.
+    /// Counts a record that a node drops. Logs it if it is the first of its reason, or the first for a minute. `detail` is
+    /// what the record was judged by; it becomes text only when it is logged.
     #[cold]
     pub fn drop_record(&mut self, node: NodeIndex, reason: DropReason, detail: &dyn Display) {
         let node = self.node_name(node);
         self.drop_records_of(&node, reason, 1, detail);
     }
 
-    /// As [`drop_record`](Self::drop_record), for as many records and a node by its name.
+    /// As [`drop_record`](Self::drop_record), for several records and a node by its name.
     #[cold]
     pub(super) fn drop_records_of(
         &mut self,
@@ -282,11 +283,11 @@ impl TaskContext {
             stream_time = self.stream_time,
             wall_clock = self.wall_clock_ms,
             so_far = self.dropped.counts().of(reason),
-            "a record was left out; others of this reason are counted, and told of once a minute"
+            "a record was left out; others of this reason are counted, and logged once a minute"
         );
     }
 
-    /// What stores did not take because it is older than what they keep.
+    /// Counts records that stores refused because they are older than what the stores keep.
     #[inline]
     fn look_for_expired(&mut self) {
         let expired = self.setup.clock.take_expired();
@@ -318,12 +319,12 @@ impl TaskContext {
         &self.setup.collector
     }
 
-    /// Registers a node's code that forwards what a cached store holds back.
+    /// Registers what forwards the updates that a cached store of a node holds back.
     pub(super) fn on_flush(&mut self, node: NodeIndex, flusher: Flusher) {
         self.flushers.push((node, flusher));
     }
 
-    /// Lets every cached store forward what it holds back, until none does: a flush may fill the next cache.
+    /// Makes every cached store forward what it holds back, until none does: a flush may fill the next cache.
     pub fn flush_caches(&mut self) -> Result<()> {
         let mut flushers = std::mem::take(&mut self.flushers);
         let result = loop {
@@ -370,7 +371,7 @@ impl TaskContext {
         &mut self.punctuations
     }
 
-    /// A store of the task, whoever may use it.
+    /// A store of the task, whichever nodes it is connected to.
     pub(crate) fn any_store<S: Clone + 'static>(&self, name: &str) -> Option<S> {
         self.setup.stores.get(name)?.downcast_ref::<S>().cloned()
     }
@@ -386,14 +387,16 @@ impl TaskContext {
         if !allowed.contains(name) {
             return wrong(format!(
                 "processor {node_name} has no access to state store {name}, as the store is not connected to it; name \
-                 it in add_state_store or connect_processor_and_stores (it is connected to: [{}])",
+                 it where the processor is added (process(.., &[\"{name}\"]) in the DSL), or in add_state_store or \
+                 connect_processor_and_stores of a Topology (it is connected to: [{}])",
                 allowed.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
             ));
         }
         match self.setup.stores.get(name).map(|store| store.downcast_ref::<S>()) {
             Some(Some(store)) => Ok(store.clone()),
             Some(None) => wrong(format!(
-                "processor {node_name} asks for state store {name} as {}, which it is not",
+                "processor {node_name} asks for state store {name} as {}, which it is not; ask for the type that its \
+                 builder makes",
                 std::any::type_name::<S>()
             )),
             None => wrong(format!("state store {name} of processor {node_name} does not exist")),
@@ -421,7 +424,7 @@ impl TaskContext {
             .map_or_else(|| Arc::from("unknown"), |(name, _)| Arc::clone(name))
     }
 
-    /// Lets a handler decide about the record at hand.
+    /// Asks a handler about the current record.
     fn decide(
         &self,
         which: &'static str,
@@ -433,7 +436,7 @@ impl TaskContext {
         handlers::decide(which, &self.error_context(node, headers), |context| ask(handlers, context))
     }
 
-    /// Lets the processing handler decide about an error that user code returned or a panic of it; others pass through.
+    /// Asks the processing handler about an error or a panic of user code; other errors are returned.
     #[cold]
     pub(super) fn on_processing_error(&mut self, node: &str, error: Error) -> Result<()> {
         let source: UserError = match error {
@@ -462,7 +465,7 @@ impl TaskContext {
         }
     }
 
-    /// Lets the production handler decide about a result that cannot be serialized.
+    /// Asks the production handler about a result that cannot be serialized.
     #[cold]
     pub(super) fn on_serialization_error(
         &mut self,
@@ -495,15 +498,17 @@ impl TaskContext {
         }
     }
 
-    /// Lets the deserialization handler decide about a record that does not parse. The caller drops it on `Ok`.
+    /// Asks the deserialization handler about a record that does not parse. On `Ok` the caller drops the record.
     #[cold]
     pub(super) fn on_deserialization_error(
         &mut self,
         node: &str,
         part: &'static str,
+        bytes: Option<&[u8]>,
         headers: &Headers,
         source: crate::serde::SerdeError,
     ) -> Result<()> {
+        let excerpt = || bytes.map_or_else(|| "null".to_owned(), |bytes| Excerpt::of(bytes).to_string());
         let decision = self.decide("deserialization", node, headers, |handlers, context| {
             handlers.deserialization.handle(context, part, &source)
         })?;
@@ -513,7 +518,7 @@ impl TaskContext {
                     node,
                     DropReason::Deserialization,
                     1,
-                    &format_args!("its {part}: {source}"),
+                    &format_args!("its {part} {}: {source}", excerpt()),
                 );
                 Ok(())
             }
@@ -522,7 +527,8 @@ impl TaskContext {
                     Some((at, offset)) => ((**at).clone(), *offset),
                     None => (TopicPartition::new("", -1), -1),
                 };
-                Err(Error::Deserialization { part, partition, offset, node: node.to_owned(), source })
+                let (node, excerpt) = (node.to_owned(), excerpt().into());
+                Err(Error::Deserialization { part, partition, offset, node, excerpt, source })
             }
         }
     }

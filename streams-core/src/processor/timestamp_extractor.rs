@@ -56,7 +56,7 @@ impl<K, V> TimestampExtractor<K, V> for FailOnInvalidTimestamp {
     }
 }
 
-/// Uses the record's own timestamp; leaves out, counts and warns of a record whose timestamp is invalid.
+/// Uses the record's own timestamp. Drops, counts and logs a record whose timestamp is invalid.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LogAndSkipOnInvalidTimestamp;
 
@@ -96,15 +96,16 @@ impl<K, V> TimestampExtractor<K, V> for WallclockTimestampExtractor {
     }
 }
 
-/// What [`RejectFutureTimestamp`] gives a record that is to be left out.
+/// The event time that [`RejectFutureTimestamp`] gives to a record that is to be dropped.
 pub(crate) const FUTURE: Timestamp = Timestamp::MIN + 1;
 
-/// Refuses event times that are too far ahead of the wall clock, and leaves all others to another extractor.
+/// Refuses event times that are too far ahead of the wall clock; gets the times from another extractor.
 ///
 /// One record in microseconds or from a device whose clock is wrong moves stream time for years, and all records after it
-/// are late: windows drop them. This keeps it out, either as an error that stops the application, or by leaving the record
-/// out, which is counted as [`DropReason::FutureTimestamp`](crate::processor::DropReason::FutureTimestamp) and told in a
-/// warning. Old records that are read again are not ahead of the clock, so reprocessing is not affected.
+/// are late: windows drop them. This extractor keeps such a record out, either with an error that stops the application,
+/// or by dropping the record, which is counted as
+/// [`DropReason::FutureTimestamp`](crate::processor::DropReason::FutureTimestamp) and logged. Old records that are read
+/// again are not ahead of the clock, so reprocessing is not affected.
 ///
 /// In a test the wall clock is the driver's, which shows 0 at first:
 /// [`DriverBuilder::with_start_time`](crate::testing::DriverBuilder::with_start_time).
@@ -126,14 +127,13 @@ pub struct RejectFutureTimestamp<E> {
 }
 
 impl<E> RejectFutureTimestamp<E> {
-    /// A time that `inner` gives and that is more than `max_ahead` after the wall clock's is an error that stops the
-    /// application.
+    /// Stops the application with an error at a time that is more than `max_ahead` after the wall clock.
     pub fn failing(max_ahead: Duration, inner: E) -> Self {
         let max_ahead_ms = i64::try_from(max_ahead.as_millis()).unwrap_or(i64::MAX);
         RejectFutureTimestamp { inner, max_ahead_ms, skip: false }
     }
 
-    /// A record with such a time is left out and counted.
+    /// Drops and counts a record with such a time.
     pub fn skipping(max_ahead: Duration, inner: E) -> Self {
         RejectFutureTimestamp { skip: true, ..Self::failing(max_ahead, inner) }
     }

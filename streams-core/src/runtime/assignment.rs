@@ -1,11 +1,11 @@
-//! Which thread of this process runs which of its tasks: a pure decision.
+//! Assigns this process's tasks to its threads. A pure function.
 
 use std::collections::BTreeSet;
 
 use crate::ids::TaskId;
 
-/// Gives each new task to a thread: to the one that runs the fewest, of equal ones to the first. `owned` are the tasks
-/// of each thread now; tasks stay where they are.
+/// Assigns each new task to the thread with the fewest tasks, or the first of several. `owned` has the current tasks of
+/// each thread; they stay where they are.
 pub(crate) fn spread(owned: &[BTreeSet<TaskId>], target: &BTreeSet<TaskId>) -> Vec<BTreeSet<TaskId>> {
     let mut loads: Vec<usize> = owned.iter().map(BTreeSet::len).collect();
     let mut gains = vec![BTreeSet::new(); owned.len()];
@@ -21,8 +21,8 @@ pub(crate) fn spread(owned: &[BTreeSet<TaskId>], target: &BTreeSet<TaskId>) -> V
     gains
 }
 
-/// Tasks that have to leave their threads so that numbers of tasks differ by at most one, as few as that allows. `total` is
-/// how many tasks these threads will have together.
+/// The fewest tasks that must move so that the threads' numbers of tasks differ by at most one. `total` is how many tasks
+/// these threads will have together.
 pub(crate) fn surplus(owned: &[BTreeSet<TaskId>], total: usize) -> BTreeSet<TaskId> {
     let threads = owned.len().max(1);
     let (least, mut with_one_more) = (total / threads, total % threads);
@@ -58,11 +58,11 @@ mod tests {
 
     #[test]
     fn threads_become_even_with_as_few_moves_as_that_takes() {
-        // What is left after tasks of the second thread went to another process.
+        // After tasks of the second thread have moved to another process.
         assert_eq!(surplus(&[tasks(&[0, 1, 2]), tasks(&[])], 3), tasks(&[2]));
         assert_eq!(surplus(&[tasks(&[0, 1]), tasks(&[2, 3]), tasks(&[])], 4), tasks(&[3]));
         assert_eq!(surplus(&[tasks(&[0, 1]), tasks(&[2])], 3), tasks(&[]));
-        // New tasks even it out by themselves.
+        // New tasks are enough to balance it.
         assert_eq!(surplus(&[tasks(&[0, 1]), tasks(&[])], 4), tasks(&[]));
         assert_eq!(surplus(&[], 3), tasks(&[]));
     }

@@ -1,4 +1,4 @@
-//! Which broker an application runs on, and what its clients bring along.
+//! The application's broker, and the settings of its clients.
 
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ fn kafka(launch: &Launch, servers: &str) -> Result<Arc<dyn Transport>> {
         token_provider: launch.token_provider.clone(),
     };
     let transport = KafkaTransport::with_options(servers, options)?;
-    // First what all consumers have, so that a mistake is told under the prefix under which it was made.
+    // First the settings of all consumers, so that a mistake is reported under the prefix under which it was made.
     let all = ("consumer.", config.consumer_properties());
     let main = ("main.consumer.", config.main_consumer_properties());
     transport.check(&ClientProperties {

@@ -215,6 +215,9 @@ impl KafkaStreamsBuilder {
         }
         self.topology.validate()?;
         self.topology.check_settings(&self.config)?;
+        for (node, topic) in self.topology.graph().sinks_that_feed_back() {
+            tracing::warn!(%node, %topic, "the topology reads its own results; filter what has been around already");
+        }
         let shared = Shared {
             state: Mutex::new(State::Created),
             changed: Condvar::new(),
@@ -371,7 +374,19 @@ impl KafkaStreams {
         let state = lock(&self.shared.state);
         let waited = self.shared.changed.wait_timeout_while(state, timeout, |state| !reached(*state));
         let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        reached(*state)
+        let reached = reached(*state);
+        drop(state);
+        if !reached {
+            self.warn_if_never_started();
+        }
+        reached
+    }
+
+    fn warn_if_never_started(&self) {
+        if self.state() == State::Created && lock(&self.supervisor).is_none() {
+            let application = self.config.application_id();
+            tracing::warn!(%application, "the application was never started; call start or run");
+        }
     }
 
     /// The error that ended the application, if one did.
@@ -452,6 +467,7 @@ impl Starting {
 
 impl Drop for KafkaStreams {
     fn drop(&mut self) {
+        self.warn_if_never_started();
         self.shared.stop();
         self.shared.transition_to(State::PendingShutdown);
         let Some(supervisor) = lock(&self.supervisor).take() else { return };

@@ -1,9 +1,9 @@
-//! Records that a handler has left out, so that they are not sent again when the work around them is repeated.
+//! Refused results that a handler has skipped, so that they are not sent again when the work around them is repeated.
 //!
-//! A record that the broker refused is known only after it was sent, and its transaction with it has to be given up. The
-//! repeated work makes the same record again: it is recognised by where it goes, who sent it while which record was
-//! processed, and its bytes, and left out. It is remembered until the record that led to it is committed, or, for those of
-//! punctuations, until it was met and committed.
+//! That the broker refuses a record is known only after it was sent, and then its transaction must be aborted. The repeated
+//! work makes the same record again, which is recognized and skipped. It is recognized by its destination, its sender, the
+//! source record and its bytes. It is remembered until its source record is committed, or, for punctuations, until it was
+//! met again and committed.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
@@ -11,23 +11,23 @@ use std::hash::{BuildHasher, Hash, RandomState};
 use crate::ids::{Offset, PartitionId, TopicPartition};
 use crate::transport::OffsetToCommit;
 
-/// So often may one source record, or one node's punctuations, lead to new refused records before something is committed:
-/// what differs at each repetition is never recognised.
+/// How often one source record, or one node's punctuations, may lead to new refused records before something is committed:
+/// a record that differs at each repetition is never recognized.
 const ROUNDS_MAX: u32 = 10;
 
-/// What a record is recognised by.
+/// The identity of a record.
 #[derive(Clone, Copy, Debug, Hash)]
 pub(super) struct Likeness<'a> {
     pub topic: u32,
-    /// Not of a record without a key: the next attempt may spread those otherwise.
+    /// `None` for a record without a key: the next attempt may choose another partition.
     pub partition: Option<PartitionId>,
     pub key: Option<&'a [u8]>,
     pub value: Option<&'a [u8]>,
-    /// Who sent it, and while which record was processed.
+    /// Its sender and source record.
     pub tag: u64,
 }
 
-/// A record that was not met for so many commits never will be: its task has gone elsewhere.
+/// A record that was not met for this many commits never will be: its task has moved.
 const COMMITS_MAX: u32 = 1_000;
 
 #[derive(Debug)]
@@ -41,7 +41,7 @@ struct LeftOutRecord {
 #[derive(Debug, Default)]
 pub(super) struct LeftOut {
     records: HashMap<u64, LeftOutRecord>,
-    /// How often something was refused since the last commit, by topic and what sent it.
+    /// How often records were refused since the last commit, by topic and sender.
     rounds: HashMap<(u32, u64), u32>,
     hasher: RandomState,
 }
@@ -55,7 +55,7 @@ impl LeftOut {
         self.hasher.hash_one(likeness)
     }
 
-    /// Whether that record was left out before.
+    /// Whether that record was skipped before.
     pub fn contains(&mut self, likeness: &Likeness<'_>) -> bool {
         let hash = self.hash(likeness);
         let found = self.records.get_mut(&hash);
@@ -68,13 +68,13 @@ impl LeftOut {
         self.records.insert(hash, LeftOutRecord { source, met: false, commits: 0 });
     }
 
-    /// What was sent was given up: what was met in it will be met again.
+    /// The transaction was aborted: its records will be met again.
     pub fn abandoned(&mut self) {
         self.records.values_mut().for_each(|record| record.met = false);
     }
 
-    /// The work is repeated because of records that were sent to these topics by these senders. False if that has
-    /// happened too often without a commit.
+    /// Counts a repetition because of records to these topics by these senders. False if there were too many without a
+    /// commit.
     pub fn repeated(&mut self, mut senders: Vec<(u32, u64)>) -> bool {
         senders.sort_unstable();
         senders.dedup();
@@ -87,7 +87,7 @@ impl LeftOut {
         !often
     }
 
-    /// These offsets were committed, with everything that was sent.
+    /// Forgets records whose source offsets are committed now.
     pub fn committed(&mut self, offsets: &[OffsetToCommit]) {
         if self.records.is_empty() {
             return;
@@ -98,7 +98,7 @@ impl LeftOut {
                 offsets.iter().any(|done| done.partition == *partition && done.offset > *offset)
             };
             record.commits += 1;
-            // One with a source may have been met in an attempt that was given up: only its source tells.
+            // A record with a source may have been met in an aborted attempt: only the committed offset counts.
             let is_over = (record.met && record.source.is_none()) || record.commits > COMMITS_MAX;
             !is_over && !record.source.as_ref().is_some_and(is_past)
         });

@@ -1,11 +1,11 @@
-//! What transactions that were given up may have left at the broker, and whether all of it is gone (decision 0008).
+//! What abandoned transactions may have left at the broker, and whether all of it has ended (decision 0008).
 //!
-//! The coordinator says that a transaction has ended; that its markers were written has to be seen in the partitions:
+//! The coordinator reports that a transaction has ended. Whether its markers were written shows only in the partitions:
 //! 1. no offset of the group waits for a transaction any more;
-//! 2. the last stable offset of each partition has reached the high watermark of the first look.
+//! 2. the last stable offset of each partition has reached the high watermark of the first probe.
 //!
-//! Each partition is looked at for itself. One that cannot be looked at, because it has no leader, is passed by after a
-//! while: it becomes *unseen*, and a transaction that wrote to it is not committed before it was looked at (decision 0024).
+//! Each partition is probed separately. One that cannot be probed, because it has no leader, is skipped after a while: it
+//! becomes *unseen*, and a transaction that wrote to it is not committed before it was probed (decision 0024).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,24 +15,24 @@ use super::plan::Plan;
 use crate::ids::{Offset, PartitionId, TopicName, TopicPartition};
 use crate::transport::{Admin, Isolation, OffsetQuery, OffsetToCommit, Result, TransportErrorKind};
 
-/// Time for one question.
+/// The time-out of one request.
 const ASK_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Partitions named in a message.
+/// How many partitions a message names.
 const NAMED_MAX: usize = 8;
 
-/// Where an application reads and writes: what an earlier life of a thread may have left something in.
+/// Where an application reads and writes: where an earlier run of a thread may have left something.
 #[derive(Debug, Default)]
 pub(crate) struct Scope {
     group: String,
     topics: BTreeSet<TopicName>,
     sources: BTreeSet<TopicPartition>,
-    /// Those of the topics that nobody else writes to: changelogs and repartition topics.
+    /// The topics that no other program writes to: changelogs and repartition topics.
     internal: BTreeSet<TopicName>,
 }
 
 impl Scope {
-    /// That of an application: changelogs, repartition topics and fixed sinks. What sinks choose by record is unknown.
+    /// The topics of an application: changelogs, repartition topics and fixed sinks. Topics chosen by record are unknown.
     pub fn of(plan: &Plan) -> Self {
         let graph = plan.topology.graph();
         let sinks = graph.fixed_sink_topics().into_iter();
@@ -58,18 +58,18 @@ impl Scope {
         scope
     }
 
-    /// Takes the names of the topics out that nobody else writes to.
+    /// Takes the names of the topics that no other program writes to.
     pub fn take_internal(&mut self) -> BTreeSet<TopicName> {
         std::mem::take(&mut self.internal)
     }
 
-    /// The topics that are written to, as far as they are known.
+    /// The topics that are written to, if known.
     pub fn topics(&self) -> impl Iterator<Item = &TopicName> {
         self.topics.iter()
     }
 }
 
-/// Where a producer wrote to since it was last known that all its transactions had ended: a flag for each partition.
+/// Where a producer has written since all its transactions were last known to have ended: a flag for each partition.
 #[derive(Debug, Default)]
 pub(crate) struct Written {
     topics: Vec<(TopicName, Vec<bool>)>,
@@ -82,7 +82,7 @@ impl Written {
         self.topics.push((name, Vec::new()));
     }
 
-    /// A record goes to that partition.
+    /// Marks a partition that a record is sent to.
     #[inline]
     pub fn mark(&mut self, topic: u32, partition: PartitionId) {
         let Some((_, marks)) = self.topics.get_mut(topic as usize) else { return };
@@ -103,7 +103,7 @@ impl Written {
         of_topic.is_some_and(|(_, marks)| marks.get(at).copied().unwrap_or(false))
     }
 
-    /// These offsets are sent.
+    /// Marks that these offsets are sent.
     pub fn mark_sources(&mut self, offsets: &[OffsetToCommit]) {
         for offset in offsets {
             if !self.sources.contains(&offset.partition) {
@@ -112,7 +112,7 @@ impl Written {
         }
     }
 
-    /// Takes the marks of some topics out.
+    /// Takes the marks of some topics.
     fn take(&mut self, is_asked: impl Fn(&TopicName) -> bool) -> BTreeSet<TopicPartition> {
         let mut taken = BTreeSet::new();
         for (topic, marks) in &mut self.topics {
@@ -132,43 +132,43 @@ impl Written {
 /// What is known of a partition in question.
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
-    /// The high watermark that its last stable offset has to reach, once it has been asked for.
+    /// The high watermark that its last stable offset must reach, once it is known.
     end: Option<Offset>,
-    /// The last stable offset, if the last look found it before `end`.
+    /// The last stable offset, if the last probe found it before `end`.
     stable: Option<Offset>,
 }
 
-/// What is not known to have ended.
+/// What is not yet known to have ended.
 #[derive(Debug, Default)]
 pub(crate) struct LeftOver {
     group: String,
-    /// Topics of which it is not known yet which partitions they have.
+    /// Topics whose partitions are not known yet.
     topics: BTreeSet<TopicName>,
     partitions: BTreeMap<TopicPartition, Seen>,
     pub sources: BTreeSet<TopicPartition>,
-    /// Partitions that were passed by without a look.
+    /// Partitions that were skipped without a probe.
     unseen: BTreeSet<TopicPartition>,
-    /// Last stable offsets at which a transaction stands that is not ours, or that we cannot end.
+    /// Last stable offsets held by a transaction that is not ours, or that we cannot end.
     foreign: BTreeMap<TopicPartition, Offset>,
-    /// When the broker first answered, or the last sweep.
+    /// When the broker first answered, or when the last sweep was.
     pub since: Option<i64>,
-    /// When the first look was tried.
+    /// When the first probe was tried.
     pub begun: Option<i64>,
     pub next_look: i64,
-    /// How often it was swept.
+    /// The number of sweeps.
     pub sweeps: u32,
-    /// Where the partitions ended that the last sweep was for: its markers come after that.
+    /// The ends of the partitions before the last sweep: its markers come after them.
     swept: BTreeMap<TopicPartition, Offset>,
 }
 
 impl LeftOver {
-    /// That of an earlier life: everything that it could write to.
+    /// The leftovers of an earlier run: everything that it could write to.
     pub fn of_earlier_life(scope: Scope) -> Self {
         let Scope { group, topics, sources, .. } = scope;
         LeftOver { group, topics, sources, ..LeftOver::default() }
     }
 
-    /// Adds what was written since.
+    /// Adds what was written since the last call.
     pub fn add(&mut self, written: &mut Written) {
         self.add_some(written, |_| true);
         (self.since, self.begun, self.next_look, self.sweeps) = (None, None, 0, 0);
@@ -176,7 +176,7 @@ impl LeftOver {
         self.look_anew();
     }
 
-    /// Adds what was written since to some topics, and all offsets. Whether that is anything.
+    /// Adds what was written to some topics since the last call, and all offsets; returns whether there was anything.
     pub fn add_some(&mut self, written: &mut Written, is_asked: impl Fn(&TopicName) -> bool) -> bool {
         let taken = written.take(is_asked);
         let any = !taken.is_empty() || !written.sources.is_empty();
@@ -188,12 +188,12 @@ impl LeftOver {
         any
     }
 
-    /// Everything written until the next look has to be seen to end.
+    /// Everything written until the next probe must be seen to end.
     pub fn look_anew(&mut self) {
         self.partitions.values_mut().for_each(|seen| *seen = Seen::default());
     }
 
-    /// A sweep of what is open was answered: everything written until the next look has to be seen to end.
+    /// Records an answered sweep: everything written until the next probe must be seen to end.
     pub fn was_swept(&mut self) {
         self.sweeps += 1;
         let open = self.partitions.iter().filter(|(_, seen)| seen.stable.is_some());
@@ -201,7 +201,7 @@ impl LeftOver {
         self.look_anew();
     }
 
-    /// Whether the markers of the last sweep have been seen to come, as far as the partitions are still in question.
+    /// Whether the markers of the last sweep have arrived in all partitions that are still in question.
     pub fn has_markers(&self) -> bool {
         let has_come = |seen: &Seen, before: Offset| seen.end.is_some_and(|end| end > before);
         self.swept
@@ -209,7 +209,7 @@ impl LeftOver {
             .all(|(at, before)| self.partitions.get(at).is_none_or(|seen| has_come(seen, *before)))
     }
 
-    /// It has ended, or is not waited for any more.
+    /// Whether everything has ended, or is no longer waited for.
     pub fn forget(&mut self) {
         *self = LeftOver {
             group: std::mem::take(&mut self.group),
@@ -219,24 +219,24 @@ impl LeftOver {
         };
     }
 
-    /// Nothing of it is left.
+    /// Whether nothing is left.
     pub fn is_gone(&self) -> bool {
         self.topics.is_empty() && self.partitions.is_empty() && self.sources.is_empty()
     }
 
-    /// The partitions that the last look found something open in.
+    /// The partitions in which the last probe found something open.
     pub fn open(&self) -> Vec<TopicPartition> {
         let open = self.partitions.iter().filter(|(_, seen)| seen.stable.is_some());
         open.map(|(partition, _)| partition.clone()).collect()
     }
 
-    /// Whether that is so of one in which nothing foreign was known to be open.
+    /// Whether one of them was not known to hold a foreign transaction.
     pub fn is_open_anew(&self) -> bool {
         let known = |at: &TopicPartition| self.foreign.get(at).copied();
         self.partitions.iter().any(|(at, seen)| seen.stable.is_some() && known(at) != seen.stable)
     }
 
-    /// Passes by what was found open, and is not ours to end. How much of it had not been known before.
+    /// Skips what was found open and is not ours to end; returns how much of it is new.
     pub fn pass_foreign(&mut self) -> BTreeSet<TopicPartition> {
         let mut passed = BTreeSet::new();
         for (partition, seen) in &self.partitions {
@@ -250,7 +250,7 @@ impl LeftOver {
         passed
     }
 
-    /// Passes by the partitions that no answer has come about.
+    /// Skips the partitions without an answer.
     pub fn pass_unseen(&mut self) -> BTreeSet<TopicPartition> {
         let unseen = self.partitions.iter().filter(|(_, seen)| seen.stable.is_none());
         let passed: BTreeSet<_> = unseen.map(|(at, _)| at.clone()).collect();
@@ -259,12 +259,12 @@ impl LeftOver {
         passed
     }
 
-    /// A partition that was passed by without a look and has been written to since.
+    /// A partition that was skipped without a probe and has been written to since.
     pub fn unseen_in(&self, written: &Written) -> Option<&TopicPartition> {
         self.unseen.iter().find(|partition| written.has(partition))
     }
 
-    /// Asks the broker, and forgets what has ended. An error means that nothing was answered.
+    /// Probes the broker, and forgets what has ended. An error means that there was no answer at all.
     pub fn look(&mut self, admin: &mut dyn Admin) -> Result<()> {
         if !self.topics.is_empty() {
             let names: Vec<_> = self.topics.iter().cloned().collect();
@@ -302,7 +302,7 @@ impl LeftOver {
         Ok(())
     }
 
-    /// Asks for the end of partitions; of what `keep` says no to, and of what can never be looked at, nothing is left.
+    /// Requests the ends of partitions. Forgets those that `keep` rejects, and those that can never be probed.
     fn ask(
         &mut self,
         admin: &mut dyn Admin,
@@ -349,7 +349,7 @@ impl std::fmt::Display for LeftOver {
     }
 }
 
-/// Some of them and how many more there are.
+/// The first few of them, and how many more there are.
 fn some(all: Vec<String>) -> String {
     let named = all.get(..NAMED_MAX).unwrap_or(&all).join(", ");
     match all.len().saturating_sub(NAMED_MAX) {

@@ -74,7 +74,7 @@ impl State {
         }
     }
 
-    /// Whether the application processes or is about to.
+    /// Whether the application is processing, or will be.
     pub fn is_running_or_rebalancing(self) -> bool {
         matches!(self, State::Rebalancing | State::Running)
     }

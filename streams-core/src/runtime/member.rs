@@ -1,5 +1,5 @@
-//! The process's place in the group as its stream threads commit with it: the group may be left and joined again, and a
-//! thread may have lost its tasks without having heard of it.
+//! The process's membership as its stream threads use it for commits: the process may leave the group and join again, and a
+//! thread may have lost its tasks without having noticed.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,12 +8,12 @@ use super::kafka_streams::lock;
 use super::stats::ThreadStats;
 use crate::transport::{Fence, Group, OffsetToCommit, Result, TransportError, TransportErrorKind};
 
-/// The present membership, if there is one.
+/// The current membership, if there is one.
 #[derive(Default)]
 pub(crate) struct CurrentGroup(Mutex<Option<Arc<dyn Group>>>);
 
 impl CurrentGroup {
-    /// From now on this one counts, or none.
+    /// Sets the current membership, or none.
     pub fn set(&self, group: Option<Arc<dyn Group>>) {
         *lock(&self.0) = group;
     }
@@ -25,7 +25,7 @@ impl CurrentGroup {
     }
 }
 
-/// The group as one stream thread commits with it.
+/// The group as one stream thread uses it for commits.
 pub(crate) struct ThreadGroup {
     group: Arc<CurrentGroup>,
     stats: Arc<ThreadStats>,
@@ -47,10 +47,10 @@ impl ThreadGroup {
 }
 
 impl Group for ThreadGroup {
-    /// Looks after the fence is taken whether the thread has been expelled. So a commit that passes here has the fence of a
-    /// generation from before, which the group refuses once it has given the tasks to others.
+    /// Checks after the fence is taken whether the thread has been expelled. So a commit that passes here has the fence of an
+    /// earlier generation, which the group refuses once it has assigned the tasks to others.
     fn fence(&self) -> Result<Fence> {
-        // Before as well: an expelled thread is not to wait for the process to be a member again.
+        // Before as well: an expelled thread must not wait until the process is a member again.
         self.check()?;
         let fence = self.group.get()?.fence()?;
         self.check()?;

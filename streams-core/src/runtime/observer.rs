@@ -1,4 +1,4 @@
-//! What the control thread does between two rounds: the application's state, and whether its topics have changed.
+//! What the control thread does between two rounds: updates the application's state and checks its topics for changes.
 
 use std::sync::Arc;
 
@@ -11,20 +11,20 @@ use super::topic_watch::TopicWatch;
 use crate::error::Result;
 use crate::time::ClockRef;
 
-/// Keeps the application's state and looks after the topics that it reads.
+/// Updates the application's state and watches the topics that it reads.
 pub(crate) struct Observer {
     pub shared: Arc<Shared>,
     pub clock: ClockRef,
     pub watch: TopicWatch,
     globals: GlobalBackends,
-    /// When a look at the topics may be worth it again, if something is waited for.
+    /// When to check the topics next, if something is waited for.
     next_look: i64,
 }
 
-/// What is waited for so long may be a topic that is gone.
+/// A wait this long may be for a topic that is gone.
 const STUCK_MS: i64 = 2_000;
 
-/// Between two looks for that.
+/// The time between two such checks.
 const STUCK_EVERY_MS: i64 = 10_000;
 
 impl Observer {
@@ -32,7 +32,7 @@ impl Observer {
         Observer { shared, clock, watch, globals, next_look: i64::MIN }
     }
 
-    /// Whether the global stores have to be filled anew.
+    /// Whether the global stores must be filled again.
     fn has_to_renew(&self, now_ms: i64) -> Result<bool> {
         let mut renewals = lock(&self.shared.renewals);
         if self.globals.are_damaged() {
@@ -41,11 +41,11 @@ impl Observer {
         match renewals.take(now_ms)? {
             None => return Ok(false),
             Some(Renewal::Damage) => tracing::warn!(
-                "the database of the global stores is damaged; it is put aside, and the application starts anew to fill them"
+                "the database of the global stores is damaged; it is put aside, and the application restarts to fill them"
             ),
             Some(Renewal::Refill(why)) => tracing::warn!(
                 why,
-                "the rows of a global store do not fit its topic any more; the application starts anew to fill it, so that \
+                "the rows of a global store no longer fit its topic; the application restarts to fill it, so that \
                  no record meets it half filled"
             ),
         }
@@ -68,7 +68,7 @@ impl ControlEvents for Observer {
             (false, State::Running) => self.shared.transition_to(State::Rebalancing),
             _ => false,
         };
-        // Every thread's, so that none is asked twice.
+        // Of all threads, so that none is asked twice.
         let missing = lock(&self.shared.stats).iter().filter(|stats| stats.take_missing_topic()).count();
         if missing > 0 {
             self.outgrown();

@@ -3,31 +3,31 @@
 //! User code takes a microsecond or two seconds a record, and a thread has one task or hundreds. Commits, punctuations and
 //! commands are due by the clock all the same, and a transaction has a time-out. Rules:
 //! 1. A pass ends when the commit is due, and after a quarter of the transaction's time-out or of max.poll.interval.ms at
-//!    the latest; then the round looks at everything else, and the next pass goes on with the next task.
-//! 2. At least one record is processed in a pass, so that every pass gets on.
-//! 3. The clock is read after every n-th record. n grows while records are quick, and falls to one when they are slow. When
-//!    slow ones follow quick ones, the control thread, which looks twenty times a second, sets a flag that is looked at
-//!    after each record, as it does when it has a command for the thread.
-//! 4. A clock that stands still, as in the test driver, ends no pass.
+//!    the latest. Then the round does everything else, and the next pass continues with the next task.
+//! 2. At least one record is processed in a pass, so that every pass makes progress.
+//! 3. The clock is read after every n-th record. n grows while records are quick, and falls to one when they are slow. If
+//!    slow ones follow quick ones, the control thread notices, as it checks twenty times a second, and sets a flag that is
+//!    read after each record. It also does so when it has a command for the thread.
+//! 4. A clock that stands still, as in the test driver, does not end a pass.
 
 use std::sync::Arc;
 
 use super::stats::ThreadStats;
 use crate::time::ClockRef;
 
-/// Records between two looks at the clock at most.
+/// The most records between two reads of the clock.
 const EVERY_MAX: usize = 256;
 
-/// What ends a pass.
+/// The limits of a pass.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Budget {
-    /// By the monotonic clock, as the next.
+    /// Monotonic, as the next.
     pub until_ms: i64,
-    /// Until then, punctuations that are due are called although records are not processed any more.
+    /// Until then due punctuations are still called, although no more records are processed.
     pub long_until_ms: i64,
     /// Records of all tasks.
     pub records: usize,
-    /// Bytes that no database has yet, of all tasks.
+    /// Bytes that are in no database yet, of all tasks.
     pub bytes: usize,
 }
 
@@ -36,9 +36,9 @@ pub(crate) struct Pace {
     clock: ClockRef,
     stats: Arc<ThreadStats>,
     budget: Budget,
-    /// Bytes of the tasks whose turn it is not.
+    /// Bytes of the other tasks.
     bytes_elsewhere: usize,
-    /// Records from one look at the clock to the next.
+    /// Records from one read of the clock to the next.
     every: usize,
     until_look: usize,
     looked_ms: i64,
@@ -74,9 +74,9 @@ impl Pace {
         self.clock.monotonic_ms()
     }
 
-    /// A pass begins.
+    /// Begins a pass.
     pub fn begin(&mut self, now_ms: i64, budget: Budget) {
-        // A time that is over already allows what a clock that stands still would: one look at least.
+        // A deadline that has passed allows what a clock that stands still would: at least one read.
         let least_ms = now_ms.saturating_add(1);
         let (until_ms, long_until_ms) = (budget.until_ms.max(least_ms), budget.long_until_ms.max(least_ms));
         self.budget = Budget { until_ms, long_until_ms, ..budget };
@@ -85,12 +85,12 @@ impl Pace {
         self.until_look = self.every;
     }
 
-    /// It is the turn of a task; the others hold so many bytes.
+    /// Begins the turn of a task; the others hold `bytes_elsewhere`.
     pub fn turn(&mut self, bytes_elsewhere: usize) {
         self.bytes_elsewhere = bytes_elsewhere;
     }
 
-    /// A record has been processed. True when the caller shall [look](Self::look).
+    /// Counts a processed record. True if the caller should [look](Self::look) at the clock.
     #[inline]
     pub fn record(&mut self) -> bool {
         self.records += 1;
@@ -98,11 +98,11 @@ impl Pace {
         self.until_look == 0 || self.records >= self.budget.records || self.stats.is_hurried()
     }
 
-    /// Looks at the clock and at what the task holds: true when the pass is over.
+    /// Reads the clock and checks the task's memory: true when the pass is over.
     pub fn look(&mut self, bytes: usize) -> bool {
         let now_ms = self.clock.monotonic_ms();
         let took_ms = usize::try_from(now_ms - self.looked_ms).unwrap_or(0);
-        // About a millisecond from one look to the next. A look behind a punctuation says nothing about records.
+        // About a millisecond from one read to the next. A read after a punctuation says nothing about records.
         self.every = match (took_ms, self.until_look) {
             (0, 0) => (self.every * 2).min(EVERY_MAX),
             (0, _) => self.every,
@@ -132,7 +132,7 @@ impl Pace {
         self.over
     }
 
-    /// Whether it is time for the rest of the round, as of the last look.
+    /// Whether it is time for the rest of the round, as of the last read.
     pub fn is_long_over(&self) -> bool {
         self.looked_ms >= self.budget.long_until_ms
     }
@@ -152,7 +152,7 @@ mod tests {
         Budget { until_ms, long_until_ms: until_ms, records: usize::MAX, bytes: usize::MAX }
     }
 
-    /// Processes records that take so long each until the pass is over; how many were.
+    /// Processes records that take this long each until the pass is over; returns how many there were.
     fn pass(pace: &mut Pace, clock: &ManualClock, record_ms: i64, most: usize) -> usize {
         for done in 1..=most {
             clock.advance(record_ms);

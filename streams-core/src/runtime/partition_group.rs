@@ -1,4 +1,4 @@
-//! Which of a task's records comes next: the one with the lowest event time among the heads of its partitions.
+//! Chooses a task's next record: the one with the lowest event time among the heads of its partitions.
 
 use super::record_queue::RecordQueue;
 use crate::error::Result;
@@ -21,11 +21,11 @@ pub(crate) enum Readiness {
 /// The record queues of one task (`PartitionGroup`).
 pub(crate) struct PartitionGroup {
     queues: Vec<RecordQueue>,
-    /// Those with a head, by its event time. One queue alone needs no order.
+    /// Queues with a head, by its event time. A single queue needs no order.
     by_time: TimeQueue<usize>,
-    /// Those that had no record before they got some, in that order: they are not in the order yet.
+    /// Queues that were empty before they got records: they are not in the order yet.
     filled: Vec<usize>,
-    /// Since when the group waits for an empty partition that the broker has nothing for.
+    /// Since when the group waits for a partition for which the broker has no records.
     idle_since: Option<Timestamp>,
 }
 
@@ -44,7 +44,7 @@ impl PartitionGroup {
         &self.queues
     }
 
-    /// Takes records of a queue's partition over.
+    /// Adds records to a queue.
     pub fn push(&mut self, index: usize, records: impl Iterator<Item = RawRecord>) {
         let alone = self.queues.len() == 1;
         let Some(queue) = self.queues.get_mut(index) else { return };
@@ -55,7 +55,7 @@ impl PartitionGroup {
         }
     }
 
-    /// Whether the group may process now. `at_end(i)` tells whether the broker has nothing more for queue `i`.
+    /// Whether the group may process now. `at_end(i)` says whether the broker has nothing more for queue `i`.
     ///
     /// `max.task.idle.ms`: -1 never waits; 0 waits only for records that the broker is known to have; more also waits
     /// that long for a partition that is at its end.
@@ -107,7 +107,7 @@ impl PartitionGroup {
         Ok(true)
     }
 
-    /// Puts a queue into the order if it has a record that is not left out.
+    /// Adds a queue to the order if it has a record that is not dropped.
     fn offer(&mut self, index: usize, task: &mut TaskContext) -> Result<()> {
         let Some(queue) = self.queues.get_mut(index) else { return Ok(()) };
         queue.advance_head(task)?;

@@ -16,11 +16,11 @@ pub(crate) struct RecordQueue {
     partition: Rc<TopicPartition>,
     input: Box<dyn SourceInput>,
     waiting: VecDeque<RawRecord>,
-    /// Bytes of the buffered records, the head included.
+    /// Bytes of the buffered records, including the head.
     bytes: usize,
     head_bytes: usize,
     head_header_bytes: usize,
-    /// Mean bytes of the records that came last.
+    /// Mean bytes of recent records.
     mean_bytes: usize,
     /// Offset and event time of the deserialized head.
     head: Option<(Offset, Timestamp)>,
@@ -71,7 +71,7 @@ impl RecordQueue {
         &self.partition
     }
 
-    /// How many records are buffered, the head included.
+    /// How many records are buffered, including the head.
     pub fn len(&self) -> usize {
         self.waiting.len() + usize::from(self.head.is_some())
     }
@@ -81,8 +81,8 @@ impl RecordQueue {
         self.bytes
     }
 
-    /// How many records more it should get, given how many and how many bytes it may have. It is half empty before it is
-    /// filled up again: few large batches instead of many small ones.
+    /// How many more records to fetch, given limits of records and bytes. It is refilled when it is half empty: few large
+    /// batches instead of many small ones.
     pub fn room(&self, records_max: usize, bytes_max: usize) -> usize {
         let records = self.len();
         if records * 2 > records_max || self.bytes * 2 > bytes_max {

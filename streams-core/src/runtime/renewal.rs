@@ -1,26 +1,26 @@
-//! Why an application that runs has to start anew (`Renewals`): its global stores have to be filled again, or their database
-//! is damaged. Tasks may not read them meanwhile, so that they are closed first and opened when the stores are filled.
+//! Why a running application must restart (`Renewals`): its global stores must be filled again, or their database is
+//! damaged. Tasks must not read them meanwhile, so they are closed first and opened when the stores are filled.
 
 use std::collections::VecDeque;
 
 use crate::error::Error;
 
-/// How far back is looked.
+/// The period over which restarts are counted.
 const WITHIN_MS: i64 = 600_000;
 
-/// So often stores may have to be filled again in that time.
+/// How often stores may be filled again in that period.
 const REFILLS_MAX: usize = 20;
 
-/// Why the application starts anew.
+/// Why the application restarts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Renewal {
-    /// A global store does not fit its topic any more, for this reason.
+    /// A global store no longer fits its topic, for this reason.
     Refill(String),
     /// The database of the global stores is damaged.
     Damage,
 }
 
-/// What was asked for, and how often it was.
+/// The pending request, and earlier ones.
 #[derive(Debug, Default)]
 pub(crate) struct Renewals {
     wanted: Option<Renewal>,
@@ -29,12 +29,12 @@ pub(crate) struct Renewals {
 }
 
 impl Renewals {
-    /// It has to be, unless it is known already.
+    /// Requests a restart, unless one is pending already.
     pub fn want(&mut self, why: Renewal) {
         self.wanted.get_or_insert(why);
     }
 
-    /// Why it has to be now, if it has. The error is that it does not help.
+    /// Takes the pending request. The error says that restarts do not help.
     pub fn take(&mut self, now_ms: i64) -> Result<Option<Renewal>, Error> {
         let Some(why) = self.wanted.take() else { return Ok(None) };
         let is_recent = |at: &i64| now_ms - at < WITHIN_MS;
@@ -42,7 +42,7 @@ impl Renewals {
             Renewal::Damage => {
                 if self.damaged_at.replace(now_ms).as_ref().is_some_and(is_recent) {
                     return Err(Error::StateDirectory(
-                        "the database of the global stores was damaged, put aside and filled anew, and is damaged again; \
+                        "the database of the global stores was damaged, put aside and filled again, and is damaged again; \
                          look at the disk and at what else writes there, or set state.dir to another one"
                             .to_owned(),
                     ));
@@ -53,7 +53,7 @@ impl Renewals {
                 self.refills.push_back(now_ms);
                 if self.refills.len() > REFILLS_MAX {
                     return Err(Error::Topics(format!(
-                        "{why}; it had to be filled anew {REFILLS_MAX} times in ten minutes: let the topic keep its \
+                        "{why}; it had to be filled again {REFILLS_MAX} times in ten minutes: let the topic keep its \
                          records for longer (retention.ms, retention.bytes), or compact it"
                     )));
                 }

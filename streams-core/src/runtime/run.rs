@@ -1,4 +1,4 @@
-//! A whole life in one call: starts an application and waits for its end, as a service's `main` does.
+//! Runs an application in one call: starts it and waits for its end, as a service's `main` does.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -18,12 +18,12 @@ impl KafkaStreams {
         self.run_until(std::future::pending::<()>()).await
     }
 
-    /// As [`run`](Self::run), and closes the application once `signal` is ready: tasks commit, the group is left, and what
-    /// has not ended after half a minute is left behind. For example
+    /// As [`run`](Self::run), and closes the application once `signal` is ready: tasks commit, the process leaves the group,
+    /// and threads that have not ended after half a minute are left behind. For example
     /// [`shutdown_signal()`](super::shutdown_signal), or `tokio::signal::ctrl_c()`, whose answer does not matter.
     pub async fn run_until<S: Future>(&self, signal: S) -> Result<()> {
         let starting = self.begin()?;
-        // It says what the start waits for; what comes of it is the state's to tell.
+        // It reports what the start waits for; the state shows the result.
         std::thread::Builder::new()
             .name("streams-start".to_owned())
             .spawn(move || drop(starting.wait()))
@@ -41,7 +41,7 @@ impl KafkaStreams {
     pub fn run_blocking(&self) -> Result<()> {
         let was_closed = self.is_closing();
         match self.start() {
-            // Closed before it ran.
+            // It was closed before it ran.
             Err(_) if !was_closed && self.error().is_none() && self.is_closing() => {}
             started => started?,
         }

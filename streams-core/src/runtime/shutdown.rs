@@ -1,4 +1,4 @@
-//! When a service is told to end: SIGTERM, as from a container's platform, and SIGINT, as from Ctrl-C.
+//! The signals that end a service: SIGTERM, as from a container platform, and SIGINT, as from Ctrl-C.
 
 use std::future::Future;
 use std::io;
@@ -10,8 +10,8 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
-/// Ready at the first SIGTERM or SIGINT (Ctrl-C) that the process gets from now on; a second one ends the process at once,
-/// as without this. Works on any executor. Errors: the operating system refuses a handler or a thread.
+/// Ready at the first SIGTERM or SIGINT (Ctrl-C) that the process gets from now on. A second one ends the process at once,
+/// as it would by default. Works on any executor. Errors: the operating system refuses a handler or a thread.
 ///
 /// For [`KafkaStreams::run_until`](super::KafkaStreams::run_until).
 pub fn shutdown_signal() -> io::Result<impl Future<Output = ()> + Send> {
@@ -25,13 +25,13 @@ pub fn shutdown_signal() -> io::Result<impl Future<Output = ()> + Send> {
     let mut signals = Signals::new([SIGTERM, SIGINT])?;
     std::thread::Builder::new().name("streams-signals".to_owned()).spawn(move || {
         if signals.forever().next().is_some() {
-            // Nobody may wait any more.
+            // The receiver may be gone.
             let _ = sender.send(());
         }
     })?;
     Ok(async {
         if received.await.is_err() {
-            // The thread has gone without a signal, which nothing makes it do.
+            // The thread has ended without a signal, which cannot happen.
             std::future::pending::<()>().await;
         }
     })

@@ -1,7 +1,7 @@
-//! Looks after the folders of tasks: notes which are in use, and deletes those of tasks that have moved away
+//! Maintains the folders of tasks: records which are in use, and deletes those of tasks that have moved away
 //! (`state.cleanup.delay.ms`).
 //!
-//! It runs on the restorer's thread, which alone opens databases, so that none is opened while its folder is deleted.
+//! It runs on the restorer's thread. Only that thread opens databases, so none is opened while its folder is deleted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
@@ -14,13 +14,13 @@ use crate::error::{Error, Result};
 use crate::ids::TaskId;
 use crate::time::{Now, Timestamp};
 
-/// How often it looks, at most and at least.
+/// The shortest and the longest time between two checks.
 const LOOK_MS: std::ops::RangeInclusive<i64> = 50..=30_000;
 
-/// Looks within one delay, so that a folder is not kept much longer.
+/// Checks within one delay, so that a folder is not kept much longer.
 const LOOKS_A_DELAY: i64 = 4;
 
-/// Whose folders are in use.
+/// The tasks whose folders are in use.
 pub(super) struct StateCleaner {
     directory: Arc<StateDirectory>,
     delay_ms: i64,
@@ -29,14 +29,14 @@ pub(super) struct StateCleaner {
     /// Those of them that have a database in their folder.
     on_disk: BTreeSet<TaskId>,
     next_look: i64,
-    /// When what others have left may be deleted: tasks come after a start, and are glad of what is there.
+    /// When folders of other tasks may be deleted: tasks come after a start, and can use them.
     deletes_from: Option<i64>,
-    /// Whether a folder that could not be deleted was told.
+    /// Whether a folder that could not be deleted was logged.
     told: BTreeSet<TaskId>,
 }
 
 impl StateCleaner {
-    /// Deletes folders that nobody has looked after for `delay_ms`.
+    /// Deletes folders that were not in use for `delay_ms`.
     pub fn new(directory: Arc<StateDirectory>, delay_ms: i64) -> Self {
         StateCleaner {
             directory,
@@ -49,7 +49,7 @@ impl StateCleaner {
         }
     }
 
-    /// A task has everything that its changelogs have, and keeps its databases open while it runs.
+    /// Records a restored task, which keeps its databases open while it runs.
     pub fn owns(&mut self, task: TaskId, backends: &TaskBackends, now: Timestamp) {
         self.touch(task, now);
         if self.directory.has_database(task) {
@@ -58,9 +58,9 @@ impl StateCleaner {
         self.owned.insert(task, backends.iter().map(Arc::downgrade).collect());
     }
 
-    /// Notes what is in use and deletes what is not. `opening` are tasks that are being restored.
+    /// Records which folders are in use and deletes the others. `opening` are tasks that are being restored.
     ///
-    /// The error is a database that was deleted under its task: what it holds is of no use for a restart any more.
+    /// The error is a database that was deleted while its task ran: it cannot be used after a restart.
     pub fn look(&mut self, now: Now, opening: &BTreeSet<TaskId>) -> Result<()> {
         let from = *self.deletes_from.get_or_insert(now.monotonic_ms.saturating_add(self.delay_ms));
         if now.monotonic_ms < self.next_look {
@@ -68,7 +68,7 @@ impl StateCleaner {
         }
         let pause = (self.delay_ms / LOOKS_A_DELAY).clamp(*LOOK_MS.start(), *LOOK_MS.end());
         self.next_look = now.monotonic_ms.saturating_add(pause);
-        // A task that has been closed since the last look is spared in this one: its thread may not have let go yet.
+        // A task that was closed since the last check is spared this time: its thread may not have released it yet.
         let before: Vec<TaskId> = self.owned.keys().copied().collect();
         let is_open = |backends: &[Weak<dyn Backend>]| backends.iter().any(|open| open.strong_count() > 0);
         self.owned.retain(|_, backends| is_open(backends));
@@ -104,14 +104,14 @@ impl StateCleaner {
         if let Err(error) = self.directory.touch(task, now)
             && self.told.insert(task)
         {
-            tracing::warn!(%task, %error, "it is not noted until when the task's state was looked after");
+            tracing::warn!(%task, %error, "it is not recorded until when the task's state was in use");
         }
     }
 }
 
 fn deleted(folder: &std::path::Path) -> Error {
     Error::StateDirectory(format!(
-        "the state database in {} was deleted while its task ran: something empties state.dir; keep it where nobody tidies \
+        "the state database in {} was deleted while its task ran: something empties state.dir; keep it where nothing cleans \
          up (not in /tmp), and start again: what is missing is rebuilt from the changelogs",
         folder.display()
     ))

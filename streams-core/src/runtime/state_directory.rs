@@ -1,7 +1,7 @@
 //! The application's directory: one process at a time, a process id that survives restarts, a folder for each task.
 //!
 //! Layout as Kafka Streams: `<state.dir>/<application.id>/.lock`, `kafka-streams-process-metadata`, `<task id>/`, `global/`;
-//! beside these `<task id>.damaged-<time>/`, the last damaged database of a task.
+//! in addition `<task id>.damaged-<time>/`, the last damaged database of a task.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
@@ -12,10 +12,10 @@ use crate::ids::TaskId;
 use crate::time::Timestamp;
 
 const LOCK_FILE: &str = ".lock";
-/// Names the broker that local state belongs to, if that broker does not last.
+/// The file with the broker that local state belongs to, if that broker is not durable.
 const INCARNATION_FILE: &str = "broker-incarnation";
 const PROCESS_FILE: &str = "kafka-streams-process-metadata";
-/// In a task's folder: until when its state was looked after, in ms since 1970.
+/// In a task's folder: until when its state was in use, in ms since 1970.
 const OWNED_FILE: &str = "owned-until";
 /// Between a folder's name and the time at which it was put aside.
 const DAMAGED: &str = ".damaged-";
@@ -39,12 +39,12 @@ impl StateDirectory {
         Ok(StateDirectory { root, process_id, _lock: lock })
     }
 
-    /// The id of the process that uses this directory; the same after a restart, so that it fences its own past.
+    /// The id of the process that uses this directory. It is the same after a restart, so that it fences its earlier run.
     pub fn process_id(&self) -> &str {
         &self.process_id
     }
 
-    /// Makes sure that what is here belongs to that broker; state of one that has ended is deleted.
+    /// Makes sure that the state belongs to that broker; deletes state of a broker that has ended.
     pub fn claim(&self, incarnation: Option<&str>) -> Result<()> {
         let file = self.root.join(INCARNATION_FILE);
         let before = fs::read_to_string(&file).ok();
@@ -59,13 +59,13 @@ impl StateDirectory {
         written.map_err(|error| Error::StateDirectory(format!("cannot write {}: {error}", file.display())))
     }
 
-    /// Until when a task's state was looked after: everything that its changelog had got by then is in it. `None` if it is
-    /// not known, or there is no state.
+    /// Until when a task's state was in use: it has everything that its changelog had by then. `None` if that is not known,
+    /// or there is no state.
     pub fn owned_at(&self, task: TaskId) -> Option<Timestamp> {
         owned_at(&self.task(task))
     }
 
-    /// Notes that a task's state is looked after.
+    /// Records that a task's state is in use.
     pub fn touch(&self, task: TaskId, now: Timestamp) -> Result<()> {
         touch(&self.task(task), now)
     }
@@ -80,8 +80,8 @@ impl StateDirectory {
         touch(&self.global(), now)
     }
 
-    /// The tasks that have folders, with the time until which they were looked after; a folder that does not say is as old
-    /// as its latest change.
+    /// The tasks that have folders, with the time until which they were in use. A folder without it is as old as its latest
+    /// change.
     pub fn tasks(&self) -> Vec<(TaskId, Timestamp)> {
         let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();
         let task = |entry: fs::DirEntry| {
@@ -96,12 +96,12 @@ impl StateDirectory {
         self.task(task).join("CURRENT").exists()
     }
 
-    /// Deletes a task's folder, if there is one. Its database is not open.
+    /// Deletes a task's folder, if there is one. Its database must not be open.
     pub fn delete(&self, task: TaskId) -> Result<()> {
         delete_folder(&self.task(task))
     }
 
-    /// Deletes the folders of tasks that nobody has looked after for so long; at a start, before tasks are opened.
+    /// Deletes the folders of tasks that were not in use for this long; called at a start, before tasks are opened.
     pub fn delete_older(&self, max_age_ms: i64, now: Timestamp) -> Result<()> {
         for (task, owned_at) in self.tasks() {
             if now.saturating_sub(owned_at) > max_age_ms {
@@ -112,7 +112,7 @@ impl StateDirectory {
         Ok(())
     }
 
-    /// Renames the folder of a database that is damaged, in the place of an earlier one of the same task. Gives the new
+    /// Renames the folder of a damaged database, and replaces an earlier one of the same task. Returns the new
     /// name.
     pub fn put_aside(&self, task: TaskId, now: Timestamp) -> Result<PathBuf> {
         self.put_folder_aside(&task.to_string(), now)
@@ -197,9 +197,9 @@ fn process_id(root: &Path, fresh_id: &str) -> std::io::Result<String> {
             return Ok(id.to_owned());
         }
     }
-    // Written aside and renamed, so that a crash leaves the old file or the new one.
+    // Written to another file and renamed, so that a crash leaves the old file or the new one.
     let fresh = root.join(format!("{PROCESS_FILE}.tmp"));
-    // Both reach the disk: a process that forgets its id after a power cut does not fence its past.
+    // Both reach the disk: a process that forgets its id after a power cut does not fence its earlier run.
     let mut file = File::create(&fresh)?;
     file.write_all(serde_json::json!({ "processId": fresh_id }).to_string().as_bytes())?;
     file.sync_all()?;
@@ -222,7 +222,7 @@ fn touch(folder: &Path, now: Timestamp) -> Result<()> {
     let (file, fresh) = (folder.join(OWNED_FILE), folder.join(format!("{OWNED_FILE}.tmp")));
     let written = fs::write(&fresh, now.to_string()).and_then(|()| fs::rename(&fresh, &file));
     match written {
-        // The folder is not there: stores of one's own, or somebody has deleted it, which its database will say.
+        // There is no folder: the stores are custom, or it was deleted, which its database will report.
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         written => written.map_err(|error| {
             Error::StateDirectory(format!("cannot write {}: {error}; check the disk", file.display()))

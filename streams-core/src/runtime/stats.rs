@@ -7,24 +7,24 @@ use std::sync::{Mutex, PoisonError};
 use crate::ids::{PartitionId, TaskId};
 pub(crate) use crate::processor::DroppedRecords;
 
-/// What one stream thread has done. Written by its thread once a round, not once a record.
+/// The work of one stream thread. Its thread writes once a round, not once a record.
 #[derive(Debug, Default)]
 pub(crate) struct ThreadStats {
     processed: AtomicU64,
-    /// What was left out, by reason.
+    /// Dropped records by reason.
     dropped: Mutex<DroppedRecords>,
     commits: AtomicU64,
     running: AtomicUsize,
     opening: AtomicUsize,
-    /// Twice the number of rounds that have ended, and one more within a round.
+    /// Twice the number of finished rounds, plus one within a round.
     round: AtomicU64,
-    /// Whether the thread shall end its pass over the records as soon as it can.
+    /// Whether the thread should end its pass over the records as soon as it can.
     hurry: AtomicBool,
-    /// Whether its tasks were given up without it, because it was in one round for too long.
+    /// Whether the thread was expelled: its tasks were given up, because it was in one round for too long.
     expelled: AtomicBool,
-    /// What the thread is at, for whoever finds it stuck.
+    /// What the thread is doing, in case it hangs.
     at: AtomicU64,
-    /// Whether a topic that it reads was said not to exist, since somebody looked.
+    /// Whether a topic that it reads was reported missing since the last check.
     missing_topic: AtomicBool,
     /// Whether it has done a round.
     started: AtomicBool,
@@ -73,15 +73,15 @@ impl fmt::Display for ThreadState {
     }
 }
 
-/// What a thread is at.
+/// What a thread is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Doing {
-    /// It takes commands and tasks over, or fetches.
+    /// It handles commands, opens or closes tasks, or fetches.
     #[default]
     Serving,
-    /// A task's records, or its punctuations: user code.
+    /// It runs user code: a task's records or punctuations.
     Processing(TaskId),
-    /// A commit, caches that are flushed included.
+    /// It commits, including the flush of caches.
     Committing,
 }
 
@@ -123,13 +123,13 @@ impl fmt::Display for Doing {
 }
 
 impl ThreadStats {
-    /// A round begins.
+    /// Begins a round.
     pub fn begin_round(&self) {
         self.hurry.store(false, Ordering::Relaxed);
         self.round.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The round has ended.
+    /// Ends a round.
     pub fn end_round(&self) {
         self.round.fetch_add(1, Ordering::Relaxed);
         self.started.store(true, Ordering::Relaxed);
@@ -160,44 +160,44 @@ impl ThreadStats {
         }
     }
 
-    /// The number of the round that the thread is in; `None` between two rounds.
+    /// The number of the current round; `None` between two rounds.
     pub fn in_round(&self) -> Option<u64> {
         let round = self.round.load(Ordering::Relaxed);
         (round % 2 == 1).then_some(round)
     }
 
-    /// Asks the thread to end its pass over the records: a command waits, or it has been long.
+    /// Asks the thread to end its pass over the records: a command waits, or the pass is long.
     pub fn hurry(&self) {
         self.hurry.store(true, Ordering::Relaxed);
     }
 
-    /// Whether somebody asks the thread to end its pass.
+    /// Whether the thread was asked to end its pass.
     #[inline]
     pub fn is_hurried(&self) -> bool {
         self.hurry.load(Ordering::Relaxed)
     }
 
-    /// The thread's tasks are given up: what it has done since its last commit may not be committed any more.
+    /// Expels the thread: its tasks are given up, and its work since the last commit must not be committed.
     pub fn expel(&self) {
         self.expelled.store(true, Ordering::SeqCst);
     }
 
-    /// The thread has heard of it, and dropped its tasks.
+    /// The thread has noticed, and dropped its tasks.
     pub fn readmit(&self) {
         self.expelled.store(false, Ordering::SeqCst);
     }
 
-    /// Whether the thread has still to hear that its tasks are given up.
+    /// Whether the thread is expelled and has not noticed yet.
     pub fn is_expelled(&self) -> bool {
         self.expelled.load(Ordering::SeqCst)
     }
 
-    /// Notes what the thread is at; once a turn of a task, not once a record.
+    /// Records what the thread is doing; once a turn of a task, not once a record.
     pub fn set_doing(&self, doing: Doing) {
         self.at.store(doing.to_bits(), Ordering::Relaxed);
     }
 
-    /// What the thread was at last.
+    /// What the thread was doing last.
     pub fn doing(&self) -> Doing {
         Doing::of_bits(self.at.load(Ordering::Relaxed))
     }
@@ -210,12 +210,12 @@ impl ThreadStats {
         *self.dropped.lock().unwrap_or_else(PoisonError::into_inner) = records;
     }
 
-    /// A topic that the thread reads was said not to exist.
+    /// Records that a topic of the thread was reported missing.
     pub fn note_missing_topic(&self) {
         self.missing_topic.store(true, Ordering::Relaxed);
     }
 
-    /// Whether that was so since the last call.
+    /// Whether a topic was reported missing since the last call.
     pub fn take_missing_topic(&self) -> bool {
         self.missing_topic.swap(false, Ordering::Relaxed)
     }
@@ -241,7 +241,7 @@ impl ThreadStats {
         self.commits.load(Ordering::Relaxed)
     }
 
-    /// Tasks that run; none of an expelled thread.
+    /// Running tasks; none for an expelled thread.
     pub fn running(&self) -> usize {
         if self.is_expelled() { 0 } else { self.running.load(Ordering::Acquire) }
     }
@@ -251,14 +251,14 @@ impl ThreadStats {
     }
 }
 
-/// What an application has done since it was started.
+/// The counters of an application since its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StreamsMetrics {
     /// Records taken from source topics and processed (`process-total`).
     pub processed_records: u64,
-    /// Records left out: nulls, late records, errors that a handler skipped (`dropped-records-total`), those of global
-    /// tables included.
+    /// Dropped records: nulls, late records, errors that a handler skipped (`dropped-records-total`), including those of
+    /// global tables.
     pub dropped_records: u64,
     /// The same by reason; `dropped_records` is their sum.
     pub dropped: DroppedRecords,
@@ -266,9 +266,9 @@ pub struct StreamsMetrics {
     pub commits: u64,
     /// Changelog records applied to rebuild state (`restore-total`).
     pub restored_records: u64,
-    /// Tasks whose local state was deleted because it did not fit its changelog any more.
+    /// Tasks whose local state was deleted because it no longer fitted its changelog.
     pub wiped_tasks: u64,
-    /// Tasks that run now.
+    /// Tasks that are running now.
     pub running_tasks: usize,
     /// Tasks that are being restored now.
     pub restoring_tasks: usize,

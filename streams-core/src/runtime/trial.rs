@@ -1,4 +1,4 @@
-//! What tests of the runtime's parts begin with: a broker in memory by a clock that they move, producers, an application.
+//! The fixture of the runtime's tests: a broker in memory with a manual clock, producers, an application.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::topology::Topology;
 use crate::transport::embedded::EmbeddedBroker;
 use crate::transport::{NewTopic, OutRecord, Producer, ProducerSpec, Transport};
 
-/// Time for any question.
+/// The time-out of any request.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A broker, and its clock.
@@ -26,7 +26,7 @@ pub(super) struct Trial {
 }
 
 impl Trial {
-    /// With these topics of so many partitions.
+    /// A broker with these topics, each with this many partitions.
     pub fn new(now_ms: Timestamp, partitions: i32, topics: &[&str]) -> Result<Self> {
         let clock = Arc::new(ManualClock::new(now_ms));
         let broker = EmbeddedBroker::in_memory_at(Arc::clone(&clock) as _);
@@ -53,12 +53,12 @@ impl Trial {
         })
     }
 
-    /// Who feeds the application.
+    /// A producer that feeds the application.
     pub fn producer(&self) -> Result<Box<dyn Producer>> {
         self.producer_of("producer", None, 60_000)
     }
 
-    /// Somebody else, who writes in transactions.
+    /// Another program, which writes in transactions.
     pub fn stranger(&self, id: &str, timeout_ms: u64) -> Result<Box<dyn Producer>> {
         let mut producer = self.producer_of("stranger", Some(id), timeout_ms)?;
         producer.init_transactions(TIMEOUT)?;

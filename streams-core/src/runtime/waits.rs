@@ -1,23 +1,23 @@
-//! What an application waits for: told in the log when it takes long, and to whoever asks
-//! ([`KafkaStreams::reasons`](super::KafkaStreams::reasons)).
+//! What an application waits for: logged when it takes long, and returned by
+//! [`KafkaStreams::reasons`](super::KafkaStreams::reasons).
 //!
-//! Whatever in the runtime waits for something outside of itself (a broker, a transaction, other members, a lock) holds a
-//! [`Waiting`]. Who looks again and again calls [`Waiting::go_on`] each time; who is in one call for long calls
-//! [`Waiting::begin`] before it, and the control thread keeps its time ([`Waits::look`]). After five seconds that is a
-//! warning, again after ten, twenty and so on. Times are of the monotonic clock.
+//! Code of the runtime that waits for something outside of it (a broker, a transaction, other members, a lock) holds a
+//! [`Waiting`]. If it polls, it calls [`Waiting::go_on`] each time. Before one long call it calls [`Waiting::begin`], and the
+//! control thread measures the time ([`Waits::look`]). A wait is logged as a warning after five seconds, and again after ten,
+//! twenty and so on. Times are monotonic.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// The first warning comes after so long.
+/// The time until the first warning.
 const TOLD_AFTER_MS: i64 = 5_000;
 
-/// A call that is over so soon was no wait.
+/// A call this short is not a wait.
 const CALL_MS: i64 = 1_000;
 
-/// Warnings come at least this often.
+/// The longest time between two warnings.
 const TOLD_EVERY_MAX_MS: i64 = 300_000;
 
 /// Something that an application waits for.
@@ -26,9 +26,9 @@ const TOLD_EVERY_MAX_MS: i64 = 300_000;
 pub struct WaitReason {
     /// Who waits: a thread, a task.
     pub who: String,
-    /// What is waited for, and what ends the wait.
+    /// What it waits for, and what ends the wait.
     pub what: String,
-    /// For how long it has been waited.
+    /// For how long.
     pub waited: Duration,
 }
 
@@ -42,7 +42,7 @@ impl fmt::Display for WaitReason {
 struct Entry {
     who: String,
     what: String,
-    /// None before somebody looked at the clock.
+    /// `None` before the first look at the clock.
     since_ms: Option<i64>,
     last_ms: i64,
     next_told_ms: i64,
@@ -51,7 +51,7 @@ struct Entry {
 }
 
 impl Entry {
-    /// It is still waited. Returns for how long in milliseconds.
+    /// Updates the wait; returns its length in milliseconds.
     fn look(&mut self, now_ms: i64) -> i64 {
         let since_ms = *self.since_ms.get_or_insert_with(|| {
             self.next_told_ms = now_ms.saturating_add(TOLD_AFTER_MS);
@@ -81,7 +81,7 @@ struct Entries {
     waiting: BTreeMap<u64, Entry>,
 }
 
-/// Everything that an application waits for now.
+/// All current waits of an application.
 #[derive(Debug, Default)]
 pub(crate) struct Waits(Mutex<Entries>);
 
@@ -90,7 +90,7 @@ impl Waits {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is waited for, the longest wait first.
+    /// The current waits, the longest first.
     pub fn reasons(&self) -> Vec<WaitReason> {
         let entries = self.entries();
         let reason = |entry: &Entry| WaitReason {
@@ -104,18 +104,18 @@ impl Waits {
         reasons
     }
 
-    /// Somebody who may have to wait.
+    /// Registers a possible waiter.
     pub fn of(self: &Arc<Self>, who: impl Into<String>) -> Waiting {
         Waiting { waits: Arc::clone(self), who: who.into(), number: None }
     }
 
-    /// Looks at the clock for all that wait. Returns for how long the longest has waited, in milliseconds.
+    /// Updates all waits; returns the length of the longest in milliseconds.
     pub fn look(&self, now_ms: i64) -> i64 {
         self.entries().waiting.values_mut().map(|entry| entry.look(now_ms)).max().unwrap_or(0)
     }
 }
 
-/// One wait, or none at the moment. Dropped, it has ended.
+/// One wait, or none at the moment. Dropping it ends the wait.
 #[derive(Debug)]
 pub(crate) struct Waiting {
     waits: Arc<Waits>,
@@ -124,12 +124,12 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
-    /// It is still waited, for this. Returns for how long in milliseconds.
+    /// Begins or continues the wait for `what`; returns its length in milliseconds.
     pub fn go_on(&mut self, now_ms: i64, what: impl FnOnce() -> String) -> i64 {
         self.note(what(), false, |entry| entry.look(now_ms))
     }
 
-    /// A call begins that may take long: it is waited for this from now on until [`end`](Self::end).
+    /// Begins a call that may take long: the wait lasts until [`end`](Self::end).
     pub fn begin(&mut self, what: impl FnOnce() -> String) {
         self.note(what(), true, |_| ());
     }
@@ -152,7 +152,7 @@ impl Waiting {
         then(entry)
     }
 
-    /// The wait is over.
+    /// Ends the wait.
     pub fn end(&mut self) {
         if let Some(number) = self.number.take() {
             self.waits.entries().waiting.remove(&number);

@@ -18,7 +18,7 @@ use crate::record::{Change, Headers};
 const OLD: u8 = 0;
 const NEW: u8 = 1;
 const BOTH: u8 = 2;
-/// What is added to a flag when the byte before it is the latest-version mark.
+/// Added to a flag if the byte before it is the latest-version mark.
 const WITH_LATEST: u8 = 3;
 
 /// The serde of [`Change`], over that of the values.
@@ -28,12 +28,12 @@ pub struct ChangeSerde<V> {
 }
 
 impl<V> ChangeSerde<V> {
-    /// Changes of values that `inner` writes.
+    /// A serde of changes whose values `inner` writes.
     pub fn new(inner: SerdeRef<V>) -> Self {
         ChangeSerde { inner }
     }
 
-    /// Appends a side; whether it was there. A value that its serde writes as null counts as absent.
+    /// Appends one side and returns whether it was present. A value that its serde writes as null counts as absent.
     fn append(
         &self,
         topic: &str,
@@ -137,7 +137,7 @@ fn varint(length: usize) -> Result<impl Iterator<Item = u8>, SerdeError> {
     }))
 }
 
-/// A length and what follows it; nothing for a negative or too long one.
+/// Splits a length from what follows it; `None` if it is negative or too long.
 fn read_varint(bytes: &[u8]) -> Option<(usize, &[u8])> {
     let mut number = 0_u64;
     for (index, byte) in bytes.iter().enumerate().take(5) {

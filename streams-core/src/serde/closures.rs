@@ -1,11 +1,11 @@
-//! A serde of any type from two closures, for a format of one's own.
+//! A serde made of two closures, for custom formats.
 
 use std::any::type_name;
 
 use super::{Payload, Serde, SerdeError};
 use crate::record::Headers;
 
-/// A serde that calls closures. It knows no null: wrap it in an [`OptionSerde`](super::OptionSerde) for that.
+/// A serde that calls closures. They never see null: wrap it in an [`OptionSerde`](super::OptionSerde) for that.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -33,7 +33,7 @@ pub struct FnSerde<S, D> {
 }
 
 impl<S, D> FnSerde<S, D> {
-    /// `serialize` appends a value's bytes; `deserialize` makes the value of them.
+    /// `serialize` appends a value's bytes; `deserialize` makes a value of such bytes.
     pub fn new(serialize: S, deserialize: D) -> Self {
         FnSerde { serialize, deserialize }
     }

@@ -1,5 +1,5 @@
-//! Whether JSON can hold a value, without writing it: `serde_json` refuses keys that are no text, and writes floats that are
-//! not finite as `null`, which no float reads back.
+//! Whether JSON can hold a value, without writing it: `serde_json` refuses keys that are not text, and writes floats that are
+//! not finite as `null`, which cannot be read back as a float.
 
 use std::fmt::{self, Display, Write};
 use std::io;
@@ -10,7 +10,7 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
-/// Tells what in a value JSON cannot hold, if there is something. Nothing is kept.
+/// Finds what in a value JSON cannot hold, if anything. It writes nothing.
 pub(super) fn fits_json<T: Serialize + ?Sized>(value: &T) -> Result<(), Unfit> {
     value.serialize(Look)
 }
@@ -50,10 +50,10 @@ impl Error for Unfit {
 
 type Walk = Result<(), Unfit>;
 
-/// Looks at each part of a value.
+/// A serializer that only checks each part of a value.
 struct Look;
 
-/// Takes text, and keeps none.
+/// Discards text.
 struct Nowhere;
 
 impl Write for Nowhere {
@@ -62,7 +62,7 @@ impl Write for Nowhere {
     }
 }
 
-/// Looks at the elements of something compound, and counts them.
+/// Checks the elements of a compound value and counts them.
 struct Elements(usize);
 
 macro_rules! nothing {
@@ -297,7 +297,7 @@ mod tests {
         assert_eq!(unfit(&f64::NAN), is("it is NaN"));
     }
 
-    /// Whatever the writer refuses is refused without writing, and nothing else.
+    /// The check refuses what the writer refuses, and nothing else.
     #[test]
     fn refuses_what_the_writer_refuses() {
         struct Never;

@@ -6,7 +6,7 @@
 //! | key | int64 timestamp ‖ 1 for the left stream, 0 for the right one ‖ the record's key |
 //! | value | 1 for the left stream, 0 for the right one ‖ the record's value |
 //!
-//! So the records are in the order of time, and at the same time those of the right stream come first.
+//! So records are ordered by time, and at the same time those of the right stream come first.
 
 use super::{Payload, Serde, SerdeError, SerdeRef};
 use crate::record::Headers;
@@ -42,7 +42,7 @@ pub struct TimestampedKeyAndJoinSideSerde<K> {
 }
 
 impl<K> TimestampedKeyAndJoinSideSerde<K> {
-    /// Of keys that `key` writes.
+    /// A serde whose record keys `key` writes.
     pub fn new(key: SerdeRef<K>) -> Self {
         TimestampedKeyAndJoinSideSerde { key }
     }
@@ -85,7 +85,7 @@ pub struct LeftOrRightValueSerde<L, R> {
 }
 
 impl<L, R> LeftOrRightValueSerde<L, R> {
-    /// Of values that these write.
+    /// A serde whose values `left` and `right` write.
     pub fn new(left: SerdeRef<L>, right: SerdeRef<R>) -> Self {
         LeftOrRightValueSerde { left, right }
     }
@@ -141,7 +141,7 @@ impl<L, R> Serde<LeftOrRightValue<L, R>> for LeftOrRightValueSerde<L, R> {
     }
 }
 
-/// Whether what follows is of the left stream.
+/// Reads whether the record is of the left stream.
 fn side(bytes: &[u8]) -> Result<(bool, &[u8]), SerdeError> {
     match bytes.split_first() {
         None => Err(too_short()),

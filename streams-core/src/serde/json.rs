@@ -27,9 +27,9 @@ use crate::record::Headers;
 /// # Ok::<(), streams_core::serde::SerdeError>(())
 /// ```
 ///
-/// A float that is NaN or infinite is refused where it is written or put into a store: JSON has none, and the `null` that
-/// would stand for it is no float when it is read back. It dereferences to the value. As a key, equal values must give
-/// equal text, which a `HashMap` inside does not.
+/// A float that is NaN or infinite is refused where it is written or put into a store: JSON has neither, and the `null`
+/// that would be written cannot be read back as a float. `Json` dereferences to the value. As a key, equal values must
+/// give equal text, which a `HashMap` inside does not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Json<T>(pub T);
@@ -77,7 +77,7 @@ impl<T> Default for JsonSerde<T> {
     }
 }
 
-/// Writes JSON without white space, and notices nulls.
+/// Writes JSON without white space and reports nulls.
 struct NoticeNull<'a>(&'a Cell<bool>);
 
 impl Formatter for NoticeNull<'_> {
@@ -118,8 +118,9 @@ impl<T: Serialize + DeserializeOwned> Serde<T> for JsonSerde<T> {
 
     fn deserialize(&self, _topic: &str, _headers: &Headers, bytes: Option<&[u8]>) -> Result<T, SerdeError> {
         let bytes = bytes.ok_or(SerdeError::UnexpectedNull { expected: type_name::<T>() })?;
-        serde_json::from_slice(bytes)
-            .map_err(|error| SerdeError::invalid(format!("this is no {} as JSON: {error}", type_name::<T>())))
+        serde_json::from_slice(bytes).map_err(|error| {
+            SerdeError::invalid(format!("not a valid {} as JSON: {error}", type_name::<T>()))
+        })
     }
 }
 

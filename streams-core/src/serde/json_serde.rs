@@ -1,6 +1,6 @@
-//! JSON for types of one's own.
+//! JSON as the default serde of custom types.
 
-/// Makes JSON the default serde of types of your own, which `serde` knows: streams and stores hold them as they are, and
+/// Makes JSON the default serde of your own `serde` types: streams and stores hold them as they are, and
 /// closures see `Payment` instead of [`Json<Payment>`](crate::serde::Json). The bytes are the same.
 ///
 /// ```

@@ -6,6 +6,7 @@
 //! | `fits_json` | whether JSON can hold a value |
 //! | `json` | [`Json<T>`]: any `serde` type as JSON |
 //! | `json_serde` | the macro that makes JSON a type's default |
+//! | `malformed` | `Result<T, Malformed>`: a value that may not parse |
 //! | `option` | `Option<T>`: a value that may be Kafka's null |
 //! | `windowed` | `Windowed<K>`: keys of windowed tables on topics |
 //! | `change` | `Change<V>`: both sides of a table update on repartition topics |
@@ -13,7 +14,7 @@
 //! | `foreign_key` | the messages and store keys of foreign-key joins |
 //! | `closures` | any type, from two closures |
 //! | `store_codec` | makes a serde the codec of a store |
-//! | `offset_metadata` | the text beside a committed offset (not a serde) |
+//! | `offset_metadata` | the text that is committed with an offset (not a serde) |
 
 mod change;
 mod closures;
@@ -22,6 +23,7 @@ pub mod foreign_key;
 mod join_side;
 mod json;
 mod json_serde;
+mod malformed;
 mod offset_metadata;
 mod option;
 mod primitive;
@@ -36,6 +38,7 @@ pub use join_side::{
     LeftOrRightValue, LeftOrRightValueSerde, TimestampedKeyAndJoinSide, TimestampedKeyAndJoinSideSerde,
 };
 pub use json::{Json, JsonSerde};
+pub use malformed::{Malformed, MalformedOr, MalformedSerde};
 pub use offset_metadata::TopicPartitionMetadata;
 pub use option::OptionSerde;
 pub use primitive::{
@@ -57,12 +60,12 @@ pub enum Payload {
     Bytes,
 }
 
-/// Why bytes are no value, or a value cannot be bytes.
+/// Why bytes cannot be read as a value, or a value cannot be written as bytes.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum SerdeError {
     /// The bytes are null and the type cannot be; such a record is dropped, not an error of the application.
-    #[error("null is no {expected}; read the topic as Option<{expected}> to see nulls")]
+    #[error("null is not of type {expected}; read the topic as Option<{expected}> to see nulls")]
     UnexpectedNull {
         /// The type that was asked for.
         expected: &'static str,
@@ -74,7 +77,7 @@ pub enum SerdeError {
 
 state_stores::debug_as_display!(SerdeError);
 
-/// A serde that panics has refused the value, or the bytes.
+/// A panic of the serde counts as a refusal.
 impl From<UserPanic> for SerdeError {
     fn from(panic: UserPanic) -> Self {
         SerdeError::invalid(format!("the serde {panic}"))
@@ -82,7 +85,7 @@ impl From<UserPanic> for SerdeError {
 }
 
 impl SerdeError {
-    /// An error with that message.
+    /// An error with a message.
     pub fn invalid(message: impl Into<String>) -> Self {
         SerdeError::Invalid(message.into())
     }
@@ -99,7 +102,7 @@ pub trait Serde<T>: Send + Sync {
         out: &mut Vec<u8>,
     ) -> Result<Payload, SerdeError>;
 
-    /// The value of which these are the bytes; `None` is Kafka's null.
+    /// Reads a value from its bytes; `None` is Kafka's null.
     fn deserialize(&self, topic: &str, headers: &Headers, bytes: Option<&[u8]>) -> Result<T, SerdeError>;
 
     /// Whether some values are Kafka's null. Stateful operators ask once, and then look at each key.
@@ -119,10 +122,9 @@ pub trait Serde<T>: Send + Sync {
         true
     }
 
-    /// What [`serialize`](Self::serialize) would answer, without headers and without the bytes. A store serializes its values
-    /// when they are committed, and asks this when one is put, so that the error is the one record's that made the value,
-    /// and goes to its handler; in Kafka Streams `put` serializes. To be overridden where there is a cheaper way to see it
-    /// than to serialize.
+    /// What [`serialize`](Self::serialize) would return, without headers and without the bytes. A store serializes its values
+    /// at the commit, and calls this when one is put. So the error belongs to the record that made the value, and goes to
+    /// its handler; in Kafka Streams, `put` serializes. Override it where a check is cheaper than serializing.
     fn check(&self, topic: &str, value: &T) -> Result<Payload, SerdeError> {
         self.serialize(topic, &Headers::new(), value, &mut Vec::new())
     }
@@ -137,7 +139,7 @@ pub trait Serde<T>: Send + Sync {
 /// A shared serde, as topologies hold it.
 pub type SerdeRef<T> = Arc<dyn Serde<T>>;
 
-/// A type that knows its serde, so that operators need not be told it.
+/// A type that brings its serde, so that operators find it by themselves.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -154,7 +156,7 @@ pub type SerdeRef<T> = Arc<dyn Serde<T>>;
 ///         };
 ///         let read = |bytes: &[u8]| {
 ///             let text = std::str::from_utf8(bytes).map_err(|error| SerdeError::invalid(error.to_string()))?;
-///             text.parse().map(Tenths).map_err(|_| SerdeError::invalid(format!("{text} is no number")))
+///             text.parse().map(Tenths).map_err(|_| SerdeError::invalid(format!("{text} is not a number")))
 ///         };
 ///         Arc::new(FnSerde::new(write, read))
 ///     }

@@ -1,4 +1,4 @@
-//! The text that Kafka Streams keeps beside a committed offset: how far the partition's time has come, and what
+//! The text that Kafka Streams commits with an offset: how far the partition's time has come, and what
 //! processors want to remember per partition.
 //!
 //! Base64 of a version byte, the time as 8 bytes, and in version 2, unless there are none, the number of entries as 4
@@ -21,12 +21,12 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 const LATEST_VERSION: u8 = 2;
 
-/// What is remembered with a committed offset (`TopicPartitionMetadata`).
+/// What is committed with an offset (`TopicPartitionMetadata`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicPartitionMetadata {
     /// The highest timestamp that was seen on the partition; -1 if unknown.
     pub partition_time: Timestamp,
-    /// By store name, what its processor remembers: the end of the last window that it emitted.
+    /// Numbers of processors by store name: the end of the last window that was emitted.
     pub processor_metadata: BTreeMap<String, i64>,
 }
 
@@ -52,8 +52,8 @@ impl TopicPartitionMetadata {
         BASE64.encode(bytes)
     }
 
-    /// What the committed text says. Text of another origin says nothing: an application must be able to take over
-    /// a group whose offsets were written by anyone.
+    /// Parses the committed text. Text of another origin is ignored with a warning: an application must be able to take over
+    /// a group whose offsets anyone may have written.
     pub fn decode(text: &str) -> Self {
         let mut metadata = Self::default();
         if text.is_empty() {

@@ -12,7 +12,7 @@ pub struct OptionSerde<T> {
 }
 
 impl<T> OptionSerde<T> {
-    /// Makes null a value of `inner`.
+    /// Wraps `inner`, so that null is `None`.
     pub fn new(inner: SerdeRef<T>) -> Self {
         OptionSerde { inner }
     }

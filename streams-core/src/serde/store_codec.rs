@@ -1,4 +1,4 @@
-//! Lets a store use a serde: stores know no topics and no nulls.
+//! Makes a serde usable by a store: stores know neither topics nor nulls.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::{Payload, SerdeError, SerdeRef};
 use crate::record::Headers;
 use crate::user_code::guarded;
 
-/// A serde as the codec of a store; the serde is told the changelog's topic, as in Kafka Streams.
+/// A serde as the codec of a store. The serde gets the changelog's topic, as in Kafka Streams.
 #[derive(Clone)]
 pub struct StoreCodec<T> {
     serde: SerdeRef<T>,
@@ -16,7 +16,7 @@ pub struct StoreCodec<T> {
 }
 
 impl<T> StoreCodec<T> {
-    /// That serde for a store whose changelog is `topic`.
+    /// A codec for a store whose changelog is `topic`.
     pub fn new(serde: SerdeRef<T>, topic: impl Into<Arc<str>>) -> Self {
         StoreCodec { serde, topic: topic.into() }
     }
@@ -25,7 +25,7 @@ impl<T> StoreCodec<T> {
         CodecError::new(format!("{error} (changelog {})", self.topic))
     }
 
-    /// A store takes a value, or deletes its key.
+    /// A store takes values; a null would be a deletion of the key.
     fn not_null(&self, serialized: Result<Payload, SerdeError>) -> Result<(), CodecError> {
         match serialized {
             Ok(Payload::Bytes) => Ok(()),

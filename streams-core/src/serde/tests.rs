@@ -71,7 +71,7 @@ fn null_is_a_value_of_options_only() {
     golden(Some(1_i16), Some(&[0, 1]));
     golden(Some(String::new()), Some(b""));
     let error = read(&LongSerde, None).unwrap_err();
-    assert_eq!(error, "null is no i64; read the topic as Option<i64> to see nulls");
+    assert_eq!(error, "null is not of type i64; read the topic as Option<i64> to see nulls");
     assert!(read::<String>(&StringSerde, None).is_err());
     assert!(read::<Vec<u8>>(&ByteArraySerde, None).is_err());
 }
@@ -133,7 +133,7 @@ fn a_broken_windowed_key_is_an_error() {
         "a windowed key ends in 8 bytes of window, but these are 5 bytes in all"
     );
     assert!(read(&*time, Some(&[255; 8])).unwrap_err().starts_with("no window lasts from -1 to"));
-    // The end first: a start after it is no session.
+    // The end comes first; a start after it does not make a session.
     let bytes = [[0, 0, 0, 0, 0, 0, 0, 1], [0, 0, 0, 0, 0, 0, 0, 2]].concat();
     assert!(read(&*session, Some(&bytes)).unwrap_err().starts_with("no window lasts from 2 to 1"));
     // Java reads empty bytes as a null key.

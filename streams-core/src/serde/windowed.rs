@@ -1,6 +1,6 @@
 //! Keys of windowed tables on topics: the bytes of the key, then those of the window.
 //!
-//! A time window is its start alone, so the reader must know the size; a session is its end and then its start.
+//! A time window is only its start, so the reader must know the size; a session is its end and then its start.
 //! Stores append a sequence number to the former: that is a key schema of `state-stores`, not a serde.
 
 use std::any::type_name;
@@ -18,12 +18,12 @@ pub struct TimeWindowedSerde<K> {
 }
 
 impl<K> TimeWindowedSerde<K> {
-    /// Windows of that size, of keys that `inner` writes.
+    /// A serde for windows of that size, whose keys `inner` writes.
     pub fn new(inner: SerdeRef<K>, window_size_ms: i64) -> Self {
         TimeWindowedSerde { inner, window_size_ms }
     }
 
-    /// Windows whose size is not known: they are read with `i64::MAX` as their end.
+    /// A serde for windows of unknown size: they are read with `i64::MAX` as their end.
     pub fn of_unknown_size(inner: SerdeRef<K>) -> Self {
         TimeWindowedSerde { inner, window_size_ms: i64::MAX }
     }
@@ -65,7 +65,7 @@ pub struct SessionWindowedSerde<K> {
 }
 
 impl<K> SessionWindowedSerde<K> {
-    /// Sessions of keys that `inner` writes.
+    /// A serde for sessions whose keys `inner` writes.
     pub fn new(inner: SerdeRef<K>) -> Self {
         SessionWindowedSerde { inner }
     }
@@ -124,7 +124,7 @@ fn serialize_key<K>(
     }
 }
 
-/// The bytes of the key and the numbers after it. Empty bytes are null, as in Java.
+/// Splits the bytes of the key from the numbers after it. Empty bytes are null, as in Java.
 fn split<'a, const N: usize>(
     bytes: Option<&'a [u8]>,
     expected: &'static str,

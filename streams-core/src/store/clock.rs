@@ -1,4 +1,4 @@
-//! The time of the record at hand, shared by a task and its store handles.
+//! The time of the current record, shared by a task and its store handles.
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -6,24 +6,24 @@ use std::sync::Arc;
 use crate::record::Headers;
 use crate::time::Timestamp;
 
-/// The timestamp and headers of the record at hand: what plain stores log their changes with.
+/// The timestamp and headers of the current record, with which plain stores log their changes.
 #[derive(Debug, Default)]
 pub struct RecordClock {
     timestamp: Cell<Timestamp>,
     headers: RefCell<Headers>,
-    /// How many records stores did not take, as they are older than what they keep, since the task looked.
+    /// How many records stores have refused since the task last checked, because they are older than what the stores keep.
     expired: Cell<u64>,
     /// The store of the last of them.
     expired_store: RefCell<Option<Arc<str>>>,
 }
 
 impl RecordClock {
-    /// The timestamp of the record at hand.
+    /// The timestamp of the current record.
     pub fn timestamp(&self) -> Timestamp {
         self.timestamp.get()
     }
 
-    /// Whether it has that time and those very headers.
+    /// Whether it has that time and the same headers.
     #[inline]
     pub(crate) fn is_at(&self, timestamp: Timestamp, headers: &Headers) -> bool {
         self.timestamp.get() == timestamp && self.headers.borrow().is_same(headers)
@@ -34,7 +34,7 @@ impl RecordClock {
         self.headers.borrow().clone()
     }
 
-    /// A store did not take a record, as it is older than what the store keeps.
+    /// Counts a record that a store refused because it is older than what the store keeps.
     #[cold]
     pub(crate) fn note_expired(&self, store: &str) {
         self.expired.set(self.expired.get() + 1);

@@ -20,7 +20,7 @@ use crate::processor::handlers::{
 use crate::serde::{DefaultSerde, SerdeRef};
 use crate::topology::Topology;
 
-/// Settings that let results wait for the wall clock; Kafka's driver turns them off too, unless they are set.
+/// Settings that make results wait for the wall clock. Kafka's driver turns them off too, unless they are set.
 const THROTTLES: [&str; 2] = [
     "__emit.interval.ms.kstreams.outer.join.spurious.results.fix__",
     "__emit.interval.ms.kstreams.windowed.aggregation__",
@@ -39,13 +39,13 @@ pub enum CommitPolicy {
     OnDemand,
 }
 
-/// How a driver is made.
+/// Builds a driver.
 pub struct DriverBuilder {
     parts: Parts,
 }
 
 impl DriverBuilder {
-    /// Sets how many partitions topics have unless said otherwise (1); fewer are refused by [`build`](Self::build).
+    /// Sets how many partitions a topic has by default (1); fewer are refused by [`build`](Self::build).
     pub fn with_partitions(mut self, partitions: PartitionId) -> Self {
         self.parts.partitions = partitions;
         self
@@ -63,7 +63,7 @@ impl DriverBuilder {
         self
     }
 
-    /// Decides about records that do not parse; overrules `deserialization.exception.handler`.
+    /// Sets the handler for records that do not parse; overrides `deserialization.exception.handler`.
     pub fn with_deserialization_handler(
         mut self,
         handler: impl DeserializationExceptionHandler + 'static,
@@ -72,20 +72,20 @@ impl DriverBuilder {
         self
     }
 
-    /// Decides about records on which user code fails; overrules `processing.exception.handler`.
+    /// Sets the handler for records on which user code fails; overrides `processing.exception.handler`.
     pub fn with_processing_handler(mut self, handler: impl ProcessingExceptionHandler + 'static) -> Self {
         self.parts.handlers.processing = Arc::new(handler);
         self
     }
 
-    /// Decides about results that cannot be written; overrules `production.exception.handler`.
+    /// Sets the handler for results that cannot be written; overrides `production.exception.handler`.
     pub fn with_production_handler(mut self, handler: impl ProductionExceptionHandler + 'static) -> Self {
         self.parts.handlers.production = Arc::new(handler);
         self
     }
 
-    /// Sets what the wall clock shows first, in milliseconds (0), up to the end of the year 9999. Event times are far ahead
-    /// of a clock that shows 0: what compares them with it, such as a rule that nothing may be from the future, needs a start
+    /// Sets the initial wall-clock time in milliseconds (0), up to the end of the year 9999. The event times of real data are
+    /// far ahead of a clock that shows 0, so anything that compares the two, such as `RejectFutureTimestamp`, needs a start
     /// time.
     pub fn with_start_time(mut self, start_ms: i64) -> Self {
         self.parts.start_ms = start_ms;
@@ -101,10 +101,10 @@ impl DriverBuilder {
 /// Runs a topology in the calling thread, through the production code of tasks, stores, commits and restores, on an
 /// embedded broker in memory (`org.apache.kafka.streams.TopologyTestDriver`).
 ///
-/// Unlike Kafka's it has as many partitions as the test asks for, and caches and commits work as in production when the
-/// test chooses so. Results that production emits once a second at most (windows on close, left and outer joins of
-/// streams) come at once, unless their internal settings are given, as in Kafka's. The wall clock shows 0 at first and only
-/// moves with [`advance_wall_clock_time`](Self::advance_wall_clock_time).
+/// Unlike Kafka's it has as many partitions as the test asks for, and caches and commits can work as in production.
+/// Results that production emits at most once a second (windows on close, left and outer joins of streams) come at once,
+/// unless their internal settings are given, as in Kafka's. The wall clock shows 0 at first and moves only with
+/// [`advance_wall_clock_time`](Self::advance_wall_clock_time).
 ///
 /// [`Topology`] has an example.
 pub struct TopologyTestDriver {
@@ -117,7 +117,7 @@ impl TopologyTestDriver {
         Self::builder(topology, config).build()
     }
 
-    /// A driver with settings of its own.
+    /// A builder, for partitions, commits, handlers and clock.
     pub fn builder(topology: Topology, mut config: StreamsConfig) -> DriverBuilder {
         let made = BTreeMap::from(config.clone());
         for key in THROTTLES {
@@ -139,7 +139,7 @@ impl TopologyTestDriver {
         }
     }
 
-    /// A driver for a small test: application id `test`, nothing to configure.
+    /// A driver for a small test: the application id is `test`, and there is nothing to configure.
     pub fn of(topology: Topology) -> Result<Self> {
         Self::new(topology, StreamsConfig::new("test", "embedded:"))
     }
@@ -188,8 +188,8 @@ impl TopologyTestDriver {
         TestOutputTopic { pipeline: Rc::clone(&self.pipeline), topic: topic.into(), key, value }
     }
 
-    /// Creates a topic that only a topic-name extractor or a pattern names. If a pattern matches it, the application starts
-    /// anew with it, as does the first record for such a topic: store handles from before are void then.
+    /// Creates a topic that only a topic-name extractor or a pattern names. If a pattern matches it, the application restarts
+    /// with it, as it does with the first record for such a topic. Earlier store handles are invalid then.
     pub fn create_topic(&self, topic: &str) -> Result<()> {
         self.pipeline.borrow_mut().ensure_topic(topic)
     }
@@ -206,7 +206,7 @@ impl TopologyTestDriver {
         std::iter::from_fn(|| pipeline.read(&topic).transpose()).collect()
     }
 
-    /// Moves the wall clock forward and runs what becomes due. Going back, or beyond the year 9999, is an error.
+    /// Moves the wall clock forward and runs what is due. Moving back, or beyond the year 9999, is an error.
     pub fn advance_wall_clock_time(&self, by_ms: i64) -> Result<()> {
         self.pipeline.borrow_mut().advance_wall_clock(by_ms)
     }
@@ -221,8 +221,8 @@ impl TopologyTestDriver {
         self.pipeline.borrow_mut().commit()
     }
 
-    /// Ends the application as a crash does and starts it anew, on the same topics: what was not committed is lost, and
-    /// stores are rebuilt from their changelogs. Store handles from before are void.
+    /// Crashes the application and starts it again on the same topics: what was not committed is lost, and stores are
+    /// rebuilt from their changelogs. Earlier store handles are invalid.
     pub fn restart(&self) -> Result<()> {
         self.pipeline.borrow_mut().restart()
     }
@@ -238,7 +238,7 @@ impl TopologyTestDriver {
     }
 
     /// The content of every store, global stores included, as bytes: changelog keys and stored values, which begin
-    /// with the timestamp where the store keeps one; windows and sessions that have expired are left out
+    /// with the timestamp where the store keeps one. Expired windows and sessions are not included
     /// (`TopologyTestDriver.getAllStateStores`). With several tasks, their contents follow each other.
     pub fn all_store_entries(&self) -> Result<BTreeMap<String, Vec<(Bytes, Bytes)>>> {
         let mut all: BTreeMap<String, Vec<_>> = BTreeMap::new();
@@ -260,12 +260,12 @@ impl TopologyTestDriver {
     }
 
     /// All metrics as they are at the driver's time (`TopologyTestDriver.metrics`): of the thread, its tasks, their nodes and
-    /// topics. A restart begins them anew.
+    /// topics. A restart resets them.
     pub fn metrics(&self) -> Vec<Metric> {
         self.pipeline.borrow().metrics()
     }
 
-    /// Records left out so far, those of global tables included.
+    /// The number of dropped records, including those of global tables.
     pub fn dropped_records(&self) -> u64 {
         self.dropped().total()
     }

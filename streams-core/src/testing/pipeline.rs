@@ -27,10 +27,10 @@ use crate::transport::{
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The end of the year 9999. Beside the last times of all, those that are reckoned from the clock's would not be times.
+/// The end of the year 9999. Near the last possible time, times computed from the clock's would overflow.
 const LAST_MS: i64 = 253_402_300_799_999;
 
-/// Rounds without an end: a topology that feeds itself for ever.
+/// More rounds than any test needs: a topology that feeds itself never comes to rest.
 const ROUNDS_MAX: u32 = 1_000_000;
 
 /// What the driver is made of.
@@ -53,7 +53,7 @@ struct Reader {
 
 /// Broker, engine, and the test's own clients.
 pub(super) struct Pipeline {
-    /// None while it is started anew, and until every pattern of the topology has a topic.
+    /// `None` during a restart, and until every pattern of the topology matches a topic.
     engine: Option<Engine>,
     settings: EngineSettings,
     handlers: Handlers,
@@ -142,15 +142,15 @@ impl Pipeline {
             .ok_or_else(|| Error::IllegalState("the application did not start again".to_owned()))
     }
 
-    /// Ends the application as a crash does and starts it anew: what was not committed is lost, as is local state.
+    /// Crashes the application and starts it again: what was not committed is lost, and so is local state.
     pub fn restart(&mut self) -> Result<()> {
-        // The old one must have left the group before.
+        // The old one must have left the group by then.
         self.engine = None;
         self.engine = start(&self.settings, &self.handlers, &mut *self.admin)?;
         self.settle()
     }
 
-    /// Creates a topic that no source and no fixed sink names. If a pattern matches it, the application starts anew.
+    /// Creates a topic that no source and no fixed sink names. If a pattern matches it, the application restarts.
     pub fn ensure_topic(&mut self, name: &str) -> Result<()> {
         let name: TopicName = name.into();
         let count = self.topic_partitions.get(&*name).copied().unwrap_or(self.default_partitions);
@@ -165,7 +165,7 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Whether only the records tell which topics the topology writes.
+    /// Whether a sink chooses topics by record.
     pub fn has_dynamic_sinks(&self) -> bool {
         let dynamic = |node: &crate::topology::Node| {
             matches!(node.kind, NodeKind::Sink(crate::topology::SinkTarget::Dynamic(_)))
@@ -191,7 +191,7 @@ impl Pipeline {
         patterns.any(|pattern| pattern.matches(topic))
     }
 
-    /// Runs rounds until nothing is left to do.
+    /// Runs rounds until there is nothing left to do.
     pub fn settle(&mut self) -> Result<()> {
         if self.engine.is_none() && self.settings.topology.graph().has_patterns() {
             return Ok(());
@@ -325,10 +325,10 @@ impl Pipeline {
     }
 }
 
-/// A time that the driver's clock can show; `None` is one that is no number any more.
+/// Checks that the driver's clock can show a time; `None` is one that has overflowed.
 fn checked_time(time_ms: Option<i64>) -> Result<i64> {
     time_ms.filter(|time_ms| (0..=LAST_MS).contains(time_ms)).ok_or_else(|| {
-        let wanted = time_ms.map_or("a time beyond all times".to_owned(), |time_ms| format!("{time_ms}"));
+        let wanted = time_ms.map_or("a time that overflows".to_owned(), |time_ms| format!("{time_ms}"));
         Error::IllegalState(format!(
             "the driver's clock cannot show {wanted}; it shows milliseconds from 0 to {LAST_MS}, the end of the year 9999"
         ))
@@ -345,7 +345,7 @@ fn check_partitions(default: PartitionId, of_topics: &BTreeMap<String, Partition
     }
 }
 
-/// Starts the application, if every pattern has a topic.
+/// Starts the application, if every pattern matches a topic.
 fn start(settings: &EngineSettings, handlers: &Handlers, admin: &mut dyn Admin) -> Result<Option<Engine>> {
     let EngineSettings { topology, config, .. } = settings;
     if topology.graph().has_patterns() && !setup::all_matched(topology, &config.application_id(), admin)? {

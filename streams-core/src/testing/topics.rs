@@ -58,7 +58,7 @@ pub struct TestRecord<K, V> {
     pub headers: Headers,
 }
 
-/// Sends records to the topology; each is processed to its end before the call returns
+/// Sends records to the topology; each is fully processed before the call returns
 /// (`org.apache.kafka.streams.TestInputTopic`).
 pub struct TestInputTopic<K, V> {
     pub(super) pipeline: Rc<RefCell<Pipeline>>,
@@ -68,7 +68,7 @@ pub struct TestInputTopic<K, V> {
 }
 
 impl<K, V> TestInputTopic<K, V> {
-    /// Sends a record with that event time.
+    /// Sends a record with an event time.
     pub fn pipe(&self, key: K, value: V, timestamp: Timestamp) -> Result<()> {
         self.pipe_with_headers(key, value, timestamp, Headers::new())
     }
@@ -78,8 +78,8 @@ impl<K, V> TestInputTopic<K, V> {
         self.send(None, &key, &value, timestamp, headers)
     }
 
-    /// Sends these records in their order: the first with event time `start_ms`, each `advance_ms` later than the one
-    /// before (`pipeKeyValueList`).
+    /// Sends records in order: the first with event time `start_ms`, each `advance_ms` later than the previous one
+    /// (`pipeKeyValueList`).
     ///
     /// ```
     /// # use streams_core::processor::{SinkOptions, SourceOptions, TopicTarget};
@@ -120,7 +120,7 @@ impl<K, V> TestInputTopic<K, V> {
         Ok(())
     }
 
-    /// Sends a record to a partition of the test's choice.
+    /// Sends a record to a partition.
     pub fn pipe_to(&self, partition: PartitionId, key: K, value: V, timestamp: Timestamp) -> Result<()> {
         self.send(Some(partition), &key, &value, timestamp, Headers::new())
     }
@@ -186,7 +186,7 @@ impl<K, V> TestOutputTopic<K, V> {
         Ok(self.read_records()?.into_iter().map(|record| (record.key, record.value)).collect())
     }
 
-    /// What all records that are left make of a table: the last value of each key (`readKeyValuesToMap`).
+    /// The last value of each key among all records that are left (`readKeyValuesToMap`).
     pub fn read_key_values_to_map(&self) -> Result<BTreeMap<K, V>>
     where
         K: Ord,

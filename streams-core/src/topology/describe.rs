@@ -58,7 +58,7 @@ pub enum DescribedKind {
     Source {
         /// In the order in which Java prints them.
         topics: Vec<TopicName>,
-        /// What names them instead.
+        /// The pattern that names them instead.
         pattern: Option<TopicPattern>,
     },
     /// Runs a processor with those stores.

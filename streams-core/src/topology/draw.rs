@@ -63,7 +63,7 @@ impl TopologyGraph {
     }
 }
 
-/// What is drawn, whatever the notation.
+/// What is drawn, in any notation.
 #[derive(Default)]
 struct Picture {
     groups: Vec<Group>,
@@ -129,7 +129,7 @@ impl Picture {
         match &node.kind {
             DescribedKind::Source { topics, pattern } => {
                 let topics = topics.iter().map(|topic| &**topic);
-                // A pattern is drawn as one topic, whatever matches it.
+                // A pattern is drawn as one topic.
                 let all: Vec<&str> =
                     pattern.as_ref().map_or_else(|| topics.collect(), |one| vec![one.as_str()]);
                 for topic in all {

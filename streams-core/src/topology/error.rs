@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::defs::{NodeName, StoreName};
 use crate::ids::TopicName;
 
-/// A refused topology. Each message begins with Kafka Streams' own text and goes on with what to do.
+/// A refused topology. Each message begins with Kafka Streams' own text and continues with what to do.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TopologyError {
@@ -15,8 +15,8 @@ pub enum TopologyError {
     /// A source names no topic.
     #[error("Invalid topology: topics cannot be empty. Name at least one topic for source {0}.")]
     NoTopics(NodeName),
-    /// A pattern that is no regular expression.
-    #[error("Invalid topology: {pattern} is no pattern of topics. Mend it: {reason}")]
+    /// A pattern that is not a regular expression.
+    #[error("Invalid topology: {pattern} is not a valid topic pattern: {reason}")]
     InvalidPattern {
         /// The pattern.
         pattern: String,
@@ -175,12 +175,12 @@ pub enum TopologyError {
     /// A store has two source topics as its changelog.
     #[error("Invalid topology: Source store {0} is already added. A store has one source topic.")]
     SourceStoreTwice(StoreName),
-    /// An internal topic is to have no partition.
+    /// An internal topic was given no partition.
     #[error("Number of partitions must be at least 1. Internal topic {topic} was given {partitions}.")]
     InvalidPartitionCount {
         /// The topic.
         topic: TopicName,
-        /// What it was given.
+        /// The number that it was given.
         partitions: i32,
     },
     /// The topology reads nothing.

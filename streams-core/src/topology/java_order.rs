@@ -1,4 +1,4 @@
-//! The iteration orders of Java's `HashSet` and `TreeSet`, which some of what Kafka Streams does depends on.
+//! The iteration orders of Java's `HashSet` and `TreeSet`, on which some results of Kafka Streams depend.
 //!
 //! `Topology.describe()` keeps topics and stores in hash sets, and nodes in tree sets whose comparator
 //! reads a size that still changes after a node was put in. To print the same text, the same orders are
@@ -67,7 +67,7 @@ fn sort_by_bucket<T>(keys: &mut [T], table: usize, hash: impl Fn(&T) -> u32) {
 }
 
 /// A `java.util.TreeSet`: a red-black tree whose shape, and so whose order, is Java's even if the
-/// comparison changes its mind between two insertions.
+/// comparison changes between two insertions.
 #[derive(Clone, Debug, Default)]
 pub(super) struct TreeSet {
     entries: Vec<Entry>,
@@ -84,7 +84,7 @@ struct Entry {
 }
 
 impl TreeSet {
-    /// Puts a value in, unless the comparison leads to an equal one.
+    /// Inserts a value, unless the comparison leads to an equal one.
     pub(super) fn insert(&mut self, value: usize, compare: impl Fn(usize, usize) -> Ordering) {
         let (mut parent, mut side) = (None, 0);
         let mut at = self.root;

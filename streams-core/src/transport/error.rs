@@ -10,17 +10,17 @@ use crate::time::Timestamp;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TransportErrorKind {
-    /// Nothing happened or it may safely be done again (broker away, leader moved).
+    /// Nothing happened, or the call may safely be repeated (broker away, leader moved).
     Retriable,
     /// The call did not finish in its time. For `commit`, `abort` and `send_offsets` the outcome is unknown.
     TimedOut,
     /// The producer's queue is full: poll and send again.
     QueueFull,
-    /// The open transaction must be aborted; the producer may go on afterwards.
+    /// The open transaction must be aborted; the producer can be used afterwards.
     AbortTransaction,
     /// A newer producer or member took over: this one must stop touching the task.
     Fenced,
-    /// The offset to read does not exist any more (or not yet).
+    /// The offset to read no longer exists, or does not exist yet.
     OffsetOutOfRange,
     /// The topic or partition does not exist.
     UnknownTopic,
@@ -34,9 +34,9 @@ pub enum TransportErrorKind {
     Denied,
     /// A setting the client or the broker refuses.
     Config,
-    /// Refused for a reason that no repetition and no new client cures, or that is unknown here.
+    /// Refused for a reason that neither a retry nor a new client cures, or that is unknown here.
     Refused,
-    /// Anything after which this client cannot go on; a new one may.
+    /// This client cannot continue; a new one may.
     Fatal,
 }
 
@@ -47,8 +47,8 @@ impl TransportErrorKind {
         matches!(self, MessageTooLarge | InvalidRecord | UnknownTopic)
     }
 
-    /// Which of several failures decides: what stops the application before what costs the producer, that before what is
-    /// cured by doing it again, and a record's own fault last.
+    /// Which of several failures decides. First those that stop the application, then those that cost the producer, then
+    /// those that a retry cures, and last those that blame a record.
     fn weight(self) -> u8 {
         use TransportErrorKind as K;
         match self {
@@ -77,15 +77,15 @@ pub struct FailedDelivery {
     pub topic: String,
     /// The partition.
     pub partition: PartitionId,
-    /// What it means: [`blames_the_record`](TransportErrorKind::blames_the_record), or else what has to follow.
+    /// What it means: either it [`blames_the_record`](TransportErrorKind::blames_the_record), or what has to follow.
     pub kind: TransportErrorKind,
     /// The broker's or client's code.
     pub code: Option<ErrorCode>,
     /// The broker's or client's words.
     pub reason: String,
-    /// What the sender gave along ([`OutRecord::tag`](super::OutRecord::tag)).
+    /// The sender's tag ([`OutRecord::tag`](super::OutRecord::tag)).
     pub tag: u64,
-    /// The record; only of those that are themselves to blame.
+    /// The record, if it is itself to blame.
     pub record: Option<Box<FailedRecord>>,
 }
 
@@ -126,7 +126,7 @@ impl TransportError {
         TransportError { code: Some(code), ..self }
     }
 
-    /// Records that were not delivered, all that are known since this was last told. The gravest decides what follows.
+    /// All records found undelivered since the last such error. The gravest failure decides what follows.
     pub fn undelivered(attempted: impl Into<String>, failed: Vec<FailedDelivery>) -> Self {
         let gravest = failed.iter().max_by_key(|one| one.kind.weight());
         let Some(FailedDelivery { topic, partition, kind, code, reason, .. }) = gravest else {
@@ -145,7 +145,7 @@ impl TransportError {
         }
     }
 
-    /// The same for a caller who knows how to go on.
+    /// The same error with another kind, for a caller who knows better.
     pub(crate) fn into_retriable(self) -> Self {
         TransportError { kind: TransportErrorKind::Retriable, ..self }
     }

@@ -1,10 +1,10 @@
 //! The membership seam: who runs which task. It never touches the data plane.
 //!
 //! Rules, valid for every provider:
-//! 1. A provider calls [`MembershipHandler::assigned`] with the whole set of tasks this process shall run; the newest
+//! 1. A provider calls [`MembershipHandler::assigned`] with the whole set of tasks that this process should run; the newest
 //!    call wins. Tasks that are missing in it have been released before, through [`MembershipHandler::revoked`].
-//! 2. `revoked` returns only when no commit of a revoked task runs or can start any more: the broker checks no task
-//!    ownership at the current generation, so ordering it is ours.
+//! 2. `revoked` returns only when no commit of a revoked task is running or can still start. Within a generation the
+//!    broker does not check who owns a task, so the order is up to us.
 //! 3. `lost` means the group has already given the tasks to others: no commit may follow.
 //! 4. A commit takes the [`Fence`] at its start, from [`Group::fence`]; while there is none, no commit starts.
 
@@ -33,7 +33,7 @@ pub struct Fence {
 pub struct SubtopologyTasks {
     /// The sub-topology's number.
     pub subtopology: u32,
-    /// The topic whose partitions are the tokens by which the group hands the tasks out. It depends on the topology alone,
+    /// The topic whose partitions are the tokens by which the group assigns the tasks. It depends on the topology alone,
     /// and may have more partitions than there are tasks.
     pub token_topic: TopicName,
     /// How many tasks it has.
@@ -49,21 +49,21 @@ pub struct GroupSpec {
     ///
     /// [`GroupMember`]: super::GroupMember
     pub client_id: String,
-    /// All tasks that this process knows of; those of others may be more or less while a topic grows.
+    /// All tasks that this process knows of. While a topic grows, other processes may know of more or fewer.
     pub subtopologies: Vec<SubtopologyTasks>,
-    /// Kafka client properties that overrule the transport's own (`consumer.*`: `session.timeout.ms`, ...).
+    /// Kafka client properties that override the transport's own (`consumer.*`: `session.timeout.ms`, ...).
     pub properties: BTreeMap<String, String>,
 }
 
 /// The runtime's side: called from the control thread inside [`Membership::poll`].
 pub trait MembershipHandler {
-    /// Shall run exactly these tasks from now on.
+    /// Run exactly these tasks from now on.
     fn assigned(&mut self, tasks: &BTreeSet<TaskId>);
 
-    /// Shall give these up: commit and close them, then return.
+    /// Release these tasks: commit and close them, then return.
     fn revoked(&mut self, tasks: &BTreeSet<TaskId>);
 
-    /// Has lost these already: close them without a commit, then return.
+    /// These tasks are lost already: close them without a commit, then return.
     fn lost(&mut self, tasks: &BTreeSet<TaskId>);
 }
 
@@ -72,19 +72,19 @@ pub trait Membership: Send {
     /// Serves the group for at most `wait`, calling the handler for every change. A fatal error ends the membership.
     fn poll(&mut self, wait: Duration, handler: &mut dyn MembershipHandler) -> Result<()>;
 
-    /// The part of it that stream threads share for their commits.
+    /// The part of the membership that stream threads share for their commits.
     fn group(&self) -> Arc<dyn Group>;
 
-    /// Whether it is in the group and has nothing to wait for before its tasks can run.
+    /// Whether the member is in the group and its tasks can run.
     fn is_settled(&self) -> bool {
         true
     }
 
-    /// Whether the group handed out tasks of which this process does not know, since it was last asked: the topics have
+    /// Whether the group has assigned tasks that this process does not know, since the last call: the topics have
     /// grown.
     fn take_outgrown(&mut self) -> bool;
 
-    /// Gives everything up through `handler.revoked` and leaves.
+    /// Releases all tasks through `handler.revoked` and leaves the group.
     fn leave(&mut self, handler: &mut dyn MembershipHandler, timeout: Duration) -> Result<()>;
 }
 

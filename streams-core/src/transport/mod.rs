@@ -52,8 +52,8 @@ pub trait Transport: Send + Sync {
     /// Topics, offsets and their settings.
     fn admin(&self, client_id: &str) -> Result<Box<dyn Admin>>;
 
-    /// Differs between brokers that forget everything when they end, so that local state of an earlier one is not
-    /// taken for this one's. `None` for brokers that last.
+    /// Identifies a broker that forgets everything when it ends, so that local state of an earlier one is not
+    /// mistaken for this one's. `None` for durable brokers.
     fn incarnation(&self) -> Option<String> {
         None
     }
@@ -62,12 +62,12 @@ pub trait Transport: Send + Sync {
     /// [`Membership::leave`] lets the session time out.
     fn membership(&self, spec: &GroupSpec) -> Result<Box<dyn Membership>>;
 
-    /// The application ends: from now on, questions of [`Admin`] that a broker has not answered are given up at once, as if
-    /// their time were over.
+    /// The application ends: from now on, pending requests of [`Admin`] are given up at once, as if they had timed
+    /// out.
     fn close(&self) {}
 }
 
-/// How a consumer is made.
+/// Options of a consumer.
 #[derive(Clone, Debug)]
 pub struct ConsumerSpec {
     /// `client.id`, seen in the broker's logs.
@@ -78,7 +78,7 @@ pub struct ConsumerSpec {
     pub properties: BTreeMap<String, String>,
 }
 
-/// How a producer is made.
+/// Options of a producer.
 #[derive(Clone, Debug)]
 pub struct ProducerSpec {
     /// `client.id`, seen in the broker's logs.
@@ -100,7 +100,7 @@ pub struct PartitionHandle(pub u32);
 pub struct Fetched {
     /// Records appended to the caller's buffer.
     pub records: usize,
-    /// Whether everything that was visible when the broker last answered has been handed out: with an empty result,
+    /// Whether everything that was visible when the broker last answered has been returned. With an empty result,
     /// the partition has nothing more for now.
     pub at_end: bool,
 }
@@ -110,7 +110,7 @@ pub trait Consumer: Send {
     /// Starts fetching a partition at an absolute offset.
     fn assign(&mut self, partition: &TopicPartition, offset: Offset) -> Result<PartitionHandle>;
 
-    /// Stops fetching a partition and drops what was fetched of it. The handle may be given out again.
+    /// Stops fetching a partition and drops what was fetched of it. The handle may be reused.
     fn unassign(&mut self, handle: PartitionHandle) -> Result<()>;
 
     /// Appends up to `limit` fetched records of one partition in offset order. Never waits.
@@ -118,8 +118,8 @@ pub trait Consumer: Send {
     /// An offset that no longer exists is [`TransportErrorKind::OffsetOutOfRange`].
     fn fetch(&mut self, handle: PartitionHandle, limit: usize, into: &mut Vec<RawRecord>) -> Result<Fetched>;
 
-    /// The offset after everything that [`Consumer::fetch`] has handed out, transaction markers and aborted records
-    /// passed over as far as the client has come; the assigned offset before anything was.
+    /// The offset after everything that [`Consumer::fetch`] has returned, and after the transaction markers and aborted
+    /// records that the client has skipped since. The assigned offset before the first fetch.
     fn position(&self, handle: PartitionHandle) -> Result<Offset>;
 
     /// Waits until a partition may have something to fetch, or [`Consumer::waker`] is called, at most `timeout`.
@@ -174,16 +174,16 @@ pub trait Producer: Send {
     /// How many partitions a topic has now; asks the broker, at most `timeout`.
     fn partition_count(&mut self, topic: TopicHandle, timeout: Duration) -> Result<PartitionId>;
 
-    /// Learns what these topics take (sizes, times, keys), before anything is sent, at most `timeout`: a record that a
-    /// topic can never take is then refused by [`Producer::send`], and batches fit into all of them. What cannot be
-    /// learnt is left to the broker.
+    /// Asks for the limits of these topics (sizes, times, keys) before anything is sent; takes at most `timeout`. Then
+    /// [`Producer::send`] refuses a record that a topic can never take, and batches fit all of them. Limits that cannot be
+    /// found out are left to the broker.
     fn prepare(&mut self, topics: &[TopicName], timeout: Duration) -> Result<()> {
         let _ = (topics, timeout);
         Ok(())
     }
 
-    /// Whether a new producer would do better, as something was learnt of the topics that this one cannot heed. It should
-    /// be replaced as soon as nothing of its work is outstanding.
+    /// Whether a new producer would fit the topics better than this one, whose settings are fixed. It should be replaced
+    /// as soon as it has no work outstanding.
     fn is_worn_out(&self) -> bool {
         false
     }
@@ -192,13 +192,13 @@ pub trait Producer: Send {
     /// [blames the record](TransportErrorKind::blames_the_record) leaves the producer and its transaction as they were.
     fn send(&mut self, record: OutRecord<'_>) -> Result<()>;
 
-    /// Serves delivery reports, waiting at most `timeout` for one. The failed deliveries since the last call of this,
-    /// [`flush`](Producer::flush) or [`commit`](Producer::commit), all of them, are the error
-    /// ([`TransportError::failed`]).
+    /// Serves delivery reports, waiting at most `timeout` for one. The error has all failed deliveries
+    /// ([`TransportError::failed`]) since the last call of `poll`, [`flush`](Producer::flush) or
+    /// [`commit`](Producer::commit).
     fn poll(&mut self, timeout: Duration) -> Result<()>;
 
-    /// Waits until everything queued is acknowledged. Left-overs at the time-out are
-    /// [`TransportErrorKind::TimedOut`]; they stay queued and the call may be repeated.
+    /// Waits until everything queued is acknowledged. If something is left at the time-out, the error is
+    /// [`TransportErrorKind::TimedOut`]; it stays queued, and the call may be repeated.
     fn flush(&mut self, timeout: Duration) -> Result<()>;
 
     /// Registers the transactional id, fencing older producers of it and aborting what they left open.
@@ -207,10 +207,10 @@ pub trait Producer: Send {
     /// Opens a transaction; local, sends nothing.
     fn begin(&mut self) -> Result<()>;
 
-    /// Makes partitions part of the open transaction without writing a record: when it is aborted, each gets a marker,
-    /// which ends whatever a former transaction of this id has left open there. Only [`Producer::send_offsets`] and
-    /// [`Producer::abort`] may follow. None of the partitions may be without a leader: the broker would not complete the
-    /// transaction, nor begin the next one of this id, before it has one.
+    /// Adds partitions to the open transaction without writing a record. When it is aborted, each gets a marker, which
+    /// ends whatever an earlier transaction of this id has left open there. Only [`Producer::send_offsets`] and
+    /// [`Producer::abort`] may follow. Each partition must have a leader: until it has one, the broker neither completes
+    /// the transaction nor begins the next one of this id.
     fn touch(&mut self, partitions: &[TopicPartition], timeout: Duration) -> Result<()>;
 
     /// Adds consumed offsets to the open transaction, guarded by the group's fence.
@@ -230,7 +230,7 @@ pub struct TopicInfo {
     pub name: TopicName,
     /// How many partitions it has.
     pub partitions: PartitionId,
-    /// Differs between topics that had this name one after the other; `None` where the broker gives topics no ids.
+    /// Tells apart topics that had this name one after the other; `None` if the broker gives topics no ids.
     pub id: Option<String>,
 }
 
@@ -247,7 +247,7 @@ pub struct NewTopic {
     pub configs: BTreeMap<String, String>,
 }
 
-/// Which offset of a partition is asked for.
+/// Which offset of a partition to look up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OffsetQuery {
     /// The first that still exists.
@@ -258,7 +258,7 @@ pub enum OffsetQuery {
     AtTime(Timestamp),
 }
 
-/// What a group has committed.
+/// The committed offsets of a group.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GroupOffsets {
     /// The offsets with their metadata; partitions without one are left out.
@@ -267,7 +267,7 @@ pub struct GroupOffsets {
     pub undecided: BTreeSet<TopicPartition>,
 }
 
-/// A member of a group, as the broker tells it.
+/// A member of a group, as the broker describes it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct GroupMember {
     /// Its id in the group.
@@ -276,7 +276,7 @@ pub struct GroupMember {
     pub client_id: String,
     /// `group.instance.id` of a static member.
     pub instance: Option<String>,
-    /// Where it is.
+    /// Its host.
     pub host: String,
 }
 
@@ -288,26 +288,26 @@ pub trait Admin: Send {
     /// The names of all topics there are.
     fn topic_names(&mut self, timeout: Duration) -> Result<Vec<TopicName>>;
 
-    /// Creates topics; one that exists already is no error.
+    /// Creates topics; an existing one is not an error.
     fn create_topics(&mut self, topics: &[NewTopic], timeout: Duration) -> Result<()>;
 
-    /// Gives a topic so many partitions; if it has as many or more already, nothing happens.
+    /// Grows a topic to this many partitions; does nothing if it has as many or more already.
     fn grow_topic(&mut self, topic: &TopicName, partitions: PartitionId, timeout: Duration) -> Result<()>;
 
-    /// Deletes topics; one that does not exist is no error.
+    /// Deletes topics; a missing one is not an error.
     fn delete_topics(&mut self, names: &[TopicName], timeout: Duration) -> Result<()>;
 
-    /// The settings in force of those of these topics that exist and may be described; others are left out.
+    /// The effective settings of those of these topics that exist and may be described; others are left out.
     fn topic_configs(
         &mut self,
         names: &[TopicName],
         timeout: Duration,
     ) -> Result<BTreeMap<TopicName, BTreeMap<String, String>>>;
 
-    /// Differs between clusters; `None` where there is no such id, or no broker has told it within `timeout`.
+    /// The cluster's id; `None` if there is none, or if no broker has returned it within `timeout`.
     fn cluster_id(&mut self, timeout: Duration) -> Option<String>;
 
-    /// Offsets of partitions, each with an answer of its own: one without a leader holds up no other.
+    /// Offsets of partitions, each with its own result: one without a leader holds up no other.
     fn offsets_each(
         &mut self,
         partitions: &[TopicPartition],
@@ -346,6 +346,6 @@ pub trait Admin: Send {
     /// Who is in a group now, in the order of their ids. A group that does not exist has no members.
     fn members(&mut self, group: &str, timeout: Duration) -> Result<Vec<GroupMember>>;
 
-    /// Lets the broker delete records before these offsets (repartition topics).
+    /// Makes the broker delete records before these offsets (of repartition topics).
     fn delete_records(&mut self, before: &[(TopicPartition, Offset)], timeout: Duration) -> Result<()>;
 }

@@ -1,4 +1,4 @@
-//! Where the tokens of SASL/OAUTHBEARER come from: a provider of the application's.
+//! Where the tokens of SASL/OAUTHBEARER come from: the application's own provider.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ pub struct OAuthToken {
 }
 
 impl OAuthToken {
-    /// A token and when it ends, in milliseconds since 1970. A new one is asked for after four fifths of its time.
+    /// A token and its end, in milliseconds since 1970. A new one is requested after four fifths of its time.
     pub fn new(value: impl Into<String>, expires_at: Timestamp) -> Self {
         OAuthToken { value: value.into(), expires_at, principal: String::new(), extensions: Vec::new() }
     }

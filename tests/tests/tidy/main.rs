@@ -5,6 +5,7 @@
 
 mod architecture;
 mod crates;
+mod english;
 mod libraries;
 mod lines;
 mod messages;

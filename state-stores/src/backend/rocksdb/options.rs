@@ -1,28 +1,28 @@
-//! How RocksDB is set up, and the memory that all databases of a process share.
+//! RocksDB's options, and the memory that all databases of a process share.
 
 use rocksdb::{
     BlockBasedOptions, Cache, DBCompactionStyle, DBCompressionType, DBRecoveryMode, LogLevel, Options,
     WriteBufferManager, WriteOptions,
 };
 
-/// How much of a database's write-ahead log may pile up: bounds the time to reopen after a crash.
+/// The bound of a database's write-ahead log, which bounds the time to reopen after a crash.
 const WAL_BYTES_MAX: u64 = 64 << 20;
-/// So much of it may pile up where many databases share a disk.
+/// The smallest such bound, where many databases share a disk.
 const WAL_BYTES_MIN: u64 = 4 << 20;
-/// The logs of all databases together, as long as each has its least.
+/// The bound of the logs of all databases together, unless each is at its minimum.
 const ALL_WAL_BYTES: u64 = 1 << 30;
 /// The largest memtable of one keyspace; the shared budget usually flushes it earlier.
 const MEMTABLE_BYTES_MAX: usize = 16 << 20;
-/// The smallest: below it, files would be too small.
+/// The smallest memtable: below it, files would be too small.
 const MEMTABLE_BYTES_MIN: usize = 512 << 10;
-/// Files that a database may keep open, however few there are for all; RocksDB itself wants 20.
+/// The fewest files that a database may keep open; RocksDB itself wants 20.
 const OPEN_FILES_MIN: u64 = 32;
-/// More need not be.
+/// The most files that a database needs to keep open.
 const OPEN_FILES_MAX: u64 = 1 << 20;
-/// Of these, so many share a lock and a limit, at least; RocksDB's own number of such parts is the most.
+/// The fewest files that share a lock and a limit; RocksDB's default has the most such parts.
 const FILES_OF_PART: i32 = 64;
 const SHARD_BITS_MAX: i32 = 6;
-/// Compactions and flushes at once, on any machine.
+/// Concurrent compactions and flushes, on any machine.
 const BACKGROUND_JOBS_MAX: usize = 16;
 /// Size of a level file. Small, so that expired time segments fill whole files, which are dropped and not
 /// rewritten.
@@ -40,7 +40,7 @@ pub struct RocksMemory {
     parts: Parts,
 }
 
-/// What a single database, or a keyspace of it, may have.
+/// The limits of a single database, or of a keyspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Parts {
     /// One memtable; a keyspace may have two, while one of them is flushed.
@@ -80,16 +80,16 @@ impl RocksMemory {
     pub fn new(block_cache_bytes: usize, write_buffer_bytes: usize) -> Self {
         RocksMemory {
             block_cache: Cache::new_lru_cache(block_cache_bytes),
-            // No stall: over the budget the largest memtable is flushed, and writers go on meanwhile.
+            // No stall: over the budget the largest memtable is flushed, while writers continue.
             write_buffers: WriteBufferManager::new_write_buffer_manager(write_buffer_bytes, false),
             write_buffer_bytes,
             parts: Parts::of(write_buffer_bytes, 1, 1, open_files()),
         }
     }
 
-    /// Divides what has no common bound inside RocksDB: memtables, as a keyspace fills its own before the shared budget
-    /// makes it flush; logs; and open files, of which the process may have only so many. Raises the process's limit of
-    /// open files to what the system allows it, as the JVM does.
+    /// Divides what RocksDB does not bound for all databases together: memtables, as a keyspace fills its own before the
+    /// shared budget makes it flush; logs; and open files. Raises the process's limit of open files to what the system
+    /// allows, as the JVM does.
     #[must_use]
     pub fn shared_by(self, databases: usize, keyspaces: usize) -> Self {
         raise_open_files();
@@ -116,7 +116,7 @@ pub(super) fn options(memory: &RocksMemory) -> Options {
     // died.
     options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
     options.set_max_total_wal_size(memory.parts.wal_bytes);
-    // Else all files of all databases stay open.
+    // Otherwise all files of all databases stay open.
     options.set_max_open_files(memory.parts.open_files);
     options.set_table_cache_num_shard_bits(shard_bits(memory.parts.open_files));
     options.set_write_buffer_manager(&memory.write_buffers);
@@ -127,7 +127,7 @@ pub(super) fn options(memory: &RocksMemory) -> Options {
     options.set_compaction_style(DBCompactionStyle::Level);
     options.set_target_file_size_base(FILE_BYTES);
     options.set_compression_type(DBCompressionType::None);
-    // Of all databases of the process together: they share RocksDB's threads.
+    // For all databases of the process together: they share RocksDB's threads.
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     options.set_max_background_jobs(i32::try_from(cores.clamp(2, BACKGROUND_JOBS_MAX)).unwrap_or(2));
     options.set_log_level(LogLevel::Error);
@@ -139,13 +139,13 @@ pub(super) fn options(memory: &RocksMemory) -> Options {
     options
 }
 
-/// RocksDB divides the files that may be open into 64 parts, each of which may have one at least: few files have fewer parts.
+/// RocksDB divides the files that may be open into 64 parts of at least one file each. Few files need fewer parts.
 fn shard_bits(open_files: i32) -> i32 {
     let parts = u32::try_from(open_files / FILES_OF_PART).unwrap_or(1).max(1);
     i32::try_from(parts.ilog2()).unwrap_or(0).min(SHARD_BITS_MAX)
 }
 
-/// Raises the soft limit of open files to the hard one. Where that fails, the old limit stays.
+/// Raises the soft limit of open files to the hard one. If that fails, the old limit stays.
 #[cfg(unix)]
 fn raise_open_files() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -161,7 +161,7 @@ fn raise_open_files() {
 #[cfg(not(unix))]
 fn raise_open_files() {}
 
-/// How many files all databases together may keep open: three quarters of what the process may.
+/// How many files all databases together may keep open: three quarters of the process's limit.
 #[cfg(unix)]
 fn open_files() -> u64 {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
@@ -177,14 +177,14 @@ fn tables(memory: &RocksMemory) -> BlockBasedOptions {
     let mut tables = BlockBasedOptions::default();
     tables.set_block_cache(&memory.block_cache);
     tables.set_bloom_filter(BLOOM_BITS_PER_KEY, false);
-    // Index and filters count towards the bound as well, else memory would grow with the data.
+    // Index and filters count towards the bound as well; otherwise memory would grow with the data.
     tables.set_cache_index_and_filter_blocks(true);
     tables.set_cache_index_and_filter_blocks_with_high_priority(true);
     tables.set_pin_l0_filter_and_index_blocks_in_cache(true);
     tables
 }
 
-/// Logged but not synced: the log is in the kernel's hands when a write returns, so a killed process loses
+/// Logged but not synced: the kernel has the log when a write returns, so a killed process loses
 /// nothing.
 pub(super) fn write_options() -> WriteOptions {
     let mut options = WriteOptions::default();

@@ -1,4 +1,4 @@
-//! Gives the disk space of deleted ranges back, on a thread of its own.
+//! Frees the disk space of deleted ranges, on a separate thread.
 //!
 //! A range deletion only hides entries. Their files go when they are compacted, which for cold, expired time
 //! segments may be never; so whole files of the range are dropped, and the rest of it is compacted.
@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::Db;
 use crate::backend::batch::DeletedRange;
 
-/// How long closing a database waits for its expired space.
+/// How long the close of a database waits until its expired space is freed.
 const STOP_MAX: Duration = Duration::from_secs(1);
 
 /// The thread, started with the first range.
@@ -25,7 +25,7 @@ pub(super) struct Reclaimer {
 }
 
 impl Reclaimer {
-    /// Starts the thread; `None` if the system has none to give, in which case ordinary compaction has to do.
+    /// Starts the thread; `None` if the system refuses one, in which case ordinary compaction frees the space.
     pub(super) fn start(db: Arc<Db>) -> Option<Self> {
         let (queue, ranges) = channel();
         let stopped = Arc::new(AtomicBool::new(false));
@@ -38,21 +38,21 @@ impl Reclaimer {
         match started {
             Ok(thread) => Some(Reclaimer { queue, thread, stopped, ended }),
             Err(error) => {
-                tracing::warn!(%error, "no thread to give expired disk space back; RocksDB will in its own time");
+                tracing::warn!(%error, "no thread to free expired disk space; RocksDB will in time");
                 None
             }
         }
     }
 
-    /// Asks for the space of a range.
+    /// Queues a range whose space should be freed.
     pub(super) fn reclaim(&self, range: DeletedRange) {
         // The thread only ends together with the queue.
         let _ = self.queue.send(range);
     }
 
-    /// Lets go of a database that is about to be closed, with what was asked for if that takes moments only. Whoever
-    /// closes it must not wait for long compactions, which can take minutes: they are broken off. What they leave is
-    /// hidden already; its space comes back with the next expiry, whose range begins before it.
+    /// Releases a database that is about to be closed; queued ranges are still freed if that takes only moments. The close
+    /// must not wait for long compactions, which can take minutes: they are cancelled. The remaining entries are
+    /// hidden already; their space is freed with the next expiry, whose range begins before them.
     pub(super) fn stop(self, db: &Db) {
         drop(self.queue);
         if let Err(RecvTimeoutError::Timeout) = self.ended.recv_timeout(STOP_MAX) {
@@ -60,14 +60,14 @@ impl Reclaimer {
             db.rocks.cancel_all_background_work(false);
         }
         if self.thread.join().is_err() {
-            tracing::warn!("the thread that gives expired disk space back had died");
+            tracing::warn!("the thread that frees expired disk space had died");
         }
     }
 }
 
 fn run(db: &Db, ranges: &Receiver<DeletedRange>, stopped: &AtomicBool) {
     while let Ok(first) = ranges.recv() {
-        // Expiry moves on by growing the range: of those that piled up, the longest from each start does.
+        // Expiry grows the range, so of the queued ranges the longest from each start is enough.
         let mut waiting = vec![first];
         for range in ranges.try_iter() {
             let same = |of: &&mut DeletedRange| of.keyspace == range.keyspace && of.from == range.from;
@@ -81,7 +81,7 @@ fn run(db: &Db, ranges: &Receiver<DeletedRange>, stopped: &AtomicBool) {
                 return;
             }
             if let Err(error) = reclaim(db, &range) {
-                tracing::warn!(%error, dir = %db.dir.display(), "expired disk space was not given back yet");
+                tracing::warn!(%error, dir = %db.dir.display(), "expired disk space is not freed yet");
             }
         }
     }
@@ -90,7 +90,7 @@ fn run(db: &Db, ranges: &Receiver<DeletedRange>, stopped: &AtomicBool) {
 fn reclaim(db: &Db, range: &DeletedRange) -> crate::error::Result<()> {
     let handle = db.handle(range.keyspace)?;
     let dropped = db.rocks.delete_file_in_range_cf(&handle, &range.from, &range.to);
-    dropped.map_err(|source| db.error("give back expired space", source))?;
+    dropped.map_err(|source| db.error("free expired space", source))?;
     db.rocks.compact_range_cf(&handle, Some(&range.from), Some(&range.to));
     Ok(())
 }

@@ -86,7 +86,7 @@ pub fn client_keys(prefix: &str) -> &'static [Definition] {
     }
 }
 
-/// Settings that the runtime answers for, with the way to influence them.
+/// Settings that the runtime decides, with the way to influence them.
 pub(in crate::config) const RUNTIME_OWNED: &[(&str, &str)] = &[
     ("bootstrap.servers", "all clients use bootstrap.servers"),
     ("client.id", "client ids begin with client.id"),
@@ -106,7 +106,7 @@ pub(in crate::config) const RUNTIME_OWNED: &[(&str, &str)] = &[
     ("partitioner", "set a StreamPartitioner with Produced"),
 ];
 
-/// Settings of Java's clients that librdkafka would refuse when it is started, with what stands for them there.
+/// Settings of Java's clients that librdkafka would refuse at the start, with their replacements.
 pub(in crate::config) const JAVA_ONLY: &[(&str, &str)] = &[
     ("sasl.jaas.config", "set sasl.username and sasl.password"),
     ("sasl.login.class", "leave it out"),

@@ -1,7 +1,7 @@
 //! Every setting by name: its kind, its default, what it is for, and what this library does with it.
 //!
 //! All settings of Kafka Streams 4.3.1 are here, also those that are refused: a configuration that is carried over
-//! from Java is told what to do, never silently misunderstood.
+//! from Java gets advice and is never silently misunderstood.
 
 pub(super) mod clients;
 mod table;
@@ -54,10 +54,10 @@ impl Choice {
     }
 }
 
-/// What a setting is when nobody set it.
+/// The value of a setting that is not set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DefaultValue {
-    /// Nothing; or a value that depends on others, as these words say.
+    /// No value, or one that depends on other settings; described in words.
     Unset(&'static str),
     /// A flag.
     Bool(bool),
@@ -91,9 +91,9 @@ pub enum Support {
     Client(&'static str),
     /// Accepted, without effect here, for the reason given.
     Ignored(&'static str),
-    /// Refused: here it is done as described.
+    /// Refused; the text says how it is done here.
     NotHere(&'static str),
-    /// Refused until it is implemented; what to do meanwhile.
+    /// Refused until it is implemented; the text says what to do meanwhile.
     NotYet(&'static str),
 }
 

@@ -1,8 +1,8 @@
-//! Sees to it that nothing is left of former transactions: looks, sweeps, and knows whom not to wait for.
+//! Ends what earlier transactions have left behind: probes, sweeps, and decides what not to wait for.
 //!
-//! What is ours and what is a stranger's cannot be told apart by looking. So what stays open for a moment is swept, whoever
-//! it is from: an aborted transaction that writes no record puts a marker of our producer id there, which ends what was ours
-//! and is nothing to anybody else. What is open then is not ours, and is not waited for (decision 0024).
+//! A probe cannot tell our own transactions from those of others. So whatever stays open for a moment is swept: a
+//! transaction that writes no record is aborted, which puts a marker of our producer id there. The marker ends what was
+//! ours, and does not concern anyone else. What is open afterwards is not ours, and is not waited for (decision 0024).
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,41 +12,41 @@ use crate::error::Result;
 use crate::runtime::left_over::named;
 use crate::transport::{Fence, OffsetToCommit, TransportError, TransportErrorKind};
 
-/// Between two looks at what may be left of former transactions.
+/// The time between two probes for leftovers.
 const LOOK_EVERY_MS: i64 = 50;
 
-/// How long something may be left before it is swept. The coordinator has called it complete before the first look, so
-/// that this spares the open transactions of other threads, of which most end meanwhile, a sweep that does not concern them.
+/// How long a leftover may exist before it is swept. The coordinator has reported our transactions complete before the
+/// first probe. So this delay avoids sweeps for open transactions of other threads, most of which end meanwhile.
 const PATIENCE_MS: i64 = 500;
 
-/// How long a partition may go without an answer before it is passed by.
+/// How long a partition may be without an answer before it is skipped.
 const LEADER_PATIENCE_MS: i64 = 2_000;
 
-/// A thread that has had nothing to send for so long looks whether its last commits are complete.
+/// After this long without sending, a thread probes whether its last commits are complete.
 const IDLE_MS: i64 = 5_000;
 
-/// Between two such looks.
+/// The time between two such probes.
 const IDLE_LOOK_EVERY_MS: i64 = 1_000;
 
-/// How long offsets may be missing: nobody else commits those of a thread's own tasks.
+/// How long offsets may be pending: only this thread commits those of its tasks.
 const IDLE_PATIENCE_MS: i64 = 5_000;
 
-/// How long more than a transaction may last it takes a coordinator to abort one that has timed out: it looks every 10 s.
+/// How long a coordinator may take to abort a transaction that has timed out: it checks every 10 s.
 const ABORTING_MS: i64 = 15_000;
 
-/// One sweep whose markers have been seen to come has ended what was ours. So often it is tried where they do not come.
+/// One sweep whose markers have arrived has ended what was ours. How often to sweep if they do not arrive.
 const SWEEPS_MAX: u32 = 3;
 
-/// Time for each call of a sweep.
+/// The time-out of each call of a sweep.
 const SWEEP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What an operator does about it.
-const FIND_HANGING: &str = "if it stays, `kafka-transactions.sh find-hanging` tells whose it is, and \
+/// Advice for the operator.
+const FIND_HANGING: &str = "if it stays, `kafka-transactions.sh find-hanging` says whose it is, and \
                             `kafka-transactions.sh abort` ends it";
 
 impl Committer {
-    /// Makes the producer if there is none, and sees to it that nothing is left of former transactions: true once that
-    /// is so. Until then call it again, and open no task.
+    /// Makes the producer if there is none, and ends what earlier transactions have left behind. True once nothing is left;
+    /// until then call it again, and open no task.
     pub fn settle(&mut self, now: i64) -> Result<bool> {
         self.ensure_producer()?;
         if self.state != State::Unsettled {
@@ -79,7 +79,7 @@ impl Committer {
         let since = *self.left_over.since.get_or_insert(now);
         let has_open = !self.left_over.open().is_empty() || !self.left_over.sources.is_empty();
         let is_swept = self.left_over.sweeps > 0 && self.left_over.has_markers();
-        // Of the markers for offsets only their effect can be seen.
+        // Only the effect of the markers for offsets is visible.
         let is_known = is_swept && self.left_over.sources.is_empty();
         if !is_known && now - since < PATIENCE_MS {
             return Ok(false);
@@ -95,7 +95,7 @@ impl Committer {
         Ok(self.left_over.is_gone() && self.settled() || self.pass_unseen(now - begun))
     }
 
-    /// Passes by what another producer has open.
+    /// Skips what another producer has open.
     fn pass_foreign(&mut self) {
         let left = self.left_over.to_string();
         let is_new = !self.left_over.sources.is_empty();
@@ -108,7 +108,7 @@ impl Committer {
         }
     }
 
-    /// Passes by the partitions without a leader after a while: nobody is to wait for them who does not need them.
+    /// Skips partitions without a leader after a while, as tasks that do not need them must not wait for them.
     fn pass_unseen(&mut self, waited_ms: i64) -> bool {
         if waited_ms < LEADER_PATIENCE_MS {
             return false;
@@ -130,8 +130,8 @@ impl Committer {
         true
     }
 
-    /// A transaction that wrote to a partition which could not be looked at is given up: if a former one was left there,
-    /// it would be committed with it. Afterwards the partition is looked at again.
+    /// Gives up a transaction that wrote to a partition that could not be probed: a leftover there would be committed with
+    /// it. Afterwards the partition is probed again.
     pub(super) fn refuse_unseen(&self) -> crate::transport::Result<()> {
         let Some(partition) = self.left_over.unseen_in(&self.written) else { return Ok(()) };
         let attempted = format!("commit of producer {}", self.spec.client_id);
@@ -141,11 +141,11 @@ impl Committer {
         Err(TransportError::new(TransportErrorKind::AbortTransaction, attempted, reason))
     }
 
-    /// Markers of answered commits may be missing as well. The next commit of the same partitions makes up for it; where
-    /// none comes, it has to be noticed. The error makes the caller give up what the broker did not complete.
+    /// Checks idle partitions, as markers of answered commits may be missing as well. The next commit of the same partitions
+    /// makes up for that; if none comes, it must be noticed. The error makes the caller give up the incomplete commit.
     ///
-    /// Topics that others may write to are left alone: an open transaction there says nothing about ours. In the
-    /// application's own topics, one that is older than any transaction of the application can be is taken for ours.
+    /// Topics that others may write to are not checked: an open transaction there says nothing about ours. In the
+    /// application's own topics, a transaction that is older than any of the application's can be is taken for ours.
     fn look_when_idle(&mut self, now: i64) -> Result<()> {
         if self.state != State::Ready || !self.exactly_once() {
             return Ok(());
@@ -167,7 +167,7 @@ impl Committer {
         }
         let has_open = self.left_over.is_open_anew();
         if self.left_over.sources.is_empty() && !has_open {
-            // What does not answer, or is known not to be ours, is no reason to go on looking.
+            // Partitions that do not answer, or are known not to be ours, do not keep the probe going.
             self.left_over.pass_unseen();
             self.left_over.forget();
             self.admin = None;
@@ -195,16 +195,16 @@ impl Committer {
         self.left_over.look(&mut **admin)
     }
 
-    /// Rule 5. What goes wrong is done again, with a new producer if need be.
+    /// Rule 5. A failure is retried, with a new producer if necessary.
     fn sweep(&mut self, now: i64) -> Result<()> {
         let sources: BTreeSet<_> = self.left_over.sources.clone();
-        // Offsets need a place in the group; without one, nothing can be done about them yet.
+        // Offsets need a membership in the group; without one they cannot be swept yet.
         let fence = match (sources.is_empty(), self.group.fence()) {
             (true, _) => None,
             (false, Ok(fence)) => Some(fence),
             (false, Err(error)) => {
                 let what =
-                    || format!("its place in the group, to end a former transaction's offsets: {error}");
+                    || format!("its membership in the group, to end an earlier transaction's offsets: {error}");
                 self.waiting.go_on(now, what);
                 return Ok(());
             }
@@ -220,7 +220,7 @@ impl Committer {
                 self.left_over.was_swept();
                 Ok(())
             }
-            // Another producer would be refused alike.
+            // Another producer would be refused as well.
             Err(error)
                 if matches!(
                     error.kind(),
@@ -231,7 +231,7 @@ impl Committer {
                 Err(error.into())
             }
             Err(error) => {
-                tracing::warn!(%error, "the sweep failed and is done again by a new producer");
+                tracing::warn!(%error, "the sweep failed and is repeated by a new producer");
                 let what = || format!("the end of former transactions: {error}");
                 self.waiting.go_on(now, what);
                 self.transition_to(State::InDoubt);

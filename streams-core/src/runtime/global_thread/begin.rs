@@ -1,4 +1,4 @@
-//! Where a global store reads on: at the offsets of its database, if what is in it came from the topic as it is now; else the
+//! Where a global store continues: at the offsets of its database, if its rows came from the current topic; otherwise the
 //! store is emptied and filled again.
 
 use std::collections::BTreeMap;
@@ -19,21 +19,21 @@ use crate::runtime::restore::repair::REFUSED_MAX_MS;
 use crate::time::Now;
 use crate::transport::{Admin, Isolation, OffsetQuery, TransportErrorKind};
 
-/// Time for one question to the broker.
+/// The time-out of one request to the broker.
 const ADMIN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Pause before a question that failed is asked again.
+/// The pause before a failed request is retried.
 const RETRY_MS: i64 = 500;
 
-/// Why a store has to find its beginning.
+/// Why a store needs a position.
 pub(super) enum Begin {
     /// It was opened.
     Start,
-    /// The broker has deleted what it was to read next; says so.
+    /// The broker has deleted the next records to read; with its words.
     Refill(String),
 }
 
-/// What the broker says about a topic.
+/// The broker's answers about a topic.
 struct Bounds {
     first: BTreeMap<TopicPartition, Offset>,
     ends: BTreeMap<TopicPartition, Offset>,
@@ -56,7 +56,8 @@ impl Bounds {
 }
 
 impl GlobalThread {
-    /// Finds the beginnings of stores that need one. Whether it found any. A broker that does not answer is asked again.
+    /// Finds the positions of stores that need one; returns whether it found any. A broker that does not answer is asked
+    /// again.
     pub(super) fn begin_stores(&mut self, now: Now) -> Result<bool> {
         if self.stores.iter().all(|store| store.begin.is_none()) || now.monotonic_ms < self.next_try {
             return Ok(false);
@@ -84,7 +85,7 @@ impl GlobalThread {
         let bounds = Bounds::ask(&mut *self.admin, &store.topic, &partitions)?;
         let stored = read_offsets(&*store.backend)?;
         if let (Some(directory), true, None) = (&self.directory, stored.is_empty(), self.owned_at) {
-            // A new directory holds what the topics show from now on.
+            // A new directory holds what the topics contain from now on.
             directory.touch_global(now.wall_ms)?;
         }
         let untouched_ms = self.owned_at.map_or(i64::MAX, |at| (now.wall_ms - at).max(0));
@@ -103,7 +104,7 @@ impl GlobalThread {
                     store = store.name,
                     topic = &*store.topic,
                     why,
-                    "the rows of a global store do not fit its topic any more; it is emptied and filled again"
+                    "the rows of a global store no longer fit its topic; it is emptied and filled again"
                 );
                 Vec::new()
             }
@@ -124,7 +125,7 @@ impl GlobalThread {
         Ok(())
     }
 
-    /// Notes that the stores on disk are current.
+    /// Records that the stores on disk are current.
     pub(super) fn touch(&mut self, now: Now) -> Result<()> {
         if now.monotonic_ms < self.next_touch || !self.is_caught_up() {
             return Ok(());
@@ -140,12 +141,12 @@ impl GlobalThread {
 }
 
 impl GlobalStore {
-    /// Under which name the topic that filled the store is kept.
+    /// The name under which the database keeps the topic that filled the store.
     fn source_name(&self) -> String {
         format!("global {}", self.name)
     }
 
-    /// Why the rows there are cannot be gone on from, if so.
+    /// Why the local rows cannot be used, if so.
     fn does_not_fit(
         &self,
         bounds: &Bounds,
@@ -188,7 +189,7 @@ impl GlobalStore {
         Ok(bounds.ends.iter().find_map(verdict))
     }
 
-    /// Keeps where the rows are from; with `wipe`, after they are deleted.
+    /// Records the origin of the rows; with `wipe`, after deleting them.
     fn note(&mut self, identity: &LogIdentity, wipe: bool) -> Result<()> {
         let mut batch = Batch::new();
         let metadata = metadata_keyspace(&*self.backend)?;
@@ -206,7 +207,7 @@ impl GlobalStore {
         put_metadata(&mut batch, metadata, &store_name(&self.name), &kind_text(&self.format));
         self.backend.write(&batch)?;
         if wipe {
-            // What it remembers of its database is not so any more.
+            // What it remembers of its database is outdated.
             self.store.borrow_mut().rollback();
         }
         Ok(())

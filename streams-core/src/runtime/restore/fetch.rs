@@ -1,4 +1,4 @@
-//! Applies changelog records until the stores have come to the ends of their changelogs.
+//! Applies changelog records until the stores have reached the ends of their changelogs.
 
 use std::sync::atomic::Ordering;
 
@@ -23,7 +23,7 @@ impl Restorer {
                 }
             }
             if failed.is_none() && changelog.position >= changelog.end {
-                // The handle is of no use any more, whatever the answer.
+                // The handle is useless now, whatever the answer.
                 let _ = self.consumer.unassign(changelog.handle);
                 opening.ends.insert(changelog.store, changelog.position);
             } else {
@@ -51,7 +51,7 @@ impl Restorer {
         Ok(())
     }
 
-    /// Takes what has come of a changelog. Whether anything has.
+    /// Takes the fetched records of a changelog; returns whether there were any.
     fn fetch_one(&mut self, changelog: &mut Changelog) -> Result<bool> {
         let from = self.buffer.len();
         self.consumer.fetch(changelog.handle, RESTORE_BATCH, &mut self.buffer)?;

@@ -1,4 +1,4 @@
-//! Answers for tasks whose stores are restored, with where they read on.
+//! Answers for tasks whose stores are restored, with the offsets where they continue.
 
 use crate::error::Result;
 use crate::ids::{Offset, TaskId};
@@ -8,7 +8,7 @@ use super::source_offsets::SourceOffsets;
 use super::{ADMIN_TIMEOUT, HANGING, OpenedTask, Opening, Phase, Restorer, reply};
 
 impl Restorer {
-    /// Answers for the tasks whose stores are restored. One question for all of them, so that none holds up another.
+    /// Answers for the tasks whose stores are restored. One request for all of them, so that none holds up another.
     pub(super) fn finish(&mut self) -> bool {
         let now = self.monotonic_ms;
         let is_due = |task: &Opening| task.phase == Phase::Finishing && now >= task.not_before;
@@ -31,7 +31,7 @@ impl Restorer {
                 }
             }
             Err(error) => {
-                // An error that ends the waiting of the first will soon end that of the others.
+                // An error that ends the wait of the first will soon end the others' waits.
                 let mut due = due.into_iter();
                 let first = due.next();
                 for mut opening in due {
@@ -65,7 +65,7 @@ impl Restorer {
         let plan = self.plan.subtopology(task)?;
         let (partitions, has_stores) = (plan.partitions_of(task), !plan.stores.is_empty());
         if let Some(undecided) = partitions.iter().find(|partition| offsets.undecided.contains(partition)) {
-            // Moments, as a rule: asked again soon, however often it was.
+            // Usually this takes moments, so it is retried soon, however often that was.
             opening.not_before = self.monotonic_ms + super::RETRY_MS;
             let what = || format!("the committed offset of {undecided}; {HANGING}");
             opening.wait.go_on(self.monotonic_ms, what);

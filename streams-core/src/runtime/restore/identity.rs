@@ -1,4 +1,4 @@
-//! What a database remembers beside its rows, and what follows from it when it is opened again.
+//! What a database records besides its rows, and what follows from it when it is opened again.
 //!
 //! For each store its kind and layout, for each changelog the topic's id and the cluster's. An offset means something only
 //! in the log it was taken from: a topic that was deleted and created again, or another cluster, has other records there.
@@ -9,15 +9,15 @@ use state_stores::RestoreFormat;
 
 use crate::ids::{Offset, TopicPartition};
 
-/// The most that is taken off the time for which a changelog keeps deletions, for clocks that differ.
+/// The most that is subtracted from the time for which a changelog keeps deletions, as clocks differ.
 const CLOCK_MARGIN_MAX_MS: i64 = 3_600_000;
 
-/// By how many offsets a changelog may end before the local offset without being cut short: a broker that forgets the markers
-/// of a commit that it has answered (decision 0008) leaves out one for each. The rows are those of a commit that may be
-/// taken back then, and the log has every record.
+/// How many offsets a changelog may end before the local offset without being cut short. A broker that forgets the markers
+/// of an answered commit (decision 0008) leaves out one each. The rows are then those of a commit that may be taken back,
+/// and the log has every record.
 const MARKERS_FORGOTTEN_MAX: i64 = 2;
 
-/// Which log of a name it is. What is not known differs from nothing.
+/// Identifies a log among those that had its name. An unknown part equals anything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::runtime) struct LogIdentity {
     pub topic_id: Option<String>,
@@ -25,19 +25,19 @@ pub(in crate::runtime) struct LogIdentity {
 }
 
 impl LogIdentity {
-    /// As it is kept.
+    /// Its stored form.
     pub fn encode(&self) -> String {
         let text = |id: &Option<String>| id.clone().unwrap_or_default();
         format!("{}\n{}", text(&self.topic_id), text(&self.cluster_id))
     }
 
-    /// What was kept.
+    /// Parses the stored form.
     pub fn decode(text: &str) -> Self {
         let mut ids = text.split('\n').map(|id| (!id.is_empty()).then(|| id.to_owned()));
         LogIdentity { topic_id: ids.next().flatten(), cluster_id: ids.next().flatten() }
     }
 
-    /// The same with what is known now; what is not, stays as it was.
+    /// Updated with what is known now; the rest stays as it was.
     pub fn updated(&self, now: &LogIdentity) -> Self {
         LogIdentity {
             topic_id: now.topic_id.clone().or_else(|| self.topic_id.clone()),
@@ -45,7 +45,7 @@ impl LogIdentity {
         }
     }
 
-    /// How `now` is another log, if it is.
+    /// Why `now` is another log, if it is.
     pub fn differs(&self, now: &LogIdentity) -> Option<String> {
         let differ = |before: &Option<String>, now: &Option<String>| {
             before.as_ref().zip(now.as_ref()).filter(|(before, now)| before != now).is_some()
@@ -65,17 +65,17 @@ impl LogIdentity {
     }
 }
 
-/// Under which name a changelog's identity is kept.
+/// The name under which a changelog's identity is stored.
 pub(in crate::runtime) fn log_name(partition: &TopicPartition) -> String {
     format!("log {partition}")
 }
 
-/// Under which name a store's kind and layout are kept.
+/// The name under which a store's kind and layout are stored.
 pub(in crate::runtime) fn store_name(store: &str) -> String {
     format!("store {store}")
 }
 
-/// A store's kind and layout as they are kept.
+/// The stored form of a store's kind and layout.
 pub(in crate::runtime) fn kind_text(format: &RestoreFormat) -> String {
     format!("{}\n{}", format.changelog_kind(), format.layout())
 }
@@ -91,7 +91,7 @@ pub(in crate::runtime) enum WasKind {
     OtherKind(String),
 }
 
-/// Compares a store with what is kept of it.
+/// Compares a store with its stored kind and layout.
 pub(in crate::runtime) fn was_kind(
     metadata: &BTreeMap<String, String>,
     store: &str,
@@ -108,35 +108,35 @@ pub(in crate::runtime) fn was_kind(
     }
 }
 
-/// What is known of a store that is opened, and of its changelog.
+/// What is known of a store at its opening, and of its changelog.
 #[derive(Clone, Debug)]
 pub(in crate::runtime) struct Facts {
-    /// How far the database has come with the changelog.
+    /// The changelog offset up to which the database is current.
     pub stored: Option<Offset>,
     /// What the broker has of it.
     pub start: Offset,
     pub end: Offset,
-    /// Whether others write it: a source topic, which can be read again.
+    /// Whether other programs write to it: a source topic, which can be read again.
     pub is_source: bool,
-    /// Whether the thread that opens it has committed the task itself: then the log may end earlier than it did because the
-    /// broker took commits back whose markers it had forgotten (decision 0008).
+    /// Whether the thread that opens it has committed the task itself. Then the log may end earlier than before, because the
+    /// broker took back commits whose markers it had forgotten (decision 0008).
     pub is_reopened: bool,
     pub before: LogIdentity,
     pub now: LogIdentity,
-    /// For how long nobody here has looked after the store, where that is kept.
+    /// For how long the store was not in use here, if known.
     pub untouched_ms: Option<i64>,
-    /// How long the changelog shows at least that a row was deleted.
+    /// How long the changelog keeps deletions at least.
     pub deletions_kept_ms: i64,
 }
 
-/// What is done with a store that is opened.
+/// What to do with a store at its opening.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::runtime) enum Verdict {
-    /// It goes on from that offset.
+    /// Continue from that offset.
     Resume(Offset),
-    /// It is emptied and filled from what the log has; says why.
+    /// Empty it and fill it from the log, for this reason.
     Rebuild(String),
-    /// The local rows may be all that is left; says why.
+    /// Refuse it, for this reason: the local rows may be all that is left.
     Refuse(String),
 }
 
@@ -209,7 +209,7 @@ mod tests {
         let (topic, cluster, unknown) = (|| id("other", "c"), || id("t", "other"), || id("", ""));
         assert_eq!(verdict(|_| {}), "resume");
         assert_eq!(verdict(|facts| facts.now = topic()), "refuse");
-        // It has grown beyond the local offset.
+        // The log has grown beyond the local offset.
         assert_eq!(verdict(|facts| (facts.now, facts.end) = (topic(), 1_000)), "refuse");
         assert_eq!(verdict(|facts| facts.now = cluster()), "refuse");
         assert_eq!(verdict(|facts| (facts.now, facts.is_source) = (topic(), true)), "rebuild");

@@ -202,7 +202,7 @@ impl Restorer {
         if let Some(why) = &start.rebuild {
             tracing::warn!(
                 %task, store = store.name, why,
-                "the local rows do not fit the changelog any more; they are rebuilt from it"
+                "the local rows no longer fit the changelog; they are rebuilt from it"
             );
             store.format.wipe(&store.name, &backend, &mut batch)?;
             if let Some(at) = partition {

@@ -1,8 +1,8 @@
-//! Why sources show nothing (`Quiet`): most have nothing, which is no news. But one may be without a leader, be held back by
-//! a transaction that somebody else has open, or have records that do not come. That is told (`waits.rs`); all other
-//! sources go on meanwhile.
+//! Why sources deliver nothing (`Quiet`). Most have no records, which is fine. But a source may be without a leader, be held
+//! back by an open transaction of another program, or have records that do not arrive. That is logged (`waits.rs`); all other
+//! sources continue meanwhile.
 //!
-//! One look may hit a passing moment, so what is found counts from the second look on.
+//! One check may hit a passing state, so a finding counts from the second check on.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,13 +13,13 @@ use crate::ids::{Offset, TopicPartition};
 use crate::runtime::waits::{Waiting, Waits};
 use crate::transport::{Admin, Isolation, OffsetQuery, Result};
 
-/// Time for a question. Restores stand still meanwhile.
+/// The time-out of a request. Restores stand still meanwhile.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Between two looks at what was found.
+/// The time between two checks.
 const AGAIN_MS: i64 = 2_000;
 
-/// What keeps a source from showing anything.
+/// Why a source delivers nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Obstacle {
     /// Its broker does not answer, with these words.
@@ -32,7 +32,7 @@ enum Obstacle {
 
 struct Watched {
     source: QuietSource,
-    /// What the last look has found, and when that was first found.
+    /// The finding of the last check, and when it was first made.
     found: Option<(Obstacle, i64)>,
     waiting: Waiting,
 }
@@ -41,18 +41,18 @@ struct Watched {
 #[derive(Default)]
 pub(super) struct Quiet {
     threads: BTreeMap<String, Vec<Watched>>,
-    /// Whether a thread has told something since the last look.
+    /// Whether a thread has reported something since the last check.
     is_news: bool,
     next_look: i64,
 }
 
 impl Quiet {
-    /// From now on these are that thread's quiet sources.
+    /// Sets a thread's quiet sources.
     pub fn tell(&mut self, thread: String, sources: Vec<QuietSource>, waits: &Arc<Waits>) {
         let mut before = self.threads.remove(&thread).unwrap_or_default();
         self.is_news |= !sources.is_empty();
         let watch = |source: QuietSource| {
-            // One that has moved on may be held up anew.
+            // One that has moved on may be held up again.
             let is_same = |known: &Watched| {
                 known.source.partition == source.partition && known.source.position == source.position
             };
@@ -68,7 +68,7 @@ impl Quiet {
         }
     }
 
-    /// Asks the broker about them, if it is time to.
+    /// Asks the broker about them, if a check is due.
     pub fn look(&mut self, admin: &mut dyn Admin, now_ms: i64) {
         let is_again = now_ms >= self.next_look;
         let is_news = std::mem::take(&mut self.is_news);
@@ -98,7 +98,7 @@ impl Quiet {
     }
 }
 
-/// An answer for each partition; what is missing is not known.
+/// The answers by partition; those that are missing are unknown.
 fn ask(
     admin: &mut dyn Admin,
     partitions: &[TopicPartition],
@@ -107,8 +107,8 @@ fn ask(
     match admin.offsets_each(partitions, OffsetQuery::Latest(isolation), TIMEOUT) {
         Ok(answers) => answers,
         Err(error) => {
-            // A broker that nobody can ask is told by all who wait for it.
-            tracing::debug!(%error, "it is not known why sources show nothing");
+            // All who wait for an unreachable broker report it already.
+            tracing::debug!(%error, "cannot find out why sources deliver nothing");
             BTreeMap::new()
         }
     }

@@ -112,7 +112,7 @@ impl Restorer {
     /// Deletes what the task has on disk and begins again from the changelogs' first records.
     pub(super) fn start_over(&mut self, opening: &mut Opening, why: &str) -> Result<()> {
         let task = opening.request.task;
-        tracing::warn!(%task, why, "the local state does not fit its changelog any more; it is rebuilt");
+        tracing::warn!(%task, why, "the local state no longer fits its changelog; it is rebuilt");
         self.begin_again(opening);
         opening.backends = TaskBackends::default();
         opening.request.backends = None;

@@ -146,7 +146,7 @@ impl Restorer {
         let offset = found.of(partition, self.reset_query(partition)?)?;
         tracing::warn!(
             %partition, committed, first, end, offset,
-            "the committed offset does not exist any more; records may have been lost to the topic's retention. Reads on as \
+            "the committed offset no longer exists; records may have been lost to the topic's retention. Reads on as \
              the reset policy says"
         );
         Ok(offset)

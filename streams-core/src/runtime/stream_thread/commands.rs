@@ -1,4 +1,4 @@
-//! What the control thread asks of a stream thread.
+//! Commands of the control thread to a stream thread.
 
 use std::collections::BTreeSet;
 use std::sync::mpsc;
@@ -10,7 +10,7 @@ use crate::runtime::task::Writes;
 use crate::time::Now;
 
 impl StreamThread {
-    /// Obeys what has been asked. Whether anything was.
+    /// Handles pending commands; returns whether there were any.
     pub(super) fn obey(&mut self, now: Now) -> Result<bool> {
         let mut any = false;
         loop {
@@ -18,7 +18,7 @@ impl StreamThread {
                 Ok(command) => command,
                 Err(mpsc::TryRecvError::Empty) => break,
                 Err(mpsc::TryRecvError::Disconnected) => {
-                    // Nobody keeps the place in the group any more: nothing may be committed.
+                    // The membership in the group is no longer kept: nothing may be committed.
                     tracing::warn!(
                         thread = self.name,
                         "the control thread has ended: uncommitted work is dropped"
@@ -30,7 +30,7 @@ impl StreamThread {
             any = true;
             match command {
                 Command::Assign(tasks) => {
-                    // After an expulsion, the tasks that come back go on with their rows of replays.
+                    // After an expulsion, the tasks that come back continue their series of replays.
                     self.replays.keep(|task| self.opening.contains_key(&task) || tasks.contains(&task));
                     for task in tasks {
                         self.open(task, None);
@@ -43,8 +43,8 @@ impl StreamThread {
                     let _ = answer.send(());
                 }
                 Command::Lose(tasks, answer) => {
-                    // The other tasks share the transaction: none of it may be committed any more.
-                    let error = Error::TaskMigrated { reason: "the group gave tasks away".to_owned() };
+                    // The other tasks share the transaction: none of it may be committed.
+                    let error = Error::TaskMigrated { reason: "the group assigned tasks to others".to_owned() };
                     tracing::warn!(thread = self.name, %error, "uncommitted work is dropped");
                     self.reset(error)?;
                     self.close(&tasks)?;
@@ -70,8 +70,8 @@ impl StreamThread {
         Ok(any)
     }
 
-    /// Commits before tasks are given up. A commit that fails has closed everything; what it leaves is what was committed
-    /// before.
+    /// Commits before tasks are released. A failed commit has closed everything; then the earlier commits
+    /// count.
     fn commit_for_the_last_time(&mut self, now: Now) -> Result<()> {
         match self.commit(Writes::Now, now) {
             Err(error) => {
@@ -79,7 +79,7 @@ impl StreamThread {
                 self.reset(error)
             }
             Ok(_) if self.puts_off.pause_ms().is_some() => {
-                let why = "it was put off: their last records will be processed again";
+                let why = "it was postponed: their last records will be processed again";
                 tracing::warn!(thread = self.name, why, "tasks are given up without their last commit");
                 Ok(())
             }

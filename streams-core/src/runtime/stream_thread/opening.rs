@@ -1,4 +1,4 @@
-//! How a stream thread comes by its tasks: it asks the restorer, and starts what has been restored.
+//! How a stream thread opens tasks: it sends requests to the restorer, and starts restored tasks.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::runtime::task::StreamTask;
 use crate::time::Now;
 
 impl StreamThread {
-    /// Asks the restorer for the tasks to open.
+    /// Requests tasks from the restorer.
     pub(super) fn request_tasks(&mut self) {
         while let Some((task, backends)) = self.to_open.pop_first() {
             let number = self.opening.get(&task).copied().unwrap_or_default();
@@ -23,8 +23,8 @@ impl StreamThread {
         }
     }
 
-    /// Takes the restorer's answers. One to a request from before the task was given up is dropped at once, its databases
-    /// with it: others may have worked on the task since, or wait for the databases.
+    /// Takes the restorer's answers. An answer to a request from before the task was released is dropped at once, with its
+    /// databases: others may have worked on the task since, or wait for the databases.
     pub(super) fn hear_of_opened(&mut self) {
         self.ready.extend(self.opened.1.try_iter());
         self.ready.retain(|reply| self.opening.get(&reply.task) == Some(&reply.number));
@@ -36,7 +36,7 @@ impl StreamThread {
         while let Some(OpenReply { task, result, .. }) = self.ready.pop_front() {
             self.replays.blame(task);
             if let Err(error) = result.and_then(|opened| self.start(task, opened, now)) {
-                // If the thread goes on, it asks again.
+                // If the thread continues, it requests the task again.
                 self.open(task, None);
                 return Err(error);
             }

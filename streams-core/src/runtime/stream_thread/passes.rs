@@ -11,8 +11,8 @@ use crate::runtime::task::StreamTask;
 use crate::time::Now;
 
 impl StreamThread {
-    /// Processes records of the tasks in turn and calls what is due at wall-clock time. A pass that ends early goes on
-    /// with the next task the next time.
+    /// Processes records of the tasks in turn and calls due wall-clock punctuations. A pass that ends early continues with
+    /// the next task the next time.
     pub(super) fn process(&mut self, now: Now) -> Result<bool> {
         let budget = self.budget(now);
         self.pace.begin(now.monotonic_ms, budget);
@@ -59,7 +59,7 @@ impl StreamThread {
         Ok(processed > 0 || self.pace.is_over())
     }
 
-    /// What a pass may use up.
+    /// The budget of a pass.
     fn budget(&self, now: Now) -> Budget {
         let pass_ms = self.limits.pass_ms;
         Budget {
@@ -71,7 +71,7 @@ impl StreamThread {
     }
 }
 
-/// All tasks, first those behind the one whose turn it was last.
+/// All tasks, beginning after the one whose turn was last.
 fn turns(last: Option<TaskId>) -> [Option<(Bound<TaskId>, Bound<TaskId>)>; 2] {
     match last {
         None => [Some((Bound::Unbounded, Bound::Unbounded)), None],

@@ -1,17 +1,17 @@
-//! Has sources looked after that show nothing: whether they have nothing, only the broker can tell.
+//! Reports quiet sources to the restorer: only the broker knows whether they have no records.
 
 use super::StreamThread;
 use crate::error::Result;
 use crate::runtime::restore::{QuietSource, Request};
 
-/// A source that has shown nothing for so long is quiet.
+/// A source without records for this long is quiet.
 const QUIET_MS: i64 = 3_000;
 
-/// How often the restorer, which has the time to ask, is told which ones are.
+/// How often the restorer, which has the time to ask the broker, gets the list.
 const TELL_EVERY_MS: i64 = 5_000;
 
 impl StreamThread {
-    /// Tells the restorer which sources are quiet, and how far they were read.
+    /// Sends the restorer the quiet sources and their positions.
     pub(super) fn tell_quiet(&mut self, now_ms: i64) -> Result<()> {
         if now_ms - self.told_quiet_at < TELL_EVERY_MS {
             return Ok(());
@@ -20,14 +20,14 @@ impl StreamThread {
         let mut quiet = Vec::new();
         for (task, running) in &self.tasks {
             for (partition, handle) in running.quiet_since(now_ms - QUIET_MS) {
-                // What is refused is told already.
+                // Refused ones are reported already.
                 if !self.refusals.has(partition) {
                     let (partition, position) = (partition.clone(), self.consumer.position(handle)?);
                     quiet.push(QuietSource { task: *task, partition, position });
                 }
             }
         }
-        // None as well ends what was waited for.
+        // An empty list ends earlier waits.
         if std::mem::replace(&mut self.has_told_quiet, !quiet.is_empty()) || !quiet.is_empty() {
             let _ = self.restorer.send(Request::Quiet(self.name.clone(), quiet));
         }

@@ -1,13 +1,13 @@
-//! When offsets that have not changed are committed again, so that the broker does not forget them (decision 0016).
+//! When to commit unchanged offsets again, so that the broker does not expire them (decision 0016).
 //!
-//! A partition is due when its task is opened for the first time, and then an interval after each commit. What is known
+//! A partition is due when its task is opened for the first time, and then an interval after each commit. The schedule
 //! outlives the task: opened again after a reset, it is not due, as a commit without work would look like progress.
 
 use std::collections::BTreeMap;
 
 use crate::ids::TopicPartition;
 
-/// What a thread knows of its partitions' next commits. Times are of the monotonic clock.
+/// When a thread's partitions are due next. Times are monotonic.
 pub(super) struct Recommits {
     interval_ms: i64,
     closed: BTreeMap<TopicPartition, i64>,
@@ -29,7 +29,7 @@ impl Recommits {
         self.closed.get(partition).copied().unwrap_or(i64::MIN)
     }
 
-    /// Keeps what a task that is closed knows.
+    /// Keeps the schedule of a closed task.
     pub fn remember<'a>(&mut self, due: impl Iterator<Item = (&'a TopicPartition, i64)>) {
         for (partition, due_at) in due.filter(|(_, due_at)| *due_at > i64::MIN) {
             self.closed.insert(partition.clone(), due_at);

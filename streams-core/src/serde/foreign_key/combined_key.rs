@@ -1,5 +1,5 @@
 //! The keys of the store in which the foreign side keeps subscriptions (`CombinedKeySchema`): length of the foreign key
-//! as 4 bytes, foreign key, primary key. The length keeps a foreign key apart from one that it begins with.
+//! as 4 bytes, foreign key, primary key. The length tells a foreign key from a longer one that begins with it.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ pub struct CombinedKeySchema<KO, K> {
 }
 
 impl<KO, K> CombinedKeySchema<KO, K> {
-    /// Keys of two keys that these serdes write.
+    /// A serde whose parts these serdes write.
     pub fn new(foreign: SerdeRef<KO>, primary: SerdeRef<K>, topics: Arc<PseudoTopics>) -> Self {
         CombinedKeySchema { foreign, primary, topics }
     }
@@ -34,7 +34,7 @@ impl<KO, K> CombinedKeySchema<KO, K> {
         append(&*self.primary, self.topics.primary_key(), primary_key, headers, out)
     }
 
-    /// Appends what all keys of that foreign key begin with, and no other.
+    /// Appends the prefix that all keys of that foreign key, and no others, begin with.
     pub fn encode_prefix(
         &self,
         foreign_key: &KO,
@@ -52,7 +52,7 @@ impl<KO, K> CombinedKeySchema<KO, K> {
         Ok(())
     }
 
-    /// Both keys of a combined one.
+    /// Splits a combined key.
     pub fn decode(&self, bytes: &[u8], headers: &Headers) -> Result<(KO, K), SerdeError> {
         let short = || SerdeError::invalid(format!("a combined key is longer than {} bytes", bytes.len()));
         let (length, keys) = bytes.split_first_chunk::<LENGTH_BYTES>().ok_or_else(short)?;

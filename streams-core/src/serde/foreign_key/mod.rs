@@ -1,16 +1,16 @@
-//! What the two sides of a foreign-key join tell each other (KIP-213), byte for byte as Kafka Streams does.
+//! The messages between the two sides of a foreign-key join (KIP-213), byte for byte those of Kafka Streams.
 //!
 //! The primary side sends a subscription for each of its rows to the partition of the foreign key; the foreign side
-//! keeps it, and answers with its row, now and whenever that changes. The answer carries the hash of the primary row it
-//! was asked for, so that one that comes too late is recognised.
+//! stores it, and answers with its row, at once and whenever that changes. The answer carries the hash of the primary row
+//! that subscribed, so that the primary side recognizes answers to an earlier row.
 //!
 //! | file | what |
 //! |---|---|
 //! | `subscription` | the message to the foreign side, also what its store keeps |
 //! | `response` | the answer |
-//! | `combined_key` | the key of the foreign side's store: all subscriptions to one foreign key stand together |
+//! | `combined_key` | the key of the foreign side's store: all subscriptions to one foreign key are adjacent |
 //! | `murmur3` | the hash of a primary row |
-//! | `pseudo_topics` | what serdes are told as the topic of a part of a message |
+//! | `pseudo_topics` | the topic names that serdes get for the parts of a message |
 
 mod combined_key;
 mod murmur3;
@@ -27,10 +27,10 @@ pub use subscription::{Instruction, Subscription, SubscriptionSerde};
 /// The bytes of a hash: two big-endian numbers of 64 bits.
 const HASH_BYTES: usize = 16;
 
-/// Set in a message's first byte, beside the version, if it has no hash: the primary row was deleted.
+/// Set in a message's first byte, next to the version, if it has no hash: the primary row was deleted.
 const NO_HASH: u8 = 0x80;
 
-/// Takes the version and the hash flag apart, and reads the hash.
+/// Separates the version from the hash flag, and reads the hash.
 fn read_hash(first: u8, rest: &[u8]) -> Result<(u8, Option<u128>, &[u8]), super::SerdeError> {
     let version = first & !NO_HASH;
     if first & NO_HASH != 0 {

@@ -20,7 +20,7 @@ pub fn murmur3_128(bytes: &[u8]) -> u128 {
     }
     let mut block = [0; 16];
     block[..tail.len()].copy_from_slice(tail);
-    // A half without bytes is zero, and mixing leaves it so.
+    // A half without bytes is zero, and stays zero when it is mixed.
     let (k1, k2) = halves(&block);
     h2 ^= mix_second(k2);
     h1 ^= mix_first(k1);

@@ -1,8 +1,8 @@
-//! What serdes are told as the topic when they write a part of a message: a serde may choose a format by it.
+//! The topic names that serdes get for the parts of a message: a serde may choose a format by topic.
 
 use std::sync::OnceLock;
 
-/// The topics that a foreign-key join names to the serdes of its parts: the subscription topic's full name with `-pk`
+/// The topics that a foreign-key join passes to the serdes of its parts: the subscription topic's full name with `-pk`
 /// for primary keys, `-fk` for foreign keys, and `-vh` for the rows that are hashed. None of them exists.
 pub struct PseudoTopics {
     topic: String,
@@ -25,12 +25,12 @@ impl Names {
 }
 
 impl PseudoTopics {
-    /// Those of a subscription topic without the application's prefix.
+    /// Names for a subscription topic, given without the application's prefix.
     pub fn new(topic: &str) -> Self {
         PseudoTopics { topic: topic.to_owned(), names: OnceLock::new(), undecorated: Names::of(topic) }
     }
 
-    /// Makes the application's prefix known; called when a task starts.
+    /// Sets the application's prefix; called when a task starts.
     pub fn resolve(&self, application_id: &str) {
         self.names.get_or_init(|| Names::of(&format!("{application_id}-{}", self.topic)));
     }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | 1 | version (0), with the highest bit set if there is no hash |
 //! | 16 or none | the hash that the subscription carried |
-//! | the rest | the foreign row; nothing if there is none, so that a row without bytes is read as none |
+//! | the rest | the foreign row; empty if there is none, so an empty row is read as none |
 
 use std::any::type_name;
 
@@ -20,7 +20,7 @@ pub struct SubscriptionResponse<V> {
     pub hash: Option<u128>,
     /// The foreign row.
     pub foreign_value: Option<V>,
-    /// The partition that the subscription came from. Not part of the message, but where it is sent.
+    /// The partition that the subscription came from: where the message is sent. Not part of its bytes.
     pub primary_partition: Option<PartitionId>,
 }
 
@@ -30,7 +30,7 @@ pub struct SubscriptionResponseSerde<V> {
 }
 
 impl<V> SubscriptionResponseSerde<V> {
-    /// Answers with foreign rows that `value` writes.
+    /// A serde whose foreign rows `value` writes.
     pub fn new(value: SerdeRef<V>) -> Self {
         SubscriptionResponseSerde { value }
     }

@@ -1,4 +1,4 @@
-//! What the primary side of a foreign-key join tells the foreign side (`SubscriptionWrapper`).
+//! The message of a foreign-key join's primary side to its foreign side (`SubscriptionWrapper`).
 //!
 //! | bytes | what |
 //! |---|---|
@@ -6,7 +6,7 @@
 //! | 1 | instruction |
 //! | 16 or none | hash of the primary row |
 //! | the rest | primary key |
-//! | 4, in version 1 | the primary side's partition, which the answer goes back to |
+//! | 4, in version 1 | the primary side's partition, to which the answer is sent |
 
 use std::any::type_name;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::serde::{Payload, Serde, SerdeError, SerdeRef};
 
 const VERSION: u8 = 1;
 
-/// What the foreign side is to do with a subscription.
+/// What the foreign side does with a subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Instruction {
     /// Forget the subscription and answer nothing: another one follows.
@@ -50,7 +50,7 @@ impl Instruction {
 pub struct Subscription<K> {
     /// The hash of the row; `None` if it was deleted.
     pub hash: Option<u128>,
-    /// What is to be done.
+    /// The instruction.
     pub instruction: Instruction,
     /// The row's key.
     pub primary_key: K,
@@ -65,7 +65,7 @@ pub struct SubscriptionSerde<K> {
 }
 
 impl<K> SubscriptionSerde<K> {
-    /// Subscriptions of primary keys that `key` writes.
+    /// A serde whose primary keys `key` writes.
     pub fn new(key: SerdeRef<K>, topics: Arc<PseudoTopics>) -> Self {
         SubscriptionSerde { key, topics }
     }

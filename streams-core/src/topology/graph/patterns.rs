@@ -7,8 +7,8 @@ use crate::ids::TopicName;
 use crate::topology::{NodeName, TopicPattern, TopologyError};
 
 impl TopologyGraph {
-    /// Has each source with a pattern read those of the existing topics that match it, and no others. What the application
-    /// itself creates is left out, and so are the broker's own topics, whose names begin with two underscores.
+    /// Makes each source with a pattern read those existing topics that match it, and no others. It excludes topics that the
+    /// application itself creates, and the broker's own, whose names begin with two underscores.
     pub fn match_topics(
         &mut self,
         application_id: &str,
@@ -46,13 +46,13 @@ impl TopologyGraph {
         Ok(())
     }
 
-    /// The full name of the topic that stands for the tasks of a sub-topology (decision 0015). None where its only source
-    /// topic does: that depends on the topology alone, never on how many partitions there are.
+    /// The full name of a sub-topology's token topic, by which the group assigns its tasks (decision 0015). `None` if its
+    /// only source topic serves: that depends on the topology alone, never on the number of partitions.
     pub(crate) fn task_topic(&self, application_id: &str, id: u32, nodes: &[NodeName]) -> Option<TopicName> {
         let mut named = 0;
         for node in nodes.iter().filter_map(|name| self.node(name)) {
             if let NodeKind::Source(def) = &node.kind {
-                // How many topics match a pattern changes.
+                // The number of topics that match a pattern changes.
                 named += if def.pattern.is_some() { 2 } else { def.topics.len() };
             }
         }
@@ -64,7 +64,7 @@ impl TopologyGraph {
         self.patterns().next().is_some()
     }
 
-    /// The topics that patterns were found to match.
+    /// The topics that match patterns.
     pub(crate) fn matched_topics(&self) -> Vec<TopicName> {
         let sources = self.patterns().filter_map(|(at, _)| self.nodes.get(at));
         sources.flat_map(|source| self.topics_of_source(&source.name)).cloned().collect()

@@ -14,7 +14,7 @@ use crate::transport::{
     TransportError, TransportErrorKind,
 };
 
-/// How much of a log is looked through at once for a timestamp.
+/// How many bytes of a log are searched at once for a timestamp.
 const READ_BYTES: usize = 1 << 20;
 
 /// An administrator of the embedded broker.
@@ -51,7 +51,7 @@ impl EmbeddedAdmin {
         while from < end {
             from = match self.broker.read(id, from, Isolation::ReadUncommitted, READ_BYTES, &mut chunks) {
                 Ok(read) => read.next,
-                // Records were deleted under us: what is left begins later.
+                // Records were deleted meanwhile: the log begins later now.
                 Err(error) if error.kind() == TransportErrorKind::OffsetOutOfRange => {
                     let core = self.broker.lock();
                     core.find(partition)?.1.start.max(from + 1)
@@ -111,7 +111,7 @@ impl Admin for EmbeddedAdmin {
         Ok(names.iter().filter_map(configs).collect())
     }
 
-    // State of a broker in memory is told apart by its incarnation, and a durable one's topics by their ids.
+    // A broker in memory is identified by its incarnation, and topics of a durable one by their ids.
     fn cluster_id(&mut self, _timeout: Duration) -> Option<String> {
         None
     }

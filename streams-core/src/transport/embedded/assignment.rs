@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::ids::TaskId;
 
-/// Gives every task to one member. Members' numbers of tasks differ by at most one; a task stays with the member that
+/// Assigns every task to one member. Members' numbers of tasks differ by at most one; a task stays with the member that
 /// had it unless that one has too many. Of a sub-topology's tasks, those that move are spread like all others.
 pub(super) fn assign(
     tasks: &BTreeSet<TaskId>,
@@ -19,7 +19,7 @@ pub(super) fn assign(
     let mut with_one_more = tasks.len() % previous.len();
     let mut free = tasks.clone();
 
-    // Members that have the most keep the right to one more, so that no task moves only to even out the remainder.
+    // Members that have the most may keep one more, so that no task moves only to even out the remainder.
     let mut members: Vec<_> = previous.iter().collect();
     members.sort_by_key(|(_, had)| std::cmp::Reverse(had.len()));
     for (member, had) in members {

@@ -1,4 +1,4 @@
-//! The broker: one lock around its state, one condition for everybody who waits for a change of it.
+//! The broker: one lock around its state, and one condition variable for all who wait for a change of it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
@@ -19,12 +19,12 @@ use crate::transport::{
     Fence, GroupSpec, Isolation, OffsetToCommit, Result, TransportError, TransportErrorKind,
 };
 
-/// How often somebody who waits looks whether a transaction has timed out, which nobody announces.
+/// How often a waiting thread checks whether a transaction has timed out, as nothing signals that.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// What `bootstrap.servers` begins with for this broker.
+/// The prefix of `bootstrap.servers` for this broker.
 const SCHEME: &str = "embedded:";
 
-/// How a durable broker is opened. Only the first to open a directory decides.
+/// Options of a durable broker. The first to open a directory decides.
 #[derive(Clone)]
 pub struct EmbeddedOptions {
     /// Decides when a transaction has timed out.
@@ -45,7 +45,7 @@ impl Default for EmbeddedOptions {
     }
 }
 
-/// A broker inside this process. It lives as long as somebody holds it: a client, or the caller who made it.
+/// A broker inside this process. It lives as long as a client, or the caller who made it, holds it.
 pub struct EmbeddedBroker {
     core: Mutex<Core>,
     changed: Condvar,
@@ -54,13 +54,13 @@ pub struct EmbeddedBroker {
     pub(super) clock: ClockRef,
     faults: Faults,
     pub(super) cleaner_runs: AtomicBool,
-    /// Which broker this is, if it does not last.
+    /// The identity of a broker that is not durable.
     pub(super) incarnation: Option<String>,
     /// Released last, after the database is closed.
     lock: Option<DirectoryLock>,
 }
 
-/// Text that no other broker of this or another process has.
+/// A unique text among the brokers of all processes.
 fn unique() -> String {
     use std::hash::{BuildHasher, RandomState};
     format!("{}-{:016x}", std::process::id(), RandomState::new().hash_one(std::process::id()))
@@ -83,13 +83,13 @@ impl EmbeddedBroker {
         EmbeddedBroker::new(Core::default(), clock, None)
     }
 
-    /// The broker in memory that everybody in this process gets under that name, while anybody holds it.
+    /// The broker in memory that all of this process share under that name, while anyone holds it.
     pub fn named(name: &str) -> Result<Arc<Self>> {
         shared(Key::Named(name.to_owned()), || Ok(EmbeddedBroker::in_memory()))
     }
 
-    /// The durable broker in that directory, which is created if need be. Everybody in this process gets the same one;
-    /// another process gets an error while it is open here.
+    /// The durable broker in that directory, which is created if necessary. All of this process share it; another
+    /// process gets an error while it is open here.
     pub fn open(dir: &Path) -> Result<Arc<Self>> {
         EmbeddedBroker::open_with(dir, &EmbeddedOptions::default())
     }
@@ -143,7 +143,7 @@ impl EmbeddedBroker {
         EmbeddedTransport::new(self.clone())
     }
 
-    /// The faults that this broker has in store.
+    /// The faults planned for this broker.
     pub fn faults(&self) -> &Faults {
         &self.faults
     }
@@ -158,8 +158,8 @@ impl EmbeddedBroker {
         self.lock().groups.members(group)
     }
 
-    /// Throws a member out of its group, as a session time-out does; it learns of it at its next poll. Whether it was
-    /// there.
+    /// Expels a member from its group, as a session time-out does; the member notices at its next poll. Returns whether
+    /// it was there.
     pub fn expel(&self, group: &str, member: &str) -> bool {
         self.change(|core| core.groups.remove(group, member))
     }
@@ -176,7 +176,7 @@ impl EmbeddedBroker {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the state and wakes who waits for it.
+    /// Changes the state and wakes those who wait for it.
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut Core) -> T) -> T {
         let mut core = self.lock();
         let result = change(&mut core);
@@ -184,7 +184,7 @@ impl EmbeddedBroker {
         result
     }
 
-    /// Tells everybody that the state has changed.
+    /// Signals that the state has changed.
     pub(super) fn announce(&self, core: &Core) {
         self.version.fetch_add(1, Ordering::Release);
         if core.waiting > 0 {
@@ -192,12 +192,12 @@ impl EmbeddedBroker {
         }
     }
 
-    /// How many changes there were.
+    /// The number of changes so far.
     pub(super) fn version(&self) -> u64 {
         self.version.load(Ordering::Acquire)
     }
 
-    /// Waits while the condition holds, at most `timeout`; whether it still holds then.
+    /// Waits while the condition holds, at most `timeout`; returns whether it still holds.
     pub(super) fn wait_while<'a>(
         &self,
         mut core: MutexGuard<'a, Core>,
@@ -291,7 +291,7 @@ impl EmbeddedBroker {
                 let next = next.max(from);
                 return Ok(Read { next, is_end: next >= end, is_blocked, version });
             }
-            // A clean-up or a deletion came between: what was read may have gaps.
+            // A clean-up or a deletion interfered: what was read may have gaps.
         }
     }
 }
@@ -301,7 +301,7 @@ impl EmbeddedBroker {
 pub(super) struct Read {
     /// Everything visible before this offset has been read.
     pub(super) next: Offset,
-    /// Whether that is all that is visible.
+    /// Whether nothing more is visible.
     pub(super) is_end: bool,
     /// Whether an open transaction hides something.
     pub(super) is_blocked: bool,

@@ -1,6 +1,6 @@
 //! A chunk: the records that one producer appended to one partition at once, in one shared buffer.
 //!
-//! The buffer is what lies in memory, what is stored on disk and what fetched records borrow from. Layout, all numbers
+//! The buffer is held in memory, stored on disk, and borrowed by fetched records. Layout, all numbers
 //! big-endian:
 //!
 //! ```text
@@ -21,19 +21,19 @@ use crate::transport::EmbeddedRecord;
 const HEADER_BYTES: usize = 25;
 /// Bytes of a record before its key.
 const RECORD_BYTES: usize = 24;
-/// A record's length that stands for null.
+/// The length that means null.
 const NULL: i32 = -1;
 
 /// Who may see a chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Status {
-    /// Everybody.
+    /// Visible to all.
     Visible,
-    /// Nobody who reads committed records: its transaction is open. Never on disk.
+    /// Hidden from readers of committed records: its transaction is open. Never on disk.
     Open,
-    /// Nobody who reads committed records: its transaction was aborted.
+    /// Hidden from readers of committed records: its transaction was aborted.
     Aborted,
-    /// Nobody: the end of a transaction, which takes up an offset as in Kafka.
+    /// Hidden from all: the end of a transaction, which takes an offset as in Kafka.
     Marker,
 }
 
@@ -91,7 +91,7 @@ impl Chunk {
         self.buffer.len()
     }
 
-    /// What is stored of it; only copied when its fate is another than the one it was built for.
+    /// The bytes to store. They are copied only if its transaction ended otherwise than the chunk was built for.
     pub(super) fn stored(&self) -> std::borrow::Cow<'_, [u8]> {
         if self.buffer.first() == Some(&self.status.byte()) {
             return std::borrow::Cow::Borrowed(&self.buffer);
@@ -103,7 +103,7 @@ impl Chunk {
         std::borrow::Cow::Owned(copy)
     }
 
-    /// Reads back what was [stored](Chunk::stored); `None` if those bytes are no chunk.
+    /// Reads back what was [stored](Chunk::stored); `None` if the bytes are not a chunk.
     pub(super) fn load(base: Offset, stored: Vec<u8>) -> Option<Self> {
         let status = Status::from_byte(*stored.first()?)?;
         let horizon = i64::from_be_bytes(array(&stored, 1)?);
@@ -119,7 +119,7 @@ impl Chunk {
         Cursor(HEADER_BYTES)
     }
 
-    /// The record at the cursor, which moves behind it; `None` at the end.
+    /// The record at the cursor, which moves past it; `None` at the end.
     pub(super) fn next(&self, cursor: &mut Cursor) -> Option<RecordView<'_>> {
         let data = &self.buffer[..];
         let at = cursor.0;
@@ -175,7 +175,7 @@ impl<'a> RecordView<'a> {
         self.value.is_none()
     }
 
-    /// The record as it is handed out; it keeps the chunk's buffer alive.
+    /// The record as it is returned; it keeps the chunk's buffer alive.
     pub(super) fn to_record(self) -> EmbeddedRecord {
         EmbeddedRecord {
             offset: self.offset,
@@ -203,7 +203,7 @@ impl<'a> RecordView<'a> {
     }
 }
 
-/// Collects records into a chunk. Its memory is used again for the next one.
+/// Collects records into a chunk. Its memory is reused for the next one.
 #[derive(Debug)]
 pub(super) struct ChunkBuilder {
     buffer: Vec<u8>,
@@ -244,7 +244,7 @@ impl ChunkBuilder {
         self.buffer[length_at..length_at + 4].copy_from_slice(&header_bytes.to_be_bytes());
     }
 
-    /// Takes over a record from another chunk, that many offsets behind this chunk's first one.
+    /// Copies a record from another chunk, at this distance from the chunk's first offset.
     pub(super) fn copy(&mut self, delta: u32, from: &RecordView<'_>) {
         let value = from.value.map(|(from_byte, to)| &from.buffer[from_byte..to]);
         let headers = &from.buffer[from.headers.0..from.headers.1];
@@ -295,7 +295,7 @@ impl ChunkBuilder {
             max_timestamp: self.max_timestamp,
             horizon: self.horizon,
             status,
-            // One allocation of exactly the right size; the builder's grown buffer stays here.
+            // One allocation of exactly the right size; the builder keeps its larger buffer.
             buffer: Bytes::copy_from_slice(&self.buffer),
         };
         self.clear();

@@ -4,7 +4,7 @@
 //! A clean-up reads without the lock and replaces the log window by window, each in one batch, so a reader or a crash
 //! meets every window either as it was or cleaned. Offsets keep their numbers. What is not yet stable, that is at or
 //! above the oldest open transaction, is not touched. A tombstone stays for `delete.retention.ms` after the first
-//! clean-up that met it, so that who reads the log meanwhile learns of it.
+//! clean-up that met it, so that readers of the log see it.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::transport::{Isolation, Result};
 
 /// How much of a log is cleaned at once.
 const WINDOW_BYTES: usize = 4 << 20;
-/// How large cleaned chunks become.
+/// The size of cleaned chunks.
 const CHUNK_BYTES: usize = 128 << 10;
 /// Kafka's default for `delete.retention.ms`.
 const DELETE_RETENTION_MS: Timestamp = 86_400_000;
@@ -37,7 +37,7 @@ impl EmbeddedBroker {
         (0..partitions).try_for_each(|partition| self.compact(LogId { topic: number, partition }))
     }
 
-    /// Cleans up partitions as their topics want it: a durable broker in a thread of its own, so that no writer
+    /// Cleans up partitions as their topics require: a durable broker in a separate thread, so that no writer
     /// waits for it; one in memory at once, so that runs are repeatable.
     pub(super) fn clean_up(self: &Arc<Self>, partitions: Vec<LogId>) {
         if partitions.is_empty() {
@@ -48,7 +48,7 @@ impl EmbeddedBroker {
             return;
         }
         if self.cleaner_runs.swap(true, Ordering::AcqRel) {
-            // The next append to these partitions asks again.
+            // The next append to these partitions tries again.
             return;
         }
         let broker = self.clone();
@@ -86,7 +86,7 @@ impl EmbeddedBroker {
         if is_compacted { self.compact(id) } else { Ok(()) }
     }
 
-    /// Drops the oldest chunks all of whose records are older than that.
+    /// Drops the oldest chunks whose records are all older than that.
     fn delete_expired(&self, id: LogId, before: Timestamp) -> Result<()> {
         let Some(mut from) = self.lock().log(id).map(|log| log.start) else { return Ok(()) };
         loop {
@@ -102,7 +102,7 @@ impl EmbeddedBroker {
         }
     }
 
-    /// Compacts a partition, unless that is under way.
+    /// Compacts a partition, unless that is in progress.
     fn compact(&self, id: LogId) -> Result<()> {
         let (start, stable, delete_retention_ms) = {
             let mut core = self.lock();
@@ -167,7 +167,7 @@ impl EmbeddedBroker {
                 let cleaned: Vec<Chunk> = cleaned.into_iter().filter(|chunk| chunk.end > log_start).collect();
                 chunks.iter().for_each(|chunk| core.storage.delete_chunk(id, chunk.base));
                 cleaned.iter().for_each(|chunk| core.storage.put_chunk(id, chunk));
-                // The last chunk may have gone, so the end must be kept apart from it.
+                // The last chunk may be gone, so the end must be stored separately.
                 core.storage.put_bounds(id, log_start, end);
                 core.storage.write()?;
                 let replaced = core.log_mut(id).map(|log| log.replace(first, to, bytes, cleaned));
@@ -181,7 +181,7 @@ impl EmbeddedBroker {
     }
 }
 
-/// Which records stay.
+/// Decides which records stay.
 struct Rule {
     last: LastOffsets,
     now_ms: Timestamp,

@@ -16,7 +16,7 @@ use crate::transport::{
     TransportErrorKind,
 };
 
-/// How much of a partition is taken at once: bounds what a consumer holds beyond what it was asked for.
+/// How much of a partition is read at once: bounds what a consumer holds beyond what was requested.
 const READ_BYTES: usize = 512 << 10;
 
 /// An assigned partition.
@@ -25,22 +25,22 @@ struct Assigned {
     partition: TopicPartition,
     /// None for a topic that does not exist (yet).
     id: Option<LogId>,
-    /// After everything that was handed out.
+    /// After everything that was returned.
     position: Offset,
     /// After everything that was read from the broker.
     next: Offset,
     chunks: VecDeque<Chunk>,
-    /// Where the first chunk goes on.
+    /// The position in the first chunk.
     cursor: Option<Cursor>,
     is_end: bool,
     is_blocked: bool,
     version: u64,
-    /// Whether the caller knows that there is no such topic.
+    /// Whether the missing topic has been reported to the caller.
     is_told_gone: bool,
 }
 
 impl Assigned {
-    /// Hands out what was read; whether the limit ended it.
+    /// Returns what was read, and whether it stopped at the limit.
     fn hand_out(&mut self, isolation: Isolation, limit: &mut usize, into: &mut Vec<RawRecord>) -> bool {
         while let Some(chunk) = self.chunks.front() {
             let is_seen = match chunk.status {
@@ -140,7 +140,7 @@ impl Consumer for EmbeddedConsumer {
         let isolation = self.isolation;
         let assigned = self.assigned.get_mut(handle.0 as usize).and_then(Option::as_mut);
         let assigned = assigned.ok_or_else(|| not_assigned(handle))?;
-        // A fetch has no effect that an error could hide: a lost answer is fetched again.
+        // A fetch has no effect that an error could hide: after a lost answer it is repeated.
         self.broker.faults().around(Operation::Fetch, &assigned.partition, || Ok(()))?;
         let mut left = limit;
         let mut is_fresh = false;
@@ -164,7 +164,7 @@ impl Consumer for EmbeddedConsumer {
             assigned.is_told_gone = records == 0
                 && read.as_ref().is_err_and(|error| error.kind() == TransportErrorKind::UnknownTopic);
             let read = match read {
-                // What was handed out must not be lost for an error that the next call meets again.
+                // Records already returned must not be lost to an error that the next call meets again.
                 Err(_) if records > 0 => return Ok(Fetched { records, at_end: false }),
                 read => read.map_err(|error| {
                     let attempted = format!("fetch of {}", assigned.partition);

@@ -18,7 +18,7 @@ const RECORD_BYTES_MAX: usize = 1_048_588;
 /// A topic and its logs.
 #[derive(Debug)]
 pub(super) struct Topic {
-    /// No other topic has it, also not one of the same name in another broker's life.
+    /// Unique, even among topics of the same name over the lives of several brokers.
     pub(super) id: String,
     pub(super) configs: BTreeMap<String, String>,
     pub(super) logs: Vec<PartitionLog>,
@@ -30,7 +30,7 @@ impl Topic {
         self.configs.get(key)?.parse().ok()
     }
 
-    /// Whether a word stands in `cleanup.policy`.
+    /// Whether `cleanup.policy` has a word.
     pub(super) fn cleans_up_by(&self, policy: &str) -> bool {
         let configured = self.configs.get("cleanup.policy").map_or("delete", String::as_str);
         configured.split(',').any(|word| word.trim() == policy)
@@ -57,7 +57,7 @@ pub(super) struct Core {
     tail_bytes_max: usize,
     /// Threads that wait for a change.
     pub(super) waiting: usize,
-    /// Partitions with so much to clean up that it is worth it.
+    /// Partitions with enough to clean up.
     pub(super) to_clean: Vec<LogId>,
 }
 
@@ -78,7 +78,7 @@ impl Core {
                 }
                 let name: TopicName = stored.name.into();
                 core.by_name.insert(name, number);
-                // Topics of before there were ids go by their number, which no other topic of the directory gets.
+                // Topics from before there were ids use their number, which is unique in the directory.
                 let id = stored.id.unwrap_or_else(|| number.to_string());
                 core.topics.insert(number, Topic { id, configs: stored.configs, logs });
             }
@@ -150,7 +150,7 @@ impl Core {
         Ok(())
     }
 
-    /// Adds partitions to a topic until it has so many.
+    /// Adds partitions to a topic until it has this many.
     pub(super) fn grow_topic(&mut self, name: &TopicName, partitions: PartitionId) -> Result<()> {
         let number = self.by_name.get(name).copied().ok_or_else(|| unknown_topic(name))?;
         let Some(topic) = self.topics.get_mut(&number) else { return Err(unknown_topic(name)) };
@@ -203,7 +203,7 @@ impl Core {
         let mut placed = Vec::with_capacity(chunks.len());
         for (topic, mut id, mut chunk) in chunks {
             if !self.topics.contains_key(&id.topic) {
-                // Deleted and perhaps created anew since the producer looked it up.
+                // Deleted, and perhaps created again, since the producer looked it up.
                 id.topic = self.by_name.get(&topic).copied().unwrap_or(id.topic);
             }
             let Some(log) = self.log(id) else {
@@ -250,7 +250,7 @@ impl Core {
         }
     }
 
-    /// Keeps the chunks in memory below the limit; what leaves is on disk.
+    /// Keeps the chunks in memory below the limit; those that leave memory are on disk.
     fn evict(&mut self) {
         if self.storage.database().is_none() {
             return;
@@ -262,7 +262,7 @@ impl Core {
             let Some(log) = self.log_mut(id) else { continue };
             match log.evict() {
                 Some(bytes) => self.tail_bytes = self.tail_bytes.saturating_sub(bytes),
-                // An open transaction's chunk is nowhere else: its turn comes again.
+                // An open transaction's chunk exists only in memory: it is tried again later.
                 None if log.tail().next().is_some() => self.arrivals.push_back(id),
                 None => {}
             }
@@ -282,8 +282,8 @@ impl Core {
         self.tail_bytes
     }
 
-    /// Ends a session's open transaction: its chunks get their fate, a marker follows in every partition, and its
-    /// offsets count if it commits. On disk all of that is one batch. Nothing happens if none is open.
+    /// Ends a session's open transaction: its chunks become committed or aborted, each partition gets a marker, and its
+    /// offsets count if it commits. On disk all of that is one batch. Does nothing if none is open.
     pub(super) fn end_transaction(&mut self, id: &Arc<str>, commit: bool) -> Result<()> {
         if self.transactions.ends_without_markers(id) {
             return Ok(());
@@ -337,7 +337,7 @@ impl Core {
         Ok(())
     }
 
-    /// Aborts transactions that have been open for too long, and fences their producers. Whether there were any.
+    /// Aborts transactions that have been open for too long, and fences their producers. Returns whether there were any.
     pub(super) fn expire(&mut self, now_ms: Timestamp) -> bool {
         let expired = self.transactions.expired(now_ms);
         for id in &expired {
@@ -361,7 +361,7 @@ impl Core {
         }
         let end = log.end.min(stable);
         if let Some(database) = self.storage.database() {
-            // The chunk in which the new start lies stays whole. Only a start far behind is looked up on disk.
+            // The chunk that contains the new start stays whole. Only a start far behind is searched on disk.
             let kept = match log.chunk_at(start) {
                 Some(chunk) => Some(chunk.base),
                 None => database.floor(id, start)?.filter(|chunk| chunk.end > start).map(|chunk| chunk.base),
@@ -382,7 +382,7 @@ impl Core {
     }
 }
 
-/// An id for a topic of that number, unlike that of any topic in any directory.
+/// An id for a topic of that number, unique among all directories.
 fn fresh_id(number: u32) -> String {
     use std::hash::{BuildHasher, RandomState};
     format!("{number}-{:016x}", RandomState::new().hash_one(number))

@@ -39,7 +39,7 @@ pub enum When {
     Before,
     /// It has taken effect: the answer was lost.
     After,
-    /// It goes well, as far as its caller can see: for faults [`without_markers`](Fault::without_markers).
+    /// It succeeds, as far as its caller can see: for faults [`without_markers`](Fault::without_markers).
     Never,
 }
 
@@ -52,7 +52,7 @@ pub struct Fault {
     pub kind: TransportErrorKind,
     /// Whether they take effect.
     pub when: When,
-    /// How many calls go well first.
+    /// How many calls succeed first.
     pub skip: usize,
     /// How many calls fail then.
     pub times: usize,
@@ -80,7 +80,7 @@ impl Fault {
         Fault { without_markers: true, ..self }
     }
 
-    /// The next call of that operation goes well, but for its markers.
+    /// The next call of that operation succeeds, but loses its markers.
     pub fn markers_lost(operation: Operation) -> Self {
         let fault = Fault::before(operation, TransportErrorKind::Fatal).without_markers();
         Fault { when: When::Never, ..fault }
@@ -91,18 +91,18 @@ impl Fault {
         Fault { object: Some(object), ..self }
     }
 
-    /// So many calls go well first.
+    /// Lets this many calls succeed first.
     pub fn skipping(self, calls: usize) -> Self {
         Fault { skip: calls, ..self }
     }
 
-    /// So many calls fail.
+    /// Makes this many calls fail.
     pub fn times(self, calls: usize) -> Self {
         Fault { times: calls, ..self }
     }
 }
 
-/// The faults that a broker has in store.
+/// The faults planned for a broker.
 #[derive(Debug, Default)]
 pub struct Faults {
     /// How many are planned: one relaxed load is all that a call without faults pays.
@@ -111,7 +111,7 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// Adds a fault. Several of one operation happen one after the other.
+    /// Adds a fault. Faults of one operation happen one after the other.
     pub fn inject(&self, fault: Fault) {
         let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
         faults.push(fault);
@@ -130,7 +130,7 @@ impl Faults {
         self.planned.load(Ordering::Relaxed)
     }
 
-    /// Makes a call of `operation`, unless it is to fail.
+    /// Makes a call of `operation`, or fails it as planned.
     pub(super) fn around<T>(
         &self,
         operation: Operation,
@@ -140,7 +140,7 @@ impl Faults {
         self.around_transactional(operation, object, || (), call)
     }
 
-    /// Makes a call of a producer, which knows how its transaction loses its markers.
+    /// Makes a call of a producer, whose transaction may lose its markers.
     pub(super) fn around_transactional<T>(
         &self,
         operation: Operation,

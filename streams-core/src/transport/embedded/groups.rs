@@ -24,7 +24,7 @@ const NO_GENERATION: i32 = -1;
 #[derive(Debug, Default)]
 struct Member {
     client_id: String,
-    /// What it knows of; a topic that grows is not seen by all at the same time.
+    /// The tasks it knows. Members do not see a topic grow at the same time.
     subtopologies: Vec<SubtopologyTasks>,
     held: BTreeSet<TaskId>,
     target: BTreeSet<TaskId>,
@@ -57,12 +57,12 @@ impl GroupState {
     }
 }
 
-/// What a member is to do next.
+/// What a member does next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// It has been expelled: what it held may be others' already.
     Lost,
-    /// It must give these up first, then call [`Groups::released`].
+    /// It must release these first, then call [`Groups::released`].
     Revoke(BTreeSet<TaskId>),
     /// It holds exactly these now.
     Holds(BTreeSet<TaskId>),
@@ -73,7 +73,7 @@ pub(super) enum Step {
 pub(super) struct Groups(BTreeMap<Arc<str>, GroupState>);
 
 impl Groups {
-    /// Makes an offset the committed one.
+    /// Commits an offset.
     pub(super) fn apply(&mut self, group: &Arc<str>, offset: OffsetToCommit) {
         self.0.entry(group.clone()).or_default().offsets.insert(offset.partition.clone(), offset);
     }
@@ -106,7 +106,7 @@ impl Groups {
         }
     }
 
-    /// Why a commit with that fence is refused, or nothing.
+    /// Why a commit with that fence is refused; `None` if it is not.
     pub(super) fn refusal(&self, fence: &Fence) -> Option<String> {
         let state = self.0.get(&fence.group);
         let members = state.map_or(0, |state| state.members.len());
@@ -116,7 +116,7 @@ impl Groups {
         }
         let state = state.filter(|state| state.members.contains_key(&fence.member));
         let Some(state) = state else {
-            return Some(format!("member {} is not in the group (any more)", fence.member));
+            return Some(format!("member {} is not in the group, or no longer", fence.member));
         };
         (state.generation != fence.generation).then(|| {
             format!("generation {} is over, the current one is {}", fence.generation, state.generation)
@@ -153,7 +153,7 @@ impl Groups {
         Ok(id)
     }
 
-    /// Takes a member out, whatever it holds. Whether it was there.
+    /// Removes a member, whatever it holds. Returns whether it was there.
     pub(super) fn remove(&mut self, group: &str, member: &str) -> bool {
         let Some(state) = self.0.get_mut(group) else { return false };
         let was_there = state.members.remove(member).is_some();
@@ -186,7 +186,7 @@ impl Groups {
         Step::Holds(own.held.clone())
     }
 
-    /// A member has given these tasks up.
+    /// Records that a member has released these tasks.
     pub(super) fn released(&mut self, group: &str, member: &str, tasks: &BTreeSet<TaskId>) {
         let members = self.0.get_mut(group).map(|state| &mut state.members);
         if let Some(own) = members.and_then(|members| members.get_mut(member)) {

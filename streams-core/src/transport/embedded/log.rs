@@ -7,7 +7,7 @@ use super::chunk::{Chunk, Status};
 use crate::ids::{Offset, PartitionId};
 use crate::transport::Isolation;
 
-/// A partition's key: its topic's number, which no other topic ever gets, and its own.
+/// A partition's key: its topic's number, which is never reused, and its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct LogId {
     /// The topic's number.
@@ -16,7 +16,7 @@ pub(super) struct LogId {
     pub(super) partition: PartitionId,
 }
 
-/// A clean-up reads and writes the whole partition, so it waits for that much new data, and for half of the log.
+/// A clean-up reads and writes the whole partition, so it waits for this much new data, and for half of the log.
 const DIRTY_BYTES_MIN: usize = 16 << 20;
 
 /// An open transaction's claim on a partition.
@@ -29,14 +29,14 @@ struct Claim {
 /// A partition's log.
 ///
 /// Invariant: every chunk that ends above both `start` and `tail_start` is in `tail`, in order; what is below is only on
-/// disk. What is below the first claim never changes its status any more.
+/// disk. What is below the first claim never changes its status again.
 #[derive(Debug, Default)]
 pub(super) struct PartitionLog {
     /// The first offset that may be read.
     pub(super) start: Offset,
     /// The next offset to be written.
     pub(super) end: Offset,
-    /// From here on the chunks are in memory.
+    /// The offset from which on chunks are in memory.
     pub(super) tail_start: Offset,
     tail: VecDeque<Chunk>,
     claims: Vec<Claim>,
@@ -44,9 +44,9 @@ pub(super) struct PartitionLog {
     pub(super) bytes: usize,
     /// Bytes written since the last compaction.
     pub(super) dirty_bytes: usize,
-    /// Whether a clean-up is under way.
+    /// Whether a clean-up is in progress.
     pub(super) cleaning: bool,
-    /// Counts replacements of chunks: a reader of the disk that saw one looks again.
+    /// Counts replacements of chunks: a reader of the disk that saw one reads again.
     pub(super) replacements: u64,
 }
 
@@ -58,7 +58,7 @@ impl PartitionLog {
 
     /// Appends a chunk that was placed at [`PartitionLog::end`].
     pub(super) fn append(&mut self, chunk: Chunk) {
-        assert_eq!(chunk.base, self.end, "a chunk follows the one before it");
+        assert_eq!(chunk.base, self.end, "a chunk follows the previous one");
         self.end = chunk.end;
         self.bytes += chunk.bytes();
         self.dirty_bytes += chunk.bytes();
@@ -73,8 +73,8 @@ impl PartitionLog {
         }
     }
 
-    /// Lets a transaction hold back readers from the next offset on; nothing happens if it does already. Whether it
-    /// is new here.
+    /// Makes a transaction hold back readers from the next offset on, unless it does already. Returns whether it is new
+    /// here.
     pub(super) fn claim(&mut self, transactional_id: &Arc<str>) -> bool {
         if self.claims.iter().any(|claim| claim.transactional_id == *transactional_id) {
             return false;
@@ -100,8 +100,8 @@ impl PartitionLog {
         self.tail.get(at).filter(|chunk| chunk.base <= offset)
     }
 
-    /// Clones the chunks in memory from the one with that offset on, at most `budget` bytes or one chunk; the offset
-    /// up to which was looked.
+    /// Clones the chunks in memory from the one with that offset on, at most `budget` bytes or one chunk. Returns the
+    /// offset up to which it has searched.
     pub(super) fn read(
         &self,
         from: Offset,
@@ -129,7 +129,7 @@ impl PartitionLog {
         self.tail.iter()
     }
 
-    /// Drops the oldest chunk from memory if it is on disk; its size.
+    /// Drops the oldest chunk from memory if it is on disk; returns its size.
     pub(super) fn evict(&mut self) -> Option<usize> {
         if self.tail.front()?.status == Status::Open {
             return None;
@@ -139,7 +139,7 @@ impl PartitionLog {
         Some(chunk.bytes())
     }
 
-    /// Moves the start of the log; forgets chunks that are wholly before it. The bytes that went from memory.
+    /// Moves the start of the log and forgets chunks that are wholly before it. Returns the bytes that left memory.
     pub(super) fn truncate(&mut self, start: Offset) -> usize {
         // Sizes of chunks on disk are not known here; that those before the start are as dense as the rest is near
         // enough for deciding when to clean up.
@@ -150,8 +150,8 @@ impl PartitionLog {
         self.tail.drain(..gone).map(|chunk| chunk.bytes()).sum()
     }
 
-    /// Puts compacted chunks in the place of those that begin in that range and have so many bytes. Where part of the
-    /// range is only on disk, so is all of it from now on. The bytes that went from memory and those that came.
+    /// Replaces the chunks that begin in that range, `bytes` in all, by compacted ones. If part of the range is only on
+    /// disk, all of it is from now on. Returns the bytes that left memory and those that were added.
     pub(super) fn replace(
         &mut self,
         from: Offset,
@@ -177,7 +177,7 @@ impl PartitionLog {
         (removed, added)
     }
 
-    /// Whether so much was written since the last clean-up that another one pays.
+    /// Whether enough was written since the last clean-up for another one.
     pub(super) fn is_dirty(&self) -> bool {
         !self.cleaning && self.dirty_bytes >= DIRTY_BYTES_MIN.max(self.bytes / 2)
     }

@@ -17,7 +17,7 @@ use crate::transport::{
 struct EmbeddedGroup {
     broker: Arc<EmbeddedBroker>,
     group: Arc<str>,
-    /// The member's id; `None` from an expulsion being noticed until the member has joined again.
+    /// The member's id; `None` from the moment it notices its expulsion until it has joined again.
     member: Mutex<Option<Arc<str>>>,
 }
 
@@ -58,9 +58,9 @@ impl Group for EmbeddedGroup {
 pub(super) struct EmbeddedMembership {
     spec: GroupSpec,
     shared: Arc<EmbeddedGroup>,
-    /// What the handler was last told to run; `None` before it was told anything since joining.
+    /// The tasks that the handler was last assigned; `None` before the first assignment since joining.
     told: Option<BTreeSet<TaskId>>,
-    /// Whether the group handed out tasks that are not in `spec`.
+    /// Whether the group assigned tasks that are not in `spec`.
     outgrown: bool,
 }
 
@@ -76,7 +76,7 @@ impl EmbeddedMembership {
         Ok(EmbeddedMembership { spec: spec.clone(), shared: Arc::new(shared), told: None, outgrown: false })
     }
 
-    /// Does all that can be done now; whether the handler was called.
+    /// Does all that can be done now; returns whether the handler was called.
     fn settle(&mut self, handler: &mut dyn MembershipHandler) -> Result<bool> {
         let broker = self.shared.broker.clone();
         let mut called = false;
@@ -119,7 +119,7 @@ impl EmbeddedMembership {
         }
     }
 
-    /// Those of the tasks of which this process knows. Others appear in the group when a topic has grown.
+    /// The tasks that this process knows. The group may have others when a topic has grown.
     fn known(&mut self, tasks: &BTreeSet<TaskId>) -> BTreeSet<TaskId> {
         let parts = &self.spec.subtopologies;
         let is_known = |task: &&TaskId| {

@@ -1,16 +1,16 @@
 //! A broker inside this process, in memory or durable in a directory: topics, transactions, groups, and faults on
 //! demand.
 //!
-//! It keeps Kafka's semantics where a client can see them: a transaction's end takes up an offset in each of its
+//! It keeps Kafka's semantics where a client can see them: a transaction's end takes an offset in each of its
 //! partitions, read-committed readers stop at the oldest open transaction, a newer producer of a transactional id
 //! fences the older one, and a commit with the fence of a past generation is refused.
 //!
 //! Invariants:
 //! 1. A change is on disk before anybody can see it in memory, and is one atomic batch there. After a write that
-//!    failed, no other one is attempted: the broker reports errors until it is opened anew.
-//! 2. Nothing waits for the disk to read with the lock held.
-//! 3. What memory holds of a durable log is bounded ([`EmbeddedOptions::tail_bytes`]), except for open transactions,
-//!    which are nowhere else. They die with the process. A broker in memory holds everything.
+//!    failed, no other one is attempted: the broker reports errors until it is opened again.
+//! 2. No thread reads the disk while it holds the lock.
+//! 3. The part of a durable log in memory is bounded ([`EmbeddedOptions::tail_bytes`]), except for open transactions,
+//!    which exist only there and die with the process. A broker in memory holds everything.
 //!
 //! Differences from Kafka: topics are never created by use; a dead group member is gone at once, without a session
 //! time-out; `retention.ms` and compaction are applied when enough has been written, never by time alone, and without a

@@ -16,12 +16,12 @@ use crate::transport::{
     TransportErrorKind,
 };
 
-/// So many records are collected, over all partitions, before the broker's lock is taken for them.
+/// How many records are collected, over all partitions, before the broker's lock is taken for them.
 const BATCH_RECORDS: usize = 1024;
-/// So many bytes are: bounds what one chunk, and so a reader's smallest piece, can be.
+/// How many bytes are collected: bounds the size of a chunk, and so a reader's smallest read.
 const BATCH_BYTES: usize = 256 << 10;
 
-/// A topic that was looked up; numberless until it exists.
+/// A topic that the producer knows; without a number until it exists.
 #[derive(Debug)]
 struct KnownTopic {
     name: TopicName,
@@ -33,14 +33,14 @@ struct KnownTopic {
     builders: Vec<Option<ChunkBuilder>>,
 }
 
-/// Where a transactional producer stands.
+/// The state of a transactional producer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// Before `begin`, or not transactional.
     Idle,
     /// Between `begin` and its end.
     Open,
-    /// The same, but something of it failed.
+    /// The same, but a part of it has failed.
     MustAbort,
 }
 
@@ -56,14 +56,14 @@ pub(super) struct EmbeddedProducer {
     dirty: Vec<(TopicHandle, PartitionId)>,
     records: usize,
     bytes: usize,
-    /// Builders at rest.
+    /// Unused builders.
     pool: Vec<ChunkBuilder>,
-    /// The first delivery that failed since somebody asked.
+    /// The first delivery that failed since the last report.
     failed: Option<TransportError>,
 }
 
 impl EmbeddedProducer {
-    /// A producer that has not spoken to the broker yet.
+    /// A producer that has not contacted the broker yet.
     pub(super) fn new(broker: Arc<EmbeddedBroker>, spec: &ProducerSpec) -> Self {
         EmbeddedProducer {
             broker,
@@ -166,7 +166,7 @@ impl EmbeddedProducer {
         Ok(())
     }
 
-    /// Appends what was collected. A failure is kept for whoever asks next, as a delivery report.
+    /// Appends what was collected. A failure is kept for the next call, as a delivery report.
     fn append_collected(&mut self) {
         if self.dirty.is_empty() {
             return;
@@ -277,7 +277,7 @@ impl EmbeddedProducer {
     }
 }
 
-/// Whether another try would fare no better.
+/// Whether a retry would fail as well.
 fn is_final(kind: TransportErrorKind) -> bool {
     matches!(kind, TransportErrorKind::UnknownTopic | TransportErrorKind::Refused)
 }
@@ -304,7 +304,7 @@ impl Producer for EmbeddedProducer {
     fn partition_count(&mut self, topic: TopicHandle, _timeout: Duration) -> Result<PartitionId> {
         let name = self.look_up(topic)?.name.clone();
         let count = self.broker.lock().partition_count(&name)?;
-        // A topic may have grown. It never shrinks but by being deleted, which sending finds out.
+        // A topic may have grown. It shrinks only by being deleted, which sending notices.
         let topic = self.look_up(topic)?;
         let known = topic.builders.len().max(usize::try_from(count).unwrap_or(0));
         topic.builders.resize_with(known, || None);

@@ -13,7 +13,7 @@ use crate::transport::{Result, TransportError, TransportErrorKind};
 /// The file whose lock says that a process has the directory open; it holds that process's id.
 const LOCK_FILE: &str = ".lock";
 
-/// How a broker is found again in this process.
+/// The key of a broker within this process.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Key {
     /// In memory, by name.
@@ -26,7 +26,7 @@ static BROKERS: Mutex<BTreeMap<Key, Weak<EmbeddedBroker>>> = Mutex::new(BTreeMap
 static LOCKED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 static UNLOCKED: Condvar = Condvar::new();
 
-/// The broker of that key; made now if nobody in this process has it.
+/// The broker of that key, made now if this process has none.
 pub(super) fn shared(
     key: Key,
     make: impl FnOnce() -> Result<Arc<EmbeddedBroker>>,
@@ -41,7 +41,7 @@ pub(super) fn shared(
     Ok(broker)
 }
 
-/// The right to a directory, until it is dropped.
+/// The lock on a directory, held until it is dropped.
 #[derive(Debug)]
 pub(super) struct DirectoryLock {
     dir: PathBuf,
@@ -49,7 +49,7 @@ pub(super) struct DirectoryLock {
 }
 
 impl DirectoryLock {
-    /// Takes the right to a directory that no live broker of this process has.
+    /// Locks a directory that no live broker of this process has.
     #[allow(
         clippy::incompatible_msrv,
         reason = "File::try_lock is in the tool chain that builds this workspace"
@@ -59,7 +59,7 @@ impl DirectoryLock {
         let failed = |error: std::io::Error| {
             TransportError::new(TransportErrorKind::Fatal, attempted(), format!("{error}; {USABLE}"))
         };
-        // A broker of this process whose last client has just gone may still be closing the directory.
+        // A broker of this process that has just lost its last client may still be closing the directory.
         let locked = LOCKED.lock().unwrap_or_else(PoisonError::into_inner);
         let mut locked = UNLOCKED
             .wait_while(locked, |locked| locked.contains(dir))

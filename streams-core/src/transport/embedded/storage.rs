@@ -6,9 +6,9 @@
 //! - `bounds`: topic number u32 | partition i32 -> start i64 | end i64; the end may lag behind the last chunk's
 //! - `offsets`: group | 0 | topic | 0 | partition i32 -> offset i64 | metadata
 //!
-//! All numbers are big-endian, so that a partition's chunks lie in the order of their offsets.
-//! An open transaction is in memory only and goes with the process; what it had got of offsets is given out again,
-//! which nobody can have noticed: read-committed readers, committed offsets and checkpoints never pass its start.
+//! All numbers are big-endian, so that a partition's chunks are ordered by offset.
+//! An open transaction is in memory only and is lost with the process. Its offsets are then used again. That cannot be
+//! noticed: read-committed readers, committed offsets and checkpoints never pass its start.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
@@ -23,11 +23,11 @@ use super::log::LogId;
 use crate::ids::{Offset, PartitionId, TopicPartition};
 use crate::transport::{OffsetToCommit, Result, TransportError, TransportErrorKind};
 
-/// Blocks of the log are read once and in order, so a small cache does.
+/// Blocks of the log are read once and in order, so a small cache is enough.
 const BLOCK_CACHE_BYTES: usize = 8 << 20;
 const WRITE_BUFFER_BYTES: usize = 32 << 20;
 
-/// What an acknowledged write survives.
+/// What acknowledged writes survive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
     /// The death of the process, by whatever signal. Costs no disk synchronisation.
@@ -130,8 +130,8 @@ impl Database {
         }
     }
 
-    /// Reads the chunks from the one with that offset on, at most `budget` bytes or one chunk; the offset up to
-    /// which was looked.
+    /// Reads the chunks from the one with that offset on, at most `budget` bytes or one chunk. Returns the offset up to
+    /// which it has searched.
     ///
     /// The caller checks that no compaction replaced chunks meanwhile.
     pub(super) fn read(
@@ -208,11 +208,11 @@ impl Storage {
         }
     }
 
-    /// Removes the chunks that begin before that offset, for ever: the backend gives the range's files back some time
+    /// Removes the chunks that begin before that offset, permanently: the backend deletes the range's files some time
     /// later, with whatever was written into it meanwhile.
     pub(super) fn delete_chunks_before(&mut self, id: LogId, offset: Offset) {
         if let Some(database) = self.database.as_ref().filter(|_| offset > 0) {
-            // Files are given back up to and including the end of the range, so the end must be no chunk's key.
+            // Files are deleted up to and including the end of the range, so the end must not be a chunk's key.
             let mut to = log_key(id, offset - 1).to_vec();
             to.push(0);
             self.batch.delete_range(database.log, &log_key(id, 0), &to);
@@ -284,7 +284,7 @@ impl Storage {
         self.batch.clear();
         written.map_err(|error| {
             let error = failed("write", &database.dir, &error);
-            self.failed = Some(format!("an earlier write failed: {error}; mend the disk and restart"));
+            self.failed = Some(format!("an earlier write failed: {error}; repair the disk and restart"));
             error
         })
     }
@@ -294,7 +294,7 @@ fn attempted(what: &str, dir: &Path) -> String {
     format!("{what} of the embedded broker's log in {}", dir.display())
 }
 
-/// What the database says, with what to do about it here: its own advice is for an application's state.
+/// The database's error with advice that fits a broker: the database's own advice is for an application's state.
 fn failed(what: &str, dir: &Path, error: &StoreError) -> TransportError {
     let reason = match error {
         StoreError::Open { source, .. } => format!("{source}; {USABLE}"),
@@ -306,16 +306,16 @@ fn failed(what: &str, dir: &Path, error: &StoreError) -> TransportError {
             format!("it is damaged ({reason}); put a copy in its place, or delete it to begin with no topics")
         }
         StoreError::Deleted { reason, .. } => format!(
-            "files were deleted while it was open ({reason}); put a copy in its place, and keep it where nobody tidies up"
+            "files were deleted while it was open ({reason}); put a copy in its place, and keep it where nothing cleans up"
         ),
         other => other.to_string(),
     };
     TransportError::new(TransportErrorKind::Refused, attempted(what, dir), reason)
 }
 
-/// What the place of a durable broker has to be.
+/// What the directory of a durable broker must be.
 pub(super) const USABLE: &str =
-    "after `embedded:` comes a directory that this process may create, read and write; choose such a one";
+    "after `embedded:` comes a directory that this process may create, read and write; choose one";
 
 fn corrupt(what: &str) -> TransportError {
     let reason = format!("malformed bytes ({what}); restore the directory from a copy, or delete it");
@@ -360,7 +360,7 @@ fn offset_key(group: &str, partition: &TopicPartition) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    /// The database is the one that keeps state, too, and its advice is for that.
+    /// The same kind of database keeps state, and its advice is for that.
     #[test]
     fn troubles_of_the_log_name_the_brokers_directory() {
         let dir = PathBuf::from("/data/broker/log");

@@ -1,10 +1,10 @@
 //! Transactions of producers, by transactional id.
 //!
 //! Rules, as in Kafka:
-//! 1. Every `init_transactions` of an id raises its epoch, aborts what is open under it and so fences everybody who
-//!    had a lower epoch, for ever.
+//! 1. Every `init_transactions` of an id raises its epoch and aborts what is open under it. That fences all earlier
+//!    epochs permanently.
 //! 2. A transaction begins at the broker with its first records or offsets. If it is still open when its time-out has
-//!    passed, it is aborted and its producer is fenced; that happens when anybody next looks.
+//!    passed, it is aborted and its producer is fenced; that happens at the next access of any client.
 //! 3. A transaction that completes without its markers, as a fault, stays open in its partitions and for its group. It
 //!    shares the fate of the id's next transaction there: in the partitions that one writes to, and if that one has
 //!    offsets of the group.
@@ -19,7 +19,7 @@ use crate::ids::{Offset, TopicPartition};
 use crate::time::Timestamp;
 use crate::transport::{OffsetToCommit, Result, TransportError, TransportErrorKind};
 
-/// A producer's right to its transactional id.
+/// A producer's claim on its transactional id.
 #[derive(Clone, Debug)]
 pub(super) struct Session {
     pub(super) id: Arc<str>,
@@ -28,7 +28,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// An error if a newer producer, or the time-out, took the right away. Takes no lock.
+    /// An error if a newer producer, or the time-out, took the claim away. Takes no lock.
     pub(super) fn check(&self) -> Result<()> {
         let current = self.current.load(Ordering::Acquire);
         if current == self.epoch {
@@ -50,7 +50,7 @@ pub(super) struct OpenTransaction {
     started_ms: Timestamp,
     /// The chunks that it wrote, by their first offset.
     pub(super) chunks: Vec<(LogId, Offset)>,
-    /// Where its end writes a marker although it wrote nothing.
+    /// Partitions where its end writes a marker although it wrote no record.
     pub(super) touched: Vec<LogId>,
     /// The offsets that count once it commits, by group.
     pub(super) offsets: Vec<(Arc<str>, OffsetToCommit)>,
@@ -72,9 +72,9 @@ struct Transactional {
     epoch: Arc<AtomicI32>,
     timeout_ms: Timestamp,
     open: Option<OpenTransaction>,
-    /// Its end loses its markers.
+    /// Whether its end loses its markers.
     loses_markers: bool,
-    /// What has ended without markers.
+    /// Transactions that have ended without markers.
     unmarked: Option<OpenTransaction>,
 }
 
@@ -114,14 +114,14 @@ impl Transactions {
         self.ids.get(id)?.open.as_ref()
     }
 
-    /// Takes out what is open under that id.
+    /// Removes what is open under that id.
     pub(super) fn take(&mut self, id: &str) -> Option<OpenTransaction> {
         let open = self.ids.get_mut(id)?.open.take();
         self.open -= usize::from(open.is_some());
         open
     }
 
-    /// What is open under that id will end without markers.
+    /// Makes what is open under that id end without markers.
     pub(super) fn lose_markers(&mut self, id: &Arc<str>) {
         self.ids.entry(id.clone()).or_default().loses_markers = true;
     }
@@ -157,12 +157,12 @@ impl Transactions {
         entry.unmarked = is_left.then_some(unmarked);
     }
 
-    /// Whether records or offsets are open for want of markers, or will be.
+    /// Whether records or offsets are open because markers are missing, or will be.
     pub(super) fn any_unmarked(&self) -> bool {
         self.ids.values().any(|entry| entry.loses_markers || entry.unmarked.is_some())
     }
 
-    /// Ends the right of the id's producer.
+    /// Ends the claim of the id's producer.
     pub(super) fn fence(&mut self, id: &str) {
         if let Some(entry) = self.ids.get(id) {
             entry.epoch.fetch_add(1, Ordering::AcqRel);

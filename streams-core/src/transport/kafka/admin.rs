@@ -20,16 +20,16 @@ use crate::transport::{
     TransportError,
 };
 
-/// Between two questions for offsets that a transaction is committing, and for topics that were just created.
+/// The pause between two requests for offsets that a transaction is committing, and for topics that were just created.
 const ASK_AGAIN: Duration = Duration::from_millis(20);
 
-/// How long a topic that was just created may be unknown to the broker that is asked.
+/// How long a topic that was just created may be unknown to a broker.
 const KNOWN_WITHIN: Duration = Duration::from_secs(10);
 
 /// An administrative client.
 pub(super) struct KafkaAdmin {
     client: Arc<Client>,
-    /// A client for each group that was asked about.
+    /// A client for each group whose offsets were requested.
     groups: BTreeMap<String, Arc<Client>>,
     servers: String,
     common: Common,
@@ -73,12 +73,12 @@ impl KafkaAdmin {
         failed(format!("{attempted} at {}", self.servers), &error)
     }
 
-    /// Waits until topics that were created are known: a broker answers when the controller has made them, and learns of
-    /// it itself a moment later. Whoever asks it in between is told that they do not exist.
+    /// Waits until created topics are known: a broker answers when the controller has created them, but learns of them itself
+    /// a moment later. A request in between would find that they do not exist.
     fn wait_known(&mut self, topics: &[NewTopic], deadline: &Deadline) {
         let names: Vec<TopicName> = topics.iter().map(|topic| Arc::clone(&topic.name)).collect();
         let wanted: BTreeSet<&TopicName> = names.iter().collect();
-        // What cannot be described is met by whoever uses it.
+        // A topic that cannot be described shows when it is used.
         while self.topics(&names, deadline.left()).is_ok_and(|found| found.len() < wanted.len())
             && deadline.left() > ASK_AGAIN
         {
@@ -143,7 +143,7 @@ impl Admin for KafkaAdmin {
             .map_err(|error| self.failed(&attempted, &error))?;
         for (_, result) in results {
             match result {
-                // It has as many already: another process was faster.
+                // It has as many already, as another process was faster.
                 Err(error) if error.code != E::RD_KAFKA_RESP_ERR_INVALID_PARTITIONS as Code => {
                     let error = with_right(error, "ALTER", &format!("topic '{topic}'"));
                     return Err(failed(format!("{attempted} at {}", self.servers), &error));
@@ -251,7 +251,7 @@ impl Admin for KafkaAdmin {
         let deadline = Deadline::after(timeout);
         loop {
             let found = self.group_offsets(group, partitions, deadline.left())?;
-            // A transaction is about to commit some of them: librdkafka leaves it to us to ask again.
+            // A transaction is about to commit some of them: librdkafka leaves the retry to us.
             let Some(undecided) = found.undecided.first() else { return Ok(found.committed) };
             if deadline.left() <= ASK_AGAIN {
                 let attempted = format!("asking for the committed offsets of group {group}");

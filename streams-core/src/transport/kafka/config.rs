@@ -1,4 +1,4 @@
-//! The settings of each kind of client: ours, overruled by the user's where that is safe.
+//! The settings of each kind of client: ours, overridden by the user's where that is safe.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,14 +24,14 @@ pub(super) struct Common {
     admin: Properties,
     group: Option<String>,
     ties: Ties,
-    /// What is known of the topics that are written to.
+    /// The known limits of the topics that are written to.
     pub(super) limits: Arc<Limits>,
 }
 
-/// What one client is made with.
+/// The settings of one client.
 struct Settings {
     role: Role,
-    /// The prefix with which users make settings for it.
+    /// The prefix of the users' settings for it.
     whose: &'static str,
     client_id: String,
     /// Ours.
@@ -49,7 +49,7 @@ impl fmt::Debug for Common {
     }
 }
 
-/// Any time that is one.
+/// Any positive time.
 const TRANSACTION_TIMEOUT_MS: u64 = 10_000;
 
 /// The default of `session.timeout.ms` in [`MEMBER`].
@@ -65,13 +65,13 @@ const CLIENT: &[(&str, &str)] = &[
 const CONSUMER: &[(&str, &str)] = &[
     ("enable.auto.commit", "false"),
     ("enable.auto.offset.store", "false"),
-    // The runtime resets offsets itself, and has to hear of it to do so.
+    // The runtime resets offsets itself, and must be notified to do so.
     ("auto.offset.reset", "error"),
     // The only way to learn that a partition ends in aborted or compacted records.
     ("enable.partition.eof", "true"),
-    // 1000 by default: a full queue would then leave the fetcher asleep for a second.
+    // 1000 by default: a full queue would then suspend the fetcher for a second.
     ("fetch.queue.backoff.ms", "2"),
-    // 500 by default. A partition assigned during a fetch, and the news that an idle one is at its end, wait for it.
+    // 500 by default. A partition assigned during a fetch waits for it, and so does the end event of an idle one.
     ("fetch.wait.max.ms", "100"),
     // Java's default; librdkafka would process damaged bytes.
     ("check.crcs", "true"),
@@ -93,7 +93,7 @@ const PRODUCER: &[(&str, &str)] = &[
     ("queue.buffering.max.kbytes", "262144"),
     // How long a topic may be unknown before what is queued for it fails; 30 s by default.
     ("topic.metadata.propagation.max.ms", "10000"),
-    // A misspelt sink is an error and no new topic.
+    // A misspelt sink is an error, not a new topic.
     ("allow.auto.create.topics", "false"),
 ];
 
@@ -111,8 +111,8 @@ const TRANSACTIONAL: &[(&str, &str)] = &[
 /// The guard against librdkafka#5456: no transactional producer keeps an idle connection for longer, or for ever (0).
 const IDLE_MAX: (&str, i64) = ("connections.max.idle.ms", 5_000);
 
-/// What transactional producers take from settings for producers only: a pause or limit that is right for other clients
-/// would stall or hang commits.
+/// Settings that transactional producers take from the producers' prefix only: a pause or limit that is right for other
+/// clients would stall commits or make them hang.
 const NOT_FROM_ALL: &[&str] = &["retry.backoff.ms", IDLE_MAX.0];
 
 /// Ours for the member of a group.
@@ -123,12 +123,12 @@ const MEMBER: &[(&str, &str)] = &[
     ("session.timeout.ms", "10000"),
     // How long others take to notice a rebalance.
     ("heartbeat.interval.ms", "1000"),
-    // 5 minutes by default: so long nobody would own the tasks of a topic that a broker did not know yet when the member
-    // subscribed, as one does not that is slow to hear of topics just created.
+    // 5 minutes by default. If a broker did not know a new topic yet when the member subscribed, the topic's tasks would have
+    // no owner for that long.
     ("topic.metadata.refresh.interval.ms", "3000"),
 ];
 
-/// Nobody's to overrule, with the reason given to whoever tries.
+/// Settings that users cannot override, with the reason that they are given.
 const FIXED: &[(&str, &str)] = &[
     ("bootstrap.servers", "it is given to the transport itself"),
     ("metadata.broker.list", "it is given to the transport itself"),
@@ -150,7 +150,7 @@ const FIXED: &[(&str, &str)] = &[
     ("log.queue", "the transport depends on it"),
 ];
 
-/// Settings of a group's member that reach data consumers because users set them for both.
+/// Settings of a group's member that data consumers get as well, because users set them for both.
 const MEMBER_ONLY: &[&str] =
     &["session.timeout.ms", "heartbeat.interval.ms", "max.poll.interval.ms", "group.instance.id"];
 
@@ -173,7 +173,7 @@ impl Common {
         Ok(common)
     }
 
-    /// Checks what all clients share.
+    /// Checks the settings that all clients share.
     fn check(&self) -> Result<()> {
         if self.bootstrap_servers.trim().is_empty() {
             let reason = "names no server; it looks like 'host:9092,other:9092'";
@@ -220,7 +220,7 @@ impl Common {
     fn consumer_settings(&self, spec: &ConsumerSpec) -> Settings {
         let mut own = owned(CONSUMER);
         // librdkafka assigns nothing without a group id, and looks for the group's coordinator; the group is never joined.
-        // The application's own is the one that it surely may read.
+        // The application may certainly read its own group.
         own.insert("group.id".to_string(), self.group.clone().unwrap_or_else(|| spec.client_id.clone()));
         own.insert("isolation.level".to_string(), isolation_level(spec.isolation).to_string());
         let users = spec
@@ -233,7 +233,7 @@ impl Common {
         Settings { role, whose, client_id: spec.client_id.clone(), own, all, users }
     }
 
-    /// A producer whose batches grow to that size at most.
+    /// A producer whose batches have at most this size.
     pub(super) fn producer(&self, spec: &ProducerSpec, batch_bytes: usize) -> Result<Arc<Client>> {
         self.client(&self.producer_settings(spec, batch_bytes))
     }
@@ -276,7 +276,7 @@ impl Common {
         self.producer_setting(spec, &["batch.size"])?.parse().ok()
     }
 
-    /// How large batches may be so that all topics that are known take them.
+    /// The size of batches that all known topics take.
     pub(super) fn batch_bytes(&self, spec: &ProducerSpec) -> usize {
         self.limits.batch_bytes(self.batch_bytes_wanted(spec))
     }
@@ -303,7 +303,7 @@ impl Common {
         if let Some(group) = group {
             own.insert("group.id".to_string(), group.to_string());
         }
-        // Offsets that a transaction is about to commit are named as such.
+        // Offsets that a transaction is about to commit are marked as such.
         own.insert("isolation.level".to_string(), isolation_level(Isolation::ReadCommitted).to_string());
         let (all, users) = (self.properties.clone(), self.admin.clone());
         self.client(&Settings {
@@ -346,7 +346,7 @@ impl Common {
         let mut conf = Conf::new();
         for (key, value) in &merged {
             conf.set(key, value).map_err(|reason| {
-                // What all clients have is among the users' of each.
+                // The settings of all clients are among the users' settings of each.
                 let is_its_own = users.contains_key(key) && users.get(key) != all.get(key);
                 let prefix = if is_its_own { *whose } else { "" };
                 match Conf::allowed(key) {
@@ -393,7 +393,7 @@ fn refused(key: &str, reason: &str) -> TransportError {
     TransportError::new(TransportErrorKind::Config, format!("setting '{key}'"), explained(reason))
 }
 
-/// What librdkafka says of a setting, with the way to have what it was built without.
+/// librdkafka's words about a setting, with advice if the feature was not built in.
 fn explained(reason: &str) -> String {
     let missing = ["not available at build time", "recompile librdkafka"];
     if !missing.iter().any(|text| reason.contains(text)) {

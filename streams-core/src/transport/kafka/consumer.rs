@@ -1,13 +1,13 @@
 //! Reading partitions that are assigned by hand, each from a queue of its own.
 //!
-//! Where a partition has been read to is worked out here, because librdkafka 2.12.1 alone cannot say it:
+//! The position of a partition is computed here, because librdkafka 2.12.1 does not have it:
 //! 1. A record at `o` moves it to `o + 1`.
 //! 2. A transaction marker is never shown; librdkafka's own position passes it when it is dequeued.
 //! 3. Aborted batches and what compaction has left of a tail are not queued at all; only the end-of-partition event
-//!    tells that the fetcher has passed them.
+//!    shows that the fetcher has passed them.
 //! 4. Batch dequeue wrongly moves librdkafka's position one past the offset of an event or error (#4844, fixed in
-//!    2.13.2). So that position is believed only where it is more than one past the last such offset; before anything
-//!    has come it may even be that of an earlier assignment.
+//!    2.13.2). So that position is used only if it is more than one past the last such offset. Before anything has
+//!    arrived it may even be that of an earlier assignment.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,12 +22,12 @@ use crate::transport::{
     Consumer, Fetched, PartitionHandle, RawRecord, Result, TransportError, TransportErrorKind as Kind,
 };
 
-/// A wake-up by a queue may get lost inside librdkafka; it is found at the latest after this long.
+/// A wake-up by a queue may get lost inside librdkafka; it is noticed after this long at the latest.
 const WAIT_SLICE: Duration = Duration::from_millis(20);
 
 /// A consumer of one thread.
 pub(super) struct KafkaConsumer {
-    // First, because its queues have to go before the client.
+    // First, because its queues must be dropped before the client.
     slots: Vec<Option<Slot>>,
     batch: Batch,
     woken: Arc<AtomicBool>,
@@ -40,7 +40,7 @@ struct Slot {
     reached: Reached,
     /// The error after which this partition delivers nothing more.
     failed: Option<(Kind, KafkaError)>,
-    /// Whether its queue was left empty, so that an entry in it is news to [`Consumer::wait`].
+    /// Whether its queue was left empty, so that [`Consumer::wait`] returns when it has an entry.
     armed: bool,
 }
 
@@ -55,9 +55,9 @@ struct Reached {
     event: Offset,
     /// Whether anything has come since the assignment.
     started: bool,
-    /// Errors in a row, none of which is known to pass.
+    /// Consecutive errors, none of which is known to pass.
     strange: u32,
-    /// Errors in a row.
+    /// Consecutive errors.
     errors: u32,
 }
 
@@ -65,7 +65,7 @@ struct Reached {
 const DAMAGED: &str = "; the broker's copy is damaged: let another replica lead the partition, or move the group's \
                        committed offset past it";
 
-/// After so many errors that nobody knows, and no record in between, a partition is given up.
+/// After this many unknown errors, and no record in between, a partition is given up.
 const STRANGE_MAX: u32 = 10;
 
 impl Reached {
@@ -73,13 +73,13 @@ impl Reached {
         Reached { next: assigned, end: None, event: -1, started: false, strange: 0, errors: 0 }
     }
 
-    /// Counts an error that nobody knows; whether there were too many.
+    /// Counts an unknown error; returns whether there were too many.
     fn in_vain(&mut self) -> bool {
         self.strange += 1;
         self.strange >= STRANGE_MAX
     }
 
-    /// Counts an error; whether it is worth telling.
+    /// Counts an error; returns whether to log it.
     fn error(&mut self) -> bool {
         self.errors = self.errors.saturating_add(1);
         self.errors.is_power_of_two()
@@ -128,8 +128,8 @@ impl KafkaConsumer {
         self.slots.get(handle.0 as usize).and_then(Option::as_ref).ok_or_else(|| not_assigned(handle))
     }
 
-    /// Whether a queue that was left empty has got something; said once per emptying, so that a partition which the
-    /// caller does not want to read for now does not keep it from waiting.
+    /// Whether a queue that was left empty has got something. True once after it was emptied, so that a partition which the
+    /// caller does not want to read now does not end its wait.
     fn news(&mut self) -> bool {
         let mut news = false;
         for slot in self.slots.iter_mut().flatten() {
@@ -154,7 +154,7 @@ impl Slot {
         let mut left = limit;
         while left > 0 {
             let taken = queue.take(batch, left, |entry| match entry {
-                // After the error that ends it.
+                // After the error that ended it.
                 Dequeued::Record(_) if failed.is_some() => {}
                 Dequeued::Record(message) => {
                     let record = KafkaRecord::new(message);
@@ -165,8 +165,8 @@ impl Slot {
                 Dequeued::Failed(offset, error) => {
                     reached.event(offset);
                     match kind_of(error.code) {
-                        // The first of them counts: librdkafka goes on behind bytes that fail their checksum, and what comes
-                        // then must not be taken for what comes next.
+                        // The first error counts: librdkafka continues after bytes that fail their checksum, but what
+                        // follows must not be taken for the next records.
                         kind @ (Kind::OffsetOutOfRange
                         | Kind::UnknownTopic
                         | Kind::Denied
@@ -174,12 +174,12 @@ impl Slot {
                             let right = format!("topic '{}'", partition.topic);
                             failed.get_or_insert((kind, with_right(error, "READ", &right)));
                         }
-                        // Malformed by the broker's word, or by librdkafka's.
+                        // Malformed, as the broker or librdkafka says.
                         Kind::Corrupt | Kind::InvalidRecord => {
                             let reason = format!("{}{DAMAGED}", error.reason);
                             failed.get_or_insert((Kind::Corrupt, KafkaError { reason, ..error }));
                         }
-                        // Nothing that passes by itself is among these, so they are not waited out for ever.
+                        // None of these passes by itself, so the number of retries is limited.
                         kind @ (Kind::Fatal | Kind::Refused | Kind::Config | Kind::Fenced)
                             if reached.in_vain() =>
                         {
@@ -187,7 +187,7 @@ impl Slot {
                         }
                         kind if reached.error() => {
                             let so_far = reached.errors;
-                            tracing::warn!(%partition, offset, ?kind, so_far, "fetch: {error}; goes on");
+                            tracing::warn!(%partition, offset, ?kind, so_far, "fetch: {error}; continuing");
                         }
                         _ => {}
                     }
@@ -207,7 +207,7 @@ impl Slot {
 
     fn at_end(&self) -> bool {
         let position = self.position();
-        // The watermark may be an earlier assignment's until this one's first answer has come.
+        // Until this assignment's first answer, the watermark may be an earlier assignment's.
         self.reached.end == Some(position)
             || (self.reached.started && self.queue.high_watermark().is_some_and(|high| position >= high))
     }
@@ -220,7 +220,7 @@ impl Consumer for KafkaConsumer {
         if offset < 0 {
             return Err(TransportError::new(Kind::Config, attempted(), "the offset has to be absolute"));
         }
-        // In this order: what is fetched before the queue is split off would be lost to the consumer's queue.
+        // In this order: records fetched before the queue is split off would go to the consumer's queue and be lost.
         let queue = PartitionQueue::new(&self.client, partition).map_err(refuse)?;
         self.client.start(partition, offset).map_err(refuse)?;
         let slot = Slot { queue, reached: Reached::new(offset), failed: None, armed: true };
@@ -240,7 +240,7 @@ impl Consumer for KafkaConsumer {
             .ok_or_else(|| not_assigned(handle))?;
         let partition = slot.queue.partition().clone();
         self.client.stop(&partition).map_err(|error| failed(format!("unassigning {partition}"), &error))?;
-        // What is queued is out of date now, and its memory is given back by looking at it.
+        // Queued records are outdated now; dequeuing frees their memory.
         slot.queue.take(&mut self.batch, 1, drop);
         Ok(())
     }
@@ -257,7 +257,7 @@ impl Consumer for KafkaConsumer {
         }
         let records = into.len() - before;
         match &slot.failed {
-            // Records that came before the error are handed out first.
+            // Records before the error are returned first.
             Some((kind, error)) if records == 0 => Err(TransportError::new(
                 *kind,
                 format!("fetching {} at {}", slot.queue.partition(), slot.reached.next),
@@ -274,7 +274,7 @@ impl Consumer for KafkaConsumer {
 
     fn wait(&mut self, timeout: Duration) {
         let deadline = Deadline::after(timeout);
-        // Errors and the like; records never come this way.
+        // Errors and other events; never records.
         self.client.poll_consumer(Duration::ZERO);
         while !self.woken.swap(false, Ordering::AcqRel) && !self.news() {
             let left = deadline.left();
@@ -286,7 +286,7 @@ impl Consumer for KafkaConsumer {
     }
 
     fn waker(&self) -> Arc<dyn Fn() + Send + Sync> {
-        // Of the flag alone: a waker neither keeps librdkafka's threads alive nor has to wait for their end.
+        // It holds only the flag: a waker neither keeps librdkafka's threads alive nor waits for their end.
         let (woken, wake) = (Arc::clone(&self.woken), self.client.waker());
         Arc::new(move || {
             woken.store(true, Ordering::Release);

@@ -9,13 +9,13 @@ pub(super) struct Deadline {
 }
 
 impl Deadline {
-    /// That long from now.
+    /// The deadline `timeout` from now.
     #[allow(clippy::disallowed_methods, reason = "a transport waits in real time")]
     pub(super) fn after(timeout: Duration) -> Self {
         Deadline { start: Instant::now(), timeout }
     }
 
-    /// What is left of it.
+    /// The time left.
     pub(super) fn left(&self) -> Duration {
         self.timeout.saturating_sub(self.start.elapsed())
     }

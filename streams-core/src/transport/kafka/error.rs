@@ -1,4 +1,4 @@
-//! From librdkafka's error codes to what they mean to the runtime.
+//! The meaning of librdkafka's error codes to the runtime.
 
 use rdkafka::bindings::rd_kafka_resp_err_t as E;
 
@@ -6,7 +6,7 @@ use super::ffi::{Code, KafkaError, name_of};
 use super::produce_errors::row_of;
 use crate::transport::{TransportError, TransportErrorKind as Kind};
 
-/// What the codes mean that are given for other things than records and transactions (those: [`PRODUCE_ERRORS`]).
+/// The meaning of codes outside of records and transactions (for those: [`PRODUCE_ERRORS`]).
 const KINDS: &[(Kind, &[E])] = &[
     (Kind::QueueFull, &[E::RD_KAFKA_RESP_ERR__QUEUE_FULL]),
     (
@@ -49,7 +49,7 @@ const KINDS: &[(Kind, &[E])] = &[
     (
         Kind::Retriable,
         &[
-            // Passwords and certificates are renewed broker by broker; `shut_out` says when waiting is of no use.
+            // Passwords and certificates are renewed broker by broker; `shut_out` decides when to stop waiting.
             E::RD_KAFKA_RESP_ERR__SSL,
             E::RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN,
             E::RD_KAFKA_RESP_ERR__RESOLVE,
@@ -70,7 +70,7 @@ const KINDS: &[(Kind, &[E])] = &[
             E::RD_KAFKA_RESP_ERR_REBOOTSTRAP_REQUIRED,
         ],
     ),
-    // Of a client that is made anew.
+    // A new client replaces this one.
     (
         Kind::Fatal,
         &[
@@ -82,7 +82,7 @@ const KINDS: &[(Kind, &[E])] = &[
     ),
 ];
 
-/// What a code means outside of a transaction. An unknown one is never done again without end: it stops the application.
+/// The meaning of a code outside of a transaction. An unknown one stops the application, so it is never retried without end.
 pub(super) fn kind_of(code: Code) -> Kind {
     if let Some(row) = row_of(code) {
         return row.kind;
@@ -93,16 +93,16 @@ pub(super) fn kind_of(code: Code) -> Kind {
         .map_or(Kind::Refused, |&(kind, _)| kind)
 }
 
-/// The error of that kind, with librdkafka's code and words, and what to do where that is known.
+/// An error of that kind, with librdkafka's code and words, and with advice if there is any.
 fn error_of(kind: Kind, attempted: impl Into<String>, error: &KafkaError) -> TransportError {
     TransportError::new(kind, attempted, advised(error.code, &error.reason)).with_code(name_of(error.code))
 }
 
-/// The words of a broker or client, and what to do.
+/// Adds advice to the words of a broker or client.
 pub(super) fn advised(code: Code, reason: &str) -> String {
     match row_of(code).map(|row| row.advice) {
         None | Some("") => reason.to_owned(),
-        // Said already, and better.
+        // The reason says so already, and better.
         Some(_) if reason.contains(GRANT) => reason.to_owned(),
         Some(advice) => format!("{reason}; {advice}"),
     }
@@ -117,7 +117,7 @@ pub(super) fn failed(attempted: impl Into<String>, error: &KafkaError) -> Transp
     error_of(kind, attempted, error)
 }
 
-/// A fatal code stays fatal unless it says that somebody else took over, or that a new client would fare no better.
+/// A fatal code stays fatal, unless it says that another client took over, or that a new client would fail as well.
 fn fatal_kind(by_code: Kind) -> Kind {
     match by_code {
         Kind::Fenced | Kind::Denied | Kind::Config | Kind::Refused => by_code,
@@ -125,7 +125,7 @@ fn fatal_kind(by_code: Kind) -> Kind {
     }
 }
 
-/// A call of a transactional producer failed. librdkafka says itself what has to follow, but not whether it helps.
+/// A call of a transactional producer failed. librdkafka says what has to follow, but not whether that helps.
 pub(super) fn transaction_failed(attempted: impl Into<String>, error: &KafkaError) -> TransportError {
     let by_code = kind_of(error.code);
     let kind = if error.fatal {
@@ -153,7 +153,7 @@ pub(super) fn shut_out(attempted: impl Into<String>, refusal: &KafkaError) -> Tr
 
 const GRANT: &str = "grant the application's principal";
 
-/// An error with the right to grant, where one is missing. `resource` names the type and the thing: "topic 'x'".
+/// Adds the right to grant, if one is missing. `resource` is type and name: "topic 'x'".
 pub(super) fn with_right(mut error: KafkaError, operation: &str, resource: &str) -> KafkaError {
     const RIGHTS: &[E] = &[
         E::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
@@ -215,7 +215,7 @@ mod tests {
         assert_eq!(kind(error(E::RD_KAFKA_RESP_ERR__STATE, false, false, false)), Kind::Fatal);
     }
 
-    /// What no replay cures ends the application, whatever librdkafka wants done with the transaction.
+    /// An error that no replay cures ends the application, whatever librdkafka demands of the transaction.
     #[test]
     fn what_a_replay_does_not_cure_is_not_replayed() {
         let kind = |error: KafkaError| transaction_failed("x", &error).kind();

@@ -5,8 +5,8 @@
 //! librdkafka demands. The rdkafka crate's own client is not used: its flush and commit cost 100 ms each, it leaks
 //! errors, and it panics on header names that are not UTF-8.
 //!
-//! Every `unsafe` block says which rule of librdkafka (`rdkafka.h`, 2.12.1) makes it right.
-#![allow(unsafe_code, reason = "the one place that speaks to a C library")]
+//! Every `unsafe` block says which rule of librdkafka (`rdkafka.h`, 2.12.1) makes it sound.
+#![allow(unsafe_code, reason = "the one place that calls a C library")]
 
 mod access;
 mod admin;

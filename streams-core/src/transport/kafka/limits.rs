@@ -1,9 +1,9 @@
-//! What topics take, as their settings say: a record that a topic can never take is not sent to it, and batches are made no
-//! larger than the smallest limit.
+//! The limits of topics, from their settings. A record that a topic can never take is not sent, and batches are not larger
+//! than the smallest limit.
 //!
-//! A broker judges batches, and librdkafka neither splits a batch that was refused nor has a size of batches by topic. So one
-//! record that is refused costs its whole batch, and under exactly-once its transaction: it is better known before. What
-//! cannot be known (the right DESCRIBE_CONFIGS is missing, a schema is validated by the broker) is learnt from refusals.
+//! A broker accepts or refuses whole batches. librdkafka neither splits a refused batch nor has a batch size for each topic.
+//! So one refused record costs its whole batch, and under exactly-once its transaction. It is better to find it before. What
+//! cannot be found out (the right DESCRIBE_CONFIGS is missing, the broker validates a schema) is learnt from refusals.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,22 +15,22 @@ use crate::record::Headers;
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::transport::{OutRecord, TransportErrorKind as Kind};
 
-/// What is known is asked for again after so long, when a producer is made.
+/// Limits older than this are requested again when a producer is made.
 const STALE_MS: i64 = 300_000;
 
-/// Before a record is refused, what is known must not be older than this: the limit may have been raised.
+/// Limits older than this are requested again before a record is refused: the limit may have been raised.
 const SURE_MS: i64 = 5_000;
 
-/// How far the broker's clock may be from ours. Times in between are left to the broker.
+/// How far the broker's clock may be from ours. The broker decides about times in between.
 const SKEW_MS: i64 = 300_000;
 
 /// librdkafka's default for `batch.size`.
 const BATCH_BYTES_MAX: usize = 1_000_000;
 
-/// Guessed limits below this become batches of one record.
+/// A guessed limit below this means batches of one record.
 const GUESS_MIN: usize = 2_000;
 
-/// What one topic takes.
+/// The limits of one topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TopicLimits {
     /// `max.message.bytes`: of a batch, after compression.
@@ -47,7 +47,7 @@ impl TopicLimits {
     fn of(settings: impl Fn(&str) -> Option<String>) -> TopicLimits {
         let number = |key: &str| settings(key).and_then(|value| value.parse::<i64>().ok());
         let by_producer = settings("message.timestamp.type").is_none_or(|kind| kind == "CreateTime");
-        // Without a setting of its own (older brokers), one limit for both sides.
+        // Older brokers have one limit for both sides.
         let both = number("message.timestamp.difference.max.ms");
         let bound = |key| number(key).or(both).filter(|limit| by_producer && *limit < i64::MAX / 2);
         let policy = settings("cleanup.policy").unwrap_or_default();
@@ -62,7 +62,7 @@ impl TopicLimits {
     }
 }
 
-/// Limits as a producer checks them, record by record, without a clock.
+/// The limits that a producer checks for each record, without reading a clock.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Checked {
     limits: TopicLimits,
@@ -88,7 +88,7 @@ impl Checked {
         self.earliest = before.unwrap_or(Timestamp::MIN);
     }
 
-    /// Whether the record may have to be refused; the usual answer costs no more than comparisons.
+    /// Whether the record may have to be refused. Usually this costs only comparisons.
     #[inline]
     pub(super) fn doubts(&self, record: &OutRecord<'_>) -> bool {
         let rough = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
@@ -97,7 +97,7 @@ impl Checked {
             || !(self.earliest..=self.latest).contains(&record.timestamp)
     }
 
-    /// Why the topic can never take the record, if it cannot.
+    /// Why the topic can never take the record; `None` if it can.
     pub(super) fn refusal(&mut self, record: &OutRecord<'_>) -> Option<(Kind, String)> {
         let bytes = batch_bytes(record.key, record.value, record.headers);
         if self.sizes && bytes > self.limits.bytes_max {
@@ -159,22 +159,22 @@ fn varint_bytes(value: usize) -> usize {
 
 #[derive(Clone, Copy, Debug)]
 struct Known {
-    /// `None` where the broker does not tell.
+    /// `None` if the broker does not return them.
     limits: Option<TopicLimits>,
     asked_ms: i64,
     tried_ms: i64,
-    /// Where it does not tell, and has refused batches: what they must not reach.
+    /// If the broker does not return them and has refused batches: the size that batches must stay below.
     guess: Option<usize>,
 }
 
-/// Never asked for.
+/// Never requested.
 const UNKNOWN: Known = Known { limits: None, asked_ms: i64::MIN / 2, tried_ms: i64::MIN / 2, guess: None };
 
-/// What is known of topics; all producers of a transport share it.
+/// The known limits of topics, shared by all producers of a transport.
 #[derive(Debug, Default)]
 pub(super) struct Limits {
     topics: Mutex<HashMap<String, Known>>,
-    /// The smallest size of a batch that one of them takes; 0 while none is known.
+    /// The smallest batch limit among them; 0 while none is known.
     least: AtomicUsize,
 }
 
@@ -183,12 +183,12 @@ impl Limits {
         self.topics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks for the limits of those topics of which nothing is known that is young enough.
+    /// Requests the limits of those topics whose limits are unknown or too old.
     pub(super) fn learn(&self, client: &Client, topics: &[&str], timeout: Duration) {
         self.learn_unless_younger(client, topics, STALE_MS, timeout);
     }
 
-    /// As [`learn`](Self::learn), if what is known may have changed since a record was sent.
+    /// As [`learn`](Self::learn), if the limits may have changed since a record was sent.
     pub(super) fn make_sure(&self, client: &Client, topic: &str, timeout: Duration) {
         self.learn_unless_younger(client, &[topic], SURE_MS, timeout);
     }
@@ -212,13 +212,13 @@ impl Limits {
         }
         let answers = match answers {
             Ok(answers) => answers,
-            Err(error) => return tracing::debug!(%error, ?asked, "it is not known what topics take"),
+            Err(error) => return tracing::debug!(%error, ?asked, "the limits of topics are not known"),
         };
         for (topic, answer) in answers {
             let limits = match answer {
                 Ok(settings) => Some(TopicLimits::of(|key| settings.get(key).cloned())),
                 Err(error) => {
-                    tracing::debug!(topic, %error, "it is not known what the topic takes");
+                    tracing::debug!(topic, %error, "the limits of the topic are not known");
                     None
                 }
             };
@@ -228,7 +228,7 @@ impl Limits {
         self.note_least(&known);
     }
 
-    /// What is known of a topic.
+    /// The known limits of a topic.
     pub(super) fn of(&self, topic: &str) -> Option<TopicLimits> {
         self.known().get(topic).and_then(|known| known.limits)
     }
@@ -238,8 +238,8 @@ impl Limits {
         self.of(topic).map(|limits| limits.bytes_max)
     }
 
-    /// A topic whose limit the broker does not tell has refused batches of that size: they will be smaller. False once
-    /// batches have one record each.
+    /// Records that a topic of unknown limit has refused batches of that size, so that the next ones are smaller. False
+    /// once batches have one record each.
     pub(super) fn guess_less(&self, topic: &str, batch_bytes: usize) -> bool {
         if batch_bytes <= 1 {
             return false;
@@ -249,7 +249,7 @@ impl Limits {
             topic,
             batch_bytes,
             less,
-            "the topic has refused a batch, and it is not known how much it takes: batches become smaller; grant \
+            "the topic has refused a batch, and its limit is not known: batches become smaller; grant \
              DESCRIBE_CONFIGS on the topic"
         );
         let mut known = self.known();
@@ -259,7 +259,7 @@ impl Limits {
         true
     }
 
-    /// How large batches may be for all topics that are known, if no larger than `wanted`.
+    /// The size of batches that all known topics take, at most `wanted`.
     pub(super) fn batch_bytes(&self, wanted: Option<usize>) -> usize {
         let least = match self.least.load(Ordering::Relaxed) {
             0 => usize::MAX,
@@ -336,7 +336,7 @@ mod tests {
         assert!(!known.guess_less("denied", size));
     }
 
-    /// As `DefaultRecordBatch` and `DefaultRecord` have it.
+    /// The format of `DefaultRecordBatch` and `DefaultRecord`.
     #[test]
     fn a_batch_of_one_record_has_kafkas_size() {
         assert_eq!(batch_bytes(None, None, &Headers::new()), 61 + 1 + 3 + 1 + 1 + 1);

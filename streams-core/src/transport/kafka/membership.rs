@@ -1,10 +1,10 @@
-//! Membership of the application's group through librdkafka's classic protocol, without reading anything.
+//! Membership in the application's group through librdkafka's classic protocol, without reading any records.
 //!
 //! 1. The member subscribes to one token topic per sub-topology. Partition `p` of it stands for task `p`.
 //! 2. Assignment is cooperative-sticky: only tokens that move are taken away, the others' tasks run on.
-//! 3. Every rebalance is answered with an empty list, so the group sees it as done and librdkafka fetches nothing.
+//! 3. Every rebalance is answered with an empty list, so the group considers it done and librdkafka fetches nothing.
 //! 4. Rebalances arrive as events in [`Membership::poll`] on the control thread. A revocation is answered after
-//!    `handler.revoked` has returned; until then the group gives the tasks to nobody. Heartbeats go on meanwhile.
+//!    `handler.revoked` has returned; until then the group assigns the tasks to no other member. Heartbeats continue.
 //! 5. An assignment that was lost (session timed out, fenced, fatal error) goes to `handler.lost`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,26 +28,26 @@ use crate::transport::{
 /// One step of waiting for the group while leaving it.
 const LEAVE_SLICE: Duration = Duration::from_millis(50);
 
-/// How long a right may be missing that nobody of this process has ever had.
+/// How long a right may be missing that this process has never had.
 const FIRST_PATIENCE_MS: i64 = 3_000;
 
-/// How long after the time for a heartbeat a member that is still one knows that nothing is denied any more.
+/// A member that is still in the group this long after its heartbeat was due knows that its rights are back.
 const ALLOWED_AFTER_MS: i64 = 5_000;
 
 /// A member of the application's group.
 pub(super) struct KafkaMembership {
     tokens: BTreeMap<TopicName, Token>,
-    /// What this process shall run.
+    /// The tasks that this process should run.
     tasks: BTreeSet<TaskId>,
-    /// Whether the group handed out partitions that are no tasks yet.
+    /// Whether the group assigned partitions that are not tasks yet.
     outgrown: bool,
-    /// Whether the group has ever taken this process in.
+    /// Whether this process has ever been in the group.
     joined: bool,
     session_timeout_ms: i64,
     group: Arc<KafkaGroup>,
 }
 
-/// What a token topic stands for.
+/// The sub-topology of a token topic.
 #[derive(Clone, Copy, Debug)]
 struct Token {
     subtopology: u32,
@@ -68,7 +68,7 @@ impl KafkaMembership {
         for part in &spec.subtopologies {
             let token = Token { subtopology: part.subtopology, tasks: part.tasks };
             if tokens.insert(Arc::clone(&part.token_topic), token).is_some() {
-                let reason = format!("topic '{}' stands for two sub-topologies", part.token_topic);
+                let reason = format!("topic '{}' is the token topic of two sub-topologies", part.token_topic);
                 return Err(TransportError::new(Kind::Config, attempted(), reason));
             }
         }
@@ -88,8 +88,8 @@ impl KafkaMembership {
         Ok(KafkaMembership { tokens, tasks: BTreeSet::new(), outgrown, joined, session_timeout_ms, group })
     }
 
-    /// Why there is no use in waiting for the group: nobody lets this process in, or it lacks a right for longer than
-    /// rights are moved about. librdkafka itself would go on asking for ever, and say so once.
+    /// Why it is useless to wait for the group: no broker lets this process in, or a right has been missing for too long.
+    /// librdkafka itself would retry without end, and report it once.
     fn refused(&self) -> Option<TransportError> {
         let client = &self.group.client;
         let attempted = || format!("membership of group '{}'", self.group.group);
@@ -116,7 +116,7 @@ impl KafkaMembership {
         })
     }
 
-    /// The tasks that token partitions stand for. A token topic that has grown has partitions without a task.
+    /// The tasks of token partitions. A token topic that has grown has partitions without a task.
     fn tasks_of(&mut self, change: &Rebalance) -> BTreeSet<TaskId> {
         let mut tasks = BTreeSet::new();
         for Entry { partition, .. } in &change.partitions {
@@ -124,7 +124,7 @@ impl KafkaMembership {
             if partition.partition < token.tasks {
                 tasks.insert(TaskId::new(token.subtopology, partition.partition));
             } else if change.assigns {
-                tracing::info!(%partition, "stands for no task that is known here; looking whether topics have grown");
+                tracing::info!(%partition, "belongs to no known task; checking whether topics have grown");
                 self.outgrown = true;
             }
         }
@@ -149,7 +149,7 @@ impl KafkaMembership {
         if !given_up.is_empty() {
             if change.lost { handler.lost(&given_up) } else { handler.revoked(&given_up) }
         }
-        // Only now: with this answer the group may give the tasks to others.
+        // Only now: after this answer the group may assign the tasks to others.
         self.accept(false)
     }
 
@@ -168,7 +168,7 @@ impl Membership for KafkaMembership {
             Some(change) => self.answer(change, handler),
             None => Ok(()),
         };
-        // After a fatal error librdkafka gives everything up without an event.
+        // After a fatal error librdkafka releases everything without an event.
         if let Some(fatal) = self.group.client.fatal() {
             let lost = std::mem::take(&mut self.tasks);
             if !lost.is_empty() {
@@ -202,7 +202,7 @@ impl Membership for KafkaMembership {
                 let reason = "the group has not answered; the session will time out";
                 return Err(TransportError::new(Kind::TimedOut, attempted(), reason));
             }
-            // What the group still takes or gives is answered with nothing: all tasks are given up already.
+            // Further rebalances are answered with an empty list: all tasks are released already.
             if let Some(change) = client.poll_consumer(LEAVE_SLICE) {
                 self.accept(change.assigns)?;
             }
@@ -220,7 +220,7 @@ impl KafkaGroup {
 impl Group for KafkaGroup {
     fn fence(&self) -> Result<Fence> {
         let metadata = self.client.group_metadata();
-        // Unset ones are accepted by the broker without fencing anybody, so they never leave this function.
+        // The broker accepts unset fences without fencing anyone, so they never leave this function.
         match metadata.map(|metadata| (metadata.generation(), metadata.member())) {
             Some((generation, member)) if generation >= 0 && !member.is_empty() => Ok(Fence {
                 group: Arc::clone(&self.group),

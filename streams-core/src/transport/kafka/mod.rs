@@ -1,7 +1,7 @@
 //! Apache Kafka through librdkafka: the only code that names rdkafka.
 //!
-//! One librdkafka client per consumer, producer, admin and member. All calls are blocking with a time-out; nothing here
-//! has a thread of its own besides librdkafka's.
+//! One librdkafka client per consumer, producer, admin and member. All calls block with a time-out. There are no threads
+//! besides librdkafka's.
 
 mod admin;
 mod config;
@@ -34,20 +34,20 @@ pub struct KafkaTransport {
     common: Common,
 }
 
-/// What the clients of a transport have besides the servers.
+/// Options of a transport's clients besides the servers.
 #[derive(Clone)]
 pub struct KafkaOptions {
     /// Kafka client properties for all of them (`security.protocol` and so on).
     pub properties: BTreeMap<String, String>,
-    /// Properties of administrative clients alone, which overrule those.
+    /// Properties of administrative clients only, which override those.
     pub admin: BTreeMap<String, String>,
-    /// The application's group, which data consumers name, though they never join it: librdkafka asks for the coordinator
-    /// of the group that a consumer names, and this is the one that the application has a right to. None: their client id.
+    /// The application's group. Data consumers name it without joining it: librdkafka looks up the coordinator of a
+    /// consumer's group, and this is the group that the application may read. `None`: their client id.
     pub group: Option<String>,
     /// How long all brokers may refuse the clients, or a right be missing, once they had been let in: passwords and
     /// certificates are renewed broker by broker. Before, ten seconds decide (three for a right).
     pub patience: Duration,
-    /// Where tokens come from, if clients log in by SASL/OAUTHBEARER.
+    /// The provider of tokens, if clients log in by SASL/OAUTHBEARER.
     pub token_provider: Option<Arc<dyn TokenProvider>>,
 }
 
@@ -82,7 +82,7 @@ impl KafkaTransport {
 
     /// Clients that find their cluster through these servers (`host:port`, comma separated).
     ///
-    /// Contacts nobody: a cluster that is away shows at the first call that needs it, as an error of kind `TimedOut` or
+    /// Contacts no broker: an unreachable cluster shows at the first call that needs it, as an error of kind `TimedOut` or
     /// `Retriable` that names the servers. A property that librdkafka refuses is an error of kind `Config` here.
     pub fn with_options(bootstrap_servers: &str, options: KafkaOptions) -> Result<Self> {
         let common = Common::new(bootstrap_servers, options)?;
@@ -90,8 +90,8 @@ impl KafkaTransport {
         Ok(KafkaTransport { common })
     }
 
-    /// Refuses what librdkafka does not take, with the key and what it takes: a mistake in the settings is one before any
-    /// broker is asked.
+    /// Refuses settings that librdkafka does not take, with the key and its possible values. So a mistake in the settings
+    /// shows before any broker is contacted.
     pub fn check(&self, clients: &ClientProperties) -> Result<()> {
         self.common.check_clients(clients)
     }

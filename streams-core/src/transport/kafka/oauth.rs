@@ -8,19 +8,19 @@ use crate::time::{Clock, SystemClock, Timestamp};
 use crate::transport::{OAuthToken, TokenProvider};
 use crate::user_code::caught;
 
-/// A token that is handed to further clients while less than a tenth of its time has gone by.
+/// A token is passed to further clients until a tenth of its lifetime has passed.
 struct Kept {
     token: OAuthToken,
     from: Timestamp,
 }
 
-/// Starts the thread that asks the provider. It ends when the last client is gone that could want a token.
+/// Starts the thread that asks the provider. It ends when the last client is gone that could request a token.
 pub(super) fn serve(provider: Arc<dyn TokenProvider>) -> std::io::Result<TokenWanted> {
     let (sender, wanted) = channel();
     std::thread::Builder::new().name("oauth-tokens".to_owned()).spawn(move || answer(&*provider, &wanted))?;
     let sender = Mutex::new(sender);
     Ok(Arc::new(move |client: Weak<Client>| {
-        // Without the thread, nobody gets a token, which every client notices by itself.
+        // Without the thread no client gets a token, which each of them reports.
         let _ended = sender.lock().unwrap_or_else(PoisonError::into_inner).send(client);
     }))
 }
@@ -28,7 +28,7 @@ pub(super) fn serve(provider: Arc<dyn TokenProvider>) -> std::io::Result<TokenWa
 fn answer(provider: &dyn TokenProvider, wanted: &Receiver<Weak<Client>>) {
     let mut kept: Option<Kept> = None;
     for client in wanted {
-        // Gone before it got a token.
+        // The client was dropped before it got a token.
         if client.strong_count() == 0 {
             continue;
         }

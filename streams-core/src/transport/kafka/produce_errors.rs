@@ -4,9 +4,9 @@
 //! 1. *The record* itself is to blame ([`Kind::MessageTooLarge`], [`Kind::InvalidRecord`], [`Kind::UnknownTopic`]): it goes
 //!    to the production exception handler, unless it belongs to a changelog or a repartition topic.
 //! 2. *Retriable*: time-outs, leadership, coordinators, the network. This list is closed.
-//! 3. *Fatal to the producer*: a new one is made and the uncommitted work is done again.
-//! 4. *Fatal to the application*: rights, settings, versions, and every code that is not listed anywhere. About one
-//!    record, a code that is not listed blames the record: it is never sent again without end.
+//! 3. *Fatal to the producer*: a new one is made and the uncommitted work is repeated.
+//! 4. *Fatal to the application*: rights, settings, versions, and every code that is not listed. If such a code is about
+//!    one record, it blames the record, which is then never sent again without end.
 //!
 //! `docs/error-table.md` is this table for readers; a test keeps them the same.
 
@@ -81,7 +81,7 @@ pub(super) const PRODUCE_ERRORS: &[Row] = &[
     row(
         E::RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION,
         Kind::UnknownTopic,
-        "the topic was deleted, or made anew with fewer partitions",
+        "the topic was deleted, or created again with fewer partitions",
     ),
     row(
         E::RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION,
@@ -170,7 +170,7 @@ pub(super) const PRODUCE_ERRORS: &[Row] = &[
         Kind::Denied,
         "grant DESCRIBE and WRITE on transactional ids that begin with the application.id",
     ),
-    // While passwords are renewed; that nobody is let in any more is found out elsewhere (decision 0021).
+    // While passwords are renewed. When to stop waiting is decided elsewhere (decision 0021).
     row(E::RD_KAFKA_RESP_ERR__AUTHENTICATION, Kind::Retriable, "look at sasl.* and the credentials"),
     row(E::RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED, Kind::Denied, "look at sasl.* and the credentials"),
     row(
@@ -182,7 +182,7 @@ pub(super) const PRODUCE_ERRORS: &[Row] = &[
     row(
         E::RD_KAFKA_RESP_ERR_OFFSET_METADATA_TOO_LARGE,
         Kind::Refused,
-        "what a task remembers beside its offsets (stream times of windows that emit on close) is larger than the brokers' \
+        "what a task commits with its offsets (stream times of windows that emit on close) is larger than the brokers' \
          offset.metadata.max.bytes: raise it, or have fewer such operators in one sub-topology",
     ),
     row(
@@ -251,13 +251,13 @@ mod tests {
     /// The codes of the table whose exceptions are retriable in Kafka (`Errors`, 4.3.1: `RetriableException`).
     const RETRIABLE_IN_KAFKA: [i32; 17] = [2, 3, 5, 6, 7, 9, 13, 14, 15, 16, 19, 20, 51, 56, 74, 89, 100];
 
-    /// What is judged otherwise here, and why.
+    /// Codes that are classified otherwise here, and why.
     const OTHERWISE: [(E, &str); 5] = [
-        (E::RD_KAFKA_RESP_ERR_INVALID_MSG, "librdkafka has sent it again before it tells"),
-        (E::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, "librdkafka has asked again before it tells"),
+        (E::RD_KAFKA_RESP_ERR_INVALID_MSG, "librdkafka has retried before it reports it"),
+        (E::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, "librdkafka has asked again before it reports it"),
         (E::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_ID, "the same"),
         (E::RD_KAFKA_RESP_ERR_BROKER_NOT_AVAILABLE, "said of a broker that is about to come or go"),
-        (E::RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS, "the commit is made again when the rebalance is over"),
+        (E::RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS, "the commit is repeated when the rebalance is over"),
     ];
 
     #[test]

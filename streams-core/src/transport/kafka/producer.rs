@@ -1,7 +1,7 @@
 //! Writing records, in transactions or not.
 //!
-//! Delivery reports come for failures only. They have to be taken (`Client::poll`) for librdkafka to count the record as
-//! done, so every wait here goes in slices with a poll between.
+//! Delivery reports come for failures only. librdkafka counts a record as done once its report is taken (`Client::poll`),
+//! so every wait here is made of slices with a poll between them.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -24,49 +24,49 @@ use crate::transport::{
     TransportError, TransportErrorKind as Kind,
 };
 
-/// Between two looks at failed deliveries while something else is waited for.
+/// The time between two polls for failed deliveries during another wait.
 const SLICE: Duration = Duration::from_millis(20);
 
-/// The longest attempt to abort; it can be resumed, and failed deliveries have to be taken between attempts.
+/// The longest attempt to abort. It can be resumed, and failed deliveries must be taken between attempts.
 const ABORT_SLICE_MAX: Duration = Duration::from_millis(100);
 
-/// The first attempt to abort: it only purges what is queued, and then waits for the reports of that to be taken.
+/// The first attempt to abort: it only purges the queue, and then waits until the reports of that are taken.
 const ABORT_SLICE_MIN: Duration = Duration::from_millis(5);
 
 /// How long a transaction that writes nothing waits for its partitions to be registered at its coordinator: librdkafka does
 /// that at once but does not tell when it is done, and refusals while the last transaction is being completed are repeated
 /// every 20 ms.
 const REGISTERING: Duration = Duration::from_millis(250);
-/// After a failed delivery librdkafka sends nothing more of the transaction. What was on its way is answered about as soon,
-/// and is waited for in so many slices, so that all records that are to blame are known at once.
+/// After a failed delivery librdkafka sends nothing more of the transaction. Requests on their way are answered soon, and
+/// are waited for in this many slices, so that all records to blame are known at once.
 const SLICES_AFTER_FAILURE: u32 = 5;
 
-/// Time to ask what a topic takes, where it is not known yet.
+/// The time-out of a request for a topic's limits.
 const LIMITS_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Time to ask whether a topic exists whose records were not acknowledged in time.
+/// The time-out of the question whether a topic exists, after its records were not acknowledged in time.
 const EXISTS_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A topic that does not exist is asked for again after so long.
+/// How long a topic is taken as missing before it is looked up again.
 const UNKNOWN_FOR: Duration = Duration::from_secs(5);
 
 /// A producer of one thread.
 pub(super) struct KafkaProducer {
-    // Before the client, which goes last.
+    // Before the client, which is dropped last.
     topics: Vec<KnownTopic>,
     by_name: HashMap<String, TopicHandle>,
     id: String,
     spec: ProducerSpec,
     common: Common,
     warned_of_zero: bool,
-    /// Partitions that nothing may be sent to until the transaction has been aborted.
+    /// Partitions that must not be sent to until the transaction has been aborted.
     touched: Vec<TopicPartition>,
-    /// Whether a delivery of a transaction has failed: librdkafka goes on counting sequence numbers as if it had not, and the
-    /// broker refuses those of the next transaction.
+    /// Whether a delivery of a transaction has failed. librdkafka then continues with sequence numbers as if it had not, and
+    /// the broker refuses those of the next transaction.
     has_gap: bool,
-    /// How large batches become.
+    /// The size of batches.
     batch_bytes: usize,
-    /// Whether records are compressed, so that their size does not tell a batch's.
+    /// Whether records are compressed, so that the size of a batch cannot be computed from theirs.
     compressed: bool,
     client: Arc<Client>,
 }
@@ -74,7 +74,7 @@ pub(super) struct KafkaProducer {
 struct KnownTopic {
     topic: Topic,
     name: String,
-    /// Until when it is known that it does not exist.
+    /// Until when it is taken as missing.
     missing: Option<Deadline>,
     limits: Option<Checked>,
 }
@@ -112,7 +112,7 @@ impl KafkaProducer {
         })
     }
 
-    /// What an error of this producer means; in a transaction librdkafka says it itself.
+    /// The meaning of an error of this producer; in a transaction librdkafka classifies it.
     fn refused(&self, attempted: &str, error: &KafkaError) -> TransportError {
         let attempted = format!("{attempted} of producer {} at {}", self.id, self.servers());
         let fatal = self.client.fatal();
@@ -120,20 +120,20 @@ impl KafkaProducer {
         if self.is_transactional() { transaction_failed(attempted, error) } else { failed(attempted, error) }
     }
 
-    /// All failed deliveries as one error. Where a record is not itself to blame, a transaction has to be aborted:
+    /// All failed deliveries as one error. If none of the records is to blame, the transaction must be aborted:
     /// librdkafka refuses its commit.
     fn undelivered(&mut self) -> TransportError {
         self.undelivered_as(None)
     }
 
-    /// The same where a call has failed as well: its error is the reason if the records were only given up with it.
+    /// The same if a call has failed as well: its error is the reason if the records were only purged because of it.
     fn undelivered_as(&mut self, told: Option<KafkaError>) -> TransportError {
         self.has_gap |= self.is_transactional();
         let mut missing = HashMap::new();
         let failed = self.client.take_failed().into_iter().map(|one| self.judged(one, &mut missing));
         let mut failed: Vec<_> = failed.collect();
         if !failed.iter().all(is_purged) {
-            // What was queued behind a failure tells nothing.
+            // Records queued behind a failure say nothing about the cause.
             failed.retain(|one| !is_purged(one));
         }
         let by = format!("by producer {}", self.id);
@@ -144,8 +144,8 @@ impl KafkaProducer {
         }
     }
 
-    /// Why a transaction has failed of whose records librdkafka only says that they were purged, for instance when a topic of
-    /// theirs could not be added to the transaction for want of a right.
+    /// Why a transaction has failed, if librdkafka only says that its records were purged. For instance, a topic could not be
+    /// added to the transaction because a right is missing.
     fn reason_of_purge(
         &self,
         by: &str,
@@ -180,10 +180,10 @@ impl KafkaProducer {
             let bytes = batch_bytes(record.key.as_deref(), record.value.as_deref(), &record.headers);
             (kind, reason) = self.judge_size(&topic, bytes, reason);
         }
-        // To a topic that has been deleted librdkafka sends until the time is up.
+        // librdkafka sends to a deleted topic until the time-out.
         if kind == Kind::TimedOut && *missing.entry(topic.clone()).or_insert_with(|| self.is_missing(&topic))
         {
-            (kind, reason) = (Kind::UnknownTopic, "the topic does not exist any more".to_owned());
+            (kind, reason) = (Kind::UnknownTopic, "the topic no longer exists".to_owned());
         }
         if self.is_transactional() && matches!(kind, Kind::Retriable | Kind::TimedOut | Kind::QueueFull) {
             kind = Kind::AbortTransaction;
@@ -198,11 +198,11 @@ impl KafkaProducer {
         count.is_some_and(|count| count.is_err_and(|error| is_unknown_topic(error.code)))
     }
 
-    /// A batch was too large: its records are to blame if they are too large by themselves, else the batch was.
+    /// A batch was too large: those records are to blame that are too large by themselves; otherwise the batch is.
     fn judge_size(&self, topic: &str, bytes: usize, reason: String) -> (Kind, String) {
         self.common.limits.make_sure(&self.client, topic, LIMITS_TIMEOUT);
         let its_own_fault = match self.common.limits.bytes_max(topic) {
-            // What compression made of the record is not known; alone in its batch, it is.
+            // The compressed size of the record is not known, unless it is alone in its batch.
             Some(limit) if !self.compressed => bytes > limit,
             Some(limit) if self.batch_bytes > limit => false,
             Some(_) => bytes > self.batch_bytes,
@@ -221,7 +221,7 @@ impl KafkaProducer {
         }
     }
 
-    /// Waits until nothing is outstanding, or nothing more comes because a delivery failed; whether it is so.
+    /// Waits until nothing is outstanding, or nothing more comes because a delivery failed; returns whether that is so.
     fn drain(&self, deadline: &Deadline) -> bool {
         let mut after_failure = 0;
         loop {
@@ -243,7 +243,7 @@ impl KafkaProducer {
         }
     }
 
-    /// Records may be sent to touched partitions again.
+    /// Allows sending to touched partitions again.
     fn let_go(&mut self) -> Result<()> {
         if self.touched.is_empty() {
             return Ok(());
@@ -252,11 +252,11 @@ impl KafkaProducer {
         for partition in std::mem::take(&mut self.touched) {
             list.add(&partition.topic, partition.partition, 0, &[]);
         }
-        // Without this producer they are free as well.
+        // If this fails, the producer is replaced, which frees them as well.
         self.client.hold(&list, false).map_err(|error| failed("freeing touched partitions", &error))
     }
 
-    /// Takes the reports there are; whether a delivery has failed. In a transaction, waits for those that come with it.
+    /// Takes the available reports; returns whether a delivery has failed. In a transaction, waits for those that follow.
     fn learn_of_failures(&self) -> bool {
         self.client.poll(Duration::ZERO);
         if self.client.has_failed() && self.is_transactional() {
@@ -281,12 +281,12 @@ impl KafkaProducer {
         )
     }
 
-    /// Why a record is not sent: its topic can never take it.
+    /// Why a record is not sent, if its topic can never take it.
     #[cold]
     fn refusal(&mut self, record: &OutRecord<'_>) -> Option<TransportError> {
         let known = self.topics.get_mut(record.topic.0 as usize)?;
         known.limits.as_mut()?.refusal(record)?;
-        // The topic's settings may have been changed since they were asked for.
+        // The topic's settings may have changed since they were requested.
         self.common.limits.make_sure(&self.client, &known.name, LIMITS_TIMEOUT);
         known.limits = self.common.limits.of(&known.name).map(|limits| Checked::new(limits, self.compressed));
         let (kind, reason) = known.limits.as_mut()?.refusal(record)?;
@@ -294,7 +294,7 @@ impl KafkaProducer {
         Some(TransportError::new(kind, attempted, reason))
     }
 
-    /// Learns what a topic takes that was not known when the client was made; an error if batches are too large for it.
+    /// Requests the limits of a topic that was unknown when the client was made; an error if batches are too large for it.
     fn learn(&mut self, topic: TopicHandle) -> Result<()> {
         let Some(known) = self.topics.get_mut(topic.0 as usize) else { return Ok(()) };
         self.common.limits.learn(&self.client, &[&known.name], LIMITS_TIMEOUT);
@@ -392,7 +392,7 @@ impl Producer for KafkaProducer {
         if kind_of(error.code) != Kind::Fatal {
             return Err(failed(attempted, &error));
         }
-        // A delivery that failed leaves the transaction in a state in which nothing can be sent: that is the reason, then.
+        // After a failed delivery nothing more can be sent in the transaction: that delivery is the reason, then.
         if self.learn_of_failures() {
             return Err(self.undelivered());
         }
@@ -423,7 +423,7 @@ impl Producer for KafkaProducer {
                 return told;
             }
             let reason = format!(
-                "{}; the transaction coordinator does not answer; if it stays so, look whether \
+                "{}; the transaction coordinator does not answer; if it stays so, check whether \
                  transaction.state.log.replication.factor of the brokers is larger than their number",
                 error.reason
             );
@@ -443,7 +443,7 @@ impl Producer for KafkaProducer {
         let mut list = PartitionList::new();
         for partition in partitions {
             let topic = self.topic(&partition.topic)?;
-            // Only then does librdkafka know the partition.
+            // librdkafka does not know the partition before.
             self.partition_count(topic, deadline.left())?;
             list.add(&partition.topic, partition.partition, 0, &[]);
             topics.push(topic);
@@ -477,7 +477,7 @@ impl Producer for KafkaProducer {
     fn send_offsets(&mut self, offsets: &[OffsetToCommit], fence: &Fence, timeout: Duration) -> Result<()> {
         let attempted = "send_offsets";
         if fence.generation < 0 || fence.member.is_empty() {
-            // The broker lets an unset fence pass: it would fence nobody.
+            // The broker accepts an unset fence, which would fence no one.
             let reason = format!("the fence of group {} is unset", fence.group);
             return Err(TransportError::new(Kind::Fatal, attempted, reason));
         }
@@ -490,7 +490,7 @@ impl Producer for KafkaProducer {
 
     fn commit(&mut self, timeout: Duration) -> Result<()> {
         let deadline = Deadline::after(timeout);
-        // First in slices, to take failed deliveries; librdkafka's own flush then has nothing to wait for.
+        // First in slices, to take failed deliveries; then librdkafka's own flush has nothing to wait for.
         let done = self.drain(&deadline);
         if self.client.has_failed() {
             return Err(self.undelivered());
@@ -498,7 +498,7 @@ impl Producer for KafkaProducer {
         if !done {
             return Err(self.unfinished("commit"));
         }
-        // Never 0 (which would only look) and never less than a round trip.
+        // Never 0, which would only poll, and never less than a round trip.
         let committed = self.client.commit_transaction(deadline.left().max(SLICE));
         committed.map_err(|error| self.failed_with("commit", error))
     }
@@ -510,7 +510,7 @@ impl Producer for KafkaProducer {
             let left = deadline.left();
             let outcome = self.client.abort_transaction(slice);
             slice = (slice * 2).min(ABORT_SLICE_MAX);
-            // The purged records' reports hold the abort up until they are taken.
+            // The abort waits until the reports of purged records are taken.
             self.client.poll(Duration::ZERO);
             match outcome {
                 Ok(()) => {

@@ -1,4 +1,4 @@
-//! A task that is given away while it is restored is not restored any further.
+//! The restore of a task that is released meanwhile is cancelled.
 
 use super::*;
 
@@ -7,7 +7,7 @@ fn a_task_that_is_given_away_lets_its_databases_go() -> Result<()> {
     let mut world = World::new(true)?;
     world.put("a", "1")?;
     let backend = Arc::downgrade(world.task().backends().of(&StorePlace::Disk)?);
-    // Somebody's open transaction in the changelog: the restore waits for its end.
+    // An open transaction in the changelog: the restore waits for its end.
     let mut stranger = world.trial.stranger("stranger", 60_000)?;
     stranger.begin()?;
     let (topic, headers) = (stranger.topic("owing-store-changelog")?, Default::default());
@@ -16,7 +16,7 @@ fn a_task_that_is_given_away_lets_its_databases_go() -> Result<()> {
     stranger.flush(TIMEOUT)?;
     let task: BTreeSet<TaskId> = world.engine.thread().tasks.keys().copied().collect();
     world.reset()?;
-    // The thread looks first whether something of its own is left in the changelog.
+    // The thread first probes whether something of its own is left in the changelog.
     let mut steps = 0;
     while world.engine.restoring() == 0 && steps < 300 {
         steps += 1;

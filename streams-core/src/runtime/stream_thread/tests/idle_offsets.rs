@@ -1,4 +1,4 @@
-//! Offsets of partitions without new records are committed again, so that the broker does not forget them (decision 0016).
+//! Offsets of partitions without new records are committed again, so that the broker does not expire them (decision 0016).
 
 use super::*;
 

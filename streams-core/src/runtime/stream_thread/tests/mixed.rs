@@ -1,5 +1,5 @@
-//! A task whose stores are not all of one mind: a key-value store owes its changes, a versioned one and an LRU map
-//! write theirs with each commit. Each has the offset of what it holds, and each is restored from there.
+//! A task with different stores: a key-value store defers its writes, while a versioned one and an LRU map write with each
+//! commit. Each has the offset of what it holds, and each is restored from there.
 
 use super::*;
 use crate::store::VersionedKeyValueStore;
@@ -73,7 +73,7 @@ fn each_store_is_restored_from_its_own_offset() -> Result<()> {
     let all = || ["hot", "cold", "new"].map(|key| recent.get(&key.to_owned()).expect("read").is_some());
     assert_eq!(all(), [false, true, true]);
 
-    // What is owed and what is written goes on from there.
+    // Deferred and written changes continue from there.
     world.put("hot", "15")?;
     assert_eq!(offsets(&mut world), expected([("store", 28), ("history", 30), ("recent", 32)]));
     assert_eq!(all(), [true, false, true]);

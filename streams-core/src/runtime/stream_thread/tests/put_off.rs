@@ -1,4 +1,4 @@
-//! Commits of at-least-once that nobody takes: nothing is given up, they are named, and end the application in the end.
+//! Commits of at-least-once that are never acknowledged: nothing is lost, they are reported, and finally end the application.
 
 use super::*;
 
@@ -57,7 +57,7 @@ fn a_commit_that_is_never_taken_ends_the_application_after_task_timeout_ms() -> 
         assert!(text.contains("task.timeout.ms") && text.contains("GroupCommit owing"), "{text}");
         return Ok(());
     }
-    panic!("it is put off for ever");
+    panic!("it is postponed for ever");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Sources that show nothing: the reason is told, if there is one, and all others go on.
+//! Sources that deliver nothing: the reason is reported, if there is one, and all others continue.
 
 use super::*;
 

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Showed before: each reset began the wait anew, so that it never ended.
+/// Before, each reset restarted the wait, so that it never ended.
 #[test]
 fn what_is_refused_ends_the_application_in_time_however_often_the_thread_is_reset() -> Result<()> {
     let mut config = config();

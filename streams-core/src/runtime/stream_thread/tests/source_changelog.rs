@@ -74,7 +74,7 @@ fn a_topic_that_begins_after_what_was_read_is_no_changelog_to_wait_for() -> Resu
     world.send("a", "3")?;
     let first = [(TopicPartition::new("in", 0), 2)];
     world.trial.transport.admin("admin")?.delete_records(&first, TIMEOUT)?;
-    // The restore has nothing to do. The second record is gone: input goes on where the topic begins.
+    // The restore has nothing to do. The second record is gone: input continues where the topic begins.
     let world = world.restarted(topology(&seen)?)?;
     assert_eq!(*seen.lock().expect("no panic"), changes(&[(None, "1"), (None, "3")]));
     assert_eq!(world.value("a"), text("3"));

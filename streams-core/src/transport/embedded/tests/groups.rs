@@ -16,7 +16,7 @@ fn spec(tasks: PartitionId) -> GroupSpec {
     }
 }
 
-/// Does as it is told and remembers it.
+/// Does what it is asked and remembers it.
 #[derive(Default)]
 struct Runtime {
     runs: BTreeSet<TaskId>,
@@ -30,7 +30,7 @@ fn names(tasks: &BTreeSet<TaskId>) -> String {
 
 impl MembershipHandler for Runtime {
     fn assigned(&mut self, tasks: &BTreeSet<TaskId>) {
-        assert!(self.runs.is_subset(tasks), "what is missing has been released before");
+        assert!(self.runs.is_subset(tasks), "missing tasks have been released before");
         self.runs.clone_from(tasks);
         self.log.push(format!("assigned {}", names(tasks)));
     }
@@ -203,7 +203,7 @@ fn members_may_know_of_different_numbers_of_tasks() {
     assert_eq!(narrow.poll(), ["assigned 0_0 0_1"]);
     let mut wide = Process::start(&broker, 4);
     assert_eq!(wide.poll(), ["assigned 0_2 0_3"]);
-    // What it does not know it is not told to run, but that there is more.
+    // It is not assigned tasks that it does not know, but notices that there are more.
     narrow.membership.leave(&mut narrow.runtime, NOW).unwrap();
     wide.poll();
     let mut narrow = Process::start(&broker, 2);

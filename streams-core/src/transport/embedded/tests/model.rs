@@ -66,7 +66,7 @@ impl Model {
     }
 
     /// The process ends, and with it what is open. Its offsets may be given out again, but never one that was below
-    /// the oldest open transaction, as somebody may have seen that position.
+    /// the oldest open transaction, as a reader may have seen that position.
     fn reopen(&mut self, end: Offset) {
         let stable = self.stable();
         self.records.retain(|record| !matches!(record.2, State::Open(_)));

@@ -1,8 +1,7 @@
-//! Offsets of partitions, each with an answer of its own.
+//! Offsets of partitions, each with its own result.
 //!
-//! librdkafka's ListOffsets must not be asked about partitions whose leader it does not know; so those without one are
-//! found by a question of its own and left out of it. What a single broker does not answer in time is missing in its
-//! result.
+//! librdkafka's ListOffsets must not get partitions whose leader it does not know. So a separate request finds those without
+//! a leader, and they are left out. If a broker does not answer in time, its partitions are missing in the result.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -16,11 +15,11 @@ use crate::transport::kafka::error::{failed, is_unknown_topic, with_right};
 use crate::transport::kafka::ffi::{Code, Described, Entry, KafkaError, Led, PartitionList};
 use crate::transport::{Isolation, OffsetQuery, Result, TransportError, TransportErrorKind as Kind};
 
-/// Kafka's query codes in the place of a timestamp.
+/// Kafka's query codes, used instead of a timestamp.
 const EARLIEST: Offset = -2;
 const LATEST: Offset = -1;
 
-/// The answer to a question for a time after which there is nothing.
+/// The answer to a request for a time after which there are no records.
 const NONE_SO_LATE: Offset = -1;
 
 pub(super) type Each = BTreeMap<TopicPartition, Result<Offset>>;
@@ -40,7 +39,7 @@ impl KafkaAdmin {
         let (at, isolation) = match query {
             OffsetQuery::Earliest => (EARLIEST, Isolation::ReadUncommitted),
             OffsetQuery::Latest(isolation) => (LATEST, isolation),
-            // Negative numbers are query codes and no times.
+            // Negative numbers are query codes, not times.
             OffsetQuery::AtTime(time) => (time.max(0), Isolation::ReadCommitted),
         };
         self.list_offsets(&askable, at, isolation, deadline.left(), &mut each)?;
@@ -54,7 +53,7 @@ impl KafkaAdmin {
         Ok(each)
     }
 
-    /// Describes topics. librdkafka asks the broker that it takes for the controller; when that one is away, a new client
+    /// Describes topics. librdkafka asks the broker that it takes for the controller. If that one is away, a new client
     /// finds another.
     pub(super) fn described(
         &mut self,
@@ -73,7 +72,7 @@ impl KafkaAdmin {
         answers.map_err(|error| self.failed(attempted, &error))
     }
 
-    /// Those of the partitions whose leader is known; the others get their answer.
+    /// The partitions whose leader is known; the others get an error.
     pub(super) fn with_leader<'a>(
         &self,
         attempted: &str,
@@ -103,7 +102,7 @@ impl KafkaAdmin {
         Ok(askable)
     }
 
-    /// Why a partition cannot be asked about.
+    /// Why a partition cannot be requested.
     fn obstacle(
         &self,
         attempted: &str,
@@ -133,8 +132,8 @@ impl KafkaAdmin {
         }
     }
 
-    /// Asks for offsets. An error about leaders makes a new client: librdkafka's ListOffsets believes the leaders and epochs
-    /// that it has cached, and after a broker was restarted it would go on being refused for minutes.
+    /// Requests offsets. After an error about leaders a new client is made: librdkafka's ListOffsets uses the leaders and
+    /// epochs that it has cached, and after a broker was restarted it would be refused for minutes.
     fn list_offsets(
         &mut self,
         partitions: &BTreeSet<&TopicPartition>,
@@ -162,7 +161,7 @@ impl KafkaAdmin {
                 }
             }
             Err(error) => {
-                // "No leaders found": they have moved since they were asked for.
+                // "No leaders found": they have moved since they were requested.
                 let no_leader = error.code == E::RD_KAFKA_RESP_ERR__NOENT as Code;
                 for &partition in partitions {
                     let mut failed = self.failed(&format!("{attempted} of {partition}"), &error);

@@ -1,7 +1,7 @@
 //! Whether the brokers let a client in.
 //!
-//! librdkafka tries to log in again for ever, and calls that wait for a broker end in a mere time-out. So refused log-ins
-//! are kept here, until a connection is made: without one, they are final after a while.
+//! librdkafka retries log-ins without end, and calls that wait for a broker end in a plain time-out. So refused log-ins
+//! are recorded here until a connection is made. Without one, they are final after a while.
 
 use std::collections::HashSet;
 use std::ffi::{c_char, c_int, c_void};
@@ -17,20 +17,20 @@ use super::conf::Conf;
 use super::{Code, KafkaError, raw, text_of};
 use crate::time::{Clock, SystemClock};
 
-/// How long nobody may be let in where nobody has been yet: a broker that has just started learns of passwords a moment
-/// after it listens.
+/// How long all clients may be refused before the first one was ever let in: a broker that has just started learns of
+/// passwords a moment after it listens.
 const FIRST_PATIENCE: Duration = Duration::from_secs(10);
 
-/// What all clients of a transport know of the way to the brokers.
+/// The clients' shared knowledge about their access to the brokers.
 #[derive(Debug)]
 pub(in crate::transport::kafka) struct Door {
-    /// Whether any of them has been let in.
+    /// Whether any of them has ever been let in.
     opened: AtomicBool,
-    /// When the first of them was refused since the last one was let in: a new client waits no longer than the others.
+    /// When the first of them was refused since one was last let in: a new client waits no longer than the others.
     refused_ms: Mutex<Option<i64>>,
     /// How long they may all be refused afterwards: passwords and certificates are renewed broker by broker.
     patience: Duration,
-    /// Whether nobody wants in any more.
+    /// Whether the application ends, so that no client needs access.
     closed: AtomicBool,
 }
 
@@ -44,7 +44,7 @@ impl Door {
         }
     }
 
-    /// From now on nobody waits for answers.
+    /// Ends all waits for answers.
     pub(in crate::transport::kafka) fn close(&self) {
         self.closed.store(true, Ordering::Release);
     }
@@ -58,7 +58,7 @@ impl Door {
         *locked(&self.refused_ms).get_or_insert_with(|| SystemClock.monotonic_ms())
     }
 
-    /// Whether nobody waits for answers any more.
+    /// Whether waits for answers have ended.
     pub(in crate::transport::kafka) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
     }
@@ -85,7 +85,7 @@ struct State {
     refused: Option<(KafkaError, i64)>,
     /// A right that is missing.
     denied: Option<Denial>,
-    /// What the log said last of a connection, if it was that another protocol is spoken there.
+    /// The last log line about a connection, if it was that the listener uses another protocol.
     hint: Option<String>,
 }
 
@@ -93,12 +93,12 @@ struct State {
 #[derive(Clone, Debug)]
 pub(in crate::transport::kafka) struct Denial {
     pub(in crate::transport::kafka) error: KafkaError,
-    /// The monotonic time at which it was said first, and last.
+    /// The monotonic time of the first and of the last such error.
     pub(in crate::transport::kafka) first_ms: i64,
     pub(in crate::transport::kafka) last_ms: i64,
 }
 
-/// Whether an error says that we are let in but may not do this.
+/// Whether an error says that we are let in but lack a right.
 fn is_denial(code: Code) -> bool {
     const CODES: &[Code] = &[
         E::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED as Code,
@@ -108,8 +108,8 @@ fn is_denial(code: Code) -> bool {
     CODES.contains(&code)
 }
 
-/// Whether an error says that a broker does not let us in, or is not whom we trust. The alerts are how a broker refuses a
-/// certificate: librdkafka has no code for them, as they come after its own part of the handshake.
+/// Whether an error says that a broker does not let us in, or that we do not trust it. A broker refuses a certificate with
+/// an alert, for which librdkafka has no code, as it comes after its own part of the handshake.
 fn is_refusal(error: &KafkaError) -> bool {
     const CODES: &[Code] = &[
         E::RD_KAFKA_RESP_ERR__AUTHENTICATION as Code,
@@ -121,7 +121,7 @@ fn is_refusal(error: &KafkaError) -> bool {
     CODES.contains(&error.code) || error.reason.contains("SSL alert number")
 }
 
-/// What to look at.
+/// Advice for an error.
 fn advice(error: &KafkaError) -> &'static str {
     let tls = error.code == E::RD_KAFKA_RESP_ERR__SSL as Code || error.reason.contains("SSL alert number");
     if tls {
@@ -132,7 +132,7 @@ fn advice(error: &KafkaError) -> &'static str {
 }
 
 impl Access {
-    /// Looks at an error that a client reported.
+    /// Notes an error that a client reported.
     pub(super) fn note(&self, error: &KafkaError, door: &Door) {
         if is_refusal(error) {
             self.refused(error.clone(), door);
@@ -144,25 +144,25 @@ impl Access {
         }
     }
 
-    /// Looks at what the log says of a connection that could not be made. That a listener speaks another protocol is no
-    /// event, and looks the same as a broker that stops: it explains a time-out and decides nothing.
+    /// Notes a log line about a connection that could not be made. librdkafka has no event for a listener with another
+    /// protocol, which looks like a broker that stops. So the line explains a time-out and decides nothing.
     pub(super) fn failed_to_connect(&self, line: &str) {
         const SAYING_SO: [&str; 2] = ["security.protocol", "PLAINTEXT broker listener?"];
         let hint = SAYING_SO.iter().any(|text| line.contains(text)).then(|| line.to_owned());
         locked(&self.0).hint = hint;
     }
 
-    /// The right that is missing, if one is.
+    /// The missing right, if any.
     pub(super) fn denied(&self) -> Option<Denial> {
         locked(&self.0).denied.clone()
     }
 
-    /// It is not missing any more.
+    /// The right is there again.
     pub(super) fn allowed(&self) {
         locked(&self.0).denied = None;
     }
 
-    /// Nobody lets us in, for this reason; of no interest while somebody does.
+    /// No broker lets us in, for this reason. Irrelevant while one does.
     pub(super) fn refused(&self, error: KafkaError, door: &Door) {
         let mut state = locked(&self.0);
         if state.up.is_empty() {
@@ -171,12 +171,12 @@ impl Access {
         }
     }
 
-    /// Whether nobody lets us in now.
+    /// Whether no broker lets us in now.
     pub(super) fn is_refused(&self) -> bool {
         locked(&self.0).refused.is_some()
     }
 
-    /// Why nobody lets us in now, or seems not to understand us.
+    /// Why no broker lets us in now, or seems to use another protocol.
     pub(super) fn trouble(&self) -> Option<KafkaError> {
         let state = locked(&self.0);
         let hint = || {
@@ -186,7 +186,7 @@ impl Access {
         state.refused.as_ref().map(|(error, _)| error.clone()).or_else(hint)
     }
 
-    /// Why nobody will let us in.
+    /// Why no broker will let us in, once that is final.
     pub(super) fn shut_out(&self, door: &Door) -> Option<KafkaError> {
         let state = locked(&self.0);
         let (error, since) = state.refused.as_ref()?;
@@ -200,7 +200,7 @@ impl Access {
 
     fn changed(&self, door: &Door, broker: (String, c_int), state: &str) {
         let mut known = locked(&self.0);
-        // A connection stays usable while it logs in once more.
+        // A connection stays usable while it logs in again.
         if matches!(state, "UP" | "REAUTH") {
             known.up.insert(broker);
             known.refused = None;
@@ -211,16 +211,16 @@ impl Access {
     }
 }
 
-/// What the callbacks below are given: part of what a client shares with its callbacks.
+/// What the callbacks below get: part of what a client shares with its callbacks.
 pub(super) trait Entrance {
     /// The client's refusals, and the transport's.
     fn entrance(&self) -> (&Access, &Door);
 }
 
-/// Has a client told of the state of its connections.
+/// Registers callbacks about the state of a client's connections.
 ///
 /// # Safety
-/// `shared` is kept for as long as the client that is made of these settings.
+/// `shared` lives as long as the client that is made from these settings.
 pub(super) unsafe fn watch<S: Entrance>(conf: &Conf, shared: &Arc<S>) {
     let opaque = Arc::as_ptr(shared).cast_mut().cast();
     // SAFETY: valid settings; the name is copied; the callback casts the pointer back to what it is here.
@@ -234,7 +234,7 @@ pub(super) unsafe fn watch<S: Entrance>(conf: &Conf, shared: &Arc<S>) {
     }
 }
 
-/// Before the client's first broker is known, which is the time to be added to the list that its threads read.
+/// Runs before the client's first broker is known. Only then may something be added to the list that its threads read.
 unsafe extern "C" fn on_new<S: Entrance>(
     rk: *mut rd::rd_kafka_t,
     _: *const rd::rd_kafka_conf_t,
@@ -288,13 +288,13 @@ mod tests {
     fn refusals_are_final_when_nobody_opens_in_time() {
         let (access, door) = (Access::default(), Door::new(Duration::ZERO));
         access.note(&error(E::RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN, "1/1 brokers are down"), &door);
-        assert!(access.shut_out(&door).is_none(), "a broker that is away is no refusal");
+        assert!(access.shut_out(&door).is_none(), "a broker that is away has not refused");
         access.note(&error(E::RD_KAFKA_RESP_ERR__AUTHENTICATION, "invalid credentials"), &door);
         let found = access.shut_out(&door).expect("is final");
         assert!(found.reason.contains("invalid credentials"), "{found}");
         assert!(found.reason.contains("sasl.password"), "{found}");
         access.changed(&door, broker(), "UP");
-        assert!(access.shut_out(&door).is_none(), "somebody opened");
+        assert!(access.shut_out(&door).is_none(), "one broker let us in");
     }
 
     #[test]

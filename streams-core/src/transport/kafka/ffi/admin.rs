@@ -1,4 +1,4 @@
-//! Administrative requests: each is sent with a queue of its own and waits there for its one answer.
+//! Administrative requests: each has its own queue and waits there for its one answer.
 
 use std::collections::BTreeMap;
 use std::ffi::{c_char, c_int};
@@ -16,7 +16,7 @@ use super::list::{Entry, PartitionList, entries_of, entry_of};
 use super::{Code, KafkaError, OK, c_string, millis, raw, text_of};
 use crate::transport::kafka::deadline::Deadline;
 
-/// One request to be made of a client.
+/// One request to a client.
 pub(in crate::transport::kafka) struct AdminCall<'a> {
     pub(super) client: &'a Client,
     pub(super) timeout: Duration,
@@ -30,13 +30,13 @@ pub(in crate::transport::kafka) struct TopicToCreate<'a> {
     pub(in crate::transport::kafka) configs: &'a BTreeMap<String, String>,
 }
 
-/// What came of each topic named in a request.
+/// The result for each topic named in a request.
 pub(super) type TopicResults<T> = Vec<(String, Result<T, KafkaError>)>;
 
-/// How long a broker's answer may come after the request's own time-out.
+/// How long we wait for a broker's answer after the request's own time-out.
 const GRACE: Duration = Duration::from_millis(100);
 
-/// How long to wait between two looks at whether the brokers let us in.
+/// The time between two checks whether the brokers let us in.
 pub(super) const LOOK: Duration = Duration::from_millis(200);
 
 const TIMED_OUT: Code = E::RD_KAFKA_RESP_ERR__TIMED_OUT as Code;
@@ -76,7 +76,7 @@ impl<'a> AdminCall<'a> {
         }
     }
 
-    /// Gives a topic so many partitions in all.
+    /// Grows a topic to this many partitions.
     pub(in crate::transport::kafka) fn create_partitions(
         &self,
         topic: &str,
@@ -176,7 +176,7 @@ impl<'a> AdminCall<'a> {
         }
     }
 
-    /// Deletes what lies before the list's offsets, of partitions whose leaders the client knows (see
+    /// Deletes records before the list's offsets, of partitions whose leaders the client knows (see
     /// [`AdminCall::leaders`]).
     pub(in crate::transport::kafka) fn delete_records(
         &self,
@@ -199,8 +199,8 @@ impl<'a> AdminCall<'a> {
         }
     }
 
-    /// The answer on a request's queue; null when the time is over, when no broker lets this client in, or when nobody wants
-    /// it any more.
+    /// The answer on a request's queue. Null at the time-out, if no broker lets this client in, or if the application
+    /// ends.
     ///
     /// # Safety
     /// A valid queue.
@@ -221,10 +221,10 @@ impl<'a> AdminCall<'a> {
         }
     }
 
-    /// Sends a request with a queue of its own and waits for the answer.
+    /// Sends a request with its own queue and waits for the answer.
     pub(super) fn wait(&self, send: impl FnOnce(*mut rd::rd_kafka_queue_t)) -> Result<Answer, KafkaError> {
         // SAFETY: the queue is ours and lives through the call; destroyed early, it drops an answer that comes late. The
-        // event is owned by the returned value and does not need the queue any more.
+        // event is owned by the returned value and no longer needs the queue.
         unsafe {
             let queue = rd::rd_kafka_queue_new(self.client.as_ptr());
             send(queue);
@@ -275,7 +275,7 @@ impl Options {
         }
     }
 
-    /// The broker shall answer once the change has reached the others.
+    /// Makes the broker answer once the change has reached the others.
     fn wait_for_brokers(&self, timeout: Duration) {
         let mut reason = [0 as c_char; ERROR_BYTES];
         // SAFETY: as in `new`.

@@ -1,4 +1,4 @@
-//! The client handle, what it calls back, and the queue on which it reports to us.
+//! The client handle, its callbacks, and the queue on which it reports.
 
 use std::collections::HashMap;
 use std::ffi::{c_char, c_int, c_void};
@@ -24,7 +24,7 @@ use crate::time::{Clock, SystemClock};
 /// A `rd_kafka_t` with its threads. Dropping the last reference waits for those threads.
 pub(in crate::transport::kafka) struct Client {
     rk: NonNull<rd::rd_kafka_t>,
-    // In a place of its own: librdkafka keeps its address as the opaque pointer of all callbacks, until it is destroyed.
+    // Boxed, as librdkafka keeps its address as the opaque pointer of all callbacks until it is destroyed.
     shared: Arc<Shared>,
     role: Role,
 }
@@ -35,32 +35,32 @@ unsafe impl Send for Client {}
 // SAFETY: as above; everything behind `shared` is locked.
 unsafe impl Sync for Client {}
 
-/// What a client has in common with its transport's others.
+/// What the clients of a transport share.
 #[derive(Clone)]
 pub(in crate::transport::kafka) struct Ties {
-    /// Whether anybody was let in by the brokers.
+    /// The clients' access to the brokers.
     pub(in crate::transport::kafka) door: Arc<Door>,
-    /// Who is told that a token is needed; none where nobody but librdkafka knows of tokens.
+    /// Called when a token is needed; `None` if librdkafka gets tokens by itself.
     pub(in crate::transport::kafka) token_wanted: Option<TokenWanted>,
     /// Whether clients log in by tokens.
     pub(in crate::transport::kafka) tokens: bool,
 }
 
-/// How often the same trouble is told of in the log.
+/// The shortest time between two log lines with the same code.
 const REPEATED_AFTER_MS: i64 = 10_000;
 
-/// What callbacks leave for the owner of the client.
+/// What callbacks store for the owner of the client.
 pub(super) struct Shared {
-    /// Records that were not delivered and not told yet: as many as were outstanding at most.
+    /// Undelivered records that were not reported yet: at most as many as were outstanding.
     failed: Mutex<Vec<Delivery>>,
     trouble: Mutex<Option<KafkaError>>,
     fatal: Mutex<Option<KafkaError>>,
-    /// What the error callback last told a consumer.
+    /// The last error of a consumer's error callback.
     told: Mutex<Option<KafkaError>>,
-    /// When each code was last told of in the log.
+    /// When each code was last logged.
     told_ms: Mutex<HashMap<Code, i64>>,
     access: Access,
-    /// What brokers have said about records that were not delivered.
+    /// The brokers' words about undelivered records.
     pub(super) words: Words,
     wake: Arc<Wake>,
     ties: Ties,
@@ -95,7 +95,7 @@ impl Shared {
         *locked(&self.trouble) = Some(error);
     }
 
-    /// Whether this code was not told of in the last ten seconds: that brokers are away is repeated at every attempt.
+    /// Whether this code was not logged in the last ten seconds: librdkafka repeats at every attempt that brokers are away.
     fn is_news(&self, code: Code) -> bool {
         let now_ms = SystemClock.monotonic_ms();
         let mut told = locked(&self.told_ms);
@@ -107,7 +107,7 @@ impl Shared {
         is_news
     }
 
-    /// Keeps a failed delivery. Of those that no record is to blame for, one of a row tells as much as all of them.
+    /// Keeps a failed delivery. Of consecutive failures for which no record is to blame, one is enough.
     fn undelivered(&self, delivery: Delivery) {
         let mut failed = locked(&self.failed);
         let repeats = |last: &Delivery| {
@@ -121,7 +121,7 @@ impl Shared {
         }
     }
 
-    /// Passes on that librdkafka wants a token. Until there is one, no broker lets us in.
+    /// Requests a token for librdkafka. Until there is one, no broker lets us in.
     pub(super) fn token_wanted(&self) {
         let (Some(tell), Some(me)) = (&self.ties.token_wanted, self.me.get()) else { return };
         if !self.access.is_refused() {
@@ -139,12 +139,12 @@ impl Entrance for Shared {
     }
 }
 
-/// A change of what a member of a group owns.
+/// A change of a group member's assignment.
 #[derive(Clone, Debug)]
 pub(in crate::transport::kafka) struct Rebalance {
-    /// Whether the partitions are added or taken away.
+    /// Whether the partitions are added or revoked.
     pub(in crate::transport::kafka) assigns: bool,
-    /// Whether the group has already given away what is taken.
+    /// Whether the group has already assigned the revoked partitions to others.
     pub(in crate::transport::kafka) lost: bool,
     pub(in crate::transport::kafka) partitions: Vec<Entry>,
 }
@@ -157,7 +157,7 @@ pub(in crate::transport::kafka) struct Wake {
 }
 
 impl Wake {
-    /// Wakes whoever is in [`Client::wait`].
+    /// Ends a [`Client::wait`].
     pub(in crate::transport::kafka) fn set(&self) {
         *locked(&self.set) = true;
         self.changed.notify_one();
@@ -177,19 +177,19 @@ fn blames_the_record(code: Code) -> bool {
     kind_of_delivery(code).blames_the_record()
 }
 
-/// Nothing that is kept under these locks can be left half done, so a panic elsewhere does not spoil them.
+/// Data under these locks is never left half changed, so a panic elsewhere does not matter.
 pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Runs what a callback is for. A panic (of a log subscriber, say) must not unwind into librdkafka, which would end the
-/// process; the panic hook has told of it already.
+/// process; the panic hook has reported it already.
 pub(super) fn guarded(callback: impl FnOnce()) {
     let _told_by_the_hook = catch_unwind(AssertUnwindSafe(callback));
 }
 
 impl Client {
-    /// Makes a client of these settings. Starts threads and waits for nothing.
+    /// Makes a client with these settings. Starts threads and does not wait.
     pub(in crate::transport::kafka) fn new(
         role: Role,
         conf: Conf,
@@ -214,13 +214,13 @@ impl Client {
             rd::rd_kafka_conf_set_error_cb(settings, Some(on_error));
             watch(&conf, &shared);
             match role {
-                // As events and not as callbacks: with a callback a flush would wait in steps of 10 ms instead of being
+                // As events, not callbacks: with a callback a flush would wait in steps of 10 ms instead of being
                 // woken by the last answer. `Client::poll` serves them.
                 Role::Producer => {
                     rd::rd_kafka_conf_set_events(settings, rd::RD_KAFKA_EVENT_DR);
                     words::listen(&conf, &shared);
                 }
-                // As events too: they are then answered by ordinary code, outside librdkafka.
+                // As events too, so that ordinary code answers them, outside librdkafka.
                 Role::Member => rd::rd_kafka_conf_set_events(
                     settings,
                     rd::RD_KAFKA_EVENT_REBALANCE | rd::RD_KAFKA_EVENT_OFFSET_COMMIT,
@@ -238,7 +238,7 @@ impl Client {
             unsafe { raw::rd_kafka_poll_set_consumer(rk.as_ptr()) };
         }
         let client = Arc::new(Client { rk, shared, role });
-        // Set once, by whoever makes the client.
+        // Set once, when the client is made.
         let _only = client.shared.me.set(Arc::downgrade(&client));
         if ties.tokens {
             client.serve_tokens().map_err(|error| error.reason)?;
@@ -305,7 +305,7 @@ impl Client {
                     lost: rd::rd_kafka_assignment_lost(self.as_ptr()) != 0,
                     partitions: entries_of(rd::rd_kafka_event_topic_partition_list(event)),
                 }),
-                // Comes as an event whether asked for or not.
+                // Comes as an event, requested or not.
                 rd::RD_KAFKA_EVENT_ERROR => {
                     self.shared.note(event_error(event));
                     None
@@ -327,18 +327,18 @@ impl Client {
         !locked(&self.shared.failed).is_empty()
     }
 
-    /// The last thing that went wrong with a broker, to explain a time-out; that we are refused says more than that
-    /// nobody is left.
+    /// The last error with a broker, to explain a time-out. A refusal explains more than the error that all brokers are
+    /// down.
     pub(in crate::transport::kafka) fn trouble(&self) -> Option<KafkaError> {
         self.shared.access.trouble().or_else(|| locked(&self.shared.trouble).clone())
     }
 
-    /// Why no broker will let this client in: it has been refused for so long that waiting is of no use.
+    /// Why no broker will let this client in: it has been refused for too long to wait on.
     pub(in crate::transport::kafka) fn shut_out(&self) -> Option<KafkaError> {
         self.shared.access.shut_out(&self.shared.ties.door)
     }
 
-    /// Whether nobody waits for answers any more, as the application ends.
+    /// Whether waits for answers have ended, as the application ends.
     pub(in crate::transport::kafka) fn is_closed(&self) -> bool {
         self.shared.ties.door.is_closed()
     }
@@ -348,7 +348,7 @@ impl Client {
         self.shared.access.denied()
     }
 
-    /// What was denied has been done since.
+    /// Notes that what was denied has succeeded since.
     pub(in crate::transport::kafka) fn allowed(&self) {
         self.shared.access.allowed();
     }
@@ -358,13 +358,13 @@ impl Client {
         self.shared.ties.door.patience_ms()
     }
 
-    /// The error after which this client cannot go on.
+    /// The fatal error of this client.
     pub(in crate::transport::kafka) fn fatal(&self) -> Option<KafkaError> {
         locked(&self.shared.fatal).clone()
     }
 
-    /// The error that a callback reported since the last call. Consumers poll for events, so for them the callback is only
-    /// called by the dequeuing of a partition, about that partition.
+    /// The error that a callback reported since the last call. Consumers poll for events, so their callback only runs while a
+    /// partition is dequeued, and is about that partition.
     pub(super) fn take_told(&self) -> Option<KafkaError> {
         locked(&self.shared.told).take()
     }
@@ -374,7 +374,7 @@ impl Client {
         Arc::clone(&self.shared.wake)
     }
 
-    /// Waits for [`Wake::set`] or for a partition's queue to become non-empty; whether that happened.
+    /// Waits for [`Wake::set`] or for a partition's queue to become non-empty; returns whether that happened.
     pub(in crate::transport::kafka) fn wait(&self, timeout: Duration) -> bool {
         self.shared.wake.wait(timeout)
     }
@@ -441,15 +441,15 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        // librdkafka 2.12.1 waits for ever, spinning, for the answer to an assignment that it has put on the queue before
-        // it is told to go; from then on it answers itself.
+        // librdkafka 2.12.1 spins for ever on an assignment that is on the queue, unanswered, when its end is requested.
+        // Assignments after that it answers itself.
         if self.role == Role::Member {
             while let Some(change) = self.poll_consumer(Duration::ZERO) {
                 // Refused only if it is no longer wanted.
                 let _refused = self.accept(change.assigns);
             }
         }
-        // SAFETY: nothing refers to the handle any more (see the module's ownership rule), and this is none of
+        // SAFETY: nothing refers to the handle now (see the module's ownership rule), and this is none of
         // librdkafka's own threads, which hold no `Arc<Client>`. Without the flag a consumer would first leave its
         // group, which `Membership::leave` does, in bounded time.
         unsafe {
@@ -460,7 +460,7 @@ impl Drop for Client {
 
 /// Runs with a partition queue's lock held: sets a flag and returns.
 pub(super) unsafe extern "C" fn on_queue(_: *mut rd::rd_kafka_t, opaque: *mut c_void) {
-    // SAFETY: the flag of the client that owns the queue; the callback is taken off before either goes.
+    // SAFETY: the flag of the client that owns the queue; the callback is removed before either is dropped.
     unsafe { &*opaque.cast::<Wake>() }.set();
 }
 

@@ -1,4 +1,4 @@
-//! A client's settings, until the client is made of them.
+//! A client's settings before the client is made.
 
 use std::ffi::c_char;
 use std::ptr::{self, NonNull};
@@ -7,7 +7,7 @@ use rdkafka::bindings as rd;
 
 use super::{c_string, text_of};
 
-/// What a client is for, which decides its callbacks.
+/// The kind of a client, which decides its callbacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::transport::kafka) enum Role {
     /// Writes records.
@@ -16,7 +16,7 @@ pub(in crate::transport::kafka) enum Role {
     Consumer,
     /// Is a member of a group and reads nothing.
     Member,
-    /// Asks and changes; neither reads nor writes.
+    /// Makes administrative requests; neither reads nor writes records.
     Admin,
 }
 

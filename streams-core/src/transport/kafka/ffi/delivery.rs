@@ -18,9 +18,9 @@ pub(in crate::transport::kafka) struct Delivery {
     pub(in crate::transport::kafka) topic: String,
     pub(in crate::transport::kafka) partition: PartitionId,
     pub(in crate::transport::kafka) error: KafkaError,
-    /// What the sender gave along.
+    /// The sender's tag.
     pub(in crate::transport::kafka) tag: u64,
-    /// Only where that was asked for.
+    /// Only if it was requested.
     pub(in crate::transport::kafka) record: Option<Box<FailedRecord>>,
 }
 
@@ -67,7 +67,7 @@ unsafe fn record_of(message: *const rd::rd_kafka_message_t) -> FailedRecord {
         FailedRecord {
             key: bytes_of(addr_of!((*message).key).read(), addr_of!((*message).key_len).read()),
             value: bytes_of(addr_of!((*message).payload).read(), addr_of!((*message).len).read()),
-            // librdkafka does not tell it of a message with an error.
+            // librdkafka does not have it for a message with an error.
             timestamp: None,
             headers: headers_of(message),
         }

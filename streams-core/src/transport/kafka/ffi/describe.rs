@@ -15,7 +15,7 @@ use super::{KafkaError, OK, c_string, millis, raw, text_of};
 #[derive(Clone, Debug, Default)]
 pub(in crate::transport::kafka) struct Described {
     pub(in crate::transport::kafka) partitions: i32,
-    /// Differs between topics that had the same name one after the other; brokers before 2.8 give none.
+    /// Tells apart topics that had the same name one after the other; brokers before 2.8 have none.
     pub(in crate::transport::kafka) id: Option<String>,
 }
 
@@ -23,7 +23,7 @@ pub(in crate::transport::kafka) struct Described {
 const NO_ID: &str = "AAAAAAAAAAAAAAAAAAAAAA";
 
 impl AdminCall<'_> {
-    /// What the cluster knows of each of these topics, or why it does not say.
+    /// The description of each of these topics, or why there is none.
     pub(in crate::transport::kafka) fn describe_topics(
         &self,
         names: &[&str],
@@ -57,7 +57,7 @@ impl AdminCall<'_> {
         }
     }
 
-    /// The settings of these topics, as they are in force.
+    /// The effective settings of these topics.
     pub(in crate::transport::kafka) fn describe_configs(
         &self,
         names: &[&str],
@@ -93,7 +93,7 @@ impl AdminCall<'_> {
 }
 
 impl Client {
-    /// The cluster's id, if a broker has told it within that time.
+    /// The cluster's id, if a broker has returned it within that time.
     pub(in crate::transport::kafka) fn cluster_id(&self, timeout: Duration) -> Option<String> {
         // SAFETY: a valid handle; the string is ours and freed once, by librdkafka's own allocator.
         unsafe {

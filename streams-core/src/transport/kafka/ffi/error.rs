@@ -7,14 +7,14 @@ use rdkafka::bindings as rd;
 use super::{Code, OK, raw, text_of};
 use crate::transport::ErrorCode;
 
-/// What librdkafka said went wrong.
+/// An error of librdkafka.
 #[derive(Clone, Debug)]
 pub(in crate::transport::kafka) struct KafkaError {
     pub(in crate::transport::kafka) code: Code,
     pub(in crate::transport::kafka) reason: String,
-    /// The client is of no further use.
+    /// The client must be replaced.
     pub(in crate::transport::kafka) fatal: bool,
-    /// The same call may be made again.
+    /// The call may be repeated.
     pub(in crate::transport::kafka) retriable: bool,
     /// The open transaction has to be aborted.
     pub(in crate::transport::kafka) requires_abort: bool,
@@ -27,14 +27,14 @@ pub(in crate::transport::kafka) fn name_of(code: Code) -> ErrorCode {
 }
 
 impl KafkaError {
-    /// That code, in librdkafka's words.
+    /// An error of that code, in librdkafka's words.
     pub(in crate::transport::kafka) fn from_code(code: Code) -> Self {
         // SAFETY: takes any integer and returns a static string.
         let reason = text_of(unsafe { raw::rd_kafka_err2str(code) });
         KafkaError::with_reason(code, reason)
     }
 
-    /// That code, in other words than librdkafka's.
+    /// An error of that code, in other words than librdkafka's.
     pub(in crate::transport::kafka) fn with_reason(code: Code, reason: String) -> Self {
         KafkaError { code, reason, fatal: false, retriable: false, requires_abort: false }
     }
@@ -52,7 +52,7 @@ impl KafkaError {
         Err(found)
     }
 
-    /// Reads an error object that somebody else owns; null and the code 0 are success.
+    /// Reads an error object without taking ownership; null and the code 0 are success.
     pub(super) fn peek(error: *const rd::rd_kafka_error_t) -> Option<KafkaError> {
         if error.is_null() {
             return None;

@@ -13,7 +13,7 @@ use super::{KafkaError, OK, c_string, millis, raw, text_of};
 pub(in crate::transport::kafka) struct GroupMetadata(NonNull<rd::rd_kafka_consumer_group_metadata_t>);
 
 impl GroupMetadata {
-    /// Made by hand, for a transaction of another client.
+    /// Made from its parts, for a transaction of another client.
     pub(in crate::transport::kafka) fn new(
         group: &str,
         generation: i32,
@@ -68,13 +68,13 @@ impl Client {
         KafkaError::check(unsafe { raw::rd_kafka_subscribe(self.as_ptr(), list.as_ptr()) })
     }
 
-    /// Answers a rebalance without fetching anything: the group sees the change as done.
+    /// Answers a rebalance without fetching anything: the group considers the change done.
     pub(in crate::transport::kafka) fn accept(&self, assigns: bool) -> Result<(), KafkaError> {
         let nothing = PartitionList::new();
         if assigns { self.assign_more(&nothing) } else { self.assign_less(&nothing) }
     }
 
-    /// What the group knows this member as; none for a client without a group.
+    /// This member's identity in the group; `None` for a client without a group.
     pub(in crate::transport::kafka) fn group_metadata(&self) -> Option<GroupMetadata> {
         // SAFETY: a valid consumer handle; the object is ours.
         NonNull::new(unsafe { rd::rd_kafka_consumer_group_metadata(self.as_ptr()) }).map(GroupMetadata)
@@ -96,7 +96,7 @@ impl Client {
         }
     }
 
-    /// Commits offsets as this member. `None`: no answer in that time.
+    /// Commits offsets as this member. `None` if there was no answer in that time.
     pub(in crate::transport::kafka) fn commit(
         &self,
         offsets: &PartitionList,
@@ -131,7 +131,7 @@ impl Client {
         }
     }
 
-    /// Starts leaving the group; goes on while the consumer is polled, until [`Client::closed`].
+    /// Starts leaving the group. It proceeds while the consumer is polled, until [`Client::closed`].
     pub(in crate::transport::kafka) fn close(&self) -> Result<(), KafkaError> {
         // SAFETY: a valid consumer handle; its own queue carries what closing has to tell. The reference is given back.
         unsafe {
@@ -142,7 +142,7 @@ impl Client {
         }
     }
 
-    /// Whether leaving is done.
+    /// Whether it has left the group.
     pub(in crate::transport::kafka) fn closed(&self) -> bool {
         // SAFETY: a valid consumer handle.
         unsafe { rd::rd_kafka_consumer_closed(self.as_ptr()) != 0 }

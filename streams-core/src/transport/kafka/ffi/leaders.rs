@@ -1,4 +1,4 @@
-//! Who leads partitions: what a client has to know before it asks for their offsets or deletes their records.
+//! The leaders of partitions, which a client must know before it requests offsets or deletes records.
 //!
 //! librdkafka 2.12.1 begins both requests on the caller's thread. When it does not know a leader there, or when the request
 //! times out meanwhile, its main thread takes the request over at once, and both threads use it and free it
@@ -20,15 +20,15 @@ use crate::transport::kafka::deadline::Deadline;
 /// The shortest time-out of a request that begins on the caller's thread.
 pub(super) const LEAST: Duration = Duration::from_secs(2);
 
-/// What a client knows of a topic's partitions.
+/// What is known of a topic's partitions.
 #[derive(Clone, Debug, Default)]
 pub(in crate::transport::kafka) struct Led {
     pub(in crate::transport::kafka) partitions: i32,
-    /// Partitions that nobody can be asked about now.
+    /// Partitions without a usable leader.
     pub(in crate::transport::kafka) without_leader: BTreeSet<i32>,
 }
 
-/// Handles of topics: librdkafka asks for those that it has handles of.
+/// Handles of topics: librdkafka requests the topics that it has handles of.
 struct Handles(Vec<NonNull<rd::rd_kafka_topic_t>>);
 
 impl Drop for Handles {
@@ -40,7 +40,7 @@ impl Drop for Handles {
     }
 }
 
-/// An answer about the cluster.
+/// Metadata of the cluster.
 struct Metadata(*const rd::rd_kafka_metadata);
 
 impl Drop for Metadata {
@@ -51,7 +51,7 @@ impl Drop for Metadata {
 }
 
 impl AdminCall<'_> {
-    /// Asks any broker who leads the partitions of these topics, and has the client know it.
+    /// Asks any broker for the leaders of these topics' partitions, so that the client knows them.
     pub(in crate::transport::kafka) fn leaders(
         &self,
         names: &[&str],
@@ -77,7 +77,7 @@ impl AdminCall<'_> {
         const WAITED: [Code; 2] =
             [E::RD_KAFKA_RESP_ERR__TIMED_OUT as Code, E::RD_KAFKA_RESP_ERR__TRANSPORT as Code];
         let deadline = Deadline::after(self.timeout);
-        // A slow answer is lost with its slice; so the next slice is longer.
+        // An answer that is slower than its slice is lost, so the next slice is longer.
         let mut slice = LOOK;
         loop {
             let left = deadline.left();

@@ -1,4 +1,4 @@
-//! Lists of partitions with an offset, metadata and an error each.
+//! Lists of partitions, each with an offset, metadata and an error.
 
 use std::ffi::{CStr, c_int};
 use std::ptr::{NonNull, addr_of};

@@ -1,4 +1,4 @@
-//! Who is in a group.
+//! The members of a group.
 //!
 //! librdkafka 2.12.1 uses memory that it has freed when a request to a group's coordinator times out while the coordinator
 //! is still being searched for (`rd_kafka_admin_coord_request` gives its reference back, and after it

@@ -1,4 +1,4 @@
-//! librdkafka's mock cluster inside a client made with `test.mock.num.brokers`: it answers as it is told.
+//! librdkafka's mock cluster inside a client made with `test.mock.num.brokers`: it answers as a test demands.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,7 +31,7 @@ pub(in crate::transport::kafka) fn client(
 }
 
 impl Client {
-    /// Where the cluster is found by other clients.
+    /// The servers of the cluster, for other clients.
     pub(in crate::transport::kafka) fn mock_servers(&self) -> String {
         // SAFETY: the cluster belongs to the client, and so does the text, which is copied.
         unsafe {
@@ -40,7 +40,7 @@ impl Client {
         }
     }
 
-    /// How long the first broker takes for every answer.
+    /// Sets how long the first broker takes for every answer.
     pub(in crate::transport::kafka) fn mock_round_trip(&self, time: Duration) {
         // SAFETY: the cluster belongs to the client.
         unsafe {
@@ -58,7 +58,7 @@ impl Client {
         }
     }
 
-    /// The next requests of that kind are answered with these codes, one each.
+    /// Makes the next requests of that kind fail with these codes, one each.
     pub(in crate::transport::kafka) fn mock_refusals(&self, request: i16, codes: &[Code]) {
         // SAFETY: the cluster belongs to the client; the codes are copied, and read as the integers that they are.
         unsafe {

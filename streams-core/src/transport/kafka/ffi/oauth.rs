@@ -1,4 +1,4 @@
-//! Tokens of SASL/OAUTHBEARER: librdkafka asks for one when it needs it, and is given it later, from any thread.
+//! Tokens of SASL/OAUTHBEARER: librdkafka requests one when it needs it, and gets it later, from any thread.
 
 use std::ffi::{CString, c_char, c_void};
 use std::sync::Weak;
@@ -9,7 +9,7 @@ use super::client::{Client, Shared, guarded};
 use super::conf::{Conf, ERROR_BYTES};
 use super::{KafkaError, OK, c_string, raw, text_of};
 
-/// Is told that a client needs a token. Runs on a thread of librdkafka's and returns at once.
+/// Called when a client needs a token. Runs on a thread of librdkafka's and returns at once.
 pub(in crate::transport::kafka) type TokenWanted = std::sync::Arc<dyn Fn(Weak<Client>) + Send + Sync>;
 
 /// A token, as librdkafka takes it.
@@ -20,10 +20,10 @@ pub(in crate::transport::kafka) struct TokenParts<'a> {
     pub(in crate::transport::kafka) extensions: &'a [(String, String)],
 }
 
-/// Has a client that is made of these settings ask for its tokens; with `ours` it asks us, else librdkafka's own sources.
+/// Makes a client with these settings request its tokens: from us with `ours`, otherwise from librdkafka's own sources.
 pub(super) fn prepare(conf: &Conf, ours: bool) {
     // SAFETY: valid settings; the callback has the declared type. The queue of its own is served by librdkafka's
-    // background thread, so that tokens do not wait for somebody to poll.
+    // background thread, so that tokens do not wait for a poll.
     unsafe {
         rd::rd_kafka_conf_enable_sasl_queue(conf.as_ptr(), 1);
         if ours {
@@ -33,13 +33,13 @@ pub(super) fn prepare(conf: &Conf, ours: bool) {
 }
 
 impl Client {
-    /// Has librdkafka's background thread serve what [`prepare`] set up; asks for the first token, too.
+    /// Makes librdkafka's background thread serve what [`prepare`] set up, and requests the first token.
     pub(super) fn serve_tokens(&self) -> Result<(), KafkaError> {
         // SAFETY: a valid handle; the error, if any, is ours.
         KafkaError::take(unsafe { rd::rd_kafka_sasl_background_callbacks_enable(self.as_ptr()) })
     }
 
-    /// Hands a token over; the error says what is wrong with it.
+    /// Passes a token to librdkafka; the error says what is wrong with it.
     pub(in crate::transport::kafka) fn set_token(&self, token: &TokenParts<'_>) -> Result<(), String> {
         let (value, principal) = (c_string(token.value), c_string(token.principal));
         let texts: Vec<CString> =
@@ -63,7 +63,7 @@ impl Client {
         if code == OK { Ok(()) } else { Err(text_of(reason.as_ptr())) }
     }
 
-    /// There is no token for now; librdkafka asks again in ten seconds and goes on with the last one meanwhile.
+    /// Reports that there is no token now. librdkafka asks again in ten seconds and uses the last one meanwhile.
     pub(in crate::transport::kafka) fn set_token_failure(&self, reason: &str) {
         let reason = c_string(if reason.is_empty() { "no reason was given" } else { reason });
         // SAFETY: a valid handle; the text is copied. Refused only where tokens are of no use.

@@ -106,7 +106,7 @@ impl Client {
             rd::rd_kafka_vu_t { vtype: V::RD_KAFKA_VTYPE_TIMESTAMP, u: Value { i64_: record.timestamp } },
             rd::rd_kafka_vu_t {
                 vtype: V::RD_KAFKA_VTYPE_OPAQUE,
-                // Never followed: librdkafka only carries it.
+                // Never dereferenced: librdkafka only carries it.
                 u: Value { ptr: std::ptr::without_provenance_mut(record.tag as usize) },
             },
             rd::rd_kafka_vu_t { vtype: V::RD_KAFKA_VTYPE_HEADERS, u: Value { headers } },
@@ -123,13 +123,13 @@ impl Client {
         outcome
     }
 
-    /// Sends what is queued without lingering and waits for the answers; whether nothing is left.
+    /// Sends what is queued without lingering and waits for the answers; returns whether nothing is left.
     pub(in crate::transport::kafka) fn flush(&self, timeout: Duration) -> bool {
         // SAFETY: a valid producer handle; serves delivery callbacks meanwhile.
         unsafe { raw::rd_kafka_flush(self.as_ptr(), millis(timeout)) == OK }
     }
 
-    /// Keeps what is queued for these partitions of a producer from being sent, or lets it go again. Waits until that is so.
+    /// Pauses or resumes sending to these partitions. Waits until that is so.
     pub(in crate::transport::kafka) fn hold(
         &self,
         list: &PartitionList,
@@ -151,7 +151,7 @@ impl Client {
         }
     }
 
-    /// Records, delivery reports and so on that are still on their way.
+    /// Records and delivery reports that are still on their way.
     pub(in crate::transport::kafka) fn outstanding(&self) -> usize {
         // SAFETY: a valid handle.
         usize::try_from(unsafe { rd::rd_kafka_outq_len(self.as_ptr()) }).unwrap_or(0)
@@ -175,7 +175,7 @@ impl Client {
         KafkaError::take(unsafe { rd::rd_kafka_commit_transaction(self.as_ptr(), millis(timeout)) })
     }
 
-    /// Why the open transaction has to be aborted. To be asked only once librdkafka has purged its records by itself, which
+    /// Why the open transaction must be aborted. Call it only after librdkafka has purged its records by itself, which
     /// it does when it has failed: a commit is then refused with the reason, and does nothing.
     pub(in crate::transport::kafka) fn transaction_error(&self) -> Option<KafkaError> {
         self.commit_transaction(Duration::from_secs(1)).err().filter(|error| error.requires_abort)

@@ -32,9 +32,9 @@ unsafe impl Send for Batch {}
 pub(in crate::transport::kafka) enum Dequeued {
     /// A record.
     Record(Message),
-    /// The fetcher came to the end of the partition, which is at this offset.
+    /// The fetcher reached the end of the partition, which is at this offset.
     End(Offset),
-    /// Something went wrong at this offset (which may be none).
+    /// An error at this offset, which may be none.
     Failed(Offset, KafkaError),
 }
 
@@ -48,7 +48,7 @@ impl Batch {
 }
 
 impl PartitionQueue {
-    /// The queue of a partition of this consumer. To be made before the partition is assigned: records that are fetched
+    /// The queue of a partition of this consumer. Make it before the partition is assigned: records that are fetched
     /// earlier would go to the consumer's queue.
     pub(in crate::transport::kafka) fn new(
         client: &Arc<Client>,
@@ -73,13 +73,13 @@ impl PartitionQueue {
         &self.partition
     }
 
-    /// How many entries wait, errors and transaction markers included.
+    /// The number of queued entries, including errors and transaction markers.
     pub(in crate::transport::kafka) fn len(&self) -> usize {
         // SAFETY: a valid queue.
         unsafe { rd::rd_kafka_queue_length(self.queue.as_ptr()) }
     }
 
-    /// Takes at most `limit` entries without waiting; how many there were.
+    /// Takes at most `limit` entries without waiting; returns how many there were.
     pub(in crate::transport::kafka) fn take(
         &mut self,
         batch: &mut Batch,
@@ -98,7 +98,7 @@ impl PartitionQueue {
             taken
         };
         for message in batch.0.drain(..).filter_map(NonNull::new) {
-            // SAFETY: handed out to us by the call above, on a queue of this client.
+            // SAFETY: returned to us by the call above, on a queue of this client.
             let message = unsafe { Message::own(message, &self.client) };
             each(match message.error() {
                 OK => Dequeued::Record(message),
@@ -109,7 +109,7 @@ impl PartitionQueue {
                 }
             });
         }
-        // That a topic does not exist comes by callback, in the middle of the call above.
+        // A missing topic is reported by a callback during the call above.
         if let Some(error) = self.client.take_told() {
             each(Dequeued::Failed(-1, error));
         }
@@ -147,7 +147,7 @@ const END: Code = E::RD_KAFKA_RESP_ERR__PARTITION_EOF as Code;
 
 impl Drop for PartitionQueue {
     fn drop(&mut self) {
-        // SAFETY: ours; the callback is taken off first, because the queue itself lives on inside the client.
+        // SAFETY: ours; the callback is removed first, because the queue itself lives on inside the client.
         unsafe {
             rd::rd_kafka_queue_cb_event_enable(self.queue.as_ptr(), None, null_mut());
             rd::rd_kafka_queue_destroy(self.queue.as_ptr());
@@ -156,7 +156,7 @@ impl Drop for PartitionQueue {
 }
 
 impl Client {
-    /// Adds a partition, read from that offset on, to what this consumer fetches.
+    /// Starts fetching a partition from that offset on.
     pub(in crate::transport::kafka) fn start(
         &self,
         partition: &TopicPartition,

@@ -1,5 +1,5 @@
-//! Answers that come after whoever asked has stopped waiting, or has gone altogether. What is wrong with memory then shows
-//! as a crash, and under `make sanitize` also where it would go unnoticed.
+//! Answers that arrive after the caller has stopped waiting, or after the client is gone. Memory errors then show as a
+//! crash, and under `make sanitize` even where they would go unnoticed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -41,10 +41,10 @@ fn leaders_are_known(client: &Client) {
     assert_eq!((name.as_str(), led.partitions, led.without_leader.len()), (TOPIC, PARTITIONS, 0));
 }
 
-/// Asks for everything there is to ask for, and waits for nothing but the leaders.
+/// Makes every kind of request, and waits only for the leaders.
 fn ask_and_go(servers: &str, round: usize) {
     let group = format!("g{}", round % 3);
-    // A client that goes waits so long for a commit whose coordinator is still being searched for.
+    // A dropped client waits this long for a commit whose coordinator is still being looked up.
     let session = [("session.timeout.ms", "100"), ("heartbeat.interval.ms", "50")];
     let settings = [("bootstrap.servers", servers), ("group.id", &group), ("log_level", "0")];
     let client = client(Role::Admin, &[&settings[..], &session].concat()).expect("is made");
@@ -67,7 +67,7 @@ fn ask_and_go(servers: &str, round: usize) {
     let _late = client.commit(&partitions(1), AT_ONCE);
 }
 
-/// Sends and reads, and is gone while records, answers and messages are still on their way or in use.
+/// Sends and reads, and is dropped while records, answers and messages are still on their way or in use.
 fn write_and_read_and_go(servers: &str) {
     let settings = [("bootstrap.servers", servers), ("log_level", "0")];
     let producer = client(Role::Producer, &settings).expect("is made");
@@ -76,7 +76,7 @@ fn write_and_read_and_go(servers: &str) {
     headers.add("name", Some(b"value".to_vec()));
     for partition in 0..=PARTITIONS {
         let record = Outgoing {
-            // The last one does not exist: it is refused, at once or later.
+            // The last one does not exist and is refused, at once or later.
             partition,
             key: Some(b"key"),
             value: None,

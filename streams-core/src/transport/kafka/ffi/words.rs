@@ -1,4 +1,4 @@
-//! What brokers say about single records, read while it is there.
+//! The brokers' words about single records, read while they are valid.
 //!
 //! librdkafka 2.12.1 leaves with each failed message a pointer to the broker's words, and frees them before the message
 //! reaches its owner. And where a broker blames one record of a batch alone, the others get the batch's code as well, as if
@@ -20,12 +20,12 @@ use super::{Code, OK, text_of};
 const OTHERS: &str =
     "Failed to append record because it was part of a batch which had one more more invalid records";
 
-/// What was said about messages that have not been reported yet, by their addresses.
+/// The words about messages that have not been reported yet, by address.
 #[derive(Default)]
 pub(super) struct Words(Mutex<HashMap<usize, String>>);
 
 impl Words {
-    /// Keeps what is said about a message that has failed, and gives it the code that is meant for it.
+    /// Keeps the words about a failed message, and sets the code that is meant for it.
     ///
     /// # Safety
     /// `message` is a valid message of a producer that is being acknowledged.
@@ -40,7 +40,7 @@ impl Words {
             if words == OTHERS {
                 code.write(E::RD_KAFKA_RESP_ERR__INVALID_DIFFERENT_RECORD);
             }
-            // Each failed message comes here before it is reported, so nothing is taken for another's at the same address.
+            // Each failed message comes here before it is reported, so no words of an earlier one at its address are left.
             let mut all = locked(&self.0);
             match words.is_empty() {
                 true => all.remove(&message.addr()),
@@ -49,13 +49,13 @@ impl Words {
         }
     }
 
-    /// What was said about a message that is reported now.
+    /// The words about a message that is reported now.
     pub(super) fn take(&self, message: *const rd::rd_kafka_message_t) -> Option<String> {
         locked(&self.0).remove(&message.addr())
     }
 }
 
-/// Has the client that is made of these settings keep what is said about its messages.
+/// Makes a client with these settings keep the words about its messages.
 pub(super) fn listen(conf: &Conf, shared: &Arc<Shared>) {
     let opaque = Arc::as_ptr(shared).cast_mut().cast();
     // SAFETY: the configuration is ours; the callback has the declared type; the opaque pointer outlives the client, as that
@@ -98,7 +98,7 @@ mod tests {
         let version = text_of(unsafe { rd::rd_kafka_version_str() });
         assert_eq!(
             version, "2.12.1",
-            "look whether OTHERS and the two faults above are still what they were"
+            "check whether OTHERS and the two faults above are still what they were"
         );
     }
 }

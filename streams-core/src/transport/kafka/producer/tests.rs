@@ -1,4 +1,4 @@
-//! What librdkafka's mock cluster refuses is told, and no failed delivery is lost.
+//! Refusals by librdkafka's mock cluster are reported, and no failed delivery is lost.
 
 use super::super::KafkaOptions;
 use super::super::ffi::Code;
@@ -11,7 +11,7 @@ mod refusals;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A producer that gives up records and transactions after so many milliseconds.
+/// A producer that gives up records and transactions after this many milliseconds.
 fn made(transactional_id: Option<&str>, patience: u64) -> KafkaProducer {
     let common = Common::new("localhost:1", KafkaOptions::default()).expect("are settings");
     let ms = patience.to_string();
@@ -61,7 +61,7 @@ fn an_unknown_code_about_a_record_blames_the_record() {
     assert_eq!((error.kind(), error.failed().len()), (Kind::InvalidRecord, 1), "{error}");
 }
 
-/// Before, the first one was told and the other thrown away.
+/// Before, the first one was reported and the other one lost.
 #[test]
 fn every_failed_delivery_is_told_and_the_gravest_decides() {
     let mut producer = producer(None);
@@ -90,7 +90,7 @@ fn a_refused_record_costs_its_transaction_and_no_more() {
     assert!(producer.is_worn_out());
 }
 
-/// In a transaction that has to be aborted nothing can be sent: the caller is told why, not that.
+/// In a transaction that must be aborted nothing can be sent: the caller gets the cause, not this consequence.
 #[test]
 fn what_is_sent_after_a_failed_delivery_tells_of_that_delivery() {
     let mut producer = producer(Some("id"));

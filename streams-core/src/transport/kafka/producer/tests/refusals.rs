@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::super::super::produce_errors::Row;
 use super::*;
 
-/// What would be repeated without end is given up after so many milliseconds.
+/// Retries without end are given up after this many milliseconds.
 const IMPATIENT: u64 = 1_000;
 /// What is answered is waited for.
 const PATIENT: u64 = 30_000;
@@ -38,7 +38,7 @@ impl At {
     }
 }
 
-/// What comes of a record when the first so many of these requests are refused, in that many milliseconds.
+/// The result for a record if this many of the first requests are refused, within that many milliseconds.
 fn outcome(at: At, number: Code, times: usize, patience: u64) -> Result<()> {
     let mut producer = made((at != At::Record).then_some("id"), patience);
     let call = Duration::from_millis(patience);
