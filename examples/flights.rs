@@ -1,7 +1,7 @@
 //! When and why do flights leave New York late? Average delays of departures per airport and hour, with the airline that
 //! was worst and the weather of that hour.
 //!
-//! Shows: global tables and left joins with them, one-hour windows over event time, an aggregate of one's own, data as
+//! Shows: global tables and left joins with them, one-hour windows over event time, a custom aggregate, data as
 //! it comes: cancelled flights without a delay, hours without weather, rows that do not parse.
 //!
 //! ```sh

@@ -25,7 +25,7 @@ const ALERTS: &str = "fraud-alerts";
 
 /// How long payments are added up.
 const WINDOW_MS: i64 = 10 * MINUTE_MS;
-/// More payments than these in a window are no shopping.
+/// More payments than these in a window are not shopping.
 const PAYMENTS_MAX: u64 = 8;
 
 const MINUTE_MS: i64 = 60_000;
@@ -68,7 +68,7 @@ pub struct Spending {
     name: String,
 }
 
-/// Why somebody should look at an account.
+/// Why a person should look at an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Reason {
     /// Many payments within minutes.
@@ -79,7 +79,7 @@ pub enum Reason {
     NoCustomer,
 }
 
-/// An account that somebody should look at.
+/// An account that a person should look at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alert {
     /// The account.

@@ -43,7 +43,7 @@ fn words(line: &str) -> Vec<String> {
 pub fn app(options: &Options) -> Result<ExampleApp> {
     let path = options.data_or("alice/alice.txt");
     let bytes = std::fs::read(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-    // What is no UTF-8 becomes replacement characters, which are no words.
+    // Bytes that are not UTF-8 become replacement characters, which are not words.
     let text = String::from_utf8_lossy(&bytes);
     let lines = text.lines().filter(|line| !line.trim().is_empty());
     // A line's time is its number.

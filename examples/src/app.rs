@@ -50,7 +50,7 @@ pub struct Topic {
 }
 
 impl Topic {
-    /// That topic with so many partitions.
+    /// A topic with this many partitions.
     pub const fn new(name: &'static str, partitions: PartitionId) -> Self {
         Topic { name, partitions }
     }

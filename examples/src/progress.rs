@@ -15,7 +15,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Begins a step of so many records.
+    /// Begins a step of this many records.
     pub fn new(what: &str, total: u64) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(total);
@@ -31,7 +31,7 @@ impl Progress {
         Progress { what: what.to_owned(), total, bar, tenths: 0 }
     }
 
-    /// So many records are done.
+    /// Shows that this many records are done.
     pub fn set(&mut self, done: u64) {
         match &self.bar {
             Some(bar) => bar.set_position(done.min(self.total)),

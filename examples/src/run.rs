@@ -15,7 +15,7 @@ use crate::progress::Progress;
 use crate::text::count;
 use crate::{ExampleApp, Options, OutputRecord, Result};
 
-/// How often is looked whether the input is processed.
+/// How often to check whether the input is processed.
 const POLL: Duration = Duration::from_millis(50);
 /// An application that does nothing for so long is given up.
 const STALL_MAX_MS: i64 = 60_000;
@@ -119,7 +119,7 @@ fn start(
 }
 
 /// Returns when the group has committed the end of every topic that the topology reads. Under exactly-once a transaction
-/// ends with a marker, which takes up an offset but is no record, so that the end of a repartition topic may stay out of
+/// ends with a marker, which takes an offset but is not a record, so that the end of a repartition topic may stay out of
 /// reach by that one.
 fn wait_until_processed(
     app: &ExampleApp,

@@ -1,4 +1,4 @@
-//! Times at the end of time overflow nowhere and are looked for in finite time; a record from far in the future costs those
+//! Times at the end of time never overflow and are searched in finite time; a record from far in the future costs those
 //! after it their windows, and nothing else.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]

@@ -458,7 +458,7 @@ fn a_pair_that_fails_costs_no_other() {
     assert_eq!(driver.dropped().of(DropReason::Processing), 1);
 }
 
-/// Not those that waited with it, which are not in the store or are not looked for any more, and not the record that closed
+/// Not those that waited with it, which are not in the store or no longer searched for, and not the record that closed
 /// their windows.
 #[test]
 fn a_record_without_partner_that_fails_costs_no_other() {

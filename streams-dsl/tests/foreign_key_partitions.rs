@@ -1,4 +1,4 @@
-//! A foreign-key join over several partitions: tables of different widths, partitioners of one's own, and caches.
+//! A foreign-key join over several partitions: tables of different widths, custom partitioners, and caches.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 

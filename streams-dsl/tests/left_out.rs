@@ -1,4 +1,4 @@
-//! What is left out is seen: counted by reason, and told in a warning with place, time, key and what judged it.
+//! Dropped records are visible: counted by reason, and logged in a warning with place, time, key and what judged them.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 #![allow(clippy::disallowed_methods, reason = "an application runs by the clock of the machine")]

@@ -1,4 +1,4 @@
-//! A service's whole life in one call: it ends when it is closed, told to, or stopped by an error.
+//! A service's whole life in one call: it ends when it is closed, gets a signal, or is stopped by an error.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 

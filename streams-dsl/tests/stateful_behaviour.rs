@@ -154,7 +154,7 @@ fn hopping(b: &StreamsBuilder) {
 
 fn windowed_reduce(b: &StreamsBuilder) {
     let windows = TimeWindows::of_size_with_no_grace(millis(10));
-    // A null aggregate is no aggregate: Java's reducer is not called with it either.
+    // A null aggregate is none: Java's reducer is not called with it either.
     windowed_out(&by_key(b).windowed_by(windows).reduce(concat), |all| all);
 }
 

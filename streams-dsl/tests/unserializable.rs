@@ -155,7 +155,7 @@ fn a_value_that_a_store_cannot_write_is_the_error_of_its_record() {
     }
 }
 
-/// What JSON cannot write, though Rust can make it: maps with keys that are no text.
+/// What JSON cannot write, though Rust can make it: maps with keys that are not text.
 #[test]
 fn json_that_cannot_be_written_is_named() {
     type Pairs = Json<BTreeMap<(i64, i64), i64>>;
@@ -229,7 +229,7 @@ fn what_a_sink_or_a_repartition_topic_cannot_write_is_the_production_handlers() 
     }
 }
 
-/// The test reads, and so it is told about reading.
+/// The test reads, so the error is about reading.
 #[test]
 fn a_test_that_reads_another_type_is_told_so() {
     let builder = StreamsBuilder::new();

@@ -15,7 +15,7 @@ use streams_dsl::prelude::*;
 fn number(text: &str) -> i64 {
     match text.parse() {
         Ok(number) => number,
-        Err(_) => panic!("{text} is no number"),
+        Err(_) => panic!("{text} is not a number"),
     }
 }
 
@@ -43,7 +43,7 @@ fn a_panic_of_a_closure_is_an_error_that_names_node_and_record() {
     pipe(&failing, "1", 0).unwrap();
     let error = pipe(&failing, "x", 1).unwrap_err();
     let text = error.to_string();
-    for part in ["KSTREAM-MAPVALUES-0000000001", "task 0_0", "in-0 offset 1", "panicked: x is no number"] {
+    for part in ["KSTREAM-MAPVALUES-0000000001", "task 0_0", "in-0 offset 1", "panicked: x is not a number"] {
         assert!(text.contains(part), "{text} lacks {part}");
     }
     assert!(matches!(error, Error::Processing { .. }), "{error:?}");
@@ -61,7 +61,7 @@ fn a_handler_that_continues_leaves_out_just_that_record() {
     assert_eq!((driver.dropped_records(), driver.dropped().of(DropReason::Processing)), (1, 1));
 }
 
-/// In Java an exception is caught at the node that throws it: what comes before and beside it goes on.
+/// In Java an exception is caught at the node that throws it: its parents and siblings continue.
 #[test]
 fn the_other_branches_and_the_rest_of_a_list_go_on() {
     let builder = StreamsBuilder::new();
@@ -298,7 +298,7 @@ impl ProcessingExceptionHandler for Notes {
     fn handle(&self, context: &ErrorContext<'_>, error: &streams_core::error::UserError) -> Response {
         let text = format!("{} {:?} {error}", context.node, context.offset);
         self.0.lock().unwrap().push(text.clone());
-        assert!(!text.contains("y is no number"), "a broken handler");
+        assert!(!text.contains("y is not a number"), "a broken handler");
         Response::Resume
     }
 }
@@ -332,8 +332,8 @@ fn a_handler_is_asked_once_and_its_own_panic_stops_the_application() {
     assert_eq!(
         asked,
         [
-            "KSTREAM-MAPVALUES-0000000002 Some(0) panicked: x is no number",
-            "KSTREAM-MAPVALUES-0000000002 Some(1) panicked: y is no number",
+            "KSTREAM-MAPVALUES-0000000002 Some(0) panicked: x is not a number",
+            "KSTREAM-MAPVALUES-0000000002 Some(1) panicked: y is not a number",
         ]
     );
     assert_eq!(calls.load(Ordering::Relaxed), 2);

@@ -182,7 +182,7 @@ fn mistakes_are_told() {
     assert!(name.contains("the name 'no name' is illegal"), "{name}");
 }
 
-/// A reader finds what its input last told it, not what still waits.
+/// A reader finds the last forwarded value, not what still waits.
 #[test]
 fn a_row_that_waits_is_looked_up_as_it_was() {
     let builder = StreamsBuilder::new();

@@ -30,7 +30,7 @@ fn a_killed_broker_keeps_data_port_and_offsets() -> Outcome {
         read.iter().map(|r| (r.partition, r.offset, r.timestamp, r.key_text(), r.value_text())).collect();
     let expected = [(0, 0, 2_000, "b", ""), (1, 0, 1_000, "a", "1"), (1, 1, 3_000, "", "3")];
     assert_eq!(seen, expected.map(|(p, o, t, k, v)| (p, o, t, k.to_owned(), v.to_owned())));
-    assert_eq!(read[0].value, None, "a tombstone is no empty value");
+    assert_eq!(read[0].value, None, "a tombstone is not an empty value");
     assert_eq!(read[1].headers, [("origin".to_owned(), Some(b"test".to_vec()))]);
     assert_eq!(read[2].key, None);
     assert_eq!(client.end_offsets("letters")?, [1, 2]);

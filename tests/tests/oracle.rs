@@ -1,4 +1,4 @@
-//! The random oracle: every case on which it ever found a difference, with edges that are told apart in the documentation,
+//! The random oracle: every case on which it ever found a difference, with edges that the documentation distinguishes,
 //! and 500 cases of one seed. `make oracle` runs others.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]

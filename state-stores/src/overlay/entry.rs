@@ -19,7 +19,7 @@ pub(crate) enum State {
     Clean,
     /// Changed since the last stage.
     Dirty,
-    /// Logged, but in no batch: owed to the backend, and unchanged since.
+    /// Logged, but in no batch: its write is pending, and it has not changed since.
     Logged,
     /// In a batch that is not known to be written yet, and unchanged since.
     Staged,
@@ -44,7 +44,7 @@ pub(crate) struct Entry<T> {
     pub(crate) touched: bool,
     /// Dirty, and nothing that was staged or committed before has anything under the key.
     pub(crate) fresh: bool,
-    /// Dirty or logged, and in the list of what is owed to the backend: it may hold something else than the log.
+    /// Dirty or logged, and in the list of pending writes: it may differ from the log.
     pub(crate) owed: bool,
     /// Dirty, and has had a value since it became so.
     pub(crate) came: bool,

@@ -14,7 +14,7 @@
 //!         \--- a read loads it from the backend ---------------------------/
 //! ```
 //!
-//! A logged entry is in the changelog and owed to the backend, whatever becomes of it: it stays in memory until a batch
+//! A logged entry is in the changelog, and its write to the backend is pending: it stays in memory until a batch
 //! has it.
 
 mod entry;
@@ -181,7 +181,7 @@ impl<T> Overlay<T> {
     }
 
     /// Takes the positions that became dirty since the last call, in the order of their last updates. Some
-    /// may not be dirty any more ([`Overlay::cancel`]).
+    /// may no longer be dirty ([`Overlay::cancel`]).
     pub(crate) fn take_dirty(&mut self) -> Vec<u32> {
         let mut dirty = std::mem::take(&mut self.dirty);
         self.sort_by_update(&mut dirty);
@@ -219,7 +219,7 @@ impl<T> Overlay<T> {
         self.note_value(value_bytes);
     }
 
-    /// Notes that a dirty entry has been logged, with a value of that many bytes, and is owed to the backend.
+    /// Records that a dirty entry has been logged, with a value of this many bytes, and that its write is pending.
     pub(crate) fn log(&mut self, position: u32, value_bytes: usize) {
         let entry = &mut self.entries[position as usize];
         assert!(entry.state == State::Dirty, "logged an entry that is not dirty");
@@ -232,7 +232,7 @@ impl<T> Overlay<T> {
         self.note_value(value_bytes);
     }
 
-    /// Takes the positions of entries that are owed to the backend. Only those that are [`State::Logged`] are to be put
+    /// Takes the positions of entries whose write is pending. Only those that are [`State::Logged`] are to be put
     /// into the batch; the others are in it already. Nothing may be dirty.
     pub(crate) fn take_owed(&mut self) -> Vec<u32> {
         std::mem::take(&mut self.owed)
@@ -315,7 +315,7 @@ impl<T> Overlay<T> {
         self.bytes(self.uncommitted)
     }
 
-    /// Bytes held by entries that are logged and owed to the backend.
+    /// Bytes held by entries that are logged and whose write is pending.
     pub(crate) fn owed_bytes(&self) -> usize {
         self.bytes(self.logged)
     }

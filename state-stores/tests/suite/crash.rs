@@ -1,5 +1,5 @@
 //! A killed process loses no batch that was written, and no part of one: a child of this test writes batches
-//! until it is killed, and the database it leaves behind is looked at.
+//! until it is killed, and the database it leaves behind is checked.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
@@ -69,7 +69,7 @@ fn check(dir: &std::path::Path, at_least: u64, last: Option<u64>) {
     RocksBackend::open(dir, crate::support::memory()).unwrap();
 }
 
-/// Before: the column families that a cut MANIFEST no longer told of were gone, the offsets were there, and a task went on
+/// Before: column families missing in a truncated MANIFEST were gone, the offsets were there, and a task continued
 /// from empty stores.
 #[test]
 fn a_manifest_that_was_cut_short_is_damage() {

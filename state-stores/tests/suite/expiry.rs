@@ -108,7 +108,7 @@ fn the_directory_shrinks() {
         bytes = reopened.disk_bytes().unwrap();
     }
     assert!(bytes < 1 << 20, "{bytes} bytes are left of {largest}");
-    assert!(largest < 60 << 20, "{largest} bytes at the most");
+    assert!(largest < 60 << 20, "at most {largest} bytes");
 }
 
 /// Counts reads.

@@ -291,7 +291,7 @@ fn entries_are_the_versions_that_can_be_found() {
     };
     let all = [(200, i64::MAX, 3), (100, 150, 1), (150, 160, 2)].map(entry);
     assert_eq!(store.entries().unwrap(), all);
-    // Of what ended more than the history ago nothing is told, even if a live segment still has it.
+    // A version that ended longer ago than the history is not shown, even if a live segment still has it.
     store.put(&"later".into(), Some(&4), 150 + HISTORY_MS).unwrap();
     let told: Vec<_> =
         store.entries().unwrap().into_iter().filter(|(key, _)| key.starts_with(b"k")).collect();

@@ -10,7 +10,7 @@ enum Step {
     Put(String, Option<u32>),
     Get(String),
     TakeChanges,
-    /// If true, one of the stores owes the changes to its backend.
+    /// If true, one of the stores defers its writes.
     Commit(bool),
 }
 
@@ -81,7 +81,7 @@ fn a_key_is_written_once_for_several_commits() {
             assert!(store.owes() && store.owed_bytes() > 0);
         }
         assert_eq!((log.len(), contents(&**world.backend(), keyspace).len()), (3, 0));
-        // Nothing changed since; what is owed is paid all the same, and nothing is logged again.
+        // Nothing changed since; pending writes are made all the same, and nothing is logged again.
         commit_owing(false, &mut store, world.backend(), &mut log);
         assert!(!store.owes() && store.owed_bytes() == 0);
         assert_eq!(contents(&**world.backend(), keyspace)[&b"a"[..]], 3u32.to_be_bytes());

@@ -2,7 +2,7 @@
 //!
 //! Everything that is measured has one writer, the thread that it is about. On the way of a record that thread adds to plain
 //! numbers of its own ([`Measured`]); once a turn it hands them over to cells that others read without a lock ([`Windowed`],
-//! [`Total`], [`Histogram`]). Nothing is computed until somebody asks ([`Registry::collect`]).
+//! [`Total`], [`Histogram`]). Nothing is computed before the metrics are read ([`Registry::collect`]).
 
 mod catalog;
 mod cells;

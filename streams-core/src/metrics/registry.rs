@@ -54,7 +54,7 @@ impl Metric {
     }
 }
 
-/// Who has something to tell when metrics are read. It is called on the reader's thread, beside whoever writes.
+/// A source of metrics. It is called on the reader's thread, while others write.
 pub trait Collect: Send + Sync {
     /// Tells it.
     fn collect(&self, to: &mut Collector<'_>);

@@ -54,7 +54,7 @@ impl Measured {
 /// Over how long is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// In so many parts (`metrics.num.samples`).
+    /// The number of parts (`metrics.num.samples`).
     pub samples: usize,
     /// Of this length each, in milliseconds (`metrics.sample.window.ms`).
     pub sample_ms: i64,
@@ -115,7 +115,7 @@ pub struct Windowed {
     /// One more than the window has, for the one that overlaps its beginning.
     samples: Box<[Sample]>,
     current: AtomicUsize,
-    /// So many have been used.
+    /// How many have been used.
     used: AtomicUsize,
     total_count: Total,
     total_sum: AtomicU64,

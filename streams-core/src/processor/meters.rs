@@ -165,7 +165,7 @@ impl Collect for NodeMeasures {
 
 /// Counts what a node reads from a topic or writes to it.
 pub struct TopicMeter {
-    /// What Kafka Streams counts beside key, value and headers.
+    /// What Kafka Streams counts in addition to key, value and headers.
     fixed_bytes: usize,
     shared: Arc<TopicMeasures>,
 }

@@ -1,7 +1,7 @@
 //! What abandoned transactions may have left at the broker, and whether all of it has ended (decision 0008).
 //!
 //! The coordinator reports that a transaction has ended. Whether its markers were written shows only in the partitions:
-//! 1. no offset of the group waits for a transaction any more;
+//! 1. no offset of the group still waits for a transaction;
 //! 2. the last stable offset of each partition has reached the high watermark of the first probe.
 //!
 //! Each partition is probed separately. One that cannot be probed, because it has no leader, is skipped after a while: it

@@ -60,7 +60,7 @@ pub(crate) struct RepartitionNames {
 }
 
 impl RepartitionNames {
-    /// Uses up three numbers, which name the nodes if the prefix is generated; else the topic names them.
+    /// Takes three numbers, which name the nodes if the prefix is generated; else the topic names them.
     fn new(plan: &mut Plan, topic_prefix: &str) -> Self {
         let topic = match topic_prefix.ends_with(TOPIC_SUFFIX) {
             true => topic_prefix.to_owned(),
@@ -101,7 +101,7 @@ impl RepartitionSpec {
     }
 }
 
-/// A new repartition node, not yet part of the plan; its name is that of the source behind the topic. Uses up three
+/// A new repartition node, not yet part of the plan; its name is that of the source behind the topic. Takes three
 /// numbers (`KStreamImpl.createRepartitionedSource`).
 pub(crate) fn repartition_node<K: Data, V: Data>(
     plan: &mut Plan,

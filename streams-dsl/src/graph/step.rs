@@ -47,7 +47,7 @@ impl Step {
         self.given_name.as_deref()
     }
 
-    /// The next operator's name: the user's, or generated. Uses up a number.
+    /// The next operator's name: the user's, or generated. Takes a number.
     pub(crate) fn next_name(&self, prefix: &str) -> String {
         self.plan.borrow_mut().name_or_new(self.given_name(), prefix)
     }

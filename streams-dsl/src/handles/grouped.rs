@@ -107,7 +107,7 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
     }
 
     /// Where the stream is partitioned by its key: here, or behind a repartition topic that is named after the group or
-    /// else after the store of the aggregation, which `stored_by_name` if the user has named it. Uses up three numbers
+    /// else after the store of the aggregation, which `stored_by_name` if the user has named it. Takes three numbers
     /// in the latter case.
     pub(crate) fn partitioned_by_key(&self, store: &str, stored_by_name: bool) -> Step {
         if !self.repartition_required {
@@ -121,7 +121,7 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
         let source = node.name.clone();
         let shared = self.repartition.get().filter(|_| self.repartition_name.is_some());
         let id = match shared {
-            // Attached anew and so written later, as in Kafka Streams, which adds the node it has again.
+            // Attached again and so written later, as in Kafka Streams, which adds the same node twice.
             Some(id) => {
                 plan.attach(self.step.node, id);
                 id

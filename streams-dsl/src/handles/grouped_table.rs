@@ -73,7 +73,7 @@ impl<K: Data, V: Data> KGroupedTable<K, V> {
     }
 
     /// Where the changes come out of the repartition topic, which is named after the group or else after the store.
-    /// Uses up two numbers.
+    /// Takes two numbers.
     pub(crate) fn repartitioned(&self, store: &str) -> Step {
         let given = self.step.given_name();
         let topic = format!("{}{TOPIC_SUFFIX}", self.repartition_name.as_deref().unwrap_or(store));
@@ -82,7 +82,7 @@ impl<K: Data, V: Data> KGroupedTable<K, V> {
         let source = plan.suffixed_or_new(given, "-source", prefix::SOURCE);
         let shared = self.repartition.borrow().clone().filter(|_| self.repartition_name.is_some());
         let (id, source) = match shared {
-            // Attached anew and so written later, as in Kafka Streams, which adds the node it has again.
+            // Attached again and so written later, as in Kafka Streams, which adds the same node twice.
             Some((id, source)) => {
                 plan.attach(self.step.node, id);
                 (id, source)

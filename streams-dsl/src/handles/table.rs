@@ -97,7 +97,7 @@ impl<K: Data, V: Data> KTable<K, V> {
         sends_old_values.get()
     }
 
-    /// Has updates carry the previous row; false if the table would have to be materialised for it and `force` is not
+    /// Makes updates carry the previous row; false if the table would have to be materialised for it and `force` is not
     /// set (`KTableImpl.enableSendingOldValues`).
     pub(crate) fn enable_sending_old_values(&self, force: bool) -> bool {
         if !self.sends_old_values.get() {
@@ -107,7 +107,7 @@ impl<K: Data, V: Data> KTable<K, V> {
     }
 
     /// Serdes and, if the options name one, the store of a table that is made from this one. An unnamed store is not
-    /// made, but with an `operator_prefix` uses up a number.
+    /// made, but with an `operator_prefix` takes a number.
     pub(crate) fn derived_store<V2: Data>(
         &self,
         materialized: Option<Materialized<K, V2>>,

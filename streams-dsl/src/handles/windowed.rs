@@ -8,7 +8,7 @@ use crate::windows::{EmitStrategy, SessionWindows, SlidingWindows, TimeWindows, 
 /// A window definition, and the kind of stream that it makes. Sealed: use the definitions in
 /// [`windows`](crate::windows).
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no definition of windows for a grouped stream",
+    message = "`{Self}` does not define windows of a grouped stream",
     note = "use `TimeWindows`, `SlidingWindows`, `SessionWindows` or `UnlimitedWindows`; `JoinWindows` are for `join_stream`"
 )]
 pub trait WindowedBy: sealed::Sealed {

@@ -25,7 +25,7 @@ pub(crate) fn try_keyed<K, V, A, E: Into<UserError>>(
     move |key, value, aggregate| user(call(key, value, aggregate))
 }
 
-/// What a closure makes of what a row was. One that fails has been told when that row came, and was left out then: so there
+/// What a closure makes of what a row was. A failure was reported when that row came, and the row was dropped then: so there
 /// was no such row, and the row's next update is not lost for it.
 #[inline]
 pub(crate) fn before<T>(result: Result<Option<T>>) -> Result<Option<T>> {

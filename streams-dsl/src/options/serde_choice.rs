@@ -15,7 +15,7 @@ impl<T> Clone for SerdeChoice<T> {
 }
 
 impl<T> SerdeChoice<T> {
-    /// That serde.
+    /// The chosen serde.
     pub(crate) fn explicit(serde: SerdeRef<T>) -> Self {
         SerdeChoice { explicit: Some(serde), by_type: None }
     }

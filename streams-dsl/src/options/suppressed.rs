@@ -117,7 +117,7 @@ impl<R> BufferConfig<R> {
         self
     }
 
-    /// Logs the buffer to a changelog topic with these settings beside the defaults
+    /// Logs the buffer to a changelog topic with these settings in addition to the defaults
     /// (`BufferConfig.withLoggingEnabled`). Logging is on unless disabled.
     #[must_use]
     pub fn with_logging_enabled(mut self, configs: BTreeMap<String, String>) -> Self {
@@ -150,7 +150,7 @@ pub struct Suppressed<K> {
 }
 
 impl<K> Suppressed<Windowed<K>> {
-    /// Lets only the final result of each window through, once no record can change it any more
+    /// Lets only the final result of each window through, once no record can change it
     /// (`Suppressed.untilWindowCloses`). Deleted windows are left out, as nothing was ever emitted for them.
     ///
     /// The grace period is that of the windowed aggregation upstream; without one, building fails.

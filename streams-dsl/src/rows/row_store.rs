@@ -73,7 +73,7 @@ impl<K: Data, V: Data> RowStore<K, V> {
         }
     }
 
-    /// As [`put`](Self::put), but the changelog gets a deletion with that time too, not with that of the record at hand.
+    /// As [`put`](Self::put), but the changelog gets a deletion with that time too, not with that of the current record.
     pub(crate) fn put_at(&self, key: &K, value: Option<V>, timestamp: Timestamp) -> Result<Option<bool>> {
         match self {
             RowStore::Timestamped(store) => {

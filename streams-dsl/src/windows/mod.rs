@@ -54,7 +54,7 @@ pub trait Windows: sealed::Sealed + Copy + Send + Sync + 'static {
     fn check(&self) -> Result<(), String>;
 }
 
-/// That many milliseconds.
+/// A duration of `n` milliseconds.
 ///
 /// ```
 /// assert_eq!(streams_dsl::windows::millis(1_500), std::time::Duration::from_millis(1_500));
@@ -63,7 +63,7 @@ pub const fn millis(count: u64) -> Duration {
     Duration::from_millis(count)
 }
 
-/// That many seconds.
+/// A duration of `n` seconds.
 ///
 /// ```
 /// assert_eq!(streams_dsl::windows::seconds(90), std::time::Duration::from_secs(90));
@@ -72,7 +72,7 @@ pub const fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
 }
 
-/// That many minutes.
+/// A duration of `n` minutes.
 ///
 /// ```
 /// assert_eq!(streams_dsl::windows::minutes(5), streams_dsl::windows::seconds(300));
@@ -81,7 +81,7 @@ pub const fn minutes(count: u64) -> Duration {
     Duration::from_secs(count.saturating_mul(60))
 }
 
-/// That many hours.
+/// A duration of `n` hours.
 ///
 /// ```
 /// assert_eq!(streams_dsl::windows::hours(2), streams_dsl::windows::minutes(120));
@@ -90,7 +90,7 @@ pub const fn hours(count: u64) -> Duration {
     Duration::from_secs(count.saturating_mul(3_600))
 }
 
-/// That many days of 24 hours.
+/// A duration of `n` days of 24 hours.
 ///
 /// ```
 /// assert_eq!(streams_dsl::windows::days(7), streams_dsl::windows::hours(168));

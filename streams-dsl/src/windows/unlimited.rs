@@ -7,7 +7,7 @@ use streams_core::window::Window;
 /// A single window that never ends (`org.apache.kafka.streams.kstream.UnlimitedWindows`).
 ///
 /// Records before its start belong to no window and are left out, uncounted. It never closes: there is no grace period,
-/// no record is late, its results cannot be emitted on close, and its store keeps it for good.
+/// no record is late, its results cannot be emitted on close, and its store keeps it permanently.
 ///
 /// ```
 /// use streams_dsl::windows::{UnlimitedWindows, Windows};

@@ -1,4 +1,4 @@
-//! A production handler that goes on and remembers what it was asked.
+//! A production handler that continues and remembers what it was asked.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -76,7 +76,7 @@ impl Chance {
         (mixed ^ (mixed >> 31)) % limit
     }
 
-    /// A duration below so many milliseconds.
+    /// A duration below this many milliseconds.
     pub fn millis_below(&mut self, limit: u64) -> Duration {
         Duration::from_millis(self.below(limit))
     }
@@ -104,7 +104,7 @@ impl App {
         assert!(reached, "{} instead of {state}: {:?}", self.streams.state(), self.streams.error());
     }
 
-    /// Waits until so many records are processed.
+    /// Waits until this many records are processed.
     pub fn wait_processed(&self, records: u64) {
         let begin = Instant::now();
         while self.streams.metrics().processed_records < records {
@@ -131,7 +131,7 @@ pub fn config(client: &KafkaClient, app: &str, folder: &Path) -> StreamsConfig {
         .expect("a setting")
 }
 
-/// What was committed to a topic, as soon as there are so many records; fails when there are more.
+/// What was committed to a topic, as soon as there are this many records; fails when there are more.
 pub fn committed(client: &KafkaClient, topic: &str, records: usize) -> Vec<ConsumedRecord> {
     let begin = Instant::now();
     loop {

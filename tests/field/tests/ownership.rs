@@ -24,12 +24,12 @@ fn watchful(client: &KafkaClient, app: &str, folder: &Path) -> StreamsConfig {
     config
 }
 
-/// Gives a topic so many partitions.
+/// Grows a topic to this many partitions.
 fn grow(client: &KafkaClient, topic: &str, partitions: i32) {
     client.add_partitions(topic, partitions).expect("more partitions");
 }
 
-/// So many numbered records to a partition.
+/// Writes this many numbered records to a partition.
 fn produce(client: &KafkaClient, topic: &str, partition: i32, records: usize) {
     let record =
         |n| TestRecord::new(format!("{topic}-{partition}"), format!("{n}")).to_partition(partition).at(WHEN);
@@ -172,7 +172,7 @@ fn members_with_different_topologies_do_not_work_side_by_side() {
     produce(&client, "own-differ-a", 0, 10);
     assert_once(&client, "own-differ-out", 10);
     assert_eq!((other.state(), one.streams.state()), (State::Rebalancing, State::Running));
-    // It ends when told, and at its limit.
+    // It ends on request, and at its limit.
     assert!(other.close(LIMIT));
     let mut settings = config(&client, "own-differ", third.path());
     settings.set("task.timeout.ms", 1_500).expect("a setting");
@@ -298,7 +298,7 @@ fn a_topic_of_a_pattern_may_go() {
     app.close();
 }
 
-/// Hands on what a global store gets, slowly.
+/// Passes on what a global store gets, slowly.
 struct Slow(std::sync::mpsc::Sender<String>, Duration);
 
 impl Processor<String, String, (), ()> for Slow {
@@ -370,7 +370,7 @@ fn nobody_joins_before_its_global_stores_are_filled() {
         assert!(one.metrics().commits > commits_before);
         assert_eq!(one.state(), State::Running);
         assert!(slow.state() != State::Running);
-        assert!(slow.close(Duration::from_secs(25)), "filling ends when told");
+        assert!(slow.close(Duration::from_secs(25)), "filling ends on request");
         assert!(starting.join().expect("no panic").is_err(), "it was closed while it started");
     });
     assert!(one.close(LIMIT));
@@ -448,7 +448,7 @@ fn offsets_of_idle_partitions_do_not_expire() {
     app.close();
 }
 
-/// Rights on a topic are taken away: its task waits, others go on; after `task.timeout.ms` it is an error.
+/// Rights on a topic are taken away: its task waits, others continue; after `task.timeout.ms` it is an error.
 #[test]
 fn rights_that_come_back_are_waited_for() {
     let _turn = turn();

@@ -16,7 +16,7 @@ fn now_ms() -> i64 {
     i64::try_from(since.as_millis()).expect("a time")
 }
 
-/// An application whose handler goes on and remembers.
+/// An application whose handler continues and remembers.
 struct World {
     client: KafkaClient,
     streams: KafkaStreams,
@@ -85,7 +85,7 @@ fn assert_names(text: &str, parts: &[&str]) {
     }
 }
 
-/// Under at-least-once a repeated record is no fault.
+/// Under at-least-once a repeated record is not a fault.
 fn assert_arrived(client: &KafkaClient, topic: &str, guarantee: &str, expected: &[String]) {
     if guarantee == "exactly_once_v2" {
         assert_eq!(texts(&committed(client, topic, expected.len())), expected);
@@ -192,7 +192,7 @@ fn a_record_that_the_broker_refuses_is_left_out_and_its_neighbours_arrive() {
         assert_eq!(world.streams.metrics().dropped_records, 2);
         let expected: Vec<_> = (0..100).filter(|n| ![50, 70].contains(n)).map(keyed).collect();
         assert_arrived(&client, &output, guarantee, &expected);
-        // It goes on afterwards. Where one alone is refused, librdkafka gives its code to its neighbours, too.
+        // It continues afterwards. Where one alone is refused, librdkafka gives its code to its neighbours, too.
         client.produce(&input, (100..120).map(record)).expect("sent");
         world.wait_done(&app, &[&input]);
         assert_eq!(world.asked.sorted(), [asked(110), asked(50), asked(70)]);
@@ -281,7 +281,7 @@ fn batches_fit_into_their_topics() {
     }
 }
 
-/// The limit is lowered while the application runs, which nobody is told.
+/// The limit is lowered while the application runs, without notice.
 #[test]
 fn batches_become_smaller_when_a_topic_takes_less() {
     let _turn = turn();
@@ -385,7 +385,7 @@ fn a_named_topic_that_does_not_exist_or_is_deleted_is_named() {
     }
 }
 
-/// What a task remembers beside its offsets has a limit at the broker.
+/// What a task commits with its offsets has a limit at the broker.
 #[test]
 fn too_much_beside_an_offset_is_named() {
     let _turn = turn();

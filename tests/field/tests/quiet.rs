@@ -1,5 +1,5 @@
-//! What others do on the same cluster, and what lies still: a stranger's open transaction, a partition without a leader. An
-//! application that does not depend on it goes on as if it were not there, and leaves nothing in others' topics.
+//! What others do on the same cluster, and what is stuck: a stranger's open transaction, a partition without a leader. An
+//! application that does not depend on it is not affected, and leaves nothing in others' topics.
 #![expect(clippy::disallowed_methods, reason = "it waits for brokers, by the clock of the machine")]
 
 use std::time::{Duration, Instant};
@@ -53,7 +53,7 @@ fn a_strangers_long_transaction_is_not_waited_for() {
     let begin = Instant::now();
     let app = App::run(copy(input, output), settings(folders[0].path()));
     println!("RUNNING after {:?}", begin.elapsed());
-    // A join takes a broker three seconds (`group.initial.rebalance.delay.ms`) unless it is told otherwise.
+    // A join takes a broker three seconds (`group.initial.rebalance.delay.ms`) by default.
     assert!(begin.elapsed() < Duration::from_secs(8), "{:?}", begin.elapsed());
     let mut slowest = Duration::ZERO;
     for round in 0..3 {
@@ -127,7 +127,7 @@ fn a_sink_without_a_leader_holds_up_nobody_who_does_not_need_it() {
     println!("RUNNING after {:?}", begin.elapsed());
     client.produce("leader-in", records(10)).expect("produced");
     field::committed(&client, "leader-out", 20);
-    println!("goes on after {:?}", begin.elapsed());
+    println!("continues after {:?}", begin.elapsed());
     app.close();
 }
 
@@ -162,7 +162,7 @@ fn a_source_without_a_leader_is_named_and_the_others_go_on() {
         assert!(begin.elapsed() < LIMIT, "{:?}", app.streams.reasons());
         std::thread::sleep(Duration::from_millis(50));
     }
-    println!("told after {:?}", begin.elapsed());
+    println!("reported after {:?}", begin.elapsed());
     client.produce("named-in", [TestRecord::new("a", "2")]).expect("produced");
     field::committed(&client, "named-out", 3);
     cluster.start_broker(2).expect("started");

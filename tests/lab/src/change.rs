@@ -12,7 +12,7 @@ use crate::error::LabError;
 use crate::raw::{self, Setting};
 
 impl KafkaClient {
-    /// Gives a topic so many partitions in all and waits until they can be used.
+    /// Grows a topic to this many partitions and waits until they can be used.
     pub fn add_partitions(&self, topic: &str, partitions: i32) -> Result<(), LabError> {
         let what = || format!("giving topic {topic} {partitions} partitions");
         let wanted = usize::try_from(partitions).unwrap_or_default();

@@ -72,7 +72,7 @@ impl KafkaClient {
         self.wait_partitions(name, partitions)
     }
 
-    /// Waits until so many partitions of a topic have a leader.
+    /// Waits until this many partitions of a topic have a leader.
     pub(crate) fn wait_partitions(&self, topic: &str, partitions: i32) -> Result<(), LabError> {
         let begin = Instant::now();
         while self.partitions(topic)? < partitions {

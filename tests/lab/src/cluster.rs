@@ -1,4 +1,4 @@
-//! A Kafka cluster of one or three brokers, or a handle on somebody else's.
+//! A Kafka cluster of one or three brokers, or a handle on an existing one.
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -72,7 +72,7 @@ impl KafkaCluster {
         Self::start_with(&ClusterOptions { brokers, ..ClusterOptions::default() })
     }
 
-    /// Starts a cluster with options of one's own and waits until it answers.
+    /// Starts a cluster with custom options and waits until it answers.
     pub fn start_with(options: &ClusterOptions) -> Result<Self, LabError> {
         let java = JavaLab::prepare()?;
         sweep(&std::env::temp_dir());
@@ -162,7 +162,7 @@ impl KafkaCluster {
         self.with_broker(node, "pause", |broker| broker.process().map_or(Ok(()), LabProcess::pause))
     }
 
-    /// Lets a paused broker go on.
+    /// Resumes a paused broker.
     pub fn resume_broker(&self, node: usize) -> Result<(), LabError> {
         self.with_broker(node, "resume", |broker| broker.process().map_or(Ok(()), LabProcess::resume))
     }

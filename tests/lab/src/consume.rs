@@ -30,12 +30,12 @@ pub struct ConsumedRecord {
 }
 
 impl ConsumedRecord {
-    /// The key as text, bytes that are no UTF-8 replaced; empty for a null key.
+    /// The key as text, with bytes that are not UTF-8 replaced; empty for a null key.
     pub fn key_text(&self) -> String {
         String::from_utf8_lossy(self.key.as_deref().unwrap_or_default()).into_owned()
     }
 
-    /// The value as text, bytes that are no UTF-8 replaced; empty for a null value.
+    /// The value as text, with bytes that are not UTF-8 replaced; empty for a null value.
     pub fn value_text(&self) -> String {
         String::from_utf8_lossy(self.value.as_deref().unwrap_or_default()).into_owned()
     }

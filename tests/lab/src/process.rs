@@ -59,7 +59,7 @@ impl LabProcess {
         self.child.try_wait().map_err(LabError::io(format!("asking whether {} has ended", self.name)))
     }
 
-    /// Waits for it to end; it goes on running when the time is over.
+    /// Waits for it to end; it keeps running after the time-out.
     pub fn wait(&mut self, limit: Duration) -> Result<ExitStatus, LabError> {
         let begin = Instant::now();
         loop {
@@ -93,7 +93,7 @@ impl LabProcess {
         self.signal(libc::SIGSTOP)
     }
 
-    /// Lets it go on with SIGCONT.
+    /// Resumes it with SIGCONT.
     pub fn resume(&mut self) -> Result<(), LabError> {
         self.signal(libc::SIGCONT)
     }

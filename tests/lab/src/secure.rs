@@ -119,7 +119,7 @@ impl Secured {
         )
     }
 
-    /// The users that formatting a data folder has to be told of.
+    /// The users to create when a data folder is formatted.
     pub(crate) fn format_arguments() -> Vec<String> {
         let user = |mechanism: &str, (name, password): &(&str, &str)| {
             ["--add-scram".to_owned(), format!("{mechanism}=[name={name},password={password}]")]

@@ -1,4 +1,4 @@
-//! A struct of one's own without a serde.
+//! A custom struct without a serde.
 use streams_dsl::prelude::*;
 
 #[derive(Clone)]

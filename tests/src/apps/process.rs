@@ -173,7 +173,7 @@ impl SoakProcess {
         self.process.pause()
     }
 
-    /// Lets it go on.
+    /// Resumes it.
     pub fn resume(&mut self) -> Result<(), LabError> {
         self.process.resume()
     }

@@ -117,7 +117,7 @@ impl RawConsumer {
                     *position = message.offset + 1;
                     total += 1;
                 }
-                // SAFETY: destroyed once, and nothing borrows from it any more.
+                // SAFETY: destroyed once, and nothing borrows from it now.
                 unsafe { c::rd_kafka_message_destroy(*pointer) }
             }
             result?;

@@ -220,7 +220,7 @@ fn watch_for_running(child: &mut LabProcess) -> Receiver<Instant> {
         std::thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
                 if line.trim() == "RUNNING" {
-                    // Nobody may be listening any more.
+                    // The receiver may be gone.
                     let _late = sender.send(Instant::now());
                 }
             }
@@ -229,7 +229,7 @@ fn watch_for_running(child: &mut LabProcess) -> Receiver<Instant> {
     receiver
 }
 
-/// A program that Cargo built beside this one.
+/// A program that Cargo built next to this one.
 fn sibling(name: &str) -> Result<PathBuf, LabError> {
     let this = std::env::current_exe().map_err(LabError::io("asking for the path of this program"))?;
     let path = this.with_file_name(name);

@@ -1,4 +1,4 @@
-//! `make golden`: writes the golden files of `tests/golden` anew from the real Kafka.
+//! `make golden`: writes the golden files of `tests/golden` again from the real Kafka.
 
 use std::process::ExitCode;
 

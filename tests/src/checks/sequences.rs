@@ -7,7 +7,7 @@ use lab::ConsumedRecord;
 /// The values of each key in order.
 pub type Sequences = BTreeMap<String, Vec<String>>;
 
-/// How many differences are told.
+/// How many differences are shown.
 const TOLD: usize = 5;
 
 /// How much of an expected sequence must have been written.

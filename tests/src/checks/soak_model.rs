@@ -28,7 +28,7 @@ pub struct InputRange {
     pub offsets: Range<i64>,
 }
 
-/// An input of so many records over so many keys, and its results.
+/// An input of this many records over this many keys, and its results.
 #[derive(Debug, Clone, Copy)]
 pub struct SoakModel {
     /// How many records.

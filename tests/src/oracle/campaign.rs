@@ -12,7 +12,7 @@ use super::java::JavaOracle;
 use super::outcome::Outcome;
 use super::{engine, generate, shrink};
 
-/// How many cases the Java program has at hand, so that both engines always have work.
+/// How many cases the Java program has queued, so that both engines always have work.
 const AHEAD: usize = 4;
 
 /// A worker has a Java program of its own, which takes a while to come up.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// A problem of the oracle itself, told as text.
+/// A problem of the oracle itself, as text.
 pub type Fault = Box<dyn std::error::Error>;
 
 /// What a call is given besides its registers.
@@ -27,7 +27,7 @@ pub struct CaseConfig {
     pub cache_bytes: u64,
     /// `topology.optimization`, as Java writes it.
     pub optimization: String,
-    /// How often by the wall clock closed windows, and records without a partner, are looked for.
+    /// How often by the wall clock closed windows, and records without a partner, are searched for.
     #[serde(default = "emit_interval_ms")]
     pub emit_interval_ms: u64,
 }

@@ -148,7 +148,7 @@ fn stores(ours: &Outcome, java: &Outcome) -> Option<String> {
     None
 }
 
-/// Bytes with everything that is no plain character in hexadecimal.
+/// Bytes, with everything except plain characters in hexadecimal.
 fn text(bytes: &[u8]) -> String {
     bytes.escape_ascii().to_string()
 }

@@ -56,7 +56,7 @@ impl JavaOracle {
 
 impl Drop for JavaOracle {
     fn drop(&mut self) {
-        // Not asked to end: it may be writing an answer that nobody reads any more.
+        // Not asked to end: it may be writing an answer that nobody reads.
         self.input = None;
         let _ = self.child.kill();
         let _ = self.child.wait();

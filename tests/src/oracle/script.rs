@@ -10,7 +10,7 @@ const VALUES: &[&str] = &["1", "2", "3", "x", "yy", "zzz", "a", "b", "", "\u{fc}
 /// A jump of time that expires segments of stores.
 const JUMP_MS: i64 = 61_000;
 
-/// In how many of 100 cases time goes on until windows are closed and limits reached.
+/// In how many of 100 cases time advances until windows are closed and limits reached.
 const TO_THE_END: usize = 50;
 
 /// Beyond every limit that is not drawn to be out of reach.
@@ -81,7 +81,7 @@ pub fn draw(draw: &mut Draw, ops: &[Op]) -> Vec<Step> {
     steps
 }
 
-/// Time goes on: two records of each stream, so late that windows are closed and limits reached.
+/// Time advances: two records of each stream, so late that windows are closed and limits reached.
 fn the_end(rng: &mut Rng, marks: &[i64], latest: i64, keys: &[&str], streams: &[&String]) -> Vec<Step> {
     let longest = marks.iter().max().copied().unwrap_or_default();
     let gap = if rng.chance(25) { FAR_MS } else { 2 * longest + 1 };

@@ -14,7 +14,7 @@ pub fn shrink(case: &Case, mut differs: impl FnMut(&Case) -> bool) -> Case {
         let mut smaller = false;
         for candidates in [inputs, ops, details] {
             let mut at = 0;
-            // The list is made anew after each success, and continued where it was.
+            // The list is made again after each success, and continued where it was.
             while let Some(candidate) = candidates(&best, at) {
                 tries += 1;
                 if tries > TRIES_MAX {

@@ -28,7 +28,7 @@ pub enum Way {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Act {
-    /// It is held back for so many milliseconds, and what follows on its connection with it.
+    /// It is held back for this many milliseconds, and what follows on its connection with it.
     Delay(u64),
     /// It is swallowed; what follows is passed on.
     Drop,
@@ -55,7 +55,7 @@ struct Entry {
     hits: u64,
 }
 
-/// The rules that all proxies of a cluster obey. Cheap to clone.
+/// The rules of all proxies of a cluster. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Rules {
     entries: Arc<Mutex<(u64, Vec<Entry>)>>,

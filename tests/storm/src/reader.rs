@@ -50,7 +50,7 @@ impl Reader {
                 .collect();
             for ((_, partition, offset), hash) in seen.iter().filter(|((of, ..), _)| of == topic) {
                 if there.get(&(*partition, *offset)) != Some(hash) {
-                    return Err(format!("{topic}-{partition}@{offset} was read as committed and is no more"));
+                    return Err(format!("{topic}-{partition}@{offset} was read as committed and is gone"));
                 }
             }
         }
@@ -83,7 +83,7 @@ fn follow(client: &KafkaClient, topics: Vec<String>, done: &AtomicBool) -> Resul
     Ok(seen)
 }
 
-/// Goes on with the partitions that it has and begins those that there are now.
+/// Continues with the partitions that it has and begins new ones.
 fn assign_new(
     consumer: &BaseConsumer,
     topics: &[String],

@@ -1,5 +1,5 @@
 //! The course of a storm: the input is fed, events begin and end, processes that have ended are started again; then it
-//! becomes calm, and what must hold is looked at.
+//! becomes calm, and what must hold is checked.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -79,7 +79,7 @@ struct Watch<'a> {
 }
 
 impl Storm {
-    /// Passes over. What is wrong is in the error, one sentence a line; what is told of it goes to standard output.
+    /// Passes over. What is wrong is in the error, one sentence a line; the report goes to standard output.
     pub fn pass(&self, weather: &Weather) -> Result<(), String> {
         let text = |error: LabError| error.to_string();
         for event in &weather.events {
@@ -118,7 +118,7 @@ impl Storm {
         println!("{:>7.1}s calm", watch.seconds());
         if watch.wait_done() {
             watch.look_at_usage();
-            // What all keys have become is continued by processes that open their state anew.
+            // Processes that open their state again continue the values of all keys.
             watch.restart_all();
             let probe = model.input().skip(during);
             watch.note(Feed::start(&client, &world.topics.input, probe, weather.per_second).finish());

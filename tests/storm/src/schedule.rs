@@ -209,7 +209,7 @@ impl Fault {
         kind.ends_with("_broker") || kind.ends_with("_coordinator") || kind == "leaderless"
     }
 
-    /// Whether an application may end with an error meanwhile, to be started again: what was refused needs somebody's
+    /// Whether an application may end with an error meanwhile, to be started again: what was refused needs a person's
     /// decision.
     pub fn permits_an_end(&self) -> bool {
         matches!(self, Fault::RefuseRecords | Fault::Revoke { .. } | Fault::FullDisk { .. })
@@ -221,7 +221,7 @@ impl Fault {
 pub struct Chance(u64);
 
 impl Chance {
-    /// Those of a seed.
+    /// The events of a seed.
     pub fn of(seed: u64) -> Self {
         Chance(seed)
     }
@@ -243,7 +243,7 @@ impl Chance {
     }
 }
 
-/// The events of a seed for a storm of so many milliseconds, in their order. `only` names the kinds; empty is all of
+/// The events of a seed for a storm of this many milliseconds, in their order. `only` names the kinds; empty is all of
 /// them. All kinds come up before one comes again.
 pub fn schedule(seed: u64, length_ms: u64, only: &[String]) -> Vec<Event> {
     let mut chance = Chance::of(seed);

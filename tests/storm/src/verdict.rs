@@ -14,7 +14,7 @@ use crate::world::APP;
 /// How long transactions may take to end after everything has.
 const OPEN_LIMIT: Duration = Duration::from_secs(30);
 
-/// How many records that are wrong are told of.
+/// How many wrong records are shown.
 const TOLD: usize = 12;
 
 /// All results are there but those of input that was deleted unread: each once, in order where keys stayed in their

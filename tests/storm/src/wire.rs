@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use serde::{Deserialize, Serialize};
 
-/// Longer than any message of a test; a longer one is no Kafka.
+/// Longer than any message of a test; a longer one is not Kafka.
 const FRAME_MAX: usize = 256 << 20;
 
 /// The requests that faults are about, by their numbers in the protocol.

@@ -140,7 +140,7 @@ fn broker_settings() -> Vec<(String, String)> {
         ("authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer"),
         ("super.users", "User:ANONYMOUS"),
         ("allow.everyone.if.no.acl.found", "true"),
-        // A busy machine is no dead broker.
+        // A busy machine is not a dead broker.
         ("broker.session.timeout.ms", "6000"),
     ]
     .map(|(key, value)| (key.to_owned(), value.to_owned()))

@@ -203,7 +203,7 @@ fn mark(mark: &'static str) -> impl Fn(&String, String, String) -> String + Send
     move |_, value, list| list + mark + &value + ";"
 }
 
-/// A state that is null begins anew.
+/// A null state starts from scratch.
 fn mark_or_null(with: &'static str) -> impl Fn(&String, String, Text) -> Text + Send + Sync {
     move |key, value, list| (value != "-").then(|| mark(with)(key, value, list.unwrap_or_default()))
 }

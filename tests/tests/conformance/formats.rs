@@ -35,11 +35,11 @@ const LEFT_OUT: &[(&str, &str)] =
 const TOPIC: &str = "topic";
 
 fn text<'a>(row: &'a Value, name: &str) -> &'a str {
-    row[name].as_str().unwrap_or_else(|| panic!("{name} of {row} is no text"))
+    row[name].as_str().unwrap_or_else(|| panic!("{name} of {row} is not text"))
 }
 
 fn number(row: &Value, name: &str) -> i64 {
-    row[name].as_i64().unwrap_or_else(|| panic!("{name} of {row} is no number"))
+    row[name].as_i64().unwrap_or_else(|| panic!("{name} of {row} is not a number"))
 }
 
 fn bytes(row: &Value, name: &str) -> Bytes {

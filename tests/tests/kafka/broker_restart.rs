@@ -1,4 +1,4 @@
-//! Brokers go down and come back in mid-run, in order and by SIGKILL; the application goes on by itself.
+//! Brokers go down and come back during a run, in order and by SIGKILL; the application continues by itself.
 //!
 //! With replicas nothing is left to chance: brokers go down while everything is in full swing. An only broker has none to
 //! hand its partitions to, and Apache Kafka 4.3.1 then forgets markers of transactions now and then, in an orderly stop
@@ -13,7 +13,7 @@ use tests::lab::{KafkaCluster, TestRecord};
 
 use crate::support::{Chance, Soak, turn};
 
-/// Longer than all the time-outs that a broker which is away may use up one after the other.
+/// Longer than all the time-outs that a broker which is away may cost one after the other.
 const LIMIT: Duration = Duration::from_secs(120);
 
 const RECORDS: u32 = 60_000;

@@ -222,7 +222,7 @@ fn a_commit_without_its_markers_is_noticed_by_an_idle_thread() {
     assert!(run.streams.metrics().wiped_tasks > 0);
 }
 
-/// Thrown out of its group in mid-transaction, an instance comes back and does the uncommitted work again.
+/// Expelled from its group in the middle of a transaction, an instance comes back and repeats the uncommitted work.
 #[test]
 fn an_instance_that_is_expelled_comes_back() {
     let _turn = turn();

@@ -64,7 +64,7 @@ fn traced(key: &str, value: &str, time: i64) -> TestRecord {
     record(key, value, time).header("origin", "x")
 }
 
-/// A table that is grouped anew, a versioned table, and a stream that waits for late updates of it.
+/// A regrouped table, a versioned table, and a stream that waits for late updates of it.
 #[test]
 fn java_reads_regrouped_tables_and_versions() {
     let builder = StreamsBuilder::new();

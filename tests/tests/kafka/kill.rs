@@ -71,7 +71,7 @@ fn kill_again_and_again(
         return;
     }
     let most = tails.iter().map(|(restored, _)| restored.cast_signed()).max().unwrap_or(0);
-    assert!(logged > 4 * most, "{most} of {logged} changelog records restored is no tail");
+    assert!(logged > 4 * most, "{most} of {logged} changelog records restored is not a tail");
 }
 
 /// Caching off: every update of every key, in order.

@@ -6,8 +6,8 @@
 //! Known ways of getting it wrong, and what shows that this is not one of them:
 //! - times and headers are lost, uncommitted records are read, a tombstone does not arrive: `records`;
 //! - a second instance fences the first: `processes`, which also looks at the transactional ids;
-//! - a task that is revoked in mid-transaction leaves half of its work, a close does not commit, an idle application
-//!   commits: `commits`;
+//! - a task that is revoked in the middle of a transaction leaves half of its work, a close does not commit, an idle
+//!   application commits: `commits`;
 //! - an abort costs restored state, a failing record applies the batch before it twice, null keys and bad bytes panic:
 //!   `poison`;
 //! - the broker forgets markers of a transaction: `broker_restart`, and on demand `doubt`;

@@ -22,28 +22,29 @@ const STREAMS_CORE: Floors = &[
     ("partitioner", "ids"),
     // Beside the processing: it knows no topology and no store.
     ("transport", "ids time record user_code"),
+    ("metrics", "ids time config"),
     ("serde", "ids time record window user_code"),
     // The crate's error holds its causes, so it stands above those that have errors of their own.
     ("error", "ids time config record user_code transport serde"),
     // Records of a topic, for programs: beside the processing as well.
     ("embedded_topic", "ids time record partitioner error transport serde"),
     // Handles and builders of stores; what a store is made of is in `state-stores`.
-    ("store", "ids time config record window error serde"),
+    ("store", "ids time config record window error metrics serde"),
     // Of the transport, a source node reads raw records and a handler is told its errors.
     (
         "processor",
-        "ids time time_queue config record window user_code partitioner error serde transport store",
+        "ids time time_queue config record window user_code partitioner error metrics serde transport store",
     ),
-    ("topology", "ids time config record window partitioner error serde store processor"),
+    ("topology", "ids time config record window partitioner error metrics serde store processor"),
     (
         "runtime",
-        "ids time time_queue config record window partitioner error serde transport store processor \
+        "ids time time_queue config record window partitioner error metrics serde transport store processor \
          topology",
     ),
     // The test driver stands on everything, and nothing on it.
     (
         "testing",
-        "ids time config record window partitioner error serde transport store processor topology runtime",
+        "ids time config record window partitioner error metrics serde transport store processor topology runtime",
     ),
 ];
 

@@ -12,7 +12,7 @@ use streams_core::transport::{
 
 use crate::{LIMIT, Outcome, admin, client, producer, transport};
 
-/// A member that keeps what it is told.
+/// A member that records its assignments.
 #[derive(Debug, Default)]
 struct Told {
     owned: BTreeSet<TaskId>,
@@ -148,7 +148,7 @@ fn transactions_are_fenced(
 fn a_member_that_is_not_polled_loses_its_tasks() -> Outcome {
     let group = "kt-silent";
     group_topics(group)?;
-    // Polling stops, heartbeats go on: librdkafka itself leaves after max.poll.interval.ms.
+    // Polling stops, heartbeats continue: librdkafka itself leaves after max.poll.interval.ms.
     let limits = [("session.timeout.ms", "6000"), ("max.poll.interval.ms", "6000")];
     let (mut silent, mut told) = (member(group, &limits)?, Told::default());
     serve(&mut [(&mut *silent, &mut told)], |m| m[0].1.owned.len() == 6)?;

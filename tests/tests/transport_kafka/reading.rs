@@ -42,7 +42,7 @@ fn a_restore_ends_behind_aborted_records_and_markers() -> Outcome {
         assert_eq!((read.values.len(), read.position), (0, end), "from {start}");
         println!("end from {start} known after {:?}", read.took);
     }
-    // Goes on where it is.
+    // Continues where it is.
     producer.begin()?;
     send(&mut *producer, "kt-tail", &["d"])?;
     producer.commit(LIMIT)?;
@@ -152,7 +152,7 @@ fn a_wait_ends_with_records_a_call_or_the_time() -> Outcome {
     assert!(timed(&mut *consumer) < whole, "was called");
     client()?.produce("kt-wait", [TestRecord::new("k", "v")])?;
     assert!(timed(&mut *consumer) < whole, "has a record");
-    // Told once: a caller with no room for more must be able to wait for other things.
+    // Reported once: a caller with no room for more must be able to wait for other things.
     assert!(timed(&mut *consumer) >= whole, "no news");
     assert_eq!(read_all(&mut *consumer, handle)?.values, ["v"]);
     drop(consumer);

@@ -53,7 +53,7 @@ fn records_arrive_as_they_were_sent() -> Outcome {
     assert_eq!(names, ["", "twice", "twice", "empty", "ü\u{202e}\n", "a"]);
     let values =
         |headers: &Headers| -> Vec<_> { headers.iter().map(|header| header.value.clone()).collect() };
-    assert_eq!(values(&read), values(&headers), "null and empty are told apart");
+    assert_eq!(values(&read), values(&headers), "null and empty differ");
     assert!(records[1].headers().is_empty());
     Ok(())
 }

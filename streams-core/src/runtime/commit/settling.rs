@@ -203,8 +203,9 @@ impl Committer {
             (true, _) => None,
             (false, Ok(fence)) => Some(fence),
             (false, Err(error)) => {
-                let what =
-                    || format!("its membership in the group, to end an earlier transaction's offsets: {error}");
+                let what = || {
+                    format!("its membership in the group, to end an earlier transaction's offsets: {error}")
+                };
                 self.waiting.go_on(now, what);
                 return Ok(());
             }

@@ -44,7 +44,8 @@ impl StreamThread {
                 }
                 Command::Lose(tasks, answer) => {
                     // The other tasks share the transaction: none of it may be committed.
-                    let error = Error::TaskMigrated { reason: "the group assigned tasks to others".to_owned() };
+                    let error =
+                        Error::TaskMigrated { reason: "the group assigned tasks to others".to_owned() };
                     tracing::warn!(thread = self.name, %error, "uncommitted work is dropped");
                     self.reset(error)?;
                     self.close(&tasks)?;

@@ -1,4 +1,4 @@
-//! Emission on window close: when closed windows are looked for, and how far emission has come.
+//! Emission on window close: when to search for closed windows, and how far emission has come.
 
 use std::sync::Arc;
 
@@ -13,10 +13,10 @@ use crate::windows::EmitStrategy;
 
 /// Emits the closed windows of one task.
 ///
-/// 1. They are looked for after a record that was taken in, at most once an interval of the wall clock
+/// 1. They are searched for after a record was accepted, at most once an interval of the wall clock
 ///    (`__emit.interval.ms.kstreams.windowed.aggregation__`), and only if the close time has moved since the last
 ///    emission.
-/// 2. The close time of the last emission is kept beside the committed offsets, under the name of the store.
+/// 2. The close time of the last emission is committed with the offsets, under the name of the store.
 pub(crate) struct Emitter {
     store: Arc<str>,
     interval_ms: i64,
@@ -40,7 +40,7 @@ pub(super) fn strategy(
 }
 
 impl Emitter {
-    /// Goes on from where the task's last life has come to.
+    /// Continues where the task's last run stopped.
     fn open(store: &Arc<str>, context: &InitContext<'_>) -> Self {
         Emitter {
             store: Arc::clone(store),

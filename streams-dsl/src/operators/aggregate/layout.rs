@@ -14,7 +14,7 @@ use crate::windows::{EmitStrategy, SlidingWindows, TimeWindows, UnlimitedWindows
 
 /// Windows of a fixed length. What differs between their kinds is how a record finds its windows: its processor.
 pub trait Layout: Copy + Send + Sync + 'static {
-    /// Whether `count_with` an unnamed store uses up a number more.
+    /// Whether `count_with` an unnamed store takes one more number.
     const COUNT_BURNS_A_NAME: bool;
 
     /// Whether the store may have a record cache where windows are emitted when they close. No update waits in it, but

@@ -33,7 +33,7 @@ pub(crate) struct SlidingWindowProcessor<K, V, A, F> {
     emitter: Option<Emitter>,
 }
 
-/// The record at hand, whose parts are borrowed while further windows need them.
+/// The current record, whose parts are borrowed while further windows need them.
 struct Parts<'a, K: Clone, V: Clone> {
     key: Cow<'a, K>,
     value: Cow<'a, V>,

@@ -51,7 +51,7 @@ impl<K: Data, V: Data> Processor<K, V, K, V> for JoinWindowProcessor<K, V> {
 /// 1. A record whose key or value is null is dropped and counted, but where the join is outer on its side, one with a
 ///    null key is joined with nothing.
 /// 2. Late records are not dropped: they find what the other side still has.
-/// 3. A result has the larger one of the two timestamps and the headers of the record at hand.
+/// 3. A result has the larger one of the two timestamps and the headers of the current record.
 /// 4. Where the join is outer on its side, a record without a partner waits for one (see [`Waiting`]).
 pub(super) struct JoinSideProcessor<S: Side<VL, VR>, K: Data, VL: Data, VR: Data, F> {
     join: Arc<StreamJoin<K, VL, VR, F>>,
@@ -110,7 +110,7 @@ where
             return Ok(());
         }
         match &self.waiting {
-            // No partner can come any more if stream time has passed them all. Grace does not count here.
+            // No partner can come if stream time has passed them all. Grace does not count here.
             Some(waiting) if to >= waiting.stream_time() => Ok(waiting.add::<S>(record)?),
             _ => self.forward(record, None, context),
         }
@@ -118,7 +118,7 @@ where
 }
 
 impl<S: Side<VL, VR>, K: Data, VL: Data, VR: Data, F> JoinSideProcessor<S, K, VL, VR, F> {
-    /// Joins a record with its partners. They need not wait any more.
+    /// Joins a record with its partners, which then no longer wait.
     fn join_pairs<VO: Data>(
         &self,
         record: Record<K, S::This>,

@@ -15,7 +15,7 @@ use streams_core::time::Timestamp;
 
 use super::stream_stream_side::{Side, StreamJoin};
 
-/// What the two sides of a join know of time. It is the task's, and begins anew with it.
+/// The time that the two sides of a join share. It belongs to the task, and starts with it.
 struct TimeTracker {
     /// The largest timestamp of both streams.
     stream_time: Cell<Timestamp>,
@@ -78,7 +78,7 @@ impl<K: Data, VL: Data, VR: Data> Waiting<K, VL, VR> {
         self.store.add(&key, S::waiting(value), timestamp)
     }
 
-    /// A record has found a partner: it does not wait any more, if it did.
+    /// A record has found a partner: if it waited, it no longer does.
     pub(super) fn found(&self, partner: &WaitingKey<K>, now: Timestamp) -> Result<()> {
         self.store.delete_if_present(partner, now).map(|_| ())
     }
@@ -112,7 +112,7 @@ impl<K: Data, VL: Data, VR: Data> Waiting<K, VL, VR> {
             self.store.delete(&key, record.timestamp)?;
             let Some(last) = values.pop() else { continue };
             let WaitingKey { key, timestamp, .. } = key;
-            // It is this one that the joiner fails on: the others, and the record at hand, go on.
+            // The joiner fails on this one: the others, and the current record, are not affected.
             let mut forward = |key: K, value| {
                 let (left, right) = match value {
                     LeftOrRightValue::Left(left) => (Some(left), None),

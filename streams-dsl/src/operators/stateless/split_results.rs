@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use streams_core::processor::Data;
 
-use crate::KStream;
+use crate::handles::KStream;
 
 impl<K: Data, V: Data, E: Data> KStream<K, Result<V, E>> {
     /// Splits a stream of `Result`s in two: the values that are `Ok`, and those that are `Err`. Kafka Streams has no such
@@ -14,7 +14,7 @@ impl<K: Data, V: Data, E: Data> KStream<K, Result<V, E>> {
     /// other types, make `Result`s of the values first (`map_values`).
     ///
     /// * Names: it adds two nodes, for `Ok` and `Err`. After `named("x")` they are `x-ok` and `x-err`.
-    /// * Nulls: the types decide. A null value is no error of the serde: read `Result<Option<V>, Malformed>` to see nulls.
+    /// * Nulls: the types decide. A null value is not malformed: read `Result<Option<V>, Malformed>` to see nulls.
     /// * Time: keys, times and headers stay.
     /// * Repartition: none follows. A stream whose key has changed repartitions where the original would.
     ///

@@ -12,7 +12,7 @@ use streams_core::time::Timestamp;
 /// stored. An instance is used by one thread, and dropped when its task closes. It cannot forward: the row is all that
 /// comes of it. A closure from key and value will do where no store is needed.
 pub trait ValueTransformer<K, V, V2>: 'static {
-    /// The new value of a row, of which `value` is the old one; `None` on either side is no row. Unlike a mapper it
+    /// The new value of a row, of which `value` is the old one; `None` on either side means no row. Unlike a mapper it
     /// sees deletions. It should give the same for the same row, as tables that are not stored call it for each lookup.
     fn transform(
         &mut self,
@@ -36,7 +36,7 @@ where
     }
 }
 
-/// What a transformer may know of the row at hand.
+/// What a transformer can find out about the current row.
 #[derive(Clone, Copy, Debug)]
 pub struct TransformContext<'a> {
     pub(crate) timestamp: Timestamp,

@@ -39,7 +39,7 @@ fn settings(
     }
 }
 
-/// Starts and closes one instance until it is told to stop; then leaves it running.
+/// Starts and closes one instance until `stop` is set; then leaves it running.
 fn come_and_go(run: impl Fn() -> App, ended: &AtomicBool, mut chance: Chance) -> App {
     let mut rounds = 0;
     loop {

@@ -1,5 +1,5 @@
-//! A process that is stopped while it only writes: what it had not committed is not committed when it goes on, though it has
-//! read nothing whose offset would tell the group.
+//! A process that is stopped while it only writes: its uncommitted work is not committed when it continues, though it has
+//! read nothing whose offset would show the group that it was expelled.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -9,7 +9,7 @@ use streams_dsl::prelude::StreamsBuilder;
 
 use crate::{MIB, alone, given, resident};
 
-/// A backlog of so many bytes in each of so many partitions, in records of that size.
+/// A backlog of this many bytes in each partition, in records of that size.
 fn backlog(client: &KafkaClient, topic: &str, partitions: i32, bytes: usize, record: usize) {
     client.create_topic(topic, partitions, &[]).expect("created");
     let value = vec![7_u8; record];
@@ -20,7 +20,7 @@ fn backlog(client: &KafkaClient, topic: &str, partitions: i32, bytes: usize, rec
     client.produce(topic, records).expect("produced");
 }
 
-/// How much memory an application that is slow with a backlog takes in so much time at the most, above what was `before`.
+/// How much memory an application that is slow with a backlog takes at most in that time, above what was `before`.
 fn taken(
     client: &KafkaClient,
     name: &str,
@@ -54,7 +54,7 @@ fn taken(
     most.saturating_sub(before)
 }
 
-/// With the limits of before (`BOUND_MB=4000`): 204 MB for the first, which is all there is.
+/// With the earlier limits (`BOUND_MB=4000`): 204 MB for the first, which is all there is.
 #[test]
 fn a_backlog_in_many_partitions_does_not_fill_the_memory() {
     let (_turn, _alone) = (turn(), alone());

@@ -214,7 +214,7 @@ fn a_changelog_that_is_emptied_by_its_retention_is_not_waited_for() {
     app.close();
 }
 
-/// Says until when the task's state was looked after.
+/// Sets until when the task's state was in use.
 fn left_alone_since(world: &World, hours: u64) {
     let now = std::time::SystemTime::now() - Duration::from_secs(hours * 3_600);
     let ms = now.duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_millis();
@@ -226,7 +226,7 @@ fn state_that_may_have_missed_a_deletion_is_rebuilt() {
     for (hours, tail, rebuilt) in [(48, true, 1), (2, true, 0), (48, false, 0)] {
         let world = World::new();
         left(&world, "counts", &["a", "b"]);
-        // A row whose deletion the changelog does not show any more.
+        // A row whose deletion the changelog no longer shows.
         put(&world.database("0_0"), "counts", "ghost", 41);
         left_alone_since(&world, hours);
         if tail {
@@ -461,7 +461,7 @@ fn a_restore_that_is_held_up_says_so_and_ends_when_told() {
     let app = world.app(counts("counts"), world.config());
     app.start().expect("it starts");
     let waits = || app.reasons().iter().any(|reason| reason.what.contains("app-counts-changelog"));
-    wait(waits, || format!("the reason to be told: {:?}", app.reasons()));
+    wait(waits, || format!("the reason to be reported: {:?}", app.reasons()));
     let app = Running(app);
     app.close();
     drop(world.database("0_0"));

@@ -119,7 +119,7 @@ fn no_record_meets_a_store_half_filled() {
     let gone = Fault::before(Operation::Fetch, TransportErrorKind::OffsetOutOfRange).on("g-0");
     // And then the store is filled slowly.
     let slow = Fault::before(Operation::Fetch, TransportErrorKind::Retriable).on("g-0").times(30);
-    // Lost unread, so that the store does not fit any more.
+    // Lost unread, so that the store no longer fits.
     world.produce("g", [("a", row("4"))]);
     for fault in [gone, slow] {
         world.broker.faults().inject(fault);

@@ -239,7 +239,7 @@ fn create_on(client: &KafkaClient, name: &str, replicas: &[&[i32]]) {
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
 }
 
-/// What one guarantee has written, killed or not, the other goes on from.
+/// The other guarantee continues from what one has written, killed or not.
 #[test]
 fn local_state_fits_both_guarantees() {
     let _turn = turn();

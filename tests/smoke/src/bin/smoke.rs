@@ -8,7 +8,7 @@ use clap::{Parser, ValueEnum};
 use lab::LabError;
 use smoke::{Campaign, Fault, Judge, Run};
 
-/// Runs every combination that is not narrowed, one after the other, so many times.
+/// Runs every combination that is not narrowed, one after the other, this many times.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// How often.

@@ -16,7 +16,7 @@ const ROWS: &[Kind] = &[TABLE];
 
 /// The instruction of a subscription that another one follows, as the row names another key: its second byte.
 const DELETE_NO_PROPAGATE: u8 = 0;
-/// The instruction of a subscription whose row is gone, or names no key any more.
+/// The instruction of a subscription whose row is gone, or no longer names a key.
 const DELETE_AND_PROPAGATE: u8 = 1;
 
 /// Joins by a foreign key.

@@ -1,4 +1,4 @@
-//! Processors of one's own: with a store, and with punctuations of both clocks.
+//! Custom processors: with a store, and with punctuations of both clocks.
 
 use bytes::Bytes;
 use serde_json::json;

@@ -359,7 +359,7 @@ fn versioned_topics<'a>(evidence: &'a Evidence<'_>) -> BTreeMap<&'a str, i64> {
     tables.filter_map(|op| Some((op.text("topic")?, history(op)))).collect()
 }
 
-/// Rows that come when their time is no part of the table's history any more.
+/// Rows that come when their time is no longer in the table's history.
 fn expired_versions(evidence: &Evidence<'_>) -> u64 {
     let topics = versioned_topics(evidence);
     let (mut latest, mut expired) = (BTreeMap::new(), 0);

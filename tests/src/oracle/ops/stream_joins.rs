@@ -243,7 +243,7 @@ fn draw_global(draw: &mut Draw) -> Options {
 }
 
 fn draw_join(draw: &mut Draw) -> Options {
-    // Results without a partner are looked for once an interval of the wall clock.
+    // Results without a partner are searched for once an interval of the wall clock.
     draw.wall_clock = true;
     let mut options = draw_lambda(draw);
     if draw.rng.chance(50) {
@@ -278,7 +278,7 @@ fn draw_join(draw: &mut Draw) -> Options {
     options
 }
 
-/// Options of `StreamJoined` beside the name.
+/// Options of `StreamJoined` besides the name.
 fn draw_joined(draw: &mut Draw, size: i64, grace: i64) -> Option<Value> {
     let mut options = Options::new();
     if draw.rng.chance(20) {

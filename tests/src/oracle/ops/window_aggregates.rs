@@ -251,7 +251,7 @@ fn sessions(build: &Build, op: &Op) -> Result<SessionWindowedKStream<Text, Text>
     emitting!(build.get::<Grouped>(op, 0)?.windowed_by(windows), op)
 }
 
-/// With an emit strategy, which is to emit on close in so many cases of 100.
+/// With an emit strategy, which is to emit on close in this many cases of 100.
 fn with_emit(draw: &mut Draw, mut options: Options, on_close: usize) -> Options {
     if draw.rng.chance(on_close) {
         draw.wall_clock = true;

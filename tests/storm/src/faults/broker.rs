@@ -38,7 +38,7 @@ pub(super) fn freeze(world: &World, node: usize, time: Duration) -> Result<Strin
     world.cluster.pause_broker(node)?;
     std::thread::sleep(time);
     world.cluster.resume_broker(node)?;
-    Ok(format!("broker {node} goes on{}", in_sync(world)))
+    Ok(format!("broker {node} continues{}", in_sync(world)))
 }
 
 /// Waits until all replicas follow again, so that the next broker can be taken away. What there is to tell of it.

@@ -34,7 +34,7 @@ pub(super) fn stop(world: &World, number: usize, time: Duration) -> Result<Strin
     let mut app = world.app(number);
     app.taken = false;
     app.go_on()?;
-    Ok("goes on".to_owned())
+    Ok("continues".to_owned())
 }
 
 pub(super) fn restart(world: &World, number: usize, time: Duration) -> Told {

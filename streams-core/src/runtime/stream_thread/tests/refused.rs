@@ -21,7 +21,7 @@ fn what_is_refused_ends_the_application_in_time_however_often_the_thread_is_rese
             "{error}"
         );
         assert!(second >= 20, "{second}");
-        assert!(world.engine.thread().stats.commits() > 10, "the other task goes on");
+        assert!(world.engine.thread().stats.commits() > 10, "the other task continues");
         return Ok(());
     }
     panic!("{:?}", world.reasons());

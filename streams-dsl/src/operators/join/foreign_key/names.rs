@@ -1,4 +1,4 @@
-//! The names of a foreign-key join's parts, in the order in which they use up numbers (`KTableImpl.doJoinOnForeignKey`).
+//! The names of a foreign-key join's parts, in the order in which they take numbers (`KTableImpl.doJoinOnForeignKey`).
 
 use crate::graph::Plan;
 use crate::naming::prefix;
@@ -23,7 +23,7 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// Uses up thirteen numbers, whether the user names the join or not.
+    /// Takes thirteen numbers, whether the user names the join or not.
     pub(super) fn new(plan: &mut Plan, given: Option<&str>) -> Self {
         let mut name = |suffix: &str, prefix: &str| plan.suffixed_or_new(given, suffix, prefix);
         Names {

@@ -10,7 +10,7 @@ use streams_core::serde::foreign_key::SubscriptionResponse;
 use super::hash::unserializable;
 use super::receive::{SubscriptionStore, Subscriptions};
 
-/// Answers every subscription to a foreign key anew when its row changes, in the order of the primary keys' bytes.
+/// Answers every subscription to a foreign key again when its row changes, in the order of the primary keys' bytes.
 ///
 /// 1. Answers have the time and headers of the change.
 /// 2. An update of a versioned table that is not to the latest version of a row is dropped and counted.
