@@ -72,7 +72,7 @@ package: setup
 
 # Each set of features that makes a difference to the code compiles without a warning; those with Kafka have `tls`, as all
 # others here, so that librdkafka is compiled once.
-FEATURES := rocksdb testing rocksdb,testing tls tls,testing
+FEATURES := chrono rocksdb testing rocksdb,testing tls tls,testing
 features: setup
 	cargo clippy -p streams-dsl --no-default-features -- -D warnings
 	for features in $(FEATURES); do \

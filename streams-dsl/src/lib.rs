@@ -30,10 +30,10 @@ pub use error::DslError;
 pub use graph::Topics;
 pub use handles::{
     GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable, SessionWindowedKStream, StreamsBuilder,
-    TimeWindowedKStream, WindowedBy,
+    TimeWindowedKStream,
 };
 pub use operators::aggregate::{
-    CogroupedBy, CogroupedKStream, SessionWindowedCogroupedKStream, TimeWindowedCogroupedKStream,
+    CogroupedKStream, Layout, SessionWindowedCogroupedKStream, TimeWindowedCogroupedKStream, Unmerged,
 };
 pub use operators::stateless::Branched;
 pub use operators::table::{TransformContext, ValueTransformer};

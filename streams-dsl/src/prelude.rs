@@ -4,6 +4,8 @@ pub use crate::options::{
     BufferConfig, Consumed, Grouped, Joined, Materialized, Printed, Produced, Repartitioned, StoreType,
     StreamJoined, Suppressed, TableJoined, TopologySettings,
 };
+#[cfg(feature = "chrono")]
+pub use crate::windows::CalendarWindows;
 pub use crate::windows::{
     EmitStrategy, JoinWindows, SessionWindows, SlidingWindows, TimeWindows, UnlimitedWindows, Windows, days,
     hours, millis, minutes, seconds,

@@ -14,7 +14,7 @@ use crate::error::{DslError, Result};
 use crate::options::TopologySettings;
 
 /// What a node gets to write itself.
-pub(crate) struct Writer<'a> {
+pub struct Writer<'a> {
     pub(crate) topology: &'a mut Topology,
     /// The node's name.
     pub(crate) name: String,

@@ -7,13 +7,11 @@ mod grouped_table;
 mod stream;
 mod streams_builder;
 mod table;
-mod windowed;
 
 pub use global_table::GlobalKTable;
-pub use grouped::KGroupedStream;
+pub use grouped::{KGroupedStream, SessionWindowedKStream, TimeWindowedKStream};
 pub use grouped_table::KGroupedTable;
 pub use stream::KStream;
 pub use streams_builder::StreamsBuilder;
 pub use table::KTable;
 pub(crate) use table::TableOrigin;
-pub use windowed::{SessionWindowedKStream, TimeWindowedKStream, WindowedBy};

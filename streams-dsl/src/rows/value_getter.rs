@@ -29,7 +29,7 @@ pub(crate) trait ValueGetter<K, V> {
 type MakeGetter<K, V> = dyn Fn(&StoreAccess<'_>) -> ProcessorResult<Box<dyn ValueGetter<K, V>>> + Send + Sync;
 
 /// A getter, and which stores the processor that uses it must be connected to (`KTableValueGetterSupplier`).
-pub(crate) struct ValueGetterSupplier<K, V> {
+pub struct ValueGetterSupplier<K, V> {
     pub(crate) stores: Vec<String>,
     make: Arc<MakeGetter<K, V>>,
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{check_span, sealed, to_ms};
+use super::{check_span, to_ms};
 use streams_core::time::Timestamp;
 
 /// Which records of the other stream a record joins (`org.apache.kafka.streams.kstream.JoinWindows`).
@@ -153,8 +153,6 @@ impl JoinWindows {
         Ok(())
     }
 }
-
-impl sealed::Sealed for JoinWindows {}
 
 /// The grace of old definitions, window included.
 const GRACE_OF_OLD_MS: i64 = 24 * 60 * 60 * 1000;

@@ -7,51 +7,40 @@
 //! A definition that makes no sense (a size of zero, an advance larger than the size) is reported by
 //! `StreamsBuilder::build`, not by a panic here.
 
+#[cfg(feature = "chrono")]
+mod calendar;
 mod emit;
 mod join;
+mod listed;
+mod serde;
 mod session;
 mod sliding;
 mod time;
 mod unlimited;
+mod whole;
+mod windowed_by;
 
 use std::time::Duration;
 
+#[cfg(feature = "chrono")]
+pub use calendar::CalendarWindows;
 pub use emit::EmitStrategy;
 pub use join::JoinWindows;
 pub(crate) use join::Reach;
+pub use listed::Windows;
+pub(crate) use listed::{AnyWindows, check_listed, closed_between, listed};
+pub use serde::WindowsSerde;
 pub use session::SessionWindows;
 pub(crate) use session::merge;
 pub use sliding::SlidingWindows;
-pub use time::{TimeWindows, TimeWindowsFor};
+pub use time::TimeWindows;
 pub use unlimited::UnlimitedWindows;
-
-use streams_core::time::Timestamp;
-use streams_core::window::Window;
+pub use whole::Whole;
+pub use windowed_by::WindowedBy;
 
 pub(crate) mod sealed {
-    /// Keeps window definitions to those of this crate: stores and serdes must know how each is laid out.
+    /// Keeps the kinds of windows to those of this crate: processors, stores and serdes must know each.
     pub trait Sealed {}
-}
-
-/// Windows of one fixed size that can be listed for a timestamp (`org.apache.kafka.streams.kstream.Windows`):
-/// [`TimeWindows`], which has an example, and [`UnlimitedWindows`].
-///
-/// Sealed: processors, stores and serdes rely on the layout of the kinds defined here.
-pub trait Windows: sealed::Sealed + Copy + Send + Sync + 'static {
-    /// The windows of one timestamp, in the order of their starts.
-    type For: Iterator<Item = Window>;
-
-    /// How long each window is.
-    fn size_ms(&self) -> i64;
-
-    /// For how long after its end a window still takes late records.
-    fn grace_ms(&self) -> i64;
-
-    /// The windows that a record with that timestamp belongs to.
-    fn windows_for(&self, timestamp: Timestamp) -> Self::For;
-
-    /// What is wrong with the definition, if anything; building reports it.
-    fn check(&self) -> Result<(), String>;
 }
 
 /// A duration of `n` milliseconds.

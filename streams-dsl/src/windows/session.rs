@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{check_span, sealed, to_ms};
+use super::{check_span, to_ms};
 use streams_core::time::Timestamp;
 use streams_core::window::Window;
 
@@ -57,8 +57,6 @@ impl SessionWindows {
         check_span("the grace period", self.grace_ms)
     }
 }
-
-impl sealed::Sealed for SessionWindows {}
 
 /// The session that covers both.
 pub(crate) fn merge(one: Window, two: Window) -> Window {

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{check_span, sealed, to_ms};
+use super::{check_span, to_ms};
+use streams_core::time::Timestamp;
+use streams_core::window::Window;
 
 /// Windows that slide over the records of a key (`org.apache.kafka.streams.kstream.SlidingWindows`).
 ///
@@ -49,14 +51,18 @@ impl SlidingWindows {
         self.grace_ms
     }
 
+    /// The window that starts at a time.
+    pub(crate) fn window_at(&self) -> impl Fn(Timestamp) -> Window + use<> {
+        let length_ms = self.time_difference_ms;
+        move |start_ms| Window::of_size(start_ms, length_ms)
+    }
+
     /// What is wrong with the definition, if anything.
     pub(crate) fn check(&self) -> Result<(), String> {
         check_span("the time difference of sliding windows", self.time_difference_ms)?;
         check_span("the grace period", self.grace_ms)
     }
 }
-
-impl sealed::Sealed for SlidingWindows {}
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Windows, check_span, sealed, to_ms};
+use super::{AnyWindows, Windows, check_span, to_ms};
 use streams_core::time::Timestamp;
 use streams_core::window::Window;
 
@@ -53,11 +53,7 @@ impl TimeWindows {
     }
 }
 
-impl sealed::Sealed for TimeWindows {}
-
 impl Windows for TimeWindows {
-    type For = TimeWindowsFor;
-
     fn size_ms(&self) -> i64 {
         self.size_ms
     }
@@ -67,11 +63,19 @@ impl Windows for TimeWindows {
     }
 
     #[inline]
-    fn windows_for(&self, timestamp: Timestamp) -> TimeWindowsFor {
+    fn windows_for(&self, timestamp: Timestamp) -> impl Iterator<Item = Window> {
         // At least 1, so that a definition that no topology accepts divides by nothing either.
         let advance_ms = self.advance_ms.max(1);
         let first = (timestamp - self.size_ms).saturating_add(advance_ms).max(0) / advance_ms * advance_ms;
         TimeWindowsFor { next: Some(first), timestamp, advance_ms, size_ms: self.size_ms }
+    }
+
+    fn window_at(&self, start_ms: Timestamp) -> Window {
+        Window::of_size(start_ms, self.size_ms)
+    }
+
+    fn any(&self) -> AnyWindows {
+        AnyWindows::Time(*self)
     }
 
     fn check(&self) -> Result<(), String> {
@@ -92,8 +96,7 @@ impl Windows for TimeWindows {
 }
 
 /// The time windows of one timestamp, in the order of their starts.
-#[derive(Clone, Debug)]
-pub struct TimeWindowsFor {
+struct TimeWindowsFor {
     next: Option<Timestamp>,
     timestamp: Timestamp,
     advance_ms: i64,

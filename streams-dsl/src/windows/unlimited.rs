@@ -1,6 +1,6 @@
 //! One window without an end.
 
-use super::{Windows, sealed};
+use super::Windows;
 use streams_core::time::Timestamp;
 use streams_core::window::Window;
 
@@ -38,11 +38,7 @@ impl UnlimitedWindows {
     }
 }
 
-impl sealed::Sealed for UnlimitedWindows {}
-
 impl Windows for UnlimitedWindows {
-    type For = std::option::IntoIter<Window>;
-
     fn size_ms(&self) -> i64 {
         i64::MAX
     }
@@ -51,8 +47,12 @@ impl Windows for UnlimitedWindows {
         0
     }
 
-    fn windows_for(&self, timestamp: Timestamp) -> Self::For {
+    fn windows_for(&self, timestamp: Timestamp) -> impl Iterator<Item = Window> {
         (timestamp >= self.start_ms).then_some(Window::new(self.start_ms, Timestamp::MAX)).into_iter()
+    }
+
+    fn window_at(&self, start_ms: Timestamp) -> Window {
+        Window::new(start_ms, Timestamp::MAX)
     }
 
     fn check(&self) -> Result<(), String> {

@@ -1,52 +1,55 @@
-//! `aggregate`: a key's values folded into a state of any type; and the processor of all unwindowed aggregations
-//! (`KStreamAggregate`, `KStreamReduce`).
-
-use std::sync::Arc;
+//! `aggregate`: a key's values folded into a state of any type, in all or in each window.
 
 use streams_core::error::{Result, UserError};
-use streams_core::processor::{Data, DropReason, InitContext, Processor, ProcessorContext, ProcessorResult};
-use streams_core::record::{Change, Record};
+use streams_core::processor::Data;
 use streams_core::serde::DefaultSerde;
+use streams_core::window::Windowed;
 
-use super::draft::{Aggregation, Draft};
-use super::fold::{Fold, MergingFold};
-use super::forward::{Forward, timestamped_update};
+use super::fold::Fold;
+use super::layout::Unmerged;
 use crate::handles::{KGroupedStream, KTable};
 use crate::naming::prefix;
 use crate::operators::fallible::{keyed, try_keyed};
 use crate::options::Materialized;
-use crate::rows::{RowStore, RowStoreSettings, TableForwarder, ValueGetterSupplier, row_store};
+use crate::windows::SessionWindows;
 
-impl<K: Data, V: Data> KGroupedStream<K, V> {
-    /// Folds the values of each key into a state, which `initializer` begins and `aggregator` continues
-    /// (`KGroupedStream.aggregate`).
+impl<K: Data, V: Data, L: Unmerged> KGroupedStream<K, V, L> {
+    /// Folds the values of each key, in each window if there are windows, into a state, which `initializer` begins and
+    /// `aggregator` continues (`KGroupedStream.aggregate`, `TimeWindowedKStream.aggregate`).
     ///
     /// The state is moved into the aggregator and back, so that one that grows a collection need not copy it. Null,
-    /// time, repartition and store rules are those of [`count`](Self::count). With an `Option` as state, `None` deletes
-    /// the row, and the next value begins again from `initializer`.
+    /// time, repartition and store rules are those of [`count`](Self::count); the aggregator sees the null values that are
+    /// not dropped. With an `Option` as state, `None` deletes the row, and the next value begins again from `initializer`.
     ///
     /// ```
     /// use streams_dsl::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
-    /// let payments = builder.stream::<String, i64>("payments");
-    /// payments.group_by_key().aggregate(|| 0_i64, |_account, amount, sum| sum + amount).to_stream().to("sums");
+    /// let payments = builder.stream::<String, i64>("payments").group_by_key();
+    /// payments.aggregate(|| 0_i64, |_account, amount, sum| sum + amount).to_stream().to("sums");
+    /// payments
+    ///     .windowed_by(TimeWindows::of_size_with_no_grace(minutes(5)).advance_by(minutes(4)))
+    ///     .aggregate(|| 0_i64, |_account, amount, sum| sum + amount)
+    ///     .to_stream()
+    ///     .map(|window, sum| (window.to_string(), sum))
+    ///     .to("sums-in-five-minutes");
     ///
     /// let driver = TopologyTestDriver::of(builder.build()?)?;
     /// let payments = driver.create_input_topic::<String, i64>("payments");
     /// payments.pipe("alice".into(), 10, 0)?;
-    /// payments.pipe("alice".into(), 5, 1)?;
-    /// let sums = driver.create_output_topic::<String, Option<i64>>("sums").read_key_values()?;
-    /// assert_eq!(sums, [("alice".into(), Some(10)), ("alice".into(), Some(15))]);
+    /// payments.pipe("alice".into(), 5, 240_000)?;
+    /// assert_eq!(driver.create_output_topic::<String, i64>("sums").read_values()?, [10, 15]);
+    /// let sums = driver.create_output_topic::<String, i64>("sums-in-five-minutes").read_key_values()?;
+    /// let (first, second) = ("[alice@0/300000]".to_owned(), "[alice@240000/540000]".to_owned());
+    /// assert_eq!(sums, [(first.clone(), 10), (first, 15), (second, 5)]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn aggregate<A: Data + DefaultSerde>(
         &self,
         initializer: impl Fn() -> A + Send + Sync + 'static,
         aggregator: impl Fn(&K, V, A) -> A + Send + Sync + 'static,
-    ) -> KTable<K, A> {
-        let materialized = Materialized::inherit().with_value_serde(A::default_serde());
-        self.aggregate_with(initializer, aggregator, materialized)
+    ) -> KTable<L::Key<K>, A> {
+        self.aggregate_with(initializer, aggregator, with_serde_of_type())
     }
 
     /// As [`aggregate`](Self::aggregate), into the store that `materialized` describes.
@@ -68,9 +71,9 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
         initializer: impl Fn() -> A + Send + Sync + 'static,
         aggregator: impl Fn(&K, V, A) -> A + Send + Sync + 'static,
         materialized: Materialized<K, A>,
-    ) -> KTable<K, A> {
-        let draft = Draft::new(self, prefix::AGGREGATE, materialized, None);
-        add_unwindowed(self, draft, Aggregate { initializer, aggregator: keyed(aggregator) })
+    ) -> KTable<L::Key<K>, A> {
+        let fold = Aggregate { initializer, aggregator: keyed(aggregator), merger: never };
+        self.add(prefix::AGGREGATE, materialized, None, fold)
     }
 
     /// As [`aggregate`](Self::aggregate), with an aggregator that may fail: its error goes to the processing exception
@@ -96,9 +99,8 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
         &self,
         initializer: impl Fn() -> A + Send + Sync + 'static,
         aggregator: impl Fn(&K, V, A) -> Result<A, E> + Send + Sync + 'static,
-    ) -> KTable<K, A> {
-        let materialized = Materialized::inherit().with_value_serde(A::default_serde());
-        self.try_aggregate_with(initializer, aggregator, materialized)
+    ) -> KTable<L::Key<K>, A> {
+        self.try_aggregate_with(initializer, aggregator, with_serde_of_type())
     }
 
     /// As [`try_aggregate`](Self::try_aggregate), into the store that `materialized` describes.
@@ -107,49 +109,105 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
         initializer: impl Fn() -> A + Send + Sync + 'static,
         aggregator: impl Fn(&K, V, A) -> Result<A, E> + Send + Sync + 'static,
         materialized: Materialized<K, A>,
-    ) -> KTable<K, A> {
-        let draft = Draft::new(self, prefix::AGGREGATE, materialized, None);
-        add_unwindowed(self, draft, Aggregate { initializer, aggregator: try_keyed(aggregator) })
+    ) -> KTable<L::Key<K>, A> {
+        let fold = Aggregate { initializer, aggregator: try_keyed(aggregator), merger: never };
+        self.add(prefix::AGGREGATE, materialized, None, fold)
     }
 }
 
-/// Adds an unwindowed aggregation to the plan.
-pub(super) fn add_unwindowed<K: Data, V: Data, A: Data>(
-    grouped: &KGroupedStream<K, V>,
-    draft: Draft<K, A>,
-    fold: impl Fold<K, V, A>,
-) -> KTable<K, A> {
-    let aggregation = draft.aggregation(grouped, fold);
-    let (key_serde, getter) = (draft.key_serde.clone(), ValueGetterSupplier::of_store(&draft.store));
-    draft.add(grouped, None, key_serde, getter, move |draft, writer, old_values| {
-        let aggregation = Arc::clone(&aggregation);
-        let supplier = move |context: &mut InitContext<'_>| {
-            AggregateProcessor::open(Arc::clone(&aggregation), old_values, context)
-        };
-        writer.processor::<_, K, V, K, Change<A>>(&draft.name, supplier)?;
-        let (key_serde, value_serde) = draft.serdes()?;
-        let settings = RowStoreSettings {
-            name: &draft.store,
-            operator: &draft.name,
-            track_old_values: old_values,
-            logged: true,
-            place: &writer.store_place,
-        };
-        let store = row_store(&settings, key_serde, value_serde, &draft.materialized)?;
-        writer.add_store(store)
-    })
+impl<K: Data, V: Data> KGroupedStream<K, V, SessionWindows> {
+    /// Folds the values of each key in each session into a state; `merger` makes one of two
+    /// (`SessionWindowedKStream.aggregate`).
+    ///
+    /// Rules as for [`count`](Self::count); the aggregator sees null values. For each record the fold begins with the
+    /// initial state, merges the sessions that the record joins into it in the order of their ends, and adds the record
+    /// last, so `merger` should leave a state as it is when merged with the initial one.
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream::<String, i64>("payments")
+    ///     .group_by_key()
+    ///     .windowed_by(SessionWindows::of_inactivity_gap_and_grace(minutes(30), minutes(30)))
+    ///     .aggregate(|| 0_i64, |_account, amount, sum| sum + amount, |_account, one, other| one + other)
+    ///     .to_stream()
+    ///     .map(|session, sum| (session.to_string(), sum))
+    ///     .to("sums");
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// let payments = driver.create_input_topic::<String, i64>("payments");
+    /// payments.pipe("alice".into(), 10, 0)?;
+    /// payments.pipe("alice".into(), 5, 2_400_000)?;
+    /// // Comes late, and connects the two.
+    /// payments.pipe("alice".into(), 1, 1_200_000)?;
+    /// let sums = driver.create_output_topic::<String, Option<i64>>("sums").read_key_values()?;
+    /// let expected = [
+    ///     ("[alice@0/0]".into(), Some(10)),
+    ///     ("[alice@2400000/2400000]".into(), Some(5)),
+    ///     ("[alice@0/0]".into(), None),
+    ///     ("[alice@2400000/2400000]".into(), None),
+    ///     ("[alice@0/2400000]".into(), Some(16)),
+    /// ];
+    /// assert_eq!(sums, expected);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn aggregate<A: Data + DefaultSerde>(
+        &self,
+        initializer: impl Fn() -> A + Send + Sync + 'static,
+        aggregator: impl Fn(&K, V, A) -> A + Send + Sync + 'static,
+        merger: impl Fn(&K, A, A) -> A + Send + Sync + 'static,
+    ) -> KTable<Windowed<K>, A> {
+        self.aggregate_with(initializer, aggregator, merger, with_serde_of_type())
+    }
+
+    /// As [`aggregate`](Self::aggregate), into the store that `materialized` describes.
+    pub fn aggregate_with<A: Data>(
+        &self,
+        initializer: impl Fn() -> A + Send + Sync + 'static,
+        aggregator: impl Fn(&K, V, A) -> A + Send + Sync + 'static,
+        merger: impl Fn(&K, A, A) -> A + Send + Sync + 'static,
+        materialized: Materialized<K, A>,
+    ) -> KTable<Windowed<K>, A> {
+        let (aggregator, merger) = (keyed(aggregator), keyed(merger));
+        let fold = Aggregate { initializer, aggregator, merger };
+        self.add(prefix::AGGREGATE, materialized, None, fold)
+    }
+
+    /// As [`aggregate_with`](Self::aggregate_with), with closures that may fail: then the sessions stay as they are. See
+    /// [`try_map_values`](crate::KStream::try_map_values).
+    pub fn try_aggregate_with<A: Data, E: Into<UserError> + 'static>(
+        &self,
+        initializer: impl Fn() -> A + Send + Sync + 'static,
+        aggregator: impl Fn(&K, V, A) -> Result<A, E> + Send + Sync + 'static,
+        merger: impl Fn(&K, A, A) -> Result<A, E> + Send + Sync + 'static,
+        materialized: Materialized<K, A>,
+    ) -> KTable<Windowed<K>, A> {
+        let (aggregator, merger) = (try_keyed(aggregator), try_keyed(merger));
+        let fold = Aggregate { initializer, aggregator, merger };
+        self.add(prefix::AGGREGATE, materialized, None, fold)
+    }
+}
+
+/// A generated name, the stream's serde for keys, and the type's own for values.
+fn with_serde_of_type<K, A: DefaultSerde>() -> Materialized<K, A> {
+    Materialized::inherit().with_value_serde(A::default_serde())
 }
 
 /// A user's fold.
-pub(crate) struct Aggregate<I, F> {
+pub(crate) struct Aggregate<I, F, M> {
     pub(crate) initializer: I,
     pub(crate) aggregator: F,
+    /// Makes one of the aggregates of two sessions; called for no other windows.
+    pub(crate) merger: M,
 }
 
-impl<K, V, A, I, F> Fold<K, V, A> for Aggregate<I, F>
+impl<K, V, A, I, F, M> Fold<K, V, A> for Aggregate<I, F, M>
 where
     I: Fn() -> A + Send + Sync + 'static,
     F: Fn(&K, V, A) -> Result<A> + Send + Sync + 'static,
+    M: Fn(&K, A, A) -> Result<A> + Send + Sync + 'static,
 {
     fn initial(&self) -> Option<A> {
         Some((self.initializer)())
@@ -159,105 +217,13 @@ where
     fn add(&self, key: &K, value: V, aggregate: Option<A>) -> Result<A> {
         (self.aggregator)(key, value, aggregate.unwrap_or_else(&self.initializer))
     }
-}
 
-/// A user's fold over sessions, which can become one.
-pub(crate) struct SessionAggregate<I, F, M> {
-    pub(crate) fold: Aggregate<I, F>,
-    pub(crate) merger: M,
-}
-
-impl<K, V, A, I, F, M> Fold<K, V, A> for SessionAggregate<I, F, M>
-where
-    I: Fn() -> A + Send + Sync + 'static,
-    F: Fn(&K, V, A) -> Result<A> + Send + Sync + 'static,
-    M: Fn(&K, A, A) -> Result<A> + Send + Sync + 'static,
-{
-    fn initial(&self) -> Option<A> {
-        Some((self.fold.initializer)())
-    }
-
-    fn add(&self, key: &K, value: V, aggregate: Option<A>) -> Result<A> {
-        self.fold.add(key, value, aggregate)
-    }
-}
-
-impl<K, V, A, I, F, M> MergingFold<K, V, A> for SessionAggregate<I, F, M>
-where
-    I: Fn() -> A + Send + Sync + 'static,
-    F: Fn(&K, V, A) -> Result<A> + Send + Sync + 'static,
-    M: Fn(&K, A, A) -> Result<A> + Send + Sync + 'static,
-{
     fn merge(&self, key: &K, aggregate: Option<A>, session: A) -> Result<A> {
-        (self.merger)(key, aggregate.unwrap_or_else(&self.fold.initializer), session)
+        (self.merger)(key, aggregate.unwrap_or_else(&self.initializer), session)
     }
 }
 
-/// Folds each value into the aggregate of its key.
-///
-/// 1. A null key or a null value is dropped and counted.
-/// 2. The result's time is the larger one of the record's and the aggregate's; a first value gives its own time.
-/// 3. A null aggregate deletes the row; the next value starts again.
-/// 4. The old value that goes along with the first update of a key is the fold's initial aggregate, not nothing, while
-///    updates are forwarded at once: Kafka Streams does it so, and `suppress` shows it.
-pub(crate) struct AggregateProcessor<K, V, A, F> {
-    aggregation: Arc<Aggregation<K, V, A, F>>,
-    forward: Forward,
-    store: RowStore<K, A>,
-}
-
-impl<K: Data, V: Data, A: Data, F> AggregateProcessor<K, V, A, F> {
-    /// The instance of one task.
-    pub(crate) fn open(
-        aggregation: Arc<Aggregation<K, V, A, F>>,
-        send_old_values: bool,
-        context: &mut InitContext<'_>,
-    ) -> ProcessorResult<Self> {
-        let store = RowStore::open(&aggregation.store, &context.stores())?;
-        let forward = Forward::of(store.caching(), send_old_values, context);
-        if let Some(cached) = store.cached() {
-            TableForwarder::on_flush(context, move || {
-                let changes = cached.take_changes()?;
-                Ok(changes.into_iter().map(|change| timestamped_update(change, std::convert::identity)))
-            })?;
-        }
-        Ok(AggregateProcessor { aggregation, forward, store })
-    }
-}
-
-impl<K, V, A, F> Processor<K, V, K, Change<A>> for AggregateProcessor<K, V, A, F>
-where
-    K: Data,
-    V: Data,
-    A: Data,
-    F: Fold<K, V, A>,
-{
-    fn process(
-        &mut self,
-        record: Record<K, V>,
-        context: &mut ProcessorContext<'_, K, Change<A>>,
-    ) -> ProcessorResult {
-        let Aggregation { fold, keys, values, aggregates, .. } = &*self.aggregation;
-        if keys.contain(&record.key) || values.contain(&record.value) {
-            let null_key = keys.contain(&record.key);
-            let reason = if null_key { DropReason::NullKey } else { DropReason::NullValue };
-            context.drop_record_as(reason, "an aggregation needs both");
-            return Ok(());
-        }
-        let store = &self.store;
-        let Record { key, value, timestamp, headers } = record;
-        let (aggregate, timestamp) = match store.get(&key)? {
-            None => (fold.initial(), timestamp),
-            Some(stored) => (Some(stored.value), timestamp.max(stored.timestamp)),
-        };
-        let old = if self.forward.with_old() { aggregate.clone() } else { None };
-        let new = aggregates.reject(fold.add(&key, value, aggregate)?);
-        if !self.forward.at_once() {
-            store.put(&key, new, timestamp)?;
-            return Ok(());
-        }
-        let Some(is_latest) = store.put_copy(&key, new.as_ref(), timestamp)? else { return Ok(()) };
-        let old = old.and_then(|old| aggregates.reject(old));
-        context.forward(Record { key, value: Change { new, old, is_latest }, timestamp, headers })
-    }
+/// The merger of windows that never become one.
+pub(crate) fn never<K, A>(_key: &K, _one: A, other: A) -> Result<A> {
+    Ok(other)
 }

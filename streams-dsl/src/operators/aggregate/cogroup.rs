@@ -8,11 +8,14 @@ use streams_core::processor::Data;
 use streams_core::serde::DefaultSerde;
 use streams_core::window::Windowed;
 
-use super::cogroup_plan::{Aggregator, CogroupLayout, Group, add_whole, add_windowed};
-use super::cogrouped::{CogroupedKStream, SessionWindowedCogroupedKStream, TimeWindowedCogroupedKStream};
+use super::aggregate::never;
+use super::cogroup_plan::{Aggregator, Group};
+use super::cogrouped::CogroupedKStream;
+use super::layout::Unmerged;
 use crate::handles::{KGroupedStream, KTable};
 use crate::operators::fallible::{keyed, try_keyed};
 use crate::options::Materialized;
+use crate::windows::{SessionWindows, Whole};
 
 impl<K: Data, V: Data> KGroupedStream<K, V> {
     /// Begins a table of several grouped streams, whose values `aggregator` folds into a state
@@ -64,7 +67,11 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
     }
 
     fn begin_cogroup<A: Data>(&self, aggregator: Aggregator<K, V, A>) -> CogroupedKStream<K, A> {
-        CogroupedKStream { step: self.step.unnamed(), groups: vec![Rc::new(Group::new(self, aggregator))] }
+        CogroupedKStream {
+            step: self.step.unnamed(),
+            groups: vec![Rc::new(Group::new(self, aggregator))],
+            windows: Whole,
+        }
     }
 }
 
@@ -97,34 +104,15 @@ impl<K: Data, A: Data> CogroupedKStream<K, A> {
         }
         cogrouped
     }
-
-    /// Folds the values of each key, of all streams, into one state that `initializer` begins
-    /// (`CogroupedKStream.aggregate`). Example and rules: [`KGroupedStream::cogroup`].
-    pub fn aggregate(&self, initializer: impl Fn() -> A + Send + Sync + 'static) -> KTable<K, A>
-    where
-        K: DefaultSerde,
-        A: DefaultSerde,
-    {
-        self.aggregate_with(initializer, Materialized::new())
-    }
-
-    /// As [`aggregate`](Self::aggregate), into the store that `materialized` describes. The key's serde is inherited
-    /// from the first stream that has one.
-    pub fn aggregate_with(
-        &self,
-        initializer: impl Fn() -> A + Send + Sync + 'static,
-        materialized: Materialized<K, A>,
-    ) -> KTable<K, A> {
-        add_whole(self, Arc::new(initializer), materialized)
-    }
 }
 
-impl<K: Data, A: Data> TimeWindowedCogroupedKStream<K, A> {
-    /// Folds the values of each key in each window, of all streams, into one state
-    /// (`TimeWindowedCogroupedKStream.aggregate`). Windows and late records as for
-    /// [`TimeWindowedKStream::count`](crate::TimeWindowedKStream::count), but each stream has a time of its own to tell
-    /// what is late. Sliding windows are those of the records of all streams. Null and repartition rules as for
+impl<K: Data, A: Data, L: Unmerged> CogroupedKStream<K, A, L> {
+    /// Folds the values of each key, in each window if there are windows, of all streams, into one state that `initializer`
+    /// begins (`CogroupedKStream.aggregate`, `TimeWindowedCogroupedKStream.aggregate`). Example and rules:
     /// [`KGroupedStream::cogroup`].
+    ///
+    /// Windows and late records as for [`KGroupedStream::count`], but each stream has a time of its own to tell what is late.
+    /// Sliding windows are those of the records of all streams.
     ///
     /// ```
     /// use streams_dsl::prelude::*;
@@ -153,7 +141,7 @@ impl<K: Data, A: Data> TimeWindowedCogroupedKStream<K, A> {
     /// assert_eq!(sums, expected);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn aggregate(&self, initializer: impl Fn() -> A + Send + Sync + 'static) -> KTable<Windowed<K>, A>
+    pub fn aggregate(&self, initializer: impl Fn() -> A + Send + Sync + 'static) -> KTable<L::Key<K>, A>
     where
         K: DefaultSerde,
         A: DefaultSerde,
@@ -161,17 +149,18 @@ impl<K: Data, A: Data> TimeWindowedCogroupedKStream<K, A> {
         self.aggregate_with(initializer, Materialized::new())
     }
 
-    /// As [`aggregate`](Self::aggregate), into the store that `materialized` describes.
+    /// As [`aggregate`](Self::aggregate), into the store that `materialized` describes. The key's serde is inherited
+    /// from the first stream that has one.
     pub fn aggregate_with(
         &self,
         initializer: impl Fn() -> A + Send + Sync + 'static,
         materialized: Materialized<K, A>,
-    ) -> KTable<Windowed<K>, A> {
-        add_windowed(&self.cogrouped, Arc::new(initializer), self.layout.clone(), materialized)
+    ) -> KTable<L::Key<K>, A> {
+        self.add(Arc::new(initializer), Arc::new(never), materialized)
     }
 }
 
-impl<K: Data, A: Data> SessionWindowedCogroupedKStream<K, A> {
+impl<K: Data, A: Data> CogroupedKStream<K, A, SessionWindows> {
     /// Folds the values of each key in each session, of all streams, into one state
     /// (`SessionWindowedCogroupedKStream.aggregate`). `merger` joins the states of sessions that become one, as for
     /// [`SessionWindowedKStream::aggregate`](crate::SessionWindowedKStream::aggregate). Sessions are those of the
@@ -219,8 +208,7 @@ impl<K: Data, A: Data> SessionWindowedCogroupedKStream<K, A> {
         merger: impl Fn(&K, A, A) -> A + Send + Sync + 'static,
         materialized: Materialized<K, A>,
     ) -> KTable<Windowed<K>, A> {
-        let sessions = CogroupLayout::Session(self.windows, Arc::new(keyed(merger)));
-        add_windowed(&self.cogrouped, Arc::new(initializer), sessions, materialized)
+        self.add(Arc::new(initializer), Arc::new(keyed(merger)), materialized)
     }
 
     /// As [`aggregate_with`](Self::aggregate_with), with a merger that may fail: then the sessions stay as they are. See
@@ -231,7 +219,6 @@ impl<K: Data, A: Data> SessionWindowedCogroupedKStream<K, A> {
         merger: impl Fn(&K, A, A) -> Result<A, E> + Send + Sync + 'static,
         materialized: Materialized<K, A>,
     ) -> KTable<Windowed<K>, A> {
-        let sessions = CogroupLayout::Session(self.windows, Arc::new(try_keyed(merger)));
-        add_windowed(&self.cogrouped, Arc::new(initializer), sessions, materialized)
+        self.add(Arc::new(initializer), Arc::new(try_keyed(merger)), materialized)
     }
 }

@@ -9,6 +9,7 @@ use streams_core::time::Timestamp;
 use streams_core::window::{Window, Windowed};
 
 use super::forward::Forward;
+use super::layout::Emission;
 use crate::windows::EmitStrategy;
 
 /// Emits the closed windows of one task.
@@ -27,15 +28,14 @@ pub(crate) struct Emitter {
 /// What a processor of windows does with an update that it has just stored, and what emits its windows once they have
 /// closed, if that is the strategy.
 pub(super) fn strategy(
-    emit: EmitStrategy,
+    emission: Emission,
     store: &Arc<str>,
     caching: bool,
-    send_old_values: bool,
     context: &InitContext<'_>,
 ) -> (Forward, Option<Emitter>) {
-    match emit {
+    match emission.strategy {
         EmitStrategy::OnWindowClose => (Forward::Later, Some(Emitter::open(store, context))),
-        EmitStrategy::OnWindowUpdate => (Forward::of(caching, send_old_values, context), None),
+        EmitStrategy::OnWindowUpdate => (Forward::of(caching, emission.old_values, context), None),
     }
 }
 
@@ -80,19 +80,19 @@ impl Emitter {
         context.set_processor_metadata(&self.store, close_time);
     }
 
-    /// Emits the windows of that size that start within `from..=to`.
+    /// Emits the windows that start within `from..=to`.
     pub(crate) fn emit_windows<K: Data, A: Data>(
         &mut self,
         store: &TimestampedWindowStore<K, A>,
         (from, to): (Timestamp, Timestamp),
-        size_ms: i64,
+        window_at: impl Fn(Timestamp) -> Window,
         headers: &Headers,
         close_time: Timestamp,
         context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>,
     ) -> ProcessorResult {
         for ((key, start), stored) in store.fetch_by_start(from, to)? {
             context.forward(Record {
-                key: Windowed::new(key, Window::of_size(start, size_ms)),
+                key: Windowed::new(key, window_at(start)),
                 value: Change::new(Some(stored.value), None),
                 timestamp: stored.timestamp,
                 headers: headers.clone(),

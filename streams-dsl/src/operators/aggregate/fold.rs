@@ -12,10 +12,7 @@ pub trait Fold<K, V, A>: Send + Sync + 'static {
 
     /// The aggregate with one more value. `aggregate` is `None` only if [`initial`](Self::initial) is.
     fn add(&self, key: &K, value: V, aggregate: Option<A>) -> Result<A>;
-}
 
-/// A fold whose aggregates can be joined: sessions that turn out to be one.
-pub(crate) trait MergingFold<K, V, A>: Fold<K, V, A> {
-    /// The aggregate of both. Starts with [`initial`](Fold::initial), as in Kafka Streams.
+    /// The aggregate of two sessions that turn out to be one. Starts with [`initial`](Self::initial), as in Kafka Streams.
     fn merge(&self, key: &K, aggregate: Option<A>, session: A) -> Result<A>;
 }

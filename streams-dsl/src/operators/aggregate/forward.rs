@@ -1,6 +1,8 @@
 //! How the updates of an aggregate leave its operator: at once, or from the store's cache when it is flushed
 //! (`TimestampedTupleForwarder`, `TimestampedCacheFlushListener`).
 
+use std::rc::Rc;
+
 use streams_core::error::Result;
 use streams_core::processor::{Data, DropReason, InitContext, ProcessorContext};
 use streams_core::record::{Change, Record};
@@ -60,21 +62,22 @@ pub(crate) fn timestamped_update<C, K, A>(
     }
 }
 
-/// Has the updates of windows of that size forwarded when the store's cache is flushed, if it has one.
+/// Has the updates of windows forwarded when the store's cache is flushed, if it has one.
 pub(crate) fn forward_windows_on_flush<K: Data, A: Data>(
     store: &TimestampedWindowStore<K, A>,
-    size_ms: i64,
+    window_at: impl Fn(Timestamp) -> Window + 'static,
     context: &mut InitContext<'_>,
 ) -> Result<()> {
     if !store.caching() {
         return Ok(());
     }
     let cached = store.clone();
-    let windowed =
-        move |(key, start_ms): (K, Timestamp)| Windowed::new(key, Window::of_size(start_ms, size_ms));
+    let window_at = Rc::new(window_at);
     TableForwarder::on_flush(context, move || {
+        let window_at = Rc::clone(&window_at);
+        let windowed = move |(key, start_ms)| Windowed::new(key, window_at(start_ms));
         let changes = cached.take_changes()?;
-        Ok(changes.into_iter().map(move |change| timestamped_update(change, windowed)))
+        Ok(changes.into_iter().map(move |change| timestamped_update(change, &windowed)))
     })
 }
 

@@ -1,6 +1,5 @@
 //! The operations on a grouped table: count, reduce, aggregate (`KGroupedTableImpl`).
 
-use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -9,9 +8,9 @@ use streams_core::processor::{Data, InitContext};
 use streams_core::record::Change;
 use streams_core::serde::{DefaultSerde, SerdeRef};
 
-use super::aggregate::Aggregate;
+use super::add::AggregateOrigin;
+use super::aggregate::{Aggregate, never};
 use super::count::Count;
-use super::draft::AggregateOrigin;
 use super::fold::Fold;
 use super::of_table_processor::{TableAggregate, TableAggregateProcessor};
 use super::reduce::Reduce;
@@ -172,7 +171,7 @@ impl<K: Data, V: Data> KGroupedTable<K, V> {
         subtractor: impl Fn(&K, V, A) -> A + Send + Sync + 'static,
         materialized: Materialized<K, A>,
     ) -> KTable<K, A> {
-        let fold = Aggregate { initializer, aggregator: keyed(adder) };
+        let fold = Aggregate { initializer, aggregator: keyed(adder), merger: never };
         self.add_aggregation(prefix::TABLE_AGGREGATE, materialized, None, fold, keyed(subtractor))
     }
 
@@ -186,7 +185,7 @@ impl<K: Data, V: Data> KGroupedTable<K, V> {
         subtractor: impl Fn(&K, V, A) -> Result<A, E> + Send + Sync + 'static,
         materialized: Materialized<K, A>,
     ) -> KTable<K, A> {
-        let fold = Aggregate { initializer, aggregator: try_keyed(adder) };
+        let fold = Aggregate { initializer, aggregator: try_keyed(adder), merger: never };
         self.add_aggregation(prefix::TABLE_AGGREGATE, materialized, None, fold, try_keyed(subtractor))
     }
 
@@ -205,7 +204,7 @@ impl<K: Data, V: Data> KGroupedTable<K, V> {
         let name = self.step.next_name(operator_prefix);
         let (key_serde, value_serde) = (store.key_serde.clone(), store.value_serde.clone());
         let getter = ValueGetterSupplier::of_store(&store_name);
-        let origin = Rc::new(AggregateOrigin { getter, sends_old_values: Cell::new(false) });
+        let origin = Rc::new(AggregateOrigin::new(getter));
         let aggregates = Nulls::of(value_serde.as_ref());
         let aggregate =
             Arc::new(TableAggregate { store: Arc::clone(&store.name), fold, subtract, aggregates });

@@ -1,68 +1,66 @@
-//! `reduce`: a key's values combined two by two.
-
-use streams_core::processor::Data;
+//! `reduce`: a key's values combined two by two, in all or in each window.
 
 use streams_core::error::{Result, UserError};
+use streams_core::processor::Data;
 
-use super::aggregate::add_unwindowed;
-use super::draft::Draft;
-use super::fold::{Fold, MergingFold};
+use super::fold::Fold;
+use super::layout::Layout;
 use crate::handles::{KGroupedStream, KTable};
 use crate::naming::prefix;
 use crate::operators::fallible::user;
 use crate::options::Materialized;
 
-impl<K: Data, V: Data> KGroupedStream<K, V> {
-    /// Combines the values of each key: the first one is the first result, and each further one makes a new result of
-    /// the last (`KGroupedStream.reduce`).
+impl<K: Data, V: Data, L: Layout> KGroupedStream<K, V, L> {
+    /// Combines the values of each key, in each window if there are windows: the first one is the first result, and each
+    /// further one makes a new result of the last. Sessions that become one are combined by the same `reducer`
+    /// (`KGroupedStream.reduce`, `TimeWindowedKStream.reduce`, `SessionWindowedKStream.reduce`).
     ///
-    /// Null, time, repartition and store rules are those of [`count`](Self::count). A result that is null (`V` an
-    /// `Option`) deletes the row.
+    /// Null, time, repartition and store rules are those of [`count`](Self::count); the reducer sees the null values that are
+    /// not dropped. A result that is null (`V` an `Option`) deletes the row.
     ///
     /// ```
     /// use streams_dsl::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
-    /// let bids = builder.stream::<String, i64>("bids");
-    /// bids.group_by_key().reduce(i64::max).to_stream().to("highest-bids");
+    /// let readings = builder.stream::<String, i64>("readings").group_by_key();
+    /// readings.reduce(i64::max).to_stream().to("highest");
+    /// readings
+    ///     .windowed_by(TimeWindows::of_size_with_no_grace(minutes(1)))
+    ///     .reduce(i64::max)
+    ///     .to_stream()
+    ///     .map(|window, highest| (window.to_string(), highest))
+    ///     .to("highest-per-minute");
     ///
     /// let driver = TopologyTestDriver::of(builder.build()?)?;
-    /// let bids = driver.create_input_topic::<String, i64>("bids");
-    /// bids.pipe("vase".into(), 40, 0)?;
-    /// bids.pipe("vase".into(), 30, 1)?;
-    /// let highest = driver.create_output_topic::<String, Option<i64>>("highest-bids").read_key_values()?;
-    /// assert_eq!(highest, [("vase".into(), Some(40)), ("vase".into(), Some(40))]);
+    /// let readings = driver.create_input_topic::<String, i64>("readings");
+    /// readings.pipe("attic".into(), 30, 0)?;
+    /// readings.pipe("attic".into(), 28, 59_999)?;
+    /// readings.pipe("attic".into(), 27, 60_000)?;
+    /// assert_eq!(driver.create_output_topic::<String, i64>("highest").read_values()?, [30, 30, 30]);
+    /// let highest = driver.create_output_topic::<String, i64>("highest-per-minute").read_key_values()?;
+    /// let (first, second) = ("[attic@0/60000]".to_owned(), "[attic@60000/120000]".to_owned());
+    /// assert_eq!(highest, [(first.clone(), 30), (first, 30), (second, 27)]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn reduce(&self, reducer: impl Fn(V, V) -> V + Send + Sync + 'static) -> KTable<K, V> {
+    pub fn reduce(&self, reducer: impl Fn(V, V) -> V + Send + Sync + 'static) -> KTable<L::Key<K>, V> {
         self.reduce_with(reducer, Materialized::inherit())
     }
 
     /// As [`reduce`](Self::reduce), into the store that `materialized` describes.
-    ///
-    /// ```
-    /// use streams_dsl::prelude::*;
-    ///
-    /// let builder = StreamsBuilder::new();
-    /// let bids = builder.stream::<String, i64>("bids");
-    /// let highest = bids.group_by_key().reduce_with(i64::max, Materialized::named("highest-bids"));
-    /// assert_eq!(highest.queryable_store_name(), Some("highest-bids"));
-    /// ```
     pub fn reduce_with(
         &self,
         reducer: impl Fn(V, V) -> V + Send + Sync + 'static,
         materialized: Materialized<K, V>,
-    ) -> KTable<K, V> {
-        let draft = Draft::new(self, prefix::REDUCE, materialized, self.value_serde.clone());
-        add_unwindowed(self, draft, Reduce(move |a, b| Ok(reducer(a, b))))
+    ) -> KTable<L::Key<K>, V> {
+        self.reduce_into(move |a, b| Ok(reducer(a, b)), materialized)
     }
 
     /// As [`reduce`](Self::reduce), with a reducer that may fail: its error goes to the processing exception handler, and the
-    /// aggregate stays as it is. See [`try_map_values`](crate::KStream::try_map_values).
+    /// aggregate, or the sessions, stay as they are. See [`try_map_values`](crate::KStream::try_map_values).
     pub fn try_reduce<E: Into<UserError>>(
         &self,
         reducer: impl Fn(V, V) -> Result<V, E> + Send + Sync + 'static,
-    ) -> KTable<K, V> {
+    ) -> KTable<L::Key<K>, V> {
         self.try_reduce_with(reducer, Materialized::inherit())
     }
 
@@ -71,9 +69,16 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
         &self,
         reducer: impl Fn(V, V) -> Result<V, E> + Send + Sync + 'static,
         materialized: Materialized<K, V>,
-    ) -> KTable<K, V> {
-        let draft = Draft::new(self, prefix::REDUCE, materialized, self.value_serde.clone());
-        add_unwindowed(self, draft, Reduce(move |a, b| user(reducer(a, b))))
+    ) -> KTable<L::Key<K>, V> {
+        self.reduce_into(move |a, b| user(reducer(a, b)), materialized)
+    }
+
+    fn reduce_into(
+        &self,
+        reducer: impl Fn(V, V) -> Result<V> + Send + Sync + 'static,
+        materialized: Materialized<K, V>,
+    ) -> KTable<L::Key<K>, V> {
+        self.add(prefix::REDUCE, materialized, self.value_serde.as_ref(), Reduce(reducer))
     }
 }
 
@@ -95,12 +100,7 @@ where
             Some(aggregate) => (self.0)(aggregate, value),
         }
     }
-}
 
-impl<K, V, F> MergingFold<K, V, V> for Reduce<F>
-where
-    F: Fn(V, V) -> Result<V> + Send + Sync + 'static,
-{
     fn merge(&self, key: &K, aggregate: Option<V>, session: V) -> Result<V> {
         self.add(key, session, aggregate)
     }

@@ -1,21 +1,78 @@
-//! The processor of aggregations in sliding windows (`KStreamSlidingWindowAggregate`).
+//! Aggregations in sliding windows (`KStreamSlidingWindowAggregate`).
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use streams_core::error::Result;
+use streams_core::error::Result as CoreResult;
 use streams_core::processor::{Data, DropReason, InitContext, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::{Change, Headers, Record};
+use streams_core::serde::{SerdeRef, TimeWindowedSerde};
 use streams_core::store::{Direction, TimestampedWindowStore, ValueAndTimestamp};
 use streams_core::time::Timestamp;
 use streams_core::window::{Window, Windowed};
 
-use super::draft::Aggregation;
-use super::emit::{Emitter, strategy};
-use super::fold::Fold;
-use super::forward::{Forward, drop_late, forward_windows_on_flush};
 use super::sliding_plan::{Step, early_steps, steps};
+use super::time::{window_getter, window_store};
+use super::{AnyLayout, Emission, Layout, Span};
+use crate::error::Result;
+use crate::graph::Writer;
+use crate::operators::aggregate::add::{Aggregation, Draft};
+use crate::operators::aggregate::emit::{Emitter, strategy};
+use crate::operators::aggregate::fold::Fold;
+use crate::operators::aggregate::forward::{Forward, drop_late, forward_windows_on_flush};
+use crate::rows::ValueGetterSupplier;
 use crate::windows::{EmitStrategy, SlidingWindows};
+
+impl Layout for SlidingWindows {
+    type Key<K: Data> = Windowed<K>;
+
+    const COUNT_BURNS_A_NAME: bool = false;
+
+    fn mistake(&self) -> std::result::Result<(), String> {
+        self.check()
+    }
+
+    // A record may have to make a window that starts after a record two time differences before it.
+    fn span(&self) -> Option<Span> {
+        let grace_ms = self.grace_ms();
+        let kept_ms = self.time_difference_ms().saturating_mul(2).saturating_add(grace_ms);
+        Some(Span { grace_ms, kept_ms })
+    }
+
+    fn key_serde<K: Data>(&self, key: SerdeRef<K>) -> SerdeRef<Windowed<K>> {
+        Arc::new(TimeWindowedSerde::new(key, self.time_difference_ms()))
+    }
+
+    fn getter<K: Data, A: Data>(&self, store: &str) -> ValueGetterSupplier<Windowed<K>, A> {
+        window_getter(store)
+    }
+
+    fn write_store<K: Data, A: Data>(
+        &self,
+        draft: &Draft<K, A>,
+        emission: Emission,
+        writer: &mut Writer<'_>,
+    ) -> Result<()> {
+        let store = window_store(draft, emission, writer)?;
+        writer.add_store(match emission.strategy {
+            EmitStrategy::OnWindowUpdate => store,
+            EmitStrategy::OnWindowClose => store.with_caching_disabled(),
+        })
+    }
+
+    fn processor<K: Data, V: Data, A: Data, F: Fold<K, V, A>>(
+        &self,
+        aggregation: Arc<Aggregation<K, V, A, F>>,
+        emission: Emission,
+        context: &mut InitContext<'_>,
+    ) -> ProcessorResult<impl Processor<K, V, Windowed<K>, Change<A>> + use<K, V, A, F>> {
+        SlidingWindowProcessor::open(aggregation, *self, emission, context)
+    }
+
+    fn any_layout(&self) -> AnyLayout {
+        AnyLayout::Sliding(*self)
+    }
+}
 
 /// Folds each value into the sliding windows that hold it.
 ///
@@ -24,7 +81,7 @@ use crate::windows::{EmitStrategy, SlidingWindows};
 ///    -1 on) minus the grace period; each single window that ends before is left out and counted too.
 /// 3. The result's time is the larger one of the record's and the aggregate's.
 /// 4. Windows are read backwards in time, as Kafka Streams does with every store that can, and changed in that order.
-pub(crate) struct SlidingWindowProcessor<K, V, A, F> {
+struct SlidingWindowProcessor<K, V, A, F> {
     aggregation: Arc<Aggregation<K, V, A, F>>,
     windows: SlidingWindows,
     stream_time: Timestamp,
@@ -48,19 +105,16 @@ where
     A: Data,
     F: Fold<K, V, A>,
 {
-    /// The instance of one task.
-    pub(crate) fn open(
+    fn open(
         aggregation: Arc<Aggregation<K, V, A, F>>,
         windows: SlidingWindows,
-        emit: EmitStrategy,
-        send_old_values: bool,
+        emission: Emission,
         context: &mut InitContext<'_>,
     ) -> ProcessorResult<Self> {
         let store: TimestampedWindowStore<K, A> = context.state_store(&aggregation.store)?;
-        let (forward, emitter) =
-            strategy(emit, &aggregation.store, store.caching(), send_old_values, context);
+        let (forward, emitter) = strategy(emission, &aggregation.store, store.caching(), context);
         if emitter.is_none() {
-            forward_windows_on_flush(&store, windows.time_difference_ms(), context)?;
+            forward_windows_on_flush(&store, windows.window_at(), context)?;
         }
         Ok(SlidingWindowProcessor { aggregation, windows, stream_time: -1, forward, store, emitter })
     }
@@ -70,7 +124,7 @@ where
     }
 
     /// What the record at that time changes.
-    fn plan(&self, key: &K, timestamp: Timestamp) -> Result<Vec<Step<A>>> {
+    fn plan(&self, key: &K, timestamp: Timestamp) -> CoreResult<Vec<Step<A>>> {
         let store = &self.store;
         let difference_ms = self.windows.time_difference_ms();
         if timestamp < difference_ms {
@@ -167,7 +221,7 @@ where
             return Ok(());
         }
         let from = emitter.emitted_until().map_or(0, |until| (until - length_ms).max(0));
-        emitter.emit_windows(&self.store, (from, to), length_ms, headers, close_time, context)
+        emitter.emit_windows(&self.store, (from, to), self.windows.window_at(), headers, close_time, context)
     }
 }
 

@@ -1,19 +1,106 @@
-//! The processor of aggregations in tumbling, hopping and other enumerable windows (`KStreamWindowAggregate`).
+//! Aggregations in windows that can be listed for a timestamp: tumbling, hopping, unlimited ones, and those of users
+//! (`KStreamWindowAggregate`).
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use streams_core::error::Error;
 use streams_core::processor::{Data, DropReason, InitContext, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::{Change, Headers, Record};
-use streams_core::store::{TimestampedWindowStore, ValueAndTimestamp};
+use streams_core::serde::SerdeRef;
+use streams_core::store::{TimestampedWindowStore, TimestampedWindowStoreBuilder, ValueAndTimestamp};
 use streams_core::time::Timestamp;
 use streams_core::window::{Window, Windowed};
 
-use super::draft::Aggregation;
-use super::emit::{Emitter, strategy};
-use super::fold::Fold;
-use super::forward::{Forward, drop_late, forward_windows_on_flush};
-use crate::windows::{EmitStrategy, Windows};
+use super::{AnyLayout, Emission, Layout, Span};
+use crate::error::Result;
+use crate::graph::Writer;
+use crate::operators::aggregate::add::{Aggregation, Draft};
+use crate::operators::aggregate::emit::{Emitter, strategy};
+use crate::operators::aggregate::fold::Fold;
+use crate::operators::aggregate::forward::{Forward, drop_late, forward_windows_on_flush};
+use crate::rows::{ValueGetter, ValueGetterSupplier};
+use crate::windows::{EmitStrategy, Windows, WindowsSerde, check_listed, closed_between, listed};
+
+impl<W: Windows> Layout for W {
+    type Key<K: Data> = Windowed<K>;
+
+    fn mistake(&self) -> std::result::Result<(), String> {
+        check_listed(self)
+    }
+
+    fn span(&self) -> Option<Span> {
+        let grace_ms = self.grace_ms();
+        Some(Span { grace_ms, kept_ms: self.size_ms().saturating_add(grace_ms) })
+    }
+
+    fn key_serde<K: Data>(&self, key: SerdeRef<K>) -> SerdeRef<Windowed<K>> {
+        Arc::new(WindowsSerde::new(key, self.clone()))
+    }
+
+    fn getter<K: Data, A: Data>(&self, store: &str) -> ValueGetterSupplier<Windowed<K>, A> {
+        window_getter(store)
+    }
+
+    // No update waits in a cache while windows are emitted when they close, but windows that the store keeps no longer are
+    // still found there, and emitted.
+    fn write_store<K: Data, A: Data>(
+        &self,
+        draft: &Draft<K, A>,
+        emission: Emission,
+        writer: &mut Writer<'_>,
+    ) -> Result<()> {
+        let store = window_store(draft, emission, writer)?;
+        writer.add_store(store)
+    }
+
+    fn processor<K: Data, V: Data, A: Data, F: Fold<K, V, A>>(
+        &self,
+        aggregation: Arc<Aggregation<K, V, A, F>>,
+        emission: Emission,
+        context: &mut InitContext<'_>,
+    ) -> ProcessorResult<impl Processor<K, V, Windowed<K>, Change<A>> + use<W, K, V, A, F>> {
+        TimeWindowProcessor::open(aggregation, self.clone(), emission, context)
+    }
+
+    fn any_layout(&self) -> AnyLayout {
+        AnyLayout::Listed(self.any())
+    }
+}
+
+/// The store of windows, by their starts.
+pub(super) fn window_store<K: Data, A: Data>(
+    draft: &Draft<K, A>,
+    emission: Emission,
+    writer: &Writer<'_>,
+) -> Result<TimestampedWindowStoreBuilder<K, A>> {
+    let (key_serde, value_serde) = draft.serdes()?;
+    let store = TimestampedWindowStoreBuilder::new(&draft.store, key_serde, value_serde, draft.retention_ms)
+        .declared(draft.declaration);
+    let store = configured!(store, &draft.materialized, emission.old_values, &writer.store_place);
+    Ok(match emission.strategy {
+        EmitStrategy::OnWindowUpdate => store,
+        EmitStrategy::OnWindowClose => store.emit_on_close(),
+    })
+}
+
+/// Reads single windows of a windowed table.
+pub(super) fn window_getter<K: Data, A: Data>(store: &str) -> ValueGetterSupplier<Windowed<K>, A> {
+    let name: Arc<str> = store.into();
+    ValueGetterSupplier::new(vec![store.to_owned()], move |stores| {
+        Ok(Box::new(WindowGetter { store: stores.get(&name)? }))
+    })
+}
+
+struct WindowGetter<K, A> {
+    store: TimestampedWindowStore<K, A>,
+}
+
+impl<K: Data, A: Data> ValueGetter<Windowed<K>, A> for WindowGetter<K, A> {
+    fn get(&self, key: &Windowed<K>) -> ProcessorResult<Option<ValueAndTimestamp<A>>> {
+        Ok(self.store.fetch(&key.key, key.window.start_ms)?)
+    }
+}
 
 /// Folds each value into the aggregates of its windows.
 ///
@@ -21,7 +108,7 @@ use crate::windows::{EmitStrategy, Windows};
 /// 2. The time that this instance has seen, in memory and from -1 on, decides what is late: a window whose end is not
 ///    after that time minus the grace period takes no more records. Each late window of a record is counted.
 /// 3. The result's time is the larger one of the record's and the aggregate's.
-pub(crate) struct TimeWindowProcessor<K, V, A, F, W> {
+struct TimeWindowProcessor<K, V, A, F, W> {
     aggregation: Arc<Aggregation<K, V, A, F>>,
     windows: W,
     stream_time: Timestamp,
@@ -38,19 +125,17 @@ where
     F: Fold<K, V, A>,
     W: Windows,
 {
-    /// The instance of one task.
-    pub(crate) fn open(
+    fn open(
         aggregation: Arc<Aggregation<K, V, A, F>>,
         windows: W,
-        emit: EmitStrategy,
-        send_old_values: bool,
+        emission: Emission,
         context: &mut InitContext<'_>,
     ) -> ProcessorResult<Self> {
         let store: TimestampedWindowStore<K, A> = context.state_store(&aggregation.store)?;
-        let (forward, emitter) =
-            strategy(emit, &aggregation.store, store.caching(), send_old_values, context);
+        let (forward, emitter) = strategy(emission, &aggregation.store, store.caching(), context);
         if emitter.is_none() {
-            forward_windows_on_flush(&store, windows.size_ms(), context)?;
+            let windows = windows.clone();
+            forward_windows_on_flush(&store, move |start_ms| windows.window_at(start_ms), context)?;
         }
         Ok(TimeWindowProcessor { aggregation, windows, stream_time: -1, forward, store, emitter })
     }
@@ -61,10 +146,12 @@ where
         record: Record<K, V>,
         context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>,
     ) -> ProcessorResult {
-        let mut windows = self.windows.windows_for(record.timestamp);
-        let Some(mut window) = windows.next() else { return Ok(()) };
+        let broken = |mistake: String| Error::User(mistake.into());
+        let mut windows = listed(&self.windows, record.timestamp);
+        let Some(mut window) = windows.next().transpose().map_err(broken)? else { return Ok(()) };
         // The last window gets the record itself; a tumbling window is always the last one.
         for next in windows {
+            let next = next.map_err(broken)?;
             if self.is_open(window, context) {
                 let (key, headers) = (Cow::Borrowed(&record.key), Cow::Borrowed(&record.headers));
                 self.add(window, key, record.value.clone(), record.timestamp, headers, context)?;
@@ -89,23 +176,10 @@ where
         if !emitter.is_due(close_time, context) {
             return Ok(());
         }
-        let size_ms = self.windows.size_ms();
-        let to = close_time - size_ms;
-        if to < 0 {
-            return Ok(());
-        }
-        let from = match emitter.emitted_until() {
-            None => 0,
-            Some(until) => {
-                let before = (until - size_ms).max(0);
-                // No window starts in between.
-                if self.windows.windows_for(to).eq(self.windows.windows_for(before)) {
-                    return Ok(());
-                }
-                before + 1
-            }
-        };
-        emitter.emit_windows(&self.store, (from, to), size_ms, headers, close_time, context)
+        let closed = closed_between(&self.windows, emitter.emitted_until(), close_time);
+        let Some(starts) = closed else { return Ok(()) };
+        let window_at = |start_ms| self.windows.window_at(start_ms);
+        emitter.emit_windows(&self.store, starts, window_at, headers, close_time, context)
     }
 
     /// Whether the window still takes records; if not, the record is counted as dropped.

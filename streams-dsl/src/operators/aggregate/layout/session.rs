@@ -1,20 +1,93 @@
-//! The processor of aggregations in sessions (`KStreamSessionWindowAggregate`).
+//! Aggregations in sessions (`KStreamSessionWindowAggregate`).
 
 use std::sync::Arc;
 
-use streams_core::error::Result;
+use streams_core::error::Result as CoreResult;
 use streams_core::processor::{Data, DropReason, InitContext, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::{Change, Headers, Record};
-use streams_core::store::{Direction, FlushedChange, SessionStore};
+use streams_core::serde::{SerdeRef, SessionWindowedSerde};
+use streams_core::store::{Direction, FlushedChange, SessionStore, SessionStoreBuilder, ValueAndTimestamp};
 use streams_core::time::Timestamp;
 use streams_core::window::{Window, Windowed};
 
-use super::draft::Aggregation;
-use super::emit::{Emitter, strategy};
-use super::fold::MergingFold;
-use super::forward::{Forward, drop_late};
-use crate::rows::TableForwarder;
+use super::{AnyLayout, Emission, Layout, Span};
+use crate::error::Result;
+use crate::graph::Writer;
+use crate::operators::aggregate::add::{Aggregation, Draft};
+use crate::operators::aggregate::emit::{Emitter, strategy};
+use crate::operators::aggregate::fold::Fold;
+use crate::operators::aggregate::forward::{Forward, drop_late};
+use crate::rows::{TableForwarder, ValueGetter, ValueGetterSupplier};
 use crate::windows::{EmitStrategy, SessionWindows, merge};
+
+impl Layout for SessionWindows {
+    type Key<K: Data> = Windowed<K>;
+
+    fn mistake(&self) -> std::result::Result<(), String> {
+        self.check()
+    }
+
+    // Kafka Streams counts the gap as grace here: until then a session can still grow.
+    fn span(&self) -> Option<Span> {
+        let grace_ms = self.grace_ms().saturating_add(self.inactivity_gap_ms());
+        Some(Span { grace_ms, kept_ms: grace_ms })
+    }
+
+    fn key_serde<K: Data>(&self, key: SerdeRef<K>) -> SerdeRef<Windowed<K>> {
+        Arc::new(SessionWindowedSerde::new(key))
+    }
+
+    fn getter<K: Data, A: Data>(&self, store: &str) -> ValueGetterSupplier<Windowed<K>, A> {
+        let name: Arc<str> = store.into();
+        ValueGetterSupplier::new(vec![store.to_owned()], move |stores| {
+            Ok(Box::new(SessionGetter { store: stores.get(&name)? }))
+        })
+    }
+
+    fn write_store<K: Data, A: Data>(
+        &self,
+        draft: &Draft<K, A>,
+        emission: Emission,
+        writer: &mut Writer<'_>,
+    ) -> Result<()> {
+        let (key_serde, value_serde) = draft.serdes()?;
+        let store = SessionStoreBuilder::new(&draft.store, key_serde, value_serde, draft.retention_ms)
+            .declared(draft.declaration);
+        let store = configured!(store, &draft.materialized, emission.old_values, &writer.store_place);
+        writer.add_store(match emission.strategy {
+            EmitStrategy::OnWindowUpdate => store,
+            // No update is forwarded, so none waits.
+            EmitStrategy::OnWindowClose => store.with_caching_disabled(),
+        })
+    }
+
+    fn processor<K: Data, V: Data, A: Data, F: Fold<K, V, A>>(
+        &self,
+        aggregation: Arc<Aggregation<K, V, A, F>>,
+        emission: Emission,
+        context: &mut InitContext<'_>,
+    ) -> ProcessorResult<impl Processor<K, V, Windowed<K>, Change<A>> + use<K, V, A, F>> {
+        SessionProcessor::open(aggregation, *self, emission, context)
+    }
+
+    fn any_layout(&self) -> AnyLayout {
+        AnyLayout::Session(*self)
+    }
+}
+
+/// Reads single sessions of a windowed table.
+struct SessionGetter<K, A> {
+    store: SessionStore<K, A>,
+}
+
+impl<K: Data, A: Data> ValueGetter<Windowed<K>, A> for SessionGetter<K, A> {
+    fn get(&self, key: &Windowed<K>) -> ProcessorResult<Option<ValueAndTimestamp<A>>> {
+        let (start_ms, end_ms) = (key.window.start_ms, key.window.end_ms);
+        let aggregate = self.store.fetch_session(&key.key, start_ms, end_ms)?;
+        // A session's time is its end; the store has no other.
+        Ok(aggregate.map(|value| ValueAndTimestamp { value, timestamp: end_ms }))
+    }
+}
 
 /// Sessions that have become one, with what they were where that is forwarded.
 type Absorbed<K, A> = Vec<(Windowed<K>, Option<A>)>;
@@ -28,7 +101,7 @@ type Absorbed<K, A> = Vec<(Windowed<K>, Option<A>)>;
 ///    session of this one timestamp is overwritten in place.
 /// 4. Results have the end of their session as their time. Forwarded at once, they carry no headers; a flush gives them
 ///    those of the last update, as Kafka's cache does.
-pub(crate) struct SessionProcessor<K, V, A, F> {
+struct SessionProcessor<K, V, A, F> {
     aggregation: Arc<Aggregation<K, V, A, F>>,
     windows: SessionWindows,
     stream_time: Timestamp,
@@ -42,19 +115,16 @@ where
     K: Data,
     V: Data,
     A: Data,
-    F: MergingFold<K, V, A>,
+    F: Fold<K, V, A>,
 {
-    /// The instance of one task.
-    pub(crate) fn open(
+    fn open(
         aggregation: Arc<Aggregation<K, V, A, F>>,
         windows: SessionWindows,
-        emit: EmitStrategy,
-        send_old_values: bool,
+        emission: Emission,
         context: &mut InitContext<'_>,
     ) -> ProcessorResult<Self> {
         let store: SessionStore<K, A> = context.state_store(&aggregation.store)?;
-        let (forward, emitter) =
-            strategy(emit, &aggregation.store, store.caching(), send_old_values, context);
+        let (forward, emitter) = strategy(emission, &aggregation.store, store.caching(), context);
         if store.caching() {
             let cached = store.clone();
             TableForwarder::on_flush(context, move || {
@@ -129,7 +199,7 @@ where
 
     /// Joins the aggregates of sessions that are one from now on. Returns the sessions with what they were, where that is
     /// forwarded.
-    fn absorb(&self, key: &K, sessions: Vec<(Windowed<K>, A)>) -> Result<(Option<A>, Absorbed<K, A>)> {
+    fn absorb(&self, key: &K, sessions: Vec<(Windowed<K>, A)>) -> CoreResult<(Option<A>, Absorbed<K, A>)> {
         let Aggregation { fold, aggregates, .. } = &*self.aggregation;
         let mut aggregate = fold.initial();
         // Where the first value itself is the aggregate, the one after a null is so again.
@@ -167,7 +237,7 @@ where
     K: Data,
     V: Data,
     A: Data,
-    F: MergingFold<K, V, A>,
+    F: Fold<K, V, A>,
 {
     fn process(
         &mut self,
