@@ -299,7 +299,7 @@ impl ProcessingExceptionHandler for Notes {
         let text = format!("{} {:?} {error}", context.node, context.offset);
         self.0.lock().unwrap().push(text.clone());
         assert!(!text.contains("y is not a number"), "a broken handler");
-        Response::Resume
+        Response::resume()
     }
 }
 

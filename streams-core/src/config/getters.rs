@@ -91,6 +91,8 @@ getters! { Option<String>, text_if_set:
     client_id => "client.id";
     /// `host:port` at which this instance answers interactive queries.
     application_server => "application.server";
+    /// The dead letter queue of the handlers that come with the library.
+    dead_letter_queue_topic_name => "errors.dead.letter.queue.topic.name";
 }
 
 getters! { BuiltInExceptionHandler, handler:

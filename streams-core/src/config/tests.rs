@@ -177,7 +177,6 @@ fn known_settings_without_a_place_here_say_what_to_do() {
     assert!(refused("upgrade.from", "3.4").contains("stop the old application first"));
     let message = refused("rack.aware.assignment.tags", "zone");
     assert!(message.contains("known to Kafka Streams but not supported here yet"), "{message}");
-    assert!(refused("errors.dead.letter.queue.topic.name", "bad").contains("not supported here yet"));
     assert!(refused("client.tag.zone", "a").contains("not supported here yet"));
     let message = refused("group.protocol", "streams");
     let expected = "group.protocol=streams is known to Kafka Streams but not supported here yet; use classic";

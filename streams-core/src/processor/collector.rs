@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use super::dead_letter::DeadLetter;
 use crate::error::Result;
 use crate::ids::{Offset, PartitionId, TaskId, TopicName, TopicPartition};
 use crate::record::Headers;
 use crate::time::Timestamp;
+use crate::transport::RawRecord;
 
 /// A collector's number for a topic; stays valid when the producer behind it is replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,6 +22,8 @@ pub enum Purpose {
     DynamicSink,
     /// A record of a repartition topic: never left out.
     Repartition,
+    /// A record for a dead letter queue.
+    DeadLetter,
     /// A store's change: never left out.
     Changelog {
         /// The store.
@@ -63,6 +67,8 @@ pub struct Outgoing<'a> {
     pub origin: OriginId,
     /// The offset of the current record, if there is one.
     pub offset: Option<Offset>,
+    /// That record as it was read, where it is known.
+    pub source: Option<&'a RawRecord>,
 }
 
 /// Sends serialized records (`org.apache.kafka.streams.processor.internals.RecordCollector`).
@@ -83,6 +89,9 @@ pub trait Collector {
     /// Sends a record; waits for room where the client's queue is full. One that its topic can never take goes to the
     /// production exception handler.
     fn send(&self, record: &Outgoing<'_>) -> Result<()>;
+
+    /// Sends a dead letter about the record at that offset, if there is one.
+    fn send_dead_letter(&self, origin: OriginId, offset: Option<Offset>, letter: &DeadLetter) -> Result<()>;
 
     /// Reports a record for which there is no partition. If `error` blames the record, the production exception handler
     /// decides; otherwise it is returned.

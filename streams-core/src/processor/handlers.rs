@@ -2,22 +2,64 @@
 
 use std::sync::Arc;
 
+use super::dead_letter::DeadLetter;
 use crate::config::{BuiltInExceptionHandler, StreamsConfig};
 use crate::error::{Error, Result, UserError};
-use crate::ids::{Offset, PartitionId, TaskId, TopicPartition};
+use crate::ids::{Offset, PartitionId, TaskId, TopicName, TopicPartition};
 use crate::record::Headers;
 use crate::serde::SerdeError;
 use crate::time::Timestamp;
 use crate::transport::TransportError;
 use crate::user_code::caught;
 
-/// A handler's decision.
+/// What becomes of the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Response {
+pub enum Decision {
     /// Skip the record and continue; it is counted in `dropped-records`.
     Resume,
     /// Stop: nothing of the transaction becomes visible.
     Fail,
+}
+
+/// A handler's answer: what becomes of the record, and what is written to dead letter queues because of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    decision: Decision,
+    dead_letters: Vec<DeadLetter>,
+}
+
+impl Response {
+    /// The record is left out, and the work goes on; it is counted in `dropped-records`.
+    pub const fn resume() -> Self {
+        Response { decision: Decision::Resume, dead_letters: Vec::new() }
+    }
+
+    /// The application stops: nothing of the transaction becomes visible, dead letters included. Under at-least-once those
+    /// stay, and come again when the record is read again.
+    pub const fn fail() -> Self {
+        Response { decision: Decision::Fail, dead_letters: Vec::new() }
+    }
+
+    /// Writes these to their topics as well, with the task's other results: under exactly-once they become visible together.
+    /// [`ErrorContext::dead_letter`] makes the usual one.
+    pub fn with_dead_letters(mut self, dead_letters: impl IntoIterator<Item = DeadLetter>) -> Self {
+        self.dead_letters.extend(dead_letters);
+        self
+    }
+
+    /// What becomes of the record.
+    pub fn decision(&self) -> Decision {
+        self.decision
+    }
+
+    /// What is written because of it.
+    pub fn dead_letters(&self) -> &[DeadLetter] {
+        &self.dead_letters
+    }
+
+    pub(crate) fn into_parts(self) -> (Decision, Vec<DeadLetter>) {
+        (self.decision, self.dead_letters)
+    }
 }
 
 /// Where an error happened.
@@ -33,9 +75,26 @@ pub struct ErrorContext<'a> {
     pub offset: Option<Offset>,
     /// Its headers, where known.
     pub headers: &'a Headers,
+    /// Its event time in milliseconds; during a punctuation, that time.
+    pub timestamp: Timestamp,
+    /// Its key as it was read from the topic. Null where it is not known any more: during a punctuation or a flush of a
+    /// cache, and where the broker refuses a result later.
+    pub key: Option<&'a [u8]>,
+    /// Its value, likewise.
+    pub value: Option<&'a [u8]>,
+    /// `application.id`.
+    pub application_id: &'a str,
+    /// `errors.dead.letter.queue.topic.name`.
+    pub dead_letter_topic: Option<&'a TopicName>,
 }
 
 impl ErrorContext<'_> {
+    /// The record at hand for the dead letter queue that `errors.dead.letter.queue.topic.name` names, with Kafka Streams'
+    /// headers about the error; `None` without that setting.
+    pub fn dead_letter(&self, error: &(dyn std::error::Error + 'static)) -> Option<DeadLetter> {
+        Some(DeadLetter::of(self.dead_letter_topic?, self, error))
+    }
+
     fn position(&self) -> Option<String> {
         self.partition.zip(self.offset).map(|(partition, offset)| format!("{partition} offset {offset}"))
     }
@@ -96,7 +155,7 @@ pub trait ProductionExceptionHandler: Send + Sync {
     /// moving leaders), for missing rights, or for records of changelogs and repartition topics, which are never skipped.
     ///
     /// `context` has the task, the node, and where the current record was read; its headers are empty. Under
-    /// exactly-once, [`Response::Resume`] for a record that the broker refused repeats the transaction once without it.
+    /// exactly-once, [`Response::resume`] for a record that the broker refused repeats the transaction once without it.
     fn handle(
         &self,
         context: &ErrorContext<'_>,
@@ -105,7 +164,7 @@ pub trait ProductionExceptionHandler: Send + Sync {
     ) -> Response;
 
     /// Called when a result, or a record for a repartition topic, cannot be serialized; `part` is `key` or `value`. As in
-    /// Kafka Streams (`handleSerializationError`), [`Response::Resume`] skips either. Values that a store cannot serialize
+    /// Kafka Streams (`handleSerializationError`), [`Response::resume`] skips either. Values that a store cannot serialize
     /// go to the processing handler.
     fn handle_serialization_error(
         &self,
@@ -116,11 +175,11 @@ pub trait ProductionExceptionHandler: Send + Sync {
     ) -> Response;
 }
 
-/// Logs and stops (`LogAndFailExceptionHandler`).
+/// Logs and stops (`LogAndFailExceptionHandler`); writes a dead letter where there is a queue for them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LogAndFail;
 
-/// Logs and continues (`LogAndContinueExceptionHandler`).
+/// Logs and continues (`LogAndContinueExceptionHandler`); writes a dead letter where a queue is configured.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LogAndContinue;
 
@@ -132,7 +191,7 @@ macro_rules! logging_handler {
                     task = %context.task, node = context.node, at = context.place(), part, %error,
                     "a record cannot be deserialized"
                 );
-                $response
+                $response.with_dead_letters(context.dead_letter(error))
             }
         }
 
@@ -142,7 +201,7 @@ macro_rules! logging_handler {
                     task = %context.task, node = context.node, at = context.place(), %error,
                     "a processor failed on a record"
                 );
-                $response
+                $response.with_dead_letters(context.dead_letter(&**error))
             }
         }
 
@@ -158,7 +217,8 @@ macro_rules! logging_handler {
                     partition = record.partition, %error,
                     "a result cannot be sent"
                 );
-                $response
+                let dead_letter = context.dead_letter(error);
+                $response.with_dead_letters(dead_letter.map(|letter| letter.with_result(record)))
             }
 
             fn handle_serialization_error(
@@ -172,14 +232,14 @@ macro_rules! logging_handler {
                     task = %context.task, node = context.node, at = context.place(), topic, part, %error,
                     "a result cannot be serialized"
                 );
-                $response
+                $response.with_dead_letters(context.dead_letter(error))
             }
         }
     };
 }
 
-logging_handler!(LogAndFail, Response::Fail);
-logging_handler!(LogAndContinue, Response::Resume);
+logging_handler!(LogAndFail, Response::fail());
+logging_handler!(LogAndContinue, Response::resume());
 
 /// The three handlers of an application.
 #[derive(Clone)]
@@ -190,6 +250,10 @@ pub struct Handlers {
     pub processing: Arc<dyn ProcessingExceptionHandler>,
     /// For results that cannot be written.
     pub production: Arc<dyn ProductionExceptionHandler>,
+    /// `errors.dead.letter.queue.topic.name`.
+    pub dead_letter_topic: Option<TopicName>,
+    /// `application.id`.
+    pub application_id: Arc<str>,
 }
 
 impl Default for Handlers {
@@ -199,6 +263,8 @@ impl Default for Handlers {
             deserialization: Arc::new(LogAndFail),
             processing: Arc::new(LogAndFail),
             production: Arc::new(LogAndFail),
+            dead_letter_topic: None,
+            application_id: Arc::from(""),
         }
     }
 }
@@ -218,6 +284,8 @@ impl Handlers {
             deserialization: built_in!(config.deserialization_exception_handler()),
             processing: built_in!(config.processing_exception_handler()),
             production: built_in!(config.production_exception_handler()),
+            dead_letter_topic: config.dead_letter_queue_topic_name().map(TopicName::from),
+            application_id: config.application_id().into(),
         }
     }
 }

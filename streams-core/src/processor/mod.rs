@@ -23,6 +23,7 @@
 
 mod collector;
 mod context;
+pub mod dead_letter;
 mod dropped;
 mod edge;
 mod factory;

@@ -269,6 +269,7 @@ impl<K: Data, V: Data> SinkNode<K, V> {
             headers: &record.headers,
             origin: self.origin(source, task),
             offset,
+            source: task.raw(),
         };
         match self.deliver(&topic, record, &out, task) {
             Ok(Delivered::Sent) => {

@@ -113,7 +113,7 @@ impl<K: Data, V: Data> Input<K, V> {
             }
             other => {
                 let bytes = if part == "key" { raw.key() } else { raw.value() };
-                task.on_deserialization_error(&self.node.name, part, bytes, headers, other)?;
+                task.on_deserialization_error(&self.node.name, part, bytes, headers, raw, other)?;
             }
         }
         Ok(Prepared::Dropped)
@@ -161,7 +161,7 @@ impl<K: Data, V: Data> Input<K, V> {
             Err(panic) => {
                 task.set_key(KeyExcerpt::of(raw.key()));
                 let reason = format!("the timestamp extractor {panic}");
-                task.on_processing_error(&self.node.name, Error::User(reason.into()))?;
+                task.on_processing_error_of(Some(raw), &self.node.name, Error::User(reason.into()))?;
                 Ok(SKIPPED)
             }
         }

@@ -7,21 +7,24 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use state_stores::StoreError;
 use state_stores::excerpt::Excerpt;
 
+use super::dead_letter::DeadLetter;
 use super::dropped::{DropCounter, DropReason, DroppedRecords, KeyExcerpt};
-use super::handlers::{self, ErrorContext, Handlers, Response};
+use super::handlers::{self, Decision, ErrorContext, Handlers, Response};
 use super::metadata::ProcessorMetadata;
 use super::node::NodeIndex;
 use super::punctuation::{Punctuation, PunctuationQueue, PunctuationType};
-use super::{Collector, GlobalReaders, TaskMeters};
+use super::{Collector, GlobalReaders, Origin, Purpose, TaskMeters, TopicMeter};
 use crate::config::StreamsConfig;
 use crate::error::{Error, Result, UserError};
-use crate::ids::{Offset, TaskId, TopicPartition};
+use crate::ids::{Offset, TaskId, TopicName, TopicPartition};
 use crate::record::{Headers, RecordMetadata};
 use crate::store::{RecordClock, RecordContext};
 use crate::time::Timestamp;
+use crate::transport::RawRecord;
 use crate::user_code::guarded;
 
 /// Forwards what a cached store holds back; true if there was anything.
@@ -55,6 +58,10 @@ pub struct TaskSetup {
 pub struct TaskContext {
     setup: TaskSetup,
     at: Option<(Rc<TopicPartition>, Offset)>,
+    /// The record at hand as it was read, while it is processed.
+    raw: Option<RawRecord>,
+    /// What was written to dead letter queues, by node.
+    dead_letters: BTreeMap<(Arc<str>, TopicName), Rc<TopicMeter>>,
     stream_time: Timestamp,
     wall_clock_ms: Timestamp,
     commit_requested: bool,
@@ -77,6 +84,8 @@ impl TaskContext {
         TaskContext {
             setup,
             at: None,
+            raw: None,
+            dead_letters: BTreeMap::new(),
             stream_time: -1,
             wall_clock_ms: 0,
             commit_requested: false,
@@ -155,10 +164,22 @@ impl TaskContext {
         self.setup.clock.set_timestamp(timestamp);
     }
 
+    /// Keeps the record at hand as it was read, until another one is entered or kept.
+    #[inline]
+    pub(crate) fn keep_raw(&mut self, raw: Option<RawRecord>) {
+        self.raw = raw;
+    }
+
+    /// The record at hand as it was read.
+    #[inline]
+    pub(super) fn raw(&self) -> Option<&RawRecord> {
+        self.raw.as_ref()
+    }
+
     /// Leaves the record; what follows (a punctuation) happens at `timestamp`.
     pub fn leave_record(&mut self, timestamp: Timestamp) {
         self.look_for_expired();
-        self.at = None;
+        (self.at, self.raw) = (None, None);
         self.key = KeyExcerpt::UNKNOWN;
         self.setup.clock.set_timestamp(timestamp);
         self.setup.clock.set_headers(&Headers::new());
@@ -227,7 +248,7 @@ impl TaskContext {
     pub fn at_record<R>(&mut self, kept: &RecordContext, act: impl FnOnce(&mut Self) -> R) -> R {
         let partition = || Rc::new(TopicPartition::new(Arc::clone(&kept.source), kept.partition));
         let at = (!kept.source.is_empty()).then(|| (partition(), kept.offset));
-        let before = std::mem::replace(&mut self.at, at);
+        let (before, raw) = (std::mem::replace(&mut self.at, at), self.raw.take());
         let key = std::mem::replace(&mut self.key, KeyExcerpt::UNKNOWN);
         let clock = Rc::clone(&self.setup.clock);
         let (timestamp, headers) = (clock.timestamp(), clock.headers());
@@ -235,7 +256,7 @@ impl TaskContext {
         clock.set_headers(&kept.headers);
         // The current record is restored before a panic of user code is handled further up.
         let result = catch_unwind(AssertUnwindSafe(|| act(self)));
-        self.at = before;
+        (self.at, self.raw) = (before, raw);
         self.key = key;
         clock.set_timestamp(timestamp);
         clock.set_headers(&headers);
@@ -407,13 +428,23 @@ impl TaskContext {
         self.at.as_ref().map(|(at, offset)| format!("{at} offset {offset}"))
     }
 
-    fn error_context<'a>(&'a self, node: &'a str, headers: &'a Headers) -> ErrorContext<'a> {
+    fn error_context<'a>(
+        &'a self,
+        node: &'a str,
+        headers: &'a Headers,
+        raw: Option<&'a RawRecord>,
+    ) -> ErrorContext<'a> {
         ErrorContext {
             task: self.setup.task,
             node,
             partition: self.at.as_ref().map(|(at, _)| &**at),
             offset: self.at.as_ref().map(|(_, offset)| *offset),
             headers,
+            timestamp: self.setup.clock.timestamp(),
+            key: raw.and_then(RawRecord::key),
+            value: raw.and_then(RawRecord::value),
+            application_id: &self.setup.application_id,
+            dead_letter_topic: self.setup.handlers.dead_letter_topic.as_ref(),
         }
     }
 
@@ -424,21 +455,56 @@ impl TaskContext {
             .map_or_else(|| Arc::from("unknown"), |(name, _)| Arc::clone(name))
     }
 
-    /// Asks a handler about the current record.
+    /// Asks a handler about the current record, which was read as `raw`, and writes its dead letters.
     fn decide(
-        &self,
+        &mut self,
         which: &'static str,
         node: &str,
         headers: &Headers,
+        raw: Option<&RawRecord>,
         ask: impl FnOnce(&Handlers, &ErrorContext<'_>) -> Response,
-    ) -> Result<Response> {
+    ) -> Result<Decision> {
         let handlers = &self.setup.handlers;
-        handlers::decide(which, &self.error_context(node, headers), |context| ask(handlers, context))
+        let context = self.error_context(node, headers, raw.or(self.raw.as_ref()));
+        let (decision, dead_letters) =
+            handlers::decide(which, &context, |context| ask(handlers, context))?.into_parts();
+        dead_letters.iter().try_for_each(|letter| self.send_dead_letter(node, letter))?;
+        Ok(decision)
+    }
+
+    #[cold]
+    fn send_dead_letter(&mut self, node: &str, letter: &DeadLetter) -> Result<()> {
+        let collector = Rc::clone(&self.setup.collector);
+        let origin = Origin {
+            task: self.setup.task,
+            node: node.into(),
+            purpose: Purpose::DeadLetter,
+            source: self.at.as_ref().map(|(at, _)| (**at).clone()),
+        };
+        collector.send_dead_letter(collector.origin(&origin), self.place().1, letter)?;
+        let (node, topic): (Arc<str>, _) = (node.into(), Arc::clone(&letter.topic));
+        let meters = &self.setup.meters;
+        let meter = self.dead_letters.entry((Arc::clone(&node), Arc::clone(&topic)));
+        let bytes = |part: &Option<Bytes>| part.as_ref().map_or(0, Bytes::len);
+        let meter = meter.or_insert_with(|| meters.topic(&node, &topic, false));
+        meter.count(bytes(&letter.key) + bytes(&letter.value) + letter.headers.bytes());
+        Ok(())
     }
 
     /// Asks the processing handler about an error or a panic of user code; other errors are returned.
     #[cold]
     pub(super) fn on_processing_error(&mut self, node: &str, error: Error) -> Result<()> {
+        self.on_processing_error_of(None, node, error)
+    }
+
+    /// As [`on_processing_error`](Self::on_processing_error), about a record that is not at hand yet.
+    #[cold]
+    pub(super) fn on_processing_error_of(
+        &mut self,
+        raw: Option<&RawRecord>,
+        node: &str,
+        error: Error,
+    ) -> Result<()> {
         let source: UserError = match error {
             Error::User(source) => source,
             // A key or value that its serde refuses: in Kafka Streams the serializer throws within `put` or `get`.
@@ -448,15 +514,15 @@ impl TaskContext {
             other => return Err(other),
         };
         let headers = self.setup.clock.headers();
-        let decision = self.decide("processing", node, &headers, |handlers, context| {
+        let decision = self.decide("processing", node, &headers, raw, |handlers, context| {
             handlers.processing.handle(context, &source)
         })?;
         match decision {
-            Response::Resume => {
+            Decision::Resume => {
                 self.drop_records_of(node, DropReason::Processing, 1, &source);
                 Ok(())
             }
-            Response::Fail => Err(Error::Processing {
+            Decision::Fail => Err(Error::Processing {
                 node: node.to_owned(),
                 task: self.setup.task,
                 at: self.describe_position(),
@@ -475,16 +541,16 @@ impl TaskContext {
         source: crate::serde::SerdeError,
     ) -> Result<()> {
         let headers = self.setup.clock.headers();
-        let decision = self.decide("production", node, &headers, |handlers, context| {
+        let decision = self.decide("production", node, &headers, None, |handlers, context| {
             handlers.production.handle_serialization_error(context, topic, part, &source)
         })?;
         match decision {
-            Response::Resume => {
+            Decision::Resume => {
                 let detail = format_args!("the {part} for topic {topic}: {source}");
                 self.drop_records_of(node, DropReason::Serialization, 1, &detail);
                 Ok(())
             }
-            Response::Fail => Err(Error::Serialization {
+            Decision::Fail => Err(Error::Serialization {
                 part,
                 topic: topic.to_owned(),
                 node: node.to_owned(),
@@ -506,14 +572,15 @@ impl TaskContext {
         part: &'static str,
         bytes: Option<&[u8]>,
         headers: &Headers,
+        raw: &RawRecord,
         source: crate::serde::SerdeError,
     ) -> Result<()> {
         let excerpt = || bytes.map_or_else(|| "null".to_owned(), |bytes| Excerpt::of(bytes).to_string());
-        let decision = self.decide("deserialization", node, headers, |handlers, context| {
+        let decision = self.decide("deserialization", node, headers, Some(raw), |handlers, context| {
             handlers.deserialization.handle(context, part, &source)
         })?;
         match decision {
-            Response::Resume => {
+            Decision::Resume => {
                 self.drop_records_of(
                     node,
                     DropReason::Deserialization,
@@ -522,7 +589,7 @@ impl TaskContext {
                 );
                 Ok(())
             }
-            Response::Fail => {
+            Decision::Fail => {
                 let (partition, offset) = match &self.at {
                     Some((at, offset)) => ((**at).clone(), *offset),
                     None => (TopicPartition::new("", -1), -1),

@@ -171,6 +171,11 @@ impl Committer {
         self.state = next;
     }
 
+    /// The brokers.
+    pub fn transport(&self) -> Arc<dyn Transport> {
+        Arc::clone(&self.transport)
+    }
+
     fn exactly_once(&self) -> bool {
         self.spec.transactional_id.is_some()
     }

@@ -31,6 +31,7 @@ use crate::config::{BuiltInTimestampExtractor, StreamsConfig};
 use crate::error::{Error, Result};
 use crate::ids::{Offset, PartitionId, TaskId, TopicName, TopicPartition};
 use crate::metrics::Registry;
+use crate::processor::dead_letter::DeadLetter;
 use crate::processor::handlers::Handlers;
 use crate::processor::{
     Collector, DroppedRecords, GlobalReaders, Origin, OriginId, OutTopic, Outgoing, TaskContext, TaskMeters,
@@ -430,6 +431,12 @@ impl Collector for NoCollector {
 
     fn send(&self, _: &Outgoing<'_>) -> Result<()> {
         Err(Error::Topology("a global store's processor cannot send records".to_owned()))
+    }
+
+    // As in Kafka Streams, there is no producer beside global stores.
+    fn send_dead_letter(&self, _: OriginId, _: Option<Offset>, letter: &DeadLetter) -> Result<()> {
+        tracing::warn!(topic = %letter.topic, "a dead letter about a record of a global table is not written: it has no producer");
+        Ok(())
     }
 
     fn unsendable(&self, _: &Outgoing<'_>, error: Error) -> Result<()> {

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
 
 use crate::ids::{Offset, PartitionId, TopicPartition};
+use crate::processor::dead_letter::DeadLetter;
 use crate::transport::OffsetToCommit;
 
 /// How often one source record, or one node's punctuations, may lead to new refused records before something is committed:
@@ -35,6 +36,8 @@ struct LeftOutRecord {
     source: Option<(TopicPartition, Offset)>,
     met: bool,
     commits: u32,
+    /// What is written to dead letter queues each time it is left out.
+    dead_letters: Vec<DeadLetter>,
 }
 
 /// See the module.
@@ -55,17 +58,23 @@ impl LeftOut {
         self.hasher.hash_one(likeness)
     }
 
-    /// Whether that record was skipped before.
-    pub fn contains(&mut self, likeness: &Likeness<'_>) -> bool {
+    /// The dead letters to write instead of that record, if it was skipped before.
+    pub fn meet(&mut self, likeness: &Likeness<'_>) -> Option<Vec<DeadLetter>> {
         let hash = self.hash(likeness);
-        let found = self.records.get_mut(&hash);
-        found.map(|record| record.met = true).is_some()
+        let record = self.records.get_mut(&hash)?;
+        record.met = true;
+        Some(record.dead_letters.clone())
     }
 
     /// Remembers a record.
-    pub fn add(&mut self, likeness: Likeness<'_>, source: Option<(TopicPartition, Offset)>) {
+    pub fn add(
+        &mut self,
+        likeness: Likeness<'_>,
+        source: Option<(TopicPartition, Offset)>,
+        dead_letters: Vec<DeadLetter>,
+    ) {
         let hash = self.hash(&likeness);
-        self.records.insert(hash, LeftOutRecord { source, met: false, commits: 0 });
+        self.records.insert(hash, LeftOutRecord { source, met: false, commits: 0, dead_letters });
     }
 
     /// The transaction was aborted: its records will be met again.
@@ -119,11 +128,11 @@ mod tests {
     #[test]
     fn a_record_is_known_until_its_source_is_committed() {
         let mut left_out = LeftOut::default();
-        left_out.add(LIKENESS, Some((TopicPartition::new("in", 0), 7)));
+        left_out.add(LIKENESS, Some((TopicPartition::new("in", 0), 7)), Vec::new());
         left_out.committed(&committed(7));
-        assert!(left_out.contains(&LIKENESS));
-        assert!(!left_out.contains(&Likeness { value: Some(b"w"), ..LIKENESS }));
-        assert!(!left_out.contains(&Likeness { tag: 6, ..LIKENESS }));
+        assert!(left_out.meet(&LIKENESS).is_some());
+        assert!(left_out.meet(&Likeness { value: Some(b"w"), ..LIKENESS }).is_none());
+        assert!(left_out.meet(&Likeness { tag: 6, ..LIKENESS }).is_none());
         left_out.committed(&committed(8));
         assert!(left_out.is_empty());
     }
@@ -131,9 +140,9 @@ mod tests {
     #[test]
     fn one_of_a_punctuation_is_known_until_it_was_met() {
         let mut left_out = LeftOut::default();
-        left_out.add(LIKENESS, None);
+        left_out.add(LIKENESS, None, Vec::new());
         left_out.committed(&committed(100));
-        assert!(left_out.contains(&LIKENESS));
+        assert!(left_out.meet(&LIKENESS).is_some());
         left_out.committed(&committed(101));
         assert!(left_out.is_empty());
     }
@@ -143,18 +152,18 @@ mod tests {
     fn an_attempt_that_is_given_up_forgets_nothing() {
         for source in [Some((TopicPartition::new("in", 0), 7)), None] {
             let mut left_out = LeftOut::default();
-            left_out.add(LIKENESS, source);
-            assert!(left_out.contains(&LIKENESS));
+            left_out.add(LIKENESS, source, Vec::new());
+            assert!(left_out.meet(&LIKENESS).is_some());
             left_out.abandoned();
             left_out.committed(&committed(3));
-            assert!(left_out.contains(&LIKENESS));
+            assert!(left_out.meet(&LIKENESS).is_some());
         }
     }
 
     #[test]
     fn a_record_whose_task_has_gone_is_forgotten() {
         let mut left_out = LeftOut::default();
-        left_out.add(LIKENESS, Some((TopicPartition::new("in", 0), 7)));
+        left_out.add(LIKENESS, Some((TopicPartition::new("in", 0), 7)), Vec::new());
         (0..COMMITS_MAX).for_each(|_| left_out.committed(&[]));
         assert!(!left_out.is_empty());
         left_out.committed(&[]);
@@ -164,7 +173,7 @@ mod tests {
     #[test]
     fn what_differs_each_time_is_not_repeated_for_ever() {
         let mut left_out = LeftOut::default();
-        left_out.add(LIKENESS, None);
+        left_out.add(LIKENESS, None, Vec::new());
         for _ in 0..ROUNDS_MAX {
             assert!(left_out.repeated(vec![(1, 2), (1, 2)]));
         }

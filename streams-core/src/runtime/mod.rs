@@ -17,6 +17,7 @@ mod changelog_settings;
 mod commit;
 mod connect;
 mod control;
+mod dead_letters;
 mod global_thread;
 mod graph;
 mod joining;

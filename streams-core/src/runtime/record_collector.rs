@@ -13,16 +13,19 @@ use std::time::Duration;
 use state_stores::excerpt::Excerpt;
 
 use super::commit::Committer;
+use super::dead_letters;
 use super::left_out::{LeftOut, Likeness};
 use crate::error::{Error, Produced, ProductionError, Result};
 use crate::ids::{Offset, PartitionId, TaskId, TopicName};
 use crate::partitioner::StickyPartitioner;
-use crate::processor::handlers::{self, ErrorContext, Handlers, ProducerRecord, Response};
+use crate::processor::dead_letter::DeadLetter;
+use crate::processor::handlers::{self, Decision, ErrorContext, Handlers, ProducerRecord};
 use crate::processor::{Collector, Origin, OriginId, OutTopic, Outgoing, Purpose};
 use crate::record::Headers;
 use crate::time::Timestamp;
 use crate::transport::{
-    FailedDelivery, FailedRecord, OffsetToCommit, OutRecord, TopicHandle, TransportError, TransportErrorKind,
+    ConsumerSpec, FailedDelivery, FailedRecord, OffsetToCommit, OutRecord, RawRecord, TopicHandle,
+    TransportError, TransportErrorKind,
 };
 
 /// How long a record waits for room in the client's queue at most before the thread gives the round up.
@@ -67,10 +70,12 @@ struct Inner {
 pub(crate) struct RecordCollector {
     inner: RefCell<Inner>,
     handlers: Handlers,
+    /// How a record is read once more.
+    sources: ConsumerSpec,
 }
 
 impl RecordCollector {
-    pub fn new(committer: Committer, handlers: Handlers) -> Rc<Self> {
+    pub fn new(committer: Committer, handlers: Handlers, sources: ConsumerSpec) -> Rc<Self> {
         let inner = Inner {
             committer,
             topics: Vec::new(),
@@ -81,7 +86,7 @@ impl RecordCollector {
             dropped: 0,
             order: None,
         };
-        Rc::new(RecordCollector { inner: RefCell::new(inner), handlers })
+        Rc::new(RecordCollector { inner: RefCell::new(inner), handlers, sources })
     }
 
     /// Makes the producer, fencing an earlier one of the same id. True once nothing is left of former transactions.
@@ -205,7 +210,7 @@ impl RecordCollector {
                 timestamp: *timestamp,
                 headers,
             };
-            self.decide(number, &refused, *tag, cause)?;
+            self.decide(number, &refused, *tag, cause, None)?;
             senders.push((number.0, *tag));
         }
         if !error.kind().blames_the_record() {
@@ -244,7 +249,8 @@ impl RecordCollector {
         }
     }
 
-    /// Decides about a record that its topic does not take: `Ok` if it is left out.
+    /// Decides about a record that its topic does not take: `Ok` if it is left out. `at_hand` is the record that is being
+    /// sent, if it is that one.
     #[cold]
     fn decide(
         &self,
@@ -252,27 +258,41 @@ impl RecordCollector {
         record: &ProducerRecord<'_>,
         tag: u64,
         cause: TransportError,
+        at_hand: Option<&Outgoing<'_>>,
     ) -> Result<()> {
         let (origin, offset) = self.inner.borrow().sender(tag);
         let source = origin.source.clone().zip(offset);
         let is_result = match origin.purpose {
-            Purpose::DynamicSink => true,
+            Purpose::DynamicSink | Purpose::DeadLetter => true,
             // A topic that the topology names has to exist.
             Purpose::Sink => cause.kind() != TransportErrorKind::UnknownTopic,
             Purpose::Repartition | Purpose::Changelog { .. } => false,
         };
+        let read = at_hand.and_then(|record| record.source);
         if is_result {
+            let unknown = Headers::new();
             let context = ErrorContext {
                 task: origin.task,
                 node: &origin.node,
                 partition: origin.source.as_ref(),
                 offset,
-                headers: &Headers::new(),
+                headers: at_hand.map_or(&unknown, |record| record.headers),
+                timestamp: record.timestamp.unwrap_or(-1),
+                key: read.and_then(RawRecord::key),
+                value: read.and_then(RawRecord::value),
+                application_id: &self.handlers.application_id,
+                dead_letter_topic: self.handlers.dead_letter_topic.as_ref(),
             };
-            let decision = handlers::decide("production", &context, |context| {
+            let response = handlers::decide("production", &context, |context| {
                 self.handlers.production.handle(context, record, &cause)
             })?;
-            if decision == Response::Resume {
+            let (decision, mut letters) = response.into_parts();
+            if origin.purpose == Purpose::DeadLetter {
+                // A letter about a letter would meet the same end.
+                letters.clear();
+            }
+            self.write_letters(&origin, offset, &mut letters, at_hand.is_some())?;
+            if decision == Decision::Resume {
                 let mut inner = self.inner.borrow_mut();
                 inner.dropped += 1;
                 let ProducerRecord { partition, key, value, .. } = *record;
@@ -284,7 +304,8 @@ impl RecordCollector {
                     );
                 }
                 let partition = key.map(|_| partition);
-                inner.left_out.add(Likeness { topic: topic.0, partition, key, value, tag }, source);
+                let likeness = Likeness { topic: topic.0, partition, key, value, tag };
+                inner.left_out.add(likeness, source, letters);
                 return Ok(());
             }
         }
@@ -292,7 +313,7 @@ impl RecordCollector {
             task: origin.task,
             node: origin.node.to_string(),
             produced: match origin.purpose {
-                Purpose::Sink | Purpose::DynamicSink => Produced::Result,
+                Purpose::Sink | Purpose::DynamicSink | Purpose::DeadLetter => Produced::Result,
                 Purpose::Repartition => Produced::Repartition,
                 Purpose::Changelog { .. } => Produced::Change,
             },
@@ -354,16 +375,50 @@ impl RecordCollector {
             timestamp: Some(record.timestamp),
             headers: record.headers,
         };
-        self.decide(record.topic, &refused, tag_of(record), cause)
+        self.decide(record.topic, &refused, tag_of(record), cause, Some(record))
     }
 
-    /// Whether the record was left out before; only asked while there are such records.
+    /// Writes the letters about a refused result where that is possible now. What is known only after the record that led to
+    /// it was left behind waits, under exactly-once, for the repetition.
+    fn write_letters(
+        &self,
+        origin: &Origin,
+        offset: Option<Offset>,
+        letters: &mut [DeadLetter],
+        is_at_hand: bool,
+    ) -> Result<()> {
+        let exactly_once = self.inner.borrow().committer.markers_per_commit() > 0;
+        if letters.is_empty() || (!is_at_hand && exactly_once) {
+            return Ok(());
+        }
+        if let Some((partition, offset)) = origin.source.as_ref().zip(offset).filter(|_| !is_at_hand) {
+            let transport = self.inner.borrow().committer.transport();
+            if let Some(read) = dead_letters::read_again(&*transport, &self.sources, partition, offset) {
+                letters.iter_mut().for_each(|letter| dead_letters::complete(letter, &read));
+            }
+        }
+        let of_letter = self.origin(&Origin { purpose: Purpose::DeadLetter, ..origin.clone() });
+        letters.iter().try_for_each(|letter| dead_letters::send(self, of_letter, offset, letter))
+    }
+
+    /// Whether the record was left out before, in which case its dead letters are written; only asked while there are such
+    /// records.
     #[cold]
-    fn is_left_out(&self, record: &Outgoing<'_>) -> bool {
+    fn is_left_out(&self, record: &Outgoing<'_>) -> Result<bool> {
         let Outgoing { topic, partition, key, value, .. } = *record;
         let partition = key.map(|_| partition);
         let likeness = Likeness { topic: topic.0, partition, key, value, tag: tag_of(record) };
-        self.inner.borrow_mut().left_out.contains(&likeness)
+        let met = self.inner.borrow_mut().left_out.meet(&likeness);
+        let Some(letters) = met else { return Ok(false) };
+        let (origin, offset) = self.inner.borrow().sender(likeness.tag);
+        let origin = self.origin(&Origin { purpose: Purpose::DeadLetter, ..origin });
+        for mut letter in letters {
+            if let Some(source) = record.source {
+                dead_letters::complete(&mut letter, source);
+            }
+            dead_letters::send(self, origin, offset, &letter)?;
+        }
+        Ok(true)
     }
 }
 
@@ -489,7 +544,7 @@ impl Collector for RecordCollector {
         let mut inner = self.inner.borrow_mut();
         if !inner.left_out.is_empty() {
             drop(inner);
-            if self.is_left_out(record) {
+            if self.is_left_out(record)? {
                 return Ok(());
             }
             inner = self.inner.borrow_mut();
@@ -515,10 +570,14 @@ impl Collector for RecordCollector {
         }
     }
 
+    fn send_dead_letter(&self, origin: OriginId, offset: Option<Offset>, letter: &DeadLetter) -> Result<()> {
+        dead_letters::send(self, origin, offset, letter)
+    }
+
     fn unsendable(&self, record: &Outgoing<'_>, error: Error) -> Result<()> {
         match error {
             Error::Transport(cause) if cause.kind().blames_the_record() => {
-                if self.is_left_out(record) {
+                if self.is_left_out(record)? {
                     return Ok(());
                 }
                 self.decide_unsent(record, cause)

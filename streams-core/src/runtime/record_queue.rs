@@ -24,6 +24,8 @@ pub(crate) struct RecordQueue {
     mean_bytes: usize,
     /// Offset and event time of the deserialized head.
     head: Option<(Offset, Timestamp)>,
+    /// The head as it was read, for what goes to a dead letter queue.
+    head_raw: Option<RawRecord>,
     /// The largest event time processed, -1 before the first; kept in the committed offsets' metadata.
     partition_time: Timestamp,
     meters: Option<SourceMeters>,
@@ -62,6 +64,7 @@ impl RecordQueue {
             head_header_bytes: 0,
             mean_bytes: 0,
             head: None,
+            head_raw: None,
             partition_time,
             meters,
         }
@@ -133,6 +136,7 @@ impl RecordQueue {
             if let Prepared::Head { timestamp, header_bytes } = prepared {
                 self.head = Some((raw.offset(), timestamp));
                 (self.head_bytes, self.head_header_bytes) = (bytes, header_bytes);
+                self.head_raw = Some(raw);
             } else {
                 self.bytes -= bytes;
             }
@@ -150,6 +154,7 @@ impl RecordQueue {
         self.bytes -= std::mem::take(&mut self.head_bytes);
         self.partition_time = self.partition_time.max(timestamp);
         task.enter_record(&self.partition, offset, timestamp);
+        task.keep_raw(self.head_raw.take());
         self.input.process(task)
     }
 }

@@ -29,9 +29,12 @@ pub(crate) fn prepare(topology: &Topology, config: &StreamsConfig, admin: &mut d
     let application_id = config.application_id();
     let first = first_answer_within(config);
     let topology = matched(topology, &application_id, admin, first)?;
-    let existing = admin.topics(&needed(&topology, &application_id), first)?;
+    let letters = config.dead_letter_queue_topic_name().map(TopicName::from);
+    let needed = needed(&topology, &application_id).into_iter().chain(letters.clone()).collect::<Vec<_>>();
+    let existing = admin.topics(&needed, first)?;
     let resolved = resolve(&topology, config, &existing)?;
     check_sinks(&topology, &resolved)?;
+    check_dead_letters(letters.as_ref(), &topology, &application_id, &existing)?;
     create(&resolved, config, &existing, admin)?;
     let deletions_kept =
         changelog_settings::check(topology.graph(), &resolved, &existing, admin, ADMIN_TIMEOUT)?;
@@ -55,6 +58,29 @@ fn check_sinks(topology: &Topology, resolved: &ResolvedTopology) -> Result<()> {
         ))),
         None => Ok(()),
     }
+}
+
+/// The dead letter queue exists, and is not what the application reads: a letter that fails would come back for ever.
+fn check_dead_letters(
+    queue: Option<&TopicName>,
+    topology: &Topology,
+    application_id: &str,
+    existing: &BTreeMap<TopicName, TopicInfo>,
+) -> Result<()> {
+    let Some(queue) = queue else { return Ok(()) };
+    let key = "errors.dead.letter.queue.topic.name";
+    if !existing.contains_key(queue) {
+        return Err(Error::Topics(format!(
+            "the dead letter queue {queue} ({key}) does not exist; create it, as the application creates only its internal topics"
+        )));
+    }
+    if topology.graph().source_of_topic(application_id, queue).is_some() {
+        return Err(Error::Topics(format!(
+            "the dead letter queue {queue} ({key}) is a source of this application, so that a letter which fails would come back \
+             without end; name another topic, and read this one with an application of its own"
+        )));
+    }
+    Ok(())
 }
 
 /// How long the first answer may take, from brokers that are perhaps not there at all.

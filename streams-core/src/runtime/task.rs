@@ -31,7 +31,7 @@ use crate::processor::{
 use crate::serde::TopicPartitionMetadata;
 use crate::store::RecordClock;
 use crate::time::{Now, Timestamp};
-use crate::transport::{Fetched, OffsetToCommit, PartitionHandle, RawRecord};
+use crate::transport::{ConsumerSpec, Fetched, Isolation, OffsetToCommit, PartitionHandle, RawRecord};
 
 mod stores;
 
@@ -65,9 +65,14 @@ impl TaskEnvironment {
         thread: &str,
     ) -> Self {
         let cache = config.statestore_cache_max_bytes();
+        let sources = ConsumerSpec {
+            client_id: format!("{thread}-dead-letters"),
+            isolation: Isolation::ReadUncommitted,
+            properties: config.restore_consumer_properties(),
+        };
         TaskEnvironment {
             plan: Arc::clone(plan),
-            collector: RecordCollector::new(committer, handlers.clone()),
+            collector: RecordCollector::new(committer, handlers.clone(), sources),
             handlers: handlers.clone(),
             globals,
             settings: GraphSettings::new(plan, config),
@@ -421,6 +426,7 @@ impl StreamTask {
                     headers: record.headers,
                     origin: changelog.origin,
                     offset: None,
+                    source: None,
                 });
                 match sent {
                     // Only what was accepted: the offsets of the changelog are counted.

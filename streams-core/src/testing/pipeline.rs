@@ -91,7 +91,8 @@ impl Pipeline {
         }
         let new: Vec<NewTopic> = inputs.iter().map(|(name, count)| new_topic(name, *count)).collect();
         admin.create_topics(&new, TIMEOUT)?;
-        for topic in topology.graph().fixed_sink_topics() {
+        let letters = config.dead_letter_queue_topic_name().map(TopicName::from);
+        for topic in topology.graph().fixed_sink_topics().into_iter().chain(letters) {
             if !inputs.contains_key(&topic) && !topology.graph().is_internal(&topic) {
                 admin.create_topics(&[new_topic(&topic, of(&topic))], TIMEOUT)?;
             }

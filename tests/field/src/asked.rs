@@ -42,7 +42,7 @@ impl ProductionExceptionHandler for Asked {
             String::from_utf8_lossy(value.get(..4).unwrap_or(value))
         );
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push((text, error.kind()));
-        Response::Resume
+        Response::resume()
     }
 
     fn handle_serialization_error(
@@ -52,6 +52,6 @@ impl ProductionExceptionHandler for Asked {
         _: &'static str,
         _: &SerdeError,
     ) -> Response {
-        Response::Fail
+        Response::fail()
     }
 }

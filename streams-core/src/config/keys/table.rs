@@ -144,8 +144,8 @@ pub static KEYS: &[Definition] = &[
     refused("default.value.serde", Medium, NotHere(SERDE_FIX)),
     choice("deserialization.exception.handler", HANDLERS, "LogAndFail", Medium,
         "What becomes of records that cannot be deserialized."),
-    refused("errors.dead.letter.queue.topic.name", Medium,
-        NotYet("read the topic as Result<T, Malformed> and write the bad half to a topic (KStream::split_results)")),
+    text("errors.dead.letter.queue.topic.name", "none", Medium,
+        "Topic to which LogAndContinue and LogAndFail write the records they are asked about; it has to exist."),
     number("max.task.idle.ms", -1, 0, Medium,
         "How long a task waits for an empty input to keep the order of event time; -1 never waits."),
     small("max.warmup.replicas", 1, 2, Medium, "How many extra copies may warm up at a time.")
