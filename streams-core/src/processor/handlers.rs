@@ -29,7 +29,7 @@ pub struct Response {
 }
 
 impl Response {
-    /// The record is left out, and the work goes on; it is counted in `dropped-records`.
+    /// The record is skipped, and processing continues; it is counted in `dropped-records`.
     pub const fn resume() -> Self {
         Response { decision: Decision::Resume, dead_letters: Vec::new() }
     }
@@ -77,7 +77,7 @@ pub struct ErrorContext<'a> {
     pub headers: &'a Headers,
     /// Its event time in milliseconds; during a punctuation, that time.
     pub timestamp: Timestamp,
-    /// Its key as it was read from the topic. Null where it is not known any more: during a punctuation or a flush of a
+    /// Its key as it was read from the topic. Null where it is no longer known: during a punctuation or the flush of a
     /// cache, and where the broker refuses a result later.
     pub key: Option<&'a [u8]>,
     /// Its value, likewise.
@@ -89,7 +89,7 @@ pub struct ErrorContext<'a> {
 }
 
 impl ErrorContext<'_> {
-    /// The record at hand for the dead letter queue that `errors.dead.letter.queue.topic.name` names, with Kafka Streams'
+    /// The current record for the dead letter queue that `errors.dead.letter.queue.topic.name` names, with Kafka Streams'
     /// headers about the error; `None` without that setting.
     pub fn dead_letter(&self, error: &(dyn std::error::Error + 'static)) -> Option<DeadLetter> {
         Some(DeadLetter::of(self.dead_letter_topic?, self, error))

@@ -7,25 +7,22 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use state_stores::StoreError;
-use state_stores::excerpt::Excerpt;
-
-use super::dead_letter::DeadLetter;
 use super::dropped::{DropCounter, DropReason, DroppedRecords, KeyExcerpt};
-use super::handlers::{self, Decision, ErrorContext, Handlers, Response};
+use super::handlers::Handlers;
 use super::metadata::ProcessorMetadata;
 use super::node::NodeIndex;
 use super::punctuation::{Punctuation, PunctuationQueue, PunctuationType};
-use super::{Collector, GlobalReaders, Origin, Purpose, TaskMeters, TopicMeter};
+use super::{Collector, GlobalReaders, TaskMeters, TopicMeter};
 use crate::config::StreamsConfig;
-use crate::error::{Error, Result, UserError};
+use crate::error::{Error, Result};
 use crate::ids::{Offset, TaskId, TopicName, TopicPartition};
 use crate::record::{Headers, RecordMetadata};
 use crate::store::{RecordClock, RecordContext};
 use crate::time::Timestamp;
 use crate::transport::RawRecord;
 use crate::user_code::guarded;
+
+mod on_error;
 
 /// Forwards what a cached store holds back; true if there was anything.
 pub type Flusher = Box<dyn FnMut(&mut TaskContext) -> Result<bool>>;
@@ -58,7 +55,7 @@ pub struct TaskSetup {
 pub struct TaskContext {
     setup: TaskSetup,
     at: Option<(Rc<TopicPartition>, Offset)>,
-    /// The record at hand as it was read, while it is processed.
+    /// The current record as it was read, while it is processed.
     raw: Option<RawRecord>,
     /// What was written to dead letter queues, by node.
     dead_letters: BTreeMap<(Arc<str>, TopicName), Rc<TopicMeter>>,
@@ -164,13 +161,13 @@ impl TaskContext {
         self.setup.clock.set_timestamp(timestamp);
     }
 
-    /// Keeps the record at hand as it was read, until another one is entered or kept.
+    /// Keeps the current record as it was read, until another one is entered or kept.
     #[inline]
     pub(crate) fn keep_raw(&mut self, raw: Option<RawRecord>) {
         self.raw = raw;
     }
 
-    /// The record at hand as it was read.
+    /// The current record as it was read.
     #[inline]
     pub(super) fn raw(&self) -> Option<&RawRecord> {
         self.raw.as_ref()
@@ -428,175 +425,10 @@ impl TaskContext {
         self.at.as_ref().map(|(at, offset)| format!("{at} offset {offset}"))
     }
 
-    fn error_context<'a>(
-        &'a self,
-        node: &'a str,
-        headers: &'a Headers,
-        raw: Option<&'a RawRecord>,
-    ) -> ErrorContext<'a> {
-        ErrorContext {
-            task: self.setup.task,
-            node,
-            partition: self.at.as_ref().map(|(at, _)| &**at),
-            offset: self.at.as_ref().map(|(_, offset)| *offset),
-            headers,
-            timestamp: self.setup.clock.timestamp(),
-            key: raw.and_then(RawRecord::key),
-            value: raw.and_then(RawRecord::value),
-            application_id: &self.setup.application_id,
-            dead_letter_topic: self.setup.handlers.dead_letter_topic.as_ref(),
-        }
-    }
-
     pub(super) fn node_name(&self, node: NodeIndex) -> Arc<str> {
         self.setup
             .access
             .get(node.0 as usize)
             .map_or_else(|| Arc::from("unknown"), |(name, _)| Arc::clone(name))
-    }
-
-    /// Asks a handler about the current record, which was read as `raw`, and writes its dead letters.
-    fn decide(
-        &mut self,
-        which: &'static str,
-        node: &str,
-        headers: &Headers,
-        raw: Option<&RawRecord>,
-        ask: impl FnOnce(&Handlers, &ErrorContext<'_>) -> Response,
-    ) -> Result<Decision> {
-        let handlers = &self.setup.handlers;
-        let context = self.error_context(node, headers, raw.or(self.raw.as_ref()));
-        let (decision, dead_letters) =
-            handlers::decide(which, &context, |context| ask(handlers, context))?.into_parts();
-        dead_letters.iter().try_for_each(|letter| self.send_dead_letter(node, letter))?;
-        Ok(decision)
-    }
-
-    #[cold]
-    fn send_dead_letter(&mut self, node: &str, letter: &DeadLetter) -> Result<()> {
-        let collector = Rc::clone(&self.setup.collector);
-        let origin = Origin {
-            task: self.setup.task,
-            node: node.into(),
-            purpose: Purpose::DeadLetter,
-            source: self.at.as_ref().map(|(at, _)| (**at).clone()),
-        };
-        collector.send_dead_letter(collector.origin(&origin), self.place().1, letter)?;
-        let (node, topic): (Arc<str>, _) = (node.into(), Arc::clone(&letter.topic));
-        let meters = &self.setup.meters;
-        let meter = self.dead_letters.entry((Arc::clone(&node), Arc::clone(&topic)));
-        let bytes = |part: &Option<Bytes>| part.as_ref().map_or(0, Bytes::len);
-        let meter = meter.or_insert_with(|| meters.topic(&node, &topic, false));
-        meter.count(bytes(&letter.key) + bytes(&letter.value) + letter.headers.bytes());
-        Ok(())
-    }
-
-    /// Asks the processing handler about an error or a panic of user code; other errors are returned.
-    #[cold]
-    pub(super) fn on_processing_error(&mut self, node: &str, error: Error) -> Result<()> {
-        self.on_processing_error_of(None, node, error)
-    }
-
-    /// As [`on_processing_error`](Self::on_processing_error), about a record that is not at hand yet.
-    #[cold]
-    pub(super) fn on_processing_error_of(
-        &mut self,
-        raw: Option<&RawRecord>,
-        node: &str,
-        error: Error,
-    ) -> Result<()> {
-        let source: UserError = match error {
-            Error::User(source) => source,
-            // A key or value that its serde refuses: in Kafka Streams the serializer throws within `put` or `get`.
-            Error::Store { source: source @ (StoreError::Codec { .. } | StoreError::Row { .. }), .. } => {
-                source.into()
-            }
-            other => return Err(other),
-        };
-        let headers = self.setup.clock.headers();
-        let decision = self.decide("processing", node, &headers, raw, |handlers, context| {
-            handlers.processing.handle(context, &source)
-        })?;
-        match decision {
-            Decision::Resume => {
-                self.drop_records_of(node, DropReason::Processing, 1, &source);
-                Ok(())
-            }
-            Decision::Fail => Err(Error::Processing {
-                node: node.to_owned(),
-                task: self.setup.task,
-                at: self.describe_position(),
-                source,
-            }),
-        }
-    }
-
-    /// Asks the production handler about a result that cannot be serialized.
-    #[cold]
-    pub(super) fn on_serialization_error(
-        &mut self,
-        node: &str,
-        topic: &str,
-        part: &'static str,
-        source: crate::serde::SerdeError,
-    ) -> Result<()> {
-        let headers = self.setup.clock.headers();
-        let decision = self.decide("production", node, &headers, None, |handlers, context| {
-            handlers.production.handle_serialization_error(context, topic, part, &source)
-        })?;
-        match decision {
-            Decision::Resume => {
-                let detail = format_args!("the {part} for topic {topic}: {source}");
-                self.drop_records_of(node, DropReason::Serialization, 1, &detail);
-                Ok(())
-            }
-            Decision::Fail => Err(Error::Serialization {
-                part,
-                topic: topic.to_owned(),
-                node: node.to_owned(),
-                task: self.setup.task,
-                origin: match self.describe_position() {
-                    Some(at) => format!("the record at {at} with key {}", self.key),
-                    None => "a punctuation".to_owned(),
-                },
-                source,
-            }),
-        }
-    }
-
-    /// Asks the deserialization handler about a record that does not parse. On `Ok` the caller drops the record.
-    #[cold]
-    pub(super) fn on_deserialization_error(
-        &mut self,
-        node: &str,
-        part: &'static str,
-        bytes: Option<&[u8]>,
-        headers: &Headers,
-        raw: &RawRecord,
-        source: crate::serde::SerdeError,
-    ) -> Result<()> {
-        let excerpt = || bytes.map_or_else(|| "null".to_owned(), |bytes| Excerpt::of(bytes).to_string());
-        let decision = self.decide("deserialization", node, headers, Some(raw), |handlers, context| {
-            handlers.deserialization.handle(context, part, &source)
-        })?;
-        match decision {
-            Decision::Resume => {
-                self.drop_records_of(
-                    node,
-                    DropReason::Deserialization,
-                    1,
-                    &format_args!("its {part} {}: {source}", excerpt()),
-                );
-                Ok(())
-            }
-            Decision::Fail => {
-                let (partition, offset) = match &self.at {
-                    Some((at, offset)) => ((**at).clone(), *offset),
-                    None => (TopicPartition::new("", -1), -1),
-                };
-                let (node, excerpt) = (node.to_owned(), excerpt().into());
-                Err(Error::Deserialization { part, partition, offset, node, excerpt, source })
-            }
-        }
     }
 }

@@ -52,7 +52,8 @@ fn missing(letter: &DeadLetter, error: Error) -> Error {
     match &error {
         Error::Transport(cause) if cause.kind() == TransportErrorKind::UnknownTopic => {
             Error::Topics(format!(
-                "the dead letter queue {} does not exist; create it, as the application creates only its internal topics ({error})",
+                "the dead letter queue {} does not exist; create it, as the application creates only its internal topics \
+             ({error})",
                 letter.topic
             ))
         }

@@ -435,7 +435,8 @@ impl Collector for NoCollector {
 
     // As in Kafka Streams, there is no producer beside global stores.
     fn send_dead_letter(&self, _: OriginId, _: Option<Offset>, letter: &DeadLetter) -> Result<()> {
-        tracing::warn!(topic = %letter.topic, "a dead letter about a record of a global table is not written: it has no producer");
+        let topic = &letter.topic;
+        tracing::warn!(%topic, "a dead letter about a record of a global table is not written: it has no producer");
         Ok(())
     }
 

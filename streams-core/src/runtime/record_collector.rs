@@ -249,7 +249,7 @@ impl RecordCollector {
         }
     }
 
-    /// Decides about a record that its topic does not take: `Ok` if it is left out. `at_hand` is the record that is being
+    /// Decides about a record that its topic does not take: `Ok` if it is left out. `current` is the record that is being
     /// sent, if it is that one.
     #[cold]
     fn decide(
@@ -258,7 +258,7 @@ impl RecordCollector {
         record: &ProducerRecord<'_>,
         tag: u64,
         cause: TransportError,
-        at_hand: Option<&Outgoing<'_>>,
+        current: Option<&Outgoing<'_>>,
     ) -> Result<()> {
         let (origin, offset) = self.inner.borrow().sender(tag);
         let source = origin.source.clone().zip(offset);
@@ -268,30 +268,8 @@ impl RecordCollector {
             Purpose::Sink => cause.kind() != TransportErrorKind::UnknownTopic,
             Purpose::Repartition | Purpose::Changelog { .. } => false,
         };
-        let read = at_hand.and_then(|record| record.source);
         if is_result {
-            let unknown = Headers::new();
-            let context = ErrorContext {
-                task: origin.task,
-                node: &origin.node,
-                partition: origin.source.as_ref(),
-                offset,
-                headers: at_hand.map_or(&unknown, |record| record.headers),
-                timestamp: record.timestamp.unwrap_or(-1),
-                key: read.and_then(RawRecord::key),
-                value: read.and_then(RawRecord::value),
-                application_id: &self.handlers.application_id,
-                dead_letter_topic: self.handlers.dead_letter_topic.as_ref(),
-            };
-            let response = handlers::decide("production", &context, |context| {
-                self.handlers.production.handle(context, record, &cause)
-            })?;
-            let (decision, mut letters) = response.into_parts();
-            if origin.purpose == Purpose::DeadLetter {
-                // A letter about a letter would meet the same end.
-                letters.clear();
-            }
-            self.write_letters(&origin, offset, &mut letters, at_hand.is_some())?;
+            let (decision, letters) = self.ask_handler(&origin, offset, record, &cause, current)?;
             if decision == Decision::Resume {
                 let mut inner = self.inner.borrow_mut();
                 inner.dropped += 1;
@@ -326,6 +304,38 @@ impl RecordCollector {
             timestamp: record.timestamp,
             cause,
         })))
+    }
+
+    /// Asks the production handler, and writes its dead letters where that is possible now.
+    fn ask_handler(
+        &self,
+        origin: &Origin,
+        offset: Option<Offset>,
+        record: &ProducerRecord<'_>,
+        cause: &TransportError,
+        current: Option<&Outgoing<'_>>,
+    ) -> Result<(Decision, Vec<DeadLetter>)> {
+        let (unknown, read) = (Headers::new(), current.and_then(|record| record.source));
+        let context = ErrorContext {
+            task: origin.task,
+            node: &origin.node,
+            partition: origin.source.as_ref(),
+            offset,
+            headers: current.map_or(&unknown, |record| record.headers),
+            timestamp: record.timestamp.unwrap_or(-1),
+            key: read.and_then(RawRecord::key),
+            value: read.and_then(RawRecord::value),
+            application_id: &self.handlers.application_id,
+            dead_letter_topic: self.handlers.dead_letter_topic.as_ref(),
+        };
+        let ask = |context: &ErrorContext<'_>| self.handlers.production.handle(context, record, cause);
+        let (decision, mut letters) = handlers::decide("production", &context, ask)?.into_parts();
+        if origin.purpose == Purpose::DeadLetter {
+            // A letter about a letter would meet the same end.
+            letters.clear();
+        }
+        self.write_letters(origin, offset, &mut letters, current.is_some())?;
+        Ok((decision, letters))
     }
 
     /// What the producer did not take: waits for room, hears of failed deliveries, and tries again.
@@ -385,13 +395,13 @@ impl RecordCollector {
         origin: &Origin,
         offset: Option<Offset>,
         letters: &mut [DeadLetter],
-        is_at_hand: bool,
+        is_current: bool,
     ) -> Result<()> {
         let exactly_once = self.inner.borrow().committer.markers_per_commit() > 0;
-        if letters.is_empty() || (!is_at_hand && exactly_once) {
+        if letters.is_empty() || (!is_current && exactly_once) {
             return Ok(());
         }
-        if let Some((partition, offset)) = origin.source.as_ref().zip(offset).filter(|_| !is_at_hand) {
+        if let Some((partition, offset)) = origin.source.as_ref().zip(offset).filter(|_| !is_current) {
             let transport = self.inner.borrow().committer.transport();
             if let Some(read) = dead_letters::read_again(&*transport, &self.sources, partition, offset) {
                 letters.iter_mut().for_each(|letter| dead_letters::complete(letter, &read));

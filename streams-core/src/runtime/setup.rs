@@ -71,13 +71,14 @@ fn check_dead_letters(
     let key = "errors.dead.letter.queue.topic.name";
     if !existing.contains_key(queue) {
         return Err(Error::Topics(format!(
-            "the dead letter queue {queue} ({key}) does not exist; create it, as the application creates only its internal topics"
+            "the dead letter queue {queue} ({key}) does not exist; create it, as the application creates only its internal \
+             topics"
         )));
     }
     if topology.graph().source_of_topic(application_id, queue).is_some() {
         return Err(Error::Topics(format!(
-            "the dead letter queue {queue} ({key}) is a source of this application, so that a letter which fails would come back \
-             without end; name another topic, and read this one with an application of its own"
+            "the dead letter queue {queue} ({key}) is a source of this application, so that a letter which fails would come \
+             back without end; name another topic, and read this one with another application"
         )));
     }
     Ok(())
