@@ -109,6 +109,7 @@ impl Collect for TaskMeasures {
             ("cache-size-bytes-total", self.cache_bytes.get()),
             ("active-process-ratio", self.ratio.get()),
             ("restore-total", self.restored),
+            ("restore-rate", 0.0),
             // A task of a stream thread is restored.
             ("restore-remaining-records-total", 0.0),
         ] {
