@@ -72,8 +72,7 @@ package: setup
 
 # Each set of features that makes a difference to the code compiles without a warning; those with Kafka have `tls`, as all
 # others here, so that librdkafka is compiled once.
-FEATURES := chrono rocksdb testing rocksdb,testing tls tls,testing
-features: setup
+docs/Cargo.tomlfeatures: setup
 	cargo clippy -p streams-dsl --no-default-features -- -D warnings
 	for features in $(FEATURES); do \
 		cargo clippy -p streams-dsl --no-default-features --features $$features -- -D warnings || exit 1; \

@@ -1,7 +1,7 @@
 //! A record on its way through a topology, and where it came from.
 
 use crate::ids::{Offset, PartitionId, TopicName};
-use crate::time::Timestamp;
+use crate::time::{IntoTimestamp, Timestamp};
 
 pub use state_stores::headers::{Header, Headers};
 
@@ -28,8 +28,8 @@ pub struct Record<K, V> {
 
 impl<K, V> Record<K, V> {
     /// A record without headers.
-    pub fn new(key: K, value: V, timestamp: Timestamp) -> Self {
-        Record { key, value, timestamp, headers: Headers::new() }
+    pub fn new(key: K, value: V, timestamp: impl IntoTimestamp) -> Self {
+        Record { key, value, timestamp: timestamp.into_timestamp(), headers: Headers::new() }
     }
 
     /// The same record with another key.
@@ -43,8 +43,8 @@ impl<K, V> Record<K, V> {
     }
 
     /// The same record at another time.
-    pub fn with_timestamp(mut self, timestamp: Timestamp) -> Self {
-        self.timestamp = timestamp;
+    pub fn with_timestamp(mut self, timestamp: impl IntoTimestamp) -> Self {
+        self.timestamp = timestamp.into_timestamp();
         self
     }
 

@@ -7,6 +7,34 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 /// Milliseconds since 1970-01-01T00:00Z, as Kafka's record timestamps.
 pub type Timestamp = i64;
 
+/// What can be given as an event time: a number of milliseconds, or, with the feature `chrono`, a date and time. A
+/// `NaiveDate` is its midnight in UTC.
+pub trait IntoTimestamp {
+    /// Milliseconds since 1970. What is finer is cut off.
+    fn into_timestamp(self) -> Timestamp;
+}
+
+impl IntoTimestamp for Timestamp {
+    #[inline]
+    fn into_timestamp(self) -> Timestamp {
+        self
+    }
+}
+
+#[cfg(feature = "chrono")]
+impl<Z: chrono::TimeZone> IntoTimestamp for chrono::DateTime<Z> {
+    fn into_timestamp(self) -> Timestamp {
+        self.timestamp_millis()
+    }
+}
+
+#[cfg(feature = "chrono")]
+impl IntoTimestamp for chrono::NaiveDate {
+    fn into_timestamp(self) -> Timestamp {
+        self.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_millis()
+    }
+}
+
 /// The source of wall-clock time. The runtime is handed one, so that tests decide what time it is.
 pub trait Clock: Send + Sync {
     /// Now.

@@ -10,7 +10,7 @@ use crate::config::StreamsConfig;
 use crate::error::Result;
 use crate::ids::TaskId;
 use crate::record::{Headers, Record, RecordMetadata};
-use crate::time::Timestamp;
+use crate::time::{IntoTimestamp, Timestamp};
 
 /// A record whose key can be read but not replaced
 /// (`org.apache.kafka.streams.processor.api.FixedKeyRecord`).
@@ -44,7 +44,7 @@ impl<K, V> FixedKeyRecord<K, V> {
     }
 
     /// The same record at another time.
-    pub fn with_timestamp(self, timestamp: Timestamp) -> Self {
+    pub fn with_timestamp(self, timestamp: impl IntoTimestamp) -> Self {
         FixedKeyRecord(self.0.with_timestamp(timestamp))
     }
 

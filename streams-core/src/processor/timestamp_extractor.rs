@@ -7,7 +7,7 @@ use crate::config::BuiltInTimestampExtractor;
 use crate::error::UserError;
 use crate::ids::{Offset, TopicPartition};
 use crate::record::Headers;
-use crate::time::Timestamp;
+use crate::time::{IntoTimestamp, Timestamp};
 
 /// A deserialized record before it has an event time.
 #[derive(Debug)]
@@ -179,12 +179,13 @@ impl<K, V, E: TimestampExtractor<K, V>> TimestampExtractor<K, V> for RejectFutur
 /// ```
 pub struct ExtractWith<F>(pub F);
 
-impl<K, V, F> TimestampExtractor<K, V> for ExtractWith<F>
+impl<K, V, T, F> TimestampExtractor<K, V> for ExtractWith<F>
 where
-    F: Fn(&K, &V, Timestamp) -> Timestamp + Send + Sync,
+    T: IntoTimestamp,
+    F: Fn(&K, &V, Timestamp) -> T + Send + Sync,
 {
     fn extract(&self, record: &ConsumedRecord<'_, K, V>, _: Timestamp) -> Result<Timestamp, UserError> {
-        Ok((self.0)(record.key, record.value, record.timestamp))
+        Ok((self.0)(record.key, record.value, record.timestamp).into_timestamp())
     }
 }
 

@@ -12,11 +12,14 @@
 //! | `change` | `Change<V>`: both sides of a table update on repartition topics |
 //! | `join_side` | what waits for a partner in an outer join |
 //! | `foreign_key` | the messages and store keys of foreign-key joins |
+//! | `chrono` | dates and times, with the feature `chrono` |
 //! | `closures` | any type, from two closures |
 //! | `store_codec` | makes a serde the codec of a store |
 //! | `offset_metadata` | the text that is committed with an offset (not a serde) |
 
 mod change;
+#[cfg(feature = "chrono")]
+mod chrono;
 mod closures;
 mod fits_json;
 pub mod foreign_key;
@@ -33,6 +36,8 @@ mod windowed;
 use std::sync::Arc;
 
 pub use change::ChangeSerde;
+#[cfg(feature = "chrono")]
+pub use chrono::{DateSerde, DateTimeSerde};
 pub use closures::FnSerde;
 pub use join_side::{
     LeftOrRightValue, LeftOrRightValueSerde, TimestampedKeyAndJoinSide, TimestampedKeyAndJoinSideSerde,

@@ -18,6 +18,7 @@ use crate::processor::handlers::{
     DeserializationExceptionHandler, Handlers, ProcessingExceptionHandler, ProductionExceptionHandler,
 };
 use crate::serde::{DefaultSerde, SerdeRef};
+use crate::time::IntoTimestamp;
 use crate::topology::Topology;
 
 /// Settings that make results wait for the wall clock. Kafka's driver turns them off too, unless they are set.
@@ -87,8 +88,8 @@ impl DriverBuilder {
     /// Sets the initial wall-clock time in milliseconds (0), up to the end of the year 9999. The event times of real data are
     /// far ahead of a clock that shows 0, so anything that compares the two, such as `RejectFutureTimestamp`, needs a start
     /// time.
-    pub fn with_start_time(mut self, start_ms: i64) -> Self {
-        self.parts.start_ms = start_ms;
+    pub fn with_start_time(mut self, start: impl IntoTimestamp) -> Self {
+        self.parts.start_ms = start.into_timestamp();
         self
     }
 

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::ids::{Offset, PartitionId, TopicName, TopicPartition};
 use crate::record::Headers;
 use crate::serde::{Payload, SerdeRef};
-use crate::time::Timestamp;
+use crate::time::{IntoTimestamp, Timestamp};
 use crate::transport::RawRecord;
 
 /// A record as bytes.
@@ -69,13 +69,19 @@ pub struct TestInputTopic<K, V> {
 
 impl<K, V> TestInputTopic<K, V> {
     /// Sends a record with an event time.
-    pub fn pipe(&self, key: K, value: V, timestamp: Timestamp) -> Result<()> {
+    pub fn pipe(&self, key: K, value: V, timestamp: impl IntoTimestamp) -> Result<()> {
         self.pipe_with_headers(key, value, timestamp, Headers::new())
     }
 
     /// Sends a record with headers.
-    pub fn pipe_with_headers(&self, key: K, value: V, timestamp: Timestamp, headers: Headers) -> Result<()> {
-        self.send(None, &key, &value, timestamp, headers)
+    pub fn pipe_with_headers(
+        &self,
+        key: K,
+        value: V,
+        timestamp: impl IntoTimestamp,
+        headers: Headers,
+    ) -> Result<()> {
+        self.send(None, &key, &value, timestamp.into_timestamp(), headers)
     }
 
     /// Sends records in order: the first with event time `start_ms`, each `advance_ms` later than the previous one
@@ -121,8 +127,14 @@ impl<K, V> TestInputTopic<K, V> {
     }
 
     /// Sends a record to a partition.
-    pub fn pipe_to(&self, partition: PartitionId, key: K, value: V, timestamp: Timestamp) -> Result<()> {
-        self.send(Some(partition), &key, &value, timestamp, Headers::new())
+    pub fn pipe_to(
+        &self,
+        partition: PartitionId,
+        key: K,
+        value: V,
+        timestamp: impl IntoTimestamp,
+    ) -> Result<()> {
+        self.send(Some(partition), &key, &value, timestamp.into_timestamp(), Headers::new())
     }
 
     fn send(
