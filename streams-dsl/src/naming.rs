@@ -58,7 +58,7 @@ pub(crate) mod prefix {
 /// The longest name of an operator or store (`Named.MAX_NAME_LENGTH`): it becomes part of a topic's name.
 const NAME_LENGTH_MAX: usize = 249;
 
-/// Numbers what is created, in the order of the DSL's calls. A user's name takes a number as well, so that naming an
+/// Numbers nodes and stores in the order of the DSL's calls. A user's name takes a number as well, so that naming an
 /// operator renames no other.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Counter(u32);

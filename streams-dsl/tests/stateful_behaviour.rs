@@ -72,7 +72,7 @@ fn run(section: &str, text_of: &str, driver: &TopologyTestDriver) {
         let mut headers = Headers::new();
         headers.add("h", Some(number.to_string().into_bytes()));
         let input = inputs.entry(topic).or_insert_with(|| driver.create_input_topic(topic));
-        let timestamp = timestamp.parse().expect("a recorded timestamp is a number");
+        let timestamp: Timestamp = timestamp.parse().expect("a recorded timestamp is a number");
         input.pipe_with_headers(text(key), text(value), timestamp, headers).expect("piped");
         let mut results = String::new();
         for record in output.read_records().expect("read") {

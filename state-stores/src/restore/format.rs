@@ -70,7 +70,7 @@ impl RestoreFormat {
         }
     }
 
-    /// Which kind of changelog the store has: changelogs of different kinds cannot be told for one another.
+    /// Which kind of changelog the store has: changelogs of different kinds are incompatible.
     pub fn changelog_kind(&self) -> &'static str {
         match self {
             RestoreFormat::KeyValue

@@ -18,7 +18,7 @@ pub(super) struct TableRestorer {
     timestamped: bool,
     timed: Option<Timed>,
     recency: Option<Recency>,
-    /// Local key and value of the record at hand.
+    /// Local key and value of the current record.
     key: Vec<u8>,
     value: Vec<u8>,
 }

@@ -79,7 +79,7 @@ fn below_merges(plan: &Plan, mut candidates: Candidates) -> Candidates {
     candidates
 }
 
-/// Puts one repartition below the key-changing node and takes the others out.
+/// Puts one repartition below the key-changing node and removes the others.
 fn replace(
     plan: &mut Plan,
     key_changer: NodeId,

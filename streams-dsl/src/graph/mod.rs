@@ -1,4 +1,4 @@
-//! The logical plan: what the DSL's calls add up to, before it becomes a topology.
+//! The logical plan that the DSL's calls make, before it becomes a topology.
 //!
 //! Nodes are untyped; each carries a closure that writes it into a [`Topology`](streams_core::topology::Topology), and
 //! what the optimiser needs to know about it. Invariant: a node's number, the order in which nodes are written, and with
@@ -6,11 +6,11 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `plan` | holds the nodes and hands out names and priorities |
+//! | `plan` | holds the nodes and assigns names and priorities |
 //! | `node` | one logical step |
 //! | `step` | a handle's place in the plan |
 //! | `source` | which topics a stream reads |
-//! | `repartition` | the node that sends a stream through a topic of its own |
+//! | `repartition` | the node that sends a stream through a repartition topic |
 //! | `optimize` | merges equal sources and rewrites what the configuration allows |
 //! | `merge_repartitions` | one of these rewritings |
 //! | `lower` | writes the nodes in order |

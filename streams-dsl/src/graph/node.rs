@@ -39,13 +39,13 @@ pub(crate) enum NodeKind {
     TableSource,
     /// Sends records through a topic; optimizable ones may be merged with their like.
     Repartition(RepartitionSpec),
-    /// Joins two streams. Below one stream it joins that with itself, and `single.store.self.join` keeps it once.
+    /// Joins two streams. If both are the same stream, `single.store.self.join` stores it once.
     StreamJoin {
         /// The node that keeps the left stream's records.
         this_windowed: NodeId,
         /// The node that keeps the right stream's.
         other_windowed: NodeId,
-        /// Whether it was rewritten so.
+        /// Whether it was rewritten to store the stream once.
         itself: bool,
     },
     /// Anything else.
@@ -58,7 +58,7 @@ pub(crate) struct GraphNode {
     pub(crate) name: String,
     pub(crate) kind: NodeKind,
     pub(crate) write: Write,
-    /// In the order in which they were added, each once.
+    /// In the order in which they were added, without duplicates.
     pub(crate) parents: Vec<NodeId>,
     pub(crate) children: Vec<NodeId>,
     /// Smaller ones are written first.
@@ -70,12 +70,12 @@ pub(crate) struct GraphNode {
     pub(crate) relaxed_null_key: bool,
     /// For a windowed aggregation: its grace period, which `suppress` downstream looks for.
     pub(crate) grace_ms: Option<i64>,
-    /// Whether the output is a versioned table; `None` is as the parents.
+    /// Whether the output is a versioned table; `None` means as the parents.
     pub(crate) output_versioned: Option<bool>,
 }
 
 impl GraphNode {
-    /// A node of that name that writes itself so.
+    /// A node of that name, written by `write`.
     pub(crate) fn new(name: &str, write: impl Fn(&mut Writer<'_>) -> Result<()> + 'static) -> Self {
         GraphNode {
             name: name.to_owned(),
@@ -99,7 +99,7 @@ impl GraphNode {
         self
     }
 
-    /// Marks that keys change: what needs partitioning by key downstream repartitions, at or below this node.
+    /// Marks that keys change: operators downstream that need partitioning by key repartition, at or below this node.
     pub(crate) fn key_changing(mut self) -> Self {
         self.key_changing = true;
         self
@@ -129,7 +129,7 @@ impl GraphNode {
         self
     }
 
-    /// Says whether the output is a versioned table.
+    /// Sets whether the output is a versioned table.
     pub(crate) fn output_versioned(mut self, versioned: bool) -> Self {
         self.output_versioned = Some(versioned);
         self

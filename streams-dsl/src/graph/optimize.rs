@@ -11,10 +11,10 @@ use super::source::SourceTopics;
 use super::{Plan, SourceSpec};
 use crate::error::{DslError, Result};
 
-/// Rewrites the plan; the result are the nodes with a join downstream that wants records with a null key.
+/// Rewrites the plan; returns the nodes with a join downstream that takes records with a null key.
 pub(super) fn optimize(plan: &mut Plan, optimization: TopologyOptimization) -> Result<BTreeSet<NodeId>> {
     merge_duplicate_sources(plan)?;
-    // `reuse_ktable_source_topics` needs no rewriting: table sources look at it when they are written.
+    // `reuse_ktable_source_topics` needs no rewriting: table sources check it when they are written.
     if optimization.merge_repartition_topics {
         merge_repartitions(plan)?;
     }
@@ -24,7 +24,7 @@ pub(super) fn optimize(plan: &mut Plan, optimization: TopologyOptimization) -> R
     Ok(upstream_of_relaxed_joins(plan))
 }
 
-/// Has each join of a stream with itself keep the stream once (`rewriteSingleStoreSelfJoin`).
+/// Makes each join of a stream with itself keep the stream once (`rewriteSingleStoreSelfJoin`).
 fn rewrite_self_joins(plan: &mut Plan) -> Result<()> {
     for id in plan.ids() {
         let join = plan.node(id);
@@ -50,7 +50,7 @@ fn rewrite_self_joins(plan: &mut Plan) -> Result<()> {
     Ok(())
 }
 
-/// Makes one source of those that read the same topics, or have the same pattern.
+/// Merges sources that read the same topics, or have the same pattern.
 fn merge_duplicate_sources(plan: &mut Plan) -> Result<()> {
     let mut readers: HashMap<TopicName, NodeId> = HashMap::new();
     let mut matchers: HashMap<String, NodeId> = HashMap::new();
@@ -82,7 +82,7 @@ fn merge_duplicate_sources(plan: &mut Plan) -> Result<()> {
     Ok(())
 }
 
-/// Moves what hangs below the second source below the first.
+/// Moves the children of the second source to the first.
 fn merge_source(
     plan: &mut Plan,
     first: NodeId,

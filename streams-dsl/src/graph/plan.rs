@@ -1,4 +1,4 @@
-//! The nodes of a plan, and what hands out names and priorities (`InternalStreamsBuilder`).
+//! The nodes of a plan, and the source of names and priorities (`InternalStreamsBuilder`).
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -9,7 +9,7 @@ use crate::error::{DslError, Result};
 use crate::naming::{self, Counter, prefix};
 use crate::options::Materialized;
 
-/// All that a builder and the handles it gave out share.
+/// The state that a builder shares with its handles.
 #[derive(Clone)]
 pub(crate) struct Plan {
     nodes: Vec<GraphNode>,
@@ -17,7 +17,7 @@ pub(crate) struct Plan {
     next_priority: usize,
     /// Names of sources whose topics must have the same number of partitions, one set a join.
     pub(super) copartitioned: Vec<BTreeSet<String>>,
-    /// What got a generated name that lasts beyond the program.
+    /// Stores and topics with generated names, which outlive the program.
     pub(super) unnamed: Unnamed,
     errors: Rc<RefCell<Vec<DslError>>>,
 }
@@ -46,11 +46,11 @@ impl Unnamed {
     }
 }
 
-/// A shared plan. It belongs to one thread; the topology that comes of it does not.
+/// A shared plan. It belongs to one thread; the resulting topology does not.
 pub(crate) type PlanRef = Rc<RefCell<Plan>>;
 
 impl Plan {
-    /// A plan of nothing.
+    /// An empty plan.
     pub(crate) fn new() -> Self {
         let mut root = GraphNode::new("root", |_| Ok(()));
         root.kind = super::NodeKind::Root;
@@ -74,7 +74,7 @@ impl Plan {
         self.counter.next(&format!("{operator_prefix}{}", prefix::STATE_STORE))
     }
 
-    /// The name of the store that the options describe: the user's, checked, or a generated one, which uses up a number,
+    /// The name of the store that the options describe: the user's, checked, or a generated one, which takes a number,
     /// and which `ensure.explicit.internal.resource.naming` refuses.
     pub(crate) fn store_name<K, V>(&mut self, options: &Materialized<K, V>, operator_prefix: &str) -> String {
         if let Some(name) = &options.name {
@@ -86,7 +86,7 @@ impl Plan {
         name
     }
 
-    /// Notes a store with a generated name, and its changelog if it has one (`addImplicitInternalNames`).
+    /// Records a store with a generated name, and its changelog if it has one (`addImplicitInternalNames`).
     pub(crate) fn note_unnamed_store(&mut self, store: &str, logged: bool) {
         self.unnamed.stores.push(store.to_owned());
         if logged {
@@ -94,17 +94,17 @@ impl Plan {
         }
     }
 
-    /// Notes the changelog of a store with a generated name.
+    /// Records the changelog of a store with a generated name.
     pub(crate) fn note_unnamed_changelog(&mut self, store: &str) {
         self.unnamed.changelogs.push(format!("{store}-changelog"));
     }
 
-    /// Notes a repartition topic with a generated name.
+    /// Records a repartition topic with a generated name.
     pub(crate) fn note_unnamed_repartition(&mut self, topic: &str) {
         self.unnamed.repartition_topics.push(topic.to_owned());
     }
 
-    /// The user's name, or the next generated one; a number is used up either way (`orElseGenerateWithPrefix`).
+    /// The user's name, or the next generated one; it takes a number either way (`orElseGenerateWithPrefix`).
     pub(crate) fn name_or_new(&mut self, given: Option<&str>, prefix: &str) -> String {
         self.suffixed_or_new(given, "", prefix)
     }
@@ -122,7 +122,7 @@ impl Plan {
         }
     }
 
-    /// Adds a node below its parents, none of which is no parent at all (`addGraphNode`).
+    /// Adds a node below its parents, at least one (`addGraphNode`).
     pub(crate) fn add(&mut self, parents: &[NodeId], node: GraphNode) -> NodeId {
         let id = NodeId(self.nodes.len());
         self.nodes.push(node);
@@ -132,7 +132,7 @@ impl Plan {
         id
     }
 
-    /// Adds a node that exists below another parent; it is written after all that exists by now.
+    /// Adds an existing node below another parent; it is written after all nodes that exist by now.
     pub(crate) fn attach(&mut self, parent: NodeId, child: NodeId) {
         self.link(parent, child);
         self.node_mut(child).build_priority = self.next_priority;
@@ -157,7 +157,7 @@ impl Plan {
         self.node_mut(child).parents.retain(|id| *id != parent);
     }
 
-    /// A node by its number, which this plan gave out.
+    /// A node by its number in this plan.
     #[allow(
         clippy::indexing_slicing,
         reason = "a NodeId is an index that `add` returned, and nodes are never removed"
@@ -193,7 +193,7 @@ impl Plan {
         self.copartitioned.push(sources.clone());
     }
 
-    /// Has co-partitioning follow a source that was replaced (`maybeUpdateCopartitionSourceGroups`).
+    /// Makes co-partitioning follow a source that was replaced (`maybeUpdateCopartitionSourceGroups`).
     pub(super) fn rename_copartitioned(&mut self, source: &str, by: &str) {
         for group in &mut self.copartitioned {
             if group.remove(source) {

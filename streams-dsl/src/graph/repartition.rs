@@ -1,4 +1,4 @@
-//! The node that sends a stream through a topic of its own, so that records with the same key meet in one task
+//! The node that sends a stream through a repartition topic, so that records with the same key meet in one task
 //! (`OptimizableRepartitionNode`, `UnoptimizableRepartitionNode`).
 
 use std::rc::Rc;
@@ -94,7 +94,7 @@ pub(crate) struct RepartitionSpec {
 }
 
 impl RepartitionSpec {
-    /// A repartition of the same types under a new name, as merging repartitions needs it.
+    /// A repartition of the same types under a new name, for merging repartitions.
     pub(super) fn merged(&self, plan: &mut Plan) -> GraphNode {
         let names = RepartitionNames::new(plan, &self.names.topic);
         node(names, self.optimizable, Rc::clone(&self.write_as))
@@ -149,8 +149,8 @@ fn write<K: Data, V: Data>(
     Ok(())
 }
 
-/// The filter before a repartition topic: a record without a key cannot be partitioned by it, and is left out unless
-/// a left or outer join downstream wants it.
+/// The filter before a repartition topic: a record without a key cannot be partitioned by it, and is dropped unless
+/// a left or outer join downstream takes it.
 struct DropNullKeys<K> {
     /// Set where keys can be null and such records are not wanted.
     nullable_keys: Option<SerdeRef<K>>,

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::node::{GraphNode, NodeId};
 use super::plan::{Plan, PlanRef};
 
-/// Where a stream or table stands.
+/// The place of a stream or table in the plan.
 #[derive(Clone)]
 pub(crate) struct Step {
     pub(crate) plan: PlanRef,
@@ -52,12 +52,12 @@ impl Step {
         self.plan.borrow_mut().name_or_new(self.given_name(), prefix)
     }
 
-    /// Runs code on the plan; not to be nested.
+    /// Runs code on the plan; calls must not be nested.
     pub(crate) fn with_plan<T>(&self, change: impl FnOnce(&mut Plan) -> T) -> T {
         change(&mut self.plan.borrow_mut())
     }
 
-    /// Adds a node below this one and stands there, on the same sources.
+    /// Adds a node below this one and returns its step, with the same sources.
     pub(crate) fn add(&self, node: GraphNode) -> Step {
         let name: Rc<str> = node.name.as_str().into();
         let id = self.plan.borrow_mut().add(&[self.node], node);

@@ -18,7 +18,7 @@ impl<K, V> Clone for GlobalKTable<K, V> {
 }
 
 impl<K, V> GlobalKTable<K, V> {
-    /// A table in that store.
+    /// A table in a store.
     pub(crate) fn new(store: &str, queryable: bool) -> Self {
         GlobalKTable { store: store.into(), queryable, types: std::marker::PhantomData }
     }

@@ -72,7 +72,7 @@ impl<K: Data, V: Data> KGroupedTable<K, V> {
         KGroupedTable { step: self.step.named(name), ..self.clone() }
     }
 
-    /// Where the changes come out of the repartition topic, which is named after the group or else after the store.
+    /// The source behind the repartition topic, which is named after the group, or otherwise after the store.
     /// Takes two numbers.
     pub(crate) fn repartitioned(&self, store: &str) -> Step {
         let given = self.step.given_name();

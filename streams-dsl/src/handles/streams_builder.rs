@@ -55,10 +55,10 @@ impl StreamsBuilder {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// With a pattern, topics that match are read from the start of the application on; one that is created later, or gets
-    /// more partitions, from the next look on (`metadata.max.age.ms`), for which the application lets its tasks go and
-    /// takes them up again. There are as many tasks as the widest of the topics has partitions. Topics of the application
-    /// itself and those whose names begin with two underscores are left out.
+    /// With a pattern, matching topics are read from the start of the application. A topic that is created later, or gets
+    /// more partitions, is found within `metadata.max.age.ms`; then the application releases its tasks and opens them again.
+    /// There are as many tasks as the widest of the topics has partitions. Topics of the application itself, and those whose
+    /// names begin with two underscores, never match.
     ///
     /// ```
     /// # use streams_dsl::prelude::*;
@@ -160,12 +160,12 @@ impl StreamsBuilder {
         self.plan.borrow_mut().add(&[ROOT], node);
     }
 
-    /// Adds a store that every instance fills with a whole topic, by a processor of one's own
+    /// Adds a store that every instance fills with a whole topic, by a custom processor
     /// (`StreamsBuilder.addGlobalStore`). It must be a key-value store, with timestamps or without; any processor may read
     /// it, as a [`GlobalKeyValueStore`](streams_core::store::GlobalKeyValueStore), without naming it.
     ///
     /// * Nulls: the processor sees those that the types have.
-    /// * Time: the topic is read to its end before the first record is processed, and beside the tasks from then on,
+    /// * Time: the topic is read to its end before the first record is processed, and in parallel to the tasks from then on,
     ///   without regard to event time.
     /// * Repartition: none; the topic need not have as many partitions as others.
     /// * Store: not logged. The topic is its changelog, and goes through the processor again when the store is

@@ -1,13 +1,13 @@
 //! The operators whose closures may fail: `try_map_values` and its like. A closure's error goes to the processing exception
-//! handler with node, task, topic, partition and offset (KIP-1033), as a panic does; if that resumes, the record is left
-//! out and counted. Kafka Streams has no such operators: there any closure may throw.
+//! handler with node, task, topic, partition and offset (KIP-1033), as a panic does; if that resumes, the record is
+//! dropped and counted. Kafka Streams has no such operators: there any closure may throw.
 //!
 //! Within operators all closures may fail. The plain methods give them closures that do not, the others what `user` makes
 //! of an error.
 
 use streams_core::error::{Error, Result, UserError};
 
-/// The error of a closure as the processing handler is asked about it.
+/// The error of a closure, for the processing handler.
 #[inline]
 pub(crate) fn user<T, E: Into<UserError>>(result: Result<T, E>) -> Result<T> {
     result.map_err(|error| Error::User(error.into()))

@@ -67,7 +67,7 @@ impl<K: Data, V: Data> TableStore<K, V> {
     }
 }
 
-/// What a row store is made of, beside its options.
+/// What a row store is made of, besides its options.
 pub(crate) struct RowStoreSettings<'a> {
     pub(crate) name: &'a str,
     /// Named where the options do not fit.

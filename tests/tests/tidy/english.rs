@@ -56,6 +56,7 @@ const UNLESS_AFTER: &[(&str, &str)] = &[
     ("is looked", " up"),
     ("was looked", " up"),
     ("are looked", " up"),
+    ("any more", ". make the patterns"),
 ];
 
 /// Where the pass has not been yet. It only shrinks.

@@ -1,4 +1,4 @@
-//! The length of a database's MANIFEST, kept in a file beside it.
+//! The length of a database's MANIFEST, kept in a file next to it.
 //!
 //! RocksDB reads a MANIFEST that was cut short as an older, whole one: column families and files that were added later are
 //! gone without an error, and the log is applied to what is left. A MANIFEST only grows under its name, so one that is

@@ -1,4 +1,4 @@
-//! What is told of the application as a whole (`ClientMetrics`).
+//! Metrics of the application as a whole (`ClientMetrics`).
 
 use std::sync::{Arc, Weak};
 

@@ -95,5 +95,5 @@ fn records_left_out_are_in_the_metrics_of_their_task() {
     input.pipe(Some("key".to_owned()), Some(1), 400).unwrap();
     let metrics = driver.metrics();
     assert_eq!(numbers(&metrics, "dropped-records-total"), [("0_0".to_owned(), 2.0)]);
-    assert!(numbers(&metrics, "active-buffer-count").is_empty(), "that is told from DEBUG on");
+    assert!(numbers(&metrics, "active-buffer-count").is_empty(), "that is recorded from DEBUG on");
 }

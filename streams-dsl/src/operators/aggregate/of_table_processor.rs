@@ -14,15 +14,15 @@ use crate::rows::{RowStore, TableForwarder};
 pub(super) struct TableAggregate<A, F, S> {
     pub(super) store: Arc<str>,
     pub(super) fold: F,
-    /// Takes a value out of the aggregate.
+    /// Subtracts a value from the aggregate.
     pub(super) subtract: S,
     /// An aggregate that is null deletes the row.
     pub(super) aggregates: Nulls<A>,
 }
 
-/// Takes what a row was out of the aggregate of its group, and puts what it is now into it.
+/// Subtracts a row's old value from the aggregate of its group, and adds its new value.
 ///
-/// 1. What a row was is only taken out of an aggregate that exists.
+/// 1. A row's old value is only subtracted from an aggregate that exists.
 /// 2. A first value, or one after a null aggregate, starts from the fold's initial aggregate.
 /// 3. The result's time is the larger one of the record's and the aggregate's.
 /// 4. A result is forwarded even if nothing has changed.

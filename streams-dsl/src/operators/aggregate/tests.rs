@@ -1,4 +1,4 @@
-//! What only the operators downstream of an aggregation see: the old value that goes along with an update.
+//! The old value of an update, which only operators downstream of an aggregation see.
 
 use std::fmt::Debug;
 use std::sync::Arc;

@@ -18,7 +18,7 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///   or value is null are dropped and counted in `dropped-records`.
     /// * Time: a record without a partner waits until stream time is past its timestamp, the window's `after` and the
     ///   grace period. The next record of either stream, no older than any before it, then triggers the result, which has the
-    ///   waiting record's timestamp and the triggering record's headers. Waiting records are looked at once a
+    ///   waiting record's timestamp and the triggering record's headers. Waiting records are checked once a
     ///   second of wall-clock time at most. A record that comes when its window is past has its result at once.
     ///   Stream time is that of both streams, and is not kept over a restart.
     /// * Repartition: as for [`join_stream`](Self::join_stream); records with a null key keep their place.

@@ -33,7 +33,7 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// Uses up five numbers. A join's name does not name its stores; a store's name does.
+    /// Takes five numbers. A join's name does not name its stores; a store's name does.
     pub(super) fn new(plan: &mut Plan, kind: JoinKind, given: &Given<'_>) -> Self {
         let (this_prefix, this_suffix) = match kind {
             JoinKind::Outer => (prefix::OUTER_THIS, "-outer-this-join"),

@@ -16,7 +16,7 @@ pub(super) enum JoinKind {
     Inner,
     /// Those of the left stream that find no partner.
     Left,
-    /// Those of both.
+    /// Those of both streams that find no partner.
     Outer,
 }
 

@@ -142,7 +142,7 @@ impl<K: Data, V: Data> BranchedKStream<K, V> {
         let suffix = branched.name.unwrap_or_else(|| position.to_string());
         let name = format!("{}{suffix}", self.splitter.name);
         self.branches.borrow_mut().children.push(name.clone());
-        // Kafka Streams uses up a number for each branch, whatever its name.
+        // Kafka Streams takes a number for each branch, whatever its name.
         self.splitter.with_plan(|plan| plan.new_name(&name));
         let supplier = Arc::new(|| PassThrough);
         let node = GraphNode::new(&name, move |writer| writer.own_stateless::<_, K, V, K, V>(&supplier));

@@ -15,7 +15,7 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///
     /// * Nulls: `action` sees those that the types have.
     /// * Repartition: none; records come as the stream is partitioned, each partition in its order.
-    /// * What `action` does is no part of exactly-once: after a failure it may see a record again.
+    /// * What `action` does is not covered by exactly-once: after a failure it may see a record again.
     ///
     /// ```
     /// # use streams_dsl::prelude::*;

@@ -16,7 +16,7 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// * Nulls: `action` sees those that the types have.
     /// * Time: key, value, time and headers stay.
     /// * Repartition: none follows.
-    /// * What `action` does is no part of exactly-once: after a failure it may see a record again.
+    /// * What `action` does is not covered by exactly-once: after a failure it may see a record again.
     ///
     /// ```
     /// # use streams_dsl::prelude::*;

@@ -1,4 +1,4 @@
-//! `process`: a processor of one's own, with stores and punctuations.
+//! `process`: a custom processor, with stores and punctuations.
 
 use std::sync::Arc;
 
@@ -63,7 +63,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         KStream::new(self.step.add(node), None, None, true)
     }
 
-    /// Unlike at other operators, a user's name uses up no number here.
+    /// Unlike at other operators, a user's name takes no number here.
     pub(super) fn process_name(&self, prefix: &str) -> String {
         match self.step.given_name() {
             Some(name) => name.to_owned(),

@@ -15,8 +15,8 @@ use crate::rows::TableStore;
 impl<K: Data, V: Data> KStream<K, V> {
     /// A table of the latest value of each key (`KStream.toTable`).
     ///
-    /// * Nulls: records with a null key are dropped. A null value, an `Option` that is `None`, deletes the row; where rows
-    ///   shall be no `Option`s themselves, there is [`to_table_optional`](KStream::to_table_optional).
+    /// * Nulls: records with a null key are dropped. A null value, an `Option` that is `None`, deletes the row. For rows that
+    ///   are not `Option`s themselves, there is [`to_table_optional`](KStream::to_table_optional).
     /// * Time: a record replaces the row also if it is older, unless the table is versioned.
     /// * Repartition: first, if the key has changed, through `<application.id>-<its node>-repartition`.
     /// * Store: only if something needs it: a name in the options, a join, a suppression, or a grouping of the table.

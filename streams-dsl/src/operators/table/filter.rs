@@ -104,7 +104,7 @@ impl<K: Data, V: Data> KTable<K, V> {
         let (key_serde, value_serde, store) =
             self.derived_store(materialized, self.value_serde.as_ref(), Some(prefix::TABLE_FILTER));
         let name = self.step.next_name(prefix::TABLE_FILTER);
-        // If the parent is stored anyway, old values are at hand and save tombstones of rows that never matched.
+        // If the parent is stored anyway, old values are available and save tombstones of rows that never matched.
         let sends_old_values = Cell::new(self.enable_sending_old_values(false));
         let queryable = store.as_ref().map(|store| store.name.to_string());
         let origin = Rc::new(FilterOrigin { parent: self.clone(), predicate, store, sends_old_values });

@@ -72,7 +72,7 @@ impl<K: Data, V: Data> KTable<K, V> {
     }
 
     /// As [`group_by_with`](Self::group_by_with), with a selector that may fail. If the handler resumes, the row stays in the
-    /// group that it was in, and is not taken out of it any more; a selector that returns an `Option` leaves such a row
+    /// group that it was in, and is never subtracted from it; a selector that returns an `Option` leaves such a row
     /// out of all groups instead. See [`try_map_values`](Self::try_map_values).
     pub fn try_group_by_with<K2: Data + PartialEq, V2: Data, E: Into<UserError>>(
         &self,

@@ -107,7 +107,7 @@ impl<K: Data, V: Data> KTable<K, V> {
         materialized: Option<Materialized<K, V2>>,
     ) -> KTable<K, V2> {
         let versioned = materialized.as_ref().map(Materialized::is_versioned);
-        // Unlike for filter and map_values, a store that is not made uses up no number.
+        // Unlike for filter and map_values, a store that is not made takes no number.
         let (key_serde, value_serde, store) = self.derived_store(materialized, None, None);
         let name = self.step.next_name(prefix::TABLE_TRANSFORM_VALUES);
         let queryable = store.as_ref().map(|store| store.name.to_string());

@@ -1,5 +1,5 @@
-//! Which sliding windows of a key a record changes and makes: what `KStreamSlidingWindowAggregate` decides, without its
-//! store.
+//! Decides which sliding windows of a key a record changes and makes, as `KStreamSlidingWindowAggregate` does, without
+//! its store.
 //!
 //! A window is known by its start. Of each record there is the window that ends at it (its left one) and, once a later
 //! record of the key is in it, the one that starts 1 ms after it (its right one). So a record
@@ -12,7 +12,7 @@
 use streams_core::store::ValueAndTimestamp;
 use streams_core::time::Timestamp;
 
-/// A window that is there, by its start.
+/// An existing window, by its start.
 pub(super) type Found<A> = (Timestamp, ValueAndTimestamp<A>);
 
 /// One change.
@@ -45,7 +45,7 @@ pub(super) fn steps<A: Clone>(
             around.has_left = true;
             steps.push(Step::Add(start, Some(stored)));
             if latest == timestamp {
-                // Another record of this time has made all that there is to make.
+                // Another record of this time has made these windows already.
                 return steps;
             }
             around.previous = Some(latest);
@@ -59,14 +59,14 @@ pub(super) fn steps<A: Clone>(
     steps
 }
 
-/// What is known around a record.
+/// The known windows around a record.
 struct Around<A> {
     starts: Vec<Timestamp>,
     /// The last window that ends before the record.
     before: Option<ValueAndTimestamp<A>>,
     /// The last window that starts before the record and ends after it.
     after: Option<ValueAndTimestamp<A>>,
-    /// The time of the record before.
+    /// The time of the previous record.
     previous: Option<Timestamp>,
     has_left: bool,
     has_right: bool,
@@ -78,7 +78,7 @@ impl<A> Around<A> {
         Around { starts, before: None, after: None, previous: None, has_left: false, has_right: false }
     }
 
-    /// Makes the windows that are not there yet.
+    /// Makes the windows that do not exist yet.
     fn make(self, timestamp: Timestamp, difference_ms: i64, steps: &mut Vec<Step<A>>) {
         if let Some(right) = self.previous.map(|previous| previous.saturating_add(1))
             && right.saturating_add(difference_ms) >= timestamp
@@ -118,7 +118,7 @@ pub(super) fn early_steps<A: Clone>(timestamp: Timestamp, found: Vec<Found<A>>) 
         }
     }
     if !has_right {
-        // Without a window in between, the shared one holds nothing but later records, if it holds any.
+        // Without a window in between, the shared one holds only later records, if any.
         let later = after.or_else(|| shared.clone());
         copy_after(timestamp, later, &mut steps);
     }

@@ -105,7 +105,7 @@ impl<K: Data, A: Data> ValueGetter<Windowed<K>, A> for WindowGetter<K, A> {
 /// Folds each value into the aggregates of its windows.
 ///
 /// 1. A null key is dropped and counted; a null value is aggregated.
-/// 2. The time that this instance has seen, in memory and from -1 on, decides what is late: a window whose end is not
+/// 2. The largest time that this instance has seen, in memory and from -1 on, decides what is late: a window whose end is not
 ///    after that time minus the grace period takes no more records. Each late window of a record is counted.
 /// 3. The result's time is the larger one of the record's and the aggregate's.
 struct TimeWindowProcessor<K, V, A, F, W> {

@@ -1,4 +1,4 @@
-//! The foreign side: answers a subscription with the foreign row there is (`SubscriptionJoinProcessorSupplier`).
+//! The foreign side: answers a subscription with the foreign row, if there is one (`SubscriptionJoinProcessorSupplier`).
 
 use streams_core::processor::{Data, InitContext, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::Record;
@@ -6,7 +6,7 @@ use streams_core::serde::foreign_key::{Instruction, Subscription, SubscriptionRe
 
 use crate::rows::{ValueGetter, ValueGetterSupplier};
 
-/// Looks the foreign row up and answers as the subscription's instruction says. An answer has the larger one of the two
+/// Looks up the foreign row and answers as the subscription's instruction says. An answer has the larger one of the two
 /// timestamps, and the message's headers.
 pub(super) struct AnswerProcessor<KO, VO> {
     rows: Box<dyn ValueGetter<KO, VO>>,

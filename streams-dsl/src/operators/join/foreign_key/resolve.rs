@@ -12,7 +12,7 @@ use super::hash::row_hash;
 use crate::operators::nulls::Nulls;
 use crate::rows::{ValueGetter, ValueGetterSupplier};
 
-/// Makes a result of a row and the foreign row there is; `None` is no result.
+/// Joins a row with the foreign row, if there is one; `None` means no result.
 pub(super) type Joiner<V, VO, VR> = Arc<dyn Fn(V, Option<VO>) -> Result<Option<VR>> + Send + Sync>;
 
 /// What all instances share.
