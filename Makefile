@@ -36,13 +36,15 @@ BENCH_ARGUMENTS = $(if $(WORKLOADS),--workloads $(WORKLOADS)) $(if $(GUARANTEES)
 # What `make test-brokers` runs on.
 BROKERS ?= 3.9.1 4.4.0
 
-.PHONY: help demo test features package campaigns sanitize test-brokers lint bench oracle smoke storm kafka doc setup setup-build
+.PHONY: help demo test features package msrv deny campaigns sanitize test-brokers lint bench oracle smoke storm kafka doc setup setup-build
 
 help:
 	@echo 'make demo   flight delays, all in memory           DATA=folder STATE=rocksdb BOOTSTRAP=host:port'
 	@echo 'make test   formatting, lints, all tests           KAFKA_BOOTSTRAP=host:port: on that broker'
-	@echo 'make package   the crates as a registry would get them'
+	@echo 'make package   packs the crates and compiles the packages'
 	@echo 'make features  the library with each set of features'
+	@echo 'make msrv   the lowest supported version of Rust'
+	@echo 'make deny   licences and sources of all dependencies'
 	@echo 'make campaigns  the field tests that take minutes each'
 	@echo 'make test-brokers  the suites on Kafka, with other brokers  BROKERS="3.9.1 4.4.0"'
 	@echo 'make sanitize  the C interface of librdkafka under valgrind'
@@ -63,19 +65,35 @@ demo:
 	@.ci/setup $(if $(IN_MEMORY),demo,build)
 	$(FAST) cargo run -p examples $(DEMO_FEATURES) --bin flights -- $(DEMO_ARGUMENTS)
 
-test: setup lint features package
+test: setup lint features msrv package
 	cargo test --workspace
 
-# The crates as a registry would get them.
+# Packs the crates and compiles the packages, without C and C++.
 package: setup
-	cargo package -p state-stores -p streams-core -p streams-dsl --no-verify --allow-dirty
+	cargo package -p state-stores -p streams-core -p streams-dsl -p kstreams --no-default-features --allow-dirty
+
+# Checks all features with the lowest supported version of Rust. A check does not link, so no C or C++ is compiled: `--config`
+# replaces the build scripts of three C libraries, and ROCKSDB_LIB_DIR reduces RocksDB's to its bindings. It has a target
+# folder of its own because Cargo would otherwise repeat those build scripts in the next build.
+RUST_VERSION = $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+WITHOUT_C = $(foreach library,rdkafka z zstd,--config 'target.$(HOST).$(library).rustc-link-lib=[]')
+msrv: setup
+	CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/msrv ROCKSDB_LIB_DIR=. \
+		rustup run $(RUST_VERSION) cargo check -p kstreams --features testing $(WITHOUT_C)
+
+# Licences, sources and duplicates of all dependencies. `cargo deny check advisories` needs a database from the network.
+deny:
+	@.ci/setup deny
+	cargo deny check licenses bans sources
 
 # Each set of features that makes a difference to the code compiles without a warning; those with Kafka have `tls`, as all
 # others here, so that librdkafka is compiled once.
-docs/Cargo.tomlfeatures: setup
-	cargo clippy -p streams-dsl --no-default-features -- -D warnings
+FEATURES := chrono rocksdb testing rocksdb,testing tls tls,testing
+features: setup
+	cargo clippy -p streams-dsl -p kstreams --no-default-features -- -D warnings
 	for features in $(FEATURES); do \
-		cargo clippy -p streams-dsl --no-default-features --features $$features -- -D warnings || exit 1; \
+		cargo clippy -p streams-dsl -p kstreams --no-default-features --features $$features -- -D warnings || exit 1; \
 	done
 	cargo test -p streams-dsl --no-default-features --features testing --test without_features
 
@@ -96,7 +114,7 @@ test-brokers: setup
 # the lab uses.
 VALGRIND := valgrind --quiet --error-exitcode=99
 LEAKS := --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite
-RUNNER = CARGO_TARGET_$(shell rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')_RUNNER
+RUNNER = CARGO_TARGET_$(shell echo $(HOST) | tr 'a-z-' 'A-Z_')_RUNNER
 
 sanitize:
 	@.ci/setup sanitize

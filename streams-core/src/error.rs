@@ -6,9 +6,9 @@ use std::sync::Arc;
 use crate::ids::{Offset, PartitionId, TaskId, TopicName, TopicPartition};
 use crate::serde::SerdeError;
 use crate::time::Timestamp;
-use crate::transport::{TransportError, TransportErrorKind};
-use crate::user_code::UserPanic;
-use state_stores::StoreError;
+pub use crate::transport::{ErrorCode, FailedDelivery, TransportError, TransportErrorKind};
+pub use crate::user_code::UserPanic;
+pub use state_stores::StoreError;
 
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,6 +1,11 @@
-//! The engine: topology, Processor API, transports, runtime and test driver.
+//! The engine of `kstreams`: topology, Processor API, transports, runtime and test driver.
+//!
+//! Programs depend on `kstreams`, which re-exports what they need. Items hidden from this documentation serve the other
+//! crates of this workspace and may change in any version.
 
 pub mod config;
+pub mod embedded;
+#[doc(hidden)]
 pub mod embedded_topic;
 pub mod error;
 pub mod ids;
@@ -16,6 +21,7 @@ pub mod testing;
 pub mod time;
 mod time_queue;
 pub mod topology;
+#[doc(hidden)]
 pub mod transport;
 mod user_code;
 pub mod window;

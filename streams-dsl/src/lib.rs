@@ -2,7 +2,7 @@
 //!
 //! A program describes its processing as steps on streams and tables with a [`StreamsBuilder`]; `build` turns the steps
 //! into a topology, which the runtime executes against topics. Names, semantics and formats are those of Kafka Streams
-//! 4.3.1. `use streams_dsl::prelude::*` brings everything that a program needs.
+//! 4.3.1. Programs depend on `kstreams`, which re-exports this crate; `use kstreams::prelude::*` brings what they need.
 //!
 //! The crate stands on floors, of which each uses those below it only; `tests/tests/tidy/modules.rs` holds the table.
 //!

@@ -40,20 +40,33 @@ mod source;
 mod task_context;
 pub mod timestamp_extractor;
 
+#[doc(hidden)]
 pub use collector::{Collector, Origin, OriginId, OutTopic, Outgoing, Purpose};
 pub use context::{ProcessorContext, StoreAccess};
 pub use dropped::{DropReason, DroppedRecords};
+#[doc(hidden)]
 pub use edge::{Children, Edge, Receiver};
+#[doc(hidden)]
 pub use factory::{ChildEdge, EdgeType, InputFactory, NodeFactory, NodeInstance, Wiring};
 pub use fixed_key::{FixedKey, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord};
+#[doc(hidden)]
 pub use global::GlobalReaders;
 pub use init::InitContext;
 pub use metadata::ProcessorMetadata;
+#[doc(hidden)]
 pub use meters::{NodeMeter, TaskMeters, TopicMeter};
+#[doc(hidden)]
 pub use node::{Lifecycle, NodeIndex, ProcessorFactory};
-pub use punctuation::{Punctuation, PunctuationQueue, PunctuationType};
-pub use sink::{SinkFactory, SinkOptions, TopicNameExtractor, TopicTarget};
-pub use source::{Prepared, SourceFactory, SourceInput, SourceOptions};
+#[doc(hidden)]
+pub use punctuation::PunctuationQueue;
+pub use punctuation::{Punctuation, PunctuationType};
+#[doc(hidden)]
+pub use sink::SinkFactory;
+pub use sink::{SinkOptions, TopicNameExtractor, TopicTarget};
+pub use source::SourceOptions;
+#[doc(hidden)]
+pub use source::{Prepared, SourceFactory, SourceInput};
+#[doc(hidden)]
 pub use task_context::{Flusher, TaskContext, TaskSetup};
 
 use crate::error::UserError;

@@ -28,19 +28,24 @@ pub use builder::{
     KeyValueStoreBuilder, SessionStoreBuilder, Stores, TimestampedKeyValueStoreBuilder,
     TimestampedWindowStoreBuilder, WindowStoreBuilder,
 };
+#[doc(hidden)]
 pub use change_buffer::{ChangeBuffer, ChangeBufferBuilder};
+#[doc(hidden)]
 pub use clock::RecordClock;
-pub use definition::{ChangelogKind, Declaration, StoreDef, StoreName};
+pub use definition::StoreName;
+#[doc(hidden)]
+pub use definition::{ChangelogKind, Declaration, StoreDef};
 pub use global::{GlobalKeyValueStore, GlobalTimestampedKeyValueStore};
+#[doc(hidden)]
 pub use join_buffer::{BufferedRecord, JoinBuffer, JoinBufferBuilder};
 pub use key_value::{KeyValueStore, TimestampedKeyValueStore};
+#[doc(hidden)]
 pub use list_value::{ListValueStore, ListValueStoreBuilder};
 pub use place::{BackendSupplier, StorePlace};
 pub use session::SessionStore;
-pub use state_stores::{
-    Buffered, ClosedOrder, Direction, FlushedChange, RecordContext, ValueAndTimestamp, VersionedPut,
-    VersionedRecord,
-};
+#[doc(hidden)]
+pub use state_stores::{Buffered, ClosedOrder, FlushedChange, RecordContext};
+pub use state_stores::{Direction, ValueAndTimestamp, VersionedPut, VersionedRecord};
 pub use supplier::{KeyValueKind, KeyValueSupplier, SessionSupplier, StoreSupplier, WindowSupplier};
 pub use versioned::VersionedKeyValueStore;
 pub use versioned_builder::VersionedKeyValueStoreBuilder;
@@ -48,8 +53,10 @@ pub use window::{TimestampedWindowStore, WindowStore};
 
 use crate::error::{Error, Result};
 use crate::ids::TaskId;
+#[doc(hidden)]
+pub use state_stores::RestoreFormat;
 use state_stores::StateStore;
-pub use state_stores::{Backend, BackendRef, MemoryBackend, RestoreFormat};
+pub use state_stores::{Backend, BackendRef, MemoryBackend};
 
 /// A duration in ms; one longer than time itself is as long as that.
 fn millis(duration: Duration) -> i64 {

@@ -37,16 +37,22 @@ mod pattern;
 mod resolve;
 mod typed;
 
-pub use defs::{
-    AutoOffsetReset, ChangelogKind, InternalTopicDef, NodeName, SinkTarget, SourceDef, StoreDef, StoreName,
-};
+pub use defs::{AutoOffsetReset, NodeName, StoreName};
+#[doc(hidden)]
+pub use defs::{ChangelogKind, InternalTopicDef, SinkTarget, SourceDef, StoreDef};
 pub use describe::{
     DescribedGlobalStore, DescribedKind, DescribedNode, DescribedSubtopology, TopologyDescription,
 };
 pub use error::TopologyError;
+#[doc(hidden)]
 pub use graph::{GlobalStore, Node, NodeKind, TopologyGraph};
+#[doc(hidden)]
 pub use groups::{StoreChangelog, Subtopology};
+#[doc(hidden)]
 pub use internal_topics::{InternalTopic, InternalTopicKind};
 pub use pattern::TopicPattern;
+#[doc(hidden)]
 pub use resolve::{ResolveSettings, ResolvedSubtopology, ResolvedTopology};
-pub use typed::{PlanSettings, Topology};
+#[doc(hidden)]
+pub use typed::PlanSettings;
+pub use typed::Topology;

@@ -20,9 +20,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use error::{ErrorCode, FailedDelivery, FailedRecord, TransportError, TransportErrorKind};
+#[doc(hidden)]
+pub use error::FailedRecord;
+pub use error::{ErrorCode, FailedDelivery, TransportError, TransportErrorKind};
+#[doc(hidden)]
 pub use membership::{Fence, Group, GroupSpec, Membership, MembershipHandler, SubtopologyTasks};
 pub use oauth::{OAuthToken, TokenProvider};
+#[doc(hidden)]
 pub use raw::{EmbeddedRecord, RawRecord};
 
 use crate::ids::{Offset, PartitionId, TopicName, TopicPartition};

@@ -1,4 +1,4 @@
-//! Crates depend one way: `state-stores <- streams-core <- streams-dsl <- {examples, tests, docs}`.
+//! Crates depend one way: `state-stores <- streams-core <- streams-dsl <- kstreams <- {examples, tests, docs}`.
 
 use crate::{report, root};
 
@@ -7,7 +7,9 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("state-stores", &[]),
     ("streams-core", &["state-stores"]),
     ("streams-dsl", &["state-stores", "streams-core"]),
-    ("examples", &["streams-dsl"]),
+    // The crate that users add.
+    ("kstreams", &["streams-dsl"]),
+    ("examples", &["streams-dsl", "kstreams"]),
     // The suites run the examples; the examples never need the suites.
     ("tests", &["state-stores", "streams-core", "streams-dsl", "examples", "lab", "field"]),
     // The lab talks to brokers and knows nothing of what is tested.
@@ -19,7 +21,9 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("tests/storm", &["state-stores", "streams-core", "lab", "tests"]),
     // What the compiler says of mistakes.
     ("tests/mistakes", &["streams-dsl"]),
-    ("docs", &["state-stores", "streams-core", "streams-dsl"]),
+    // Tests of the packages, the public API and the template.
+    ("tests/publish", &[]),
+    ("docs", &["streams-core", "streams-dsl", "kstreams"]),
 ];
 
 /// The packages named under any `[...dependencies]`.
@@ -73,7 +77,7 @@ fn published_crates_have_the_licence() {
     let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap_or_default();
     let licence = read("LICENSE");
     assert!(!licence.is_empty());
-    let published = ["state-stores", "streams-core", "streams-dsl"];
+    let published = ["state-stores", "streams-core", "streams-dsl", "kstreams"];
     let without = published.iter().filter(|package| read(&format!("{package}/LICENSE")) != licence);
     let all = without.map(|package| format!("{package}/LICENSE is not LICENSE")).collect();
     report("published crates have the licence", all);

@@ -28,6 +28,7 @@ const STREAMS_CORE: Floors = &[
     ("error", "ids time config record user_code transport serde"),
     // Records of a topic, for programs: beside the processing as well.
     ("embedded_topic", "ids time record partitioner error transport serde"),
+    ("embedded", "transport embedded_topic"),
     // Handles and builders of stores; what a store is made of is in `state-stores`.
     ("store", "ids time config record window error metrics serde"),
     // Of the transport, a source node reads raw records and a handler is told its errors.

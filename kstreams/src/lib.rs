@@ -1,0 +1,23 @@
+//! A stream-processing library for Rust: the counterpart of Apache Kafka Streams.
+//!
+//! [`prelude`] brings what a program needs; the modules hold the rest.
+#![doc = include_str!("../README.md")]
+
+// A macro stands at the root of the crate that defines it.
+pub use streams_dsl::core::json_serde;
+#[cfg(feature = "testing")]
+#[doc(inline)]
+pub use streams_dsl::core::testing;
+#[doc(inline)]
+pub use streams_dsl::core::{
+    config, embedded, error, ids, partitioner, processor, record, runtime, serde, store, time, topology,
+    window,
+};
+#[doc(inline)]
+pub use streams_dsl::{
+    CogroupedKStream, DslError, GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable,
+    SessionWindowedCogroupedKStream, SessionWindowedKStream, StreamsBuilder, TimeWindowedCogroupedKStream,
+    TimeWindowedKStream, Topics, TransformContext, ValueTransformer,
+};
+#[doc(inline)]
+pub use streams_dsl::{options, prelude, windows};

@@ -1,0 +1,60 @@
+//! The public API equals the checked-in lists, so that a review shows each change.
+
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use publish::{cargo, root, run};
+
+/// The crates whose items users of `kstreams` see.
+const CRATES: &[&str] = &["kstreams", "streams-dsl", "streams-core", "state-stores"];
+
+/// The command that updates the lists.
+const UPDATE: &str = "UPDATE_PUBLIC_API=1 cargo test -p publish --test public_api";
+
+/// The public items of a crate, one a line, without those hidden from documentation.
+fn public_api(package: &str) -> String {
+    let target = tempfile::tempdir().unwrap();
+    let features: &[&str] = if package == "state-stores" { &[] } else { &["--features", "chrono,testing"] };
+    let json = ["-Z", "unstable-options", "--output-format", "json", "--cap-lints", "allow"];
+    let mut rustdoc = cargo(&root());
+    rustdoc.args(["rustdoc", "--offline", "--lib", "--no-default-features", "-p", package]).args(features);
+    rustdoc.arg("--").args(json).arg("--out-dir").arg(target.path());
+    run(rustdoc.env("RUSTC_BOOTSTRAP", "1")).unwrap();
+    let json = target.path().join(format!("{}.json", package.replace('-', "_")));
+    let api = public_api::Builder::from_rustdoc_json(json)
+        .omit_blanket_impls(true)
+        .omit_auto_trait_impls(true)
+        .omit_auto_derived_impls(true)
+        .build()
+        .unwrap();
+    let mut lines = String::new();
+    for item in api.items() {
+        writeln!(lines, "{item}").unwrap();
+    }
+    lines
+}
+
+#[test]
+fn the_public_api_is_what_is_checked_in() {
+    let mut changed = String::new();
+    for package in CRATES {
+        let path = root().join("tests/publish/api").join(format!("{package}.txt"));
+        let now = public_api(package);
+        if std::env::var_os("UPDATE_PUBLIC_API").is_some() {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, &now).unwrap();
+            continue;
+        }
+        let before = std::fs::read_to_string(&path).unwrap_or_default();
+        let (was, is): (BTreeSet<_>, BTreeSet<_>) = (before.lines().collect(), now.lines().collect());
+        was.difference(&is).for_each(|line| writeln!(changed, "  {package}: - {line}").unwrap());
+        is.difference(&was).for_each(|line| writeln!(changed, "  {package}: + {line}").unwrap());
+    }
+    assert!(
+        changed.is_empty(),
+        "\nthe public API differs from tests/publish/api:\n{changed}If this is intended, say so in CHANGELOG.md, and run: \
+         {UPDATE}\n"
+    );
+}
