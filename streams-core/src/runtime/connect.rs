@@ -3,36 +3,51 @@
 use std::sync::Arc;
 
 use super::launch::Launch;
-use crate::config::Bootstrap;
+use crate::config::{Bootstrap, StreamsConfig};
 use crate::error::Result;
-use crate::transport::Transport;
 use crate::transport::embedded::EmbeddedBroker;
+use crate::transport::{TokenProvider, Transport};
 
 /// The given transport, or the one that `bootstrap.servers` names.
 pub(super) fn transport_of(launch: &Launch) -> Result<Arc<dyn Transport>> {
-    if let Some(transport) = &launch.transport {
-        return Ok(Arc::clone(transport));
+    match &launch.transport {
+        Some(transport) => Ok(Arc::clone(transport)),
+        None => connected(&launch.config, launch.token_provider.clone()),
     }
-    Ok(match launch.config.bootstrap() {
+}
+
+/// The brokers that `bootstrap.servers` names, for tools that look at an application from outside.
+pub fn connect(config: &StreamsConfig) -> Result<Arc<dyn Transport>> {
+    connected(config, None)
+}
+
+fn connected(
+    config: &StreamsConfig,
+    token_provider: Option<Arc<dyn TokenProvider>>,
+) -> Result<Arc<dyn Transport>> {
+    Ok(match config.bootstrap() {
         Bootstrap::EmbeddedInMemory => Arc::new(EmbeddedBroker::of_servers("embedded:")?.transport()),
         Bootstrap::EmbeddedIn(place) => {
             Arc::new(EmbeddedBroker::of_servers(&format!("embedded:{}", place.display()))?.transport())
         }
-        Bootstrap::Kafka(servers) => kafka(launch, &servers)?,
+        Bootstrap::Kafka(servers) => kafka(config, token_provider, &servers)?,
     })
 }
 
 #[cfg(feature = "kafka")]
-fn kafka(launch: &Launch, servers: &str) -> Result<Arc<dyn Transport>> {
+fn kafka(
+    config: &StreamsConfig,
+    token_provider: Option<Arc<dyn TokenProvider>>,
+    servers: &str,
+) -> Result<Arc<dyn Transport>> {
     use crate::transport::kafka::{ClientProperties, KafkaOptions, KafkaTransport};
 
-    let config = &launch.config;
     let options = KafkaOptions {
         properties: config.common_properties(),
         admin: config.admin_properties(),
         group: Some(config.application_id()),
         patience: std::time::Duration::from_millis(config.task_timeout_ms().max(0).unsigned_abs()),
-        token_provider: launch.token_provider.clone(),
+        token_provider,
     };
     let transport = KafkaTransport::with_options(servers, options)?;
     // First the settings of all consumers, so that a mistake is reported under the prefix under which it was made.
@@ -52,7 +67,7 @@ fn kafka(launch: &Launch, servers: &str) -> Result<Arc<dyn Transport>> {
 }
 
 #[cfg(not(feature = "kafka"))]
-fn kafka(_: &Launch, servers: &str) -> Result<Arc<dyn Transport>> {
+fn kafka(_: &StreamsConfig, _: Option<Arc<dyn TokenProvider>>, servers: &str) -> Result<Arc<dyn Transport>> {
     let message = format!(
         "bootstrap.servers={servers} names brokers of Kafka, but this program was built without the feature `kafka`; enable \
          it, or use the embedded broker (embedded: or embedded:folder)"

@@ -56,6 +56,8 @@ mod topic_watch;
 mod trial;
 mod waits;
 
+#[doc(hidden)]
+pub use connect::connect;
 pub use kafka_streams::{KafkaStreams, KafkaStreamsBuilder, StateListener};
 pub use lifecycle::State;
 #[cfg(unix)]

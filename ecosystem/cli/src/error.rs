@@ -1,0 +1,48 @@
+//! Why a command failed.
+
+use streams_core::config::ConfigError;
+use streams_core::error::Error;
+use streams_core::transport::TransportError;
+
+/// Why a command failed, with what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CliError {
+    /// A setting of the connection is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The clients could not be made.
+    #[error(transparent)]
+    Connect(#[from] Error),
+    /// A broker refused something or did not answer.
+    #[error(transparent)]
+    Broker(#[from] TransportError),
+    /// A file of settings cannot be read.
+    #[error("cannot read {path}: {error}")]
+    File {
+        /// The file.
+        path: String,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// The topic does not exist.
+    #[error("topic {0} does not exist; check its name, and --bootstrap-servers")]
+    NoTopic(String),
+    /// A letter cannot go anywhere, and nothing may be lost.
+    #[error(
+        "the letter at {at} {why}; name a topic for such letters with --quarantine. Those before it are written and \
+         committed"
+    )]
+    Stuck {
+        /// Where the letter is.
+        at: String,
+        /// Why it cannot be redriven.
+        why: String,
+    },
+    /// Another process redrives the same queue.
+    #[error(
+        "no partition of {0} was assigned within a minute: another process redrives it, or the group's coordinator does \
+         not answer"
+    )]
+    NoAssignment(String),
+}
