@@ -41,7 +41,8 @@ impl Processor<String, i64, String, i64> for Silence {
         now: Timestamp,
         context: &mut ProcessorContext<'_, String, i64>,
     ) -> ProcessorResult {
-        for (sensor, heard) in self.last_heard.all(Direction::Forward)? {
+        for row in self.last_heard.all()? {
+            let (sensor, heard) = row?;
             if now - heard >= SILENT_AFTER_MS {
                 self.last_heard.put(&sensor, None)?; // reported once
                 context.forward(Record::new(sensor, heard / MINUTE_MS, now))?;

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use state_stores::{
-    BackendRef, Batch, Codec, CodecError, Direction, KeyValueSpec, RocksBackend, RocksMemory, SessionKey,
-    SessionSpec, SessionStore, StateStore, TimestampedKeyValueStore, TimestampedWindowStore,
-    ValueAndTimestamp, ValueFormat, WindowSpec,
+    BackendRef, Batch, Codec, CodecError, KeyValueSpec, RocksBackend, RocksMemory, SessionKey, SessionSpec,
+    SessionStore, StateStore, TimestampedKeyValueStore, TimestampedWindowStore, ValueAndTimestamp,
+    ValueFormat, WindowSpec,
 };
 
 struct Text;
@@ -108,7 +108,7 @@ fn key_value(backend: &BackendRef) {
     }
     report("for comparison: std HashMap, get and insert", updates, started);
     let started = Instant::now();
-    let entries = store.all().unwrap().filter(|entry| black_box(entry.is_ok())).count();
+    let entries = store.all().over(&store).filter(|entry| black_box(entry.is_ok())).count();
     report("all entries, from memory and disk", entries, started);
 }
 
@@ -143,7 +143,7 @@ fn sessions(backend: &BackendRef) {
     let (keys, updates, gap) = (keys(10_000), 500_000, 5_000);
     let started = Instant::now();
     for (time, at) in (0..).zip(scattered(keys.len()).take(updates)) {
-        let found = store.find_sessions(&keys[at], time - gap, time + gap, Direction::Forward).unwrap();
+        let found = store.find_sessions(&keys[at], time - gap, time + gap).unwrap().over(&store);
         let found: Vec<_> = found.map(Result::unwrap).collect();
         let mut merged = (SessionKey { key: keys[at].clone(), start: time, end: time }, 1);
         for (session, count) in found {

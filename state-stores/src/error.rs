@@ -169,6 +169,15 @@ pub enum StoreError {
         /// What the caller's log said.
         source: Box<dyn Error + Send + Sync>,
     },
+    /// A store is called by the closure that looks at one of its values.
+    #[error(
+        "store {store} is called by a closure that looks at one of its values (get_with, fetch_with); return what is needed \
+         from the closure, and call the store after it"
+    )]
+    InUse {
+        /// The store.
+        store: String,
+    },
     /// A keyspace that the database does not have.
     #[error("the state database {place} has no keyspace {keyspace}; open it with `keyspace(name)` first")]
     NoKeyspace {

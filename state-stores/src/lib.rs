@@ -1,17 +1,21 @@
 //! Ordered byte stores with atomic batches, and typed state stores under an uncommitted overlay.
 //!
 //! ```text
+//! restore   turns changelog records into the local form of a store that is not open
 //! kind      key-value, versioned, window, session stores: typed keys and values, Kafka Streams' rules of time and expiry
+//! table     typed values under byte keys: an overlay over a keyspace, scans of both, entries that expire or do not
 //! overlay   typed entries that are not committed yet, and a bounded cache of clean ones
 //! schema    the bytes of window and session keys, and the time segments they live in
 //! backend   one task's database: named keyspaces of ordered bytes, one atomic batch over all of them
 //! ```
 //!
+//! Each uses what stands below it, and never what stands above.
+//!
 //! A store takes every write into its overlay. [`StateStore::stage`] serializes what changed into a [`Batch`]
 //! (and hands the changelog form to the caller); once the caller has written the batch to the [`Backend`] it
 //! calls [`StateStore::committed`]. [`StateStore::rollback`] forgets everything since the last commit
 //! instead. So the backend only ever holds committed state, together with the offsets that belong to it
-//! ([`offsets`]).
+//! ([`offsets`]). Scans ([`cursor`]) read as they go, from either end, while the store may change.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -40,6 +44,9 @@
 //! store.stage(&mut |record| Ok(assert_eq!((record.key, record.timestamp), (&b"k"[..], 42))), &mut batch)?;
 //! backend.write(&batch)?;
 //! store.committed()?;
+//! let mut scan = store.all().over(&store).rev();
+//! assert_eq!(scan.next().transpose()?, Some(("k".to_owned(), "v".to_owned())));
+//!
 //! let rows = keyspaces::store_keyspace(&*backend, "names")?;
 //! assert_eq!(backend.get(rows, b"k")?.as_deref(), Some(&b"v"[..]));
 //! # Ok(())
@@ -50,6 +57,7 @@
 
 pub mod backend;
 pub mod codec;
+pub mod cursor;
 mod debug_as_display;
 mod error;
 pub mod excerpt;
@@ -74,11 +82,11 @@ pub use codec::{Codec, CodecError, CodecRef};
 pub use error::{Result, StoreError};
 pub use headers::{Header, Headers};
 pub use kind::change_buffer::{Buffered, ChangeBuffer, ChangeBufferSpec};
-pub use kind::key_value::{KeyValueEntries, KeyValueSpec, KeyValueStore, TimestampedKeyValueStore};
-pub use kind::list_value::{ListValueSpec, ListValueStore};
-pub use kind::session::{ClosedOrder, SessionEntries, SessionKey, SessionSpec, SessionStore};
-pub use kind::versioned::{VersionedPut, VersionedRecord, VersionedSpec, VersionedStore};
-pub use kind::window::{TimestampedWindowStore, WindowEntries, WindowSpec, WindowStore};
+pub use kind::key_value::{KeyValueCursor, KeyValueSpec, KeyValueStore, TimestampedKeyValueStore};
+pub use kind::list_value::{ListValueCursor, ListValueSpec, ListValueStore};
+pub use kind::session::{ClosedOrder, SessionCursor, SessionKey, SessionSpec, SessionStore};
+pub use kind::versioned::{HistoryCursor, VersionedPut, VersionedRecord, VersionedSpec, VersionedStore};
+pub use kind::window::{TimestampedWindowStore, WindowCursor, WindowSpec, WindowStore, WindowsOfKey};
 pub use restore::{Restore, RestoreFormat};
 pub use schema::record_context::RecordContext;
 pub use store::{LogRecord, StateStore};

@@ -3,8 +3,8 @@
 use std::any::Any;
 use std::error::Error;
 
-use crate::backend::RawEntry;
 use crate::backend::batch::Batch;
+use crate::backend::{BackendRef, RawEntry};
 use crate::error::Result;
 use crate::headers::Headers;
 
@@ -42,6 +42,9 @@ pub type Log<'a> = dyn FnMut(LogRecord<'_>) -> std::result::Result<(), Box<dyn E
 pub trait StateStore: Any {
     /// The name of the store.
     fn name(&self) -> &str;
+
+    /// Where it keeps its committed entries.
+    fn backend(&self) -> &BackendRef;
 
     /// Bytes held by entries that are not yet committed: keys, values (estimated from their serialized sizes
     /// so far) and what an entry costs.

@@ -40,8 +40,8 @@ pub use streams_core::serde::{
     DefaultSerde, FnSerde, Json, JsonSerde, Malformed, MalformedOr, Payload, Serde, SerdeError, SerdeRef,
 };
 pub use streams_core::store::{
-    Direction, GlobalKeyValueStore, KeyValueStore, SessionStore, StorePlace, Stores,
-    TimestampedKeyValueStore, TimestampedWindowStore, VersionedKeyValueStore, WindowStore,
+    GlobalKeyValueStore, KeyValueStore, SessionStore, StorePlace, Stores, TimestampedKeyValueStore,
+    TimestampedWindowStore, VersionedKeyValueStore, WindowStore,
 };
 #[cfg(feature = "testing")]
 pub use streams_core::testing::{

@@ -303,6 +303,10 @@ impl<K: 'static, V: 'static> StateStore for ChangeBuffer<K, V> {
         &self.name
     }
 
+    fn backend(&self) -> &BackendRef {
+        &self.backend
+    }
+
     fn uncommitted_bytes(&self) -> usize {
         self.uncommitted_bytes + self.dirty.len() * ROW_BYTES
     }

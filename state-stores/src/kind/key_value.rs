@@ -4,15 +4,17 @@ use std::any::Any;
 use std::ops::Bound;
 
 use super::recency::Recency;
+use super::scan::{InTable, StoreCursor};
 use crate::backend::batch::Batch;
-use crate::backend::{BackendRef, Direction, RawEntry};
+use crate::backend::{Backend, BackendRef, Direction, RawEntry};
 use crate::codec::CodecRef;
 use crate::error::{Result, StoreError};
 use crate::headers::Headers;
 use crate::store::{Log, StateStore};
 use crate::table::change::{FlushedChange, RawChange, Tracking};
 use crate::table::format::{ValueAndTimestamp, ValueFormat};
-use crate::table::merge::{Merge, OwnedRange};
+use crate::table::ranges::OwnedRange;
+use crate::table::scan::TableScan;
 use crate::table::{Table, TableSpec};
 
 /// What clean entries may take unless the spec says otherwise.
@@ -126,6 +128,10 @@ impl<K, T> KeyValueStore<K, T> {
         self.key.encode(key, &mut self.scratch).map_err(|error| StoreError::of_key(self.table.name(), error))
     }
 
+    fn decode(&self, bytes: &[u8]) -> Result<K> {
+        self.key.decode(bytes).map_err(|error| StoreError::of_row(self.table.name(), bytes, error))
+    }
+
     fn bound(&mut self, key: Option<&K>) -> Result<Bound<Vec<u8>>> {
         let Some(key) = key else { return Ok(Bound::Unbounded) };
         self.encode(key)?;
@@ -155,32 +161,22 @@ impl<K, T: Clone> KeyValueStore<K, T> {
         Ok(old)
     }
 
-    /// The entries from one key to another, both inclusive and `None` for no bound, in the order of
-    /// serialized keys.
-    pub fn range(
-        &mut self,
-        from: Option<&K>,
-        to: Option<&K>,
-        direction: Direction,
-    ) -> Result<KeyValueEntries<'_, K, T>> {
+    /// A scan of the entries from one key to another, both inclusive and `None` for no bound, in the order of serialized
+    /// keys.
+    pub fn range<'a>(&mut self, from: Option<&K>, to: Option<&K>) -> Result<KeyValueCursor<'a, K, T>> {
         let range = (self.bound(from)?, self.bound(to)?);
-        Ok(self.entries(range, direction))
+        Ok(self.scan(range))
     }
 
-    /// All entries, in the order of serialized keys.
-    pub fn all(&mut self) -> Result<KeyValueEntries<'_, K, T>> {
-        self.range(None, None, Direction::Forward)
+    /// A scan of all entries, in the order of serialized keys.
+    pub fn all<'a>(&mut self) -> KeyValueCursor<'a, K, T> {
+        self.scan((Bound::Unbounded, Bound::Unbounded))
     }
 
-    /// All entries, in descending order of serialized keys.
-    pub fn reverse_all(&mut self) -> Result<KeyValueEntries<'_, K, T>> {
-        self.range(None, None, Direction::Backward)
-    }
-
-    /// The entries whose serialized key starts with `prefix`, in the order of serialized keys.
-    pub fn prefix_scan(&mut self, prefix: &[u8]) -> Result<KeyValueEntries<'_, K, T>> {
+    /// A scan of the entries whose serialized key starts with `prefix`, in the order of serialized keys.
+    pub fn prefix_scan<'a>(&mut self, prefix: &[u8]) -> KeyValueCursor<'a, K, T> {
         let upper = after_prefix(prefix).map_or(Bound::Unbounded, Bound::Excluded);
-        Ok(self.entries((Bound::Included(prefix.to_vec()), upper), Direction::Forward))
+        self.scan((Bound::Included(prefix.to_vec()), upper))
     }
 
     /// Every entry updated since the last call, each once, in the order of last updates. A key that was not
@@ -188,20 +184,36 @@ impl<K, T: Clone> KeyValueStore<K, T> {
     pub fn take_changes(&mut self) -> Result<Vec<FlushedChange<K, T>>> {
         let changes = self.table.take_changes()?;
         let decode = |change: RawChange<T>| {
-            let key = self.key.decode(&change.key);
-            let key = key.map_err(|error| StoreError::of_row(self.table.name(), &change.key, error))?;
+            let key = self.decode(&change.key)?;
             Ok(change.with_key(key))
         };
         changes.into_iter().map(decode).collect()
     }
 
-    fn entries(&mut self, range: OwnedRange, direction: Direction) -> KeyValueEntries<'_, K, T> {
-        KeyValueEntries {
-            key: self.key.clone(),
-            merge: self.table.scan(vec![range], direction, false, |_| true),
-        }
+    fn scan<'a>(&mut self, range: OwnedRange) -> KeyValueCursor<'a, K, T> {
+        StoreCursor::new(self.table.scan(vec![range], None, |_| true))
     }
 }
+
+impl<K, T: Clone> InTable for KeyValueStore<K, T> {
+    type Entry = (K, T);
+
+    fn backend(&self) -> &BackendRef {
+        self.table.backend()
+    }
+
+    fn step<'a>(
+        &self,
+        scan: &mut TableScan<'a>,
+        backend: &'a dyn Backend,
+        from: Direction,
+    ) -> Option<Result<Self::Entry>> {
+        scan.step(&self.table, backend, from, |local, value| Ok((self.decode(local)?, value)))
+    }
+}
+
+/// A scan of a key-value store.
+pub type KeyValueCursor<'a, K, T> = StoreCursor<'a, KeyValueStore<K, T>>;
 
 /// The first key after all keys with that prefix; `None` if there is none.
 fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
@@ -211,28 +223,13 @@ fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
     Some(next)
 }
 
-/// Entries of a key-value store, in order.
-pub struct KeyValueEntries<'a, K, T> {
-    merge: Merge<'a, T>,
-    key: CodecRef<K>,
-}
-
-impl<K, T: Clone> Iterator for KeyValueEntries<'_, K, T> {
-    type Item = Result<(K, T)>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let decode = |(key, value): (crate::overlay::KeyBytes, T)| {
-            let decoded =
-                self.key.decode(&key).map_err(|error| StoreError::of_row(self.merge.store, &key, error))?;
-            Ok((decoded, value))
-        };
-        self.merge.next().map(|entry| entry.and_then(decode))
-    }
-}
-
 impl<K: 'static, T: Clone + 'static> StateStore for KeyValueStore<K, T> {
     fn name(&self) -> &str {
         self.table.name()
+    }
+
+    fn backend(&self) -> &BackendRef {
+        self.table.backend()
     }
 
     fn uncommitted_bytes(&self) -> usize {

@@ -9,12 +9,14 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use super::delegate_state_store;
-use crate::backend::{BackendRef, Direction};
+use super::scan::{InTable, StoreCursor};
+use crate::backend::{Backend, BackendRef, Direction};
 use crate::codec::{Codec, CodecError, CodecRef};
 use crate::error::{Result, StoreError};
 use crate::headers::Headers;
 use crate::table::change::Tracking;
 use crate::table::format::ValueFormat;
+use crate::table::scan::TableScan;
 use crate::table::{Table, TableSpec};
 
 /// What clean entries may take unless the spec says otherwise.
@@ -89,25 +91,39 @@ impl<K, T: Clone + 'static> ListValueStore<K, T> {
         Ok(true)
     }
 
-    /// Hands the lists from a serialized key on to `visit`, in the order of serialized keys, until that says
-    /// false.
-    pub fn scan_from(&mut self, from: &[u8], mut visit: impl FnMut(K, Vec<T>) -> bool) -> Result<()> {
-        let key = self.key.clone();
+    /// A scan of the lists from a serialized key on, in the order of serialized keys.
+    pub fn scan_from<'a>(&mut self, from: &[u8]) -> ListValueCursor<'a, K, T> {
         let range = (Bound::Included(from.to_vec()), Bound::Unbounded);
-        let mut entries = self.table.scan(vec![range], Direction::Forward, false, |_| true);
-        while let Some(entry) = entries.next() {
-            let (bytes, list) = entry?;
-            let key = key.decode(&bytes).map_err(|error| StoreError::of_row(entries.store, &bytes, error))?;
-            if !visit(key, list) {
-                break;
-            }
-        }
-        Ok(())
+        StoreCursor::new(self.table.scan(vec![range], None, |_| true))
+    }
+
+    fn decode(&self, bytes: &[u8]) -> Result<K> {
+        self.key.decode(bytes).map_err(|error| StoreError::of_row(self.table.name(), bytes, error))
     }
 
     fn encode(&mut self, key: &K) -> Result<()> {
         self.scratch.clear();
         self.key.encode(key, &mut self.scratch).map_err(|error| StoreError::of_key(self.table.name(), error))
+    }
+}
+
+/// A scan of a list-value store.
+pub type ListValueCursor<'a, K, T> = StoreCursor<'a, ListValueStore<K, T>>;
+
+impl<K, T: Clone + 'static> InTable for ListValueStore<K, T> {
+    type Entry = (K, Vec<T>);
+
+    fn backend(&self) -> &BackendRef {
+        self.table.backend()
+    }
+
+    fn step<'a>(
+        &self,
+        scan: &mut TableScan<'a>,
+        backend: &'a dyn Backend,
+        from: Direction,
+    ) -> Option<Result<Self::Entry>> {
+        scan.step(&self.table, backend, from, |local, list| Ok((self.decode(local)?, list)))
     }
 }
 

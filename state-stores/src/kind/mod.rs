@@ -5,6 +5,7 @@ pub(crate) mod change_buffer;
 pub(crate) mod key_value;
 pub(crate) mod list_value;
 pub(crate) mod recency;
+pub(crate) mod scan;
 pub(crate) mod session;
 pub(crate) mod versioned;
 pub(crate) mod window;
@@ -15,6 +16,10 @@ macro_rules! delegate_state_store {
         impl<$key: 'static, T: Clone + 'static> crate::store::StateStore for $store<$key, T> {
             fn name(&self) -> &str {
                 self.table.name()
+            }
+
+            fn backend(&self) -> &crate::backend::BackendRef {
+                self.table.backend()
             }
 
             fn uncommitted_bytes(&self) -> usize {

@@ -6,7 +6,8 @@
 use std::ops::Bound;
 
 use super::delegate_state_store;
-use crate::backend::{BackendRef, Direction};
+use super::scan::{InTable, StoreCursor};
+use crate::backend::{Backend, BackendRef, Direction};
 use crate::codec::CodecRef;
 use crate::error::{Result, StoreError};
 use crate::headers::Headers;
@@ -14,9 +15,9 @@ use crate::overlay::KeyBytes;
 use crate::schema::segments::SEGMENT_BYTES;
 use crate::schema::{KeyBounds, session_key};
 use crate::table::change::{FlushedChange, RawChange, Tracking};
-use crate::table::expiry::Expiry;
 use crate::table::format::ValueFormat;
-use crate::table::merge::{Merge, OwnedRange, ranges_of};
+use crate::table::ranges::{OwnedRange, ranges_of};
+use crate::table::scan::TableScan;
 use crate::table::timed::Timed;
 use crate::table::{Table, TableSpec};
 
@@ -156,11 +157,15 @@ impl<K, A> SessionStore<K, A> {
         Ok(())
     }
 
-    fn key_bytes(&mut self, key: Option<&K>) -> Result<Option<Vec<u8>>> {
-        let Some(key) = key else { return Ok(None) };
+    fn key_bytes(&self, key: &K) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.key.encode(key, &mut bytes).map_err(|error| StoreError::of_key(self.table.name(), error))?;
-        Ok(Some(bytes))
+        Ok(bytes)
+    }
+
+    fn key_range(&self, from: Option<&K>, to: Option<&K>) -> Result<KeyBounds> {
+        let bytes = |key: Option<&K>| key.map(|key| self.key_bytes(key)).transpose();
+        Ok(KeyBounds::Range(bytes(from)?, bytes(to)?))
     }
 }
 
@@ -175,60 +180,54 @@ impl<K, A: Clone> SessionStore<K, A> {
         Ok(self.table.get(&self.scratch)?.cloned())
     }
 
-    /// All sessions of a key, in the order of their ends, then starts.
-    pub fn fetch(&mut self, key: &K, direction: Direction) -> Result<SessionEntries<'_, K, A>> {
-        self.find_sessions(key, 0, i64::MAX, direction)
+    /// A scan of all sessions of a key, in the order of their ends, then starts.
+    pub fn fetch<'a>(&mut self, key: &K) -> Result<SessionCursor<'a, K, A>> {
+        self.find_sessions(key, 0, i64::MAX)
     }
 
-    /// The sessions of a key that end at `earliest_end_ms` or later and start at `latest_start_ms` or
-    /// earlier, in the order of their ends, then starts.
-    pub fn find_sessions(
+    /// A scan of the sessions of a key that end at `earliest_end_ms` or later and start at `latest_start_ms` or earlier,
+    /// in the order of their ends, then starts.
+    pub fn find_sessions<'a>(
         &mut self,
         key: &K,
         earliest_end_ms: i64,
         latest_start_ms: i64,
-        direction: Direction,
-    ) -> Result<SessionEntries<'_, K, A>> {
-        let key = self.key_bytes(Some(key))?;
-        let exactly = key.clone();
-        let keys = KeyBounds { from: key, to: exactly };
-        Ok(self.entries(keys, earliest_end_ms, i64::MAX, latest_start_ms, direction))
+    ) -> Result<SessionCursor<'a, K, A>> {
+        let keys = KeyBounds::One(self.key_bytes(key)?);
+        Ok(self.scan(keys, earliest_end_ms, i64::MAX, latest_start_ms))
     }
 
-    /// [`SessionStore::find_sessions`] for the keys from one to another (both inclusive, `None` for no bound,
-    /// in the order of serialized keys): segment by segment, in each by key, then end, then start.
-    pub fn find_sessions_of_keys(
+    /// [`SessionStore::find_sessions`] for the keys from one to another (both inclusive, `None` for no bound, in the order
+    /// of serialized keys): segment by segment, in each by key, then end, then start.
+    pub fn find_sessions_of_keys<'a>(
         &mut self,
         from: Option<&K>,
         to: Option<&K>,
         earliest_end_ms: i64,
         latest_start_ms: i64,
-        direction: Direction,
-    ) -> Result<SessionEntries<'_, K, A>> {
-        let keys = KeyBounds { from: self.key_bytes(from)?, to: self.key_bytes(to)? };
-        Ok(self.entries(keys, earliest_end_ms, i64::MAX, latest_start_ms, direction))
+    ) -> Result<SessionCursor<'a, K, A>> {
+        let keys = self.key_range(from, to)?;
+        Ok(self.scan(keys, earliest_end_ms, i64::MAX, latest_start_ms))
     }
 
-    /// The sessions of all keys that end within `earliest_end_ms..=latest_end_ms`, in the order of
+    /// A scan of the sessions of all keys that end within `earliest_end_ms..=latest_end_ms`, in the order of
     /// [`SessionStore::find_sessions_of_keys`].
-    pub fn find_sessions_ending(
+    pub fn find_sessions_ending<'a>(
         &mut self,
         earliest_end_ms: i64,
         latest_end_ms: i64,
-        direction: Direction,
-    ) -> Result<SessionEntries<'_, K, A>> {
-        Ok(self.entries(KeyBounds::default(), earliest_end_ms, latest_end_ms, i64::MAX, direction))
+    ) -> SessionCursor<'a, K, A> {
+        self.scan(KeyBounds::ALL, earliest_end_ms, latest_end_ms, i64::MAX)
     }
 
-    /// The sessions of all keys that end within `earliest_end_ms..=latest_end_ms`, in the order of `by`. Looks at all
-    /// sessions of the segments in that time.
+    /// The sessions of all keys that end within `earliest_end_ms..=latest_end_ms`, in the order of `by`. Reads all sessions
+    /// of the segments in that time, and sorts those that are asked for in memory.
     pub fn find_closed(
         &mut self,
         earliest_end_ms: i64,
         latest_end_ms: i64,
         by: ClosedOrder,
     ) -> Result<Vec<(SessionKey<K>, A)>> {
-        let codec = self.key.clone();
         let time = self.table.expiry();
         let segments = match by {
             ClosedOrder::EndStartKey => time.live_between(earliest_end_ms, latest_end_ms),
@@ -238,27 +237,29 @@ impl<K, A: Clone> SessionStore<K, A> {
             ClosedOrder::EndStartKey => earliest_end_ms,
             ClosedOrder::EndKeyStart => earliest_end_ms.max(time.visible_ms()),
         };
-        let in_memory = time.is_in_memory(from_ms);
         let range = |segment: i64| -> OwnedRange {
-            let (lower, upper) = KeyBounds::default().local(segment);
+            let (lower, upper) = KeyBounds::ALL.local(segment);
             (Bound::Included(lower), Bound::Excluded(upper))
         };
-        let wanted = |local: &[u8]| {
+        let wanted = move |local: &[u8]| {
             let end = session_key::end_ms(&local[SEGMENT_BYTES..]);
             end.is_some_and(|end| end >= from_ms && end <= latest_end_ms)
         };
-        let ranges = ranges_of(segments, range);
-        let mut merge = self.table.scan_live(ranges, Direction::Forward, in_memory, wanted);
-        let mut raw: Vec<_> = merge.by_ref().collect::<Result<_>>()?;
+        let mut scan = self.table.scan_live(ranges_of(segments, range), Some(from_ms), wanted);
+        let mut raw = Vec::new();
+        let backend = &**self.table.backend();
+        let as_is = |local: &[u8], aggregate| Ok((KeyBytes::from_slice(local), aggregate));
+        while let Some(entry) = scan.step(&self.table, backend, Direction::Forward, as_is) {
+            raw.push(entry?);
+        }
         // Keys that one is the beginning of another come in the order of what follows them, so all is sorted.
         raw.sort_by(|(one, _), (other, _)| closed_order(by, one).cmp(&closed_order(by, other)));
-        let store = merge.store;
-        raw.into_iter().map(|(local, value)| Ok((decode(&local, &codec, store)?, value))).collect()
+        raw.into_iter().map(|(local, value)| Ok((self.decode(&local)?, value))).collect()
     }
 
-    /// All sessions that have not expired, in the order of [`SessionStore::find_sessions_of_keys`].
-    pub fn all(&mut self, direction: Direction) -> Result<SessionEntries<'_, K, A>> {
-        self.find_sessions_ending(0, i64::MAX, direction)
+    /// A scan of all sessions that have not expired, in the order of [`SessionStore::find_sessions_of_keys`].
+    pub fn all<'a>(&mut self) -> SessionCursor<'a, K, A> {
+        self.find_sessions_ending(0, i64::MAX)
     }
 
     /// Every session updated since the last call, each once, in the order of last updates. A session that was
@@ -266,24 +267,22 @@ impl<K, A: Clone> SessionStore<K, A> {
     pub fn take_changes(&mut self) -> Result<Vec<FlushedChange<SessionKey<K>, A>>> {
         let changes = self.table.take_changes()?;
         let decode = |change: RawChange<A>| {
-            let key = decode(&change.key, &self.key, self.table.name())?;
+            let key = self.decode(&change.key)?;
             Ok(change.with_key(key))
         };
         changes.into_iter().map(decode).collect()
     }
 
-    fn entries(
+    fn scan<'a>(
         &mut self,
         keys: KeyBounds,
         earliest_end_ms: i64,
         latest_end_ms: i64,
         latest_start_ms: i64,
-        direction: Direction,
-    ) -> SessionEntries<'_, K, A> {
-        let codec = self.key.clone();
+    ) -> SessionCursor<'a, K, A> {
         let time = self.table.expiry();
         let from_ms = earliest_end_ms.max(time.visible_ms()).max(0);
-        let (in_memory, one_key) = (time.is_in_memory(from_ms.max(time.stored_ms())), keys.is_one());
+        let (memory_from, one_key) = (from_ms.max(time.stored_ms()), keys.is_one());
         let range = |segment: i64| -> OwnedRange {
             let (mut lower, mut upper) = keys.local(segment);
             if one_key {
@@ -293,45 +292,46 @@ impl<K, A: Clone> SessionStore<K, A> {
             }
             (Bound::Included(lower), Bound::Excluded(upper))
         };
-        let mut ranges = ranges_of(time.between(from_ms, latest_end_ms), range);
-        if direction == Direction::Backward {
-            ranges.reverse();
-        }
+        let ranges = ranges_of(time.between(from_ms, latest_end_ms), range);
         let wanted = move |local: &[u8]| {
             session_key::decode(&local[SEGMENT_BYTES..]).is_some_and(|(key, start, end)| {
                 end >= from_ms && end <= latest_end_ms && start <= latest_start_ms && keys.contains(key)
             })
         };
-        SessionEntries { merge: self.table.scan(ranges, direction, in_memory, wanted), key: codec }
+        StoreCursor::new(self.table.scan(ranges, Some(memory_from), wanted))
     }
 }
 
-fn decode<K>(local: &KeyBytes, codec: &CodecRef<K>, store: &str) -> Result<SessionKey<K>> {
-    let (key, start, end) =
-        session_key::decode(&local[SEGMENT_BYTES..]).ok_or_else(|| StoreError::Corrupt {
-            store: store.to_owned(),
-            what: "a session key",
-            detail: format!("{} bytes", local.len()),
+impl<K, A> SessionStore<K, A> {
+    /// The session of a local key.
+    fn decode(&self, local: &[u8]) -> Result<SessionKey<K>> {
+        let store = self.table.name();
+        let (key, start, end) = session_key::decode(&local[SEGMENT_BYTES..]).ok_or_else(|| {
+            let detail = format!("{} bytes", local.len());
+            StoreError::Corrupt { store: store.to_owned(), what: "a session key", detail }
         })?;
-    Ok(SessionKey {
-        key: codec.decode(key).map_err(|error| StoreError::of_row(store, key, error))?,
-        start,
-        end,
-    })
+        let key = self.key.decode(key).map_err(|error| StoreError::of_row(store, key, error))?;
+        Ok(SessionKey { key, start, end })
+    }
 }
 
-/// Entries of a session store: the session and its aggregate.
-pub struct SessionEntries<'a, K, A> {
-    merge: Merge<'a, A>,
-    key: CodecRef<K>,
-}
+/// A scan of a session store: the session and its aggregate.
+pub type SessionCursor<'a, K, A> = StoreCursor<'a, SessionStore<K, A>>;
 
-impl<K, A: Clone> Iterator for SessionEntries<'_, K, A> {
-    type Item = Result<(SessionKey<K>, A)>;
+impl<K, A: Clone> InTable for SessionStore<K, A> {
+    type Entry = (SessionKey<K>, A);
 
-    fn next(&mut self) -> Option<Self::Item> {
-        let decode = |(key, value)| Ok((decode(&key, &self.key, self.merge.store)?, value));
-        self.merge.next().map(|entry| entry.and_then(decode))
+    fn backend(&self) -> &BackendRef {
+        self.table.backend()
+    }
+
+    fn step<'a>(
+        &self,
+        scan: &mut TableScan<'a>,
+        backend: &'a dyn Backend,
+        from: Direction,
+    ) -> Option<Result<Self::Entry>> {
+        scan.step(&self.table, backend, from, |local, aggregate| Ok((self.decode(local)?, aggregate)))
     }
 }
 

@@ -4,20 +4,23 @@
 //! the start in front ([`crate::schema::segments`], which has the rules of expiry). Window starts are not
 //! negative.
 
+use std::marker::PhantomData;
 use std::ops::Bound;
 
 use super::delegate_state_store;
-use crate::backend::{BackendRef, Direction};
+use super::scan::{InTable, StoreCursor};
+use crate::backend::{Backend, BackendRef, Direction};
 use crate::codec::CodecRef;
+use crate::cursor::{Cursor, Entries};
 use crate::error::{Result, StoreError};
 use crate::headers::Headers;
 use crate::overlay::KeyBytes;
 use crate::schema::segments::SEGMENT_BYTES;
 use crate::schema::{KeyBounds, window_key};
 use crate::table::change::{FlushedChange, RawChange, Tracking};
-use crate::table::expiry::Expiry;
 use crate::table::format::{ValueAndTimestamp, ValueFormat};
-use crate::table::merge::{Merge, OwnedRange, ranges_of};
+use crate::table::ranges::{OwnedRange, ranges_of};
+use crate::table::scan::TableScan;
 use crate::table::timed::Timed;
 use crate::table::{Table, TableSpec};
 
@@ -177,11 +180,15 @@ impl<K, T> WindowStore<K, T> {
         Ok(())
     }
 
-    fn key_bytes(&mut self, key: Option<&K>) -> Result<Option<Vec<u8>>> {
-        let Some(key) = key else { return Ok(None) };
+    fn key_bytes(&self, key: &K) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.key.encode(key, &mut bytes).map_err(|error| StoreError::of_key(self.table.name(), error))?;
-        Ok(Some(bytes))
+        Ok(bytes)
+    }
+
+    fn key_range(&self, from: Option<&K>, to: Option<&K>) -> Result<KeyBounds> {
+        let bytes = |key: Option<&K>| key.map(|key| self.key_bytes(key)).transpose();
+        Ok(KeyBounds::Range(bytes(from)?, bytes(to)?))
     }
 }
 
@@ -191,63 +198,51 @@ impl<K, T: Clone> WindowStore<K, T> {
         Ok(self.fetch_ref(key, start_ms)?.cloned())
     }
 
-    /// The windows of a key whose start is within `from_ms..=to_ms`, in the order of their starts (with
+    /// A scan of the windows of a key whose start is within `from_ms..=to_ms`, in the order of their starts (with
     /// duplicates: in the order of puts).
-    pub fn fetch_range(
-        &mut self,
-        key: &K,
-        from_ms: i64,
-        to_ms: i64,
-        direction: Direction,
-    ) -> Result<WindowEntries<'_, K, T>> {
-        let key = self.key_bytes(Some(key))?;
-        let exactly = key.clone();
-        Ok(self.entries(KeyBounds { from: key, to: exactly }, from_ms, to_ms, direction))
+    pub fn fetch_range<'a>(&mut self, key: &K, from_ms: i64, to_ms: i64) -> Result<WindowsOfKey<'a, K, T>> {
+        let keys = KeyBounds::One(self.key_bytes(key)?);
+        Ok(WindowsOfKey { scan: self.scan(keys, from_ms, to_ms), store: PhantomData })
     }
 
-    /// The windows of the keys from one to another (both inclusive, `None` for no bound, in the order of
-    /// serialized keys) whose start is within `from_ms..=to_ms`: segment by segment, in each by key, then
-    /// start.
-    pub fn fetch_keys(
+    /// A scan of the windows of the keys from one to another (both inclusive, `None` for no bound, in the order of
+    /// serialized keys) whose start is within `from_ms..=to_ms`: segment by segment, in each by key, then start.
+    pub fn fetch_keys<'a>(
         &mut self,
         from: Option<&K>,
         to: Option<&K>,
         from_ms: i64,
         to_ms: i64,
-        direction: Direction,
-    ) -> Result<WindowEntries<'_, K, T>> {
-        let keys = KeyBounds { from: self.key_bytes(from)?, to: self.key_bytes(to)? };
-        Ok(self.entries(keys, from_ms, to_ms, direction))
+    ) -> Result<WindowCursor<'a, K, T>> {
+        let keys = self.key_range(from, to)?;
+        Ok(StoreCursor::new(self.scan(keys, from_ms, to_ms)))
     }
 
-    /// The windows of all keys whose start is within `from_ms..=to_ms`, in the order of
+    /// A scan of the windows of all keys whose start is within `from_ms..=to_ms`, in the order of
     /// [`WindowStore::fetch_keys`].
-    pub fn fetch_all(
-        &mut self,
-        from_ms: i64,
-        to_ms: i64,
-        direction: Direction,
-    ) -> Result<WindowEntries<'_, K, T>> {
-        Ok(self.entries(KeyBounds::default(), from_ms, to_ms, direction))
+    pub fn fetch_all<'a>(&mut self, from_ms: i64, to_ms: i64) -> WindowCursor<'a, K, T> {
+        StoreCursor::new(self.scan(KeyBounds::ALL, from_ms, to_ms))
     }
 
     /// The windows of all keys whose start is within `from_ms..=to_ms`, in the order of their starts, then serialized
-    /// keys. Looks at all windows of the segments in that time.
+    /// keys. Reads all windows of the segments in that time, and sorts those that are asked for in memory.
     pub fn fetch_by_start(&mut self, from_ms: i64, to_ms: i64) -> Result<Vec<((K, i64), T)>> {
-        let mut entries = self.entries(KeyBounds::default(), from_ms, to_ms, Direction::Forward);
-        let mut raw: Vec<_> = entries.merge.by_ref().collect::<Result<_>>()?;
+        let mut scan = self.scan(KeyBounds::ALL, from_ms, to_ms);
+        let mut raw = Vec::new();
+        let backend = &**self.table.backend();
+        let as_is = |local: &[u8], value| Ok((KeyBytes::from_slice(local), value));
+        while let Some(entry) = scan.step(&self.table, backend, Direction::Forward, as_is) {
+            raw.push(entry?);
+        }
         let start = |local: &KeyBytes| window_key::start_ms(&local[SEGMENT_BYTES..]);
         // Of one start, entries have come in the order of their keys.
         raw.sort_by_key(|(local, _)| start(local));
-        let decoded = raw
-            .into_iter()
-            .map(|(local, value)| Ok((decode(&local, &entries.key, entries.merge.store)?, value)));
-        decoded.collect()
+        raw.into_iter().map(|(local, value)| Ok((self.decode(&local)?, value))).collect()
     }
 
-    /// All windows that have not expired, in the order of [`WindowStore::fetch_keys`].
-    pub fn all(&mut self, direction: Direction) -> Result<WindowEntries<'_, K, T>> {
-        self.fetch_all(0, i64::MAX, direction)
+    /// A scan of all windows that have not expired, in the order of [`WindowStore::fetch_keys`].
+    pub fn all<'a>(&mut self) -> WindowCursor<'a, K, T> {
+        self.fetch_all(0, i64::MAX)
     }
 
     /// Every entry updated since the last call, each once, in the order of last updates, by key and window
@@ -255,23 +250,16 @@ impl<K, T: Clone> WindowStore<K, T> {
     pub fn take_changes(&mut self) -> Result<Vec<FlushedChange<(K, i64), T>>> {
         let changes = self.table.take_changes()?;
         let decode = |change: RawChange<T>| {
-            let key = decode(&change.key, &self.key, self.table.name())?;
+            let key = self.decode(&change.key)?;
             Ok(change.with_key(key))
         };
         changes.into_iter().map(decode).collect()
     }
 
-    fn entries(
-        &mut self,
-        keys: KeyBounds,
-        from_ms: i64,
-        to_ms: i64,
-        direction: Direction,
-    ) -> WindowEntries<'_, K, T> {
-        let codec = self.key.clone();
+    fn scan<'a>(&mut self, keys: KeyBounds, from_ms: i64, to_ms: i64) -> TableScan<'a> {
         let time = self.table.expiry();
         let from_ms = from_ms.max(time.visible_ms()).max(0);
-        let (in_memory, one_key) = (time.is_in_memory(from_ms.max(time.stored_ms())), keys.is_one());
+        let (memory_from, one_key) = (from_ms.max(time.stored_ms()), keys.is_one());
         let range = |segment: i64| -> OwnedRange {
             let (mut lower, mut upper) = keys.local(segment);
             if one_key {
@@ -281,39 +269,73 @@ impl<K, T: Clone> WindowStore<K, T> {
             }
             (Bound::Included(lower), Bound::Excluded(upper))
         };
-        let mut ranges = ranges_of(time.between(from_ms, to_ms), range);
-        if direction == Direction::Backward {
-            ranges.reverse();
-        }
+        let ranges = ranges_of(time.between(from_ms, to_ms), range);
         let wanted = move |local: &[u8]| {
             window_key::decode(&local[SEGMENT_BYTES..])
                 .is_some_and(|(key, start, _)| start >= from_ms && start <= to_ms && keys.contains(key))
         };
-        WindowEntries { merge: self.table.scan(ranges, direction, in_memory, wanted), key: codec }
+        self.table.scan(ranges, Some(memory_from), wanted)
     }
 }
 
-fn decode<K>(local: &KeyBytes, codec: &CodecRef<K>, store: &str) -> Result<(K, i64)> {
-    let (key, start, _) = window_key::decode(&local[SEGMENT_BYTES..]).ok_or_else(|| StoreError::Corrupt {
-        store: store.to_owned(),
-        what: "a window key",
-        detail: format!("{} bytes", local.len()),
-    })?;
-    Ok((codec.decode(key).map_err(|error| StoreError::of_row(store, key, error))?, start))
+impl<K, T> WindowStore<K, T> {
+    /// The key and window start of a local key.
+    fn decode(&self, local: &[u8]) -> Result<(K, i64)> {
+        let store = self.table.name();
+        let (key, start, _) = window_key::decode(&local[SEGMENT_BYTES..]).ok_or_else(|| {
+            let detail = format!("{} bytes", local.len());
+            StoreError::Corrupt { store: store.to_owned(), what: "a window key", detail }
+        })?;
+        Ok((self.key.decode(key).map_err(|error| StoreError::of_row(store, key, error))?, start))
+    }
 }
 
-/// Entries of a window store: key and window start in ms, and the value.
-pub struct WindowEntries<'a, K, T> {
-    merge: Merge<'a, T>,
-    key: CodecRef<K>,
+/// A scan of a window store: key and window start in ms, and the value.
+pub type WindowCursor<'a, K, T> = StoreCursor<'a, WindowStore<K, T>>;
+
+impl<K, T: Clone> InTable for WindowStore<K, T> {
+    type Entry = ((K, i64), T);
+
+    fn backend(&self) -> &BackendRef {
+        self.table.backend()
+    }
+
+    fn step<'a>(
+        &self,
+        scan: &mut TableScan<'a>,
+        backend: &'a dyn Backend,
+        from: Direction,
+    ) -> Option<Result<Self::Entry>> {
+        scan.step(&self.table, backend, from, |local, value| Ok((self.decode(local)?, value)))
+    }
 }
 
-impl<K, T: Clone> Iterator for WindowEntries<'_, K, T> {
-    type Item = Result<((K, i64), T)>;
+/// A scan of the windows of one key: window start in ms, and the value.
+pub struct WindowsOfKey<'a, K, T> {
+    scan: TableScan<'a>,
+    store: PhantomData<fn(K, T)>,
+}
 
-    fn next(&mut self) -> Option<Self::Item> {
-        let decode = |(key, value)| Ok((decode(&key, &self.key, self.merge.store)?, value));
-        self.merge.next().map(|entry| entry.and_then(decode))
+impl<'a, K, T: Clone> WindowsOfKey<'a, K, T> {
+    /// The entries of the store that was scanned, which does not change meanwhile.
+    pub fn over(self, store: &'a WindowStore<K, T>) -> Entries<'a, Self> {
+        Entries::new(store, &**store.table.backend(), self)
+    }
+}
+
+impl<'a, K, T: Clone> Cursor<'a> for WindowsOfKey<'a, K, T> {
+    type Store = WindowStore<K, T>;
+    type Entry = (i64, T);
+
+    fn step(
+        &mut self,
+        store: &WindowStore<K, T>,
+        backend: &'a dyn Backend,
+        from: Direction,
+    ) -> Option<Result<(i64, T)>> {
+        // What is given has been asked for by its start.
+        let start = |local: &[u8]| window_key::start_ms(&local[SEGMENT_BYTES..]).unwrap_or(-1);
+        self.scan.step(&store.table, backend, from, |local, value| Ok((start(local), value)))
     }
 }
 

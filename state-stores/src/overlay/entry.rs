@@ -25,6 +25,17 @@ pub(crate) enum State {
     Staged,
 }
 
+/// What is known of a key before the update that last gave it a value where the overlay had none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Birth {
+    /// There is no such update, or it was staged or logged.
+    Old,
+    /// The overlay did not know the key: the backend may have had it.
+    Unknown,
+    /// There was no such key.
+    New,
+}
+
 /// A key with its value, if it has one.
 pub(crate) struct Entry<T> {
     pub(crate) key: KeyBytes,
@@ -39,15 +50,18 @@ pub(crate) struct Entry<T> {
     pub(crate) headers: Headers,
     /// The place in the list of changes to forward, or [`NO_CHANGE`].
     pub(crate) change: u32,
+    /// The number of the update by which the key came into being, unless `birth` is old.
+    pub(super) born: u32,
+    pub(super) birth: Birth,
     pub(crate) state: State,
     /// Used since the clock's hand passed.
-    pub(crate) touched: bool,
+    pub(crate) referenced: bool,
     /// Dirty, and nothing that was staged or committed before has anything under the key.
     pub(crate) fresh: bool,
     /// Dirty or logged, and in the list of pending writes: it may differ from the log.
     pub(crate) owed: bool,
     /// Dirty, and has had a value since it became so.
-    pub(crate) came: bool,
+    pub(crate) had_value: bool,
 }
 
 impl<T> Entry<T> {
@@ -61,11 +75,13 @@ impl<T> Entry<T> {
             timestamp: 0,
             headers,
             change: NO_CHANGE,
+            born: 0,
+            birth: Birth::Old,
             state,
-            touched: false,
+            referenced: false,
             fresh: false,
             owed: false,
-            came: false,
+            had_value: false,
         }
     }
 

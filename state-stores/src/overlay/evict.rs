@@ -20,8 +20,8 @@ impl<T> Overlay<T> {
             self.hand = if self.hand >= self.entries.len() { 0 } else { self.hand };
             let entry = &mut self.entries[self.hand];
             if entry.is_evictable() {
-                if entry.touched {
-                    entry.touched = false;
+                if entry.referenced {
+                    entry.referenced = false;
                 } else {
                     self.remove(self.hand as u32);
                 }

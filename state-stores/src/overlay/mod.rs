@@ -27,6 +27,7 @@ use std::mem::needs_drop;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
+use self::entry::Birth;
 pub(crate) use self::entry::{Entry, KeyBytes, NO_CHANGE, State};
 use crate::headers::Headers;
 
@@ -46,8 +47,9 @@ pub(crate) struct Overlay<T> {
     entries: Vec<Entry<T>>,
     free: Vec<u32>,
     hasher: RandomState,
-    /// Keys in order; built by the first range read and kept up from then on.
+    /// Keys in order; built by the first scan and kept up from then on.
     index: Option<BTreeMap<KeyBytes, u32>>,
+    epoch: u64,
     /// Entries that became dirty since the last stage, each once, and those staged since the last commit.
     dirty: Vec<u32>,
     staged: Vec<u32>,
@@ -91,6 +93,7 @@ impl<T> Overlay<T> {
             free: Vec::new(),
             hasher: RandomState::default(),
             index: None,
+            epoch: 0,
             dirty: Vec::new(),
             staged: Vec::new(),
             owed: Vec::new(),
@@ -145,39 +148,44 @@ impl<T> Overlay<T> {
         headers: Headers,
         is_absent: impl FnOnce() -> bool,
     ) -> Replaced<T> {
+        self.sequence = self.sequence.wrapping_add(1);
         let replaced = match self.find(key) {
             Some(position) => self.replace(position, value),
             None => {
                 let hash = self.hash(key);
                 let position = self.insert(hash, key, value, State::Dirty);
-                self.entries[position as usize].fresh = is_absent();
+                let entry = &mut self.entries[position as usize];
+                entry.fresh = is_absent();
+                (entry.birth, entry.born) = (Birth::Unknown, self.sequence);
                 self.dirty.push(position);
                 Replaced { position, old: None, uncommitted: false }
             }
         };
-        self.sequence = self.sequence.wrapping_add(1);
         let entry = &mut self.entries[replaced.position as usize];
         entry.sequence = self.sequence;
         entry.timestamp = timestamp;
         entry.headers = headers;
-        entry.touched = true;
-        entry.came |= entry.value.is_some();
+        entry.referenced = true;
+        entry.had_value |= entry.value.is_some();
         replaced
     }
 
     fn replace(&mut self, position: u32, value: Option<T>) -> Replaced<T> {
         let entry = &mut self.entries[position as usize];
         let old = std::mem::replace(&mut entry.value, value);
-        let settled = matches!(entry.state, State::Clean | State::Logged);
-        if settled {
+        let in_log = matches!(entry.state, State::Clean | State::Logged);
+        if in_log {
             entry.fresh = old.is_none();
-            entry.came = false;
+            entry.had_value = false;
+        }
+        if old.is_none() {
+            (entry.birth, entry.born) = (Birth::New, self.sequence);
         }
         if entry.state != State::Dirty {
             self.dirty.push(position);
             self.enter(position, State::Dirty);
         }
-        Replaced { position, old: Some(old), uncommitted: !settled }
+        Replaced { position, old: Some(old), uncommitted: !in_log }
     }
 
     /// Takes the positions that became dirty since the last call, in the order of their last updates. Some
@@ -190,7 +198,7 @@ impl<T> Overlay<T> {
 
     /// Gives the list of [`Overlay::take_dirty`] back: to be kept if staging failed, else for its memory.
     pub(crate) fn restore_dirty(&mut self, dirty: Vec<u32>) {
-        assert!(self.dirty.is_empty(), "updates while staging");
+        assert!(self.dirty.is_empty(), "{} updates while staging", self.dirty.len());
         self.dirty = dirty;
     }
 
@@ -213,8 +221,8 @@ impl<T> Overlay<T> {
     /// Notes that a dirty entry is in the batch, with a value of that many bytes.
     pub(crate) fn stage(&mut self, position: u32, value_bytes: usize) {
         let entry = &mut self.entries[position as usize];
-        assert!(entry.state == State::Dirty, "staged an entry that is not dirty");
-        (entry.fresh, entry.came) = (false, false);
+        assert!(entry.state == State::Dirty, "staged a {:?} entry", entry.state);
+        (entry.fresh, entry.had_value, entry.birth) = (false, false, Birth::Old);
         self.enter_batch(position);
         self.note_value(value_bytes);
     }
@@ -222,8 +230,8 @@ impl<T> Overlay<T> {
     /// Records that a dirty entry has been logged, with a value of this many bytes, and that its write is pending.
     pub(crate) fn log(&mut self, position: u32, value_bytes: usize) {
         let entry = &mut self.entries[position as usize];
-        assert!(entry.state == State::Dirty, "logged an entry that is not dirty");
-        (entry.fresh, entry.came) = (false, false);
+        assert!(entry.state == State::Dirty, "logged a {:?} entry", entry.state);
+        (entry.fresh, entry.had_value, entry.birth) = (false, false, Birth::Old);
         if !entry.owed {
             entry.owed = true;
             self.owed.push(position);
@@ -259,7 +267,7 @@ impl<T> Overlay<T> {
         let mut staged = std::mem::take(&mut self.staged);
         for position in staged.drain(..) {
             if self.entries[position as usize].state == State::Staged {
-                self.settle(position, &is_needless);
+                self.make_clean(position, &is_needless);
             }
         }
         self.staged = staged;
@@ -267,14 +275,15 @@ impl<T> Overlay<T> {
 
     /// A dirty entry is again what it was when it was staged last, or when it was loaded.
     pub(crate) fn cancel(&mut self, position: u32, is_needless: impl Fn(&[u8]) -> bool) {
-        match self.entries[position as usize].owed {
-            true => self.enter(position, State::Logged),
-            false => self.settle(position, is_needless),
+        if self.entries[position as usize].owed {
+            self.enter(position, State::Logged);
+        } else {
+            self.make_clean(position, is_needless);
         }
     }
 
     /// An entry holds what the backend holds: it is clean, and goes if it is a needless absence.
-    fn settle(&mut self, position: u32, is_needless: impl Fn(&[u8]) -> bool) {
+    fn make_clean(&mut self, position: u32, is_needless: impl Fn(&[u8]) -> bool) {
         self.enter(position, State::Clean);
         let entry = &mut self.entries[position as usize];
         entry.headers = Headers::new();
@@ -307,7 +316,8 @@ impl<T> Overlay<T> {
             }
         }
         self.dirty = positions;
-        assert!(self.uncommitted.entries + self.logged.entries == 0, "an uncommitted entry in no list");
+        let left = self.uncommitted.entries + self.logged.entries;
+        assert!(left == 0, "{left} uncommitted entries in no list");
     }
 
     /// Bytes held by dirty and staged entries.
@@ -335,6 +345,29 @@ impl<T> Overlay<T> {
         self.entries.len() * size_of::<Entry<T>>()
     }
 
+    /// Changes whenever a key comes into the index or leaves it.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// The number of the last update.
+    pub(crate) fn updates(&self) -> u32 {
+        self.sequence
+    }
+
+    /// Whether a key has come into being after the update of the number `since`, and was not staged since. `was_stored`
+    /// tells whether the backend has a value for it, which counts if the overlay did not know the key before. Between two
+    /// commits there are fewer than 2^31 updates.
+    pub(crate) fn is_new(&self, position: u32, since: u32, was_stored: bool) -> bool {
+        let entry = &self.entries[position as usize];
+        let is_later = || entry.born.wrapping_sub(since).cast_signed() > 0;
+        match entry.birth {
+            Birth::Old => false,
+            Birth::Unknown => is_later() && !was_stored,
+            Birth::New => is_later(),
+        }
+    }
+
     /// Takes the size of a serialized value into the average.
     pub(crate) fn note_value(&mut self, bytes: usize) {
         if needs_drop::<T>() {
@@ -344,16 +377,16 @@ impl<T> Overlay<T> {
         }
     }
 
-    /// Keys in their order, with positions. Builds the index at first use.
-    pub(crate) fn indexed(&mut self) -> &BTreeMap<KeyBytes, u32> {
+    /// Sees to it that there is an index of the keys.
+    pub(crate) fn build_index(&mut self) {
         let entries = &self.entries;
         self.index.get_or_insert_with(|| {
             let present = entries.iter().enumerate().filter(|(_, entry)| entry.state != State::Free);
             present.map(|(position, entry)| (entry.key.clone(), position as u32)).collect()
-        })
+        });
     }
 
-    /// The index, if a range read has built it.
+    /// Keys in their order, with positions, if a scan has built the index.
     pub(crate) fn index(&self) -> Option<&BTreeMap<KeyBytes, u32>> {
         self.index.as_ref()
     }
@@ -406,6 +439,7 @@ impl<T> Overlay<T> {
         self.table.insert_unique(wide(hash), position, |position| wide(entries[*position as usize].hash));
         if let Some(index) = &mut self.index {
             index.insert(KeyBytes::from_slice(key), position);
+            self.epoch += 1;
         }
         position
     }
@@ -426,6 +460,7 @@ impl<T> Overlay<T> {
         }
         if let Some(index) = &mut self.index {
             index.remove(&key);
+            self.epoch += 1;
         }
         self.free.push(position);
     }

@@ -58,11 +58,35 @@ fn eviction_keeps_to_the_bound_and_spares_uncommitted_entries() {
 fn the_index_follows_inserts_and_removals() {
     let mut overlay = Overlay::new();
     put(&mut overlay, b"b", 1);
-    assert_eq!(overlay.indexed().len(), 1);
+    overlay.build_index();
+    let keys = |overlay: &Overlay<u64>| -> Vec<_> {
+        overlay.index().into_iter().flatten().map(|(key, _)| key.to_vec()).collect()
+    };
+    assert_eq!(keys(&overlay), [b"b"]);
+    let before = overlay.epoch();
     put(&mut overlay, b"a", 1);
-    assert!(overlay.indexed().keys().map(|key| key.to_vec()).eq([b"a", b"b"]));
+    assert_eq!(keys(&overlay), [b"a", b"b"]);
+    assert!(overlay.epoch() > before);
     overlay.rollback(|_| {});
-    assert!(overlay.indexed().is_empty() && overlay.table.is_empty());
+    assert!(keys(&overlay).is_empty() && overlay.table.is_empty());
+}
+
+#[test]
+fn a_key_is_new_to_those_that_began_before_it_until_it_is_staged() {
+    let mut overlay = Overlay::new();
+    overlay.sequence = u32::MAX - 1;
+    let old = put(&mut overlay, b"old", 1).position;
+    let since = overlay.updates();
+    let new = put(&mut overlay, b"new", 1).position;
+    put(&mut overlay, b"old", 2);
+    assert_eq!([old, new].map(|at| overlay.is_new(at, since, false)), [false, true]);
+    // The overlay did not know the key, but the backend had it.
+    assert!(!overlay.is_new(new, since, true));
+    overlay.update(b"old", None, 0, Headers::new(), || false);
+    put(&mut overlay, b"old", 3);
+    assert!(overlay.is_new(old, since, true), "deleted and made again");
+    commit(&mut overlay);
+    assert!(!overlay.is_new(old, since, true) && !overlay.is_new(new, since, false));
 }
 
 #[test]

@@ -14,25 +14,37 @@ pub(crate) fn int64_before_end(bytes: &[u8], from_end: usize) -> Option<i64> {
     Some(i64::from_be_bytes(number.try_into().ok()?))
 }
 
-/// The serialized record keys of a range read; `None` means no bound.
-#[derive(Debug, Default)]
-pub(crate) struct KeyBounds {
-    pub(crate) from: Option<Vec<u8>>,
-    pub(crate) to: Option<Vec<u8>>,
+/// The serialized record keys of a scan.
+#[derive(Debug)]
+pub(crate) enum KeyBounds {
+    One(Vec<u8>),
+    /// From one to another, both inclusive; `None` means no bound.
+    Range(Option<Vec<u8>>, Option<Vec<u8>>),
 }
 
 /// More bytes of 0xFF than any suffix (times, seqnum) of a key has: past all suffixes.
 const PAST_SUFFIXES: [u8; 17] = [0xFF; 17];
 
 impl KeyBounds {
+    /// All keys.
+    pub(crate) const ALL: Self = KeyBounds::Range(None, None);
+
     /// Whether the range is exactly one key.
     pub(crate) fn is_one(&self) -> bool {
-        self.from.is_some() && self.from == self.to
+        match self {
+            KeyBounds::One(_) => true,
+            KeyBounds::Range(from, to) => from.is_some() && from == to,
+        }
     }
 
     /// Whether the range contains a record key.
     pub(crate) fn contains(&self, key: &[u8]) -> bool {
-        self.from.as_deref().is_none_or(|from| key >= from) && self.to.as_deref().is_none_or(|to| key <= to)
+        match self {
+            KeyBounds::One(one) => key == one,
+            KeyBounds::Range(from, to) => {
+                from.as_deref().is_none_or(|from| key >= from) && to.as_deref().is_none_or(|to| key <= to)
+            }
+        }
     }
 
     /// The local keys of a segment between which the requested keys are. For one key, both are the prefix of
@@ -44,8 +56,12 @@ impl KeyBounds {
             local.extend_from_slice(key);
             local
         };
-        let lower = with_key(segment, self.from.as_deref().unwrap_or_default());
-        let upper = match self.to.as_deref() {
+        let (from, to) = match self {
+            KeyBounds::One(key) => return (with_key(segment, key), with_key(segment, key)),
+            KeyBounds::Range(from, to) => (from, to),
+        };
+        let lower = with_key(segment, from.as_deref().unwrap_or_default());
+        let upper = match to.as_deref() {
             None => with_key(segment.saturating_add(1), &[]),
             Some(to) if self.is_one() => with_key(segment, to),
             Some(to) => {

@@ -8,6 +8,9 @@ use crate::overlay::Overlay;
 /// Reads the time (a window's start, a session's end) of a changelog key.
 pub(crate) type TimeOf = fn(&[u8]) -> Option<i64>;
 
+/// Whether a local key is asked for.
+pub(crate) type Wanted = Box<dyn Fn(&[u8]) -> bool>;
+
 /// When the entries of a table expire. Keys are local keys.
 pub(crate) trait Expiry {
     /// How many bytes of a local key stand in front of the changelog key.
@@ -25,8 +28,8 @@ pub(crate) trait Expiry {
     /// Whether all entries from a time on are in memory.
     fn is_in_memory(&self, from_ms: i64) -> bool;
 
-    /// Whether the entry of a key, which reads the backend may have, counts as one of the store.
-    fn is_live(&self, key: &[u8]) -> bool;
+    /// Tells which rows of the keyspace are entries that have not expired.
+    fn live(&self) -> Wanted;
 
     /// Whether the backend is not given the entry of a key any more.
     fn has_expired(&self, key: &[u8]) -> bool;
@@ -76,8 +79,8 @@ impl Expiry for Untimed {
         false
     }
 
-    fn is_live(&self, _: &[u8]) -> bool {
-        true
+    fn live(&self) -> Wanted {
+        Box::new(|_| true)
     }
 
     fn has_expired(&self, _: &[u8]) -> bool {

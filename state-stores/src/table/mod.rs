@@ -3,16 +3,18 @@
 pub(crate) mod change;
 pub(crate) mod expiry;
 pub(crate) mod format;
-pub(crate) mod merge;
+pub(crate) mod ranges;
+pub(crate) mod scan;
 mod staging;
 pub(crate) mod timed;
 
 use std::ops::Bound;
 
 use self::change::{Change, Changes, Old, RawChange, Tracking};
-use self::expiry::{Expiry, Untimed};
+use self::expiry::{Expiry, TimeOf, Untimed, Wanted};
 use self::format::ValueFormat;
-use self::merge::{Merge, OwnedRange};
+use self::ranges::OwnedRange;
+use self::scan::TableScan;
 use self::staging::Staging;
 use crate::backend::batch::Batch;
 use crate::backend::{BackendRef, Direction, Keyspace, RawEntry};
@@ -51,6 +53,8 @@ pub(crate) struct Table<T, E = Untimed> {
     overlay: Overlay<T>,
     changes: Changes<T>,
     expiry: E,
+    /// Counts commits, for scans that are under way.
+    commits: u64,
     staging: Staging,
 }
 
@@ -81,12 +85,17 @@ impl<T, E: Expiry> Table<T, E> {
             overlay: Overlay::new(),
             changes: Changes::new(tracking),
             expiry,
+            commits: 0,
             staging: Staging::default(),
         })
     }
 
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    pub(crate) fn backend(&self) -> &BackendRef {
+        &self.backend
     }
 
     pub(crate) fn expiry(&self) -> &E {
@@ -126,7 +135,7 @@ impl<T, E: Expiry> Table<T, E> {
             }
         };
         let entry = self.overlay.entry_mut(position);
-        entry.touched = true;
+        entry.referenced = true;
         Ok(entry.value.as_ref())
     }
 
@@ -169,42 +178,36 @@ impl<T, E: Expiry> Table<T, E> {
         Ok(())
     }
 
-    /// The entries of the ranges, one range after the other. `in_memory` promises that the overlay holds all
-    /// of them.
+    /// A scan of ranges, which are in ascending order. The backend is left alone if memory has everything from the time
+    /// `memory_from` on.
     pub(crate) fn scan<'a>(
-        &'a mut self,
+        &mut self,
         ranges: Vec<OwnedRange>,
-        direction: Direction,
-        in_memory: bool,
-        wanted: impl Fn(&[u8]) -> bool + 'a,
-    ) -> Merge<'a, T> {
-        let stored_from = self.expiry.stored_from();
-        let mut merge = self.scan_live(ranges, direction, in_memory, wanted);
-        merge.stored_from = stored_from;
-        merge
+        memory_from: Option<i64>,
+        wanted: impl Fn(&[u8]) -> bool + 'static,
+    ) -> TableScan<'a> {
+        self.start(ranges, Box::new(wanted), self.expiry.stored_from(), memory_from)
     }
 
     /// As [`Table::scan`], with what the backend still has of expired times.
     pub(crate) fn scan_live<'a>(
-        &'a mut self,
+        &mut self,
         ranges: Vec<OwnedRange>,
-        direction: Direction,
-        in_memory: bool,
-        wanted: impl Fn(&[u8]) -> bool + 'a,
-    ) -> Merge<'a, T> {
-        self.overlay.indexed();
-        self.merge(ranges, direction, in_memory, wanted)
+        memory_from: Option<i64>,
+        wanted: impl Fn(&[u8]) -> bool + 'static,
+    ) -> TableScan<'a> {
+        self.start(ranges, Box::new(wanted), None, memory_from)
     }
 
-    fn merge<'a>(
-        &'a self,
+    fn start<'a>(
+        &mut self,
         ranges: Vec<OwnedRange>,
-        direction: Direction,
-        in_memory: bool,
-        wanted: impl Fn(&[u8]) -> bool + 'a,
-    ) -> Merge<'a, T> {
-        let backend = (!in_memory).then_some((&*self.backend, self.keyspace));
-        Merge::new(&self.overlay, backend, &self.format, &self.name, ranges, direction, Box::new(wanted))
+        wanted: Wanted,
+        stored_from: Option<(TimeOf, i64)>,
+        memory_from: Option<i64>,
+    ) -> TableScan<'a> {
+        self.overlay.build_index();
+        TableScan::new(ranges, wanted, stored_from, memory_from, self.overlay.updates())
     }
 
     /// Serializes what changed since the last stage, and what is owed to the backend.
@@ -302,6 +305,7 @@ impl<T, E: Expiry> Table<T, E> {
         let expiry = &self.expiry;
         self.overlay.committed(|key| expiry.knows_absent(key));
         self.expiry.committed();
+        self.commits += 1;
         self.trim(0);
     }
 
@@ -329,7 +333,7 @@ impl<T, E: Expiry> Table<T, E> {
     /// Nor is the deletion of what never was there, which Kafka Streams logs.
     fn is_nothing(&self, position: u32) -> bool {
         let entry = self.overlay.entry(position);
-        entry.fresh && entry.came && entry.value.is_none() && !self.expiry.is_latest(&entry.key)
+        entry.fresh && entry.had_value && entry.value.is_none() && !self.expiry.is_latest(&entry.key)
     }
 
     /// Keeps the clean entries within their bound, which they may exceed by `slack_bytes`.
@@ -347,19 +351,20 @@ impl<T, E: Expiry> Table<T, E> {
 impl<T: Clone, E: Expiry> Table<T, E> {
     /// Every entry that has not expired: the changelog key and the stored value.
     pub(crate) fn entries(&mut self) -> Result<Vec<RawEntry>> {
-        self.overlay.indexed();
-        let expiry = &self.expiry;
         let all = vec![(Bound::Unbounded, Bound::Unbounded)];
-        let found = self.merge(all, Direction::Forward, false, |key| expiry.is_live(key));
-        found
-            .map(|entry| {
-                let (key, value) = entry?;
-                let mut bytes = Vec::new();
-                let encoded = self.format.encode(&value, &mut bytes);
-                encoded.map_err(|source| self.value_error(&key, source))?;
-                Ok((key[E::PREFIX_BYTES..].into(), bytes.into()))
-            })
-            .collect()
+        let live = self.expiry.live();
+        let mut scan = self.start(all, live, None, None);
+        let read = |local: &[u8], value: T| -> Result<RawEntry> {
+            let mut bytes = Vec::new();
+            let encoded = self.format.encode(&value, &mut bytes);
+            encoded.map_err(|source| self.value_error(local, source))?;
+            Ok((local[E::PREFIX_BYTES..].into(), bytes.into()))
+        };
+        let mut entries = Vec::new();
+        while let Some(entry) = scan.step(self, &*self.backend, Direction::Forward, read) {
+            entries.push(entry?);
+        }
+        Ok(entries)
     }
 
     /// Every entry updated since the last call, in the order of last updates.

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::expiry::{Expiry, TimeOf};
+use super::expiry::{Expiry, TimeOf, Wanted};
 use crate::backend::batch::Batch;
 use crate::backend::{BackendRef, Keyspace};
 use crate::error::{Result, StoreError};
@@ -160,9 +160,13 @@ impl Expiry for Timed {
         from_ms >= self.floor_ms
     }
 
-    fn is_live(&self, key: &[u8]) -> bool {
-        // The row that holds the observed stream time is not an entry.
-        key != OBSERVED_KEY && self.of_local(key) >= self.segments.earliest_ms()
+    fn live(&self) -> Wanted {
+        let (time_of, earliest_ms) = (self.time_of, self.segments.earliest_ms());
+        Box::new(move |key| {
+            let time_ms = key.get(SEGMENT_BYTES..).and_then(time_of);
+            // The row that holds the observed stream time is not an entry.
+            key != OBSERVED_KEY && time_ms.is_some_and(|time_ms| time_ms >= earliest_ms)
+        })
     }
 
     fn has_expired(&self, key: &[u8]) -> bool {

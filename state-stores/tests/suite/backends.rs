@@ -131,7 +131,7 @@ proptest! {
             let contained = |key: &[u8]| std::ops::RangeBounds::<[u8]>::contains(&as_slices, key);
             let expected: Vec<_> = all.clone().into_iter().filter(|(key, _)| contained(key)).collect();
             for direction in [Direction::Forward, Direction::Backward] {
-                let expected = in_direction(expected.clone(), direction);
+                let expected = in_direction(expected.clone(), direction == Direction::Backward);
                 for (backend, keyspace) in spaces {
                     let scan = backend.scan(keyspace, as_slices, direction).unwrap();
                     let found: Vec<_> = scan.map(|e| e.unwrap()).map(|(k, v)| (k.to_vec(), v.to_vec())).collect();

@@ -121,7 +121,7 @@ fn sessions_that_come_and_go_between_commits_are_not_logged() {
         store.remove(&session(10), 11).unwrap();
         commit(&mut store, world.backend(), &mut log);
         assert_eq!(log.len(), 3, "the one that was committed needs its tombstone");
-        assert_eq!(store.all(state_stores::Direction::Forward).unwrap().count(), 1);
+        assert_eq!(store.all().over(&store).count(), 1);
     }
 }
 

@@ -1,13 +1,12 @@
 //! Expired windows leave the disk and memory, and new windows cost no reads.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use state_stores::{
-    Backend, BackendRef, Batch, Direction, Keyspace, MemoryBackend, RocksBackend, Scan, StateStore,
-    ValueFormat, WindowSpec, WindowStore,
+    Backend, BackendRef, Batch, MemoryBackend, RocksBackend, StateStore, ValueFormat, WindowSpec, WindowStore,
 };
 
+use crate::counting::Counting;
 use crate::support::{World, commit, contents, memory, number, text};
 
 const HOUR_MS: i64 = 3_600_000;
@@ -47,9 +46,9 @@ fn an_ignored_null_tells_the_time_where_it_should() {
         let (mut store, mut log) = (WindowStore::open(spec).unwrap(), Vec::new());
         store.put(&"a".into(), Some(1), 0, 0).unwrap();
         store.put(&"b".into(), None, 10 * HOUR_MS, 1).unwrap();
-        assert_eq!(store.fetch_range(&"a".into(), 0, 1, Direction::Forward).unwrap().count(), left);
+        assert_eq!(store.fetch_range(&"a".into(), 0, 1).unwrap().over(&store).count(), left);
         commit(&mut store, world.backend(), &mut log);
-        assert_eq!(store.fetch_range(&"a".into(), 0, 1, Direction::Forward).unwrap().count(), left);
+        assert_eq!(store.fetch_range(&"a".into(), 0, 1).unwrap().over(&store).count(), left);
     }
 }
 
@@ -112,70 +111,26 @@ fn the_directory_shrinks() {
 }
 
 /// Counts reads.
-#[derive(Debug, Default)]
-struct Counting {
-    inner: MemoryBackend,
-    gets: AtomicU64,
-    scans: AtomicU64,
-}
-
-impl Backend for Counting {
-    fn keyspace(&self, name: &str) -> state_stores::Result<Keyspace> {
-        self.inner.keyspace(name)
-    }
-
-    fn get(&self, keyspace: Keyspace, key: &[u8]) -> state_stores::Result<Option<Vec<u8>>> {
-        self.gets.fetch_add(1, Ordering::Relaxed);
-        self.inner.get(keyspace, key)
-    }
-
-    fn scan(
-        &self,
-        keyspace: Keyspace,
-        range: (std::ops::Bound<&[u8]>, std::ops::Bound<&[u8]>),
-        direction: Direction,
-    ) -> state_stores::Result<Scan<'_>> {
-        self.scans.fetch_add(1, Ordering::Relaxed);
-        self.inner.scan(keyspace, range, direction)
-    }
-
-    fn write(&self, batch: &Batch) -> state_stores::Result<()> {
-        self.inner.write(batch)
-    }
-
-    fn flush(&self) -> state_stores::Result<()> {
-        self.inner.flush()
-    }
-
-    fn disk_bytes(&self) -> state_stores::Result<u64> {
-        self.inner.disk_bytes()
-    }
-
-    fn approximate_entries(&self, keyspace: Keyspace) -> state_stores::Result<u64> {
-        self.inner.approximate_entries(keyspace)
-    }
-}
-
 #[test]
 fn new_windows_cost_no_reads() {
-    let counting = Arc::new(Counting::default());
+    let counting = Arc::new(Counting::new(Arc::new(MemoryBackend::new())));
     let backend: BackendRef = counting.clone();
     let mut store = windows(&backend, 100_000);
-    let opening = counting.gets.load(Ordering::Relaxed);
+    let opening = counting.gets();
     for start in 0..50_000i64 {
         let key = format!("key {}", start % 100);
         assert_eq!(store.fetch(&key, start).unwrap(), None);
         store.put(&key, Some(1), start, start).unwrap();
-        assert_eq!(store.fetch_range(&key, start, start, Direction::Forward).unwrap().count(), 1);
+        assert_eq!(store.fetch_range(&key, start, start).unwrap().over(&store).count(), 1);
         if start % 5_000 == 0 {
             commit(&mut store, &backend, &mut Vec::new());
         }
     }
-    let reads = counting.gets.load(Ordering::Relaxed) - opening + counting.scans.load(Ordering::Relaxed);
+    let reads = counting.gets() - opening + counting.scans();
     assert_eq!(reads, 0);
     // What was evicted is read, and found.
     assert_eq!(store.fetch(&"key 7".into(), 7).unwrap(), Some(1));
-    assert_eq!(counting.gets.load(Ordering::Relaxed) - opening, 1);
+    assert_eq!(counting.gets() - opening, 1);
 }
 
 /// What is left to compact is broken off: a revoked task is not held by it.

@@ -68,7 +68,7 @@ fn of_a_window_store_with_duplicates() {
     let key = |seqnum| [&[b'k', 0, 0, 0, 0, 0, 0, 0, 5][..], &i32::to_be_bytes(seqnum)].concat();
     let value = |value: u32| Some(value.to_be_bytes().to_vec());
     assert_eq!(log, [(key(1), value(1), 50, Headers::new()), (key(3), value(2), 52, Headers::new())]);
-    let all = store.fetch_range(&"k".into(), 0, 10, state_stores::Direction::Forward).unwrap();
+    let all = store.fetch_range(&"k".into(), 0, 10).unwrap().over(&store);
     assert_eq!(all.map(|entry| entry.unwrap().1).collect::<Vec<_>>(), [1, 2]);
 }
 

@@ -20,7 +20,7 @@ fn put(store: &mut Store, keys: &[&str]) {
 }
 
 fn keys(store: &mut Store) -> String {
-    store.all().unwrap().map(|entry| entry.unwrap().0).collect()
+    store.all().over(store).map(|entry| entry.unwrap().0).collect()
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod backends;
 mod changes;
+mod counting;
 mod crash;
 mod expiry;
 mod layout;
@@ -15,4 +16,5 @@ mod model_versioned;
 mod model_window;
 mod owing;
 mod restoring;
+mod scans;
 mod support;

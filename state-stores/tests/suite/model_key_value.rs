@@ -8,7 +8,7 @@ use state_stores::{
     ValueAndTimestamp, ValueFormat,
 };
 
-use crate::support::{Logged, World, contents, direction, in_direction, number, restore, stage_owing, text};
+use crate::support::{Logged, World, collected, contents, in_direction, number, restore, stage_owing, text};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -165,12 +165,11 @@ impl Model {
     }
 
     fn range(&mut self, from: Option<String>, to: Option<String>, backward: bool) {
-        let direction = direction(backward);
         let inside =
             |key: &String| from.as_ref().is_none_or(|f| key >= f) && to.as_ref().is_none_or(|t| key <= t);
-        let expected = self.now.clone().into_iter().filter(|(key, _)| inside(key)).collect();
-        let found = self.store.range(from.as_ref(), to.as_ref(), direction).unwrap();
-        assert_eq!(found.map(Result::unwrap).collect::<Vec<_>>(), in_direction(expected, direction));
+        let expected = self.now.clone().into_iter().filter(|(key, _)| inside(key));
+        let found = self.store.range(from.as_ref(), to.as_ref()).unwrap().over(&self.store);
+        assert_eq!(collected(found, backward), in_direction(expected, backward));
     }
 
     fn apply(&mut self, step: Step) {
@@ -193,7 +192,7 @@ impl Model {
             Step::Get(key) => assert_eq!(self.store.get(&key).unwrap(), self.now.get(&key).cloned()),
             Step::Range(from, to, backward) => self.range(from, to, backward),
             Step::Prefix(prefix) => {
-                let found = self.store.prefix_scan(prefix.as_bytes()).unwrap();
+                let found = self.store.prefix_scan(prefix.as_bytes()).over(&self.store);
                 let found: Vec<_> = found.map(Result::unwrap).collect();
                 let with = self.now.clone().into_iter().filter(|(key, _)| key.starts_with(&prefix));
                 assert_eq!(found, with.collect::<Vec<_>>());

@@ -44,13 +44,7 @@ fn open(world: &World, cache_bytes: usize) -> ListValueStore<String, String> {
 
 /// The first lists from a key on.
 fn first(store: &mut ListValueStore<String, String>, from: &str, count: usize) -> Vec<(String, Vec<String>)> {
-    let mut found = Vec::new();
-    let visit = |key, list| {
-        found.push((key, list));
-        found.len() < count
-    };
-    store.scan_from(from.as_bytes(), visit).unwrap();
-    found
+    store.scan_from(from.as_bytes()).over(store).take(count).map(Result::unwrap).collect()
 }
 
 fn check(on_disk: bool, cache_bytes: usize, steps: Vec<Step>) {
@@ -71,11 +65,8 @@ fn check(on_disk: bool, cache_bytes: usize, steps: Vec<Step>) {
                 assert_eq!(store.delete_if_present(&key, clock).unwrap(), now.remove(&key).is_some());
             }
             Step::Scan(from, count) => {
-                let expected: Vec<_> = now
-                    .range(from.clone()..)
-                    .take(count.max(1))
-                    .map(|(k, v)| (k.clone(), v.clone()))
-                    .collect();
+                let expected: Vec<_> =
+                    now.range(from.clone()..).take(count).map(|(k, v)| (k.clone(), v.clone())).collect();
                 assert_eq!(first(&mut store, &from, count), expected);
             }
             Step::Commit => {

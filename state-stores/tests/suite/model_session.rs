@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use state_stores::schema::session_key;
 use state_stores::{RestoreFormat, SessionKey, SessionSpec, SessionStore, StateStore, ValueFormat};
 
-use crate::support::{World, commit_owing, direction, in_direction, number, restore, text};
+use crate::support::{World, collected, commit_owing, in_direction, number, restore, text};
 
 const RETENTION_MS: i64 = 150_000;
 const INTERVAL_MS: i64 = 75_000;
@@ -98,14 +98,13 @@ fn open(world: &World, cache_bytes: usize) -> SessionStore<String, u32> {
 fn read(store: &mut SessionStore<String, u32>, now: &State, step: &Step) -> Option<(Found, Found)> {
     let (found, expected, backward) = match step {
         Step::Find(key, earliest, latest, backward) => {
-            let found = store.find_sessions(key, *earliest, *latest, direction(*backward)).unwrap();
+            let found = store.find_sessions(key, *earliest, *latest).unwrap();
             let wanted = |s: &SessionKey<String>| s.key == *key && s.end >= *earliest && s.start <= *latest;
             (found, now.find(wanted), *backward)
         }
         Step::FindOfKeys(first, last, earliest, latest, backward) => {
             let (first, last) = (first.as_ref(), last.as_ref());
-            let found =
-                store.find_sessions_of_keys(first, last, *earliest, *latest, direction(*backward)).unwrap();
+            let found = store.find_sessions_of_keys(first, last, *earliest, *latest).unwrap();
             let wanted = |s: &SessionKey<String>| {
                 let inside =
                     first.is_none_or(|first| s.key >= *first) && last.is_none_or(|last| s.key <= *last);
@@ -114,12 +113,12 @@ fn read(store: &mut SessionStore<String, u32>, now: &State, step: &Step) -> Opti
             (found, now.find(wanted), *backward)
         }
         Step::FindEnding(earliest, latest, backward) => {
-            let found = store.find_sessions_ending(*earliest, *latest, direction(*backward)).unwrap();
+            let found = store.find_sessions_ending(*earliest, *latest);
             (found, now.find(|session| (*earliest..=*latest).contains(&session.end)), *backward)
         }
         _ => return None,
     };
-    Some((found.map(Result::unwrap).collect(), in_direction(expected, direction(backward))))
+    Some((collected(found.over(store), backward), in_direction(expected, backward)))
 }
 
 fn run(on_disk: bool, cache_bytes: usize, steps: Vec<Step>) {
@@ -169,7 +168,7 @@ fn run(on_disk: bool, cache_bytes: usize, steps: Vec<Step>) {
             written = log.len();
         }
     }
-    let all: Vec<_> = store.all(direction(false)).unwrap().map(Result::unwrap).collect();
+    let all: Vec<_> = store.all().over(&store).map(Result::unwrap).collect();
     assert_eq!(all, now.find(|_| true));
 }
 

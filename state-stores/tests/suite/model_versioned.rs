@@ -8,7 +8,7 @@ use state_stores::{
     Batch, RestoreFormat, StateStore, VersionedPut, VersionedRecord, VersionedSpec, VersionedStore,
 };
 
-use crate::support::{Logged, World, commit, direction, in_direction, number, stage, text};
+use crate::support::{Logged, World, collected, commit, in_direction, number, stage, text};
 
 const HISTORY_MS: i64 = 100;
 const INTERVAL_MS: i64 = 30;
@@ -157,7 +157,8 @@ fn assert_same(store: &mut Store, expected: &State) {
         for time in 0..400 {
             assert_eq!(store.get_as_of(&key, time).unwrap(), expected.get_as_of(&key, time), "as of {time}");
         }
-        assert_eq!(store.fetch(&key, 0, 400, direction(false)).unwrap(), expected.fetch(&key, 0, 400));
+        let found = store.fetch(&key, 0, 400).unwrap().over(store);
+        assert_eq!(collected(found, false), expected.fetch(&key, 0, 400));
     }
 }
 
@@ -182,8 +183,8 @@ fn run(on_disk: bool, cache_bytes: usize, steps: Vec<Step>) {
                 assert_eq!(store.get_as_of(&key, time).unwrap(), now.get_as_of(&key, time));
             }
             Step::Fetch(key, from, to, backward) => {
-                let found = store.fetch(&key, from, to, direction(backward)).unwrap();
-                assert_eq!(found, in_direction(now.fetch(&key, from, to), direction(backward)));
+                let found = collected(store.fetch(&key, from, to).unwrap().over(&store), backward);
+                assert_eq!(found, in_direction(now.fetch(&key, from, to), backward));
             }
             Step::Commit => {
                 commit(&mut store, world.backend(), &mut log);

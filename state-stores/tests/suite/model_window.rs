@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use state_stores::schema::window_key;
 use state_stores::{RestoreFormat, StateStore, ValueFormat, WindowSpec, WindowStore};
 
-use crate::support::{World, commit_owing, direction, in_direction, number, restore, stage_owing, text};
+use crate::support::{World, collected, commit_owing, in_direction, number, restore, stage_owing, text};
 
 const RETENTION_MS: i64 = 150_000;
 const INTERVAL_MS: i64 = 75_000;
@@ -105,19 +105,19 @@ fn run(on_disk: bool, cache_bytes: usize, steps: Vec<Step>) {
                 assert_eq!(store.fetch(&key, start).unwrap(), expected);
             }
             Step::FetchRange(key, from, to, backward) => {
-                let found = store.fetch_range(&key, from, to, direction(backward)).unwrap();
-                let expected = in_direction(now.within(from, to, |of| *of == key), direction(backward));
-                assert_eq!(found.map(Result::unwrap).collect::<Vec<_>>(), expected);
+                let found = store.fetch_range(&key, from, to).unwrap().over(&store);
+                let windows = now.within(from, to, |of| *of == key).into_iter();
+                let expected = in_direction(windows.map(|((_, start), value)| (start, value)), backward);
+                assert_eq!(collected(found, backward), expected);
             }
             Step::FetchKeys(first, last, from, to, backward) => {
-                let found =
-                    store.fetch_keys(first.as_ref(), last.as_ref(), from, to, direction(backward)).unwrap();
+                let found = store.fetch_keys(first.as_ref(), last.as_ref(), from, to).unwrap().over(&store);
                 let inside = |key: &String| {
                     first.as_ref().is_none_or(|first| key >= first)
                         && last.as_ref().is_none_or(|last| key <= last)
                 };
-                let expected = in_direction(now.within(from, to, inside), direction(backward));
-                assert_eq!(found.map(Result::unwrap).collect::<Vec<_>>(), expected);
+                let expected = in_direction(now.within(from, to, inside), backward);
+                assert_eq!(collected(found, backward), expected);
             }
             Step::Commit(owing) => {
                 commit_owing(owing, &mut store, world.backend(), &mut log);
@@ -153,7 +153,7 @@ fn run(on_disk: bool, cache_bytes: usize, steps: Vec<Step>) {
         }
         assert_eq!(store.observed_stream_time(), now.observed);
     }
-    let all: Vec<_> = store.all(direction(false)).unwrap().map(Result::unwrap).collect();
+    let all: Vec<_> = store.all().over(&store).map(Result::unwrap).collect();
     assert_eq!(all, now.within(0, i64::MAX, |_| true));
 }
 

@@ -148,13 +148,18 @@ pub fn contents(backend: &dyn Backend, keyspace: Keyspace) -> BTreeMap<Vec<u8>, 
     all.map(|entry| entry.unwrap()).map(|(key, value)| (key.to_vec(), value.to_vec())).collect()
 }
 
-pub fn in_direction<T>(mut ascending: Vec<T>, direction: Direction) -> Vec<T> {
-    if direction == Direction::Backward {
-        ascending.reverse();
+pub fn in_direction<T>(ascending: impl IntoIterator<Item = T>, backward: bool) -> Vec<T> {
+    let mut all: Vec<_> = ascending.into_iter().collect();
+    if backward {
+        all.reverse();
     }
-    ascending
+    all
 }
 
-pub fn direction(backward: bool) -> Direction {
-    if backward { Direction::Backward } else { Direction::Forward }
+/// What a scan gives from one end.
+pub fn collected<T>(
+    entries: impl DoubleEndedIterator<Item = state_stores::Result<T>>,
+    backward: bool,
+) -> Vec<T> {
+    if backward { entries.rev().map(Result::unwrap).collect() } else { entries.map(Result::unwrap).collect() }
 }

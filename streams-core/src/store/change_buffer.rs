@@ -7,66 +7,58 @@ use std::sync::Arc;
 
 use state_stores::{BackendRef, Buffered, ChangeBufferSpec, RecordContext, RestoreFormat};
 
+use super::handle::Handle;
 use super::{ChangelogKind, OpenedStore, StoreDef, StoreEnvironment, StoreFactory, StorePlace};
 use crate::error::{Error, Result};
-use crate::ids::TaskId;
 use crate::record::{Change, Data};
 use crate::serde::{SerdeRef, StoreCodec};
 use crate::time::Timestamp;
 
 /// The latest update of each row that is held back, in the order of time.
 pub struct ChangeBuffer<K, V> {
-    inner: Rc<RefCell<state_stores::ChangeBuffer<K, V>>>,
-    task: TaskId,
+    store: Handle<state_stores::ChangeBuffer<K, V>>,
 }
 
 impl<K, V> Clone for ChangeBuffer<K, V> {
     fn clone(&self) -> Self {
-        ChangeBuffer { inner: Rc::clone(&self.inner), task: self.task }
+        ChangeBuffer { store: self.store.clone() }
     }
 }
 
 impl<K, V> ChangeBuffer<K, V> {
-    fn run<R>(
-        &self,
-        call: impl FnOnce(&mut state_stores::ChangeBuffer<K, V>) -> state_stores::Result<R>,
-    ) -> Result<R> {
-        call(&mut self.inner.borrow_mut()).map_err(|source| Error::Store { task: self.task, source })
-    }
-
     /// Holds an update back at `time`, or in place of the one of its key that is held back already.
     pub fn put(&self, time: Timestamp, key: &K, change: &Change<V>, context: RecordContext) -> Result<()> {
-        self.run(|buffer| buffer.put(time, key, change.old.as_ref(), change.new.as_ref(), context))
+        self.store.run(|buffer| buffer.put(time, key, change.old.as_ref(), change.new.as_ref(), context))
     }
 
     /// The time of the first update; `None` if there is none.
     pub fn first_time(&self) -> Result<Option<Timestamp>> {
-        self.run(|buffer| buffer.first_time())
+        self.store.run(|buffer| buffer.first_time())
     }
 
     /// How many rows are held back.
     pub fn rows(&self) -> Result<usize> {
-        self.run(|buffer| buffer.rows())
+        self.store.run(|buffer| buffer.rows())
     }
 
     /// How many bytes they take, as Kafka Streams reckons.
     pub fn bytes(&self) -> Result<usize> {
-        self.run(|buffer| buffer.bytes())
+        self.store.run(|buffer| buffer.bytes())
     }
 
     /// The first update, which stays until [`remove_first`](Self::remove_first).
     pub fn first(&self) -> Result<Option<Buffered<K, V>>> {
-        self.run(|buffer| buffer.first())
+        self.store.run(|buffer| buffer.first())
     }
 
     /// Lets the first update go.
     pub fn remove_first(&self) -> Result<()> {
-        self.run(|buffer| buffer.remove_first())
+        self.store.run(|buffer| buffer.remove_first())
     }
 
     /// For a row that is held back, what readers of the output have seen of it last; `None` for other rows.
     pub fn prior(&self, key: &K) -> Result<Option<Option<V>>> {
-        self.run(|buffer| buffer.prior(key))
+        self.store.run(|buffer| buffer.prior(key))
     }
 }
 
@@ -123,6 +115,9 @@ impl<K: Data, V: Data> StoreFactory for ChangeBufferBuilder<K, V> {
         let opened =
             state_stores::ChangeBuffer::open(spec).map_err(|source| Error::Store { task, source })?;
         let inner = Rc::new(RefCell::new(opened));
-        Ok(OpenedStore { handle: Rc::new(ChangeBuffer { inner: Rc::clone(&inner), task }), store: inner })
+        Ok(OpenedStore {
+            handle: Rc::new(ChangeBuffer { store: Handle::new(Rc::clone(&inner), task) }),
+            store: inner,
+        })
     }
 }

@@ -18,14 +18,14 @@ use std::sync::Arc;
 
 use state_stores::excerpt::Excerpt;
 use state_stores::{
-    BackendRef, Codec, CodecError, Direction, KeyValueSpec, LogRecord, RecordContext, RestoreFormat,
-    StoreError, ValueFormat,
+    BackendRef, Codec, CodecError, KeyValueSpec, LogRecord, RecordContext, RestoreFormat, StoreError,
+    ValueFormat,
 };
 
 use super::builder::{Common, opened};
+use super::handle::Handle;
 use super::{ChangelogKind, Declaration, OpenedStore, StoreDef, StoreEnvironment, StoreFactory, StorePlace};
 use crate::error::{Error, Result};
-use crate::ids::TaskId;
 use crate::record::{Data, Headers, Record};
 use crate::serde::{Payload, SerdeError, SerdeRef};
 use crate::time::Timestamp;
@@ -60,9 +60,7 @@ impl<K, V> BufferedRecord<K, V> {
 }
 
 struct Shared<K, V> {
-    inner: Rc<RefCell<Inner>>,
-    task: TaskId,
-    store: Arc<str>,
+    store: Handle<Inner>,
     key: SerdeRef<K>,
     value: SerdeRef<V>,
     /// What the serdes are told as the topic: the join's name.
@@ -109,7 +107,7 @@ impl<K: Data, V: Data> JoinBuffer<K, V> {
             place.copy_from_slice(&length);
         }
         bytes.extend_from_slice(&0i64.to_be_bytes());
-        shared.run(|store| store.put(&key, Some(bytes.into()), LogRecord::NOW))?;
+        shared.store.run(|store| store.put(&key, Some(bytes.into()), LogRecord::NOW))?;
         shared.observed_ms.set(shared.observed_ms.get().max(record.context.timestamp));
         shared.earliest_ms.set(shared.earliest_ms.get().min(record.context.timestamp));
         Ok(true)
@@ -127,15 +125,14 @@ impl<K: Data, V: Data> JoinBuffer<K, V> {
             key.extend_from_slice(&time.to_be_bytes());
             key
         });
-        let due: Vec<_> =
-            shared.run(|store| store.range(Some(&from), Some(&to), Direction::Forward)?.collect())?;
         shared.earliest_ms.set(closed_ms.saturating_add(1));
-        let take = |(key, value): (Vec<u8>, Bytes)| {
+        let take = |row: Result<(Vec<u8>, Bytes)>| {
+            let (key, value) = row?;
             let record = shared.decode(&key, &value)?;
-            shared.run(|store| store.put(&key, None, LogRecord::NOW))?;
+            shared.store.run(|store| store.put(&key, None, LogRecord::NOW))?;
             Ok(record)
         };
-        due.into_iter().map(take).collect()
+        shared.store.scan(|store| store.range(Some(&from), Some(&to)))?.map(take).collect()
     }
 }
 
@@ -143,10 +140,6 @@ impl<K: Data, V: Data> Shared<K, V> {
     /// The last time whose grace period is over.
     fn closed_ms(&self) -> Timestamp {
         self.observed_ms.get().saturating_sub(self.grace_ms)
-    }
-
-    fn run<R>(&self, call: impl FnOnce(&mut Inner) -> state_stores::Result<R>) -> Result<R> {
-        call(&mut self.inner.borrow_mut()).map_err(|source| Error::Store { task: self.task, source })
     }
 
     /// Writes the key, or the value of that key.
@@ -167,13 +160,13 @@ impl<K: Data, V: Data> Shared<K, V> {
 
     fn refused(&self, of_key: Option<&[u8]>, source: CodecError) -> Error {
         let what = if of_key.is_none() { "key" } else { "value" };
-        let (store, key) = (self.store.to_string(), of_key.map(|key| Excerpt::of(key).to_string()));
-        Error::Store { task: self.task, source: StoreError::Codec { store, what, key, source } }
+        let (store, key) = (self.store.name().to_string(), of_key.map(|key| Excerpt::of(key).to_string()));
+        self.store.failed(StoreError::Codec { store, what, key, source })
     }
 
     fn unreadable(&self, key: &[u8], source: CodecError) -> Error {
-        let (store, key) = (self.store.to_string(), Excerpt::of(key).to_string());
-        Error::Store { task: self.task, source: StoreError::Row { store, key, source } }
+        let (store, key) = (self.store.name().to_string(), Excerpt::of(key).to_string());
+        self.store.failed(StoreError::Row { store, key, source })
     }
 
     fn decode(&self, row: &[u8], value: &[u8]) -> Result<BufferedRecord<K, V>> {
@@ -262,7 +255,7 @@ impl<K: Data, V: Data> StoreFactory for JoinBufferBuilder<K, V> {
         };
         let mut inner = Inner::open(spec)?;
         let (mut observed_ms, mut earliest_ms, mut number) = (-1, Timestamp::MAX, 0);
-        for entry in inner.all()? {
+        for entry in inner.all().over(&inner) {
             let (key, _) = entry?;
             let mut rest = key.get(1..).unwrap_or_default();
             let time = read(&mut rest).map_or(0, i64::from_be_bytes);
@@ -272,9 +265,7 @@ impl<K: Data, V: Data> StoreFactory for JoinBufferBuilder<K, V> {
         }
         let inner = Rc::new(RefCell::new(inner));
         let shared = Shared {
-            inner: Rc::clone(&inner),
-            task: environment.task,
-            store: Arc::clone(&self.common.name),
+            store: Handle::new(Rc::clone(&inner), environment.task),
             key: SerdeRef::clone(&self.key),
             value: SerdeRef::clone(&self.value),
             topic: Arc::clone(&self.topic),

@@ -3,8 +3,9 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::{Direction, FlushedChange, RecordClock, ValueAndTimestamp};
-use crate::error::{Error, Result};
+use super::handle::Handle;
+use super::{FlushedChange, RecordClock, ValueAndTimestamp};
+use crate::error::Result;
 use crate::ids::TaskId;
 use crate::time::Timestamp;
 
@@ -15,7 +16,7 @@ use crate::time::Timestamp;
 /// from [`TopologyTestDriver::state_store`](crate::testing::TopologyTestDriver::state_store):
 ///
 /// ```
-/// use streams_core::store::{Direction, KeyValueStore, Stores};
+/// use streams_core::store::{KeyValueStore, Stores};
 /// # use streams_core::processor::{Processor, ProcessorContext, ProcessorResult, SourceOptions};
 /// # use streams_core::record::Record;
 /// # use streams_core::serde::DefaultSerde;
@@ -38,15 +39,18 @@ use crate::time::Timestamp;
 /// stock.put(&"coffee".into(), Some(5))?;
 /// assert_eq!(stock.get(&"tea".into())?, Some(3));
 /// assert_eq!(stock.put_if_absent(&"tea".into(), 9)?, Some(3));
-/// assert_eq!(stock.all(Direction::Backward)?, [("tea".into(), 3), ("coffee".into(), 5)]);
+/// let mut backwards = stock.all()?.rev();
+/// assert_eq!(backwards.next().transpose()?, Some(("tea".into(), 3)));
+/// // A row that is deleted meanwhile is left out.
+/// stock.delete(&"coffee".into())?;
+/// assert!(backwards.next().is_none());
 /// assert_eq!(stock.delete(&"tea".into())?, Some(3));
 /// assert_eq!(stock.get(&"tea".into())?, None);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct KeyValueStore<K, T> {
-    inner: Rc<RefCell<state_stores::KeyValueStore<K, T>>>,
+    store: Handle<state_stores::KeyValueStore<K, T>>,
     clock: Rc<RecordClock>,
-    task: TaskId,
     caching: bool,
 }
 
@@ -56,12 +60,7 @@ pub type TimestampedKeyValueStore<K, V> = KeyValueStore<K, ValueAndTimestamp<V>>
 
 impl<K, T> Clone for KeyValueStore<K, T> {
     fn clone(&self) -> Self {
-        KeyValueStore {
-            inner: Rc::clone(&self.inner),
-            clock: Rc::clone(&self.clock),
-            task: self.task,
-            caching: self.caching,
-        }
+        KeyValueStore { store: self.store.clone(), clock: Rc::clone(&self.clock), caching: self.caching }
     }
 }
 
@@ -72,24 +71,17 @@ impl<K: 'static, T: Clone + 'static> KeyValueStore<K, T> {
         task: TaskId,
         caching: bool,
     ) -> Self {
-        KeyValueStore { inner, clock, task, caching }
-    }
-
-    fn run<R>(
-        &self,
-        call: impl FnOnce(&mut state_stores::KeyValueStore<K, T>) -> state_stores::Result<R>,
-    ) -> Result<R> {
-        call(&mut self.inner.borrow_mut()).map_err(|source| Error::Store { task: self.task, source })
+        KeyValueStore { store: Handle::new(inner, task), clock, caching }
     }
 
     /// The value of a key, `None` if it has none.
     pub fn get(&self, key: &K) -> Result<Option<T>> {
-        self.run(|store| store.get(key))
+        self.store.run(|store| store.get(key))
     }
 
     /// Lets `read` look at the value of a key without a clone.
     pub fn get_with<R>(&self, key: &K, read: impl FnOnce(Option<&T>) -> R) -> Result<R> {
-        self.run(|store| store.get_ref(key).map(read))
+        self.store.run(|store| store.get_ref(key).map(read))
     }
 
     /// Sets the value of a key; `None` deletes it.
@@ -101,56 +93,48 @@ impl<K: 'static, T: Clone + 'static> KeyValueStore<K, T> {
     /// it another one. A deletion is logged with it.
     pub fn put_at(&self, key: &K, value: Option<T>, timestamp: Timestamp) -> Result<()> {
         let headers = self.clock.headers();
-        self.run(|store| store.put_with(key, value, timestamp, headers))
+        self.store.run(|store| store.put_with(key, value, timestamp, headers))
     }
 
     /// Sets the value unless the key has one, and returns that.
     pub fn put_if_absent(&self, key: &K, value: T) -> Result<Option<T>> {
         let timestamp = self.clock.timestamp();
-        self.run(|store| store.put_if_absent(key, value, timestamp))
+        self.store.run(|store| store.put_if_absent(key, value, timestamp))
     }
 
     /// Deletes a key and returns its value.
     pub fn delete(&self, key: &K) -> Result<Option<T>> {
         let timestamp = self.clock.timestamp();
-        self.run(|store| store.delete(key, timestamp))
+        self.store.run(|store| store.delete(key, timestamp))
     }
 
-    /// The entries from one key to another, both inclusive, `None` for no bound (`range`, `reverseRange`). The order is
-    /// that of serialized keys, in which negative numbers come after positive ones.
-    pub fn range(&self, from: Option<&K>, to: Option<&K>, direction: Direction) -> Result<Vec<(K, T)>> {
-        self.run(|store| store.range(from, to, direction)?.collect())
+    /// The entries from one key to another, both inclusive, `None` for no bound (`range`; with `.rev()`, `reverseRange`).
+    /// The order is that of serialized keys, in which negative numbers come after positive ones. The [module](super)
+    /// says what a scan sees of puts in the middle of it.
+    pub fn range<'a>(
+        &'a self,
+        from: Option<&K>,
+        to: Option<&K>,
+    ) -> Result<impl DoubleEndedIterator<Item = Result<(K, T)>> + use<'a, K, T>> {
+        self.store.scan(|store| store.range(from, to))
     }
 
-    /// All entries (`all`, `reverseAll`).
-    pub fn all(&self, direction: Direction) -> Result<Vec<(K, T)>> {
-        self.range(None, None, direction)
+    /// All entries, as [`range`](Self::range) gives them (`all`; with `.rev()`, `reverseAll`).
+    pub fn all(&self) -> Result<impl DoubleEndedIterator<Item = Result<(K, T)>> + use<'_, K, T>> {
+        self.range(None, None)
     }
 
-    /// The entries whose serialized key starts with `prefix` (`prefixScan`).
-    pub fn prefix_scan(&self, prefix: &[u8]) -> Result<Vec<(K, T)>> {
-        self.run(|store| store.prefix_scan(prefix)?.collect())
-    }
-
-    /// Shows each entry whose serialized key starts with `prefix`, in their order, and gathers none. The store cannot
-    /// be used meanwhile.
-    pub fn for_each_with_prefix(
-        &self,
+    /// The entries whose serialized key starts with `prefix`, as [`range`](Self::range) gives them (`prefixScan`).
+    pub fn prefix_scan<'a>(
+        &'a self,
         prefix: &[u8],
-        mut visit: impl FnMut(K, T) -> Result<()>,
-    ) -> Result<()> {
-        let failed = |source| Error::Store { task: self.task, source };
-        let mut store = self.inner.borrow_mut();
-        for entry in store.prefix_scan(prefix).map_err(failed)? {
-            let (key, value) = entry.map_err(failed)?;
-            visit(key, value)?;
-        }
-        Ok(())
+    ) -> Result<impl DoubleEndedIterator<Item = Result<(K, T)>> + use<'a, K, T>> {
+        self.store.scan(|store| Ok(store.prefix_scan(prefix)))
     }
 
     /// About how many entries are committed (`approximateNumEntries`).
     pub fn approximate_entries(&self) -> Result<u64> {
-        self.run(|store| store.approximate_entries())
+        self.store.run(|store| store.approximate_entries())
     }
 
     /// Whether updates wait in the record cache until the next flush.
@@ -160,6 +144,6 @@ impl<K: 'static, T: Clone + 'static> KeyValueStore<K, T> {
 
     /// Every entry updated since the last call, each once, in the order of last updates. Empty without a cache.
     pub fn take_changes(&self) -> Result<Vec<FlushedChange<K, T>>> {
-        self.run(|store| store.take_changes())
+        self.store.run(|store| store.take_changes())
     }
 }

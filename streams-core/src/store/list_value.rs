@@ -9,51 +9,47 @@ use std::sync::Arc;
 use state_stores::codec::CodecRef;
 use state_stores::{BackendRef, ListValueSpec, RestoreFormat};
 
+use super::handle::Handle;
 use super::{ChangelogKind, OpenedStore, StoreDef, StoreEnvironment, StoreFactory, StorePlace};
-use crate::error::{Error, Result};
-use crate::ids::TaskId;
+use crate::error::Result;
 use crate::record::Data;
 use crate::serde::{SerdeRef, StoreCodec};
 use crate::time::Timestamp;
 
 /// A list of values for each key. Iteration is in the order of serialized keys.
 pub struct ListValueStore<K, V> {
-    inner: Rc<RefCell<state_stores::ListValueStore<K, V>>>,
-    task: TaskId,
+    store: Handle<state_stores::ListValueStore<K, V>>,
 }
 
 impl<K, V> Clone for ListValueStore<K, V> {
     fn clone(&self) -> Self {
-        ListValueStore { inner: Rc::clone(&self.inner), task: self.task }
+        ListValueStore { store: self.store.clone() }
     }
 }
 
 impl<K: Data, V: Data> ListValueStore<K, V> {
-    fn run<R>(
-        &self,
-        call: impl FnOnce(&mut state_stores::ListValueStore<K, V>) -> state_stores::Result<R>,
-    ) -> Result<R> {
-        call(&mut self.inner.borrow_mut()).map_err(|source| Error::Store { task: self.task, source })
-    }
-
     /// Adds a value at the end of the key's list; logged with that timestamp.
     pub fn add(&self, key: &K, value: V, timestamp: Timestamp) -> Result<()> {
-        self.run(|store| store.add(key, value, timestamp))
+        self.store.run(|store| store.add(key, value, timestamp))
     }
 
     /// Deletes the key's list, which is there.
     pub fn delete(&self, key: &K, timestamp: Timestamp) -> Result<()> {
-        self.run(|store| store.delete(key, timestamp))
+        self.store.run(|store| store.delete(key, timestamp))
     }
 
     /// Deletes the key's list if there is one; says whether there was.
     pub fn delete_if_present(&self, key: &K, timestamp: Timestamp) -> Result<bool> {
-        self.run(|store| store.delete_if_present(key, timestamp))
+        self.store.run(|store| store.delete_if_present(key, timestamp))
     }
 
-    /// Hands the lists from a serialized key on to `visit`, until that says false.
-    pub fn scan_from(&self, from: &[u8], visit: impl FnMut(K, Vec<V>) -> bool) -> Result<()> {
-        self.run(|store| store.scan_from(from, visit))
+    /// The lists from a serialized key on, in the order of serialized keys. The [module](super) says what a scan sees
+    /// of changes in the middle of it.
+    pub fn scan_from<'a>(
+        &'a self,
+        from: &[u8],
+    ) -> Result<impl DoubleEndedIterator<Item = Result<(K, Vec<V>)>> + use<'a, K, V>> {
+        self.store.scan(|store| Ok(store.scan_from(from)))
     }
 }
 
@@ -134,7 +130,7 @@ impl<K: Data, V: Data> StoreFactory for ListValueStoreBuilder<K, V> {
             ..ListValueSpec::new(&*self.name, BackendRef::clone(&environment.backend), key, value)
         };
         let store = Rc::new(RefCell::new(state_stores::ListValueStore::open(spec)?));
-        let handle = ListValueStore { inner: Rc::clone(&store), task: environment.task };
+        let handle = ListValueStore { store: Handle::new(Rc::clone(&store), environment.task) };
         Ok(OpenedStore { handle: Rc::new(handle), store })
     }
 }

@@ -2,12 +2,29 @@
 //!
 //! A handle is a cheap clone; it belongs to one task and one thread. Plain stores log each change with the timestamp of
 //! the record at hand, timestamped ones with the value's own (Kafka Streams' changelog rules).
+//!
+//! # Scans
+//!
+//! Ranges of a store are iterators of `Result`s, which read as they go: what they take in memory does not depend on how much
+//! they give. They go both ways, so that `.rev()` is Kafka Streams' `reverseRange`, `backwardFetch` and so on; whoever takes
+//! from both ends pays for two places in the database. There is nothing to close.
+//!
+//! A store may be read and changed in the middle of a scan:
+//!
+//! 1. A scan gives the keys that were there when it began, each once, in order.
+//! 2. A key that is updated meanwhile has the value of the moment at which the scan comes to it; one that is deleted is left
+//!    out; a new one is not seen, so that a loop that puts what it scans ends.
+//! 3. If there is a commit meanwhile (which only a test can bring about, as a commit is never in the middle of a `process`
+//!    or a punctuation), keys that the scan has not come to are as the commit left them.
+//!
+//! A row that cannot be read back is an item that is an error, and names the store, the changelog, the key and what to do.
 
 mod builder;
 mod change_buffer;
 mod clock;
 mod definition;
 mod global;
+mod handle;
 mod join_buffer;
 mod key_value;
 mod list_value;

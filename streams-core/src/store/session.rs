@@ -5,8 +5,9 @@ use std::rc::Rc;
 
 use state_stores::{ClosedOrder, SessionKey, StateStore};
 
-use super::{Direction, FlushedChange, RecordClock};
-use crate::error::{Error, Result};
+use super::handle::Handle;
+use super::{FlushedChange, RecordClock};
+use crate::error::Result;
 use crate::ids::TaskId;
 use crate::time::Timestamp;
 use crate::window::{Window, Windowed};
@@ -15,7 +16,7 @@ use crate::window::{Window, Windowed};
 /// than the retention, counted back from the largest end ever put, are neither taken nor found.
 ///
 /// ```
-/// use streams_core::store::{Direction, SessionStore, Stores};
+/// use streams_core::store::{SessionStore, Stores};
 /// use streams_core::window::{Window, Windowed};
 /// # use streams_core::processor::{Processor, ProcessorContext, ProcessorResult, SourceOptions};
 /// # use streams_core::record::Record;
@@ -39,16 +40,15 @@ use crate::window::{Window, Windowed};
 /// visits.put(&morning, Some(3))?;
 /// assert_eq!(visits.fetch_session(&morning.key, 0, 5_000)?, Some(3));
 /// // Which sessions are within 2 s of a record at 6 s?
-/// let near = visits.find_sessions(&morning.key, 4_000, 8_000, Direction::Forward)?;
-/// assert_eq!(near, [(morning.clone(), 3)]);
+/// let mut near = visits.find_sessions(&morning.key, 4_000, 8_000)?;
+/// assert_eq!(near.next().transpose()?, Some((morning.clone(), 3)));
 /// visits.remove(&morning)?;
-/// assert_eq!(visits.fetch(&morning.key)?, []);
+/// assert_eq!(visits.fetch(&morning.key)?.count(), 0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct SessionStore<K, A> {
-    inner: Rc<RefCell<state_stores::SessionStore<K, A>>>,
+    store: Handle<state_stores::SessionStore<K, A>>,
     clock: Rc<RecordClock>,
-    task: TaskId,
     caching: bool,
     closed_order: ClosedOrder,
 }
@@ -56,17 +56,21 @@ pub struct SessionStore<K, A> {
 impl<K, A> Clone for SessionStore<K, A> {
     fn clone(&self) -> Self {
         SessionStore {
-            inner: Rc::clone(&self.inner),
+            store: self.store.clone(),
             clock: Rc::clone(&self.clock),
-            task: self.task,
             caching: self.caching,
             closed_order: self.closed_order,
         }
     }
 }
 
-fn windowed<K>(session: SessionKey<K>) -> Windowed<K> {
+fn window<K>(session: SessionKey<K>) -> Windowed<K> {
     Windowed::new(session.key, Window::new(session.start, session.end))
+}
+
+/// What a scan gives, as users know it.
+fn windowed<K, A>(entry: Result<(SessionKey<K>, A)>) -> Result<(Windowed<K>, A)> {
+    entry.map(|(session, aggregate)| (window(session), aggregate))
 }
 
 impl<K: Clone + 'static, A: Clone + 'static> SessionStore<K, A> {
@@ -77,14 +81,7 @@ impl<K: Clone + 'static, A: Clone + 'static> SessionStore<K, A> {
         caching: bool,
         closed_order: ClosedOrder,
     ) -> Self {
-        SessionStore { inner, clock, task, caching, closed_order }
-    }
-
-    fn run<R>(
-        &self,
-        call: impl FnOnce(&mut state_stores::SessionStore<K, A>) -> state_stores::Result<R>,
-    ) -> Result<R> {
-        call(&mut self.inner.borrow_mut()).map_err(|source| Error::Store { task: self.task, source })
+        SessionStore { store: Handle::new(inner, task), clock, caching, closed_order }
     }
 
     /// Sets a session's aggregate; `None` removes the session. A session that has expired is left out and counted.
@@ -97,7 +94,7 @@ impl<K: Clone + 'static, A: Clone + 'static> SessionStore<K, A> {
             end: session.window.end_ms,
         };
         let sets = aggregate.is_some();
-        self.run(|store| {
+        self.store.run(|store| {
             let expired = store.expired_puts();
             store.put_with(&session, aggregate, timestamp, headers)?;
             if sets && store.expired_puts() > expired {
@@ -114,47 +111,58 @@ impl<K: Clone + 'static, A: Clone + 'static> SessionStore<K, A> {
 
     /// The aggregate of exactly that session.
     pub fn fetch_session(&self, key: &K, start: Timestamp, end: Timestamp) -> Result<Option<A>> {
-        self.run(|store| store.fetch_session(key, start, end))
+        self.store.run(|store| store.fetch_session(key, start, end))
     }
 
-    /// All sessions of a key, by end, then start.
-    pub fn fetch(&self, key: &K) -> Result<Vec<(Windowed<K>, A)>> {
-        self.find_sessions(key, 0, Timestamp::MAX, Direction::Forward)
+    /// All sessions of a key, by end, then start (`fetch`, with `.rev()` `backwardFetch`).
+    pub fn fetch<'a>(
+        &'a self,
+        key: &K,
+    ) -> Result<impl DoubleEndedIterator<Item = Result<(Windowed<K>, A)>> + use<'a, K, A>> {
+        self.find_sessions(key, 0, Timestamp::MAX)
     }
 
-    /// The sessions of a key that end at `earliest_end` or later and start at `latest_start` or earlier
-    /// (`findSessions`, `backwardFindSessions`).
-    pub fn find_sessions(
-        &self,
+    /// The sessions of a key that end at `earliest_end` or later and start at `latest_start` or earlier, by end, then start
+    /// (`findSessions`, with `.rev()` `backwardFindSessions`). The [module](super) says what a scan sees of puts in
+    /// the middle of it.
+    pub fn find_sessions<'a>(
+        &'a self,
         key: &K,
         earliest_end: Timestamp,
         latest_start: Timestamp,
-        direction: Direction,
-    ) -> Result<Vec<(Windowed<K>, A)>> {
-        self.run(|store| {
-            let entries = store.find_sessions(key, earliest_end, latest_start, direction)?;
-            entries.map(|entry| entry.map(|(session, aggregate)| (windowed(session), aggregate))).collect()
-        })
+    ) -> Result<impl DoubleEndedIterator<Item = Result<(Windowed<K>, A)>> + use<'a, K, A>> {
+        Ok(self.store.scan(|store| store.find_sessions(key, earliest_end, latest_start))?.map(windowed))
+    }
+
+    /// [`find_sessions`](Self::find_sessions) for the keys from one to another (both inclusive, `None` for no bound, in the
+    /// order of serialized keys): by segments of time, in each by key, then end, then start.
+    pub fn find_sessions_of_keys<'a>(
+        &'a self,
+        first: Option<&K>,
+        last: Option<&K>,
+        earliest_end: Timestamp,
+        latest_start: Timestamp,
+    ) -> Result<impl DoubleEndedIterator<Item = Result<(Windowed<K>, A)>> + use<'a, K, A>> {
+        let found =
+            self.store.scan(|store| store.find_sessions_of_keys(first, last, earliest_end, latest_start))?;
+        Ok(found.map(windowed))
     }
 
     /// The sessions of all keys that end within `earliest_end..=latest_end`, in the order in which Kafka Streams' store
-    /// of the same type has them.
+    /// of the same type has them, for which they are gathered.
     pub fn find_closed(
         &self,
         earliest_end: Timestamp,
         latest_end: Timestamp,
     ) -> Result<Vec<(Windowed<K>, A)>> {
         let order = self.closed_order;
-        let closed = self.run(|store| store.find_closed(earliest_end, latest_end, order))?;
-        Ok(closed.into_iter().map(|(session, aggregate)| (windowed(session), aggregate)).collect())
+        let closed = self.store.run(|store| store.find_closed(earliest_end, latest_end, order))?;
+        Ok(closed.into_iter().map(|(session, aggregate)| (window(session), aggregate)).collect())
     }
 
-    /// All sessions that have not expired.
-    pub fn all(&self, direction: Direction) -> Result<Vec<(Windowed<K>, A)>> {
-        self.run(|store| {
-            let entries = store.all(direction)?;
-            entries.map(|entry| entry.map(|(session, aggregate)| (windowed(session), aggregate))).collect()
-        })
+    /// All sessions that have not expired, in the order of [`find_sessions_of_keys`](Self::find_sessions_of_keys).
+    pub fn all(&self) -> Result<impl DoubleEndedIterator<Item = Result<(Windowed<K>, A)>> + use<'_, K, A>> {
+        Ok(self.store.scan(|store| Ok(store.all()))?.map(windowed))
     }
 
     /// Whether updates wait in the record cache until the next flush.
@@ -164,9 +172,9 @@ impl<K: Clone + 'static, A: Clone + 'static> SessionStore<K, A> {
 
     /// Every session updated since the last call, each once, in the order of last updates.
     pub fn take_changes(&self) -> Result<Vec<FlushedChange<Windowed<K>, A>>> {
-        let changes = self.run(|store| store.take_changes())?;
+        let changes = self.store.run(|store| store.take_changes())?;
         let windowed = |change: FlushedChange<SessionKey<K>, A>| FlushedChange {
-            key: windowed(change.key),
+            key: window(change.key),
             new: change.new,
             old: change.old,
             timestamp: change.timestamp,

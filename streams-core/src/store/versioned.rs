@@ -5,8 +5,9 @@ use std::rc::Rc;
 
 use state_stores::{StateStore, VersionedPut, VersionedRecord, VersionedStore};
 
-use super::{Direction, RecordClock};
-use crate::error::{Error, Result};
+use super::RecordClock;
+use super::handle::Handle;
+use crate::error::Result;
 use crate::ids::TaskId;
 use crate::time::Timestamp;
 
@@ -45,18 +46,13 @@ use crate::time::Timestamp;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct VersionedKeyValueStore<K, V> {
-    inner: Rc<RefCell<VersionedStore<K, V>>>,
+    store: Handle<VersionedStore<K, V>>,
     clock: Rc<RecordClock>,
-    task: TaskId,
 }
 
 impl<K, V> Clone for VersionedKeyValueStore<K, V> {
     fn clone(&self) -> Self {
-        VersionedKeyValueStore {
-            inner: Rc::clone(&self.inner),
-            clock: Rc::clone(&self.clock),
-            task: self.task,
-        }
+        VersionedKeyValueStore { store: self.store.clone(), clock: Rc::clone(&self.clock) }
     }
 }
 
@@ -66,17 +62,13 @@ impl<K: 'static, V: 'static> VersionedKeyValueStore<K, V> {
         clock: Rc<RecordClock>,
         task: TaskId,
     ) -> Self {
-        VersionedKeyValueStore { inner, clock, task }
-    }
-
-    fn run<R>(&self, call: impl FnOnce(&mut VersionedStore<K, V>) -> state_stores::Result<R>) -> Result<R> {
-        call(&mut self.inner.borrow_mut()).map_err(|source| Error::Store { task: self.task, source })
+        VersionedKeyValueStore { store: Handle::new(inner, task), clock }
     }
 
     /// Gives a key a value, or with `None` deletes it, as of `timestamp`. Says whether the version is the latest, until
     /// when it is valid, or that it is too old to be taken.
     pub fn put(&self, key: &K, value: Option<&V>, timestamp: Timestamp) -> Result<VersionedPut> {
-        self.run(|store| {
+        self.store.run(|store| {
             let put = store.put(key, value, timestamp)?;
             if put == VersionedPut::Expired {
                 self.clock.note_expired(store.name());
@@ -87,28 +79,27 @@ impl<K: 'static, V: 'static> VersionedKeyValueStore<K, V> {
 
     /// Deletes a key as of `timestamp`. Returns the version that was valid then.
     pub fn delete(&self, key: &K, timestamp: Timestamp) -> Result<Option<VersionedRecord<V>>> {
-        self.run(|store| store.delete(key, timestamp))
+        self.store.run(|store| store.delete(key, timestamp))
     }
 
     /// The latest version of a key; `None` if it has none or is deleted.
     pub fn get(&self, key: &K) -> Result<Option<VersionedRecord<V>>> {
-        self.run(|store| store.get(key))
+        self.store.run(|store| store.get(key))
     }
 
     /// The version of a key that was valid at `timestamp`.
     pub fn get_as_of(&self, key: &K, timestamp: Timestamp) -> Result<Option<VersionedRecord<V>>> {
-        self.run(|store| store.get_as_of(key, timestamp))
+        self.store.run(|store| store.get_as_of(key, timestamp))
     }
 
     /// The versions of a key that were valid at some time within `from..=to`, in the order of their times, without
-    /// deletions (`MultiVersionedKeyQuery`).
-    pub fn fetch(
-        &self,
+    /// deletions (`MultiVersionedKeyQuery`). A version that is put in the middle of it may be seen or not.
+    pub fn fetch<'a>(
+        &'a self,
         key: &K,
         from: Timestamp,
         to: Timestamp,
-        direction: Direction,
-    ) -> Result<Vec<VersionedRecord<V>>> {
-        self.run(|store| store.fetch(key, from, to, direction))
+    ) -> Result<impl DoubleEndedIterator<Item = Result<VersionedRecord<V>>> + use<'a, K, V>> {
+        self.store.scan(|store| store.fetch(key, from, to))
     }
 }

@@ -5,8 +5,9 @@ use std::rc::Rc;
 
 use state_stores::StateStore;
 
-use super::{Direction, FlushedChange, RecordClock, ValueAndTimestamp};
-use crate::error::{Error, Result};
+use super::handle::Handle;
+use super::{FlushedChange, RecordClock, ValueAndTimestamp};
+use crate::error::Result;
 use crate::ids::TaskId;
 use crate::record::Headers;
 use crate::time::Timestamp;
@@ -15,7 +16,7 @@ use crate::time::Timestamp;
 /// than the retention, counted back from the largest start ever put, are neither taken nor found.
 ///
 /// ```
-/// use streams_core::store::{Direction, Stores, WindowStore};
+/// use streams_core::store::{Stores, WindowStore};
 /// # use streams_core::processor::{Processor, ProcessorContext, ProcessorResult, SourceOptions};
 /// # use streams_core::record::Record;
 /// # use streams_core::serde::DefaultSerde;
@@ -37,16 +38,16 @@ use crate::time::Timestamp;
 /// counts.put(&"home".into(), Some(2), 0)?;
 /// counts.put(&"home".into(), Some(5), 10_000)?;
 /// assert_eq!(counts.fetch(&"home".into(), 10_000)?, Some(5));
-/// assert_eq!(counts.fetch_range(&"home".into(), 0, 20_000, Direction::Forward)?, [(0, 2), (10_000, 5)]);
+/// let windows: Vec<(i64, i64)> = counts.fetch_range(&"home".into(), 0, 20_000)?.collect::<Result<_, _>>()?;
+/// assert_eq!(windows, [(0, 2), (10_000, 5)]);
 /// // The window that starts at 0 expires.
 /// counts.put(&"cart".into(), Some(1), 70_000)?;
 /// assert_eq!(counts.fetch(&"home".into(), 0)?, None);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct WindowStore<K, T> {
-    inner: Rc<RefCell<state_stores::WindowStore<K, T>>>,
+    store: Handle<state_stores::WindowStore<K, T>>,
     clock: Rc<RecordClock>,
-    task: TaskId,
     caching: bool,
 }
 
@@ -56,12 +57,7 @@ pub type TimestampedWindowStore<K, V> = WindowStore<K, ValueAndTimestamp<V>>;
 
 impl<K, T> Clone for WindowStore<K, T> {
     fn clone(&self) -> Self {
-        WindowStore {
-            inner: Rc::clone(&self.inner),
-            clock: Rc::clone(&self.clock),
-            task: self.task,
-            caching: self.caching,
-        }
+        WindowStore { store: self.store.clone(), clock: Rc::clone(&self.clock), caching: self.caching }
     }
 }
 
@@ -72,14 +68,7 @@ impl<K: 'static, T: Clone + 'static> WindowStore<K, T> {
         task: TaskId,
         caching: bool,
     ) -> Self {
-        WindowStore { inner, clock, task, caching }
-    }
-
-    fn run<R>(
-        &self,
-        call: impl FnOnce(&mut state_stores::WindowStore<K, T>) -> state_stores::Result<R>,
-    ) -> Result<R> {
-        call(&mut self.inner.borrow_mut()).map_err(|source| Error::Store { task: self.task, source })
+        WindowStore { store: Handle::new(inner, task), clock, caching }
     }
 
     /// Sets the value of a key in the window that starts at `start`; `None` deletes it. A window that has expired is
@@ -99,7 +88,7 @@ impl<K: 'static, T: Clone + 'static> WindowStore<K, T> {
         timestamp: Timestamp,
         headers: Headers,
     ) -> Result<()> {
-        self.run(|store| {
+        self.store.run(|store| {
             let expired = store.expired_puts();
             store.put_with(key, value, start, timestamp, headers)?;
             if store.expired_puts() > expired {
@@ -111,72 +100,60 @@ impl<K: 'static, T: Clone + 'static> WindowStore<K, T> {
 
     /// The value of a key in the window that starts at `start`.
     pub fn fetch(&self, key: &K, start: Timestamp) -> Result<Option<T>> {
-        self.run(|store| store.fetch(key, start))
+        self.store.run(|store| store.fetch(key, start))
     }
 
     /// Lets `read` look at a window's value without a clone.
     pub fn fetch_with<R>(&self, key: &K, start: Timestamp, read: impl FnOnce(Option<&T>) -> R) -> Result<R> {
-        self.run(|store| store.fetch_ref(key, start).map(read))
+        self.store.run(|store| store.fetch_ref(key, start).map(read))
     }
 
     /// The windows of a key that start within `from..=to`, in the order of their starts (duplicates in the order of
-    /// puts; `fetch`, `backwardFetch`).
-    pub fn fetch_range(
-        &self,
+    /// puts; `fetch`, with `.rev()` `backwardFetch`). The [module](super) says what a scan sees of puts in the middle
+    /// of it.
+    pub fn fetch_range<'a>(
+        &'a self,
         key: &K,
         from: Timestamp,
         to: Timestamp,
-        direction: Direction,
-    ) -> Result<Vec<(Timestamp, T)>> {
-        self.run(|store| {
-            let entries = store.fetch_range(key, from, to, direction)?;
-            entries.map(|entry| entry.map(|((_, start), value)| (start, value))).collect()
-        })
+    ) -> Result<impl DoubleEndedIterator<Item = Result<(Timestamp, T)>> + use<'a, K, T>> {
+        self.store.scan(|store| store.fetch_range(key, from, to))
     }
 
-    /// The windows of all keys that start within `from..=to` (`fetchAll`, `backwardFetchAll`).
+    /// The windows of the keys from one to another (both inclusive, `None` for no bound, in the order of serialized keys)
+    /// that start within `from..=to`: by segments of time, in each by key, then start (`fetch`, with `.rev()`
+    /// `backwardFetch`).
+    pub fn fetch_keys<'a>(
+        &'a self,
+        first: Option<&K>,
+        last: Option<&K>,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<impl DoubleEndedIterator<Item = Result<(K, Timestamp, T)>> + use<'a, K, T>> {
+        let found = self.store.scan(|store| store.fetch_keys(first, last, from, to))?;
+        Ok(found.map(|entry| entry.map(|((key, start), value)| (key, start, value))))
+    }
+
+    /// The windows of all keys that start within `from..=to`, in the order of [`fetch_keys`](Self::fetch_keys)
+    /// (`fetchAll`, with `.rev()` `backwardFetchAll`).
     pub fn fetch_all(
         &self,
         from: Timestamp,
         to: Timestamp,
-        direction: Direction,
-    ) -> Result<Vec<(K, Timestamp, T)>> {
-        self.run(|store| {
-            let entries = store.fetch_all(from, to, direction)?;
-            entries.map(|entry| entry.map(|((key, start), value)| (key, start, value))).collect()
-        })
+    ) -> Result<impl DoubleEndedIterator<Item = Result<(K, Timestamp, T)>> + use<'_, K, T>> {
+        self.fetch_keys(None, None, from, to)
     }
 
-    /// As [`fetch_range`](Self::fetch_range), but the first window for which `goes_on` says no is the last one.
-    pub fn fetch_range_while(
-        &self,
-        key: &K,
-        from: Timestamp,
-        to: Timestamp,
-        direction: Direction,
-        mut goes_on: impl FnMut(Timestamp) -> bool,
-    ) -> Result<Vec<(Timestamp, T)>> {
-        self.run(|store| {
-            let mut found = Vec::new();
-            for entry in store.fetch_range(key, from, to, direction)? {
-                let ((_, start), value) = entry?;
-                found.push((start, value));
-                if !goes_on(start) {
-                    break;
-                }
-            }
-            Ok(found)
-        })
-    }
-
-    /// The windows of all keys that start within `from..=to`, in the order of their starts, then serialized keys.
+    /// The windows of all keys that start within `from..=to`, in the order of their starts, then serialized keys, for which
+    /// they are gathered.
     pub fn fetch_by_start(&self, from: Timestamp, to: Timestamp) -> Result<Vec<((K, Timestamp), T)>> {
-        self.run(|store| store.fetch_by_start(from, to))
+        self.store.run(|store| store.fetch_by_start(from, to))
     }
 
-    /// All windows that have not expired (`all`, `backwardAll`).
-    pub fn all(&self, direction: Direction) -> Result<Vec<(K, Timestamp, T)>> {
-        self.fetch_all(0, Timestamp::MAX, direction)
+    /// All windows that have not expired, in the order of [`fetch_keys`](Self::fetch_keys) (`all`, with `.rev()`
+    /// `backwardAll`).
+    pub fn all(&self) -> Result<impl DoubleEndedIterator<Item = Result<(K, Timestamp, T)>> + use<'_, K, T>> {
+        self.fetch_all(0, Timestamp::MAX)
     }
 
     /// Whether updates wait in the record cache until the next flush.
@@ -186,6 +163,6 @@ impl<K: 'static, T: Clone + 'static> WindowStore<K, T> {
 
     /// Every entry updated since the last call, each once, by key and window start, in the order of last updates.
     pub fn take_changes(&self) -> Result<Vec<FlushedChange<(K, Timestamp), T>>> {
-        self.run(|store| store.take_changes())
+        self.store.run(|store| store.take_changes())
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use state_stores::offsets::read_offsets;
 use state_stores::{
-    BackendRef, Codec, CodecError, CodecRef, Direction, KeyValueSpec, KeyValueStore, RocksBackend,
-    RocksMemory, StoreError, ValueAndTimestamp, ValueFormat, WindowSpec, WindowStore,
+    BackendRef, Codec, CodecError, CodecRef, KeyValueSpec, KeyValueStore, RocksBackend, RocksMemory,
+    StoreError, ValueAndTimestamp, ValueFormat, WindowSpec, WindowStore,
 };
 use tests::apps::WINDOW_MS;
 
@@ -82,7 +82,7 @@ fn chains(backend: &BackendRef) -> Result<Rows, StoreError> {
     let format = ValueFormat::timestamped(Arc::clone(&text));
     let spec = KeyValueSpec::new("chains", Arc::clone(backend), text, format);
     let mut store: KeyValueStore<String, ValueAndTimestamp<String>> = KeyValueStore::open(spec)?;
-    store.all()?.map(|entry| entry.map(|(key, row)| (key, row.value))).collect()
+    store.all().over(&store).map(|entry| entry.map(|(key, row)| (key, row.value))).collect()
 }
 
 fn counts(backend: &BackendRef) -> Result<Rows, StoreError> {
@@ -92,5 +92,5 @@ fn counts(backend: &BackendRef) -> Result<Rows, StoreError> {
     let row = |((key, start), count): ((String, i64), ValueAndTimestamp<i64>)| {
         (format!("{key}@{start}"), count.value.to_string())
     };
-    store.all(Direction::Forward)?.map(|entry| entry.map(row)).collect()
+    store.all().over(&store).map(|entry| entry.map(row)).collect()
 }

@@ -282,13 +282,8 @@ fn check_value_list(row: &Value) {
     backend.write(&batch).unwrap();
     let kept = backend.get(backend.keyspace("store/store").unwrap(), key.as_bytes()).unwrap();
     assert_eq!(kept.as_deref(), Some(&expected[..]));
-    let mut read = Vec::new();
-    open()
-        .scan_from(b"", |key, list| {
-            read.push((key, list));
-            true
-        })
-        .unwrap();
+    let mut store = open();
+    let read: Vec<_> = store.scan_from(b"").over(&store).map(Result::unwrap).collect();
     assert_eq!(read, [(key, values)]);
 }
 

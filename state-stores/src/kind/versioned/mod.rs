@@ -7,18 +7,21 @@
 mod rows;
 
 use std::any::Any;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
-use self::rows::Value;
+use self::rows::{Latest, Value};
 pub(crate) use self::rows::{Rows, RowsSpec};
 use crate::backend::batch::Batch;
-use crate::backend::{BackendRef, Direction, RawEntry};
+use crate::backend::{Backend, BackendRef, Direction, RawEntry};
 use crate::codec::CodecRef;
+use crate::cursor::{Cursor, Entries};
 use crate::error::{Result, StoreError};
 use crate::headers::Headers;
 use crate::overlay::KeyBytes;
 use crate::schema::segments::versioned_segment_interval_ms;
 use crate::store::{Log, LogRecord, StateStore};
+use crate::table::scan::TableScan;
 
 /// What clean entries may take unless the spec says otherwise.
 const CACHE_BYTES: usize = 8 << 20;
@@ -140,7 +143,7 @@ impl<K, V> VersionedStore<K, V> {
     pub fn get(&mut self, key: &K) -> Result<Option<VersionedRecord<V>>> {
         self.encode(key)?;
         let Some(latest) = self.rows.latest(&self.key_scratch)? else { return Ok(None) };
-        let value = self.decode(&latest.value)?;
+        let value = self.decode(&self.key_scratch, &latest.value)?;
         Ok(Some(VersionedRecord { value, timestamp: latest.from_ms, valid_to: None }))
     }
 
@@ -158,45 +161,24 @@ impl<K, V> VersionedStore<K, V> {
         match self.rows.ending_after(&self.key_scratch, timestamp)? {
             Some((to_ms, past)) if past.from_ms <= timestamp => {
                 let Some(value) = past.value else { return Ok(None) };
-                let value = self.decode(&value)?;
+                let value = self.decode(&self.key_scratch, &value)?;
                 Ok(Some(VersionedRecord { value, timestamp: past.from_ms, valid_to: Some(to_ms) }))
             }
             _ => Ok(None),
         }
     }
 
-    /// The versions of a key that were valid at some time within `from_ms..=to_ms`, in the order of their times; old
-    /// ones for as long as their segment is kept. Deletions are left out.
-    pub fn fetch(
-        &mut self,
-        key: &K,
-        from_ms: i64,
-        to_ms: i64,
-        direction: Direction,
-    ) -> Result<Vec<VersionedRecord<V>>> {
-        let mut found = Vec::new();
-        let latest = self.get(key)?.filter(|latest| latest.timestamp <= to_ms);
-        if !self.rows.has_expired(to_ms) {
-            let past =
-                self.rows.past_between(&self.key_scratch, from_ms.saturating_add(1), Direction::Forward);
-            for row in past {
-                let (valid_to, past) = row?;
-                if past.from_ms > to_ms {
-                    break;
-                }
-                let Some(bytes) = past.value else { continue };
-                found.push((bytes, past.from_ms, valid_to));
-            }
-        }
-        let decode = |(bytes, timestamp, valid_to): (Value, i64, i64)| {
-            Ok(VersionedRecord { value: self.decode(&bytes)?, timestamp, valid_to: Some(valid_to) })
+    /// A scan of the versions of a key that were valid at some time within `from_ms..=to_ms`, in the order of their times;
+    /// old ones for as long as their segment is kept. Deletions are left out.
+    pub fn fetch<'a>(&mut self, key: &K, from_ms: i64, to_ms: i64) -> Result<HistoryCursor<'a, K, V>> {
+        self.encode(key)?;
+        let latest = self.rows.latest(&self.key_scratch)?.filter(|latest| latest.from_ms <= to_ms);
+        let past = if self.rows.has_expired(to_ms) {
+            None
+        } else {
+            Some(self.rows.past_between(&self.key_scratch, from_ms.saturating_add(1)))
         };
-        let mut found: Vec<_> = found.into_iter().map(decode).collect::<Result<_>>()?;
-        found.extend(latest);
-        if direction == Direction::Backward {
-            found.reverse();
-        }
-        Ok(found)
+        Ok(HistoryCursor { key: self.key_scratch.as_slice().into(), to_ms, past, latest, store: PhantomData })
     }
 
     /// The greatest time ever put, in ms; -1 if there was none.
@@ -237,16 +219,83 @@ impl<K, V> VersionedStore<K, V> {
             .map_err(|error| StoreError::of_key(self.rows.name(), error))
     }
 
-    /// A value of the key that was encoded last.
-    fn decode(&self, bytes: &[u8]) -> Result<V> {
-        let decoded = self.value.decode(bytes);
-        decoded.map_err(|source| StoreError::of_row(self.rows.name(), &self.key_scratch, source))
+    fn decode(&self, key: &[u8], value: &[u8]) -> Result<V> {
+        let decoded = self.value.decode(value);
+        decoded.map_err(|source| StoreError::of_row(self.rows.name(), key, source))
+    }
+}
+
+/// A scan of the versions of one key. [`crate::cursor`] has the rules, of which the third goes for past versions; the latest
+/// one is that of the beginning.
+pub struct HistoryCursor<'a, K, V> {
+    key: KeyBytes,
+    to_ms: i64,
+    /// `None` when there are no others.
+    past: Option<TableScan<'a>>,
+    /// The latest version, until it has been given.
+    latest: Option<Latest>,
+    store: PhantomData<fn(K, V)>,
+}
+
+impl<'a, K, V> HistoryCursor<'a, K, V> {
+    /// The versions of the store that was scanned, which does not change meanwhile.
+    pub fn over(self, store: &'a VersionedStore<K, V>) -> Entries<'a, Self> {
+        Entries::new(store, &**store.rows.backend(), self)
+    }
+
+    fn step_past(
+        &mut self,
+        store: &VersionedStore<K, V>,
+        backend: &'a dyn Backend,
+        from: Direction,
+    ) -> Option<Result<VersionedRecord<V>>> {
+        loop {
+            let (valid_to, past) = match store.rows.step(self.past.as_mut()?, backend, from)? {
+                Ok(row) => row,
+                Err(error) => return Some(Err(error)),
+            };
+            if past.from_ms > self.to_ms {
+                // From the front, all that follow are later still.
+                self.past = self.past.take().filter(|_| from == Direction::Backward);
+            } else if let Some(value) = past.value {
+                let value = store.decode(&self.key, &value);
+                let (timestamp, valid_to) = (past.from_ms, Some(valid_to));
+                return Some(value.map(|value| VersionedRecord { value, timestamp, valid_to }));
+            }
+        }
+    }
+
+    fn take_latest(&mut self, store: &VersionedStore<K, V>) -> Option<Result<VersionedRecord<V>>> {
+        let Latest { from_ms: timestamp, value } = self.latest.take()?;
+        let value = store.decode(&self.key, &value);
+        Some(value.map(|value| VersionedRecord { value, timestamp, valid_to: None }))
+    }
+}
+
+impl<'a, K, V> Cursor<'a> for HistoryCursor<'a, K, V> {
+    type Store = VersionedStore<K, V>;
+    type Entry = VersionedRecord<V>;
+
+    fn step(
+        &mut self,
+        store: &VersionedStore<K, V>,
+        backend: &'a dyn Backend,
+        from: Direction,
+    ) -> Option<Result<VersionedRecord<V>>> {
+        match from {
+            Direction::Forward => self.step_past(store, backend, from).or_else(|| self.take_latest(store)),
+            Direction::Backward => self.take_latest(store).or_else(|| self.step_past(store, backend, from)),
+        }
     }
 }
 
 impl<K: 'static, V: 'static> StateStore for VersionedStore<K, V> {
     fn name(&self) -> &str {
         self.rows.name()
+    }
+
+    fn backend(&self) -> &BackendRef {
+        self.rows.backend()
     }
 
     fn uncommitted_bytes(&self) -> usize {

@@ -17,16 +17,16 @@ use std::sync::Arc;
 
 use super::VersionedPut;
 use crate::backend::batch::Batch;
-use crate::backend::{BackendRef, Direction, Keyspace, RawEntry};
+use crate::backend::{Backend, BackendRef, Direction, Keyspace, RawEntry};
 use crate::codec::{Codec, CodecError, CodecRef};
 use crate::error::{Result, StoreError};
 use crate::headers::Headers;
 use crate::schema::int64_before_end;
 use crate::schema::segments::{OBSERVED_KEY, SEGMENT_BYTES};
 use crate::table::change::Tracking;
-use crate::table::expiry::Expiry;
 use crate::table::format::ValueFormat;
-use crate::table::merge::{OwnedRange, ranges_of};
+use crate::table::ranges::{OwnedRange, ranges_of};
+use crate::table::scan::TableScan;
 use crate::table::timed::Timed;
 use crate::table::{Table, TableSpec};
 
@@ -73,6 +73,11 @@ pub(crate) struct Rows {
 /// When a past version ended, read from its local key after the segment.
 fn ended(key: &[u8]) -> Option<i64> {
     int64_before_end(key, 0)
+}
+
+/// When the past version of a local key ended.
+fn ended_local(local: &[u8]) -> i64 {
+    ended(local).unwrap_or(i64::MIN)
 }
 
 impl Rows {
@@ -169,20 +174,12 @@ impl Rows {
         if time_ms >= self.observed_ms() {
             return Ok(None);
         }
-        let mut found = self.past_between(key, time_ms.saturating_add(1), Direction::Forward);
-        found.next().transpose()
+        let mut past = self.past_between(key, time_ms.saturating_add(1));
+        self.step(&mut past, &**self.backend(), Direction::Forward).transpose()
     }
 
-    /// The past versions of a key that ended at a time or later, in the order of their times.
-    pub(crate) fn past_between<'a>(
-        &'a mut self,
-        key: &[u8],
-        from_ms: i64,
-        direction: Direction,
-    ) -> impl Iterator<Item = Result<(i64, Past)>> + use<'a> {
-        let time = self.past.expiry();
-        let (segments, in_memory) =
-            (time.segments.live_between(from_ms, i64::MAX), time.is_in_memory(from_ms));
+    /// A scan of the past versions of a key that ended at a time or later, in the order of their times.
+    pub(crate) fn past_between<'a>(&mut self, key: &[u8], from_ms: i64) -> TableScan<'a> {
         let bound = |segment: i64, to_ms: i64| {
             let mut local = Vec::with_capacity(key.len() + SEGMENT_BYTES + TIME_BYTES);
             append_past_key(key, segment, to_ms, &mut local);
@@ -190,15 +187,25 @@ impl Rows {
         };
         // A time is never negative, so that the least is that of zero.
         let range = |segment| -> OwnedRange { (bound(segment, from_ms.max(0)), bound(segment, i64::MAX)) };
-        let mut ranges = ranges_of(segments, range);
-        if direction == Direction::Backward {
-            ranges.reverse();
-        }
+        let ranges = ranges_of(self.past.expiry().segments.live_between(from_ms, i64::MAX), range);
         let key = key.to_vec();
-        let wanted =
-            move |local: &[u8]| is_past_of(local, &key) && ended(local).is_some_and(|to_ms| to_ms >= from_ms);
-        let found = self.past.scan(ranges, direction, in_memory, wanted);
-        found.map(|row| row.map(|(local, past)| (ended(&local).unwrap_or(i64::MIN), past)))
+        let wanted = move |local: &[u8]| is_past_of(local, &key) && ended_local(local) >= from_ms;
+        self.past.scan(ranges, Some(from_ms), wanted)
+    }
+
+    /// The next past version from one end of a scan, and when it ended.
+    pub(crate) fn step<'a>(
+        &self,
+        past: &mut TableScan<'a>,
+        backend: &'a dyn Backend,
+        from: Direction,
+    ) -> Option<Result<(i64, Past)>> {
+        past.step(&self.past, backend, from, |local, past| Ok((ended_local(local), past)))
+    }
+
+    /// Where the versions are.
+    pub(crate) fn backend(&self) -> &BackendRef {
+        self.past.backend()
     }
 
     /// Every version that can be found: RK ‖ int64 valid from, and int64 valid to (of the latest, the greatest there is)
@@ -209,19 +216,24 @@ impl Rows {
         };
         let mut all = Vec::new();
         let latest = vec![(Bound::Included(LATEST.to_vec()), Bound::Unbounded)];
-        for row in self.latest.scan(latest, Direction::Forward, false, |_| true) {
-            let (local, latest) = row?;
-            all.push(entry(&local[SEGMENT_BYTES..], (latest.from_ms, i64::MAX), &latest.value));
+        let past = vec![(Bound::Unbounded, Bound::Excluded(LATEST.to_vec()))];
+        let mut latest = self.latest.scan(latest, None, |_| true);
+        let mut past = self.past.scan(past, None, |local| local != OBSERVED_KEY);
+        let (backend, from) = (&**self.backend(), Direction::Forward);
+        let read = |local: &[u8], latest: Latest| {
+            Ok(entry(&local[SEGMENT_BYTES..], (latest.from_ms, i64::MAX), &latest.value))
+        };
+        while let Some(row) = latest.step(&self.latest, backend, from, read) {
+            all.push(row?);
         }
         let oldest_ms = self.observed_ms().saturating_sub(self.history_ms);
-        let is_past = |local: &[u8]| local != OBSERVED_KEY;
-        let past = vec![(Bound::Unbounded, Bound::Excluded(LATEST.to_vec()))];
-        for row in self.past.scan(past, Direction::Forward, false, is_past) {
-            let (local, Past { from_ms, value }) = row?;
-            let to_ms = ended(&local).unwrap_or(i64::MIN);
-            if let Some(value) = value.filter(|_| to_ms > oldest_ms) {
-                all.push(entry(&local[SEGMENT_BYTES..local.len() - TIME_BYTES], (from_ms, to_ms), &value));
-            }
+        let read = |local: &[u8], past: Past| {
+            let (key, to_ms) = (&local[SEGMENT_BYTES..local.len() - TIME_BYTES], ended_local(local));
+            let value = past.value.filter(|_| to_ms > oldest_ms);
+            Ok(value.map(|value| entry(key, (past.from_ms, to_ms), &value)))
+        };
+        while let Some(row) = past.step(&self.past, backend, from, read) {
+            all.extend(row?);
         }
         Ok(all)
     }

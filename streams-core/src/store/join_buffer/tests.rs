@@ -6,6 +6,7 @@ use std::sync::Arc;
 use state_stores::{Batch, MemoryBackend};
 
 use super::*;
+use crate::ids::TaskId;
 use crate::serde::DefaultSerde;
 use crate::store::RecordClock;
 

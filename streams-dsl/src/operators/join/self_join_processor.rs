@@ -6,7 +6,7 @@ use std::sync::Arc;
 use streams_core::error::{Error, Result};
 use streams_core::processor::{Data, DropReason, InitContext, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::Record;
-use streams_core::store::{Direction, WindowStore};
+use streams_core::store::WindowStore;
 use streams_core::time::Timestamp;
 
 use super::stream_stream_side::StreamJoin;
@@ -67,12 +67,14 @@ where
         };
         let others = &self.others;
         let (from, to) = join.windows.seen_from_left().around(timestamp);
-        for (time, other) in others.fetch_range(&key, from, to, Direction::Forward)? {
+        for found in others.fetch_range(&key, from, to)? {
+            let (time, other) = found?;
             forward(value.clone(), other, time)?;
         }
         let mut with_itself = timestamp > (self.stream_time - join.windows.retention_ms()).saturating_add(1);
         let (from, to) = join.windows.seen_from_right().around(timestamp);
-        for (time, other) in others.fetch_range(&key, from, to, Direction::Forward)? {
+        for found in others.fetch_range(&key, from, to)? {
+            let (time, other) = found?;
             if timestamp < time && std::mem::take(&mut with_itself) {
                 forward(value.clone(), value.clone(), timestamp)?;
             }

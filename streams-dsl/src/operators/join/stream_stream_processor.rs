@@ -6,7 +6,8 @@ use streams_core::error::Result;
 use streams_core::processor::{Data, DropReason, InitContext, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::Record;
 use streams_core::serde::TimestampedKeyAndJoinSide;
-use streams_core::store::{Direction, WindowStore};
+use streams_core::store::WindowStore;
+use streams_core::time::Timestamp;
 
 use super::stream_stream_side::{Side, StreamJoin};
 use super::stream_stream_waiting::Waiting;
@@ -102,9 +103,9 @@ where
             waiting.emit_closed::<S, VO, F>(join, &record, context)?;
         }
         let (from, to) = join.reach(S::LEFT).around(record.timestamp);
-        let others = self.others.fetch_range(&record.key, from, to, Direction::Forward)?;
-        if !others.is_empty() {
-            return self.join_pairs(record, others, context);
+        let mut others = self.others.fetch_range(&record.key, from, to)?;
+        if let Some(first) = others.next().transpose()? {
+            return self.join_pairs(record, first, others, context);
         }
         if !join.joins_null(S::LEFT) {
             return Ok(());
@@ -122,7 +123,8 @@ impl<S: Side<VL, VR>, K: Data, VL: Data, VR: Data, F> JoinSideProcessor<S, K, VL
     fn join_pairs<VO: Data>(
         &self,
         record: Record<K, S::This>,
-        others: Vec<(i64, S::Other)>,
+        first: (Timestamp, S::Other),
+        mut others: impl Iterator<Item = Result<(Timestamp, S::Other)>>,
         context: &mut ProcessorContext<'_, K, VO>,
     ) -> ProcessorResult
     where
@@ -131,23 +133,23 @@ impl<S: Side<VL, VR>, K: Data, VL: Data, VR: Data, F> JoinSideProcessor<S, K, VL
         let Record { key, value, timestamp, headers } = record;
         // The key is not cloned for a look into the store.
         let mut partner = TimestampedKeyAndJoinSide { key, timestamp, left: !S::LEFT };
-        let mut others = others.into_iter().peekable();
-        while let Some((time, other)) = others.next() {
+        let (mut time, mut other) = first;
+        loop {
             partner.timestamp = time;
             if let Some(waiting) = &self.waiting {
                 waiting.found(&partner, timestamp)?;
             }
             // The last partner gets the record itself.
-            if others.peek().is_none() {
+            let Some(next) = others.next().transpose()? else {
                 let record = Record { key: partner.key, value, timestamp: timestamp.max(time), headers };
                 return self.forward(record, Some(other), context);
-            }
+            };
             let (key, value, headers) = (partner.key.clone(), value.clone(), headers.clone());
             let record = Record { key, value, timestamp: timestamp.max(time), headers };
             // A pair that the joiner fails on costs no other.
             context.attempt(|context| self.forward(record, Some(other), context))?;
+            (time, other) = next;
         }
-        Ok(())
     }
 
     #[inline]

@@ -143,10 +143,11 @@ impl<K: Data, VL: Data, VR: Data> Waiting<K, VL, VR> {
         let (mut left_open, mut right_open) = (false, false);
         let mut oldest = Timestamp::MAX;
         time.min_time.set(Timestamp::MAX);
-        self.store.scan_from(&time.oldest.get().to_be_bytes(), |key, values| {
+        for waiting in self.store.scan_from(&time.oldest.get().to_be_bytes())? {
+            let (key, values) = waiting?;
             time.min_time.set(key.timestamp);
             if left_open && right_open {
-                return false;
+                break;
             }
             if key.timestamp.saturating_add(join.closes_after_ms(key.left)) >= stream_time {
                 oldest = oldest.min(key.timestamp);
@@ -155,8 +156,7 @@ impl<K: Data, VL: Data, VR: Data> Waiting<K, VL, VR> {
             } else {
                 closed.push((key, values));
             }
-            true
-        })?;
+        }
         time.oldest.set(oldest);
         Ok(closed)
     }

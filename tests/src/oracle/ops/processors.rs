@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use serde_json::json;
 use streams_core::error::Result;
-use streams_core::store::Direction;
 use streams_dsl::prelude::*;
 
 use super::{Build, Draw, Family, Kind, Operator, STREAM};
@@ -174,7 +173,8 @@ impl Processor<Text, Text, Text, Text> for Keeper {
         let Some(store) = &self.store else {
             return context.forward(Record::new(Some("tick".to_owned()), Some(clock.to_owned()), timestamp));
         };
-        for (key, value) in store.all(Direction::Forward)? {
+        for row in store.all()? {
+            let (key, value) = row?;
             if self.how.clear {
                 store.delete(&key)?;
             }
@@ -203,8 +203,9 @@ impl FixedKeyProcessor<Text, Text, Text> for Keeper {
     ) -> ProcessorResult {
         let Some(store) = &self.store else { return Ok(()) };
         // Backwards, Kafka's caches show deleted keys.
-        let direction = if self.how.cached { Direction::Forward } else { Direction::Backward };
-        for (key, value) in store.all(direction)? {
+        let mut rows = store.all()?;
+        while let Some(row) = if self.how.cached { rows.next() } else { rows.next_back() } {
+            let (key, value) = row?;
             let value = Some(tail(value + self.clock(punctuation))).filter(|_| !self.how.clear);
             store.put(&key, value)?;
         }

@@ -6,7 +6,7 @@ use streams_core::error::Result as CoreResult;
 use streams_core::processor::{Data, DropReason, InitContext, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::{Change, Headers, Record};
 use streams_core::serde::{SerdeRef, SessionWindowedSerde};
-use streams_core::store::{Direction, FlushedChange, SessionStore, SessionStoreBuilder, ValueAndTimestamp};
+use streams_core::store::{FlushedChange, SessionStore, SessionStoreBuilder, ValueAndTimestamp};
 use streams_core::time::Timestamp;
 use streams_core::window::{Window, Windowed};
 
@@ -152,7 +152,8 @@ where
         let gap_ms = self.windows.inactivity_gap_ms();
         let (earliest_end, latest_start) = (timestamp - gap_ms, timestamp.saturating_add(gap_ms));
         let store = &self.store;
-        let sessions = store.find_sessions(&key, earliest_end, latest_start, Direction::Forward)?;
+        let sessions: Vec<_> =
+            store.find_sessions(&key, earliest_end, latest_start)?.collect::<CoreResult<_>>()?;
         let own = Window::new(timestamp, timestamp);
         let window = sessions.iter().fold(own, |window, (session, _)| merge(window, session.window));
         if window.end_ms < self.windows.close_time(self.stream_time) {

@@ -7,7 +7,7 @@ use streams_core::error::Result as CoreResult;
 use streams_core::processor::{Data, DropReason, InitContext, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::{Change, Headers, Record};
 use streams_core::serde::{SerdeRef, TimeWindowedSerde};
-use streams_core::store::{Direction, TimestampedWindowStore, ValueAndTimestamp};
+use streams_core::store::{TimestampedWindowStore, ValueAndTimestamp};
 use streams_core::time::Timestamp;
 use streams_core::window::{Window, Windowed};
 
@@ -128,13 +128,19 @@ where
         let store = &self.store;
         let difference_ms = self.windows.time_difference_ms();
         if timestamp < difference_ms {
-            let found = store.fetch_range(key, 0, timestamp.saturating_add(1), Direction::Forward)?;
-            return Ok(early_steps(timestamp, found));
+            let found = store.fetch_range(key, 0, timestamp.saturating_add(1))?;
+            return Ok(early_steps(timestamp, found.collect::<CoreResult<_>>()?));
         }
         let from = (timestamp - 2 * difference_ms).max(0);
-        let holds = |start: Timestamp| start.saturating_add(difference_ms) >= timestamp;
-        let found =
-            store.fetch_range_while(key, from, timestamp.saturating_add(1), Direction::Backward, holds)?;
+        let mut found = Vec::new();
+        for window in store.fetch_range(key, from, timestamp.saturating_add(1))?.rev() {
+            let (start, stored) = window?;
+            found.push((start, stored));
+            // The first one that ends before the record is the last that counts.
+            if start.saturating_add(difference_ms) < timestamp {
+                break;
+            }
+        }
         Ok(steps(timestamp, difference_ms, found))
     }
 

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use streams_core::error::Error;
 use streams_core::processor::{Data, DropReason, InitContext, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::{Change, Record};
 use streams_core::serde::foreign_key::SubscriptionResponse;
@@ -54,9 +53,8 @@ impl<K: Data, KO: Data, VO: Data> Processor<KO, Change<VO>, K, SubscriptionRespo
         schema
             .encode_prefix(&foreign_key, &headers, &mut self.prefix)
             .map_err(|source| unserializable("foreign key", topics.foreign_key(), source))?;
-        // Answers go to a sink, which does not come back to this store.
-        let notified = self.store.for_each_with_prefix(&self.prefix, |_, subscriber| {
-            let subscription = subscriber.value;
+        for subscriber in self.store.prefix_scan(&self.prefix)? {
+            let subscription = subscriber?.1.value;
             let answer = Record {
                 key: subscription.primary_key,
                 value: SubscriptionResponse {
@@ -67,8 +65,8 @@ impl<K: Data, KO: Data, VO: Data> Processor<KO, Change<VO>, K, SubscriptionRespo
                 timestamp,
                 headers: headers.clone(),
             };
-            context.forward(answer).map_err(Error::of_user_code)
-        });
-        Ok(notified?)
+            context.forward(answer)?;
+        }
+        Ok(())
     }
 }
