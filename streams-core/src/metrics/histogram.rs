@@ -1,7 +1,5 @@
 //! A distribution in buckets, for quantiles over many instances, which means and extremes do not give.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use super::cells::{Gauge, Total};
 
 /// Upper bounds of the buckets, in the measured unit: 1, 2 and 5 of each power of ten.
@@ -15,23 +13,36 @@ const BOUNDS: [f64; 22] = [
 pub struct Histogram {
     buckets: [Total; BOUNDS.len() + 1],
     sum: Gauge,
-    /// The bucket of the last value.
-    last: AtomicUsize,
 }
 
 impl Histogram {
-    /// Adds a value. A few loads and stores: one value mostly falls where the one before did.
-    #[inline]
+    /// Adds a value.
     pub fn record(&self, value: f64) {
-        let mut at = self.last.load(Ordering::Relaxed);
-        let lower = if at == 0 { f64::NEG_INFINITY } else { BOUNDS[at - 1] };
-        let upper = BOUNDS.get(at).copied().unwrap_or(f64::INFINITY);
-        if !(lower < value && value <= upper) {
-            at = BOUNDS.partition_point(|&bound| bound < value);
-            self.last.store(at, Ordering::Relaxed);
+        self.add(Self::bucket(value), 1, value);
+    }
+
+    /// Adds values of one bucket with that sum.
+    pub fn add(&self, bucket: usize, values: u64, sum: f64) {
+        if let Some(bucket) = self.buckets.get(bucket) {
+            bucket.add(values);
+            self.sum.set(self.sum.get() + sum);
         }
-        self.buckets[at].add(1);
-        self.sum.set(self.sum.get() + value);
+    }
+
+    /// The number of the bucket that a value falls into.
+    pub fn bucket(value: f64) -> usize {
+        BOUNDS.partition_point(|&bound| bound < value)
+    }
+
+    /// The whole numbers of a bucket: those above the first bound, up to the second.
+    pub fn whole_bounds(bucket: usize) -> (i64, i64) {
+        let lower = bucket.checked_sub(1).and_then(|below| BOUNDS.get(below));
+        let upper = BOUNDS.get(bucket);
+        // Both are whole after rounding down, and far within what an i64 holds.
+        (
+            lower.map_or(i64::MIN, |bound| bound.floor() as i64),
+            upper.map_or(i64::MAX, |bound| bound.floor() as i64),
+        )
     }
 
     /// What it holds now.
@@ -65,6 +76,14 @@ impl HistogramSnapshot {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whole_numbers_are_in_the_bucket_whose_bounds_hold_them() {
+        for value in (-3..700).chain([9_999, 10_000, 10_001, 300_000, 300_001, i64::MAX]) {
+            let (lower, upper) = Histogram::whole_bounds(Histogram::bucket(value as f64));
+            assert!(lower < value && value <= upper, "{value} is not above {lower} and up to {upper}");
+        }
+    }
 
     #[test]
     fn a_value_is_in_the_first_bucket_that_holds_it() {

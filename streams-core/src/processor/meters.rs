@@ -56,8 +56,7 @@ impl TaskMeters {
             processed: is_source.then(|| self.registry.windowed()),
         });
         self.register(Arc::clone(&shared) as _);
-        let nothing = Measured::default();
-        let meter = Rc::new(NodeMeter { shared, measured: Cell::new(nothing) });
+        let meter = Rc::new(NodeMeter::new(shared));
         self.nodes.borrow_mut().push(Rc::clone(&meter));
         meter
     }
@@ -110,25 +109,75 @@ impl Place {
     }
 }
 
-/// Measures the records that come to a source, or to where they end.
+/// Measures the records that come to a source, or to where they end: whole numbers, added up until a turn ends.
 pub struct NodeMeter {
-    measured: Cell<Measured>,
+    /// What was measured before the run of latencies in one bucket.
+    before: Cell<Measured>,
+    /// Latencies of the run, in milliseconds.
+    sum: Cell<i64>,
+    min: Cell<i64>,
+    max: Cell<i64>,
+    count: Cell<u64>,
+    /// The bucket of the run, with the whole numbers that are in it.
+    bucket: Cell<usize>,
+    bounds: Cell<(i64, i64)>,
     shared: Arc<NodeMeasures>,
 }
 
 impl NodeMeter {
+    fn new(shared: Arc<NodeMeasures>) -> Self {
+        NodeMeter {
+            before: Cell::new(Measured::default()),
+            sum: Cell::new(0),
+            min: Cell::new(i64::MAX),
+            max: Cell::new(i64::MIN),
+            count: Cell::new(0),
+            bucket: Cell::new(0),
+            bounds: Cell::new(Histogram::whole_bounds(0)),
+            shared,
+        }
+    }
+
     /// A record has come this far at `wall_clock_ms`.
     #[inline]
     pub fn reached(&self, timestamp: Timestamp, wall_clock_ms: Timestamp) {
-        let latency_ms = wall_clock_ms.saturating_sub(timestamp) as f64;
-        let mut measured = self.measured.get();
-        measured.record(latency_ms);
-        self.measured.set(measured);
-        self.shared.latencies.record(latency_ms);
+        let latency_ms = wall_clock_ms.saturating_sub(timestamp);
+        let (lower, upper) = self.bounds.get();
+        // Most records are about as old as the one before.
+        if latency_ms <= lower || latency_ms > upper {
+            self.begin_run(latency_ms);
+        }
+        self.count.set(self.count.get() + 1);
+        self.sum.set(self.sum.get().saturating_add(latency_ms));
+        self.min.set(self.min.get().min(latency_ms));
+        self.max.set(self.max.get().max(latency_ms));
+    }
+
+    /// The next latencies are in the bucket of this one.
+    #[cold]
+    fn begin_run(&self, latency_ms: i64) {
+        self.end_run();
+        let bucket = Histogram::bucket(latency_ms as f64);
+        self.bucket.set(bucket);
+        self.bounds.set(Histogram::whole_bounds(bucket));
+    }
+
+    fn end_run(&self) {
+        let count = self.count.take();
+        if count == 0 {
+            return;
+        }
+        let sum = self.sum.take() as f64;
+        let (min, max) = (self.min.replace(i64::MAX) as f64, self.max.replace(i64::MIN) as f64);
+        self.shared.latencies.add(self.bucket.get(), count, sum);
+        let mut before = self.before.get();
+        before.merge(&Measured { count, sum, min, max });
+        self.before.set(before);
     }
 
     fn hand_over(&self, now_ms: i64) {
-        let measured = self.measured.take();
+        self.end_run();
+        let measured = self.before.take();
         self.shared.latency.add(&measured, now_ms);
         if let Some(processed) = &self.shared.processed {
             processed.add(&measured, now_ms);
