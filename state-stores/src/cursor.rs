@@ -9,8 +9,8 @@
 //! 3. If there is a commit meanwhile, or a rollback, keys that the scan has not come to are as the commit or rollback left
 //!    them.
 //!
-//! What a scan takes in memory does not depend on how much it gives: the overlay is read where it is, and the backend in
-//! passing. Each end has a place of its own in the backend, which is looked up when that end is first asked.
+//! The memory of a scan does not depend on how much it gives: it reads the overlay in place, and one row of the backend at a
+//! time. Each end has its own iterator of the backend, which is opened when that end is first used.
 
 use crate::backend::{Backend, Direction};
 use crate::error::Result;

@@ -377,7 +377,7 @@ impl<T> Overlay<T> {
         }
     }
 
-    /// Sees to it that there is an index of the keys.
+    /// Builds the index of keys, unless there is one.
     pub(crate) fn build_index(&mut self) {
         let entries = &self.entries;
         self.index.get_or_insert_with(|| {

@@ -63,7 +63,7 @@ impl<'a> TableScan<'a> {
         }
     }
 
-    /// The next entry from one end that is asked for; `None` if there is none, or the other end has given it.
+    /// Finds the next entry from one end that passes the filter; `None` if there is none, or if the other end has given it.
     fn find<'t, T, E: Expiry>(
         &mut self,
         table: &'t Table<T, E>,

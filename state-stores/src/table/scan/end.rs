@@ -61,7 +61,7 @@ impl<'a> End<'a> {
         End { direction, opened: 0, ahead, disk: None, epoch: 0, commits: 0, last, has_last }
     }
 
-    /// Takes note of what has happened to the table since the last step.
+    /// Catches up with what has changed in the table since the last step.
     pub(super) fn refresh<T, E: Expiry>(&mut self, place: &Place<'_, 'a, T, E>) -> Result<()> {
         let table = place.table;
         if self.opened == 0 || (self.epoch, self.commits) == (table.overlay.epoch(), table.commits) {
@@ -194,7 +194,7 @@ impl<'a> End<'a> {
         self.has_last = true;
     }
 
-    /// Whether the end has given a key, which the other one has come to.
+    /// Whether this end has given a key already that the other one has reached.
     pub(super) fn has_given(&self, key: &[u8]) -> bool {
         self.last().is_some_and(|last| match self.direction {
             Direction::Forward => key <= last,
@@ -203,7 +203,7 @@ impl<'a> End<'a> {
     }
 }
 
-/// A bound of a range, or that key, which is not in the range any more: whichever lies further inside.
+/// The bound of a range, or the key before which (or after which) the scan stands: whichever lies further inside.
 fn inner<'r>(bound: Bound<&'r [u8]>, key: &'r [u8], inside: Ordering) -> Bound<&'r [u8]> {
     match bound {
         Bound::Included(of) | Bound::Excluded(of) if of.cmp(key) == inside => bound,
