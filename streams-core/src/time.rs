@@ -42,8 +42,11 @@ pub trait Clock: Send + Sync {
 
     /// Milliseconds since some moment, never set back or forward: intervals are measured by it. It runs while
     /// the process is stopped, but not while the machine sleeps.
+    ///
+    /// By default it is the machine's, so that commits and time-outs are on time whatever [`now_ms`](Self::now_ms) shows.
+    /// A virtual clock overrides it, as [`ManualClock`] does.
     fn monotonic_ms(&self) -> i64 {
-        self.now_ms()
+        SystemClock.monotonic_ms()
     }
 }
 
@@ -84,29 +87,70 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until it is moved.
+/// A clock that stands still until it is moved. Intervals pass when it is moved forward.
 #[derive(Debug, Default)]
-pub struct ManualClock(AtomicI64);
+pub struct ManualClock {
+    wall_ms: AtomicI64,
+    /// How far it has been moved forward in all.
+    passed_ms: AtomicI64,
+}
 
 impl ManualClock {
     /// A clock that shows `now_ms`.
     pub fn new(now_ms: Timestamp) -> Self {
-        ManualClock(AtomicI64::new(now_ms))
+        ManualClock { wall_ms: AtomicI64::new(now_ms), passed_ms: AtomicI64::new(now_ms) }
     }
 
     /// Moves the clock by that many milliseconds.
     pub fn advance(&self, by_ms: i64) {
-        self.0.fetch_add(by_ms, Ordering::SeqCst);
+        self.wall_ms.fetch_add(by_ms, Ordering::SeqCst);
+        self.passed_ms.fetch_add(by_ms.max(0), Ordering::SeqCst);
     }
 
-    /// Sets the clock.
+    /// Sets the clock. When it is set back, no interval passes.
     pub fn set(&self, now_ms: Timestamp) {
-        self.0.store(now_ms, Ordering::SeqCst);
+        let before_ms = self.wall_ms.swap(now_ms, Ordering::SeqCst);
+        self.passed_ms.fetch_add(now_ms.saturating_sub(before_ms).max(0), Ordering::SeqCst);
     }
 }
 
 impl Clock for ManualClock {
     fn now_ms(&self) -> Timestamp {
-        self.0.load(Ordering::SeqCst)
+        self.wall_ms.load(Ordering::SeqCst)
+    }
+
+    fn monotonic_ms(&self) -> i64 {
+        self.passed_ms.load(Ordering::SeqCst)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A custom clock with wall-clock time only.
+    struct SetBack(ManualClock);
+
+    impl Clock for SetBack {
+        fn now_ms(&self) -> Timestamp {
+            self.0.now_ms()
+        }
+    }
+
+    #[test]
+    fn no_clock_tells_intervals_backwards() {
+        let clock = SetBack(ManualClock::new(1_000_000));
+        let before = Now::of(&clock);
+        clock.0.set(0);
+        let after = Now::of(&clock);
+        assert_eq!((before.wall_ms, after.wall_ms), (1_000_000, 0));
+        assert!(after.monotonic_ms >= before.monotonic_ms);
+        let before_ms = clock.0.monotonic_ms();
+        clock.0.advance(-5);
+        clock.0.set(-100);
+        assert_eq!(clock.0.monotonic_ms(), before_ms);
+        clock.0.set(0);
+        clock.0.advance(7);
+        assert_eq!(clock.0.monotonic_ms(), before_ms + 107);
     }
 }

@@ -167,8 +167,9 @@ impl KafkaStreamsBuilder {
         self
     }
 
-    /// Takes wall-clock time from `clock`. One that may be set back must tell intervals by a
-    /// [`monotonic_ms`](crate::time::Clock::monotonic_ms) of its own: commits are due by that.
+    /// Takes wall-clock time from `clock`: what event times are compared with, and wall-clock punctuations are due by.
+    /// Intervals, such as when a commit is due, are judged by its
+    /// [`monotonic_ms`](crate::time::Clock::monotonic_ms), which is the machine's unless it has one of its own.
     pub fn with_clock(mut self, clock: ClockRef) -> Self {
         self.clock = clock;
         self

@@ -1,5 +1,5 @@
-//! Whether JSON can hold a value, without writing it: `serde_json` refuses keys that are not text, and writes floats that are
-//! not finite as `null`, which cannot be read back as a float.
+//! Whether JSON can hold a value, without writing it: `serde_json` refuses keys that are not text. It writes floats that are
+//! not finite as `null`, which cannot be read back as a float, and does not read back what is nested too deep.
 
 use std::fmt::{self, Display, Write};
 use std::io;
@@ -12,8 +12,14 @@ use serde::ser::{
 
 /// Finds what in a value JSON cannot hold, if anything. It writes nothing.
 pub(super) fn fits_json<T: Serialize + ?Sized>(value: &T) -> Result<(), Unfit> {
-    value.serialize(Look)
+    value.serialize(Look { depth: 0 })
 }
+
+/// How deep arrays and objects may be nested. `serde_json` reads nothing deeper, so that no record exhausts the stack.
+pub(super) const DEPTH_MAX: usize = 127;
+
+/// How many steps of a path an error shows.
+const STEPS_SHOWN: usize = 8;
 
 /// What does not fit, and where it is.
 #[derive(Debug)]
@@ -32,10 +38,11 @@ impl Unfit {
 
 impl Display for Unfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path: Vec<&str> = self.path.iter().rev().map(String::as_str).collect();
-        match path.is_empty() {
-            true => write!(f, "it {}", self.why),
-            false => write!(f, "{} {}", path.join("."), self.why),
+        let path: Vec<&str> = self.path.iter().rev().take(STEPS_SHOWN).map(String::as_str).collect();
+        match path.len() {
+            0 => write!(f, "it {}", self.why),
+            STEPS_SHOWN.. if self.path.len() > STEPS_SHOWN => write!(f, "{}... {}", path.join("."), self.why),
+            _ => write!(f, "{} {}", path.join("."), self.why),
         }
     }
 }
@@ -50,8 +57,26 @@ impl Error for Unfit {
 
 type Walk = Result<(), Unfit>;
 
+/// Why a value that is nested too deep is refused.
+pub(super) fn too_deep() -> String {
+    format!("is nested deeper than {DEPTH_MAX} arrays and objects, and could not be read back")
+}
+
 /// A serializer that only checks each part of a value.
-struct Look;
+struct Look {
+    /// Arrays and objects around it.
+    depth: usize,
+}
+
+impl Look {
+    /// Enters `more` arrays and objects.
+    fn within(self, more: usize) -> Result<Elements, Unfit> {
+        match self.depth + more {
+            depth if depth > DEPTH_MAX => Err(Unfit { why: too_deep(), path: Vec::new() }),
+            depth => Ok(Elements { index: 0, depth }),
+        }
+    }
+}
 
 /// Discards text.
 struct Nowhere;
@@ -63,7 +88,11 @@ impl Write for Nowhere {
 }
 
 /// Checks the elements of a compound value and counts them.
-struct Elements(usize);
+struct Elements {
+    index: usize,
+    /// Arrays and objects around an element.
+    depth: usize,
+}
 
 macro_rules! nothing {
     ($($method:ident($type:ty))*) => {
@@ -132,19 +161,19 @@ impl Serializer for Look {
         variant: &'static str,
         value: &T,
     ) -> Walk {
-        value.serialize(self).map_err(|unfit| unfit.within(variant))
+        self.within(1)?.at(variant, value)
     }
 
     fn serialize_seq(self, _: Option<usize>) -> Result<Elements, Unfit> {
-        Ok(Elements(0))
+        self.within(1)
     }
 
     fn serialize_tuple(self, _: usize) -> Result<Elements, Unfit> {
-        Ok(Elements(0))
+        self.within(1)
     }
 
     fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Elements, Unfit> {
-        Ok(Elements(0))
+        self.within(1)
     }
 
     fn serialize_tuple_variant(
@@ -154,15 +183,15 @@ impl Serializer for Look {
         _: &'static str,
         _: usize,
     ) -> Result<Elements, Unfit> {
-        Ok(Elements(0))
+        self.within(2)
     }
 
     fn serialize_map(self, _: Option<usize>) -> Result<Elements, Unfit> {
-        Ok(Elements(0))
+        self.within(1)
     }
 
     fn serialize_struct(self, _: &'static str, _: usize) -> Result<Elements, Unfit> {
-        Ok(Elements(0))
+        self.within(1)
     }
 
     fn serialize_struct_variant(
@@ -172,7 +201,7 @@ impl Serializer for Look {
         _: &'static str,
         _: usize,
     ) -> Result<Elements, Unfit> {
-        Ok(Elements(0))
+        self.within(2)
     }
 
     fn collect_str<T: Display + ?Sized>(self, text: &T) -> Walk {
@@ -182,9 +211,12 @@ impl Serializer for Look {
 
 impl Elements {
     fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Walk {
-        let index = self.0;
-        self.0 += 1;
-        value.serialize(Look).map_err(|unfit| unfit.within(index))
+        self.index += 1;
+        self.at(self.index - 1, value)
+    }
+
+    fn at<T: Serialize + ?Sized>(&self, step: impl Display, value: &T) -> Walk {
+        value.serialize(Look { depth: self.depth }).map_err(|unfit| unfit.within(step))
     }
 }
 
@@ -219,7 +251,7 @@ macro_rules! fields {
             type Error = Unfit;
 
             fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Walk {
-                value.serialize(Look).map_err(|unfit| unfit.within(name))
+                self.at(name, value)
             }
 
             fn end(self) -> Walk {
@@ -295,6 +327,40 @@ mod tests {
         assert_eq!(all(&[], vec![Shape::Point, circle]), is("shapes.1.Of.radius is inf"));
         assert_eq!(all(&[], vec![Shape::Pair(0.0, f32::NEG_INFINITY)]), is("shapes.0.1 is -inf"));
         assert_eq!(unfit(&f64::NAN), is("it is NaN"));
+    }
+
+    /// In each of the ways in which a value can be nested, the deepest that fits is read back, and the next is not.
+    #[test]
+    fn refuses_what_is_too_deep_to_be_read_back() {
+        #[derive(Serialize, serde::Deserialize)]
+        enum Nest {
+            End,
+            One(Box<Nest>),
+            Two(Box<Nest>, i32),
+            Named { inner: Box<Nest> },
+            Many(Vec<Nest>),
+            Keyed(BTreeMap<i32, Nest>),
+            Maybe(Option<Box<Nest>>),
+        }
+        type Wrap = fn(Nest) -> Nest;
+        let wraps: [(Wrap, usize); 6] = [
+            (|inner| Nest::One(Box::new(inner)), 1),
+            (|inner| Nest::Two(Box::new(inner), 1), 2),
+            (|inner| Nest::Named { inner: Box::new(inner) }, 2),
+            (|inner| Nest::Many(vec![inner]), 2),
+            (|inner| Nest::Keyed(BTreeMap::from([(1, inner)])), 2),
+            (|inner| Nest::Maybe(Some(Box::new(inner))), 1),
+        ];
+        for (wrap, depth) in wraps {
+            let nested = |times: usize| (0..times).fold(Nest::End, |inner, _| wrap(inner));
+            let deepest = nested(DEPTH_MAX / depth);
+            assert_eq!(unfit(&deepest), None);
+            let written = serde_json::to_vec(&deepest).unwrap();
+            assert!(serde_json::from_slice::<Nest>(&written).is_ok());
+            let deeper = nested(DEPTH_MAX / depth + 1);
+            assert!(serde_json::from_slice::<Nest>(&serde_json::to_vec(&deeper).unwrap()).is_err());
+            assert!(unfit(&deeper).unwrap().contains("... is nested deeper than 127"));
+        }
     }
 
     /// The check refuses what the writer refuses, and nothing else.

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 
-use super::fits_json::fits_json;
+use super::fits_json::{DEPTH_MAX, fits_json, too_deep};
 use super::{DefaultSerde, Payload, Serde, SerdeError, SerdeRef};
 use crate::record::Headers;
 
@@ -27,8 +27,9 @@ use crate::record::Headers;
 /// # Ok::<(), streams_core::serde::SerdeError>(())
 /// ```
 ///
-/// A float that is NaN or infinite is refused where it is written or put into a store: JSON has neither, and the `null`
-/// that would be written cannot be read back as a float. `Json` dereferences to the value. As a key, equal values must
+/// What cannot be read back is refused where it is written or put into a store: a float that is NaN or infinite, and arrays
+/// and objects nested deeper than 127. JSON has no such floats, and the `null` that would be written cannot be read back as
+/// a float; `serde_json` reads nothing deeper. `Json` dereferences to the value. As a key, equal values must
 /// give equal text, which a `HashMap` inside does not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -77,14 +78,59 @@ impl<T> Default for JsonSerde<T> {
     }
 }
 
-/// Writes JSON without white space and reports nulls.
-struct NoticeNull<'a>(&'a Cell<bool>);
+/// What a writer has seen of a value.
+#[derive(Default)]
+struct Seen {
+    nulls: Cell<bool>,
+    depth: Cell<usize>,
+}
 
-impl Formatter for NoticeNull<'_> {
+/// Writes JSON without white space, notices nulls and refuses what is nested too deep.
+struct Notice<'a>(&'a Seen);
+
+impl Notice<'_> {
+    fn nest(&self) -> io::Result<()> {
+        self.0.depth.set(self.0.depth.get() + 1);
+        match self.0.depth.get() > DEPTH_MAX {
+            true => Err(io::Error::other(too_deep())),
+            false => Ok(()),
+        }
+    }
+
+    fn leave(&self) {
+        self.0.depth.set(self.0.depth.get() - 1);
+    }
+}
+
+impl Formatter for Notice<'_> {
     #[inline]
     fn write_null<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.0.set(true);
+        self.0.nulls.set(true);
         CompactFormatter.write_null(writer)
+    }
+
+    #[inline]
+    fn begin_array<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.nest()?;
+        CompactFormatter.begin_array(writer)
+    }
+
+    #[inline]
+    fn end_array<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.leave();
+        CompactFormatter.end_array(writer)
+    }
+
+    #[inline]
+    fn begin_object<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.nest()?;
+        CompactFormatter.begin_object(writer)
+    }
+
+    #[inline]
+    fn end_object<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.leave();
+        CompactFormatter.end_object(writer)
     }
 }
 
@@ -101,13 +147,13 @@ impl<T: Serialize + DeserializeOwned> Serde<T> for JsonSerde<T> {
         value: &T,
         out: &mut Vec<u8>,
     ) -> Result<Payload, SerdeError> {
-        let nulls = Cell::new(false);
-        let written = value.serialize(&mut Serializer::with_formatter(out, NoticeNull(&nulls)));
-        written.map_err(unfit::<T>)?;
+        let seen = Seen::default();
+        let written = value.serialize(&mut Serializer::with_formatter(out, Notice(&seen)));
         // A float that is not finite is written as null; so are `None` and `()`, which is the usual reason for one.
-        if nulls.get() {
+        if seen.nulls.get() || seen.depth.get() > DEPTH_MAX {
             fits_json(value).map_err(unfit::<T>)?;
         }
+        written.map_err(unfit::<T>)?;
         Ok(Payload::Bytes)
     }
 

@@ -92,6 +92,31 @@ struct Payment {
     cents: i64,
 }
 
+/// What is nested deeper than JSON is read is refused by writers and stores alike, with the same words.
+#[test]
+fn json_is_not_written_deeper_than_it_is_read() {
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    struct Comment {
+        replies: Vec<Comment>,
+    }
+    let nested = |times: usize| {
+        let comment = |replies| Comment { replies };
+        Json((0..times).fold(comment(vec![]), |inner, _| comment(vec![inner])))
+    };
+    let serde = Json::<Comment>::default_serde();
+    // An object and an array each, and the innermost two.
+    let deepest = nested(62);
+    let written = write(&*serde, &deepest);
+    assert_eq!(read(&*serde, written.as_deref()), Ok(deepest));
+    let (deeper, mut out) = (nested(63), Vec::new());
+    let refused = serde.serialize("t", &Headers::new(), &deeper, &mut out).unwrap_err().to_string();
+    assert!(
+        refused.contains("replies.0.replies.0.replies.0.replies.0... is nested deeper than 127"),
+        "{refused}"
+    );
+    assert_eq!(serde.check("t", &deeper).unwrap_err().to_string(), refused);
+}
+
 #[test]
 fn json_is_transparent() {
     let payment = Json(Payment { account: "a".to_owned(), cents: 5 });

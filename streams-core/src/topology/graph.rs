@@ -447,16 +447,6 @@ impl TopologyGraph {
         self.nodes.iter().filter_map(topic).collect()
     }
 
-    /// The sinks that write to a topic which a source above them reads, with that topic.
-    pub(crate) fn sinks_that_feed_back(&self) -> impl Iterator<Item = (&NodeName, &TopicName)> {
-        self.nodes.iter().enumerate().filter_map(|(at, node)| match &node.kind {
-            NodeKind::Sink(SinkTarget::Topic(topic)) => {
-                self.topics_upstream(at).contains(topic).then_some((&node.name, topic))
-            }
-            _ => None,
-        })
-    }
-
     pub(super) fn index_of(&self, node: &str) -> Option<usize> {
         self.node_index.get(node).copied()
     }
@@ -586,6 +576,7 @@ impl TopologyGraph {
     }
 }
 
+mod loops;
 mod names;
 mod patterns;
 #[cfg(test)]

@@ -6,6 +6,11 @@ use super::{AnyWindows, Windows, check_span, to_ms};
 use streams_core::time::Timestamp;
 use streams_core::window::Window;
 
+/// So many windows of one record are worth a warning: each is a row, a change of the changelog and a result of its own.
+const WINDOWS_TOLD: i64 = 10_000;
+/// With more, a single record takes longer than the group waits for its members.
+const WINDOWS_MAX: i64 = 1_000_000;
+
 /// Tumbling windows, or hopping ones after [`advance_by`](Self::advance_by)
 /// (`org.apache.kafka.streams.kstream.TimeWindows`).
 ///
@@ -42,7 +47,8 @@ impl TimeWindows {
         Self::of_size_and_grace(size, Duration::ZERO)
     }
 
-    /// The same windows starting every `advance`, so that a record belongs to several (`advanceBy`).
+    /// The same windows starting every `advance`, so that a record belongs to several (`advanceBy`). Each is a row and a
+    /// result of its own: building warns of more than 10,000 for one record, and refuses more than a million.
     pub fn advance_by(self, advance: Duration) -> Self {
         TimeWindows { advance_ms: to_ms(advance), ..self }
     }
@@ -90,6 +96,17 @@ impl Windows for TimeWindows {
                 "the advance of hopping windows must be between 1 ms and the window size of {size_ms} ms, but is \
                  {advance_ms} ms"
             ));
+        }
+        let windows = (size_ms - 1) / advance_ms + 1;
+        let cost = format!(
+            "windows of {size_ms} ms that advance by {advance_ms} ms put each record into {windows} of them, and each is a \
+             row of the store and a result of its own"
+        );
+        if windows > WINDOWS_MAX {
+            return Err(format!("{cost}; advance by more, so that there are at most {WINDOWS_MAX}"));
+        }
+        if windows > WINDOWS_TOLD {
+            tracing::warn!("{cost}; if that is not meant, advance by more");
         }
         Ok(())
     }
@@ -162,6 +179,17 @@ mod tests {
         assert!(refused(TimeWindows::of_size_with_no_grace(minutes(1)).advance_by(millis(60_001))));
         assert!(refused(TimeWindows::of_size_with_no_grace(Duration::MAX)));
         assert!(refused(TimeWindows::of_size_and_grace(minutes(1), Duration::MAX)));
+    }
+
+    #[test]
+    fn too_many_windows_of_one_record_are_refused() {
+        let hopping = |size, advance| {
+            TimeWindows::of_size_with_no_grace(millis(size)).advance_by(millis(advance)).check()
+        };
+        assert!(hopping(1_000_000, 1).is_ok() && hopping(2_000_000, 2).is_ok());
+        assert!(hopping(1_000_001, 1).is_err() && hopping(2_000_001, 2).is_err());
+        let day = hopping(86_400_000, 1).unwrap_err();
+        assert!(day.contains("into 86400000 of them") && day.contains("advance by more"), "{day}");
     }
 
     proptest! {

@@ -246,3 +246,22 @@ fn a_replaced_source_keeps_its_copartition_group() {
     graph.replace_copartitioned("gone", "other");
     assert_eq!(graph.copartitioned_topics("app"), [["o".into(), "words".into()].into()]);
 }
+
+#[test]
+fn sinks_whose_results_come_back_are_found() {
+    let mut graph = TopologyGraph::default();
+    graph.add_source("one", SourceDef::topics(["a"])).unwrap();
+    graph.add_source("two", SourceDef::topics(["b"])).unwrap();
+    graph.add_source("any", SourceDef::pattern(TopicPattern::new("x-.*").unwrap())).unwrap();
+    graph.add_internal_topic("r", InternalTopicDef::default()).unwrap();
+    graph.add_source("repartitioned", SourceDef::topics(["r"])).unwrap();
+    let mut sink = |name: &str, topic: &str, parent: &str| {
+        graph.add_sink(name, SinkTarget::Topic(topic.into()), &[parent]).unwrap();
+        graph.sinks_that_feed_back().into_iter().map(|(sink, _)| sink.to_string()).collect::<Vec<_>>()
+    };
+    assert!(sink("out", "c", "one").is_empty());
+    assert!(sink("to-b", "b", "one").is_empty());
+    assert!(sink("to-r", "r", "two").is_empty());
+    assert_eq!(sink("to-x", "x-1", "any"), ["to-x"], "by its pattern");
+    assert_eq!(sink("to-a", "a", "repartitioned"), ["to-b", "to-x", "to-a"], "through other topics");
+}
