@@ -70,6 +70,17 @@ pub enum StoreError {
         /// What the database said.
         reason: String,
     },
+    /// The process may open no more files.
+    #[error(
+        "the state database in {dir} cannot open a file more ({reason}); raise the process's limit of open files (`ulimit -n`, \
+         or LimitNOFILE= of systemd), or run fewer tasks with stores in a process"
+    )]
+    OpenFiles {
+        /// The directory of the database.
+        dir: PathBuf,
+        /// What the database said.
+        reason: String,
+    },
     /// The directory went away while the database was open.
     #[error(
         "files of the state database in {dir} were deleted while it was open ({reason}); keep state.dir where nobody tidies \

@@ -31,17 +31,17 @@ impl DiskMemory {
     }
 }
 
-/// Opens or creates the database in that directory, and returns its keyspaces. Without feature `rocksdb` the error
-/// is [`NoDatabase`](crate::StoreError::NoDatabase).
+/// Opens or creates the database in that directory with these keyspaces, and returns all that it has. Without feature
+/// `rocksdb` the error is [`NoDatabase`](crate::StoreError::NoDatabase).
 #[cfg(feature = "rocksdb")]
-pub fn open(dir: &Path, memory: &DiskMemory) -> Result<(BackendRef, Vec<Arc<str>>)> {
-    let backend = super::rocksdb::RocksBackend::open(dir, memory)?;
+pub fn open(dir: &Path, memory: &DiskMemory, keyspaces: &[String]) -> Result<(BackendRef, Vec<Arc<str>>)> {
+    let backend = super::rocksdb::RocksBackend::open_with(dir, memory, keyspaces)?;
     let keyspaces = backend.keyspaces();
     Ok((Arc::new(backend), keyspaces))
 }
 
 /// Refuses: no database is compiled in.
 #[cfg(not(feature = "rocksdb"))]
-pub fn open(dir: &Path, _memory: &DiskMemory) -> Result<(BackendRef, Vec<Arc<str>>)> {
+pub fn open(dir: &Path, _memory: &DiskMemory, _keyspaces: &[String]) -> Result<(BackendRef, Vec<Arc<str>>)> {
     Err(crate::StoreError::NoDatabase { dir: dir.to_path_buf() })
 }

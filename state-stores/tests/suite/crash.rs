@@ -94,3 +94,28 @@ fn a_manifest_that_was_cut_short_is_damage() {
     let store = backend.keyspace("store-0").unwrap();
     assert_eq!(backend.get(store, &0_u64.to_be_bytes()).unwrap().as_deref(), Some(&b"row"[..]));
 }
+
+/// Before: writes went into the deleted files, without an error, until RocksDB began a new one.
+#[test]
+fn a_database_whose_files_go_away_takes_no_more_writes() {
+    let parent = tempfile::tempdir().unwrap();
+    let dir = parent.path().join("database");
+    let (aside, other) = (parent.path().join("aside"), parent.path().join("other"));
+    drop(rocks(&other));
+    let ways: [&dyn Fn(); 3] =
+        [&|| std::fs::remove_dir_all(&dir).unwrap(), &|| std::fs::rename(&dir, &aside).unwrap(), &|| {
+            std::fs::remove_dir_all(&dir).unwrap();
+            std::fs::rename(&other, &dir).unwrap();
+        }];
+    for go_away in ways {
+        let backend = rocks(&dir);
+        let store = backend.keyspace("store").unwrap();
+        let mut batch = Batch::new();
+        batch.put(store, b"key", b"row");
+        backend.write(&batch).unwrap();
+        go_away();
+        let error = backend.write(&batch).unwrap_err();
+        assert!(matches!(error, StoreError::Deleted { .. }), "{error}");
+        assert!(error.to_string().contains(&dir.display().to_string()), "{error}");
+    }
+}

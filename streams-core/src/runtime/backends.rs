@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use state_stores::keyspaces::KIND_END;
+use state_stores::keyspaces::{KIND_END, store_keyspace_name};
+use state_stores::metadata::METADATA_KEYSPACE;
+use state_stores::offsets::OFFSETS_KEYSPACE;
 use state_stores::{BackendRef, DiskMemory, MemoryBackend, StoreError, disk, metadata};
 
 use super::plan::SubtopologyPlan;
@@ -11,6 +13,9 @@ use super::state_directory::StateDirectory;
 use crate::error::{Error, Result};
 use crate::ids::TaskId;
 use crate::store::StorePlace;
+
+/// So many databases are opened or closed at once: they wait for the disk and for threads more than they compute.
+pub(super) const AT_ONCE: usize = 8;
 
 /// The databases of one task, in the order in which its stores first need them.
 #[derive(Clone, Debug, Default)]
@@ -27,11 +32,30 @@ impl TaskBackends {
         let mut backends = TaskBackends::default();
         for store in &plan.stores {
             if backends.index_of(&store.place).is_err() {
-                let backend = open(task, &store.place, directory, memory)?;
+                let backend = open(task, plan, &store.place, directory, memory)?;
                 backends.0.push((store.place.clone(), backend));
             }
         }
         Ok(backends)
+    }
+
+    /// Lets go of the databases of many tasks: each waits more for its threads and files than it computes.
+    pub fn close_at_once(all: Vec<TaskBackends>) {
+        let part = all.len().div_ceil(AT_ONCE);
+        if part < 2 {
+            return;
+        }
+        let mut all = all.into_iter();
+        std::thread::scope(|scope| {
+            loop {
+                let part: Vec<_> = all.by_ref().take(part).collect();
+                if part.is_empty() {
+                    break;
+                }
+                // Without a thread, they are dropped here with what it was to do.
+                let _ = std::thread::Builder::new().spawn_scoped(scope, move || drop(part));
+            }
+        });
     }
 
     /// A database in memory, for tests.
@@ -81,10 +105,16 @@ impl TaskBackends {
     }
 }
 
-/// A database of this library's layout. One of before layouts had a version is taken for a damaged one: its rows may be in
-/// the wrong places.
-pub(super) fn open_disk(dir: &Path, memory: &DiskMemory) -> Result<BackendRef, StoreError> {
-    let (backend, keyspaces) = disk::open(dir, memory)?;
+/// A database of this library's layout, for these stores. One of before layouts had a version is taken for a damaged one: its
+/// rows may be in the wrong places.
+pub(super) fn open_disk<'a>(
+    dir: &Path,
+    memory: &DiskMemory,
+    stores: impl Iterator<Item = &'a str>,
+) -> Result<BackendRef, StoreError> {
+    let own = [METADATA_KEYSPACE, OFFSETS_KEYSPACE].map(str::to_owned);
+    let wanted: Vec<String> = own.into_iter().chain(stores.map(store_keyspace_name)).collect();
+    let (backend, keyspaces) = disk::open(dir, memory, &wanted)?;
     if let Some(old) = keyspaces.iter().find(|name| !name.contains(KIND_END)) {
         let reason =
             format!("it has the layout of an earlier version of this library, with a keyspace {old}");
@@ -96,6 +126,7 @@ pub(super) fn open_disk(dir: &Path, memory: &DiskMemory) -> Result<BackendRef, S
 
 fn open(
     task: TaskId,
+    plan: &SubtopologyPlan,
     place: &StorePlace,
     directory: Option<&StateDirectory>,
     memory: &DiskMemory,
@@ -103,7 +134,8 @@ fn open(
     match (place, directory) {
         (StorePlace::Custom(supplier), _) => supplier.open(task),
         (StorePlace::Disk, Some(directory)) => {
-            let opened = open_disk(&directory.task(task), memory);
+            let on_disk = plan.stores.iter().filter(|store| store.place == StorePlace::Disk);
+            let opened = open_disk(&directory.task(task), memory, on_disk.map(|store| store.name.as_str()));
             Ok(opened.map_err(|source| Error::Store { task, source })?)
         }
         // Without a directory (the test driver) everything is kept in memory.

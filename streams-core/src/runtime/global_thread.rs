@@ -108,14 +108,14 @@ impl GlobalBackends {
 
 /// The database of the stores on disk. Everything in it comes from topics, so a damaged one is begun anew.
 fn open_or_put_aside(directory: &StateDirectory, memory: &DiskMemory, now: Timestamp) -> Result<BackendRef> {
-    match open_disk(&directory.global(), memory) {
+    match open_disk(&directory.global(), memory, std::iter::empty()) {
         Err(error) if error.is_damage() => {
             let aside = directory.put_global_aside(now)?;
             tracing::warn!(
                 %error, aside = %aside.display(),
                 "the database of the global stores is damaged; it was put aside, and they are filled from their topics"
             );
-            Ok(open_disk(&directory.global(), memory)?)
+            Ok(open_disk(&directory.global(), memory, std::iter::empty())?)
         }
         opened => Ok(opened?),
     }

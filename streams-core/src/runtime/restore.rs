@@ -272,7 +272,7 @@ impl Restorer {
     pub fn run_once(&mut self, now: Now) -> Result<bool> {
         (self.now, self.monotonic_ms) = (now.wall_ms, now.monotonic_ms);
         let mut worked = self.accept();
-        self.each_in(Phase::Opening, Self::open_databases);
+        worked |= self.open_some();
         self.ask();
         self.each_in(Phase::Fetching, |restorer, opening| {
             restorer.fetch(opening)?;

@@ -519,6 +519,7 @@ impl StreamThread {
     }
 
     fn close(&mut self, tasks: &BTreeSet<TaskId>) -> Result<()> {
+        let mut closed = Vec::new();
         for id in tasks {
             if self.opening.remove(id).is_some() && self.to_open.remove(id).is_none() {
                 // Its databases are to be free before others are told of the task.
@@ -529,10 +530,11 @@ impl StreamThread {
                 self.refusals.forget(&partition);
             }
             if let Some(task) = self.tasks.remove(id) {
-                self.close_task(task)?;
+                closed.push(self.close_task(task)?);
                 tracing::info!(thread = self.name, task = %id, "task closed");
             }
         }
+        TaskBackends::close_at_once(closed);
         Ok(())
     }
 

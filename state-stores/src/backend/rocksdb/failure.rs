@@ -8,15 +8,12 @@ use rocksdb::ErrorKind;
 use crate::error::StoreError;
 
 /// Texts of the operating system for troubles of the machine: what is on disk is as good as ever.
-const MACHINE: [&str; 5] = [
-    "Permission denied",
-    "Too many open files",
-    "Read-only file system",
-    "Cannot allocate memory",
-    "Operation not permitted",
-];
+const MACHINE: [&str; 4] =
+    ["Permission denied", "Read-only file system", "Cannot allocate memory", "Operation not permitted"];
 
 const FULL: [&str; 2] = ["No space left on device", "Disk quota exceeded"];
+
+const OPEN_FILES: [&str; 2] = ["Too many open files", "No file descriptors available"];
 
 const MISSING: &str = "No such file or directory";
 
@@ -24,6 +21,9 @@ const MISSING: &str = "No such file or directory";
 pub(super) fn of_directory(dir: &Path, error: io::Error) -> StoreError {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => full(dir, error.to_string()),
+        _ if OPEN_FILES.into_iter().any(|words| error.to_string().contains(words)) => {
+            StoreError::OpenFiles { dir: dir.to_path_buf(), reason: error.to_string() }
+        }
         _ => StoreError::Open { dir: dir.to_path_buf(), source: Box::new(error) },
     }
 }
@@ -38,6 +38,9 @@ pub(super) fn of_open(dir: &Path, error: rocksdb::Error) -> StoreError {
     if FULL.into_iter().any(says) {
         return full(dir, text);
     }
+    if OPEN_FILES.into_iter().any(says) {
+        return StoreError::OpenFiles { dir: dir.to_path_buf(), reason: text };
+    }
     if MACHINE.into_iter().any(says) {
         return StoreError::Open { dir: dir.to_path_buf(), source: Box::new(error) };
     }
@@ -49,6 +52,9 @@ pub(super) fn of_use(dir: &Path, error: &rocksdb::Error) -> Option<StoreError> {
     let text = error.to_string();
     if FULL.into_iter().any(|words| text.contains(words)) {
         return Some(full(dir, text));
+    }
+    if OPEN_FILES.into_iter().any(|words| text.contains(words)) {
+        return Some(StoreError::OpenFiles { dir: dir.to_path_buf(), reason: text });
     }
     match error.kind() {
         ErrorKind::Corruption => Some(StoreError::Damaged { dir: dir.to_path_buf(), reason: text }),

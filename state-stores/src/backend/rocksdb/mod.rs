@@ -77,6 +77,12 @@ impl RocksBackend {
     /// Opens the database of that directory, creating it and the path to it if need be. It stays locked for
     /// everyone else until the backend is dropped.
     pub fn open(dir: impl AsRef<Path>, memory: &RocksMemory) -> Result<Self> {
+        RocksBackend::open_with(dir, memory, &[])
+    }
+
+    /// As [`open`](Self::open), with these keyspaces, of which those that are missing are created: all of them wait for the
+    /// disk together, where each that is created later waits for itself.
+    pub fn open_with(dir: impl AsRef<Path>, memory: &RocksMemory, keyspaces: &[String]) -> Result<Self> {
         let dir = dir.as_ref().to_path_buf();
         std::fs::create_dir_all(&dir).map_err(|error| failure::of_directory(&dir, error))?;
         let is_new = !dir.join("CURRENT").exists();
@@ -87,11 +93,13 @@ impl RocksBackend {
         manifest::check(&dir)?;
         let mut options = options::options(memory);
         options.create_missing_column_families(true);
-        let names = if !is_new {
+        let mut names = if !is_new {
             Rocks::list_cf(&options, &dir).map_err(|error| failure::of_open(&dir, error))?
         } else {
             vec![rocksdb::DEFAULT_COLUMN_FAMILY_NAME.to_owned()]
         };
+        let missing: Vec<String> = keyspaces.iter().filter(|name| !names.contains(name)).cloned().collect();
+        names.extend(missing);
         let families = names.iter().map(|name| (name.as_str(), options.clone()));
         let rocks = Rocks::open_cf_with_opts(&options, &dir, families)
             .map_err(|error| failure::of_open(&dir, error))?;
@@ -101,7 +109,7 @@ impl RocksBackend {
         for name in names.iter().filter(|name| *name != rocksdb::DEFAULT_COLUMN_FAMILY_NAME) {
             backend.keyspace(name)?;
         }
-        backend.manifest.note();
+        backend.manifest.note()?;
         Ok(backend)
     }
 
@@ -134,7 +142,7 @@ impl Drop for RocksBackend {
         if let Some(reclaimer) = reclaimer {
             reclaimer.stop(&self.db);
         }
-        self.manifest.note();
+        let _ = self.manifest.note();
     }
 }
 
@@ -206,7 +214,8 @@ impl Backend for RocksBackend {
         let representation = WriteBatch::from_data(batch.data());
         let written = self.db.rocks.write_opt(representation, &options::write_options());
         written.map_err(|error| self.db.error("write a batch", error))?;
-        self.manifest.note();
+        // Afterwards: what is there now has got the batch.
+        self.manifest.note()?;
         self.reclaim(batch);
         Ok(())
     }

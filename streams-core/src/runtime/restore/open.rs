@@ -1,11 +1,11 @@
 //! Opens a task's databases and decides what their rows are worth.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use state_stores::metadata::{metadata_keyspace, put_metadata, read_metadata};
 use state_stores::offsets::{delete_offset, offsets_keyspace, read_offsets};
-use state_stores::{BackendRef, Batch, StoreError};
+use state_stores::{BackendRef, Batch, DiskMemory, StoreError};
 
 use super::identity::{
     Facts, LogIdentity, Verdict, WasKind, judge, kind_text, log_name, store_name, was_kind,
@@ -15,9 +15,11 @@ use super::source_offsets::read_of_sources;
 use super::{Changelog, OpenRequest, Opening, Phase, Restorer};
 use crate::error::{Error, Result};
 use crate::ids::{Offset, TaskId, TopicPartition};
-use crate::runtime::backends::TaskBackends;
-use crate::runtime::plan::StorePlan;
+use crate::runtime::backends::{AT_ONCE, TaskBackends};
+use crate::runtime::plan::{Plan, StorePlan, SubtopologyPlan};
+use crate::runtime::state_directory::StateDirectory;
 use crate::store::StorePlace;
+use crate::time::Timestamp;
 use crate::transport::GroupOffsets;
 
 /// What a database says of itself, read once.
@@ -48,12 +50,81 @@ impl Contents {
     }
 }
 
+/// So many tasks are opened in a round. Then what was asked for meanwhile is heard, such as to give tasks up, and what is
+/// open goes on.
+const OPENED_A_ROUND: usize = 32;
+
+/// Until when a task's state was looked after, and its databases.
+type Opened = (Option<Timestamp>, Result<TaskBackends>);
+
+/// Opens databases of tasks that have none yet.
+#[derive(Clone, Copy)]
+struct Opener<'a> {
+    plan: &'a Plan,
+    directory: Option<&'a StateDirectory>,
+    memory: &'a DiskMemory,
+}
+
+impl Opener<'_> {
+    fn open(self, task: TaskId) -> Opened {
+        let owned_at = self.directory.and_then(|directory| directory.owned_at(task));
+        let plan = self.plan.subtopology(task);
+        (owned_at, plan.and_then(|plan| TaskBackends::open(task, plan, self.directory, self.memory)))
+    }
+
+    fn open_at_once(self, tasks: &[TaskId]) -> BTreeMap<TaskId, Opened> {
+        let part = tasks.len().div_ceil(AT_ONCE).max(1);
+        let open = move |tasks: &[TaskId]| -> Vec<(TaskId, Opened)> {
+            tasks.iter().map(|task| (*task, self.open(*task))).collect()
+        };
+        std::thread::scope(|scope| {
+            let parts: Vec<_> = tasks
+                .chunks(part)
+                .filter_map(|part| std::thread::Builder::new().spawn_scoped(scope, move || open(part)).ok())
+                .collect();
+            // What is missing for want of a thread, or after a panic, is opened on the restore thread.
+            parts.into_iter().flat_map(|part| part.join().unwrap_or_default()).collect()
+        })
+    }
+}
+
+/// Whether that needs no code of the user's, which suppliers are: it runs on the restore thread.
+fn opens_files_only(plan: &SubtopologyPlan) -> bool {
+    let mut places = plan.stores.iter().map(|store| &store.place);
+    places.clone().any(|place| *place == StorePlace::Disk)
+        && !places.any(|place| matches!(place, StorePlace::Custom(_)))
+}
+
 impl Restorer {
+    fn opener(&self) -> Opener<'_> {
+        Opener { plan: &self.plan, directory: self.directory.as_deref(), memory: &self.memory }
+    }
+
+    /// Opens the databases of those tasks whose turn it is. Whether there were any.
+    pub(super) fn open_some(&mut self) -> bool {
+        let due =
+            |opening: &&Opening| opening.phase == Phase::Opening && self.monotonic_ms >= opening.not_before;
+        let turn: Vec<&Opening> = self.tasks.iter().filter(due).take(OPENED_A_ROUND).collect();
+        let is_apart = |opening: &&&Opening| {
+            let is_new = opening.backends.len() == 0 && opening.request.backends.is_none();
+            is_new && self.plan.subtopology(opening.request.task).is_ok_and(opens_files_only)
+        };
+        let apart: Vec<TaskId> = turn.iter().filter(is_apart).map(|opening| opening.request.task).collect();
+        let turn: BTreeSet<TaskId> = turn.iter().map(|opening| opening.request.task).collect();
+        let mut opened = self.opener().open_at_once(&apart);
+        self.each_in(Phase::Opening, |restorer, opening| match turn.contains(&opening.request.task) {
+            true => {
+                let opened = opened.remove(&opening.request.task);
+                restorer.open_databases(opening, opened)
+            }
+            false => Ok(()),
+        });
+        !turn.is_empty()
+    }
+
     /// The databases of a task, opened or taken over from the thread that has reset it.
-    pub(super) fn open_databases(&mut self, opening: &mut Opening) -> Result<()> {
+    fn open_databases(&mut self, opening: &mut Opening, opened: Option<Opened>) -> Result<()> {
         let task = opening.request.task;
-        let plan = Arc::clone(&self.plan);
-        let plan = plan.subtopology(task)?;
         if opening.backends.iter().next().is_none() {
             opening.backends = match opening.request.backends.take() {
                 Some(kept) => {
@@ -61,10 +132,9 @@ impl Restorer {
                     kept
                 }
                 None => {
-                    let directory = self.directory.as_deref();
-                    let owned_at = directory.and_then(|directory| directory.owned_at(task));
+                    let (owned_at, backends) = opened.unwrap_or_else(|| self.opener().open(task));
                     opening.untouched_ms = Some(owned_at.map_or(i64::MAX, |at| (self.now - at).max(0)));
-                    TaskBackends::open(task, plan, directory, &self.memory)?
+                    backends?
                 }
             };
         }

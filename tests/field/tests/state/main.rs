@@ -6,5 +6,6 @@ mod append_time;
 mod embedded;
 mod globals;
 mod kafka;
+mod many;
 mod trimmed;
 mod world;
