@@ -72,8 +72,8 @@ pub enum StoreError {
     },
     /// The process may open no more files.
     #[error(
-        "the state database in {dir} cannot open a file more ({reason}); raise the process's limit of open files (`ulimit -n`, \
-         or LimitNOFILE= of systemd), or run fewer tasks with stores in a process"
+        "the state database in {dir} cannot open a file more ({reason}); raise the process's limit of open files \
+         (`ulimit -n`, or LimitNOFILE= of systemd), or run fewer tasks with stores in a process"
     )]
     OpenFiles {
         /// The directory of the database.

@@ -71,6 +71,23 @@ impl FromStr for TaskId {
     }
 }
 
+/// Why a name cannot be a topic's, if it cannot (`org.apache.kafka.common.internals.Topic.validate`).
+pub(crate) fn invalid_topic_name(name: &str) -> Option<String> {
+    const LENGTH_MAX: usize = 249;
+    if name.is_empty() {
+        return Some("the empty string is not allowed".to_owned());
+    }
+    if name == "." || name == ".." {
+        return Some("\".\" and \"..\" are not allowed".to_owned());
+    }
+    if name.len() > LENGTH_MAX {
+        return Some(format!("its length is {} and the maximum is {LENGTH_MAX}", name.len()));
+    }
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let illegal = name.chars().find(|&c| !legal(c))?;
+    Some(format!("it contains {illegal:?}, and only ASCII alphanumerics, '.', '_' and '-' are allowed"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,5 +98,15 @@ mod tests {
         assert_eq!("1_12".parse(), Ok(TaskId::new(1, 12)));
         assert!("1-12".parse::<TaskId>().is_err());
         assert_eq!(TopicPartition::new("a-b", 3).to_string(), "a-b-3");
+    }
+
+    #[test]
+    fn names_are_checked_as_kafka_checks_them() {
+        for name in ["a", "A.b_c-9", &"x".repeat(249)] {
+            assert_eq!(invalid_topic_name(name), None);
+        }
+        for name in ["", ".", "..", "a/b", "ä", &"x".repeat(250)] {
+            assert!(invalid_topic_name(name).is_some(), "{name}");
+        }
     }
 }

@@ -94,22 +94,5 @@ fn defaults(cleanup_policy: &str) -> BTreeMap<String, String> {
     ])
 }
 
-/// Why a name cannot be a topic's, if it cannot (`org.apache.kafka.common.internals.Topic.validate`).
-pub(super) fn invalid_topic_name(name: &str) -> Option<String> {
-    const LENGTH_MAX: usize = 249;
-    if name.is_empty() {
-        return Some("the empty string is not allowed".to_owned());
-    }
-    if name == "." || name == ".." {
-        return Some("\".\" and \"..\" are not allowed".to_owned());
-    }
-    if name.len() > LENGTH_MAX {
-        return Some(format!("its length is {} and the maximum is {LENGTH_MAX}", name.len()));
-    }
-    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    let illegal = name.chars().find(|&c| !legal(c))?;
-    Some(format!("it contains {illegal:?}, and only ASCII alphanumerics, '.', '_' and '-' are allowed"))
-}
-
 #[cfg(test)]
 mod tests;

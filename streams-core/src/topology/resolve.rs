@@ -17,10 +17,8 @@ use super::defs::{NodeName, StoreName};
 use super::error::TopologyError;
 use super::graph::TopologyGraph;
 use super::groups::{StoreChangelog, Subtopology};
-use super::internal_topics::{
-    InternalTopic, InternalTopicKind, changelog_configs, invalid_topic_name, repartition_configs,
-};
-use crate::ids::TopicName;
+use super::internal_topics::{InternalTopic, InternalTopicKind, changelog_configs, repartition_configs};
+use crate::ids::{TopicName, invalid_topic_name};
 
 /// The settings that decide names and settings of internal topics.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -118,8 +118,7 @@ pub(super) fn options(memory: &RocksMemory) -> Options {
     options.set_max_total_wal_size(memory.parts.wal_bytes);
     // Otherwise all files of all databases stay open.
     options.set_max_open_files(memory.parts.open_files);
-    // Else each keyspace of each database that is opened starts fifteen threads, however few files it has, and waits for their
-    // end: most of the time that an application with thousands of tasks took to open them.
+    // Otherwise each keyspace of a database starts fifteen threads while it is opened, however few files it has.
     options.set_max_file_opening_threads(1);
     options.set_table_cache_num_shard_bits(shard_bits(memory.parts.open_files));
     options.set_write_buffer_manager(&memory.write_buffers);

@@ -1,8 +1,8 @@
 //! Topics that cannot exist.
 
 use super::{NodeKind, SinkTarget, TopologyGraph};
+use crate::ids::invalid_topic_name;
 use crate::topology::TopologyError;
-use crate::topology::internal_topics::invalid_topic_name;
 
 impl TopologyGraph {
     /// Refuses names of sources' and sinks' topics that no topic can have. Those of internal topics are made later.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{changelog_configs, invalid_topic_name};
+use super::changelog_configs;
 use crate::topology::{ChangelogKind, StoreDef};
 
 fn store(changelog: ChangelogKind) -> StoreDef {
@@ -25,14 +25,4 @@ fn a_join_window_is_never_compacted() {
     join.log_configs.insert("cleanup.policy".to_owned(), "compact".to_owned());
     let configs = changelog_configs(&join, &BTreeMap::new(), 2);
     assert_eq!((&*configs["cleanup.policy"], &*configs["retention.ms"]), ("delete", "7"));
-}
-
-#[test]
-fn names_are_checked_as_kafka_checks_them() {
-    for name in ["a", "A.b_c-9", &"x".repeat(249)] {
-        assert_eq!(invalid_topic_name(name), None);
-    }
-    for name in ["", ".", "..", "a/b", "ä", &"x".repeat(250)] {
-        assert!(invalid_topic_name(name).is_some(), "{name}");
-    }
 }

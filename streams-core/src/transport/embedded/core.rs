@@ -7,8 +7,9 @@ use super::chunk::{Chunk, Status};
 use super::groups::Groups;
 use super::log::{LogId, PartitionLog};
 use super::storage::{Storage, StoredTopic};
+use super::topic_settings::{mistake, too_many};
 use super::transactions::{Session, Transactions};
-use crate::ids::{Offset, PartitionId, TopicName, TopicPartition};
+use crate::ids::{Offset, PartitionId, TopicName, TopicPartition, invalid_topic_name};
 use crate::time::Timestamp;
 use crate::transport::{NewTopic, Result, TransportError, TransportErrorKind};
 
@@ -93,7 +94,10 @@ impl Core {
     /// The topic of that name.
     pub(super) fn topic(&self, name: &str) -> Result<(u32, &Topic)> {
         let found = self.by_name.get(name).and_then(|number| Some((*number, self.topics.get(number)?)));
-        found.ok_or_else(|| unknown_topic(name))
+        found.ok_or_else(|| match invalid_topic_name(name) {
+            Some(reason) => impossible_topic(name, &reason),
+            None => unknown_topic(name),
+        })
     }
 
     /// The log of that partition.
@@ -120,17 +124,20 @@ impl Core {
             return Ok(());
         }
         let attempted = || format!("creation of topic {}", topic.name);
-        let name_fits = !topic.name.is_empty()
-            && topic.name.len() <= 249
-            && topic.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
         let refused = |reason: &str| TransportError::new(TransportErrorKind::Config, attempted(), reason);
-        if !name_fits {
-            return Err(refused("a name has 1 to 249 of the characters a-z, A-Z, 0-9, '.', '_' and '-'"));
+        if let Some(reason) = invalid_topic_name(&topic.name) {
+            return Err(refused(&format!("no topic can have that name: {reason}")));
         }
         // -1 is the broker's default, as in Kafka; the default there is one partition.
         let partitions = if topic.partitions == -1 { 1 } else { topic.partitions };
         if partitions < 1 {
             return Err(refused("a topic has at least one partition"));
+        }
+        if let Some(reason) = too_many(usize::try_from(partitions).unwrap_or_default()) {
+            return Err(refused(&reason));
+        }
+        if let Some(reason) = mistake(&topic.configs) {
+            return Err(refused(&reason));
         }
         let number = self.next_topic;
         let configs = topic.configs.clone();
@@ -157,6 +164,10 @@ impl Core {
         let wanted = usize::try_from(partitions).unwrap_or_default();
         if topic.logs.len() >= wanted {
             return Ok(());
+        }
+        if let Some(reason) = too_many(wanted - topic.logs.len()) {
+            let attempted = format!("growth of topic {name}");
+            return Err(TransportError::new(TransportErrorKind::Config, attempted, reason));
         }
         let stored = StoredTopic {
             name: name.to_string(),
@@ -386,6 +397,12 @@ impl Core {
 fn fresh_id(number: u32) -> String {
     use std::hash::{BuildHasher, RandomState};
     format!("{number}-{:016x}", RandomState::new().hash_one(number))
+}
+
+/// The error for what no topic can be called.
+fn impossible_topic(name: &str, reason: &str) -> TransportError {
+    let reason = format!("no topic can have that name: {reason}; name another one");
+    TransportError::new(TransportErrorKind::UnknownTopic, format!("use of topic {name:?}"), reason)
 }
 
 /// The error for what does not exist.

@@ -14,7 +14,8 @@
 //!
 //! Differences from Kafka: topics are never created by use; a dead group member is gone at once, without a session
 //! time-out; `retention.ms` and compaction are applied when enough has been written, never by time alone, and without a
-//! `retention.ms` nothing is deleted; replication factors, client properties and authentication are ignored.
+//! `retention.ms` nothing is deleted; of a topic's settings, those of the clean-up and `max.message.bytes` have an
+//! effect, and the others are only checked; replication factors, client properties and authentication are ignored.
 
 mod admin;
 mod assignment;
@@ -32,6 +33,7 @@ mod registry;
 mod storage;
 #[cfg(test)]
 mod tests;
+mod topic_settings;
 mod transactions;
 mod transport;
 

@@ -64,7 +64,8 @@ impl Database {
     pub(super) fn open(dir: &Path, durability: Durability) -> Result<Self> {
         let memory = DiskMemory::new(BLOCK_CACHE_BYTES, WRITE_BUFFER_BYTES);
         let failed = |error| failed("open", dir, &error);
-        let (backend, _) = disk::open(dir, &memory).map_err(failed)?;
+        let keyspaces = ["log", "topics", "bounds", "offsets"].map(str::to_owned);
+        let (backend, _) = disk::open(dir, &memory, &keyspaces).map_err(failed)?;
         Ok(Database {
             log: backend.keyspace("log").map_err(failed)?,
             topics: backend.keyspace("topics").map_err(failed)?,
@@ -300,6 +301,10 @@ fn failed(what: &str, dir: &Path, error: &StoreError) -> TransportError {
         StoreError::Open { source, .. } => format!("{source}; {USABLE}"),
         StoreError::DiskFull { reason, .. } => format!(
             "the disk is full ({reason}); make room, or move the broker's directory (bootstrap.servers=embedded:PATH), and \
+             start again"
+        ),
+        StoreError::OpenFiles { reason, .. } => format!(
+            "the process may open no more files ({reason}); raise its limit (`ulimit -n`, or LimitNOFILE= of systemd), and \
              start again"
         ),
         StoreError::Damaged { reason, .. } => {

@@ -343,12 +343,14 @@ impl Common {
         }
         merged.insert("bootstrap.servers".to_string(), self.bootstrap_servers.clone());
         merged.insert("client.id".to_string(), client_id.clone());
+        // The settings of all clients are among the users' settings of each.
+        let is_its_own = |key: &str| users.contains_key(key) && users.get(key) != all.get(key);
+        let prefix_of = |key: &str| if is_its_own(key) { *whose } else { "" };
         let mut conf = Conf::new();
         for (key, value) in &merged {
+            check_file(key, value).map_err(|reason| refused(&format!("{}{key}", prefix_of(key)), &reason))?;
             conf.set(key, value).map_err(|reason| {
-                // The settings of all clients are among the users' settings of each.
-                let is_its_own = users.contains_key(key) && users.get(key) != all.get(key);
-                let prefix = if is_its_own { *whose } else { "" };
+                let prefix = prefix_of(key);
                 match Conf::allowed(key) {
                     Some(allowed) => {
                         refused(&format!("{prefix}{key}"), &format!("{reason}; it takes {allowed}"))
@@ -367,6 +369,29 @@ impl Common {
             TransportError::new(TransportErrorKind::Config, attempted, explained(&reason))
         })
     }
+}
+
+/// Settings that name a file, or a directory of them.
+const FILES: &[&str] = &[
+    "ssl.ca.location",
+    "ssl.certificate.location",
+    "ssl.crl.location",
+    "ssl.key.location",
+    "ssl.keystore.location",
+    "sasl.kerberos.keytab",
+];
+
+/// Refuses a file that is missing or unreadable: the error of the library that reads it does not say so.
+fn check_file(key: &str, value: &str) -> std::result::Result<(), String> {
+    // With `probe`, librdkafka looks for the system's authorities.
+    if !FILES.contains(&key) || value.is_empty() || value == "probe" {
+        return Ok(());
+    }
+    let opened = std::fs::metadata(value).and_then(|found| match found.is_dir() {
+        true => Ok(()),
+        false => std::fs::File::open(value).map(drop),
+    });
+    opened.map_err(|error| format!("{value}: {error}; name a file that this process can read"))
 }
 
 fn owned(settings: &[(&str, &str)]) -> Properties {
@@ -446,6 +471,26 @@ mod tests {
             assert_eq!(error.kind(), TransportErrorKind::Config);
             assert!(error.to_string().contains(key), "{error}");
         }
+    }
+
+    /// Before: `ssl.ca.location failed: error:05880002:x509 certificate routines::system lib`.
+    #[test]
+    fn a_file_that_cannot_be_read_is_named() {
+        let error = common_with(&[("ssl.ca.location", "/no/such/ca.pem")]).expect("is made").admin("a").err();
+        let text = error.expect("is refused").to_string();
+        for part in
+            ["'ssl.ca.location'", "/no/such/ca.pem: No such file", "name a file that this process can"]
+        {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        let members = vec![("consumer.", owned(&[("ssl.key.location", "/no/such/key")]))];
+        let clients = ClientProperties { members, ..ClientProperties::default() };
+        let text = common().check_clients(&clients).expect_err("is refused").to_string();
+        assert!(text.contains("'consumer.ssl.key.location'"), "{text}");
+        for found in ["probe", "", "/tmp", "/dev/null"] {
+            assert_eq!(check_file("ssl.ca.location", found), Ok(()), "{found}");
+        }
+        assert_eq!(check_file("client.rack", "/no/such/file"), Ok(()));
     }
 
     /// Each kind of client, what it refuses, and what it would take.

@@ -17,7 +17,7 @@ use super::ffi::{
 };
 use super::limits::{Checked, batch_bytes};
 use super::produce_errors::kind_of_delivery;
-use crate::ids::{PartitionId, TopicName, TopicPartition};
+use crate::ids::{PartitionId, TopicName, TopicPartition, invalid_topic_name};
 use crate::record::Headers;
 use crate::transport::{
     FailedDelivery, Fence, OffsetToCommit, OutRecord, Producer, ProducerSpec, Result, TopicHandle,
@@ -314,6 +314,11 @@ impl Producer for KafkaProducer {
         if let Some(&handle) = self.by_name.get(name) {
             return Ok(handle);
         }
+        if let Some(reason) = invalid_topic_name(name) {
+            let attempted = format!("use of topic {name:?}");
+            let reason = format!("no topic can have that name: {reason}; name another one");
+            return Err(TransportError::new(Kind::UnknownTopic, attempted, reason));
+        }
         let topic =
             Topic::new(&self.client, name).map_err(|error| failed(format!("topic '{name}'"), &error))?;
         let handle = TopicHandle(u32::try_from(self.topics.len()).unwrap_or(u32::MAX));
@@ -330,10 +335,6 @@ impl Producer for KafkaProducer {
             |attempted| TransportError::new(Kind::UnknownTopic, attempted, "the topic does not exist");
         if known.missing.as_ref().is_some_and(|until| !until.left().is_zero()) {
             return Err(missing(attempted));
-        }
-        if !is_legal(&known.name) {
-            let reason = "a topic's name has up to 249 letters, digits, '.', '_' and '-'";
-            return Err(TransportError::new(Kind::UnknownTopic, attempted, reason));
         }
         let partitions = match self.client.partition_count(&known.topic, timeout) {
             Ok(partitions) => partitions,
@@ -531,12 +532,6 @@ fn is_purged(one: &FailedDelivery) -> bool {
     const PURGED: [Code; 2] =
         [E::RD_KAFKA_RESP_ERR__PURGE_QUEUE as Code, E::RD_KAFKA_RESP_ERR__PURGE_INFLIGHT as Code];
     one.code.as_ref().is_some_and(|code| PURGED.contains(&code.number))
-}
-
-/// Whether a topic can have that name (`org.apache.kafka.common.internals.Topic`).
-fn is_legal(name: &str) -> bool {
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    (1..=249).contains(&name.len()) && name != "." && name != ".." && name.bytes().all(is_allowed)
 }
 
 /// Offsets as librdkafka's list.

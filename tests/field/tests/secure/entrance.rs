@@ -11,7 +11,7 @@ use streams_core::config::StreamsConfig;
 use streams_core::runtime::KafkaStreams;
 use streams_dsl::prelude::*;
 
-use crate::support::{Scenario, says, text, turn};
+use crate::support::{Scenario, logged, says, text, turn};
 
 fn counts_by_password(app: &str, mechanism: &str) {
     let _turn = turn();
@@ -161,4 +161,34 @@ fn a_certificate_that_brokers_do_not_take_ends_the_application() {
     let none = [("security.protocol", "SSL"), ("ssl.ca.location", text(&authority))];
     let error = scenario.ends(scenario.counts(), scenario.config(scenario.secured.tls_bootstrap(), &none));
     says(&error, &["ssl.certificate.location"]);
+}
+
+/// Before: advice about certificates or passwords, or none.
+#[test]
+fn a_listener_that_speaks_another_protocol_is_told_with_what_to_set() {
+    let _turn = turn();
+    let scenario = Scenario::new("secure-other-protocol");
+    let (plain, authority) = (scenario.client.bootstrap().to_owned(), scenario.secured.authority());
+    let (sasl, tls) = (scenario.secured.sasl_bootstrap(), scenario.secured.tls_bootstrap());
+    for (servers, protocol) in [
+        (&*plain, "SSL"),
+        (&*plain, "SASL_SSL"),
+        (&*plain, "SASL_PLAINTEXT"),
+        (sasl, "PLAINTEXT"),
+        (sasl, "SASL_PLAINTEXT"),
+        (tls, "PLAINTEXT"),
+    ] {
+        let mut config = scenario.config(
+            servers,
+            &[("security.protocol", protocol), ("sasl.mechanism", "PLAIN"), ("task.timeout.ms", "6000")],
+        );
+        for (key, value) in
+            [("ssl.ca.location", text(&authority)), ("sasl.username", "app"), ("sasl.password", "app-secret")]
+        {
+            config.set(key, value).expect("a setting");
+        }
+        let error = scenario.ends(scenario.counts(), config);
+        says(&error, &["set security.protocol to what the listener at bootstrap.servers speaks"]);
+    }
+    assert!(!logged("set security.protocol to what the listener").is_empty(), "it is a warning at once");
 }

@@ -165,3 +165,58 @@ fn what_is_no_directory_is_refused_with_what_to_do() {
         }
     }
 }
+
+/// Before: everything was acknowledged, and gone.
+#[test]
+fn a_folder_that_is_deleted_takes_no_more_records() {
+    let parent = tempfile::tempdir().unwrap();
+    let dir = parent.path().join("broker");
+    let to = TopicPartition::new("t", 0);
+    let broker = EmbeddedBroker::open(&dir).unwrap();
+    create(&broker, "t", 1);
+    let (mut plain, mut writer) = (producer(&broker), transactional(&broker, "x"));
+    commit_values(&mut *writer, &to, &["a"]);
+    std::fs::remove_dir_all(&dir).unwrap();
+    writer.begin().unwrap();
+    send(&mut *writer, &to, "k", "b").unwrap();
+    let said = writer.flush(NOW).and_then(|()| writer.commit(NOW)).unwrap_err().to_string();
+    for part in [&*dir.display().to_string(), "were deleted while it was open", "put a copy in its place"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let sent = send(&mut *plain, &to, "k", "c").and_then(|()| plain.flush(NOW));
+    assert!(sent.is_err(), "the broker takes nothing");
+}
+
+/// Before: `i32::MAX` partitions ended the process for want of memory, and settings that do not exist had no effect.
+#[test]
+fn topics_that_kafka_does_not_create_are_refused() {
+    let broker = EmbeddedBroker::in_memory();
+    let refusal = |partitions, key: &str, value: &str| {
+        let configs = BTreeMap::from([(key.to_owned(), value.to_owned())]);
+        let topic = NewTopic { name: "t".into(), partitions, replication_factor: -1, configs };
+        let error = admin(&broker).create_topics(&[topic], NOW).unwrap_err();
+        assert_eq!(error.kind(), TransportErrorKind::Config);
+        error.to_string()
+    };
+    assert!(refusal(i32::MAX, "retention.ms", "1").contains("10000 that Kafka creates"));
+    assert!(refusal(1, "retention.mss", "1").contains("no setting retention.mss"));
+    assert!(refusal(1, "retention.ms", "a day").contains("retention.ms=a day is not possible"));
+    assert!(refusal(1, "cleanup.policy", "compacted").contains("compact, delete, or both"));
+    create_with(&broker, "t", 1, &[("cleanup.policy", "compact,delete"), ("retention.ms", "-1")]);
+    let grown = admin(&broker).grow_topic(&"t".into(), i32::MAX, NOW);
+    assert_eq!(kind(grown), Some(TransportErrorKind::Config));
+}
+
+#[test]
+fn topics_have_the_names_that_kafka_takes() {
+    let broker = EmbeddedBroker::in_memory();
+    for name in ["", ".", "..", "a/b", "a\\b", "../a", "a b", "a\0b", "gr\u{fc}n", &"x".repeat(250)] {
+        let topic =
+            NewTopic { name: name.into(), partitions: 1, replication_factor: -1, configs: BTreeMap::new() };
+        let refused = admin(&broker).create_topics(&[topic], NOW);
+        assert_eq!(kind(refused), Some(TransportErrorKind::Config), "{name}");
+    }
+    for name in ["...", ".a", "a.b_c-9", &"x".repeat(249)] {
+        create(&broker, name, 1);
+    }
+}

@@ -87,6 +87,8 @@ struct State {
     denied: Option<Denial>,
     /// The last log line about a connection, if it was that the listener uses another protocol.
     hint: Option<String>,
+    /// Whether it was logged: a broker that stops looks the same, and each line would be too much.
+    has_hinted: bool,
 }
 
 /// A right that the brokers say is missing.
@@ -121,10 +123,20 @@ fn is_refusal(error: &KafkaError) -> bool {
     CODES.contains(&error.code) || error.reason.contains("SSL alert number")
 }
 
+/// How librdkafka says that a listener uses another protocol, and how a broker answers a log-in that it does not ask for.
+const ANOTHER_PROTOCOL: [&str; 3] =
+    ["security.protocol", "PLAINTEXT broker listener?", "not valid in current SASL state"];
+
+/// Advice for both.
+const SPEAK_AS_THE_LISTENER: &str = "set security.protocol to what the listener at bootstrap.servers speaks: PLAINTEXT, SSL, \
+                                     SASL_PLAINTEXT or SASL_SSL, as listener.security.protocol.map of the brokers has it";
+
 /// Advice for an error.
 fn advice(error: &KafkaError) -> &'static str {
     let tls = error.code == E::RD_KAFKA_RESP_ERR__SSL as Code || error.reason.contains("SSL alert number");
-    if tls {
+    if ANOTHER_PROTOCOL.iter().any(|text| error.reason.contains(text)) {
+        SPEAK_AS_THE_LISTENER
+    } else if tls {
         "check ssl.ca.location, ssl.certificate.location and ssl.key.location, and when the certificates expire"
     } else {
         "check sasl.mechanism, sasl.username and sasl.password, or the token provider"
@@ -146,10 +158,14 @@ impl Access {
 
     /// Notes a log line about a connection that could not be made. librdkafka has no event for a listener with another
     /// protocol, which looks like a broker that stops. So the line explains a time-out and decides nothing.
-    pub(super) fn failed_to_connect(&self, line: &str) {
-        const SAYING_SO: [&str; 2] = ["security.protocol", "PLAINTEXT broker listener?"];
-        let hint = SAYING_SO.iter().any(|text| line.contains(text)).then(|| line.to_owned());
-        locked(&self.0).hint = hint;
+    ///
+    /// Returns what to log, the first time.
+    pub(super) fn failed_to_connect(&self, line: &str) -> Option<String> {
+        let is_known = ANOTHER_PROTOCOL.iter().any(|text| line.contains(text));
+        let hint = is_known.then(|| format!("{line}; {SPEAK_AS_THE_LISTENER}"));
+        let mut state = locked(&self.0);
+        state.hint.clone_from(&hint);
+        hint.filter(|_| !std::mem::replace(&mut state.has_hinted, true))
     }
 
     /// The missing right, if any.
@@ -300,12 +316,31 @@ mod tests {
     #[test]
     fn a_listener_that_speaks_another_protocol_explains_a_time_out() {
         let (access, door) = (Access::default(), Door::new(Duration::ZERO));
-        access
-            .failed_to_connect("b:9094: Disconnected: verify that security.protocol is correctly configured");
+        let line = "b:9094: Disconnected: verify that security.protocol is correctly configured";
+        let told = access.failed_to_connect(line).expect("a line to log");
+        assert!(
+            told.starts_with(line) && told.contains("SASL_SSL, as listener.security.protocol.map"),
+            "{told}"
+        );
+        assert!(access.failed_to_connect(line).is_none(), "once");
         assert!(access.trouble().is_some_and(|error| error.reason.contains("security.protocol")));
         assert!(access.shut_out(&door).is_none(), "a broker that stops looks the same");
         access.failed_to_connect("b:9094: Connect to ipv4#b:9094 failed: Connection refused");
         assert!(access.trouble().is_none());
+    }
+
+    #[test]
+    fn what_to_do_depends_on_who_does_not_understand_whom() {
+        let advised = |code, reason| advice(&error(code, reason));
+        let tls = E::RD_KAFKA_RESP_ERR__SSL;
+        let plain = "wrong version number: connecting to a PLAINTEXT broker listener?";
+        assert!(advised(tls, plain).contains("set security.protocol"));
+        assert!(advised(tls, "certificate verify failed").contains("ssl.ca.location"));
+        let login = E::RD_KAFKA_RESP_ERR__AUTHENTICATION;
+        let needless =
+            "SASL Handshake failed: Broker: Request not valid in current SASL state: broker's supported";
+        assert!(advised(login, needless).contains("set security.protocol"));
+        assert!(advised(login, "invalid credentials").contains("sasl.password"));
     }
 
     #[test]

@@ -512,8 +512,8 @@ unsafe extern "C" fn on_log(
             // SAFETY: a handle of ours, so this is the pointer that was given to `rd_kafka_conf_set_opaque`; it lives as long
             // as the handle.
             let shared = unsafe { rd::rd_kafka_opaque(rk).cast::<Shared>().as_ref() };
-            if let Some(shared) = shared {
-                shared.access.failed_to_connect(&line);
+            if let Some(told) = shared.and_then(|shared| shared.access.failed_to_connect(&line)) {
+                tracing::warn!(target: "librdkafka", client, "{told}");
             }
         }
         // syslog's levels: 0-3 errors, 4 warning, 5 and 6 information, 7 debug.
