@@ -35,6 +35,7 @@ pub fn partition_for_key(key: &[u8], partitions: PartitionId) -> PartitionId {
 /// The part of a serialized key that decides its partition: all of it, but without the window of a windowed key
 /// (see [`Serde::partitioning_suffix_bytes`](crate::serde::Serde::partitioning_suffix_bytes)), so that all windows of
 /// a key stay together (`WindowedStreamPartitioner`).
+#[doc(hidden)]
 pub fn partitioning_bytes(key: &[u8], suffix_bytes: usize) -> &[u8] {
     key.get(..key.len().saturating_sub(suffix_bytes)).unwrap_or(key)
 }

@@ -189,6 +189,7 @@ impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
     }
 
     /// The task itself, for code that forwards through [`Children`].
+    #[doc(hidden)]
     pub fn task(&mut self) -> &mut TaskContext {
         self.task
     }

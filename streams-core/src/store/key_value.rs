@@ -138,11 +138,13 @@ impl<K: 'static, T: Clone + 'static> KeyValueStore<K, T> {
     }
 
     /// Whether updates wait in the record cache until the next flush.
+    #[doc(hidden)]
     pub fn caching(&self) -> bool {
         self.caching
     }
 
     /// Every entry updated since the last call, each once, in the order of last updates. Empty without a cache.
+    #[doc(hidden)]
     pub fn take_changes(&self) -> Result<Vec<FlushedChange<K, T>>> {
         self.store.run(|store| store.take_changes())
     }

@@ -150,6 +150,7 @@ impl<K: Clone + 'static, A: Clone + 'static> SessionStore<K, A> {
 
     /// The sessions of all keys that end within `earliest_end..=latest_end`, in the order in which Kafka Streams' store
     /// of the same type has them, for which they are gathered.
+    #[doc(hidden)]
     pub fn find_closed(
         &self,
         earliest_end: Timestamp,
@@ -166,11 +167,13 @@ impl<K: Clone + 'static, A: Clone + 'static> SessionStore<K, A> {
     }
 
     /// Whether updates wait in the record cache until the next flush.
+    #[doc(hidden)]
     pub fn caching(&self) -> bool {
         self.caching
     }
 
     /// Every session updated since the last call, each once, in the order of last updates.
+    #[doc(hidden)]
     pub fn take_changes(&self) -> Result<Vec<FlushedChange<Windowed<K>, A>>> {
         let changes = self.store.run(|store| store.take_changes())?;
         let windowed = |change: FlushedChange<SessionKey<K>, A>| FlushedChange {

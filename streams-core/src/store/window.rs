@@ -146,6 +146,7 @@ impl<K: 'static, T: Clone + 'static> WindowStore<K, T> {
 
     /// The windows of all keys that start within `from..=to`, in the order of their starts, then serialized keys, for which
     /// they are gathered.
+    #[doc(hidden)]
     pub fn fetch_by_start(&self, from: Timestamp, to: Timestamp) -> Result<Vec<((K, Timestamp), T)>> {
         self.store.run(|store| store.fetch_by_start(from, to))
     }
@@ -157,11 +158,13 @@ impl<K: 'static, T: Clone + 'static> WindowStore<K, T> {
     }
 
     /// Whether updates wait in the record cache until the next flush.
+    #[doc(hidden)]
     pub fn caching(&self) -> bool {
         self.caching
     }
 
     /// Every entry updated since the last call, each once, by key and window start, in the order of last updates.
+    #[doc(hidden)]
     pub fn take_changes(&self) -> Result<Vec<FlushedChange<(K, Timestamp), T>>> {
         self.store.run(|store| store.take_changes())
     }

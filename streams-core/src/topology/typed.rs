@@ -162,6 +162,7 @@ impl Topology {
     }
 
     /// As [`add_state_store`](Self::add_state_store) for a factory that is shared already.
+    #[doc(hidden)]
     pub fn add_shared_store(&mut self, store: Arc<dyn StoreFactory>, processors: &[&str]) -> Result<()> {
         let definition = store.definition();
         let name = definition.name.to_string();
@@ -215,28 +216,33 @@ impl Topology {
 
     /// Declares a topic that the application creates and owns; its name on the broker gets the application's prefix.
     /// Without a fixed count it has as many partitions as the widest topic upstream.
+    #[doc(hidden)]
     pub fn add_internal_topic(&mut self, name: &TopicName, partitions: Option<i32>) -> Result<()> {
         Ok(self.graph.add_internal_topic(Arc::clone(name), InternalTopicDef { partitions })?)
     }
 
     /// Demands that the topics of these sources have equal partition counts, because a join or a merge reads them with
     /// one task.
+    #[doc(hidden)]
     pub fn copartition_sources(&mut self, sources: &[&str]) {
         self.graph.copartition(sources);
     }
 
     /// Lets a source topic serve as a store's changelog.
+    #[doc(hidden)]
     pub fn connect_source_store_and_topic(&mut self, store: &str, topic: &TopicName) -> Result<()> {
         Ok(self.graph.connect_source_store_and_topic(store, Arc::clone(topic))?)
     }
 
     /// Remembers the settings that a plan was made into this topology with.
+    #[doc(hidden)]
     pub fn set_plan_settings(&mut self, settings: PlanSettings) {
         self.built_with = Some(settings);
     }
 
     /// Refuses a configuration that sets what decides the plan to something else than the topology was built with: it
     /// would be without effect, unnoticed. What the configuration does not set is left to the topology.
+    #[doc(hidden)]
     pub fn check_settings(&self, config: &StreamsConfig) -> Result<()> {
         let Some(built_with) = &self.built_with else { return Ok(()) };
         let set = BTreeMap::from(config.clone());
@@ -267,11 +273,13 @@ impl Topology {
     }
 
     /// The names and edges.
+    #[doc(hidden)]
     pub fn graph(&self) -> &TopologyGraph {
         &self.graph
     }
 
     /// Checks what can only be checked once the topology is complete.
+    #[doc(hidden)]
     pub fn validate(&self) -> Result<()> {
         Ok(self.graph.validate()?)
     }
@@ -281,6 +289,7 @@ impl Topology {
     }
 
     /// What is known of the store of that name, if there is one.
+    #[doc(hidden)]
     pub fn store_definition(&self, name: &str) -> Option<StoreDef> {
         self.stores.get(name).map(|store| store.definition())
     }
