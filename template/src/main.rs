@@ -4,7 +4,6 @@
 //! `STREAMS_BOOTSTRAP_SERVERS` it processes one payment on an embedded broker. `RUST_LOG=debug` logs more.
 
 use std::error::Error;
-use std::sync::Arc;
 use std::time::Duration;
 
 use kstreams::config::Bootstrap;
@@ -24,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Processes one payment on an embedded broker.
 fn try_it(topology: Topology, config: StreamsConfig) -> Result<(), Box<dyn Error>> {
-    let broker: Arc<EmbeddedBroker> = EmbeddedBroker::of_servers(&config.bootstrap_servers())?;
+    let broker = EmbeddedBroker::of_servers("embedded:")?;
     let mut payments = EmbeddedTopic::<Option<String>, Payment>::create(&broker, PAYMENTS, 1)?;
     let mut balances = EmbeddedTopic::<String, i64>::create(&broker, BALANCES, 1)?;
     let app = KafkaStreams::new(topology, config)?;
