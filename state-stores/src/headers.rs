@@ -68,8 +68,10 @@ impl Headers {
     }
 
     /// Bytes of all names and values.
+    #[inline]
     pub fn bytes(&self) -> usize {
-        self.iter().map(|header| header.key.len() + header.value.as_ref().map_or(0, Bytes::len)).sum()
+        let Some(list) = &self.0 else { return 0 };
+        list.iter().map(|header| header.key.len() + header.value.as_ref().map_or(0, Bytes::len)).sum()
     }
 
     /// Whether there are none.

@@ -254,6 +254,9 @@ pub struct Handlers {
     pub dead_letter_topic: Option<TopicName>,
     /// `application.id`.
     pub application_id: Arc<str>,
+    /// Whether the bytes of failed records are read: by a custom handler, or for a dead letter queue. Otherwise they are
+    /// freed once they are deserialized.
+    pub keeps_records: bool,
 }
 
 impl Default for Handlers {
@@ -265,6 +268,7 @@ impl Default for Handlers {
             production: Arc::new(LogAndFail),
             dead_letter_topic: None,
             application_id: Arc::from(""),
+            keeps_records: false,
         }
     }
 }
@@ -286,6 +290,7 @@ impl Handlers {
             production: built_in!(config.production_exception_handler()),
             dead_letter_topic: config.dead_letter_queue_topic_name().map(TopicName::from),
             application_id: config.application_id().into(),
+            keeps_records: config.dead_letter_queue_topic_name().is_some(),
         }
     }
 }

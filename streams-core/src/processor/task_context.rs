@@ -167,6 +167,11 @@ impl TaskContext {
         self.raw = raw;
     }
 
+    /// Whether records are kept as they were read.
+    pub(crate) fn keeps_records(&self) -> bool {
+        self.setup.handlers.keeps_records
+    }
+
     /// The current record as it was read.
     #[inline]
     pub(super) fn raw(&self) -> Option<&RawRecord> {

@@ -181,18 +181,21 @@ impl KafkaStreamsBuilder {
         handler: impl DeserializationExceptionHandler + 'static,
     ) -> Self {
         self.handlers.deserialization = Arc::new(handler);
+        self.handlers.keeps_records = true;
         self
     }
 
     /// Decides about records on which user code fails; overrules `processing.exception.handler`.
     pub fn with_processing_handler(mut self, handler: impl ProcessingExceptionHandler + 'static) -> Self {
         self.handlers.processing = Arc::new(handler);
+        self.handlers.keeps_records = true;
         self
     }
 
     /// Decides about results that cannot be written; overrules `production.exception.handler`.
     pub fn with_production_handler(mut self, handler: impl ProductionExceptionHandler + 'static) -> Self {
         self.handlers.production = Arc::new(handler);
+        self.handlers.keeps_records = true;
         self
     }
 

@@ -136,7 +136,9 @@ impl RecordQueue {
             if let Prepared::Head { timestamp, header_bytes } = prepared {
                 self.head = Some((raw.offset(), timestamp));
                 (self.head_bytes, self.head_header_bytes) = (bytes, header_bytes);
-                self.head_raw = Some(raw);
+                if task.keeps_records() {
+                    self.head_raw = Some(raw);
+                }
             } else {
                 self.bytes -= bytes;
             }
@@ -154,7 +156,9 @@ impl RecordQueue {
         self.bytes -= std::mem::take(&mut self.head_bytes);
         self.partition_time = self.partition_time.max(timestamp);
         task.enter_record(&self.partition, offset, timestamp);
-        task.keep_raw(self.head_raw.take());
+        if self.head_raw.is_some() {
+            task.keep_raw(self.head_raw.take());
+        }
         self.input.process(task)
     }
 }

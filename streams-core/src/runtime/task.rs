@@ -13,7 +13,7 @@ use self::stores::{TaskStore, open_stores, stores_of};
 use super::backends::TaskBackends;
 use super::commit::Committer;
 use super::graph::{self, GraphSettings, TaskGraph};
-use super::measures::{TaskMeter, Turn};
+use super::measures::TaskMeter;
 use super::pace::Pace;
 use super::partition_group::{PartitionGroup, Readiness};
 use super::plan::Plan;
@@ -33,6 +33,7 @@ use crate::store::RecordClock;
 use crate::time::{Now, Timestamp};
 use crate::transport::{ConsumerSpec, Fetched, Isolation, OffsetToCommit, PartitionHandle, RawRecord};
 
+mod measuring;
 mod stores;
 
 /// What tasks of one thread have in common.
@@ -310,6 +311,12 @@ impl StreamTask {
         if !self.context.punctuations().any(kind) || now < 0 {
             return Ok(());
         }
+        self.punctuate_due(kind, now, pace)
+    }
+
+    /// Out of the way of tasks without punctuations.
+    #[inline(never)]
+    fn punctuate_due(&mut self, kind: PunctuationType, now: Timestamp, pace: &mut Pace) -> Result<()> {
         while let Some((node, punctuation)) = self.context.punctuations().take_due(kind, now) {
             self.context.leave_record(now);
             self.wrote = true;
@@ -326,34 +333,6 @@ impl StreamTask {
             }
         }
         Ok(())
-    }
-
-    /// Its turn has ended, in which it processed so many records: what was measured is handed over. `began` and
-    /// `punctuations` are the thread's: when the turn began, how many punctuations there were by then and how long they had
-    /// taken, and the same by now.
-    pub fn measure(
-        &mut self,
-        records: usize,
-        began: (i64, (u64, i64)),
-        punctuations: (u64, i64),
-        now_ms: i64,
-    ) {
-        let turn = Turn {
-            records,
-            took_ms: now_ms - began.0,
-            punctuations: punctuations.0 - began.1.0,
-            punctuated_ms: punctuations.1 - began.1.1,
-            dropped: self.context.dropped_records().total(),
-            buffered: self.group.queues().iter().map(RecordQueue::len).sum(),
-            cache_bytes: self.uncommitted_bytes(),
-        };
-        self.meter.turn(&turn, now_ms);
-        self.context.meters().hand_over(now_ms);
-    }
-
-    /// What it measures.
-    pub fn meter(&mut self) -> &mut TaskMeter {
-        &mut self.meter
     }
 
     /// When wall-clock time must come round again.

@@ -70,18 +70,21 @@ impl DriverBuilder {
         handler: impl DeserializationExceptionHandler + 'static,
     ) -> Self {
         self.parts.handlers.deserialization = Arc::new(handler);
+        self.parts.handlers.keeps_records = true;
         self
     }
 
     /// Sets the handler for records on which user code fails; overrides `processing.exception.handler`.
     pub fn with_processing_handler(mut self, handler: impl ProcessingExceptionHandler + 'static) -> Self {
         self.parts.handlers.processing = Arc::new(handler);
+        self.parts.handlers.keeps_records = true;
         self
     }
 
     /// Sets the handler for results that cannot be written; overrides `production.exception.handler`.
     pub fn with_production_handler(mut self, handler: impl ProductionExceptionHandler + 'static) -> Self {
         self.parts.handlers.production = Arc::new(handler);
+        self.parts.handlers.keeps_records = true;
         self
     }
 
