@@ -190,7 +190,10 @@ impl Dispatcher {
         let now_ms = self.clock.monotonic_ms();
         let passed_ms = (now_ms - std::mem::replace(&mut self.looked_ms, now_ms)).clamp(0, LOOK_MAX_MS);
         let is_ending = self.shared.is_stopped();
-        let left_behind = is_ending && self.shared.end_on(passed_ms) > self.shared.patience_ms();
+        if is_ending {
+            self.shared.end_on(Duration::from_millis(passed_ms.unsigned_abs()));
+        }
+        let left_behind = is_ending && self.shared.left().is_zero();
         let mut is_back = false;
         for thread in &mut self.threads {
             if thread.stats.is_expelled() {

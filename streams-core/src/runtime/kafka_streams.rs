@@ -84,24 +84,18 @@ impl Shared {
         true
     }
 
-    /// How long the application's end may take.
-    pub fn patience_ms(&self) -> i64 {
-        self.patience_ms.load(Ordering::Relaxed)
+    /// How long the application's end may still take; nothing once its time is over. A call of `close` may have given it
+    /// more since the last look.
+    pub fn left(&self) -> Duration {
+        let ending_ms = self.ending_ms.load(Ordering::Relaxed);
+        let left_ms = self.patience_ms.load(Ordering::Relaxed).saturating_sub(ending_ms);
+        Duration::from_millis(u64::try_from(left_ms).unwrap_or(0))
     }
 
-    /// The same as a duration.
-    pub fn patience(&self) -> Duration {
-        Duration::from_millis(self.patience_ms().unsigned_abs())
-    }
-
-    /// For how long the application has been ending.
-    pub fn ending_ms(&self) -> i64 {
-        self.ending_ms.load(Ordering::Relaxed)
-    }
-
-    /// It goes on ending: returns for how long.
-    pub fn end_on(&self, passed_ms: i64) -> i64 {
-        self.ending_ms.fetch_add(passed_ms, Ordering::Relaxed) + passed_ms
+    /// It has been ending for so much longer.
+    pub fn end_on(&self, passed: Duration) {
+        let passed_ms = i64::try_from(passed.as_millis()).unwrap_or(i64::MAX);
+        self.ending_ms.fetch_add(passed_ms, Ordering::Relaxed);
     }
 
     /// Whether the application shall end.
@@ -478,10 +472,10 @@ impl Drop for KafkaStreams {
         if threads::is_own(&self.shared) || self.gave_up.load(Ordering::Relaxed) {
             return;
         }
-        let patience = self.shared.patience();
-        self.wait_for(patience, State::is_final);
+        let moment = Duration::from_secs(1);
+        self.wait_for(self.shared.left().max(moment), State::is_final);
         // A listener may still be called with the last state.
-        threads::join(vec![supervisor], patience.min(Duration::from_secs(1)));
+        threads::join(vec![supervisor], || moment);
     }
 }
 

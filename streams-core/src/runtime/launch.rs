@@ -117,7 +117,7 @@ pub(crate) struct Running {
 
 /// The threads that serve the stream threads; they end after those.
 struct Servers {
-    patience: Duration,
+    shared: Arc<Shared>,
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -125,7 +125,7 @@ struct Servers {
 impl Drop for Servers {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
-        join(std::mem::take(&mut self.threads), self.patience);
+        join(std::mem::take(&mut self.threads), || self.shared.left().max(ENDED));
     }
 }
 
@@ -175,7 +175,7 @@ fn launch(launch: Launch, at: &dyn Fn(&str)) -> Result<Running> {
     let shared = &instance.shared;
     let stop_servers = Arc::new(AtomicBool::new(false));
     let mut servers =
-        Servers { patience: shared.patience(), stop: Arc::clone(&stop_servers), threads: Vec::new() };
+        Servers { shared: Arc::clone(shared), stop: Arc::clone(&stop_servers), threads: Vec::new() };
     if !instance.globals.is_empty() {
         at("the global stores to be filled");
         let (thread, filled) = start_global(&instance, &stop_servers)?;
@@ -296,13 +296,11 @@ impl Running {
             shared.stop();
         }
         // The control thread has waited for those that had tasks; others may be in a call to the broker.
-        let left_ms = shared.patience_ms().saturating_sub(shared.ending_ms()).unsigned_abs();
         // An application that goes on needs what they hold; one that ends has told how long that may take.
         let at_least = if next == Next::Round { ENDED } else { THREADS_END };
-        join(threads, at_least.max(Duration::from_millis(left_ms)));
-        let mut servers = servers;
-        if next == Next::Round && left_ms == 0 {
-            servers.patience = ENDED;
+        let waited = join(threads, || shared.left().max(at_least));
+        if next == Next::Round {
+            shared.end_on(waited);
         }
         drop(servers);
         drop(observer);

@@ -44,13 +44,13 @@ pub(crate) fn spawn(
     spawned.map_err(|error| Error::IllegalState(format!("cannot start thread {name}: {error}")))
 }
 
-/// Waits for threads, all together at most so long. Those that have not ended by then are left behind, with an error in the
-/// log that names them. The wait is counted in steps, so that it needs no clock.
-pub(crate) fn join(threads: Vec<JoinHandle<()>>, at_most: Duration) {
-    let mut steps = at_most.as_millis() / SLICE.as_millis();
+/// Waits for threads, all together at most so long, which is asked at each step. Those that have not ended by then are left
+/// behind, with an error in the log that names them. The wait is counted in steps, so that it needs no clock. Returns for how long that was.
+pub(crate) fn join(threads: Vec<JoinHandle<()>>, at_most: impl Fn() -> Duration) -> Duration {
+    let mut waited = Duration::ZERO;
     for thread in threads {
-        while !thread.is_finished() && steps > 0 {
-            steps -= 1;
+        while !thread.is_finished() && waited < at_most() {
+            waited += SLICE;
             #[allow(clippy::disallowed_methods, reason = "waits for a thread's end, off the record path")]
             std::thread::sleep(SLICE);
         }
@@ -63,9 +63,36 @@ pub(crate) fn join(threads: Vec<JoinHandle<()>>, at_most: Duration) {
             ),
         }
     }
+    waited
 }
 
 /// What a panic becomes.
 pub(crate) fn panicked(thread: &str, panic: &(dyn Any + Send)) -> Error {
     Error::Panicked { thread: thread.to_owned(), message: UserPanic::of(panic).message }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::sync::mpsc;
+
+    use super::*;
+
+    /// Showed before: what a call of `close` gave later did not count.
+    #[test]
+    fn a_thread_is_waited_for_while_there_is_time_which_may_become_more() {
+        let (end, ends) = mpsc::channel::<()>();
+        let (end, looks) = (Cell::new(Some(end)), Cell::new(0));
+        join(vec![std::thread::spawn(move || drop(ends.recv()))], || {
+            looks.set(looks.get() + 1);
+            if looks.get() == 3 {
+                drop(end.take());
+            }
+            SLICE * (looks.get() + 1)
+        });
+        assert!(looks.get() >= 3, "{}", looks.get());
+        let (_end, ends) = mpsc::channel::<()>();
+        let waited = join(vec![std::thread::spawn(move || drop(ends.recv()))], || SLICE);
+        assert_eq!(waited, SLICE);
+    }
 }

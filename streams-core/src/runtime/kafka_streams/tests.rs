@@ -238,6 +238,23 @@ fn a_thread_that_hangs_is_left_behind_after_a_close_that_was_not_waited_for() {
     end.store(true, Ordering::SeqCst);
 }
 
+/// Showed before: a time that was over counted as one to come, and what a later call of `close` gave did not.
+#[test]
+fn what_is_left_for_the_end_is_never_less_than_nothing_and_grows_with_a_close() {
+    let world = World::new(1);
+    let app = world.app(world.config(), Arc::new(|_| ())).build().expect("an application");
+    let (shared, seconds) = (&app.shared, Duration::from_secs);
+    assert_eq!(shared.left(), seconds(30));
+    shared.end_on(seconds(20));
+    assert_eq!(shared.left(), seconds(10));
+    app.close(seconds(50));
+    assert_eq!(shared.left(), seconds(30));
+    shared.end_on(seconds(31));
+    assert_eq!(shared.left(), Duration::ZERO);
+    app.close(Duration::MAX);
+    assert!(shared.left() > seconds(3_600));
+}
+
 /// Showed before: PENDING_ERROR for ever, and close waited in vain.
 #[test]
 fn a_listener_that_panics_ends_the_application_with_its_error() {

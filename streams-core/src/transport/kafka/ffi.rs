@@ -20,6 +20,7 @@ mod leaders;
 mod list;
 mod members;
 mod message;
+mod metadata;
 #[cfg(test)]
 pub(super) mod mock;
 mod oauth;

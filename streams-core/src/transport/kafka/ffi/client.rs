@@ -338,9 +338,10 @@ impl Client {
         self.shared.access.shut_out(&self.shared.ties.door)
     }
 
-    /// Whether waits for answers have ended, as the application ends.
+    /// Whether nobody waits for this client's answers any more: the application ends, and asks no more questions. What
+    /// others do until the end is their business.
     pub(in crate::transport::kafka) fn is_closed(&self) -> bool {
-        self.shared.ties.door.is_closed()
+        self.role == Role::Admin && self.shared.ties.door.is_closed()
     }
 
     /// The right that the brokers last said is missing.
@@ -377,49 +378,6 @@ impl Client {
     /// Waits for [`Wake::set`] or for a partition's queue to become non-empty; returns whether that happened.
     pub(in crate::transport::kafka) fn wait(&self, timeout: Duration) -> bool {
         self.shared.wake.wait(timeout)
-    }
-
-    /// How many partitions a topic has; asks the broker, never creates the topic.
-    pub(in crate::transport::kafka) fn partition_count(
-        &self,
-        topic: &super::Topic,
-        timeout: Duration,
-    ) -> Result<PartitionId, KafkaError> {
-        let mut found: *const rd::rd_kafka_metadata = null();
-        // SAFETY: valid handles; on success the metadata is ours until it is destroyed, with `topic_cnt` topics. The
-        // error is read as an integer because a broker may send one that the enum does not know.
-        unsafe {
-            let code = raw::rd_kafka_metadata(self.as_ptr(), 0, topic.as_ptr(), &mut found, millis(timeout));
-            KafkaError::check(code)?;
-            let unknown = E::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART as Code;
-            let (code, count) = if (*found).topic_cnt > 0 {
-                let topic = (*found).topics;
-                (addr_of!((*topic).err).cast::<Code>().read(), (*topic).partition_cnt)
-            } else {
-                (unknown, 0)
-            };
-            rd::rd_kafka_metadata_destroy(found);
-            KafkaError::check(if code == OK && count == 0 { unknown } else { code })?;
-            Ok(count)
-        }
-    }
-
-    /// The names of all topics; asks the broker.
-    pub(in crate::transport::kafka) fn topic_names(
-        &self,
-        timeout: Duration,
-    ) -> Result<Vec<String>, KafkaError> {
-        let mut found: *const rd::rd_kafka_metadata = null();
-        // SAFETY: a valid handle; on success the metadata is ours until it is destroyed, with `topic_cnt` topics, whose
-        // names are copied.
-        unsafe {
-            let code = raw::rd_kafka_metadata(self.as_ptr(), 1, null_mut(), &mut found, millis(timeout));
-            KafkaError::check(code)?;
-            let count = usize::try_from((*found).topic_cnt).unwrap_or_default();
-            let names = (0..count).map(|at| text_of((*(*found).topics.add(at)).topic)).collect();
-            rd::rd_kafka_metadata_destroy(found);
-            Ok(names)
-        }
     }
 
     /// The value of a setting.

@@ -6,16 +6,15 @@
 //! them, and a request is never shorter than [`LEAST`].
 
 use std::collections::BTreeSet;
-use std::ptr::{NonNull, addr_of, null, null_mut};
+use std::ptr::{NonNull, addr_of};
 use std::time::Duration;
 
 use rdkafka::bindings as rd;
-use rdkafka::bindings::rd_kafka_resp_err_t as E;
 
-use super::admin::{AdminCall, LOOK, TopicResults};
+use super::admin::{AdminCall, TopicResults};
 use super::client::topic_new;
-use super::{Code, KafkaError, OK, millis, raw, text_of};
-use crate::transport::kafka::deadline::Deadline;
+use super::metadata::{Of, name_of_topic};
+use super::{Code, KafkaError};
 
 /// The shortest time-out of a request that begins on the caller's thread.
 pub(super) const LEAST: Duration = Duration::from_secs(2);
@@ -40,16 +39,6 @@ impl Drop for Handles {
     }
 }
 
-/// Metadata of the cluster.
-struct Metadata(*const rd::rd_kafka_metadata);
-
-impl Drop for Metadata {
-    fn drop(&mut self) {
-        // SAFETY: ours, destroyed once.
-        unsafe { rd::rd_kafka_metadata_destroy(self.0) };
-    }
-}
-
 impl AdminCall<'_> {
     /// Asks any broker for the leaders of these topics' partitions, so that the client knows them.
     pub(in crate::transport::kafka) fn leaders(
@@ -60,46 +49,10 @@ impl AdminCall<'_> {
         for name in names {
             handles.0.push(topic_new(self.client, name)?);
         }
-        let metadata = self.metadata()?;
-        // SAFETY: `topics` is an array of `topic_cnt`, each with a name; all of it lives as long as the answer.
-        unsafe {
-            let count = usize::try_from((*metadata.0).topic_cnt).unwrap_or_default();
-            let topics = (0..count).map(|index| (*metadata.0).topics.add(index).cast_const());
-            Ok(topics
-                .map(|topic| (text_of(addr_of!((*topic).topic).read()), led(topic)))
-                .filter(|(name, _)| names.contains(&name.as_str()))
-                .collect())
-        }
-    }
-
-    /// The answer about all topics that the client has handles of.
-    fn metadata(&self) -> Result<Metadata, KafkaError> {
-        const WAITED: [Code; 2] =
-            [E::RD_KAFKA_RESP_ERR__TIMED_OUT as Code, E::RD_KAFKA_RESP_ERR__TRANSPORT as Code];
-        let deadline = Deadline::after(self.timeout);
-        // An answer that is slower than its slice is lost, so the next slice is longer.
-        let mut slice = LOOK;
-        loop {
-            let left = deadline.left();
-            let mut found: *const rd::rd_kafka_metadata = null();
-            // SAFETY: a valid handle; on success the answer is ours.
-            let code = unsafe {
-                let wait = millis(left.min(slice));
-                raw::rd_kafka_metadata(self.client.as_ptr(), 0, null_mut(), &mut found, wait)
-            };
-            if code == OK {
-                return Ok(Metadata(found));
-            }
-            // Refusals arrive here.
-            self.client.poll(Duration::ZERO);
-            if let Some(refused) = self.client.shut_out() {
-                return Err(refused);
-            }
-            if left.is_zero() || !WAITED.contains(&code) {
-                return Err(KafkaError::from_code(code));
-            }
-            slice *= 2;
-        }
+        let metadata = self.client.metadata(Of::Known, self.timeout)?;
+        // SAFETY: a topic of an answer that lives through the calls.
+        let topics = metadata.topics().map(|topic| unsafe { (name_of_topic(topic), led(topic)) });
+        Ok(topics.filter(|(name, _)| names.contains(&name.as_str())).collect())
     }
 }
 

@@ -22,11 +22,20 @@ pub(in crate::transport::kafka) fn client(
     role: Role,
     settings: &[(&str, &str)],
 ) -> Result<Arc<Client>, String> {
+    client_of(role, settings, &Arc::new(Door::new(Duration::ZERO)))
+}
+
+/// One of a transport with that door.
+pub(in crate::transport::kafka) fn client_of(
+    role: Role,
+    settings: &[(&str, &str)],
+    door: &Arc<Door>,
+) -> Result<Arc<Client>, String> {
     let mut conf = Conf::new();
     for (key, value) in settings {
         conf.set(key, value)?;
     }
-    let ties = Ties { door: Arc::new(Door::new(Duration::ZERO)), token_wanted: None, tokens: false };
+    let ties = Ties { door: Arc::clone(door), token_wanted: None, tokens: false };
     Client::new(role, conf, &ties)
 }
 
