@@ -95,13 +95,6 @@ impl DroppedRecords {
         DropReason::ALL.iter().map(|reason| (*reason, self.of(*reason))).filter(|(_, count)| *count > 0)
     }
 
-    /// What a thread's tasks drop, including results that were refused and skipped.
-    pub(crate) fn of_thread(tasks: impl Iterator<Item = Self>, refused: u64) -> Self {
-        let mut counts = tasks.fold(DroppedRecords::default(), Add::add);
-        counts.note(DropReason::Production, refused);
-        counts
-    }
-
     /// Counts more.
     pub(crate) fn note(&mut self, reason: DropReason, records: u64) {
         if let Some(count) = self.0.get_mut(reason as usize) {
@@ -133,20 +126,20 @@ impl Debug for DroppedRecords {
     }
 }
 
-/// Counts what one task drops, and decides when to log it again.
+/// Counts what one task, or a thread's collector, drops, and decides when to log it again.
 #[derive(Debug, Default)]
-pub(super) struct DropCounter {
+pub(crate) struct DropCounter {
     counts: DroppedRecords,
     told_at: [Option<Timestamp>; REASONS],
 }
 
 impl DropCounter {
-    pub(super) fn counts(&self) -> DroppedRecords {
+    pub(crate) fn counts(&self) -> DroppedRecords {
         self.counts
     }
 
-    /// Counts records; true if a warning is due at wall-clock time `now`.
-    pub(super) fn count(&mut self, reason: DropReason, records: u64, now: Timestamp) -> bool {
+    /// Counts records; true if a warning is due at `now`. All calls use one clock.
+    pub(crate) fn count(&mut self, reason: DropReason, records: u64, now: Timestamp) -> bool {
         self.counts.note(reason, records);
         let Some(told_at) = self.told_at.get_mut(reason as usize) else { return false };
         // A clock that was set back must not suppress the warnings.

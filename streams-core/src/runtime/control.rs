@@ -328,6 +328,8 @@ impl MembershipHandler for Dispatcher {
     fn lost(&mut self, tasks: &BTreeSet<TaskId>) {
         self.has_given_up = true;
         self.take_away(tasks, Command::Lose);
+        // Whoever has lost everything has no place in the group, as when no broker is there any more.
+        self.assigned.take_if(|left| left.is_empty());
     }
 }
 

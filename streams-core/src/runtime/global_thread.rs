@@ -6,6 +6,7 @@
 //! instead (`renewal.rs`), so that none of them sees it half filled.
 
 mod begin;
+mod quiet;
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -22,9 +23,9 @@ use self::begin::Begin;
 use super::backends::open_disk;
 use super::graph::{self, GraphSettings};
 use super::plan::Plan;
+use super::quiet::Quiet;
 use super::record_queue::RecordQueue;
-use super::refusals::{Next, Refusals};
-use super::restore::repair::REFUSED_MAX_MS;
+use super::refusals::{Next, REFUSED_MAX_MS, Refusals};
 use super::state_directory::StateDirectory;
 use super::waits::{Waiting, Waits};
 use crate::config::{BuiltInTimestampExtractor, StreamsConfig};
@@ -128,6 +129,8 @@ struct GlobalPartition {
     position: Offset,
     /// Where the topic ended when the thread started.
     end: Offset,
+    /// Since when fetches have found nothing, by the monotonic clock.
+    quiet_since: Option<i64>,
 }
 
 struct GlobalStore {
@@ -157,8 +160,11 @@ pub(crate) struct GlobalThread {
     owned_at: Option<Timestamp>,
     next_touch: i64,
     next_try: i64,
+    waits: Arc<Waits>,
     waiting: Waiting,
     refusals: Refusals,
+    quiet: Quiet,
+    tell_quiet_at: i64,
 }
 
 /// What a global thread is made of.
@@ -220,8 +226,11 @@ impl GlobalThread {
             buffer: Vec::new(),
             next_touch: i64::MIN,
             next_try: i64::MIN,
+            waits: Arc::clone(waits),
             waiting: waits.of("the global stores"),
-            refusals: Refusals::new("of the global stores", waits, REFUSED_MAX_MS),
+            quiet: Quiet::default(),
+            tell_quiet_at: i64::MIN,
+            refusals: Refusals::new("of the global stores", waits, Arc::default(), REFUSED_MAX_MS),
         })
     }
 
@@ -279,6 +288,7 @@ impl GlobalThread {
             let mut moved = Vec::new();
             for partition in &mut store.partitions {
                 let Some(handle) = partition.handle else { continue };
+                partition.quiet_since.get_or_insert(now.monotonic_ms);
                 match self.consumer.fetch(handle, FETCH_RECORDS, &mut self.buffer) {
                     Ok(fetched) => {
                         let has_come = fetched.records > 0 || fetched.at_end;
@@ -311,7 +321,7 @@ impl GlobalThread {
                 }
                 let position = self.consumer.position(handle)?;
                 if position != partition.position {
-                    partition.position = position;
+                    (partition.position, partition.quiet_since) = (position, None);
                     moved.push((partition.queue.partition().clone(), position));
                 }
             }
@@ -320,6 +330,7 @@ impl GlobalThread {
                 store.commit(&moved)?;
             }
         }
+        self.look_after_quiet(now.monotonic_ms);
         self.touch(now)?;
         Ok(any)
     }
@@ -390,7 +401,7 @@ fn open_store(
     let partition = |number| {
         let partition = TopicPartition::new(Arc::clone(&global.topic), number);
         let queue = RecordQueue::new(partition.clone(), input(&partition), -1, None);
-        GlobalPartition { handle: None, queue, position: 0, end: 0 }
+        GlobalPartition { handle: None, queue, position: 0, end: 0, quiet_since: None }
     };
     let partitions = (0..count).map(partition).collect();
     let factory = plan.topology.store(&global.store.name)?;

@@ -4,7 +4,9 @@
 //!    partitions, and the broker has no objection. It waits for them to go, says so, and gives up after `task.timeout.ms`.
 //! 2. Two that join at the same time meet after it. So every assignment is compared again before its tasks are opened. The
 //!    one with the greater fingerprint leaves, the other one waits for that.
-//! 3. A topology with global tables only has no tasks and joins no group.
+//! 3. Work does not wait without end for the list of members: an assignment is opened uncompared after a few seconds without
+//!    an answer, and compared with the first one.
+//! 4. A topology with global tables only has no tasks and joins no group.
 //!
 //! Members tell their fingerprint in their `client.id`. After a [`Membership::leave`] the next poll joins again.
 
@@ -28,6 +30,9 @@ const ASK_AGAIN_MS: i64 = 500;
 
 /// So long it is asked without an answer before the work goes on all the same.
 const UNANSWERED_MAX_MS: i64 = 5_000;
+
+/// Pause between two questions after that. The group is not served during a question.
+const ASK_LATER_MS: i64 = 5_000;
 
 /// Time to leave the group to those that may stay.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -88,8 +93,10 @@ pub(crate) struct Joining {
     ask_at: i64,
     /// Assigned, but not compared yet.
     held: Option<BTreeSet<TaskId>>,
-    /// Whether the group has changed since members were compared.
+    /// Whether the group has changed, and nothing of that has been passed on.
     is_news: bool,
+    /// Whether what was passed on has not been compared, for want of an answer.
+    is_uncompared: bool,
     /// Whether a topology without tasks was told so.
     told_none: bool,
 }
@@ -114,6 +121,7 @@ impl Joining {
             ask_at: 0,
             held: None,
             is_news: false,
+            is_uncompared: false,
             told_none: false,
         })
     }
@@ -239,17 +247,24 @@ impl Joining {
 
     /// Passes an assignment on if all members agree. Else waits for the others, or leaves.
     fn pass_on(&mut self, handler: &mut dyn MembershipHandler) -> Result<()> {
-        if !self.is_news || self.now() < self.ask_at {
+        if !(self.is_news || self.is_uncompared) || self.now() < self.ask_at {
             return Ok(());
         }
         match self.others() {
-            Others::Unknown if !self.is_unanswered_for_long() => {}
-            Others::Agree | Others::Unknown => {
-                self.found_out();
-                (self.is_blind, self.is_news) = (false, false);
-                if let Some(tasks) = self.held.take() {
-                    handler.assigned(&tasks);
+            Others::Unknown if self.is_news && !self.is_unanswered_for_long() => {}
+            Others::Unknown => {
+                if self.is_news {
+                    let group = &self.parts.spec.group;
+                    tracing::warn!(%group, "works without having compared topologies: no answer from the coordinator");
                 }
+                (self.is_news, self.is_uncompared) = (false, true);
+                self.ask_at = self.now() + ASK_LATER_MS;
+                self.hand_over(handler);
+            }
+            Others::Agree => {
+                self.found_out();
+                (self.is_blind, self.is_news, self.is_uncompared) = (false, false, false);
+                self.hand_over(handler);
             }
             Others::Differ { they_leave: true, who } if !self.is_blind => return self.wait_for(who),
             Others::Differ { who, .. } => {
@@ -262,6 +277,12 @@ impl Joining {
             }
         }
         Ok(())
+    }
+
+    fn hand_over(&mut self, handler: &mut dyn MembershipHandler) {
+        if let Some(tasks) = self.held.take() {
+            handler.assigned(&tasks);
+        }
     }
 }
 
@@ -299,7 +320,7 @@ impl Membership for Joining {
     }
 
     fn leave(&mut self, handler: &mut dyn MembershipHandler, timeout: Duration) -> Result<()> {
-        (self.held, self.is_news) = (None, false);
+        (self.held, self.is_news, self.is_uncompared) = (None, false, false);
         let left = self.member.take().map_or(Ok(()), |mut member| member.leave(handler, timeout));
         self.group.set(None);
         left

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::launch::{self, Launch, Progress};
 use super::lifecycle::State;
+use super::refusals::ReadTopics;
 use super::renewal::Renewals;
 use super::restore::RestoreCounters;
 use super::state_directory;
@@ -52,6 +53,7 @@ pub(crate) struct Shared {
     pub counters: Arc<RestoreCounters>,
     pub stats: Mutex<Vec<Arc<ThreadStats>>>,
     pub waits: Arc<Waits>,
+    pub read: Arc<ReadTopics>,
     pub renewals: Mutex<Renewals>,
     pub metrics: Registry,
 }
@@ -229,6 +231,7 @@ impl KafkaStreamsBuilder {
             counters: Arc::default(),
             stats: Mutex::default(),
             waits: Arc::default(),
+            read: Arc::default(),
             renewals: Mutex::default(),
             metrics: Registry::of(&self.config),
         };
@@ -308,7 +311,7 @@ impl KafkaStreams {
             }
             *supervisor = Some(launch::supervise(self.launch(), progress)?);
         }
-        Ok(Starting { started, shared: Arc::clone(&self.shared), clock: Arc::clone(&self.clock) })
+        Ok(Starting::new(started, &self.shared, &self.clock))
     }
 
     fn launch(&self) -> Launch {
@@ -436,6 +439,11 @@ pub(super) struct Starting {
 }
 
 impl Starting {
+    /// It tells of its progress there.
+    pub fn new(started: mpsc::Receiver<Progress>, shared: &Arc<Shared>, clock: &ClockRef) -> Self {
+        Starting { started, shared: Arc::clone(shared), clock: Arc::clone(clock) }
+    }
+
     /// Returns once the threads run, or the start has failed or was closed.
     pub fn wait(self) -> Result<()> {
         let mut waiting = self.shared.waits.of("the start");

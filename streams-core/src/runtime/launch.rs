@@ -1,5 +1,7 @@
 //! Starts an application's threads and looks after them until they have ended.
 
+mod again;
+
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,7 +34,7 @@ use super::stats::ThreadStats;
 use super::stream_thread::{Command, Round, StreamThread, ThreadLimits, ThreadParts};
 use super::task::TaskEnvironment;
 use super::threads::{join, panicked, spawn};
-use super::topic_watch::{TopicWatch, is_passing};
+use super::topic_watch::TopicWatch;
 use crate::config::StreamsConfig;
 use crate::error::{Error, Result};
 use crate::metrics::Registration;
@@ -55,9 +57,6 @@ const THREADS_END: Duration = Duration::from_secs(12);
 
 /// The same where the application's own time is over.
 const ENDED: Duration = Duration::from_secs(1);
-
-/// Pause before an application that starts anew tries so again.
-const LAUNCH_AGAIN: Duration = Duration::from_millis(200);
 
 /// Time for the broker's first answer when global stores are filled.
 const GLOBAL_IDLE: Duration = Duration::from_millis(20);
@@ -241,34 +240,8 @@ fn control_thread(launch: &Launch, started: &mpsc::Sender<Progress>) {
     let _ = started.send(Progress::Ended(Ok(())));
     let mut next = running.serve();
     while next == Next::StartAnew && !shared.is_stopped() {
-        next = launch_anew(launch).map_or(Next::Round, Running::serve);
+        next = again::launch_anew(launch).map_or(Next::Round, Running::serve);
     }
-}
-
-/// Launches once more. A broker that is away for a moment must not end an application that was running.
-fn launch_anew(launch: &Launch) -> Option<Running> {
-    let shared = &launch.shared;
-    let mut waiting = shared.waits.of("the application");
-    while !shared.is_stopped() {
-        let error = match self::launch(launch.clone(), &|_| ()) {
-            Ok(running) => return Some(running),
-            Err(error) => error,
-        };
-        let what = || format!("the broker, to start anew after topics changed: {error}");
-        let waited = waiting.go_on(launch.clock.monotonic_ms(), what);
-        // Closed meanwhile, it ends as it was told to.
-        let is_closed = shared.is_stopped();
-        if !is_closed && (!is_passing(&error) || waited >= launch.config.task_timeout_ms()) {
-            shared.fail(error);
-            break;
-        }
-        #[allow(
-            clippy::disallowed_methods,
-            reason = "nothing runs now; the broker is not asked in a tight loop"
-        )]
-        std::thread::sleep(LAUNCH_AGAIN);
-    }
-    None
 }
 
 impl Running {
@@ -402,6 +375,7 @@ impl Instance {
             limits,
             stats: channels.stats,
             waits: Arc::clone(&self.shared.waits),
+            read: Arc::clone(&self.shared.read),
             clock: Arc::clone(&self.clock),
         }))
     }

@@ -33,6 +33,7 @@ mod observer;
 mod pace;
 mod partition_group;
 mod plan;
+mod quiet;
 mod record_collector;
 mod record_queue;
 mod refusals;

@@ -4,6 +4,8 @@
 //! was sent or by the broker, and whoever finds out: a poll, a flush or a commit. Under exactly-once the broker's refusal
 //! costs the transaction; it is repeated without the records that were left out (`left_out.rs`).
 
+mod dropped;
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -20,9 +22,10 @@ use crate::ids::{Offset, PartitionId, TaskId, TopicName};
 use crate::partitioner::StickyPartitioner;
 use crate::processor::dead_letter::DeadLetter;
 use crate::processor::handlers::{self, Decision, ErrorContext, Handlers, ProducerRecord};
-use crate::processor::{Collector, Origin, OriginId, OutTopic, Outgoing, Purpose};
+use crate::processor::{
+    Collector, DropCounter, DroppedRecords, Origin, OriginId, OutTopic, Outgoing, Purpose,
+};
 use crate::record::Headers;
-use crate::time::Timestamp;
 use crate::transport::{
     ConsumerSpec, FailedDelivery, FailedRecord, OffsetToCommit, OutRecord, RawRecord, TopicHandle,
     TransportError, TransportErrorKind,
@@ -61,7 +64,9 @@ struct Inner {
     by_origin: HashMap<Origin, u32>,
     left_out: LeftOut,
     /// Records that a handler has left out.
-    dropped: u64,
+    dropped: DropCounter,
+    /// The monotonic time at the begin of the round.
+    now_ms: i64,
     /// The topics that records were sent to since the last look, if someone looks.
     order: Option<Vec<u32>>,
 }
@@ -83,15 +88,21 @@ impl RecordCollector {
             origins: Vec::new(),
             by_origin: HashMap::new(),
             left_out: LeftOut::default(),
-            dropped: 0,
+            dropped: DropCounter::default(),
+            now_ms: 0,
             order: None,
         };
         Rc::new(RecordCollector { inner: RefCell::new(inner), handlers, sources })
     }
 
     /// Makes the producer, fencing an earlier one of the same id. True once nothing is left of former transactions.
-    pub fn settle(&self, now: Timestamp) -> Result<bool> {
-        self.inner.borrow_mut().committer.settle(now)
+    pub fn settle(&self, now_ms: i64) -> Result<bool> {
+        self.inner.borrow_mut().committer.settle(now_ms)
+    }
+
+    /// A round begins, at this monotonic time.
+    pub fn begin_round(&self, now_ms: i64) {
+        self.inner.borrow_mut().now_ms = now_ms;
     }
 
     /// Whether anything was sent since the last commit.
@@ -121,8 +132,8 @@ impl RecordCollector {
     }
 
     /// Records that the production handler has left out so far.
-    pub fn dropped_records(&self) -> u64 {
-        self.inner.borrow().dropped
+    pub fn dropped_records(&self) -> DroppedRecords {
+        self.inner.borrow().dropped.counts()
     }
 
     /// Gives up what was not committed.
@@ -272,15 +283,8 @@ impl RecordCollector {
             let (decision, letters) = self.ask_handler(&origin, offset, record, &cause, current)?;
             if decision == Decision::Resume {
                 let mut inner = self.inner.borrow_mut();
-                inner.dropped += 1;
+                inner.drop_result(&origin, offset, record, &cause);
                 let ProducerRecord { partition, key, value, .. } = *record;
-                // Not only told by the handlers that come with the library.
-                if inner.dropped.is_power_of_two() {
-                    tracing::warn!(
-                        task = %origin.task, node = &*origin.node, topic = record.topic, partition, key = excerpt(key),
-                        why = %cause, so_far = inner.dropped, "the production handler leaves a result out"
-                    );
-                }
                 let partition = key.map(|_| partition);
                 let likeness = Likeness { topic: topic.0, partition, key, value, tag };
                 inner.left_out.add(likeness, source, letters);

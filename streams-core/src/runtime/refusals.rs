@@ -2,18 +2,37 @@
 //!
 //! Rights may be taken away for a moment, and a broker that has just started may not know a topic that exists. Only the
 //! tasks that read such a partition wait, and say so; the partition is asked for again each second. After
-//! `task.timeout.ms` the refusal is an error that ends the application. A named topic that is really gone is found by the
-//! watch over topics (`topic_watch.rs`) before that.
+//! `task.timeout.ms` the refusal is an error that ends the application; after seconds, if this process has never been allowed
+//! to read the topic. A named topic that is really gone is found by the watch over topics (`topic_watch.rs`) before that.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 
+use super::kafka_streams::lock;
 use super::waits::{Waiting, Waits};
 use crate::ids::{PartitionId, TopicName, TopicPartition};
 use crate::transport::{TransportError, TransportErrorKind};
 
 /// Pause before a partition is asked for again.
 const AGAIN_MS: i64 = 1_000;
+
+/// How long something may be refused that was never allowed: that is to be said soon.
+pub(super) const REFUSED_MAX_MS: i64 = 15_000;
+
+/// The topics that this process has been allowed to read, whichever thread it was.
+#[derive(Debug, Default)]
+pub(crate) struct ReadTopics(Mutex<BTreeSet<TopicName>>);
+
+impl ReadTopics {
+    /// A partition of that one was read.
+    pub fn note(&self, topic: &TopicName) {
+        lock(&self.0).insert(Arc::clone(topic));
+    }
+
+    fn has(&self, topic: &TopicName) -> bool {
+        lock(&self.0).contains(topic)
+    }
+}
 
 /// A partition that is refused.
 struct Refusal {
@@ -43,14 +62,16 @@ pub(crate) enum Next {
 pub(crate) struct Refusals {
     thread: String,
     waits: Arc<Waits>,
+    read: Arc<ReadTopics>,
     patience_ms: i64,
     topics: BTreeMap<TopicName, RefusedTopic>,
 }
 
 impl Refusals {
     /// None yet. They are waited for up to `patience_ms`.
-    pub fn new(thread: &str, waits: &Arc<Waits>, patience_ms: i64) -> Self {
-        Refusals { thread: thread.to_owned(), waits: Arc::clone(waits), patience_ms, topics: BTreeMap::new() }
+    pub fn new(thread: &str, waits: &Arc<Waits>, read: Arc<ReadTopics>, patience_ms: i64) -> Self {
+        let (thread, waits) = (thread.to_owned(), Arc::clone(waits));
+        Refusals { thread, waits, read, patience_ms, topics: BTreeMap::new() }
     }
 
     /// From now on they are waited for up to `patience_ms`.
@@ -100,7 +121,9 @@ impl Refusals {
                     ),
                 }
             });
-            if waited >= self.patience_ms {
+            let is_new = error.kind() == TransportErrorKind::Denied && !self.read.has(topic);
+            let patience_ms = if is_new { REFUSED_MAX_MS } else { i64::MAX }.min(self.patience_ms);
+            if waited >= patience_ms {
                 too_long = Some(Arc::clone(topic));
             }
         }
@@ -108,6 +131,11 @@ impl Refusals {
             Some(refused) => Err(refused.error),
             None => Ok(()),
         }
+    }
+
+    /// A partition is read for the first time.
+    pub fn is_read(&self, partition: &TopicPartition) {
+        self.read.note(&partition.topic);
     }
 
     /// A fetch went well. Whether the partition was said not to exist before: then it has to be read as its committed
@@ -153,7 +181,7 @@ mod tests {
     #[test]
     fn a_refusal_is_asked_about_each_second_and_ends_the_application_in_the_end() {
         let waits = Arc::new(Waits::default());
-        let mut refusals = Refusals::new("t", &waits, 10_000);
+        let mut refusals = Refusals::new("t", &waits, Arc::default(), 10_000);
         let partition = TopicPartition::new("in", 0);
         let denied = || error(TransportErrorKind::Denied);
         assert!(Refusals::may_pass(&denied()));
@@ -172,9 +200,28 @@ mod tests {
         assert!(refusals.go_on(30_000).is_err(), "for too long");
     }
 
+    /// Showed before: as long as what is taken away for a moment.
+    #[test]
+    fn what_was_never_allowed_is_waited_for_for_seconds() {
+        let read: Arc<ReadTopics> = Arc::default();
+        let mut refusals = Refusals::new("t", &Arc::default(), Arc::clone(&read), 300_000);
+        let [new, known] = ["new", "known"].map(|topic| TopicPartition::new(topic, 0));
+        Refusals::new("u", &Arc::default(), read, 300_000).is_read(&known);
+        for partition in [&new, &known] {
+            refusals.refused(partition, error(TransportErrorKind::Denied), 0);
+        }
+        refusals.go_on(0).unwrap();
+        refusals.go_on(REFUSED_MAX_MS - 1).unwrap();
+        assert!(refusals.go_on(REFUSED_MAX_MS).is_err());
+        assert!(refusals.has(&known) && !refusals.has(&new), "another thread has read it");
+        refusals.refused(&new, error(TransportErrorKind::UnknownTopic), REFUSED_MAX_MS);
+        refusals.go_on(REFUSED_MAX_MS).unwrap();
+        refusals.go_on(299_999).unwrap();
+    }
+
     #[test]
     fn a_topic_that_was_gone_may_be_another_one_now() {
-        let mut refusals = Refusals::new("t", &Arc::default(), 10_000);
+        let mut refusals = Refusals::new("t", &Arc::default(), Arc::default(), 10_000);
         let partition = TopicPartition::new("in", 0);
         refusals.refused(&partition, error(TransportErrorKind::UnknownTopic), 0);
         refusals.refused(&partition, error(TransportErrorKind::Denied), 1);
@@ -185,7 +232,7 @@ mod tests {
     #[test]
     fn the_partitions_of_a_topic_are_waited_for_together() {
         let waits = Arc::new(Waits::default());
-        let mut refusals = Refusals::new("t", &waits, 10_000);
+        let mut refusals = Refusals::new("t", &waits, Arc::default(), 10_000);
         let all: Vec<_> = (3..9).map(|partition| TopicPartition::new("in", partition)).collect();
         for (at, partition) in (0i64..).zip(&all) {
             refusals.refused(partition, error(TransportErrorKind::Denied), at * 1_000);

@@ -20,8 +20,7 @@ mod finish;
 pub(super) mod identity;
 mod open;
 mod questions;
-mod quiet;
-pub(super) mod repair;
+mod repair;
 mod source_offsets;
 mod wait;
 
@@ -34,10 +33,10 @@ use std::time::Duration;
 use state_stores::{BackendRef, DiskMemory, Restore};
 
 use self::questions::Questions;
-use self::quiet::Quiet;
 use self::wait::OpeningWait;
 use super::backends::TaskBackends;
 use super::plan::Plan;
+use super::quiet::{Quiet, QuietSource};
 use super::state_cleaner::StateCleaner;
 use super::state_directory::StateDirectory;
 use super::waits::Waits;
@@ -59,7 +58,7 @@ const RETRY_MS: i64 = 100;
 const RETRY_MAX_MS: i64 = 5_000;
 
 /// What to do about such a wait.
-const HANGING: &str = "a transaction that has not ended holds it back; it ends by itself, at the latest after its \
+pub(super) const HANGING: &str = "a transaction that has not ended holds it back; it ends by itself, at the latest after its \
                        producer's transaction.timeout.ms and the next commit or start of that producer; if it does not, \
                        find it with `kafka-transactions.sh find-hanging` and end it with `kafka-transactions.sh abort`";
 
@@ -92,16 +91,6 @@ pub(crate) enum Request {
     Purge(Vec<(TopicPartition, Offset)>),
     /// Of the sources of that thread, these show nothing for a while.
     Quiet(String, Vec<QuietSource>),
-}
-
-/// A source that shows nothing.
-#[derive(Clone, Debug)]
-pub(crate) struct QuietSource {
-    /// Whose it is.
-    pub task: TaskId,
-    pub partition: TopicPartition,
-    /// How far it was read.
-    pub position: Offset,
 }
 
 /// The answer.

@@ -193,10 +193,10 @@ impl Engine {
             limits: limits(&config, pace),
             stats: Arc::new(ThreadStats::default()),
             waits: Arc::clone(&waits),
+            read: Arc::default(),
             clock: Arc::clone(&clock),
         };
-        let thread = StreamThread::new(parts);
-        let mut direct = Direct(commands);
+        let (thread, mut direct) = (StreamThread::new(parts), Direct(commands));
         membership.poll(Duration::ZERO, &mut direct)?;
         Ok(Engine {
             plan,

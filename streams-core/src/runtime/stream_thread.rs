@@ -16,6 +16,7 @@
 //! 5. A round has a budget of time, not of records (`passes.rs`). Intervals are judged by the monotonic clock.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Add;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -28,7 +29,7 @@ use super::backends::TaskBackends;
 use super::measures::ThreadMeter;
 use super::memory::BufferedBytes;
 use super::pace::Pace;
-use super::refusals::Refusals;
+use super::refusals::{ReadTopics, Refusals};
 use super::restore::{OpenReply, Request};
 use super::stats::{Doing, DroppedRecords, ThreadStats};
 use super::task::{StreamTask, TaskEnvironment, Writes};
@@ -92,6 +93,7 @@ pub(crate) struct ThreadParts {
     pub limits: ThreadLimits,
     pub stats: Arc<ThreadStats>,
     pub waits: Arc<Waits>,
+    pub read: Arc<ReadTopics>,
     pub clock: ClockRef,
 }
 
@@ -214,7 +216,7 @@ impl StreamThread {
             replays: Replays::new(parts.name.clone(), parts.limits.task_timeout_ms, waits),
             puts_off: PutsOff::new(&parts.name, &parts.waits, parts.limits.task_timeout_ms),
             recommits: Recommits::new(parts.limits.recommit_ms),
-            refusals: Refusals::new(&parts.name, &parts.waits, parts.limits.task_timeout_ms),
+            refusals: Refusals::new(&parts.name, &parts.waits, parts.read, parts.limits.task_timeout_ms),
             name: parts.name,
             consumer: parts.consumer,
             environment: parts.environment,
@@ -294,6 +296,7 @@ impl StreamThread {
     }
 
     fn round(&mut self, now: Now) -> Result<Round> {
+        self.environment.collector.begin_round(now.monotonic_ms);
         let mut worked = self.obey(now)?;
         if self.stopped {
             return Ok(Round::Stopped);
@@ -481,7 +484,7 @@ impl StreamThread {
     /// Records left out by the tasks that run now.
     pub fn dropped_records(&self) -> DroppedRecords {
         let tasks = self.tasks.values().map(StreamTask::dropped_records);
-        DroppedRecords::of_thread(tasks, self.environment.collector.dropped_records())
+        tasks.fold(self.environment.collector.dropped_records(), Add::add)
     }
 
     /// The topics that records were sent to.

@@ -92,6 +92,8 @@ pub(crate) struct TaskInput {
     pub handle: PartitionHandle,
     /// Whether the last fetch found nothing more on the broker.
     pub at_end: bool,
+    /// Whether it has ever been read, which somebody may not be allowed to.
+    is_read: bool,
     /// Since when fetches have found nothing, by the monotonic clock.
     quiet_since: Option<i64>,
     /// What the group has committed.
@@ -103,14 +105,14 @@ pub(crate) struct TaskInput {
 }
 
 impl TaskInput {
-    /// A fetch has found so much.
-    pub fn fetched(&mut self, fetched: Fetched, now_ms: i64) {
+    /// A fetch has found so much. Whether it was the first that found anything, be it the end.
+    pub fn fetched(&mut self, fetched: Fetched, now_ms: i64) -> bool {
         self.at_end = fetched.at_end;
-        if fetched.records > 0 {
-            self.quiet_since = None;
-        } else {
-            self.quiet_since.get_or_insert(now_ms);
+        match fetched.records {
+            0 => _ = self.quiet_since.get_or_insert(now_ms),
+            _ => self.quiet_since = None,
         }
+        (fetched.records > 0 || fetched.at_end) && !std::mem::replace(&mut self.is_read, true)
     }
 }
 
@@ -192,6 +194,7 @@ impl StreamTask {
         let inputs = opened.sources.iter().zip(handles).map(|(source, handle)| TaskInput {
             handle,
             at_end: false,
+            is_read: false,
             quiet_since: None,
             committed: source.committed,
             recommit_at: i64::MIN,

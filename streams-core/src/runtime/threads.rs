@@ -45,7 +45,8 @@ pub(crate) fn spawn(
 }
 
 /// Waits for threads, all together at most so long, which is asked at each step. Those that have not ended by then are left
-/// behind, with an error in the log that names them. The wait is counted in steps, so that it needs no clock. Returns for how long that was.
+/// behind, with an error in the log that names them. The wait is counted in steps, so that it needs no clock. Returns how
+/// long it took.
 pub(crate) fn join(threads: Vec<JoinHandle<()>>, at_most: impl Fn() -> Duration) -> Duration {
     let mut waited = Duration::ZERO;
     for thread in threads {
@@ -78,12 +79,19 @@ mod tests {
 
     use super::*;
 
+    /// Ends with its channel.
+    fn hangs(ends: mpsc::Receiver<()>) -> JoinHandle<()> {
+        std::thread::spawn(move || {
+            let _ended = ends.recv();
+        })
+    }
+
     /// Showed before: what a call of `close` gave later did not count.
     #[test]
     fn a_thread_is_waited_for_while_there_is_time_which_may_become_more() {
         let (end, ends) = mpsc::channel::<()>();
         let (end, looks) = (Cell::new(Some(end)), Cell::new(0));
-        join(vec![std::thread::spawn(move || drop(ends.recv()))], || {
+        join(vec![hangs(ends)], || {
             looks.set(looks.get() + 1);
             if looks.get() == 3 {
                 drop(end.take());
@@ -92,7 +100,7 @@ mod tests {
         });
         assert!(looks.get() >= 3, "{}", looks.get());
         let (_end, ends) = mpsc::channel::<()>();
-        let waited = join(vec![std::thread::spawn(move || drop(ends.recv()))], || SLICE);
+        let waited = join(vec![hangs(ends)], || SLICE);
         assert_eq!(waited, SLICE);
     }
 }

@@ -6,8 +6,10 @@
 #![allow(clippy::panic, reason = "tests fail by panicking")]
 
 mod asked;
+mod log;
 
 pub use asked::Asked;
+pub use log::{keep_log, logged};
 
 use std::path::Path;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -40,7 +42,7 @@ fn taken() -> MutexGuard<'static, usize> {
 pub fn turn() -> Turn {
     let full = |taken: &mut usize| *taken >= TURNS;
     *GIVEN_BACK.wait_while(taken(), full).unwrap_or_else(PoisonError::into_inner) += 1;
-    let _ = tracing_subscriber::fmt().with_env_filter("warn,rdkafka=off").with_test_writer().try_init();
+    keep_log();
     Turn
 }
 

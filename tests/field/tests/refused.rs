@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use field::{Asked, LIMIT};
+use field::{Asked, LIMIT, keep_log, logged};
 use streams_core::error::{Error, Produced as ProducedFor};
 use streams_core::transport::embedded::EmbeddedBroker;
 use streams_core::transport::{NewTopic, OutRecord, ProducerSpec, Transport, TransportErrorKind};
@@ -77,6 +77,7 @@ fn wait_processed(app: &KafkaStreams, records: u64) {
 #[test]
 fn a_handler_is_asked_once_with_the_record_and_its_source() {
     for guarantee in ["exactly_once_v2", "at_least_once"] {
+        keep_log();
         let limits = [("max.message.bytes", "100"), ("cleanup.policy", "compact")];
         let world = World::new(&[("in", &[]), ("out", &limits)]);
         let large = "x".repeat(200);
@@ -92,6 +93,13 @@ fn a_handler_is_asked_once_with_the_record_and_its_source() {
         assert_eq!(world.asked.kinds(), kinds, "{guarantee}");
         assert_eq!((app.metrics().dropped_records, app.state()), (2, State::Running));
         assert!(app.close(LIMIT));
+    }
+    // Showed before: told by count, without offset and time.
+    let told = logged("result skipped by the production handler: it was refused");
+    assert_eq!(told.len(), 2, "the first of each application: {told:#?}");
+    for part in ["a record was left out", "in-0 offset 1", "topic=\"out\"", "key=", "timestamp=1", "so_far=1"]
+    {
+        assert!(told.iter().all(|line| line.contains(part)), "{part} in {told:#?}");
     }
 }
 

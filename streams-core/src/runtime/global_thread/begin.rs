@@ -11,11 +11,10 @@ use state_stores::offsets::{StoredOffset, delete_offset, offsets_keyspace, read_
 use super::{GlobalStore, GlobalThread, TOUCH_MS};
 use crate::error::{Error, Result};
 use crate::ids::{Offset, TopicName, TopicPartition};
-use crate::runtime::refusals::Refusals;
+use crate::runtime::refusals::{REFUSED_MAX_MS, Refusals};
 use crate::runtime::restore::identity::{
     Facts, LogIdentity, Verdict, WasKind, judge, kind_text, store_name, was_kind,
 };
-use crate::runtime::restore::repair::REFUSED_MAX_MS;
 use crate::time::Now;
 use crate::transport::{Admin, Isolation, OffsetQuery, TransportErrorKind};
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::time::ManualClock;
-use crate::transport::embedded::EmbeddedBroker;
+use crate::transport::embedded::{EmbeddedBroker, Fault, Operation};
 use crate::transport::{NewTopic, SubtopologyTasks};
 
 const SMALL: &str = "00000000000000aa";
@@ -31,6 +31,7 @@ impl MembershipHandler for Told {
 }
 
 struct World {
+    broker: Arc<EmbeddedBroker>,
     clock: Arc<ManualClock>,
     transport: Arc<dyn Transport>,
     waits: Arc<Waits>,
@@ -40,7 +41,8 @@ impl World {
     fn new() -> Self {
         let clock = Arc::new(ManualClock::new(0));
         let broker = EmbeddedBroker::in_memory_at(Arc::clone(&clock) as _);
-        let world = World { clock, transport: Arc::new(broker.transport()), waits: Arc::default() };
+        let transport = Arc::new(broker.transport());
+        let world = World { broker, clock, transport, waits: Arc::default() };
         world.create("t");
         world
     }
@@ -176,6 +178,38 @@ fn of_two_that_join_at_the_same_time_the_greater_leaves_and_the_smaller_waits_fo
     loser.leave(&mut told_loser, LEAVE_TIMEOUT).unwrap();
     world.poll(&mut one, &mut told).unwrap();
     assert_eq!((told.runs.len(), one.is_settled(), world.reasons().len()), (2, true, 0));
+}
+
+/// Showed before: two topologies processed the same partitions from then on.
+#[test]
+fn what_was_opened_without_an_answer_is_compared_when_there_is_one() {
+    let world = World::new();
+    let (mut one, mut told) = (world.joining(GREAT, 2), Told::default());
+    let silence = Fault::before(Operation::Members, Kind::TimedOut).skipping(1).times(usize::MAX);
+    world.broker.faults().inject(silence);
+    for _ in 0..2 * UNANSWERED_MAX_MS / ASK_AGAIN_MS {
+        world.poll(&mut one, &mut told).unwrap();
+    }
+    assert_eq!((told.runs.len(), one.is_settled()), (2, true));
+    assert!(world.reasons()[0].contains("who is in the group"), "{:?}", world.reasons());
+    // In the silence, one with another topology comes.
+    let (mut other, mut told_other) = (world.careless(&member_id("app", SMALL)), Told::default());
+    for _ in 0..2 * UNANSWERED_MAX_MS / ASK_AGAIN_MS {
+        world.poll(&mut *other, &mut told_other).unwrap();
+        world.poll(&mut one, &mut told).unwrap();
+    }
+    assert_eq!((told.runs.len(), told_other.runs.len(), one.is_settled()), (1, 1, true));
+    world.broker.faults().clear();
+    // Two polls a round.
+    for _ in 0..ASK_LATER_MS / (2 * ASK_AGAIN_MS) + 2 {
+        world.poll(&mut one, &mut told).unwrap();
+        world.poll(&mut *other, &mut told_other).unwrap();
+    }
+    assert_eq!((told.runs.len(), told_other.runs.len(), one.is_settled()), (0, 2, false));
+    other.leave(&mut told_other, LEAVE_TIMEOUT).unwrap();
+    world.poll(&mut one, &mut told).unwrap();
+    world.poll(&mut one, &mut told).unwrap();
+    assert_eq!((told.runs.len(), world.reasons().len()), (2, 0));
 }
 
 #[test]

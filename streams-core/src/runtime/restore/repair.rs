@@ -9,15 +9,12 @@ use crate::error::{Error, Result};
 use crate::ids::{TaskId, TopicPartition};
 use crate::runtime::backends::TaskBackends;
 use crate::runtime::plan::StorePlan;
+use crate::runtime::refusals::REFUSED_MAX_MS;
 use crate::store::StorePlace;
 use crate::transport::TransportErrorKind;
 
 /// How long a task's directory may stay locked by a thread that is closing it.
 const LOCKED_MAX_MS: i64 = 300_000;
-
-/// How long a changelog may be refused: rights may be taken away for a moment, and a broker that has just started may not
-/// know all topics. What was never allowed is to be said soon.
-pub(in crate::runtime) const REFUSED_MAX_MS: i64 = 15_000;
 
 /// A database that is damaged so soon after it was rebuilt has another trouble than bad luck.
 const DAMAGED_AGAIN_MS: i64 = 600_000;
@@ -46,8 +43,14 @@ impl Restorer {
                 TransportErrorKind::OffsetOutOfRange => {
                     // The broker has deleted what was to be read: where the log begins now is asked for anew. The stores
                     // that have come to their ends keep what they have.
-                    opening.wait.go_on(self.monotonic_ms, || format!("its changelog: {error}"));
+                    let (now_ms, patience_ms) = (self.monotonic_ms, self.config.task_timeout_ms());
+                    let what = || format!("its changelog: {error}");
+                    let trimmed_ms = opening.wait.trimmed(now_ms, patience_ms, what);
                     self.begin_again(opening);
+                    if trimmed_ms >= patience_ms {
+                        let (task, source) = (opening.request.task, Box::new(error));
+                        return Err(Error::ChangelogTrimmed { task, trimmed_ms, source });
+                    }
                     Ok(())
                 }
                 TransportErrorKind::Denied | TransportErrorKind::UnknownTopic => {

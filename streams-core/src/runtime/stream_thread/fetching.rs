@@ -96,8 +96,9 @@ impl StreamThread {
                 }
                 Err(error) => return Err(error.into()),
             };
-            if let Some(input) = task.inputs_mut().get_mut(input) {
-                input.fetched(fetched, now_ms);
+            let is_new = task.inputs_mut().get_mut(input).is_some_and(|input| input.fetched(fetched, now_ms));
+            if is_new && let Some(partition) = task.partition(input) {
+                self.refusals.is_read(partition);
             }
             any |= fetched.records > 0;
             self.meter.fetched += fetched.records;

@@ -2,16 +2,11 @@
 
 use super::StreamThread;
 use crate::error::Result;
-use crate::runtime::restore::{QuietSource, Request};
-
-/// A source without records for this long is quiet.
-const QUIET_MS: i64 = 3_000;
-
-/// How often the restorer, which has the time to ask the broker, gets the list.
-const TELL_EVERY_MS: i64 = 5_000;
+use crate::runtime::quiet::{QUIET_MS, QuietSource, TELL_EVERY_MS};
+use crate::runtime::restore::Request;
 
 impl StreamThread {
-    /// Sends the restorer the quiet sources and their positions.
+    /// Sends the restorer, which has the time to ask the broker, the quiet sources and their positions.
     pub(super) fn tell_quiet(&mut self, now_ms: i64) -> Result<()> {
         if now_ms - self.told_quiet_at < TELL_EVERY_MS {
             return Ok(());
@@ -23,7 +18,7 @@ impl StreamThread {
                 // Refused ones are reported already.
                 if !self.refusals.has(partition) {
                     let (partition, position) = (partition.clone(), self.consumer.position(handle)?);
-                    quiet.push(QuietSource { task: *task, partition, position });
+                    quiet.push(QuietSource { who: format!("task {task}"), partition, position });
                 }
             }
         }

@@ -22,6 +22,7 @@ mod refused;
 mod slow;
 mod source_changelog;
 mod stuck;
+mod trimmed;
 
 const COMMIT_MS: i64 = 100;
 

@@ -163,7 +163,8 @@ impl Admin for EmbeddedAdmin {
     }
 
     fn members(&mut self, group: &str, _timeout: Duration) -> Result<Vec<GroupMember>> {
-        Ok(self.broker.lock().groups.described(group))
+        let described = || Ok(self.broker.lock().groups.described(group));
+        self.broker.faults().around(Operation::Members, &group, described)
     }
 
     fn delete_records(&mut self, before: &[(TopicPartition, Offset)], _timeout: Duration) -> Result<()> {

@@ -26,6 +26,8 @@ pub enum Operation {
     Fetch,
     /// `Admin::offsets_each`, of each partition on its own.
     Offsets,
+    /// `Admin::members`.
+    Members,
     /// `Group::fence`.
     Fence,
     /// `Group::commit`.

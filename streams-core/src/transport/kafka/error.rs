@@ -28,7 +28,6 @@ const KINDS: &[(Kind, &[E])] = &[
     (
         Kind::Config,
         &[
-            E::RD_KAFKA_RESP_ERR__INVALID_ARG,
             E::RD_KAFKA_RESP_ERR_INVALID_CONFIG,
             E::RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT,
             E::RD_KAFKA_RESP_ERR_INVALID_GROUP_ID,
@@ -39,27 +38,14 @@ const KINDS: &[(Kind, &[E])] = &[
         ],
     ),
     (
-        Kind::Corrupt,
-        &[
-            E::RD_KAFKA_RESP_ERR__BAD_MSG,
-            E::RD_KAFKA_RESP_ERR__BAD_COMPRESSION,
-            E::RD_KAFKA_RESP_ERR__UNDERFLOW,
-        ],
-    ),
-    (
         Kind::Retriable,
         &[
-            // Passwords and certificates are renewed broker by broker; `shut_out` decides when to stop waiting.
-            E::RD_KAFKA_RESP_ERR__SSL,
-            E::RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN,
-            E::RD_KAFKA_RESP_ERR__RESOLVE,
             E::RD_KAFKA_RESP_ERR__WAIT_CACHE,
             E::RD_KAFKA_RESP_ERR__IN_PROGRESS,
             E::RD_KAFKA_RESP_ERR__PREV_IN_PROGRESS,
             E::RD_KAFKA_RESP_ERR__CONFLICT,
             E::RD_KAFKA_RESP_ERR__PARTITION_EOF,
             E::RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED,
-            E::RD_KAFKA_RESP_ERR__DESTROY_BROKER,
             E::RD_KAFKA_RESP_ERR_NOT_CONTROLLER,
             E::RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE,
             E::RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT,
@@ -76,7 +62,6 @@ const KINDS: &[(Kind, &[E])] = &[
         &[
             E::RD_KAFKA_RESP_ERR__NO_OFFSET,
             E::RD_KAFKA_RESP_ERR__UNKNOWN_GROUP,
-            E::RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE,
             E::RD_KAFKA_RESP_ERR__LOG_TRUNCATION,
         ],
     ),

@@ -16,7 +16,7 @@ use rdkafka::bindings::rd_kafka_resp_err_t as E;
 use super::config::{Common, SESSION_TIMEOUT_MS};
 use super::deadline::Deadline;
 use super::error::{failed, shut_out, with_right};
-use super::ffi::{Client, Code, Entry, Rebalance};
+use super::ffi::{AdminCall, Client, Code, Denial, Entry, KafkaError, Rebalance};
 use super::producer::offset_list;
 use crate::ids::{PartitionId, TaskId, TopicName};
 use crate::time::{Clock, SystemClock};
@@ -31,6 +31,9 @@ const LEAVE_SLICE: Duration = Duration::from_millis(50);
 /// How long a right may be missing that this process has never had.
 const FIRST_PATIENCE_MS: i64 = 3_000;
 
+/// The time-out of the request whether a right is still missing.
+const ASK_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// A member that is still in the group this long after its heartbeat was due knows that its rights are back.
 const ALLOWED_AFTER_MS: i64 = 5_000;
 
@@ -43,6 +46,9 @@ pub(super) struct KafkaMembership {
     outgrown: bool,
     /// Whether this process has ever been in the group.
     joined: bool,
+    /// Asks whether a right is still missing, and when it may ask again.
+    asker: Asker,
+    ask_at: i64,
     session_timeout_ms: i64,
     group: Arc<KafkaGroup>,
 }
@@ -84,13 +90,22 @@ impl KafkaMembership {
         let group = Arc::new(KafkaGroup { group: Arc::clone(&spec.group), instance, client });
         let set = spec.properties.get("session.timeout.ms").and_then(|set| set.parse().ok());
         let session_timeout_ms = set.unwrap_or(SESSION_TIMEOUT_MS);
-        let (joined, outgrown) = (false, false);
-        Ok(KafkaMembership { tokens, tasks: BTreeSet::new(), outgrown, joined, session_timeout_ms, group })
+        let asker = Asker { common: common.clone(), client_id: format!("{}-rights-admin", spec.client_id) };
+        Ok(KafkaMembership {
+            tokens,
+            tasks: BTreeSet::new(),
+            outgrown: false,
+            joined: false,
+            asker,
+            ask_at: i64::MIN,
+            session_timeout_ms,
+            group,
+        })
     }
 
     /// Why it is useless to wait for the group: no broker lets this process in, or a right has been missing for too long.
     /// librdkafka itself would retry without end, and report it once.
-    fn refused(&self) -> Option<TransportError> {
+    fn refused(&mut self) -> Option<TransportError> {
         let client = &self.group.client;
         let attempted = || format!("membership of group '{}'", self.group.group);
         if let Some(refusal) = client.shut_out() {
@@ -98,22 +113,40 @@ impl KafkaMembership {
         }
         let denial = client.denied()?;
         let now_ms = SystemClock.monotonic_ms();
-        let silent_ms = now_ms - denial.last_ms;
-        if silent_ms > self.session_timeout_ms + ALLOWED_AFTER_MS && self.group.fence().is_ok() {
-            client.allowed();
-            return None;
+        let of_topic = E::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED as Code == denial.error.code;
+        let topics: Vec<&str> = self.tokens.keys().map(|topic| &**topic).collect();
+        if self.joined {
+            let silent_ms = now_ms - denial.last_ms;
+            if silent_ms > self.session_timeout_ms + ALLOWED_AFTER_MS && self.group.fence().is_ok() {
+                client.allowed();
+                return None;
+            }
+            if now_ms - denial.first_ms < client.patience_ms() {
+                return None;
+            }
+        } else {
+            match before_joining(&denial, now_ms) {
+                Denied::Perhaps => return None,
+                Denied::Still => {}
+                Denied::AskFirst if now_ms < self.ask_at => return None,
+                Denied::AskFirst => match self.asker.is_denied(of_topic, &topics, &self.group.group) {
+                    Some(true) => {}
+                    Some(false) => {
+                        client.allowed();
+                        return None;
+                    }
+                    None => {
+                        self.ask_at = now_ms + FIRST_PATIENCE_MS;
+                        return None;
+                    }
+                },
+            }
         }
-        let patience_ms = if self.joined { client.patience_ms() } else { FIRST_PATIENCE_MS };
-        (now_ms - denial.first_ms >= patience_ms).then(|| {
-            let topics: Vec<&str> = self.tokens.keys().map(|topic| &**topic).collect();
-            let topic = E::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED as Code == denial.error.code;
-            let resource = match topic {
-                true => format!("the topics {}", topics.join(", ")),
-                false => format!("group '{}'", self.group.group),
-            };
-            let operation = if topic { "DESCRIBE" } else { "READ" };
-            failed(attempted(), &with_right(denial.error, operation, &resource))
-        })
+        let (operation, resource) = match of_topic {
+            true => ("DESCRIBE", format!("the topics {}", topics.join(", "))),
+            false => ("READ", format!("group '{}'", self.group.group)),
+        };
+        Some(failed(attempted(), &with_right(denial.error, operation, &resource)))
     }
 
     /// The tasks of token partitions. A token topic that has grown has partitions without a task.
@@ -158,6 +191,60 @@ impl KafkaMembership {
             .client
             .accept(assigns)
             .map_err(|error| failed(format!("answering a rebalance of group {}", self.group.group), &error))
+    }
+}
+
+/// What is known of a right that was missing when this process wanted to join.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Denied {
+    /// It may be granted in a moment.
+    Perhaps,
+    /// Brokers have refused it again and again.
+    Still,
+    /// No refusal came for a while. Either the right is there, or librdkafka does not repeat itself, as when it may not look
+    /// up the coordinator.
+    AskFirst,
+}
+
+/// Judges a denial by the times of its reports. Joining takes seconds after the right is granted, so one report is not
+/// enough.
+fn before_joining(denial: &Denial, now_ms: i64) -> Denied {
+    if denial.last_ms - denial.first_ms >= FIRST_PATIENCE_MS {
+        Denied::Still
+    } else if now_ms - denial.last_ms >= FIRST_PATIENCE_MS {
+        Denied::AskFirst
+    } else {
+        Denied::Perhaps
+    }
+}
+
+/// Asks the brokers which rights this process has.
+struct Asker {
+    common: Common,
+    client_id: String,
+}
+
+impl Asker {
+    /// Whether the brokers refuse to describe the topics, or the group; `None` without an answer.
+    fn is_denied(&self, of_topic: bool, topics: &[&str], group: &str) -> Option<bool> {
+        const CODES: [Code; 2] = [
+            E::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED as Code,
+            E::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED as Code,
+        ];
+        let client = self.common.admin(&self.client_id).ok()?;
+        let call = AdminCall::new(&client, ASK_TIMEOUT);
+        let asked = match of_topic {
+            true => call.describe_topics(topics).and_then(|all| {
+                let told: std::result::Result<Vec<_>, KafkaError> =
+                    all.into_iter().map(|(_, told)| told).collect();
+                told.map(|_| ())
+            }),
+            false => call.members(group).map(|_| ()),
+        };
+        match asked {
+            Ok(()) => Some(false),
+            Err(error) => CODES.contains(&error.code).then_some(true),
+        }
     }
 }
 
@@ -257,5 +344,24 @@ impl Group for KafkaGroup {
                 if again { told.into_retriable() } else { told }
             }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Before the fix, the application ended three seconds after the first refusal, although the right was back.
+    #[test]
+    fn a_right_that_is_granted_in_time_is_not_a_refusal() {
+        let judged = |first_ms, last_ms, now_ms| {
+            let error = KafkaError::from_code(E::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED as Code);
+            before_joining(&Denial { error, first_ms, last_ms }, now_ms)
+        };
+        assert_eq!(judged(0, 0, 2_999), Denied::Perhaps);
+        assert_eq!(judged(0, 2_000, 4_999), Denied::Perhaps, "not repeated for a while");
+        assert_eq!(judged(0, 2_000, 5_000), Denied::AskFirst);
+        assert_eq!(judged(0, 0, 3_000), Denied::AskFirst, "reported once");
+        assert_eq!(judged(0, 3_000, 3_000), Denied::Still);
     }
 }

@@ -100,6 +100,19 @@ pub(super) const PRODUCE_ERRORS: &[Row] = &[
     row(E::RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE, Kind::TimedOut, ""),
     row(E::RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT, Kind::TimedOut, ""),
     row(E::RD_KAFKA_RESP_ERR__TRANSPORT, Kind::Retriable, ""),
+    row(E::RD_KAFKA_RESP_ERR__DESTROY_BROKER, Kind::Retriable, ""),
+    row(
+        E::RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN,
+        Kind::Retriable,
+        "see that the brokers run, and can be reached",
+    ),
+    row(
+        E::RD_KAFKA_RESP_ERR__RESOLVE,
+        Kind::Retriable,
+        "see that this machine can look up the brokers' advertised.listeners",
+    ),
+    // While certificates are renewed, as with `_AUTHENTICATION`.
+    row(E::RD_KAFKA_RESP_ERR__SSL, Kind::Retriable, "check ssl.* and when the certificates expire"),
     row(E::RD_KAFKA_RESP_ERR__RETRY, Kind::Retriable, ""),
     row(E::RD_KAFKA_RESP_ERR__WAIT_COORD, Kind::Retriable, ""),
     row(E::RD_KAFKA_RESP_ERR_NETWORK_EXCEPTION, Kind::Retriable, ""),
@@ -149,6 +162,11 @@ pub(super) const PRODUCE_ERRORS: &[Row] = &[
     row(E::RD_KAFKA_RESP_ERR__PURGE_QUEUE, Kind::Fatal, ""),
     row(E::RD_KAFKA_RESP_ERR__PURGE_INFLIGHT, Kind::Fatal, ""),
     row(E::RD_KAFKA_RESP_ERR__DESTROY, Kind::Fatal, ""),
+    row(
+        E::RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE,
+        Kind::Fatal,
+        "the machine has no memory, threads or open files left for the client",
+    ),
     // Fatal to the application.
     row(
         E::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
@@ -207,7 +225,14 @@ pub(super) const PRODUCE_ERRORS: &[Row] = &[
     ),
     row(E::RD_KAFKA_RESP_ERR_SECURITY_DISABLED, Kind::Config, "the broker has no authorizer"),
     row(E::RD_KAFKA_RESP_ERR_INVALID_REQUEST, Kind::Refused, ""),
+    row(E::RD_KAFKA_RESP_ERR__INVALID_ARG, Kind::Config, ""),
+    row(E::RD_KAFKA_RESP_ERR__BAD_MSG, Kind::Corrupt, CORRUPT),
+    row(E::RD_KAFKA_RESP_ERR__UNDERFLOW, Kind::Corrupt, CORRUPT),
+    row(E::RD_KAFKA_RESP_ERR__BAD_COMPRESSION, Kind::Corrupt, CORRUPT),
 ];
+
+/// Advice about bytes that are not Kafka's.
+const CORRUPT: &str = "the broker's answer cannot be read: check its disks, and the network between";
 
 /// The row of a code.
 pub(super) fn row_of(code: Code) -> Option<&'static Row> {
@@ -246,6 +271,41 @@ mod tests {
                 .expect("text");
         }
         assert!(page.contains(&rows), "docs/error-table.md has to contain:\n{rows}");
+    }
+
+    /// librdkafka's own codes with which it ends deliveries (2.12.1: `rd_kafka_dr_msgq`, `rd_kafka_handle_Produce`, and what
+    /// ends a request or a connection below them) and that do not blame the record.
+    const OF_DELIVERIES: [E; 22] = [
+        E::RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN,
+        E::RD_KAFKA_RESP_ERR__AUTHENTICATION,
+        E::RD_KAFKA_RESP_ERR__BAD_COMPRESSION,
+        E::RD_KAFKA_RESP_ERR__BAD_MSG,
+        E::RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE,
+        E::RD_KAFKA_RESP_ERR__DESTROY,
+        E::RD_KAFKA_RESP_ERR__DESTROY_BROKER,
+        E::RD_KAFKA_RESP_ERR__FAIL,
+        E::RD_KAFKA_RESP_ERR__FATAL,
+        E::RD_KAFKA_RESP_ERR__FENCED,
+        E::RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE,
+        E::RD_KAFKA_RESP_ERR__INCONSISTENT,
+        E::RD_KAFKA_RESP_ERR__INVALID_ARG,
+        E::RD_KAFKA_RESP_ERR__INVALID_DIFFERENT_RECORD,
+        E::RD_KAFKA_RESP_ERR__MSG_TIMED_OUT,
+        E::RD_KAFKA_RESP_ERR__PURGE_INFLIGHT,
+        E::RD_KAFKA_RESP_ERR__RESOLVE,
+        E::RD_KAFKA_RESP_ERR__RETRY,
+        E::RD_KAFKA_RESP_ERR__SSL,
+        E::RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE,
+        E::RD_KAFKA_RESP_ERR__TRANSPORT,
+        E::RD_KAFKA_RESP_ERR__UNDERFLOW,
+    ];
+
+    /// Before the fix, the handler was asked about records for a broker whose name could not be resolved.
+    #[test]
+    fn no_trouble_of_the_client_is_blamed_on_a_record() {
+        for code in OF_DELIVERIES {
+            assert!(!kind_of_delivery(code as Code).blames_the_record(), "{code:?}");
+        }
     }
 
     /// The codes of the table whose exceptions are retriable in Kafka (`Errors`, 4.3.1: `RetriableException`).

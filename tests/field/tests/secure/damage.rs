@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use field::{App, config};
+use field::{App, config, turn};
 use lab::{KafkaCluster, TestRecord};
 use streams_core::runtime::KafkaStreams;
 use streams_dsl::prelude::*;
 
-use crate::support::{IN_SECONDS, says, turn};
+use crate::support::{IN_SECONDS, says};
 
 /// The only segment of a partition.
 fn segment(cluster: &KafkaCluster, partition: &str) -> PathBuf {

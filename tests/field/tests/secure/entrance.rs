@@ -6,12 +6,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use field::{App, LIMIT};
+use field::{App, LIMIT, logged, turn};
 use streams_core::config::StreamsConfig;
 use streams_core::runtime::KafkaStreams;
 use streams_dsl::prelude::*;
 
-use crate::support::{Scenario, logged, says, text, turn};
+use crate::support::{Scenario, says, text};
 
 fn counts_by_password(app: &str, mechanism: &str) {
     let _turn = turn();

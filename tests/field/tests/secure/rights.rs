@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use field::{App, LIMIT, committed};
+use field::{App, LIMIT, committed, logged, turn};
 use lab::{Acl, Operation, Resource};
+use streams_core::runtime::KafkaStreams;
 
-use crate::support::{PRINCIPAL, Scenario, logged, says, turn};
+use crate::support::{PRINCIPAL, Scenario, says};
 
 #[test]
 fn the_right_to_read_the_literal_group_is_enough_for_all_clients() {
@@ -58,9 +59,30 @@ fn an_input_that_may_not_be_read_ends_the_application() {
     scenario.grant(|acl| acl.resource == Resource::Topic(&input));
     let described = Acl::allow(PRINCIPAL, Resource::Topic(&input), Operation::Describe);
     scenario.client.create_acls(&[described]).expect("a right");
-    let mut config = scenario.logged_in();
-    config.set("task.timeout.ms", 5_000).expect("a setting");
-    says(&scenario.ends(scenario.counts(), config), &["READ", "topic 'in.rights-unread'"]);
+    // Showed before: REBALANCING, and after that RUNNING, for task.timeout.ms.
+    let error = scenario.ends(scenario.counts(), scenario.logged_in());
+    says(&error, &["READ", "topic 'in.rights-unread'"]);
+}
+
+/// Showed before: ended three seconds after the first refusal, though the right was there again.
+#[test]
+fn rights_that_come_a_moment_after_the_start_are_in_time() {
+    let _turn = turn();
+    let scenario = Scenario::new("rights-late");
+    scenario.grant(|_| false);
+    let input = scenario.input();
+    let denied = [
+        Acl::deny(PRINCIPAL, Resource::Group(&scenario.app), Operation::All),
+        Acl::deny(PRINCIPAL, Resource::Topic(&input), Operation::Read),
+    ];
+    scenario.client.create_acls(&denied).expect("denied");
+    let streams = KafkaStreams::new(scenario.counts(), scenario.logged_in()).expect("settings are fine");
+    streams.start().expect("it starts");
+    std::thread::sleep(Duration::from_secs(2));
+    scenario.client.delete_acls(&denied).expect("allowed");
+    scenario.is_counted();
+    assert!(streams.error().is_none(), "{:?}", streams.error());
+    assert!(streams.close(LIMIT));
 }
 
 #[test]

@@ -1,11 +1,9 @@
-//! What the scenarios share: an application that counts, its rights, and what was logged.
+//! What the scenarios share: an application that counts, and its rights.
 
-use std::io::Write;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use field::{App, Turn, committed, texts};
+use field::{App, committed, texts};
 use lab::{Acl, KafkaClient, Operation, Resource, Secured, TestRecord, shared_secured};
 use streams_core::config::StreamsConfig;
 use streams_core::runtime::KafkaStreams;
@@ -16,39 +14,6 @@ pub const PRINCIPAL: &str = "User:app";
 
 /// An application has to end within this time, where waiting is of no use.
 pub const IN_SECONDS: Duration = Duration::from_secs(30);
-
-static LOGGED: Mutex<Vec<u8>> = Mutex::new(Vec::new());
-
-/// Keeps what is logged, and shows it.
-struct Log;
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        LOGGED.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
-        print!("{}", String::from_utf8_lossy(bytes));
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-/// A place among the scenarios, with the log kept.
-pub fn turn() -> Turn {
-    let log =
-        tracing_subscriber::fmt().with_env_filter("warn,rdkafka=off").with_ansi(false).with_writer(|| Log);
-    // The first one of the process wins.
-    let _kept_already = log.try_init();
-    field::turn()
-}
-
-/// The lines that were logged with this text in them.
-pub fn logged(text: &str) -> Vec<String> {
-    let logged = LOGGED.lock().unwrap_or_else(PoisonError::into_inner);
-    let logged = String::from_utf8_lossy(&logged);
-    logged.lines().filter(|line| line.contains(text)).map(str::to_owned).collect()
-}
 
 /// The secured cluster and an application on it with topics of its own.
 pub struct Scenario {

@@ -131,6 +131,29 @@ fn no_record_meets_a_store_half_filled() {
     app.close();
 }
 
+/// Showed before: no reason, neither while it ran nor while it started anew.
+#[test]
+fn what_global_stores_wait_for_is_told_while_it_runs_and_while_it_starts_anew() {
+    let world = world();
+    let app = world.run(lookup("g"));
+    let waits_for = |text: &str| {
+        let said = || app.0.reasons().iter().map(ToString::to_string).collect::<Vec<_>>();
+        wait(|| said().iter().any(|reason| reason.contains(text)), || format!("{text} in {:?}", said()));
+    };
+    let silent = Fault::before(Operation::Offsets, TransportErrorKind::Retriable).on("g-0").times(usize::MAX);
+    world.broker.faults().inject(silent);
+    waits_for("the global stores waits for source partition g-0 to be readable");
+    world.broker.faults().clear();
+    let gone = Fault::before(Operation::Fetch, TransportErrorKind::OffsetOutOfRange).on("g-0");
+    let slow = Fault::before(Operation::Fetch, TransportErrorKind::Retriable).on("g-0").times(usize::MAX);
+    [gone, slow].into_iter().for_each(|fault| world.broker.faults().inject(fault));
+    world.produce("g", [("c", row("3"))]);
+    waits_for("the start waits for the global stores to be filled");
+    world.broker.faults().clear();
+    assert_eq!(world.ask(&app, &["a", "b", "c"]), ["a=1", "b=2", "c=3"]);
+    app.close();
+}
+
 #[test]
 fn a_topic_that_may_not_be_read_for_a_moment_is_waited_for() {
     let world = world();

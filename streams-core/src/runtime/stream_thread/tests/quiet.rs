@@ -60,8 +60,8 @@ fn records_that_do_not_come_are_named() -> Result<()> {
         crate::transport::OffsetQuery::Latest(crate::transport::Isolation::ReadCommitted),
         TIMEOUT,
     )?[other];
-    let source = crate::runtime::restore::QuietSource {
-        task: TaskId::new(0, 1),
+    let source = crate::runtime::quiet::QuietSource {
+        who: "task 0_1".to_owned(),
         partition: other.clone(),
         position: end - 1,
     };

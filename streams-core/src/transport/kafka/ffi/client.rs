@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ffi::{c_char, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr::{NonNull, addr_of, null, null_mut};
+use std::ptr::{NonNull, null_mut};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -17,8 +17,7 @@ use super::delivery::Delivery;
 use super::list::{Entry, entries_of};
 use super::oauth::TokenWanted;
 use super::words::{self, Words};
-use super::{Code, KafkaError, OK, c_string, millis, raw, text_of};
-use crate::ids::PartitionId;
+use super::{Code, KafkaError, c_string, millis, raw, text_of};
 use crate::time::{Clock, SystemClock};
 
 /// A `rd_kafka_t` with its threads. Dropping the last reference waits for those threads.
@@ -338,8 +337,8 @@ impl Client {
         self.shared.access.shut_out(&self.shared.ties.door)
     }
 
-    /// Whether nobody waits for this client's answers any more: the application ends, and asks no more questions. What
-    /// others do until the end is their business.
+    /// Whether waits for this client's answers have ended, as the application ends. Only administrative clients stop early:
+    /// consumers and producers are needed for the last commit.
     pub(in crate::transport::kafka) fn is_closed(&self) -> bool {
         self.role == Role::Admin && self.shared.ties.door.is_closed()
     }

@@ -8,16 +8,32 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{HANGING, QuietSource};
+use super::restore::HANGING;
+use super::waits::{Waiting, Waits};
 use crate::ids::{Offset, TopicPartition};
-use crate::runtime::waits::{Waiting, Waits};
 use crate::transport::{Admin, Isolation, OffsetQuery, Result};
 
-/// The time-out of a request. Restores stand still meanwhile.
+/// The time-out of a request. The asking thread does nothing else meanwhile.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The time between two checks.
 const AGAIN_MS: i64 = 2_000;
+
+/// A source without records for this long is quiet.
+pub(super) const QUIET_MS: i64 = 3_000;
+
+/// How often the list of quiet sources is renewed.
+pub(super) const TELL_EVERY_MS: i64 = 5_000;
+
+/// A source that shows nothing.
+#[derive(Clone, Debug)]
+pub(crate) struct QuietSource {
+    /// The owner: a task, or the global stores.
+    pub who: String,
+    pub partition: TopicPartition,
+    /// How far it was read.
+    pub position: Offset,
+}
 
 /// Why a source delivers nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +53,7 @@ struct Watched {
     waiting: Waiting,
 }
 
-/// The quiet sources of all threads.
+/// The quiet sources of some threads.
 #[derive(Default)]
 pub(super) struct Quiet {
     threads: BTreeMap<String, Vec<Watched>>,
@@ -58,7 +74,7 @@ impl Quiet {
             };
             let at = before.iter().position(is_same);
             at.map(|at| before.swap_remove(at)).unwrap_or_else(|| {
-                let waiting = waits.of(format!("task {}", source.task));
+                let waiting = waits.of(source.who.clone());
                 Watched { source, found: None, waiting }
             })
         };

@@ -1,0 +1,47 @@
+//! Starts an application again that was running, when its topics or global stores have changed.
+
+use std::sync::mpsc;
+use std::time::Duration;
+
+use super::{Launch, Progress, Running};
+use crate::runtime::kafka_streams::Starting;
+use crate::runtime::threads::spawn;
+use crate::runtime::topic_watch::is_passing;
+
+/// Pause before an application that starts anew tries so again.
+const LAUNCH_AGAIN: Duration = Duration::from_millis(200);
+
+/// Launches once more. A broker that is away for a moment must not end an application that was running.
+pub(super) fn launch_anew(launch: &Launch) -> Option<Running> {
+    let shared = &launch.shared;
+    // What it waits for is told beside it, as at the first start.
+    let (progress, started) = mpsc::channel();
+    let starting = Starting::new(started, shared, &launch.clock);
+    let name = format!("{}-start", launch.config.application_id());
+    if let Err(error) = spawn(shared, name, move || drop(starting.wait())) {
+        shared.fail(error);
+        return None;
+    }
+    let tell = |stage: &str| drop(progress.send(Progress::At(stage.to_owned())));
+    let mut waiting = shared.waits.of("the application");
+    while !shared.is_stopped() {
+        let error = match super::launch(launch.clone(), &tell) {
+            Ok(running) => return Some(running),
+            Err(error) => error,
+        };
+        let what = || format!("the broker, to start anew after topics changed: {error}");
+        let waited = waiting.go_on(launch.clock.monotonic_ms(), what);
+        // Closed meanwhile, it ends as it was told to.
+        let is_closed = shared.is_stopped();
+        if !is_closed && (!is_passing(&error) || waited >= launch.config.task_timeout_ms()) {
+            shared.fail(error);
+            break;
+        }
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "nothing runs now; the broker is not asked in a tight loop"
+        )]
+        std::thread::sleep(LAUNCH_AGAIN);
+    }
+    None
+}

@@ -1,0 +1,91 @@
+//! A broker that is gone for good: the application ends with an error that says so soon after `task.timeout.ms`, whatever it
+//! was doing when the broker went, and in its time when it is told to.
+#![expect(clippy::disallowed_methods, reason = "it waits for brokers, by the clock of the machine")]
+
+use std::time::{Duration, Instant};
+
+use field::{App, Chance, config, turn};
+use lab::{KafkaCluster, TestRecord};
+use streams_core::runtime::State;
+use streams_dsl::prelude::*;
+
+const TASK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// One call may have begun just before the broker went, and another one just before the time was over.
+const ENDED_WITHIN: Duration = Duration::from_secs(45);
+
+const RECORDS: u32 = 20_000;
+
+/// An application in the midst of its work, and its broker gone.
+struct Gone {
+    app: App,
+    begin: Instant,
+    // Dropped after the application.
+    _parts: (KafkaCluster, tempfile::TempDir),
+}
+
+fn gone(name: &str, guarantee: &str, chance: &mut Chance) -> Gone {
+    let cluster = KafkaCluster::start(1).expect("a broker");
+    let client = cluster.client();
+    client.create_topic("in", 4, &[]).expect("created");
+    client.create_topic("out", 2, &[]).expect("created");
+    let records = (0..RECORDS).map(|number| TestRecord::new(format!("{}", number % 100), "x"));
+    client.produce("in", records).expect("produced");
+    let builder = StreamsBuilder::new();
+    builder.stream::<String, String>("in").group_by_key().count().to_stream().to("out");
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = config(&client, name, folder.path())
+        .with("processing.guarantee", guarantee)
+        .and_then(|config| config.with("task.timeout.ms", TASK_TIMEOUT.as_millis().to_string()))
+        .expect("settings");
+    let app = App::run(builder.build().expect("a topology"), config);
+    app.wait_processed(1_000);
+    std::thread::sleep(chance.millis_below(300));
+    cluster.kill_broker(0).expect("killed");
+    Gone { app, begin: Instant::now(), _parts: (cluster, folder) }
+}
+
+/// How long it took the application to say so.
+fn said_after(name: &str, gone: &Gone) -> Duration {
+    let streams = &gone.app.streams;
+    let ended = streams.wait_for(ENDED_WITHIN, State::is_final);
+    assert!(ended, "{name}: {} {:?}", streams.state(), streams.reasons());
+    println!("{name}: {:?} after {:?}", streams.error().map(|error| error.to_string()), gone.begin.elapsed());
+    assert_eq!(streams.state(), State::Error);
+    gone.begin.elapsed()
+}
+
+/// Showed before: RUNNING for 64 to 95 seconds.
+#[test]
+fn exactly_once() {
+    let _turn = turn();
+    let gone = gone("gone-exactly-once", "exactly_once_v2", &mut Chance::new("gone-exactly-once"));
+    said_after("gone-exactly-once", &gone);
+}
+
+/// Nothing of it is in doubt, and nothing is done again: it waits for a broker, with a reason. Showed before: RUNNING, with
+/// no task at all.
+#[test]
+fn at_least_once() {
+    let _turn = turn();
+    let gone = gone("gone-at-least-once", "at_least_once", &mut Chance::new("gone-at-least-once"));
+    let streams = &gone.app.streams;
+    assert!(streams.wait_for(ENDED_WITHIN, |state| state != State::Running), "{:?}", streams.reasons());
+    println!("{} after {:?}: {:?}", streams.state(), gone.begin.elapsed(), streams.reasons());
+    if streams.state() == State::Rebalancing {
+        assert!(!streams.reasons().is_empty());
+        assert!(streams.close(ENDED_WITHIN), "{:?}", streams.reasons());
+    }
+}
+
+#[test]
+#[ignore = "a campaign: takes minutes"]
+fn campaign_of_outages() {
+    let _turn = turn();
+    let mut chance = Chance::new("campaign-of-outages");
+    let mut round = |round| {
+        let name = format!("gone-{round}");
+        said_after(&name, &gone(&name, "exactly_once_v2", &mut chance))
+    };
+    println!("{:?}", (0..10).map(&mut round).collect::<Vec<_>>());
+}
