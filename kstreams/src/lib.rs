@@ -15,9 +15,9 @@ pub use streams_dsl::core::{
 };
 #[doc(inline)]
 pub use streams_dsl::{
-    CogroupedKStream, DslError, GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable,
-    SessionWindowedCogroupedKStream, SessionWindowedKStream, StreamsBuilder, TimeWindowedCogroupedKStream,
-    TimeWindowedKStream, Topics, TransformContext, ValueTransformer,
+    Branched, CogroupedKStream, DslError, GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable,
+    Layout, SessionWindowedCogroupedKStream, SessionWindowedKStream, StreamsBuilder,
+    TimeWindowedCogroupedKStream, TimeWindowedKStream, Topics, TransformContext, Unmerged, ValueTransformer,
 };
 #[doc(inline)]
 pub use streams_dsl::{options, prelude, windows};
