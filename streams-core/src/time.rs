@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Milliseconds since 1970-01-01T00:00Z, as Kafka's record timestamps.
 pub type Timestamp = i64;
@@ -33,6 +33,16 @@ impl IntoTimestamp for chrono::NaiveDate {
     fn into_timestamp(self) -> Timestamp {
         self.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_millis()
     }
+}
+
+/// A duration in ms, as timestamps are; one longer than time itself is as long as that.
+pub fn to_ms(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// That many ms; none if they are negative.
+pub fn from_ms(ms: i64) -> Duration {
+    Duration::from_millis(u64::try_from(ms).unwrap_or_default())
 }
 
 /// The source of wall-clock time. The runtime is handed one, so that tests decide what time it is.

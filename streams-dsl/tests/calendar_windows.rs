@@ -105,17 +105,17 @@ fn a_day_takes_late_records_for_its_grace_period() {
 
 #[test]
 fn stores_keep_a_day_for_as_long_as_it_takes_records() {
-    let refused = |retention_ms: i64| {
+    let refused = |retention| {
         let builder = StreamsBuilder::new();
         let grouped = builder.stream::<String, i64>("in").group_by_key();
-        let materialized = Materialized::named("counts").with_retention_ms(retention_ms);
+        let materialized = Materialized::named("counts").with_retention(retention);
         grouped.windowed_by(days().with_grace(hours(2))).count_with(materialized);
         builder.build().err().map(|error| error.to_string())
     };
-    let needed_ms = (24 + 7 + 2) * HOUR_MS;
-    assert_eq!(refused(needed_ms), None);
-    let error = refused(needed_ms - 1).unwrap();
-    assert!(error.contains(&format!("they take records for {needed_ms} ms")), "{error}");
+    let needed = hours(24 + 7 + 2);
+    assert_eq!(refused(needed), None);
+    let error = refused(needed - millis(1)).unwrap();
+    assert!(error.contains(&format!("they take records for {} ms", needed.as_millis())), "{error}");
 }
 
 /// When the day of 25 hours has its final result: not after 24 hours.

@@ -170,7 +170,7 @@ fn mistakes_are_told() {
     );
     let short = mistake(|b| {
         let windows = SlidingWindows::of_time_difference_and_grace(millis(10), millis(5));
-        grouped(b).windowed_by(windows).count_with(Materialized::named("counts").with_retention_ms(24));
+        grouped(b).windowed_by(windows).count_with(Materialized::named("counts").with_retention(millis(24)));
     });
     assert!(
         short.contains("store counts keeps windows for 24 ms, but they take records for 25 ms"),

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use super::StreamsConfig;
 use super::keys::{KEYS, Support, definition};
 use super::types::{
-    AutoOffsetReset, Bootstrap, BuiltInExceptionHandler, BuiltInTimestampExtractor, DslStore,
-    MetricsRecordingLevel, ProcessingGuarantee, TopologyOptimization,
+    AutoOffsetReset, Bootstrap, BuiltInExceptionHandler, BuiltInTimestampExtractor, MetricsRecordingLevel,
+    ProcessingGuarantee, StoreType, TopologyOptimization,
 };
 use super::value::Value;
 
@@ -167,10 +167,10 @@ impl StreamsConfig {
     }
 
     /// Where the DSL keeps its stores (`dsl.store.suppliers.class`).
-    pub fn dsl_store(&self) -> DslStore {
+    pub fn dsl_store_type(&self) -> StoreType {
         match self.text("dsl.store.suppliers.class").as_str() {
-            "in_memory" => DslStore::InMemory,
-            _ => DslStore::RocksDb,
+            "in_memory" => StoreType::InMemory,
+            _ => StoreType::RocksDb,
         }
     }
 

@@ -37,8 +37,8 @@ use serde::{Deserialize, Serialize};
 pub use error::ConfigError;
 pub use keys::{Choice, DefaultValue, Definition, Importance, Kind, Support, definition};
 pub use types::{
-    AutoOffsetReset, Bootstrap, BuiltInExceptionHandler, BuiltInTimestampExtractor, DslStore,
-    MetricsRecordingLevel, ProcessingGuarantee, TopologyOptimization,
+    AutoOffsetReset, Bootstrap, BuiltInExceptionHandler, BuiltInTimestampExtractor, MetricsRecordingLevel,
+    ProcessingGuarantee, StoreType, TopologyOptimization,
 };
 pub use value::Value;
 

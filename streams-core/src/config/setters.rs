@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::path::Path;
+use std::time::Duration;
 
 use super::StreamsConfig;
 use super::error::ConfigError;
@@ -79,9 +80,12 @@ impl StreamsConfig {
         self.put("processing.guarantee", Value::Text(guarantee.name().to_owned()))
     }
 
-    /// Milliseconds between commits (`commit.interval.ms`).
-    pub fn with_commit_interval_ms(self, commit_interval_ms: i64) -> Self {
-        self.put("commit.interval.ms", Value::Int(commit_interval_ms))
+    /// Time between commits, in whole ms (`commit.interval.ms`).
+    pub fn with_commit_interval(self, commit_interval: Duration) -> Self {
+        self.put(
+            "commit.interval.ms",
+            Value::Int(i64::try_from(commit_interval.as_millis()).unwrap_or(i64::MAX)),
+        )
     }
 
     /// Memory of the record caches of all threads (`statestore.cache.max.bytes`); 0 forwards every update at once.

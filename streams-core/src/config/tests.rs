@@ -51,8 +51,8 @@ fn defaults_are_those_of_kafka_but_for_the_documented_three() {
     assert!(!config.processing_exception_handler_global_enabled());
     assert!(!config.ensure_explicit_internal_resource_naming() && !config.allow_os_group_write_access());
     assert_eq!(
-        (config.dsl_store(), config.auto_offset_reset()),
-        (DslStore::RocksDb, AutoOffsetReset::Earliest)
+        (config.dsl_store_type(), config.auto_offset_reset()),
+        (StoreType::RocksDb, AutoOffsetReset::Earliest)
     );
     assert_eq!(config.topology_optimization(), TopologyOptimization::default());
     assert_eq!(config.metrics_recording_level(), MetricsRecordingLevel::Info);
@@ -71,7 +71,7 @@ fn what_is_set_is_read() {
         .with_statestore_cache_max_bytes(0)
         .with_application_server("host:80");
     assert_eq!(config.commit_interval_ms(), 30_000, "the default follows the guarantee");
-    config = config.with_commit_interval_ms(5);
+    config = config.with_commit_interval(std::time::Duration::from_millis(5));
     config.set("poll.ms", 7).unwrap().set("replication.factor", " 3 ").unwrap();
     config.set("default.timestamp.extractor", "WallclockTimestampExtractor").unwrap();
     config.set("topology.optimization", "merge.repartition.topics, single.store.self.join").unwrap();
@@ -102,7 +102,7 @@ fn java_class_names_are_understood() {
         .unwrap();
     assert_eq!(config.deserialization_exception_handler(), BuiltInExceptionHandler::LogAndContinue);
     assert_eq!(config.processing_exception_handler(), BuiltInExceptionHandler::LogAndContinue);
-    assert_eq!(config.dsl_store(), DslStore::InMemory);
+    assert_eq!(config.dsl_store_type(), StoreType::InMemory);
 }
 
 const IN_MEMORY: &str = "org.apache.kafka.streams.state.BuiltInDslStoreSuppliers$InMemoryDslStoreSuppliers";
@@ -118,7 +118,7 @@ fn an_old_name_counts_where_the_new_one_is_not_set() {
     config.set("statestore.cache.max.bytes", 6).unwrap();
     assert_eq!(config.statestore_cache_max_bytes(), 6);
     config.set("default.dsl.store", "in_memory").unwrap();
-    assert_eq!(config.dsl_store(), DslStore::InMemory);
+    assert_eq!(config.dsl_store_type(), StoreType::InMemory);
 }
 
 #[test]

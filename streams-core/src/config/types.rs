@@ -64,12 +64,13 @@ pub enum BuiltInExceptionHandler {
     LogAndContinue,
 }
 
-/// Where the DSL keeps its stores (`dsl.store.suppliers.class`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum DslStore {
-    /// On disk.
+/// Where a store keeps its rows (`Materialized.StoreType`, `dsl.store.suppliers.class`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum StoreType {
+    /// On disk, in RocksDB.
+    #[default]
     RocksDb,
-    /// In memory; restored from the changelog at each start.
+    /// In memory; restored from its changelog after a restart.
     InMemory,
 }
 

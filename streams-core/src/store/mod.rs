@@ -20,33 +20,24 @@
 //! A row that cannot be read back is an item that is an error, and names the store, the changelog, the key and what to do.
 
 mod builder;
-mod change_buffer;
 mod clock;
 mod definition;
 mod global;
 mod handle;
-mod join_buffer;
-mod key_value;
-mod list_value;
+mod kind;
+mod options;
 mod place;
-mod session;
+mod stores;
 mod supplier;
-mod versioned;
-mod versioned_builder;
-mod window;
 
 use std::any::Any;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
-pub use builder::{
-    KeyValueStoreBuilder, SessionStoreBuilder, Stores, TimestampedKeyValueStoreBuilder,
-    TimestampedWindowStoreBuilder, WindowStoreBuilder,
-};
+pub use builder::StoreBuilder;
 #[doc(hidden)]
-pub use change_buffer::{ChangeBuffer, ChangeBufferBuilder};
+pub use builder::{Cached, Opened, Opening, StoreKind};
 #[doc(hidden)]
 pub use clock::RecordClock;
 pub use definition::StoreName;
@@ -54,19 +45,22 @@ pub use definition::StoreName;
 pub use definition::{ChangelogKind, Declaration, StoreDef};
 pub use global::{GlobalKeyValueStore, GlobalTimestampedKeyValueStore};
 #[doc(hidden)]
-pub use join_buffer::{BufferedRecord, JoinBuffer, JoinBufferBuilder};
-pub use key_value::{KeyValueStore, TimestampedKeyValueStore};
-#[doc(hidden)]
-pub use list_value::{ListValueStore, ListValueStoreBuilder};
+pub use kind::{
+    BufferedRecord, ChangeBuffer, ChangeBufferBuilder, JoinBuffer, JoinBufferBuilder, ListValueStore,
+    ListValueStoreBuilder,
+};
+pub use kind::{
+    KeyValueStore, KeyValueStoreBuilder, SessionStore, SessionStoreBuilder, TimestampedKeyValueStore,
+    TimestampedKeyValueStoreBuilder, TimestampedWindowStore, TimestampedWindowStoreBuilder,
+    VersionedKeyValueStore, VersionedKeyValueStoreBuilder, WindowStore, WindowStoreBuilder,
+};
+pub use options::StoreOptions;
 pub use place::{BackendSupplier, StorePlace};
-pub use session::SessionStore;
 #[doc(hidden)]
 pub use state_stores::{Buffered, ClosedOrder, FlushedChange, RecordContext};
 pub use state_stores::{Direction, ValueAndTimestamp, VersionedPut, VersionedRecord};
+pub use stores::Stores;
 pub use supplier::{KeyValueKind, KeyValueSupplier, SessionSupplier, StoreSupplier, WindowSupplier};
-pub use versioned::VersionedKeyValueStore;
-pub use versioned_builder::VersionedKeyValueStoreBuilder;
-pub use window::{TimestampedWindowStore, WindowStore};
 
 use crate::error::{Error, Result};
 use crate::ids::TaskId;
@@ -74,11 +68,6 @@ use crate::ids::TaskId;
 pub use state_stores::RestoreFormat;
 use state_stores::StateStore;
 pub use state_stores::{Backend, BackendRef, MemoryBackend};
-
-/// A duration in ms; one longer than time itself is as long as that.
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
 
 /// Where and how a task opens a store.
 pub struct StoreEnvironment {

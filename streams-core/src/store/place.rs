@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use state_stores::{BackendRef, disk};
 
+use crate::config::StoreType;
 use crate::error::Result;
 use crate::ids::TaskId;
 
@@ -23,6 +24,15 @@ impl StorePlace {
     /// The databases of a supplier of one's own.
     pub fn custom(supplier: impl BackendSupplier + 'static) -> Self {
         StorePlace::Custom(Arc::new(supplier))
+    }
+}
+
+impl From<StoreType> for StorePlace {
+    fn from(store_type: StoreType) -> Self {
+        match store_type {
+            StoreType::RocksDb => StorePlace::Disk,
+            StoreType::InMemory => StorePlace::Memory,
+        }
     }
 }
 

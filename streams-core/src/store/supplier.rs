@@ -6,9 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use state_stores::schema::segments::versioned_segment_interval_ms;
-
-use super::{StorePlace, Stores, millis};
+use super::{StorePlace, Stores};
 
 /// A store that the DSL is to make.
 #[derive(Clone, Debug)]
@@ -43,9 +41,9 @@ pub enum KeyValueKind {
     /// The values of each key over time, on disk.
     Versioned {
         /// How long versions are kept, and taken.
-        history_retention_ms: i64,
-        /// The length of the slices of time in which they go.
-        segment_interval_ms: i64,
+        history_retention: Duration,
+        /// The length of the slices of time in which they go; `None` derives it from the history retention.
+        segment_interval: Option<Duration>,
     },
 }
 
@@ -62,9 +60,9 @@ pub struct WindowSupplier {
     /// The store's name.
     pub name: Arc<str>,
     /// How long windows are kept after their start.
-    pub retention_ms: i64,
+    pub retention: Duration,
     /// How long windows are. A join's store is as long as the join's windows, before and after together.
-    pub window_size_ms: i64,
+    pub window_size: Duration,
     /// Whether records of the same key and time are kept each, as a join needs them; an aggregation has one row a window.
     pub retain_duplicates: bool,
     /// Where.
@@ -77,7 +75,7 @@ pub struct SessionSupplier {
     /// The store's name.
     pub name: Arc<str>,
     /// How long sessions are kept after their end.
-    pub retention_ms: i64,
+    pub retention: Duration,
     /// Where.
     pub place: StorePlace,
 }
@@ -89,6 +87,18 @@ impl StoreSupplier {
             StoreSupplier::KeyValue(supplier) => &supplier.name,
             StoreSupplier::Window(supplier) => &supplier.name,
             StoreSupplier::Session(supplier) => &supplier.name,
+        }
+    }
+
+    /// Where the store is kept; `None` if its kind has only one place.
+    pub fn place(&self) -> Option<&StorePlace> {
+        match self {
+            StoreSupplier::KeyValue(KeyValueSupplier { kind: KeyValueKind::Timestamped(place), .. }) => {
+                Some(place)
+            }
+            StoreSupplier::KeyValue(_) => None,
+            StoreSupplier::Window(supplier) => Some(&supplier.place),
+            StoreSupplier::Session(supplier) => Some(&supplier.place),
         }
     }
 
@@ -141,8 +151,7 @@ impl Stores {
     /// A versioned key-value store (`persistentVersionedKeyValueStore`). It keeps each key's versions for
     /// `history_retention` of stream time, and takes late ones that long.
     pub fn persistent_versioned_key_value_store(name: &str, history_retention: Duration) -> KeyValueSupplier {
-        let segment_interval_ms = versioned_segment_interval_ms(millis(history_retention));
-        Self::versioned(name, history_retention, segment_interval_ms)
+        Self::versioned(name, history_retention, None)
     }
 
     /// As [`persistent_versioned_key_value_store`](Self::persistent_versioned_key_value_store), where old versions go
@@ -152,12 +161,15 @@ impl Stores {
         history_retention: Duration,
         segment_interval: Duration,
     ) -> KeyValueSupplier {
-        Self::versioned(name, history_retention, millis(segment_interval))
+        Self::versioned(name, history_retention, Some(segment_interval))
     }
 
-    fn versioned(name: &str, history_retention: Duration, segment_interval_ms: i64) -> KeyValueSupplier {
-        let history_retention_ms = millis(history_retention);
-        let kind = KeyValueKind::Versioned { history_retention_ms, segment_interval_ms };
+    fn versioned(
+        name: &str,
+        history_retention: Duration,
+        segment_interval: Option<Duration>,
+    ) -> KeyValueSupplier {
+        let kind = KeyValueKind::Versioned { history_retention, segment_interval };
         KeyValueSupplier { name: name.into(), kind }
     }
 
@@ -190,13 +202,7 @@ impl Stores {
         retain_duplicates: bool,
         place: StorePlace,
     ) -> WindowSupplier {
-        WindowSupplier {
-            name: name.into(),
-            retention_ms: millis(retention),
-            window_size_ms: millis(window_size),
-            retain_duplicates,
-            place,
-        }
+        WindowSupplier { name: name.into(), retention, window_size, retain_duplicates, place }
     }
 
     /// A session store on disk that keeps sessions for `retention` after their end (`persistentSessionStore`).
@@ -211,6 +217,6 @@ impl Stores {
 
     /// The same at a place of your choice.
     pub fn session_store_in(name: &str, retention: Duration, place: StorePlace) -> SessionSupplier {
-        SessionSupplier { name: name.into(), retention_ms: millis(retention), place }
+        SessionSupplier { name: name.into(), retention, place }
     }
 }

@@ -10,7 +10,7 @@ use super::{
     AutoOffsetReset, ChangelogKind, InternalTopicDef, SinkTarget, SourceDef, StoreDef, TopicPattern,
     TopologyDescription, TopologyGraph,
 };
-use crate::config::{DslStore, StreamsConfig, TopologyOptimization};
+use crate::config::{StreamsConfig, TopologyOptimization};
 use crate::error::{Error, Result};
 use crate::ids::TopicName;
 use crate::processor::{
@@ -157,13 +157,12 @@ impl Topology {
 
     /// Adds a store and connects it to processors; adding a clone of its builder again connects it to more. Another builder
     /// of that name is refused, even if it makes a store of the same kind: it would be another store on the same rows.
-    pub fn add_state_store(&mut self, store: impl StoreFactory + 'static, processors: &[&str]) -> Result<()> {
-        self.add_shared_store(Arc::new(store), processors)
-    }
-
-    /// As [`add_state_store`](Self::add_state_store) for a factory that is shared already.
-    #[doc(hidden)]
-    pub fn add_shared_store(&mut self, store: Arc<dyn StoreFactory>, processors: &[&str]) -> Result<()> {
+    pub fn add_state_store(
+        &mut self,
+        store: impl Into<Arc<dyn StoreFactory>>,
+        processors: &[&str],
+    ) -> Result<()> {
+        let store = store.into();
         let definition = store.definition();
         let name = definition.name.to_string();
         if let Some(known) = self.stores.get(&name)
@@ -187,7 +186,7 @@ impl Topology {
     /// keeps the store current. It has no changelog; the topic is one.
     pub fn add_global_store<K, V, P>(
         &mut self,
-        store: impl StoreFactory + 'static,
+        store: impl Into<Arc<dyn StoreFactory>>,
         source: &str,
         topic: &TopicName,
         options: SourceOptions<K, V>,
@@ -199,6 +198,7 @@ impl Topology {
         V: Data,
         P: Processor<K, V, (), ()>,
     {
+        let store = store.into();
         let definition = StoreDef { logged: false, ..store.definition() };
         let name = definition.name.to_string();
         if definition.changelog != ChangelogKind::KeyValue {
@@ -210,7 +210,7 @@ impl Topology {
         self.factories.insert(source.to_owned(), Arc::new(SourceFactory::new(options)));
         self.factories
             .insert(processor.to_owned(), Arc::new(ProcessorFactory::<_, K, V, (), ()>::new(supplier)));
-        self.stores.insert(name, Arc::new(store));
+        self.stores.insert(name, store);
         Ok(())
     }
 
@@ -254,13 +254,9 @@ impl Topology {
             _ => Ok(()),
         };
         refuse("topology.optimization", config.topology_optimization() != built_with.optimization)?;
-        let in_memory = config.dsl_store() == DslStore::InMemory;
         // A place of one's own can only be given to the topology, so it is no contradiction.
-        let differs = match built_with.store_place {
-            StorePlace::Disk => in_memory,
-            StorePlace::Memory => !in_memory,
-            StorePlace::Custom(_) => false,
-        };
+        let differs = !matches!(built_with.store_place, StorePlace::Custom(_))
+            && built_with.store_place != StorePlace::from(config.dsl_store_type());
         refuse("dsl.store.suppliers.class", differs)?;
         refuse("default.dsl.store", differs)?;
         let names = config.ensure_explicit_internal_resource_naming() && !built_with.explicit_names;

@@ -100,7 +100,7 @@ impl Writer<'_> {
     }
 
     /// Adds a store and connects it to the node's own processor, which must be written by now.
-    pub(crate) fn add_store(&mut self, store: impl StoreFactory + 'static) -> Result<()> {
+    pub(crate) fn add_store(&mut self, store: impl Into<Arc<dyn StoreFactory>>) -> Result<()> {
         Ok(self.topology.add_state_store(store, &[&self.name])?)
     }
 

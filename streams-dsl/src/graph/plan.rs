@@ -82,7 +82,7 @@ impl Plan {
             return name.clone();
         }
         let name = self.new_store_name(operator_prefix);
-        self.note_unnamed_store(&name, options.logged);
+        self.note_unnamed_store(&name, options.own.options.logging.is_some());
         name
     }
 

@@ -91,21 +91,21 @@ impl StreamsBuilder {
         let mut plan = self.plan.borrow_mut();
         let name = plan.name_or_new(consumed.name.as_deref(), prefix::SOURCE);
         let source =
-            SourceSpec { topics: topics.clone(), reset: consumed.reset, types: TypeId::of::<(K, V)>() };
+            SourceSpec { topics: topics.clone(), reset: consumed.own.reset, types: TypeId::of::<(K, V)>() };
         let serdes = (key_serde.clone(), value_serde.clone());
         let node = GraphNode::new(&name, move |writer| {
             let missing = |part| DslError::missing_serde::<(K, V)>(&writer.name, part);
             let options = SourceOptions {
                 key_serde: serdes.0.clone().ok_or_else(|| missing("key"))?,
                 value_serde: serdes.1.clone().ok_or_else(|| missing("value"))?,
-                extractor: consumed.extractor.clone(),
+                extractor: consumed.own.extractor.clone(),
             };
             match &topics {
                 SourceTopics::Named(topics) => {
-                    writer.topology.add_source(&writer.name, topics, consumed.reset, options)?;
+                    writer.topology.add_source(&writer.name, topics, consumed.own.reset, options)?;
                 }
                 SourceTopics::Matching(pattern) => {
-                    writer.topology.add_pattern_source(&writer.name, pattern, consumed.reset, options)?;
+                    writer.topology.add_pattern_source(&writer.name, pattern, consumed.own.reset, options)?;
                 }
             }
             Ok(())
@@ -151,11 +151,10 @@ impl StreamsBuilder {
     /// assert_eq!(driver.create_output_topic::<String, String>("changes").read_values()?, ["on", "off"]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn add_state_store(&self, store: impl StoreFactory + 'static) {
-        let name = store.definition().name;
-        let store: Arc<dyn StoreFactory> = Arc::new(store);
-        let node = GraphNode::new(&name, move |writer| {
-            Ok(writer.topology.add_shared_store(Arc::clone(&store), &[])?)
+    pub fn add_state_store(&self, store: impl Into<Arc<dyn StoreFactory>>) {
+        let store = store.into();
+        let node = GraphNode::new(&store.definition().name.clone(), move |writer| {
+            Ok(writer.topology.add_state_store(Arc::clone(&store), &[])?)
         });
         self.plan.borrow_mut().add(&[ROOT], node);
     }
@@ -214,14 +213,14 @@ impl StreamsBuilder {
     /// ```
     pub fn add_global_store<K: Data, V: Data, P>(
         &self,
-        store: impl StoreFactory + Clone + 'static,
+        store: impl Into<Arc<dyn StoreFactory>>,
         topic: &str,
         consumed: Consumed<K, V>,
         supplier: impl Fn(&mut InitContext<'_>) -> ProcessorResult<P> + Send + Sync + 'static,
     ) where
         P: Processor<K, V, (), ()>,
     {
-        let (topic, supplier): (TopicName, _) = (topic.into(), Arc::new(supplier));
+        let (store, topic, supplier) = (store.into(), TopicName::from(topic), Arc::new(supplier));
         let mut plan = self.plan.borrow_mut();
         let given = consumed.name.as_deref();
         let source = plan.suffixed_or_new(given, "-source", prefix::SOURCE);
@@ -231,9 +230,9 @@ impl StreamsBuilder {
             let options = SourceOptions {
                 key_serde: consumed.key_serde.resolve(None).ok_or_else(|| missing("key"))?,
                 value_serde: consumed.value_serde.resolve(None).ok_or_else(|| missing("value"))?,
-                extractor: consumed.extractor.clone(),
+                extractor: consumed.own.extractor.clone(),
             };
-            let (store, supplier) = (store.clone(), Arc::clone(&supplier));
+            let (store, supplier) = (Arc::clone(&store), Arc::clone(&supplier));
             let make = move |context: &mut InitContext<'_>| supplier(context);
             Ok(writer.topology.add_global_store(store, &source, &topic, options, &processor, make)?)
         });

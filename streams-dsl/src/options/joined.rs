@@ -2,87 +2,29 @@
 
 use std::time::Duration;
 
-use streams_core::serde::{DefaultSerde, SerdeRef};
+use super::common::{OnePair, Options};
 
-use super::SerdeChoice;
+/// How a stream joins a table: serdes for the repartition topic, if one is needed, and a grace period
+/// (`org.apache.kafka.streams.kstream.Joined`). The name is that of the join's node and of its repartition topic,
+/// `<application.id>-<name>-repartition`. The serdes are those of the stream: the table's values are read from its store.
+///
+/// ```
+/// use streams_dsl::prelude::*;
+///
+/// let joined: Joined<String, i64> = Joined::new().with_name("enrich");
+/// # drop(joined);
+/// ```
+pub type Joined<K, V> = Options<K, V, Joining>;
 
-/// How a stream joins a table: serdes for the repartition topic, if one is needed, a name, and a grace period
-/// (`org.apache.kafka.streams.kstream.Joined`). The table's own values are read from its store, so no serde for them is
-/// asked for.
-pub struct Joined<K, V> {
-    pub(crate) key_serde: SerdeChoice<K>,
-    pub(crate) value_serde: SerdeChoice<V>,
-    pub(crate) name: Option<String>,
+/// What [`Joined`] has beside serdes and a name.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Joining {
     pub(crate) grace: Option<Duration>,
 }
 
-impl<K: DefaultSerde, V: DefaultSerde> Default for Joined<K, V> {
-    fn default() -> Self {
-        Joined::new()
-    }
-}
+impl OnePair for Joining {}
 
 impl<K, V> Joined<K, V> {
-    /// With inherited serdes, else the types' own.
-    ///
-    /// ```
-    /// use streams_dsl::prelude::*;
-    ///
-    /// let joined: Joined<String, i64> = Joined::new().with_name("enrich");
-    /// # drop(joined);
-    /// ```
-    pub fn new() -> Self
-    where
-        K: DefaultSerde,
-        V: DefaultSerde,
-    {
-        Self::of(SerdeChoice::by_type(), SerdeChoice::by_type())
-    }
-
-    /// With these serdes for the stream's keys and values (`Joined.with`).
-    pub fn with(key_serde: SerdeRef<K>, value_serde: SerdeRef<V>) -> Self {
-        Self::of(SerdeChoice::explicit(key_serde), SerdeChoice::explicit(value_serde))
-    }
-
-    /// With the serdes that the stream inherits; for types without a serde of their own.
-    pub fn inherit() -> Self {
-        Self::of(SerdeChoice::inherit(), SerdeChoice::inherit())
-    }
-
-    /// As [`new`](Self::new), with a name (`Joined.as`).
-    pub fn named(name: &str) -> Self
-    where
-        K: DefaultSerde,
-        V: DefaultSerde,
-    {
-        Self::new().with_name(name)
-    }
-
-    fn of(key_serde: SerdeChoice<K>, value_serde: SerdeChoice<V>) -> Self {
-        Joined { key_serde, value_serde, name: None, grace: None }
-    }
-
-    /// Names the join's node and its repartition topic, `<application.id>-<name>-repartition` (`Joined.withName`).
-    #[must_use]
-    pub fn with_name(mut self, name: &str) -> Self {
-        self.name = Some(name.to_owned());
-        self
-    }
-
-    /// Writes keys so (`Joined.withKeySerde`).
-    #[must_use]
-    pub fn with_key_serde(mut self, serde: SerdeRef<K>) -> Self {
-        self.key_serde = self.key_serde.or_explicit(serde);
-        self
-    }
-
-    /// Writes the stream's values so (`Joined.withValueSerde`).
-    #[must_use]
-    pub fn with_value_serde(mut self, serde: SerdeRef<V>) -> Self {
-        self.value_serde = self.value_serde.or_explicit(serde);
-        self
-    }
-
     /// Has records wait for that much stream time before they are joined, so that late updates of the table still count
     /// (`Joined.withGracePeriod`). The table must be versioned, with a history retention of at least the grace period.
     ///
@@ -114,7 +56,7 @@ impl<K, V> Joined<K, V> {
     /// ```
     #[must_use]
     pub fn with_grace_period(mut self, grace: Duration) -> Self {
-        self.grace = Some(grace);
+        self.own.grace = Some(grace);
         self
     }
 }

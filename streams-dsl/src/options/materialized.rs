@@ -1,33 +1,17 @@
 //! How a table is stored (`org.apache.kafka.streams.kstream.Materialized`).
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use streams_core::serde::{DefaultSerde, SerdeRef};
-use streams_core::store::{StorePlace, StoreSupplier};
+use streams_core::serde::DefaultSerde;
+use streams_core::store::{StoreOptions, StorePlace, StoreSupplier};
 
 use super::SerdeChoice;
+use super::common::{OnePair, Options};
 
-/// Where a store keeps its rows (`Materialized.StoreType`, `dsl.store.suppliers.class`); see
-/// [`Materialized::with_store_type`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum StoreType {
-    /// On disk, in RocksDB.
-    #[default]
-    RocksDb,
-    /// In memory; restored from its changelog after a restart.
-    InMemory,
-}
-
-impl From<StoreType> for StorePlace {
-    fn from(store_type: StoreType) -> Self {
-        match store_type {
-            StoreType::RocksDb => StorePlace::Disk,
-            StoreType::InMemory => StorePlace::Memory,
-        }
-    }
-}
-
-/// How a table is stored: name, serdes, changelog, cache, kind (`org.apache.kafka.streams.kstream.Materialized`).
+/// How a table is stored: serdes, changelog, cache, kind (`org.apache.kafka.streams.kstream.Materialized`). The name is that
+/// of the store, under which it can be queried, and of its changelog, `<application.id>-<name>-changelog`; without one, both
+/// have a generated name.
 ///
 /// ```
 /// use streams_dsl::prelude::*;
@@ -44,72 +28,29 @@ impl From<StoreType> for StorePlace {
 /// # use streams_dsl::core::store::TimestampedKeyValueStore;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct Materialized<K, V> {
-    pub(crate) name: Option<String>,
-    pub(crate) key_serde: SerdeChoice<K>,
-    pub(crate) value_serde: SerdeChoice<V>,
-    pub(crate) logged: bool,
-    pub(crate) log_configs: BTreeMap<String, String>,
-    pub(crate) cached: bool,
-    pub(crate) retention_ms: Option<i64>,
-    /// Where the store is kept, if not where the topology keeps its stores.
-    pub(crate) place: Option<StorePlace>,
+pub type Materialized<K, V> = Options<K, V, Storing>;
+
+/// What [`Materialized`] has beside serdes and a name.
+#[derive(Clone, Debug)]
+pub struct Storing {
+    /// Its place is that of the topology's stores if the user does not say it.
+    pub(crate) options: StoreOptions,
+    /// For how long windows are kept, if the user says it.
+    pub(crate) retention: Option<Duration>,
     /// The user's choice of a store.
     pub(crate) supplier: Option<StoreSupplier>,
 }
 
-impl<K, V> Clone for Materialized<K, V> {
-    fn clone(&self) -> Self {
-        Materialized {
-            name: self.name.clone(),
-            key_serde: self.key_serde.clone(),
-            value_serde: self.value_serde.clone(),
-            logged: self.logged,
-            log_configs: self.log_configs.clone(),
-            cached: self.cached,
-            retention_ms: self.retention_ms,
-            place: self.place.clone(),
-            supplier: self.supplier.clone(),
-        }
+impl Default for Storing {
+    fn default() -> Self {
+        let options = StoreOptions { caching: true, ..StoreOptions::default() };
+        Storing { options, retention: None, supplier: None }
     }
 }
 
-impl<K: DefaultSerde, V: DefaultSerde> Default for Materialized<K, V> {
-    fn default() -> Self {
-        Materialized::new()
-    }
-}
+impl OnePair for Storing {}
 
 impl<K, V> Materialized<K, V> {
-    /// With inherited serdes, else the types' own, under a generated name, so that the store cannot be queried.
-    pub fn new() -> Self
-    where
-        K: DefaultSerde,
-        V: DefaultSerde,
-    {
-        Self::of(SerdeChoice::by_type(), SerdeChoice::by_type())
-    }
-
-    /// With these serdes (`Materialized.with`).
-    pub fn with(key_serde: SerdeRef<K>, value_serde: SerdeRef<V>) -> Self {
-        Self::of(SerdeChoice::explicit(key_serde), SerdeChoice::explicit(value_serde))
-    }
-
-    /// With the serdes that the stream inherits; for types without a serde of their own.
-    pub fn inherit() -> Self {
-        Self::of(SerdeChoice::inherit(), SerdeChoice::inherit())
-    }
-
-    /// As [`new`](Self::new), under that name: the store can be queried, its changelog is
-    /// `<application.id>-<name>-changelog` (`Materialized.as`).
-    pub fn named(name: &str) -> Self
-    where
-        K: DefaultSerde,
-        V: DefaultSerde,
-    {
-        Self::new().with_name(name)
-    }
-
     /// As [`new`](Self::new), in the store that the supplier names: one of another kind, such as
     /// [versioned](streams_core::store::Stores::persistent_versioned_key_value_store), or at another place
     /// (`Materialized.as(supplier)`).
@@ -131,53 +72,18 @@ impl<K, V> Materialized<K, V> {
         Self::new().with_store(supplier)
     }
 
-    fn of(key_serde: SerdeChoice<K>, value_serde: SerdeChoice<V>) -> Self {
-        Materialized {
-            name: None,
-            key_serde,
-            value_serde,
-            logged: true,
-            log_configs: BTreeMap::new(),
-            cached: true,
-            retention_ms: None,
-            place: None,
-            supplier: None,
-        }
-    }
-
-    /// Names the store, so that it can be queried (`Materialized.as`).
-    #[must_use]
-    pub fn with_name(mut self, name: &str) -> Self {
-        self.name = Some(name.to_owned());
-        self
-    }
-
-    /// Writes keys so (`Materialized.withKeySerde`).
-    #[must_use]
-    pub fn with_key_serde(mut self, serde: SerdeRef<K>) -> Self {
-        self.key_serde = self.key_serde.or_explicit(serde);
-        self
-    }
-
-    /// Writes values so (`Materialized.withValueSerde`).
-    #[must_use]
-    pub fn with_value_serde(mut self, serde: SerdeRef<V>) -> Self {
-        self.value_serde = self.value_serde.or_explicit(serde);
-        self
-    }
-
     /// Logs changes to a changelog topic with these settings beside the defaults (`Materialized.withLoggingEnabled`).
     /// Logging is on unless disabled.
     #[must_use]
     pub fn with_logging_enabled(mut self, configs: BTreeMap<String, String>) -> Self {
-        (self.logged, self.log_configs) = (true, configs);
+        self.own.options.logging = Some(configs);
         self
     }
 
     /// Keeps no changelog: what an instance loses is lost (`Materialized.withLoggingDisabled`).
     #[must_use]
     pub fn with_logging_disabled(mut self) -> Self {
-        (self.logged, self.log_configs) = (false, BTreeMap::new());
+        self.own.options.logging = None;
         self
     }
 
@@ -185,22 +91,22 @@ impl<K, V> Materialized<K, V> {
     /// unless disabled.
     #[must_use]
     pub fn with_caching_enabled(mut self) -> Self {
-        self.cached = true;
+        self.own.options.caching = true;
         self
     }
 
     /// Forwards every update at once (`Materialized.withCachingDisabled`).
     #[must_use]
     pub fn with_caching_disabled(mut self) -> Self {
-        self.cached = false;
+        self.own.options.caching = false;
         self
     }
 
     /// For windows: how long they are kept (`Materialized.withRetention`); at least as long as they take records, which
     /// is the default: size and grace, of sliding windows two time differences and grace, of sessions gap and grace.
     #[must_use]
-    pub fn with_retention_ms(mut self, retention_ms: i64) -> Self {
-        self.retention_ms = Some(retention_ms);
+    pub fn with_retention(mut self, retention: Duration) -> Self {
+        self.own.retention = Some(retention);
         self
     }
 
@@ -208,7 +114,7 @@ impl<K, V> Materialized<K, V> {
     /// the topology's stores have (`Materialized.withStoreType`).
     #[must_use]
     pub fn with_store_type(mut self, place: impl Into<StorePlace>) -> Self {
-        self.place = Some(place.into());
+        self.own.options.place = Some(place.into());
         self
     }
 
@@ -218,22 +124,21 @@ impl<K, V> Materialized<K, V> {
     pub fn with_store(mut self, supplier: impl Into<StoreSupplier>) -> Self {
         let supplier = supplier.into();
         self.name = Some(supplier.name().to_string());
-        self.supplier = Some(supplier);
+        self.own.supplier = Some(supplier);
         self
     }
 
-    /// Where the store is kept, if `default` is where the topology keeps its stores.
-    pub(crate) fn place_or(&self, default: &StorePlace) -> StorePlace {
-        match &self.supplier {
-            Some(StoreSupplier::Window(supplier)) => supplier.place.clone(),
-            Some(StoreSupplier::Session(supplier)) => supplier.place.clone(),
-            _ => self.place.as_ref().unwrap_or(default).clone(),
-        }
+    /// The options of the store, if `default` is where the topology keeps its stores.
+    pub(crate) fn store_options(&self, track_old_values: bool, default: &StorePlace) -> StoreOptions {
+        let place =
+            self.own.supplier.as_ref().and_then(StoreSupplier::place).or(self.own.options.place.as_ref());
+        let place = Some(place.unwrap_or(default).clone());
+        StoreOptions { place, track_old_values, ..self.own.options.clone() }
     }
 
     /// Whether the store is versioned.
     pub(crate) fn is_versioned(&self) -> bool {
-        self.supplier.as_ref().is_some_and(StoreSupplier::is_versioned)
+        self.own.supplier.as_ref().is_some_and(StoreSupplier::is_versioned)
     }
 
     /// The same options, with whatever serdes are inherited.

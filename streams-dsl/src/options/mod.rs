@@ -1,9 +1,10 @@
 //! Options of operators: serdes, names, stores. Plain builders, each in its file.
 //!
-//! Every option struct that names serdes has three ways to begin: `new()` (or `named(..)`) takes what the stream
+//! All options that name serdes are [`Options`] and have three ways to begin: `new()` (or `named(..)`) takes what the stream
 //! inherits and else the types' own serdes; `with(..)` names serdes; `inherit()` is for types without a serde of their
 //! own. The order is always: explicit, then inherited, then by type.
 
+mod common;
 mod consumed;
 mod grouped;
 mod joined;
@@ -17,16 +18,18 @@ mod suppressed;
 mod table_joined;
 mod topology_settings;
 
-pub use consumed::Consumed;
-pub use grouped::Grouped;
-pub use joined::Joined;
-pub use materialized::{Materialized, StoreType};
+pub use common::{OnePair, Options};
+pub use consumed::{Consumed, Reading};
+pub use grouped::{Grouped, Grouping};
+pub use joined::{Joined, Joining};
+pub use materialized::{Materialized, Storing};
 pub use printed::Printed;
-pub use produced::Produced;
-pub use repartitioned::Repartitioned;
-pub use stream_joined::StreamJoined;
+pub use produced::{Produced, Writing};
+pub use repartitioned::{Repartitioned, Spreading};
+pub use stream_joined::{StreamJoined, StreamJoining};
+pub use streams_core::config::StoreType;
 pub use suppressed::{BufferConfig, Eager, EagerBufferConfig, Strict, StrictBufferConfig, Suppressed};
-pub use table_joined::TableJoined;
+pub use table_joined::{ForeignKeyJoining, TableJoined};
 pub use topology_settings::TopologySettings;
 
 pub(crate) use printed::Format;

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use streams_core::partitioner::StreamPartitioner;
-use streams_core::serde::{DefaultSerde, SerdeRef};
 
-use super::SerdeChoice;
+use super::common::{OnePair, Options};
 
-/// How a topic is written: serdes, partitions, and the sink's name (`org.apache.kafka.streams.kstream.Produced`).
+/// How a topic is written: serdes and partitions (`org.apache.kafka.streams.kstream.Produced`). The name is that of the sink
+/// node.
 ///
 /// ```
 /// use streams_dsl::prelude::*;
@@ -23,78 +23,27 @@ use super::SerdeChoice;
 /// assert_eq!(driver.create_output_topic::<String, i64>("all-rates").read_values()?, [5, 5, 5]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct Produced<K, V> {
-    pub(crate) key_serde: SerdeChoice<K>,
-    pub(crate) value_serde: SerdeChoice<V>,
+pub type Produced<K, V> = Options<K, V, Writing<K, V>>;
+
+/// What [`Produced`] has beside serdes and a name.
+pub struct Writing<K, V> {
     pub(crate) partitioner: Option<Arc<dyn StreamPartitioner<K, V>>>,
-    pub(crate) name: Option<String>,
 }
 
-impl<K: DefaultSerde, V: DefaultSerde> Default for Produced<K, V> {
+impl<K, V> Default for Writing<K, V> {
     fn default() -> Self {
-        Produced::new()
+        Writing { partitioner: None }
     }
 }
+
+impl<K, V> OnePair for Writing<K, V> {}
 
 impl<K, V> Produced<K, V> {
-    /// With inherited serdes, else the types' own.
-    pub fn new() -> Self
-    where
-        K: DefaultSerde,
-        V: DefaultSerde,
-    {
-        Self::of(SerdeChoice::by_type(), SerdeChoice::by_type())
-    }
-
-    /// With these serdes (`Produced.with`).
-    pub fn with(key_serde: SerdeRef<K>, value_serde: SerdeRef<V>) -> Self {
-        Self::of(SerdeChoice::explicit(key_serde), SerdeChoice::explicit(value_serde))
-    }
-
-    /// With the serdes that the stream inherits; for types without a serde of their own.
-    pub fn inherit() -> Self {
-        Self::of(SerdeChoice::inherit(), SerdeChoice::inherit())
-    }
-
-    /// As [`new`](Self::new), from a sink node of that name (`Produced.as`).
-    pub fn named(name: &str) -> Self
-    where
-        K: DefaultSerde,
-        V: DefaultSerde,
-    {
-        Self::new().with_name(name)
-    }
-
-    fn of(key_serde: SerdeChoice<K>, value_serde: SerdeChoice<V>) -> Self {
-        Produced { key_serde, value_serde, partitioner: None, name: None }
-    }
-
-    /// Names the sink node (`Produced.withName`).
-    #[must_use]
-    pub fn with_name(mut self, name: &str) -> Self {
-        self.name = Some(name.to_owned());
-        self
-    }
-
-    /// Writes keys so (`Produced.withKeySerde`).
-    #[must_use]
-    pub fn with_key_serde(mut self, serde: SerdeRef<K>) -> Self {
-        self.key_serde = self.key_serde.or_explicit(serde);
-        self
-    }
-
-    /// Writes values so (`Produced.withValueSerde`).
-    #[must_use]
-    pub fn with_value_serde(mut self, serde: SerdeRef<V>) -> Self {
-        self.value_serde = self.value_serde.or_explicit(serde);
-        self
-    }
-
     /// Chooses partitions (`Produced.withStreamPartitioner`); the default hashes the key as Kafka's producer does, and
     /// a windowed key without its window.
     #[must_use]
     pub fn with_partitioner(mut self, partitioner: impl StreamPartitioner<K, V> + 'static) -> Self {
-        self.partitioner = Some(Arc::new(partitioner));
+        self.own.partitioner = Some(Arc::new(partitioner));
         self
     }
 }

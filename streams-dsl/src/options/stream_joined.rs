@@ -3,85 +3,65 @@
 use std::collections::BTreeMap;
 
 use streams_core::serde::{DefaultSerde, SerdeRef};
-use streams_core::store::{StorePlace, WindowSupplier};
+use streams_core::store::{StoreOptions, StorePlace, WindowSupplier};
+use streams_core::time::to_ms;
 
 use super::SerdeChoice;
+use super::common::Options;
 use crate::windows::JoinWindows;
 
-/// How two streams are joined: serdes for the stores of both and for repartition topics, names, changelogs
-/// (`org.apache.kafka.streams.kstream.StreamJoined`).
-pub struct StreamJoined<K, V, V2> {
-    pub(crate) key_serde: SerdeChoice<K>,
-    pub(crate) value_serde: SerdeChoice<V>,
+/// How two streams are joined: serdes for the stores of both and for repartition topics, changelogs, names of stores
+/// (`org.apache.kafka.streams.kstream.StreamJoined`). The name is that of the join's nodes (`<name>-this-join` and so on) and
+/// of its repartition topics (`<name>-left-repartition`, `<name>-right-repartition`). `V` is of this stream, `V2` of the
+/// other.
+///
+/// ```
+/// use streams_dsl::prelude::*;
+///
+/// let joined: StreamJoined<String, i64, String> = StreamJoined::new().with_store_name("orders-payments");
+/// # drop(joined);
+/// ```
+pub type StreamJoined<K, V, V2> = Options<K, V, StreamJoining<V2>>;
+
+/// What [`StreamJoined`] has beside serdes and a name.
+pub struct StreamJoining<V2> {
     pub(crate) other_value_serde: SerdeChoice<V2>,
-    pub(crate) name: Option<String>,
     pub(crate) store_name: Option<String>,
-    pub(crate) logged: bool,
-    pub(crate) log_configs: BTreeMap<String, String>,
-    pub(crate) place: Option<StorePlace>,
+    /// Of the stores that the user does not bring.
+    pub(crate) options: StoreOptions,
     pub(crate) this_store_supplier: Option<WindowSupplier>,
     pub(crate) other_store_supplier: Option<WindowSupplier>,
 }
 
-impl<K: DefaultSerde, V: DefaultSerde, V2: DefaultSerde> Default for StreamJoined<K, V, V2> {
-    fn default() -> Self {
-        StreamJoined::new()
-    }
-}
-
-impl<K, V, V2> StreamJoined<K, V, V2> {
-    /// With inherited serdes, else the types' own.
-    ///
-    /// ```
-    /// use streams_dsl::prelude::*;
-    ///
-    /// let joined: StreamJoined<String, i64, String> = StreamJoined::new().with_store_name("orders-payments");
-    /// # drop(joined);
-    /// ```
-    pub fn new() -> Self
-    where
-        K: DefaultSerde,
-        V: DefaultSerde,
-        V2: DefaultSerde,
-    {
-        Self::of(SerdeChoice::by_type(), SerdeChoice::by_type(), SerdeChoice::by_type())
-    }
-
-    /// With these serdes for the keys, this stream's values and the other stream's (`StreamJoined.with`).
-    pub fn with(key: SerdeRef<K>, value: SerdeRef<V>, other_value: SerdeRef<V2>) -> Self {
-        Self::of(SerdeChoice::explicit(key), SerdeChoice::explicit(value), SerdeChoice::explicit(other_value))
-    }
-
-    /// With the serdes that the streams inherit; for types without a serde of their own.
-    pub fn inherit() -> Self {
-        Self::of(SerdeChoice::inherit(), SerdeChoice::inherit(), SerdeChoice::inherit())
-    }
-
-    fn of(
-        key_serde: SerdeChoice<K>,
-        value_serde: SerdeChoice<V>,
-        other_value_serde: SerdeChoice<V2>,
-    ) -> Self {
-        StreamJoined {
-            key_serde,
-            value_serde,
+impl<V2> StreamJoining<V2> {
+    fn of(other_value_serde: SerdeChoice<V2>) -> Self {
+        StreamJoining {
             other_value_serde,
-            name: None,
             store_name: None,
-            logged: true,
-            log_configs: BTreeMap::new(),
-            place: None,
+            options: StoreOptions::default(),
             this_store_supplier: None,
             other_store_supplier: None,
         }
     }
+}
 
-    /// Names the join's nodes (`<name>-this-join` and so on) and its repartition topics (`<name>-left-repartition`,
-    /// `<name>-right-repartition`; `StreamJoined.withName`).
-    #[must_use]
-    pub fn with_name(mut self, name: &str) -> Self {
-        self.name = Some(name.to_owned());
-        self
+impl<V2: DefaultSerde> Default for StreamJoining<V2> {
+    fn default() -> Self {
+        StreamJoining::of(SerdeChoice::by_type())
+    }
+}
+
+impl<K, V, V2> StreamJoined<K, V, V2> {
+    /// With these serdes for the keys, this stream's values and the other stream's (`StreamJoined.with`).
+    pub fn with(key: SerdeRef<K>, value: SerdeRef<V>, other_value: SerdeRef<V2>) -> Self {
+        let other = StreamJoining::of(SerdeChoice::explicit(other_value));
+        Self::of(SerdeChoice::explicit(key), SerdeChoice::explicit(value), other)
+    }
+
+    /// With the serdes that the streams inherit; for types without a serde of their own.
+    pub fn inherit() -> Self {
+        let other = StreamJoining::of(SerdeChoice::inherit());
+        Self::of(SerdeChoice::inherit(), SerdeChoice::inherit(), other)
     }
 
     /// Names the stores, `<name>-this-join-store` and `<name>-other-join-store`, and with them their changelogs
@@ -90,28 +70,14 @@ impl<K, V, V2> StreamJoined<K, V, V2> {
     /// `<name>-outer-this-join-store`, `<name>-outer-other-join-store` and `<name>-outer-shared-join-store`.
     #[must_use]
     pub fn with_store_name(mut self, name: &str) -> Self {
-        self.store_name = Some(name.to_owned());
+        self.own.store_name = Some(name.to_owned());
         self
     }
 
-    /// Writes keys so (`StreamJoined.withKeySerde`).
-    #[must_use]
-    pub fn with_key_serde(mut self, serde: SerdeRef<K>) -> Self {
-        self.key_serde = self.key_serde.or_explicit(serde);
-        self
-    }
-
-    /// Writes this stream's values so (`StreamJoined.withValueSerde`).
-    #[must_use]
-    pub fn with_value_serde(mut self, serde: SerdeRef<V>) -> Self {
-        self.value_serde = self.value_serde.or_explicit(serde);
-        self
-    }
-
-    /// Writes the other stream's values so (`StreamJoined.withOtherValueSerde`).
+    /// Sets the serde of the other stream's values (`StreamJoined.withOtherValueSerde`).
     #[must_use]
     pub fn with_other_value_serde(mut self, serde: SerdeRef<V2>) -> Self {
-        self.other_value_serde = self.other_value_serde.or_explicit(serde);
+        self.own.other_value_serde = self.own.other_value_serde.or_explicit(serde);
         self
     }
 
@@ -119,7 +85,7 @@ impl<K, V, V2> StreamJoined<K, V, V2> {
     /// Logging is on unless disabled.
     #[must_use]
     pub fn with_logging_enabled(mut self, configs: BTreeMap<String, String>) -> Self {
-        (self.logged, self.log_configs) = (true, configs);
+        self.own.options.logging = Some(configs);
         self
     }
 
@@ -127,14 +93,14 @@ impl<K, V, V2> StreamJoined<K, V, V2> {
     /// (`StreamJoined.withLoggingDisabled`).
     #[must_use]
     pub fn with_logging_disabled(mut self) -> Self {
-        (self.logged, self.log_configs) = (false, BTreeMap::new());
+        self.own.options.logging = None;
         self
     }
 
     /// Where the stores keep their records (`StreamJoined.withDslStoreSuppliers`).
     #[must_use]
     pub fn with_store_type(mut self, place: impl Into<StorePlace>) -> Self {
-        self.place = Some(place.into());
+        self.own.options.place = Some(place.into());
         self
     }
 
@@ -156,33 +122,34 @@ impl<K, V, V2> StreamJoined<K, V, V2> {
     /// ```
     #[must_use]
     pub fn with_this_store_supplier(mut self, supplier: WindowSupplier) -> Self {
-        self.this_store_supplier = Some(supplier);
+        self.own.this_store_supplier = Some(supplier);
         self
     }
 
     /// Keeps the other stream's records in that store (`StreamJoined.withOtherStoreSupplier`).
     #[must_use]
     pub fn with_other_store_supplier(mut self, supplier: WindowSupplier) -> Self {
-        self.other_store_supplier = Some(supplier);
+        self.own.other_store_supplier = Some(supplier);
         self
     }
 
     /// What keeps the stores that the user brings from serving a join with these windows.
     pub(crate) fn check_suppliers(&self, windows: &JoinWindows) -> Result<(), String> {
-        let suppliers = [&self.this_store_supplier, &self.other_store_supplier];
+        let suppliers = [&self.own.this_store_supplier, &self.own.other_store_supplier];
         suppliers.into_iter().flatten().try_for_each(|supplier| check(supplier, windows))
     }
 }
 
 /// What keeps a store from serving a join with these windows (`KStreamImplJoin.assertWindowSettings`).
 fn check(supplier: &WindowSupplier, windows: &JoinWindows) -> Result<(), String> {
-    let WindowSupplier { name, retention_ms, window_size_ms, retain_duplicates, .. } = supplier;
+    let WindowSupplier { name, retention, window_size, retain_duplicates, .. } = supplier;
+    let (retention_ms, window_size_ms) = (to_ms(*retention), to_ms(*window_size));
     if !retain_duplicates {
         return Err(format!(
             "store {name} must retain duplicates, as records of the same key and time are joined each"
         ));
     }
-    if (*retention_ms, *window_size_ms) != (windows.retention_ms(), windows.size_ms()) {
+    if (retention_ms, window_size_ms) != (windows.retention_ms(), windows.size_ms()) {
         return Err(format!(
             "store {name} has windows of {window_size_ms} ms and keeps them for {retention_ms} ms, but the join needs {} ms \
              and {} ms",

@@ -1,6 +1,6 @@
 //! What holds for a whole topology (`TopologyConfig`, `StreamsBuilder.build(Properties)`).
 
-use streams_core::config::{DslStore, StreamsConfig, TopologyOptimization};
+use streams_core::config::{StreamsConfig, TopologyOptimization};
 use streams_core::store::StorePlace;
 
 /// What holds for a whole topology, and must be the same over an application's life (`TopologyConfig`).
@@ -65,13 +65,9 @@ impl From<TopologyOptimization> for TopologySettings {
 
 impl From<&StreamsConfig> for TopologySettings {
     fn from(config: &StreamsConfig) -> Self {
-        let place = match config.dsl_store() {
-            DslStore::RocksDb => StorePlace::Disk,
-            DslStore::InMemory => StorePlace::Memory,
-        };
         TopologySettings {
             optimization: config.topology_optimization(),
-            store_place: place,
+            store_place: config.dsl_store_type().into(),
             explicit_names: config.ensure_explicit_internal_resource_naming(),
         }
     }

@@ -9,5 +9,5 @@ mod value_getter;
 pub(crate) use forwarder::TableForwarder;
 pub(crate) use row_store::RowStore;
 pub(crate) use stored_rows::StoredRows;
-pub(crate) use table_store::{RowStoreSettings, TableStore, row_store};
+pub(crate) use table_store::{RowStoreSpec, TableStore, row_store};
 pub(crate) use value_getter::{ValueGetter, ValueGetterSupplier};

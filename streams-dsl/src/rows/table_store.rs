@@ -1,14 +1,12 @@
 //! The key-value store behind a materialised table (`KeyValueStoreMaterializer`).
 
-use std::any::Any;
 use std::sync::Arc;
 
-use streams_core::error::Result as CoreResult;
 use streams_core::processor::Data;
 use streams_core::serde::SerdeRef;
 use streams_core::store::{
-    BackendRef, Declaration, KeyValueKind, OpenedStore, RestoreFormat, StoreDef, StoreEnvironment,
-    StoreFactory, StorePlace, StoreSupplier, TimestampedKeyValueStoreBuilder, VersionedKeyValueStoreBuilder,
+    Declaration, KeyValueKind, StoreFactory, StoreOptions, StorePlace, StoreSupplier,
+    TimestampedKeyValueStoreBuilder, VersionedKeyValueStoreBuilder,
 };
 
 use crate::error::{DslError, Result};
@@ -44,153 +42,64 @@ impl<K: Data, V: Data> TableStore<K, V> {
         self.materialized.is_versioned()
     }
 
-    /// The builder for the topology; `operator` is named where a serde is missing. `logged` can only take the changelog
-    /// away. `place` is where stores are kept that do not say it themselves.
-    pub(crate) fn builder(
-        &self,
-        operator: &str,
-        track_old_values: bool,
-        logged: bool,
-        place: &StorePlace,
-    ) -> Result<RowStoreBuilder<K, V>> {
+    /// The store for the topology; `operator` is named where a serde is missing.
+    pub(crate) fn builder(&self, operator: &str, options: StoreOptions) -> Result<Arc<dyn StoreFactory>> {
         let key = self.key_serde.clone().ok_or_else(|| DslError::missing_serde::<K>(operator, "key"))?;
         let value =
             self.value_serde.clone().ok_or_else(|| DslError::missing_serde::<V>(operator, "value"))?;
-        let settings = RowStoreSettings { name: &self.name, operator, track_old_values, logged, place };
-        row_store(&settings, key, value, &self.materialized)
+        let spec = RowStoreSpec { name: &self.name, operator, options, declaration: Declaration::new() };
+        row_store(spec, key, value, self.materialized.own.supplier.as_ref())
+    }
+
+    /// How the store is kept, if the topology's stores are kept at `place`.
+    pub(crate) fn options(&self, track_old_values: bool, place: &StorePlace) -> StoreOptions {
+        self.materialized.store_options(track_old_values, place)
     }
 
     /// Adds the store to the topology and connects it to the node's processor.
     pub(crate) fn write(&self, track_old_values: bool, writer: &mut Writer<'_>) -> Result<()> {
-        let builder = self.builder(&writer.name, track_old_values, true, &writer.store_place)?;
-        writer.add_store(builder)
+        let options = self.options(track_old_values, &writer.store_place);
+        writer.add_store(self.builder(&writer.name, options)?)
     }
 }
 
-/// What a row store is made of, besides its options.
-pub(crate) struct RowStoreSettings<'a> {
+/// What a row store is made of, besides its serdes.
+pub(crate) struct RowStoreSpec<'a> {
     pub(crate) name: &'a str,
-    /// Named where the options do not fit.
+    /// Named where the supplier does not fit.
     pub(crate) operator: &'a str,
-    pub(crate) track_old_values: bool,
-    /// Can only take the changelog away.
-    pub(crate) logged: bool,
-    /// Where stores are kept that do not say it themselves.
-    pub(crate) place: &'a StorePlace,
+    pub(crate) options: StoreOptions,
+    pub(crate) declaration: Declaration,
 }
 
-/// The store of a table, or of an aggregation without windows, as the options want it.
+/// The store of a table, or of an aggregation without windows; of the supplier's kind, if there is one.
 pub(crate) fn row_store<K: Data, V: Data>(
-    settings: &RowStoreSettings<'_>,
+    spec: RowStoreSpec<'_>,
     key: SerdeRef<K>,
     value: SerdeRef<V>,
-    options: &Materialized<K, V>,
-) -> Result<RowStoreBuilder<K, V>> {
-    let kind = match &options.supplier {
-        None => KeyValueKind::Timestamped(options.place_or(settings.place)),
-        Some(StoreSupplier::KeyValue(supplier)) => supplier.kind.clone(),
+    supplier: Option<&StoreSupplier>,
+) -> Result<Arc<dyn StoreFactory>> {
+    let RowStoreSpec { name, operator, options, declaration } = spec;
+    let kind = match supplier {
+        None => None,
+        Some(StoreSupplier::KeyValue(supplier)) => Some(&supplier.kind),
         Some(StoreSupplier::Window(_) | StoreSupplier::Session(_)) => {
-            return Err(DslError::Option {
-                operator: settings.operator.to_owned(),
-                reason: format!("store {} is for windows; name a key-value store", settings.name),
-            });
+            let reason = format!("store {name} is for windows; name a key-value store");
+            return Err(DslError::Option { operator: operator.to_owned(), reason });
         }
     };
-    let logged = options.logged && settings.logged;
-    let mut store = match kind {
-        KeyValueKind::Versioned { history_retention_ms, segment_interval_ms } => {
-            let store = VersionedKeyValueStoreBuilder::of_ms(
-                settings.name,
-                key,
-                value,
-                history_retention_ms,
-                segment_interval_ms,
-            );
-            return Ok(RowStoreBuilder::Versioned(match logged {
-                true => store.with_logging_enabled(options.log_configs.clone()),
-                false => store.with_logging_disabled(),
-            }));
+    if let Some(KeyValueKind::Versioned { history_retention, segment_interval }) = kind {
+        let mut store = VersionedKeyValueStoreBuilder::new(name, key, value, *history_retention);
+        if let Some(segment_interval) = segment_interval {
+            store = store.with_segment_interval(*segment_interval);
         }
-        KeyValueKind::Lru { max_entries } => {
-            TimestampedKeyValueStoreBuilder::new(settings.name, key, value).lru(max_entries)
-        }
-        KeyValueKind::Timestamped(place) => {
-            TimestampedKeyValueStoreBuilder::new(settings.name, key, value).at(place)
-        }
-    };
-    store = match logged {
-        true => store.with_logging_enabled(options.log_configs.clone()),
-        false => store.with_logging_disabled(),
-    };
-    if options.cached {
-        store = store.with_caching_enabled();
+        return Ok(store.with_options(options).declared(declaration).into());
     }
-    if settings.track_old_values {
-        store = store.track_old_values();
+    let mut store = TimestampedKeyValueStoreBuilder::new(name, key, value).with_options(options);
+    if let Some(KeyValueKind::Lru { max_entries }) = kind {
+        store = store.lru(*max_entries);
     }
-    Ok(RowStoreBuilder::Timestamped(store))
-}
-
-/// Builds the store of a table's rows.
-#[derive(Clone)]
-pub(crate) enum RowStoreBuilder<K, V> {
-    /// Each key's latest row.
-    Timestamped(TimestampedKeyValueStoreBuilder<K, V>),
-    /// Each key's rows over time.
-    Versioned(VersionedKeyValueStoreBuilder<K, V>),
-}
-
-impl<K: Data, V: Data> RowStoreBuilder<K, V> {
-    /// The same store without a cache.
-    pub(crate) fn with_caching_disabled(self) -> Self {
-        match self {
-            RowStoreBuilder::Timestamped(store) => {
-                RowStoreBuilder::Timestamped(store.with_caching_disabled())
-            }
-            versioned => versioned,
-        }
-    }
-
-    /// The same store as others of that declaration.
-    pub(crate) fn declared(self, declaration: Declaration) -> Self {
-        match self {
-            RowStoreBuilder::Timestamped(store) => RowStoreBuilder::Timestamped(store.declared(declaration)),
-            RowStoreBuilder::Versioned(store) => RowStoreBuilder::Versioned(store.declared(declaration)),
-        }
-    }
-
-    fn factory(&self) -> &dyn StoreFactory {
-        match self {
-            RowStoreBuilder::Timestamped(store) => store,
-            RowStoreBuilder::Versioned(store) => store,
-        }
-    }
-}
-
-impl<K: Data, V: Data> StoreFactory for RowStoreBuilder<K, V> {
-    fn definition(&self) -> StoreDef {
-        self.factory().definition()
-    }
-
-    fn declaration(&self) -> Declaration {
-        self.factory().declaration()
-    }
-
-    fn place(&self) -> StorePlace {
-        self.factory().place()
-    }
-
-    fn restore_format(&self) -> RestoreFormat {
-        self.factory().restore_format()
-    }
-
-    fn open(&self, environment: &StoreEnvironment) -> CoreResult<OpenedStore> {
-        self.factory().open(environment)
-    }
-
-    fn open_reader(&self, backend: &BackendRef) -> CoreResult<Box<dyn Any>> {
-        self.factory().open_reader(backend)
-    }
+    Ok(store.declared(declaration).into())
 }
 
 #[cfg(test)]

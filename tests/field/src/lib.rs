@@ -128,7 +128,7 @@ pub fn config(client: &KafkaClient, app: &str, folder: &Path) -> StreamsConfig {
     StreamsConfig::new(app, client.bootstrap())
         .with_state_dir(folder)
         .with_statestore_cache_max_bytes(0)
-        .with_commit_interval_ms(100)
+        .with_commit_interval(Duration::from_millis(100))
         .with("windowstore.changelog.additional.retention.ms", 100 * 365 * 86_400_000_i64)
         .expect("a setting")
 }

@@ -49,7 +49,8 @@ fn a_strangers_long_transaction_is_not_waited_for() {
 
     let folders = [tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder")];
     // Transactions of seconds, as the first instance has them when the second one starts.
-    let settings = |folder| config(&client, "quiet-stranger", folder).with_commit_interval_ms(3_000);
+    let settings =
+        |folder| config(&client, "quiet-stranger", folder).with_commit_interval(Duration::from_secs(3));
     let begin = Instant::now();
     let app = App::run(copy(input, output), settings(folders[0].path()));
     println!("RUNNING after {:?}", begin.elapsed());

@@ -53,7 +53,7 @@ impl World {
     fn run(&self, guarantee: &str, topology: Topology) -> KafkaStreams {
         let config = StreamsConfig::new("app", "embedded:")
             .with_state_dir(self.folder.path())
-            .with_commit_interval_ms(50)
+            .with_commit_interval(Duration::from_millis(50))
             .with("processing.guarantee", guarantee)
             .unwrap();
         let app = KafkaStreams::builder(topology, config)

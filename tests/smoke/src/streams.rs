@@ -36,7 +36,7 @@ pub fn streams_topology() -> std::result::Result<Topology, DslError> {
     let least = grouped.windowed_by(TimeWindows::of_size_and_grace(days(1), minutes(1))).aggregate_with(
         || i32::MAX,
         |_, value, least| value.min(least),
-        Materialized::named("uwin-min").with_retention_ms(25 * 60 * 60 * 1_000),
+        Materialized::named("uwin-min").with_retention(hours(25)),
     );
     windows_to(&least, "min-raw");
     windows_to(&least.suppress(when_closed()), "min-suppressed");

@@ -43,7 +43,7 @@ fn run(arguments: &ChildArguments) -> Result<(), Box<dyn std::error::Error>> {
     let config = StreamsConfig::new(&arguments.app_id, &arguments.bootstrap)
         .with_state_dir(&arguments.state_dir)
         .with_processing_guarantee(guarantee)
-        .with_commit_interval_ms(if exactly_once { 100 } else { 1_000 });
+        .with_commit_interval(Duration::from_millis(if exactly_once { 100 } else { 1_000 }));
     let topology = topology(arguments.workload, &arguments.input, &arguments.output)?;
     let app = KafkaStreams::builder(topology, config)
         .with_state_listener(|now, _| {

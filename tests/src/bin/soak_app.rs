@@ -102,7 +102,7 @@ fn config(settings: &SoakSettings) -> Result<StreamsConfig, AnyError> {
         .with_state_dir(&settings.state_dir)
         .with_num_stream_threads(settings.threads)
         .with_statestore_cache_max_bytes(settings.cache_bytes)
-        .with_commit_interval_ms(100)
+        .with_commit_interval(Duration::from_millis(100))
         .with("processing.guarantee", &settings.guarantee)?;
     if !embedded {
         config = config

@@ -115,7 +115,7 @@ pub const CASES: &[Case] = &[
     }),
     ("cogroup_tumbling", |b| both(b).windowed_by(tumbling()).aggregate(String::new).to_stream().to("out")),
     ("cogroup_tumbling_named_store_name", |b| {
-        let lists = Lists::named("lists").with_retention_ms(180_000);
+        let lists = Lists::named("lists").with_retention(minutes(3));
         let windowed = both(b).windowed_by(tumbling()).named("both");
         windowed.aggregate_with(String::new, lists).to_stream().to("out");
     }),
@@ -134,7 +134,7 @@ pub const CASES: &[Case] = &[
     }),
     ("cogroup_sliding", |b| both(b).windowed_by(sliding()).aggregate(String::new).to_stream().to("out")),
     ("cogroup_sliding_named_store_name", |b| {
-        let lists = Lists::named("lists").with_retention_ms(180_000);
+        let lists = Lists::named("lists").with_retention(minutes(3));
         let windowed = both(b).windowed_by(sliding()).named("both");
         windowed.aggregate_with(String::new, lists).to_stream().to("out");
     }),

@@ -34,7 +34,7 @@ pub const CASES: &[Case] = &[
         changed.group_by_key().windowed_by(sliding()).count().to_stream().to("out");
     }),
     ("sliding_count_store_name", |b| {
-        let counts = Counts::named("counts").with_retention_ms(180_000);
+        let counts = Counts::named("counts").with_retention(minutes(3));
         groups(b).windowed_by(sliding()).named("counter").count_with(counts).to_stream().to("out");
     }),
     ("sliding_count_materialized_without_name", |b| {

@@ -20,7 +20,7 @@ pub const CASES: &[Case] = &[
         groups(b).windowed_by(windows).count().to_stream().to("out");
     }),
     ("tumbling_count_store_name", |b| {
-        let counts = Counts::named("counts").with_retention_ms(180_000);
+        let counts = Counts::named("counts").with_retention(minutes(3));
         groups(b).windowed_by(tumbling()).named("counter").count_with(counts).to_stream().to("out");
     }),
     ("tumbling_count_materialized_without_name", |b| {

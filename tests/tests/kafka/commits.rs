@@ -23,7 +23,8 @@ fn records(count: i64) -> impl Iterator<Item = TestRecord> {
 
 /// It commits for other reasons than time.
 fn patient(config: StreamsConfig) -> StreamsConfig {
-    let config = config.with_commit_interval_ms(200_000).with("consumer.heartbeat.interval.ms", 200);
+    let config =
+        config.with_commit_interval(Duration::from_secs(200)).with("consumer.heartbeat.interval.ms", 200);
     config.and_then(|config| config.with("producer.transaction.timeout.ms", 300_000)).expect("known")
 }
 

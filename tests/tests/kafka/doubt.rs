@@ -53,7 +53,7 @@ impl Run {
             .with_state_dir(folder.path())
             .with_statestore_cache_max_bytes(0)
             .with_num_stream_threads(threads)
-            .with_commit_interval_ms(5)
+            .with_commit_interval(Duration::from_millis(5))
             .with("buffered.records.per.partition", 50)
             .expect("known");
         let builder = KafkaStreams::builder(soak_topology(&topics).expect("a topology"), config);

@@ -39,7 +39,7 @@ fn expected(counts: std::ops::RangeInclusive<i64>) -> Vec<String> {
 /// Runs until it fails; the records before the bad one are in its one transaction.
 fn fail(input: &str, output: &str, folder: &Path) -> String {
     let client = shared().expect("a broker").client();
-    let config = config(&client, "poison", folder).with_commit_interval_ms(8_000);
+    let config = config(&client, "poison", folder).with_commit_interval(seconds(8));
     let streams = KafkaStreams::new(topology(input, output), config).expect("fine");
     streams.start().expect("it starts");
     assert!(streams.wait_for(std::time::Duration::from_secs(30), |state| state == State::Error));

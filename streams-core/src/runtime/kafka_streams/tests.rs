@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicUsize;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::*;
 use crate::ids::TopicPartition;
@@ -305,7 +305,7 @@ fn a_panic_aborts_its_transaction_before_the_application_says_so() {
     let mut world = World::new(1);
     let panic = |value: &str| assert!(!value.starts_with("7"), "a bug");
     // Never committed on its own account.
-    let config = world.config().with_commit_interval_ms(8_000);
+    let config = world.config().with_commit_interval(Duration::from_secs(8));
     let app = world.run(config, panic);
     // The broker has the first of them before the panic.
     world.send(0, numbers(10).map(|number| format!("{number}{}", "x".repeat(100_000))));

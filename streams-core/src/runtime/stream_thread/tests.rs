@@ -8,7 +8,7 @@ use crate::record::Record;
 use crate::runtime::steps::Engine;
 use crate::runtime::trial::{TIMEOUT, Trial, send, sink_options, source_options};
 use crate::store::{KeyValueStore, StorePlace, Stores};
-use crate::time::{Clock, ManualClock};
+use crate::time::{Clock, ManualClock, from_ms};
 use crate::topology::Topology;
 use crate::transport::embedded::{Fault, Operation};
 use crate::transport::{NewTopic, OutRecord, Producer, TransportErrorKind};
@@ -57,7 +57,7 @@ struct World {
 }
 
 fn config() -> StreamsConfig {
-    StreamsConfig::new("owing", "embedded:").with_commit_interval_ms(COMMIT_MS)
+    StreamsConfig::new("owing", "embedded:").with_commit_interval(from_ms(COMMIT_MS))
 }
 
 impl World {

@@ -10,6 +10,8 @@ use crate::store::{
 };
 use crate::window::{Window, Windowed};
 
+const HOUR: std::time::Duration = std::time::Duration::from_secs(3_600);
+
 type Counts = KeyValueStore<String, i64>;
 
 fn environment() -> StoreEnvironment {
@@ -112,9 +114,9 @@ fn the_closure_that_looks_at_a_value_is_told_that_it_cannot_call_the_store() {
 fn windows_and_sessions_are_scanned_both_ways_by_keys() {
     let environment = environment();
     let (windows, _opened): (WindowStore<String, i64>, _) =
-        open(&Stores::window_store::<String, i64>("windows", 3_600_000), &environment);
+        open(&Stores::window_store::<String, i64>("windows", HOUR), &environment);
     let (sessions, _opened): (SessionStore<String, i64>, _) =
-        open(&Stores::session_store::<String, i64>("sessions", 3_600_000), &environment);
+        open(&Stores::session_store::<String, i64>("sessions", HOUR), &environment);
     for number in 0..4 {
         windows.put(&key(number), Some(number), 10 * number).unwrap();
         let session = Windowed::new(key(number), Window::new(10 * number, 10 * number + 5));
@@ -133,8 +135,7 @@ fn windows_and_sessions_are_scanned_both_ways_by_keys() {
 #[test]
 fn the_versions_of_a_key_are_scanned_both_ways() {
     let environment = environment();
-    let hour = std::time::Duration::from_secs(3_600);
-    let builder = Stores::versioned_key_value_store::<String, i64>("versions", hour);
+    let builder = Stores::versioned_key_value_store::<String, i64>("versions", HOUR);
     let (versions, _opened): (VersionedKeyValueStore<String, i64>, _) = open(&builder, &environment);
     let at = [10, 20, 30, 40];
     for (value, timestamp) in (1..).zip(at) {

@@ -6,11 +6,13 @@
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use streams_core::processor::{Data, InitContext};
 use streams_core::record::Change;
 use streams_core::serde::SerdeRef;
 use streams_core::store::{Declaration, SessionSupplier, StoreSupplier, WindowSupplier};
+use streams_core::time::{from_ms, to_ms};
 
 use super::fold::Fold;
 use super::layout::{Emission, Layout, Span};
@@ -41,7 +43,7 @@ pub struct Draft<K, A> {
     pub(super) value_serde: Option<SerdeRef<A>>,
     pub(super) materialized: Materialized<K, A>,
     /// For how long the store keeps windows.
-    pub(super) retention_ms: i64,
+    pub(super) retention: Duration,
     /// The store's: cogrouped streams have a processor each that adds it.
     pub(super) declaration: Declaration,
 }
@@ -61,7 +63,8 @@ impl<K: Data, A: Data> Draft<K, A> {
             wrong(reason);
         }
         let kept_ms = layout.span().map(|span| span.kept_ms);
-        let retention_ms = kept_ms.map_or(0, |kept_ms| retention_ms(&store, &materialized, kept_ms, wrong));
+        let retention =
+            kept_ms.map_or(Duration::ZERO, |kept_ms| retention(&store, &materialized, kept_ms, wrong));
         Draft {
             key_serde: materialized.key_serde.resolve(inherited.0),
             value_serde: materialized.value_serde.resolve(inherited.1),
@@ -69,7 +72,7 @@ impl<K: Data, A: Data> Draft<K, A> {
             name,
             store,
             materialized,
-            retention_ms,
+            retention,
         }
     }
 
@@ -114,32 +117,33 @@ impl<K: Data, A: Data> Draft<K, A> {
 }
 
 /// For how long windows are kept: at least for as long as they take records.
-fn retention_ms<K, A>(
+fn retention<K, A>(
     store: &str,
     materialized: &Materialized<K, A>,
     kept_ms: i64,
     wrong: impl Fn(String),
-) -> i64 {
-    match &materialized.supplier {
+) -> Duration {
+    match &materialized.own.supplier {
         Some(StoreSupplier::Window(WindowSupplier { retain_duplicates: true, .. })) => {
             wrong(format!("store {store} must not retain duplicates: a window has one row"));
         }
         // A supplier's retention is taken as it is, as in Kafka Streams.
-        Some(StoreSupplier::Window(WindowSupplier { retention_ms, .. }))
-        | Some(StoreSupplier::Session(SessionSupplier { retention_ms, .. })) => return *retention_ms,
+        Some(StoreSupplier::Window(WindowSupplier { retention, .. }))
+        | Some(StoreSupplier::Session(SessionSupplier { retention, .. })) => return *retention,
         Some(StoreSupplier::KeyValue(_)) => {
             wrong(format!("store {store} is not for windows; name a window or session store"));
         }
         None => {}
     }
-    let retention_ms = materialized.retention_ms.unwrap_or(kept_ms);
+    let retention = materialized.own.retention.unwrap_or(from_ms(kept_ms));
+    let retention_ms = to_ms(retention);
     if retention_ms < kept_ms {
         wrong(format!(
             "store {store} keeps windows for {retention_ms} ms, but they take records for {kept_ms} ms (size or gap, and \
-             grace); raise Materialized::with_retention_ms"
+             grace); raise Materialized::with_retention"
         ));
     }
-    retention_ms
+    retention
 }
 
 impl<K: Data, V: Data, L: Layout> KGroupedStream<K, V, L> {

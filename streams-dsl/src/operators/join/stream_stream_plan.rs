@@ -6,11 +6,15 @@
 
 use std::any::TypeId;
 use std::sync::Arc;
+use std::time::Duration;
 
 use streams_core::error::{Error, Result as UserResult};
 use streams_core::processor::{Data, InitContext};
 use streams_core::serde::{LeftOrRightValueSerde, SerdeRef, TimestampedKeyAndJoinSideSerde};
-use streams_core::store::{ListValueStoreBuilder, StorePlace, WindowStoreBuilder, WindowSupplier};
+use streams_core::store::{
+    ListValueStoreBuilder, StoreOptions, StorePlace, WindowStoreBuilder, WindowSupplier,
+};
+use streams_core::time::from_ms;
 
 use super::self_join_processor::SelfJoinProcessor;
 use super::stream_stream_names::{Given, Names};
@@ -46,20 +50,20 @@ impl<K: Data, V: Data> KStream<K, V> {
         let serdes = Serdes {
             key: joined.key_serde.resolve(self.key_serde.as_ref()),
             value: joined.value_serde.resolve(self.value_serde.as_ref()),
-            other: joined.other_value_serde.resolve(other.value_serde.as_ref()),
+            other: joined.own.other_value_serde.resolve(other.value_serde.as_ref()),
         };
         let this = self.partitioned_for_join(given.as_deref(), "-left", &serdes.key, &serdes.value);
         let other = other.partitioned_for_join(given.as_deref(), "-right", &serdes.key, &serdes.other);
         let given = Given {
             name: given.as_deref(),
-            store: joined.store_name.as_deref(),
-            this: joined.this_store_supplier.as_ref(),
-            other: joined.other_store_supplier.as_ref(),
+            store: joined.own.store_name.as_deref(),
+            this: joined.own.this_store_supplier.as_ref(),
+            other: joined.own.other_store_supplier.as_ref(),
         };
         let names = this.step.with_plan(|plan| {
             let names = Names::new(plan, kind, &given);
             if given.store.is_none() {
-                names.note_unnamed_stores(plan, kind, &given, joined.logged);
+                names.note_unnamed_stores(plan, kind, &given, joined.own.options.logging.is_some());
             }
             names
         });
@@ -115,10 +119,10 @@ impl<K: Data, V: Data, V2: Data> Draft<K, V, V2> {
         joiner: impl Fn(&K, Option<V>, Option<V2>) -> UserResult<Option<VO>> + Send + Sync + 'static,
     ) -> crate::graph::NodeId {
         let Names { this_windowed, other_windowed, this_store, other_store, .. } = &self.names;
-        let store = self.window_store(this_store, self.joined.this_store_supplier.as_ref());
+        let store = self.window_store(this_store, self.joined.own.this_store_supplier.as_ref());
         let node = window_node(this_windowed, store, &self.serdes.key, &self.serdes.value);
         let this_windowed = plan.add(&[this.node], node);
-        let store = self.window_store(other_store, self.joined.other_store_supplier.as_ref());
+        let store = self.window_store(other_store, self.joined.own.other_store_supplier.as_ref());
         let node = window_node(other_windowed, store, &self.serdes.key, &self.serdes.other);
         let other_windowed = plan.add(&[other.node], node);
         let relaxed = self.kind != JoinKind::Inner;
@@ -138,17 +142,19 @@ impl<K: Data, V: Data, V2: Data> Draft<K, V, V2> {
             // As in Kafka Streams, the options do not reach a store that the user brings.
             Some(supplier) => JoinStore {
                 name: name.into(),
-                retention_ms: supplier.retention_ms,
-                logging: Some(Default::default()),
+                retention: supplier.retention,
+                options: StoreOptions {
+                    place: Some(supplier.place.clone()),
+                    log_headers: true,
+                    ..StoreOptions::default()
+                },
                 compacted: true,
-                place: Some(supplier.place.clone()),
             },
             None => JoinStore {
                 name: name.into(),
-                retention_ms: self.windows.retention_ms(),
-                logging: self.joined.logged.then(|| self.joined.log_configs.clone()),
+                retention: from_ms(self.windows.retention_ms()),
+                options: StoreOptions { log_headers: true, ..self.joined.own.options.clone() },
                 compacted: false,
-                place: self.joined.place.clone(),
             },
         }
     }
@@ -158,13 +164,16 @@ impl<K: Data, V: Data, V2: Data> Draft<K, V, V2> {
         if self.kind == JoinKind::Inner || self.windows.joins_nulls_at_once() {
             return None;
         }
-        let of_this_side = self.joined.this_store_supplier.as_ref().map(|supplier| supplier.place.clone());
+        let of_this_side =
+            self.joined.own.this_store_supplier.as_ref().map(|supplier| supplier.place.clone());
         Some(JoinStore {
             name: self.names.waiting_store.as_str().into(),
-            retention_ms: 0,
-            logging: self.joined.logged.then(|| self.joined.log_configs.clone()),
+            retention: Duration::ZERO,
+            options: StoreOptions {
+                place: self.joined.own.options.place.clone().or(of_this_side),
+                ..self.joined.own.options.clone()
+            },
             compacted: true,
-            place: self.joined.place.clone().or(of_this_side),
         })
     }
 
@@ -247,26 +256,18 @@ where
 #[derive(Clone)]
 struct JoinStore {
     name: Arc<str>,
-    retention_ms: i64,
-    /// The changelog's settings; `None` keeps no changelog.
-    logging: Option<std::collections::BTreeMap<String, String>>,
+    retention: Duration,
+    options: StoreOptions,
     /// Whether the changelog may be compacted. That of a window store should not: it has duplicates.
     compacted: bool,
-    /// `None` is where the topology's stores are.
-    place: Option<StorePlace>,
 }
 
-/// Applies the options to a store builder; the last argument is where the topology's stores are. A macro, as the
-/// builders share their methods but no trait.
-macro_rules! configured {
-    ($builder:expr, $store:expr, $place:expr) => {{
-        let (mut builder, store) = ($builder, $store);
-        builder = match &store.logging {
-            Some(configs) => builder.with_logging_enabled(configs.clone()),
-            None => builder.with_logging_disabled(),
-        };
-        builder.at(store.place.as_ref().unwrap_or($place).clone())
-    }};
+impl JoinStore {
+    /// The options, if the topology's stores are kept at `default`.
+    fn options(&self, default: &StorePlace) -> StoreOptions {
+        let place = Some(self.options.place.as_ref().unwrap_or(default).clone());
+        StoreOptions { place, ..self.options.clone() }
+    }
 }
 
 /// The node that keeps one side's records for the other side to find.
@@ -286,10 +287,9 @@ fn window_node<K: Data, V: Data>(
         writer.processor::<_, K, V, K, V>(&writer.name.clone(), supplier)?;
         let key = known(&key_serde, &writer.name, "key")?;
         let value = known(&value_serde, &writer.name, "value")?;
-        let builder =
-            WindowStoreBuilder::new(&store.name, key, value, store.retention_ms).retain_duplicates();
-        let builder = if store.compacted { builder.log_headers() } else { builder.join_window() };
-        writer.add_store(configured!(builder, &store, &writer.store_place))
+        let builder = WindowStoreBuilder::new(&store.name, key, value, store.retention).retain_duplicates();
+        let builder = if store.compacted { builder } else { builder.join_window() };
+        writer.add_store(builder.with_options(store.options(&writer.store_place)))
     })
 }
 
@@ -305,8 +305,9 @@ fn add_waiting_store<K: Data, V: Data, V2: Data>(
         known(&serdes.other, &names.merge, "value")?,
     );
     let builder = ListValueStoreBuilder::new(&store.name, Arc::new(key), Arc::new(value));
+    let builder = builder.with_options(store.options(&writer.store_place));
     let sides = [names.this_join.as_str(), names.other_join.as_str()];
-    Ok(writer.topology.add_state_store(configured!(builder, store, &writer.store_place), &sides)?)
+    Ok(writer.topology.add_state_store(builder, &sides)?)
 }
 
 fn known<T>(serde: &Option<SerdeRef<T>>, operator: &str, part: &'static str) -> Result<SerdeRef<T>> {

@@ -232,7 +232,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         let key_serde = joined.key_serde.resolve(self.key_serde.as_ref());
         let value_serde = joined.value_serde.resolve(self.value_serde.as_ref());
         let (keys, values) = (Nulls::of(key_serde.as_ref()), Nulls::of(value_serde.as_ref()));
-        let grace = joined.grace.map(|grace| Grace::new(grace, key_serde.clone(), value_serde.clone()));
+        let grace = joined.own.grace.map(|grace| Grace::new(grace, key_serde.clone(), value_serde.clone()));
         let this = match self.repartition_required {
             true => {
                 self.repartition_for_join(given.unwrap_or(&self.step.name), key_serde.clone(), value_serde)

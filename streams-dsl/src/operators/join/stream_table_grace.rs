@@ -12,6 +12,7 @@ use streams_core::processor::{Data, InitContext, Processor, ProcessorContext, Pr
 use streams_core::record::Record;
 use streams_core::serde::SerdeRef;
 use streams_core::store::{BufferedRecord, JoinBuffer, JoinBufferBuilder};
+use streams_core::time::from_ms;
 use streams_core::topology::ChangelogKind;
 
 use super::stream_table::{TableJoin, TableJoinProcessor};
@@ -64,7 +65,7 @@ impl<K: Data, V: Data> Grace<K, V> {
         let key_serde = self.key_serde.clone().ok_or_else(|| missing("key"))?;
         let value_serde = self.value_serde.clone().ok_or_else(|| missing("value"))?;
         let buffer = format!("{name}{BUFFER_SUFFIX}");
-        let store = JoinBufferBuilder::new(&buffer, &name, key_serde, value_serde, self.grace_ms);
+        let store = JoinBufferBuilder::new(&buffer, &name, key_serde, value_serde, from_ms(self.grace_ms));
         let (join, rows, buffer): (_, _, Arc<str>) = (Arc::clone(join), getter.clone(), buffer.into());
         let supplier = move |context: &mut InitContext<'_>| {
             let join = TableJoinProcessor::open(&join, &rows, context)?;

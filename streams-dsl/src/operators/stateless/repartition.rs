@@ -54,15 +54,15 @@ impl<K: Data, V: Data> KStream<K, V> {
             }
             None => plan.new_name(prefix::REPARTITION),
         };
-        if let Some(partitions) = repartitioned.partitions.filter(|partitions| *partitions < 1) {
+        if let Some(partitions) = repartitioned.own.partitions.filter(|partitions| *partitions < 1) {
             let reason = format!("a topic has at least one partition, but {partitions} were asked for");
             plan.report(DslError::Option { operator: name.clone(), reason });
         }
         let how = Repartitioning {
             key_serde: key_serde.clone(),
             value_serde: value_serde.clone(),
-            partitioner: repartitioned.partitioner,
-            partitions: repartitioned.partitions,
+            partitioner: repartitioned.own.partitioner,
+            partitions: repartitioned.own.partitions,
             optimizable: false,
             named: given.is_some(),
         };

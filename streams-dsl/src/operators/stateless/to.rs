@@ -86,7 +86,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         let value_serde = produced.value_serde.resolve(self.value_serde.as_ref());
         let given = produced.name.as_deref().or(self.step.given_name());
         let name = self.step.with_plan(|plan| plan.name_or_new(given, prefix::SINK));
-        let partitioner = produced.partitioner;
+        let partitioner = produced.own.partitioner;
         let node = GraphNode::new(&name, move |writer| {
             let key_serde =
                 key_serde.clone().ok_or_else(|| DslError::missing_serde::<K>(&writer.name, "key"))?;

@@ -10,6 +10,7 @@ use streams_core::processor::timestamp_extractor::{
 };
 use streams_core::processor::{Data, InitContext, SourceOptions};
 use streams_core::serde::{DefaultSerde, OptionSerde};
+use streams_core::store::StoreOptions;
 use streams_core::time::Timestamp;
 
 use super::source::{GlobalSource, SourceOrigin};
@@ -69,16 +70,18 @@ impl StreamsBuilder {
         let (shared, source, topic) = (Arc::clone(&names.source), Rc::clone(&origin), TopicName::from(topic));
         let node = GraphNode::new(&names.table, move |writer| {
             let options = source_options(&shared, &source.store, &consumed)?;
-            writer.topology.add_source(&shared, std::slice::from_ref(&topic), consumed.reset, options)?;
+            writer.topology.add_source(&shared, std::slice::from_ref(&topic), consumed.own.reset, options)?;
             writer.parents = vec![shared.to_string()];
             source.write_processor::<Option<V>>(|row| row, writer)?;
             if !source.materialized() {
                 return Ok(());
             }
             let reuse = writer.reuse_source_topics;
-            let place = writer.store_place.clone();
-            let store = source.store.builder(&writer.name, source.sends_old_values(), !reuse, &place)?;
-            writer.add_store(store)?;
+            let mut options = source.store.options(source.sends_old_values(), &writer.store_place);
+            if reuse {
+                options.logging = None;
+            }
+            writer.add_store(source.store.builder(&writer.name, options)?)?;
             match reuse {
                 true => Ok(writer.topology.connect_source_store_and_topic(&source.store.name, &topic)?),
                 false => Ok(()),
@@ -145,8 +148,8 @@ impl StreamsBuilder {
             let (name, key_serde) = (Arc::clone(&store.name), Arc::clone(&options.key_serde));
             let make =
                 move |context: &mut InitContext<'_>| GlobalSource::<K, V>::open(&name, &key_serde, context);
-            let builder =
-                store.builder(&processor, false, false, &writer.store_place)?.with_caching_disabled();
+            let kept = StoreOptions { caching: false, ..store.options(false, &writer.store_place) };
+            let builder = store.builder(&processor, kept)?;
             Ok(writer.topology.add_global_store(builder, &source, &topic, options, &processor, make)?)
         });
         self.plan.borrow_mut().add(&[ROOT], node);
@@ -194,8 +197,8 @@ fn source_options<K: Data, V: Data>(
 ) -> Result<SourceOptions<K, Option<V>>> {
     let key_serde = store.key_serde.clone().ok_or_else(|| DslError::missing_serde::<K>(source, "key"))?;
     let row_serde = store.value_serde.clone().ok_or_else(|| DslError::missing_serde::<V>(source, "value"))?;
-    let rows = consumed.extractor.clone();
-    let extractor = consumed.row_extractor.clone().or_else(|| {
+    let rows = consumed.own.extractor.clone();
+    let extractor = consumed.own.row_extractor.clone().or_else(|| {
         rows.map(|rows| Arc::new(ExtractFromRows { rows }) as TimestampExtractorRef<K, Option<V>>)
     });
     Ok(SourceOptions { key_serde, value_serde: Arc::new(OptionSerde::new(row_serde)), extractor })

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use streams_core::error::{Error, Result};
 use streams_core::processor::{Data, InitContext, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::{Change, Record};
-use streams_core::store::{Buffered, ChangeBuffer, ChangeBufferBuilder, ValueAndTimestamp};
+use streams_core::store::{Buffered, ChangeBuffer, ChangeBufferBuilder, StoreOptions, ValueAndTimestamp};
 use streams_core::time::Timestamp;
 
 use crate::error::DslError;
@@ -76,7 +76,8 @@ impl<K: Data, V: Data> KTable<K, V> {
             let key = serdes.0.clone().ok_or_else(|| DslError::missing_serde::<K>(&writer.name, "key"))?;
             let value =
                 serdes.1.clone().ok_or_else(|| DslError::missing_serde::<V>(&writer.name, "value"))?;
-            writer.add_store(ChangeBufferBuilder::new(&store, key, value).with_log(log))
+            let options = StoreOptions { logging: log, ..StoreOptions::default() };
+            writer.add_store(ChangeBufferBuilder::new(&store, key, value).with_options(options))
         });
         let step = self.step.add(node.output_versioned(false));
         KTable::new(step, key_serde, value_serde, None, origin)

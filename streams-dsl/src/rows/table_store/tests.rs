@@ -143,8 +143,11 @@ fn the_stores_of_a_join_of_streams_are_where_they_are_asked_to_be() {
         let builder = StreamsBuilder::new();
         let [left, right] = ["left", "right"].map(|topic| builder.stream::<String, String>(topic));
         let windows = JoinWindows::of_time_difference_and_grace(millis(5), millis(5));
-        let joined =
-            if joined.this_store_supplier.is_some() { joined } else { joined.with_store_type(of_options.0) };
+        let joined = if joined.own.this_store_supplier.is_some() {
+            joined
+        } else {
+            joined.with_store_type(of_options.0)
+        };
         let joiner = |one: Option<String>, other: Option<String>| {
             one.unwrap_or_default() + "+" + &other.unwrap_or_default()
         };

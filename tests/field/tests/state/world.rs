@@ -119,7 +119,7 @@ impl World {
         StreamsConfig::new("app", "embedded:")
             .with_state_dir(self.folder.path())
             .with_statestore_cache_max_bytes(0)
-            .with_commit_interval_ms(20)
+            .with_commit_interval(Duration::from_millis(20))
     }
 
     pub fn app(&self, topology: Topology, config: StreamsConfig) -> KafkaStreams {

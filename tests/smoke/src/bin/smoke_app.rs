@@ -50,7 +50,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     };
     let config = StreamsConfig::new("SmokeTest", &arguments.bootstrap)
         .with_state_dir(&arguments.state_dir)
-        .with_commit_interval_ms(1_000)
+        .with_commit_interval(Duration::from_secs(1))
         .with("processing.guarantee", &arguments.guarantee)?
         .with("windowstore.changelog.additional.retention.ms", retention_days * DAY_MS)?
         .with("consumer.session.timeout.ms", 6_000)?

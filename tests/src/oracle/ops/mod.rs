@@ -293,8 +293,8 @@ where
     if options["memory"] == json!(true) {
         materialized = materialized.with_store_type(StoreType::InMemory);
     }
-    if let Some(retention) = options["retention"].as_i64() {
-        materialized = materialized.with_retention_ms(retention);
+    if let Some(retention) = options["retention"].as_u64() {
+        materialized = materialized.with_retention(millis(retention));
     }
     Some(materialized)
 }

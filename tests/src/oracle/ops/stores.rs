@@ -195,10 +195,7 @@ fn stored<V: DefaultSerde>(op: &Op) -> Result<Materialized<Text, V>, Fault> {
         "session" => Stores::persistent_session_store(name, retention).into(),
         "session in memory" => Stores::in_memory_session_store(name, retention).into(),
         // No supplier, but a retention of the user's.
-        _ => {
-            let materialized = Materialized::named(name);
-            return Ok(settled(op, materialized.with_retention_ms(number("retention").try_into()?)));
-        }
+        _ => return Ok(settled(op, Materialized::named(name).with_retention(retention))),
     };
     Ok(settled(op, Materialized::as_store(supplier)))
 }

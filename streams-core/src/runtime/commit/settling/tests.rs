@@ -65,7 +65,7 @@ impl World {
         self.engine = None;
         self.opened.store(0, Ordering::SeqCst);
         let config = StreamsConfig::new("quiet", "embedded:")
-            .with_commit_interval_ms(100)
+            .with_commit_interval(std::time::Duration::from_millis(100))
             .with("producer.transaction.timeout.ms", 60_000)
             .expect("a setting");
         self.engine = Some(self.trial.engine(topology(&self.opened)?, config)?);

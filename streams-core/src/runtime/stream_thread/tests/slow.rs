@@ -173,7 +173,7 @@ fn a_commit_comes_each_interval_whatever_a_record_takes_and_however_many_tasks_t
 #[test]
 fn a_transaction_is_committed_well_before_its_time_out_when_the_interval_is_longer() -> Result<()> {
     let config = config()
-        .with_commit_interval_ms(9_000)
+        .with_commit_interval(from_ms(9_000))
         .with("producer.transaction.timeout.ms", 10_000)
         .expect("a setting");
     let mut copy = Copy::new(4, 2_000, false, config)?;

@@ -1,25 +1,5 @@
 //! What differs between aggregations of all time, of windows, and of sessions: one file a kind.
 
-/// Applies the user's options to a windowed store's builder; the last argument is where stores are kept that do not say
-/// it themselves. A macro, as the builders share their methods but no trait.
-macro_rules! configured {
-    ($builder:expr, $materialized:expr, $old_values:expr, $place:expr) => {{
-        let (mut builder, materialized) = ($builder, $materialized);
-        builder = match materialized.logged {
-            true => builder.with_logging_enabled(materialized.log_configs.clone()),
-            false => builder.with_logging_disabled(),
-        };
-        if materialized.cached {
-            builder = builder.with_caching_enabled();
-        }
-        builder = builder.at(materialized.place_or($place));
-        if $old_values {
-            builder = builder.track_old_values();
-        }
-        builder
-    }};
-}
-
 mod session;
 mod sliding;
 mod sliding_plan;

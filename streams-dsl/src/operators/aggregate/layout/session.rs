@@ -51,9 +51,9 @@ impl Layout for SessionWindows {
         writer: &mut Writer<'_>,
     ) -> Result<()> {
         let (key_serde, value_serde) = draft.serdes()?;
-        let store = SessionStoreBuilder::new(&draft.store, key_serde, value_serde, draft.retention_ms)
+        let store = SessionStoreBuilder::new(&draft.store, key_serde, value_serde, draft.retention)
+            .with_options(draft.materialized.store_options(emission.old_values, &writer.store_place))
             .declared(draft.declaration);
-        let store = configured!(store, &draft.materialized, emission.old_values, &writer.store_place);
         writer.add_store(match emission.strategy {
             EmitStrategy::OnWindowUpdate => store,
             // No update is forwarded, so none waits.

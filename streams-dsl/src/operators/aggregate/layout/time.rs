@@ -75,9 +75,9 @@ pub(super) fn window_store<K: Data, A: Data>(
     writer: &Writer<'_>,
 ) -> Result<TimestampedWindowStoreBuilder<K, A>> {
     let (key_serde, value_serde) = draft.serdes()?;
-    let store = TimestampedWindowStoreBuilder::new(&draft.store, key_serde, value_serde, draft.retention_ms)
+    let store = TimestampedWindowStoreBuilder::new(&draft.store, key_serde, value_serde, draft.retention)
+        .with_options(draft.materialized.store_options(emission.old_values, &writer.store_place))
         .declared(draft.declaration);
-    let store = configured!(store, &draft.materialized, emission.old_values, &writer.store_place);
     Ok(match emission.strategy {
         EmitStrategy::OnWindowUpdate => store,
         EmitStrategy::OnWindowClose => store.emit_on_close(),

@@ -12,7 +12,7 @@ use crate::graph::Writer;
 use crate::operators::aggregate::add::{Aggregation, Draft};
 use crate::operators::aggregate::fold::Fold;
 use crate::operators::aggregate::forward::{Forward, timestamped_update};
-use crate::rows::{RowStore, RowStoreSettings, TableForwarder, ValueGetterSupplier, row_store};
+use crate::rows::{RowStore, RowStoreSpec, TableForwarder, ValueGetterSupplier, row_store};
 use crate::windows::Whole;
 
 impl Layout for Whole {
@@ -41,15 +41,13 @@ impl Layout for Whole {
         writer: &mut Writer<'_>,
     ) -> Result<()> {
         let (key_serde, value_serde) = draft.serdes()?;
-        let settings = RowStoreSettings {
+        let spec = RowStoreSpec {
             name: &draft.store,
             operator: &writer.name,
-            track_old_values: emission.old_values,
-            logged: true,
-            place: &writer.store_place,
+            options: draft.materialized.store_options(emission.old_values, &writer.store_place),
+            declaration: draft.declaration,
         };
-        let store = row_store(&settings, key_serde, value_serde, &draft.materialized)?;
-        writer.add_store(store.declared(draft.declaration))
+        writer.add_store(row_store(spec, key_serde, value_serde, draft.materialized.own.supplier.as_ref())?)
     }
 
     fn processor<K: Data, V: Data, A: Data, F: Fold<K, V, A>>(

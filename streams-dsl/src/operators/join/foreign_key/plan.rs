@@ -12,7 +12,7 @@ use streams_core::serde::foreign_key::{
     SubscriptionSerde,
 };
 use streams_core::serde::{ByteArraySerde, OptionSerde, SerdeRef};
-use streams_core::store::{Declaration, TimestampedKeyValueStoreBuilder};
+use streams_core::store::{Declaration, StoreOptions, TimestampedKeyValueStoreBuilder};
 
 use super::answer::AnswerProcessor;
 use super::names::Names;
@@ -99,8 +99,8 @@ impl<K: Data, V: Data, KO: Data, VO: Data> Parts<K, V, KO, VO> {
         let node = &names.registration;
         let key = joined.key_serde.resolve(table.key_serde.as_ref());
         let value = joined.value_serde.resolve(table.value_serde.as_ref());
-        let foreign_key = joined.other_key_serde.resolve(other.key_serde.as_ref());
-        let foreign_value = joined.other_value_serde.resolve(other.value_serde.as_ref());
+        let foreign_key = joined.own.key_serde.resolve(other.key_serde.as_ref());
+        let foreign_value = joined.own.value_serde.resolve(other.value_serde.as_ref());
         let serdes = Serdes {
             key: key.ok_or_else(|| DslError::missing_serde::<K>(node, "key"))?,
             value: value.ok_or_else(|| DslError::missing_serde::<V>(node, "value"))?,
@@ -177,7 +177,7 @@ impl<K: Data, V: Data, KO: Data, VO: Data> Parts<K, V, KO, VO> {
     /// The topic to the foreign side: its sink and its source.
     fn registration_nodes(&self) -> [GraphNode; 2] {
         let key: SerdeRef<Option<KO>> = Arc::new(OptionSerde::new(Arc::clone(&self.serdes.foreign_key)));
-        let partitioner = self.joined.other_partitioner.clone();
+        let partitioner = self.joined.own.other_partitioner.clone();
         let partitioner =
             partitioner.map(|chosen| Arc::new(ToForeignSide(chosen)) as Arc<dyn StreamPartitioner<_, _>>);
         let names =
@@ -213,7 +213,7 @@ impl<K: Data, V: Data, KO: Data, VO: Data> Parts<K, V, KO, VO> {
         let value: SerdeRef<SubscriptionResponse<VO>> =
             Arc::new(SubscriptionResponseSerde::new(Arc::clone(&self.serdes.foreign_value)));
         let partitioner: Arc<dyn StreamPartitioner<K, SubscriptionResponse<VO>>> =
-            Arc::new(ToPrimarySide(self.joined.partitioner.clone()));
+            Arc::new(ToPrimarySide(self.joined.own.partitioner.clone()));
         let names = [&self.names.response_topic, &self.names.response_sink, &self.names.response_source];
         topic_nodes(names, Arc::clone(&self.serdes.key), value, Some(partitioner))
     }
@@ -258,7 +258,7 @@ fn subscription_store<K: Data, KO>(
     value: &SerdeRef<Subscription<K>>,
 ) -> TimestampedKeyValueStoreBuilder<Vec<u8>, Subscription<K>> {
     TimestampedKeyValueStoreBuilder::new(&subscriptions.store, Arc::new(ByteArraySerde), Arc::clone(value))
-        .log_headers()
+        .with_options(StoreOptions { log_headers: true, ..StoreOptions::default() })
         .declared(subscriptions.declaration)
 }
 

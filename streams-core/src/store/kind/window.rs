@@ -1,16 +1,22 @@
 //! Window stores, plain and with timestamps (`WindowStore`, `TimestampedWindowStore`).
 
 use std::cell::RefCell;
+use std::marker::PhantomData;
 use std::rc::Rc;
+use std::time::Duration;
 
-use state_stores::StateStore;
+use state_stores::{StateStore, Tracking, WindowSpec};
 
-use super::handle::Handle;
-use super::{FlushedChange, RecordClock, ValueAndTimestamp};
+use super::{Plain, Timestamped, ValueForm};
 use crate::error::Result;
-use crate::ids::TaskId;
-use crate::record::Headers;
-use crate::time::Timestamp;
+use crate::record::{Data, Headers};
+use crate::serde::SerdeRef;
+use crate::store::handle::Handle;
+use crate::store::{
+    Cached, ChangelogKind, FlushedChange, Opened, Opening, RecordClock, RestoreFormat, StoreBuilder,
+    StoreKind, ValueAndTimestamp,
+};
+use crate::time::{Timestamp, to_ms};
 
 /// A value for each key and window start (`org.apache.kafka.streams.state.WindowStore`). Windows whose start is older
 /// than the retention, counted back from the largest start ever put, are neither taken nor found.
@@ -32,7 +38,8 @@ use crate::time::Timestamp;
 /// # topology.add_source("source", &["in".into()], None, from)?;
 /// # topology.add_processor("processor", |_| Ok(Ignore), &["source"])?;
 ///
-/// topology.add_state_store(Stores::window_store::<String, i64>("counts", 60_000), &["processor"])?;
+/// let minute = std::time::Duration::from_secs(60);
+/// topology.add_state_store(Stores::window_store::<String, i64>("counts", minute), &["processor"])?;
 /// # let driver = streams_core::testing::TopologyTestDriver::of(topology)?;
 /// let counts: WindowStore<String, i64> = driver.state_store("counts").ok_or("no such store")?;
 /// counts.put(&"home".into(), Some(2), 0)?;
@@ -62,15 +69,6 @@ impl<K, T> Clone for WindowStore<K, T> {
 }
 
 impl<K: 'static, T: Clone + 'static> WindowStore<K, T> {
-    pub(super) fn new(
-        inner: Rc<RefCell<state_stores::WindowStore<K, T>>>,
-        clock: Rc<RecordClock>,
-        task: TaskId,
-        caching: bool,
-    ) -> Self {
-        WindowStore { store: Handle::new(inner, task), clock, caching }
-    }
-
     /// Sets the value of a key in the window that starts at `start`; `None` deletes it. A window that has expired is
     /// left out and counted.
     pub fn put(&self, key: &K, value: Option<T>, start: Timestamp) -> Result<()> {
@@ -167,5 +165,95 @@ impl<K: 'static, T: Clone + 'static> WindowStore<K, T> {
     #[doc(hidden)]
     pub fn take_changes(&self) -> Result<Vec<FlushedChange<(K, Timestamp), T>>> {
         self.store.run(|store| store.take_changes())
+    }
+}
+
+/// The kind of window stores, whose values are in the form `F`.
+#[derive(Clone)]
+pub struct WindowStoreKind<K, V, F> {
+    key: SerdeRef<K>,
+    value: SerdeRef<V>,
+    retention_ms: i64,
+    retain_duplicates: bool,
+    joined: bool,
+    emitted_on_close: bool,
+    form: PhantomData<F>,
+}
+
+/// Builds a plain window store.
+pub type WindowStoreBuilder<K, V> = StoreBuilder<WindowStoreKind<K, V, Plain>>;
+
+/// Builds a window store whose values carry timestamps.
+pub type TimestampedWindowStoreBuilder<K, V> = StoreBuilder<WindowStoreKind<K, V, Timestamped>>;
+
+impl<K: Data, V: Data, F: ValueForm> StoreBuilder<WindowStoreKind<K, V, F>> {
+    /// A logged, uncached store in RocksDB that keeps windows for `retention` of stream time after their start.
+    pub fn new(name: &str, key: SerdeRef<K>, value: SerdeRef<V>, retention: Duration) -> Self {
+        let kind = WindowStoreKind {
+            key,
+            value,
+            retention_ms: to_ms(retention),
+            retain_duplicates: false,
+            joined: false,
+            emitted_on_close: false,
+            form: PhantomData,
+        };
+        StoreBuilder::of(name, kind)
+    }
+
+    /// Keeps every value put for the same key and start, instead of the last.
+    pub fn retain_duplicates(mut self) -> Self {
+        self.kind.retain_duplicates = true;
+        self
+    }
+
+    /// Makes it one side of a stream-stream join: the changelog is never compacted.
+    pub fn join_window(mut self) -> Self {
+        self.kind.joined = true;
+        self
+    }
+
+    /// For windows that are emitted when they close: on disk, reads see one ms more than the retention, as in Kafka
+    /// Streams' time-ordered stores.
+    pub fn emit_on_close(mut self) -> Self {
+        self.kind.emitted_on_close = true;
+        self
+    }
+}
+
+impl<K: Data, V: Data, F: ValueForm> Cached for WindowStoreKind<K, V, F> {}
+
+impl<K: Data, V: Data, F: ValueForm> StoreKind for WindowStoreKind<K, V, F> {
+    type Handle = WindowStore<K, F::Stored<V>>;
+
+    fn changelog(&self) -> ChangelogKind {
+        let retention_ms = self.retention_ms;
+        match self.joined {
+            true => ChangelogKind::JoinWindow { retention_ms },
+            false => ChangelogKind::Window { retention_ms },
+        }
+    }
+
+    fn restore_format(&self) -> RestoreFormat {
+        RestoreFormat::Window { retention_ms: self.retention_ms, timestamped: F::IS_TIMESTAMPED }
+    }
+
+    fn open(&self, opening: &Opening<'_>) -> Result<Opened<Self::Handle>> {
+        let (key, value) = (opening.codec(&self.key), F::format(opening.codec(&self.value)));
+        let (environment, in_memory) = (opening.environment, opening.is_in_memory());
+        let spec = WindowSpec {
+            retain_duplicates: self.retain_duplicates,
+            see_closing: self.emitted_on_close && !in_memory,
+            nulls_tell_time: in_memory,
+            cache_bytes: environment.cache_bytes,
+            tracking: opening.tracking(),
+            log_headers: opening.options.log_headers,
+            ..WindowSpec::new(&**opening.name, opening.backend(), key, value, self.retention_ms)
+        };
+        let caching = spec.tracking != Tracking::Off;
+        let inner = Rc::new(RefCell::new(state_stores::WindowStore::open(spec)?));
+        let store = Handle::new(Rc::clone(&inner), environment.task);
+        let clock = Rc::clone(&environment.clock);
+        Ok((WindowStore { store, clock, caching }, inner))
     }
 }

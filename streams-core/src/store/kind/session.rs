@@ -2,14 +2,19 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
-use state_stores::{ClosedOrder, SessionKey, StateStore};
+use state_stores::{ClosedOrder, SessionKey, SessionSpec, StateStore, Tracking, ValueFormat};
 
-use super::handle::Handle;
-use super::{FlushedChange, RecordClock};
 use crate::error::Result;
-use crate::ids::TaskId;
-use crate::time::Timestamp;
+use crate::record::Data;
+use crate::serde::SerdeRef;
+use crate::store::handle::Handle;
+use crate::store::{
+    Cached, ChangelogKind, FlushedChange, Opened, Opening, RecordClock, RestoreFormat, StoreBuilder,
+    StoreKind,
+};
+use crate::time::{Timestamp, to_ms};
 use crate::window::{Window, Windowed};
 
 /// An aggregate for each key and session (`org.apache.kafka.streams.state.SessionStore`). Sessions whose end is older
@@ -33,7 +38,8 @@ use crate::window::{Window, Windowed};
 /// # topology.add_source("source", &["in".into()], None, from)?;
 /// # topology.add_processor("processor", |_| Ok(Ignore), &["source"])?;
 ///
-/// topology.add_state_store(Stores::session_store::<String, i64>("visits", 60_000), &["processor"])?;
+/// let minute = std::time::Duration::from_secs(60);
+/// topology.add_state_store(Stores::session_store::<String, i64>("visits", minute), &["processor"])?;
 /// # let driver = streams_core::testing::TopologyTestDriver::of(topology)?;
 /// let visits: SessionStore<String, i64> = driver.state_store("visits").ok_or("no such store")?;
 /// let morning = Windowed::new("alice".to_owned(), Window::new(0, 5_000));
@@ -74,16 +80,6 @@ fn windowed<K, A>(entry: Result<(SessionKey<K>, A)>) -> Result<(Windowed<K>, A)>
 }
 
 impl<K: Clone + 'static, A: Clone + 'static> SessionStore<K, A> {
-    pub(super) fn new(
-        inner: Rc<RefCell<state_stores::SessionStore<K, A>>>,
-        clock: Rc<RecordClock>,
-        task: TaskId,
-        caching: bool,
-        closed_order: ClosedOrder,
-    ) -> Self {
-        SessionStore { store: Handle::new(inner, task), clock, caching, closed_order }
-    }
-
     /// Sets a session's aggregate; `None` removes the session. A session that has expired is left out and counted.
     pub fn put(&self, session: &Windowed<K>, aggregate: Option<A>) -> Result<()> {
         let timestamp = self.clock.timestamp();
@@ -184,5 +180,55 @@ impl<K: Clone + 'static, A: Clone + 'static> SessionStore<K, A> {
             headers: change.headers,
         };
         Ok(changes.into_iter().map(windowed).collect())
+    }
+}
+
+/// The kind of session stores.
+#[derive(Clone)]
+pub struct SessionStoreKind<K, A> {
+    key: SerdeRef<K>,
+    value: SerdeRef<A>,
+    retention_ms: i64,
+}
+
+/// Builds a session store.
+pub type SessionStoreBuilder<K, A> = StoreBuilder<SessionStoreKind<K, A>>;
+
+impl<K: Data, A: Data> StoreBuilder<SessionStoreKind<K, A>> {
+    /// A logged, uncached store in RocksDB that keeps sessions for `retention` of stream time after their end.
+    pub fn new(name: &str, key: SerdeRef<K>, value: SerdeRef<A>, retention: Duration) -> Self {
+        StoreBuilder::of(name, SessionStoreKind { key, value, retention_ms: to_ms(retention) })
+    }
+}
+
+impl<K: Data, A: Data> Cached for SessionStoreKind<K, A> {}
+
+impl<K: Data, A: Data> StoreKind for SessionStoreKind<K, A> {
+    type Handle = SessionStore<K, A>;
+
+    fn changelog(&self) -> ChangelogKind {
+        ChangelogKind::Window { retention_ms: self.retention_ms }
+    }
+
+    fn restore_format(&self) -> RestoreFormat {
+        RestoreFormat::Session { retention_ms: self.retention_ms }
+    }
+
+    fn open(&self, opening: &Opening<'_>) -> Result<Opened<Self::Handle>> {
+        let (key, value) = (opening.codec(&self.key), ValueFormat::plain(opening.codec(&self.value)));
+        let environment = opening.environment;
+        let spec = SessionSpec {
+            cache_bytes: environment.cache_bytes,
+            tracking: opening.tracking(),
+            log_headers: opening.options.log_headers,
+            ..SessionSpec::new(&**opening.name, opening.backend(), key, value, self.retention_ms)
+        };
+        let caching = spec.tracking != Tracking::Off;
+        let inner = Rc::new(RefCell::new(state_stores::SessionStore::open(spec)?));
+        let store = Handle::new(Rc::clone(&inner), environment.task);
+        let clock = Rc::clone(&environment.clock);
+        let closed_order =
+            if opening.is_in_memory() { ClosedOrder::EndKeyStart } else { ClosedOrder::EndStartKey };
+        Ok((SessionStore { store, clock, caching, closed_order }, inner))
     }
 }

@@ -15,20 +15,19 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use state_stores::excerpt::Excerpt;
 use state_stores::{
-    BackendRef, Codec, CodecError, KeyValueSpec, LogRecord, RecordContext, RestoreFormat, StoreError,
-    ValueFormat,
+    Codec, CodecError, KeyValueSpec, LogRecord, RecordContext, RestoreFormat, StoreError, ValueFormat,
 };
 
-use super::builder::{Common, opened};
-use super::handle::Handle;
-use super::{ChangelogKind, Declaration, OpenedStore, StoreDef, StoreEnvironment, StoreFactory, StorePlace};
 use crate::error::{Error, Result};
 use crate::record::{Data, Headers, Record};
 use crate::serde::{Payload, SerdeError, SerdeRef};
-use crate::time::Timestamp;
+use crate::store::handle::Handle;
+use crate::store::{Opened, Opening, StoreBuilder, StoreKind, StorePlace};
+use crate::time::{Timestamp, to_ms};
 
 /// In front of the key, as in all of Kafka Streams' stores that are ordered by time first.
 const PREFIX: u8 = 0;
@@ -211,47 +210,41 @@ fn read_sized<'a>(bytes: &mut &'a [u8]) -> Option<Option<&'a [u8]>> {
     Some(Some(first))
 }
 
-/// Builds the buffer of a join.
+/// The kind of buffers of joins. They are always on disk, as in Kafka Streams.
 #[derive(Clone)]
-pub struct JoinBufferBuilder<K, V> {
-    common: Common,
+pub struct JoinBufferKind<K, V> {
     key: SerdeRef<K>,
     value: SerdeRef<V>,
     topic: Arc<str>,
     grace_ms: i64,
 }
 
-impl<K: Data, V: Data> JoinBufferBuilder<K, V> {
-    /// The logged buffer of the join of that name, in which records wait for `grace_ms`. It is always on disk, as in
-    /// Kafka Streams.
-    pub fn new(name: &str, join: &str, key: SerdeRef<K>, value: SerdeRef<V>, grace_ms: i64) -> Self {
-        JoinBufferBuilder { common: Common::new(name), key, value, topic: join.into(), grace_ms }
+/// Builds the buffer of a join.
+pub type JoinBufferBuilder<K, V> = StoreBuilder<JoinBufferKind<K, V>>;
+
+impl<K: Data, V: Data> StoreBuilder<JoinBufferKind<K, V>> {
+    /// The logged buffer of the join of that name, in which records wait for `grace`.
+    pub fn new(name: &str, join: &str, key: SerdeRef<K>, value: SerdeRef<V>, grace: Duration) -> Self {
+        StoreBuilder::of(name, JoinBufferKind { key, value, topic: join.into(), grace_ms: to_ms(grace) })
     }
 }
 
-impl<K: Data, V: Data> StoreFactory for JoinBufferBuilder<K, V> {
-    fn definition(&self) -> StoreDef {
-        self.common.definition(ChangelogKind::KeyValue)
-    }
-
-    fn declaration(&self) -> Declaration {
-        self.common.declaration
-    }
-
-    fn place(&self) -> StorePlace {
-        self.common.place.clone()
-    }
+impl<K: Data, V: Data> StoreKind for JoinBufferKind<K, V> {
+    type Handle = JoinBuffer<K, V>;
 
     fn restore_format(&self) -> RestoreFormat {
         RestoreFormat::KeyValue
     }
 
-    fn open(&self, environment: &StoreEnvironment) -> Result<OpenedStore> {
-        let backend = BackendRef::clone(&environment.backend);
+    fn only_place(&self) -> Option<StorePlace> {
+        Some(StorePlace::default())
+    }
+
+    fn open(&self, opening: &Opening<'_>) -> Result<Opened<Self::Handle>> {
         let value = ValueFormat::plain(Arc::new(Verbatim));
         let spec = KeyValueSpec {
-            cache_bytes: environment.cache_bytes,
-            ..KeyValueSpec::new(&*self.common.name, backend, Arc::new(Verbatim), value)
+            cache_bytes: opening.environment.cache_bytes,
+            ..KeyValueSpec::new(&**opening.name, opening.backend(), Arc::new(Verbatim), value)
         };
         let mut inner = Inner::open(spec)?;
         let (mut observed_ms, mut earliest_ms, mut number) = (-1, Timestamp::MAX, 0);
@@ -265,7 +258,7 @@ impl<K: Data, V: Data> StoreFactory for JoinBufferBuilder<K, V> {
         }
         let inner = Rc::new(RefCell::new(inner));
         let shared = Shared {
-            store: Handle::new(Rc::clone(&inner), environment.task),
+            store: Handle::new(Rc::clone(&inner), opening.environment.task),
             key: SerdeRef::clone(&self.key),
             value: SerdeRef::clone(&self.value),
             topic: Arc::clone(&self.topic),
@@ -274,7 +267,7 @@ impl<K: Data, V: Data> StoreFactory for JoinBufferBuilder<K, V> {
             earliest_ms: Cell::new(earliest_ms),
             number: Cell::new(number),
         };
-        Ok(opened(JoinBuffer(Rc::new(shared)), inner))
+        Ok((JoinBuffer(Rc::new(shared)), inner))
     }
 }
 

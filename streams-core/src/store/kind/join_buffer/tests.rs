@@ -8,12 +8,18 @@ use state_stores::{Batch, MemoryBackend};
 use super::*;
 use crate::ids::TaskId;
 use crate::serde::DefaultSerde;
-use crate::store::RecordClock;
+use crate::store::{BackendRef, OpenedStore, RecordClock, StoreEnvironment, StoreFactory};
 
 type Buffer = JoinBuffer<String, i64>;
 
 fn builder() -> JoinBufferBuilder<String, i64> {
-    JoinBufferBuilder::new("join-Buffer", "join", String::default_serde(), i64::default_serde(), 10)
+    JoinBufferBuilder::new(
+        "join-Buffer",
+        "join",
+        String::default_serde(),
+        i64::default_serde(),
+        Duration::from_millis(10),
+    )
 }
 
 fn open(backend: &BackendRef) -> (Buffer, OpenedStore) {

@@ -2,14 +2,19 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
-use state_stores::{StateStore, VersionedPut, VersionedRecord, VersionedStore};
+use state_stores::schema::segments::versioned_segment_interval_ms;
+use state_stores::{StateStore, VersionedPut, VersionedRecord, VersionedSpec, VersionedStore};
 
-use super::RecordClock;
-use super::handle::Handle;
 use crate::error::Result;
-use crate::ids::TaskId;
-use crate::time::Timestamp;
+use crate::record::Data;
+use crate::serde::SerdeRef;
+use crate::store::handle::Handle;
+use crate::store::{
+    ChangelogKind, Opened, Opening, RecordClock, RestoreFormat, StoreBuilder, StoreKind, StorePlace,
+};
+use crate::time::{Timestamp, to_ms};
 
 /// The values of each key over time. A version is valid from its own time (inclusive) to that of the next one
 /// (exclusive); versions older than the history retention, counted back from the greatest time ever put, are neither
@@ -57,14 +62,6 @@ impl<K, V> Clone for VersionedKeyValueStore<K, V> {
 }
 
 impl<K: 'static, V: 'static> VersionedKeyValueStore<K, V> {
-    pub(super) fn new(
-        inner: Rc<RefCell<VersionedStore<K, V>>>,
-        clock: Rc<RecordClock>,
-        task: TaskId,
-    ) -> Self {
-        VersionedKeyValueStore { store: Handle::new(inner, task), clock }
-    }
-
     /// Gives a key a value, or with `None` deletes it, as of `timestamp`. Says whether the version is the latest, until
     /// when it is valid, or that it is too old to be taken.
     pub fn put(&self, key: &K, value: Option<&V>, timestamp: Timestamp) -> Result<VersionedPut> {
@@ -101,5 +98,64 @@ impl<K: 'static, V: 'static> VersionedKeyValueStore<K, V> {
         to: Timestamp,
     ) -> Result<impl DoubleEndedIterator<Item = Result<VersionedRecord<V>>> + use<'a, K, V>> {
         self.store.scan(|store| store.fetch(key, from, to))
+    }
+}
+
+/// The kind of versioned key-value stores. They are always on disk and never cached, as in Kafka Streams.
+#[derive(Clone)]
+pub struct VersionedStoreKind<K, V> {
+    key: SerdeRef<K>,
+    value: SerdeRef<V>,
+    history_retention_ms: i64,
+    segment_interval_ms: i64,
+}
+
+/// Builds a versioned key-value store (`VersionedKeyValueStoreBuilder`).
+pub type VersionedKeyValueStoreBuilder<K, V> = StoreBuilder<VersionedStoreKind<K, V>>;
+
+impl<K: Data, V: Data> StoreBuilder<VersionedStoreKind<K, V>> {
+    /// A logged store that keeps, and takes, versions for `history_retention` of stream time.
+    pub fn new(name: &str, key: SerdeRef<K>, value: SerdeRef<V>, history_retention: Duration) -> Self {
+        let history_retention_ms = to_ms(history_retention);
+        let segment_interval_ms = versioned_segment_interval_ms(history_retention_ms);
+        StoreBuilder::of(name, VersionedStoreKind { key, value, history_retention_ms, segment_interval_ms })
+    }
+
+    /// Lets old versions go in slices of time of that length, instead of one derived from the history retention.
+    pub fn with_segment_interval(mut self, segment_interval: Duration) -> Self {
+        self.kind.segment_interval_ms = to_ms(segment_interval);
+        self
+    }
+}
+
+impl<K: Data, V: Data> StoreKind for VersionedStoreKind<K, V> {
+    type Handle = VersionedKeyValueStore<K, V>;
+
+    fn changelog(&self) -> ChangelogKind {
+        ChangelogKind::Versioned { history_retention_ms: self.history_retention_ms }
+    }
+
+    fn restore_format(&self) -> RestoreFormat {
+        RestoreFormat::Versioned {
+            history_retention_ms: self.history_retention_ms,
+            segment_interval_ms: self.segment_interval_ms,
+        }
+    }
+
+    fn only_place(&self) -> Option<StorePlace> {
+        Some(StorePlace::default())
+    }
+
+    fn open(&self, opening: &Opening<'_>) -> Result<Opened<Self::Handle>> {
+        let (key, value) = (opening.codec(&self.key), opening.codec(&self.value));
+        let spec = VersionedSpec {
+            segment_interval_ms: self.segment_interval_ms,
+            cache_bytes: opening.environment.cache_bytes,
+            ..VersionedSpec::new(&**opening.name, opening.backend(), key, value, self.history_retention_ms)
+        };
+        let inner = Rc::new(RefCell::new(VersionedStore::open(spec)?));
+        let store = Handle::new(Rc::clone(&inner), opening.environment.task);
+        let clock = Rc::clone(&opening.environment.clock);
+        Ok((VersionedKeyValueStore { store, clock }, inner))
     }
 }

@@ -1,17 +1,15 @@
 //! Buffers of table updates that are held back, as `suppress` keeps them (`InMemoryTimeOrderedKeyValueChangeBuffer`).
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::sync::Arc;
 
-use state_stores::{BackendRef, Buffered, ChangeBufferSpec, RecordContext, RestoreFormat};
+use state_stores::{Buffered, ChangeBufferSpec, RecordContext, RestoreFormat};
 
-use super::handle::Handle;
-use super::{ChangelogKind, OpenedStore, StoreDef, StoreEnvironment, StoreFactory, StorePlace};
 use crate::error::{Error, Result};
 use crate::record::{Change, Data};
-use crate::serde::{SerdeRef, StoreCodec};
+use crate::serde::SerdeRef;
+use crate::store::handle::Handle;
+use crate::store::{Opened, Opening, StoreBuilder, StoreKind, StorePlace};
 use crate::time::Timestamp;
 
 /// The latest update of each row that is held back, in the order of time.
@@ -62,62 +60,45 @@ impl<K, V> ChangeBuffer<K, V> {
     }
 }
 
-/// Builds a buffer. It is in memory, and comes back from its changelog.
+/// The kind of buffers of updates. They are in memory, and come back from their changelog.
 #[derive(Clone)]
-pub struct ChangeBufferBuilder<K, V> {
-    name: Arc<str>,
+pub struct ChangeBufferKind<K, V> {
     key: SerdeRef<K>,
     value: SerdeRef<V>,
-    /// Settings of the changelog, if there is one.
-    log: Option<BTreeMap<String, String>>,
 }
 
-impl<K: Data, V: Data> ChangeBufferBuilder<K, V> {
+/// Builds a buffer of updates.
+pub type ChangeBufferBuilder<K, V> = StoreBuilder<ChangeBufferKind<K, V>>;
+
+impl<K: Data, V: Data> StoreBuilder<ChangeBufferKind<K, V>> {
     /// A buffer with a changelog.
     pub fn new(name: &str, key: SerdeRef<K>, value: SerdeRef<V>) -> Self {
-        ChangeBufferBuilder { name: name.into(), key, value, log: Some(BTreeMap::new()) }
-    }
-
-    /// Gives the changelog these settings, or with `None` keeps none: what is held back is lost with the process.
-    pub fn with_log(mut self, log: Option<BTreeMap<String, String>>) -> Self {
-        self.log = log;
-        self
+        StoreBuilder::of(name, ChangeBufferKind { key, value })
     }
 }
 
-impl<K: Data, V: Data> StoreFactory for ChangeBufferBuilder<K, V> {
-    fn definition(&self) -> StoreDef {
-        StoreDef {
-            name: Arc::clone(&self.name),
-            logged: self.log.is_some(),
-            changelog: ChangelogKind::KeyValue,
-            log_configs: self.log.clone().unwrap_or_default(),
-        }
-    }
-
-    fn place(&self) -> StorePlace {
-        StorePlace::Memory
-    }
+impl<K: Data, V: Data> StoreKind for ChangeBufferKind<K, V> {
+    type Handle = ChangeBuffer<K, V>;
 
     fn restore_format(&self) -> RestoreFormat {
         RestoreFormat::ChangeBuffer
     }
 
-    fn open(&self, environment: &StoreEnvironment) -> Result<OpenedStore> {
-        let changelog = || Arc::clone(&environment.changelog);
+    fn only_place(&self) -> Option<StorePlace> {
+        Some(StorePlace::Memory)
+    }
+
+    fn open(&self, opening: &Opening<'_>) -> Result<Opened<Self::Handle>> {
         let spec = ChangeBufferSpec {
-            name: self.name.to_string(),
-            backend: BackendRef::clone(&environment.backend),
-            key: Arc::new(StoreCodec::new(Arc::clone(&self.key), changelog())),
-            value: Arc::new(StoreCodec::new(Arc::clone(&self.value), changelog())),
+            name: opening.name.to_string(),
+            backend: opening.backend(),
+            key: opening.codec(&self.key),
+            value: opening.codec(&self.value),
         };
-        let task = environment.task;
-        let opened =
+        let task = opening.environment.task;
+        let buffer =
             state_stores::ChangeBuffer::open(spec).map_err(|source| Error::Store { task, source })?;
-        let inner = Rc::new(RefCell::new(opened));
-        Ok(OpenedStore {
-            handle: Rc::new(ChangeBuffer { store: Handle::new(Rc::clone(&inner), task) }),
-            store: inner,
-        })
+        let inner = Rc::new(RefCell::new(buffer));
+        Ok((ChangeBuffer { store: Handle::new(Rc::clone(&inner), task) }, inner))
     }
 }

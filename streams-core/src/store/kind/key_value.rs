@@ -1,12 +1,22 @@
 //! Key-value stores, plain and with timestamps (`KeyValueStore`, `TimestampedKeyValueStore`).
 
+use std::any::Any;
 use std::cell::RefCell;
+use std::marker::PhantomData;
 use std::rc::Rc;
+use std::sync::Arc;
 
-use super::handle::Handle;
-use super::{FlushedChange, RecordClock, ValueAndTimestamp};
+use state_stores::{KeyValueSpec, Tracking};
+
+use super::{Plain, Timestamped, ValueForm};
 use crate::error::Result;
-use crate::ids::TaskId;
+use crate::record::Data;
+use crate::serde::{SerdeRef, StoreCodec};
+use crate::store::handle::Handle;
+use crate::store::{
+    BackendRef, Cached, FlushedChange, GlobalKeyValueStore, Opened, Opening, RecordClock, RestoreFormat,
+    StoreBuilder, StoreKind, StorePlace, ValueAndTimestamp,
+};
 use crate::time::Timestamp;
 
 /// A map from `K` to `T` (`org.apache.kafka.streams.state.KeyValueStore`). Iteration is in the order of serialized
@@ -65,15 +75,6 @@ impl<K, T> Clone for KeyValueStore<K, T> {
 }
 
 impl<K: 'static, T: Clone + 'static> KeyValueStore<K, T> {
-    pub(super) fn new(
-        inner: Rc<RefCell<state_stores::KeyValueStore<K, T>>>,
-        clock: Rc<RecordClock>,
-        task: TaskId,
-        caching: bool,
-    ) -> Self {
-        KeyValueStore { store: Handle::new(inner, task), clock, caching }
-    }
-
     /// The value of a key, `None` if it has none.
     pub fn get(&self, key: &K) -> Result<Option<T>> {
         self.store.run(|store| store.get(key))
@@ -147,5 +148,76 @@ impl<K: 'static, T: Clone + 'static> KeyValueStore<K, T> {
     #[doc(hidden)]
     pub fn take_changes(&self) -> Result<Vec<FlushedChange<K, T>>> {
         self.store.run(|store| store.take_changes())
+    }
+}
+
+/// The kind of key-value stores, whose values are in the form `F`.
+#[derive(Clone)]
+pub struct KeyValueStoreKind<K, V, F> {
+    key: SerdeRef<K>,
+    value: SerdeRef<V>,
+    /// How many keys there may be.
+    max_entries: Option<usize>,
+    form: PhantomData<F>,
+}
+
+/// Builds a plain key-value store.
+pub type KeyValueStoreBuilder<K, V> = StoreBuilder<KeyValueStoreKind<K, V, Plain>>;
+
+/// Builds a key-value store whose values carry timestamps.
+pub type TimestampedKeyValueStoreBuilder<K, V> = StoreBuilder<KeyValueStoreKind<K, V, Timestamped>>;
+
+impl<K: Data, V: Data, F: ValueForm> StoreBuilder<KeyValueStoreKind<K, V, F>> {
+    /// A logged, uncached store in RocksDB.
+    pub fn new(name: &str, key: SerdeRef<K>, value: SerdeRef<V>) -> Self {
+        StoreBuilder::of(name, KeyValueStoreKind { key, value, max_entries: None, form: PhantomData })
+    }
+
+    /// Keeps at most so many keys, at least one: the key unused for longest is deleted for a new one, in the changelog
+    /// too. Such a store is in memory and forwards updates at once (`Stores.lruMap`).
+    pub fn lru(mut self, max_entries: usize) -> Self {
+        self.kind.max_entries = Some(max_entries);
+        self.at(StorePlace::Memory)
+    }
+}
+
+impl<K: Data, V: Data, F: ValueForm> Cached for KeyValueStoreKind<K, V, F> {}
+
+impl<K: Data, V: Data, F: ValueForm> StoreKind for KeyValueStoreKind<K, V, F> {
+    type Handle = KeyValueStore<K, F::Stored<V>>;
+
+    fn restore_format(&self) -> RestoreFormat {
+        match self.max_entries {
+            Some(max_entries) => RestoreFormat::Lru { timestamped: F::IS_TIMESTAMPED, max_entries },
+            None if F::IS_TIMESTAMPED => RestoreFormat::TimestampedKeyValue,
+            None => RestoreFormat::KeyValue,
+        }
+    }
+
+    fn open(&self, opening: &Opening<'_>) -> Result<Opened<Self::Handle>> {
+        let (key, value) = (opening.codec(&self.key), F::format(opening.codec(&self.value)));
+        let tracking = if self.max_entries.is_none() { opening.tracking() } else { Tracking::Off };
+        let environment = opening.environment;
+        let spec = KeyValueSpec {
+            cache_bytes: environment.cache_bytes,
+            tracking,
+            log_headers: opening.options.log_headers,
+            max_entries: self.max_entries,
+            ..KeyValueSpec::new(&**opening.name, opening.backend(), key, value)
+        };
+        let inner = Rc::new(RefCell::new(state_stores::KeyValueStore::open(spec)?));
+        let handle = KeyValueStore {
+            store: Handle::new(Rc::clone(&inner), environment.task),
+            clock: Rc::clone(&environment.clock),
+            caching: tracking != Tracking::Off,
+        };
+        Ok((handle, inner))
+    }
+
+    // A global store has no changelog to tell serdes of; they are told its name.
+    fn open_reader(&self, name: &Arc<str>, backend: &BackendRef) -> Result<Box<dyn Any>> {
+        let key = Arc::new(StoreCodec::new(Arc::clone(&self.key), Arc::clone(name)));
+        let value = F::format::<V>(Arc::new(StoreCodec::new(Arc::clone(&self.value), Arc::clone(name))));
+        Ok(Box::new(GlobalKeyValueStore::open(name, backend, key, value)?))
     }
 }
