@@ -19,16 +19,19 @@ pub fn rust_version() -> String {
     line.map(|version| version.trim_end_matches('"').to_owned()).unwrap_or_default()
 }
 
+/// Where that Cargo builds: the folder of `make msrv`, which has compiled most of it.
+pub fn target() -> PathBuf {
+    let exe = std::env::current_exe().unwrap_or_default();
+    exe.ancestors().nth(3).map_or_else(|| root().join("target"), Path::to_path_buf).join("msrv")
+}
+
 /// Cargo of the lowest supported version of Rust, run in `folder`.
 pub fn cargo(folder: &Path) -> Command {
     let mut cargo = Command::new("rustup");
     cargo.args(["run", &rust_version(), "cargo"]).current_dir(folder);
     // Set by the Cargo that runs this test.
     cargo.env_remove("CARGO").env_remove("RUSTUP_TOOLCHAIN").env_remove("RUSTC").env_remove("RUSTDOC");
-    // The folder of `make msrv`, which has compiled most of it.
-    if let Some(target) = std::env::current_exe().ok().as_deref().and_then(|exe| exe.ancestors().nth(3)) {
-        cargo.env("CARGO_TARGET_DIR", target.join("msrv"));
-    }
+    cargo.env("CARGO_TARGET_DIR", target());
     cargo
 }
 

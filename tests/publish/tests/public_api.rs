@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use publish::{cargo, root, run};
+use publish::{cargo, root, run, target};
 
 /// The crates whose items users of `kstreams` see.
 const CRATES: &[&str] = &["kstreams", "streams-dsl", "streams-core", "state-stores"];
@@ -15,14 +15,13 @@ const UPDATE: &str = "UPDATE_PUBLIC_API=1 cargo test -p publish --test public_ap
 
 /// The public items of a crate, one a line, without those hidden from documentation.
 fn public_api(package: &str) -> String {
-    let target = tempfile::tempdir().unwrap();
     let features: &[&str] = if package == "state-stores" { &[] } else { &["--features", "chrono,testing"] };
     let json = ["-Z", "unstable-options", "--output-format", "json", "--cap-lints", "allow"];
     let mut rustdoc = cargo(&root());
     rustdoc.args(["rustdoc", "--offline", "--lib", "--no-default-features", "-p", package]).args(features);
-    rustdoc.arg("--").args(json).arg("--out-dir").arg(target.path());
+    rustdoc.arg("--").args(json);
     run(rustdoc.env("RUSTC_BOOTSTRAP", "1")).unwrap();
-    let json = target.path().join(format!("{}.json", package.replace('-', "_")));
+    let json = target().join("doc").join(format!("{}.json", package.replace('-', "_")));
     let api = public_api::Builder::from_rustdoc_json(json)
         .omit_blanket_impls(true)
         .omit_auto_trait_impls(true)
