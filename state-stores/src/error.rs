@@ -3,23 +3,27 @@
 use std::error::Error;
 use std::path::PathBuf;
 
+use crate::causes::Causes;
 use crate::codec::CodecError;
 use crate::excerpt::Excerpt;
 
 /// The result of a store operation.
 pub type Result<T> = std::result::Result<T, StoreError>;
 
-/// A store operation that failed. The text names the store or directory, what was attempted and what to do.
+/// A store operation that failed. The text names the store or directory, what was attempted and what to do; it holds the
+/// causes, so `source` does not give them again.
 #[non_exhaustive]
 #[derive(thiserror::Error)]
 pub enum StoreError {
     /// The directory of a database could not be opened or created.
-    #[error("cannot open the state database in {dir}: {source}; check that the path exists and is writable")]
+    #[error(
+        "cannot open the state database in {dir}: {}; check that the path exists and is writable", Causes(&**cause)
+    )]
     Open {
         /// The directory of the database.
         dir: PathBuf,
         /// What the database said.
-        source: Box<dyn Error + Send + Sync>,
+        cause: Box<dyn Error + Send + Sync>,
     },
     /// No database on disk is compiled in.
     #[error(
@@ -39,14 +43,16 @@ pub enum StoreError {
         dir: PathBuf,
     },
     /// The database refused an operation.
-    #[error("cannot {attempted} in the state database {place}: {source}; check the disk, then restart")]
+    #[error(
+        "cannot {attempted} in the state database {place}: {}; check the disk, then restart", Causes(&**cause)
+    )]
     Backend {
         /// The directory of the database, or `memory`.
         place: String,
         /// What was attempted, as an infinitive.
         attempted: &'static str,
         /// What the database said.
-        source: Box<dyn Error + Send + Sync>,
+        cause: Box<dyn Error + Send + Sync>,
     },
     /// What is on disk is not what was written there.
     #[error(
@@ -103,7 +109,7 @@ pub enum StoreError {
     },
     /// A key or value that was to be put, or looked for, is refused by its codec.
     #[error(
-        "cannot serialize the {what}{} for store {store}: {source}; mend what makes it, or give the store another serde",
+        "cannot serialize the {what}{} for store {store}: {cause}; mend what makes it, or give the store another serde",
         key.as_ref().map(|key| format!(" of key {key}")).unwrap_or_default()
     )]
     Codec {
@@ -114,11 +120,11 @@ pub enum StoreError {
         /// The first bytes of the key; `None` if it is the key that is refused.
         key: Option<String>,
         /// What the codec said.
-        source: CodecError,
+        cause: CodecError,
     },
     /// A row cannot be read back, its key or its value: it was written for another type.
     #[error(
-        "the row of key {key} in store {store} cannot be read back: {source}; if its type has changed, give new fields a \
+        "the row of key {key} in store {store} cannot be read back: {cause}; if its type has changed, give new fields a \
          default (#[serde(default)]), or rename the store, or reset the application: delete its state and its changelog"
     )]
     Row {
@@ -127,7 +133,7 @@ pub enum StoreError {
         /// The first bytes of the key.
         key: String,
         /// What the codec said.
-        source: CodecError,
+        cause: CodecError,
     },
     /// Stored bytes do not have the layout that this store writes.
     #[error(
@@ -173,12 +179,14 @@ pub enum StoreError {
         segment_interval_ms: i64,
     },
     /// The caller's changelog refused a record.
-    #[error("cannot log a change of store {store}: {source}; roll back and process the records again")]
+    #[error(
+        "cannot log a change of store {store}: {}; roll back and process the records again", Causes(&**cause)
+    )]
     Log {
         /// The store.
         store: String,
         /// What the caller's log said.
-        source: Box<dyn Error + Send + Sync>,
+        cause: Box<dyn Error + Send + Sync>,
     },
     /// A store is called by the closure that looks at one of its values.
     #[error(
@@ -203,19 +211,19 @@ crate::debug_as_display!(StoreError);
 
 impl StoreError {
     /// A key is refused by its codec.
-    pub(crate) fn of_key(store: &str, source: CodecError) -> Self {
-        StoreError::Codec { store: store.to_owned(), what: "key", key: None, source }
+    pub(crate) fn of_key(store: &str, cause: CodecError) -> Self {
+        StoreError::Codec { store: store.to_owned(), what: "key", key: None, cause }
     }
 
     /// The value of that key is refused by its codec.
-    pub(crate) fn of_value(store: &str, key: &[u8], source: CodecError) -> Self {
+    pub(crate) fn of_value(store: &str, key: &[u8], cause: CodecError) -> Self {
         let key = Some(Excerpt::of(key).to_string());
-        StoreError::Codec { store: store.to_owned(), what: "value", key, source }
+        StoreError::Codec { store: store.to_owned(), what: "value", key, cause }
     }
 
     /// The row of that key, or the key itself, cannot be read back.
-    pub(crate) fn of_row(store: &str, key: &[u8], source: CodecError) -> Self {
-        StoreError::Row { store: store.to_owned(), key: Excerpt::of(key).to_string(), source }
+    pub(crate) fn of_row(store: &str, key: &[u8], cause: CodecError) -> Self {
+        StoreError::Row { store: store.to_owned(), key: Excerpt::of(key).to_string(), cause }
     }
 
     /// Whether what was written cannot be read back, so that only a rebuilt database helps.

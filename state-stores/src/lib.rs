@@ -56,6 +56,7 @@
 //! This crate knows no topics, tasks, changelogs or clients.
 
 pub mod backend;
+mod causes;
 pub mod codec;
 pub mod cursor;
 mod debug_as_display;
@@ -78,6 +79,7 @@ pub use backend::memory::MemoryBackend;
 #[cfg(feature = "rocksdb")]
 pub use backend::rocksdb::{RocksBackend, RocksMemory};
 pub use backend::{Backend, BackendRef, Direction, Keyspace, RawEntry, Scan};
+pub use causes::Causes;
 pub use codec::{Codec, CodecError, CodecRef};
 pub use error::{Result, StoreError};
 pub use headers::{Header, Headers};

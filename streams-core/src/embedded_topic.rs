@@ -184,7 +184,7 @@ impl<K, V> EmbeddedTopic<K, V> {
         self.key_bytes.clear();
         self.value_bytes.clear();
         let name = &self.name;
-        let failed = |part| move |source| Error::Write { part, topic: name.to_string(), source };
+        let failed = |part| move |cause| Error::Write { part, topic: name.to_string(), cause };
         let key = self.key.serialize(name, &record.headers, &record.key, &mut self.key_bytes);
         let key = (key.map_err(failed("key"))? == Payload::Bytes).then_some(&self.key_bytes[..]);
         let value = self.value.serialize(name, &record.headers, &record.value, &mut self.value_bytes);
@@ -248,7 +248,7 @@ impl<K, V> EmbeddedTopic<K, V> {
         let failed = |part| {
             let partition = self.assigned.get(number).map(|(partition, _)| partition.clone());
             let partition = partition.unwrap_or_else(|| TopicPartition::new(Arc::clone(&self.name), -1));
-            move |source| Error::Read { part, partition, offset, source }
+            move |cause| Error::Read { part, partition, offset, cause }
         };
         let key = self.key.deserialize(&self.name, &headers, raw.key()).map_err(failed("key"))?;
         let value = self.value.deserialize(&self.name, &headers, raw.value()).map_err(failed("value"))?;

@@ -1,4 +1,4 @@
-//! Names and numbers of topics, partitions and tasks; `Display` prints them as Kafka does.
+//! Names and numbers of topics, partitions, nodes, stores and tasks; `Display` prints them as Kafka does.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,6 +6,12 @@ use std::sync::Arc;
 
 /// A topic's name; cheap to clone.
 pub type TopicName = Arc<str>;
+
+/// A node's name; unique within a topology.
+pub type NodeName = Arc<str>;
+
+/// A state store's name; unique within a topology.
+pub type StoreName = Arc<str>;
 
 /// A partition's number within its topic.
 pub type PartitionId = i32;

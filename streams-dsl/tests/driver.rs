@@ -32,7 +32,7 @@ impl Processor<String, String, String, i64> for Tick {
 fn builder() -> DriverBuilder {
     let builder = StreamsBuilder::new();
     let tick = |task: &mut InitContext<'_>| {
-        task.schedule(1_000, PunctuationType::WallClockTime)?;
+        task.schedule(seconds(1), PunctuationType::WallClockTime)?;
         Ok(Tick)
     };
     builder.stream::<String, String>("in").process(tick, &[]).to("out");

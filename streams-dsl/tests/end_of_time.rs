@@ -26,9 +26,9 @@ struct Punctual;
 
 impl Punctual {
     fn of(task: &mut InitContext<'_>) -> ProcessorResult<Self> {
-        task.schedule(10, PunctuationType::StreamTime)?;
-        task.schedule_at(3, 10, PunctuationType::StreamTime)?;
-        task.schedule(i64::MAX, PunctuationType::WallClockTime)?;
+        task.schedule(millis(10), PunctuationType::StreamTime)?;
+        task.schedule_at(3, millis(10), PunctuationType::StreamTime)?;
+        task.schedule(millis(i64::MAX.unsigned_abs()), PunctuationType::WallClockTime)?;
         Ok(Punctual)
     }
 }

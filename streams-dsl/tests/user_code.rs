@@ -134,7 +134,7 @@ fn reading() -> StreamsBuilder {
     let builder = StreamsBuilder::new();
     builder.add_state_store(Stores::key_value_store::<String, i64>("seen"));
     let reader = |task: &mut InitContext<'_>| {
-        task.schedule(10, PunctuationType::StreamTime)?;
+        task.schedule(millis(10), PunctuationType::StreamTime)?;
         Ok(Reader(task.state_store("seen")?))
     };
     builder.stream::<String, String>("in").process(reader, &["seen"]).to("out");

@@ -282,7 +282,7 @@ impl<K, V> ChangeBuffer<K, V> {
             None => (None, &NO_HEADERS),
         };
         let record = LogRecord { key, value, timestamp: LogRecord::NOW, headers };
-        log(record).map_err(|source| StoreError::Log { store: self.name.clone(), source })?;
+        log(record).map_err(|cause| StoreError::Log { store: self.name.clone(), cause })?;
         match value {
             Some(value) => batch.put(self.keyspace, key, value),
             None => batch.delete(self.keyspace, key),

@@ -283,7 +283,7 @@ impl<T, E: Expiry> Table<T, E> {
             timestamp,
             headers: if self.log_headers { &entry.headers } else { &NO_HEADERS },
         };
-        log(record).map_err(|source| StoreError::Log { store: self.name.clone(), source })?;
+        log(record).map_err(|cause| StoreError::Log { store: self.name.clone(), cause })?;
         let bytes = local.len();
         if let Some(change) = self.changes.list.get_mut(entry.change as usize) {
             change.pinned = true;

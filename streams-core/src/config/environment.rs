@@ -39,7 +39,7 @@ impl StreamsConfig {
                 Ok(value) => self.set(&key, value).map(|_| ()),
                 Err(value) => Err(ConfigError::InvalidValue { key, value, expected: "UTF-8".to_owned() }),
             };
-            set.map_err(|source| ConfigError::Environment { variable, source: Box::new(source) })?;
+            set.map_err(|cause| ConfigError::Environment { variable, cause: Box::new(cause) })?;
         }
         Ok(self)
     }

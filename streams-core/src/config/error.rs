@@ -93,12 +93,12 @@ pub enum ConfigError {
         fix: String,
     },
     /// An environment variable that is not a setting.
-    #[error("environment variable {variable}: {source}")]
+    #[error("environment variable {variable}: {cause}")]
     Environment {
         /// The variable.
         variable: String,
         /// What is wrong with it as a setting.
-        source: Box<ConfigError>,
+        cause: Box<ConfigError>,
     },
     /// Text that is not a `.properties` file.
     #[error("line {line} of the properties: {problem}")]

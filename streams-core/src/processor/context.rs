@@ -1,6 +1,7 @@
 //! What a processor can ask of its task while it runs (`ProcessorContext`, `ProcessingContext`).
 
 use std::fmt::Display;
+use std::time::Duration;
 
 use super::node::NodeIndex;
 use super::{Children, Data, DropReason, ProcessorResult, Punctuation, PunctuationType, TaskContext};
@@ -101,22 +102,22 @@ impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
         StoreAccess::new(self.node, self.task)
     }
 
-    /// Asks for [`Processor::punctuate`](super::Processor::punctuate) every `interval_ms` (at least 1).
+    /// Asks for [`Processor::punctuate`](super::Processor::punctuate) every `interval`, of which whole milliseconds count (at least 1).
     ///
-    /// Stream-time punctuations first fire at the first stream time, wall-clock ones `interval_ms` from now; intervals
+    /// Stream-time punctuations first fire at the first stream time, wall-clock ones `interval` from now; intervals
     /// that were missed are made up by one call (KIP-138).
-    pub fn schedule(&mut self, interval_ms: i64, kind: PunctuationType) -> Result<Punctuation> {
-        self.task.schedule(self.node, None, interval_ms, kind)
+    pub fn schedule(&mut self, interval: Duration, kind: PunctuationType) -> Result<Punctuation> {
+        self.task.schedule(self.node, None, interval, kind)
     }
 
-    /// As [`schedule`](Self::schedule), aligned to `start_ms`: fires at `start_ms + n * interval_ms` (KIP-1146).
+    /// As [`schedule`](Self::schedule), aligned to `start`: fires at `start + n * interval` (KIP-1146).
     pub fn schedule_at(
         &mut self,
-        start_ms: Timestamp,
-        interval_ms: i64,
+        start: Timestamp,
+        interval: Duration,
         kind: PunctuationType,
     ) -> Result<Punctuation> {
-        self.task.schedule(self.node, Some(start_ms), interval_ms, kind)
+        self.task.schedule(self.node, Some(start), interval, kind)
     }
 
     /// Ends a punctuation (`Cancellable.cancel`).

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::{Data, TaskContext};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, UsageError};
 use crate::record::Record;
 use crate::time::Timestamp;
 
@@ -85,10 +85,10 @@ impl<K: Data, V: Data> Children<K, V> {
                 task.go_to(before.0, &before.1);
                 handed
             }
-            None => Err(Error::Topology(format!(
-                "there is no child node '{name}' to forward to; the children are [{}]",
-                self.0.iter().map(|(child, _)| &**child).collect::<Vec<_>>().join(", ")
-            ))),
+            None => {
+                let children = self.0.iter().map(|(child, _)| Arc::clone(child)).collect();
+                Err(UsageError::UnknownChild { child: name.to_owned(), children }.into())
+            }
         }
     }
 

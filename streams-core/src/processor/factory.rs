@@ -69,7 +69,7 @@ impl Wiring {
     pub fn typed_children<K: Data, V: Data>(&self) -> Result<Children<K, V>> {
         let typed = self.children.iter().map(|child| match child.edge.downcast_ref::<Edge<K, V>>() {
             Some(edge) => Ok((Arc::clone(&child.name), Rc::clone(edge))),
-            None => Err(Error::Topology(format!(
+            None => Err(Error::Internal(format!(
                 "node {} forwards {}, which its child {} does not take",
                 self.name,
                 EdgeType::of::<K, V>(),

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use super::{
     Data, DropReason, Processor, ProcessorContext, ProcessorResult, Punctuation, PunctuationType, StoreAccess,
@@ -79,8 +80,8 @@ impl<K: Data, V: Data> FixedKeyContext<'_, '_, K, V> {
     }
 
     /// As [`ProcessorContext::schedule`].
-    pub fn schedule(&mut self, interval_ms: i64, kind: PunctuationType) -> Result<Punctuation> {
-        self.0.schedule(interval_ms, kind)
+    pub fn schedule(&mut self, interval: Duration, kind: PunctuationType) -> Result<Punctuation> {
+        self.0.schedule(interval, kind)
     }
 
     /// Ends a punctuation.
@@ -96,11 +97,11 @@ impl<K: Data, V: Data> FixedKeyContext<'_, '_, K, V> {
     /// As [`ProcessorContext::schedule_at`].
     pub fn schedule_at(
         &mut self,
-        start_ms: Timestamp,
-        interval_ms: i64,
+        start: Timestamp,
+        interval: Duration,
         kind: PunctuationType,
     ) -> Result<Punctuation> {
-        self.0.schedule_at(start_ms, interval_ms, kind)
+        self.0.schedule_at(start, interval, kind)
     }
 
     /// As [`ProcessorContext::drop_record`].

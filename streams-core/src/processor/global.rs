@@ -4,7 +4,7 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::error::{Error, Result};
+use crate::error::{Result, UsageError};
 
 /// The global stores' read handles, by store name; every node may use them.
 #[derive(Clone, Default)]
@@ -20,10 +20,7 @@ impl GlobalReaders {
     pub(super) fn get<S: Clone + 'static>(&self, name: &str) -> Option<Result<S>> {
         let reader = self.0.get(name)?;
         Some(reader.downcast_ref::<S>().cloned().ok_or_else(|| {
-            Error::Topology(format!(
-                "global store {name} is read through a GlobalKeyValueStore of its types, not as {}",
-                std::any::type_name::<S>()
-            ))
+            UsageError::GlobalStoreType { store: name.into(), asked: std::any::type_name::<S>() }.into()
         }))
     }
 }

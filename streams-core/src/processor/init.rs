@@ -1,6 +1,7 @@
 //! What a processor is made from: its task's stores and punctuations.
 
 use std::any::Any;
+use std::time::Duration;
 
 use super::node::NodeIndex;
 use super::{Children, Data, Flusher, Punctuation, PunctuationType, StoreAccess, TaskContext};
@@ -81,9 +82,9 @@ impl<'a> InitContext<'a> {
         StoreAccess::new(self.node, self.task)
     }
 
-    /// Asks for [`Processor::punctuate`](super::Processor::punctuate) every `interval_ms` (at least 1).
+    /// Asks for [`Processor::punctuate`](super::Processor::punctuate) every `interval`, of which whole milliseconds count (at least 1).
     ///
-    /// Stream-time punctuations first fire at the first stream time, wall-clock ones `interval_ms` from now; intervals
+    /// Stream-time punctuations first fire at the first stream time, wall-clock ones `interval` from now; intervals
     /// that were missed are made up by one call (KIP-138).
     ///
     /// ```
@@ -122,7 +123,7 @@ impl<'a> InitContext<'a> {
     /// # topology.add_source("source", &["in".into()], None, from)?;
     ///
     /// let rate = |task: &mut streams_core::processor::InitContext<'_>| {
-    ///     task.schedule(60_000, PunctuationType::StreamTime)?;
+    ///     task.schedule(Duration::from_secs(60), PunctuationType::StreamTime)?;
     ///     Ok(Rate::default())
     /// };
     /// topology.add_processor("rate", rate, &["source"])?;
@@ -139,18 +140,18 @@ impl<'a> InitContext<'a> {
     /// # assert_eq!(rates, [(5_000, 1), (190_000, 2)]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn schedule(&mut self, interval_ms: i64, kind: PunctuationType) -> Result<Punctuation> {
-        self.task.schedule(self.node, None, interval_ms, kind)
+    pub fn schedule(&mut self, interval: Duration, kind: PunctuationType) -> Result<Punctuation> {
+        self.task.schedule(self.node, None, interval, kind)
     }
 
-    /// As [`schedule`](Self::schedule), aligned to `start_ms`: fires at `start_ms + n * interval_ms` (KIP-1146).
+    /// As [`schedule`](Self::schedule), aligned to `start`: fires at `start + n * interval` (KIP-1146).
     pub fn schedule_at(
         &mut self,
-        start_ms: Timestamp,
-        interval_ms: i64,
+        start: Timestamp,
+        interval: Duration,
         kind: PunctuationType,
     ) -> Result<Punctuation> {
-        self.task.schedule(self.node, Some(start_ms), interval_ms, kind)
+        self.task.schedule(self.node, Some(start), interval, kind)
     }
 
     /// The task.
@@ -199,9 +200,8 @@ impl<'a> InitContext<'a> {
     #[doc(hidden)]
     pub fn children<K: Data, V: Data>(&self) -> Result<Children<K, V>> {
         let children = self.children.downcast_ref::<Children<K, V>>().cloned();
-        children.ok_or_else(|| {
-            Error::IllegalState("a node's children were asked for as those of another".to_owned())
-        })
+        children
+            .ok_or_else(|| Error::Internal("a node's children were asked for as those of another".to_owned()))
     }
 
     /// Registers `flusher`, which is called at each commit before results are sent: it forwards what a cached store holds

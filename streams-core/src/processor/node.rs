@@ -78,7 +78,7 @@ where
 
     #[cold]
     fn too_early(&self) -> Error {
-        Error::IllegalState(format!("node {} got a record before its task made it", self.name))
+        Error::Internal(format!("node {} got a record before its task made it", self.name))
     }
 }
 
@@ -118,13 +118,13 @@ where
         let made = guarded(|| (self.supplier)(&mut context));
         let task = context.task_id();
         let failed = |error| {
-            let source = match Error::of_user_code(error) {
-                Error::User(source) => source,
-                mistake @ (Error::Topology(_) | Error::IllegalState(_)) => mistake.into(),
+            let cause = match Error::of_user_code(error) {
+                Error::User(cause) => cause,
+                mistake @ (Error::Usage(_) | Error::IllegalState(_)) => mistake.into(),
                 // Not the supplier's error, but one of a store or a broker.
                 other => return other,
             };
-            Error::Supplier { node: self.name.to_string(), task, source }
+            Error::Supplier { node: self.name.to_string(), task, cause }
         };
         *self.processor.borrow_mut() = Some(made.map_err(failed)?);
         Ok(())

@@ -13,7 +13,7 @@ use super::{
     Data, Edge, NodeMeter, Origin, OriginId, OutTopic, Outgoing, Punctuation, Purpose, Receiver, TaskContext,
     TopicMeter,
 };
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, UsageError};
 use crate::ids::{PartitionId, TopicName, TopicPartition};
 use crate::partitioner::{Partitions, StreamPartitioner, partition_for_key, partitioning_bytes};
 use crate::record::{Headers, Record, RecordMetadata};
@@ -223,11 +223,13 @@ impl<K: Data, V: Data> SinkNode<K, V> {
         let count = collector.partitions(out.topic)?;
         let checked = |partition: PartitionId| match (0..count).contains(&partition) {
             true => send(partition),
-            false => Err(Error::Topology(format!(
-                "the partitioner of sink {} chose partition {partition} of topic {topic}, which has partitions 0 to {}",
-                self.name,
-                count - 1
-            ))),
+            false => Err(UsageError::UnknownPartition {
+                sink: Arc::clone(&self.name),
+                topic: Arc::clone(topic),
+                partition,
+                partitions: count,
+            }
+            .into()),
         };
         match partitioner.partitions(topic, &record.key, &record.value, count) {
             Partitions::Default => send(default()?),

@@ -152,11 +152,11 @@ impl<K: Data, V: Data> Input<K, V> {
         match extracted {
             Ok(Ok(timestamp)) => Ok(timestamp),
             // Whether a record without a time is skipped is the extractor's decision, not the handler's.
-            Ok(Err(reason)) => Err(Error::InvalidTimestamp {
+            Ok(Err(cause)) => Err(Error::InvalidTimestamp {
                 partition: self.partition.clone(),
                 offset: raw.offset(),
                 timestamp: record.timestamp,
-                reason,
+                cause,
             }),
             Err(panic) => {
                 task.set_key(KeyExcerpt::of(raw.key()));

@@ -6,6 +6,7 @@ use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::dropped::{DropCounter, DropReason, DroppedRecords, KeyExcerpt};
 use super::handlers::Handlers;
@@ -14,7 +15,7 @@ use super::node::NodeIndex;
 use super::punctuation::{Punctuation, PunctuationQueue, PunctuationType};
 use super::{Collector, GlobalReaders, TaskMeters, TopicMeter};
 use crate::config::StreamsConfig;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, UsageError};
 use crate::ids::{Offset, TaskId, TopicName, TopicPartition};
 use crate::record::{Headers, RecordMetadata};
 use crate::store::{RecordClock, RecordContext};
@@ -117,7 +118,7 @@ impl TaskContext {
     pub fn shared<T: Default + 'static>(&mut self, name: &str) -> Result<Rc<T>> {
         let shared = self.shared.entry(name.to_owned()).or_insert_with(|| Rc::new(T::default()));
         Rc::clone(shared).downcast().map_err(|_| {
-            Error::IllegalState(format!("what nodes share as {name} is not a {}", std::any::type_name::<T>()))
+            Error::Internal(format!("what nodes share as {name} is not a {}", std::any::type_name::<T>()))
         })
     }
 
@@ -374,14 +375,11 @@ impl TaskContext {
         &mut self,
         node: NodeIndex,
         start: Option<Timestamp>,
-        interval_ms: i64,
+        interval: Duration,
         kind: PunctuationType,
     ) -> Result<Punctuation> {
-        if interval_ms < 1 {
-            return Err(Error::Topology(format!(
-                "a punctuation interval must be at least 1 ms, but is {interval_ms}"
-            )));
-        }
+        let whole_ms = i64::try_from(interval.as_millis()).ok().filter(|ms| *ms > 0);
+        let interval_ms = whole_ms.ok_or(UsageError::PunctuationInterval(interval))?;
         let now = match kind {
             PunctuationType::StreamTime => self.stream_time,
             PunctuationType::WallClockTime => self.wall_clock_ms,
@@ -400,29 +398,23 @@ impl TaskContext {
     }
 
     pub(super) fn store<S: Clone + 'static>(&self, node: NodeIndex, name: &str) -> Result<S> {
-        let wrong = |reason: String| Err(Error::Topology(reason));
         let Some((node_name, allowed)) = self.setup.access.get(node.0 as usize) else {
-            return wrong(format!("node {} is unknown to its task", node.0));
+            return Err(Error::Internal(format!("node {} is unknown to its task", node.0)));
         };
         if let Some(global) = self.setup.globals.get::<S>(name) {
             return global;
         }
+        let (node, store) = (Arc::clone(node_name), name.into());
         if !allowed.contains(name) {
-            return wrong(format!(
-                "processor {node_name} has no access to state store {name}, as the store is not connected to it; name \
-                 it where the processor is added (process(.., &[\"{name}\"]) in the DSL), or in add_state_store or \
-                 connect_processor_and_stores of a Topology (it is connected to: [{}])",
-                allowed.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
-            ));
+            let connected = allowed.iter().map(|name| name.as_str().into()).collect();
+            return Err(UsageError::StoreNotConnected { node, store, connected }.into());
         }
         match self.setup.stores.get(name).map(|store| store.downcast_ref::<S>()) {
             Some(Some(store)) => Ok(store.clone()),
-            Some(None) => wrong(format!(
-                "processor {node_name} asks for state store {name} as {}, which it is not; ask for the type that its \
-                 builder makes",
-                std::any::type_name::<S>()
-            )),
-            None => wrong(format!("state store {name} of processor {node_name} does not exist")),
+            Some(None) => {
+                Err(UsageError::StoreType { node, store, asked: std::any::type_name::<S>() }.into())
+            }
+            None => Err(Error::Internal(format!("processor {node} is connected to no store {store}"))),
         }
     }
 

@@ -80,13 +80,13 @@ impl TaskBackends {
     /// The number of the database that holds the stores of a place.
     pub fn index_of(&self, place: &StorePlace) -> Result<usize> {
         let found = self.0.iter().position(|(of, _)| of == place);
-        found.ok_or_else(|| Error::IllegalState("a store without its task's database".to_owned()))
+        found.ok_or_else(|| Error::Internal("a store without its task's database".to_owned()))
     }
 
     /// The database of that number.
     pub fn get(&self, index: usize) -> Result<&BackendRef> {
         let found = self.0.get(index).map(|(_, backend)| backend);
-        found.ok_or_else(|| Error::IllegalState("a store without its task's database".to_owned()))
+        found.ok_or_else(|| Error::Internal("a store without its task's database".to_owned()))
     }
 
     /// The database that holds the stores of a place.
@@ -136,7 +136,7 @@ fn open(
         (StorePlace::Disk, Some(directory)) => {
             let on_disk = plan.stores.iter().filter(|store| store.place == StorePlace::Disk);
             let opened = open_disk(&directory.task(task), memory, on_disk.map(|store| store.name.as_str()));
-            Ok(opened.map_err(|source| Error::Store { task, source })?)
+            Ok(opened.map_err(|cause| Error::Store { task, cause })?)
         }
         // Without a directory (the test driver) everything is kept in memory.
         (StorePlace::Disk, None) | (StorePlace::Memory, _) => Ok(Arc::new(MemoryBackend::new())),

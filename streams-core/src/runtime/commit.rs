@@ -214,7 +214,7 @@ impl Committer {
         }
         match &mut self.producer {
             Some(producer) => Ok(&mut **producer),
-            None => Err(Error::IllegalState("the producer was not made".to_owned())),
+            None => Err(Error::Internal("the producer was not made".to_owned())),
         }
     }
 
@@ -237,7 +237,7 @@ impl Committer {
         }
         match &mut self.producer {
             Some(producer) => Ok(&mut **producer),
-            None => Err(Error::IllegalState("sent without a producer".to_owned())),
+            None => Err(Error::Internal("sent without a producer".to_owned())),
         }
     }
 
@@ -245,7 +245,7 @@ impl Committer {
         let exactly_once = self.exactly_once();
         self.ensure_producer()?;
         if self.state == State::Unsettled {
-            return Err(Error::IllegalState("sent while a former transaction may not have ended".to_owned()));
+            return Err(Error::Internal("sent while a former transaction may not have ended".to_owned()));
         }
         let producer = self.ensure_producer()?;
         if exactly_once {

@@ -29,7 +29,7 @@ use super::refusals::{Next, REFUSED_MAX_MS, Refusals};
 use super::state_directory::StateDirectory;
 use super::waits::{Waiting, Waits};
 use crate::config::{BuiltInTimestampExtractor, StreamsConfig};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, TopologyError};
 use crate::ids::{Offset, PartitionId, TaskId, TopicName, TopicPartition};
 use crate::metrics::Registry;
 use crate::processor::dead_letter::DeadLetter;
@@ -69,11 +69,8 @@ impl GlobalBackends {
             let name = &global.store.name;
             let backend = match (directory, plan.topology.store(name)?.place(), &on_disk) {
                 (_, StorePlace::Custom(supplier), _) => {
-                    return Err(Error::Topology(format!(
-                        "global store {name} is placed with supplier {}, which has databases for tasks; keep it on \
-                         disk or in memory",
-                        supplier.name()
-                    )));
+                    let (store, supplier) = (Arc::clone(name), supplier.name().to_owned());
+                    return Err(TopologyError::GlobalStorePlace { store, supplier }.into());
                 }
                 (Some(_), StorePlace::Disk, Some(open)) => Arc::clone(open),
                 (Some(directory), StorePlace::Disk, None) => {
@@ -271,7 +268,7 @@ impl GlobalThread {
         let entries = |store: &GlobalStore| {
             let mut open = store.store.borrow_mut();
             let entries =
-                open.entries().map_err(|source| Error::Store { task: store.context.task_id(), source })?;
+                open.entries().map_err(|cause| Error::Store { task: store.context.task_id(), cause })?;
             Ok((open.name().to_owned(), entries))
         };
         self.stores.iter().map(entries).collect()
@@ -365,8 +362,7 @@ fn open_store(
     let id = meters.id();
     let name = global.store.name.to_string();
     let backend = backends.0.get(&name);
-    let backend =
-        backend.ok_or_else(|| Error::IllegalState(format!("global store {name} has no database")))?;
+    let backend = backend.ok_or_else(|| Error::Internal(format!("global store {name} has no database")))?;
     let clock = Rc::new(RecordClock::default());
     let opened = plan.topology.store(&name)?.open(&StoreEnvironment {
         task: id,
@@ -396,7 +392,7 @@ fn open_store(
     let input = graph
         .inputs
         .get(&global.topic)
-        .ok_or_else(|| Error::Topology(format!("no source reads the global topic {}", global.topic)))?;
+        .ok_or_else(|| Error::Internal(format!("no source reads the global topic {}", global.topic)))?;
     let count = plan.global_topics.iter().find(|(topic, _)| *topic == global.topic).map_or(0, |(_, n)| *n);
     let partition = |number| {
         let partition = TopicPartition::new(Arc::clone(&global.topic), number);
@@ -425,7 +421,7 @@ struct NoCollector;
 
 impl Collector for NoCollector {
     fn topic(&self, name: &TopicName) -> Result<OutTopic> {
-        Err(Error::Topology(format!("a global store's processor cannot send to topic {name}")))
+        Err(Error::Internal(format!("a global store's processor sends to topic {name}")))
     }
 
     fn partitions(&self, _: OutTopic) -> Result<PartitionId> {
@@ -441,7 +437,7 @@ impl Collector for NoCollector {
     }
 
     fn send(&self, _: &Outgoing<'_>) -> Result<()> {
-        Err(Error::Topology("a global store's processor cannot send records".to_owned()))
+        Err(Error::Internal("a global store's processor sends records".to_owned()))
     }
 
     // As in Kafka Streams, there is no producer beside global stores.

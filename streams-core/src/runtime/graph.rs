@@ -45,10 +45,10 @@ pub(crate) fn build(topology: &Topology, names: &[String], settings: &GraphSetti
     let mut inputs = BTreeMap::new();
     for (number, name) in names.iter().enumerate().rev() {
         let node = topology.graph().node(name);
-        let node = node.ok_or_else(|| Error::Topology(format!("node {name} is not part of the topology")))?;
+        let node = node.ok_or_else(|| Error::Internal(format!("node {name} is not part of the topology")))?;
         let children = node.children.iter().map(|child| {
             let edge = edges.get(&**child).ok_or_else(|| {
-                Error::Topology(format!("node {name} comes after its child {child}; add parents first"))
+                Error::Internal(format!("node {name} comes after its child {child}; add parents first"))
             })?;
             Ok(ChildEdge { name: Arc::clone(child), edge: Rc::clone(edge) })
         });

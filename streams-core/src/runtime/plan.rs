@@ -124,7 +124,7 @@ impl Plan {
 
     pub fn subtopology(&self, task: TaskId) -> Result<&SubtopologyPlan> {
         self.subtopologies.get(&task.subtopology).ok_or_else(|| {
-            Error::IllegalState(format!("task {task} belongs to no sub-topology of this application"))
+            Error::Internal(format!("task {task} belongs to no sub-topology of this application"))
         })
     }
 

@@ -466,7 +466,7 @@ impl Inner {
         self.committer.for_sending()?;
         let generation = self.committer.generation();
         let Some(topic) = self.topics.get_mut(topic.0 as usize) else {
-            return Err(Error::IllegalState(format!("topic number {} is unknown to the collector", topic.0)));
+            return Err(Error::Internal(format!("topic number {} is unknown to the collector", topic.0)));
         };
         match topic.handle {
             Some((made_by, handle)) if made_by == generation => Ok(handle),
@@ -508,7 +508,7 @@ impl Collector for RecordCollector {
             return Ok(*partitions);
         }
         let Some(topic) = inner.topics.get_mut(topic.0 as usize) else {
-            return Err(Error::IllegalState(format!("topic number {} is unknown to the collector", topic.0)));
+            return Err(Error::Internal(format!("topic number {} is unknown to the collector", topic.0)));
         };
         let Some(known) = topic.partitions else {
             let partitions = inner.committer.count_partitions(&topic.name, METADATA_TIMEOUT)?;

@@ -8,7 +8,7 @@ use super::changelog_settings;
 use super::joining::member_id;
 use super::plan::{Plan, SubtopologyPlan};
 use crate::config::StreamsConfig;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, TopologyError};
 use crate::ids::TopicName;
 use crate::topology::{InternalTopic, ResolveSettings, ResolvedTopology, TopicPattern, Topology};
 use crate::transport::{Admin, GroupSpec, NewTopic, SubtopologyTasks, TopicInfo};
@@ -52,10 +52,7 @@ fn check_sinks(topology: &Topology, resolved: &ResolvedTopology) -> Result<()> {
     let declared = |topic: &TopicName| graph.internal_topics().any(|(name, _)| name == topic);
     let internal = |topic: &TopicName| resolved.internal_topics.iter().any(|known| known.name == *topic);
     match graph.fixed_sink_topics().iter().find(|topic| !declared(topic) && internal(topic)) {
-        Some(topic) => Err(Error::Topics(format!(
-            "a sink writes to {topic}, an internal topic of this application, whose stores would take its records for their \
-             own; write to another topic"
-        ))),
+        Some(topic) => Err(TopologyError::SinkToInternalTopic(topic.clone()).into()),
         None => Ok(()),
     }
 }
@@ -102,9 +99,10 @@ fn matched(
     }
     let matched = topology.matched(application_id, &admin.topic_names(timeout)?)?;
     match unmatched(&matched) {
-        Some((source, pattern)) => Err(Error::Topics(format!(
-            "no topic matches the pattern {pattern} of source {source}; create one before the application starts"
-        ))),
+        Some((node, pattern)) => {
+            let (node, pattern) = (node.into(), pattern.to_string());
+            Err(TopologyError::NothingMatches { node, pattern }.into())
+        }
         None => Ok(matched),
     }
 }
@@ -164,7 +162,7 @@ fn resolve(
         topic_configs: config.topic_properties(),
     };
     let partitions = |topic: &str| existing.get(topic).map(|info| info.partitions);
-    topology.graph().resolve(&settings, &partitions).map_err(|error| Error::Topics(error.to_string()))
+    Ok(topology.graph().resolve(&settings, &partitions)?)
 }
 
 fn create(

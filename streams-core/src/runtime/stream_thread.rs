@@ -277,12 +277,12 @@ impl StreamThread {
         self.stats.set_dropped(self.dropped_before + self.dropped_records());
         let Err(error) = outcome else { return outcome };
         match error.recovery() {
-            Recovery::StopApplication => {
+            Recovery::Stop => {
                 // Nothing of the open transaction may become visible.
                 self.abandon();
                 Err(error)
             }
-            Recovery::Retry | Recovery::AbortAndReplay | Recovery::RejoinGroup => {
+            Recovery::Repair => {
                 tracing::warn!(thread = self.name, %error, "the uncommitted work is dropped and done again");
                 self.reset(error)?;
                 Ok(Round::Busy)

@@ -182,7 +182,7 @@ impl StreamTask {
         let mut queues = Vec::with_capacity(opened.sources.len());
         for source in &opened.sources {
             let input = graph.inputs.get(&source.partition.topic).ok_or_else(|| {
-                Error::Topology(format!("no source of task {id} reads topic {}", source.partition.topic))
+                Error::Internal(format!("no source of task {id} reads topic {}", source.partition.topic))
             })?;
             context.advance_stream_time(source.metadata.partition_time);
             context.metadata_mut().merge(&source.metadata.processor_metadata);
@@ -388,7 +388,7 @@ impl StreamTask {
             let batch = self
                 .batches
                 .get_mut(*backend)
-                .ok_or_else(|| Error::IllegalState("a store without its task's database".to_owned()))?;
+                .ok_or_else(|| Error::Internal("a store without its task's database".to_owned()))?;
             let mut sending = None;
             let mut log = |record: state_stores::LogRecord<'_>| -> std::result::Result<(), UserError> {
                 let Some(changelog) = changelog.as_mut().filter(|changelog| !changelog.is_source) else {
@@ -432,7 +432,7 @@ impl StreamTask {
             if let Some(error) = sending {
                 return Err(error);
             }
-            staged.map_err(|source| Error::Store { task: self.id, source })?;
+            staged.map_err(|cause| Error::Store { task: self.id, cause })?;
             self.wrote |= changelog.as_ref().is_some_and(|changelog| changelog.sent > 0);
         }
         self.owed_since = owed.then_some(owed_since);
@@ -505,7 +505,7 @@ impl StreamTask {
     /// The content of the task's stores by name, as bytes, for the test driver.
     #[cfg(any(test, feature = "testing"))]
     pub fn store_entries(&self) -> Result<Vec<(String, Vec<state_stores::RawEntry>)>> {
-        let wrap = |source| Error::Store { task: self.id, source };
+        let wrap = |cause| Error::Store { task: self.id, cause };
         let entries = |store: &TaskStore| {
             let mut store = store.store.borrow_mut();
             Ok((store.name().to_owned(), store.entries().map_err(wrap)?))
@@ -539,7 +539,7 @@ impl StreamTask {
     /// Writes what was staged, with the offsets of the changelogs of which the databases then hold everything, in one
     /// batch for each database. All of it must be committed.
     pub fn write(&mut self) -> Result<()> {
-        let wrap = |source| Error::Store { task: self.id, source };
+        let wrap = |cause| Error::Store { task: self.id, cause };
         for (number, (backend, batch)) in self.backends.iter().zip(&mut self.batches).enumerate() {
             let mut changed = !batch.is_empty();
             for TaskStore { store, changelog, .. } in

@@ -1,11 +1,9 @@
 //! What a topology must know of a store: its name, and what its changelog keeps.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A state store's name; unique within a topology.
-pub type StoreName = Arc<str>;
+use crate::ids::StoreName;
 
 /// What a store's changelog topic must keep, which decides its settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -55,11 +55,11 @@ impl<K, T> GlobalKeyValueStore<K, T> {
     pub fn get(&self, key: &K) -> Result<Option<T>> {
         let mut bytes = Vec::new();
         let encoded = self.key.encode(key, &mut bytes);
-        encoded.map_err(|source| state_stores::StoreError::Codec {
+        encoded.map_err(|cause| state_stores::StoreError::Codec {
             store: self.name.to_string(),
             what: "key",
             key: None,
-            source,
+            cause,
         })?;
         match self.backend.get(self.keyspace, &bytes)? {
             Some(stored) => Ok(Some(self.value.decode_stored(&self.name, &bytes, &stored)?)),

@@ -61,8 +61,8 @@ impl<S> Handle<S> {
     }
 
     /// What has gone wrong with the store.
-    pub(super) fn failed(&self, source: StoreError) -> Error {
-        Error::Store { task: self.task, source }
+    pub(super) fn failed(&self, cause: StoreError) -> Error {
+        Error::Store { task: self.task, cause }
     }
 }
 

@@ -35,12 +35,12 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+pub use crate::ids::StoreName;
 pub use builder::StoreBuilder;
 #[doc(hidden)]
 pub use builder::{Cached, Opened, Opening, StoreKind};
 #[doc(hidden)]
 pub use clock::RecordClock;
-pub use definition::StoreName;
 #[doc(hidden)]
 pub use definition::{ChangelogKind, Declaration, StoreDef};
 pub use global::{GlobalKeyValueStore, GlobalTimestampedKeyValueStore};
@@ -62,7 +62,7 @@ pub use state_stores::{Direction, ValueAndTimestamp, VersionedPut, VersionedReco
 pub use stores::Stores;
 pub use supplier::{KeyValueKind, KeyValueSupplier, SessionSupplier, StoreSupplier, WindowSupplier};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, TopologyError};
 use crate::ids::TaskId;
 #[doc(hidden)]
 pub use state_stores::RestoreFormat;
@@ -122,5 +122,5 @@ pub trait StoreFactory: Send + Sync {
 
 /// What is said of a store that is to be global and is not a key-value store.
 pub(crate) fn cannot_be_global(store: &str) -> Error {
-    Error::Topology(format!("store {store} cannot be global: a global store is a key-value store"))
+    TopologyError::NotGlobal(store.into()).into()
 }

@@ -9,7 +9,7 @@ use state_stores::RawEntry;
 use super::driver::CommitPolicy;
 use super::topics::RawTestRecord;
 use crate::config::StreamsConfig;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, UsageError};
 use crate::ids::{Offset, PartitionId, TaskId, TopicName, TopicPartition};
 use crate::metrics::Metric;
 use crate::partitioner::partition_for_key;
@@ -178,12 +178,7 @@ impl Pipeline {
         let graph = self.settings.topology.graph();
         let sinks = graph.fixed_sink_topics();
         let written = sinks.iter().filter(|topic| !graph.is_internal(topic));
-        let written: Vec<String> = written.map(ToString::to_string).collect();
-        Error::Topology(format!(
-            "the topology writes no topic {topic}; it writes [{}] and internal topics, which are read by their full name \
-             <application.id>-<name>",
-            written.join(", ")
-        ))
+        UsageError::TopicNotWritten { topic: Arc::clone(topic), written: written.cloned().collect() }.into()
     }
 
     fn is_matched(&self, topic: &str) -> bool {
@@ -217,10 +212,8 @@ impl Pipeline {
             self.ensure_topic(topic)?;
         }
         let Some(count) = self.inputs.get(topic).copied() else {
-            return Err(Error::Topology(format!(
-                "the topology reads no topic {topic}; it reads [{}]",
-                self.inputs.keys().map(|name| &**name).collect::<Vec<_>>().join(", ")
-            )));
+            let read = self.inputs.keys().cloned().collect();
+            return Err(UsageError::TopicNotRead { topic: Arc::clone(topic), read }.into());
         };
         let partition = match (partition, &record.key) {
             (Some(partition), _) => partition,

@@ -147,7 +147,7 @@ impl<K, V> TestInputTopic<K, V> {
     ) -> Result<()> {
         let (mut key_bytes, mut value_bytes) = (Vec::new(), Vec::new());
         let key = self.key.serialize(&self.topic, &headers, key, &mut key_bytes);
-        let failed = |part| move |source| Error::Write { part, topic: self.topic.to_string(), source };
+        let failed = |part| move |cause| Error::Write { part, topic: self.topic.to_string(), cause };
         let key = key.map_err(failed("key"))?;
         let value = self.value.serialize(&self.topic, &headers, value, &mut value_bytes);
         let value = value.map_err(failed("value"))?;
@@ -179,7 +179,7 @@ impl<K, V> TestOutputTopic<K, V> {
         let (offset, partition) = (raw.offset, TopicPartition::new(Arc::clone(&self.topic), raw.partition));
         let failed = |part| {
             let partition = partition.clone();
-            move |source| Error::Read { part, partition, offset, source }
+            move |cause| Error::Read { part, partition, offset, cause }
         };
         let key = self.key.deserialize(&self.topic, &raw.headers, raw.key.as_deref());
         let key = key.map_err(failed("key"))?;

@@ -1,13 +1,9 @@
 //! What goes into a topology graph, as plain data.
 
-use std::sync::Arc;
-
 use super::pattern::TopicPattern;
 use crate::ids::TopicName;
-pub use crate::store::{ChangelogKind, StoreDef, StoreName};
-
-/// A node's name; unique within a topology.
-pub type NodeName = Arc<str>;
+pub use crate::ids::{NodeName, StoreName};
+pub use crate::store::{ChangelogKind, StoreDef};
 
 /// Where a source starts to read a topic for which no offset is committed; overrides `auto.offset.reset`
 /// for its topics.

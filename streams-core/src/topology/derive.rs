@@ -7,12 +7,12 @@
 //! moves over from Java must find its topics with the numbers they have.
 
 use super::defs::{ChangelogKind, NodeName};
-use super::error::TopologyError;
 use super::graph::{NodeKind, TopologyGraph};
 use super::groups::Subtopology;
 use super::internal_topics::own_changelog_configs;
 use super::java_order::{hash_order, hash_set_order, long_hash, objects_hash, string_hash, string_map_hash};
 use super::resolve::{Existing, RepartitionCounts, count_of};
+use crate::error::TopologyError;
 use crate::ids::TopicName;
 
 /// `Boolean.FALSE.hashCode()`.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::defs::{AutoOffsetReset, InternalTopicDef, NodeName, SinkTarget, SourceDef, StoreDef, StoreName};
-use super::error::TopologyError;
+use crate::error::TopologyError;
 use crate::ids::TopicName;
 
 /// What a node does.

@@ -25,7 +25,6 @@ mod defs;
 mod derive;
 mod describe;
 mod draw;
-mod error;
 #[cfg(test)]
 mod fixtures;
 mod graph;
@@ -37,13 +36,13 @@ mod pattern;
 mod resolve;
 mod typed;
 
+pub use crate::error::TopologyError;
 pub use defs::{AutoOffsetReset, NodeName, StoreName};
 #[doc(hidden)]
 pub use defs::{ChangelogKind, InternalTopicDef, SinkTarget, SourceDef, StoreDef};
 pub use describe::{
     DescribedGlobalStore, DescribedKind, DescribedNode, DescribedSubtopology, TopologyDescription,
 };
-pub use error::TopologyError;
 #[doc(hidden)]
 pub use graph::{GlobalStore, Node, NodeKind, TopologyGraph};
 #[doc(hidden)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use regex::Regex;
 
-use super::error::TopologyError;
+use crate::error::TopologyError;
 
 /// Names topics by a regular expression, which the whole name must match (`java.util.regex.Pattern` in
 /// `StreamsBuilder.stream`). The syntax is that of the `regex` crate: Java's without look-around and back-references.

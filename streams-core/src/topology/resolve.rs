@@ -14,10 +14,10 @@
 use std::collections::BTreeMap;
 
 use super::defs::{NodeName, StoreName};
-use super::error::TopologyError;
 use super::graph::TopologyGraph;
 use super::groups::{StoreChangelog, Subtopology};
 use super::internal_topics::{InternalTopic, InternalTopicKind, changelog_configs, repartition_configs};
+use crate::error::TopologyError;
 use crate::ids::{TopicName, invalid_topic_name};
 
 /// The settings that decide names and settings of internal topics.

@@ -11,7 +11,7 @@ use super::{
     TopologyDescription, TopologyGraph,
 };
 use crate::config::{StreamsConfig, TopologyOptimization};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, TopologyError};
 use crate::ids::TopicName;
 use crate::processor::{
     Data, EdgeType, InitContext, NodeFactory, Processor, ProcessorFactory, ProcessorResult, SinkFactory,
@@ -281,7 +281,7 @@ impl Topology {
     }
 
     pub(crate) fn factory(&self, node: &str) -> Result<&Arc<dyn NodeFactory>> {
-        self.factories.get(node).ok_or_else(|| Error::Topology(format!("node {node} has no factory")))
+        self.factories.get(node).ok_or_else(|| Error::Internal(format!("node {node} has no factory")))
     }
 
     /// What is known of the store of that name, if there is one.
@@ -291,7 +291,7 @@ impl Topology {
     }
 
     pub(crate) fn store(&self, name: &str) -> Result<&Arc<dyn StoreFactory>> {
-        self.stores.get(name).ok_or_else(|| Error::Topology(format!("state store {name} has no builder")))
+        self.stores.get(name).ok_or_else(|| Error::Internal(format!("state store {name} has no builder")))
     }
 
     fn check_types(&self, node: &str, takes: EdgeType, parents: &[&str]) -> Result<()> {
@@ -301,19 +301,11 @@ impl Topology {
                 continue;
             };
             if output != takes {
-                return Err(Error::Topology(format!(
-                    "node {node} takes records of {takes}, but its parent {parent} forwards {output}"
-                )));
+                let (takes, forwards) = (takes.to_string(), output.to_string());
+                let (node, parent) = (node.into(), (*parent).into());
+                return Err(TopologyError::EdgeTypes { node, takes, parent, forwards }.into());
             }
         }
         Ok(())
-    }
-}
-
-impl From<super::TopologyError> for Error {
-    fn from(error: super::TopologyError) -> Self {
-        // The messages are Kafka's, with its prefix; the variant has one of its own.
-        let text = error.to_string();
-        Error::Topology(text.strip_prefix("Invalid topology: ").unwrap_or(&text).to_owned())
     }
 }

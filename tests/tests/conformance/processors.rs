@@ -19,8 +19,8 @@ pub const CASES: &[Case] = &[
     }),
     ("process_punctuators", |b| {
         let ticks = |task: &mut InitContext<'_>| {
-            task.schedule(10, PunctuationType::StreamTime)?;
-            Ok(Ticks { wall: task.schedule(100, PunctuationType::WallClockTime)? })
+            task.schedule(millis(10), PunctuationType::StreamTime)?;
+            Ok(Ticks { wall: task.schedule(millis(100), PunctuationType::WallClockTime)? })
         };
         texts(b, "in").process(ticks, &[]).to("out");
     }),

@@ -24,7 +24,7 @@ pub(super) fn of_directory(dir: &Path, error: io::Error) -> StoreError {
         _ if OPEN_FILES.into_iter().any(|words| error.to_string().contains(words)) => {
             StoreError::OpenFiles { dir: dir.to_path_buf(), reason: error.to_string() }
         }
-        _ => StoreError::Open { dir: dir.to_path_buf(), source: Box::new(error) },
+        _ => StoreError::Open { dir: dir.to_path_buf(), cause: Box::new(error) },
     }
 }
 
@@ -42,7 +42,7 @@ pub(super) fn of_open(dir: &Path, error: rocksdb::Error) -> StoreError {
         return StoreError::OpenFiles { dir: dir.to_path_buf(), reason: text };
     }
     if MACHINE.into_iter().any(says) {
-        return StoreError::Open { dir: dir.to_path_buf(), source: Box::new(error) };
+        return StoreError::Open { dir: dir.to_path_buf(), cause: Box::new(error) };
     }
     StoreError::Damaged { dir: dir.to_path_buf(), reason: text }
 }

@@ -47,7 +47,7 @@ impl Db {
             self.damaged.fetch_or(error.is_damage(), Ordering::Relaxed);
             return error;
         }
-        StoreError::Backend { place: self.dir.display().to_string(), attempted, source: Box::new(source) }
+        StoreError::Backend { place: self.dir.display().to_string(), attempted, cause: Box::new(source) }
     }
 
     fn handle(&self, keyspace: Keyspace) -> Result<Arc<BoundColumnFamily<'_>>> {
@@ -242,7 +242,7 @@ impl Backend for RocksBackend {
         let failed = |source: std::io::Error| StoreError::Backend {
             place: self.db.dir.display().to_string(),
             attempted: "list the files",
-            source: Box::new(source),
+            cause: Box::new(source),
         };
         let mut bytes = 0;
         for file in std::fs::read_dir(&self.db.dir).map_err(failed)? {

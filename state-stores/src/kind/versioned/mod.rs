@@ -306,7 +306,7 @@ impl<K: 'static, V: 'static> StateStore for VersionedStore<K, V> {
         let headers = Headers::new();
         for Pending { key, value, timestamp } in self.pending.drain(..) {
             let record = LogRecord { key: &key, value: value.as_deref(), timestamp, headers: &headers };
-            log(record).map_err(|source| StoreError::Log { store: self.rows.name().to_owned(), source })?;
+            log(record).map_err(|cause| StoreError::Log { store: self.rows.name().to_owned(), cause })?;
         }
         self.pending_bytes = 0;
         self.rows.stage(batch)

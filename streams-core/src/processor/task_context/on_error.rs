@@ -9,7 +9,6 @@ use state_stores::excerpt::Excerpt;
 
 use super::TaskContext;
 use crate::error::{Error, Result, UserError};
-use crate::ids::TopicPartition;
 use crate::processor::dead_letter::DeadLetter;
 use crate::processor::dropped::DropReason;
 use crate::processor::handlers::{self, Decision, ErrorContext, Handlers, Response};
@@ -88,28 +87,28 @@ impl TaskContext {
         node: &str,
         error: Error,
     ) -> Result<()> {
-        let source: UserError = match error {
-            Error::User(source) => source,
+        let cause: UserError = match error {
+            Error::User(cause) => cause,
             // A key or value that its serde refuses: in Kafka Streams the serializer throws within `put` or `get`.
-            Error::Store { source: source @ (StoreError::Codec { .. } | StoreError::Row { .. }), .. } => {
-                source.into()
+            Error::Store { cause: cause @ (StoreError::Codec { .. } | StoreError::Row { .. }), .. } => {
+                cause.into()
             }
             other => return Err(other),
         };
         let headers = self.setup.clock.headers();
         let decision = self.decide("processing", node, &headers, raw, |handlers, context| {
-            handlers.processing.handle(context, &source)
+            handlers.processing.handle(context, &cause)
         })?;
         match decision {
             Decision::Resume => {
-                self.drop_records_of(node, DropReason::Processing, 1, &source);
+                self.drop_records_of(node, DropReason::Processing, 1, &cause);
                 Ok(())
             }
             Decision::Fail => Err(Error::Processing {
                 node: node.to_owned(),
                 task: self.setup.task,
                 at: self.describe_position(),
-                source,
+                cause,
             }),
         }
     }
@@ -121,15 +120,15 @@ impl TaskContext {
         node: &str,
         topic: &str,
         part: &'static str,
-        source: crate::serde::SerdeError,
+        cause: crate::serde::SerdeError,
     ) -> Result<()> {
         let headers = self.setup.clock.headers();
         let decision = self.decide("production", node, &headers, None, |handlers, context| {
-            handlers.production.handle_serialization_error(context, topic, part, &source)
+            handlers.production.handle_serialization_error(context, topic, part, &cause)
         })?;
         match decision {
             Decision::Resume => {
-                let detail = format_args!("the {part} for topic {topic}: {source}");
+                let detail = format_args!("the {part} for topic {topic}: {cause}");
                 self.drop_records_of(node, DropReason::Serialization, 1, &detail);
                 Ok(())
             }
@@ -142,7 +141,7 @@ impl TaskContext {
                     Some(at) => format!("the record at {at} with key {}", self.key),
                     None => "a punctuation".to_owned(),
                 },
-                source,
+                cause,
             }),
         }
     }
@@ -156,11 +155,11 @@ impl TaskContext {
         bytes: Option<&[u8]>,
         headers: &Headers,
         raw: &RawRecord,
-        source: crate::serde::SerdeError,
+        cause: crate::serde::SerdeError,
     ) -> Result<()> {
         let excerpt = || bytes.map_or_else(|| "null".to_owned(), |bytes| Excerpt::of(bytes).to_string());
         let decision = self.decide("deserialization", node, headers, Some(raw), |handlers, context| {
-            handlers.deserialization.handle(context, part, &source)
+            handlers.deserialization.handle(context, part, &cause)
         })?;
         match decision {
             Decision::Resume => {
@@ -168,17 +167,17 @@ impl TaskContext {
                     node,
                     DropReason::Deserialization,
                     1,
-                    &format_args!("its {part} {}: {source}", excerpt()),
+                    &format_args!("its {part} {}: {cause}", excerpt()),
                 );
                 Ok(())
             }
             Decision::Fail => {
-                let (partition, offset) = match &self.at {
-                    Some((at, offset)) => ((**at).clone(), *offset),
-                    None => (TopicPartition::new("", -1), -1),
+                let Some((at, offset)) = &self.at else {
+                    return Err(Error::Internal(format!("node {node} reads a record without a place: {cause}")));
                 };
+                let (partition, offset) = ((**at).clone(), *offset);
                 let (node, excerpt) = (node.to_owned(), excerpt().into());
-                Err(Error::Deserialization { part, partition, offset, node, excerpt, source })
+                Err(Error::Deserialization { part, partition, offset, node, excerpt, cause })
             }
         }
     }

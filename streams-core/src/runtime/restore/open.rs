@@ -141,7 +141,7 @@ impl Restorer {
         if opening.backends.iter().any(|backend| backend.is_damaged()) {
             let dir = self.directory.as_deref().map(|directory| directory.task(task)).unwrap_or_default();
             let reason = "a read failed; see the error before".to_owned();
-            return Err(Error::Store { task, source: StoreError::Damaged { dir, reason } });
+            return Err(Error::Store { task, cause: StoreError::Damaged { dir, reason } });
         }
         opening.phase = Phase::Asking;
         Ok(())
@@ -168,7 +168,7 @@ impl Restorer {
         for store in &plan.subtopology(task)?.stores {
             let place = opening.backends.index_of(&store.place)?;
             let contents = contents.get(place).ok_or_else(|| {
-                Error::IllegalState(format!("store {} is in no database of task {task}", store.name))
+                Error::Internal(format!("store {} is in no database of task {task}", store.name))
             })?;
             let partition = logged.iter().find(|(of, _)| of.name == store.name).map(|(_, at)| at);
             let answer = partition.and_then(|partition| answers.get(partition));
@@ -325,7 +325,7 @@ struct StoreStart {
 /// Says which task a store error is about.
 pub(super) fn in_task(task: TaskId, error: Error) -> Error {
     match error {
-        Error::State(source) => Error::Store { task, source },
+        Error::State(cause) => Error::Store { task, cause },
         other => other,
     }
 }

@@ -147,7 +147,7 @@ pub(super) fn of_task(
         }
         let answer = answers
             .remove(partition)
-            .ok_or_else(|| Error::IllegalState(format!("nobody asked about changelog {partition}")))?;
+            .ok_or_else(|| Error::Internal(format!("nobody asked about changelog {partition}")))?;
         found.insert(partition.clone(), answer?);
     }
     Ok(found)

@@ -64,7 +64,7 @@ impl Restorer {
                 }
                 _ => Err(error),
             },
-            Error::Store { source: StoreError::Locked { dir }, .. }
+            Error::Store { cause: StoreError::Locked { dir }, .. }
             | Error::State(StoreError::Locked { dir }) => {
                 let what = || format!("{}, which another thread is closing", dir.display());
                 match opening.wait.go_on(self.monotonic_ms, what) < LOCKED_MAX_MS {

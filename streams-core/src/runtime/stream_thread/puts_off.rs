@@ -34,7 +34,7 @@ impl PutsOff {
             return Ok(());
         }
         let (thread, source) = (self.thread.clone(), Box::new(cause));
-        Err(Error::NoCommit { thread, waited_ms, source })
+        Err(Error::NoCommit { thread, waited_ms, cause: source })
     }
 
     /// A commit was answered, or its work was given up.

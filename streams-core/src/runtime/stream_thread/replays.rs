@@ -154,7 +154,7 @@ impl Replays {
         let of_thread = of_thread.map(|row| (None, row.count, now_ms - row.since_ms));
         if let Some((task, replays, waited_ms)) = too_long.or(of_thread) {
             let (thread, replays) = (self.thread.clone(), replays.unsigned_abs());
-            return Err(Error::NoProgress { thread, task, replays, waited_ms, source: Box::new(cause) });
+            return Err(Error::NoProgress { thread, task, replays, waited_ms, cause: Box::new(cause) });
         }
         Ok((count - 1).min(PAUSES_MAX) * PAUSE_MS)
     }
@@ -254,7 +254,7 @@ mod tests {
         assert_eq!(pauses, [0, 50, 100]);
         assert!(waits.reasons()[0].what.contains("dropped 3 times in a row"), "{:?}", waits.reasons());
         let error = replays.dropped(1_200, work(10, true), cause()).expect_err("for too long");
-        assert_eq!(error.recovery(), Recovery::StopApplication);
+        assert_eq!(error.recovery(), Recovery::Stop);
         let text = error.to_string();
         assert!(
             text.contains("thread-1") && text.contains("a test") && text.contains("task.timeout.ms"),

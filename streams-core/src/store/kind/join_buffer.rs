@@ -157,15 +157,15 @@ impl<K: Data, V: Data> Shared<K, V> {
         }
     }
 
-    fn refused(&self, of_key: Option<&[u8]>, source: CodecError) -> Error {
+    fn refused(&self, of_key: Option<&[u8]>, cause: CodecError) -> Error {
         let what = if of_key.is_none() { "key" } else { "value" };
         let (store, key) = (self.store.name().to_string(), of_key.map(|key| Excerpt::of(key).to_string()));
-        self.store.failed(StoreError::Codec { store, what, key, source })
+        self.store.failed(StoreError::Codec { store, what, key, cause })
     }
 
-    fn unreadable(&self, key: &[u8], source: CodecError) -> Error {
+    fn unreadable(&self, key: &[u8], cause: CodecError) -> Error {
         let (store, key) = (self.store.name().to_string(), Excerpt::of(key).to_string());
-        self.store.failed(StoreError::Row { store, key, source })
+        self.store.failed(StoreError::Row { store, key, cause })
     }
 
     fn decode(&self, row: &[u8], value: &[u8]) -> Result<BufferedRecord<K, V>> {

@@ -298,7 +298,7 @@ fn attempted(what: &str, dir: &Path) -> String {
 /// The database's error with advice that fits a broker: the database's own advice is for an application's state.
 fn failed(what: &str, dir: &Path, error: &StoreError) -> TransportError {
     let reason = match error {
-        StoreError::Open { source, .. } => format!("{source}; {USABLE}"),
+        StoreError::Open { cause, .. } => format!("{cause}; {USABLE}"),
         StoreError::DiskFull { reason, .. } => format!(
             "the disk is full ({reason}); make room, or move the broker's directory (bootstrap.servers=embedded:PATH), and \
              start again"
@@ -372,7 +372,7 @@ mod tests {
         let full = StoreError::DiskFull { dir: dir.clone(), reason: "No space left on device".to_owned() };
         let damaged = StoreError::Damaged { dir: dir.clone(), reason: "a checksum".to_owned() };
         let deleted = StoreError::Deleted { dir: dir.clone(), reason: "no such file".to_owned() };
-        let open = StoreError::Open { dir: dir.clone(), source: "Permission denied".into() };
+        let open = StoreError::Open { dir: dir.clone(), cause: "Permission denied".into() };
         for (error, parts) in [
             (full, ["the disk is full (No space left on device)", "bootstrap.servers=embedded:PATH"]),
             (damaged, ["a checksum", "delete it to begin with no topics"]),

@@ -92,5 +92,5 @@ where
 fn same_type<V: 'static, V2: 'static>(value: V) -> Result<V2> {
     let mut value = Some(value);
     let same = (&mut value as &mut dyn Any).downcast_mut::<Option<V2>>().and_then(Option::take);
-    same.ok_or_else(|| Error::IllegalState("a stream that is joined with itself has two value types".into()))
+    same.ok_or_else(|| Error::Internal("a stream that is joined with itself has two value types".into()))
 }

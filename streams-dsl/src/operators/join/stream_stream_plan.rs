@@ -243,7 +243,7 @@ where
 {
     if TypeId::of::<V>() != TypeId::of::<V2>() {
         let reason = format!("join {} of a stream with itself has two value types", names.merge);
-        return Err(Error::Topology(reason).into());
+        return Err(Error::Internal(reason).into());
     }
     let join = Arc::clone(join);
     let supplier = move |context: &mut InitContext<'_>| SelfJoinProcessor::open(&join, context);

@@ -1,6 +1,8 @@
 //! An application in a process of its own that writes without reading: each of its tasks counts in a store, every 50 ms by
 //! the clock, and forwards the count. `ticker bootstrap app folder in out key=value...`; see `field::process`.
 
+use std::time::Duration;
+
 use streams_dsl::prelude::*;
 
 struct Tick {
@@ -35,7 +37,7 @@ fn main() -> Result<(), field::process::AnyError> {
         let builder = StreamsBuilder::new();
         builder.add_state_store(Stores::key_value_store::<String, i64>("count"));
         let tick = |task: &mut InitContext<'_>| {
-            task.schedule(50, PunctuationType::WallClockTime)?;
+            task.schedule(Duration::from_millis(50), PunctuationType::WallClockTime)?;
             Ok(Tick { count: task.state_store("count")? })
         };
         builder.stream::<String, String>(&input).process(tick, &["count"]).to(&output);

@@ -118,9 +118,11 @@ impl Keeping {
     fn keeper(&self, context: &mut InitContext<'_>) -> ProcessorResult<Keeper> {
         let store = self.store_name.as_ref().map(|name| context.state_store(name)).transpose()?;
         if let Some(interval) = self.stream_ms {
-            context.schedule(interval, PunctuationType::StreamTime)?;
+            context.schedule(millis(interval.unsigned_abs()), PunctuationType::StreamTime)?;
         }
-        let wall = self.wall_ms.map(|interval| context.schedule(interval, PunctuationType::WallClockTime));
+        let wall = self.wall_ms.map(|interval| {
+            context.schedule(millis(interval.unsigned_abs()), PunctuationType::WallClockTime)
+        });
         Ok(Keeper { how: self.clone(), store, wall: wall.transpose()? })
     }
 

@@ -1,6 +1,7 @@
 //! User code that takes its time: commits, punctuations and commands are due by the clock all the same.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use super::*;
 use crate::processor::{InitContext, Punctuation, PunctuationType};
@@ -57,7 +58,7 @@ impl Copy {
         topology.add_source("source", &["in".into()], None, source_options())?;
         let (of_slow, counted) = (Arc::clone(&trial.clock), Arc::clone(&punctuations));
         let slow = move |task: &mut InitContext<'_>| {
-            task.schedule(1_000, PunctuationType::WallClockTime)?;
+            task.schedule(Duration::from_secs(1), PunctuationType::WallClockTime)?;
             let (clock, punctuations) = (Arc::clone(&of_slow), Arc::clone(&counted));
             Ok(Slow { clock, record_ms, punctuations, forwards })
         };
@@ -254,7 +255,7 @@ fn work_that_cannot_be_committed_ends_in_an_error_that_says_why() -> Result<()> 
             Err(error) => break error,
         }
     };
-    assert_eq!(error.recovery(), Recovery::StopApplication);
+    assert_eq!(error.recovery(), Recovery::Stop);
     let text = error.to_string();
     assert!(text.contains("task.timeout.ms") && text.contains("AbortTransaction"), "{text}");
     assert_eq!(copy.committed()?.len(), 0);

@@ -1,5 +1,7 @@
 //! A task whose work can never be committed ends the application, whatever the others commit meanwhile.
 
+use std::time::Duration;
+
 use super::*;
 use crate::processor::{InitContext, Punctuation, PunctuationType};
 use crate::time::Timestamp;
@@ -35,7 +37,7 @@ fn one_task_that_is_stuck_ends_in_an_error_that_names_it_though_another_commits(
     topology.add_source("source", &["in".into()], None, source_options())?;
     let choke = |task: &mut InitContext<'_>| {
         if task.task_id().partition == 0 {
-            task.schedule(1_000, PunctuationType::WallClockTime)?;
+            task.schedule(Duration::from_secs(1), PunctuationType::WallClockTime)?;
         }
         Ok(Choke)
     };

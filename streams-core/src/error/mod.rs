@@ -1,14 +1,24 @@
 //! What can go wrong, each with what was attempted, on what, and what to do; `recovery()` is what the runtime does next.
+//!
+//! A message is whole: it holds its causes, to the last one. So `source` gives none of them again, and a program that prints
+//! an error with its sources prints each once. The causes are fields, to be matched.
 
-use std::fmt;
 use std::sync::Arc;
 
-use crate::ids::{Offset, PartitionId, TaskId, TopicName, TopicPartition};
+use crate::ids::{Offset, TaskId, TopicPartition};
 use crate::serde::SerdeError;
-use crate::time::Timestamp;
 pub use crate::transport::{ErrorCode, FailedDelivery, TransportError, TransportErrorKind};
 pub use crate::user_code::UserPanic;
+use state_stores::Causes;
 pub use state_stores::StoreError;
+
+mod production;
+mod topology;
+mod usage;
+
+pub use production::{Produced, ProductionError};
+pub use topology::TopologyError;
+pub use usage::UsageError;
 
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -20,9 +30,17 @@ pub type UserError = Box<dyn std::error::Error + Send + Sync>;
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The topology cannot be built as described.
-    #[error("invalid topology: {0}")]
-    Topology(String),
+    /// The topology cannot be built as described, or does not fit the topics that exist.
+    #[error(transparent)]
+    Topology(#[from] TopologyError),
+
+    /// A processor, a partitioner or a test asks for something that there is not.
+    #[error(transparent)]
+    Usage(#[from] UsageError),
+
+    /// What can only be if this library has a bug.
+    #[error("this should not be possible, and is a bug of this library: {0}; please report it")]
+    Internal(String),
 
     /// The application has ended with this error ([`KafkaStreams::run`](crate::runtime::KafkaStreams::run)).
     #[error(transparent)]
@@ -32,13 +50,13 @@ pub enum Error {
     #[error(transparent)]
     Setting(#[from] crate::config::ConfigError),
 
-    /// Topics that the topology needs are missing, or their partition counts do not fit.
+    /// Topics that the application needs are gone or have changed, or a program asks for one that does not exist.
     #[error("{0}")]
     Topics(String),
 
     /// A record could not be deserialized.
     #[error(
-        "cannot deserialize the {part} of the record at {partition} offset {offset} (source node {node}): {source}. It is \
+        "cannot deserialize the {part} of the record at {partition} offset {offset} (source node {node}): {cause}. It is \
          {excerpt}; fix the producer, or set deserialization.exception.handler to LogAndContinue to skip such records"
     )]
     Deserialization {
@@ -53,14 +71,14 @@ pub enum Error {
         /// The first bytes of key or value: as text if they are, else in hexadecimal.
         excerpt: Box<str>,
         /// What was wrong.
-        source: SerdeError,
+        cause: SerdeError,
     },
 
     /// A result, or a record for a repartition topic, could not be serialized, and the production exception handler decided
     /// to fail (`ProductionExceptionHandler.handleSerializationError`, KIP-399).
     #[error(
         "node {node} of task {task} cannot serialize the {part} of its record for topic {topic}, which comes from {origin}: \
-         {source}; fix the code, or set production.exception.handler to LogAndContinue to skip such records"
+         {cause}; fix the code, or set production.exception.handler to LogAndContinue to skip such records"
     )]
     Serialization {
         /// Key or value.
@@ -74,25 +92,23 @@ pub enum Error {
         /// What led to it: `the record at topic-partition offset n with key ...`, or `a punctuation`.
         origin: String,
         /// What was wrong.
-        source: SerdeError,
+        cause: SerdeError,
     },
 
     /// What a test or a program writes to a topic itself could not be serialized.
-    #[error(
-        "cannot serialize the {part} of a record for topic {topic}: {source}; write what the serde takes"
-    )]
+    #[error("cannot serialize the {part} of a record for topic {topic}: {cause}; write what the serde takes")]
     Write {
         /// Key or value.
         part: &'static str,
         /// The topic it was for.
         topic: String,
         /// What was wrong.
-        source: SerdeError,
+        cause: SerdeError,
     },
 
     /// What a test or a program reads from a topic itself could not be deserialized.
     #[error(
-        "cannot deserialize the {part} of the record at {partition} offset {offset}: {source}; read the topic with the types \
+        "cannot deserialize the {part} of the record at {partition} offset {offset}: {cause}; read the topic with the types \
          and serdes with which it is written"
     )]
     Read {
@@ -103,29 +119,32 @@ pub enum Error {
         /// Its offset.
         offset: Offset,
         /// What was wrong.
-        source: SerdeError,
+        cause: SerdeError,
     },
 
     /// User code returned an error; the processing exception handler has not seen it yet.
-    #[error("{0}")]
-    User(#[from] UserError),
+    #[error("{}", Causes(&**.0))]
+    User(UserError),
 
     /// The supplier of a processor failed, so that its task cannot run.
-    #[error("the supplier of node {node} failed for task {task}: {source}; fix it, and start again")]
+    #[error(
+        "the supplier of node {node} failed for task {task}: {}; fix it, and start again", Causes(&**cause)
+    )]
     Supplier {
         /// The node.
         node: String,
         /// The task.
         task: TaskId,
         /// What it returned.
-        source: UserError,
+        cause: UserError,
     },
 
     /// User code failed and the handler decided to fail.
     #[error(
-        "node {node} of task {task} failed on the record at {}: {source}; fix the code, or set \
+        "node {node} of task {task} failed on the record at {}: {}; fix the code, or set \
          processing.exception.handler to LogAndContinue to skip such records",
-        at.as_deref().unwrap_or("(punctuation)")
+        at.as_deref().unwrap_or("(punctuation)"),
+        Causes(&**cause)
     )]
     Processing {
         /// The node.
@@ -135,7 +154,7 @@ pub enum Error {
         /// `topic-partition offset n` of the record, if any.
         at: Option<String>,
         /// What it returned.
-        source: UserError,
+        cause: UserError,
     },
 
     /// An exception handler panicked. What it was asked about is not decided, so nothing is skipped.
@@ -178,8 +197,9 @@ pub enum Error {
 
     /// A record has no usable timestamp.
     #[error(
-        "the record at {partition} offset {offset} with timestamp {timestamp} has no event time: {reason}; fix the \
-         producer, or give the source or default.timestamp.extractor an extractor that copes (LogAndSkipOnInvalidTimestamp)"
+        "the record at {partition} offset {offset} with timestamp {timestamp} has no event time: {}; fix the \
+         producer, or give the source or default.timestamp.extractor an extractor that copes (LogAndSkipOnInvalidTimestamp)",
+        Causes(&**cause)
     )]
     InvalidTimestamp {
         /// Where it was read.
@@ -189,16 +209,16 @@ pub enum Error {
         /// The timestamp that the producer or broker gave it; -1 for none.
         timestamp: i64,
         /// What the extractor said.
-        reason: UserError,
+        cause: UserError,
     },
 
     /// A state store failed.
-    #[error("task {task}: {source}")]
+    #[error("task {task}: {cause}")]
     Store {
         /// The task.
         task: TaskId,
         /// What happened.
-        source: StoreError,
+        cause: StoreError,
     },
 
     /// A store or its directory failed outside of a task.
@@ -276,7 +296,7 @@ pub enum Error {
     },
 
     /// The broker or its client failed.
-    #[error("{0}")]
+    #[error(transparent)]
     Transport(#[from] TransportError),
 
     /// A record cannot be written, and never could as it is.
@@ -308,7 +328,7 @@ pub enum Error {
     /// `task.timeout.ms` (KIP-572).
     #[error(
         "{}stream thread {thread} has repeated its uncommitted work {replays} times within {waited_ms} ms \
-         without a commit in between, longer than task.timeout.ms. The last cause: {source}",
+         without a commit in between, longer than task.timeout.ms. The last cause: {cause}",
         task.map(|task| format!("task {task} of ")).unwrap_or_default()
     )]
     NoProgress {
@@ -321,13 +341,13 @@ pub enum Error {
         /// Since the first time.
         waited_ms: i64,
         /// Why it was the last time.
-        source: Box<Error>,
+        cause: Box<Error>,
     },
 
     /// No commit of a stream thread was taken for longer than `task.timeout.ms` (KIP-572), under at-least-once. What it wrote
     /// since the last one stays written and will be written again.
     #[error(
-        "stream thread {thread} could not commit for {waited_ms} ms, longer than task.timeout.ms: {source}; look at the \
+        "stream thread {thread} could not commit for {waited_ms} ms, longer than task.timeout.ms: {cause}; look at the \
          brokers, those that lead __consumer_offsets and the topics written to; what was written since the last commit \
          will be written again"
     )]
@@ -337,7 +357,7 @@ pub enum Error {
         /// Since the first commit that was not taken.
         waited_ms: i64,
         /// Why the last one was not.
-        source: Box<Error>,
+        cause: Box<Error>,
     },
 
     /// User code panicked.
@@ -358,104 +378,19 @@ impl From<UserPanic> for Error {
     }
 }
 
-/// What the runtime does after an error.
+impl From<UserError> for Error {
+    fn from(error: UserError) -> Self {
+        Error::User(error)
+    }
+}
+
+/// What the runtime does after an error: there is one way of repair (decision 0004).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recovery {
-    /// Do the same again later.
-    Retry,
-    /// Abort the open transaction, roll the stores back and read the same records again.
-    AbortAndReplay,
-    /// Close the thread's tasks without a commit and join the group again.
-    RejoinGroup,
+    /// Give the open transaction up, forget what was not committed, and open the tasks again from what is.
+    Repair,
     /// Stop the application; nothing that was not committed becomes visible.
-    StopApplication,
-}
-
-/// A record that its topic does not take: what it is, where it comes from, and what the broker or the client said.
-#[derive(Debug)]
-pub struct ProductionError {
-    /// The task.
-    pub task: TaskId,
-    /// The node that sent it; for a change, the store.
-    pub node: String,
-    /// What it was sent for.
-    pub produced: Produced,
-    /// The topic it was for.
-    pub topic: TopicName,
-    /// The partition; -1 if none could be found.
-    pub partition: PartitionId,
-    /// Where the record was read that led to it; `None` for punctuations and changes of stores.
-    pub source: Option<(TopicPartition, Offset)>,
-    /// The first bytes of its key.
-    pub key: String,
-    /// The bytes of its key; 0 of a null key.
-    pub key_bytes: usize,
-    /// The bytes of its value; `None` of a tombstone.
-    pub value_bytes: Option<usize>,
-    /// Its time, where the client gives it back.
-    pub timestamp: Option<Timestamp>,
-    /// What the broker or the client said.
-    pub cause: TransportError,
-}
-
-/// What a record was sent for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Produced {
-    /// A result.
-    Result,
-    /// A record of a repartition topic.
-    Repartition,
-    /// A store's change.
-    Change,
-}
-
-impl fmt::Display for ProductionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ProductionError { task, node, produced, topic, partition, key, timestamp, cause, .. } = self;
-        match (produced, self.value_bytes) {
-            (Produced::Result, _) => write!(f, "node {node} of task {task} cannot write its result ")?,
-            (Produced::Repartition, _) => {
-                write!(f, "node {node} of task {task} cannot repartition its record ")?;
-            }
-            (Produced::Change, Some(_)) => write!(f, "store {node} of task {task} cannot log its row ")?,
-            (Produced::Change, None) => {
-                write!(f, "store {node} of task {task} cannot log that a row is deleted, ")?;
-            }
-        }
-        write!(f, "with key {key} (key of {} bytes, ", self.key_bytes)?;
-        match self.value_bytes {
-            Some(bytes) => write!(f, "value of {bytes} bytes")?,
-            None => f.write_str("no value")?,
-        }
-        if let Some(timestamp) = timestamp {
-            write!(f, ", timestamp {timestamp}")?;
-        }
-        write!(f, ") to {topic}-{partition}")?;
-        if let Some((source, offset)) = &self.source {
-            write!(f, ", which comes from the record at {source} offset {offset}")?;
-        }
-        write!(f, ": {cause}; ")?;
-        f.write_str(match produced {
-            Produced::Result => {
-                "fix the code or the topic, or set production.exception.handler to LogAndContinue to skip such results"
-            }
-            Produced::Repartition => {
-                "it cannot be left out, as it would be missing in every result; send less, or raise the topic's limit \
-                 (topic.max.message.bytes for new topics) and producer.message.max.bytes"
-            }
-            Produced::Change => {
-                "it cannot be left out, as the store could not be restored then; keep less in a row and its key, or \
-                 raise max.message.bytes of the changelog (Materialized::with_logging_enabled, or \
-                 topic.max.message.bytes, for new ones) and producer.message.max.bytes"
-            }
-        })
-    }
-}
-
-impl std::error::Error for ProductionError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.cause)
-    }
+    Stop,
 }
 
 impl Error {
@@ -476,56 +411,24 @@ impl Error {
 
     /// Whether it says that a database holds something else than what was written.
     pub(crate) fn is_damage(&self) -> bool {
-        matches!(self, Error::Store { source, .. } | Error::State(source) if source.is_damage())
+        matches!(self, Error::Store { cause, .. } | Error::State(cause) if cause.is_damage())
     }
 
     /// What the runtime does next.
     pub fn recovery(&self) -> Recovery {
+        use TransportErrorKind::{AbortTransaction, Fatal, Fenced, QueueFull, Retriable, TimedOut};
         match self {
-            Error::TaskMigrated { .. } => Recovery::RejoinGroup,
+            Error::TaskMigrated { .. } => Recovery::Repair,
             // The restorer finds the damage when it opens the task again, and puts the database aside.
-            damaged if damaged.is_damage() => Recovery::AbortAndReplay,
+            damaged if damaged.is_damage() => Recovery::Repair,
             Error::Transport(error) => match error.kind() {
-                TransportErrorKind::Retriable | TransportErrorKind::QueueFull => Recovery::Retry,
-                TransportErrorKind::AbortTransaction | TransportErrorKind::TimedOut => {
-                    Recovery::AbortAndReplay
-                }
-                TransportErrorKind::Fenced => Recovery::RejoinGroup,
-                TransportErrorKind::Fatal => Recovery::AbortAndReplay,
-                _ => Recovery::StopApplication,
+                Retriable | QueueFull | AbortTransaction | TimedOut | Fenced | Fatal => Recovery::Repair,
+                _ => Recovery::Stop,
             },
-            _ => Recovery::StopApplication,
+            _ => Recovery::Stop,
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_refused_row_is_named_with_what_to_do() {
-        let error = Error::Production(Box::new(ProductionError {
-            task: TaskId { subtopology: 1, partition: 2 },
-            node: "rows".to_owned(),
-            produced: Produced::Change,
-            topic: "app-rows-changelog".into(),
-            partition: 2,
-            source: None,
-            key: "\"big\"".to_owned(),
-            key_bytes: 3,
-            value_bytes: Some(1_200_000),
-            timestamp: Some(5),
-            cause: TransportError::new(TransportErrorKind::MessageTooLarge, "send", "too large"),
-        }));
-        assert_eq!(
-            error.to_string(),
-            "store rows of task 1_2 cannot log its row with key \"big\" (key of 3 bytes, value of 1200000 bytes, timestamp \
-             5) to app-rows-changelog-2: send: too large (MessageTooLarge); it cannot be left out, as the store could not be \
-             restored then; keep less in a row and its key, or raise max.message.bytes of the changelog \
-             (Materialized::with_logging_enabled, or topic.max.message.bytes, for new ones) and \
-             producer.message.max.bytes"
-        );
-        assert_eq!(error.recovery(), Recovery::StopApplication);
-    }
-}
+mod tests;

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::defs::{NodeName, StoreName};
-use crate::ids::TopicName;
+use crate::ids::{NodeName, PartitionId, StoreName, TopicName};
 
 /// A refused topology. Each message begins with Kafka Streams' own text and continues with what to do.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
@@ -181,7 +180,7 @@ pub enum TopologyError {
         /// The topic.
         topic: TopicName,
         /// The number that it was given.
-        partitions: i32,
+        partitions: PartitionId,
     },
     /// The topology reads nothing.
     #[error(
@@ -197,7 +196,7 @@ pub enum TopologyError {
     )]
     RepartitionCountsDiffer {
         /// Each topic with its partitions.
-        topics: BTreeMap<TopicName, i32>,
+        topics: BTreeMap<TopicName, PartitionId>,
     },
     /// Source topics that are read together have different numbers of partitions.
     #[error(
@@ -207,7 +206,7 @@ pub enum TopologyError {
     )]
     NotCopartitioned {
         /// Each topic with its partitions.
-        topics: BTreeMap<TopicName, i32>,
+        topics: BTreeMap<TopicName, PartitionId>,
     },
     /// An internal topic's fixed number of partitions is not that of a source topic it is read with.
     #[error(
@@ -220,11 +219,11 @@ pub enum TopologyError {
         /// The internal topic.
         topic: TopicName,
         /// Its fixed number of partitions.
-        partitions: i32,
+        partitions: PartitionId,
         /// The partitions of the source topics.
-        expected: i32,
+        expected: PartitionId,
         /// Each source topic with its partitions.
-        sources: BTreeMap<TopicName, i32>,
+        sources: BTreeMap<TopicName, PartitionId>,
     },
     /// Source topics do not exist.
     #[error(
@@ -267,7 +266,7 @@ pub enum TopologyError {
     )]
     InternalTopicCount {
         /// Each topic with the expected and the actual number of partitions.
-        topics: BTreeMap<TopicName, (i32, i32)>,
+        topics: BTreeMap<TopicName, (PartitionId, PartitionId)>,
     },
     /// A source or sink names a topic that cannot exist.
     #[error(
@@ -281,6 +280,53 @@ pub enum TopologyError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A node and its parent do not agree about the types of records between them.
+    #[error(
+        "Invalid topology: node {node} takes records of {takes}, but its parent {parent} forwards {forwards}. \
+         Give both the same types."
+    )]
+    EdgeTypes {
+        /// The node.
+        node: NodeName,
+        /// Its types of key and value, as `<K, V>`.
+        takes: String,
+        /// Its parent.
+        parent: NodeName,
+        /// The parent's types.
+        forwards: String,
+    },
+    /// A store that is no key-value store was to be global.
+    #[error(
+        "Invalid topology: store {0} cannot be global: a global store is a key-value store. Use one of those."
+    )]
+    NotGlobal(StoreName),
+    /// A global store was given a supplier of databases, which opens them for tasks.
+    #[error(
+        "Invalid topology: global store {store} is placed with supplier {supplier}, which has databases for tasks. \
+         Keep it on disk or in memory."
+    )]
+    GlobalStorePlace {
+        /// The store.
+        store: StoreName,
+        /// The supplier's name.
+        supplier: String,
+    },
+    /// A source's pattern matches none of the topics that exist.
+    #[error(
+        "no topic matches the pattern {pattern} of source {node}; create one before the application starts"
+    )]
+    NothingMatches {
+        /// The source.
+        node: NodeName,
+        /// Its pattern.
+        pattern: String,
+    },
+    /// A sink names one of the application's own topics.
+    #[error(
+        "a sink writes to {0}, an internal topic of this application, whose stores would take its records for their own; \
+         write to another topic"
+    )]
+    SinkToInternalTopic(TopicName),
     /// An internal topic's name cannot be a topic's name.
     #[error(
         "Invalid name for internal topic {topic}: {reason}. \
@@ -297,7 +343,7 @@ pub enum TopologyError {
 state_stores::debug_as_display!(TopologyError);
 
 /// `{a=1, b=2}`, as Java prints a map.
-fn java_map(counts: &BTreeMap<TopicName, i32>) -> String {
+fn java_map(counts: &BTreeMap<TopicName, PartitionId>) -> String {
     let entries: Vec<String> = counts.iter().map(|(topic, count)| format!("{topic}={count}")).collect();
     format!("{{{}}}", entries.join(", "))
 }
@@ -307,8 +353,8 @@ fn for_subtopologies(missing: &BTreeMap<u32, Vec<TopicName>>) -> String {
     missing.iter().map(one).collect::<Vec<_>>().join(" and ")
 }
 
-fn wrong_counts(topics: &BTreeMap<TopicName, (i32, i32)>) -> String {
-    let one = |(topic, (expected, actual)): (&TopicName, &(i32, i32))| {
+fn wrong_counts(topics: &BTreeMap<TopicName, (PartitionId, PartitionId)>) -> String {
+    let one = |(topic, (expected, actual)): (&TopicName, &(PartitionId, PartitionId))| {
         format!(
             "Existing internal topic {topic} has invalid partitions: expected: {expected}; actual: {actual}. "
         )
