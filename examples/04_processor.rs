@@ -20,7 +20,7 @@ struct Silence {
 impl Silence {
     fn new(task: &mut InitContext<'_>) -> ProcessorResult<Self> {
         // By event time, so that a replay of last week's records gives last week's results.
-        task.schedule(MINUTE_MS, PunctuationType::StreamTime)?;
+        task.schedule(minutes(1), PunctuationType::StreamTime)?;
         Ok(Silence { last_heard: task.state_store("last-heard")? })
     }
 }

@@ -245,9 +245,11 @@ impl<K, V> EmbeddedTopic<K, V> {
     fn next(&mut self) -> Result<Option<Record<K, V>>> {
         let Some((number, raw)) = self.fetched.pop_front() else { return Ok(None) };
         let (headers, offset) = (raw.headers(), raw.offset());
+        let assigned = self.assigned.get(number).map(|(partition, _)| partition);
+        let partition =
+            assigned.ok_or_else(|| Error::Internal(format!("partition number {number} is unknown")))?;
         let failed = |part| {
-            let partition = self.assigned.get(number).map(|(partition, _)| partition.clone());
-            let partition = partition.unwrap_or_else(|| TopicPartition::new(Arc::clone(&self.name), -1));
+            let partition = partition.clone();
             move |cause| Error::Read { part, partition, offset, cause }
         };
         let key = self.key.deserialize(&self.name, &headers, raw.key()).map_err(failed("key"))?;

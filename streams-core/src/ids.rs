@@ -52,6 +52,11 @@ pub struct TaskId {
 }
 
 impl TaskId {
+    /// What stands for the processors of a global store, which belong to no task; Kafka Streams prints it so, too.
+    pub(crate) const fn global(subtopology: u32) -> Self {
+        TaskId { subtopology, partition: -1 }
+    }
+
     /// That partition of that sub-topology.
     pub const fn new(subtopology: u32, partition: PartitionId) -> Self {
         TaskId { subtopology, partition }

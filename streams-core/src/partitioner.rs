@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 
 use crate::ids::PartitionId;
 
@@ -51,6 +51,8 @@ pub enum Partitions {
     One(PartitionId),
     /// A copy to each of these.
     Many(SmallVec<[PartitionId; 4]>),
+    /// Nowhere, and that is an error of this record, for that reason.
+    Refuse(&'static str),
 }
 
 impl From<PartitionId> for Partitions {
@@ -63,25 +65,6 @@ impl Partitions {
     /// A copy to each partition of the topic.
     pub fn all(partitions: PartitionId) -> Self {
         Partitions::Many((0..partitions).collect())
-    }
-
-    /// The partitions by number, with `default` computed only when it is needed. The first that does not exist is the
-    /// error.
-    pub fn resolve(
-        self,
-        partitions: PartitionId,
-        default: impl FnOnce() -> PartitionId,
-    ) -> Result<SmallVec<[PartitionId; 4]>, PartitionId> {
-        let chosen = match self {
-            Partitions::Default => smallvec![default()],
-            Partitions::Drop => SmallVec::new(),
-            Partitions::One(partition) => smallvec![partition],
-            Partitions::Many(many) => many,
-        };
-        match chosen.iter().find(|partition| !(0..partitions).contains(*partition)) {
-            Some(missing) => Err(*missing),
-            None => Ok(chosen),
-        }
     }
 }
 
@@ -172,16 +155,6 @@ mod tests {
         assert_eq!(partitioning_bytes(b"key12345678", 8), b"key");
         assert_eq!(partitioning_bytes(b"key", 0), b"key");
         assert_eq!(partitioning_bytes(b"key", 8), b"");
-    }
-
-    #[test]
-    fn a_choice_is_checked_against_the_topic() {
-        let never = || -> PartitionId { unreachable!("not asked for the default") };
-        assert_eq!(Partitions::Default.resolve(3, || 2), Ok(smallvec![2]));
-        assert_eq!(Partitions::Drop.resolve(3, never), Ok(smallvec![]));
-        assert_eq!(Partitions::all(3).resolve(3, never), Ok(smallvec![0, 1, 2]));
-        assert_eq!(Partitions::One(3).resolve(3, never), Err(3));
-        assert_eq!(Partitions::One(-1).resolve(3, never), Err(-1));
     }
 
     #[test]

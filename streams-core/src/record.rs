@@ -28,6 +28,7 @@ pub struct Record<K, V> {
 
 impl<K, V> Record<K, V> {
     /// A record without headers.
+    #[inline]
     pub fn new(key: K, value: V, timestamp: impl IntoTimestamp) -> Self {
         Record { key, value, timestamp: timestamp.into_timestamp(), headers: Headers::new() }
     }
@@ -43,6 +44,7 @@ impl<K, V> Record<K, V> {
     }
 
     /// The same record at another time.
+    #[inline]
     pub fn with_timestamp(mut self, timestamp: impl IntoTimestamp) -> Self {
         self.timestamp = timestamp.into_timestamp();
         self

@@ -4,11 +4,23 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Milliseconds since 1970-01-01T00:00Z, as Kafka's record timestamps.
+/// Milliseconds since 1970-01-01T00:00Z, as Kafka's record timestamps. Whatever is a time in this library's API is one, and
+/// whatever takes one from a program takes all that is [`IntoTimestamp`].
 pub type Timestamp = i64;
 
-/// What can be given as an event time: a number of milliseconds, or, with the feature `chrono`, a date and time. A
-/// `NaiveDate` is its midnight in UTC.
+/// What can be given as a [`Timestamp`]: milliseconds since 1970, a [`SystemTime`], or, with the feature `chrono`, a date and
+/// time. A `NaiveDate` is its midnight in UTC.
+///
+/// ```
+/// use std::time::{Duration, UNIX_EPOCH};
+/// use streams_core::record::Record;
+///
+/// assert_eq!(Record::new("k", "v", UNIX_EPOCH + Duration::from_secs(1)), Record::new("k", "v", 1_000));
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the time of a record",
+    note = "give milliseconds since 1970 as `i64`, a `SystemTime`, or with the feature `chrono` a `chrono::DateTime`"
+)]
 pub trait IntoTimestamp {
     /// Milliseconds since 1970. What is finer is cut off.
     fn into_timestamp(self) -> Timestamp;
@@ -18,6 +30,16 @@ impl IntoTimestamp for Timestamp {
     #[inline]
     fn into_timestamp(self) -> Timestamp {
         self
+    }
+}
+
+impl IntoTimestamp for SystemTime {
+    fn into_timestamp(self) -> Timestamp {
+        let millis = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        match self.duration_since(UNIX_EPOCH) {
+            Ok(since) => millis(since),
+            Err(before) => -millis(before.duration()),
+        }
     }
 }
 
@@ -162,5 +184,19 @@ mod tests {
         clock.0.set(0);
         clock.0.advance(7);
         assert_eq!(clock.0.monotonic_ms(), before_ms + 107);
+    }
+
+    #[test]
+    fn times_before_1970_and_without_end_are_times() {
+        assert_eq!((UNIX_EPOCH - Duration::from_millis(2)).into_timestamp(), -2);
+        assert_eq!((UNIX_EPOCH + Duration::from_micros(1_500)).into_timestamp(), 1);
+    }
+
+    #[cfg(feature = "chrono")]
+    #[test]
+    fn a_time_of_chrono_is_its_moment_in_any_zone() {
+        let berlin = chrono::DateTime::parse_from_rfc3339("2024-03-31T03:00:00.250+02:00").unwrap();
+        assert_eq!(berlin.into_timestamp(), 1_711_846_800_250);
+        assert_eq!(berlin.to_utc().into_timestamp(), berlin.into_timestamp());
     }
 }

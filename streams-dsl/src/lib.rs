@@ -20,6 +20,7 @@ pub mod error;
 mod graph;
 mod handles;
 mod naming;
+mod nulls;
 pub mod operators;
 pub mod options;
 pub mod prelude;

@@ -47,7 +47,7 @@ pub use streams_core::store::{
 pub use streams_core::testing::{
     CommitPolicy, RawTestRecord, TestInputTopic, TestOutputTopic, TestRecord, TopologyTestDriver,
 };
-pub use streams_core::time::Timestamp;
+pub use streams_core::time::{IntoTimestamp, Timestamp};
 pub use streams_core::topology::{AutoOffsetReset, TopicPattern, Topology};
 pub use streams_core::transport::embedded::EmbeddedBroker;
 pub use streams_core::window::{Window, Windowed};

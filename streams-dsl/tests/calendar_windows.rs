@@ -126,7 +126,7 @@ fn final_results(program: impl Fn(KGroupedStream<String, i64>)) {
     for time in [at(10, 27, 12, 0), at(10, 27, 23, 30), at(10, 28, 0, 0)] {
         // What waits comes back from its changelog, where windows are their starts.
         driver.restart().unwrap();
-        driver.advance_wall_clock_time(1_000).unwrap();
+        driver.advance_wall_clock_time(seconds(1)).unwrap();
         pipe(&driver, &[time]);
         seen.push(results(&driver));
     }
@@ -164,7 +164,7 @@ fn days_that_close_are_each_emitted_once() {
     );
     for day in 25..=31 {
         pipe(&driver, &[at(10, day, 12, 0)]);
-        driver.advance_wall_clock_time(1_000).unwrap();
+        driver.advance_wall_clock_time(seconds(1)).unwrap();
     }
     let expected: Vec<_> = (25..=30).map(|day| (window(10, day, (10, day + 1)), 1)).collect();
     assert_eq!(results(&driver), expected);

@@ -59,19 +59,15 @@ fn what_makes_no_sense_is_refused() {
 }
 
 #[test]
-fn the_clock_goes_to_its_end_and_never_back() {
+fn the_clock_goes_to_its_end() {
     let driver = builder().with_start_time(LAST_MS - 1_500).build().unwrap();
-    driver.advance_wall_clock_time(1_000).unwrap();
-    for by in [-1, i64::MIN] {
-        let said = driver.advance_wall_clock_time(by).unwrap_err().to_string();
-        assert!(said.contains("goes forward"), "{said}");
-    }
-    for by in [501, i64::MAX] {
+    driver.advance_wall_clock_time(seconds(1)).unwrap();
+    for by in [millis(501), std::time::Duration::MAX] {
         let said = driver.advance_wall_clock_time(by).unwrap_err().to_string();
         assert!(said.contains("year 9999"), "{said}");
     }
     assert_eq!(driver.now_ms(), LAST_MS - 500, "what is refused moves nothing");
-    driver.advance_wall_clock_time(500).unwrap();
+    driver.advance_wall_clock_time(millis(500)).unwrap();
     driver.create_input_topic::<String, String>("in").pipe("k".into(), "v".into(), i64::MAX).unwrap();
     driver.restart().unwrap();
     let out = driver.create_output_topic::<String, i64>("out");

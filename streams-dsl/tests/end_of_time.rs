@@ -141,7 +141,7 @@ fn nothing_overflows_or_goes_on_for_ever() {
                     // Not all have one.
                     let _ = right.pipe("a".to_owned(), 2, time);
                 }
-                driver.advance_wall_clock_time(1_000).unwrap();
+                driver.advance_wall_clock_time(seconds(1)).unwrap();
                 driver.commit().unwrap_or_else(|error| panic!("{what}: {error}"));
             }
         }

@@ -34,7 +34,7 @@ fn a_late_record_is_told_once_a_minute_with_what_judged_it() {
         for time in [3, 1_700_000_000_000_000, 14, 15] {
             input.pipe("alice".to_owned(), 1, time).unwrap();
         }
-        driver.advance_wall_clock_time(61_000).unwrap();
+        driver.advance_wall_clock_time(seconds(61)).unwrap();
         input.pipe("bob".to_owned(), 1, 25).unwrap();
         input.pipe("bob".to_owned(), 1, 26).unwrap();
         assert_eq!((driver.dropped().of(DropReason::Late), driver.dropped_records()), (4, 4));

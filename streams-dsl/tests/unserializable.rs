@@ -179,7 +179,7 @@ fn json_that_cannot_be_written_is_named() {
     }
     let driver = TopologyTestDriver::new(topology(), config("LogAndContinue")).unwrap();
     let input = driver.create_input_topic::<String, i64>("in");
-    input.pipe_key_values([("alice".to_owned(), 7), ("alice".to_owned(), 0)], 0, 1).unwrap();
+    input.pipe_key_values([("alice".to_owned(), 7), ("alice".to_owned(), 0)], 0, millis(1)).unwrap();
     assert_eq!(driver.dropped().of(DropReason::Processing), 1);
 }
 
@@ -205,13 +205,13 @@ fn what_a_sink_or_a_repartition_topic_cannot_write_is_the_production_handlers() 
         let driver = TopologyTestDriver::new(built(program), config("LogAndContinue")).unwrap();
         let input = driver.create_input_topic::<String, i64>("in");
         let values = [1, 13, 2].map(|value| ("alice".to_owned(), value));
-        input.pipe_key_values(values.clone(), 0, 1).unwrap();
+        input.pipe_key_values(values.clone(), 0, millis(1)).unwrap();
         assert_eq!(driver.read_raw("out").unwrap().len(), 2, "{topic}");
         assert_eq!(driver.dropped().of(DropReason::Serialization), 1, "{topic}");
 
         let driver = TopologyTestDriver::new(built(program), config("LogAndFail")).unwrap();
         let input = driver.create_input_topic::<String, i64>("in");
-        let error = input.pipe_key_values(values, 0, 1).unwrap_err();
+        let error = input.pipe_key_values(values, 0, millis(1)).unwrap_err();
         assert!(matches!(error, Error::Serialization { .. }), "{error}");
         let said = error.to_string();
         for part in [

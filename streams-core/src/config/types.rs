@@ -1,6 +1,7 @@
 //! The values of settings that are choices, as types.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What a crash may do to results (`processing.guarantee`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -96,13 +97,16 @@ impl TopologyOptimization {
     }
 }
 
-/// Where a partition without a committed offset is read from (`consumer.auto.offset.reset`).
+/// Where a partition without a committed offset is read from: for the topics of a source, and for all others the setting
+/// `consumer.auto.offset.reset` (`org.apache.kafka.streams.AutoOffsetReset`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AutoOffsetReset {
     /// From its first record.
     Earliest,
     /// From its next record.
     Latest,
+    /// From the first record that is at most that old; of a source only.
+    ByDuration(Duration),
     /// It is an error.
     None,
 }

@@ -246,7 +246,7 @@ pub enum Error {
     /// The broker deletes records of a changelog before a restore has read them, again and again.
     #[error(
         "task {task} cannot be restored: for {trimmed_ms} ms (task.timeout.ms), what was to be read of its changelog was \
-         deleted again and again: {source}. Stop what deletes its records (kafka-delete-records.sh, a retention.ms or \
+         deleted again and again: {cause}. Stop what deletes its records (kafka-delete-records.sh, a retention.ms or \
          retention.bytes that is too short)"
     )]
     ChangelogTrimmed {
@@ -255,7 +255,7 @@ pub enum Error {
         /// The time since the first of these deletions, in milliseconds.
         trimmed_ms: i64,
         /// The last error.
-        source: Box<Error>,
+        cause: Box<Error>,
     },
 
     /// A store has a name under which a store of another kind has left rows.

@@ -1,3 +1,5 @@
+//! Causes are printed once; variants are matched; there are two ways of recovery.
+
 use super::*;
 
 /// An error that leaves its cause to its source, as most do.

@@ -295,7 +295,7 @@ pub enum TopologyError {
         /// The parent's types.
         forwards: String,
     },
-    /// A store that is no key-value store was to be global.
+    /// A store that is not a key-value store was declared global.
     #[error(
         "Invalid topology: store {0} cannot be global: a global store is a key-value store. Use one of those."
     )]

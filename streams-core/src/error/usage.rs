@@ -31,6 +31,16 @@ pub enum UsageError {
         /// How many there are.
         partitions: PartitionId,
     },
+    /// A custom partitioner cannot say where a record goes.
+    #[error("the partitioner of sink {sink} refuses a record for topic {topic}: {why}")]
+    PartitionRefused {
+        /// The sink.
+        sink: NodeName,
+        /// The topic.
+        topic: TopicName,
+        /// What the partitioner said.
+        why: &'static str,
+    },
     /// A processor asks for a store that it is not connected to.
     #[error(
         "processor {node} has no access to state store {store}, as the store is not connected to it; name it where the \

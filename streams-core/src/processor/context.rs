@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::ids::TaskId;
 use crate::record::{Record, RecordMetadata};
 use crate::store::RecordContext;
-use crate::time::Timestamp;
+use crate::time::{IntoTimestamp, Timestamp};
 use crate::user_code::guarded;
 
 /// The stores of one node, without the types that it forwards: for code that looks up stores on behalf of any
@@ -102,7 +102,8 @@ impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
         StoreAccess::new(self.node, self.task)
     }
 
-    /// Asks for [`Processor::punctuate`](super::Processor::punctuate) every `interval`, of which whole milliseconds count (at least 1).
+    /// Asks for [`Processor::punctuate`](super::Processor::punctuate) every `interval`, of which whole milliseconds
+    /// count (at least 1).
     ///
     /// Stream-time punctuations first fire at the first stream time, wall-clock ones `interval` from now; intervals
     /// that were missed are made up by one call (KIP-138).
@@ -113,11 +114,11 @@ impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
     /// As [`schedule`](Self::schedule), aligned to `start`: fires at `start + n * interval` (KIP-1146).
     pub fn schedule_at(
         &mut self,
-        start: Timestamp,
+        start: impl IntoTimestamp,
         interval: Duration,
         kind: PunctuationType,
     ) -> Result<Punctuation> {
-        self.task.schedule(self.node, Some(start), interval, kind)
+        self.task.schedule(self.node, Some(start.into_timestamp()), interval, kind)
     }
 
     /// Ends a punctuation (`Cancellable.cancel`).

@@ -93,6 +93,13 @@ pub struct NodeInstance {
     pub input: Option<InputFactory>,
 }
 
+impl std::fmt::Debug for dyn NodeFactory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let of = |edge: Option<EdgeType>| edge.map_or("nothing".to_owned(), |edge| edge.to_string());
+        write!(f, "{} to {}", of(self.input()), of(self.output()))
+    }
+}
+
 /// Builds one node for each task. Shared by all threads.
 pub trait NodeFactory: Send + Sync {
     /// What the node takes; `None` for a source.

@@ -97,7 +97,7 @@ impl<K: Data, V: Data> FixedKeyContext<'_, '_, K, V> {
     /// As [`ProcessorContext::schedule_at`].
     pub fn schedule_at(
         &mut self,
-        start: Timestamp,
+        start: impl IntoTimestamp,
         interval: Duration,
         kind: PunctuationType,
     ) -> Result<Punctuation> {

@@ -8,7 +8,7 @@ use super::{Children, Data, Flusher, Punctuation, PunctuationType, StoreAccess, 
 use crate::config::StreamsConfig;
 use crate::error::{Error, Result};
 use crate::ids::TaskId;
-use crate::time::Timestamp;
+use crate::time::{IntoTimestamp, Timestamp};
 
 /// What the supplier of a processor gets: stores, punctuations and settings
 /// (`org.apache.kafka.streams.processor.api.Processor.init`).
@@ -82,7 +82,8 @@ impl<'a> InitContext<'a> {
         StoreAccess::new(self.node, self.task)
     }
 
-    /// Asks for [`Processor::punctuate`](super::Processor::punctuate) every `interval`, of which whole milliseconds count (at least 1).
+    /// Asks for [`Processor::punctuate`](super::Processor::punctuate) every `interval`, of which whole milliseconds
+    /// count (at least 1).
     ///
     /// Stream-time punctuations first fire at the first stream time, wall-clock ones `interval` from now; intervals
     /// that were missed are made up by one call (KIP-138).
@@ -147,11 +148,11 @@ impl<'a> InitContext<'a> {
     /// As [`schedule`](Self::schedule), aligned to `start`: fires at `start + n * interval` (KIP-1146).
     pub fn schedule_at(
         &mut self,
-        start: Timestamp,
+        start: impl IntoTimestamp,
         interval: Duration,
         kind: PunctuationType,
     ) -> Result<Punctuation> {
-        self.task.schedule(self.node, Some(start), interval, kind)
+        self.task.schedule(self.node, Some(start.into_timestamp()), interval, kind)
     }
 
     /// The task.

@@ -237,6 +237,10 @@ impl<K: Data, V: Data> SinkNode<K, V> {
             Partitions::One(partition) => checked(partition),
             Partitions::Many(partitions) if partitions.is_empty() => return Ok(Delivered::LeftOut),
             Partitions::Many(partitions) => partitions.into_iter().try_for_each(checked),
+            Partitions::Refuse(why) => {
+                let (sink, topic) = (Arc::clone(&self.name), Arc::clone(topic));
+                Err(UsageError::PartitionRefused { sink, topic, why }.into())
+            }
         }
         .map(|()| Delivered::Sent)
     }

@@ -163,7 +163,8 @@ impl<K, V, E: TimestampExtractor<K, V>> TimestampExtractor<K, V> for RejectFutur
     }
 }
 
-/// A closure `|key, value, timestamp|` as an extractor, where `timestamp` is the record's own.
+/// A closure `|key, value, timestamp|` as an extractor, where `timestamp` is the record's own. It may return all that is
+/// [`IntoTimestamp`].
 ///
 /// ```
 /// use streams_core::processor::timestamp_extractor::ExtractWith;

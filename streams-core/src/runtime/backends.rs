@@ -8,11 +8,11 @@ use state_stores::metadata::METADATA_KEYSPACE;
 use state_stores::offsets::OFFSETS_KEYSPACE;
 use state_stores::{BackendRef, DiskMemory, MemoryBackend, StoreError, disk, metadata};
 
-use super::plan::SubtopologyPlan;
 use super::state_directory::StateDirectory;
 use crate::error::{Error, Result};
 use crate::ids::TaskId;
 use crate::store::StorePlace;
+use crate::topology::ResolvedSubtopology;
 
 /// So many databases are opened or closed at once: they wait for the disk and for threads more than they compute.
 pub(super) const AT_ONCE: usize = 8;
@@ -25,15 +25,15 @@ impl TaskBackends {
     /// Opens what the task's stores need. A directory that another thread is still closing is `StoreError::Locked`.
     pub fn open(
         task: TaskId,
-        plan: &SubtopologyPlan,
+        plan: &ResolvedSubtopology,
         directory: Option<&StateDirectory>,
         memory: &DiskMemory,
     ) -> Result<Self> {
         let mut backends = TaskBackends::default();
         for store in &plan.stores {
-            if backends.index_of(&store.place).is_err() {
-                let backend = open(task, plan, &store.place, directory, memory)?;
-                backends.0.push((store.place.clone(), backend));
+            if backends.index_of(&store.place()).is_err() {
+                let backend = open(task, plan, &store.place(), directory, memory)?;
+                backends.0.push((store.place(), backend));
             }
         }
         Ok(backends)
@@ -65,13 +65,13 @@ impl TaskBackends {
     }
 
     /// Has suppliers take away what they have of a task. Its databases are not open.
-    pub fn wipe_custom(task: TaskId, plan: &SubtopologyPlan) -> Result<()> {
-        let mut wiped: Vec<&str> = Vec::new();
+    pub fn wipe_custom(task: TaskId, plan: &ResolvedSubtopology) -> Result<()> {
+        let mut wiped: Vec<String> = Vec::new();
         for store in &plan.stores {
-            let StorePlace::Custom(supplier) = &store.place else { continue };
-            if !wiped.contains(&supplier.name()) {
+            let StorePlace::Custom(supplier) = store.place() else { continue };
+            if wiped.iter().all(|wiped| wiped != supplier.name()) {
                 supplier.wipe(task)?;
-                wiped.push(supplier.name());
+                wiped.push(supplier.name().to_owned());
             }
         }
         Ok(())
@@ -126,7 +126,7 @@ pub(super) fn open_disk<'a>(
 
 fn open(
     task: TaskId,
-    plan: &SubtopologyPlan,
+    plan: &ResolvedSubtopology,
     place: &StorePlace,
     directory: Option<&StateDirectory>,
     memory: &DiskMemory,
@@ -134,8 +134,8 @@ fn open(
     match (place, directory) {
         (StorePlace::Custom(supplier), _) => supplier.open(task),
         (StorePlace::Disk, Some(directory)) => {
-            let on_disk = plan.stores.iter().filter(|store| store.place == StorePlace::Disk);
-            let opened = open_disk(&directory.task(task), memory, on_disk.map(|store| store.name.as_str()));
+            let on_disk = plan.stores.iter().filter(|store| store.place() == StorePlace::Disk);
+            let opened = open_disk(&directory.task(task), memory, on_disk.map(|store| &*store.name));
             Ok(opened.map_err(|cause| Error::Store { task, cause })?)
         }
         // Without a directory (the test driver) everything is kept in memory.

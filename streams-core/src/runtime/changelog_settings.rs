@@ -28,8 +28,8 @@ pub(super) fn check(
     admin: &mut dyn Admin,
     timeout: Duration,
 ) -> Result<BTreeMap<TopicName, i64>> {
-    let changelogs = resolved.subtopologies.iter().flat_map(|subtopology| &subtopology.changelogs);
-    let mut topics: BTreeSet<TopicName> = changelogs.map(|changelog| Arc::clone(&changelog.topic)).collect();
+    let stores = resolved.subtopologies.iter().flat_map(|subtopology| &subtopology.stores);
+    let mut topics: BTreeSet<TopicName> = stores.filter_map(|store| store.changelog.clone()).collect();
     topics.extend(resolved.global_topics.iter().map(|(topic, _)| Arc::clone(topic)));
     topics.retain(|topic| existing.contains_key(topic));
     let topics: Vec<_> = topics.into_iter().collect();

@@ -346,17 +346,17 @@ pub(crate) trait ControlEvents {
     /// The group has taken tasks away, as it does when a topic is gone.
     fn given_up(&mut self);
 
-    /// Called after each round.
-    fn observe(&mut self, all_running: bool) -> Next;
+    /// Called after each round. Whether the application has to be planned anew.
+    fn observe(&mut self, all_running: bool) -> bool;
 }
 
-/// What comes after a round.
+/// Why the process does not serve its group any longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Next {
-    /// Another one.
-    Round,
-    /// Nothing: the application ends so that it can start with another plan.
-    StartAnew,
+pub(crate) enum Exit {
+    /// The application ends.
+    Stopped,
+    /// It has to start with another plan.
+    Replan,
 }
 
 /// The process's place in the group, which it may have to leave and to join again.
@@ -446,9 +446,9 @@ pub(crate) fn run(
     mut dispatcher: Dispatcher,
     events: &mut dyn ControlEvents,
     settings: &ControlSettings,
-) -> Result<Next> {
+) -> Result<Exit> {
     let shared = Arc::clone(&dispatcher.shared);
-    let mut result = Ok(Next::Round);
+    let mut result = Ok(Exit::Stopped);
     while !shared.is_stopped() && !dispatcher.any_dead() {
         if let Err(error) = place.poll(&mut dispatcher, settings) {
             result = Err(error);
@@ -461,8 +461,8 @@ pub(crate) fn run(
         if std::mem::take(&mut dispatcher.has_given_up) {
             events.given_up();
         }
-        if events.observe(dispatcher.all_running() && place.is_settled()) == Next::StartAnew {
-            result = Ok(Next::StartAnew);
+        if events.observe(dispatcher.all_running() && place.is_settled()) {
+            result = Ok(Exit::Replan);
             break;
         }
         if std::mem::take(&mut dispatcher.has_expelled) {

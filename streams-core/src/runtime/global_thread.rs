@@ -29,8 +29,8 @@ use super::refusals::{Next, REFUSED_MAX_MS, Refusals};
 use super::state_directory::StateDirectory;
 use super::waits::{Waiting, Waits};
 use crate::config::{BuiltInTimestampExtractor, StreamsConfig};
-use crate::error::{Error, Result, TopologyError};
-use crate::ids::{Offset, PartitionId, TaskId, TopicName, TopicPartition};
+use crate::error::{Error, Result};
+use crate::ids::{NodeName, Offset, PartitionId, TaskId, TopicName, TopicPartition};
 use crate::metrics::Registry;
 use crate::processor::dead_letter::DeadLetter;
 use crate::processor::handlers::Handlers;
@@ -66,12 +66,7 @@ impl GlobalBackends {
         let mut on_disk: Option<BackendRef> = None;
         let mut backends = BTreeMap::new();
         for global in plan.topology.graph().global_stores() {
-            let name = &global.store.name;
-            let backend = match (directory, plan.topology.store(name)?.place(), &on_disk) {
-                (_, StorePlace::Custom(supplier), _) => {
-                    let (store, supplier) = (Arc::clone(name), supplier.name().to_owned());
-                    return Err(TopologyError::GlobalStorePlace { store, supplier }.into());
-                }
+            let backend = match (directory, global.factory.place(), &on_disk) {
                 (Some(_), StorePlace::Disk, Some(open)) => Arc::clone(open),
                 (Some(directory), StorePlace::Disk, None) => {
                     let opened = open_or_put_aside(directory, memory, now)?;
@@ -80,7 +75,7 @@ impl GlobalBackends {
                 }
                 _ => Arc::new(MemoryBackend::new()),
             };
-            backends.insert(name.to_string(), backend);
+            backends.insert(global.store.name.to_string(), backend);
         }
         Ok(GlobalBackends(backends))
     }
@@ -88,8 +83,10 @@ impl GlobalBackends {
     /// Read handles for the tasks of one thread.
     pub fn readers(&self, plan: &Plan) -> Result<GlobalReaders> {
         let mut readers: BTreeMap<String, Box<dyn Any>> = BTreeMap::new();
-        for (name, backend) in &self.0 {
-            readers.insert(name.clone(), plan.topology.store(name)?.open_reader(backend)?);
+        for global in plan.topology.graph().global_stores() {
+            if let Some(backend) = self.0.get(&*global.store.name) {
+                readers.insert(global.store.name.to_string(), global.factory.open_reader(backend)?);
+            }
         }
         Ok(GlobalReaders::new(readers))
     }
@@ -203,12 +200,11 @@ impl GlobalThread {
             if !subtopology.is_global {
                 continue;
             }
-            let nodes: Vec<String> = subtopology.nodes.iter().map(ToString::to_string).collect();
+            let nodes = subtopology.nodes;
             let mut all = plan.topology.graph().global_stores().iter();
-            let global = all.find(|global| nodes.contains(&global.processor.to_string()));
+            let global = all.find(|global| nodes.contains(&global.processor));
             let Some(global) = global else { continue };
-            let id = TaskId::new(subtopology.id, -1);
-            let meters = TaskMeters::new(metrics, &thread, id);
+            let meters = TaskMeters::new(metrics, &thread, TaskId::global(subtopology.id));
             let mut store =
                 open_store(plan, backends, global, &nodes, meters, &handlers, &settings, &config)?;
             store.on_disk &= directory.is_some();
@@ -353,7 +349,7 @@ fn open_store(
     plan: &Plan,
     backends: &GlobalBackends,
     global: &crate::topology::GlobalStore,
-    nodes: &[String],
+    nodes: &[NodeName],
     meters: TaskMeters,
     handlers: &Handlers,
     settings: &GraphSettings,
@@ -364,7 +360,7 @@ fn open_store(
     let backend = backends.0.get(&name);
     let backend = backend.ok_or_else(|| Error::Internal(format!("global store {name} has no database")))?;
     let clock = Rc::new(RecordClock::default());
-    let opened = plan.topology.store(&name)?.open(&StoreEnvironment {
+    let opened = global.factory.open(&StoreEnvironment {
         task: id,
         backend: Arc::clone(backend),
         clock: Rc::clone(&clock),
@@ -380,7 +376,7 @@ fn open_store(
         collector: Rc::new(NoCollector),
         handlers: handlers.clone(),
         stores: BTreeMap::from([(name, opened.handle)]),
-        access: nodes.iter().map(|node| (node.as_str().into(), allowed.clone())).collect(),
+        access: nodes.iter().map(|node| (Arc::clone(node), allowed.clone())).collect(),
         globals: GlobalReaders::default(),
         clock,
         meters,
@@ -400,12 +396,11 @@ fn open_store(
         GlobalPartition { handle: None, queue, position: 0, end: 0, quiet_since: None }
     };
     let partitions = (0..count).map(partition).collect();
-    let factory = plan.topology.store(&global.store.name)?;
     Ok(GlobalStore {
         name: global.store.name.to_string(),
         topic: Arc::clone(&global.topic),
-        format: factory.restore_format(),
-        on_disk: factory.place() == StorePlace::Disk,
+        format: global.factory.restore_format(),
+        on_disk: global.factory.place() == StorePlace::Disk,
         deletions_kept_ms: plan.deletions_kept_ms(&global.topic),
         begin: Some(Begin::Start),
         store: opened.store,

@@ -8,14 +8,14 @@ use std::sync::Arc;
 use super::plan::Plan;
 use crate::config::{BuiltInTimestampExtractor, StreamsConfig};
 use crate::error::{Error, Result};
-use crate::ids::TopicName;
+use crate::ids::{NodeName, TopicName};
 use crate::processor::{ChildEdge, Lifecycle, NodeIndex, NodeInstance, Wiring};
 use crate::topology::Topology;
 
 /// A task's nodes, wired.
 pub(crate) struct TaskGraph {
     /// Life cycles by node number, parents before children.
-    pub nodes: Vec<(Arc<str>, Rc<dyn Lifecycle>)>,
+    pub nodes: Vec<(NodeName, Rc<dyn Lifecycle>)>,
     /// How the partitions of each source topic (by its name on the broker) are read.
     pub inputs: BTreeMap<TopicName, Rc<crate::processor::InputFactory>>,
 }
@@ -39,8 +39,8 @@ impl GraphSettings {
 }
 
 /// Instantiates the nodes of a sub-topology, given in insertion order (parents before children).
-pub(crate) fn build(topology: &Topology, names: &[String], settings: &GraphSettings) -> Result<TaskGraph> {
-    let mut edges: BTreeMap<String, Rc<dyn Any>> = BTreeMap::new();
+pub(crate) fn build(topology: &Topology, names: &[NodeName], settings: &GraphSettings) -> Result<TaskGraph> {
+    let mut edges: BTreeMap<&str, Rc<dyn Any>> = BTreeMap::new();
     let mut nodes = Vec::with_capacity(names.len());
     let mut inputs = BTreeMap::new();
     for (number, name) in names.iter().enumerate().rev() {
@@ -52,17 +52,16 @@ pub(crate) fn build(topology: &Topology, names: &[String], settings: &GraphSetti
             })?;
             Ok(ChildEdge { name: Arc::clone(child), edge: Rc::clone(edge) })
         });
-        let shared: Arc<str> = name.as_str().into();
         let wiring = Wiring {
-            name: Arc::clone(&shared),
+            name: Arc::clone(name),
             index: NodeIndex(u32::try_from(number).unwrap_or(u32::MAX)),
             children: children.collect::<Result<_>>()?,
             default_extractor: settings.default_extractor,
             internal_topics: Rc::clone(&settings.internal_topics),
         };
-        let NodeInstance { edge, lifecycle, input } = topology.factory(name)?.build(wiring)?;
+        let NodeInstance { edge, lifecycle, input } = node.factory.build(wiring)?;
         if let Some(edge) = edge {
-            edges.insert(name.clone(), edge);
+            edges.insert(name, edge);
         }
         if let Some(input) = input {
             let input = Rc::new(input);
@@ -71,7 +70,7 @@ pub(crate) fn build(topology: &Topology, names: &[String], settings: &GraphSetti
                 inputs.insert(topic, Rc::clone(&input));
             }
         }
-        nodes.push((shared, lifecycle));
+        nodes.push((Arc::clone(name), lifecycle));
     }
     nodes.reverse();
     Ok(TaskGraph { nodes, inputs })

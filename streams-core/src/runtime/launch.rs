@@ -13,7 +13,7 @@ use state_stores::DiskMemory;
 
 use super::commit::{Committer, producer_spec};
 use super::connect::transport_of;
-use super::control::{self, ControlSettings, Dispatcher, Next, Place, ThreadHandle};
+use super::control::{self, ControlSettings, Dispatcher, Exit, Place, ThreadHandle};
 use super::global_thread::{GlobalBackends, GlobalParts, GlobalThread};
 use super::graph::GraphSettings;
 use super::joining::{JoinParts, Joining};
@@ -238,15 +238,15 @@ fn control_thread(launch: &Launch, started: &mpsc::Sender<Progress>) {
     };
     shared.transition_to(State::Rebalancing);
     let _ = started.send(Progress::Ended(Ok(())));
-    let mut next = running.serve();
-    while next == Next::StartAnew && !shared.is_stopped() {
-        next = again::launch_anew(launch).map_or(Next::Round, Running::serve);
+    let mut exit = running.serve();
+    while exit == Exit::Replan && !shared.is_stopped() {
+        exit = again::launch_anew(launch).map_or(Exit::Stopped, Running::serve);
     }
 }
 
 impl Running {
     /// Serves the group until the application ends or shall start anew; when it returns, everything has been let go.
-    fn serve(self) -> Next {
+    fn serve(self) -> Exit {
         let Running { place, dispatcher, threads, servers, watch, instance } = self;
         let shared = Arc::clone(&instance.shared);
         let settings = ControlSettings { leave_timeout: LEAVE_TIMEOUT };
@@ -254,25 +254,25 @@ impl Running {
         let mut observer = Observer::new(Arc::clone(&shared), clock, watch, globals);
         let served =
             catch_unwind(AssertUnwindSafe(|| control::run(place, dispatcher, &mut observer, &settings)));
-        let next = match served {
-            Ok(Ok(next)) => next,
+        let exit = match served {
+            Ok(Ok(exit)) => exit,
             Ok(Err(error)) => {
                 shared.fail(error);
-                Next::Round
+                Exit::Stopped
             }
             Err(panic) => {
                 shared.fail(panicked("control", &*panic));
-                Next::Round
+                Exit::Stopped
             }
         };
-        if next == Next::Round {
+        if exit == Exit::Stopped {
             shared.stop();
         }
         // The control thread has waited for those that had tasks; others may be in a call to the broker.
         // An application that goes on needs what they hold; one that ends has told how long that may take.
-        let at_least = if next == Next::Round { ENDED } else { THREADS_END };
+        let at_least = if exit == Exit::Stopped { ENDED } else { THREADS_END };
         let waited = join(threads, || shared.left().max(at_least));
-        if next == Next::Round {
+        if exit == Exit::Stopped {
             shared.end_on(waited);
         }
         drop(servers);
@@ -286,7 +286,7 @@ impl Running {
             );
         }
         drop(instance);
-        next
+        exit
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::control::{ControlEvents, Next};
+use super::control::ControlEvents;
 use super::global_thread::GlobalBackends;
 use super::kafka_streams::{Shared, lock};
 use super::lifecycle::State;
@@ -62,7 +62,7 @@ impl ControlEvents for Observer {
         self.watch.look_now(self.clock.monotonic_ms());
     }
 
-    fn observe(&mut self, all_running: bool) -> Next {
+    fn observe(&mut self, all_running: bool) -> bool {
         match (all_running, self.shared.state()) {
             (true, State::Rebalancing) => self.shared.transition_to(State::Running),
             (false, State::Running) => self.shared.transition_to(State::Rebalancing),
@@ -81,13 +81,13 @@ impl ControlEvents for Observer {
         let changed = self.has_to_renew(now_ms).and_then(|renew| Ok(renew || self.watch.changed(now_ms)?));
         match changed {
             Ok(true) => {}
-            Ok(false) => return Next::Round,
+            Ok(false) => return false,
             Err(error) => {
                 self.shared.fail(error);
-                return Next::Round;
+                return false;
             }
         }
         self.shared.transition_to(State::Rebalancing);
-        Next::StartAnew
+        true
     }
 }

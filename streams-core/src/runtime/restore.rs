@@ -42,7 +42,7 @@ use super::state_directory::StateDirectory;
 use super::waits::Waits;
 use crate::config::StreamsConfig;
 use crate::error::Result;
-use crate::ids::{Offset, TaskId, TopicPartition};
+use crate::ids::{Offset, StoreName, TaskId, TopicPartition};
 use crate::serde::TopicPartitionMetadata;
 use crate::time::{Now, Timestamp};
 use crate::transport::{Admin, Consumer, PartitionHandle, RawRecord};
@@ -116,7 +116,7 @@ pub(crate) struct SourceStart {
 pub(crate) struct OpenedTask {
     pub backends: TaskBackends,
     /// By store: the next offset of its changelog.
-    pub changelog_ends: BTreeMap<String, Offset>,
+    pub changelog_ends: BTreeMap<StoreName, Offset>,
     pub sources: Vec<SourceStart>,
 }
 
@@ -128,7 +128,7 @@ pub(crate) struct RestoreCounters {
 }
 
 struct Changelog {
-    store: String,
+    store: StoreName,
     partition: TopicPartition,
     backend: BackendRef,
     restorer: Box<dyn Restore>,
@@ -154,7 +154,7 @@ struct Opening {
     phase: Phase,
     backends: TaskBackends,
     changelogs: Vec<Changelog>,
-    ends: BTreeMap<String, Offset>,
+    ends: BTreeMap<StoreName, Offset>,
     /// Monotonic.
     not_before: i64,
     /// Attempts in a row that failed.
@@ -163,7 +163,7 @@ struct Opening {
     /// For how long its directory was left alone before it was opened; unknown is for ever.
     untouched_ms: Option<i64>,
     /// Stores all of whose rows come from this opening: they were not left alone, however often it begins again.
-    fresh: BTreeSet<String>,
+    fresh: BTreeSet<StoreName>,
     /// Whether it was counted as rebuilt.
     is_rebuilt: bool,
 }

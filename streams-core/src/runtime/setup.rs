@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use super::changelog_settings;
 use super::joining::member_id;
-use super::plan::{Plan, SubtopologyPlan};
+use super::plan::Plan;
 use crate::config::StreamsConfig;
 use crate::error::{Error, Result, TopologyError};
 use crate::ids::TopicName;
-use crate::topology::{InternalTopic, ResolveSettings, ResolvedTopology, TopicPattern, Topology};
+use crate::topology::{
+    InternalTopic, ResolveSettings, ResolvedSubtopology, ResolvedTopology, TopicPattern, Topology,
+};
 use crate::transport::{Admin, GroupSpec, NewTopic, SubtopologyTasks, TopicInfo};
 
 /// Time for one question to the broker at start-up. A broker that is away for longer is an error of `start`.
@@ -38,7 +40,7 @@ pub(crate) fn prepare(topology: &Topology, config: &StreamsConfig, admin: &mut d
     create(&resolved, config, &existing, admin)?;
     let deletions_kept =
         changelog_settings::check(topology.graph(), &resolved, &existing, admin, ADMIN_TIMEOUT)?;
-    let mut plan = Plan::new(topology, config, &resolved)?;
+    let mut plan = Plan::new(topology, config, resolved);
     let id = |topic: &TopicInfo| Some((Arc::clone(&topic.name), topic.id.clone()?));
     plan.topic_ids = existing.values().filter_map(id).collect();
     plan.deletions_kept = deletions_kept;
@@ -227,11 +229,11 @@ fn await_topics(created: &[&InternalTopic], admin: &mut dyn Admin) -> Result<()>
 /// What the process tells its group.
 pub(crate) fn group_spec(plan: &Plan, config: &StreamsConfig, client_id: &str) -> GroupSpec {
     // Without a topic of their own, the tasks have exactly one source topic (decision 0015), or are united for a test.
-    let token = |part: &SubtopologyPlan| {
+    let token = |part: &ResolvedSubtopology| {
         let only = part.sources.first().map(|(topic, _)| Arc::clone(topic));
         part.task_topic.clone().or(only)
     };
-    let part = |part: &SubtopologyPlan| {
+    let part = |part: &ResolvedSubtopology| {
         Some(SubtopologyTasks { subtopology: part.id, token_topic: token(part)?, tasks: part.tasks })
     };
     GroupSpec {

@@ -7,6 +7,7 @@ use state_stores::disk;
 use super::state_directory::StateDirectory;
 use crate::config::StreamsConfig;
 use crate::error::{Error, Result};
+use crate::ids::StoreName;
 use crate::store::StorePlace;
 use crate::time::{ClockRef, Timestamp};
 use crate::topology::Topology;
@@ -21,7 +22,7 @@ pub(super) fn open(
     fresh_id: &str,
     now: Timestamp,
 ) -> Result<Option<Arc<StateDirectory>>> {
-    let on_disk = first_on_disk(topology)?;
+    let on_disk = first_on_disk(topology);
     if let (Some(store), false) = (&on_disk, disk::IS_AVAILABLE) {
         return Err(Error::IllegalState(format!(
             "store {store} is on disk, but this program was built without the feature `rocksdb`; enable it, or keep the \
@@ -53,15 +54,9 @@ pub(super) fn open(
 }
 
 /// The name of a store that is on disk, if any is.
-fn first_on_disk(topology: &Topology) -> Result<Option<String>> {
-    let graph = topology.graph();
-    let globals = graph.global_stores().iter().map(|global| &global.store);
-    for store in graph.stores().chain(globals) {
-        if topology.store(&store.name)?.place() == StorePlace::Disk {
-            return Ok(Some(store.name.to_string()));
-        }
-    }
-    Ok(None)
+fn first_on_disk(topology: &Topology) -> Option<StoreName> {
+    let on_disk = topology.graph().store_factories().find(|store| store.place() == StorePlace::Disk);
+    on_disk.map(|store| store.definition().name)
 }
 
 /// A process id for a state directory that has none: unique by the operating system's randomness and the time.

@@ -164,8 +164,7 @@ impl StreamTask {
         let clock = Rc::new(RecordClock::default());
         let (stores, readable) = open_stores(id, &opened, &clock, environment)?;
         let graph = graph::build(&environment.plan.topology, &plan.nodes, &environment.settings)?;
-        let access =
-            plan.nodes.iter().map(|node| (node.as_str().into(), stores_of(environment, node))).collect();
+        let access = plan.nodes.iter().map(|node| (Arc::clone(node), stores_of(environment, node))).collect();
         let mut context = TaskContext::new(TaskSetup {
             task: id,
             application_id: Arc::clone(&environment.plan.application_id),

@@ -19,7 +19,7 @@ use super::setup;
 use super::waits::{Waiting, Waits};
 use crate::config::StreamsConfig;
 use crate::error::{Error, Result};
-use crate::ids::{PartitionId, TopicName};
+use crate::ids::{PartitionId, StoreName, TopicName};
 use crate::transport::{Admin, TopicInfo, Transport, TransportErrorKind};
 
 /// How often is looked unless the configuration says otherwise, as in Kafka's clients.
@@ -56,7 +56,7 @@ enum Own {
     /// Records on their way.
     Repartition,
     /// The rows of that store.
-    Changelog(String),
+    Changelog(StoreName),
     /// Nothing: it stands for the tasks in the group.
     Tasks,
 }

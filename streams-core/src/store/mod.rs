@@ -32,6 +32,7 @@ mod supplier;
 
 use std::any::Any;
 use std::cell::RefCell;
+use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -91,6 +92,12 @@ pub struct OpenedStore {
     pub handle: Rc<dyn Any>,
     /// The runtime's view of the same store.
     pub store: Rc<RefCell<dyn StateStore>>,
+}
+
+impl fmt::Debug for dyn StoreFactory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.definition().fmt(f)
+    }
 }
 
 /// Opens a store for each task (`org.apache.kafka.streams.state.StoreBuilder`). Shared by all threads.

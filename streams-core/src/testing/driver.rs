@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -18,7 +19,7 @@ use crate::processor::handlers::{
     DeserializationExceptionHandler, Handlers, ProcessingExceptionHandler, ProductionExceptionHandler,
 };
 use crate::serde::{DefaultSerde, SerdeRef};
-use crate::time::IntoTimestamp;
+use crate::time::{IntoTimestamp, Timestamp};
 use crate::topology::Topology;
 
 /// Settings that make results wait for the wall clock. Kafka's driver turns them off too, unless they are set.
@@ -210,13 +211,13 @@ impl TopologyTestDriver {
         std::iter::from_fn(|| pipeline.read(&topic).transpose()).collect()
     }
 
-    /// Moves the wall clock forward and runs what is due. Moving back, or beyond the year 9999, is an error.
-    pub fn advance_wall_clock_time(&self, by_ms: i64) -> Result<()> {
-        self.pipeline.borrow_mut().advance_wall_clock(by_ms)
+    /// Moves the wall clock forward, by whole milliseconds, and runs what is due. Moving beyond the year 9999 is an error.
+    pub fn advance_wall_clock_time(&self, by: Duration) -> Result<()> {
+        self.pipeline.borrow_mut().advance_wall_clock(by)
     }
 
     /// What the wall clock shows.
-    pub fn now_ms(&self) -> i64 {
+    pub fn now_ms(&self) -> Timestamp {
         self.pipeline.borrow().now_ms()
     }
 

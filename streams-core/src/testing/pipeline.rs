@@ -239,10 +239,8 @@ impl Pipeline {
         self.settle()
     }
 
-    pub fn advance_wall_clock(&mut self, by_ms: i64) -> Result<()> {
-        if by_ms < 0 {
-            return Err(Error::IllegalState(format!("the driver's clock goes forward, not by {by_ms} ms")));
-        }
+    pub fn advance_wall_clock(&mut self, by: Duration) -> Result<()> {
+        let by_ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
         self.clock.set(checked_time(self.now_ms().checked_add(by_ms))?);
         self.settle()
     }

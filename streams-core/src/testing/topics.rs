@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -84,10 +85,11 @@ impl<K, V> TestInputTopic<K, V> {
         self.send(None, &key, &value, timestamp.into_timestamp(), headers)
     }
 
-    /// Sends records in order: the first with event time `start_ms`, each `advance_ms` later than the previous one
+    /// Sends records in order: the first with event time `start`, each `advance` later than the previous one
     /// (`pipeKeyValueList`).
     ///
     /// ```
+    /// # use std::time::Duration;
     /// # use streams_core::processor::{SinkOptions, SourceOptions, TopicTarget};
     /// # use streams_core::serde::DefaultSerde;
     /// # use streams_core::testing::TopologyTestDriver;
@@ -101,7 +103,7 @@ impl<K, V> TestInputTopic<K, V> {
     /// # topology.add_sink("write", SinkOptions { target, key_serde, value_serde, partitioner: None }, &["read"])?;
     /// let driver = TopologyTestDriver::of(topology)?;
     /// let prices = driver.create_input_topic::<String, i64>("prices");
-    /// prices.pipe_key_values([("tea".into(), 3), ("milk".into(), 1), ("tea".into(), 4)], 1_000, 10)?;
+    /// prices.pipe_key_values([("tea".into(), 3), ("milk".into(), 1), ("tea".into(), 4)], 1_000, Duration::from_millis(10))?;
     ///
     /// let copies = driver.create_output_topic::<String, i64>("copies");
     /// assert_eq!(copies.queue_size()?, 3);
@@ -115,10 +117,11 @@ impl<K, V> TestInputTopic<K, V> {
     pub fn pipe_key_values(
         &self,
         records: impl IntoIterator<Item = (K, V)>,
-        start_ms: Timestamp,
-        advance_ms: i64,
+        start: impl IntoTimestamp,
+        advance: Duration,
     ) -> Result<()> {
-        let mut timestamp = start_ms;
+        let mut timestamp = start.into_timestamp();
+        let advance_ms = i64::try_from(advance.as_millis()).unwrap_or(i64::MAX);
         for (key, value) in records {
             self.pipe(key, value, timestamp)?;
             timestamp = timestamp.saturating_add(advance_ms);

@@ -1,23 +1,10 @@
 //! What goes into a topology graph, as plain data.
 
 use super::pattern::TopicPattern;
+pub use crate::config::AutoOffsetReset;
 use crate::ids::TopicName;
 pub use crate::ids::{NodeName, StoreName};
 pub use crate::store::{ChangelogKind, StoreDef};
-
-/// Where a source starts to read a topic for which no offset is committed; overrides `auto.offset.reset`
-/// for its topics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AutoOffsetReset {
-    /// Fail: an offset must be committed.
-    None,
-    /// At the topic's first record.
-    Earliest,
-    /// After the topic's last record.
-    Latest,
-    /// At the first record that is at most that many milliseconds old.
-    ByDuration(i64),
-}
 
 /// What a source node reads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -86,11 +86,11 @@ impl TopologyGraph {
         let sources =
             subtopology.source_topics.iter().map(|topic| string_hash(topic)).fold(0, u32::wrapping_add);
         let mut changelogs = 0u32;
-        for changelog in &subtopology.changelogs {
-            let Some(store) = self.store(&changelog.store) else { continue };
-            let name = string_hash(&changelog.topic);
-            let configs = string_map_hash(&own_changelog_configs(store));
-            let config = match store.changelog {
+        for store in &subtopology.stores {
+            let Some(topic) = &store.changelog else { continue };
+            let (name, def) = (string_hash(topic), store.factory.definition());
+            let configs = string_map_hash(&own_changelog_configs(&def));
+            let config = match def.changelog {
                 ChangelogKind::KeyValue => objects_hash(&[name, configs, FALSE_HASH]),
                 ChangelogKind::Window { retention_ms: ms }
                 | ChangelogKind::JoinWindow { retention_ms: ms }

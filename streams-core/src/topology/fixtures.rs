@@ -1,11 +1,124 @@
 //! Reads the transcripts of Java in `testdata/`, for tests; its README says how they came to be.
 
+use std::any::Any;
 use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, LazyLock};
+
+use state_stores::{BackendRef, RestoreFormat};
 
 use super::{
-    ChangelogKind, InternalTopicDef, ResolveSettings, SinkTarget, SourceDef, StoreDef, TopologyError,
-    TopologyGraph,
+    ChangelogKind, InternalTopicDef, NodeName, ResolveSettings, SinkTarget, SourceDef, StoreDef,
+    TopologyError, TopologyGraph,
 };
+use crate::error::{Error, Result as CoreResult};
+use crate::ids::TopicName;
+use crate::processor::{EdgeType, NodeFactory, NodeInstance, Wiring};
+use crate::store::{Declaration, OpenedStore, StoreEnvironment, StoreFactory, StorePlace};
+
+/// A topology that is never run, so that its nodes need no code and its stores no types.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Drawing(TopologyGraph);
+
+impl Deref for Drawing {
+    type Target = TopologyGraph;
+
+    fn deref(&self) -> &TopologyGraph {
+        &self.0
+    }
+}
+
+impl DerefMut for Drawing {
+    fn deref_mut(&mut self) -> &mut TopologyGraph {
+        &mut self.0
+    }
+}
+
+impl Drawing {
+    pub(super) fn add_source(
+        &mut self,
+        name: impl Into<NodeName>,
+        def: SourceDef,
+    ) -> Result<(), TopologyError> {
+        self.0.add_source(name, def, Arc::new(NoCode))
+    }
+
+    pub(super) fn add_processor(
+        &mut self,
+        name: impl Into<NodeName>,
+        parents: &[&str],
+    ) -> Result<(), TopologyError> {
+        self.0.add_processor(name, Arc::new(NoCode), parents)
+    }
+
+    pub(super) fn add_sink(
+        &mut self,
+        name: impl Into<NodeName>,
+        target: SinkTarget,
+        parents: &[&str],
+    ) -> Result<(), TopologyError> {
+        self.0.add_sink(name, target, Arc::new(NoCode), parents)
+    }
+
+    pub(super) fn add_state_store(&mut self, def: StoreDef, nodes: &[&str]) -> Result<(), TopologyError> {
+        self.0.add_state_store(Arc::new(def), nodes)
+    }
+
+    pub(super) fn add_global_store(
+        &mut self,
+        store: StoreDef,
+        source: &str,
+        topic: impl Into<TopicName>,
+        processor: &str,
+    ) -> Result<(), TopologyError> {
+        let (source, processor) = ((source, Arc::new(NoCode) as _), (processor, Arc::new(NoCode) as _));
+        self.0.add_global_store(Arc::new(store), topic, source, processor)
+    }
+}
+
+struct NoCode;
+
+impl NodeFactory for NoCode {
+    fn input(&self) -> Option<EdgeType> {
+        None
+    }
+
+    fn output(&self) -> Option<EdgeType> {
+        None
+    }
+
+    fn build(&self, _: Wiring) -> CoreResult<NodeInstance> {
+        Err(Error::Internal("a drawing has no code".to_owned()))
+    }
+}
+
+/// A store without types. Two are the same if they are equal.
+impl StoreFactory for StoreDef {
+    fn definition(&self) -> StoreDef {
+        self.clone()
+    }
+
+    fn declaration(&self) -> Declaration {
+        static ALL: LazyLock<Declaration> = LazyLock::new(Declaration::new);
+        *ALL
+    }
+
+    fn place(&self) -> StorePlace {
+        StorePlace::Memory
+    }
+
+    fn restore_format(&self) -> RestoreFormat {
+        RestoreFormat::KeyValue
+    }
+
+    fn open(&self, _: &StoreEnvironment) -> CoreResult<OpenedStore> {
+        Err(Error::Internal("a drawing has no rows".to_owned()))
+    }
+
+    fn open_reader(&self, _: &BackendRef) -> CoreResult<Box<dyn Any>> {
+        Err(Error::Internal("a drawing has no rows".to_owned()))
+    }
+}
 
 /// One graph with what Java printed for it.
 pub(super) struct Case {
@@ -16,7 +129,7 @@ pub(super) struct Case {
 
 /// What the calls of a case build.
 pub(super) struct Built {
-    pub(super) graph: TopologyGraph,
+    pub(super) graph: Drawing,
     pub(super) settings: ResolveSettings,
     pub(super) existing: BTreeMap<String, i32>,
 }
@@ -62,7 +175,7 @@ impl Case {
     /// Makes the calls, up to the first that is refused.
     pub(super) fn build(&self) -> Result<Built, TopologyError> {
         let mut built = Built {
-            graph: TopologyGraph::default(),
+            graph: Drawing::default(),
             settings: ResolveSettings::new("app"),
             existing: BTreeMap::new(),
         };

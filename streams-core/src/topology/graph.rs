@@ -1,13 +1,18 @@
-//! The untyped topology graph: nodes, stores, internal topics and the rules for connecting them.
+//! The topology graph: nodes, stores, internal topics and the rules for connecting them, whatever types flow between.
 //!
 //! Ported from Java's `InternalTopologyBuilder`: every method refuses what its namesake there refuses,
 //! before it changes anything.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
-use super::defs::{AutoOffsetReset, InternalTopicDef, NodeName, SinkTarget, SourceDef, StoreDef, StoreName};
+use super::defs::{
+    AutoOffsetReset, ChangelogKind, InternalTopicDef, NodeName, SinkTarget, SourceDef, StoreDef, StoreName,
+};
 use crate::error::TopologyError;
 use crate::ids::TopicName;
+use crate::processor::NodeFactory;
+use crate::store::{StoreFactory, StorePlace};
 
 /// What a node does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +26,7 @@ pub enum NodeKind {
 }
 
 /// One node of a topology.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Node {
     /// Its name.
     pub name: NodeName,
@@ -35,10 +40,12 @@ pub struct Node {
     pub stores: Vec<StoreName>,
     /// Whether it maintains a global store: it belongs to no task, the global thread runs it.
     pub global: bool,
+    /// Builds it for each task.
+    pub(crate) factory: Arc<dyn NodeFactory>,
 }
 
 /// A global store with its own source and processor.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct GlobalStore {
     /// The store; never logged, its topic is its changelog.
     pub store: StoreDef,
@@ -48,31 +55,23 @@ pub struct GlobalStore {
     pub source: NodeName,
     /// The node that maintains the store.
     pub processor: NodeName,
+    /// Opens it.
+    pub(crate) factory: Arc<dyn StoreFactory>,
 }
 
 /// A store with the processors that use it.
 #[derive(Clone, Debug)]
 pub(super) struct StoreEntry {
     pub(super) def: StoreDef,
+    /// Opens it for each task.
+    pub(super) factory: Arc<dyn StoreFactory>,
     /// Node indexes, in the order they were connected.
     pub(super) processors: Vec<usize>,
     /// The undecorated topics upstream of the first processor connected that has any.
     source_topics: Vec<TopicName>,
 }
 
-/// An untyped topology: names, edges, stores and topics.
-///
-/// ```
-/// use streams_core::topology::{SinkTarget, SourceDef, TopologyGraph};
-///
-/// let mut graph = TopologyGraph::default();
-/// graph.add_source("in", SourceDef::topics(["payments"]))?;
-/// graph.add_processor("check", &["in"])?;
-/// graph.add_sink("out", SinkTarget::Topic("checked".into()), &["check"])?;
-/// graph.validate()?;
-/// assert_eq!(graph.subtopologies("app").len(), 1);
-/// # Ok::<(), streams_core::topology::TopologyError>(())
-/// ```
+/// The names, edges, stores and topics of a [`Topology`](super::Topology), to be read.
 #[derive(Clone, Debug, Default)]
 pub struct TopologyGraph {
     /// In topological order.
@@ -93,7 +92,12 @@ pub struct TopologyGraph {
 /// Building.
 impl TopologyGraph {
     /// Adds a node that reads topics.
-    pub fn add_source(&mut self, name: impl Into<NodeName>, def: SourceDef) -> Result<(), TopologyError> {
+    pub(super) fn add_source(
+        &mut self,
+        name: impl Into<NodeName>,
+        def: SourceDef,
+        factory: Arc<dyn NodeFactory>,
+    ) -> Result<(), TopologyError> {
         let name = self.unused_name(name.into())?;
         if let Some(pattern) = &def.pattern
             && let Some(topic) = self.source_of.keys().filter(|topic| pattern.matches(topic)).min()
@@ -114,39 +118,50 @@ impl TopologyGraph {
         for topic in &def.topics {
             self.source_of.insert(topic.clone(), self.nodes.len());
         }
-        self.push_node(name, NodeKind::Source(def), &[], false);
+        self.push_node(name, NodeKind::Source(def), factory, &[], false);
         Ok(())
     }
 
     /// Adds a node that runs a processor on what its parents forward.
-    pub fn add_processor(
+    pub(super) fn add_processor(
         &mut self,
         name: impl Into<NodeName>,
+        factory: Arc<dyn NodeFactory>,
         parents: &[&str],
     ) -> Result<(), TopologyError> {
         let name = self.unused_name(name.into())?;
         let parents = self.check_parents(&name, parents)?;
-        self.push_node(name, NodeKind::Processor, &parents, false);
+        self.push_node(name, NodeKind::Processor, factory, &parents, false);
         Ok(())
     }
 
     /// Adds a node that writes what its parents forward to a topic.
-    pub fn add_sink(
+    pub(super) fn add_sink(
         &mut self,
         name: impl Into<NodeName>,
         target: SinkTarget,
+        factory: Arc<dyn NodeFactory>,
         parents: &[&str],
     ) -> Result<(), TopologyError> {
         let name = self.unused_name(name.into())?;
         let parents = self.check_parents(&name, parents)?;
-        self.push_node(name, NodeKind::Sink(target), &parents, false);
+        self.push_node(name, NodeKind::Sink(target), factory, &parents, false);
         Ok(())
     }
 
-    /// Adds a store and connects it to processors. Adding an equal store again only connects it further.
-    pub fn add_state_store(&mut self, def: StoreDef, processors: &[&str]) -> Result<(), TopologyError> {
+    /// Adds a store and connects it to processors. Adding the same declaration again only connects it further.
+    pub(super) fn add_state_store(
+        &mut self,
+        factory: Arc<dyn StoreFactory>,
+        processors: &[&str],
+    ) -> Result<(), TopologyError> {
+        let def = factory.definition();
         let known = self.store_index.get(&def.name).and_then(|&at| self.stores.get(at));
-        if known.is_some_and(|known| known.def != def) {
+        let is_other = |known: &StoreEntry| {
+            let same = Arc::ptr_eq(&known.factory, &factory);
+            known.def != def || (!same && known.factory.declaration() != factory.declaration())
+        };
+        if known.is_some_and(is_other) {
             return Err(TopologyError::DuplicateStore(def.name));
         }
         if self.global_store(&def.name).is_some() {
@@ -160,7 +175,8 @@ impl TopologyGraph {
             Some(&at) => at,
             None => {
                 self.store_index.insert(def.name.clone(), self.stores.len());
-                self.stores.push(StoreEntry { def, processors: Vec::new(), source_topics: Vec::new() });
+                let (processors, source_topics) = (Vec::new(), Vec::new());
+                self.stores.push(StoreEntry { def, factory, processors, source_topics });
                 self.stores.len() - 1
             }
         };
@@ -173,14 +189,21 @@ impl TopologyGraph {
     /// Adds a store that every instance fills with the whole of a topic, and the two nodes that do so.
     ///
     /// The topic is the store's changelog, so the store is never logged, whatever its definition says.
-    pub fn add_global_store(
+    pub(super) fn add_global_store(
         &mut self,
-        store: StoreDef,
-        source: impl Into<NodeName>,
+        factory: Arc<dyn StoreFactory>,
         topic: impl Into<TopicName>,
-        processor: impl Into<NodeName>,
+        (source, source_factory): (impl Into<NodeName>, Arc<dyn NodeFactory>),
+        (processor, processor_factory): (impl Into<NodeName>, Arc<dyn NodeFactory>),
     ) -> Result<(), TopologyError> {
-        let topic = topic.into();
+        let (store, topic) = (factory.definition(), topic.into());
+        if store.changelog != ChangelogKind::KeyValue {
+            return Err(TopologyError::NotGlobal(store.name));
+        }
+        if let StorePlace::Custom(supplier) = factory.place() {
+            let supplier = supplier.name().to_owned();
+            return Err(TopologyError::GlobalStorePlace { store: store.name, supplier });
+        }
         let source = self.unused_name(source.into())?;
         self.check_unread(&topic)?;
         let processor = self.unused_name(processor.into())?;
@@ -198,19 +221,20 @@ impl TopologyGraph {
         }
         self.source_of.insert(topic.clone(), self.nodes.len());
         let source_index = self.nodes.len();
-        self.push_node(source.clone(), NodeKind::Source(SourceDef::topics([topic.clone()])), &[], true);
-        self.push_node(processor.clone(), NodeKind::Processor, &[source_index], true);
+        let reads = NodeKind::Source(SourceDef::topics([topic.clone()]));
+        self.push_node(source.clone(), reads, source_factory, &[], true);
+        self.push_node(processor.clone(), NodeKind::Processor, processor_factory, &[source_index], true);
         if let Some(node) = self.nodes.last_mut() {
             node.stores.push(store.name.clone());
         }
         self.source_changelogs.insert(store.name.clone(), topic.clone());
         let store = store.without_logging();
-        self.global_stores.push(GlobalStore { store, topic, source, processor });
+        self.global_stores.push(GlobalStore { store, topic, source, processor, factory });
         Ok(())
     }
 
     /// Lets a processor use stores that were added before.
-    pub fn connect_processor_and_stores(
+    pub(super) fn connect_processor_and_stores(
         &mut self,
         processor: &str,
         stores: &[&str],
@@ -238,7 +262,7 @@ impl TopologyGraph {
 
     /// Declares a topic, by its undecorated name, as one that the application creates itself; its full name
     /// is `<application.id>-<name>`. A later declaration of the same name replaces an earlier one.
-    pub fn add_internal_topic(
+    pub(super) fn add_internal_topic(
         &mut self,
         name: impl Into<TopicName>,
         def: InternalTopicDef,
@@ -253,23 +277,13 @@ impl TopologyGraph {
 
     /// Declares that the topics of those source nodes must have the same number of partitions. The nodes
     /// may be added later; a name that never becomes a source has no effect, as in Java.
-    pub fn copartition(&mut self, sources: &[&str]) {
+    pub(super) fn copartition(&mut self, sources: &[&str]) {
         self.copartition_groups.push(sources.iter().map(|&name| name.into()).collect());
-    }
-
-    /// Puts another source node in one's place in every co-partition group, as merging repartition topics
-    /// needs.
-    pub fn replace_copartitioned(&mut self, replaced: &str, by: &str) {
-        for group in &mut self.copartition_groups {
-            if group.remove(replaced) {
-                group.insert(by.into());
-            }
-        }
     }
 
     /// Makes a source topic the changelog of a store, which then needs none of its own: a table's source
     /// topic, or a read-only store's topic. The name is the topic's full one.
-    pub fn connect_source_store_and_topic(
+    pub(super) fn connect_source_store_and_topic(
         &mut self,
         store: impl Into<StoreName>,
         topic: impl Into<TopicName>,
@@ -319,6 +333,12 @@ impl TopologyGraph {
     /// The stores other than global ones, in the order they were added.
     pub fn stores(&self) -> impl Iterator<Item = &StoreDef> {
         self.stores.iter().map(|entry| &entry.def)
+    }
+
+    /// What opens the stores, global ones last.
+    pub(crate) fn store_factories(&self) -> impl Iterator<Item = &Arc<dyn StoreFactory>> {
+        let globals = self.global_stores.iter().map(|global| &global.factory);
+        self.stores.iter().map(|entry| &entry.factory).chain(globals)
     }
 
     /// The store of that name, global or not.
@@ -465,119 +485,9 @@ impl TopologyGraph {
     }
 }
 
-/// The rules.
-impl TopologyGraph {
-    fn unused_name(&self, name: NodeName) -> Result<NodeName, TopologyError> {
-        if self.node_index.contains_key(&name) {
-            return Err(TopologyError::DuplicateNode(name));
-        }
-        Ok(name)
-    }
-
-    fn check_unread(&self, topic: &TopicName) -> Result<(), TopologyError> {
-        if self.source_of.contains_key(topic) {
-            return Err(TopologyError::TopicAlreadyRegistered(topic.clone()));
-        }
-        match self.patterns().find(|(_, pattern)| pattern.matches(topic)) {
-            Some((_, pattern)) => {
-                let pattern = pattern.to_string();
-                Err(TopologyError::ReadMatchesPattern { topic: topic.clone(), pattern })
-            }
-            None => Ok(()),
-        }
-    }
-
-    fn check_parents(&self, node: &NodeName, parents: &[&str]) -> Result<Vec<usize>, TopologyError> {
-        if parents.is_empty() {
-            return Err(TopologyError::NoParents(node.clone()));
-        }
-        parents.iter().map(|parent| self.check_parent(node, parent)).collect()
-    }
-
-    fn check_parent(&self, node: &NodeName, parent: &str) -> Result<usize, TopologyError> {
-        let node = node.clone();
-        let Some(known) = self.node(parent) else {
-            let itself = *node == *parent;
-            return Err(if itself {
-                TopologyError::SelfParent(node)
-            } else {
-                TopologyError::UnknownParent { node, parent: parent.into() }
-            });
-        };
-        if matches!(known.kind, NodeKind::Sink(_)) {
-            return Err(TopologyError::SinkAsParent { node, sink: known.name.clone() });
-        }
-        if known.global {
-            return Err(TopologyError::GlobalNodeAsParent { node, parent: known.name.clone() });
-        }
-        self.index_of(parent).ok_or_else(|| TopologyError::UnknownParent { node, parent: parent.into() })
-    }
-
-    /// The node's index if a store may be connected to it.
-    fn check_connectable(&self, node: &str, store: &str) -> Result<usize, TopologyError> {
-        let (name, store) = (NodeName::from(node), StoreName::from(store));
-        let known = self.index_of(node).and_then(|at| Some((at, self.nodes.get(at)?)));
-        let Some((index, known)) = known else {
-            return Err(TopologyError::UnknownProcessor { processor: name, store });
-        };
-        if !matches!(known.kind, NodeKind::Processor) {
-            return Err(TopologyError::StoreOnSourceOrSink { node: name, store });
-        }
-        if known.global {
-            return Err(TopologyError::StoreOnGlobalProcessor { processor: name, store });
-        }
-        Ok(index)
-    }
-
-    fn push_node(&mut self, name: NodeName, kind: NodeKind, parents: &[usize], global: bool) {
-        let index = self.nodes.len();
-        let mut parent_names = Vec::with_capacity(parents.len());
-        for &parent in parents {
-            if let Some(parent) = self.nodes.get_mut(parent) {
-                parent.children.push(name.clone());
-                parent_names.push(parent.name.clone());
-            }
-        }
-        self.node_index.insert(name.clone(), index);
-        let (children, stores) = (Vec::new(), Vec::new());
-        self.nodes.push(Node { name, kind, parents: parent_names, children, stores, global });
-    }
-
-    fn connect(&mut self, node: usize, store: usize) {
-        let upstream = self.topics_upstream(node);
-        let (Some(node_entry), Some(entry)) = (self.nodes.get_mut(node), self.stores.get_mut(store)) else {
-            return;
-        };
-        // The first topics found stay: a table's store that a join downstream reads as well is still
-        // partitioned as the table's own topic, not as the repartition topic of the join.
-        if entry.source_topics.is_empty() {
-            entry.source_topics = upstream;
-        }
-        if !entry.processors.contains(&node) {
-            entry.processors.push(node);
-            node_entry.stores.push(entry.def.name.clone());
-        }
-    }
-
-    /// The undecorated topics of every source above a node, sorted.
-    fn topics_upstream(&self, node: usize) -> Vec<TopicName> {
-        let mut topics = BTreeSet::new();
-        let mut seen = BTreeSet::from([node]);
-        let mut open = vec![node];
-        while let Some(at) = open.pop() {
-            let Some(node) = self.nodes.get(at) else { continue };
-            if let NodeKind::Source(def) = &node.kind {
-                topics.extend(def.topics.iter().cloned());
-            }
-            let parents = node.parents.iter().filter_map(|parent| self.index_of(parent));
-            open.extend(parents.filter(|&parent| seen.insert(parent)));
-        }
-        topics.into_iter().collect()
-    }
-}
-
 mod loops;
 mod names;
 mod patterns;
+mod rules;
 #[cfg(test)]
 mod tests;

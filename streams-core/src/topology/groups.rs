@@ -5,14 +5,18 @@
 //! groups of global stores take a number too, though they never become tasks.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use state_stores::RestoreFormat;
 
 use super::defs::{NodeName, SinkTarget, StoreName};
 use super::graph::{NodeKind, TopologyGraph};
 use crate::ids::TopicName;
+use crate::store::{StoreFactory, StorePlace};
 
 /// A group of connected nodes. Topics have their full names; lists of topics are sorted and free of
 /// repetition.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Subtopology {
     /// Its number, the first half of its tasks' ids.
     pub id: u32,
@@ -25,24 +29,37 @@ pub struct Subtopology {
     /// Those of its source topics that the application creates itself.
     pub repartition_topics: Vec<TopicName>,
     /// The stores its nodes use, in the order they were added.
-    pub stores: Vec<StoreName>,
-    /// The changelogs of those of its stores that have one, in the same order.
-    pub changelogs: Vec<StoreChangelog>,
+    pub stores: Vec<SubtopologyStore>,
     /// Those of its source topics that must have the same number of partitions, a set for each group.
     pub copartition_groups: Vec<BTreeSet<TopicName>>,
     /// Whether it maintains a global store and so generates no tasks.
     pub is_global: bool,
 }
 
-/// A store with its changelog topic.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoreChangelog {
-    /// The store.
-    pub store: StoreName,
-    /// The full name of the topic to restore it from.
-    pub topic: TopicName,
-    /// Whether that is a source topic, which the application neither creates nor writes to.
+/// A store of a sub-topology.
+#[derive(Clone, Debug)]
+pub struct SubtopologyStore {
+    /// Its name.
+    pub name: StoreName,
+    /// The full name of the topic to restore it from, if it is logged.
+    pub changelog: Option<TopicName>,
+    /// Whether that is a source topic (`reuse.ktable.source.topics`), which the application neither creates nor writes to;
+    /// it counts up to what the application has read of it.
     pub is_source: bool,
+    /// Opens it for each task.
+    pub(crate) factory: Arc<dyn StoreFactory>,
+}
+
+impl SubtopologyStore {
+    /// How changelog records become its local form.
+    pub(crate) fn format(&self) -> RestoreFormat {
+        self.factory.restore_format()
+    }
+
+    /// Where it keeps its committed entries.
+    pub(crate) fn place(&self) -> StorePlace {
+        self.factory.place()
+    }
 }
 
 impl TopologyGraph {
@@ -62,12 +79,12 @@ impl TopologyGraph {
         for entry in self.store_entries() {
             let group = entry.processors.first().and_then(|node| group_of.get(node));
             let Some(subtopology) = group.and_then(|&group| subtopologies.get_mut(group)) else { continue };
-            self.put_store(application_id, &entry.def.name, subtopology);
+            self.put_store(application_id, &entry.def.name, &entry.factory, subtopology);
         }
         for global in self.global_stores() {
             let group = self.index_of(&global.processor).and_then(|node| group_of.get(&node));
             let Some(subtopology) = group.and_then(|&group| subtopologies.get_mut(group)) else { continue };
-            self.put_store(application_id, &global.store.name, subtopology);
+            self.put_store(application_id, &global.store.name, &global.factory, subtopology);
         }
         subtopologies
     }
@@ -107,18 +124,23 @@ impl TopologyGraph {
             sink_topics: sinks.into_iter().collect(),
             repartition_topics: repartition.into_iter().collect(),
             stores: Vec::new(),
-            changelogs: Vec::new(),
             copartition_groups,
             is_global: nodes.iter().any(|node| node.global),
         }
     }
 
-    fn put_store(&self, application_id: &str, store: &StoreName, subtopology: &mut Subtopology) {
-        subtopology.stores.push(store.clone());
-        if let Some(topic) = self.changelog_of_store(application_id, store) {
-            let is_source = subtopology.source_topics.binary_search(&topic).is_ok();
-            subtopology.changelogs.push(StoreChangelog { store: store.clone(), topic, is_source });
-        }
+    fn put_store(
+        &self,
+        application_id: &str,
+        name: &StoreName,
+        factory: &Arc<dyn StoreFactory>,
+        subtopology: &mut Subtopology,
+    ) {
+        let changelog = self.changelog_of_store(application_id, name);
+        let is_source =
+            changelog.as_ref().is_some_and(|topic| subtopology.source_topics.binary_search(topic).is_ok());
+        let (name, factory) = (Arc::clone(name), Arc::clone(factory));
+        subtopology.stores.push(SubtopologyStore { name, changelog, is_source, factory });
     }
 
     /// The connected groups of node indexes: groups by their first node, nodes within a group in the order

@@ -1,8 +1,7 @@
 //! The topology: which nodes there are, how they are connected, and what that needs of Kafka.
 //!
-//! A [`TopologyGraph`] is untyped: it knows names, edges, stores and topics, but no processor. The typed
-//! layers (the Processor API's topology and the DSL) fill it and keep the processors beside it, by node
-//! name; the runtime reads it.
+//! A [`TopologyGraph`] knows names, edges, stores and topics, and of each node and store only what builds it. The
+//! typed layers (the Processor API's topology and the DSL) fill it; the runtime reads it.
 //!
 //! | file | what it answers |
 //! |---|---|
@@ -46,7 +45,7 @@ pub use describe::{
 #[doc(hidden)]
 pub use graph::{GlobalStore, Node, NodeKind, TopologyGraph};
 #[doc(hidden)]
-pub use groups::{StoreChangelog, Subtopology};
+pub use groups::{Subtopology, SubtopologyStore};
 #[doc(hidden)]
 pub use internal_topics::{InternalTopic, InternalTopicKind};
 pub use pattern::TopicPattern;

@@ -26,9 +26,9 @@ impl TopologyGraph {
                     ),
                 }
             }
-            let mut keeps: Vec<String> = part.stores.iter().map(ToString::to_string).collect();
-            for changelog in &part.changelogs {
-                keeps.push(format!("{} in {}", changelog.store, changelog.topic));
+            let mut keeps: Vec<String> = part.stores.iter().map(|store| store.name.to_string()).collect();
+            for store in &part.stores {
+                keeps.extend(store.changelog.iter().map(|topic| format!("{} in {topic}", store.name)));
             }
             keeps.sort();
             let reads: Vec<String> = reads.into_iter().collect();
@@ -53,11 +53,12 @@ impl TopologyGraph {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::topology::fixtures::Drawing;
     use crate::topology::{ChangelogKind, InternalTopicDef, SinkTarget, SourceDef, StoreDef, TopicPattern};
 
     /// A topology that reads these topics, with or without a step in between that keeps nothing.
-    fn graph(topics: &[&str], steps: &[&str], store: Option<&str>) -> TopologyGraph {
-        let mut graph = TopologyGraph::default();
+    fn graph(topics: &[&str], steps: &[&str], store: Option<&str>) -> Drawing {
+        let mut graph = Drawing::default();
         graph.add_source("in", SourceDef::topics(topics.iter().copied())).unwrap();
         let mut last = "in".to_owned();
         for step in steps {
@@ -85,7 +86,7 @@ mod tests {
         repartitioned.add_internal_topic("r", InternalTopicDef::default()).unwrap();
         let mut fixed = plain.clone();
         fixed.add_internal_topic("r", InternalTopicDef { partitions: Some(3) }).unwrap();
-        let mut by_pattern = TopologyGraph::default();
+        let mut by_pattern = Drawing::default();
         by_pattern.add_source("in", SourceDef::pattern(TopicPattern::new("a").unwrap())).unwrap();
         let graphs = [
             plain,
@@ -102,7 +103,7 @@ mod tests {
 
     #[test]
     fn topics_that_come_and_go_under_a_pattern_are_the_same() {
-        let mut graph = TopologyGraph::default();
+        let mut graph = Drawing::default();
         graph.add_source("in", SourceDef::pattern(TopicPattern::new("a.*").unwrap())).unwrap();
         let before = graph.fingerprint("app");
         graph.match_topics("app", &["a1".into(), "a2".into()]).unwrap();
@@ -111,14 +112,14 @@ mod tests {
 
     #[test]
     fn who_stands_for_the_tasks_depends_on_the_topology_alone() {
-        let topic = |graph: &TopologyGraph| {
+        let topic = |graph: &Drawing| {
             let part = graph.subtopologies("app").remove(0);
             graph.task_topic("app", part.id, &part.nodes)
         };
         assert_eq!(topic(&graph(&["a"], &[], None)), None, "the only source topic");
         let own = Some("app-subtopology-0-tasks".into());
         assert_eq!(topic(&graph(&["a", "b"], &[], None)), own);
-        let mut graph = TopologyGraph::default();
+        let mut graph = Drawing::default();
         graph.add_source("in", SourceDef::pattern(TopicPattern::new("a.*").unwrap())).unwrap();
         assert_eq!(topic(&graph), own);
         graph.match_topics("app", &["a1".into()]).unwrap();

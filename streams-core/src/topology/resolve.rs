@@ -12,13 +12,14 @@
 //! 5. An internal topic that exists must have the number of partitions found for it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::defs::{NodeName, StoreName};
+use super::defs::NodeName;
 use super::graph::TopologyGraph;
-use super::groups::{StoreChangelog, Subtopology};
+use super::groups::{Subtopology, SubtopologyStore};
 use super::internal_topics::{InternalTopic, InternalTopicKind, changelog_configs, repartition_configs};
 use crate::error::TopologyError;
-use crate::ids::{TopicName, invalid_topic_name};
+use crate::ids::{PartitionId, TaskId, TopicName, TopicPartition, invalid_topic_name};
 
 /// The settings that decide names and settings of internal topics.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,35 +44,42 @@ impl ResolveSettings {
 }
 
 /// A topology with every number known.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct ResolvedTopology {
     /// The sub-topologies that make tasks, by ascending number; global ones are left out.
     pub subtopologies: Vec<ResolvedSubtopology>,
     /// Every topic that the application owns, whether it exists or not, by name.
     pub internal_topics: Vec<InternalTopic>,
     /// The topics that fill global stores, with their partitions, in the order the stores were added.
-    pub global_topics: Vec<(TopicName, i32)>,
+    pub global_topics: Vec<(TopicName, PartitionId)>,
 }
 
-/// A sub-topology with its number of tasks.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What the tasks of a sub-topology have in common.
+#[derive(Clone, Debug)]
 pub struct ResolvedSubtopology {
     /// Its number.
     pub id: u32,
     /// How many tasks it has: as many as its widest source topic has partitions.
-    pub tasks: i32,
-    /// Its nodes in the order they were added.
+    pub tasks: PartitionId,
+    /// A topic whose partitions stand for the tasks in the group, where no single source topic does (decision 0015).
+    pub task_topic: Option<TopicName>,
+    /// Its nodes in the order they were added, parents before children.
     pub nodes: Vec<NodeName>,
-    /// The topics it reads, with their partitions, by name.
-    pub source_topics: Vec<(TopicName, i32)>,
-    /// Those of them that the application creates itself.
+    /// The topics it reads, with their partitions, in the order in which their sources were added: ties between equal
+    /// timestamps go to the first.
+    pub sources: Vec<(TopicName, PartitionId)>,
+    /// Those of them that the application creates itself; what was processed of them may be deleted.
     pub repartition_topics: Vec<TopicName>,
-    /// The topics it is known to write to.
-    pub sink_topics: Vec<TopicName>,
-    /// The stores of each of its tasks.
-    pub stores: Vec<StoreName>,
-    /// The changelogs of those stores that have one; a task's partition of them is its own.
-    pub changelogs: Vec<StoreChangelog>,
+    /// The stores of each of its tasks; a task's partition of a changelog is its own.
+    pub stores: Vec<SubtopologyStore>,
+}
+
+impl ResolvedSubtopology {
+    /// The partitions that a task reads.
+    pub(crate) fn partitions_of(&self, task: TaskId) -> Vec<TopicPartition> {
+        let present = self.sources.iter().filter(|(_, count)| task.partition < *count);
+        present.map(|(topic, _)| TopicPartition::new(Arc::clone(topic), task.partition)).collect()
+    }
 }
 
 /// The number of partitions of the topic of that name, if it exists.
@@ -116,7 +124,7 @@ impl TopologyGraph {
             .collect();
         let mut resolved = Vec::with_capacity(subtopologies.len());
         for subtopology in subtopologies {
-            let subtopology = resolve_subtopology(subtopology, &counts, existing);
+            let subtopology = self.resolve_subtopology(settings, subtopology, &counts, existing);
             internal_topics.extend(self.changelogs(settings, &subtopology));
             resolved.push(subtopology);
         }
@@ -125,7 +133,7 @@ impl TopologyGraph {
         Ok(ResolvedTopology { subtopologies: resolved, internal_topics, global_topics })
     }
 
-    fn resolve_global(&self, existing: Existing<'_>) -> Result<Vec<(TopicName, i32)>, TopologyError> {
+    fn resolve_global(&self, existing: Existing<'_>) -> Result<Vec<(TopicName, PartitionId)>, TopologyError> {
         let resolve = |global: &super::graph::GlobalStore| match existing(&global.topic) {
             Some(partitions) => Ok((global.topic.clone(), partitions)),
             None => Err(TopologyError::MissingGlobalTopic {
@@ -152,20 +160,43 @@ impl TopologyGraph {
         settings: &ResolveSettings,
         subtopology: &ResolvedSubtopology,
     ) -> Vec<InternalTopic> {
-        let topic = |changelog: &StoreChangelog| {
-            let store = self.store(&changelog.store)?;
+        let topic = |store: &SubtopologyStore| {
             Some(InternalTopic {
-                name: changelog.topic.clone(),
+                name: store.changelog.clone()?,
                 partitions: subtopology.tasks,
                 configs: changelog_configs(
-                    store,
+                    &store.factory.definition(),
                     &settings.topic_configs,
                     settings.window_changelog_additional_retention_ms,
                 ),
                 kind: InternalTopicKind::Changelog(store.name.clone()),
             })
         };
-        subtopology.changelogs.iter().filter(|changelog| !changelog.is_source).filter_map(topic).collect()
+        subtopology.stores.iter().filter(|store| !store.is_source).filter_map(topic).collect()
+    }
+
+    /// Rule 4.
+    fn resolve_subtopology(
+        &self,
+        settings: &ResolveSettings,
+        subtopology: Subtopology,
+        counts: &RepartitionCounts,
+        existing: Existing<'_>,
+    ) -> ResolvedSubtopology {
+        let application_id = &settings.application_id;
+        let topics = subtopology.nodes.iter().flat_map(|node| self.topics_of_source(node));
+        let full = topics.map(|topic| self.decorate(application_id, topic));
+        let sized = |topic: TopicName| count_of(&topic, counts, existing).map(|count| (topic, count));
+        let sources: Vec<_> = full.filter_map(sized).collect();
+        ResolvedSubtopology {
+            id: subtopology.id,
+            tasks: sources.iter().map(|(_, partitions)| *partitions).max().unwrap_or(0),
+            task_topic: self.task_topic(application_id, subtopology.id, &subtopology.nodes),
+            nodes: subtopology.nodes,
+            sources,
+            repartition_topics: subtopology.repartition_topics,
+            stores: subtopology.stores,
+        }
     }
 }
 
@@ -240,26 +271,6 @@ fn enforce_copartitioning(
         }
     }
     Ok(())
-}
-
-/// Rule 4.
-fn resolve_subtopology(
-    subtopology: Subtopology,
-    counts: &RepartitionCounts,
-    existing: Existing<'_>,
-) -> ResolvedSubtopology {
-    let sized = |topic: TopicName| Some((topic.clone(), count_of(&topic, counts, existing)?));
-    let source_topics: Vec<_> = subtopology.source_topics.into_iter().filter_map(sized).collect();
-    ResolvedSubtopology {
-        id: subtopology.id,
-        tasks: source_topics.iter().map(|(_, partitions)| *partitions).max().unwrap_or(0),
-        nodes: subtopology.nodes,
-        source_topics,
-        repartition_topics: subtopology.repartition_topics,
-        sink_topics: subtopology.sink_topics,
-        stores: subtopology.stores,
-        changelogs: subtopology.changelogs,
-    }
 }
 
 /// Rule 5, and that the names can be topics' names.

@@ -7,17 +7,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{
-    AutoOffsetReset, ChangelogKind, InternalTopicDef, SinkTarget, SourceDef, StoreDef, TopicPattern,
-    TopologyDescription, TopologyGraph,
+    AutoOffsetReset, InternalTopicDef, SinkTarget, SourceDef, StoreDef, TopicPattern, TopologyDescription,
+    TopologyGraph,
 };
 use crate::config::{StreamsConfig, TopologyOptimization};
 use crate::error::{Error, Result, TopologyError};
 use crate::ids::TopicName;
 use crate::processor::{
-    Data, EdgeType, InitContext, NodeFactory, Processor, ProcessorFactory, ProcessorResult, SinkFactory,
-    SinkOptions, SourceFactory, SourceOptions, TopicTarget,
+    Data, EdgeType, InitContext, Processor, ProcessorFactory, ProcessorResult, SinkFactory, SinkOptions,
+    SourceFactory, SourceOptions, TopicTarget,
 };
-use crate::store::{StoreFactory, StorePlace, cannot_be_global};
+use crate::store::{StoreFactory, StorePlace};
 
 /// A graph of sources, processors, sinks and stores that a runtime can execute. Cheap to clone.
 ///
@@ -46,8 +46,6 @@ use crate::store::{StoreFactory, StorePlace, cannot_be_global};
 #[derive(Clone, Default)]
 pub struct Topology {
     graph: TopologyGraph,
-    factories: BTreeMap<String, Arc<dyn NodeFactory>>,
-    stores: BTreeMap<String, Arc<dyn StoreFactory>>,
     /// The settings that a plan was made into this topology with; `None` of a topology that was made by hand.
     built_with: Option<PlanSettings>,
 }
@@ -105,9 +103,7 @@ impl Topology {
         def: SourceDef,
         options: SourceOptions<K, V>,
     ) -> Result<()> {
-        self.graph.add_source(name, def)?;
-        self.factories.insert(name.to_owned(), Arc::new(SourceFactory::new(options)));
-        Ok(())
+        Ok(self.graph.add_source(name, def, Arc::new(SourceFactory::new(options)))?)
     }
 
     /// This topology with its patterns matched against the topics that exist.
@@ -133,9 +129,8 @@ impl Topology {
         VOut: Data,
     {
         self.check_types(name, EdgeType::of::<KIn, VIn>(), parents)?;
-        self.graph.add_processor(name, parents)?;
-        self.factories.insert(name.to_owned(), Arc::new(ProcessorFactory::new(supplier)));
-        Ok(())
+        let factory = ProcessorFactory::<_, KIn, VIn, KOut, VOut>::new(supplier);
+        Ok(self.graph.add_processor(name, Arc::new(factory), parents)?)
     }
 
     /// Adds a sink below `parents`.
@@ -150,9 +145,7 @@ impl Topology {
             TopicTarget::Topic(topic) => SinkTarget::Topic(Arc::clone(topic)),
             TopicTarget::Dynamic(extractor) => SinkTarget::Dynamic(extractor.describe()),
         };
-        self.graph.add_sink(name, target, parents)?;
-        self.factories.insert(name.to_owned(), Arc::new(SinkFactory::new(options)));
-        Ok(())
+        Ok(self.graph.add_sink(name, target, Arc::new(SinkFactory::new(options)), parents)?)
     }
 
     /// Adds a store and connects it to processors; adding a clone of its builder again connects it to more. Another builder
@@ -162,19 +155,7 @@ impl Topology {
         store: impl Into<Arc<dyn StoreFactory>>,
         processors: &[&str],
     ) -> Result<()> {
-        let store = store.into();
-        let definition = store.definition();
-        let name = definition.name.to_string();
-        if let Some(known) = self.stores.get(&name)
-            && self.graph.global_store(&name).is_none()
-            && !Arc::ptr_eq(known, &store)
-            && known.declaration() != store.declaration()
-        {
-            return Err(super::TopologyError::DuplicateStore(definition.name).into());
-        }
-        self.graph.add_state_store(definition, processors)?;
-        self.stores.entry(name).or_insert(store);
-        Ok(())
+        Ok(self.graph.add_state_store(store.into(), processors)?)
     }
 
     /// Gives a processor access to stores that were added before.
@@ -198,20 +179,11 @@ impl Topology {
         V: Data,
         P: Processor<K, V, (), ()>,
     {
-        let store = store.into();
-        let definition = StoreDef { logged: false, ..store.definition() };
-        let name = definition.name.to_string();
-        if definition.changelog != ChangelogKind::KeyValue {
-            return Err(cannot_be_global(&name));
-        }
-        self.graph.add_global_store(definition, source, Arc::clone(topic), processor)?;
         // Kafka Streams takes an extractor here and never asks it: the records' own times count.
-        let options = SourceOptions { extractor: None, ..options };
-        self.factories.insert(source.to_owned(), Arc::new(SourceFactory::new(options)));
-        self.factories
-            .insert(processor.to_owned(), Arc::new(ProcessorFactory::<_, K, V, (), ()>::new(supplier)));
-        self.stores.insert(name, store);
-        Ok(())
+        let reads = SourceFactory::new(SourceOptions { extractor: None, ..options });
+        let keeps = ProcessorFactory::<_, K, V, (), ()>::new(supplier);
+        let (source, processor) = ((source, Arc::new(reads) as _), (processor, Arc::new(keeps) as _));
+        Ok(self.graph.add_global_store(store.into(), Arc::clone(topic), source, processor)?)
     }
 
     /// Declares a topic that the application creates and owns; its name on the broker gets the application's prefix.
@@ -280,24 +252,16 @@ impl Topology {
         Ok(self.graph.validate()?)
     }
 
-    pub(crate) fn factory(&self, node: &str) -> Result<&Arc<dyn NodeFactory>> {
-        self.factories.get(node).ok_or_else(|| Error::Internal(format!("node {node} has no factory")))
-    }
-
     /// What is known of the store of that name, if there is one.
     #[doc(hidden)]
     pub fn store_definition(&self, name: &str) -> Option<StoreDef> {
-        self.stores.get(name).map(|store| store.definition())
-    }
-
-    pub(crate) fn store(&self, name: &str) -> Result<&Arc<dyn StoreFactory>> {
-        self.stores.get(name).ok_or_else(|| Error::Internal(format!("state store {name} has no builder")))
+        self.graph.store(name).cloned()
     }
 
     fn check_types(&self, node: &str, takes: EdgeType, parents: &[&str]) -> Result<()> {
         for parent in parents {
             // An unknown parent is the graph's to refuse.
-            let Some(output) = self.factories.get(*parent).and_then(|factory| factory.output()) else {
+            let Some(output) = self.graph.node(parent).and_then(|node| node.factory.output()) else {
                 continue;
             };
             if output != takes {

@@ -19,8 +19,8 @@ use crate::windows::{EmitStrategy, SessionWindows, TimeWindows, Whole, WindowedB
 /// # Nulls
 ///
 /// All aggregations drop records with a null key; those without windows and in sliding windows drop records with a null
-/// value, too. Null is what the serde of the key or value calls so, and where no serde is known (`Grouped::inherit()`,
-/// and none inherited), the `None` of an `Option`.
+/// value, too. Null is what the serde of the key or value calls so; where no serde is known (`Grouped::inherit()`, and none
+/// inherited), nothing is.
 pub struct KGroupedStream<K, V, W = Whole> {
     pub(crate) step: Step,
     pub(crate) key_serde: Option<SerdeRef<K>>,
@@ -181,7 +181,7 @@ impl<K: Data, V: Data, W: WindowedBy> KGroupedStream<K, V, W> {
     /// let clicks = driver.create_input_topic::<String, String>("clicks");
     /// clicks.pipe("home".into(), "alice".into(), 0)?;
     /// clicks.pipe("home".into(), "bob".into(), 1)?;
-    /// driver.advance_wall_clock_time(1_000)?;
+    /// driver.advance_wall_clock_time(seconds(1))?;
     /// clicks.pipe("home".into(), "carol".into(), 300_000)?;
     /// let counts = driver.create_output_topic::<String, Option<i64>>("clicks-per-five-minutes");
     /// assert_eq!(counts.read_key_values()?, [("home".into(), Some(2))]);

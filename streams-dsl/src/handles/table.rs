@@ -2,11 +2,13 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use streams_core::processor::Data;
 use streams_core::serde::SerdeRef;
 
 use crate::graph::Step;
+use crate::nulls::Told;
 use crate::options::Materialized;
 use crate::rows::{TableStore, ValueGetterSupplier};
 
@@ -35,6 +37,8 @@ pub struct KTable<K, V> {
     /// The name under which the store can be queried.
     pub(crate) queryable: Option<Rc<str>>,
     pub(crate) origin: Rc<dyn TableOrigin<K, V>>,
+    /// What the user says of results of its operator that are null.
+    pub(crate) told: Told<V>,
     sends_old_values: Rc<Cell<bool>>,
 }
 
@@ -46,6 +50,7 @@ impl<K, V> Clone for KTable<K, V> {
             value_serde: self.value_serde.clone(),
             queryable: self.queryable.clone(),
             origin: Rc::clone(&self.origin),
+            told: Arc::clone(&self.told),
             sends_old_values: Rc::clone(&self.sends_old_values),
         }
     }
@@ -66,8 +71,14 @@ impl<K: Data, V: Data> KTable<K, V> {
             value_serde,
             queryable: queryable.map(Into::into),
             origin,
+            told: Told::default(),
             sends_old_values: Rc::default(),
         }
+    }
+
+    /// The same table, whose operator listens to what is said there of null results.
+    pub(crate) fn told_by(self, told: Told<V>) -> Self {
+        KTable { told, ..self }
     }
 
     /// Names the next operator: `table.named("x").filter(..)` adds a node `x` (`Named.as`). As

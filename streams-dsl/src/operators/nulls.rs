@@ -1,109 +1,69 @@
-//! Which values are Kafka's null.
+//! `nullable`: says what is null where no serde does.
 
-use std::hash::{Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use streams_core::serde::SerdeRef;
+use streams_core::processor::Data;
 
-/// Which values of a type are Kafka's null: those that its serde says, and where no serde is known, the `None` of an
-/// `Option`. Of a type that has no null every value counts, at the cost of one branch.
-pub(crate) enum Nulls<T> {
-    Never,
-    Serde(SerdeRef<T>),
-    Option,
-}
+use crate::handles::{KStream, KTable};
+pub(crate) use crate::nulls::{Nulls, Told};
 
-impl<T> Nulls<T> {
-    /// As that serde has it.
-    pub(crate) fn of(serde: Option<&SerdeRef<T>>) -> Self {
-        match serde {
-            Some(serde) if serde.nullable() => Nulls::Serde(Arc::clone(serde)),
-            None if is_option::<T>() => Nulls::Option,
-            _ => Nulls::Never,
-        }
-    }
-
-    /// Whether the value is Kafka's null.
-    #[inline]
-    pub(crate) fn contain(&self, value: &T) -> bool {
-        match self {
-            Nulls::Never => false,
-            Nulls::Serde(serde) => serde.is_null(value),
-            Nulls::Option => is_none(value),
-        }
-    }
-
-    /// The value, unless it is Kafka's null.
-    #[inline]
-    pub(crate) fn reject(&self, value: T) -> Option<T> {
-        (!self.contain(&value)).then_some(value)
+impl<K: Data, V: Data> KStream<K, Option<V>> {
+    /// Says that `None` is a null value to the next join, where no serde says so.
+    ///
+    /// A stream has its serde from where it is read, until an operator makes values of another type. From there on a join
+    /// without options of its own ([`join_global`](Self::join_global)) or with [`Joined::inherit`](crate::options::Joined)
+    /// cannot know what is null, and hands a `None` to its joiner; with this it drops the record, as Kafka Streams does.
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let names = builder.global_table::<String, String>("currencies");
+    /// let codes = builder.stream::<String, String>("prices").map_values(|price| price.get(..3).map(str::to_owned));
+    /// let key = |_: &String, code: &Option<String>| code.clone();
+    /// codes.nullable().left_join_global(&names, key, |_, name| name.unwrap_or("unknown".into())).to("names");
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// let prices = driver.create_input_topic::<String, String>("prices");
+    /// prices.pipe("book".into(), "EUR 12".into(), 0)?;
+    /// prices.pipe("tea".into(), "7".into(), 1)?;
+    /// assert_eq!(driver.create_output_topic::<String, String>("names").read_values()?, ["unknown"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use = "it is said to the next operator on the returned stream"]
+    pub fn nullable(&self) -> Self {
+        let mut stream = self.clone();
+        stream.told = Arc::new(OnceLock::from(Option::is_none as fn(&Option<V>) -> bool));
+        stream
     }
 }
 
-impl<T> Clone for Nulls<T> {
-    fn clone(&self) -> Self {
-        match self {
-            Nulls::Never => Nulls::Never,
-            Nulls::Serde(serde) => Nulls::Serde(Arc::clone(serde)),
-            Nulls::Option => Nulls::Option,
-        }
-    }
-}
-
-/// Whether a type is an `Option`. Streams of any type have operators, so that no trait can tell: its name does.
-fn is_option<T>() -> bool {
-    let option = std::any::type_name::<Option<()>>();
-    option.split_once('<').is_some_and(|(option, _)| {
-        std::any::type_name::<T>().strip_prefix(option).is_some_and(|rest| rest.starts_with('<'))
-    })
-}
-
-/// Whether an `Option` is `None`, its first variant.
-fn is_none<T>(option: &T) -> bool {
-    /// Whether all that it is given is 0.
-    struct IsZero(bool);
-
-    impl Hasher for IsZero {
-        fn write(&mut self, bytes: &[u8]) {
-            self.0 &= bytes.iter().all(|byte| *byte == 0);
-        }
-
-        fn finish(&self) -> u64 {
-            u64::from(self.0)
-        }
-    }
-
-    let mut zero = IsZero(true);
-    std::mem::discriminant(option).hash(&mut zero);
-    zero.0
-}
-
-#[cfg(test)]
-mod tests {
-    use streams_core::serde::DefaultSerde;
-
-    use super::*;
-
-    #[test]
-    fn the_none_of_an_option_is_null_with_a_serde_and_without() {
-        for nulls in [Nulls::of(None), Nulls::of(Some(&Option::<String>::default_serde()))] {
-            assert!(nulls.contain(&None));
-            assert_eq!(nulls.reject(Some("a".to_owned())), Some(Some("a".to_owned())));
-            assert!(!nulls.contain(&Some(String::new())));
-        }
-        let nulls = Nulls::of(None);
-        assert!(nulls.contain(&None::<Box<u8>>) && !nulls.contain(&Some(Box::new(0_u8))));
-        let nulls = Nulls::of(None);
-        assert!(nulls.contain(&None::<()>) && !nulls.contain(&Some(())));
-    }
-
-    #[test]
-    fn other_types_have_no_null() {
-        enum Choice {
-            First,
-        }
-        assert!(!Nulls::of(None).contain(&0_u64));
-        assert!(!Nulls::of(None).contain(&Choice::First));
-        assert!(!Nulls::of(None).contain(&Ok::<(), ()>(())));
+impl<K: Data, V: Data> KTable<K, Option<V>> {
+    /// Says of the results of the operator that made this table that `None` is no row, where no serde says so: where
+    /// [`map_values`](Self::map_values) or a join of tables is not stored. Else a `None` is a row like others there, and is a
+    /// null only where it is written to a topic or a store.
+    ///
+    /// ```
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let prices = builder.table::<String, String>("prices");
+    /// let numbers = prices.map_values(|price| price.parse::<i64>().ok()).nullable();
+    /// let names = builder.table::<String, String>("names");
+    /// names.join(&numbers, |name, price| format!("{name}: {price:?}")).to_stream().to("labels");
+    ///
+    /// let driver = TopologyTestDriver::of(builder.build()?)?;
+    /// driver.create_input_topic::<String, String>("names").pipe("1".into(), "tea".into(), 0)?;
+    /// let prices = driver.create_input_topic::<String, String>("prices");
+    /// prices.pipe("1".into(), "5".into(), 1)?;
+    /// prices.pipe("1".into(), "-".into(), 2)?;
+    /// let labels = driver.create_output_topic::<String, Option<String>>("labels").read_values()?;
+    /// assert_eq!(labels, [Some("tea: Some(5)".into()), None]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn nullable(&self) -> Self {
+        // Said twice, it is the same.
+        self.told.get_or_init(|| Option::is_none as fn(&Option<V>) -> bool);
+        self.clone()
     }
 }

@@ -1,6 +1,7 @@
 //! Runs a case on this library's test driver.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use bytes::Bytes;
 use streams_core::record::Headers;
@@ -71,7 +72,9 @@ fn try_run(case: &Case) -> Result<Outcome, Fault> {
 
 fn feed(driver: &TopologyTestDriver, step: &Step) -> Result<(), streams_core::error::Error> {
     match step {
-        Step::Advance { advance_ms } => driver.advance_wall_clock_time(*advance_ms),
+        Step::Advance { advance_ms } => {
+            driver.advance_wall_clock_time(Duration::from_millis(advance_ms.unsigned_abs()))
+        }
         Step::Record(record) => driver.pipe_raw(&record.topic, &raw(record)),
     }
 }

@@ -44,8 +44,8 @@ pub fn headers(of: &Value) -> Vec<(String, Option<Bytes>)> {
 }
 
 fn run_step(driver: &TopologyTestDriver, step: &Value) {
-    if let Some(by_ms) = step["advance_ms"].as_i64() {
-        return driver.advance_wall_clock_time(by_ms).unwrap();
+    if let Some(by_ms) = step["advance_ms"].as_u64() {
+        return driver.advance_wall_clock_time(millis(by_ms)).unwrap();
     }
     let mut with = Headers::new();
     headers(&step["headers"]).into_iter().for_each(|(name, value)| with.add(name, value));

@@ -53,14 +53,16 @@ const STREAMS_DSL: Floors = &[
     ("error", ""),
     ("naming", "error"),
     ("windows", ""),
+    // Which values are Kafka's null.
+    ("nulls", ""),
     ("options", "windows"),
     // The logical plan: untyped nodes that write themselves.
     ("graph", "error naming options"),
     // How rows are stored, looked up and forwarded.
     ("rows", "error options graph"),
     // What programs hold. Operators are methods on handles; a handle that one family of operators has is with it.
-    ("handles", "error naming windows options graph rows"),
-    ("operators", "error naming windows options graph rows handles"),
+    ("handles", "error naming windows nulls options graph rows"),
+    ("operators", "error naming windows nulls options graph rows handles"),
     ("prelude", "error windows options handles operators"),
 ];
 

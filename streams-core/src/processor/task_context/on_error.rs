@@ -173,7 +173,9 @@ impl TaskContext {
             }
             Decision::Fail => {
                 let Some((at, offset)) = &self.at else {
-                    return Err(Error::Internal(format!("node {node} reads a record without a place: {cause}")));
+                    return Err(Error::Internal(format!(
+                        "node {node} reads a record without a place: {cause}"
+                    )));
                 };
                 let (partition, offset) = ((**at).clone(), *offset);
                 let (node, excerpt) = (node.to_owned(), excerpt().into());

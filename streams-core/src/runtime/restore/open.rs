@@ -16,10 +16,11 @@ use super::{Changelog, OpenRequest, Opening, Phase, Restorer};
 use crate::error::{Error, Result};
 use crate::ids::{Offset, TaskId, TopicPartition};
 use crate::runtime::backends::{AT_ONCE, TaskBackends};
-use crate::runtime::plan::{Plan, StorePlan, SubtopologyPlan};
+use crate::runtime::plan::Plan;
 use crate::runtime::state_directory::StateDirectory;
 use crate::store::StorePlace;
 use crate::time::Timestamp;
+use crate::topology::{ResolvedSubtopology, SubtopologyStore};
 use crate::transport::GroupOffsets;
 
 /// What a database says of itself, read once.
@@ -89,9 +90,9 @@ impl Opener<'_> {
 }
 
 /// Whether that needs no code of the user's, which suppliers are: it runs on the restore thread.
-fn opens_files_only(plan: &SubtopologyPlan) -> bool {
-    let mut places = plan.stores.iter().map(|store| &store.place);
-    places.clone().any(|place| *place == StorePlace::Disk)
+fn opens_files_only(plan: &ResolvedSubtopology) -> bool {
+    let mut places = plan.stores.iter().map(SubtopologyStore::place);
+    places.clone().any(|place| place == StorePlace::Disk)
         && !places.any(|place| matches!(place, StorePlace::Custom(_)))
 }
 
@@ -166,7 +167,7 @@ impl Restorer {
         // Nothing is written before all is decided: a task that is refused stays as it is.
         let mut decided = Vec::new();
         for store in &plan.subtopology(task)?.stores {
-            let place = opening.backends.index_of(&store.place)?;
+            let place = opening.backends.index_of(&store.place())?;
             let contents = contents.get(place).ok_or_else(|| {
                 Error::Internal(format!("store {} is in no database of task {task}", store.name))
             })?;
@@ -204,24 +205,24 @@ impl Restorer {
     fn judge_store(
         &self,
         opening: &Opening,
-        store: &StorePlan,
+        store: &SubtopologyStore,
         log: Option<(&TopicPartition, &Answer)>,
         contents: &Contents,
         read: &BTreeMap<TopicPartition, Offset>,
     ) -> Result<StoreStart> {
         let task = opening.request.task;
-        let other = match was_kind(&contents.metadata, &store.name, &store.format) {
+        let other = match was_kind(&contents.metadata, &store.name, &store.format()) {
             WasKind::Same => None,
             WasKind::OtherLayout(was) if log.is_some() => Some(format!(
                 "its rows were those of a {was} store, and it is a {} store now",
-                store.format.layout()
+                store.format().layout()
             )),
             WasKind::OtherLayout(was) | WasKind::OtherKind(was) => {
                 return Err(self.other_kind(task, store, &was));
             }
         };
         let mut start = StoreStart { rebuild: other, ..StoreStart::default() };
-        contents.note(&mut start, store_name(&store.name), kind_text(&store.format));
+        contents.note(&mut start, store_name(&store.name), kind_text(&store.format()));
         let Some((partition, answer)) = log else { return Ok(start) };
         let mut end = answer.end;
         if store.is_source {
@@ -230,7 +231,7 @@ impl Restorer {
         }
         let before = contents.metadata.get(&log_name(partition)).map(|text| LogIdentity::decode(text));
         let before = before.unwrap_or_default();
-        let is_old = store.place == StorePlace::Disk && !opening.fresh.contains(&store.name);
+        let is_old = store.place() == StorePlace::Disk && !opening.fresh.contains(&store.name);
         start.is_fresh = contents.stored(partition).is_none();
         let verdict = judge(&Facts {
             stored: contents.stored(partition),
@@ -261,20 +262,20 @@ impl Restorer {
     fn begin_store(
         &mut self,
         opening: &mut Opening,
-        store: &StorePlan,
+        store: &SubtopologyStore,
         partition: Option<&TopicPartition>,
         start: StoreStart,
     ) -> Result<()> {
         let task = opening.request.task;
-        let backend = Arc::clone(opening.backends.of(&store.place)?);
+        let backend = Arc::clone(opening.backends.of(&store.place())?);
         let mut batch = Batch::new();
         let metadata = metadata_keyspace(&*backend)?;
         if let Some(why) = &start.rebuild {
             tracing::warn!(
-                %task, store = store.name, why,
+                %task, store = %store.name, why,
                 "the local rows no longer fit the changelog; they are rebuilt from it"
             );
-            store.format.wipe(&store.name, &backend, &mut batch)?;
+            store.format().wipe(&store.name, &backend, &mut batch)?;
             if let Some(at) = partition {
                 delete_offset(&mut batch, offsets_keyspace(&*backend)?, &at.topic, at.partition);
             }
@@ -292,7 +293,7 @@ impl Restorer {
             opening.ends.insert(store.name.clone(), position);
             return Ok(());
         }
-        let restorer = store.format.restorer(&store.name, &backend)?;
+        let restorer = store.format().restorer(&store.name, &backend)?;
         let handle = self.consumer.assign(partition, position)?;
         opening.changelogs.push(Changelog {
             store: store.name.clone(),

@@ -11,7 +11,8 @@ use super::identity::LogIdentity;
 use super::{Opening, Phase, Restorer};
 use crate::error::{Error, Result};
 use crate::ids::{Offset, TaskId, TopicName, TopicPartition};
-use crate::runtime::plan::{Plan, StorePlan};
+use crate::runtime::plan::Plan;
+use crate::topology::SubtopologyStore;
 use crate::transport::{Isolation, OffsetQuery, TransportError, TransportErrorKind};
 
 /// Time for a question, at first and at most.
@@ -44,8 +45,8 @@ pub(super) struct Answer {
 pub(super) type Answers = BTreeMap<TopicPartition, crate::transport::Result<Answer>>;
 
 /// A task's stores that have a changelog, with its partition.
-pub(super) fn logged(plan: &Plan, task: TaskId) -> Result<Vec<(&StorePlan, TopicPartition)>> {
-    let of = |store: &'_ StorePlan| -> Option<TopicPartition> {
+pub(super) fn logged(plan: &Plan, task: TaskId) -> Result<Vec<(&SubtopologyStore, TopicPartition)>> {
+    let of = |store: &'_ SubtopologyStore| -> Option<TopicPartition> {
         Some(TopicPartition::new(Arc::clone(store.changelog.as_ref()?), task.partition))
     };
     Ok(plan.subtopology(task)?.stores.iter().filter_map(|store| Some((store, of(store)?))).collect())
@@ -137,7 +138,7 @@ impl Restorer {
 /// The answers for a task, or the first error among them.
 pub(super) fn of_task(
     answers: &mut Answers,
-    logged: &[(&StorePlan, TopicPartition)],
+    logged: &[(&SubtopologyStore, TopicPartition)],
 ) -> Result<BTreeMap<TopicPartition, Answer>> {
     let mut found = BTreeMap::new();
     for (_, partition) in logged {

@@ -8,9 +8,9 @@ use super::{Opening, Restorer, reply};
 use crate::error::{Error, Result};
 use crate::ids::{TaskId, TopicPartition};
 use crate::runtime::backends::TaskBackends;
-use crate::runtime::plan::StorePlan;
 use crate::runtime::refusals::REFUSED_MAX_MS;
 use crate::store::StorePlace;
+use crate::topology::SubtopologyStore;
 use crate::transport::TransportErrorKind;
 
 /// How long a task's directory may stay locked by a thread that is closing it.
@@ -49,7 +49,7 @@ impl Restorer {
                     self.begin_again(opening);
                     if trimmed_ms >= patience_ms {
                         let (task, source) = (opening.request.task, Box::new(error));
-                        return Err(Error::ChangelogTrimmed { task, trimmed_ms, source });
+                        return Err(Error::ChangelogTrimmed { task, trimmed_ms, cause: source });
                     }
                     Ok(())
                 }
@@ -82,7 +82,7 @@ impl Restorer {
         let task = opening.request.task;
         let Some(directory) = self.directory.clone() else { return Err(error) };
         let plan = self.plan.subtopology(task)?;
-        let mut on_disk = plan.stores.iter().filter(|store| store.place == StorePlace::Disk);
+        let mut on_disk = plan.stores.iter().filter(|store| store.place() == StorePlace::Disk);
         if let Some(store) = on_disk.find(|store| store.changelog.is_none()) {
             return Err(Error::StateDirectory(format!(
                 "the database of task {task} in {} is damaged, and store {} in it has no changelog to rebuild it from: \
@@ -137,12 +137,12 @@ impl Restorer {
     pub(super) fn changelog_lost(
         &self,
         task: TaskId,
-        store: &StorePlan,
+        store: &SubtopologyStore,
         changelog: &TopicPartition,
         why: &str,
     ) -> Error {
         Error::ChangelogLost {
-            store: store.name.clone(),
+            store: store.name.to_string(),
             changelog: changelog.clone(),
             why: why.to_owned(),
             place: self.place_of(task, store),
@@ -150,11 +150,11 @@ impl Restorer {
     }
 
     /// The store's name was another's.
-    pub(super) fn other_kind(&self, task: TaskId, store: &StorePlan, was: &str) -> Error {
+    pub(super) fn other_kind(&self, task: TaskId, store: &SubtopologyStore, was: &str) -> Error {
         Error::StoreKind {
-            store: store.name.clone(),
+            store: store.name.to_string(),
             found: format!("{} holds rows of a {was} store", self.place_of(task, store)),
-            now: store.format.layout(),
+            now: store.format().layout(),
             remedy: format!(
                 "delete {}{} to give its rows up",
                 store.changelog.as_ref().map(|topic| format!("topic {topic} and ")).unwrap_or_default(),
@@ -163,8 +163,8 @@ impl Restorer {
         }
     }
 
-    fn place_of(&self, task: TaskId, store: &StorePlan) -> String {
-        match (&store.place, &self.directory) {
+    fn place_of(&self, task: TaskId, store: &SubtopologyStore) -> String {
+        match (&store.place(), &self.directory) {
             (StorePlace::Disk, Some(directory)) => directory.task(task).display().to_string(),
             (StorePlace::Custom(supplier), _) => {
                 format!("the database of {} of task {task}", supplier.name())

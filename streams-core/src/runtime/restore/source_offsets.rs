@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{ADMIN_TIMEOUT, Opening, Restorer, SourceStart};
-use crate::config::AutoOffsetReset as DefaultReset;
+use crate::config::AutoOffsetReset;
 use crate::error::{Error, Result};
 use crate::ids::{Offset, TaskId, TopicPartition};
-use crate::runtime::plan::StorePlan;
 use crate::serde::TopicPartitionMetadata;
-use crate::topology::AutoOffsetReset;
+use crate::topology::SubtopologyStore;
 use crate::transport::{self, GroupOffsets, Isolation, OffsetQuery, TransportError, TransportErrorKind};
 
 type Answers = BTreeMap<TopicPartition, transport::Result<Offset>>;
@@ -85,7 +84,7 @@ impl Restorer {
     /// What the group has committed of those changelogs that are source topics, of all these tasks.
     pub(super) fn ask_read<'a>(
         &mut self,
-        logged: impl Iterator<Item = &'a (&'a StorePlan, TopicPartition)>,
+        logged: impl Iterator<Item = &'a (&'a SubtopologyStore, TopicPartition)>,
     ) -> transport::Result<GroupOffsets> {
         let sources = logged.filter(|(store, _)| store.is_source);
         let sources: Vec<_> = sources.map(|(_, partition)| partition.clone()).collect();
@@ -153,12 +152,15 @@ impl Restorer {
     }
 
     fn reset_query(&self, partition: &TopicPartition) -> Result<OffsetQuery> {
-        let latest = OffsetQuery::Latest(Isolation::ReadCommitted);
-        Ok(match (self.plan.reset_of(&partition.topic), self.config.auto_offset_reset()) {
-            (Some(AutoOffsetReset::Earliest), _) | (None, DefaultReset::Earliest) => OffsetQuery::Earliest,
-            (Some(AutoOffsetReset::Latest), _) | (None, DefaultReset::Latest) => latest,
-            (Some(AutoOffsetReset::ByDuration(ms)), _) => OffsetQuery::AtTime(self.now - ms),
-            (Some(AutoOffsetReset::None), _) | (None, DefaultReset::None) => {
+        let of_source = self.plan.reset_of(&partition.topic);
+        Ok(match of_source.unwrap_or_else(|| self.config.auto_offset_reset()) {
+            AutoOffsetReset::Earliest => OffsetQuery::Earliest,
+            AutoOffsetReset::Latest => OffsetQuery::Latest(Isolation::ReadCommitted),
+            AutoOffsetReset::ByDuration(age) => {
+                let age_ms = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+                OffsetQuery::AtTime(self.now.saturating_sub(age_ms))
+            }
+            AutoOffsetReset::None => {
                 return Err(Error::Topics(format!(
                     "no offset that exists is committed for {partition} and its reset policy is 'none'; commit one, or \
                      set the policy to earliest or latest"
@@ -171,7 +173,7 @@ impl Restorer {
 /// How far the application has come with those of a task's changelogs that are source topics.
 pub(super) fn read_of_sources(
     task: TaskId,
-    logged: &[(&StorePlan, TopicPartition)],
+    logged: &[(&SubtopologyStore, TopicPartition)],
     asked: &transport::Result<GroupOffsets>,
 ) -> Result<BTreeMap<TopicPartition, Offset>> {
     let mut read = BTreeMap::new();

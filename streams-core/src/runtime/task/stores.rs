@@ -62,8 +62,8 @@ pub(super) fn open_stores(
                 topic: environment.collector.topic(topic)?,
                 origin: environment.collector.origin(&Origin {
                     task: id,
-                    node: name.as_str().into(),
-                    purpose: Purpose::Changelog { store: name.as_str().into() },
+                    node: Arc::clone(name),
+                    purpose: Purpose::Changelog { store: Arc::clone(name) },
                     source: None,
                 }),
                 is_source: store.is_source,
@@ -78,8 +78,8 @@ pub(super) fn open_stores(
             Some(topic) => Arc::clone(topic),
             None => format!("{}-{name}-changelog", environment.plan.application_id).into(),
         };
-        let backend = opened.backends.index_of(&store.place)?;
-        let handles = environment.plan.topology.store(name)?.open(&StoreEnvironment {
+        let backend = opened.backends.index_of(&store.place())?;
+        let handles = store.factory.open(&StoreEnvironment {
             task: id,
             backend: Arc::clone(opened.backends.get(backend)?),
             clock: Rc::clone(clock),
@@ -87,7 +87,7 @@ pub(super) fn open_stores(
             cache_bytes: environment.store_cache_bytes,
             caching: environment.caching,
         })?;
-        readable.insert(name.clone(), handles.handle);
+        readable.insert(name.to_string(), handles.handle);
         stores.push(TaskStore { store: handles.store, backend, changelog, owes });
     }
     Ok((stores, readable))

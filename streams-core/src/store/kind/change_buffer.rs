@@ -96,8 +96,7 @@ impl<K: Data, V: Data> StoreKind for ChangeBufferKind<K, V> {
             value: opening.codec(&self.value),
         };
         let task = opening.environment.task;
-        let buffer =
-            state_stores::ChangeBuffer::open(spec).map_err(|cause| Error::Store { task, cause })?;
+        let buffer = state_stores::ChangeBuffer::open(spec).map_err(|cause| Error::Store { task, cause })?;
         let inner = Rc::new(RefCell::new(buffer));
         Ok((ChangeBuffer { store: Handle::new(Rc::clone(&inner), task) }, inner))
     }

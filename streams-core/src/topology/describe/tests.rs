@@ -1,7 +1,8 @@
 //! The text of `describe()` against Java's, and its programmatic form.
 
+use crate::topology::fixtures::Drawing;
 use crate::topology::fixtures::cases;
-use crate::topology::{DescribedKind, SinkTarget, SourceDef, TopologyGraph};
+use crate::topology::{DescribedKind, SinkTarget, SourceDef};
 
 #[test]
 fn the_text_is_javas() {
@@ -15,7 +16,7 @@ fn the_text_is_javas() {
 
 #[test]
 fn nodes_can_be_read() {
-    let mut graph = TopologyGraph::default();
+    let mut graph = Drawing::default();
     graph.add_source("in", SourceDef::topics(["payments"])).unwrap();
     graph.add_sink("out", SinkTarget::Topic("checked".into()), &["in"]).unwrap();
     let description = graph.describe();
@@ -29,7 +30,7 @@ fn nodes_can_be_read() {
 
 #[test]
 fn many_diamonds_are_described_at_once() {
-    let mut graph = TopologyGraph::default();
+    let mut graph = Drawing::default();
     graph.add_source("top0", SourceDef::topics(["in"])).unwrap();
     for level in 0..60 {
         let (top, next) = (format!("top{level}"), format!("top{}", level + 1));

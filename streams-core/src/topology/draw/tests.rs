@@ -1,9 +1,10 @@
 //! Pictures of a small topology.
 
-use crate::topology::{ChangelogKind, SinkTarget, SourceDef, StoreDef, TopologyGraph};
+use crate::topology::fixtures::Drawing;
+use crate::topology::{ChangelogKind, SinkTarget, SourceDef, StoreDef};
 
-fn graph() -> TopologyGraph {
-    let mut graph = TopologyGraph::default();
+fn graph() -> Drawing {
+    let mut graph = Drawing::default();
     graph.add_source("in", SourceDef::topics(["words"])).unwrap();
     graph.add_processor("count \"all\"", &["in"]).unwrap();
     graph.add_state_store(StoreDef::new("counts", ChangelogKind::KeyValue), &["count \"all\""]).unwrap();

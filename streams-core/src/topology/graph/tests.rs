@@ -1,10 +1,11 @@
 //! What the graph refuses, each against Java's message, and what it answers.
 
 use crate::ids::TopicName;
+use crate::topology::fixtures::Drawing;
 use crate::topology::fixtures::cases;
 use crate::topology::{
     AutoOffsetReset, ChangelogKind, InternalTopicDef, NodeKind, SinkTarget, SourceDef, StoreDef,
-    TopicPattern, TopologyError, TopologyGraph,
+    TopicPattern, TopologyError,
 };
 
 /// The error of each case of the transcript, in its order.
@@ -57,8 +58,8 @@ fn refusals_are_javas_and_go_on_with_what_to_do() {
     }
 }
 
-fn small() -> TopologyGraph {
-    let mut graph = TopologyGraph::default();
+fn small() -> Drawing {
+    let mut graph = Drawing::default();
     graph.add_source("in", SourceDef::topics(["words"])).unwrap();
     graph.add_processor("split", &["in"]).unwrap();
     graph
@@ -70,20 +71,20 @@ fn kv(name: &str) -> StoreDef {
 
 #[test]
 fn an_empty_topology_is_refused() {
-    assert_eq!(TopologyGraph::default().validate(), Err(TopologyError::Empty));
+    assert_eq!(Drawing::default().validate(), Err(TopologyError::Empty));
     assert_eq!(small().validate(), Ok(()));
-    let mut global = TopologyGraph::default();
+    let mut global = Drawing::default();
     global.add_global_store(kv("g"), "gs", "t", "gp").unwrap();
     assert_eq!(global.validate(), Ok(()));
 }
 
 #[test]
 fn names_that_no_topic_can_have_are_refused() {
-    let mut source = TopologyGraph::default();
+    let mut source = Drawing::default();
     source.add_source("in", SourceDef::topics(["words", "two words"])).unwrap();
     let mut sink = small();
     sink.add_sink("out", SinkTarget::Topic("größe".into()), &["split"]).unwrap();
-    let mut global = TopologyGraph::default();
+    let mut global = Drawing::default();
     global.add_global_store(kv("g"), "gs", "", "gp").unwrap();
     for (graph, parts) in [
         (source, ["in", "\"two words\"", "it contains ' '", "'.', '_' and '-'"]),
@@ -239,17 +240,8 @@ fn a_stores_topics_are_those_of_its_first_processor() {
 }
 
 #[test]
-fn a_replaced_source_keeps_its_copartition_group() {
-    let mut graph = small();
-    graph.add_source("other", SourceDef::topics(["o"])).unwrap();
-    graph.copartition(&["in", "gone"]);
-    graph.replace_copartitioned("gone", "other");
-    assert_eq!(graph.copartitioned_topics("app"), [["o".into(), "words".into()].into()]);
-}
-
-#[test]
 fn sinks_whose_results_come_back_are_found() {
-    let mut graph = TopologyGraph::default();
+    let mut graph = Drawing::default();
     graph.add_source("one", SourceDef::topics(["a"])).unwrap();
     graph.add_source("two", SourceDef::topics(["b"])).unwrap();
     graph.add_source("any", SourceDef::pattern(TopicPattern::new("x-.*").unwrap())).unwrap();

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::topology::{
-    ChangelogKind, InternalTopicDef, SinkTarget, SourceDef, StoreChangelog, StoreDef, TopologyGraph,
-};
+use crate::topology::fixtures::Drawing;
+use crate::topology::{ChangelogKind, InternalTopicDef, SinkTarget, SourceDef, StoreDef, Subtopology};
 
 /// A table and a global store; a stream that is repartitioned and joined with the table.
-fn graph() -> TopologyGraph {
-    let mut graph = TopologyGraph::default();
+fn graph() -> Drawing {
+    let mut graph = Drawing::default();
     let kv = |name: &str| StoreDef::new(name, ChangelogKind::KeyValue);
     graph.add_source("clicks", SourceDef::topics(["clicks", "views"])).unwrap();
     graph.add_global_store(kv("rates"), "rates-source", "rates", "rates-processor").unwrap();
@@ -60,14 +59,20 @@ fn topics_have_their_full_names() {
 fn stores_come_with_their_changelogs() {
     let subtopologies = graph().subtopologies("app");
     let [clicks, rates, join] = subtopologies.as_slice() else { panic!("{subtopologies:?}") };
-    let changelog = |store: &str, topic: &str, is_source| StoreChangelog {
-        store: store.into(),
-        topic: topic.into(),
-        is_source,
+    let stores = |part: &Subtopology| {
+        let all = part.stores.iter();
+        all.map(|store| (store.name.to_string(), store.changelog.clone(), store.is_source))
+            .collect::<Vec<_>>()
     };
     assert!(clicks.stores.is_empty());
-    assert_eq!(rates.changelogs, [changelog("rates", "rates", true)]);
-    assert_eq!(join.stores.join(" "), "user seen cache");
-    let expected = [changelog("user", "users", true), changelog("seen", "app-seen-changelog", false)];
-    assert_eq!(join.changelogs, expected);
+    let store = |name: &str, changelog: Option<&str>, is_source| {
+        (name.to_owned(), changelog.map(Into::into), is_source)
+    };
+    assert_eq!(stores(rates), [store("rates", Some("rates"), true)]);
+    let expected = [
+        store("user", Some("users"), true),
+        store("seen", Some("app-seen-changelog"), false),
+        store("cache", None, false),
+    ];
+    assert_eq!(stores(join), expected);
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use crate::topology::fixtures::Drawing;
 use crate::topology::fixtures::{Built, cases};
 use crate::topology::{
     ChangelogKind, InternalTopicDef, ResolveSettings, ResolvedTopology, SinkTarget, SourceDef, StoreDef,
-    TopologyError, TopologyGraph,
+    TopologyError,
 };
 
 /// What Java's program prints.
@@ -42,13 +43,13 @@ fn tasks_and_internal_topics_are_javas() {
     }
 }
 
-fn source(graph: &mut TopologyGraph, name: &str, topic: &str) {
+fn source(graph: &mut Drawing, name: &str, topic: &str) {
     graph.add_source(name, SourceDef::topics([topic])).unwrap();
 }
 
 /// Two topics joined without repartitioning.
-fn join() -> TopologyGraph {
-    let mut graph = TopologyGraph::default();
+fn join() -> Drawing {
+    let mut graph = Drawing::default();
     source(&mut graph, "left", "l");
     source(&mut graph, "right", "r");
     graph.add_processor("join", &["left", "right"]).unwrap();
@@ -57,8 +58,8 @@ fn join() -> TopologyGraph {
 }
 
 /// `in` repartitioned through `r`, then counted.
-fn count() -> TopologyGraph {
-    let mut graph = TopologyGraph::default();
+fn count() -> Drawing {
+    let mut graph = Drawing::default();
     source(&mut graph, "in", "in");
     graph.add_internal_topic("r", InternalTopicDef::default()).unwrap();
     graph.add_sink("out", SinkTarget::Topic("r".into()), &["in"]).unwrap();
@@ -68,7 +69,7 @@ fn count() -> TopologyGraph {
     graph
 }
 
-fn resolve(graph: &TopologyGraph, existing: &[(&str, i32)]) -> Result<ResolvedTopology, TopologyError> {
+fn resolve(graph: &Drawing, existing: &[(&str, i32)]) -> Result<ResolvedTopology, TopologyError> {
     let existing: BTreeMap<_, _> = existing.iter().copied().collect();
     graph.resolve(&ResolveSettings::new("app"), &|topic| existing.get(topic).copied())
 }
@@ -137,7 +138,7 @@ fn internal_topics_need_names_that_topics_can_have() {
 
 #[test]
 fn a_repartition_topic_without_writer_has_no_count() {
-    let mut graph = TopologyGraph::default();
+    let mut graph = Drawing::default();
     graph.add_internal_topic("r", InternalTopicDef::default()).unwrap();
     source(&mut graph, "in", "r");
     let error = resolve(&graph, &[]).unwrap_err();
@@ -146,7 +147,7 @@ fn a_repartition_topic_without_writer_has_no_count() {
 
 #[test]
 fn repartition_topics_in_a_circle_take_what_is_known() {
-    let mut graph = TopologyGraph::default();
+    let mut graph = Drawing::default();
     graph.add_internal_topic("r1", InternalTopicDef::default()).unwrap();
     graph.add_internal_topic("r2", InternalTopicDef::default()).unwrap();
     graph.add_source("a", SourceDef::topics(["in", "r2"])).unwrap();
@@ -161,5 +162,5 @@ fn repartition_topics_in_a_circle_take_what_is_known() {
 
 #[test]
 fn an_empty_topology_is_refused() {
-    assert_eq!(resolve(&TopologyGraph::default(), &[]).unwrap_err(), TopologyError::Empty);
+    assert_eq!(resolve(&Drawing::default(), &[]).unwrap_err(), TopologyError::Empty);
 }

@@ -14,7 +14,7 @@ use crate::graph::{GraphNode, Plan, Step, Writer};
 use crate::handles::{KTable, TableOrigin};
 use crate::naming::prefix;
 use crate::operators::fallible::user;
-use crate::operators::nulls::Nulls;
+use crate::operators::nulls::{Nulls, Told};
 use crate::options::Materialized;
 use crate::rows::{TableStore, ValueGetterSupplier};
 
@@ -23,7 +23,8 @@ impl<K: Data, V: Data> KTable<K, V> {
     ///
     /// * Triggered by updates of both tables. Where a row of one side goes, the result is deleted; an update without a
     ///   row on the other side gives nothing.
-    /// * Nulls: a deletion of a row is an update. A result that is null (`VR` an `Option`) is no row.
+    /// * Nulls: a deletion of a row is an update. A null result is no row: an `Option` that is `None`, if the options have
+    ///   its serde or it is said to be [`nullable`](KTable::nullable).
     /// * Time: a result has the larger one of the two rows' timestamps. Out-of-order updates of a versioned table are
     ///   dropped and counted in `dropped-records`.
     /// * Repartition: none. Both tables must have the same number of partitions.
@@ -251,7 +252,8 @@ impl<K: Data, V: Data> KTable<K, V> {
             Some(store) => store.key_serde.clone(),
             None => self.key_serde.clone(),
         };
-        let results = Nulls::of(value_serde.as_ref());
+        let told = Told::default();
+        let results = Nulls::of_or_told(value_serde.as_ref(), &told);
         let versioned = store.as_ref().is_some_and(TableStore::is_versioned);
         let origin = Rc::new(JoinOrigin {
             rows: self.value_getter(),
@@ -274,7 +276,7 @@ impl<K: Data, V: Data> KTable<K, V> {
         }
         let id = self.step.with_plan(|plan| plan.add(&parents, node));
         let step = Step::new(&self.step.plan, id, &merge, sources);
-        KTable::new(step, key_serde, value_serde, queryable.as_deref(), origin)
+        KTable::new(step, key_serde, value_serde, queryable.as_deref(), origin).told_by(told)
     }
 }
 

@@ -41,7 +41,7 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///
     /// let driver = TopologyTestDriver::of(builder.build()?)?;
     /// let payments = driver.create_input_topic::<String, i64>("payments");
-    /// driver.advance_wall_clock_time(5_000)?;
+    /// driver.advance_wall_clock_time(seconds(5))?;
     /// payments.pipe("alice".into(), 99, 2_000)?;
     /// assert_eq!(driver.create_output_topic::<String, i64>("ages").read_key_values()?, [("alice".into(), 3)]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())

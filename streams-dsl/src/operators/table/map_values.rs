@@ -14,7 +14,7 @@ use crate::graph::GraphNode;
 use crate::handles::{KTable, TableOrigin};
 use crate::naming::prefix;
 use crate::operators::fallible::{before, user};
-use crate::operators::nulls::Nulls;
+use crate::operators::nulls::{Nulls, Told};
 use crate::options::Materialized;
 use crate::rows::{StoredRows, TableStore, ValueGetter, ValueGetterSupplier};
 
@@ -24,8 +24,8 @@ type Mapper<K, V, V2> = Arc<dyn Fn(&K, V) -> Result<Option<V2>> + Send + Sync>;
 impl<K: Data, V: Data> KTable<K, V> {
     /// Replaces the value of each row (`KTable.mapValues`).
     ///
-    /// * Nulls: a deletion is not shown to the mapper but passed on. A null result, an `Option` that is `None`, deletes
-    ///   the row.
+    /// * Nulls: a deletion is not shown to the mapper but passed on. A null result deletes the row: an `Option` that is
+    ///   `None`, if the options have the result's serde or the result is said to be [`nullable`](KTable::nullable).
     /// * Time: keys, times and headers stay.
     /// * Repartition: none.
     /// * Store: not stored: where rows are looked up, the mapper is called for each lookup. See
@@ -133,12 +133,14 @@ impl<K: Data, V: Data> KTable<K, V> {
         let name = self.step.next_name(prefix::TABLE_MAP_VALUES);
         let queryable = store.as_ref().map(|store| store.name.to_string());
         let sends_old_values = Cell::new(false);
-        let rows = Nulls::of(value_serde.as_ref());
+        let told = Told::default();
+        let rows = Nulls::of_or_told(value_serde.as_ref(), &told);
         let mapper: Mapper<K, V, V2> = Arc::new(move |key, value| Ok(rows.reject(mapper(key, value)?)));
         let origin = Rc::new(MapOrigin { parent: self.clone(), mapper, store, sends_old_values });
         let mut node = origin.node(&name);
         node.output_versioned = versioned;
-        KTable::new(self.step.add(node), key_serde, value_serde, queryable.as_deref(), origin)
+        let step = self.step.add(node);
+        KTable::new(step, key_serde, value_serde, queryable.as_deref(), origin).told_by(told)
     }
 }
 

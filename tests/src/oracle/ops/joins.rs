@@ -69,7 +69,7 @@ pub const FAMILY: Family = Family {
             let (select, lambda) = (mapper(op.option("key"))?, joiner(op.option("lambda"))?);
             let key = move |k: &Text, v: &Text| select(k, v);
             let join = move |value: Text, row: String| lambda(&value, &Some(row));
-            let stream = build.stream(op)?.join_global(&table, key, join);
+            let stream = build.stream(op)?.nullable().join_global(&table, key, join);
             build.set(op, stream)
         }),
         join("left_join_global", &[STREAM, GLOBAL], 5, draw_global, |build, op| {
@@ -77,7 +77,7 @@ pub const FAMILY: Family = Family {
             let (select, lambda) = (mapper(op.option("key"))?, joiner(op.option("lambda"))?);
             let key = move |k: &Text, v: &Text| select(k, v);
             let join = move |value: Text, row: Option<String>| lambda(&value, &row);
-            let stream = build.stream(op)?.left_join_global(&table, key, join);
+            let stream = build.stream(op)?.nullable().left_join_global(&table, key, join);
             build.set(op, stream)
         }),
         join("join_stream", &[STREAM, STREAM], 6, draw_stream_stream, |build, op| {

@@ -17,26 +17,32 @@ const NULLABLE: &[Kind] = &[NULLABLE_TABLE];
 /// Joins of tables.
 pub const FAMILY: Family = Family {
     operators: &[
-        join("tables_inner", TWO, ROWS, rows, |build, op| add(build, op, "inner", row, row, not_null)),
-        join("tables_left", TWO, ROWS, rows, |build, op| add(build, op, "left", row, row, not_null)),
-        join("tables_outer", TWO, ROWS, rows, |build, op| add(build, op, "outer", row, row, not_null)),
+        join("tables_inner", TWO, ROWS, rows, |build, op| {
+            add(build, op, "inner", row, row, not_null, |rows| rows)
+        }),
+        join("tables_left", TWO, ROWS, rows, |build, op| {
+            add(build, op, "left", row, row, not_null, |rows| rows)
+        }),
+        join("tables_outer", TWO, ROWS, rows, |build, op| {
+            add(build, op, "outer", row, row, not_null, |rows| rows)
+        }),
         join("tables_inner_nullable", TWO, NULLABLE, nullable, |build, op| {
-            add(build, op, "inner", row, row, |text| text)
+            add(build, op, "inner", row, row, |text| text, |rows| rows.nullable())
         }),
         join("tables_left_nullable", TWO, NULLABLE, nullable, |build, op| {
-            add(build, op, "left", row, row, |text| text)
+            add(build, op, "left", row, row, |text| text, |rows| rows.nullable())
         }),
         join("tables_outer_nullable", TWO, NULLABLE, nullable, |build, op| {
-            add(build, op, "outer", row, row, |text| text)
+            add(build, op, "outer", row, row, |text| text, |rows| rows.nullable())
         }),
         join("table_with_longs", &[TABLE, LONGS], ROWS, any_kind, |build, op| {
-            add(build, op, kind(op), row, number, not_null)
+            add(build, op, kind(op), row, number, not_null, |rows| rows)
         }),
         join("longs_with_table", &[LONGS, TABLE], ROWS, any_kind, |build, op| {
-            add(build, op, kind(op), number, row, not_null)
+            add(build, op, kind(op), number, row, not_null, |rows| rows)
         }),
         join("nullable_with_nullable", &[NULLABLE_TABLE, NULLABLE_TABLE], ROWS, any_kind, |build, op| {
-            add(build, op, kind(op), Option::flatten, Option::flatten, not_null)
+            add(build, op, kind(op), Option::flatten, Option::flatten, not_null, |rows| rows)
         }),
         Operator {
             name: "windowed_with_windowed",
@@ -112,6 +118,7 @@ fn add<V, VO, VR>(
     text: fn(Option<V>) -> Text,
     other_text: fn(Option<VO>) -> Text,
     result: fn(Text) -> VR,
+    say: fn(KTable<Text, VR>) -> KTable<Text, VR>,
 ) -> Result<(), Fault>
 where
     V: Clone + Send + 'static,
@@ -138,7 +145,7 @@ where
         (_, None) => table.outer_join(&other, join),
         (_, Some(materialized)) => table.outer_join_with(&other, join, materialized),
     };
-    build.set(op, table)
+    build.set(op, say(table))
 }
 
 fn windowed(build: &mut Build, op: &Op) -> Result<(), Fault> {

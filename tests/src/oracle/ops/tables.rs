@@ -53,7 +53,7 @@ pub const FAMILY: Family = Family {
                 let map = move |k: &Text, v: String| lambda(k, &Some(v));
                 let table: KTable<Text, Text> = match materialized(op) {
                     Some(materialized) => table.map_values_with_key_with(map, materialized),
-                    None => table.map_values_with_key(map),
+                    None => table.map_values_with_key(map).nullable(),
                 };
                 build.set(op, table)
             },

@@ -12,8 +12,10 @@ fn single(chosen: Partitions) -> Partitions {
         Partitions::Default => Partitions::Default,
         Partitions::One(partition) => Partitions::One(partition),
         Partitions::Many(partitions) if partitions.len() == 1 => Partitions::Many(partitions),
-        // No topic has this partition, so the sink refuses the record.
-        Partitions::Many(_) | Partitions::Drop => Partitions::One(-1),
+        Partitions::Many(_) | Partitions::Drop => {
+            Partitions::Refuse("a foreign-key join has each row in one partition; choose exactly one")
+        }
+        refused @ Partitions::Refuse(_) => refused,
     }
 }
 
