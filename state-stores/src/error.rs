@@ -100,7 +100,7 @@ pub enum StoreError {
     },
     /// Another version of this library wrote the database.
     #[error(
-        "the state database has layout {found}, which this version does not know; go on with the version that wrote it, \
+        "the state database has layout {found}, which this version does not know; use the version that wrote it, \
          or delete the directory: stores with a changelog are rebuilt"
     )]
     Layout {

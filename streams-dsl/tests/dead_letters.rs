@@ -9,7 +9,7 @@ use streams_dsl::prelude::*;
 
 const QUEUE: &str = "letters";
 
-/// A driver of that topology that goes on after every error.
+/// A driver of that topology that continues after every error.
 fn driver(builder: StreamsBuilder) -> TopologyTestDriver {
     let mut config =
         StreamsConfig::new("app", "embedded:").with("errors.dead.letter.queue.topic.name", QUEUE).unwrap();

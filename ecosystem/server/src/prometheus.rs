@@ -19,7 +19,7 @@ use streams_core::metrics::{Kind, Metric, MetricValue};
 /// The media type of the text.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Texts that say what an application is; the others are states, which are told as numbers too.
+/// Texts that say what an application is; the others are states, which are exposed as numbers too.
 const INFO: [&str; 3] = ["application-id", "version", "commit-id"];
 
 /// What begins every name.
@@ -54,7 +54,7 @@ fn plain(name: &str) -> String {
 
 fn type_of(metric: &Metric) -> MetricType {
     match metric.kind {
-        // A counter's name ends with `_total`; the few totals that do not are told as gauges.
+        // A counter's name ends with `_total`; the few totals that do not are exposed as gauges.
         Kind::Total if metric.name.ends_with("-total") => MetricType::Counter,
         Kind::Histogram => MetricType::Histogram,
         _ => MetricType::Gauge,

@@ -133,7 +133,7 @@ impl Server {
                 }
             });
             if let Err(error) = served {
-                tracing::error!(%error, %address, "the server of metrics and probes has ended; the application goes on");
+                tracing::error!(%error, %address, "the server of metrics and probes has ended; the application continues");
             }
         };
         let thread = std::thread::Builder::new().name("streams-server".to_owned()).spawn(serve);

@@ -70,7 +70,7 @@ pub struct KeyValueStore<K, T> {
     key: CodecRef<K>,
     /// The order in which keys are forgotten, if some are.
     recency: Option<Recency>,
-    /// The serialized key of the operation at hand.
+    /// The serialized key of the current operation.
     scratch: Vec<u8>,
 }
 

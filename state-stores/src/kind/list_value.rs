@@ -50,7 +50,7 @@ impl<K, T> ListValueSpec<K, T> {
 pub struct ListValueStore<K, T> {
     table: Table<Vec<T>>,
     key: CodecRef<K>,
-    /// The serialized key of the operation at hand.
+    /// The serialized key of the current operation.
     scratch: Vec<u8>,
 }
 

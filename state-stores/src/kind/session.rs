@@ -92,7 +92,7 @@ impl<K, A> SessionSpec<K, A> {
 pub struct SessionStore<K, A> {
     table: Table<A, Timed>,
     key: CodecRef<K>,
-    /// The local key of the operation at hand.
+    /// The local key of the current operation.
     scratch: Vec<u8>,
 }
 

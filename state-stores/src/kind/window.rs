@@ -92,7 +92,7 @@ pub struct WindowStore<K, T> {
     /// The number of the last put; counts only where duplicates are retained, and starts at 1 in every new
     /// instance.
     seqnum: i32,
-    /// The local key of the operation at hand.
+    /// The local key of the current operation.
     scratch: Vec<u8>,
 }
 

@@ -31,7 +31,7 @@ pub(crate) trait Expiry {
     /// Tells which rows of the keyspace are entries that have not expired.
     fn live(&self) -> Wanted;
 
-    /// Whether the backend is not given the entry of a key any more.
+    /// Whether the entry of a key is no longer written to the backend.
     fn has_expired(&self, key: &[u8]) -> bool;
 
     /// Whether a key has the observed stream time: its changelog record tells a restored store of it.

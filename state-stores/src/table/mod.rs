@@ -210,7 +210,7 @@ impl<T, E: Expiry> Table<T, E> {
         TableScan::new(ranges, wanted, stored_from, memory_from, self.overlay.updates())
     }
 
-    /// Serializes what changed since the last stage, and what is owed to the backend.
+    /// Serializes what changed since the last stage, and pending writes.
     pub(crate) fn stage(&mut self, log: &mut Log<'_>, batch: &mut Batch) -> Result<()> {
         self.staging.clear();
         self.log_dirty(log, false)?;
@@ -223,7 +223,7 @@ impl<T, E: Expiry> Table<T, E> {
         Ok(())
     }
 
-    /// Serializes what changed since the last stage for the changelog; the backend is owed it.
+    /// Serializes what changed since the last stage for the changelog; the write to the backend stays pending.
     pub(crate) fn stage_log(&mut self, log: &mut Log<'_>) -> Result<()> {
         self.staging.clear();
         self.log_dirty(log, true)

@@ -105,8 +105,8 @@ impl TaskBackends {
     }
 }
 
-/// A database of this library's layout, for these stores. One of before layouts had a version is taken for a damaged one: its
-/// rows may be in the wrong places.
+/// A database of this library's layout, for these stores. One from before layouts had a version is taken for a damaged one:
+/// its rows may be in the wrong places.
 pub(super) fn open_disk<'a>(
     dir: &Path,
     memory: &DiskMemory,

@@ -113,7 +113,7 @@ fn check_times(
     })
 }
 
-/// A limit of size may be far from being reached, or be the brokers' default: it is only told.
+/// A limit of size may be far from being reached, or be the brokers' default: it is only logged.
 fn check_size(store: &str, topic: &InternalTopic, found: &BTreeMap<String, String>) {
     let bytes = |settings: &BTreeMap<String, String>| settings.get(RETENTION_BYTES)?.parse::<i64>().ok();
     let Some(bytes @ 0..) = bytes(found).filter(|found| bytes(&topic.configs) != Some(*found)) else {

@@ -1,6 +1,6 @@
 //! Exactly-once and at-least-once: the only file that knows transactions.
 //!
-//! A thread has one producer. Under exactly-once its life is this machine; under at-least-once `Unsettled` is passed by.
+//! A thread has one producer. Under exactly-once it goes through these states; under at-least-once `Unsettled` is skipped.
 //!
 //! ```text
 //!             init_transactions               nothing is left            first send
@@ -20,11 +20,11 @@
 //!    transaction is then read from the group's committed offsets, like after any restart.
 //! 4. Whatever goes wrong, the caller closes the thread's tasks and opens them again from what is committed.
 //! 5. A broker that starts after a SIGKILL may call a transaction complete without having written its markers: its
-//!    records and offsets then stay open for ever, or share the fate of the next transaction of the same id. So after
-//!    everything but an answered commit, at the start, and once when a thread has become idle, it is looked whether
-//!    something is left (`left_over.rs`); before that was answered, nothing is sent (`Unsettled`). What stays is
-//!    *swept*: a transaction that writes nothing to the partitions concerned is aborted over all of them, and its markers
-//!    end what was left (decisions 0008 and 0024, `commit/settling.rs`).
+//!    records and offsets then stay open for ever, or share the fate of the next transaction of the same id. So the
+//!    committer probes for leftovers (`left_over.rs`): at the start, after everything but an answered commit, and once when
+//!    a thread has become idle. Nothing is sent until the probe succeeds (`Unsettled`). Leftovers that stay are *swept*: a
+//!    transaction that writes no records is aborted over the partitions concerned, and its markers end what was left
+//!    (decisions 0008 and 0024, `commit/settling.rs`).
 
 mod settling;
 
@@ -43,39 +43,39 @@ use crate::transport::{
     TransportErrorKind,
 };
 
-/// Time for one transactional call. librdkafka caps it by the transaction's own time-out.
+/// The time-out of one transactional call. librdkafka caps it by the transaction's own time-out.
 const TRANSACTION_CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Time for an abort. One without an answer costs no more than the producer, so that a broker that is away is not waited for.
+/// The time-out of an abort. One without an answer costs only the producer, so an unreachable broker is not waited for.
 const ABORT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Time to register a transactional id, which waits for the end of its last transaction.
+/// The time-out of registering a transactional id, which waits for the end of its last transaction.
 const REGISTER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Time to ask what topics take.
+/// The time-out of a request for the limits of topics.
 const PREPARE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Time for a flush or an offset commit under at-least-once.
+/// The time-out of a flush or an offset commit under at-least-once.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// For how long a call whose outcome is harmless is repeated before the thread gives the round up.
+/// How long a call with a harmless outcome is repeated before the thread gives up the round.
 const RETRY_MS: i64 = 2_500;
 
-/// Pause between repeats.
+/// The pause between repetitions.
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
-/// Where the producer is in its life.
+/// The producer's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// There is none; the next use makes one.
+    /// There is no producer; the next use makes one.
     Missing,
-    /// No transaction is open, but a former one may not have ended everywhere.
+    /// No transaction is open, but an earlier one may not have ended everywhere.
     Unsettled,
-    /// No transaction is open, and nothing of former ones.
+    /// No transaction is open, and nothing is left of earlier ones.
     Ready,
     /// A transaction is open.
     Open,
-    /// The last answer is missing: nothing may be sent through this producer any more.
+    /// The last answer is missing: nothing more may be sent through this producer.
     InDoubt,
 }
 
@@ -94,9 +94,9 @@ impl State {
     }
 }
 
-/// The producer of a thread: with that transactional id under exactly-once, with none otherwise. The id must differ
-/// between threads and instances, or they would fence one another, and be the same after a restart, so that a new life
-/// fences the old one.
+/// The producer of a thread: with that transactional id under exactly-once, without one otherwise. The id must differ
+/// between threads and instances, or they would fence one another. It must be the same after a restart, so that the new
+/// run fences the old one.
 pub(crate) fn producer_spec(
     config: &StreamsConfig,
     client_id: &str,
@@ -115,29 +115,29 @@ pub(crate) struct Committer {
     transport: Arc<dyn Transport>,
     spec: ProducerSpec,
     group: Arc<dyn Group>,
-    /// What a producer prepares for.
+    /// The topics that a producer prepares for.
     topics: Vec<TopicName>,
     producer: Option<Box<dyn Producer>>,
     state: State,
-    /// Counts producers, so that others notice that handles are void.
+    /// Counts producers, so that others notice when handles become invalid.
     generation: u64,
     written: Written,
     left_over: LeftOver,
-    /// The topics that nobody else writes to.
+    /// The topics that no other program writes to.
     internal: BTreeSet<TopicName>,
     /// Only while something may be left.
     admin: Option<Box<dyn Admin>>,
     idle_since: Option<i64>,
-    /// For what is left to end.
+    /// The wait until leftovers have ended.
     waiting: Waiting,
-    /// For the answer to one call.
+    /// The wait for the answer to one call.
     calling: Waiting,
     /// `task.timeout.ms`: no call takes longer.
     patience: Duration,
 }
 
 impl Committer {
-    /// A committer that makes its producer on first use; an earlier life may have left something in that scope.
+    /// A committer that makes its producer on first use; an earlier run may have left something in that scope.
     pub fn new(
         transport: Arc<dyn Transport>,
         spec: ProducerSpec,
@@ -180,7 +180,7 @@ impl Committer {
         self.spec.transactional_id.is_some()
     }
 
-    /// Offsets that a commit adds to each partition that it wrote to, besides the records: its marker.
+    /// How many offsets a commit adds to each partition that it wrote to, besides the records: its marker.
     pub fn markers_per_commit(&self) -> i64 {
         i64::from(self.exactly_once())
     }
@@ -202,7 +202,7 @@ impl Committer {
             let mut producer = self.transport.producer(&self.spec)?;
             producer.prepare(&self.topics, PREPARE_TIMEOUT)?;
             if let Some(id) = &self.spec.transactional_id {
-                // Not repeated here: the thread must hear commands between two tries.
+                // Not repeated here: the thread must handle commands between two tries.
                 self.calling.begin(|| format!("the coordinator to take transactional id {id}"));
                 let registered = producer.init_transactions(REGISTER_TIMEOUT);
                 self.calling.end();
@@ -223,7 +223,7 @@ impl Committer {
         self.written.add_topic(name);
     }
 
-    /// A record goes to that partition of a topic of that number.
+    /// Records that a record goes to that partition of the topic with that number.
     #[inline]
     pub fn mark_written(&mut self, topic: u32, partition: PartitionId) {
         self.written.mark(topic, partition);
@@ -287,8 +287,8 @@ impl Committer {
         }
     }
 
-    /// Whether the commit may simply be made again later: what was sent stays sent, and offsets may be committed twice. Not
-    /// where records were lost, and not with transactions.
+    /// Whether the commit may simply be retried later: what was sent stays sent, and offsets may be committed twice. Not
+    /// if records were lost, and not with transactions.
     pub fn may_be_put_off(&self, error: &TransportError) -> bool {
         let passes = matches!(error.kind(), TransportErrorKind::Retriable | TransportErrorKind::TimedOut);
         passes && error.failed().is_empty() && !self.exactly_once()
@@ -332,11 +332,11 @@ impl Committer {
         }
         let group = &fence.group;
         self.calling.begin(|| format!("group {group} to take {} offsets", offsets.len()));
-        // Committing the same offsets twice changes nothing, so that every unclear answer may be repeated.
+        // Committing the same offsets twice changes nothing, so the call may be repeated after any unclear answer.
         retry_harmless(|| self.group.commit(fence, offsets, timeout)).map_err(into_transport)
     }
 
-    /// How many partitions a topic has; it may take `timeout` to learn.
+    /// How many partitions a topic has; asks the broker, at most `timeout`.
     pub fn count_partitions(&mut self, topic: &str, timeout: Duration) -> Result<PartitionId> {
         let timeout = timeout.min(self.patience);
         let producer = self.ensure_producer()?;
@@ -347,12 +347,12 @@ impl Committer {
         Ok(counted?)
     }
 
-    /// A record for that topic waits for room in the producer's queue.
+    /// Begins the wait of a record for room in the producer's queue.
     pub fn wait_for_room(&mut self, topic: &str) {
         self.calling.begin(|| format!("room in its queue, for a record to topic {topic}"));
     }
 
-    /// The call that took long is over.
+    /// Ends the wait of the call.
     pub fn waited(&mut self) {
         self.calling.end();
     }
@@ -370,7 +370,7 @@ impl Committer {
         }
     }
 
-    /// Gives up what was not committed: aborts if that is certain to be answered, else drops the producer.
+    /// Gives up what was not committed: aborts if an answer is certain, otherwise drops the producer.
     pub fn abandon(&mut self) {
         if !self.exactly_once() {
             return if self.state != State::Ready {
@@ -429,7 +429,7 @@ fn leaves_doubt(error: &TransportError) -> bool {
         && !kind.blames_the_record()
 }
 
-/// Repeats a call that may safely be done twice while the error is one that a moment may cure.
+/// Repeats a call that may safely be made twice, while its error may pass.
 fn retry_harmless<T>(mut call: impl FnMut() -> crate::transport::Result<T>) -> Result<T> {
     let begun_ms = SystemClock.monotonic_ms();
     loop {

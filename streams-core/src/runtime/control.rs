@@ -1,8 +1,8 @@
-//! The control thread: keeps the process's place in the group and hands tasks to the stream threads.
+//! The control thread: keeps the process's membership in the group and assigns tasks to the stream threads.
 //!
 //! It is the only caller of [`Membership`]. Rules:
 //! 1. Its answers to the group are ordered: a revocation is acknowledged only when every thread concerned has committed and
-//!    closed the tasks, or can commit nothing of them any more (rule 2 of [`membership`](crate::transport::Membership)).
+//!    closed the tasks, or can commit nothing more of them (rule 2 of [`membership`](crate::transport::Membership)).
 //! 2. A thread that is in one round for longer than `max.poll.interval.ms` is *expelled*, as Kafka's consumer does it: its
 //!    fence is gone, and the process leaves the group so that others get the tasks. It joins again when the thread is back
 //!    and has dropped its work; with the threads that are free at once, as long as there is nobody else in the group. Then
@@ -27,16 +27,16 @@ use crate::ids::TaskId;
 use crate::time::ClockRef;
 use crate::transport::{Membership, MembershipHandler};
 
-/// How long the group is served before the application's own state is looked at again.
+/// How long the group is served before the application's own state is checked again.
 const POLL: Duration = Duration::from_millis(50);
 
-/// How often a wait for a thread's answer looks whether the thread still lives.
+/// How often a wait for a thread's answer checks whether the thread still lives.
 const ANSWER_SLICE: Duration = Duration::from_millis(50);
 
-/// Between two questions who else is in the group, while a thread hangs.
+/// The time between two requests for the group's other members, while a thread hangs.
 const ASK_EVERY_MS: i64 = 2_000;
 
-/// The longest time between two looks at the threads that counts. A longer one means that the process was stopped.
+/// The longest time between two checks of the threads that counts. A longer one means that the process was stopped.
 const LOOK_MAX_MS: i64 = 1_000;
 
 /// A stream thread as the control thread sees it.
@@ -47,11 +47,11 @@ pub(crate) struct ThreadHandle {
     alive: Arc<AtomicBool>,
     stats: Arc<ThreadStats>,
     tasks: BTreeSet<TaskId>,
-    /// Tasks that it has been told to give up and has not answered for yet.
+    /// Tasks that it was asked to release and has not answered for yet.
     leaving: BTreeSet<TaskId>,
     /// While it is expelled: tasks whose databases it has.
     held: BTreeSet<TaskId>,
-    /// The round it was in at the last look, and for how long it has been in it.
+    /// The round it was in at the last check, and for how long it has been in it.
     round: Option<u64>,
     in_round_ms: i64,
 }
@@ -85,7 +85,7 @@ impl ThreadHandle {
         sent
     }
 
-    /// So much time has passed since the last look.
+    /// Adds the time since the last check.
     fn look(&mut self, passed_ms: i64) {
         let round = self.stats.in_round();
         let same = round.is_some() && round == self.round;
@@ -96,7 +96,7 @@ impl ThreadHandle {
         }
     }
 
-    /// Gives its tasks up without it.
+    /// Gives up its tasks without its help.
     fn expel(&mut self) {
         tracing::warn!(
             thread = self.name,
@@ -120,10 +120,10 @@ impl ThreadHandle {
     }
 }
 
-/// Hands tasks to threads.
+/// Assigns tasks to threads.
 pub(crate) struct Dispatcher {
     threads: Vec<ThreadHandle>,
-    /// What the group has assigned, if it has.
+    /// The group's assignment, if there is one.
     assigned: Option<BTreeSet<TaskId>>,
     shared: Arc<Shared>,
     clock: ClockRef,
@@ -131,7 +131,7 @@ pub(crate) struct Dispatcher {
     looked_ms: i64,
     /// Whether a thread was expelled and the group has not been left yet.
     has_expelled: bool,
-    /// Whether the group has taken tasks away.
+    /// Whether the group has revoked tasks.
     has_given_up: bool,
     waiting: Waiting,
 }
@@ -185,7 +185,7 @@ impl Dispatcher {
         self.assigned.as_ref().is_some_and(|assigned| held.any(|task| assigned.contains(task)))
     }
 
-    /// Looks at every thread: expels those that are in one round for too long, and gives those that are back tasks again.
+    /// Checks every thread: expels those that are in one round for too long, and assigns tasks again to those that are back.
     fn look(&mut self) {
         let now_ms = self.clock.monotonic_ms();
         let passed_ms = (now_ms - std::mem::replace(&mut self.looked_ms, now_ms)).clamp(0, LOOK_MAX_MS);
@@ -213,7 +213,7 @@ impl Dispatcher {
         self.shared.waits.look(now_ms);
     }
 
-    /// Says what the application waits for, if it does.
+    /// Updates what the application waits for.
     fn tell(&mut self, now_ms: i64) {
         let leaving = self.threads.iter().find(|thread| !thread.leaving.is_empty());
         if leaving.is_none() && self.all_running() {
@@ -234,7 +234,7 @@ impl Dispatcher {
         });
     }
 
-    /// Tasks that have to move to other threads so that all have as much to do.
+    /// Tasks that must move to balance the threads.
     fn surplus(&self, tasks: &BTreeSet<TaskId>) -> BTreeSet<TaskId> {
         let of_others = |thread: &&ThreadHandle| !thread.is_free();
         let held = self.threads.iter().filter(of_others).flat_map(|thread| thread.held.union(&thread.tasks));
@@ -244,7 +244,7 @@ impl Dispatcher {
         surplus(&owned, tasks.difference(&held).count())
     }
 
-    /// Gives the tasks that no thread has to those that are free.
+    /// Assigns tasks without a thread to free threads.
     fn hand_out(&mut self, tasks: &BTreeSet<TaskId>) {
         let held: BTreeSet<TaskId> =
             self.threads.iter().flat_map(|thread| thread.held.iter().copied()).collect();
@@ -260,14 +260,14 @@ impl Dispatcher {
         }
     }
 
-    /// Ends the threads; their tasks have been given up before.
+    /// Ends the threads; their tasks have been released before.
     pub fn stop(&self) {
         for thread in &self.threads {
             thread.send(Command::Stop);
         }
     }
 
-    /// Sends a command that takes tasks away to each thread concerned and waits for the answers of those that live and are
+    /// Sends a command that revokes tasks to each thread concerned, and waits for the answers of those that live and are
     /// not expelled meanwhile.
     fn take_away(
         &mut self,
@@ -306,7 +306,7 @@ impl Dispatcher {
 
 impl MembershipHandler for Dispatcher {
     fn assigned(&mut self, tasks: &BTreeSet<TaskId>) {
-        // A provider reports losses before it assigns; what it leaves out without a word is given up properly here.
+        // A provider reports losses before it assigns; tasks missing without a report are released properly here.
         let owned = self.threads.iter().flat_map(|thread| &thread.tasks);
         let missing: BTreeSet<TaskId> = owned.filter(|task| !tasks.contains(task)).copied().collect();
         if !missing.is_empty() {
@@ -338,12 +338,12 @@ pub(crate) struct ControlSettings {
     pub leave_timeout: Duration,
 }
 
-/// What the control loop tells the application.
+/// What the control loop reports to the application.
 pub(crate) trait ControlEvents {
     /// The group knows of tasks that this process does not know.
     fn outgrown(&mut self);
 
-    /// The group has taken tasks away, as it does when a topic is gone.
+    /// The group has revoked tasks, as it does when a topic is gone.
     fn given_up(&mut self);
 
     /// Called after each round. Whether the application has to be planned anew.
@@ -359,7 +359,7 @@ pub(crate) enum Exit {
     Replan,
 }
 
-/// The process's place in the group, which it may have to leave and to join again.
+/// The process's membership in the group, which it may have to leave and join again.
 pub(crate) struct Place {
     pub membership: Option<Box<dyn Membership>>,
     pub join: Box<dyn Fn() -> Result<Box<dyn Membership>> + Send>,
@@ -424,7 +424,7 @@ impl Place {
         {
             tracing::warn!(%error, "left the group without an answer");
         }
-        // Whatever the group did not take back is committed and closed all the same.
+        // What the group did not revoke is committed and closed all the same.
         let rest: BTreeSet<TaskId> =
             dispatcher.threads.iter().flat_map(|thread| thread.tasks.iter().copied()).collect();
         dispatcher.take_away(&rest, Command::Revoke);
@@ -440,7 +440,7 @@ fn pause() {
     std::thread::sleep(POLL);
 }
 
-/// Serves the group until the application stops, a thread dies or the application shall start anew, then leaves it.
+/// Serves the group until the application stops, a thread dies or the application must restart, then leaves it.
 pub(crate) fn run(
     mut place: Place,
     mut dispatcher: Dispatcher,

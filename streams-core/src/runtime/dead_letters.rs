@@ -22,7 +22,7 @@ const READ_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time of one wait within that.
 const READ_SLICE: Duration = Duration::from_millis(100);
 
-/// Sends a letter; `source` is the record at hand, `offset` its offset.
+/// Sends a letter; `source` is the current record, `offset` its offset.
 pub(super) fn send(
     collector: &RecordCollector,
     origin: OriginId,
@@ -75,7 +75,7 @@ pub(super) fn complete(letter: &mut DeadLetter, source: &RawRecord) {
     }
 }
 
-/// Reads a record once more; `None` if it is not there any more, or does not come in time.
+/// Reads a record again; `None` if it is gone, or does not come in time.
 pub(super) fn read_again(
     transport: &dyn Transport,
     spec: &ConsumerSpec,

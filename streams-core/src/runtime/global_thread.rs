@@ -2,7 +2,7 @@
 //!
 //! The stores are filled up to the topics' ends before the application processes its first record. There is no
 //! changelog: how far a store has come is kept in its own database, in the same batch as the changes. A store that its
-//! topic does not fit any more is emptied and filled again; if that happens while tasks read it, the application starts anew
+//! topic no longer fits is emptied and filled again; if that happens while tasks read it, the application restarts
 //! instead (`renewal.rs`), so that none of them sees it half filled.
 
 mod begin;
@@ -101,7 +101,7 @@ impl GlobalBackends {
     }
 }
 
-/// The database of the stores on disk. Everything in it comes from topics, so a damaged one is begun anew.
+/// The database of the stores on disk. Everything in it comes from topics, so a damaged one is replaced by an empty one.
 fn open_or_put_aside(directory: &StateDirectory, memory: &DiskMemory, now: Timestamp) -> Result<BackendRef> {
     match open_disk(&directory.global(), memory, std::iter::empty()) {
         Err(error) if error.is_damage() => {
@@ -435,7 +435,7 @@ impl Collector for NoCollector {
         Err(Error::Internal("a global store's processor sends records".to_owned()))
     }
 
-    // As in Kafka Streams, there is no producer beside global stores.
+    // As in Kafka Streams, there is no producer for global stores.
     fn send_dead_letter(&self, _: OriginId, _: Option<Offset>, letter: &DeadLetter) -> Result<()> {
         let topic = &letter.topic;
         tracing::warn!(%topic, "a dead letter about a record of a global table is not written: it has no producer");

@@ -20,7 +20,7 @@ pub(crate) struct TaskGraph {
     pub inputs: BTreeMap<TopicName, Rc<crate::processor::InputFactory>>,
 }
 
-/// What wiring needs besides the topology.
+/// The parts that wiring needs besides the topology.
 pub(crate) struct GraphSettings {
     /// `default.timestamp.extractor`.
     pub default_extractor: BuiltInTimestampExtractor,

@@ -1,4 +1,4 @@
-//! The process's way into the group, and its right to stay there (decision 0015).
+//! How the process joins the group, and when it must leave it (decision 0015).
 //!
 //! 1. It does not join while members are there whose topology divides the work in another way: both would process the same
 //!    partitions, and the broker has no objection. It waits for them to go, says so, and gives up after `task.timeout.ms`.
@@ -8,7 +8,7 @@
 //!    an answer, and compared with the first one.
 //! 4. A topology with global tables only has no tasks and joins no group.
 //!
-//! Members tell their fingerprint in their `client.id`. After a [`Membership::leave`] the next poll joins again.
+//! Members publish their fingerprint in their `client.id`. After a [`Membership::leave`] the next poll joins again.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,13 +22,13 @@ use crate::transport::{
     Transport, TransportError, TransportErrorKind as Kind,
 };
 
-/// Time for one question who is in the group. It is asked on the thread that also serves the group.
+/// The time-out of one request for the group's members. It is made on the thread that also serves the group.
 const ASK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Pause before it is asked again.
+/// The pause before the next request.
 const ASK_AGAIN_MS: i64 = 500;
 
-/// So long it is asked without an answer before the work goes on all the same.
+/// How long to ask without an answer before continuing all the same.
 const UNANSWERED_MAX_MS: i64 = 5_000;
 
 /// Pause between two questions after that. The group is not served during a question.
@@ -37,7 +37,7 @@ const ASK_LATER_MS: i64 = 5_000;
 /// Time to leave the group to those that may stay.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What a member's `client.id` ends in, before its fingerprint.
+/// Separates a member's `client.id` from its fingerprint.
 const MARK: &str = "-topology-";
 
 /// The `client.id` of a member with that fingerprint.
@@ -52,7 +52,7 @@ fn fingerprint_of(client_id: &str) -> Option<&str> {
         .then_some(fingerprint)
 }
 
-/// What joining needs.
+/// The parts that joining needs.
 #[derive(Clone)]
 pub(crate) struct JoinParts {
     pub transport: Arc<dyn Transport>,
@@ -69,23 +69,23 @@ pub(crate) struct JoinParts {
 enum Others {
     /// All have this topology.
     Agree,
-    /// Some have another one. Whether those are to leave, and who they are.
+    /// Some have another one: whether those must leave, and who they are.
     Differ { they_leave: bool, who: String },
-    /// The broker did not say.
+    /// The broker did not answer.
     Unknown,
 }
 
-/// A membership that begins when it may.
+/// A membership that begins once nothing prevents it.
 pub(crate) struct Joining {
     parts: JoinParts,
     admin: Box<dyn Admin>,
     group: Arc<LateGroup>,
     member: Option<Box<dyn Membership>>,
-    /// For an answer who is there.
+    /// The wait for the list of members.
     asking: Waiting,
-    /// For members with another topology.
+    /// The wait for members with another topology.
     waiting: Waiting,
-    /// Joined without having seen who is there.
+    /// Joined without knowing the members.
     is_blind: bool,
     /// Since when there is no answer.
     unanswered_since: Option<i64>,
@@ -130,7 +130,7 @@ impl Joining {
         self.parts.clock.monotonic_ms()
     }
 
-    /// Joins if nothing is against it. False if it has to be tried later.
+    /// Joins if nothing prevents it. False if it must be tried later.
     fn join(&mut self) -> Result<bool> {
         if self.parts.spec.subtopologies.is_empty() {
             return Ok(true);
@@ -159,7 +159,7 @@ impl Joining {
     fn are_topics_known(&mut self) -> bool {
         let topics: Vec<_> =
             self.parts.spec.subtopologies.iter().map(|part| Arc::clone(&part.token_topic)).collect();
-        // Whoever gets no answer finds out by joining.
+        // Without an answer, joining will show.
         let Ok(known) = self.admin.topics(&topics, ASK_TIMEOUT) else { return true };
         let Some(missing) = topics.iter().find(|topic| !known.contains_key(&**topic)) else { return true };
         let what = format!("the broker to know topic {missing}, which stands for tasks");
@@ -189,13 +189,13 @@ impl Joining {
                 tracing::debug!(%error, "the group's members are not known");
                 let now = self.now();
                 self.unanswered_since.get_or_insert(now);
-                self.asking.go_on(now, || format!("an answer who is in the group: {error}"));
+                self.asking.go_on(now, || format!("the list of the group's members: {error}"));
                 Others::Unknown
             }
         }
     }
 
-    /// Nothing is waited for any more.
+    /// Ends the wait.
     fn found_out(&mut self) {
         self.asking.end();
         self.waiting.end();
@@ -227,7 +227,7 @@ impl Joining {
         Others::Differ { they_leave, who: others.iter().map(one).collect::<Vec<_>>().join(", ") }
     }
 
-    /// Goes on waiting for members with another topology, up to the limit.
+    /// Continues to wait for members with another topology, up to the limit.
     fn wait_for(&mut self, who: String) -> Result<()> {
         let now = self.now();
         let own = &self.parts.fingerprint;
@@ -245,7 +245,7 @@ impl Joining {
         Err(TransportError::new(Kind::Config, attempted, reason))
     }
 
-    /// Passes an assignment on if all members agree. Else waits for the others, or leaves.
+    /// Passes an assignment on if all members agree. Otherwise waits for the others, or leaves.
     fn pass_on(&mut self, handler: &mut dyn MembershipHandler) -> Result<()> {
         if !(self.is_news || self.is_uncompared) || self.now() < self.ask_at {
             return Ok(());
@@ -335,7 +335,7 @@ fn pause(time: Duration) {
     std::thread::sleep(time);
 }
 
-/// Keeps what is assigned back until it has been compared.
+/// Holds an assignment back until it has been compared.
 struct Holding<'a> {
     held: &'a mut Option<BTreeSet<TaskId>>,
     is_news: bool,

@@ -1,4 +1,4 @@
-//! The application: starts threads over a topology, tells its state, and closes (`org.apache.kafka.streams.KafkaStreams`).
+//! The application: starts threads over a topology, reports its state, and closes (`org.apache.kafka.streams.KafkaStreams`).
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -31,7 +31,7 @@ use crate::transport::{TokenProvider, Transport};
 /// are left behind.
 const PATIENCE_MS: i64 = 30_000;
 
-/// How often `start` looks whether it shall end.
+/// How often `start` checks whether it should end.
 const START_SLICE: Duration = Duration::from_millis(20);
 
 /// Called with the new and the old state after each change.
@@ -46,7 +46,7 @@ pub(crate) struct Shared {
     error: Mutex<Option<Arc<Error>>>,
     listener: Option<StateListener>,
     stop: AtomicBool,
-    /// While it is used.
+    /// The transport while it is in use.
     transport: Mutex<Option<Arc<dyn Transport>>>,
     patience_ms: AtomicI64,
     ending_ms: AtomicI64,
@@ -58,13 +58,13 @@ pub(crate) struct Shared {
     pub metrics: Registry,
 }
 
-/// A lock whose holder panicked is as good as any other here: every value is replaced whole.
+/// Poisoning is ignored: every value is replaced as a whole.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Shared {
-    /// Goes to `next` if that is a legal step; else nothing happens.
+    /// Changes to `next` if that is a legal transition; otherwise does nothing.
     pub fn transition_to(&self, next: State) -> bool {
         let before = {
             let mut state = lock(&self.state);
@@ -100,12 +100,12 @@ impl Shared {
         self.ending_ms.fetch_add(passed_ms, Ordering::Relaxed);
     }
 
-    /// Whether the application shall end.
+    /// Whether the application should end.
     pub fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Acquire)
     }
 
-    /// The application shall end. Nobody waits any more for a broker to answer questions.
+    /// Requests the end of the application. Requests to brokers are no longer waited for.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Release);
         if let Some(transport) = &*lock(&self.transport) {
@@ -113,13 +113,13 @@ impl Shared {
         }
     }
 
-    /// From now on this one is used.
+    /// Sets the transport.
     pub fn use_transport(&self, transport: &Arc<dyn Transport>) -> Result<()> {
         *lock(&self.transport) = Some(Arc::clone(transport));
         self.go_on()
     }
 
-    /// All has ended.
+    /// Drops the transport when everything has ended.
     pub fn drop_transport(&self) {
         *lock(&self.transport) = None;
     }
@@ -145,7 +145,7 @@ impl Shared {
     }
 }
 
-/// What [`KafkaStreams`] is made of besides topology and settings.
+/// Builds a [`KafkaStreams`] with parts besides topology and settings.
 pub struct KafkaStreamsBuilder {
     topology: Topology,
     config: StreamsConfig,
@@ -171,7 +171,7 @@ impl KafkaStreamsBuilder {
         self
     }
 
-    /// Decides about records that do not parse; overrules `deserialization.exception.handler`.
+    /// Sets the handler for records that do not parse; overrides `deserialization.exception.handler`.
     pub fn with_deserialization_handler(
         mut self,
         handler: impl DeserializationExceptionHandler + 'static,
@@ -181,27 +181,27 @@ impl KafkaStreamsBuilder {
         self
     }
 
-    /// Decides about records on which user code fails; overrules `processing.exception.handler`.
+    /// Sets the handler for records on which user code fails; overrides `processing.exception.handler`.
     pub fn with_processing_handler(mut self, handler: impl ProcessingExceptionHandler + 'static) -> Self {
         self.handlers.processing = Arc::new(handler);
         self.handlers.keeps_records = true;
         self
     }
 
-    /// Decides about results that cannot be written; overrules `production.exception.handler`.
+    /// Sets the handler for results that cannot be written; overrides `production.exception.handler`.
     pub fn with_production_handler(mut self, handler: impl ProductionExceptionHandler + 'static) -> Self {
         self.handlers.production = Arc::new(handler);
         self.handlers.keeps_records = true;
         self
     }
 
-    /// Is called with the new and the old state after each change, on the thread that made it.
+    /// Sets a listener that is called with the new and the old state after each change, on the thread that made it.
     pub fn with_state_listener(mut self, listener: impl Fn(State, State) + Send + Sync + 'static) -> Self {
         self.listener = Some(Box::new(listener));
         self
     }
 
-    /// Gives the tokens with which all clients log in where `sasl.mechanism` is `OAUTHBEARER`.
+    /// Sets the provider of the tokens with which all clients log in if `sasl.mechanism` is `OAUTHBEARER`.
     pub fn with_token_provider(mut self, provider: impl TokenProvider + 'static) -> Self {
         self.token_provider = Some(Arc::new(provider));
         self
@@ -273,7 +273,7 @@ impl KafkaStreams {
         Self::builder(topology, config).build()
     }
 
-    /// An application with parts of its own.
+    /// A builder, for handlers, clock, broker and listener.
     pub fn builder(topology: Topology, config: StreamsConfig) -> KafkaStreamsBuilder {
         let handlers = Handlers::of(&config);
         KafkaStreamsBuilder {
@@ -327,10 +327,10 @@ impl KafkaStreams {
     }
 
     /// Commits, closes the tasks, leaves the group and waits for the threads, at most `timeout`. False when they had not
-    /// ended by then; they go on ending, and threads that have not ended after half a minute, or after `timeout` if that is
-    /// longer, are left behind: they can commit nothing any more.
+    /// ended by then. They continue to end, and threads that have not ended after half a minute, or after `timeout` if that
+    /// is longer, are left behind: they can commit nothing more.
     ///
-    /// On a thread of the application itself, in a processor, a handler or a listener, it only tells the application to end,
+    /// On a thread of the application itself, in a processor, a handler or a listener, it only requests the end,
     /// and returns false.
     pub fn close(&self, timeout: Duration) -> bool {
         let timeout_ms = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
@@ -344,7 +344,7 @@ impl KafkaStreams {
         ended
     }
 
-    /// Tells the application to end, and does not wait for it.
+    /// Requests the application's end, and does not wait for it.
     pub(super) fn begin_to_end(&self) {
         self.shared.stop();
         let never_started = lock(&self.supervisor).is_none();
@@ -356,7 +356,7 @@ impl KafkaStreams {
 
     /// Ready once the application has ended.
     pub(super) fn poll_ended(&self, context: &Context<'_>) -> Poll<()> {
-        // First the waker: an end that comes in between wakes it.
+        // The waker first, so that an end in between wakes it.
         let mut wakers = lock(&self.shared.wakers);
         if !wakers.iter().any(|waker| waker.will_wake(context.waker())) {
             wakers.push(context.waker().clone());
@@ -370,7 +370,7 @@ impl KafkaStreams {
         self.shared.state()
     }
 
-    /// Waits until `reached` says so of the state, at most `timeout`. False when it did not.
+    /// Waits until `reached` accepts the state, at most `timeout`. False if it did not.
     pub fn wait_for(&self, timeout: Duration, reached: impl Fn(State) -> bool) -> bool {
         let state = lock(&self.shared.state);
         let waited = self.shared.changed.wait_timeout_while(state, timeout, |state| !reached(*state));
@@ -401,7 +401,7 @@ impl KafkaStreams {
         self.shared.waits.reasons()
     }
 
-    /// What the application has done so far.
+    /// The application's counters.
     pub fn metrics(&self) -> StreamsMetrics {
         let mut metrics = StreamsMetrics {
             restored_records: self.shared.counters.restored_records.load(Ordering::Relaxed),

@@ -1,4 +1,4 @@
-//! Starts an application's threads and looks after them until they have ended.
+//! Starts an application's threads and supervises them until they have ended.
 
 mod again;
 
@@ -43,7 +43,7 @@ use crate::time::{ClockRef, Now};
 use crate::topology::Topology;
 use crate::transport::{ConsumerSpec, Isolation, Membership, TokenProvider, Transport};
 
-/// How long an idle restorer or global thread waits at once.
+/// The longest wait of an idle restorer or global thread.
 const IDLE: Duration = Duration::from_millis(100);
 
 /// Time to leave the group.
@@ -52,7 +52,7 @@ const LEAVE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time for the answer who else is in the group.
 const OTHERS_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Time at least for the stream threads to see that they shall stop: more than one call to a broker that is away takes.
+/// The least time for the stream threads to notice that they should stop: more than one call to a broker that is away takes.
 const THREADS_END: Duration = Duration::from_secs(12);
 
 /// The same where the application's own time is over.
@@ -61,12 +61,12 @@ const ENDED: Duration = Duration::from_secs(1);
 /// Time for the broker's first answer when global stores are filled.
 const GLOBAL_IDLE: Duration = Duration::from_millis(20);
 
-/// What an application is started from.
+/// The parts of an application before its start.
 #[derive(Clone)]
 pub(crate) struct Launch {
     pub topology: Topology,
     pub config: Arc<StreamsConfig>,
-    /// The one that `bootstrap.servers` names if there is none.
+    /// `None` means the one that `bootstrap.servers` names.
     pub transport: Option<Arc<dyn Transport>>,
     pub clock: ClockRef,
     pub handlers: Handlers,
@@ -75,15 +75,15 @@ pub(crate) struct Launch {
     pub shared: Arc<Shared>,
 }
 
-/// What `start` hears of.
+/// The progress that `start` receives.
 pub(crate) enum Progress {
-    /// What is waited for next.
+    /// What it waits for next.
     At(String),
     /// The threads run, or it failed.
     Ended(Result<()>),
 }
 
-/// The parts that all threads of an instance use.
+/// The parts that all threads of an instance share.
 #[derive(Clone)]
 struct Instance {
     plan: Arc<Plan>,
@@ -128,7 +128,7 @@ impl Drop for Servers {
     }
 }
 
-/// Prepares everything and starts the threads; `at` is told what is waited for. Whatever was begun has ended when it fails,
+/// Prepares everything and starts the threads; `at` gets what it waits for. Everything started has ended when it fails,
 /// but for stream threads in the midst of a call to the broker, which end after it.
 fn launch(launch: Launch, at: &dyn Fn(&str)) -> Result<Running> {
     let transport = transport_of(&launch)?;
@@ -201,7 +201,7 @@ fn launch(launch: Launch, at: &dyn Fn(&str)) -> Result<Running> {
     Ok(Running { place, dispatcher, threads, servers, watch, instance })
 }
 
-/// Starts the application on its control thread, which looks after it from then on.
+/// Starts the application on its control thread, which supervises it from then on.
 pub(crate) fn supervise(launch: Launch, started: mpsc::Sender<Progress>) -> Result<JoinHandle<()>> {
     let shared = Arc::clone(&launch.shared);
     let name = format!("{}-control", launch.config.application_id());
@@ -227,7 +227,7 @@ fn control_thread(launch: &Launch, started: &mpsc::Sender<Progress>) {
     let running = match self::launch(launch.clone(), &tell) {
         Ok(running) => running,
         Err(error) => {
-            // Closed meanwhile, it has ended as it was told to.
+            // Closed meanwhile, it has ended as requested.
             if !shared.is_stopped() {
                 shared.fail(Error::Start(error.to_string()));
                 shared.transition_to(State::Error);
@@ -278,11 +278,11 @@ impl Running {
         drop(servers);
         drop(observer);
         if let Some(directory) = instance.directory.as_ref().filter(|_| instance.globals.are_damaged()) {
-            // Found by a read; the next start, be it at once, shall not find it again.
+            // Found by a read; the next start, even at once, must not find it again.
             let aside = directory.put_global_aside(instance.clock.now_ms());
             tracing::warn!(
                 ?aside,
-                "the database of the global stores is damaged; the next start fills them anew"
+                "the database of the global stores is damaged; the next start fills them again"
             );
         }
         drop(instance);
@@ -291,7 +291,7 @@ impl Running {
 }
 
 impl Instance {
-    /// The process's place in the group, which is not taken yet.
+    /// The process's membership in the group, before it joins.
     fn place(&self) -> Result<Place> {
         let spec = setup::group_spec(&self.plan, &self.config, &self.client_id);
         let parts = JoinParts {
@@ -419,13 +419,13 @@ fn start_stream_thread(
             match catch_unwind(AssertUnwindSafe(|| run_stream_thread(&mut thread, &instance.clock))) {
                 Ok(ran) => ran,
                 Err(panic) => {
-                    // At once: until then readers of what it wrote wait for its transaction.
+                    // At once: until then readers of its results wait for its transaction.
                     let _ = catch_unwind(AssertUnwindSafe(|| thread.abandon()));
                     resume_unwind(panic)
                 }
             }
         }));
-        // Whatever it ended with, it runs no task any more.
+        // Whatever it ended with, it no longer runs tasks.
         of_stats.end(!matches!(ran, Ok(Ok(()))));
         match ran {
             Ok(Ok(())) => {}
@@ -474,7 +474,7 @@ fn start_restorer(
     })
 }
 
-/// Fills the global stores, tells that they are filled, and then keeps them current.
+/// Fills the global stores, reports that they are filled, and then keeps them current.
 fn start_global(
     instance: &Instance,
     stop: &Arc<AtomicBool>,
@@ -564,7 +564,7 @@ fn run_global(
     Ok(())
 }
 
-/// Has the application start anew, which fills the global stores before anybody reads them.
+/// Makes the application restart, which fills the global stores before they are read.
 fn renew(instance: &Instance, why: Renewal) -> Result<()> {
     lock(&instance.shared.renewals).want(why);
     Ok(())

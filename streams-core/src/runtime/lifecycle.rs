@@ -1,13 +1,10 @@
 //! The application's states and the only ways between them (`org.apache.kafka.streams.KafkaStreams.State`).
 //!
 //! ```text
-//!   Created ──▶ Rebalancing ◀──▶ Running
-//!      │            │    │          │  │
-//!      │            ▼    └────┬─────┘  ▼
-//!      └──▶ PendingShutdown   │   PendingError ◀── Created (a start that fails)
-//!                   │         ▼        │
-//!                   ▼   (either one)   ▼
-//!              NotRunning            Error
+//!  Created ──▶ Rebalancing ◀──▶ Running
+//!     │             │              │
+//!     ├─────────────┼──────────────┼──▶ PendingShutdown ──▶ NotRunning
+//!     └─────────────┴──────────────┴──▶ PendingError ─────▶ Error
 //! ```
 
 use std::fmt;

@@ -1,4 +1,4 @@
-//! What every task of a sub-topology has in common, worked out once when the application starts.
+//! What the tasks of a sub-topology share, computed once when the application starts.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub(crate) struct Plan {
     /// Undecorated name to name on the broker.
     pub internal_topics: BTreeMap<TopicName, TopicName>,
     pub global_topics: Vec<(TopicName, PartitionId)>,
-    /// What members of the group have to agree about (decision 0015).
+    /// What the members of the group must agree about (decision 0015).
     pub fingerprint: String,
     /// The ids of the topics that existed, where the broker gives them ids.
     pub topic_ids: BTreeMap<TopicName, String>,

@@ -1,4 +1,4 @@
-//! Where a thread's results leave it: numbers topics, opens transactions lazily, waits where the client's queue is full.
+//! Sends a thread's results: numbers topics, opens transactions lazily, and waits if the client's queue is full.
 //!
 //! A record that its topic can never take goes to the production exception handler, once, whether it was refused before it
 //! was sent or by the broker, and whoever finds out: a poll, a flush or a commit. Under exactly-once the broker's refusal
@@ -31,16 +31,16 @@ use crate::transport::{
     TransportError, TransportErrorKind,
 };
 
-/// How long a record waits for room in the client's queue at most before the thread gives the round up.
+/// How long a record waits at most for room in the client's queue before the thread gives up the round.
 const ROOM_MAX: Duration = Duration::from_secs(60);
 
 /// One wait for room, spent serving delivery reports.
 const ROOM_WAIT: Duration = Duration::from_millis(10);
 
-/// Time for a topic's partition count when it is asked for the first time.
+/// The time-out of the first request for a topic's partition count.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Time for asking again. Without an answer the work goes on with what was known.
+/// The time-out of another request. Without an answer, work continues with what was known.
 const AGAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 struct Topic {
@@ -48,7 +48,7 @@ struct Topic {
     /// The producer's handle, with the generation of producers that gave it.
     handle: Option<(u64, TopicHandle)>,
     partitions: Option<PartitionId>,
-    /// Whether that is to be asked again when it is needed.
+    /// Whether to request it again when it is needed.
     is_old: bool,
     sticky: StickyPartitioner,
 }
@@ -75,7 +75,7 @@ struct Inner {
 pub(crate) struct RecordCollector {
     inner: RefCell<Inner>,
     handlers: Handlers,
-    /// How a record is read once more.
+    /// Reads a record again.
     sources: ConsumerSpec,
 }
 
@@ -110,7 +110,7 @@ impl RecordCollector {
         self.inner.borrow().committer.is_open()
     }
 
-    /// Whether a commit that failed like that may be made again later, with nothing given up before.
+    /// Whether a failed commit may be retried later, without giving anything up.
     pub fn may_be_put_off(&self, error: &Error) -> bool {
         matches!(error, Error::Transport(error) if self.inner.borrow().committer.may_be_put_off(error))
     }
@@ -154,7 +154,7 @@ impl RecordCollector {
         self.inner.borrow().committer.markers_per_commit()
     }
 
-    /// Keeps from now on in which order topics are sent to.
+    /// Starts recording the order in which topics are sent to.
     #[cfg(any(test, feature = "testing"))]
     pub fn note_order(&self) {
         self.inner.borrow_mut().order = Some(Vec::new());
@@ -191,7 +191,7 @@ impl RecordCollector {
         }
     }
 
-    /// Lets the handler decide about each record that is itself to blame. `Ok` if nothing else has failed and nothing needs
+    /// Asks the handler about each record that is itself to blame. `Ok` if nothing else has failed and nothing needs
     /// to be repeated.
     fn on_failed(&self, error: TransportError) -> Result<()> {
         if error.failed().is_empty() {
@@ -260,7 +260,7 @@ impl RecordCollector {
         }
     }
 
-    /// Decides about a record that its topic does not take: `Ok` if it is left out. `current` is the record that is being
+    /// Decides about a record that its topic does not take: `Ok` if it is skipped. `current` is the record that is being
     /// sent, if it is that one.
     #[cold]
     fn decide(
@@ -275,7 +275,7 @@ impl RecordCollector {
         let source = origin.source.clone().zip(offset);
         let is_result = match origin.purpose {
             Purpose::DynamicSink | Purpose::DeadLetter => true,
-            // A topic that the topology names has to exist.
+            // A topic that the topology names must exist.
             Purpose::Sink => cause.kind() != TransportErrorKind::UnknownTopic,
             Purpose::Repartition | Purpose::Changelog { .. } => false,
         };
@@ -342,7 +342,7 @@ impl RecordCollector {
         Ok((decision, letters))
     }
 
-    /// What the producer did not take: waits for room, hears of failed deliveries, and tries again.
+    /// Handles a record that the producer did not take: waits for room, takes failed deliveries, and tries again.
     #[cold]
     fn send_again(&self, record: &Outgoing<'_>, out: OutRecord<'_>, mut error: TransportError) -> Result<()> {
         let mut left = ROOM_MAX.min(self.inner.borrow().committer.patience());
@@ -436,7 +436,7 @@ impl RecordCollector {
     }
 }
 
-/// Who sends a record, and while which offset is processed, in one number for the client to carry.
+/// A record's sender and source offset, in one number for the client to carry.
 #[inline]
 fn tag_of(record: &Outgoing<'_>) -> u64 {
     let offset = record.offset.map_or(0, |offset| offset.cast_unsigned().wrapping_add(1));
@@ -449,7 +449,7 @@ fn excerpt(key: Option<&[u8]>) -> String {
 }
 
 impl Inner {
-    /// Who sent the record with that tag, and the offset that was processed.
+    /// The sender and source offset of a tag.
     fn sender(&self, tag: u64) -> (Origin, Option<Offset>) {
         let offset = (tag & ((1 << OFFSET_BITS) - 1)).checked_sub(1).map(u64::cast_signed);
         let number = usize::try_from(tag >> OFFSET_BITS).unwrap_or(usize::MAX);
@@ -527,7 +527,7 @@ impl Collector for RecordCollector {
                 Ok(partitions)
             }
             Err(error) => {
-                tracing::debug!(topic = %topic.name, %error, "goes on with the number of partitions it knew");
+                tracing::debug!(topic = %topic.name, %error, "continues with the number of partitions it knew");
                 Ok(known)
             }
         }
@@ -546,7 +546,7 @@ impl Collector for RecordCollector {
         }
         let number = u32::try_from(inner.origins.len()).unwrap_or(u32::MAX);
         if u64::from(number) >= 1 << (64 - OFFSET_BITS) {
-            // Nobody has a million of them.
+            // No application has a million of them.
             return OriginId(0);
         }
         inner.origins.push(origin.clone());

@@ -1,4 +1,4 @@
-//! Source partitions that the broker refuses to let read for now.
+//! Source partitions that the broker refuses to serve for now.
 //!
 //! Rights may be taken away for a moment, and a broker that has just started may not know a topic that exists. Only the
 //! tasks that read such a partition wait, and say so; the partition is asked for again each second. After
@@ -13,7 +13,7 @@ use super::waits::{Waiting, Waits};
 use crate::ids::{PartitionId, TopicName, TopicPartition};
 use crate::transport::{TransportError, TransportErrorKind};
 
-/// Pause before a partition is asked for again.
+/// The pause before a partition is requested again.
 const AGAIN_MS: i64 = 1_000;
 
 /// How long something may be refused that was never allowed: that is to be said soon.
@@ -37,7 +37,7 @@ impl ReadTopics {
 /// A partition that is refused.
 struct Refusal {
     again_at: i64,
-    /// Whether it was said not to exist: what exists later may be another topic of that name.
+    /// Whether it was reported missing: a later topic of that name may be another one.
     was_unknown: bool,
 }
 
@@ -54,11 +54,11 @@ struct RefusedTopic {
 pub(crate) enum Next {
     /// Nothing yet.
     Wait,
-    /// Assign it anew, where it was.
+    /// Assign it again, where it was.
     AskAgain,
 }
 
-/// The partitions of one thread that are refused now. Known beyond resets of the thread: their time goes on.
+/// The partitions of one thread that are refused now. Known beyond resets of the thread: their time keeps running.
 pub(crate) struct Refusals {
     thread: String,
     waits: Arc<Waits>,
@@ -108,7 +108,7 @@ impl Refusals {
         Next::AskAgain
     }
 
-    /// Goes on waiting. The error is what a topic was refused with that has been so for too long.
+    /// Continues to wait. The error is the refusal of a topic that has lasted for too long.
     pub fn go_on(&mut self, now_ms: i64) -> Result<(), TransportError> {
         let mut too_long = None;
         for (topic, RefusedTopic { waiting, error, partitions }) in &mut self.topics {
@@ -155,7 +155,7 @@ impl Refusals {
         topic.is_some_and(|topic| topic.partitions.contains_key(&partition.partition))
     }
 
-    /// Forgets one that the thread does not read any more.
+    /// Forgets a partition that the thread no longer reads.
     pub fn forget(&mut self, partition: &TopicPartition) {
         self.remove(partition);
     }

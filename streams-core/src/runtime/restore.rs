@@ -1,19 +1,19 @@
-//! Opens tasks: rebuilds their stores from changelogs and finds where to read on.
+//! Opens tasks: rebuilds their stores from changelogs and finds where to continue reading.
 //!
 //! It runs on a thread of its own, one per instance, so that a restore delays no other task. `run_once` does one round
 //! and never sleeps. For each task, in this order:
-//! 1. *Opening*: opens the databases, then asks for the changelogs' bounds, once for all tasks that have come that far and
-//!    with an answer for each partition, and decides what their rows are worth. The end is the high watermark: a
-//!    transaction whose markers are still to come is waited for, else its changes would be missed.
+//! 1. *Opening*: opens the databases, then requests the changelogs' bounds, once for all tasks in this phase and with an
+//!    answer for each partition, and decides whether their rows can be used. The end is the high watermark: a transaction
+//!    whose markers are still to come is waited for, otherwise its changes would be missed.
 //! 2. *Fetching*: applies committed changelog records from there, in batches that also hold the offset, until the
 //!    position has reached the end. Positions pass over markers, aborted and compacted records, so that a tail without
 //!    visible records neither ends a restore early nor holds it up.
-//! 3. *Finishing*: asks for the committed source offsets, once for all tasks that have come that far, and answers the
-//!    stream threads.
+//! 3. *Finishing*: requests the committed source offsets, once for all tasks in this phase, and answers the stream
+//!    threads.
 //!
-//! What is local and does not fit its changelog any more is emptied and filled again, store by store, with a warning; if
-//! the changelog is the one that was lost, the task is refused (decision 0017). A database that is damaged is put aside. One
-//! that holds what a commit was answered for and the broker then took back (decision 0008) is deleted.
+//! Local state that no longer fits its changelog is emptied and filled again, store by store, with a warning; if
+//! the changelog is the one that was lost, the task is refused (decision 0017). A damaged database is put aside. One with
+//! a commit that the broker has answered and then taken back (decision 0008) is deleted.
 
 mod fetch;
 mod finish;
@@ -47,13 +47,13 @@ use crate::serde::TopicPartitionMetadata;
 use crate::time::{Now, Timestamp};
 use crate::transport::{Admin, Consumer, PartitionHandle, RawRecord};
 
-/// Time for one question to the broker. Short, as the restores of other tasks stand still meanwhile.
+/// The time-out of one request to the broker. Short, as the restores of other tasks stand still meanwhile.
 const ADMIN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Time for deleting what is processed of repartition topics: what is not deleted now is deleted next time.
+/// The time-out of deleting processed records of repartition topics: what is not deleted now is deleted next time.
 const PURGE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Pause before a question that failed is asked again: the first, and the longest.
+/// The pause before a failed request is retried: the first, and the longest.
 const RETRY_MS: i64 = 100;
 const RETRY_MAX_MS: i64 = 5_000;
 
@@ -65,31 +65,31 @@ pub(super) const HANGING: &str = "a transaction that has not ended holds it back
 /// Records applied in one batch.
 const RESTORE_BATCH: usize = 4_096;
 
-/// A stream thread's wish to run a task.
+/// A stream thread's request to open a task.
 pub(crate) struct OpenRequest {
     pub task: TaskId,
-    /// Told with the answer.
+    /// Returned with the answer.
     pub number: u64,
-    /// The databases of a task that is opened again without having been closed.
+    /// The databases of a task that is opened again without being closed.
     pub backends: Option<TaskBackends>,
-    /// Offsets that the thread's commits were answered for: the task's databases hold what led to them.
+    /// Offsets of the thread's answered commits: the task's databases hold what led to them.
     pub answered: Arc<BTreeMap<TopicPartition, Offset>>,
-    /// Sources at whose position the broker had nothing any more.
+    /// Sources at whose position the broker no longer had records.
     pub unreadable: BTreeSet<TopicPartition>,
     pub reply: mpsc::Sender<OpenReply>,
     /// Ends the thread's wait.
     pub wake: Arc<dyn Fn() + Send + Sync>,
 }
 
-/// What stream threads ask of the restorer.
+/// Requests of stream threads to the restorer.
 pub(crate) enum Request {
     /// Open a task.
     Open(OpenRequest),
-    /// Nobody waits for that task any more: it is let go, with its databases, however far it has come.
+    /// Cancels a task: it is released, with its databases, however far its restore has come.
     Cancel(TaskId),
-    /// Let the broker delete the records of repartition topics before these offsets: all of them are processed.
+    /// Deletes the records of repartition topics before these offsets: all of them are processed.
     Purge(Vec<(TopicPartition, Offset)>),
-    /// Of the sources of that thread, these show nothing for a while.
+    /// The quiet sources of a thread.
     Quiet(String, Vec<QuietSource>),
 }
 
@@ -101,7 +101,7 @@ pub(crate) struct OpenReply {
     pub result: Result<OpenedTask>,
 }
 
-/// Where a task goes on reading a source partition.
+/// Where a task continues reading a source partition.
 #[derive(Clone, Debug)]
 pub(crate) struct SourceStart {
     pub partition: TopicPartition,
@@ -141,9 +141,9 @@ struct Changelog {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// Its databases are to be opened.
+    /// Its databases must be opened.
     Opening,
-    /// They are open; the broker is to be asked about the changelogs.
+    /// They are open; the broker must be asked about the changelogs.
     Asking,
     Fetching,
     Finishing,
@@ -157,10 +157,10 @@ struct Opening {
     ends: BTreeMap<StoreName, Offset>,
     /// Monotonic.
     not_before: i64,
-    /// Attempts in a row that failed.
+    /// Consecutive failed attempts.
     failures: u32,
     wait: OpeningWait,
-    /// For how long its directory was left alone before it was opened; unknown is for ever.
+    /// For how long its directory was not in use before it was opened; for ever if unknown.
     untouched_ms: Option<i64>,
     /// Stores all of whose rows come from this opening: they were not left alone, however often it begins again.
     fresh: BTreeSet<StoreName>,
@@ -169,7 +169,7 @@ struct Opening {
 }
 
 impl Opening {
-    /// It is tried again, after a pause that grows.
+    /// Schedules another attempt, after a growing pause.
     fn retry_later(&mut self, monotonic_ms: i64) {
         let pause = RETRY_MS.saturating_mul(1 << self.failures.min(10)).min(RETRY_MAX_MS);
         self.failures = self.failures.saturating_add(1);
@@ -192,7 +192,7 @@ pub(crate) struct Restorer {
     counters: Arc<RestoreCounters>,
     waits: Arc<Waits>,
     tasks: Vec<Opening>,
-    /// Tasks whose damaged databases were put aside, and when: what is damaged again at once is not healed by that.
+    /// Tasks whose damaged databases were put aside, and when: for a database that is damaged again at once, that is no cure.
     put_aside: BTreeMap<TaskId, i64>,
     buffer: Vec<RawRecord>,
     /// Wall clock.
@@ -200,7 +200,7 @@ pub(crate) struct Restorer {
     monotonic_ms: i64,
 }
 
-/// What a restorer is made of.
+/// The parts of a restorer.
 pub(crate) struct RestorerParts {
     pub plan: Arc<Plan>,
     pub config: Arc<StreamsConfig>,
@@ -257,7 +257,7 @@ impl Restorer {
         self.consumer.waker()
     }
 
-    /// One round over all tasks. True when anything was done. An error is one of the whole application's state.
+    /// One round over all tasks. True if anything was done. An error concerns the whole application's state.
     pub fn run_once(&mut self, now: Now) -> Result<bool> {
         (self.now, self.monotonic_ms) = (now.wall_ms, now.monotonic_ms);
         let mut worked = self.accept();
@@ -328,20 +328,20 @@ impl Restorer {
         let Some(at) = self.tasks.iter().position(|opening| opening.request.task == task) else { return };
         let mut opening = self.tasks.swap_remove(at);
         self.begin_again(&mut opening);
-        tracing::info!(%task, "the task is not restored any further: it was given away");
+        tracing::info!(%task, "the restore of the task is cancelled: it was released");
     }
 
     /// Stops reading for a task; what it has read is in its databases.
     fn begin_again(&mut self, opening: &mut Opening) {
         for changelog in opening.changelogs.drain(..) {
-            // The handle is of no use any more, whatever the answer.
+            // The handle is useless now, whatever the answer.
             let _ = self.consumer.unassign(changelog.handle);
         }
         opening.ends.clear();
         opening.phase = Phase::Opening;
     }
 
-    /// Takes each task of that phase whose time has come one step on.
+    /// Advances each due task of that phase by one step.
     fn each_in(&mut self, phase: Phase, mut step: impl FnMut(&mut Self, &mut Opening) -> Result<()>) {
         let mut kept = Vec::with_capacity(self.tasks.len());
         for mut opening in std::mem::take(&mut self.tasks) {

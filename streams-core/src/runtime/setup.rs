@@ -1,4 +1,4 @@
-//! Before the first task: looks at the topics that exist, creates the internal ones and works out the plan.
+//! Before the first task: checks existing topics, creates the internal ones and computes the plan.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,17 +15,17 @@ use crate::topology::{
 };
 use crate::transport::{Admin, GroupSpec, NewTopic, SubtopologyTasks, TopicInfo};
 
-/// Time for one question to the broker at start-up. A broker that is away for longer is an error of `start`.
+/// The time-out of one request to the broker at start-up. A broker that is away for longer is an error of `start`.
 const ADMIN_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Time at least for the first answer, however short `task.timeout.ms` is: a connection has to be made.
+/// The least time for the first answer, however short `task.timeout.ms` is: a connection must be made.
 const FIRST_ANSWER_MIN: Duration = Duration::from_secs(1);
 
-/// How often new topics are looked for after they were created, with a pause between.
+/// How often to check for new topics after they were created, with a pause in between.
 const VISIBLE_TRIES: u32 = 300;
 const VISIBLE_PAUSE: Duration = Duration::from_millis(100);
 
-/// Checks the topology against the broker and creates what is missing of the application's own topics.
+/// Checks the topology against the broker and creates missing internal topics.
 pub(crate) fn prepare(topology: &Topology, config: &StreamsConfig, admin: &mut dyn Admin) -> Result<Plan> {
     topology.validate()?;
     let application_id = config.application_id();
@@ -48,7 +48,7 @@ pub(crate) fn prepare(topology: &Topology, config: &StreamsConfig, admin: &mut d
     Ok(plan)
 }
 
-/// No sink of the program's writes to a topic that is the application's own.
+/// Refuses a sink of the program that writes to an internal topic of the application.
 fn check_sinks(topology: &Topology, resolved: &ResolvedTopology) -> Result<()> {
     let graph = topology.graph();
     let declared = |topic: &TopicName| graph.internal_topics().any(|(name, _)| name == topic);
@@ -83,7 +83,7 @@ fn check_dead_letters(
     Ok(())
 }
 
-/// How long the first answer may take, from brokers that are perhaps not there at all.
+/// The time-out of the first request, as there may be no brokers at all.
 fn first_answer_within(config: &StreamsConfig) -> Duration {
     let patience = Duration::from_millis(config.task_timeout_ms().max(0).unsigned_abs());
     patience.clamp(FIRST_ANSWER_MIN, ADMIN_TIMEOUT)
@@ -109,7 +109,7 @@ fn matched(
     }
 }
 
-/// A source whose pattern matches none of the topics there are.
+/// A source whose pattern matches no existing topic.
 fn unmatched(matched: &Topology) -> Option<(&str, &TopicPattern)> {
     let graph = matched.graph();
     let mut unmatched = graph.nodes().iter().filter(|node| graph.topics_of_source(&node.name).is_empty());
@@ -123,7 +123,7 @@ pub(crate) fn all_matched(topology: &Topology, application_id: &str, admin: &mut
     Ok(unmatched(&topology.matched(application_id, &existing)?).is_none())
 }
 
-/// Topics that stand for tasks: they stay the same when source topics come, go and widen, so that a task has one owner
+/// Token topics: they stay the same when source topics come, go and widen, so that a task has one owner
 /// also while some processes know of a change and others do not yet (decision 0015).
 fn prepare_task_topics(plan: &Plan, config: &StreamsConfig, admin: &mut dyn Admin) -> Result<()> {
     for subtopology in plan.subtopologies.values() {
@@ -226,7 +226,7 @@ fn await_topics(created: &[&InternalTopic], admin: &mut dyn Admin) -> Result<()>
     )))
 }
 
-/// What the process tells its group.
+/// What the process publishes to its group.
 pub(crate) fn group_spec(plan: &Plan, config: &StreamsConfig, client_id: &str) -> GroupSpec {
     // Without a topic of their own, the tasks have exactly one source topic (decision 0015), or are united for a test.
     let token = |part: &ResolvedSubtopology| {

@@ -35,7 +35,7 @@ const MEMORY_UNUSED: usize = 1 << 20;
 /// The name of its thread.
 const THREAD: &str = "engine-StreamThread-1";
 
-/// What an engine is made of.
+/// The parts of an engine.
 #[derive(Clone)]
 pub(crate) struct EngineSettings {
     pub topology: Topology,
@@ -45,7 +45,7 @@ pub(crate) struct EngineSettings {
     pub pace: Pace,
 }
 
-/// How an engine goes about its records.
+/// How an engine processes its records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pace {
     /// As an application: many at a time, committed at intervals.
@@ -57,7 +57,7 @@ pub(crate) enum Pace {
     EachRecord,
 }
 
-/// Hands the group's decisions straight to the one thread.
+/// Passes the group's decisions to the one thread.
 struct Direct(mpsc::Sender<Command>);
 
 impl MembershipHandler for Direct {
@@ -65,7 +65,7 @@ impl MembershipHandler for Direct {
         let _ = self.0.send(Command::Assign(tasks.clone()));
     }
 
-    // The only member of its group is never told to give anything up.
+    // The only member of its group never has to release anything.
     fn revoked(&mut self, _: &BTreeSet<TaskId>) {}
 
     fn lost(&mut self, _: &BTreeSet<TaskId>) {}
@@ -75,9 +75,9 @@ impl MembershipHandler for Direct {
 pub(crate) struct Engine {
     plan: Arc<Plan>,
     clock: ClockRef,
-    // Held for its place in the group.
+    // Kept for its membership in the group.
     _membership: Box<dyn Membership>,
-    // A thread ends when nobody can command it any more.
+    // A thread ends when its command channel is closed.
     _commands: Direct,
     restorer: Restorer,
     global: Option<GlobalThread>,
@@ -139,7 +139,7 @@ impl Engine {
         Self::with_handlers(settings, &handlers)
     }
 
-    /// As [`new`](Self::new), with handlers of its own.
+    /// As [`new`](Self::new), with custom handlers.
     pub fn with_handlers(settings: EngineSettings, handlers: &Handlers) -> Result<Self> {
         let EngineSettings { topology, config, transport, clock, pace } = settings;
         let config = Arc::new(config);
@@ -260,7 +260,7 @@ impl Engine {
         Ok(all)
     }
 
-    /// Records left out so far, by reason.
+    /// Records dropped so far, by reason.
     pub fn dropped_records(&self) -> DroppedRecords {
         let global = self.global.as_ref().map(GlobalThread::dropped_records).unwrap_or_default();
         self.thread.dropped_records() + global

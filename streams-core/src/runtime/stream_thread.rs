@@ -1,17 +1,16 @@
 //! A stream thread: owns tasks, a consumer and a producer, and moves records through them (`StreamThread`).
 //!
-//! [`StreamThread::run_once`] does one round: take over and give up tasks, fetch, process, punctuate, commit. It never
-//! sleeps or spawns, and is handed the time and the clock, so that the production loop, the test driver and a
+//! [`StreamThread::run_once`] does one round: open and release tasks, fetch, process, punctuate, commit. It never
+//! sleeps or spawns, and gets the time and the clock as arguments, so that the production loop, the test driver and a
 //! simulator drive the same code.
 //!
 //! Rules of a round:
-//! 1. All of a thread's tasks commit together; a commit that fails takes all of them back to what is committed.
-//! 2. Taking back (`reset`) forgets the overlays, gives the open transaction up and opens the tasks again through the
-//!    restorer, from what the broker says is committed. It is the only way of repair, whatever went wrong, and it is bounded
-//!    (`replays.rs`).
-//! 3. The producer is registered before any task is opened: that ends what an earlier life of the thread left open, which
-//!    the restorer would else wait for until it times out. While something of it is left, no task is opened, but
-//!    commands are obeyed.
+//! 1. All of a thread's tasks commit together; a failed commit takes all of them back to what is committed.
+//! 2. A `reset` drops the overlays, aborts the open transaction and opens the tasks again through the restorer, from what
+//!    the broker says is committed. It is the only way of repair, whatever went wrong, and it is bounded (`replays.rs`).
+//! 3. The producer is registered before any task is opened: that ends what an earlier run of the thread left open, for
+//!    which the restorer would otherwise wait until it times out. While something is left, no task is opened, but commands
+//!    are handled.
 //! 4. A revoked task is committed and closed before the revocation is answered; a lost one is closed without a commit.
 //! 5. A round has a budget of time, not of records (`passes.rs`). Intervals are judged by the monotonic clock.
 
@@ -50,13 +49,13 @@ mod quiet;
 mod recommits;
 mod replays;
 
-/// How long changes may be committed before the database of their task gets them.
+/// How long committed changes may wait before they are written to their task's database.
 const OWED_MAX_MS: i64 = 500;
 
-/// The reciprocal of how much of the memory for what no database has yet may be owed from one commit to the next.
+/// The reciprocal of the part of the memory for unwritten changes that may be pending from one commit to the next.
 const OWED_FRACTION: usize = 2;
 
-/// What the application's control thread asks of a stream thread.
+/// Commands of the control thread to a stream thread.
 pub(crate) enum Command {
     /// Run these tasks too.
     Assign(BTreeSet<TaskId>),
@@ -71,18 +70,18 @@ pub(crate) enum Command {
     Stop,
 }
 
-/// What a round did.
+/// The result of a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Round {
     /// There may be more to do at once.
     Busy,
-    /// Nothing to do before a record comes, or for so many milliseconds.
+    /// Nothing to do before a record comes, or for this many milliseconds.
     IdleFor(u64),
     /// The thread was asked to stop.
     Stopped,
 }
 
-/// What a thread is made of.
+/// The parts of a thread.
 pub(crate) struct ThreadParts {
     pub name: String,
     pub consumer: Box<dyn Consumer>,
@@ -97,7 +96,7 @@ pub(crate) struct ThreadParts {
     pub clock: ClockRef,
 }
 
-/// The settings that a thread goes by.
+/// The settings of a thread.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ThreadLimits {
     pub commit_interval_ms: i64,
@@ -110,11 +109,11 @@ pub(crate) struct ThreadLimits {
     /// Records of one task processed before it is the next task's turn.
     pub records_per_turn: usize,
     /// The thread commits early when its stores hold more than this that no database has yet. From half of it
-    /// on, a commit owes nothing to the databases.
+    /// on, a commit defers no writes.
     pub uncommitted_bytes: usize,
-    /// Time of a pass over the records, whenever the next commit is.
+    /// The longest time of a pass over the records, whenever the next commit is.
     pub pass_ms: i64,
-    /// A transaction is committed when it may have been open for so long, whatever the interval.
+    /// A transaction is committed when it may have been open for this long, whatever the interval.
     pub transaction_ms: i64,
     /// `task.timeout.ms`.
     pub task_timeout_ms: i64,
@@ -161,9 +160,9 @@ pub(crate) struct StreamThread {
     limits: ThreadLimits,
     stats: Arc<ThreadStats>,
     tasks: BTreeMap<TaskId, StreamTask>,
-    /// Tasks that the restorer is asked for, each with the number of the request: only its answer counts.
+    /// Tasks requested from the restorer, each with the number of the request: only its answer counts.
     opening: BTreeMap<TaskId, u64>,
-    /// Of these, those that it has not been asked for yet.
+    /// Of these, those whose requests are not sent yet.
     to_open: BTreeMap<TaskId, Option<TaskBackends>>,
     /// Answers of the restorer.
     ready: VecDeque<OpenReply>,
@@ -173,34 +172,34 @@ pub(crate) struct StreamThread {
     /// In this round.
     has_committed: bool,
     last_purge: i64,
-    /// What may be deleted of repartition topics at the next purge.
+    /// Offsets up to which repartition topics may be deleted at the next purge.
     to_purge: Vec<(TopicPartition, Offset)>,
-    /// When the sinks' partitions were last asked for.
+    /// When the sinks' partitions were last requested.
     last_counted: i64,
     buffer: Vec<RawRecord>,
     stopped: bool,
     pace: Pace,
     /// The task whose turn was the last one of a pass that ended early.
     last_turn: Option<TaskId>,
-    /// The task after which fetching goes on, if there was no room for all.
+    /// The task after which fetching continues, if there was no room for all.
     last_fetch: Option<TaskId>,
     /// Whether the last pass found nothing to process.
     is_hungry: bool,
     /// Records processed since the last commit.
     work: usize,
-    /// The offsets that commits of this thread were answered for: the stores of its tasks hold what led to them.
+    /// The offsets of this thread's answered commits: the stores of its tasks hold what led to them.
     answered: Arc<BTreeMap<TopicPartition, Offset>>,
-    /// Sources at whose position the broker had nothing any more, until their tasks run again.
+    /// Sources at whose position the broker no longer had records, until their tasks run again.
     unreadable: BTreeSet<TopicPartition>,
     replays: Replays,
     puts_off: PutsOff,
     recommits: Recommits,
     refusals: Refusals,
     resume_at: i64,
-    /// When the restorer was told last which sources are quiet, and whether there were any.
+    /// When the restorer last got the list of quiet sources, and whether there were any.
     told_quiet_at: i64,
     has_told_quiet: bool,
-    /// Records left out by tasks that have been closed.
+    /// Records dropped by tasks that have been closed.
     dropped_before: DroppedRecords,
     meter: ThreadMeter,
 }
@@ -267,7 +266,7 @@ impl StreamThread {
         }
     }
 
-    /// One round. An error means that the thread cannot go on.
+    /// One round. An error means that the thread cannot continue.
     pub fn run_once(&mut self, now: Now) -> Result<Round> {
         self.stats.begin_round();
         let outcome = self.round(now);
@@ -283,14 +282,14 @@ impl StreamThread {
                 Err(error)
             }
             Recovery::Repair => {
-                tracing::warn!(thread = self.name, %error, "the uncommitted work is dropped and done again");
+                tracing::warn!(thread = self.name, %error, "the uncommitted work is dropped and repeated");
                 self.reset(error)?;
                 Ok(Round::Busy)
             }
         }
     }
 
-    /// Gives the open transaction up: whatever becomes of the thread, others shall not wait for it.
+    /// Aborts the open transaction: whatever becomes of the thread, others must not wait for it.
     pub fn abandon(&mut self) {
         self.environment.collector.abandon();
     }
@@ -360,7 +359,7 @@ impl StreamThread {
         self.unwritten_bytes() > self.limits.uncommitted_bytes
     }
 
-    /// What an ordinary commit writes to the databases: what would else be too old at the next one, or too much.
+    /// What an ordinary commit writes to the databases: changes that would be too old at the next one, or too many.
     fn due_writes(&self, now: Now) -> Writes {
         if self.unwritten_bytes() > self.limits.uncommitted_bytes / OWED_FRACTION {
             return Writes::Now;
@@ -382,7 +381,7 @@ impl StreamThread {
         let consumer = &self.consumer;
         let position = |handle: PartitionHandle| -> Result<Offset> { Ok(consumer.position(handle)?) };
         let mut offsets: Vec<OffsetToCommit> = Vec::new();
-        // Where the offsets of each task end.
+        // The end of each task's offsets.
         let mut ends = Vec::with_capacity(self.tasks.len());
         for task in self.tasks.values() {
             offsets.extend(task.offsets_to_commit(is_open, now, position)?);
@@ -432,7 +431,7 @@ impl StreamThread {
         Ok(true)
     }
 
-    /// After a commit, in which those tasks had something: which of them have nothing any more to do again.
+    /// After a commit that included those tasks: which of them have nothing left to repeat.
     fn ends_of_replays(&mut self, is_written: impl Fn(TaskId) -> bool) {
         if self.replays.is_empty() {
             return;
@@ -446,7 +445,7 @@ impl StreamThread {
         }
     }
 
-    /// Lets the broker delete what has been processed of repartition topics.
+    /// Makes the broker delete processed records of repartition topics.
     fn purge(&mut self, now: Now) {
         if now.monotonic_ms - self.last_purge < self.limits.purge_interval_ms {
             return;
@@ -481,7 +480,7 @@ impl StreamThread {
         Ok(all?.into_iter().flatten().collect())
     }
 
-    /// Records left out by the tasks that run now.
+    /// Records dropped by the running tasks.
     pub fn dropped_records(&self) -> DroppedRecords {
         let tasks = self.tasks.values().map(StreamTask::dropped_records);
         tasks.fold(self.environment.collector.dropped_records(), Add::add)
@@ -525,7 +524,7 @@ impl StreamThread {
         let mut closed = Vec::new();
         for id in tasks {
             if self.opening.remove(id).is_some() && self.to_open.remove(id).is_none() {
-                // Its databases are to be free before others are told of the task.
+                // Its databases must be free before others get the task.
                 let _ = self.restorer.send(Request::Cancel(*id));
                 (self.wake_restorer)();
             }

@@ -1,6 +1,6 @@
 //! A running task: its nodes, its stores and the records it reads (`StreamTask`).
 //!
-//! A task is created with everything restored and lives until its thread gives it up. It never talks to a broker
+//! A task is created with everything restored and lives until its thread releases it. It never talks to a broker
 //! itself: records come from the thread, results go to the thread's collector, commits are made by the thread.
 
 use std::rc::Rc;
@@ -36,7 +36,7 @@ use crate::transport::{ConsumerSpec, Fetched, Isolation, OffsetToCommit, Partiti
 mod measuring;
 mod stores;
 
-/// What tasks of one thread have in common.
+/// What the tasks of one thread share.
 pub(crate) struct TaskEnvironment {
     pub plan: Arc<Plan>,
     pub collector: Rc<RecordCollector>,
@@ -87,7 +87,7 @@ impl TaskEnvironment {
     }
 }
 
-/// What a task knows of a source partition beside its queue.
+/// What a task knows of a source partition besides its queue.
 pub(crate) struct TaskInput {
     pub handle: PartitionHandle,
     /// Whether the last fetch found nothing more on the broker.
@@ -96,9 +96,9 @@ pub(crate) struct TaskInput {
     is_read: bool,
     /// Since when fetches have found nothing, by the monotonic clock.
     quiet_since: Option<i64>,
-    /// What the group has committed.
+    /// The group's committed offset.
     committed: Option<Offset>,
-    /// When that is committed again though nothing has changed, by the monotonic clock.
+    /// When it is committed again though it has not changed, by the monotonic clock.
     recommit_at: i64,
     /// Whether the application owns the topic and may delete what is processed.
     repartition: bool,
@@ -116,12 +116,12 @@ impl TaskInput {
     }
 }
 
-/// When a database gets what was committed (decision 0007).
+/// When committed changes are written to a database (decision 0007).
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Writes {
     /// With this commit.
     Now,
-    /// With this commit if the first change that a task still owes is from this moment of the monotonic clock or older,
+    /// With this commit if a task's oldest pending write is from this moment of the monotonic clock or earlier,
     /// else later.
     OwedSince(i64),
 }
@@ -137,7 +137,7 @@ pub(crate) struct StreamTask {
     backends: TaskBackends,
     /// One for each database.
     batches: Vec<Batch>,
-    /// When the first of the changes that are owed to the databases was logged, by the monotonic clock.
+    /// When the oldest of the pending writes was logged, by the monotonic clock.
     owed_since: Option<i64>,
     /// Whether records were processed since the last commit.
     processed: bool,
@@ -230,7 +230,7 @@ impl StreamTask {
         &self.inputs
     }
 
-    /// The partitions of which nothing has come since that moment or for longer, all of it processed.
+    /// The partitions without new records since that moment, whose records are all processed.
     pub fn quiet_since(&self, moment_ms: i64) -> impl Iterator<Item = (&TopicPartition, PartitionHandle)> {
         let inputs = self.group.queues().iter().zip(&self.inputs);
         let quiet = inputs.filter(move |(queue, input)| {
@@ -253,7 +253,7 @@ impl StreamTask {
         first.clone().into_iter().chain(all.filter(move |input| !first.contains(input)))
     }
 
-    /// How many records more of that input should be buffered.
+    /// How many more records of that input should be buffered.
     pub fn room(&self, input: usize, records_max: usize, bytes_max: usize) -> usize {
         self.group.queues().get(input).map_or(0, |queue| queue.room(records_max, bytes_max))
     }
@@ -267,7 +267,7 @@ impl StreamTask {
         self.group.push(input, records);
     }
 
-    /// Records that were left out on purpose so far.
+    /// Records dropped so far.
     pub fn dropped_records(&self) -> DroppedRecords {
         self.context.dropped_records()
     }
@@ -302,7 +302,7 @@ impl StreamTask {
         Ok(done)
     }
 
-    /// Calls what is due at wall-clock time, one at least; what is left when the pass is over is called in the next one.
+    /// Calls due wall-clock punctuations, at least one; those that are left when the pass is over are called in the next one.
     pub fn punctuate_wall_clock(&mut self, now: Now, pace: &mut Pace) -> Result<()> {
         self.context.set_wall_clock_ms(now.wall_ms);
         self.punctuate(PunctuationType::WallClockTime, now.wall_ms, pace)
@@ -347,12 +347,12 @@ impl StreamTask {
         self.context.take_commit_request()
     }
 
-    /// Bytes that no database has yet.
+    /// Bytes that are in no database yet.
     pub fn unwritten_bytes(&self) -> usize {
         self.uncommitted_bytes() + self.owed_bytes()
     }
 
-    /// Whether it has something that is not committed.
+    /// Whether it has uncommitted work.
     pub fn has_worked(&self) -> bool {
         self.processed || self.wrote
     }
@@ -368,7 +368,7 @@ impl StreamTask {
         self.stores.iter().map(|store| store.store.borrow().uncommitted_bytes()).sum()
     }
 
-    /// Bytes that are committed and owed to the databases.
+    /// Bytes that are committed and not yet written to the databases.
     pub fn owed_bytes(&self) -> usize {
         self.stores.iter().map(|store| store.store.borrow().owed_bytes()).sum()
     }
@@ -410,7 +410,7 @@ impl StreamTask {
                     source: None,
                 });
                 match sent {
-                    // Only what was accepted: the offsets of the changelog are counted.
+                    // Only accepted records: the offsets of the changelog are counted.
                     Ok(()) => changelog.sent += 1,
                     Err(error) => {
                         let text = error.to_string();
@@ -438,14 +438,14 @@ impl StreamTask {
         Ok(())
     }
 
-    /// Tells when each partition's offset has to be committed again.
+    /// Reports when each partition's offset must be committed again.
     pub fn recommit_at(&mut self, at: impl Fn(&TopicPartition) -> i64) {
         for (queue, input) in self.group.queues().iter().zip(&mut self.inputs) {
             input.recommit_at = at(queue.partition());
         }
     }
 
-    /// When each partition's offset has to be committed again.
+    /// Sets when each partition's offset must be committed again.
     pub fn recommits(&self) -> impl Iterator<Item = (&TopicPartition, i64)> {
         let inputs = self.group.queues().iter().zip(&self.inputs);
         inputs.map(|(queue, input)| (queue.partition(), input.recommit_at))
@@ -571,7 +571,7 @@ impl StreamTask {
         &self.backends
     }
 
-    /// Ends the task and gives its databases back. What was not committed is forgotten.
+    /// Ends the task and releases its databases. Uncommitted work is dropped.
     pub fn close(self) -> (TaskBackends, Vec<PartitionHandle>) {
         for (_, node) in &self.graph.nodes {
             node.close();

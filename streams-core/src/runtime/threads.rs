@@ -1,4 +1,4 @@
-//! The threads of an application: each knows whose it is, and none is waited for without end.
+//! The threads of an application: each knows its application, and none is waited for without end.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::processor::UserPanic;
 
 thread_local! {
-    /// The address of what the threads of the application share that this thread belongs to; 0 of every other thread.
+    /// The address of the shared state of this thread's application; 0 for other threads.
     static OF: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -22,7 +22,7 @@ fn address(shared: &Arc<Shared>) -> usize {
     Arc::as_ptr(shared).addr()
 }
 
-/// Whether the calling thread is one of that application: waiting for the application's end would be waiting for itself.
+/// Whether the calling thread belongs to that application: it must not wait for the application's end.
 pub(crate) fn is_own(shared: &Arc<Shared>) -> bool {
     OF.get() == address(shared)
 }
@@ -60,14 +60,14 @@ pub(crate) fn join(threads: Vec<JoinHandle<()>>, at_most: impl Fn() -> Duration)
             false => tracing::error!(
                 thread = thread.thread().name(),
                 "the thread has not ended and is left behind: it hangs in user code, or in a call to a broker that is away. \
-                 It can commit nothing any more; what it holds, such as databases, is free when the process ends"
+                 It can commit nothing more; what it holds, such as databases, is free when the process ends"
             ),
         }
     }
     waited
 }
 
-/// What a panic becomes.
+/// The error for a panic.
 pub(crate) fn panicked(thread: &str, panic: &(dyn Any + Send)) -> Error {
     Error::Panicked { thread: thread.to_owned(), message: UserPanic::of(panic).message }
 }

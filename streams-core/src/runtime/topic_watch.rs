@@ -1,14 +1,14 @@
-//! Looks now and then whether the topics that an application reads, and its own, have changed since it was started.
+//! Checks regularly whether the topics that an application reads, and its own, have changed since it was started.
 //!
-//! 1. A topic that is read with more partitions, or another that a pattern matches: the application starts anew, with as
+//! 1. A topic that is read with more partitions, or another that a pattern matches: the application restarts, with as
 //!    many tasks.
 //! 2. A topic of a pattern that is gone: the same, without it.
-//! 3. A named topic that is gone: an error that names it, as nothing can be read for it any more.
-//! 4. A topic of the application's own that is gone: an error that says what is lost with it and what to do; one that only
-//!    stands for tasks is made anew.
-//! 5. A broker that has just started may not know every topic, so what is gone has to be gone for a while.
+//! 3. A named topic that is gone: an error that names it, as nothing can be read for it.
+//! 4. An internal topic that is gone: an error that says what is lost with it and what to do. A token topic is created
+//!    again.
+//! 5. A broker that has just started may not know every topic, so a topic must be missing for a while.
 //!
-//! A look is due every `metadata.max.age.ms`, and soon after somebody else saw a sign of a change.
+//! A check is due every `metadata.max.age.ms`, and soon after another thread saw a sign of a change.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,23 +22,23 @@ use crate::error::{Error, Result};
 use crate::ids::{PartitionId, StoreName, TopicName};
 use crate::transport::{Admin, TopicInfo, Transport, TransportErrorKind};
 
-/// How often is looked unless the configuration says otherwise, as in Kafka's clients.
+/// The poll interval unless configured, as in Kafka's clients.
 const MAX_AGE_MS: i64 = 300_000;
 
-/// Time for one question. It is asked on the thread that also serves the group.
+/// The time-out of one request. It is made on the thread that also serves the group.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// When is looked again after a question that nobody answered.
+/// The time until the next check after a request without an answer.
 const FAILED_MS: i64 = 10_000;
 
-/// How often, and for how long, is looked after a sign of a change.
+/// How often, and for how long, to check after a sign of a change.
 const SOON_MS: i64 = 1_000;
 const SOON_FOR_MS: i64 = 30_000;
 
-/// So long a topic has to be missing.
+/// How long a topic must be missing.
 const GONE_AFTER_MS: i64 = 3_000;
 
-/// `metadata.max.age.ms` of the main consumer: how old what is known of topics may become.
+/// `metadata.max.age.ms` of the main consumer: the maximum age of what is known of topics.
 pub(crate) fn metadata_max_age_ms(config: &StreamsConfig) -> i64 {
     let properties = config.main_consumer_properties();
     let set = properties.get("metadata.max.age.ms").and_then(|age| age.parse().ok());
@@ -51,7 +51,7 @@ pub(crate) fn is_passing(error: &Error) -> bool {
     matches!(error, Error::Transport(error) if passes(error.kind()))
 }
 
-/// What a topic of the application's own holds.
+/// The content of an internal topic.
 enum Own {
     /// Records on their way.
     Repartition,
@@ -66,7 +66,7 @@ pub(crate) struct TopicWatch {
     plan: Arc<Plan>,
     config: Arc<StreamsConfig>,
     admin: Box<dyn Admin>,
-    /// For a broker that does not answer, or does not let the application start anew.
+    /// The wait for a broker that does not answer, or does not let the application restart.
     waiting: Waiting,
     known: BTreeMap<TopicName, TopicInfo>,
     own: BTreeMap<TopicName, Own>,
@@ -103,18 +103,18 @@ impl TopicWatch {
         Ok(watch)
     }
 
-    /// Something points at a change: looks at once and for a while more often.
+    /// Something points at a change: checks at once, and more often for a while.
     pub fn look_soon(&mut self, now_ms: i64) {
         self.soon_until_ms = now_ms + SOON_FOR_MS;
         self.next_ms = self.next_ms.min(now_ms);
     }
 
-    /// Something may be the sign of a change: looks at once.
+    /// Something may be the sign of a change: checks at once.
     pub fn look_now(&mut self, now_ms: i64) {
         self.next_ms = self.next_ms.min(now_ms);
     }
 
-    /// Whether the application has to start anew, and can. An error if it cannot go on.
+    /// Whether the application must restart, and can. An error if it cannot continue.
     pub fn changed(&mut self, now_ms: i64) -> Result<bool> {
         if now_ms < self.next_ms {
             return Ok(false);
@@ -126,7 +126,7 @@ impl TopicWatch {
                 Ok(false)
             }
             Err(Error::Transport(error)) => {
-                let what = || format!("the broker, to look whether topics have changed: {error}");
+                let what = || format!("the broker, to check whether topics have changed: {error}");
                 self.waiting.go_on(now_ms, what);
                 self.pause(now_ms);
                 self.next_ms = self.next_ms.min(now_ms + FAILED_MS);
@@ -136,14 +136,14 @@ impl TopicWatch {
         }
     }
 
-    /// Does beforehand what starting anew will need, so that tasks are not closed for a broker that cannot have them opened.
+    /// Prepares what the restart will need, so that tasks are not closed while a broker could not have them opened again.
     fn prepare(&mut self, now_ms: i64) -> Result<bool> {
         match setup::prepare(&self.plan.topology, &self.config, &mut *self.admin) {
             Ok(_) => Ok(true),
             Err(error) if is_passing(&error) => {
-                let waited = self.waiting.go_on(now_ms, || {
-                    format!("the broker, to start anew because topics have changed: {error}")
-                });
+                let waited = self
+                    .waiting
+                    .go_on(now_ms, || format!("the broker, to restart because topics have changed: {error}"));
                 if waited >= self.config.task_timeout_ms() {
                     return Err(error);
                 }
@@ -183,7 +183,7 @@ impl TopicWatch {
         }
         let is_change = |topic: &&TopicInfo| {
             let known = self.known.get(&topic.name);
-            // How many there are of the application's own is looked at when it starts.
+            // The partitions of the application's own topics are checked when it starts.
             let has_grown = |known: &TopicInfo| {
                 known.partitions != topic.partitions && !self.own.contains_key(&topic.name)
             };
@@ -196,7 +196,7 @@ impl TopicWatch {
         }
         let is_read = |topic: &&TopicInfo| !self.own.contains_key(&topic.name);
         for topic in found.values().filter(is_read).filter(|topic| self.is_another(topic)) {
-            // Kafka's clients read a topic by its name and go on where they were.
+            // Kafka's clients read a topic by its name and continue where they were.
             tracing::warn!(
                 topic = %topic.name,
                 "was deleted and created again while the application ran; if it had more records than were read of the \
@@ -205,22 +205,22 @@ impl TopicWatch {
         }
         let gone = gone.iter().map(|topic| format!("{topic} is gone"));
         let changes: Vec<String> = changes.into_iter().chain(gone).collect();
-        tracing::info!("topics have changed: {}; the application starts anew with them", changes.join(", "));
+        tracing::info!("topics have changed: {}; the application restarts with them", changes.join(", "));
         Ok(true)
     }
 
-    /// What is lost with a topic of the application's own, and what to do; if something is.
+    /// What is lost with an internal topic, if anything, and what to do.
     fn lost(&self, topic: &TopicName) -> Option<String> {
         match self.own.get(topic)? {
             Own::Tasks => None,
             Own::Repartition => Some(format!(
                 "repartition topic {topic} was deleted while the application ran; what was in it and not read yet is lost: \
-                 start the application again, which creates it anew, or reset it and let it read its input again"
+                 start the application again, which creates it again, or reset it and let it read its input again"
             )),
             Own::Changelog(store) => Some(format!(
                 "changelog topic {topic} of store {store} was deleted while the application ran; what the instances have \
                  of the store under state.dir ({}) is all that is left of it. Bring the topic back from a copy; or delete \
-                 the application's local state and start it again: the topic is created anew and the store begins empty; \
+                 the application's local state and start it again: the topic is created again and the store begins empty; \
                  or reset the application and let it read its input again",
                 self.config.state_dir().display()
             )),
@@ -359,7 +359,7 @@ mod tests {
         world.admin.grow_topic(&"a".into(), 4, TIMEOUT).unwrap();
         watch.look_soon(2);
         assert!(watch.changed(2).unwrap());
-        // What stands for the tasks has grown before the tasks were closed.
+        // The token topic has grown before the tasks were closed.
         let token: TopicName = "app-subtopology-0-tasks".into();
         let found = world.admin.topics(std::slice::from_ref(&token), TIMEOUT).unwrap();
         assert_eq!(found[&token].partitions, 4);
@@ -427,7 +427,7 @@ mod tests {
         world.admin.delete_topics(std::slice::from_ref(&token), TIMEOUT).unwrap();
         watch.look_now(0);
         assert!(!watch.changed(0).unwrap());
-        assert!(watch.changed(GONE_AFTER_MS).unwrap(), "the application starts anew");
+        assert!(watch.changed(GONE_AFTER_MS).unwrap(), "the application restarts");
         assert!(world.admin.topics(std::slice::from_ref(&token), TIMEOUT).unwrap().contains_key(&token));
     }
 

@@ -1,7 +1,7 @@
 //! State stores as processors use them: typed handles over one task's stores.
 //!
 //! A handle is a cheap clone; it belongs to one task and one thread. Plain stores log each change with the timestamp of
-//! the record at hand, timestamped ones with the value's own (Kafka Streams' changelog rules).
+//! the current record, timestamped ones with the value's own (Kafka Streams' changelog rules).
 //!
 //! # Scans
 //!
@@ -76,9 +76,9 @@ pub struct StoreEnvironment {
     pub task: TaskId,
     /// The task's database.
     pub backend: BackendRef,
-    /// The time of the record at hand.
+    /// The time of the current record.
     pub clock: Rc<RecordClock>,
-    /// What serdes are told as the topic: the changelog's name.
+    /// The topic that serdes get: the changelog's name.
     pub changelog: Arc<str>,
     /// How many bytes of clean entries the store may keep in memory.
     pub cache_bytes: usize,
@@ -106,7 +106,7 @@ pub trait StoreFactory: Send + Sync {
     fn definition(&self) -> StoreDef;
 
     /// Which declaration it is. A topology takes a name twice only from one declaration: a clone of the builder, or the
-    /// same shared factory. A factory of one's own that does not say is always another one.
+    /// same shared factory. A custom factory that does not say is always a different one.
     fn declaration(&self) -> Declaration {
         Declaration::new()
     }

@@ -1,4 +1,4 @@
-//! Where stores keep their committed entries: on disk, in memory, or in a database of one's own (`DslStoreSuppliers`).
+//! Where stores keep their committed entries: on disk, in memory, or in a custom database (`DslStoreSuppliers`).
 
 use std::fmt::{self, Debug};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub enum StorePlace {
 }
 
 impl StorePlace {
-    /// The databases of a supplier of one's own.
+    /// The databases of a custom supplier.
     pub fn custom(supplier: impl BackendSupplier + 'static) -> Self {
         StorePlace::Custom(Arc::new(supplier))
     }
@@ -43,7 +43,7 @@ impl Default for StorePlace {
     }
 }
 
-/// Two places are one if a task's stores there share a database; custom ones are told apart by their names.
+/// Two places are one if a task's stores there share a database; custom ones are distinguished by their names.
 impl PartialEq for StorePlace {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
@@ -56,7 +56,7 @@ impl PartialEq for StorePlace {
 
 impl Eq for StorePlace {}
 
-/// Opens databases of one's own for stores, of whatever kind: ordered bytes with atomic batches are all that a
+/// Opens custom databases for stores of any kind: ordered bytes with atomic batches are all that a
 /// [`Backend`](state_stores::Backend) has to offer.
 ///
 /// A task has one database of a supplier, for all of its stores that are placed there. It holds the stores' changelog
@@ -68,7 +68,7 @@ pub trait BackendSupplier: Send + Sync {
     /// Opens the database of a task, creating it if need be. It is dropped when the task is closed.
     fn open(&self, task: TaskId) -> Result<BackendRef>;
 
-    /// Takes the database of a task away, as it cannot be trusted any more: it is opened anew, and restored from the
+    /// Removes the database of a task, as it can no longer be trusted: it is opened again, and restored from the
     /// changelogs. It is not open now.
     fn wipe(&self, task: TaskId) -> Result<()>;
 }

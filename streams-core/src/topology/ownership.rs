@@ -1,7 +1,7 @@
 //! What of a topology decides who owns what, as text and as a fingerprint (decision 0015).
 //!
 //! Members of a group whose topologies differ in this must not work side by side: what is task `0_1` to one is something
-//! else to the other. Numbers of partitions are no part of it, as they change while an application runs, and neither are
+//! else to the other. Numbers of partitions are not part of it, as they change while an application runs, and neither are
 //! nodes that keep nothing: a step like `peek` may be added in a rolling deploy.
 
 use std::collections::BTreeSet;

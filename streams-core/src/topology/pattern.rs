@@ -25,7 +25,7 @@ pub struct TopicPattern {
 }
 
 impl TopicPattern {
-    /// A pattern of that text; an error if it is no regular expression.
+    /// A pattern of that text; an error if it is not a regular expression.
     pub fn new(text: &str) -> Result<Self, TopologyError> {
         let whole = Regex::new(&format!("^(?:{text})$")).map_err(|error| TopologyError::InvalidPattern {
             pattern: text.to_owned(),

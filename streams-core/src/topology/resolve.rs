@@ -7,7 +7,7 @@
 //!    sub-topologies that write to it (`derive`).
 //! 3. Within a co-partition group, source topics must agree, and internal topics without a fixed number
 //!    follow them; a group of internal topics alone follows the fixed numbers in it, or else its largest.
-//! 4. A sub-topology has as many tasks as its widest source topic has partitions, and so many partitions
+//! 4. A sub-topology has as many tasks as its widest source topic has partitions, and as many partitions
 //!    have the changelogs of its stores.
 //! 5. An internal topic that exists must have the number of partitions found for it.
 

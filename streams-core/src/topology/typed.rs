@@ -1,6 +1,6 @@
 //! The Processor API's topology: named nodes with their typed factories (`org.apache.kafka.streams.Topology`).
 //!
-//! The graph beside it knows names and edges; this file knows which types flow over each edge, and refuses an edge
+//! The graph knows names and edges; this file knows which types flow over each edge, and refuses an edge
 //! whose ends do not fit when it is added, not when the first record crosses it.
 
 use std::collections::BTreeMap;

@@ -81,7 +81,7 @@ impl<K, V, V2> StreamJoined<K, V, V2> {
         self
     }
 
-    /// Logs the stores to changelogs with these settings beside the defaults (`StreamJoined.withLoggingEnabled`).
+    /// Logs the stores to changelogs with these settings in addition to the defaults (`StreamJoined.withLoggingEnabled`).
     /// Logging is on unless disabled.
     #[must_use]
     pub fn with_logging_enabled(mut self, configs: BTreeMap<String, String>) -> Self {

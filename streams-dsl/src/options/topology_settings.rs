@@ -30,7 +30,7 @@ pub struct TopologySettings {
 }
 
 impl TopologySettings {
-    /// As Kafka Streams does it unless told otherwise: no optimizations, and stores on disk.
+    /// Kafka Streams' defaults: no optimizations, and stores on disk.
     pub fn new() -> Self {
         Self::default()
     }

@@ -65,7 +65,7 @@ pub(super) fn of_use(dir: &Path, error: &rocksdb::Error) -> Option<StoreError> {
     }
 }
 
-/// A file of a database in a directory that has none any more, as far as RocksDB can see: it would begin a new one over it.
+/// A file of a database in a directory without a database, as far as RocksDB can see: it would begin a new one over it.
 pub(super) fn left_over(dir: &Path) -> Option<String> {
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
     let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());

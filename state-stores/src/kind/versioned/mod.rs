@@ -2,7 +2,7 @@
 //!
 //! A version is valid from its own time (inclusive) to that of the next one (exclusive). Versions older than the
 //! history retention, counted back from the greatest time ever put, are neither taken nor found; the latest version of
-//! a key is kept for good. The changelog gets every put, in the order of puts, with the version's time.
+//! a key is kept permanently. The changelog gets every put, in the order of puts, with the version's time.
 
 mod rows;
 
@@ -98,7 +98,7 @@ pub struct VersionedStore<K, V> {
     pending: Vec<Pending>,
     pending_bytes: usize,
     expired_puts: u64,
-    /// The serialized key of the operation at hand, and the serialized value.
+    /// The serialized key of the current operation, and the serialized value.
     key_scratch: Vec<u8>,
     value_scratch: Vec<u8>,
 }

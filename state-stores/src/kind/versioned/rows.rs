@@ -8,7 +8,7 @@
 //! Kafka Streams keeps all versions of a key and segment in one value, which every put reads and writes again; here
 //! each version has a row of its own. A put in order writes two rows and reads one. What a put returns and what reads
 //! find is that of `RocksDBVersionedStore`, in its corner cases as well:
-//! 1. A deletion is no latest version. It is the end of the version before, or if there is none, a past version that
+//! 1. A deletion is not a latest version. It is the end of the version before, or if there is none, a past version that
 //!    ends when it begins.
 //! 2. A deletion at the very time of the latest version takes that away, and leaves nothing if no version ends there.
 
@@ -66,7 +66,7 @@ pub(crate) struct Rows {
     latest: Table<Latest>,
     past: Table<Past, Timed>,
     history_ms: i64,
-    /// The local key of the operation at hand.
+    /// The local key of the current operation.
     scratch: Vec<u8>,
 }
 

@@ -8,7 +8,7 @@ use crate::transport::{NewTopic, SubtopologyTasks};
 const SMALL: &str = "00000000000000aa";
 const GREAT: &str = "00000000000000bb";
 
-/// What the application was told.
+/// The assignments of the application.
 #[derive(Debug, Default)]
 struct Told {
     runs: BTreeSet<TaskId>,

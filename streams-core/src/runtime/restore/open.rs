@@ -148,7 +148,7 @@ impl Restorer {
         Ok(())
     }
 
-    /// With the broker's answers: what each store goes on from.
+    /// Decides where each store continues, given the broker's answers.
     pub(super) fn judge_stores(
         &mut self,
         opening: &mut Opening,

@@ -53,7 +53,7 @@ pub(super) fn logged(plan: &Plan, task: TaskId) -> Result<Vec<(&SubtopologyStore
 }
 
 impl Restorer {
-    /// Asks for all tasks whose databases are open, and goes on with those that got their answers.
+    /// Asks for all tasks whose databases are open, and continues with those that got their answers.
     pub(super) fn ask(&mut self) {
         let due =
             |opening: &Opening| opening.phase == Phase::Asking && self.monotonic_ms >= opening.not_before;

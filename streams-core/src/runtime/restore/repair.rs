@@ -31,7 +31,7 @@ impl Restorer {
         }
     }
 
-    /// Decides about an error: `Ok` to go on with the task later.
+    /// Decides about an error: `Ok` to continue with the task later.
     fn pass(&mut self, opening: &mut Opening, error: Error) -> Result<()> {
         opening.retry_later(self.monotonic_ms);
         match &error {
@@ -41,7 +41,7 @@ impl Restorer {
                     Ok(())
                 }
                 TransportErrorKind::OffsetOutOfRange => {
-                    // The broker has deleted what was to be read: where the log begins now is asked for anew. The stores
+                    // The broker has deleted what was to be read: where the log begins now is requested again. The stores
                     // that have come to their ends keep what they have.
                     let (now_ms, patience_ms) = (self.monotonic_ms, self.config.task_timeout_ms());
                     let what = || format!("its changelog: {error}");

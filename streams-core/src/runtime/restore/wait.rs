@@ -2,7 +2,7 @@
 
 use crate::runtime::waits::Waiting;
 
-/// The wait of one task. It is told as one; a refusal is remembered for longer.
+/// The wait of one task. It is logged as one; a refusal is remembered for longer.
 pub(super) struct OpeningWait {
     waiting: Waiting,
     /// Since when the broker refuses something. Answers in between do not end that: a topic may be described and not read.
@@ -42,7 +42,7 @@ impl OpeningWait {
         self.waiting.end();
     }
 
-    /// Records have come: nothing is refused any more either.
+    /// Records have come: nothing is refused now.
     pub fn moved(&mut self) {
         self.refused_since = None;
         self.waiting.end();

@@ -15,7 +15,7 @@ type Refused = (TaskId, usize, PartitionHandle, TransportError);
 
 impl StreamThread {
     /// Fills the queues of the tasks. Where there is no room for all, tasks that hold nothing wait for their turn; the others
-    /// may get what they miss, since they cannot go on, and so give room, without it.
+    /// may get what they miss, since they cannot continue, and so free room, without it.
     pub(super) fn fetch(&mut self) -> Result<bool> {
         let mut any = false;
         let mut refused = Vec::new();
@@ -115,7 +115,7 @@ impl StreamThread {
         Ok(any)
     }
 
-    /// A partition cannot be read for now. Gives its new handle if it was assigned anew.
+    /// A partition cannot be read for now. Returns its new handle if it was assigned again.
     fn refused(
         &mut self,
         partition: &TopicPartition,

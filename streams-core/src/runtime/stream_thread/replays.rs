@@ -4,7 +4,7 @@
 //! 1. Replays in a row, without a commit in between that wrote something, are bounded by `task.timeout.ms` (KIP-572): then
 //!    the last cause ends the application. So there is no work that is dropped and done again for ever.
 //! 2. That goes for the thread, and for each task of it: one that cannot be committed is not saved by commits of the others.
-//!    A task's row goes on when work of it was dropped, or when it was what failed, and ends with a commit of its own.
+//!    A task's series continues when its work was dropped, or when it was what failed, and ends with a commit of its own.
 //! 3. A row that dropped no work, as of an idle thread whose broker is away, ends as well when the thread has caught up
 //!    with its sources. One that did ends there only if nothing goes wrong for another `task.timeout.ms`.
 //! 4. Each replay halves the number of records that the next commit may have, or divides it by how much too long the work
@@ -110,13 +110,13 @@ impl Replays {
         self.blamed = Some(task);
     }
 
-    /// What goes wrong next is no task's.
+    /// The next failure is not a task's.
     pub fn blame_none(&mut self) {
         self.blamed = None;
     }
 
-    /// Work is dropped. The error is that it has happened for too long; else it is for how long the thread shall pause, in
-    /// milliseconds.
+    /// Counts a replay. The error is that it has happened for too long; otherwise it returns how long the thread should
+    /// pause, in milliseconds.
     pub fn dropped(&mut self, now_ms: i64, mut work: Dropped, cause: Error) -> Result<i64> {
         let Dropped { records, is_open, .. } = work;
         if records > 0 {

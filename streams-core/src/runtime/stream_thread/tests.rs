@@ -1,4 +1,4 @@
-//! What a thread owes to databases (decision 0007), and when it pays.
+//! The pending writes of a thread (decision 0007), and when they are made.
 
 use state_stores::offsets::read_offsets;
 
@@ -69,7 +69,7 @@ impl World {
         Self::with(topology, config(), 1)
     }
 
-    /// With a topic of so many partitions.
+    /// A world with a topic of this many partitions.
     fn with(topology: Topology, config: StreamsConfig, partitions: i32) -> Result<Self> {
         let trial = Trial::new(0, partitions, &["in"])?;
         let (engine, producer) = (trial.engine(topology, config)?, trial.producer()?);

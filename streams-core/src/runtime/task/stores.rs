@@ -21,7 +21,7 @@ pub(super) struct TaskStore {
     /// The number of its database.
     pub backend: usize,
     pub changelog: Option<StoreChangelog>,
-    /// Whether changes may be owed to the database: they must be in a changelog of the store's own.
+    /// Whether writes may be deferred: the changes must be in the store's own changelog.
     pub owes: bool,
 }
 

@@ -62,7 +62,7 @@ struct Shared<K, V> {
     store: Handle<Inner>,
     key: SerdeRef<K>,
     value: SerdeRef<V>,
-    /// What the serdes are told as the topic: the join's name.
+    /// The topic that serdes get: the join's name.
     topic: Arc<str>,
     grace_ms: i64,
     /// The greatest time ever put; -1 if there was none.

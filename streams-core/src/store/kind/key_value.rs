@@ -90,7 +90,7 @@ impl<K: 'static, T: Clone + 'static> KeyValueStore<K, T> {
         self.put_at(key, value, self.clock.timestamp())
     }
 
-    /// As [`put`](Self::put), for a record whose time is not that of the record at hand: an operator upstream has given
+    /// As [`put`](Self::put), for a record whose time is not that of the current record: an operator upstream has given
     /// it another one. A deletion is logged with it.
     pub fn put_at(&self, key: &K, value: Option<T>, timestamp: Timestamp) -> Result<()> {
         let headers = self.clock.headers();

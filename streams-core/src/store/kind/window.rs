@@ -77,7 +77,7 @@ impl<K: 'static, T: Clone + 'static> WindowStore<K, T> {
         self.put_with(key, value, start, timestamp, headers)
     }
 
-    /// As [`put`](Self::put), logged with that timestamp and these headers instead of those of the record at hand.
+    /// As [`put`](Self::put), logged with that timestamp and these headers instead of those of the current record.
     pub fn put_with(
         &self,
         key: &K,

@@ -34,7 +34,7 @@ fn tasks_and_internal_topics_are_javas() {
         let built = case.build().unwrap_or_else(|error| panic!("{}: {error}", case.title));
         let printed = print(&built);
         if case.printed.starts_with('!') {
-            // A refusal goes on with what to do.
+            // A refusal continues with what to do.
             let java = case.printed.trim_end().trim_end_matches('.');
             assert!(printed.starts_with(java), "{}: {printed}", case.title);
         } else {

@@ -48,7 +48,7 @@ pub(crate) trait Cogroup<K, A> {
     /// Writes the stream's keys.
     fn key_serde(&self) -> Option<&SerdeRef<K>>;
 
-    /// The node behind which the stream is partitioned by its key. Uses up three numbers if that is a repartition.
+    /// The node behind which the stream is partitioned by its key. Takes three numbers if that is a repartition.
     fn partitioned_by_key(&self, store: &str, stored_by_name: bool) -> NodeId;
 
     /// The stream's aggregation.

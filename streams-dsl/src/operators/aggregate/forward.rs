@@ -19,7 +19,7 @@ pub(crate) enum Forward {
     Later,
     /// Forward the new value.
     New,
-    /// Forward the new and the old value, as somebody downstream asked for both.
+    /// Forward the new and the old value, as a node downstream asked for both.
     NewAndOld,
 }
 

@@ -176,7 +176,7 @@ impl<K: Data, V: Data> KGroupedTable<K, V> {
     }
 
     /// As [`aggregate_with`](Self::aggregate_with), with closures that may fail: the error goes to the processing exception
-    /// handler, and the group stays as it is. If the handler resumes, the group misses that change of the row for good.
+    /// handler, and the group stays as it is. If the handler resumes, the group misses that change of the row permanently.
     /// See [`try_map_values`](crate::KStream::try_map_values).
     pub fn try_aggregate_with<A: Data, E: Into<UserError> + 'static>(
         &self,

@@ -213,7 +213,7 @@ struct GlobalJoin<KG, VG, V, S, F> {
     values: Nulls<V>,
     left: bool,
     select: S,
-    /// Makes a result of a value and a row, or of a value without row; `None` is no result.
+    /// Joins a value with a row, or a value without row; `None` means no result.
     joiner: F,
     row: PhantomData<fn() -> (KG, VG)>,
 }

@@ -280,7 +280,7 @@ pub(super) struct TableJoin<K, V, F> {
     keys: Nulls<K>,
     values: Nulls<V>,
     left: bool,
-    /// Makes a result of a value and a row, or of a value without row; `None` is no result.
+    /// Joins a value with a row, or a value without row; `None` means no result.
     joiner: F,
 }
 

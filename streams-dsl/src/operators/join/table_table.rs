@@ -320,7 +320,7 @@ struct Names {
 }
 
 impl Names {
-    /// Uses up three numbers, the lowest one for what merges the sides.
+    /// Takes three numbers, the lowest one for what merges the sides.
     fn new(plan: &mut Plan, given: Option<&str>) -> Self {
         Names {
             merge: plan.name_or_new(given, prefix::TABLE_MERGE),
@@ -336,7 +336,7 @@ struct JoinOrigin<K, V, VO, VR, F> {
     rows: ValueGetterSupplier<K, V>,
     other_rows: ValueGetterSupplier<K, VO>,
     kind: Kind,
-    /// What becomes of the rows of both sides; `None` is no row.
+    /// Joins the rows of both sides; `None` means no row.
     combine: Arc<F>,
     store: Option<TableStore<K, VR>>,
     sends_old_values: Cell<bool>,

@@ -1,4 +1,4 @@
-//! `process_values`: a processor of one's own that keeps keys.
+//! `process_values`: a custom processor that keeps keys.
 
 use std::sync::Arc;
 

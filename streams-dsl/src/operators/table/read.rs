@@ -97,7 +97,7 @@ impl StreamsBuilder {
     /// Reads a topic as a table of which every instance holds all rows (`StreamsBuilder.globalTable`).
     ///
     /// * Nulls: a record with a null key is dropped, a null value deletes the row.
-    /// * Time: rows are complete before the first record is processed, and kept current beside the tasks, without
+    /// * Time: rows are complete before the first record is processed, and kept current in parallel to the tasks, without
     ///   regard to event time.
     /// * Repartition: none; the topic need not have as many partitions as others.
     /// * Store: always, without a changelog but the topic. It cannot be versioned.
@@ -172,7 +172,7 @@ impl StreamsBuilder {
     }
 }
 
-/// The names of a table's parts, in the order in which they use up numbers.
+/// The names of a table's parts, in the order in which they take numbers.
 struct TableNames {
     store: String,
     source: Arc<str>,

@@ -20,7 +20,7 @@ use crate::rows::{ValueGetter, ValueGetterSupplier};
 const STORE_SUFFIX: &str = "-store";
 
 impl<K: Data, V: Data> KTable<K, V> {
-    /// Holds updates back, so that of several updates of a row only the last one goes on (`KTable.suppress`).
+    /// Holds updates back, so that of several updates of a row only the last one is forwarded (`KTable.suppress`).
     ///
     /// * Time: that of records, as this operator has seen it, in memory and from -1 on. Nothing is emitted while none
     ///   come. A row waits from its first update; later ones take its place. What is emitted has the time and headers
@@ -108,7 +108,7 @@ impl<K: Data, V: Data> KTable<K, V> {
     }
 }
 
-/// The names of the operator and its buffer; a user's name uses up no numbers.
+/// The names of the operator and its buffer; a user's name takes no numbers.
 fn suppress_names(plan: &mut Plan, given: Option<&str>, logged: bool) -> (String, String) {
     match given {
         None => {
@@ -175,7 +175,7 @@ struct SuppressGetter<K, V> {
 impl<K: Data, V: Data> ValueGetter<K, V> for SuppressGetter<K, V> {
     fn get(&self, key: &K) -> ProcessorResult<Option<ValueAndTimestamp<V>>> {
         match self.buffer.prior(key)? {
-            // Its time is not known: the buffer is only told the value.
+            // Its time is not known: the buffer only gets the value.
             Some(prior) => Ok(prior.map(|value| ValueAndTimestamp { value, timestamp: -1 })),
             None => self.parent.get(key),
         }
@@ -201,7 +201,7 @@ impl<K: Data, V: Data> TableSuppress<K, V> {
         Ok(TableSuppress { operator: Arc::clone(operator), node: Arc::clone(node), stream_time: -1, buffer })
     }
 
-    /// Emits the first row, then lets it go: what looks it up meanwhile sees it as it was.
+    /// Emits the first row, then releases it: a lookup meanwhile sees it as it was.
     fn emit_first(&self, context: &mut ProcessorContext<'_, K, Change<V>>) -> ProcessorResult {
         let buffer = &self.buffer;
         let Some(Buffered { key, old, new, context: kept }) = buffer.first()? else { return Ok(()) };

@@ -14,7 +14,7 @@ fn pass(world: &mut World, seconds: i64) -> Result<()> {
 fn a_source_without_a_leader_is_named_while_the_others_go_on() -> Result<()> {
     let mut world = World::with(topology(true)?, config(), 2)?;
     pass(&mut world, 20)?;
-    assert_eq!(world.reasons(), [""; 0], "nothing to read is no reason");
+    assert_eq!(world.reasons(), [""; 0], "an empty source is not a reason");
     let commits = world.engine.thread().stats.commits();
     let fault = Fault::before(Operation::Offsets, TransportErrorKind::Retriable).on("in-0");
     world.trial.broker.faults().inject(fault.times(usize::MAX));
@@ -22,7 +22,7 @@ fn a_source_without_a_leader_is_named_while_the_others_go_on() -> Result<()> {
     let reasons = world.reasons();
     assert_eq!(reasons.len(), 1, "{reasons:?}");
     assert!(reasons[0].starts_with("task 0_0 waits for source partition in-0 to be readable"), "{reasons:?}");
-    assert!(world.engine.thread().stats.commits() >= commits + 15, "the other one goes on");
+    assert!(world.engine.thread().stats.commits() >= commits + 15, "the other one continues");
     world.trial.broker.faults().clear();
     pass(&mut world, 5)?;
     assert_eq!(world.reasons(), [""; 0]);

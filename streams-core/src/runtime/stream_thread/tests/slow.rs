@@ -8,7 +8,7 @@ use crate::processor::{InitContext, Punctuation, PunctuationType};
 use crate::time::{Clock, Timestamp};
 use crate::transport::{ConsumerSpec, Isolation, Transport};
 
-/// Forwards each record, which takes so long; counts its punctuations, and forwards from them if it shall.
+/// Forwards each record, which takes this long; counts its punctuations, and forwards from them if asked to.
 struct Slow {
     clock: Arc<ManualClock>,
     record_ms: i64,
@@ -70,7 +70,7 @@ impl Copy {
         Ok(copy)
     }
 
-    /// Sends so many records to each partition.
+    /// Sends this many records to each partition.
     fn send(&mut self, records: usize) -> Result<()> {
         let (topic, headers) = (self.producer.topic("in")?, Default::default());
         for number in 0..records {
@@ -120,7 +120,7 @@ impl Copy {
         self.engine.thread().stats.commits()
     }
 
-    /// Steps until so many records are processed; the longest time from one commit to the next, in milliseconds.
+    /// Steps until this many records are processed; the longest time from one commit to the next, in milliseconds.
     fn process(&mut self, records: u64) -> Result<i64> {
         let (mut commits, mut since, mut longest) = (self.commits(), self.trial.clock.now_ms(), 0);
         while self.engine.thread().stats.processed() < records {
@@ -323,6 +323,6 @@ fn a_command_ends_the_pass_and_a_thread_that_nobody_commands_any_more_ends() -> 
     copy.engine.thread().commands = received;
     drop(commands);
     assert_eq!(copy.engine.thread().run_once(now)?, Round::Stopped);
-    assert_eq!(copy.committed()?.len(), 0, "nothing is committed any more");
+    assert_eq!(copy.committed()?.len(), 0, "nothing more is committed");
     Ok(())
 }

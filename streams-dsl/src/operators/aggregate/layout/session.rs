@@ -174,7 +174,7 @@ where
         context.forward(Record::new(session, Change::new(new, None), window.end_ms))
     }
 
-    /// Emits the sessions that have closed since the last emission, with the headers of the record at hand.
+    /// Emits the sessions that have closed since the last emission, with the headers of the current record.
     fn emit_closed(
         &mut self,
         headers: &Headers,
