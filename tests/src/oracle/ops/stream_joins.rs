@@ -73,7 +73,7 @@ pub const FAMILY: Family = Family {
             let (select, lambda) = (mapper(op.option("key"))?, joiner(op.option("lambda"))?);
             let selector = move |key: &Text, value: &Text| select(key, value);
             let join = move |key: &Text, value: Text, row: String| keyed(&lambda, key, &value, &Some(row));
-            let stream = build.stream(op)?.join_global_with_key(&table, selector, join);
+            let stream = build.stream(op)?.nullable().join_global_with_key(&table, selector, join);
             build.set(op, stream)
         }),
         join("left_join_global_keyed", &[STREAM, GLOBAL], 3, draw_global, |build, op| {
@@ -81,7 +81,7 @@ pub const FAMILY: Family = Family {
             let (select, lambda) = (mapper(op.option("key"))?, joiner(op.option("lambda"))?);
             let selector = move |key: &Text, value: &Text| select(key, value);
             let join = move |key: &Text, value: Text, row: Text| keyed(&lambda, key, &value, &row);
-            let stream = build.stream(op)?.left_join_global_with_key(&table, selector, join);
+            let stream = build.stream(op)?.nullable().left_join_global_with_key(&table, selector, join);
             build.set(op, stream)
         }),
     ],
