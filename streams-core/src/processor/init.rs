@@ -89,6 +89,8 @@ impl<'a> InitContext<'a> {
     /// that were missed are made up by one call (KIP-138).
     ///
     /// ```
+    /// use std::time::Duration;
+    ///
     /// use streams_core::processor::{Processor, ProcessorContext, ProcessorResult, Punctuation, PunctuationType};
     /// use streams_core::record::Record;
     /// use streams_core::time::Timestamp;

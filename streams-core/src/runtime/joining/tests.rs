@@ -191,7 +191,7 @@ fn what_was_opened_without_an_answer_is_compared_when_there_is_one() {
         world.poll(&mut one, &mut told).unwrap();
     }
     assert_eq!((told.runs.len(), one.is_settled()), (2, true));
-    assert!(world.reasons()[0].contains("who is in the group"), "{:?}", world.reasons());
+    assert!(world.reasons()[0].contains("the list of the group's members"), "{:?}", world.reasons());
     // In the silence, one with another topology comes.
     let (mut other, mut told_other) = (world.careless(&member_id("app", SMALL)), Told::default());
     for _ in 0..2 * UNANSWERED_MAX_MS / ASK_AGAIN_MS {
