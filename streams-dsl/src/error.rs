@@ -10,7 +10,7 @@ pub type Result<T, E = DslError> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum DslError {
     /// A name that Kafka would not take as part of a topic's name.
-    #[error("the name '{name}' is illegal: {reason}")]
+    #[error("the name '{}' is illegal: {reason}", name.escape_debug())]
     Name {
         /// The name.
         name: String,

@@ -86,7 +86,10 @@ pub(crate) fn validate(name: &str) -> Result<()> {
     }
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     match name.chars().find(|c| !legal(*c)) {
-        Some(c) => wrong(format!("it contains '{c}'; ASCII letters, digits, '.', '_' and '-' are allowed")),
+        Some(c) => wrong(format!(
+            "it contains '{}'; ASCII letters, digits, '.', '_' and '-' are allowed",
+            c.escape_debug()
+        )),
         None => Ok(()),
     }
 }
@@ -101,6 +104,12 @@ pub(crate) fn is_generated_stream_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn characters_that_cannot_be_seen_are_named() {
+        let said = validate("a\0b\n").unwrap_err().to_string();
+        assert!(said.starts_with(r"the name 'a\0b\n' is illegal: it contains '\0'; "), "{said}");
+    }
 
     #[test]
     fn numbers_have_ten_digits() {

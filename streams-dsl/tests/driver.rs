@@ -73,3 +73,14 @@ fn the_clock_goes_to_its_end() {
     let out = driver.create_output_topic::<String, i64>("out");
     assert_eq!(out.read_values().unwrap(), [LAST_MS - 500]);
 }
+
+/// Showed before: a test that hung for minutes.
+#[test]
+fn results_that_come_back_for_ever_are_an_error_that_names_them() {
+    let builder = StreamsBuilder::new();
+    builder.stream::<String, String>("in").to("in");
+    let driver = TopologyTestDriver::of(builder.build().unwrap()).unwrap();
+    let said =
+        driver.create_input_topic("in").pipe("k".to_owned(), "v".to_owned(), 0).unwrap_err().to_string();
+    assert!(said.contains("the results of KSTREAM-SINK-0000000001 in in come back as input"), "{said}");
+}

@@ -197,7 +197,8 @@ fn client_settings_out_of_place_say_where_to_put_them() {
 #[test]
 fn a_wrong_value_says_what_is_right() {
     let message = refused("num.stream.threads", "0");
-    assert_eq!(message, "num.stream.threads=0 is not possible; it takes a whole number from 1 to 2147483647");
+    assert_eq!(message, "num.stream.threads=0 is not possible; it takes a whole number from 1 to 1000");
+    assert!(refused("num.stream.threads", "100000").contains("from 1 to 1000"));
     assert_eq!(refused("poll.ms", "x"), "poll.ms=x is not possible; it takes a whole number from 0");
     assert!(refused("allow.os.group.write.access", "yes").ends_with("it takes true or false"));
     let message = refused("processing.guarantee", "exactly_once");
@@ -252,6 +253,16 @@ fn settings_must_go_together() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let error = config().with_state_dir(file.path()).validate().unwrap_err().to_string();
     assert!(error.contains("but this is a file"), "{error}");
+}
+
+/// Before: a folder with that name below the current one.
+#[test]
+fn the_tilde_of_shells_is_refused_in_paths() {
+    let error = config().with_state_dir("~/state").validate().unwrap_err().to_string();
+    assert!(error.starts_with("state.dir=~/state is not possible; it takes a whole path"), "{error}");
+    let error = StreamsConfig::new("a", "embedded:~/topics").validate().unwrap_err().to_string();
+    assert!(error.starts_with("bootstrap.servers=embedded:~/topics is not possible"), "{error}");
+    assert_eq!(config().with_state_dir("/data/~a").validate(), Ok(()));
 }
 
 #[test]

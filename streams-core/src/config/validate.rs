@@ -72,6 +72,9 @@ impl StreamsConfig {
                 other: "state.dir, which is cleaned up".to_owned(),
                 fix: "give the embedded broker a directory of its own".to_owned(),
             }),
+            Bootstrap::EmbeddedIn(path) if path.starts_with("~") => {
+                Err(home(KEY, format!("embedded:{}", path.display())))
+            }
             Bootstrap::EmbeddedIn(_) => Ok(()),
             Bootstrap::Kafka(servers) if servers.trim().is_empty() => Err(ConfigError::Missing {
                 key: KEY.to_owned(),
@@ -86,6 +89,9 @@ impl StreamsConfig {
     fn check_state_dir(&self) -> Result<(), ConfigError> {
         let path = self.state_dir();
         let text = path.display().to_string();
+        if path.starts_with("~") {
+            return Err(home("state.dir", text));
+        }
         let expected = if text.contains(char::REPLACEMENT_CHARACTER) {
             "a path that is Unicode; rename the directory"
         } else if path.is_file() {
@@ -149,11 +155,17 @@ fn check_topic_name(key: &str, name: &str, chars_max: usize) -> Result<(), Confi
     }
     Err(ConfigError::InvalidValue {
         key: key.to_owned(),
-        value: name.to_owned(),
+        value: name.escape_debug().to_string(),
         expected: format!(
             "at most {chars_max} of a-z, A-Z, 0-9, '.', '_' and '-', as topics are named after it"
         ),
     })
+}
+
+/// A path that only a shell understands; state would be in a folder named `~`, wherever the process was started.
+fn home(key: &str, value: String) -> ConfigError {
+    let expected = "a whole path: '~' is replaced by shells only; write the home directory itself".to_owned();
+    ConfigError::InvalidValue { key: key.to_owned(), value, expected }
 }
 
 /// Protocols that Kafka allows before an address.

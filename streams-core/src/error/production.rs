@@ -65,7 +65,10 @@ impl fmt::Display for ProductionError {
         if let Some(timestamp) = timestamp {
             write!(f, ", timestamp {timestamp}")?;
         }
-        write!(f, ") to {topic}-{partition}")?;
+        write!(f, ") to {topic}")?;
+        if *partition >= 0 {
+            write!(f, "-{partition}")?;
+        }
         if let Some((source, offset)) = &self.source {
             write!(f, ", which comes from the record at {source} offset {offset}")?;
         }
@@ -119,5 +122,24 @@ mod tests {
              producer.message.max.bytes"
         );
         assert_eq!(error.recovery(), Recovery::Stop);
+    }
+
+    /// Before: "to a/b--1".
+    #[test]
+    fn a_result_without_a_partition_is_named_by_its_topic_alone() {
+        let error = ProductionError {
+            task: TaskId { subtopology: 0, partition: 0 },
+            node: "sink".to_owned(),
+            produced: Produced::Result,
+            topic: "a/b".into(),
+            partition: -1,
+            source: None,
+            key: "null".to_owned(),
+            key_bytes: 0,
+            value_bytes: None,
+            timestamp: None,
+            cause: TransportError::new(TransportErrorKind::UnknownTopic, "use", "no such topic"),
+        };
+        assert!(error.to_string().contains(", no value) to a/b: use: no such topic"), "{error}");
     }
 }

@@ -230,6 +230,9 @@ impl Dispatcher {
                 format!("thread {} to return from {}", thread.name, thread.stats.doing())
             }
             (_, _, None) => "the group to assign tasks".to_owned(),
+            (_, _, Some(tasks)) if opening == 0 => {
+                format!("the stream threads to take over {} tasks", tasks.len())
+            }
             (_, _, Some(tasks)) => format!("{opening} of {} tasks to be opened", tasks.len()),
         });
     }

@@ -425,8 +425,14 @@ impl KafkaStreams {
         self.shared.metrics.collect(self.clock.monotonic_ms())
     }
 
-    /// Deletes the application's local state. Refused while an instance uses it.
+    /// Deletes the application's local state, before the start or after the end. Refused while an instance uses it.
     pub fn clean_up(&self) -> Result<()> {
+        let state = self.state();
+        if state != State::Created && !state.is_final() {
+            return Err(Error::IllegalState(format!(
+                "local state is in use while the application is {state}; close it first"
+            )));
+        }
         state_directory::clean_up(&self.config.state_dir(), &self.config.application_id())
     }
 }

@@ -150,7 +150,9 @@ pub static KEYS: &[Definition] = &[
         "How long a task waits for an empty input to keep the order of event time; -1 never waits."),
     small("max.warmup.replicas", 1, 2, Medium, "How many extra copies may warm up at a time.")
         .is(Ignored(WARM_UP)),
-    small("num.stream.threads", 1, 1, Medium, "Threads that process."),
+    // Far more exhaust the address space, and the process is aborted in the middle of a start.
+    Definition::new("num.stream.threads", Kind::Int { min: 1, max: 1_000 }, DefaultValue::Int(1), Medium,
+        "Threads that process."),
     choice("processing.exception.handler", HANDLERS, "LogAndFail", Medium,
         "What becomes of records whose processing fails."),
     choice("processing.guarantee",

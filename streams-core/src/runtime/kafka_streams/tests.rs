@@ -160,6 +160,17 @@ fn quick_to_expel(config: StreamsConfig) -> StreamsConfig {
     quick.with("consumer.session.timeout.ms", 300).expect("a setting")
 }
 
+/// Showed before: advice to give every instance a state directory of its own.
+#[test]
+fn cleaning_up_while_it_runs_says_to_close_it_first() {
+    let world = World::new(1);
+    let app = world.run(world.config(), |_| ());
+    let said = app.clean_up().unwrap_err().to_string();
+    assert!(said.contains("close it first"), "{said}");
+    assert!(app.close(LIMIT));
+    app.clean_up().expect("cleaned up");
+}
+
 /// Showed before: ERROR with "has been in one round".
 #[test]
 fn a_call_longer_than_max_poll_interval_loses_the_tasks_and_the_thread_comes_back() {

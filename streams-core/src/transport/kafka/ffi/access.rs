@@ -127,6 +127,12 @@ fn is_refusal(error: &KafkaError) -> bool {
 const ANOTHER_PROTOCOL: [&str; 3] =
     ["security.protocol", "PLAINTEXT broker listener?", "not valid in current SASL state"];
 
+/// Whether a connection without TLS was cut off before the first answer, as a listener with TLS does. librdkafka means to say
+/// so, but looks for its reason in a format string, which is `%s`.
+fn is_cut_off_by_tls(line: &str) -> bool {
+    line.contains("Disconnected") && line.contains("in state APIVERSION_QUERY") && !line.contains("ssl://")
+}
+
 /// Advice for both.
 const SPEAK_AS_THE_LISTENER: &str = "set security.protocol to what the listener at bootstrap.servers speaks: PLAINTEXT, SSL, \
                                      SASL_PLAINTEXT or SASL_SSL, as listener.security.protocol.map of the brokers has it";
@@ -161,7 +167,7 @@ impl Access {
     ///
     /// Returns what to log, the first time.
     pub(super) fn failed_to_connect(&self, line: &str) -> Option<String> {
-        let is_known = ANOTHER_PROTOCOL.iter().any(|text| line.contains(text));
+        let is_known = ANOTHER_PROTOCOL.iter().any(|text| line.contains(text)) || is_cut_off_by_tls(line);
         let hint = is_known.then(|| format!("{line}; {SPEAK_AS_THE_LISTENER}"));
         let mut state = locked(&self.0);
         state.hint.clone_from(&hint);
@@ -199,7 +205,10 @@ impl Access {
             let code = E::RD_KAFKA_RESP_ERR__UNKNOWN_PROTOCOL as Code;
             state.hint.clone().map(|line| KafkaError::with_reason(code, line))
         };
-        state.refused.as_ref().map(|(error, _)| error.clone()).or_else(hint)
+        let refused = |(error, _): &(KafkaError, i64)| {
+            KafkaError::with_reason(error.code, format!("{}; {}", error.reason, advice(error)))
+        };
+        state.refused.as_ref().map(refused).or_else(hint)
     }
 
     /// Why no broker will let us in, once that is final.
@@ -325,8 +334,22 @@ mod tests {
         assert!(access.failed_to_connect(line).is_none(), "once");
         assert!(access.trouble().is_some_and(|error| error.reason.contains("security.protocol")));
         assert!(access.shut_out(&door).is_none(), "a broker that stops looks the same");
+        let cut = |protocol| format!("{protocol}b:9094: Disconnected (after 2ms in state APIVERSION_QUERY)");
+        access.failed_to_connect(&cut("ssl://"));
+        assert!(access.trouble().is_none(), "it speaks TLS");
+        access.failed_to_connect(&cut(""));
+        assert!(access.trouble().is_some_and(|error| error.reason.contains("security.protocol")));
         access.failed_to_connect("b:9094: Connect to ipv4#b:9094 failed: Connection refused");
         assert!(access.trouble().is_none());
+    }
+
+    /// Before: the advice came with the final error only, and a shorter time-out hid it.
+    #[test]
+    fn a_refusal_that_is_not_final_yet_has_its_advice_too() {
+        let (access, door) = (Access::default(), Door::new(Duration::from_secs(60)));
+        access.note(&error(E::RD_KAFKA_RESP_ERR__AUTHENTICATION, "invalid credentials"), &door);
+        assert!(access.shut_out(&door).is_none());
+        assert!(access.trouble().is_some_and(|error| error.reason.ends_with("or the token provider")));
     }
 
     #[test]
