@@ -70,7 +70,6 @@ pub(crate) struct Launch {
     pub transport: Option<Arc<dyn Transport>>,
     pub clock: ClockRef,
     pub handlers: Handlers,
-    #[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "only Kafka asks for it"))]
     pub token_provider: Option<Arc<dyn TokenProvider>>,
     pub shared: Arc<Shared>,
 }
