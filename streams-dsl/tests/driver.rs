@@ -84,3 +84,40 @@ fn results_that_come_back_for_ever_are_an_error_that_names_them() {
         driver.create_input_topic("in").pipe("k".to_owned(), "v".to_owned(), 0).unwrap_err().to_string();
     assert!(said.contains("the results of KSTREAM-SINK-0000000001 in in come back as input"), "{said}");
 }
+
+/// The only metric of that name, in that group.
+fn metric(driver: &TopologyTestDriver, group: &str, name: &str) -> f64 {
+    let metrics = driver.metrics();
+    let mut found = metrics.iter().filter(|metric| metric.group == group && metric.name == name);
+    let one = found.next().and_then(|metric| metric.number());
+    assert!(found.next().is_none(), "{name} is there more than once");
+    one.unwrap_or_else(|| panic!("there is no {name}"))
+}
+
+/// Showed before: `restore-total` was 0 whatever was restored.
+#[test]
+fn what_a_task_restored_is_in_its_metrics() {
+    let builder = StreamsBuilder::new();
+    builder.stream::<String, i64>("in").group_by_key().count();
+    let config = StreamsConfig::new("app", "embedded:").with("metrics.recording.level", "DEBUG").unwrap();
+    let driver = TopologyTestDriver::new(builder.build().unwrap(), config).unwrap();
+    let input = driver.create_input_topic::<String, i64>("in");
+    for key in ["a", "b", "c"] {
+        input.pipe(key.to_owned(), 1, 0).unwrap();
+    }
+    assert_eq!(metric(&driver, "stream-task-metrics", "restore-total"), 0.0);
+    driver.restart().unwrap();
+    driver.advance_wall_clock_time(std::time::Duration::ZERO).unwrap();
+    assert_eq!(metric(&driver, "stream-task-metrics", "restore-total"), 3.0);
+    assert!(metric(&driver, "stream-task-metrics", "restore-rate") > 0.0);
+}
+
+/// Showed before: NaN, as the global thread never handed its measurements over.
+#[test]
+fn the_age_of_records_of_a_global_table_is_measured() {
+    let builder = StreamsBuilder::new();
+    builder.global_table::<String, i64>("in");
+    let driver = TopologyTestDriver::of(builder.build().unwrap()).unwrap();
+    driver.create_input_topic::<String, i64>("in").pipe("a".to_owned(), 1, 0).unwrap();
+    assert!(!metric(&driver, "stream-processor-node-metrics", "record-e2e-latency-avg").is_nan());
+}

@@ -321,6 +321,7 @@ impl GlobalThread {
             if !moved.is_empty() {
                 any = true;
                 store.commit(&moved)?;
+                store.context.meters().hand_over(now.monotonic_ms);
             }
         }
         self.look_after_quiet(now.monotonic_ms);

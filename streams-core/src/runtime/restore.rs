@@ -118,6 +118,8 @@ pub(crate) struct OpenedTask {
     /// By store: the next offset of its changelog.
     pub changelog_ends: BTreeMap<StoreName, Offset>,
     pub sources: Vec<SourceStart>,
+    /// The changelog records applied.
+    pub restored: u64,
 }
 
 /// Counts what restoring did; shared with the application.
@@ -155,6 +157,8 @@ struct Opening {
     backends: TaskBackends,
     changelogs: Vec<Changelog>,
     ends: BTreeMap<StoreName, Offset>,
+    /// The changelog records applied so far.
+    restored: u64,
     /// Monotonic.
     not_before: i64,
     /// Consecutive failed attempts.
@@ -315,6 +319,7 @@ impl Restorer {
             backends: TaskBackends::default(),
             changelogs: Vec::new(),
             ends: BTreeMap::new(),
+            restored: 0,
             not_before: 0,
             failures: 0,
             wait: OpeningWait::new(waiting),

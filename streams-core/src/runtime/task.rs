@@ -199,7 +199,7 @@ impl StreamTask {
             recommit_at: i64::MIN,
             repartition: plan.repartition_topics.contains(&source.partition.topic),
         });
-        let meter = TaskMeter::new(context.meters(), 0);
+        let meter = TaskMeter::new(context.meters());
         let mut task = StreamTask {
             id,
             context,

@@ -29,7 +29,7 @@ pub(crate) struct Turn {
 
 impl TaskMeter {
     /// Registers the task.
-    pub fn new(meters: &TaskMeters, restored: u64) -> Self {
+    pub fn new(meters: &TaskMeters) -> Self {
         let registry = meters.registry();
         let shared = Arc::new(TaskMeasures {
             tags: meters.tags(),
@@ -39,10 +39,16 @@ impl TaskMeter {
             buffered: Gauge::default(),
             cache_bytes: Gauge::default(),
             ratio: Gauge::default(),
-            restored: restored as f64,
+            restored: registry.windowed(),
         });
         meters.register(Arc::clone(&shared) as _);
         TaskMeter { shared, dropped_before: 0, busy_ms: 0 }
+    }
+
+    /// The task is open; that many changelog records were applied before.
+    pub fn restored(&self, records: u64, now_ms: i64) {
+        let sum = records as f64;
+        self.shared.restored.add(&Measured { count: records, sum, min: 1.0, max: 1.0 }, now_ms);
     }
 
     /// A turn has ended.
@@ -92,7 +98,7 @@ struct TaskMeasures {
     buffered: Gauge,
     cache_bytes: Gauge,
     ratio: Gauge,
-    restored: f64,
+    restored: Windowed,
 }
 
 impl Collect for TaskMeasures {
@@ -104,12 +110,11 @@ impl Collect for TaskMeasures {
             to.sensor(GROUP, prefix, values);
         }
         to.sensor(GROUP, "dropped-records", &self.dropped);
+        to.sensor(GROUP, "restore", &self.restored);
         for (name, value) in [
             ("active-buffer-count", self.buffered.get()),
             ("cache-size-bytes-total", self.cache_bytes.get()),
             ("active-process-ratio", self.ratio.get()),
-            ("restore-total", self.restored),
-            ("restore-rate", 0.0),
             // A task of a stream thread is restored.
             ("restore-remaining-records-total", 0.0),
         ] {

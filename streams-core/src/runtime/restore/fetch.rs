@@ -18,7 +18,11 @@ impl Restorer {
         for mut changelog in std::mem::take(&mut opening.changelogs) {
             if failed.is_none() {
                 match self.fetch_one(&mut changelog) {
-                    Ok(any) => moved |= any,
+                    Ok(None) => {}
+                    Ok(Some(restored)) => {
+                        moved = true;
+                        opening.restored += restored;
+                    }
                     Err(error) => failed = Some(in_task(task, error)),
                 }
             }
@@ -51,8 +55,8 @@ impl Restorer {
         Ok(())
     }
 
-    /// Takes the fetched records of a changelog; returns whether there were any.
-    fn fetch_one(&mut self, changelog: &mut Changelog) -> Result<bool> {
+    /// Takes the fetched records of a changelog; returns how many there were, `None` if it did not even move on.
+    fn fetch_one(&mut self, changelog: &mut Changelog) -> Result<Option<u64>> {
         let from = self.buffer.len();
         self.consumer.fetch(changelog.handle, RESTORE_BATCH, &mut self.buffer)?;
         let mut position = self.consumer.position(changelog.handle)?;
@@ -64,7 +68,7 @@ impl Restorer {
         }
         let fetched = self.buffer.get(from..).unwrap_or_default();
         if fetched.is_empty() && position == changelog.position {
-            return Ok(false);
+            return Ok(None);
         }
         let mut batch = Batch::new();
         for record in fetched {
@@ -83,6 +87,6 @@ impl Restorer {
         changelog.position = position;
         let restored = u64::try_from(fetched.len()).unwrap_or(0);
         self.counters.restored_records.fetch_add(restored, Ordering::Relaxed);
-        Ok(true)
+        Ok(Some(restored))
     }
 }

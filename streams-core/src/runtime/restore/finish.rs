@@ -89,6 +89,7 @@ impl Restorer {
         if let Some(cleaner) = &mut self.cleaner {
             cleaner.owns(task, &backends, self.now);
         }
-        Ok(Some(OpenedTask { backends, changelog_ends: std::mem::take(&mut opening.ends), sources }))
+        let changelog_ends = std::mem::take(&mut opening.ends);
+        Ok(Some(OpenedTask { backends, changelog_ends, sources, restored: opening.restored }))
     }
 }

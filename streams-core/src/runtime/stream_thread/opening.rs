@@ -54,8 +54,10 @@ impl StreamThread {
             handles.push(self.consumer.assign(&source.partition, source.offset)?);
             self.unreadable.remove(&source.partition);
         }
+        let restored = opened.restored;
         let mut task = StreamTask::new(id, opened, handles, &self.environment, now.wall_ms)?;
         task.recommit_at(|partition| self.recommits.due_at(partition));
+        task.meter().restored(restored, now.monotonic_ms);
         tracing::info!(thread = self.name, task = %id, "task runs");
         self.tasks.insert(id, task);
         self.meter.task_created(now.monotonic_ms);
