@@ -10,7 +10,13 @@ impl Total {
     /// Adds. A load and a store, as there is one writer.
     #[inline]
     pub fn add(&self, more: u64) {
-        self.0.store(self.get().wrapping_add(more), Ordering::Relaxed);
+        self.set(self.get().wrapping_add(more));
+    }
+
+    /// Begins again from there, for what is counted in parts.
+    #[inline]
+    pub(super) fn set(&self, count: u64) {
+        self.0.store(count, Ordering::Relaxed);
     }
 
     /// The sum so far.

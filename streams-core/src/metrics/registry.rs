@@ -136,11 +136,6 @@ impl Collector<'_> {
             }
         }
     }
-
-    /// A metric that is not Kafka's: one of the user's.
-    pub fn other(&mut self, metric: Metric) {
-        self.found.push(metric);
-    }
 }
 
 /// All who measure something in an application.
@@ -186,16 +181,6 @@ impl Registry {
         let samples = config.metrics_num_samples().max(1);
         let window = Window { samples, sample_ms: config.metrics_sample_window_ms().max(1) };
         Self::new(config.metrics_recording_level(), window)
-    }
-
-    /// Whether metrics of that level are recorded; what is not need not be measured.
-    pub fn records(&self, level: MetricsRecordingLevel) -> bool {
-        level <= self.level
-    }
-
-    /// The window of its statistics.
-    pub fn window(&self) -> Window {
-        self.window
     }
 
     /// An empty statistic with its window.

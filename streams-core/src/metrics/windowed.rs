@@ -1,7 +1,7 @@
 //! Mean, extremes and rate over the last minute or so: Kafka's sampled statistics (`SampledStat`, `Rate`), for one writer and
 //! readers without a lock.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
 use super::cells::{Gauge, Total};
 
@@ -92,8 +92,7 @@ impl Sample {
     }
 
     fn set(&self, measured: &Measured) {
-        let more = measured.count.wrapping_sub(self.count.get());
-        self.count.add(more);
+        self.count.set(measured.count);
         self.sum.set(measured.sum);
         self.min.set(measured.min);
         self.max.set(measured.max);
@@ -118,7 +117,7 @@ pub struct Windowed {
     /// How many have been used.
     used: AtomicUsize,
     total_count: Total,
-    total_sum: AtomicU64,
+    total_sum: Gauge,
 }
 
 impl Windowed {
@@ -131,7 +130,7 @@ impl Windowed {
             current: AtomicUsize::new(0),
             used: AtomicUsize::new(0),
             total_count: Total::default(),
-            total_sum: AtomicU64::new(0),
+            total_sum: Gauge::default(),
         }
     }
 
@@ -146,8 +145,7 @@ impl Windowed {
         sample.set(&sum);
         sample.last_ms.store(now_ms, Ordering::Relaxed);
         self.total_count.add(measured.count);
-        let total = f64::from_bits(self.total_sum.load(Ordering::Relaxed)) + measured.sum;
-        self.total_sum.store(total.to_bits(), Ordering::Relaxed);
+        self.total_sum.set(self.total_sum.get() + measured.sum);
     }
 
     /// The part that `now_ms` belongs to.
@@ -220,7 +218,7 @@ impl Windowed {
 
     /// The sum of all values that there were ever.
     pub fn total_sum(&self) -> f64 {
-        f64::from_bits(self.total_sum.load(Ordering::Relaxed))
+        self.total_sum.get()
     }
 
     /// What a rate is over: since the oldest part began, but at least all parts but one (`Rate.windowSize`).

@@ -151,10 +151,10 @@ impl DropCounter {
     }
 }
 
-/// The first bytes of a record's key, to be shown when the record is dropped. Copied for each record, so it is small and
-/// allocates nothing.
+/// The first bytes of a record's key, or of a value, to be shown when the record is dropped or refused. Copied for each
+/// record, so it is small and allocates nothing.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct KeyExcerpt {
+pub(crate) struct KeyExcerpt {
     bytes: [u8; EXCERPT_BYTES],
     /// The length of the whole key; -1 for a null key, -2 if it is not known.
     length: i64,
@@ -164,7 +164,7 @@ impl KeyExcerpt {
     pub(super) const UNKNOWN: KeyExcerpt = KeyExcerpt { bytes: [0; EXCERPT_BYTES], length: -2 };
 
     #[inline]
-    pub(super) fn of(key: Option<&[u8]>) -> Self {
+    pub(crate) fn of(key: Option<&[u8]>) -> Self {
         let mut excerpt = KeyExcerpt { bytes: [0; EXCERPT_BYTES], length: -1 };
         if let Some(key) = key {
             let shown = key.len().min(EXCERPT_BYTES);

@@ -43,7 +43,7 @@ pub mod timestamp_extractor;
 #[doc(hidden)]
 pub use collector::{Collector, Origin, OriginId, OutTopic, Outgoing, Purpose};
 pub use context::{ProcessorContext, StoreAccess};
-pub(crate) use dropped::DropCounter;
+pub(crate) use dropped::{DropCounter, KeyExcerpt};
 pub use dropped::{DropReason, DroppedRecords};
 #[doc(hidden)]
 pub use edge::{Children, Edge, Receiver};

@@ -111,10 +111,7 @@ impl<K: Data, V: Data> Input<K, V> {
                 let reason = if part == "key" { DropReason::NullKey } else { DropReason::NullValue };
                 task.drop_records_of(&self.node.name, reason, 1, &error);
             }
-            other => {
-                let bytes = if part == "key" { raw.key() } else { raw.value() };
-                task.on_deserialization_error(&self.node.name, part, bytes, headers, raw, other)?;
-            }
+            other => task.on_deserialization_error(&self.node.name, part, headers, raw, other)?,
         }
         Ok(Prepared::Dropped)
     }

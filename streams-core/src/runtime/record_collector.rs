@@ -12,8 +12,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use state_stores::excerpt::Excerpt;
-
 use super::commit::Committer;
 use super::dead_letters;
 use super::left_out::{LeftOut, Likeness};
@@ -23,7 +21,7 @@ use crate::partitioner::StickyPartitioner;
 use crate::processor::dead_letter::DeadLetter;
 use crate::processor::handlers::{self, Decision, ErrorContext, Handlers, ProducerRecord};
 use crate::processor::{
-    Collector, DropCounter, DroppedRecords, Origin, OriginId, OutTopic, Outgoing, Purpose,
+    Collector, DropCounter, DroppedRecords, KeyExcerpt, Origin, OriginId, OutTopic, Outgoing, Purpose,
 };
 use crate::record::Headers;
 use crate::transport::{
@@ -302,7 +300,7 @@ impl RecordCollector {
             topic: record.topic.into(),
             partition: record.partition,
             source,
-            key: excerpt(record.key),
+            key: KeyExcerpt::of(record.key).to_string(),
             key_bytes: record.key.map_or(0, <[u8]>::len),
             value_bytes: record.value.map(<[u8]>::len),
             timestamp: record.timestamp,
@@ -441,11 +439,6 @@ impl RecordCollector {
 fn tag_of(record: &Outgoing<'_>) -> u64 {
     let offset = record.offset.map_or(0, |offset| offset.cast_unsigned().wrapping_add(1));
     u64::from(record.origin.0) << OFFSET_BITS | (offset & ((1 << OFFSET_BITS) - 1))
-}
-
-/// The beginning of a key.
-fn excerpt(key: Option<&[u8]>) -> String {
-    key.map_or_else(|| "null".to_owned(), |key| Excerpt::of(key).to_string())
 }
 
 impl Inner {

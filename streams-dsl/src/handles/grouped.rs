@@ -43,6 +43,13 @@ pub type SessionWindowedKStream<K, V> = KGroupedStream<K, V, SessionWindows>;
 
 impl<K, V, W: Clone> Clone for KGroupedStream<K, V, W> {
     fn clone(&self) -> Self {
+        self.over(self.windows.clone(), self.emit)
+    }
+}
+
+impl<K, V, W> KGroupedStream<K, V, W> {
+    /// The same grouped stream over those windows.
+    fn over<W2>(&self, windows: W2, emit: EmitStrategy) -> KGroupedStream<K, V, W2> {
         KGroupedStream {
             step: self.step.clone(),
             key_serde: self.key_serde.clone(),
@@ -50,8 +57,8 @@ impl<K, V, W: Clone> Clone for KGroupedStream<K, V, W> {
             repartition_required: self.repartition_required,
             repartition_name: self.repartition_name.clone(),
             repartition: Rc::clone(&self.repartition),
-            windows: self.windows.clone(),
-            emit: self.emit,
+            windows,
+            emit,
         }
     }
 }
@@ -102,16 +109,7 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
     /// # Ok::<(), DslError>(())
     /// ```
     pub fn windowed_by<W: WindowedBy>(&self, windows: W) -> KGroupedStream<K, V, W> {
-        KGroupedStream {
-            step: self.step.clone(),
-            key_serde: self.key_serde.clone(),
-            value_serde: self.value_serde.clone(),
-            repartition_required: self.repartition_required,
-            repartition_name: self.repartition_name.clone(),
-            repartition: Rc::clone(&self.repartition),
-            windows,
-            emit: EmitStrategy::default(),
-        }
+        self.over(windows, EmitStrategy::default())
     }
 }
 

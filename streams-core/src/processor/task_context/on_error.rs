@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use state_stores::StoreError;
-use state_stores::excerpt::Excerpt;
 
 use super::TaskContext;
 use crate::error::{Error, Result, UserError};
 use crate::processor::dead_letter::DeadLetter;
-use crate::processor::dropped::DropReason;
+use crate::processor::dropped::{DropReason, KeyExcerpt};
 use crate::processor::handlers::{self, Decision, ErrorContext, Handlers, Response};
 use crate::processor::{Origin, Purpose};
 use crate::record::Headers;
@@ -152,12 +151,11 @@ impl TaskContext {
         &mut self,
         node: &str,
         part: &'static str,
-        bytes: Option<&[u8]>,
         headers: &Headers,
         raw: &RawRecord,
         cause: crate::serde::SerdeError,
     ) -> Result<()> {
-        let excerpt = || bytes.map_or_else(|| "null".to_owned(), |bytes| Excerpt::of(bytes).to_string());
+        let refused = KeyExcerpt::of(if part == "key" { raw.key() } else { raw.value() });
         let decision = self.decide("deserialization", node, headers, Some(raw), |handlers, context| {
             handlers.deserialization.handle(context, part, &cause)
         })?;
@@ -167,7 +165,7 @@ impl TaskContext {
                     node,
                     DropReason::Deserialization,
                     1,
-                    &format_args!("its {part} {}: {cause}", excerpt()),
+                    &format_args!("its {part} {refused}: {cause}"),
                 );
                 Ok(())
             }
@@ -178,7 +176,7 @@ impl TaskContext {
                     )));
                 };
                 let (partition, offset) = ((**at).clone(), *offset);
-                let (node, excerpt) = (node.to_owned(), excerpt().into());
+                let (node, excerpt) = (node.to_owned(), refused.to_string().into());
                 Err(Error::Deserialization { part, partition, offset, node, excerpt, cause })
             }
         }

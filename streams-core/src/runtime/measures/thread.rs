@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::metrics::{Collect, Collector, Gauge, Histogram, Measured, Registration, Registry, Windowed};
+use crate::metrics::{Collect, Collector, Histogram, Measured, Registration, Registry, Windowed};
 use crate::runtime::stats::ThreadStats;
 use crate::time::Timestamp;
 
@@ -106,7 +106,7 @@ impl ThreadMeter {
 struct ThreadMeasures {
     name: String,
     stats: Arc<ThreadStats>,
-    started_at: Gauge,
+    started_at: Timestamp,
     poll: Windowed,
     poll_time: Histogram,
     poll_records: Windowed,
@@ -129,12 +129,10 @@ struct ThreadMeasures {
 
 impl ThreadMeasures {
     fn new(registry: &Registry, name: &str, stats: &Arc<ThreadStats>, started_at: Timestamp) -> Self {
-        let start = Gauge::default();
-        start.set(started_at as f64);
         ThreadMeasures {
             name: name.to_owned(),
             stats: Arc::clone(stats),
-            started_at: start,
+            started_at,
             poll: registry.windowed(),
             poll_time: Histogram::default(),
             poll_records: registry.windowed(),
@@ -189,7 +187,7 @@ impl Collect for ThreadMeasures {
             ("task-closed-total", self.closed.total_count() as f64),
             // Whatever a thread waits for in a poll or a commit is Kafka.
             ("blocked-time-ns-total", (self.poll.total_sum() + self.committed.total_sum()) * 1e6),
-            ("thread-start-time", self.started_at.get()),
+            ("thread-start-time", self.started_at as f64),
             ("thread-state", self.stats.state().number()),
         ] {
             to.number(GROUP, name, value);

@@ -1,9 +1,9 @@
 //! Results that the broker refused and a handler dropped: counted, and logged once a minute.
 
-use super::{Inner, excerpt};
+use super::Inner;
 use crate::ids::Offset;
 use crate::processor::handlers::ProducerRecord;
-use crate::processor::{DropReason, Origin};
+use crate::processor::{DropReason, KeyExcerpt, Origin};
 use crate::transport::TransportError;
 
 impl Inner {
@@ -28,7 +28,7 @@ impl Inner {
             at = at.as_deref().unwrap_or("a punctuation or a flush"),
             topic = record.topic,
             partition = record.partition,
-            key = excerpt(record.key),
+            key = KeyExcerpt::of(record.key).to_string(),
             timestamp = record.timestamp,
             so_far = self.dropped.counts().of(reason),
             "a record was left out; others of this reason are counted, and logged once a minute"
