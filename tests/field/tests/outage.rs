@@ -1,5 +1,5 @@
-//! A broker that is gone for good: the application says so soon after `task.timeout.ms`, whatever it was doing when the broker
-//! went, and ends in its time when it is told to.
+//! A broker that is gone for good: the application says so soon after `task.timeout.ms`, whatever it was doing when the
+//! broker went, and ends in its time when it is told to.
 #![expect(clippy::disallowed_methods, reason = "it waits for brokers, by the clock of the machine")]
 
 use std::time::{Duration, Instant};
