@@ -64,7 +64,7 @@ pub fn run(app: &ExampleApp, options: &Options) -> Result<Outcome> {
     let streams = start(app, config, &broker, &running_since)?;
     let waited = wait_until_processed(app, (&group, exactly_once), &mut broker, &streams);
     let ended = SystemClock.now_ms();
-    let processed = streams.metrics().processed_records;
+    let processed = streams.totals().processed_records;
     let closed = streams.close(CLOSE);
     if let Some(error) = streams.error() {
         // It says more than the wait that it ended.

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use state_stores::{
     BackendRef, Batch, Codec, CodecError, KeyValueSpec, RocksBackend, RocksMemory, SessionKey, SessionSpec,
-    SessionStore, StateStore, TimestampedKeyValueStore, TimestampedWindowStore, ValueAndTimestamp,
+    SessionTable, StateStore, TimestampedKeyValueTable, TimestampedWindowTable, ValueAndTimestamp,
     ValueFormat, WindowSpec,
 };
 
@@ -83,7 +83,7 @@ fn scattered(count: usize) -> impl Iterator<Item = usize> {
 fn key_value(backend: &BackendRef) {
     let format = ValueFormat::timestamped(Arc::new(Long));
     let spec = KeyValueSpec::new("counts", backend.clone(), Arc::new(Text), format);
-    let mut store = TimestampedKeyValueStore::open(KeyValueSpec { cache_bytes: 64 << 20, ..spec }).unwrap();
+    let mut store = TimestampedKeyValueTable::open(KeyValueSpec { cache_bytes: 64 << 20, ..spec }).unwrap();
     let updates = 2_000_000;
     let mut key = String::new();
     for count in [1_000, 10_000, 100_000, 100_000] {
@@ -115,7 +115,7 @@ fn key_value(backend: &BackendRef) {
 fn windows(backend: &BackendRef) {
     let format = ValueFormat::timestamped(Arc::new(Long));
     let spec = WindowSpec::new("windows", backend.clone(), Arc::new(Text), format, 3_600_000);
-    let mut store = TimestampedWindowStore::open(spec).unwrap();
+    let mut store = TimestampedWindowTable::open(spec).unwrap();
     let (keys, updates) = (keys(100_000), 1_000_000);
     let mut time = 0;
     for _ in 0..3 {
@@ -139,7 +139,7 @@ fn sessions(backend: &BackendRef) {
         ValueFormat::plain(Arc::new(Long)),
         3_600_000,
     );
-    let mut store = SessionStore::open(spec).unwrap();
+    let mut store = SessionTable::open(spec).unwrap();
     let (keys, updates, gap) = (keys(10_000), 500_000, 5_000);
     let started = Instant::now();
     for (time, at) in (0..).zip(scattered(keys.len()).take(updates)) {

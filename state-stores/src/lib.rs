@@ -20,7 +20,7 @@
 //! ```
 //! use std::sync::Arc;
 //!
-//! use state_stores::{BackendRef, Batch, Codec, CodecError, KeyValueSpec, KeyValueStore, MemoryBackend, StateStore};
+//! use state_stores::{BackendRef, Batch, Codec, CodecError, KeyValueSpec, KeyValueTable, MemoryBackend, StateStore};
 //! use state_stores::{ValueFormat, keyspaces};
 //!
 //! struct Text;
@@ -37,7 +37,7 @@
 //! # fn main() -> state_stores::Result<()> {
 //! let backend: BackendRef = Arc::new(MemoryBackend::new());
 //! let plain = ValueFormat::plain(Arc::new(Text));
-//! let mut store = KeyValueStore::open(KeyValueSpec::new("names", backend.clone(), Arc::new(Text), plain))?;
+//! let mut store = KeyValueTable::open(KeyValueSpec::new("names", backend.clone(), Arc::new(Text), plain))?;
 //! store.put(&"k".to_owned(), Some("v".to_owned()), 42)?;
 //!
 //! let mut batch = Batch::new();
@@ -83,12 +83,12 @@ pub use causes::Causes;
 pub use codec::{Codec, CodecError, CodecRef};
 pub use error::{Result, StoreError};
 pub use headers::{Header, Headers};
-pub use kind::change_buffer::{Buffered, ChangeBuffer, ChangeBufferSpec};
-pub use kind::key_value::{KeyValueCursor, KeyValueSpec, KeyValueStore, TimestampedKeyValueStore};
-pub use kind::list_value::{ListValueCursor, ListValueSpec, ListValueStore};
-pub use kind::session::{ClosedOrder, SessionCursor, SessionKey, SessionSpec, SessionStore};
-pub use kind::versioned::{HistoryCursor, VersionedPut, VersionedRecord, VersionedSpec, VersionedStore};
-pub use kind::window::{TimestampedWindowStore, WindowCursor, WindowSpec, WindowStore, WindowsOfKey};
+pub use kind::change_buffer::{BufferTable, Buffered, ChangeBufferSpec};
+pub use kind::key_value::{KeyValueCursor, KeyValueSpec, KeyValueTable, TimestampedKeyValueTable};
+pub use kind::list_value::{ListValueCursor, ListValueSpec, ListValueTable};
+pub use kind::session::{ClosedOrder, SessionCursor, SessionKey, SessionSpec, SessionTable};
+pub use kind::versioned::{HistoryCursor, VersionedPut, VersionedRecord, VersionedSpec, VersionedTable};
+pub use kind::window::{TimestampedWindowTable, WindowCursor, WindowSpec, WindowTable, WindowsOfKey};
 pub use restore::{Restore, RestoreFormat};
 pub use schema::record_context::RecordContext;
 pub use store::{LogRecord, StateStore};

@@ -51,12 +51,12 @@ pub trait StateStore: Any {
     fn uncommitted_bytes(&self) -> usize;
 
     /// Bytes held by entries that were logged by `stage_log`, have not changed since, and are in no batch yet.
-    fn owed_bytes(&self) -> usize {
+    fn deferred_bytes(&self) -> usize {
         0
     }
 
     /// Whether there are deferred writes: changes that are in the changelog, but neither in the backend nor in a batch.
-    fn owes(&self) -> bool {
+    fn has_deferred(&self) -> bool {
         false
     }
 

@@ -9,11 +9,11 @@ use streams_core::serde::SerdeRef;
 pub(crate) enum Nulls<T> {
     Never,
     Serde(SerdeRef<T>),
-    Told(Told<T>),
+    NullTest(NullTest<T>),
 }
 
 /// Room for what the user says of a type's nulls: of a table after its operator has been added.
-pub(crate) type Told<T> = Arc<OnceLock<fn(&T) -> bool>>;
+pub(crate) type NullTest<T> = Arc<OnceLock<fn(&T) -> bool>>;
 
 impl<T> Nulls<T> {
     /// As that serde has it. Without one there are none.
@@ -25,10 +25,10 @@ impl<T> Nulls<T> {
     }
 
     /// As that serde has it, and without one as the user says.
-    pub(crate) fn of_or_told(serde: Option<&SerdeRef<T>>, told: &Told<T>) -> Self {
+    pub(crate) fn of_or_test(serde: Option<&SerdeRef<T>>, null_test: &NullTest<T>) -> Self {
         match serde {
             Some(_) => Nulls::of(serde),
-            None => Nulls::Told(Arc::clone(told)),
+            None => Nulls::NullTest(Arc::clone(null_test)),
         }
     }
 
@@ -38,7 +38,7 @@ impl<T> Nulls<T> {
         match self {
             Nulls::Never => false,
             Nulls::Serde(serde) => serde.is_null(value),
-            Nulls::Told(told) => told.get().is_some_and(|is_null| is_null(value)),
+            Nulls::NullTest(null_test) => null_test.get().is_some_and(|is_null| is_null(value)),
         }
     }
 
@@ -54,7 +54,7 @@ impl<T> Clone for Nulls<T> {
         match self {
             Nulls::Never => Nulls::Never,
             Nulls::Serde(serde) => Nulls::Serde(Arc::clone(serde)),
-            Nulls::Told(told) => Nulls::Told(Arc::clone(told)),
+            Nulls::NullTest(null_test) => Nulls::NullTest(Arc::clone(null_test)),
         }
     }
 }
@@ -76,10 +76,10 @@ mod tests {
     #[test]
     fn without_a_serde_nothing_is_null_until_the_user_says_so() {
         assert!(!Nulls::of(None).contain(&None::<u8>));
-        let told = Told::<Option<u8>>::default();
-        let nulls = Nulls::of_or_told(None, &told);
+        let null_test = NullTest::<Option<u8>>::default();
+        let nulls = Nulls::of_or_test(None, &null_test);
         assert!(!nulls.contain(&None));
-        told.get_or_init(|| Option::is_none);
+        null_test.get_or_init(|| Option::is_none);
         assert!(nulls.contain(&None) && !nulls.contain(&Some(0)));
     }
 }

@@ -244,10 +244,10 @@ fn an_application_tells_what_its_tasks_and_its_global_tables_leave_out() {
     app.start().unwrap();
     let expected = [(DropReason::NullKey, 1), (DropReason::Deserialization, 1), (DropReason::Processing, 1)];
     let begin = Instant::now();
-    while app.metrics().dropped.iter().collect::<Vec<_>>() != expected {
-        assert!(begin.elapsed() < limit, "{:?} {:?}", app.metrics(), app.error());
+    while app.totals().dropped.iter().collect::<Vec<_>>() != expected {
+        assert!(begin.elapsed() < limit, "{:?} {:?}", app.totals(), app.error());
         std::thread::sleep(Duration::from_millis(20));
     }
     assert!(app.close(limit));
-    assert_eq!(app.metrics().dropped_records, 3);
+    assert_eq!(app.totals().dropped_records, 3);
 }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use lab::JavaLab;
-use streams_core::metrics::{Measured, Metric, Window, Windowed, catalog};
+use streams_core::metrics::{Measured, Metric, SampleWindow, Sampled, catalog};
 use streams_core::record::Headers;
 use streams_core::testing::{RawTestRecord, TopologyTestDriver};
 use streams_dsl::prelude::*;
@@ -68,7 +68,7 @@ fn tags(metric: &Metric) -> String {
 
 #[test]
 fn statistics_over_windows_are_kafkas() {
-    let windowed = Windowed::new(Window::default());
+    let windowed = Sampled::new(SampleWindow::default());
     let mut last = -1;
     let mut compared = 0;
     for line in java().iter().filter(|line| line[0] == "window") {

@@ -14,7 +14,7 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
-use streams_core::metrics::{Kind, Metric, MetricValue};
+use streams_core::metrics::{Metric, MetricKind, MetricValue};
 
 /// The media type of the text.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -42,7 +42,7 @@ pub fn text(metrics: Vec<Metric>) -> Result<String, fmt::Error> {
 fn name_of(metric: &Metric) -> String {
     let name = format!("{PREFIX}{}_{}", plain(&metric.group), plain(&metric.name));
     match (metric.kind, name.strip_suffix("_total")) {
-        (Kind::Total, Some(name)) => name.to_owned(),
+        (MetricKind::Total, Some(name)) => name.to_owned(),
         _ => name,
     }
 }
@@ -55,8 +55,8 @@ fn plain(name: &str) -> String {
 fn type_of(metric: &Metric) -> MetricType {
     match metric.kind {
         // A counter's name ends with `_total`; the few totals that do not are exposed as gauges.
-        Kind::Total if metric.name.ends_with("-total") => MetricType::Counter,
-        Kind::Histogram => MetricType::Histogram,
+        MetricKind::Total if metric.name.ends_with("-total") => MetricType::Counter,
+        MetricKind::Histogram => MetricType::Histogram,
         _ => MetricType::Gauge,
     }
 }

@@ -190,7 +190,7 @@ async fn started(Extracted(shared): Of) -> Response {
 }
 
 async fn metrics(Extracted(shared): Of) -> Response {
-    match prometheus::text(shared.app.all_metrics()) {
+    match prometheus::text(shared.app.metrics()) {
         Ok(text) => ([(header::CONTENT_TYPE, prometheus::CONTENT_TYPE)], text).into_response(),
         Err(error) => {
             (StatusCode::INTERNAL_SERVER_ERROR, format!("metrics cannot be written: {error}")).into_response()
@@ -199,7 +199,7 @@ async fn metrics(Extracted(shared): Of) -> Response {
 }
 
 async fn topology(Extracted(shared): Of) -> Response {
-    let metrics = shared.app.all_metrics();
+    let metrics = shared.app.metrics();
     let described = metrics.into_iter().find(|metric| metric.name == "topology-description");
     match described.map(|metric| metric.value) {
         Some(MetricValue::Text(text)) => text.into_response(),

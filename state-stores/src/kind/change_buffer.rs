@@ -78,7 +78,7 @@ impl Row {
 }
 
 /// Updates of rows of `V` under `K`, held back in the order of time.
-pub struct ChangeBuffer<K, V> {
+pub struct BufferTable<K, V> {
     name: String,
     backend: BackendRef,
     keyspace: Keyspace,
@@ -97,14 +97,14 @@ pub struct ChangeBuffer<K, V> {
     scratch: Vec<u8>,
 }
 
-impl<K, V> ChangeBuffer<K, V> {
+impl<K, V> BufferTable<K, V> {
     /// Opens the buffer; what the backend holds for it is there at once.
     pub fn open(spec: ChangeBufferSpec<K, V>) -> Result<Self> {
         let ChangeBufferSpec { name, backend, key, value } = spec;
         let keyspace = store_keyspace(&*backend, &name)?;
         let mut log_headers = Headers::new();
         log_headers.add(VERSION_HEADER, Some(Bytes::from_static(&[VERSION])));
-        let mut buffer = ChangeBuffer {
+        let mut buffer = BufferTable {
             name,
             backend,
             keyspace,
@@ -174,7 +174,7 @@ impl<K, V> ChangeBuffer<K, V> {
         Ok(self.bytes)
     }
 
-    /// The first row. It stays, and counts, until [`ChangeBuffer::remove_first`].
+    /// The first row. It stays, and counts, until [`BufferTable::remove_first`].
     pub fn first(&mut self) -> Result<Option<Buffered<K, V>>> {
         self.load()?;
         let Some((_, key)) = self.order.first() else { return Ok(None) };
@@ -298,7 +298,7 @@ impl<K, V> ChangeBuffer<K, V> {
     }
 }
 
-impl<K: 'static, V: 'static> StateStore for ChangeBuffer<K, V> {
+impl<K: 'static, V: 'static> StateStore for BufferTable<K, V> {
     fn name(&self) -> &str {
         &self.name
     }

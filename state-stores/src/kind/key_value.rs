@@ -62,10 +62,10 @@ impl<K, T> KeyValueSpec<K, T> {
 }
 
 /// A key-value store of values with timestamps: what every key-value store of the DSL is.
-pub type TimestampedKeyValueStore<K, V> = KeyValueStore<K, ValueAndTimestamp<V>>;
+pub type TimestampedKeyValueTable<K, V> = KeyValueTable<K, ValueAndTimestamp<V>>;
 
 /// A map from `K` to `T`. `T` is the value, or [`ValueAndTimestamp`] of it.
-pub struct KeyValueStore<K, T> {
+pub struct KeyValueTable<K, T> {
     table: Table<T>,
     key: CodecRef<K>,
     /// The order in which keys are forgotten, if some are.
@@ -74,7 +74,7 @@ pub struct KeyValueStore<K, T> {
     scratch: Vec<u8>,
 }
 
-impl<K, T> KeyValueStore<K, T> {
+impl<K, T> KeyValueTable<K, T> {
     /// Opens the store; what the backend holds for it is there at once.
     pub fn open(spec: KeyValueSpec<K, T>) -> Result<Self> {
         let KeyValueSpec { name, backend, key, value: format, cache_bytes, tracking, log_headers, .. } = spec;
@@ -82,7 +82,7 @@ impl<K, T> KeyValueStore<K, T> {
         let recency = spec.max_entries.map(open).transpose()?;
         let table = TableSpec { name, backend, format, cache_bytes, tracking, log_headers };
         let table = Table::open(table)?;
-        Ok(KeyValueStore { table, key, recency, scratch: Vec::new() })
+        Ok(KeyValueTable { table, key, recency, scratch: Vec::new() })
     }
 
     /// The value of a key, borrowed; `None` if it has none.
@@ -100,7 +100,7 @@ impl<K, T> KeyValueStore<K, T> {
         self.put_with(key, value, timestamp, Headers::new())
     }
 
-    /// [`KeyValueStore::put`] with the headers of the record being processed.
+    /// [`KeyValueTable::put`] with the headers of the record being processed.
     pub fn put_with(&mut self, key: &K, value: Option<T>, timestamp: i64, headers: Headers) -> Result<()> {
         self.encode(key)?;
         if let Some(recency) = &mut self.recency {
@@ -139,7 +139,7 @@ impl<K, T> KeyValueStore<K, T> {
     }
 }
 
-impl<K, T: Clone> KeyValueStore<K, T> {
+impl<K, T: Clone> KeyValueTable<K, T> {
     /// The value of a key; `None` if it has none.
     pub fn get(&mut self, key: &K) -> Result<Option<T>> {
         Ok(self.get_ref(key)?.cloned())
@@ -195,7 +195,7 @@ impl<K, T: Clone> KeyValueStore<K, T> {
     }
 }
 
-impl<K, T: Clone> InTable for KeyValueStore<K, T> {
+impl<K, T: Clone> InTable for KeyValueTable<K, T> {
     type Entry = (K, T);
 
     fn backend(&self) -> &BackendRef {
@@ -213,7 +213,7 @@ impl<K, T: Clone> InTable for KeyValueStore<K, T> {
 }
 
 /// A scan of a key-value store.
-pub type KeyValueCursor<'a, K, T> = StoreCursor<'a, KeyValueStore<K, T>>;
+pub type KeyValueCursor<'a, K, T> = StoreCursor<'a, KeyValueTable<K, T>>;
 
 /// The first key after all keys with that prefix; `None` if there is none.
 fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
@@ -223,7 +223,7 @@ fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
     Some(next)
 }
 
-impl<K: 'static, T: Clone + 'static> StateStore for KeyValueStore<K, T> {
+impl<K: 'static, T: Clone + 'static> StateStore for KeyValueTable<K, T> {
     fn name(&self) -> &str {
         self.table.name()
     }
@@ -236,12 +236,12 @@ impl<K: 'static, T: Clone + 'static> StateStore for KeyValueStore<K, T> {
         self.table.uncommitted_bytes()
     }
 
-    fn owed_bytes(&self) -> usize {
-        self.table.owed_bytes()
+    fn deferred_bytes(&self) -> usize {
+        self.table.deferred_bytes()
     }
 
-    fn owes(&self) -> bool {
-        self.table.owes()
+    fn has_deferred(&self) -> bool {
+        self.table.has_deferred()
     }
 
     fn end_flush(&mut self) {

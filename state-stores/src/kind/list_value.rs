@@ -1,5 +1,5 @@
 //! The list-value store: a list of values for each key, which is added to and deleted as a whole
-//! (`ListValueStore`). What an outer join keeps its records in that still wait for a partner.
+//! (`ListValueTable`). What an outer join keeps its records in that still wait for a partner.
 //!
 //! Key and value are the same bytes in the backend and in the changelog, so that it restores as a plain
 //! key-value store. The value is the whole list, as Kafka's `ListSerde` writes elements of any length:
@@ -47,21 +47,21 @@ impl<K, T> ListValueSpec<K, T> {
 }
 
 /// A map from `K` to lists of `T`, none of which is empty.
-pub struct ListValueStore<K, T> {
+pub struct ListValueTable<K, T> {
     table: Table<Vec<T>>,
     key: CodecRef<K>,
     /// The serialized key of the current operation.
     scratch: Vec<u8>,
 }
 
-impl<K, T: Clone + 'static> ListValueStore<K, T> {
+impl<K, T: Clone + 'static> ListValueTable<K, T> {
     /// Opens the store; what the backend holds for it is there at once.
     pub fn open(spec: ListValueSpec<K, T>) -> Result<Self> {
         let ListValueSpec { name, backend, key, value, cache_bytes } = spec;
         let format = ValueFormat::plain(Arc::new(ListCodec(value)));
         let (tracking, log_headers) = (Tracking::Off, false);
         let table = TableSpec { name, backend, format, cache_bytes, tracking, log_headers };
-        Ok(ListValueStore { table: Table::open(table)?, key, scratch: Vec::new() })
+        Ok(ListValueTable { table: Table::open(table)?, key, scratch: Vec::new() })
     }
 
     /// Adds a value at the end of the key's list. `timestamp` is the time in ms of the record being processed.
@@ -108,9 +108,9 @@ impl<K, T: Clone + 'static> ListValueStore<K, T> {
 }
 
 /// A scan of a list-value store.
-pub type ListValueCursor<'a, K, T> = StoreCursor<'a, ListValueStore<K, T>>;
+pub type ListValueCursor<'a, K, T> = StoreCursor<'a, ListValueTable<K, T>>;
 
-impl<K, T: Clone + 'static> InTable for ListValueStore<K, T> {
+impl<K, T: Clone + 'static> InTable for ListValueTable<K, T> {
     type Entry = (K, Vec<T>);
 
     fn backend(&self) -> &BackendRef {
@@ -127,7 +127,7 @@ impl<K, T: Clone + 'static> InTable for ListValueStore<K, T> {
     }
 }
 
-delegate_state_store!(ListValueStore<K>);
+delegate_state_store!(ListValueTable<K>);
 
 /// Lists as Kafka's `ListSerde` of byte arrays writes them.
 struct ListCodec<T>(CodecRef<T>);

@@ -26,12 +26,12 @@ macro_rules! delegate_state_store {
                 self.table.uncommitted_bytes()
             }
 
-            fn owed_bytes(&self) -> usize {
-                self.table.owed_bytes()
+            fn deferred_bytes(&self) -> usize {
+                self.table.deferred_bytes()
             }
 
-            fn owes(&self) -> bool {
-                self.table.owes()
+            fn has_deferred(&self) -> bool {
+                self.table.has_deferred()
             }
 
             fn end_flush(&mut self) {

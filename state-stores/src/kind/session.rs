@@ -89,14 +89,14 @@ impl<K, A> SessionSpec<K, A> {
 }
 
 /// A map from sessions of `K` to aggregates of `A`.
-pub struct SessionStore<K, A> {
+pub struct SessionTable<K, A> {
     table: Table<A, Timed>,
     key: CodecRef<K>,
     /// The local key of the current operation.
     scratch: Vec<u8>,
 }
 
-impl<K, A> SessionStore<K, A> {
+impl<K, A> SessionTable<K, A> {
     /// Opens the store; what the backend holds for it is there at once.
     pub fn open(spec: SessionSpec<K, A>) -> Result<Self> {
         let SessionSpec { name, backend, key, value: format, cache_bytes, tracking, log_headers, .. } = spec;
@@ -105,7 +105,7 @@ impl<K, A> SessionStore<K, A> {
         let table = Table::open_with(table, |name, backend, keyspace| {
             Timed::open(name, backend, keyspace, spec.retention_ms, session_key::end_ms, cached)
         })?;
-        Ok(SessionStore { table, key, scratch: Vec::new() })
+        Ok(SessionTable { table, key, scratch: Vec::new() })
     }
 
     /// Gives a session an aggregate, or with `None` deletes it. `timestamp` is the time in ms of the record
@@ -114,7 +114,7 @@ impl<K, A> SessionStore<K, A> {
         self.put_with(session, aggregate, timestamp, Headers::new())
     }
 
-    /// [`SessionStore::put`] with the headers of the record being processed.
+    /// [`SessionTable::put`] with the headers of the record being processed.
     pub fn put_with(
         &mut self,
         session: &SessionKey<K>,
@@ -169,7 +169,7 @@ impl<K, A> SessionStore<K, A> {
     }
 }
 
-impl<K, A: Clone> SessionStore<K, A> {
+impl<K, A: Clone> SessionTable<K, A> {
     /// The aggregate of exactly that session; `None` if there is none or it has expired.
     pub fn fetch_session(&mut self, key: &K, start_ms: i64, end_ms: i64) -> Result<Option<A>> {
         let time = self.table.expiry();
@@ -197,7 +197,7 @@ impl<K, A: Clone> SessionStore<K, A> {
         Ok(self.scan(keys, earliest_end_ms, i64::MAX, latest_start_ms))
     }
 
-    /// [`SessionStore::find_sessions`] for the keys from one to another (both inclusive, `None` for no bound, in the order
+    /// [`SessionTable::find_sessions`] for the keys from one to another (both inclusive, `None` for no bound, in the order
     /// of serialized keys): segment by segment, in each by key, then end, then start.
     pub fn find_sessions_of_keys<'a>(
         &mut self,
@@ -211,7 +211,7 @@ impl<K, A: Clone> SessionStore<K, A> {
     }
 
     /// A scan of the sessions of all keys that end within `earliest_end_ms..=latest_end_ms`, in the order of
-    /// [`SessionStore::find_sessions_of_keys`].
+    /// [`SessionTable::find_sessions_of_keys`].
     pub fn find_sessions_ending<'a>(
         &mut self,
         earliest_end_ms: i64,
@@ -257,7 +257,7 @@ impl<K, A: Clone> SessionStore<K, A> {
         raw.into_iter().map(|(local, value)| Ok((self.decode(&local)?, value))).collect()
     }
 
-    /// A scan of all sessions that have not expired, in the order of [`SessionStore::find_sessions_of_keys`].
+    /// A scan of all sessions that have not expired, in the order of [`SessionTable::find_sessions_of_keys`].
     pub fn all<'a>(&mut self) -> SessionCursor<'a, K, A> {
         self.find_sessions_ending(0, i64::MAX)
     }
@@ -302,7 +302,7 @@ impl<K, A: Clone> SessionStore<K, A> {
     }
 }
 
-impl<K, A> SessionStore<K, A> {
+impl<K, A> SessionTable<K, A> {
     /// The session of a local key.
     fn decode(&self, local: &[u8]) -> Result<SessionKey<K>> {
         let store = self.table.name();
@@ -316,9 +316,9 @@ impl<K, A> SessionStore<K, A> {
 }
 
 /// A scan of a session store: the session and its aggregate.
-pub type SessionCursor<'a, K, A> = StoreCursor<'a, SessionStore<K, A>>;
+pub type SessionCursor<'a, K, A> = StoreCursor<'a, SessionTable<K, A>>;
 
-impl<K, A: Clone> InTable for SessionStore<K, A> {
+impl<K, A: Clone> InTable for SessionTable<K, A> {
     type Entry = (SessionKey<K>, A);
 
     fn backend(&self) -> &BackendRef {
@@ -335,4 +335,4 @@ impl<K, A: Clone> InTable for SessionStore<K, A> {
     }
 }
 
-delegate_state_store!(SessionStore<K>);
+delegate_state_store!(SessionTable<K>);

@@ -81,10 +81,10 @@ impl<K, T> WindowSpec<K, T> {
 }
 
 /// A window store of values with timestamps: what every aggregation over windows uses.
-pub type TimestampedWindowStore<K, V> = WindowStore<K, ValueAndTimestamp<V>>;
+pub type TimestampedWindowTable<K, V> = WindowTable<K, ValueAndTimestamp<V>>;
 
 /// A map from `K` and window start to `T`: the value, or [`ValueAndTimestamp`] of it.
-pub struct WindowStore<K, T> {
+pub struct WindowTable<K, T> {
     table: Table<T, Timed>,
     key: CodecRef<K>,
     retain_duplicates: bool,
@@ -96,7 +96,7 @@ pub struct WindowStore<K, T> {
     scratch: Vec<u8>,
 }
 
-impl<K, T> WindowStore<K, T> {
+impl<K, T> WindowTable<K, T> {
     /// Opens the store; what the backend holds for it is there at once.
     pub fn open(spec: WindowSpec<K, T>) -> Result<Self> {
         let WindowSpec { name, backend, key, value: format, cache_bytes, tracking, log_headers, .. } = spec;
@@ -111,7 +111,7 @@ impl<K, T> WindowStore<K, T> {
             Ok(time)
         })?;
         let (retain_duplicates, nulls_tell_time) = (spec.retain_duplicates, spec.nulls_tell_time);
-        Ok(WindowStore { table, key, retain_duplicates, nulls_tell_time, seqnum: 0, scratch: Vec::new() })
+        Ok(WindowTable { table, key, retain_duplicates, nulls_tell_time, seqnum: 0, scratch: Vec::new() })
     }
 
     /// Gives a key a value in the window that starts at `start_ms`, or with `None` deletes it. `timestamp` is
@@ -121,7 +121,7 @@ impl<K, T> WindowStore<K, T> {
         self.put_with(key, value, start_ms, timestamp, Headers::new())
     }
 
-    /// [`WindowStore::put`] with the headers of the record being processed.
+    /// [`WindowTable::put`] with the headers of the record being processed.
     pub fn put_with(
         &mut self,
         key: &K,
@@ -192,7 +192,7 @@ impl<K, T> WindowStore<K, T> {
     }
 }
 
-impl<K, T: Clone> WindowStore<K, T> {
+impl<K, T: Clone> WindowTable<K, T> {
     /// The value of a key in the window that starts at `start_ms`; `None` if there is none or it has expired.
     pub fn fetch(&mut self, key: &K, start_ms: i64) -> Result<Option<T>> {
         Ok(self.fetch_ref(key, start_ms)?.cloned())
@@ -219,7 +219,7 @@ impl<K, T: Clone> WindowStore<K, T> {
     }
 
     /// A scan of the windows of all keys whose start is within `from_ms..=to_ms`, in the order of
-    /// [`WindowStore::fetch_keys`].
+    /// [`WindowTable::fetch_keys`].
     pub fn fetch_all<'a>(&mut self, from_ms: i64, to_ms: i64) -> WindowCursor<'a, K, T> {
         StoreCursor::new(self.scan(KeyBounds::ALL, from_ms, to_ms))
     }
@@ -240,7 +240,7 @@ impl<K, T: Clone> WindowStore<K, T> {
         raw.into_iter().map(|(local, value)| Ok((self.decode(&local)?, value))).collect()
     }
 
-    /// A scan of all windows that have not expired, in the order of [`WindowStore::fetch_keys`].
+    /// A scan of all windows that have not expired, in the order of [`WindowTable::fetch_keys`].
     pub fn all<'a>(&mut self) -> WindowCursor<'a, K, T> {
         self.fetch_all(0, i64::MAX)
     }
@@ -278,7 +278,7 @@ impl<K, T: Clone> WindowStore<K, T> {
     }
 }
 
-impl<K, T> WindowStore<K, T> {
+impl<K, T> WindowTable<K, T> {
     /// The key and window start of a local key.
     fn decode(&self, local: &[u8]) -> Result<(K, i64)> {
         let store = self.table.name();
@@ -291,9 +291,9 @@ impl<K, T> WindowStore<K, T> {
 }
 
 /// A scan of a window store: key and window start in ms, and the value.
-pub type WindowCursor<'a, K, T> = StoreCursor<'a, WindowStore<K, T>>;
+pub type WindowCursor<'a, K, T> = StoreCursor<'a, WindowTable<K, T>>;
 
-impl<K, T: Clone> InTable for WindowStore<K, T> {
+impl<K, T: Clone> InTable for WindowTable<K, T> {
     type Entry = ((K, i64), T);
 
     fn backend(&self) -> &BackendRef {
@@ -318,18 +318,18 @@ pub struct WindowsOfKey<'a, K, T> {
 
 impl<'a, K, T: Clone> WindowsOfKey<'a, K, T> {
     /// The entries of the store that was scanned, which does not change meanwhile.
-    pub fn over(self, store: &'a WindowStore<K, T>) -> Entries<'a, Self> {
+    pub fn over(self, store: &'a WindowTable<K, T>) -> Entries<'a, Self> {
         Entries::new(store, &**store.table.backend(), self)
     }
 }
 
 impl<'a, K, T: Clone> Cursor<'a> for WindowsOfKey<'a, K, T> {
-    type Store = WindowStore<K, T>;
+    type Store = WindowTable<K, T>;
     type Entry = (i64, T);
 
     fn step(
         &mut self,
-        store: &WindowStore<K, T>,
+        store: &WindowTable<K, T>,
         backend: &'a dyn Backend,
         from: Direction,
     ) -> Option<Result<(i64, T)>> {
@@ -339,4 +339,4 @@ impl<'a, K, T: Clone> Cursor<'a> for WindowsOfKey<'a, K, T> {
     }
 }
 
-delegate_state_store!(WindowStore<K>);
+delegate_state_store!(WindowTable<K>);

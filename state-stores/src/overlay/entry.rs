@@ -12,7 +12,7 @@ pub(crate) const NO_CHANGE: u32 = u32::MAX;
 
 /// How an entry relates to the backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
+pub(crate) enum EntryState {
     /// No entry: the place waits for its next use.
     Free,
     /// The backend holds the same.
@@ -53,19 +53,19 @@ pub(crate) struct Entry<T> {
     /// The number of the update by which the key came into being, unless `birth` is old.
     pub(super) born: u32,
     pub(super) birth: Birth,
-    pub(crate) state: State,
+    pub(crate) state: EntryState,
     /// Used since the clock's hand passed.
     pub(crate) referenced: bool,
     /// Dirty, and nothing that was staged or committed before has anything under the key.
-    pub(crate) fresh: bool,
+    pub(crate) is_new: bool,
     /// Dirty or logged, and in the list of pending writes: it may differ from the log.
-    pub(crate) owed: bool,
+    pub(crate) deferred: bool,
     /// Dirty, and has had a value since it became so.
     pub(crate) had_value: bool,
 }
 
 impl<T> Entry<T> {
-    pub(super) fn new(key: KeyBytes, hash: u32, value: Option<T>, state: State) -> Self {
+    pub(super) fn new(key: KeyBytes, hash: u32, value: Option<T>, state: EntryState) -> Self {
         let headers = Headers::new();
         Entry {
             key,
@@ -79,8 +79,8 @@ impl<T> Entry<T> {
             birth: Birth::Old,
             state,
             referenced: false,
-            fresh: false,
-            owed: false,
+            is_new: false,
+            deferred: false,
             had_value: false,
         }
     }
@@ -92,6 +92,6 @@ impl<T> Entry<T> {
 
     /// Whether nothing but the cache bound keeps the entry in memory.
     pub(super) fn is_evictable(&self) -> bool {
-        self.state == State::Clean && self.change == NO_CHANGE
+        self.state == EntryState::Clean && self.change == NO_CHANGE
     }
 }

@@ -28,7 +28,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 use self::entry::Birth;
-pub(crate) use self::entry::{Entry, KeyBytes, NO_CHANGE, State};
+pub(crate) use self::entry::{Entry, EntryState, KeyBytes, NO_CHANGE};
 use crate::headers::Headers;
 
 /// A hash table slot of an entry, and what an ordered index adds for it.
@@ -54,7 +54,7 @@ pub(crate) struct Overlay<T> {
     dirty: Vec<u32>,
     staged: Vec<u32>,
     /// Entries that were logged and are in no batch yet, each once; some are dirty again.
-    owed: Vec<u32>,
+    deferred: Vec<u32>,
     /// Numbers updates: entries are staged in the order of their last update.
     sequence: u32,
     /// Where the last entry was found: updates mostly follow a read of the same key.
@@ -96,7 +96,7 @@ impl<T> Overlay<T> {
             epoch: 0,
             dirty: Vec::new(),
             staged: Vec::new(),
-            owed: Vec::new(),
+            deferred: Vec::new(),
             sequence: 0,
             latest: 0,
             hand: 0,
@@ -111,7 +111,7 @@ impl<T> Overlay<T> {
     pub(crate) fn find(&mut self, key: &[u8]) -> Option<u32> {
         let latest = self.entries.get(self.latest);
         // A free entry has the empty key, which is one that may be looked for.
-        if latest.is_some_and(|entry| *entry.key == *key && entry.state != State::Free) {
+        if latest.is_some_and(|entry| *entry.key == *key && entry.state != EntryState::Free) {
             return Some(self.latest as u32);
         }
         let hash = self.hash(key);
@@ -135,7 +135,7 @@ impl<T> Overlay<T> {
     /// Adds what a read found. The key must not be there yet.
     pub(crate) fn load(&mut self, key: &[u8], value: Option<T>) -> u32 {
         let hash = self.hash(key);
-        self.insert(hash, key, value, State::Clean)
+        self.insert(hash, key, value, EntryState::Clean)
     }
 
     /// Gives a key a new value, or with `None` deletes it. `is_absent` tells, if the overlay does not know the key,
@@ -153,9 +153,9 @@ impl<T> Overlay<T> {
             Some(position) => self.replace(position, value),
             None => {
                 let hash = self.hash(key);
-                let position = self.insert(hash, key, value, State::Dirty);
+                let position = self.insert(hash, key, value, EntryState::Dirty);
                 let entry = &mut self.entries[position as usize];
-                entry.fresh = is_absent();
+                entry.is_new = is_absent();
                 (entry.birth, entry.born) = (Birth::Unknown, self.sequence);
                 self.dirty.push(position);
                 Replaced { position, old: None, uncommitted: false }
@@ -173,17 +173,17 @@ impl<T> Overlay<T> {
     fn replace(&mut self, position: u32, value: Option<T>) -> Replaced<T> {
         let entry = &mut self.entries[position as usize];
         let old = std::mem::replace(&mut entry.value, value);
-        let in_log = matches!(entry.state, State::Clean | State::Logged);
+        let in_log = matches!(entry.state, EntryState::Clean | EntryState::Logged);
         if in_log {
-            entry.fresh = old.is_none();
+            entry.is_new = old.is_none();
             entry.had_value = false;
         }
         if old.is_none() {
             (entry.birth, entry.born) = (Birth::New, self.sequence);
         }
-        if entry.state != State::Dirty {
+        if entry.state != EntryState::Dirty {
             self.dirty.push(position);
-            self.enter(position, State::Dirty);
+            self.enter(position, EntryState::Dirty);
         }
         Replaced { position, old: Some(old), uncommitted: !in_log }
     }
@@ -221,8 +221,8 @@ impl<T> Overlay<T> {
     /// Notes that a dirty entry is in the batch, with a value of that many bytes.
     pub(crate) fn stage(&mut self, position: u32, value_bytes: usize) {
         let entry = &mut self.entries[position as usize];
-        assert!(entry.state == State::Dirty, "staged a {:?} entry", entry.state);
-        (entry.fresh, entry.had_value, entry.birth) = (false, false, Birth::Old);
+        assert!(entry.state == EntryState::Dirty, "staged a {:?} entry", entry.state);
+        (entry.is_new, entry.had_value, entry.birth) = (false, false, Birth::Old);
         self.enter_batch(position);
         self.note_value(value_bytes);
     }
@@ -230,35 +230,35 @@ impl<T> Overlay<T> {
     /// Records that a dirty entry has been logged, with a value of this many bytes, and that its write is pending.
     pub(crate) fn log(&mut self, position: u32, value_bytes: usize) {
         let entry = &mut self.entries[position as usize];
-        assert!(entry.state == State::Dirty, "logged a {:?} entry", entry.state);
-        (entry.fresh, entry.had_value, entry.birth) = (false, false, Birth::Old);
-        if !entry.owed {
-            entry.owed = true;
-            self.owed.push(position);
+        assert!(entry.state == EntryState::Dirty, "logged a {:?} entry", entry.state);
+        (entry.is_new, entry.had_value, entry.birth) = (false, false, Birth::Old);
+        if !entry.deferred {
+            entry.deferred = true;
+            self.deferred.push(position);
         }
-        self.enter(position, State::Logged);
+        self.enter(position, EntryState::Logged);
         self.note_value(value_bytes);
     }
 
-    /// Takes the positions of entries whose write is pending. Only those that are [`State::Logged`] are to be put
+    /// Takes the positions of entries whose write is pending. Only those that are [`EntryState::Logged`] are to be put
     /// into the batch; the others are in it already. Nothing may be dirty.
-    pub(crate) fn take_owed(&mut self) -> Vec<u32> {
-        std::mem::take(&mut self.owed)
+    pub(crate) fn take_deferred(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.deferred)
     }
 
-    /// Gives the list of [`Overlay::take_owed`] back, for its memory. What it named is in the batch.
-    pub(crate) fn paid(&mut self, mut owed: Vec<u32>) {
-        for position in owed.drain(..) {
-            if self.entries[position as usize].state == State::Logged {
+    /// Gives the list of [`Overlay::take_deferred`] back, for its memory. What it named is in the batch.
+    pub(crate) fn put_back_deferred(&mut self, mut deferred: Vec<u32>) {
+        for position in deferred.drain(..) {
+            if self.entries[position as usize].state == EntryState::Logged {
                 self.enter_batch(position);
             }
         }
-        self.owed = owed;
+        self.deferred = deferred;
     }
 
     fn enter_batch(&mut self, position: u32) {
-        self.enter(position, State::Staged);
-        self.entries[position as usize].owed = false;
+        self.enter(position, EntryState::Staged);
+        self.entries[position as usize].deferred = false;
         self.staged.push(position);
     }
 
@@ -266,7 +266,7 @@ impl<T> Overlay<T> {
     pub(crate) fn committed(&mut self, is_needless: impl Fn(&[u8]) -> bool) {
         let mut staged = std::mem::take(&mut self.staged);
         for position in staged.drain(..) {
-            if self.entries[position as usize].state == State::Staged {
+            if self.entries[position as usize].state == EntryState::Staged {
                 self.make_clean(position, &is_needless);
             }
         }
@@ -275,8 +275,8 @@ impl<T> Overlay<T> {
 
     /// A dirty entry is again what it was when it was staged last, or when it was loaded.
     pub(crate) fn cancel(&mut self, position: u32, is_needless: impl Fn(&[u8]) -> bool) {
-        if self.entries[position as usize].owed {
-            self.enter(position, State::Logged);
+        if self.entries[position as usize].deferred {
+            self.enter(position, EntryState::Logged);
         } else {
             self.make_clean(position, is_needless);
         }
@@ -284,7 +284,7 @@ impl<T> Overlay<T> {
 
     /// An entry holds what the backend holds: it is clean, and goes if it is a needless absence.
     fn make_clean(&mut self, position: u32, is_needless: impl Fn(&[u8]) -> bool) {
-        self.enter(position, State::Clean);
+        self.enter(position, EntryState::Clean);
         let entry = &mut self.entries[position as usize];
         entry.headers = Headers::new();
         if entry.value.is_none() && entry.is_evictable() && is_needless(&entry.key) {
@@ -292,11 +292,11 @@ impl<T> Overlay<T> {
         }
     }
 
-    /// Forgets a fresh entry, as if it had never been.
+    /// Forgets a new entry, as if it had never been.
     pub(crate) fn discard(&mut self, position: u32) {
-        assert!(self.entries[position as usize].fresh, "discarded an entry that others know of");
-        if self.entries[position as usize].owed {
-            return self.enter(position, State::Logged);
+        assert!(self.entries[position as usize].is_new, "discarded an entry that others know of");
+        if self.entries[position as usize].deferred {
+            return self.enter(position, EntryState::Logged);
         }
         // Its position stays in the list of dirty ones, which is read with that in mind.
         self.remove(position);
@@ -306,11 +306,11 @@ impl<T> Overlay<T> {
     pub(crate) fn rollback(&mut self, mut forgotten: impl FnMut(&[u8])) {
         let mut positions = std::mem::take(&mut self.dirty);
         positions.append(&mut self.staged);
-        positions.append(&mut self.owed);
+        positions.append(&mut self.deferred);
         for position in positions.drain(..) {
             let entry = &self.entries[position as usize];
             // A position may be in several lists, and an entry may have been cancelled.
-            if matches!(entry.state, State::Dirty | State::Logged | State::Staged) {
+            if matches!(entry.state, EntryState::Dirty | EntryState::Logged | EntryState::Staged) {
                 forgotten(&entry.key);
                 self.remove(position);
             }
@@ -326,13 +326,13 @@ impl<T> Overlay<T> {
     }
 
     /// Bytes held by entries that are logged and whose write is pending.
-    pub(crate) fn owed_bytes(&self) -> usize {
+    pub(crate) fn deferred_bytes(&self) -> usize {
         self.bytes(self.logged)
     }
 
     /// Whether the log has changes that neither the backend nor a batch has.
-    pub(crate) fn owes(&self) -> bool {
-        !self.owed.is_empty()
+    pub(crate) fn has_deferred(&self) -> bool {
+        !self.deferred.is_empty()
     }
 
     /// Bytes held by clean entries.
@@ -381,7 +381,7 @@ impl<T> Overlay<T> {
     pub(crate) fn build_index(&mut self) {
         let entries = &self.entries;
         self.index.get_or_insert_with(|| {
-            let present = entries.iter().enumerate().filter(|(_, entry)| entry.state != State::Free);
+            let present = entries.iter().enumerate().filter(|(_, entry)| entry.state != EntryState::Free);
             present.map(|(position, entry)| (entry.key.clone(), position as u32)).collect()
         });
     }
@@ -397,15 +397,15 @@ impl<T> Overlay<T> {
         held.entries * each + held.key_bytes
     }
 
-    fn held(&mut self, state: State) -> &mut Held {
+    fn held(&mut self, state: EntryState) -> &mut Held {
         match state {
-            State::Clean => &mut self.clean,
-            State::Logged => &mut self.logged,
-            State::Free | State::Dirty | State::Staged => &mut self.uncommitted,
+            EntryState::Clean => &mut self.clean,
+            EntryState::Logged => &mut self.logged,
+            EntryState::Free | EntryState::Dirty | EntryState::Staged => &mut self.uncommitted,
         }
     }
 
-    fn enter(&mut self, position: u32, state: State) {
+    fn enter(&mut self, position: u32, state: EntryState) {
         let entry = &mut self.entries[position as usize];
         let key_bytes = entry.key_bytes();
         let before = std::mem::replace(&mut entry.state, state);
@@ -419,7 +419,7 @@ impl<T> Overlay<T> {
         hasher.finish() as u32
     }
 
-    fn insert(&mut self, hash: u32, key: &[u8], value: Option<T>, state: State) -> u32 {
+    fn insert(&mut self, hash: u32, key: &[u8], value: Option<T>, state: EntryState) -> u32 {
         let key_bytes = KeyBytes::from_slice(key);
         let entry = Entry::new(key_bytes, hash, value, state);
         let key_bytes = entry.key_bytes();
@@ -446,8 +446,8 @@ impl<T> Overlay<T> {
 
     fn remove(&mut self, position: u32) {
         let entry = &mut self.entries[position as usize];
-        assert!(entry.state != State::Free, "removed an entry twice");
-        let state = std::mem::replace(&mut entry.state, State::Free);
+        assert!(entry.state != EntryState::Free, "removed an entry twice");
+        let state = std::mem::replace(&mut entry.state, EntryState::Free);
         let key_bytes = entry.key_bytes();
         let key = std::mem::take(&mut entry.key);
         entry.value = None;

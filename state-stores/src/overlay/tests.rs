@@ -34,7 +34,7 @@ fn an_update_between_stage_and_commit_stays_dirty() {
     overlay.restore_dirty(dirty.into_iter().filter(|_| false).collect());
     put(&mut overlay, b"a", 2);
     overlay.committed(|_| false);
-    assert_eq!(overlay.entry(position).state, State::Dirty);
+    assert_eq!(overlay.entry(position).state, EntryState::Dirty);
     assert_eq!(overlay.take_dirty(), [position]);
 }
 

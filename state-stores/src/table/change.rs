@@ -52,7 +52,7 @@ pub(crate) enum Old<T> {
 }
 
 /// One changed entry.
-pub(crate) struct Change<T> {
+pub(crate) struct PendingChange<T> {
     pub(crate) position: u32,
     pub(crate) old: Old<T>,
     /// The entry was uncommitted before its first change, or was staged after it. Then something outside the
@@ -62,14 +62,14 @@ pub(crate) struct Change<T> {
 }
 
 /// The changed entries of a store, each once.
-pub(crate) struct Changes<T> {
+pub(crate) struct PendingChanges<T> {
     pub(crate) tracking: Tracking,
-    pub(crate) list: Vec<Change<T>>,
+    pub(crate) list: Vec<PendingChange<T>>,
 }
 
-impl<T> Changes<T> {
+impl<T> PendingChanges<T> {
     pub(crate) fn new(tracking: Tracking) -> Self {
-        Changes { tracking, list: Vec::new() }
+        PendingChanges { tracking, list: Vec::new() }
     }
 
     /// The old value in the form that is kept.

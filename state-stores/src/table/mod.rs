@@ -10,7 +10,7 @@ pub(crate) mod timed;
 
 use std::ops::Bound;
 
-use self::change::{Change, Changes, Old, RawChange, Tracking};
+use self::change::{Old, PendingChange, PendingChanges, RawChange, Tracking};
 use self::expiry::{Expiry, TimeOf, Untimed, Wanted};
 use self::format::ValueFormat;
 use self::ranges::OwnedRange;
@@ -22,7 +22,7 @@ use crate::codec::CodecError;
 use crate::error::{Result, StoreError};
 use crate::headers::Headers;
 use crate::keyspaces::store_keyspace;
-use crate::overlay::{NO_CHANGE, Overlay, State};
+use crate::overlay::{EntryState, NO_CHANGE, Overlay};
 use crate::store::{Log, LogRecord};
 
 static NO_HEADERS: Headers = Headers::new();
@@ -51,7 +51,7 @@ pub(crate) struct Table<T, E = Untimed> {
     cache_bytes: usize,
     log_headers: bool,
     overlay: Overlay<T>,
-    changes: Changes<T>,
+    changes: PendingChanges<T>,
     expiry: E,
     /// Counts commits, for scans that are under way.
     commits: u64,
@@ -83,7 +83,7 @@ impl<T, E: Expiry> Table<T, E> {
             cache_bytes,
             log_headers,
             overlay: Overlay::new(),
-            changes: Changes::new(tracking),
+            changes: PendingChanges::new(tracking),
             expiry,
             commits: 0,
             staging: Staging::default(),
@@ -110,12 +110,12 @@ impl<T, E: Expiry> Table<T, E> {
         self.overlay.uncommitted_bytes()
     }
 
-    pub(crate) fn owed_bytes(&self) -> usize {
-        self.overlay.owed_bytes()
+    pub(crate) fn deferred_bytes(&self) -> usize {
+        self.overlay.deferred_bytes()
     }
 
-    pub(crate) fn owes(&self) -> bool {
-        self.overlay.owes()
+    pub(crate) fn has_deferred(&self) -> bool {
+        self.overlay.has_deferred()
     }
 
     pub(crate) fn approximate_entries(&self) -> Result<u64> {
@@ -174,7 +174,11 @@ impl<T, E: Expiry> Table<T, E> {
             None => Old::Unknown,
         };
         self.overlay.entry_mut(replaced.position).change = self.changes.list.len() as u32;
-        self.changes.list.push(Change { position: replaced.position, old, pinned: replaced.uncommitted });
+        self.changes.list.push(PendingChange {
+            position: replaced.position,
+            old,
+            pinned: replaced.uncommitted,
+        });
         Ok(())
     }
 
@@ -214,9 +218,9 @@ impl<T, E: Expiry> Table<T, E> {
     pub(crate) fn stage(&mut self, log: &mut Log<'_>, batch: &mut Batch) -> Result<()> {
         self.staging.clear();
         self.log_dirty(log, false)?;
-        let owed = self.overlay.take_owed();
-        let encoded = owed.iter().try_for_each(|position| self.stage_owed(*position));
-        self.overlay.paid(owed);
+        let deferred = self.overlay.take_deferred();
+        let encoded = deferred.iter().try_for_each(|position| self.stage_deferred(*position));
+        self.overlay.put_back_deferred(deferred);
         encoded?;
         self.staging.write(&self.overlay, self.keyspace, batch);
         self.expiry.stage(self.keyspace, batch);
@@ -240,9 +244,9 @@ impl<T, E: Expiry> Table<T, E> {
     }
 
     /// Puts an entry that was logged before into the batch.
-    fn stage_owed(&mut self, position: u32) -> Result<()> {
+    fn stage_deferred(&mut self, position: u32) -> Result<()> {
         let entry = self.overlay.entry(position);
-        if entry.state != State::Logged || self.expiry.has_expired(&entry.key) {
+        if entry.state != EntryState::Logged || self.expiry.has_expired(&entry.key) {
             return Ok(());
         }
         let start = self.staging.values.len();
@@ -261,7 +265,7 @@ impl<T, E: Expiry> Table<T, E> {
 
     fn stage_entry(&mut self, position: u32, log: &mut Log<'_>, owe: bool) -> Result<()> {
         let entry = self.overlay.entry(position);
-        if entry.state != State::Dirty {
+        if entry.state != EntryState::Dirty {
             return Ok(());
         }
         if self.is_nothing(position) {
@@ -323,7 +327,7 @@ impl<T, E: Expiry> Table<T, E> {
         for change in self.changes.list.drain(..) {
             let entry = self.overlay.entry_mut(change.position);
             entry.change = NO_CHANGE;
-            entry.fresh &= entry.state != State::Dirty;
+            entry.is_new &= entry.state != EntryState::Dirty;
             self.expiry.pass(&entry.key, true);
         }
     }
@@ -333,7 +337,7 @@ impl<T, E: Expiry> Table<T, E> {
     /// Nor is the deletion of what never was there, which Kafka Streams logs.
     fn is_nothing(&self, position: u32) -> bool {
         let entry = self.overlay.entry(position);
-        entry.fresh && entry.had_value && entry.value.is_none() && !self.expiry.is_latest(&entry.key)
+        entry.is_new && entry.had_value && entry.value.is_none() && !self.expiry.is_latest(&entry.key)
     }
 
     /// Keeps the clean entries within their bound, which they may exceed by `slack_bytes`.
@@ -387,7 +391,7 @@ impl<T: Clone, E: Expiry> Table<T, E> {
             if new.is_none() && !existed {
                 // Never seen outside the overlay, and gone again: neither forwarded nor logged, as in Kafka
                 // Streams.
-                if !change.pinned && self.overlay.entry(change.position).state == State::Dirty {
+                if !change.pinned && self.overlay.entry(change.position).state == EntryState::Dirty {
                     let expiry = &self.expiry;
                     self.overlay.cancel(change.position, |key| expiry.knows_absent(key));
                 }

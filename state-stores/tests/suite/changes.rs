@@ -1,15 +1,15 @@
 //! What a flush forwards: each changed key once, with the value before, unless nothing happened in the end.
 
 use state_stores::{
-    Headers, KeyValueSpec, KeyValueStore, SessionKey, SessionSpec, SessionStore, StateStore, Tracking,
-    ValueFormat, WindowSpec, WindowStore,
+    Headers, KeyValueSpec, KeyValueTable, SessionKey, SessionSpec, SessionTable, StateStore, Tracking,
+    ValueFormat, WindowSpec, WindowTable,
 };
 
 use crate::support::{World, commit, number, stage, text};
 
-fn key_values(world: &World, tracking: Tracking) -> KeyValueStore<String, u32> {
+fn key_values(world: &World, tracking: Tracking) -> KeyValueTable<String, u32> {
     let spec = KeyValueSpec::new("store", world.backend().clone(), text(), ValueFormat::plain(number()));
-    KeyValueStore::open(KeyValueSpec { tracking, ..spec }).unwrap()
+    KeyValueTable::open(KeyValueSpec { tracking, ..spec }).unwrap()
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn window_and_session_changes_carry_their_times() {
     let world = World::new(false);
     let spec =
         WindowSpec::new("windows", world.backend().clone(), text(), ValueFormat::plain(number()), 1000);
-    let mut windows = WindowStore::open(WindowSpec { tracking: Tracking::NewAndOld, ..spec }).unwrap();
+    let mut windows = WindowTable::open(WindowSpec { tracking: Tracking::NewAndOld, ..spec }).unwrap();
     windows.put(&"a".into(), Some(1), 10, 11).unwrap();
     windows.put(&"b".into(), Some(1), 20, 21).unwrap();
     windows.put(&"a".into(), Some(2), 10, 22).unwrap();
@@ -80,7 +80,7 @@ fn window_and_session_changes_carry_their_times() {
 
     let spec =
         SessionSpec::new("sessions", world.backend().clone(), text(), ValueFormat::plain(number()), 1000);
-    let mut sessions = SessionStore::open(SessionSpec { tracking: Tracking::New, ..spec }).unwrap();
+    let mut sessions = SessionTable::open(SessionSpec { tracking: Tracking::New, ..spec }).unwrap();
     let session = SessionKey { key: "a".to_owned(), start: 5, end: 9 };
     sessions.put(&session, Some(1), 9).unwrap();
     assert_eq!(sessions.take_changes().unwrap()[0].key, session);
@@ -94,7 +94,7 @@ fn headers_are_forwarded_and_logged_only_when_asked_for() {
         let world = World::new(false);
         let spec = KeyValueSpec::new("store", world.backend().clone(), text(), ValueFormat::plain(number()));
         let spec = KeyValueSpec { tracking: Tracking::New, log_headers, ..spec };
-        let (mut store, mut log) = (KeyValueStore::open(spec).unwrap(), Vec::new());
+        let (mut store, mut log) = (KeyValueTable::open(spec).unwrap(), Vec::new());
         store.put_with(&"a".into(), Some(1), 1, headers.clone()).unwrap();
         assert_eq!(store.take_changes().unwrap()[0].headers, headers);
         stage(&mut store, &mut log);
@@ -107,7 +107,7 @@ fn sessions_that_come_and_go_between_commits_are_not_logged() {
     for world in World::both() {
         let spec =
             SessionSpec::new("store", world.backend().clone(), text(), ValueFormat::plain(number()), 1000);
-        let (mut store, mut log) = (SessionStore::open(spec).unwrap(), Vec::new());
+        let (mut store, mut log) = (SessionTable::open(spec).unwrap(), Vec::new());
         let session = |end| SessionKey { key: "a".to_owned(), start: 0, end };
         for end in 1..=10 {
             store.put(&session(end), Some(1), end).unwrap();
@@ -130,7 +130,7 @@ fn the_deletion_of_what_never_was_is_logged() {
     for world in World::both() {
         let (plain, backend) = (ValueFormat::plain(number()), world.backend().clone());
         let spec = KeyValueSpec::new("store", backend, text(), plain);
-        let (mut store, mut log) = (KeyValueStore::open(spec).unwrap(), Vec::new());
+        let (mut store, mut log) = (KeyValueTable::open(spec).unwrap(), Vec::new());
         // Known to be absent, unknown, and come and gone.
         assert_eq!(store.get(&"a".into()).unwrap(), None);
         store.put(&"a".into(), None, 1).unwrap();

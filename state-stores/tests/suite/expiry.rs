@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use state_stores::{
-    Backend, BackendRef, Batch, MemoryBackend, RocksBackend, StateStore, ValueFormat, WindowSpec, WindowStore,
+    Backend, BackendRef, Batch, MemoryBackend, RocksBackend, StateStore, ValueFormat, WindowSpec, WindowTable,
 };
 
 use crate::counting::Counting;
@@ -11,9 +11,9 @@ use crate::support::{World, commit, contents, memory, number, text};
 
 const HOUR_MS: i64 = 3_600_000;
 
-fn windows(backend: &BackendRef, cache_bytes: usize) -> WindowStore<String, u32> {
+fn windows(backend: &BackendRef, cache_bytes: usize) -> WindowTable<String, u32> {
     let spec = WindowSpec::new("store", backend.clone(), text(), ValueFormat::plain(number()), HOUR_MS);
-    WindowStore::open(WindowSpec { cache_bytes, ..spec }).unwrap()
+    WindowTable::open(WindowSpec { cache_bytes, ..spec }).unwrap()
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn an_ignored_null_tells_the_time_where_it_should() {
         let spec =
             WindowSpec::new("store", world.backend().clone(), text(), ValueFormat::plain(number()), HOUR_MS);
         let spec = WindowSpec { retain_duplicates: true, nulls_tell_time, ..spec };
-        let (mut store, mut log) = (WindowStore::open(spec).unwrap(), Vec::new());
+        let (mut store, mut log) = (WindowTable::open(spec).unwrap(), Vec::new());
         store.put(&"a".into(), Some(1), 0, 0).unwrap();
         store.put(&"b".into(), None, 10 * HOUR_MS, 1).unwrap();
         assert_eq!(store.fetch_range(&"a".into(), 0, 1).unwrap().over(&store).count(), left);
@@ -74,7 +74,7 @@ fn the_directory_shrinks() {
     let rocks = RocksBackend::open(dir.path(), memory()).unwrap();
     let backend: BackendRef = Arc::new(rocks);
     let mut store = windows(&backend, 0);
-    let fill = |store: &mut WindowStore<String, u32>, hour: i64| {
+    let fill = |store: &mut WindowTable<String, u32>, hour: i64| {
         for key in 0..60_000u32 {
             let padded = format!("{key:0100}");
             store.put(&padded, Some(key), hour * HOUR_MS + i64::from(key), 0).unwrap();

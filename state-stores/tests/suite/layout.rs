@@ -2,8 +2,8 @@
 
 use state_stores::keyspaces::store_keyspace;
 use state_stores::{
-    Headers, KeyValueSpec, SessionKey, SessionSpec, SessionStore, StateStore, TimestampedKeyValueStore,
-    TimestampedWindowStore, ValueAndTimestamp, ValueFormat, WindowSpec, WindowStore,
+    Headers, KeyValueSpec, SessionKey, SessionSpec, SessionTable, StateStore, TimestampedKeyValueTable,
+    TimestampedWindowTable, ValueAndTimestamp, ValueFormat, WindowSpec, WindowTable,
 };
 
 use crate::support::{Logged, World, commit, contents, number, text};
@@ -26,7 +26,7 @@ fn of_a_timestamped_key_value_store() {
     for world in World::both() {
         let format = ValueFormat::timestamped(number());
         let spec = KeyValueSpec::new("store", world.backend().clone(), text(), format);
-        let mut store = TimestampedKeyValueStore::open(spec).unwrap();
+        let mut store = TimestampedKeyValueTable::open(spec).unwrap();
         store.put(&"k".into(), Some(at(7, 258)), 300).unwrap();
         store.put(&"gone".into(), Some(at(7, 258)), 300).unwrap();
         store.delete(&"gone".into(), 301).unwrap();
@@ -42,7 +42,7 @@ fn of_a_timestamped_window_store() {
     for world in World::both() {
         let format = ValueFormat::timestamped(number());
         let spec = WindowSpec::new("store", world.backend().clone(), text(), format, 1000);
-        let mut store = TimestampedWindowStore::open(spec).unwrap();
+        let mut store = TimestampedWindowTable::open(spec).unwrap();
         store.put(&"k".into(), Some(at(7, 60_005)), 60_000, 1).unwrap();
         let (log, local) = written(&world, &mut store);
         let key = [b'k', 0, 0, 0, 0, 0, 0, 0xEA, 0x60, 0, 0, 0, 0];
@@ -59,7 +59,7 @@ fn of_a_window_store_with_duplicates() {
     let world = World::new(false);
     let format = ValueFormat::plain(number());
     let spec = WindowSpec::new("store", world.backend().clone(), text(), format, 1000);
-    let mut store = WindowStore::open(WindowSpec { retain_duplicates: true, ..spec }).unwrap();
+    let mut store = WindowTable::open(WindowSpec { retain_duplicates: true, ..spec }).unwrap();
     // The null leaves no record, but Kafka Streams gives it a number (ChangeLoggingWindowBytesStore.put).
     store.put(&"k".into(), Some(1), 5, 50).unwrap();
     store.put(&"k".into(), None, 5, 51).unwrap();
@@ -77,7 +77,7 @@ fn of_a_session_store() {
     for world in World::both() {
         let format = ValueFormat::plain(number());
         let spec = SessionSpec::new("store", world.backend().clone(), text(), format, 1000);
-        let mut store = SessionStore::open(spec).unwrap();
+        let mut store = SessionTable::open(spec).unwrap();
         store.put(&SessionKey { key: "k".into(), start: 1, end: 60_000 }, Some(7), 300).unwrap();
         let (log, local) = written(&world, &mut store);
         let key = [b'k', 0, 0, 0, 0, 0, 0, 0xEA, 0x60, 0, 0, 0, 0, 0, 0, 0, 1];

@@ -1,12 +1,12 @@
 //! An LRU map forgets what was not used for longest, says so in its changelog, and is restored with its order.
 
 use state_stores::{
-    BackendRef, Batch, Headers, KeyValueSpec, KeyValueStore, RestoreFormat, StateStore, ValueFormat,
+    BackendRef, Batch, Headers, KeyValueSpec, KeyValueTable, RestoreFormat, StateStore, ValueFormat,
 };
 
 use crate::support::{World, commit, number, stage, text};
 
-type Store = KeyValueStore<String, u32>;
+type Store = KeyValueTable<String, u32>;
 
 fn open(backend: &BackendRef, max_entries: usize) -> Store {
     let spec = KeyValueSpec::new("store", backend.clone(), text(), ValueFormat::plain(number()));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use state_stores::{
-    FlushedChange, Headers, KeyValueSpec, RestoreFormat, StateStore, TimestampedKeyValueStore, Tracking,
+    FlushedChange, Headers, KeyValueSpec, RestoreFormat, StateStore, TimestampedKeyValueTable, Tracking,
     ValueAndTimestamp, ValueFormat,
 };
 
@@ -59,7 +59,7 @@ type Changed = BTreeMap<String, (i64, Option<Value>)>;
 
 struct Model {
     world: World,
-    store: TimestampedKeyValueStore<String, u32>,
+    store: TimestampedKeyValueTable<String, u32>,
     cache_bytes: usize,
     now: Map,
     committed: Map,
@@ -72,10 +72,10 @@ struct Model {
     staging: (Vec<Logged>, Vec<state_stores::Batch>),
 }
 
-fn open(world: &World, cache_bytes: usize) -> TimestampedKeyValueStore<String, u32> {
+fn open(world: &World, cache_bytes: usize) -> TimestampedKeyValueTable<String, u32> {
     let format = ValueFormat::timestamped(number());
     let spec = KeyValueSpec::new("store", world.backend().clone(), text(), format);
-    TimestampedKeyValueStore::open(KeyValueSpec { cache_bytes, tracking: Tracking::NewAndOld, ..spec })
+    TimestampedKeyValueTable::open(KeyValueSpec { cache_bytes, tracking: Tracking::NewAndOld, ..spec })
         .unwrap()
 }
 
@@ -119,7 +119,7 @@ impl Model {
         }
         self.log.append(&mut self.staging.0);
         StateStore::committed(&mut self.store).unwrap();
-        if !self.store.owes() {
+        if !self.store.has_deferred() {
             self.written = self.log.len();
         }
     }
@@ -132,7 +132,7 @@ impl Model {
     /// Back to what is committed: what the backend lacks comes from the changelog.
     fn recover(&mut self, reopen: bool) {
         StateStore::rollback(&mut self.store);
-        assert_eq!((self.store.uncommitted_bytes(), self.store.owed_bytes()), (0, 0));
+        assert_eq!((self.store.uncommitted_bytes(), self.store.deferred_bytes()), (0, 0));
         if reopen || self.written < self.log.len() {
             // The store holds on to the backend, so it goes first.
             self.store = open(&World::new(false), 0);

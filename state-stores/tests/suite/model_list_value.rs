@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use state_stores::{ListValueSpec, ListValueStore, RestoreFormat, StateStore};
+use state_stores::{ListValueSpec, ListValueTable, RestoreFormat, StateStore};
 
 use crate::support::{Logged, World, commit, contents, text};
 
@@ -37,13 +37,13 @@ fn step() -> impl Strategy<Value = Step> {
 
 type Map = BTreeMap<String, Vec<String>>;
 
-fn open(world: &World, cache_bytes: usize) -> ListValueStore<String, String> {
+fn open(world: &World, cache_bytes: usize) -> ListValueTable<String, String> {
     let spec = ListValueSpec::new("store", world.backend().clone(), text(), text());
-    ListValueStore::open(ListValueSpec { cache_bytes, ..spec }).unwrap()
+    ListValueTable::open(ListValueSpec { cache_bytes, ..spec }).unwrap()
 }
 
 /// The first lists from a key on.
-fn first(store: &mut ListValueStore<String, String>, from: &str, count: usize) -> Vec<(String, Vec<String>)> {
+fn first(store: &mut ListValueTable<String, String>, from: &str, count: usize) -> Vec<(String, Vec<String>)> {
     store.scan_from(from.as_bytes()).over(store).take(count).map(Result::unwrap).collect()
 }
 

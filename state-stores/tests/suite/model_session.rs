@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use state_stores::schema::session_key;
-use state_stores::{RestoreFormat, SessionKey, SessionSpec, SessionStore, StateStore, ValueFormat};
+use state_stores::{RestoreFormat, SessionKey, SessionSpec, SessionTable, StateStore, ValueFormat};
 
 use crate::support::{World, collected, commit_owing, in_direction, number, restore, text};
 
@@ -89,13 +89,13 @@ impl State {
     }
 }
 
-fn open(world: &World, cache_bytes: usize) -> SessionStore<String, u32> {
+fn open(world: &World, cache_bytes: usize) -> SessionTable<String, u32> {
     let format = ValueFormat::plain(number());
     let spec = SessionSpec::new("store", world.backend().clone(), text(), format, RETENTION_MS);
-    SessionStore::open(SessionSpec { cache_bytes, ..spec }).unwrap()
+    SessionTable::open(SessionSpec { cache_bytes, ..spec }).unwrap()
 }
 
-fn read(store: &mut SessionStore<String, u32>, now: &State, step: &Step) -> Option<(Found, Found)> {
+fn read(store: &mut SessionTable<String, u32>, now: &State, step: &Step) -> Option<(Found, Found)> {
     let (found, expected, backward) = match step {
         Step::Find(key, earliest, latest, backward) => {
             let found = store.find_sessions(key, *earliest, *latest).unwrap();
@@ -164,7 +164,7 @@ fn run(on_disk: bool, cache_bytes: usize, steps: Vec<Step>) {
             }
             _ => {}
         }
-        if !store.owes() {
+        if !store.has_deferred() {
             written = log.len();
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use state_stores::{
-    Batch, RestoreFormat, StateStore, VersionedPut, VersionedRecord, VersionedSpec, VersionedStore,
+    Batch, RestoreFormat, StateStore, VersionedPut, VersionedRecord, VersionedSpec, VersionedTable,
 };
 
 use crate::support::{Logged, World, collected, commit, in_direction, number, stage, text};
@@ -143,7 +143,7 @@ impl State {
     }
 }
 
-type Store = VersionedStore<String, u32>;
+type Store = VersionedTable<String, u32>;
 
 fn open(world: &World, cache_bytes: usize) -> Store {
     let spec = VersionedSpec::new("store", world.backend().clone(), text(), number(), HISTORY_MS);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use state_stores::schema::window_key;
-use state_stores::{RestoreFormat, StateStore, ValueFormat, WindowSpec, WindowStore};
+use state_stores::{RestoreFormat, StateStore, ValueFormat, WindowSpec, WindowTable};
 
 use crate::support::{World, collected, commit_owing, in_direction, number, restore, stage_owing, text};
 
@@ -81,10 +81,10 @@ impl State {
     }
 }
 
-fn open(world: &World, cache_bytes: usize) -> WindowStore<String, u32> {
+fn open(world: &World, cache_bytes: usize) -> WindowTable<String, u32> {
     let format = ValueFormat::plain(number());
     let spec = WindowSpec::new("store", world.backend().clone(), text(), format, RETENTION_MS);
-    WindowStore::open(WindowSpec { cache_bytes, ..spec }).unwrap()
+    WindowTable::open(WindowSpec { cache_bytes, ..spec }).unwrap()
 }
 
 fn run(on_disk: bool, cache_bytes: usize, steps: Vec<Step>) {
@@ -148,7 +148,7 @@ fn run(on_disk: bool, cache_bytes: usize, steps: Vec<Step>) {
                 now = committed.clone();
             }
         }
-        if !store.owes() {
+        if !store.has_deferred() {
             written = log.len();
         }
         assert_eq!(store.observed_stream_time(), now.observed);

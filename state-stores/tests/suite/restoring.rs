@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use state_stores::{
-    Batch, Headers, RestoreFormat, SessionKey, SessionSpec, SessionStore, StoreError, TimestampedWindowStore,
+    Batch, Headers, RestoreFormat, SessionKey, SessionSpec, SessionTable, StoreError, TimestampedWindowTable,
     ValueAndTimestamp, ValueFormat, WindowSpec,
 };
 
@@ -34,7 +34,7 @@ proptest! {
         let (this, that) = (World::new(false), World::new(false));
         let format = ValueFormat::timestamped(number());
         let spec = WindowSpec::new("store", this.backend().clone(), text(), format, RETENTION_MS);
-        let (mut store, mut log) = (TimestampedWindowStore::open(spec).unwrap(), Vec::new());
+        let (mut store, mut log) = (TimestampedWindowTable::open(spec).unwrap(), Vec::new());
         for (key, start, value, commits) in puts {
             let value = value.map(|value| ValueAndTimestamp { value, timestamp: start + 1 });
             store.put(&key, value, start, start).unwrap();
@@ -53,7 +53,7 @@ proptest! {
         let (this, that) = (World::new(false), World::new(false));
         let format = ValueFormat::plain(number());
         let spec = SessionSpec::new("store", this.backend().clone(), text(), format, RETENTION_MS);
-        let (mut store, mut log) = (SessionStore::open(spec).unwrap(), Vec::new());
+        let (mut store, mut log) = (SessionTable::open(spec).unwrap(), Vec::new());
         for (key, end, value, commits) in puts {
             store.put(&SessionKey { key, start: end / 2, end }, value, end).unwrap();
             if commits {

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use state_stores::cursor::Cursor;
 use state_stores::{
-    BackendRef, Batch, Direction, KeyValueCursor, KeyValueSpec, KeyValueStore, StateStore, ValueFormat,
-    WindowSpec, WindowStore,
+    BackendRef, Batch, Direction, KeyValueCursor, KeyValueSpec, KeyValueTable, StateStore, ValueFormat,
+    WindowSpec, WindowTable,
 };
 
 use crate::counting::Counting;
 use crate::support::{World, commit, commit_owing, number, text};
 
-type Store = KeyValueStore<String, u32>;
+type Store = KeyValueTable<String, u32>;
 
 fn open(backend: &BackendRef, cache_bytes: usize) -> Store {
     let spec = KeyValueSpec::new("store", backend.clone(), text(), ValueFormat::plain(number()));
@@ -103,12 +103,12 @@ fn check(on_disk: bool, cache_bytes: usize, steps: Vec<Step>) {
                 assert_eq!(store.get(&key).unwrap().as_ref(), now.get(&key));
             }
             Step::Commit(owing) => {
-                // What is owed would be lost with a rollback: here there is no changelog.
+                // What is deferred would be lost with a rollback: here there is no changelog.
                 commit_owing(owing && cache_bytes > 0, &mut store, backend, &mut Vec::new());
                 committed = now.clone();
                 expected.renew(&now);
             }
-            Step::Rollback if store.owes() => {}
+            Step::Rollback if store.has_deferred() => {}
             Step::Rollback => {
                 store.rollback();
                 now = committed.clone();
@@ -177,7 +177,7 @@ fn what_is_evicted_meanwhile_is_read_of_the_backend() {
     for world in World::both() {
         let spec =
             WindowSpec::new("store", world.backend().clone(), text(), ValueFormat::plain(number()), 600_000);
-        let mut store = WindowStore::open(WindowSpec { cache_bytes: 0, ..spec }).unwrap();
+        let mut store = WindowTable::open(WindowSpec { cache_bytes: 0, ..spec }).unwrap();
         let key = "k".to_owned();
         for start in 0..100 {
             store.put(&key, Some(1), start, start).unwrap();

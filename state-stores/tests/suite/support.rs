@@ -104,7 +104,7 @@ pub fn stage(store: &mut dyn StateStore, log: &mut Vec<Logged>) -> Batch {
 pub fn stage_owing(owing: bool, store: &mut dyn StateStore, log: &mut Vec<Logged>) -> Batch {
     if !owing {
         let batch = stage(store, log);
-        assert!(!store.owes() && store.owed_bytes() == 0);
+        assert!(!store.has_deferred() && store.deferred_bytes() == 0);
         return batch;
     }
     let mut batch = Batch::new();

@@ -35,7 +35,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use error::ConfigError;
-pub use keys::{Choice, DefaultValue, Definition, Importance, Kind, Support, definition};
+pub use keys::{Choice, DefaultValue, Definition, Importance, SettingKind, Support, definition};
 pub use types::{
     AutoOffsetReset, Bootstrap, BuiltInExceptionHandler, BuiltInTimestampExtractor, MetricsRecordingLevel,
     ProcessingGuarantee, StoreType, TopologyOptimization,

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::error::ConfigError;
-use super::keys::{Choice, DefaultValue, Definition, Kind};
+use super::keys::{Choice, DefaultValue, Definition, SettingKind};
 
 /// The value of a setting: a flag, a number or text, as in JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,17 +52,17 @@ impl Definition {
             expected,
         };
         match self.kind {
-            Kind::Bool => match text.to_ascii_lowercase().as_str() {
+            SettingKind::Bool => match text.to_ascii_lowercase().as_str() {
                 "true" => Ok(Value::Bool(true)),
                 "false" => Ok(Value::Bool(false)),
                 _ => Err(invalid("true or false".to_owned())),
             },
-            Kind::Int { min, max } => match text.parse() {
+            SettingKind::Int { min, max } => match text.parse() {
                 Ok(number) if (min..=max).contains(&number) => Ok(Value::Int(number)),
                 _ => Err(invalid(range(min, max))),
             },
-            Kind::Text => Ok(Value::Text(text.to_owned())),
-            Kind::Choice(choices) => match find(choices, text) {
+            SettingKind::Text => Ok(Value::Text(text.to_owned())),
+            SettingKind::Choice(choices) => match find(choices, text) {
                 Some(choice) if choice.supported => Ok(Value::Text(choice.name.to_owned())),
                 Some(choice) => Err(ConfigError::ValueNotSupportedYet {
                     key: key.to_owned(),
@@ -71,7 +71,7 @@ impl Definition {
                 }),
                 None => Err(invalid(names(choices))),
             },
-            Kind::Options(options) => match parse_options(options, text) {
+            SettingKind::Options(options) => match parse_options(options, text) {
                 Some(text) => Ok(Value::Text(text)),
                 None => Err(invalid(format!("none, all, or some of {}", options.join(", ")))),
             },

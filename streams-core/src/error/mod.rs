@@ -16,7 +16,7 @@ mod production;
 mod topology;
 mod usage;
 
-pub use production::{Produced, ProductionError};
+pub use production::{ProducedFor, ProductionError};
 pub use topology::TopologyError;
 pub use usage::UsageError;
 

@@ -14,7 +14,7 @@ pub struct ProductionError {
     /// The node that sent it; for a change, the store.
     pub node: String,
     /// What it was sent for.
-    pub produced: Produced,
+    pub produced: ProducedFor,
     /// The topic it was for.
     pub topic: TopicName,
     /// The partition; -1 if none could be found.
@@ -35,7 +35,7 @@ pub struct ProductionError {
 
 /// What a record was sent for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Produced {
+pub enum ProducedFor {
     /// A result.
     Result,
     /// A record of a repartition topic.
@@ -48,12 +48,12 @@ impl fmt::Display for ProductionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ProductionError { task, node, produced, topic, partition, key, timestamp, cause, .. } = self;
         match (produced, self.value_bytes) {
-            (Produced::Result, _) => write!(f, "node {node} of task {task} cannot write its result ")?,
-            (Produced::Repartition, _) => {
+            (ProducedFor::Result, _) => write!(f, "node {node} of task {task} cannot write its result ")?,
+            (ProducedFor::Repartition, _) => {
                 write!(f, "node {node} of task {task} cannot repartition its record ")?;
             }
-            (Produced::Change, Some(_)) => write!(f, "store {node} of task {task} cannot log its row ")?,
-            (Produced::Change, None) => {
+            (ProducedFor::Change, Some(_)) => write!(f, "store {node} of task {task} cannot log its row ")?,
+            (ProducedFor::Change, None) => {
                 write!(f, "store {node} of task {task} cannot log that a row is deleted, ")?;
             }
         }
@@ -74,14 +74,14 @@ impl fmt::Display for ProductionError {
         }
         write!(f, ": {cause}; ")?;
         f.write_str(match produced {
-            Produced::Result => {
+            ProducedFor::Result => {
                 "fix the code or the topic, or set production.exception.handler to LogAndContinue to skip such results"
             }
-            Produced::Repartition => {
+            ProducedFor::Repartition => {
                 "it cannot be left out, as it would be missing in every result; send less, or raise the topic's limit \
                  (topic.max.message.bytes for new topics) and producer.message.max.bytes"
             }
-            Produced::Change => {
+            ProducedFor::Change => {
                 "it cannot be left out, as the store could not be restored then; keep less in a row and its key, or \
                  raise max.message.bytes of the changelog (Materialized::with_logging_enabled, or \
                  topic.max.message.bytes, for new ones) and producer.message.max.bytes"
@@ -103,7 +103,7 @@ mod tests {
         let error = Error::Production(Box::new(ProductionError {
             task: TaskId { subtopology: 1, partition: 2 },
             node: "rows".to_owned(),
-            produced: Produced::Change,
+            produced: ProducedFor::Change,
             topic: "app-rows-changelog".into(),
             partition: 2,
             source: None,
@@ -130,7 +130,7 @@ mod tests {
         let error = ProductionError {
             task: TaskId { subtopology: 0, partition: 0 },
             node: "sink".to_owned(),
-            produced: Produced::Result,
+            produced: ProducedFor::Result,
             topic: "a/b".into(),
             partition: -1,
             source: None,

@@ -8,7 +8,7 @@ use crate::config::MetricsRecordingLevel;
 /// What a metric's number means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Kind {
+pub enum MetricKind {
     /// A number that only grows, from 0 on since the thing it is about began.
     Total,
     /// A number as it is now.
@@ -27,17 +27,17 @@ pub enum Kind {
     Histogram,
 }
 
-impl Kind {
+impl MetricKind {
     fn of(text: &str) -> Option<Self> {
         Some(match text {
-            "total" => Kind::Total,
-            "gauge" => Kind::Gauge,
-            "rate" => Kind::Rate,
-            "avg" => Kind::Avg,
-            "max" => Kind::Max,
-            "min" => Kind::Min,
-            "text" => Kind::Text,
-            "histogram" => Kind::Histogram,
+            "total" => MetricKind::Total,
+            "gauge" => MetricKind::Gauge,
+            "rate" => MetricKind::Rate,
+            "avg" => MetricKind::Avg,
+            "max" => MetricKind::Max,
+            "min" => MetricKind::Min,
+            "text" => MetricKind::Text,
+            "histogram" => MetricKind::Histogram,
             _ => return None,
         })
     }
@@ -54,7 +54,7 @@ pub struct Descriptor {
     /// It is recorded from this `metrics.recording.level` on.
     pub level: MetricsRecordingLevel,
     /// What its number means.
-    pub kind: Kind,
+    pub kind: MetricKind,
     /// The names of its tags, in Kafka's order. `store-state-id` stands for `<scope>-state-id`, as `rocksdb-state-id`.
     pub tags: &'static str,
     /// What it says, in a sentence.
@@ -72,7 +72,7 @@ impl Descriptor {
             "TRACE" => MetricsRecordingLevel::Trace,
             _ => return None,
         };
-        Some(Descriptor { group, name, level, kind: Kind::of(kind)?, tags, description })
+        Some(Descriptor { group, name, level, kind: MetricKind::of(kind)?, tags, description })
     }
 }
 
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn kafka_streams_has_194_and_one_more_since() {
-        let histograms = catalog().iter().filter(|one| one.kind == Kind::Histogram).count();
+        let histograms = catalog().iter().filter(|one| one.kind == MetricKind::Histogram).count();
         assert_eq!(catalog().len() - histograms, 195);
         assert!(find("stream-state-metrics", "uncommitted-bytes").is_some());
     }
@@ -124,8 +124,8 @@ mod tests {
     fn names_end_as_their_kinds_do() {
         for Descriptor { name, kind, .. } in catalog() {
             let suffix = match kind {
-                Kind::Rate => "-rate",
-                Kind::Min => "-min",
+                MetricKind::Rate => "-rate",
+                MetricKind::Min => "-min",
                 // Kafka Streams' averages of RocksDB are last values, and so are two of its totals.
                 _ => continue,
             };

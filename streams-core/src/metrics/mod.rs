@@ -1,7 +1,7 @@
 //! What an application measures of itself: Kafka Streams' metrics under their names, and latencies as histograms.
 //!
 //! Everything that is measured has one writer, the thread that it is about. On the way of a record that thread adds to plain
-//! numbers of its own ([`Measured`]); once a turn it hands them over to cells that others read without a lock ([`Windowed`],
+//! numbers of its own ([`Measured`]); once a turn it hands them over to cells that others read without a lock ([`Sampled`],
 //! [`Total`], [`Histogram`]). Nothing is computed before the metrics are read ([`Registry::collect`]).
 
 mod catalog;
@@ -10,8 +10,8 @@ mod histogram;
 mod registry;
 mod windowed;
 
-pub use catalog::{Descriptor, Kind, catalog};
+pub use catalog::{Descriptor, MetricKind, catalog};
 pub use cells::{Gauge, Total};
 pub use histogram::{Histogram, HistogramSnapshot};
-pub use registry::{Collect, Collector, Metric, MetricValue, Registration, Registry};
-pub use windowed::{Measured, Window, Windowed};
+pub use registry::{Collect, Metric, MetricCollector, MetricValue, Registration, Registry};
+pub use windowed::{Measured, SampleWindow, Sampled};

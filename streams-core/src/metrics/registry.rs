@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::catalog::{self, Descriptor, Kind};
+use super::catalog::{self, Descriptor, MetricKind};
 use super::histogram::HistogramSnapshot;
-use super::windowed::{Window, Windowed};
+use super::windowed::{SampleWindow, Sampled};
 use crate::config::{MetricsRecordingLevel, StreamsConfig};
 
 /// A metric's value when it was read.
@@ -32,7 +32,7 @@ pub struct Metric {
     /// Whom it is about, in Kafka's order, as `thread-id`.
     pub tags: Arc<[(Cow<'static, str>, String)]>,
     /// What its value means.
-    pub kind: Kind,
+    pub kind: MetricKind,
     /// What it says, in a sentence.
     pub description: Cow<'static, str>,
     /// What it is now.
@@ -57,18 +57,18 @@ impl Metric {
 /// A source of metrics. It is called on the reader's thread, while others write.
 pub trait Collect: Send + Sync {
     /// Tells it.
-    fn collect(&self, to: &mut Collector<'_>);
+    fn collect(&self, to: &mut MetricCollector<'_>);
 }
 
 /// Where metrics are put while they are read.
-pub struct Collector<'a> {
+pub struct MetricCollector<'a> {
     level: MetricsRecordingLevel,
     now_ms: i64,
     tags: Arc<[(Cow<'static, str>, String)]>,
     found: &'a mut Vec<Metric>,
 }
 
-impl Collector<'_> {
+impl MetricCollector<'_> {
     /// The moment of reading, on the monotonic clock.
     pub fn now_ms(&self) -> i64 {
         self.now_ms
@@ -120,7 +120,7 @@ impl Collector<'_> {
 
     /// Everything in the catalog that is called as this and ends with `-avg`, `-max`, `-min`, `-rate` (of the count) or
     /// `-total` (the count): what Kafka's sensor of a latency gives.
-    pub fn sensor(&mut self, group: &'static str, prefix: &str, values: &Windowed) {
+    pub fn sensor(&mut self, group: &'static str, prefix: &str, values: &Sampled) {
         let now_ms = self.now_ms;
         for (suffix, value) in [
             ("-avg", values.avg(now_ms)),
@@ -142,7 +142,7 @@ impl Collector<'_> {
 #[derive(Clone)]
 pub struct Registry {
     level: MetricsRecordingLevel,
-    window: Window,
+    window: SampleWindow,
     all: Arc<Mutex<Sources>>,
 }
 
@@ -172,20 +172,20 @@ fn lock(all: &Mutex<Sources>) -> std::sync::MutexGuard<'_, Sources> {
 
 impl Registry {
     /// Without anybody yet.
-    pub fn new(level: MetricsRecordingLevel, window: Window) -> Self {
+    pub fn new(level: MetricsRecordingLevel, window: SampleWindow) -> Self {
         Registry { level, window, all: Arc::default() }
     }
 
     /// As the settings say: `metrics.recording.level`, `metrics.num.samples`, `metrics.sample.window.ms`.
     pub fn of(config: &StreamsConfig) -> Self {
         let samples = config.metrics_num_samples().max(1);
-        let window = Window { samples, sample_ms: config.metrics_sample_window_ms().max(1) };
+        let window = SampleWindow { samples, sample_ms: config.metrics_sample_window_ms().max(1) };
         Self::new(config.metrics_recording_level(), window)
     }
 
     /// An empty statistic with its window.
-    pub fn windowed(&self) -> Windowed {
-        Windowed::new(self.window)
+    pub fn windowed(&self) -> Sampled {
+        Sampled::new(self.window)
     }
 
     /// Adds one who measures.
@@ -203,7 +203,7 @@ impl Registry {
         let sources: Vec<Arc<dyn Collect>> =
             lock(&self.all).sources.iter().map(|(_, source)| Arc::clone(source)).collect();
         let mut found = Vec::new();
-        let mut to = Collector { level: self.level, now_ms, tags: Arc::new([]), found: &mut found };
+        let mut to = MetricCollector { level: self.level, now_ms, tags: Arc::new([]), found: &mut found };
         for source in sources {
             source.collect(&mut to);
         }
@@ -223,12 +223,12 @@ mod tests {
     use crate::metrics::{Measured, Total};
 
     struct Thread {
-        polls: Windowed,
+        polls: Sampled,
         dropped: Total,
     }
 
     impl Collect for Thread {
-        fn collect(&self, to: &mut Collector<'_>) {
+        fn collect(&self, to: &mut MetricCollector<'_>) {
             to.about(&[("thread-id", "t-1")]);
             to.sensor("stream-thread-metrics", "poll-latency", &self.polls);
             to.number("stream-thread-metrics", "task-closed-total", self.dropped.get() as f64);
@@ -243,7 +243,7 @@ mod tests {
 
     #[test]
     fn metrics_are_there_as_long_as_what_they_are_about() {
-        let registry = Registry::new(MetricsRecordingLevel::Info, Window::default());
+        let registry = Registry::new(MetricsRecordingLevel::Info, SampleWindow::default());
         let thread = Arc::new(Thread { polls: registry.windowed(), dropped: Total::default() });
         thread.polls.add(&Measured::one(3.0), 0);
         let registration = registry.add(Arc::clone(&thread) as Arc<dyn Collect>);
@@ -256,7 +256,7 @@ mod tests {
 
     #[test]
     fn a_higher_level_shows_more() {
-        let registry = Registry::new(MetricsRecordingLevel::Debug, Window::default());
+        let registry = Registry::new(MetricsRecordingLevel::Debug, SampleWindow::default());
         let thread = Arc::new(Thread { polls: registry.windowed(), dropped: Total::default() });
         let _registration = registry.add(thread);
         assert!(names(&registry.collect(0)).contains(&"process-total"));

@@ -53,21 +53,21 @@ impl Measured {
 
 /// Over how long is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
+pub struct SampleWindow {
     /// The number of parts (`metrics.num.samples`).
     pub samples: usize,
     /// Of this length each, in milliseconds (`metrics.sample.window.ms`).
     pub sample_ms: i64,
 }
 
-impl Default for Window {
+impl Default for SampleWindow {
     /// Kafka's: two parts of 30 seconds.
     fn default() -> Self {
-        Window { samples: 2, sample_ms: 30_000 }
+        SampleWindow { samples: 2, sample_ms: 30_000 }
     }
 }
 
-impl Window {
+impl SampleWindow {
     fn length_ms(self) -> i64 {
         self.sample_ms.saturating_mul(i64::try_from(self.samples).unwrap_or(i64::MAX))
     }
@@ -109,8 +109,8 @@ impl Sample {
 
 /// Values of the last window. One thread adds; others read at any time, and may see a sum that is a turn ahead of its count.
 #[derive(Debug)]
-pub struct Windowed {
-    window: Window,
+pub struct Sampled {
+    window: SampleWindow,
     /// One more than the window has, for the one that overlaps its beginning.
     samples: Box<[Sample]>,
     current: AtomicUsize,
@@ -120,11 +120,11 @@ pub struct Windowed {
     total_sum: Gauge,
 }
 
-impl Windowed {
+impl Sampled {
     /// Empty.
-    pub fn new(window: Window) -> Self {
+    pub fn new(window: SampleWindow) -> Self {
         let samples = (0..=window.samples.max(1)).map(|_| Sample::default()).collect();
-        Windowed {
+        Sampled {
             window,
             samples,
             current: AtomicUsize::new(0),
@@ -239,20 +239,20 @@ mod tests {
     use super::*;
 
     /// Adds one value.
-    fn record(windowed: &Windowed, value: f64, now_ms: i64) {
+    fn record(windowed: &Sampled, value: f64, now_ms: i64) {
         windowed.add(&Measured::one(value), now_ms);
     }
 
     #[test]
     fn nothing_measured_is_no_number() {
-        let empty = Windowed::new(Window::default());
+        let empty = Sampled::new(SampleWindow::default());
         assert!(empty.avg(0).is_nan() && empty.max(0).is_nan() && empty.min(0).is_nan());
         assert_eq!((empty.count_rate(0), empty.sum_rate(5)), (0.0, 0.0));
     }
 
     #[test]
     fn a_rate_is_over_all_parts_but_one_at_least() {
-        let windowed = Windowed::new(Window::default());
+        let windowed = Sampled::new(SampleWindow::default());
         record(&windowed, 3.0, 1_000);
         record(&windowed, 6.0, 1_000);
         assert_eq!(windowed.count_rate(1_000), 2.0 / 30.0);
@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn what_is_older_than_the_window_is_gone_but_from_the_totals() {
-        let windowed = Windowed::new(Window::default());
+        let windowed = Sampled::new(SampleWindow::default());
         record(&windowed, 100.0, 0);
         record(&windowed, 1.0, 30_000);
         assert_eq!(windowed.max(59_999), 100.0);
@@ -273,7 +273,7 @@ mod tests {
 
     #[test]
     fn parts_are_used_again() {
-        let windowed = Windowed::new(Window::default());
+        let windowed = Sampled::new(SampleWindow::default());
         for (number, now_ms) in (0..10).map(|number| (number, number * 30_000)) {
             record(&windowed, f64::from(i32::try_from(number).unwrap()), now_ms);
         }

@@ -8,7 +8,7 @@ use state_stores::excerpt::{EXCERPT_BYTES, Excerpt};
 use crate::time::Timestamp;
 
 /// The shortest time between two warnings of one reason, in milliseconds.
-const TOLD_EVERY_MS: i64 = 60_000;
+const LOG_EVERY_MS: i64 = 60_000;
 
 macro_rules! reasons {
     ($($(#[$doc:meta])* $reason:ident = $text:literal,)*) => {
@@ -130,7 +130,7 @@ impl Debug for DroppedRecords {
 #[derive(Debug, Default)]
 pub(crate) struct DropCounter {
     counts: DroppedRecords,
-    told_at: [Option<Timestamp>; REASONS],
+    logged_at: [Option<Timestamp>; REASONS],
 }
 
 impl DropCounter {
@@ -141,11 +141,11 @@ impl DropCounter {
     /// Counts records; true if a warning is due at `now`. All calls use one clock.
     pub(crate) fn count(&mut self, reason: DropReason, records: u64, now: Timestamp) -> bool {
         self.counts.note(reason, records);
-        let Some(told_at) = self.told_at.get_mut(reason as usize) else { return false };
+        let Some(logged_at) = self.logged_at.get_mut(reason as usize) else { return false };
         // A clock that was set back must not suppress the warnings.
-        let due = told_at.is_none_or(|at| !(at..at.saturating_add(TOLD_EVERY_MS)).contains(&now));
+        let due = logged_at.is_none_or(|at| !(at..at.saturating_add(LOG_EVERY_MS)).contains(&now));
         if due {
-            *told_at = Some(now);
+            *logged_at = Some(now);
         }
         due
     }

@@ -53,16 +53,16 @@ impl<K: Data, V: Data> Children<K, V> {
             return Err(malformed(record.timestamp));
         }
         if task.is_at(record.timestamp, &record.headers) {
-            return self.hand_on(record, task);
+            return self.dispatch(record, task);
         }
         let before = task.go_to(record.timestamp, &record.headers);
-        let handed = self.hand_on(record, task);
+        let dispatched = self.dispatch(record, task);
         task.go_to(before.0, &before.1);
-        handed
+        dispatched
     }
 
     #[inline]
-    fn hand_on(&self, record: Record<K, V>, task: &mut TaskContext) -> Result<()> {
+    fn dispatch(&self, record: Record<K, V>, task: &mut TaskContext) -> Result<()> {
         match &*self.0 {
             [] => Ok(()),
             [(_, only)] => only.receive(record, task),
@@ -81,9 +81,9 @@ impl<K: Data, V: Data> Children<K, V> {
             Some(_) if record.timestamp < 0 => Err(malformed(record.timestamp)),
             Some((_, child)) => {
                 let before = task.go_to(record.timestamp, &record.headers);
-                let handed = child.receive(record, task);
+                let dispatched = child.receive(record, task);
                 task.go_to(before.0, &before.1);
-                handed
+                dispatched
             }
             None => {
                 let children = self.0.iter().map(|(child, _)| Arc::clone(child)).collect();

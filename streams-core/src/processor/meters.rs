@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::ids::{TaskId, TopicName};
-use crate::metrics::{Collect, Collector, Histogram, Measured, Registration, Registry, Total, Windowed};
+use crate::metrics::{Collect, Histogram, Measured, MetricCollector, Registration, Registry, Sampled, Total};
 use crate::time::Timestamp;
 
 /// Kafka's group of metrics of nodes.
@@ -188,14 +188,14 @@ impl NodeMeter {
 struct NodeMeasures {
     at: Place,
     /// In milliseconds.
-    latency: Windowed,
+    latency: Sampled,
     latencies: Histogram,
     /// At a source.
-    processed: Option<Windowed>,
+    processed: Option<Sampled>,
 }
 
 impl Collect for NodeMeasures {
-    fn collect(&self, to: &mut Collector<'_>) {
+    fn collect(&self, to: &mut MetricCollector<'_>) {
         to.about(&self.at.tags());
         let now_ms = to.now_ms();
         for (name, value) in [
@@ -242,7 +242,7 @@ struct TopicMeasures {
 }
 
 impl Collect for TopicMeasures {
-    fn collect(&self, to: &mut Collector<'_>) {
+    fn collect(&self, to: &mut MetricCollector<'_>) {
         let [thread, task, node] = self.at.tags();
         to.about(&[thread, task, node, ("topic", &self.topic)]);
         let (records, bytes) = match self.reads {
@@ -258,7 +258,7 @@ impl Collect for TopicMeasures {
 mod tests {
     use super::*;
     use crate::config::MetricsRecordingLevel;
-    use crate::metrics::{Metric, MetricValue, Window};
+    use crate::metrics::{Metric, MetricValue, SampleWindow};
 
     fn found<'a>(metrics: &'a [Metric], name: &str) -> &'a Metric {
         metrics.iter().find(|metric| metric.name == name).unwrap()
@@ -266,7 +266,7 @@ mod tests {
 
     #[test]
     fn latencies_and_topics_are_told_with_kafkas_tags_and_go_with_the_task() {
-        let registry = Registry::new(MetricsRecordingLevel::Debug, Window::default());
+        let registry = Registry::new(MetricsRecordingLevel::Debug, SampleWindow::default());
         let meters = TaskMeters::new(&registry, &"t-1".into(), TaskId::new(1, 2));
         let node = meters.node(&"KSTREAM-SOURCE-0000000000".into(), true);
         let topic = meters.topic(&"KSTREAM-SOURCE-0000000000".into(), &"bids".into(), true);

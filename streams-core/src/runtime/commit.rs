@@ -1,10 +1,10 @@
 //! Exactly-once and at-least-once: the only file that knows transactions.
 //!
-//! A thread has one producer. Under exactly-once it goes through these states; under at-least-once `Unsettled` is skipped.
+//! A thread has one producer. Under exactly-once it goes through these states; under at-least-once `Probing` is skipped.
 //!
 //! ```text
 //!             init_transactions               nothing is left            first send
-//!   Missing ───────────────────▶ Unsettled ─────────────────▶ Ready ─────────────────▶ Open
+//!   Missing ───────────────────▶ Probing ───────────────────▶ Ready ─────────────────▶ Open
 //!      ▲                          │   ▲  │ ▲                    ▲                      │ │ │
 //!      │                          │   │  └─┘ swept              └─ commit answered ────┘ │ │
 //!      │                          │   └──────────── abort answered ──────────────────────┘ │
@@ -22,11 +22,11 @@
 //! 5. A broker that starts after a SIGKILL may call a transaction complete without having written its markers: its
 //!    records and offsets then stay open for ever, or share the fate of the next transaction of the same id. So the
 //!    committer probes for leftovers (`left_over.rs`): at the start, after everything but an answered commit, and once when
-//!    a thread has become idle. Nothing is sent until the probe succeeds (`Unsettled`). Leftovers that stay are *swept*: a
+//!    a thread has become idle. Nothing is sent until the probe succeeds (`Probing`). Leftovers that stay are *swept*: a
 //!    transaction that writes no records is aborted over the partitions concerned, and its markers end what was left
-//!    (decisions 0008 and 0024, `commit/settling.rs`).
+//!    (decisions 0008 and 0024, `commit/leftovers.rs`).
 
-mod settling;
+mod leftovers;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -66,11 +66,11 @@ const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
 /// The producer's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum TransactionState {
     /// There is no producer; the next use makes one.
     Missing,
     /// No transaction is open, but an earlier one may not have ended everywhere.
-    Unsettled,
+    Probing,
     /// No transaction is open, and nothing is left of earlier ones.
     Ready,
     /// A transaction is open.
@@ -79,16 +79,16 @@ enum State {
     InDoubt,
 }
 
-impl State {
+impl TransactionState {
     /// The legal successors, as drawn above.
-    fn may_become(self, next: State) -> bool {
-        use State::{InDoubt, Missing, Open, Ready, Unsettled};
+    fn may_become(self, next: TransactionState) -> bool {
+        use TransactionState::{InDoubt, Missing, Open, Probing, Ready};
         matches!(
             (self, next),
-            (Missing | Unsettled, Ready)
-                | (Missing | Ready | Open, Unsettled)
+            (Missing | Probing, Ready)
+                | (Missing | Ready | Open, Probing)
                 | (Ready | Open, Open | Ready)
-                | (Ready | Open | Missing | Unsettled, InDoubt)
+                | (Ready | Open | Missing | Probing, InDoubt)
                 | (_, Missing)
         )
     }
@@ -118,7 +118,7 @@ pub(crate) struct Committer {
     /// The topics that a producer prepares for.
     topics: Vec<TopicName>,
     producer: Option<Box<dyn Producer>>,
-    state: State,
+    state: TransactionState,
     /// Counts producers, so that others notice when handles become invalid.
     generation: u64,
     written: Written,
@@ -157,7 +157,7 @@ impl Committer {
             group,
             topics: scope.topics().cloned().collect(),
             producer: None,
-            state: State::Missing,
+            state: TransactionState::Missing,
             generation: 0,
             written: Written::default(),
             left_over: LeftOver::of_earlier_life(scope),
@@ -166,7 +166,7 @@ impl Committer {
         }
     }
 
-    fn transition_to(&mut self, next: State) {
+    fn transition_to(&mut self, next: TransactionState) {
         assert!(self.state.may_become(next), "a producer never goes from {:?} to {next:?}", self.state);
         self.state = next;
     }
@@ -194,9 +194,9 @@ impl Committer {
     pub fn ensure_producer(&mut self) -> Result<&mut dyn Producer> {
         // At-least-once: whatever it was given is committed.
         let is_worn_out = self.producer.as_deref().is_some_and(|producer| producer.is_worn_out());
-        let may_be_replaced = self.state == State::Ready && !self.exactly_once();
-        if self.state == State::InDoubt || (may_be_replaced && is_worn_out) {
-            self.discard();
+        let may_be_replaced = self.state == TransactionState::Ready && !self.exactly_once();
+        if self.state == TransactionState::InDoubt || (may_be_replaced && is_worn_out) {
+            self.drop_producer();
         }
         if self.producer.is_none() {
             let mut producer = self.transport.producer(&self.spec)?;
@@ -210,7 +210,11 @@ impl Committer {
             }
             self.producer = Some(producer);
             self.generation += 1;
-            self.transition_to(if self.exactly_once() { State::Unsettled } else { State::Ready });
+            self.transition_to(if self.exactly_once() {
+                TransactionState::Probing
+            } else {
+                TransactionState::Ready
+            });
         }
         match &mut self.producer {
             Some(producer) => Ok(&mut **producer),
@@ -232,7 +236,7 @@ impl Committer {
     /// The producer, with a transaction open under exactly-once.
     #[inline]
     pub fn for_sending(&mut self) -> Result<&mut dyn Producer> {
-        if self.state != State::Open {
+        if self.state != TransactionState::Open {
             self.open()?;
         }
         match &mut self.producer {
@@ -244,7 +248,7 @@ impl Committer {
     fn open(&mut self) -> Result<()> {
         let exactly_once = self.exactly_once();
         self.ensure_producer()?;
-        if self.state == State::Unsettled {
+        if self.state == TransactionState::Probing {
             return Err(Error::Internal("sent while a former transaction may not have ended".to_owned()));
         }
         let producer = self.ensure_producer()?;
@@ -252,13 +256,13 @@ impl Committer {
             producer.begin()?;
         }
         (self.idle_since, self.left_over.since) = (None, None);
-        self.transition_to(State::Open);
+        self.transition_to(TransactionState::Open);
         Ok(())
     }
 
     /// Whether anything was sent since the last commit.
     pub fn is_open(&self) -> bool {
-        self.state == State::Open
+        self.state == TransactionState::Open
     }
 
     /// Commits everything sent since the last commit together with these offsets. On an error the caller must
@@ -275,12 +279,12 @@ impl Committer {
         self.calling.end();
         match committed? {
             Ok(()) => {
-                self.transition_to(State::Ready);
+                self.transition_to(TransactionState::Ready);
                 Ok(())
             }
             Err(error) => {
                 if leaves_doubt(&error) && !self.may_be_put_off(&error) {
-                    self.transition_to(State::InDoubt);
+                    self.transition_to(TransactionState::InDoubt);
                 }
                 Err(error.into())
             }
@@ -324,7 +328,7 @@ impl Committer {
             producer.flush(timeout)?;
             producer.poll(Duration::ZERO)?;
         }
-        if self.state == State::Missing {
+        if self.state == TransactionState::Missing {
             self.ensure_producer().map_err(into_transport)?;
         }
         if offsets.is_empty() {
@@ -365,26 +369,26 @@ impl Committer {
     /// Serves delivery reports; a record that could not be delivered is the error.
     pub fn poll(&mut self) -> Result<()> {
         match &mut self.producer {
-            Some(producer) if self.state != State::InDoubt => Ok(producer.poll(Duration::ZERO)?),
+            Some(producer) if self.state != TransactionState::InDoubt => Ok(producer.poll(Duration::ZERO)?),
             _ => Ok(()),
         }
     }
 
     /// Gives up what was not committed: aborts if an answer is certain, otherwise drops the producer.
-    pub fn abandon(&mut self) {
+    pub fn abort(&mut self) {
         if !self.exactly_once() {
-            return if self.state != State::Ready {
-                self.discard()
+            return if self.state != TransactionState::Ready {
+                self.drop_producer()
             };
         }
         match self.state {
-            State::Open => {
+            TransactionState::Open => {
                 let aborted = self.producer.as_mut().map(|producer| producer.abort(ABORT_TIMEOUT));
                 match aborted {
                     Some(Ok(()))
                         if !self.producer.as_ref().is_some_and(|producer| producer.is_worn_out()) =>
                     {
-                        return self.unsettle();
+                        return self.start_probing();
                     }
                     Some(Ok(())) => {}
                     Some(Err(error)) => {
@@ -392,24 +396,24 @@ impl Committer {
                     }
                     None => {}
                 }
-                self.discard();
+                self.drop_producer();
             }
             // The last commit was answered, but its markers may be missing as well.
-            State::Ready => self.unsettle(),
-            State::Unsettled => {}
-            State::Missing | State::InDoubt => self.discard(),
+            TransactionState::Ready => self.start_probing(),
+            TransactionState::Probing => {}
+            TransactionState::Missing | TransactionState::InDoubt => self.drop_producer(),
         }
     }
 
-    fn unsettle(&mut self) {
+    fn start_probing(&mut self) {
         self.left_over.add(&mut self.written);
-        self.transition_to(State::Unsettled);
+        self.transition_to(TransactionState::Probing);
     }
 
-    fn discard(&mut self) {
+    fn drop_producer(&mut self) {
         self.left_over.add(&mut self.written);
         self.producer = None;
-        self.transition_to(State::Missing);
+        self.transition_to(TransactionState::Missing);
     }
 }
 
@@ -453,32 +457,32 @@ fn retry_harmless<T>(mut call: impl FnMut() -> crate::transport::Result<T>) -> R
 
 #[cfg(test)]
 mod tests {
-    use super::State::{InDoubt, Missing, Open, Ready, Unsettled};
+    use super::TransactionState::{InDoubt, Missing, Open, Probing, Ready};
 
     #[test]
     fn the_machine_allows_what_is_drawn_and_nothing_else() {
         let allowed = [
             (Missing, Ready),
-            (Missing, Unsettled),
+            (Missing, Probing),
             (Missing, InDoubt),
             (Missing, Missing),
-            (Unsettled, Ready),
-            (Unsettled, InDoubt),
-            (Unsettled, Missing),
-            (Ready, Unsettled),
+            (Probing, Ready),
+            (Probing, InDoubt),
+            (Probing, Missing),
+            (Ready, Probing),
             (Ready, Open),
             (Ready, Ready),
             (Ready, InDoubt),
             (Ready, Missing),
             (Open, Open),
             (Open, Ready),
-            (Open, Unsettled),
+            (Open, Probing),
             (Open, InDoubt),
             (Open, Missing),
             (InDoubt, Missing),
         ];
-        for from in [Missing, Unsettled, Ready, Open, InDoubt] {
-            for to in [Missing, Unsettled, Ready, Open, InDoubt] {
+        for from in [Missing, Probing, Ready, Open, InDoubt] {
+            for to in [Missing, Probing, Ready, Open, InDoubt] {
                 assert_eq!(from.may_become(to), allowed.contains(&(from, to)), "{from:?} -> {to:?}");
             }
         }

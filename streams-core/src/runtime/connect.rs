@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::launch::Launch;
+use super::instance::Launch;
 use crate::config::{Bootstrap, StreamsConfig};
 use crate::error::Result;
 use crate::transport::embedded::EmbeddedBroker;

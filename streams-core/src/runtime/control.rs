@@ -37,7 +37,7 @@ const ANSWER_SLICE: Duration = Duration::from_millis(50);
 const ASK_EVERY_MS: i64 = 2_000;
 
 /// The longest time between two checks of the threads that counts. A longer one means that the process was stopped.
-const LOOK_MAX_MS: i64 = 1_000;
+const CHECK_MAX_MS: i64 = 1_000;
 
 /// A stream thread as the control thread sees it.
 pub(crate) struct ThreadHandle {
@@ -86,7 +86,7 @@ impl ThreadHandle {
     }
 
     /// Adds the time since the last check.
-    fn look(&mut self, passed_ms: i64) {
+    fn measure_round(&mut self, passed_ms: i64) {
         let round = self.stats.in_round();
         let same = round.is_some() && round == self.round;
         self.in_round_ms = if same { self.in_round_ms + passed_ms } else { 0 };
@@ -128,7 +128,7 @@ pub(crate) struct Dispatcher {
     shared: Arc<Shared>,
     clock: ClockRef,
     max_poll_interval_ms: i64,
-    looked_ms: i64,
+    checked_ms: i64,
     /// Whether a thread was expelled and the group has not been left yet.
     has_expelled: bool,
     /// Whether the group has revoked tasks.
@@ -149,7 +149,7 @@ impl Dispatcher {
             shared: Arc::clone(shared),
             clock: Arc::clone(clock),
             max_poll_interval_ms,
-            looked_ms: clock.monotonic_ms(),
+            checked_ms: clock.monotonic_ms(),
             has_expelled: false,
             has_given_up: false,
             waiting: shared.waits.of("the application"),
@@ -186,9 +186,9 @@ impl Dispatcher {
     }
 
     /// Checks every thread: expels those that are in one round for too long, and assigns tasks again to those that are back.
-    fn look(&mut self) {
+    fn check_threads(&mut self) {
         let now_ms = self.clock.monotonic_ms();
-        let passed_ms = (now_ms - std::mem::replace(&mut self.looked_ms, now_ms)).clamp(0, LOOK_MAX_MS);
+        let passed_ms = (now_ms - std::mem::replace(&mut self.checked_ms, now_ms)).clamp(0, CHECK_MAX_MS);
         let is_ending = self.shared.is_stopped();
         if is_ending {
             self.shared.end_on(Duration::from_millis(passed_ms.unsigned_abs()));
@@ -200,7 +200,7 @@ impl Dispatcher {
                 continue;
             }
             is_back |= !std::mem::take(&mut thread.held).is_empty();
-            thread.look(passed_ms);
+            thread.measure_round(passed_ms);
             if thread.in_round_ms > self.max_poll_interval_ms || (left_behind && thread.round.is_some()) {
                 thread.expel();
                 self.has_expelled = true;
@@ -210,7 +210,7 @@ impl Dispatcher {
             self.hand_out(&tasks);
         }
         self.tell(now_ms);
-        self.shared.waits.look(now_ms);
+        self.shared.waits.update(now_ms);
     }
 
     /// Updates what the application waits for.
@@ -221,7 +221,7 @@ impl Dispatcher {
         }
         let expelled = self.threads.iter().find(|thread| thread.stats.is_expelled());
         let opening: usize = self.threads.iter().map(|thread| thread.stats.opening()).sum();
-        self.waiting.go_on(now_ms, || match (leaving, expelled, &self.assigned) {
+        self.waiting.update(now_ms, || match (leaving, expelled, &self.assigned) {
             (Some(thread), ..) => {
                 let (tasks, doing) = (thread.leaving.len(), thread.stats.doing());
                 format!("thread {} to commit and close {tasks} tasks; it is {doing}", thread.name)
@@ -295,7 +295,7 @@ impl Dispatcher {
         }
         for (number, answer) in answers {
             while let Err(mpsc::RecvTimeoutError::Timeout) = answer.recv_timeout(ANSWER_SLICE) {
-                self.look();
+                self.check_threads();
                 if !self.threads.get(number).is_some_and(ThreadHandle::is_free) {
                     break;
                 }
@@ -457,7 +457,7 @@ pub(crate) fn run(
             result = Err(error);
             break;
         }
-        dispatcher.look();
+        dispatcher.check_threads();
         if place.take_outgrown() {
             events.outgrown();
         }

@@ -20,13 +20,13 @@ use state_stores::offsets::{offsets_keyspace, put_offset};
 use state_stores::{BackendRef, Batch, DiskMemory, MemoryBackend, RestoreFormat, StateStore};
 
 use self::begin::Begin;
+use super::application_plan::ApplicationPlan;
 use super::backends::open_disk;
-use super::graph::{self, GraphSettings};
-use super::plan::Plan;
 use super::quiet::Quiet;
 use super::record_queue::RecordQueue;
 use super::refusals::{Next, REFUSED_MAX_MS, Refusals};
 use super::state_directory::StateDirectory;
+use super::task_graph::{self, GraphSettings};
 use super::waits::{Waiting, Waits};
 use crate::config::{BuiltInTimestampExtractor, StreamsConfig};
 use crate::error::{Error, Result};
@@ -58,7 +58,7 @@ pub(crate) struct GlobalBackends(BTreeMap<String, BackendRef>);
 impl GlobalBackends {
     /// Opens the databases of the topology's global stores.
     pub fn open(
-        plan: &Plan,
+        plan: &ApplicationPlan,
         directory: Option<&StateDirectory>,
         memory: &DiskMemory,
         now: Timestamp,
@@ -81,7 +81,7 @@ impl GlobalBackends {
     }
 
     /// Read handles for the tasks of one thread.
-    pub fn readers(&self, plan: &Plan) -> Result<GlobalReaders> {
+    pub fn readers(&self, plan: &ApplicationPlan) -> Result<GlobalReaders> {
         let mut readers: BTreeMap<String, Box<dyn Any>> = BTreeMap::new();
         for global in plan.topology.graph().global_stores() {
             if let Some(backend) = self.0.get(&*global.store.name) {
@@ -163,7 +163,7 @@ pub(crate) struct GlobalThread {
 
 /// What a global thread is made of.
 pub(crate) struct GlobalParts<'a> {
-    pub plan: &'a Plan,
+    pub plan: &'a ApplicationPlan,
     pub backends: &'a GlobalBackends,
     pub consumer: Box<dyn Consumer>,
     pub admin: Box<dyn Admin>,
@@ -274,7 +274,7 @@ impl GlobalThread {
     pub fn run_once(&mut self, now: Now) -> Result<bool> {
         let mut any = self.begin_stores(now)?;
         if !self.refusals.is_empty() {
-            self.refusals.go_on(now.monotonic_ms)?;
+            self.refusals.check(now.monotonic_ms)?;
         }
         for store in &mut self.stores {
             store.context.set_wall_clock_ms(now.wall_ms);
@@ -324,7 +324,7 @@ impl GlobalThread {
                 store.context.meters().hand_over(now.monotonic_ms);
             }
         }
-        self.look_after_quiet(now.monotonic_ms);
+        self.check_quiet(now.monotonic_ms);
         self.touch(now)?;
         Ok(any)
     }
@@ -347,7 +347,7 @@ impl GlobalStore {
 /// Opens one global store with the nodes that fill it.
 #[allow(clippy::too_many_arguments, reason = "what the thread is made of, once for each store")]
 fn open_store(
-    plan: &Plan,
+    plan: &ApplicationPlan,
     backends: &GlobalBackends,
     global: &crate::topology::GlobalStore,
     nodes: &[NodeName],
@@ -382,7 +382,7 @@ fn open_store(
         clock,
         meters,
     });
-    let graph = graph::build(&plan.topology, nodes, settings)?;
+    let graph = task_graph::build(&plan.topology, nodes, settings)?;
     for (_, node) in &graph.nodes {
         node.init(&mut context)?;
     }

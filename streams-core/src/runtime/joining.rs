@@ -89,7 +89,7 @@ pub(crate) struct Joining {
     is_blind: bool,
     /// Since when there is no answer.
     unanswered_since: Option<i64>,
-    refusal_told: bool,
+    refusal_logged: bool,
     ask_at: i64,
     /// Assigned, but not compared yet.
     held: Option<BTreeSet<TaskId>>,
@@ -98,7 +98,7 @@ pub(crate) struct Joining {
     /// Whether what was passed on has not been compared, for want of an answer.
     is_uncompared: bool,
     /// Whether a topology without tasks was told so.
-    told_none: bool,
+    reported_none: bool,
 }
 
 impl Joining {
@@ -117,12 +117,12 @@ impl Joining {
             waiting,
             is_blind: false,
             unanswered_since: None,
-            refusal_told: false,
+            refusal_logged: false,
             ask_at: 0,
             held: None,
             is_news: false,
             is_uncompared: false,
-            told_none: false,
+            reported_none: false,
         })
     }
 
@@ -163,7 +163,7 @@ impl Joining {
         let Ok(known) = self.admin.topics(&topics, ASK_TIMEOUT) else { return true };
         let Some(missing) = topics.iter().find(|topic| !known.contains_key(&**topic)) else { return true };
         let what = format!("the broker to know topic {missing}, which stands for tasks");
-        self.waiting.go_on(self.now(), || what) >= self.parts.patience_ms
+        self.waiting.update(self.now(), || what) >= self.parts.patience_ms
     }
 
     /// Who else is there.
@@ -177,7 +177,7 @@ impl Joining {
                 self.compared(&members, instance.map(String::as_str))
             }
             Err(error) if error.kind() == Kind::Denied => {
-                if !std::mem::replace(&mut self.refusal_told, true) {
+                if !std::mem::replace(&mut self.refusal_logged, true) {
                     tracing::warn!(
                         group = %self.parts.spec.group, %error,
                         "cannot see whether other members have the same topology; grant DESCRIBE on the group"
@@ -189,7 +189,7 @@ impl Joining {
                 tracing::debug!(%error, "the group's members are not known");
                 let now = self.now();
                 self.unanswered_since.get_or_insert(now);
-                self.asking.go_on(now, || format!("the list of the group's members: {error}"));
+                self.asking.update(now, || format!("the list of the group's members: {error}"));
                 Others::Unknown
             }
         }
@@ -236,7 +236,7 @@ impl Joining {
              that run the other topology, or use another application.id",
             self.parts.spec.group
         );
-        let waited = self.waiting.go_on(now, || what.clone());
+        let waited = self.waiting.update(now, || what.clone());
         if waited < self.parts.patience_ms {
             return Ok(());
         }
@@ -293,7 +293,7 @@ impl Membership for Joining {
             return Ok(());
         }
         let Some(member) = &mut self.member else {
-            if !std::mem::replace(&mut self.told_none, true) {
+            if !std::mem::replace(&mut self.reported_none, true) {
                 handler.assigned(&BTreeSet::new());
             }
             pause(wait);
@@ -312,7 +312,7 @@ impl Membership for Joining {
     }
 
     fn is_settled(&self) -> bool {
-        self.told_none || (self.member.is_some() && !self.is_news)
+        self.reported_none || (self.member.is_some() && !self.is_news)
     }
 
     fn take_outgrown(&mut self) -> bool {

@@ -7,13 +7,13 @@ use std::task::{Context, Poll, Waker};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::launch::{self, Launch, Progress};
+use super::instance::{self, Launch, StartProgress};
 use super::lifecycle::State;
 use super::refusals::ReadTopics;
 use super::renewal::Renewals;
 use super::restore::RestoreCounters;
 use super::state_directory;
-use super::stats::{StreamsMetrics, ThreadStats};
+use super::stats::{ThreadStats, Totals};
 use super::threads;
 use super::waits::{WaitReason, Waits};
 use crate::config::StreamsConfig;
@@ -116,7 +116,7 @@ impl Shared {
     /// Sets the transport.
     pub fn use_transport(&self, transport: &Arc<dyn Transport>) -> Result<()> {
         *lock(&self.transport) = Some(Arc::clone(transport));
-        self.go_on()
+        self.check_open()
     }
 
     /// Drops the transport when everything has ended.
@@ -125,7 +125,7 @@ impl Shared {
     }
 
     /// An error if the application was closed.
-    pub fn go_on(&self) -> Result<()> {
+    pub fn check_open(&self) -> Result<()> {
         match self.is_stopped() {
             true => Err(Error::IllegalState("the application was closed while it started".to_owned())),
             false => Ok(()),
@@ -309,7 +309,7 @@ impl KafkaStreams {
                     self.state()
                 )));
             }
-            *supervisor = Some(launch::supervise(self.launch(), progress)?);
+            *supervisor = Some(instance::supervise(self.launch(), progress)?);
         }
         Ok(Starting::new(started, &self.shared, &self.clock))
     }
@@ -402,11 +402,11 @@ impl KafkaStreams {
     }
 
     /// The application's counters.
-    pub fn metrics(&self) -> StreamsMetrics {
-        let mut metrics = StreamsMetrics {
+    pub fn totals(&self) -> Totals {
+        let mut metrics = Totals {
             restored_records: self.shared.counters.restored_records.load(Ordering::Relaxed),
             wiped_tasks: self.shared.counters.wiped_tasks.load(Ordering::Relaxed),
-            ..StreamsMetrics::default()
+            ..Totals::default()
         };
         for thread in lock(&self.shared.stats).iter() {
             metrics.processed_records += thread.processed();
@@ -421,7 +421,7 @@ impl KafkaStreams {
 
     /// All metrics as they are now, under Kafka Streams' names: those of [`catalog`](crate::metrics::catalog) that
     /// `metrics.recording.level` records, for the threads, tasks, nodes and topics that there are.
-    pub fn all_metrics(&self) -> Vec<Metric> {
+    pub fn metrics(&self) -> Vec<Metric> {
         self.shared.metrics.collect(self.clock.monotonic_ms())
     }
 
@@ -439,14 +439,14 @@ impl KafkaStreams {
 
 /// An application that starts.
 pub(super) struct Starting {
-    started: mpsc::Receiver<Progress>,
+    started: mpsc::Receiver<StartProgress>,
     shared: Arc<Shared>,
     clock: ClockRef,
 }
 
 impl Starting {
     /// It tells of its progress there.
-    pub fn new(started: mpsc::Receiver<Progress>, shared: &Arc<Shared>, clock: &ClockRef) -> Self {
+    pub fn new(started: mpsc::Receiver<StartProgress>, shared: &Arc<Shared>, clock: &ClockRef) -> Self {
         Starting { started, shared: Arc::clone(shared), clock: Arc::clone(clock) }
     }
 
@@ -456,21 +456,21 @@ impl Starting {
         let mut stage = "the first step".to_owned();
         loop {
             match self.started.recv_timeout(START_SLICE) {
-                Ok(Progress::At(next)) => {
+                Ok(StartProgress::At(next)) => {
                     waiting.end();
                     stage = next;
                 }
-                Ok(Progress::Ended(result)) => return result,
+                Ok(StartProgress::Ended(result)) => return result,
                 Err(mpsc::RecvTimeoutError::Disconnected) => {
                     return Err(Error::IllegalState(
                         "the thread that started the application has ended".to_owned(),
                     ));
                 }
                 Err(mpsc::RecvTimeoutError::Timeout) => {
-                    self.shared.go_on()?;
+                    self.shared.check_open()?;
                     let now_ms = self.clock.monotonic_ms();
-                    waiting.go_on(now_ms, || stage.clone());
-                    self.shared.waits.look(now_ms);
+                    waiting.update(now_ms, || stage.clone());
+                    self.shared.waits.update(now_ms);
                 }
             }
         }

@@ -78,7 +78,7 @@ impl LeftOut {
     }
 
     /// The transaction was aborted: its records will be met again.
-    pub fn abandoned(&mut self) {
+    pub fn aborted(&mut self) {
         self.records.values_mut().for_each(|record| record.met = false);
     }
 
@@ -154,7 +154,7 @@ mod tests {
             let mut left_out = LeftOut::default();
             left_out.add(LIKENESS, source, Vec::new());
             assert!(left_out.meet(&LIKENESS).is_some());
-            left_out.abandoned();
+            left_out.aborted();
             left_out.committed(&committed(3));
             assert!(left_out.meet(&LIKENESS).is_some());
         }

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::plan::Plan;
+use super::application_plan::ApplicationPlan;
 use crate::ids::{Offset, PartitionId, TopicName, TopicPartition};
 use crate::transport::{Admin, Isolation, OffsetQuery, OffsetToCommit, Result, TransportErrorKind};
 
@@ -33,7 +33,7 @@ pub(crate) struct Scope {
 
 impl Scope {
     /// The topics of an application: changelogs, repartition topics and fixed sinks. Topics chosen by record are unknown.
-    pub fn of(plan: &Plan) -> Self {
+    pub fn of(plan: &ApplicationPlan) -> Self {
         let graph = plan.topology.graph();
         let sinks = graph.fixed_sink_topics().into_iter();
         let mut scope = Scope {
@@ -154,7 +154,7 @@ pub(crate) struct LeftOver {
     pub since: Option<i64>,
     /// When the first probe was tried.
     pub begun: Option<i64>,
-    pub next_look: i64,
+    pub next_probe: i64,
     /// The number of sweeps.
     pub sweeps: u32,
     /// The ends of the partitions before the last sweep: its markers come after them.
@@ -171,9 +171,9 @@ impl LeftOver {
     /// Adds what was written since the last call.
     pub fn add(&mut self, written: &mut Written) {
         self.add_some(written, |_| true);
-        (self.since, self.begun, self.next_look, self.sweeps) = (None, None, 0, 0);
+        (self.since, self.begun, self.next_probe, self.sweeps) = (None, None, 0, 0);
         self.swept.clear();
-        self.look_anew();
+        self.reset_probes();
     }
 
     /// Adds what was written to some topics since the last call, and all offsets; returns whether there was anything.
@@ -189,7 +189,7 @@ impl LeftOver {
     }
 
     /// Everything written until the next probe must be seen to end.
-    pub fn look_anew(&mut self) {
+    pub fn reset_probes(&mut self) {
         self.partitions.values_mut().for_each(|seen| *seen = Seen::default());
     }
 
@@ -198,7 +198,7 @@ impl LeftOver {
         self.sweeps += 1;
         let open = self.partitions.iter().filter(|(_, seen)| seen.stable.is_some());
         self.swept = open.filter_map(|(at, seen)| Some((at.clone(), seen.end?))).collect();
-        self.look_anew();
+        self.reset_probes();
     }
 
     /// Whether the markers of the last sweep have arrived in all partitions that are still in question.
@@ -231,7 +231,7 @@ impl LeftOver {
     }
 
     /// Whether one of them was not known to hold a foreign transaction.
-    pub fn is_open_anew(&self) -> bool {
+    pub fn has_new_open(&self) -> bool {
         let known = |at: &TopicPartition| self.foreign.get(at).copied();
         self.partitions.iter().any(|(at, seen)| seen.stable.is_some() && known(at) != seen.stable)
     }
@@ -265,7 +265,7 @@ impl LeftOver {
     }
 
     /// Probes the broker, and forgets what has ended. An error means that there was no answer at all.
-    pub fn look(&mut self, admin: &mut dyn Admin) -> Result<()> {
+    pub fn probe(&mut self, admin: &mut dyn Admin) -> Result<()> {
         if !self.topics.is_empty() {
             let names: Vec<_> = self.topics.iter().cloned().collect();
             for info in admin.topics(&names, ASK_TIMEOUT)?.into_values() {

@@ -18,7 +18,7 @@
 
 use std::collections::BTreeMap;
 
-use super::plan::Plan;
+use super::application_plan::ApplicationPlan;
 use crate::config::StreamsConfig;
 
 /// Kafka client properties.
@@ -46,7 +46,7 @@ pub(crate) struct ClientMemory {
 
 impl ClientMemory {
     /// Divides it over what the application has.
-    pub fn new(config: &StreamsConfig, plan: &Plan) -> Self {
+    pub fn new(config: &StreamsConfig, plan: &ApplicationPlan) -> Self {
         let count = |number: i32| usize::try_from(number).unwrap_or(0);
         let of_plan = plan.subtopologies.values();
         let sources =

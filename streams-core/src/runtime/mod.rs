@@ -11,6 +11,7 @@
 //!      └── GlobalThread                               keeps global stores current
 //! ```
 
+mod application_plan;
 mod assignment;
 mod backends;
 mod changelog_settings;
@@ -18,11 +19,12 @@ mod commit;
 mod connect;
 mod control;
 mod dead_letters;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) mod engine;
 mod global_thread;
-mod graph;
+mod instance;
 mod joining;
 mod kafka_streams;
-mod launch;
 mod left_out;
 mod left_over;
 mod lifecycle;
@@ -32,7 +34,6 @@ mod memory;
 mod observer;
 mod pace;
 mod partition_group;
-mod plan;
 mod quiet;
 mod record_collector;
 mod record_queue;
@@ -40,18 +41,17 @@ mod refusals;
 mod renewal;
 mod restore;
 mod run;
-pub(crate) mod setup;
 #[cfg(unix)]
 mod shutdown;
 mod state_cleaner;
 mod state_directory;
 mod state_place;
 mod stats;
-#[cfg(any(test, feature = "testing"))]
-pub(crate) mod steps;
 mod stream_thread;
 mod task;
+mod task_graph;
 mod threads;
+pub(crate) mod topic_setup;
 mod topic_watch;
 #[cfg(test)]
 mod trial;
@@ -63,7 +63,7 @@ pub use kafka_streams::{KafkaStreams, KafkaStreamsBuilder, StateListener};
 pub use lifecycle::State;
 #[cfg(unix)]
 pub use shutdown::shutdown_signal;
-pub use stats::StreamsMetrics;
+pub use stats::Totals;
 pub use waits::WaitReason;
 
 pub use crate::transport::{OAuthToken, TokenProvider};

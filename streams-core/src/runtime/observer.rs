@@ -18,7 +18,7 @@ pub(crate) struct Observer {
     pub watch: TopicWatch,
     globals: GlobalBackends,
     /// When to check the topics next, if something is waited for.
-    next_look: i64,
+    next_check: i64,
 }
 
 /// A wait this long may be for a topic that is gone.
@@ -29,7 +29,7 @@ const STUCK_EVERY_MS: i64 = 10_000;
 
 impl Observer {
     pub fn new(shared: Arc<Shared>, clock: ClockRef, watch: TopicWatch, globals: GlobalBackends) -> Self {
-        Observer { shared, clock, watch, globals, next_look: i64::MIN }
+        Observer { shared, clock, watch, globals, next_check: i64::MIN }
     }
 
     /// Whether the global stores must be filled again.
@@ -55,11 +55,11 @@ impl Observer {
 
 impl ControlEvents for Observer {
     fn outgrown(&mut self) {
-        self.watch.look_soon(self.clock.monotonic_ms());
+        self.watch.poll_soon(self.clock.monotonic_ms());
     }
 
     fn given_up(&mut self) {
-        self.watch.look_now(self.clock.monotonic_ms());
+        self.watch.poll_now(self.clock.monotonic_ms());
     }
 
     fn observe(&mut self, all_running: bool) -> bool {
@@ -74,9 +74,9 @@ impl ControlEvents for Observer {
             self.outgrown();
         }
         let now_ms = self.clock.monotonic_ms();
-        if now_ms >= self.next_look && self.shared.waits.look(now_ms) >= STUCK_MS {
-            self.next_look = now_ms + STUCK_EVERY_MS;
-            self.watch.look_now(now_ms);
+        if now_ms >= self.next_check && self.shared.waits.update(now_ms) >= STUCK_MS {
+            self.next_check = now_ms + STUCK_EVERY_MS;
+            self.watch.poll_now(now_ms);
         }
         let changed = self.has_to_renew(now_ms).and_then(|renew| Ok(renew || self.watch.changed(now_ms)?));
         match changed {

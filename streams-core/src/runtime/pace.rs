@@ -40,8 +40,8 @@ pub(crate) struct Pace {
     bytes_elsewhere: usize,
     /// Records from one read of the clock to the next.
     every: usize,
-    until_look: usize,
-    looked_ms: i64,
+    until_check: usize,
+    checked_ms: i64,
     records: usize,
     over: bool,
     /// Punctuations called in this pass, and how long they took.
@@ -51,7 +51,7 @@ pub(crate) struct Pace {
 
 impl Pace {
     pub fn new(clock: ClockRef, stats: Arc<ThreadStats>) -> Self {
-        let looked_ms = clock.monotonic_ms();
+        let checked_ms = clock.monotonic_ms();
         let budget =
             Budget { until_ms: i64::MAX, long_until_ms: i64::MAX, records: usize::MAX, bytes: usize::MAX };
         Pace {
@@ -60,8 +60,8 @@ impl Pace {
             budget,
             bytes_elsewhere: 0,
             every: 1,
-            until_look: 1,
-            looked_ms,
+            until_check: 1,
+            checked_ms,
             records: 0,
             over: false,
             punctuations: 0,
@@ -80,9 +80,9 @@ impl Pace {
         let least_ms = now_ms.saturating_add(1);
         let (until_ms, long_until_ms) = (budget.until_ms.max(least_ms), budget.long_until_ms.max(least_ms));
         self.budget = Budget { until_ms, long_until_ms, ..budget };
-        (self.looked_ms, self.records, self.over) = (now_ms, 0, false);
+        (self.checked_ms, self.records, self.over) = (now_ms, 0, false);
         (self.punctuations, self.punctuated_ms) = (0, 0);
-        self.until_look = self.every;
+        self.until_check = self.every;
     }
 
     /// Begins the turn of a task; the others hold `bytes_elsewhere`.
@@ -94,21 +94,21 @@ impl Pace {
     #[inline]
     pub fn record(&mut self) -> bool {
         self.records += 1;
-        self.until_look -= 1;
-        self.until_look == 0 || self.records >= self.budget.records || self.stats.is_hurried()
+        self.until_check -= 1;
+        self.until_check == 0 || self.records >= self.budget.records || self.stats.is_hurried()
     }
 
     /// Reads the clock and checks the task's memory: true when the pass is over.
-    pub fn look(&mut self, bytes: usize) -> bool {
+    pub fn check(&mut self, bytes: usize) -> bool {
         let now_ms = self.clock.monotonic_ms();
-        let took_ms = usize::try_from(now_ms - self.looked_ms).unwrap_or(0);
+        let took_ms = usize::try_from(now_ms - self.checked_ms).unwrap_or(0);
         // About a millisecond from one read to the next. A read after a punctuation says nothing about records.
-        self.every = match (took_ms, self.until_look) {
+        self.every = match (took_ms, self.until_check) {
             (0, 0) => (self.every * 2).min(EVERY_MAX),
             (0, _) => self.every,
             (took_ms, _) => (self.every / (took_ms + 1)).max(1),
         };
-        (self.looked_ms, self.until_look) = (now_ms, self.every);
+        (self.checked_ms, self.until_check) = (now_ms, self.every);
         self.over |= now_ms >= self.budget.until_ms
             || self.records >= self.budget.records
             || self.bytes_elsewhere.saturating_add(bytes) > self.budget.bytes
@@ -119,7 +119,7 @@ impl Pace {
     /// A punctuation that began at that moment has been called, and the clock looked at.
     pub fn punctuated(&mut self, began_ms: i64) {
         self.punctuations += 1;
-        self.punctuated_ms += self.looked_ms - began_ms;
+        self.punctuated_ms += self.checked_ms - began_ms;
     }
 
     /// How many punctuations were called in this pass, and how long they took.
@@ -134,7 +134,7 @@ impl Pace {
 
     /// Whether it is time for the rest of the round, as of the last read.
     pub fn is_long_over(&self) -> bool {
-        self.looked_ms >= self.budget.long_until_ms
+        self.checked_ms >= self.budget.long_until_ms
     }
 }
 
@@ -156,7 +156,7 @@ mod tests {
     fn pass(pace: &mut Pace, clock: &ManualClock, record_ms: i64, most: usize) -> usize {
         for done in 1..=most {
             clock.advance(record_ms);
-            if pace.record() && pace.look(0) {
+            if pace.record() && pace.check(0) {
                 return done;
             }
         }
@@ -190,11 +190,11 @@ mod tests {
         pace.begin(0, budget(100));
         assert_eq!(pass(&mut pace, &clock, 0, 5_000), 5_000);
         assert_eq!(pace.every, EVERY_MAX);
-        pace.until_look = EVERY_MAX;
+        pace.until_check = EVERY_MAX;
         clock.advance(2_000);
         assert!(!pace.record(), "its slowness is not seen yet");
         stats.hurry();
-        assert!(pace.record() && pace.look(0));
+        assert!(pace.record() && pace.check(0));
         assert_eq!(pace.every, 1, "slow records are measured one by one");
     }
 
@@ -204,8 +204,8 @@ mod tests {
         let (mut pace, _) = pace(&clock);
         pace.begin(0, Budget { records: 3, bytes: 1_000, ..budget(100) });
         pace.turn(900);
-        assert!(pace.record() && !pace.look(100));
-        assert!(pace.look(101), "with what the other tasks hold");
+        assert!(pace.record() && !pace.check(100));
+        assert!(pace.check(101), "with what the other tasks hold");
         pace.begin(0, Budget { records: 3, bytes: 1_000, ..budget(100) });
         pace.turn(0);
         assert_eq!(pass(&mut pace, &clock, 0, 10), 3);

@@ -59,7 +59,7 @@ pub(super) struct Quiet {
     threads: BTreeMap<String, Vec<Watched>>,
     /// Whether a thread has reported something since the last check.
     is_news: bool,
-    next_look: i64,
+    next_check: i64,
 }
 
 impl Quiet {
@@ -85,15 +85,15 @@ impl Quiet {
     }
 
     /// Asks the broker about them, if a check is due.
-    pub fn look(&mut self, admin: &mut dyn Admin, now_ms: i64) {
-        let is_again = now_ms >= self.next_look;
+    pub fn check(&mut self, admin: &mut dyn Admin, now_ms: i64) {
+        let is_again = now_ms >= self.next_check;
         let is_news = std::mem::take(&mut self.is_news);
         let due = |watched: &&mut Watched| is_news || (is_again && watched.found.is_some());
         let mut due: Vec<&mut Watched> = self.threads.values_mut().flatten().filter(due).collect();
         if due.is_empty() {
             return;
         }
-        self.next_look = now_ms + AGAIN_MS;
+        self.next_check = now_ms + AGAIN_MS;
         let asked: Vec<_> = due.iter().map(|watched| watched.source.partition.clone()).collect();
         let mut seen = ask(admin, &asked, Isolation::ReadCommitted);
         if seen.is_empty() {
@@ -158,8 +158,8 @@ impl Watched {
                  consumer does not get; look at the consumer's errors and the brokers' logs"
             ),
         };
-        self.waiting.go_on(since_ms, what);
-        self.waiting.go_on(now_ms, what);
+        self.waiting.update(since_ms, what);
+        self.waiting.update(now_ms, what);
         self.found = Some((obstacle, since_ms));
     }
 }

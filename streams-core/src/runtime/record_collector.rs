@@ -15,7 +15,7 @@ use std::time::Duration;
 use super::commit::Committer;
 use super::dead_letters;
 use super::left_out::{LeftOut, Likeness};
-use crate::error::{Error, Produced, ProductionError, Result};
+use crate::error::{Error, ProducedFor, ProductionError, Result};
 use crate::ids::{Offset, PartitionId, TaskId, TopicName};
 use crate::partitioner::StickyPartitioner;
 use crate::processor::dead_letter::DeadLetter;
@@ -94,8 +94,8 @@ impl RecordCollector {
     }
 
     /// Makes the producer, fencing an earlier one of the same id. True once nothing is left of former transactions.
-    pub fn settle(&self, now_ms: i64) -> Result<bool> {
-        self.inner.borrow_mut().committer.settle(now_ms)
+    pub fn clear_leftovers(&self, now_ms: i64) -> Result<bool> {
+        self.inner.borrow_mut().committer.clear_leftovers(now_ms)
     }
 
     /// A round begins, at this monotonic time.
@@ -135,10 +135,10 @@ impl RecordCollector {
     }
 
     /// Gives up what was not committed.
-    pub fn abandon(&self) {
+    pub fn abort(&self) {
         let mut inner = self.inner.borrow_mut();
-        inner.committer.abandon();
-        inner.left_out.abandoned();
+        inner.committer.abort();
+        inner.left_out.aborted();
     }
 
     /// Changes whenever the producer is replaced.
@@ -293,9 +293,9 @@ impl RecordCollector {
             task: origin.task,
             node: origin.node.to_string(),
             produced: match origin.purpose {
-                Purpose::Sink | Purpose::DynamicSink | Purpose::DeadLetter => Produced::Result,
-                Purpose::Repartition => Produced::Repartition,
-                Purpose::Changelog { .. } => Produced::Change,
+                Purpose::Sink | Purpose::DynamicSink | Purpose::DeadLetter => ProducedFor::Result,
+                Purpose::Repartition => ProducedFor::Repartition,
+                Purpose::Changelog { .. } => ProducedFor::Change,
             },
             topic: record.topic.into(),
             partition: record.partition,

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::plan::Plan;
+use super::application_plan::ApplicationPlan;
 use crate::error::Result;
 use crate::ids::{Offset, TopicPartition};
 use crate::processor::{NodeMeter, Prepared, SourceInput, TaskContext, TopicMeter};
@@ -39,7 +39,7 @@ pub(crate) struct SourceMeters {
 
 impl SourceMeters {
     /// Those of the source that reads that partition.
-    pub fn of(plan: &Plan, context: &TaskContext, partition: &TopicPartition) -> Option<Self> {
+    pub fn of(plan: &ApplicationPlan, context: &TaskContext, partition: &TopicPartition) -> Option<Self> {
         let source = plan.topology.graph().source_of_topic(&plan.application_id, &partition.topic)?;
         let name = Arc::from(&*source.name);
         let meters = context.meters();

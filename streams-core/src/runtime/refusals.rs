@@ -109,10 +109,10 @@ impl Refusals {
     }
 
     /// Continues to wait. The error is the refusal of a topic that has lasted for too long.
-    pub fn go_on(&mut self, now_ms: i64) -> Result<(), TransportError> {
+    pub fn check(&mut self, now_ms: i64) -> Result<(), TransportError> {
         let mut too_long = None;
         for (topic, RefusedTopic { waiting, error, partitions }) in &mut self.topics {
-            let waited = waiting.go_on(now_ms, || {
+            let waited = waiting.update(now_ms, || {
                 let (count, first) = (partitions.len(), partitions.keys().next().copied().unwrap_or(0));
                 match count {
                     1 => format!("{topic}-{first} to be readable again: {error}"),
@@ -187,17 +187,17 @@ mod tests {
         assert!(Refusals::may_pass(&denied()));
         assert!(!Refusals::may_pass(&error(TransportErrorKind::Fatal)));
         assert_eq!(refusals.refused(&partition, denied(), 0), Next::Wait);
-        refusals.go_on(0).unwrap();
+        refusals.check(0).unwrap();
         assert_eq!(refusals.refused(&partition, denied(), 1_000), Next::AskAgain);
         assert_eq!(refusals.refused(&partition, denied(), 1_500), Next::Wait);
         assert!(waits.reasons()[0].what.starts_with("in-0 to be readable again"));
         assert!(!refusals.readable(&partition), "it existed all the time");
         assert!(refusals.is_empty() && waits.reasons().is_empty());
         assert_eq!(refusals.refused(&partition, denied(), 20_000), Next::Wait, "a new wait");
-        refusals.go_on(20_000).unwrap();
-        refusals.go_on(29_000).unwrap();
+        refusals.check(20_000).unwrap();
+        refusals.check(29_000).unwrap();
         // Also if nothing more is heard of it.
-        assert!(refusals.go_on(30_000).is_err(), "for too long");
+        assert!(refusals.check(30_000).is_err(), "for too long");
     }
 
     /// Showed before: as long as what is taken away for a moment.
@@ -210,13 +210,13 @@ mod tests {
         for partition in [&new, &known] {
             refusals.refused(partition, error(TransportErrorKind::Denied), 0);
         }
-        refusals.go_on(0).unwrap();
-        refusals.go_on(REFUSED_MAX_MS - 1).unwrap();
-        assert!(refusals.go_on(REFUSED_MAX_MS).is_err());
+        refusals.check(0).unwrap();
+        refusals.check(REFUSED_MAX_MS - 1).unwrap();
+        assert!(refusals.check(REFUSED_MAX_MS).is_err());
         assert!(refusals.has(&known) && !refusals.has(&new), "another thread has read it");
         refusals.refused(&new, error(TransportErrorKind::UnknownTopic), REFUSED_MAX_MS);
-        refusals.go_on(REFUSED_MAX_MS).unwrap();
-        refusals.go_on(299_999).unwrap();
+        refusals.check(REFUSED_MAX_MS).unwrap();
+        refusals.check(299_999).unwrap();
     }
 
     #[test]
@@ -236,14 +236,14 @@ mod tests {
         let all: Vec<_> = (3..9).map(|partition| TopicPartition::new("in", partition)).collect();
         for (at, partition) in (0i64..).zip(&all) {
             refusals.refused(partition, error(TransportErrorKind::Denied), at * 1_000);
-            refusals.go_on(at * 1_000).unwrap();
+            refusals.check(at * 1_000).unwrap();
         }
         let reasons = waits.reasons();
         assert_eq!(reasons.len(), 1);
         assert!(reasons[0].what.starts_with("6 partitions of in, from 3 on, to be readable"), "{reasons:?}");
         all[..5].iter().for_each(|partition| refusals.forget(partition));
         assert!(refusals.has(&all[5]) && !refusals.has(&all[0]));
-        assert!(refusals.go_on(10_000).is_err(), "the topic has been refused for so long");
+        assert!(refusals.check(10_000).is_err(), "the topic has been refused for so long");
         assert!(refusals.is_empty());
     }
 }

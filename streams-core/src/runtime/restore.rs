@@ -34,8 +34,8 @@ use state_stores::{BackendRef, DiskMemory, Restore};
 
 use self::questions::Questions;
 use self::wait::OpeningWait;
+use super::application_plan::ApplicationPlan;
 use super::backends::TaskBackends;
-use super::plan::Plan;
 use super::quiet::{Quiet, QuietSource};
 use super::state_cleaner::StateCleaner;
 use super::state_directory::StateDirectory;
@@ -183,7 +183,7 @@ impl Opening {
 
 /// Opens the tasks of one instance.
 pub(crate) struct Restorer {
-    plan: Arc<Plan>,
+    plan: Arc<ApplicationPlan>,
     config: Arc<StreamsConfig>,
     directory: Option<Arc<StateDirectory>>,
     cleaner: Option<StateCleaner>,
@@ -206,7 +206,7 @@ pub(crate) struct Restorer {
 
 /// The parts of a restorer.
 pub(crate) struct RestorerParts {
-    pub plan: Arc<Plan>,
+    pub plan: Arc<ApplicationPlan>,
     pub config: Arc<StreamsConfig>,
     pub directory: Option<Arc<StateDirectory>>,
     pub memory: DiskMemory,
@@ -275,10 +275,10 @@ impl Restorer {
         });
         self.buffer.clear();
         worked |= self.finish();
-        self.quiet.look(&mut *self.admin, self.monotonic_ms);
+        self.quiet.check(&mut *self.admin, self.monotonic_ms);
         let opening: BTreeSet<TaskId> = self.tasks.iter().map(|opening| opening.request.task).collect();
         if let Some(cleaner) = &mut self.cleaner {
-            cleaner.look(now, &opening)?;
+            cleaner.clean_if_due(now, &opening)?;
         }
         Ok(worked)
     }

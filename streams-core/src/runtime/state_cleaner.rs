@@ -15,10 +15,10 @@ use crate::ids::TaskId;
 use crate::time::{Now, Timestamp};
 
 /// The shortest and the longest time between two checks.
-const LOOK_MS: std::ops::RangeInclusive<i64> = 50..=30_000;
+const CHECK_MS: std::ops::RangeInclusive<i64> = 50..=30_000;
 
 /// Checks within one delay, so that a folder is not kept much longer.
-const LOOKS_A_DELAY: i64 = 4;
+const CHECKS_PER_DELAY: i64 = 4;
 
 /// The tasks whose folders are in use.
 pub(super) struct StateCleaner {
@@ -28,11 +28,11 @@ pub(super) struct StateCleaner {
     owned: BTreeMap<TaskId, Vec<Weak<dyn Backend>>>,
     /// Those of them that have a database in their folder.
     on_disk: BTreeSet<TaskId>,
-    next_look: i64,
+    next_check: i64,
     /// When folders of other tasks may be deleted: tasks come after a start, and can use them.
     deletes_from: Option<i64>,
     /// Whether a folder that could not be deleted was logged.
-    told: BTreeSet<TaskId>,
+    reported: BTreeSet<TaskId>,
 }
 
 impl StateCleaner {
@@ -43,9 +43,9 @@ impl StateCleaner {
             delay_ms,
             owned: BTreeMap::new(),
             on_disk: BTreeSet::new(),
-            next_look: i64::MIN,
+            next_check: i64::MIN,
             deletes_from: None,
-            told: BTreeSet::new(),
+            reported: BTreeSet::new(),
         }
     }
 
@@ -61,13 +61,13 @@ impl StateCleaner {
     /// Records which folders are in use and deletes the others. `opening` are tasks that are being restored.
     ///
     /// The error is a database that was deleted while its task ran: it cannot be used after a restart.
-    pub fn look(&mut self, now: Now, opening: &BTreeSet<TaskId>) -> Result<()> {
+    pub fn clean_if_due(&mut self, now: Now, opening: &BTreeSet<TaskId>) -> Result<()> {
         let from = *self.deletes_from.get_or_insert(now.monotonic_ms.saturating_add(self.delay_ms));
-        if now.monotonic_ms < self.next_look {
+        if now.monotonic_ms < self.next_check {
             return Ok(());
         }
-        let pause = (self.delay_ms / LOOKS_A_DELAY).clamp(*LOOK_MS.start(), *LOOK_MS.end());
-        self.next_look = now.monotonic_ms.saturating_add(pause);
+        let pause = (self.delay_ms / CHECKS_PER_DELAY).clamp(*CHECK_MS.start(), *CHECK_MS.end());
+        self.next_check = now.monotonic_ms.saturating_add(pause);
         // A task that was closed since the last check is spared this time: its thread may not have released it yet.
         let before: Vec<TaskId> = self.owned.keys().copied().collect();
         let is_open = |backends: &[Weak<dyn Backend>]| backends.iter().any(|open| open.strong_count() > 0);
@@ -91,7 +91,7 @@ impl StateCleaner {
                 Ok(()) => {
                     tracing::info!(%task, left_alone_ms, "the state of a task that has moved away is deleted")
                 }
-                Err(error) if self.told.insert(task) => {
+                Err(error) if self.reported.insert(task) => {
                     tracing::warn!(%task, %error, "the state of a task that has moved away is kept");
                 }
                 Err(_) => {}
@@ -102,7 +102,7 @@ impl StateCleaner {
 
     fn touch(&mut self, task: TaskId, now: Timestamp) {
         if let Err(error) = self.directory.touch(task, now)
-            && self.told.insert(task)
+            && self.reported.insert(task)
         {
             tracing::warn!(%task, %error, "it is not recorded until when the task's state was in use");
         }
@@ -144,7 +144,7 @@ mod tests {
         let restored = BTreeSet::from([opening]);
         let mut there = Vec::new();
         for ms in [0, 600, 999, 1_000, 1_500, 9_000] {
-            cleaner.look(at(ms), &restored).expect("nothing was deleted by others");
+            cleaner.clean_if_due(at(ms), &restored).expect("nothing was deleted by others");
             let tasks: BTreeSet<TaskId> = directory.tasks().into_iter().map(|(task, _)| task).collect();
             there.push([running, closed, left, opening].map(|task| tasks.contains(&task)));
         }

@@ -254,7 +254,7 @@ impl ThreadStats {
 /// The counters of an application since its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct StreamsMetrics {
+pub struct Totals {
     /// Records taken from source topics and processed (`process-total`).
     pub processed_records: u64,
     /// Dropped records: nulls, late records, errors that a handler skipped (`dropped-records-total`), including those of

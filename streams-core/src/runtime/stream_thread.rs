@@ -31,7 +31,7 @@ use super::pace::Pace;
 use super::refusals::{ReadTopics, Refusals};
 use super::restore::{OpenReply, Request};
 use super::stats::{Doing, DroppedRecords, ThreadStats};
-use super::task::{StreamTask, TaskEnvironment, Writes};
+use super::task::{StreamTask, TaskEnvironment, WriteTiming};
 use super::topic_watch::metadata_max_age_ms;
 use super::waits::Waits;
 use crate::config::StreamsConfig;
@@ -50,7 +50,7 @@ mod recommits;
 mod replays;
 
 /// How long committed changes may wait before they are written to their task's database.
-const OWED_MAX_MS: i64 = 500;
+const DEFERRED_MAX_MS: i64 = 500;
 
 /// The reciprocal of the part of the memory for unwritten changes that may be pending from one commit to the next.
 const OWED_FRACTION: usize = 2;
@@ -197,8 +197,8 @@ pub(crate) struct StreamThread {
     refusals: Refusals,
     resume_at: i64,
     /// When the restorer last got the list of quiet sources, and whether there were any.
-    told_quiet_at: i64,
-    has_told_quiet: bool,
+    reported_quiet_at: i64,
+    has_reported_quiet: bool,
     /// Records dropped by tasks that have been closed.
     dropped_before: DroppedRecords,
     meter: ThreadMeter,
@@ -245,8 +245,8 @@ impl StreamThread {
             answered: Arc::default(),
             unreadable: BTreeSet::new(),
             resume_at: now_ms,
-            told_quiet_at: now_ms,
-            has_told_quiet: false,
+            reported_quiet_at: now_ms,
+            has_reported_quiet: false,
             dropped_before: Default::default(),
             meter,
         }
@@ -278,7 +278,7 @@ impl StreamThread {
         match error.recovery() {
             Recovery::Stop => {
                 // Nothing of the open transaction may become visible.
-                self.abandon();
+                self.abort();
                 Err(error)
             }
             Recovery::Repair => {
@@ -290,20 +290,22 @@ impl StreamThread {
     }
 
     /// Aborts the open transaction: whatever becomes of the thread, others must not wait for it.
-    pub fn abandon(&mut self) {
-        self.environment.collector.abandon();
+    pub fn abort(&mut self) {
+        self.environment.collector.abort();
     }
 
     fn round(&mut self, now: Now) -> Result<Round> {
         self.environment.collector.begin_round(now.monotonic_ms);
-        let mut worked = self.obey(now)?;
+        let mut worked = self.handle_commands(now)?;
         if self.stopped {
             return Ok(Round::Stopped);
         }
-        self.hear_of_opened();
-        if now.monotonic_ms >= self.resume_at && self.environment.collector.settle(now.monotonic_ms)? {
+        self.receive_opened();
+        if now.monotonic_ms >= self.resume_at
+            && self.environment.collector.clear_leftovers(now.monotonic_ms)?
+        {
             self.request_tasks();
-            worked |= self.take_over(now)?;
+            worked |= self.start_restored(now)?;
         }
         let fetched = self.fetch()?;
         self.meter.polled(self.pace.now_ms());
@@ -360,16 +362,16 @@ impl StreamThread {
     }
 
     /// What an ordinary commit writes to the databases: changes that would be too old at the next one, or too many.
-    fn due_writes(&self, now: Now) -> Writes {
+    fn due_writes(&self, now: Now) -> WriteTiming {
         if self.unwritten_bytes() > self.limits.uncommitted_bytes / OWED_FRACTION {
-            return Writes::Now;
+            return WriteTiming::Now;
         }
         let next_commit = now.monotonic_ms.saturating_add(self.limits.commit_interval_ms);
-        Writes::OwedSince(next_commit - OWED_MAX_MS)
+        WriteTiming::DeferredSince(next_commit - DEFERRED_MAX_MS)
     }
 
     /// Commits all tasks together. False when nothing has changed: then nothing is sent.
-    fn commit(&mut self, writes: Writes, now: Now) -> Result<bool> {
+    fn commit(&mut self, writes: WriteTiming, now: Now) -> Result<bool> {
         self.stats.set_doing(Doing::Committing);
         let collector = Rc::clone(&self.environment.collector);
         for (id, task) in &mut self.tasks {
@@ -496,7 +498,7 @@ impl StreamThread {
     fn reset(&mut self, cause: Error) -> Result<()> {
         let now_ms = self.pace.now_ms();
         let is_open = self.environment.collector.is_open();
-        self.abandon();
+        self.abort();
         self.puts_off.committed();
         // A fetch that failed may have left records of a partition here.
         self.buffer.clear();

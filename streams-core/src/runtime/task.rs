@@ -10,16 +10,16 @@ use state_stores::Batch;
 use state_stores::offsets::{offsets_keyspace, put_offset};
 
 use self::stores::{TaskStore, open_stores, stores_of};
+use super::application_plan::ApplicationPlan;
 use super::backends::TaskBackends;
 use super::commit::Committer;
-use super::graph::{self, GraphSettings, TaskGraph};
 use super::measures::TaskMeter;
 use super::pace::Pace;
 use super::partition_group::{PartitionGroup, Readiness};
-use super::plan::Plan;
 use super::record_collector::RecordCollector;
 use super::record_queue::{RecordQueue, SourceMeters};
 use super::restore::OpenedTask;
+use super::task_graph::{self, GraphSettings, TaskGraph};
 use crate::config::StreamsConfig;
 use crate::error::{Error, Result, UserError};
 use crate::ids::{Offset, TaskId, TopicName, TopicPartition};
@@ -38,7 +38,7 @@ mod stores;
 
 /// What the tasks of one thread share.
 pub(crate) struct TaskEnvironment {
-    pub plan: Arc<Plan>,
+    pub plan: Arc<ApplicationPlan>,
     pub collector: Rc<RecordCollector>,
     pub handlers: Handlers,
     pub globals: GlobalReaders,
@@ -57,7 +57,7 @@ pub(crate) struct TaskEnvironment {
 impl TaskEnvironment {
     /// The environment that the settings describe.
     pub fn new(
-        plan: &Arc<Plan>,
+        plan: &Arc<ApplicationPlan>,
         config: &Arc<StreamsConfig>,
         committer: Committer,
         handlers: &Handlers,
@@ -118,12 +118,12 @@ impl TaskInput {
 
 /// When committed changes are written to a database (decision 0007).
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Writes {
+pub(crate) enum WriteTiming {
     /// With this commit.
     Now,
     /// With this commit if a task's oldest pending write is from this moment of the monotonic clock or earlier,
     /// else later.
-    OwedSince(i64),
+    DeferredSince(i64),
 }
 
 /// A task that runs.
@@ -138,7 +138,7 @@ pub(crate) struct StreamTask {
     /// One for each database.
     batches: Vec<Batch>,
     /// When the oldest of the pending writes was logged, by the monotonic clock.
-    owed_since: Option<i64>,
+    deferred_since: Option<i64>,
     /// Whether records were processed since the last commit.
     processed: bool,
     /// Whether something may have been sent since the last commit without a record being consumed: by a punctuation, or
@@ -163,7 +163,7 @@ impl StreamTask {
         let plan = environment.plan.subtopology(id)?;
         let clock = Rc::new(RecordClock::default());
         let (stores, readable) = open_stores(id, &opened, &clock, environment)?;
-        let graph = graph::build(&environment.plan.topology, &plan.nodes, &environment.settings)?;
+        let graph = task_graph::build(&environment.plan.topology, &plan.nodes, &environment.settings)?;
         let access = plan.nodes.iter().map(|node| (Arc::clone(node), stores_of(environment, node))).collect();
         let mut context = TaskContext::new(TaskSetup {
             task: id,
@@ -209,7 +209,7 @@ impl StreamTask {
             stores,
             batches: vec![Batch::new(); opened.backends.len()],
             backends: opened.backends,
-            owed_since: None,
+            deferred_since: None,
             processed: false,
             wrote: false,
             unpunctuated: false,
@@ -295,7 +295,7 @@ impl StreamTask {
             self.processed = true;
             done += 1;
             self.punctuate(PunctuationType::StreamTime, self.context.stream_time(), pace)?;
-            if pace.record() && pace.look(self.unwritten_bytes()) {
+            if pace.record() && pace.check(self.unwritten_bytes()) {
                 break;
             }
         }
@@ -327,7 +327,7 @@ impl StreamTask {
                 node.punctuate(punctuation, now, &mut self.context)?;
             }
             // A call may take long, or write much.
-            let is_over = pace.look(self.unwritten_bytes());
+            let is_over = pace.check(self.unwritten_bytes());
             pace.punctuated(began_ms);
             if is_over {
                 self.unpunctuated |= kind == PunctuationType::StreamTime;
@@ -349,7 +349,7 @@ impl StreamTask {
 
     /// Bytes that are in no database yet.
     pub fn unwritten_bytes(&self) -> usize {
-        self.uncommitted_bytes() + self.owed_bytes()
+        self.uncommitted_bytes() + self.deferred_bytes()
     }
 
     /// Whether it has uncommitted work.
@@ -369,21 +369,21 @@ impl StreamTask {
     }
 
     /// Bytes that are committed and not yet written to the databases.
-    pub fn owed_bytes(&self) -> usize {
-        self.stores.iter().map(|store| store.store.borrow().owed_bytes()).sum()
+    pub fn deferred_bytes(&self) -> usize {
+        self.stores.iter().map(|store| store.store.borrow().deferred_bytes()).sum()
     }
 
     /// First half of a commit: lets cached updates go downstream, then logs every change once. With what is due, it goes
     /// into the batches for the databases.
-    pub fn stage(&mut self, collector: &RecordCollector, writes: Writes, now: Now) -> Result<()> {
+    pub fn stage(&mut self, collector: &RecordCollector, writes: WriteTiming, now: Now) -> Result<()> {
         self.context.flush_caches()?;
-        let owed_since = self.owed_since.unwrap_or(now.monotonic_ms);
+        let deferred_since = self.deferred_since.unwrap_or(now.monotonic_ms);
         let due = match writes {
-            Writes::Now => true,
-            Writes::OwedSince(since) => owed_since <= since,
+            WriteTiming::Now => true,
+            WriteTiming::DeferredSince(since) => deferred_since <= since,
         };
-        let mut owed = false;
-        for TaskStore { store, backend, changelog, owes } in &mut self.stores {
+        let mut deferred = false;
+        for TaskStore { store, backend, changelog, defers } in &mut self.stores {
             let batch = self
                 .batches
                 .get_mut(*backend)
@@ -422,11 +422,11 @@ impl StreamTask {
             };
             let mut store = store.borrow_mut();
             store.end_flush();
-            let staged = match *owes && !due {
+            let staged = match *defers && !due {
                 true => store.stage_log(&mut log, batch),
                 false => store.stage(&mut log, batch),
             };
-            owed |= store.owes();
+            deferred |= store.has_deferred();
             // The collector's own error says what to do next; the store only carries it.
             if let Some(error) = sending {
                 return Err(error);
@@ -434,7 +434,7 @@ impl StreamTask {
             staged.map_err(|cause| Error::Store { task: self.id, cause })?;
             self.wrote |= changelog.as_ref().is_some_and(|changelog| changelog.sent > 0);
         }
-        self.owed_since = owed.then_some(owed_since);
+        self.deferred_since = deferred.then_some(deferred_since);
         Ok(())
     }
 
@@ -545,7 +545,7 @@ impl StreamTask {
                 self.stores.iter_mut().filter(|store| store.backend == number)
             {
                 let Some(changelog) = changelog else { continue };
-                if changelog.next == changelog.written || store.borrow().owes() {
+                if changelog.next == changelog.written || store.borrow().has_deferred() {
                     continue;
                 }
                 let keyspace = offsets_keyspace(&**backend).map_err(wrap)?;

@@ -14,8 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::plan::Plan;
-use super::setup;
+use super::application_plan::ApplicationPlan;
+use super::topic_setup;
 use super::waits::{Waiting, Waits};
 use crate::config::StreamsConfig;
 use crate::error::{Error, Result};
@@ -46,7 +46,7 @@ pub(crate) fn metadata_max_age_ms(config: &StreamsConfig) -> i64 {
 }
 
 /// Whether an error in starting is one that time may cure.
-pub(crate) fn is_passing(error: &Error) -> bool {
+pub(crate) fn is_transient(error: &Error) -> bool {
     let passes = |kind| matches!(kind, TransportErrorKind::Retriable | TransportErrorKind::TimedOut);
     matches!(error, Error::Transport(error) if passes(error.kind()))
 }
@@ -63,7 +63,7 @@ enum Own {
 
 /// The topics that an application reads, as it knows them.
 pub(crate) struct TopicWatch {
-    plan: Arc<Plan>,
+    plan: Arc<ApplicationPlan>,
     config: Arc<StreamsConfig>,
     admin: Box<dyn Admin>,
     /// The wait for a broker that does not answer, or does not let the application restart.
@@ -79,7 +79,7 @@ pub(crate) struct TopicWatch {
 impl TopicWatch {
     /// A watch over the topics that the plan reads, and the application's own. Times are of the monotonic clock.
     pub fn new(
-        plan: &Arc<Plan>,
+        plan: &Arc<ApplicationPlan>,
         config: &Arc<StreamsConfig>,
         transport: &dyn Transport,
         client_id: &str,
@@ -104,13 +104,13 @@ impl TopicWatch {
     }
 
     /// Something points at a change: checks at once, and more often for a while.
-    pub fn look_soon(&mut self, now_ms: i64) {
+    pub fn poll_soon(&mut self, now_ms: i64) {
         self.soon_until_ms = now_ms + SOON_FOR_MS;
         self.next_ms = self.next_ms.min(now_ms);
     }
 
     /// Something may be the sign of a change: checks at once.
-    pub fn look_now(&mut self, now_ms: i64) {
+    pub fn poll_now(&mut self, now_ms: i64) {
         self.next_ms = self.next_ms.min(now_ms);
     }
 
@@ -119,7 +119,7 @@ impl TopicWatch {
         if now_ms < self.next_ms {
             return Ok(false);
         }
-        match self.look() {
+        match self.poll_topics() {
             Ok(found) if self.judge(&found, now_ms)? => self.prepare(now_ms),
             Ok(_) => {
                 self.waiting.end();
@@ -127,7 +127,7 @@ impl TopicWatch {
             }
             Err(Error::Transport(error)) => {
                 let what = || format!("the broker, to check whether topics have changed: {error}");
-                self.waiting.go_on(now_ms, what);
+                self.waiting.update(now_ms, what);
                 self.pause(now_ms);
                 self.next_ms = self.next_ms.min(now_ms + FAILED_MS);
                 Ok(false)
@@ -138,16 +138,16 @@ impl TopicWatch {
 
     /// Prepares what the restart will need, so that tasks are not closed while a broker could not have them opened again.
     fn prepare(&mut self, now_ms: i64) -> Result<bool> {
-        match setup::prepare(&self.plan.topology, &self.config, &mut *self.admin) {
+        match topic_setup::prepare(&self.plan.topology, &self.config, &mut *self.admin) {
             Ok(_) => Ok(true),
-            Err(error) if is_passing(&error) => {
-                let waited = self
-                    .waiting
-                    .go_on(now_ms, || format!("the broker, to restart because topics have changed: {error}"));
+            Err(error) if is_transient(&error) => {
+                let waited = self.waiting.update(now_ms, || {
+                    format!("the broker, to restart because topics have changed: {error}")
+                });
                 if waited >= self.config.task_timeout_ms() {
                     return Err(error);
                 }
-                self.look_soon(now_ms);
+                self.poll_soon(now_ms);
                 self.pause(now_ms);
                 Ok(false)
             }
@@ -189,7 +189,8 @@ impl TopicWatch {
             };
             known.is_none_or(has_grown) || self.is_another(topic)
         };
-        let changes: Vec<String> = found.values().filter(is_change).map(|topic| self.told(topic)).collect();
+        let changes: Vec<String> =
+            found.values().filter(is_change).map(|topic| self.describe(topic)).collect();
         if changes.is_empty() && gone.is_empty() {
             self.learn_ids(found);
             return Ok(false);
@@ -240,7 +241,7 @@ impl TopicWatch {
         known.is_some() && topic.id.is_some() && known != topic.id.as_ref()
     }
 
-    fn told(&self, topic: &TopicInfo) -> String {
+    fn describe(&self, topic: &TopicInfo) -> String {
         let TopicInfo { name, partitions, .. } = topic;
         match self.known.get(name) {
             None => format!("{name} with {partitions} partitions is new"),
@@ -267,7 +268,7 @@ impl TopicWatch {
     }
 
     /// The topics to read as they are now.
-    fn look(&mut self) -> Result<BTreeMap<TopicName, TopicInfo>> {
+    fn poll_topics(&mut self) -> Result<BTreeMap<TopicName, TopicInfo>> {
         let mut names: BTreeSet<TopicName> = self.known.keys().cloned().collect();
         if self.plan.topology.graph().has_patterns() {
             let existing = self.admin.topic_names(TIMEOUT)?;
@@ -280,7 +281,7 @@ impl TopicWatch {
 }
 
 /// The topics of the application's own.
-fn own_topics(plan: &Plan) -> BTreeMap<TopicName, Own> {
+fn own_topics(plan: &ApplicationPlan) -> BTreeMap<TopicName, Own> {
     let mut own = BTreeMap::new();
     for part in plan.subtopologies.values() {
         own.extend(part.task_topic.iter().map(|topic| (Arc::clone(topic), Own::Tasks)));
@@ -339,7 +340,7 @@ mod tests {
         }
 
         fn watch(&mut self, topology: &Topology) -> TopicWatch {
-            let plan = Arc::new(setup::prepare(topology, &self.config, &mut *self.admin).unwrap());
+            let plan = Arc::new(topic_setup::prepare(topology, &self.config, &mut *self.admin).unwrap());
             TopicWatch::new(&plan, &self.config, &*self.transport, "c", &Arc::default(), 0).unwrap()
         }
     }
@@ -357,7 +358,7 @@ mod tests {
         let mut watch = world.watch(&topology);
         assert!(!watch.changed(1).unwrap());
         world.admin.grow_topic(&"a".into(), 4, TIMEOUT).unwrap();
-        watch.look_soon(2);
+        watch.poll_soon(2);
         assert!(watch.changed(2).unwrap());
         // The token topic has grown before the tasks were closed.
         let token: TopicName = "app-subtopology-0-tasks".into();
@@ -372,7 +373,7 @@ mod tests {
         topology.add_source("in", &["a".into(), "b".into()], None, options()).unwrap();
         let mut watch = world.watch(&topology);
         world.admin.delete_topics(&["b".into()], TIMEOUT).unwrap();
-        watch.look_soon(10);
+        watch.poll_soon(10);
         assert!(!watch.changed(10).unwrap(), "a broker may not know it yet");
         assert!(!watch.changed(1_010).unwrap());
         let error = watch.changed(10 + GONE_AFTER_MS).unwrap_err().to_string();
@@ -387,7 +388,7 @@ mod tests {
         topology.add_pattern_source("in", &pattern, None, options()).unwrap();
         let mut watch = world.watch(&topology);
         world.admin.delete_topics(&["in-b".into()], TIMEOUT).unwrap();
-        watch.look_soon(10);
+        watch.poll_soon(10);
         assert!(!watch.changed(10).unwrap());
         assert!(watch.changed(10 + GONE_AFTER_MS).unwrap());
         let mut watch = world.watch(&topology);
@@ -404,10 +405,10 @@ mod tests {
         let store = Stores::key_value_store::<String, String>("counts");
         topology.add_state_store(store, &["count"]).unwrap();
         let mut watch = world.watch(&topology);
-        watch.look_now(10);
+        watch.poll_now(10);
         assert!(!watch.changed(10).unwrap(), "all is there");
         world.admin.delete_topics(&["app-counts-changelog".into()], TIMEOUT).unwrap();
-        watch.look_now(2_000);
+        watch.poll_now(2_000);
         assert!(!watch.changed(2_000).unwrap(), "a broker may not know it yet");
         let error = watch.changed(2_000 + GONE_AFTER_MS).unwrap_err().to_string();
         assert!(
@@ -425,7 +426,7 @@ mod tests {
         let mut watch = world.watch(&topology);
         let token: TopicName = "app-subtopology-0-tasks".into();
         world.admin.delete_topics(std::slice::from_ref(&token), TIMEOUT).unwrap();
-        watch.look_now(0);
+        watch.poll_now(0);
         assert!(!watch.changed(0).unwrap());
         assert!(watch.changed(GONE_AFTER_MS).unwrap(), "the application restarts");
         assert!(world.admin.topics(std::slice::from_ref(&token), TIMEOUT).unwrap().contains_key(&token));

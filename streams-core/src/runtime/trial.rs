@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::steps::{Engine, EngineSettings, Pace};
+use super::engine::{Engine, EnginePace, EngineSettings};
 use crate::config::StreamsConfig;
 use crate::error::Result;
 use crate::ids::PartitionId;
@@ -49,7 +49,7 @@ impl Trial {
             config,
             transport: Arc::clone(&self.transport),
             clock: Arc::clone(&self.clock) as _,
-            pace: Pace::Application,
+            pace: EnginePace::Application,
         })
     }
 

@@ -12,13 +12,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// The time until the first warning.
-const TOLD_AFTER_MS: i64 = 5_000;
+const LOG_AFTER_MS: i64 = 5_000;
 
 /// A call this short is not a wait.
 const CALL_MS: i64 = 1_000;
 
 /// The longest time between two warnings.
-const TOLD_EVERY_MAX_MS: i64 = 300_000;
+const LOG_EVERY_MAX_MS: i64 = 300_000;
 
 /// Something that an application waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,28 +39,28 @@ impl fmt::Display for WaitReason {
 }
 
 #[derive(Debug)]
-struct Entry {
+struct Wait {
     who: String,
     what: String,
     /// `None` before the first look at the clock.
     since_ms: Option<i64>,
     last_ms: i64,
-    next_told_ms: i64,
+    next_log_ms: i64,
     /// Whether it is one call, which may be over in a moment.
     is_call: bool,
 }
 
-impl Entry {
+impl Wait {
     /// Updates the wait; returns its length in milliseconds.
-    fn look(&mut self, now_ms: i64) -> i64 {
+    fn update(&mut self, now_ms: i64) -> i64 {
         let since_ms = *self.since_ms.get_or_insert_with(|| {
-            self.next_told_ms = now_ms.saturating_add(TOLD_AFTER_MS);
+            self.next_log_ms = now_ms.saturating_add(LOG_AFTER_MS);
             now_ms
         });
         self.last_ms = self.last_ms.max(now_ms);
         let waited_ms = now_ms - since_ms;
-        if now_ms >= self.next_told_ms {
-            self.next_told_ms = now_ms.saturating_add(waited_ms.clamp(TOLD_AFTER_MS, TOLD_EVERY_MAX_MS));
+        if now_ms >= self.next_log_ms {
+            self.next_log_ms = now_ms.saturating_add(waited_ms.clamp(LOG_AFTER_MS, LOG_EVERY_MAX_MS));
             tracing::warn!(who = self.who, waits_for = self.what, waited_ms, "still waiting");
         }
         waited_ms
@@ -70,35 +70,35 @@ impl Entry {
         self.since_ms.map_or(0, |since_ms| self.last_ms - since_ms)
     }
 
-    fn is_worth_telling(&self) -> bool {
+    fn is_worth_reporting(&self) -> bool {
         !self.is_call || self.waited_ms() >= CALL_MS
     }
 }
 
 #[derive(Debug, Default)]
-struct Entries {
+struct OpenWaits {
     next: u64,
-    waiting: BTreeMap<u64, Entry>,
+    waiting: BTreeMap<u64, Wait>,
 }
 
 /// All current waits of an application.
 #[derive(Debug, Default)]
-pub(crate) struct Waits(Mutex<Entries>);
+pub(crate) struct Waits(Mutex<OpenWaits>);
 
 impl Waits {
-    fn entries(&self) -> MutexGuard<'_, Entries> {
+    fn entries(&self) -> MutexGuard<'_, OpenWaits> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The current waits, the longest first.
     pub fn reasons(&self) -> Vec<WaitReason> {
         let entries = self.entries();
-        let reason = |entry: &Entry| WaitReason {
+        let reason = |entry: &Wait| WaitReason {
             who: entry.who.clone(),
             what: entry.what.clone(),
             waited: Duration::from_millis(u64::try_from(entry.waited_ms()).unwrap_or(0)),
         };
-        let long = entries.waiting.values().filter(|entry| entry.is_worth_telling());
+        let long = entries.waiting.values().filter(|entry| entry.is_worth_reporting());
         let mut reasons: Vec<_> = long.map(reason).collect();
         reasons.sort_by_key(|reason| std::cmp::Reverse(reason.waited));
         reasons
@@ -110,8 +110,8 @@ impl Waits {
     }
 
     /// Updates all waits; returns the length of the longest in milliseconds.
-    pub fn look(&self, now_ms: i64) -> i64 {
-        self.entries().waiting.values_mut().map(|entry| entry.look(now_ms)).max().unwrap_or(0)
+    pub fn update(&self, now_ms: i64) -> i64 {
+        self.entries().waiting.values_mut().map(|entry| entry.update(now_ms)).max().unwrap_or(0)
     }
 }
 
@@ -125,8 +125,8 @@ pub(crate) struct Waiting {
 
 impl Waiting {
     /// Begins or continues the wait for `what`; returns its length in milliseconds.
-    pub fn go_on(&mut self, now_ms: i64, what: impl FnOnce() -> String) -> i64 {
-        self.note(what(), false, |entry| entry.look(now_ms))
+    pub fn update(&mut self, now_ms: i64, what: impl FnOnce() -> String) -> i64 {
+        self.note(what(), false, |entry| entry.update(now_ms))
     }
 
     /// Begins a call that may take long: the wait lasts until [`end`](Self::end).
@@ -134,18 +134,18 @@ impl Waiting {
         self.note(what(), true, |_| ());
     }
 
-    fn note<T>(&mut self, what: String, is_call: bool, then: impl FnOnce(&mut Entry) -> T) -> T {
+    fn note<T>(&mut self, what: String, is_call: bool, then: impl FnOnce(&mut Wait) -> T) -> T {
         let mut entries = self.waits.entries();
         let number = *self.number.get_or_insert_with(|| {
             entries.next += 1;
             entries.next
         });
-        let entry = entries.waiting.entry(number).or_insert_with(|| Entry {
+        let entry = entries.waiting.entry(number).or_insert_with(|| Wait {
             who: self.who.clone(),
             what: String::new(),
             since_ms: None,
             last_ms: i64::MIN,
-            next_told_ms: i64::MAX,
+            next_log_ms: i64::MAX,
             is_call,
         });
         entry.what = what;
@@ -174,13 +174,13 @@ mod tests {
     fn what_is_waited_for_can_be_asked_until_the_wait_ends() {
         let waits = Arc::new(Waits::default());
         let mut task = waits.of("task 0_0");
-        assert_eq!(task.go_on(1_000, || "a broker".to_owned()), 0);
-        assert_eq!(task.go_on(8_500, || "a transaction".to_owned()), 7_500);
+        assert_eq!(task.update(1_000, || "a broker".to_owned()), 0);
+        assert_eq!(task.update(8_500, || "a transaction".to_owned()), 7_500);
         let reasons = waits.reasons();
         assert_eq!(reasons[0].to_string(), "task 0_0 waits for a transaction (7.5 s)");
         task.end();
         assert_eq!(waits.reasons(), []);
-        assert_eq!(task.go_on(9_000, || "a broker".to_owned()), 0, "a new wait");
+        assert_eq!(task.update(9_000, || "a broker".to_owned()), 0, "a new wait");
         drop(task);
         assert_eq!(waits.reasons(), []);
     }
@@ -190,13 +190,13 @@ mod tests {
         let waits = Arc::new(Waits::default());
         let mut task = waits.of("task 0_0");
         let mut told = Vec::new();
-        let next = || waits.entries().waiting.values().next().map(|entry| entry.next_told_ms);
+        let next = || waits.entries().waiting.values().next().map(|entry| entry.next_log_ms);
         for second in 0..100 {
             let before = next();
             // Whoever looks.
             match second % 2 {
-                0 => task.go_on(second * 1_000, || "a broker".to_owned()),
-                _ => waits.look(second * 1_000),
+                0 => task.update(second * 1_000, || "a broker".to_owned()),
+                _ => waits.update(second * 1_000),
             };
             if before.is_some() && next() != before {
                 told.push(second);
@@ -210,11 +210,11 @@ mod tests {
         let waits = Arc::new(Waits::default());
         let mut thread = waits.of("thread 1");
         thread.begin(|| "a commit".to_owned());
-        assert_eq!((waits.look(1_000), waits.look(1_900)), (0, 900));
+        assert_eq!((waits.update(1_000), waits.update(1_900)), (0, 900));
         assert_eq!(waits.reasons(), [], "a call of a moment");
-        assert_eq!(waits.look(4_000), 3_000);
+        assert_eq!(waits.update(4_000), 3_000);
         assert_eq!(waits.reasons()[0].to_string(), "thread 1 waits for a commit (3.0 s)");
         thread.end();
-        assert_eq!((waits.look(9_000), waits.reasons()), (0, vec![]));
+        assert_eq!((waits.update(9_000), waits.reasons()), (0, vec![]));
     }
 }

@@ -15,8 +15,8 @@ use crate::metrics::Metric;
 use crate::partitioner::partition_for_key;
 use crate::processor::DroppedRecords;
 use crate::processor::handlers::Handlers;
-use crate::runtime::setup;
-use crate::runtime::steps::{Engine, EngineSettings, Pace};
+use crate::runtime::engine::{Engine, EnginePace, EngineSettings};
+use crate::runtime::topic_setup;
 use crate::time::ManualClock;
 use crate::topology::{NodeKind, Topology};
 use crate::transport::embedded::EmbeddedBroker;
@@ -106,9 +106,9 @@ impl Pipeline {
             transport: Arc::clone(&transport),
             clock: Arc::clone(&clock) as _,
             pace: match commit {
-                CommitPolicy::EveryRecord => Pace::EachRecord,
-                CommitPolicy::Interval => Pace::Application,
-                CommitPolicy::OnDemand => Pace::CommitsOnDemand,
+                CommitPolicy::EveryRecord => EnginePace::EachRecord,
+                CommitPolicy::Interval => EnginePace::Application,
+                CommitPolicy::OnDemand => EnginePace::CommitsOnDemand,
             },
         };
         let engine = start(&settings, &handlers, &mut *admin)?;
@@ -136,7 +136,7 @@ impl Pipeline {
             topic_partitions,
             buffer: Vec::new(),
         };
-        pipeline.settle()?;
+        pipeline.run_until_idle()?;
         Ok(pipeline)
     }
 
@@ -151,7 +151,7 @@ impl Pipeline {
         // The old one must have left the group by then.
         self.engine = None;
         self.engine = start(&self.settings, &self.handlers, &mut *self.admin)?;
-        self.settle()
+        self.run_until_idle()
     }
 
     /// Creates a topic that no source and no fixed sink names. If a pattern matches it, the application restarts.
@@ -191,7 +191,7 @@ impl Pipeline {
     }
 
     /// Runs rounds until there is nothing left to do.
-    pub fn settle(&mut self) -> Result<()> {
+    pub fn run_until_idle(&mut self) -> Result<()> {
         if self.engine.is_none() && self.settings.topology.graph().has_patterns() {
             return Ok(());
         }
@@ -242,18 +242,18 @@ impl Pipeline {
             tag: 0,
         })?;
         self.producer.flush(TIMEOUT)?;
-        self.settle()
+        self.run_until_idle()
     }
 
     pub fn commit(&mut self) -> Result<()> {
         self.engine()?.commit()?;
-        self.settle()
+        self.run_until_idle()
     }
 
     pub fn advance_wall_clock(&mut self, by: Duration) -> Result<()> {
         let by_ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
         self.clock.set(checked_time(self.now_ms().checked_add(by_ms))?);
-        self.settle()
+        self.run_until_idle()
     }
 
     pub fn now_ms(&self) -> i64 {
@@ -351,7 +351,9 @@ fn check_partitions(default: PartitionId, of_topics: &BTreeMap<String, Partition
 /// Starts the application, if every pattern matches a topic.
 fn start(settings: &EngineSettings, handlers: &Handlers, admin: &mut dyn Admin) -> Result<Option<Engine>> {
     let EngineSettings { topology, config, .. } = settings;
-    if topology.graph().has_patterns() && !setup::all_matched(topology, &config.application_id(), admin)? {
+    if topology.graph().has_patterns()
+        && !topic_setup::all_matched(topology, &config.application_id(), admin)?
+    {
         return Ok(None);
     }
     Engine::with_handlers(settings.clone(), handlers).map(Some)

@@ -17,7 +17,7 @@ impl TopologyGraph {
             for shape in &group.shapes {
                 let label = escape_mermaid(&shape.label);
                 match shape.kind {
-                    Kind::Store => put(&mut text, format_args!("    {}[(\"{label}\")]\n", shape.id)),
+                    ShapeKind::Store => put(&mut text, format_args!("    {}[(\"{label}\")]\n", shape.id)),
                     _ => put(&mut text, format_args!("    {}[\"{label}\"]\n", shape.id)),
                 }
             }
@@ -42,7 +42,7 @@ impl TopologyGraph {
             put(&mut text, format_args!("  subgraph cluster_{} {{\n", group.id));
             put(&mut text, format_args!("    label=\"{}\";\n", escape_dot(&group.title)));
             for shape in &group.shapes {
-                let style = if matches!(shape.kind, Kind::Store) { ", shape=cylinder" } else { "" };
+                let style = if matches!(shape.kind, ShapeKind::Store) { ", shape=cylinder" } else { "" };
                 put(
                     &mut text,
                     format_args!("    {} [label=\"{}\"{style}];\n", shape.id, escape_dot(&shape.label)),
@@ -68,7 +68,7 @@ impl TopologyGraph {
 struct Picture {
     groups: Vec<Group>,
     topics: Vec<Shape>,
-    edges: Vec<Edge>,
+    edges: Vec<DrawnEdge>,
     /// The names of the nodes drawn so far; a node's place is its number.
     nodes: Vec<NodeName>,
 }
@@ -82,17 +82,17 @@ struct Group {
 struct Shape {
     id: String,
     label: String,
-    kind: Kind,
+    kind: ShapeKind,
 }
 
 #[derive(Clone, Copy)]
-enum Kind {
+enum ShapeKind {
     Node,
     Store,
     Topic,
 }
 
-struct Edge {
+struct DrawnEdge {
     from: String,
     to: String,
     to_store: bool,
@@ -116,7 +116,7 @@ impl Picture {
         for node in &nodes {
             self.nodes.push(node.name.clone());
             let id = format!("n{}", self.nodes.len() - 1);
-            group.shapes.push(Shape { id, label: node.name.to_string(), kind: Kind::Node });
+            group.shapes.push(Shape { id, label: node.name.to_string(), kind: ShapeKind::Node });
         }
         for node in nodes {
             self.add_edges(&mut group, node);
@@ -134,27 +134,27 @@ impl Picture {
                     pattern.as_ref().map_or_else(|| topics.collect(), |one| vec![one.as_str()]);
                 for topic in all {
                     let from = self.topic(topic);
-                    self.edges.push(Edge { from, to: own.clone(), to_store: false });
+                    self.edges.push(DrawnEdge { from, to: own.clone(), to_store: false });
                 }
             }
             DescribedKind::Processor { stores } => {
                 for store in stores {
                     let to = store_shape(group, store);
-                    self.edges.push(Edge { from: own.clone(), to, to_store: true });
+                    self.edges.push(DrawnEdge { from: own.clone(), to, to_store: true });
                 }
             }
             DescribedKind::Sink(SinkTarget::Topic(topic)) => {
                 let to = self.topic(topic);
-                self.edges.push(Edge { from: own.clone(), to, to_store: false });
+                self.edges.push(DrawnEdge { from: own.clone(), to, to_store: false });
             }
             DescribedKind::Sink(SinkTarget::Dynamic(extractor)) => {
                 let to = self.topic(&format!("chosen by {extractor}"));
-                self.edges.push(Edge { from: own.clone(), to, to_store: false });
+                self.edges.push(DrawnEdge { from: own.clone(), to, to_store: false });
             }
         }
         for successor in &node.successors {
             if let Some(to) = self.node_id(successor) {
-                self.edges.push(Edge { from: own.clone(), to, to_store: false });
+                self.edges.push(DrawnEdge { from: own.clone(), to, to_store: false });
             }
         }
     }
@@ -164,18 +164,18 @@ impl Picture {
     }
 
     fn topic(&mut self, label: &str) -> String {
-        shape(&mut self.topics, "t", label, Kind::Topic)
+        shape(&mut self.topics, "t", label, ShapeKind::Topic)
     }
 }
 
 /// The store's id within its group; a store belongs to one group only.
 fn store_shape(group: &mut Group, store: &str) -> String {
     let prefix = format!("s{}_", group.id);
-    shape(&mut group.shapes, &prefix, store, Kind::Store)
+    shape(&mut group.shapes, &prefix, store, ShapeKind::Store)
 }
 
 /// The id of the shape with that label, drawn if it is not there yet.
-fn shape(shapes: &mut Vec<Shape>, prefix: &str, label: &str, kind: Kind) -> String {
+fn shape(shapes: &mut Vec<Shape>, prefix: &str, label: &str, kind: ShapeKind) -> String {
     let same = |shape: &&Shape| {
         shape.label == label && std::mem::discriminant(&shape.kind) == std::mem::discriminant(&kind)
     };

@@ -8,7 +8,7 @@ use streams_core::processor::{Data, InitContext, Processor, ProcessorResult, Sin
 use streams_core::store::{StoreFactory, StorePlace};
 use streams_core::topology::{PlanSettings, Topology};
 
-use super::node::{NodeId, NodeKind, ROOT};
+use super::node::{NodeId, PlanNodeKind, ROOT};
 use super::{Plan, optimize};
 use crate::error::{DslError, Result};
 use crate::options::TopologySettings;
@@ -150,7 +150,7 @@ pub(crate) fn lower(plan: &Plan, settings: &TopologySettings) -> Result<Topology
                 .collect(),
             reuse_source_topics: optimization.reuse_ktable_source_topics,
             drop_null_keys: !keep_null_keys.contains(&id),
-            joins_itself: matches!(node.kind, NodeKind::StreamJoin { itself: true, .. }),
+            joins_itself: matches!(node.kind, PlanNodeKind::StreamJoin { itself: true, .. }),
         };
         (node.write)(&mut writer)?;
     }

@@ -2,7 +2,7 @@
 //! (`InternalStreamsBuilder.mergeRepartitionTopics`).
 
 use super::Plan;
-use super::node::{NodeId, NodeKind};
+use super::node::{NodeId, PlanNodeKind};
 use super::repartition::RepartitionSpec;
 use crate::error::{DslError, Result};
 
@@ -13,7 +13,8 @@ type Candidates = Vec<(NodeId, Vec<NodeId>)>;
 pub(super) fn merge_repartitions(plan: &mut Plan) -> Result<()> {
     let candidates = below_merges(plan, below_key_changers(plan));
     for (key_changer, repartitions) in candidates {
-        let Some(NodeKind::Repartition(first)) = repartitions.first().map(|id| plan.node(*id).kind.clone())
+        let Some(PlanNodeKind::Repartition(first)) =
+            repartitions.first().map(|id| plan.node(*id).kind.clone())
         else {
             continue;
         };
@@ -36,7 +37,7 @@ fn upstream(plan: &Plan, start: NodeId, matches: impl Fn(NodeId) -> bool) -> Opt
 }
 
 fn is_optimizable(plan: &Plan, id: NodeId) -> bool {
-    matches!(&plan.node(id).kind, NodeKind::Repartition(spec) if spec.optimizable)
+    matches!(&plan.node(id).kind, PlanNodeKind::Repartition(spec) if spec.optimizable)
 }
 
 fn below_key_changers(plan: &Plan) -> Candidates {

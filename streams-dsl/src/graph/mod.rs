@@ -25,7 +25,7 @@ mod source;
 mod step;
 
 pub(crate) use lower::{Writer, lower};
-pub(crate) use node::{GraphNode, NodeId, NodeKind, ROOT, SourceSpec};
+pub(crate) use node::{GraphNode, NodeId, PlanNodeKind, ROOT, SourceSpec};
 pub(crate) use plan::{Plan, PlanRef};
 pub(crate) use repartition::{Repartitioning, repartition_node};
 pub(crate) use source::SourceTopics;

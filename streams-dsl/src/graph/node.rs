@@ -30,7 +30,7 @@ pub(crate) struct SourceSpec {
 
 /// What the optimiser distinguishes.
 #[derive(Clone)]
-pub(crate) enum NodeKind {
+pub(crate) enum PlanNodeKind {
     /// The root.
     Root,
     /// Reads topics as a stream.
@@ -56,7 +56,7 @@ pub(crate) enum NodeKind {
 #[derive(Clone)]
 pub(crate) struct GraphNode {
     pub(crate) name: String,
-    pub(crate) kind: NodeKind,
+    pub(crate) kind: PlanNodeKind,
     pub(crate) write: Write,
     /// In the order in which they were added, without duplicates.
     pub(crate) parents: Vec<NodeId>,
@@ -79,7 +79,7 @@ impl GraphNode {
     pub(crate) fn new(name: &str, write: impl Fn(&mut Writer<'_>) -> Result<()> + 'static) -> Self {
         GraphNode {
             name: name.to_owned(),
-            kind: NodeKind::Other,
+            kind: PlanNodeKind::Other,
             write: Rc::new(write),
             parents: Vec::new(),
             children: Vec::new(),
@@ -94,7 +94,7 @@ impl GraphNode {
     }
 
     /// The same node with that kind.
-    pub(crate) fn kind(mut self, kind: NodeKind) -> Self {
+    pub(crate) fn kind(mut self, kind: PlanNodeKind) -> Self {
         self.kind = kind;
         self
     }

@@ -6,7 +6,7 @@ use streams_core::config::TopologyOptimization;
 use streams_core::ids::TopicName;
 
 use super::merge_repartitions::merge_repartitions;
-use super::node::{NodeId, NodeKind, ROOT};
+use super::node::{NodeId, PlanNodeKind, ROOT};
 use super::source::SourceTopics;
 use super::{Plan, SourceSpec};
 use crate::error::{DslError, Result};
@@ -28,7 +28,7 @@ pub(super) fn optimize(plan: &mut Plan, optimization: TopologyOptimization) -> R
 fn rewrite_self_joins(plan: &mut Plan) -> Result<()> {
     for id in plan.ids() {
         let join = plan.node(id);
-        let (NodeKind::StreamJoin { this_windowed, other_windowed, .. }, [stream]) =
+        let (PlanNodeKind::StreamJoin { this_windowed, other_windowed, .. }, [stream]) =
             (&join.kind, &*join.parents)
         else {
             continue;
@@ -45,7 +45,7 @@ fn rewrite_self_joins(plan: &mut Plan) -> Result<()> {
             });
         }
         plan.unlink(stream, other_windowed);
-        plan.node_mut(id).kind = NodeKind::StreamJoin { this_windowed, other_windowed, itself: true };
+        plan.node_mut(id).kind = PlanNodeKind::StreamJoin { this_windowed, other_windowed, itself: true };
     }
     Ok(())
 }
@@ -55,7 +55,7 @@ fn merge_duplicate_sources(plan: &mut Plan) -> Result<()> {
     let mut readers: HashMap<TopicName, NodeId> = HashMap::new();
     let mut matchers: HashMap<String, NodeId> = HashMap::new();
     for id in plan.node(ROOT).children.clone() {
-        let NodeKind::StreamSource(source) = plan.node(id).kind.clone() else { continue };
+        let PlanNodeKind::StreamSource(source) = plan.node(id).kind.clone() else { continue };
         let topics = match &source.topics {
             SourceTopics::Named(topics) => topics,
             SourceTopics::Matching(pattern) => {
@@ -91,7 +91,7 @@ fn merge_source(
     topic: &str,
 ) -> Result<()> {
     let names = || (plan.node(first).name.clone(), plan.node(second).name.clone());
-    let NodeKind::StreamSource(main) = &plan.node(first).kind else { return Ok(()) };
+    let PlanNodeKind::StreamSource(main) = &plan.node(first).kind else { return Ok(()) };
     let set = |spec: &SourceSpec| match &spec.topics {
         SourceTopics::Named(topics) => topics.iter().map(ToString::to_string).collect::<BTreeSet<_>>(),
         SourceTopics::Matching(pattern) => BTreeSet::from([pattern.to_string()]),

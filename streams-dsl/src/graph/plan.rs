@@ -53,7 +53,7 @@ impl Plan {
     /// An empty plan.
     pub(crate) fn new() -> Self {
         let mut root = GraphNode::new("root", |_| Ok(()));
-        root.kind = super::NodeKind::Root;
+        root.kind = super::PlanNodeKind::Root;
         Plan {
             nodes: vec![root],
             counter: Counter::default(),

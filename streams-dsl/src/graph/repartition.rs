@@ -13,7 +13,7 @@ use streams_core::processor::{
 use streams_core::record::Record;
 use streams_core::serde::SerdeRef;
 
-use super::node::{GraphNode, NodeKind};
+use super::node::{GraphNode, PlanNodeKind};
 use super::{Plan, Writer};
 use crate::error::{DslError, Result};
 use crate::naming::{is_generated_stream_name, prefix};
@@ -119,7 +119,7 @@ pub(crate) fn repartition_node<K: Data, V: Data>(
 fn node(names: RepartitionNames, optimizable: bool, write_as: WriteAs) -> GraphNode {
     let (own, own_names) = (Rc::clone(&write_as), names.clone());
     GraphNode::new(&names.source.clone(), move |writer| own(&own_names, writer))
-        .kind(NodeKind::Repartition(RepartitionSpec { names, optimizable, write_as }))
+        .kind(PlanNodeKind::Repartition(RepartitionSpec { names, optimizable, write_as }))
 }
 
 fn write<K: Data, V: Data>(

@@ -8,7 +8,7 @@ use streams_core::processor::{Data, Processor};
 use streams_core::serde::SerdeRef;
 
 use crate::graph::{GraphNode, NodeId, Repartitioning, Step, repartition_node};
-use crate::nulls::Told;
+use crate::nulls::NullTest;
 
 /// A stream of records, each on its own (`org.apache.kafka.streams.kstream.KStream`).
 ///
@@ -21,7 +21,7 @@ pub struct KStream<K, V> {
     /// Whether the key has changed since the stream was last partitioned by it.
     pub(crate) repartition_required: bool,
     /// What the user says of null values.
-    pub(crate) told: Told<V>,
+    pub(crate) null_test: NullTest<V>,
     /// The repartition node that joins of this stream share.
     join_repartition: Rc<Cell<Option<NodeId>>>,
 }
@@ -33,7 +33,7 @@ impl<K, V> Clone for KStream<K, V> {
             key_serde: self.key_serde.clone(),
             value_serde: self.value_serde.clone(),
             repartition_required: self.repartition_required,
-            told: Arc::clone(&self.told),
+            null_test: Arc::clone(&self.null_test),
             join_repartition: Rc::clone(&self.join_repartition),
         }
     }
@@ -47,8 +47,8 @@ impl<K: Data, V: Data> KStream<K, V> {
         value_serde: Option<SerdeRef<V>>,
         repartition_required: bool,
     ) -> Self {
-        let (told, join_repartition) = (Told::default(), Rc::default());
-        KStream { step, key_serde, value_serde, repartition_required, told, join_repartition }
+        let (null_test, join_repartition) = (NullTest::default(), Rc::default());
+        KStream { step, key_serde, value_serde, repartition_required, null_test, join_repartition }
     }
 
     /// Names the next operator: `stream.named("x").filter(..)` adds a node `x` (`Named.as`, and likewise

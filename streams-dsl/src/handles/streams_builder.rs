@@ -13,7 +13,9 @@ use streams_core::topology::Topology;
 
 use super::KStream;
 use crate::error::{DslError, Result};
-use crate::graph::{GraphNode, NodeKind, Plan, PlanRef, ROOT, SourceSpec, SourceTopics, Step, Topics, lower};
+use crate::graph::{
+    GraphNode, Plan, PlanNodeKind, PlanRef, ROOT, SourceSpec, SourceTopics, Step, Topics, lower,
+};
 use crate::naming::prefix;
 use crate::options::{Consumed, TopologySettings};
 
@@ -110,7 +112,7 @@ impl StreamsBuilder {
             }
             Ok(())
         });
-        let id = plan.add(&[ROOT], node.kind(NodeKind::StreamSource(source)));
+        let id = plan.add(&[ROOT], node.kind(PlanNodeKind::StreamSource(source)));
         drop(plan);
         KStream::new(Step::at_source(&self.plan, id, &name), key_serde, value_serde, false)
     }

@@ -8,9 +8,9 @@ use streams_core::processor::Data;
 use streams_core::serde::SerdeRef;
 
 use crate::graph::Step;
-use crate::nulls::Told;
+use crate::nulls::NullTest;
 use crate::options::Materialized;
-use crate::rows::{TableStore, ValueGetterSupplier};
+use crate::rows::{TableStoreSpec, ValueGetterSupplier};
 
 /// What a table is made by: how it gets at single rows, and whether its updates carry the previous row
 /// (`KTableSource`, `KTableProcessorSupplier`, `KStreamAggProcessorSupplier`).
@@ -23,7 +23,7 @@ pub(crate) trait TableOrigin<K, V> {
 }
 
 /// Key serde, value serde and store of a table that is made from another.
-pub(crate) type DerivedStore<K, V> = (Option<SerdeRef<K>>, Option<SerdeRef<V>>, Option<TableStore<K, V>>);
+pub(crate) type DerivedStore<K, V> = (Option<SerdeRef<K>>, Option<SerdeRef<V>>, Option<TableStoreSpec<K, V>>);
 
 /// A table: the latest value of each key, and a stream of its updates (`org.apache.kafka.streams.kstream.KTable`).
 ///
@@ -38,7 +38,7 @@ pub struct KTable<K, V> {
     pub(crate) queryable: Option<Rc<str>>,
     pub(crate) origin: Rc<dyn TableOrigin<K, V>>,
     /// What the user says of results of its operator that are null.
-    pub(crate) told: Told<V>,
+    pub(crate) null_test: NullTest<V>,
     sends_old_values: Rc<Cell<bool>>,
 }
 
@@ -50,7 +50,7 @@ impl<K, V> Clone for KTable<K, V> {
             value_serde: self.value_serde.clone(),
             queryable: self.queryable.clone(),
             origin: Rc::clone(&self.origin),
-            told: Arc::clone(&self.told),
+            null_test: Arc::clone(&self.null_test),
             sends_old_values: Rc::clone(&self.sends_old_values),
         }
     }
@@ -71,14 +71,14 @@ impl<K: Data, V: Data> KTable<K, V> {
             value_serde,
             queryable: queryable.map(Into::into),
             origin,
-            told: Told::default(),
+            null_test: NullTest::default(),
             sends_old_values: Rc::default(),
         }
     }
 
     /// The same table, whose operator listens to what is said there of null results.
-    pub(crate) fn told_by(self, told: Told<V>) -> Self {
-        KTable { told, ..self }
+    pub(crate) fn with_null_test(self, null_test: NullTest<V>) -> Self {
+        KTable { null_test, ..self }
     }
 
     /// Names the next operator: `table.named("x").filter(..)` adds a node `x` (`Named.as`). As
@@ -135,7 +135,7 @@ impl<K: Data, V: Data> KTable<K, V> {
             }
         };
         let stored = materialized.queryable_name().is_some();
-        let store = TableStore::new(&name, materialized, self.key_serde.as_ref(), inherited);
+        let store = TableStoreSpec::new(&name, materialized, self.key_serde.as_ref(), inherited);
         (store.key_serde.clone(), store.value_serde.clone(), stored.then_some(store))
     }
 

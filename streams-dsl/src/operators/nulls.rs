@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use streams_core::processor::Data;
 
 use crate::handles::{KStream, KTable};
-pub(crate) use crate::nulls::{Nulls, Told};
+pub(crate) use crate::nulls::{NullTest, Nulls};
 
 impl<K: Data, V: Data> KStream<K, Option<V>> {
     /// Says that `None` is a null value to the next join, where no serde says so.
@@ -33,7 +33,7 @@ impl<K: Data, V: Data> KStream<K, Option<V>> {
     #[must_use = "it is said to the next operator on the returned stream"]
     pub fn nullable(&self) -> Self {
         let mut stream = self.clone();
-        stream.told = Arc::new(OnceLock::from(Option::is_none as fn(&Option<V>) -> bool));
+        stream.null_test = Arc::new(OnceLock::from(Option::is_none as fn(&Option<V>) -> bool));
         stream
     }
 }
@@ -63,7 +63,7 @@ impl<K: Data, V: Data> KTable<K, Option<V>> {
     /// ```
     pub fn nullable(&self) -> Self {
         // Said twice, it is the same.
-        self.told.get_or_init(|| Option::is_none as fn(&Option<V>) -> bool);
+        self.null_test.get_or_init(|| Option::is_none as fn(&Option<V>) -> bool);
         self.clone()
     }
 }

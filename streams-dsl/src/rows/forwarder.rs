@@ -5,7 +5,7 @@ use streams_core::processor::{Children, Data, InitContext, ProcessorContext, Pro
 use streams_core::record::{Change, Record};
 use streams_core::store::{FlushedChange, TimestampedKeyValueStore};
 
-use crate::rows::RowStore;
+use crate::rows::TableRows;
 
 /// Forwards the updates of one table in one task.
 pub(crate) struct TableForwarder {
@@ -35,21 +35,21 @@ impl TableForwarder {
         name: &str,
         send_old_values: bool,
         context: &mut InitContext<'_>,
-    ) -> Result<(RowStore<K, V>, Self)> {
-        let store = RowStore::open(name, &context.stores())?;
+    ) -> Result<(TableRows<K, V>, Self)> {
+        let store = TableRows::open(name, &context.stores())?;
         let forwarder = TableForwarder::of_rows(&store, send_old_values, context)?;
         Ok((store, forwarder))
     }
 
     /// As [`of_store`](Self::of_store), for rows of either kind; a versioned store holds nothing back.
     fn of_rows<K: Data, V: Data>(
-        rows: &RowStore<K, V>,
+        rows: &TableRows<K, V>,
         send_old_values: bool,
         context: &mut InitContext<'_>,
     ) -> Result<Self> {
         match rows {
-            RowStore::Timestamped(store) => Self::of_store(store, send_old_values, context),
-            RowStore::Versioned(_) => Ok(TableForwarder { cached: false, send_old_values }),
+            TableRows::Timestamped(store) => Self::of_store(store, send_old_values, context),
+            TableRows::Versioned(_) => Ok(TableForwarder { cached: false, send_old_values }),
         }
     }
 

@@ -14,14 +14,14 @@ use crate::graph::Writer;
 use crate::options::Materialized;
 
 /// How a table is stored, once name and serdes are known.
-pub(crate) struct TableStore<K, V> {
+pub(crate) struct TableStoreSpec<K, V> {
     pub(crate) name: Arc<str>,
     pub(crate) key_serde: Option<SerdeRef<K>>,
     pub(crate) value_serde: Option<SerdeRef<V>>,
     materialized: Materialized<K, V>,
 }
 
-impl<K: Data, V: Data> TableStore<K, V> {
+impl<K: Data, V: Data> TableStoreSpec<K, V> {
     /// A store of that name; what the options leave open is inherited.
     pub(crate) fn new(
         name: &str,
@@ -29,7 +29,7 @@ impl<K: Data, V: Data> TableStore<K, V> {
         key_serde: Option<&SerdeRef<K>>,
         value_serde: Option<&SerdeRef<V>>,
     ) -> Self {
-        TableStore {
+        TableStoreSpec {
             name: name.into(),
             key_serde: materialized.key_serde.resolve(key_serde),
             value_serde: materialized.value_serde.resolve(value_serde),

@@ -6,7 +6,7 @@ use streams_core::processor::{Data, ProcessorResult, StoreAccess};
 use streams_core::store::ValueAndTimestamp;
 use streams_core::time::Timestamp;
 
-use crate::rows::RowStore;
+use crate::rows::TableRows;
 
 /// Reads rows of one table within one task.
 pub(crate) trait ValueGetter<K, V> {
@@ -60,21 +60,21 @@ impl<K: Data, V: Data> ValueGetterSupplier<K, V> {
     pub(crate) fn of_store(name: &str) -> Self {
         let store_name: Arc<str> = name.into();
         ValueGetterSupplier::new(vec![name.to_owned()], move |stores| {
-            Ok(Box::new(RowStore::open(&store_name, stores)?))
+            Ok(Box::new(TableRows::open(&store_name, stores)?))
         })
     }
 }
 
-impl<K: Data, V: Data> ValueGetter<K, V> for RowStore<K, V> {
+impl<K: Data, V: Data> ValueGetter<K, V> for TableRows<K, V> {
     fn get(&self, key: &K) -> ProcessorResult<Option<ValueAndTimestamp<V>>> {
-        Ok(RowStore::get(self, key)?)
+        Ok(TableRows::get(self, key)?)
     }
 
     fn get_as_of(&self, key: &K, time: Timestamp) -> ProcessorResult<Option<ValueAndTimestamp<V>>> {
-        Ok(RowStore::get_as_of(self, key, time)?)
+        Ok(TableRows::get_as_of(self, key, time)?)
     }
 
     fn is_versioned(&self) -> bool {
-        RowStore::is_versioned(self)
+        TableRows::is_versioned(self)
     }
 }

@@ -109,8 +109,8 @@ impl App {
     /// Waits until this many records are processed.
     pub fn wait_processed(&self, records: u64) {
         let begin = Instant::now();
-        while self.streams.metrics().processed_records < records {
-            assert!(begin.elapsed() < LIMIT, "{:?} {:?}", self.streams.metrics(), self.streams.error());
+        while self.streams.totals().processed_records < records {
+            assert!(begin.elapsed() < LIMIT, "{:?} {:?}", self.streams.totals(), self.streams.error());
             std::thread::sleep(Duration::from_millis(20));
         }
     }

@@ -47,7 +47,7 @@ pub fn run(topology: impl FnOnce(&mut Arguments) -> Result<Topology, AnyError>) 
     });
     streams.start()?;
     while !ended.load(Ordering::Relaxed) && !streams.state().is_final() {
-        let metrics = streams.metrics();
+        let metrics = streams.totals();
         let (records, tasks) = (metrics.processed_records, metrics.running_tasks);
         println!("{} records={records} tasks={tasks} {:?}", streams.state(), streams.reasons());
         std::thread::sleep(Duration::from_millis(100));

@@ -78,7 +78,7 @@ fn instances_that_saw_different_counts_own_each_partition_once() {
     }
     assert_once(&client, "own-two-out", 600);
     wait_until("four tasks", || {
-        one.streams.metrics().running_tasks + other.streams.metrics().running_tasks == 4
+        one.streams.totals().running_tasks + other.streams.totals().running_tasks == 4
     });
     one.close();
     other.close();
@@ -201,7 +201,7 @@ fn a_step_without_state_may_be_added_while_others_run() {
     builder.stream::<String, String>("own-peek").peek(|_, _| ()).to("own-peek-out");
     let topology = builder.build().expect("a topology");
     let other = App::run(topology, config(&client, "own-peek", second.path()));
-    wait_until("one task each", || [&one, &other].iter().all(|app| app.streams.metrics().running_tasks == 1));
+    wait_until("one task each", || [&one, &other].iter().all(|app| app.streams.totals().running_tasks == 1));
     (0..2).for_each(|partition| produce(&client, "own-peek", partition, 10));
     assert_once(&client, "own-peek-out", 20);
     one.close();
@@ -357,7 +357,7 @@ fn nobody_joins_before_its_global_stores_are_filled() {
     let one = app(0, &first);
     one.start().expect("it starts");
     assert!(one.wait_for(LIMIT, |state| state == State::Running), "{:?}", one.reasons());
-    let commits_before = one.metrics().commits;
+    let commits_before = one.totals().commits;
     let slow = app(50, &second);
     std::thread::scope(|scope| {
         let starting = scope.spawn(|| slow.start());
@@ -367,7 +367,7 @@ fn nobody_joins_before_its_global_stores_are_filled() {
         // The other one keeps its task and works.
         produce(&client, "own-fill-in", 0, 10);
         assert_once(&client, "own-fill-out", 10);
-        assert!(one.metrics().commits > commits_before);
+        assert!(one.totals().commits > commits_before);
         assert_eq!(one.state(), State::Running);
         assert!(slow.state() != State::Running);
         assert!(slow.close(Duration::from_secs(25)), "filling ends on request");

@@ -63,7 +63,7 @@ impl World {
     /// Waits for the end in ERROR.
     fn error(&self) -> String {
         let ended = self.streams.wait_for(LIMIT, |state| state == State::Error);
-        assert!(ended, "{} {:?} {:?}", self.streams.state(), self.streams.reasons(), self.streams.metrics());
+        assert!(ended, "{} {:?} {:?}", self.streams.state(), self.streams.reasons(), self.streams.totals());
         self.streams.error().expect("the reason").to_string()
     }
 }
@@ -122,7 +122,7 @@ fn a_null_key_for_a_compacted_topic_is_left_out_or_named() {
             world.asked.sorted(),
             [format!("0_0 KSTREAM-SINK-0000000001 {input}-0@2 -> {output}: null")]
         );
-        assert_eq!(world.streams.metrics().dropped_records, 1);
+        assert_eq!(world.streams.totals().dropped_records, 1);
         assert_arrived(&client, &output, guarantee, &[keyed(1), keyed(2), keyed(3)]);
         drop(world);
 
@@ -158,7 +158,7 @@ fn a_null_key_is_left_out_once_wherever_it_would_go() {
         let mut asked: Vec<_> = world.asked.sorted().iter().map(of_value).collect();
         asked.sort();
         assert_eq!(asked, poison.map(|n| format!("x{n}")));
-        assert_eq!(world.streams.metrics().dropped_records, poison.len() as u64);
+        assert_eq!(world.streams.totals().dropped_records, poison.len() as u64);
         let mut found = texts(&client.consume_all(&output, true).expect("read"));
         let all = found.len();
         found.sort();
@@ -189,7 +189,7 @@ fn a_record_that_the_broker_refuses_is_left_out_and_its_neighbours_arrive() {
         world.wait_done(&app, &[&input]);
         let asked = |n| format!("0_0 KSTREAM-SINK-0000000001 {input}-0@{n} -> {output}: v{n}");
         assert_eq!(world.asked.sorted(), [asked(50), asked(70)]);
-        assert_eq!(world.streams.metrics().dropped_records, 2);
+        assert_eq!(world.streams.totals().dropped_records, 2);
         let expected: Vec<_> = (0..100).filter(|n| ![50, 70].contains(n)).map(keyed).collect();
         assert_arrived(&client, &output, guarantee, &expected);
         // It continues afterwards. Where one alone is refused, librdkafka gives its code to its neighbours, too.
@@ -240,7 +240,7 @@ fn one_record_that_is_too_large_costs_no_other() {
         client.produce(&input, (0..100).map(|n| TestRecord::new(format!("k{n}"), value(n)))).expect("sent");
         let world = World::start(&app, guarantee, copy(&input, &output), true);
         world.wait_done(&app, &[&input]);
-        assert_eq!((world.asked.sorted().len(), world.streams.metrics().dropped_records), (2, 2));
+        assert_eq!((world.asked.sorted().len(), world.streams.totals().dropped_records), (2, 2));
         let expected: Vec<_> = (0..100).filter(|n| ![20, 50].contains(n)).map(keyed).collect();
         assert_arrived(&client, &output, guarantee, &expected);
         drop(world);
@@ -355,7 +355,7 @@ fn a_topic_chosen_for_a_record_need_not_exist() {
         world.wait_done(&app, &[&input]);
         assert!(begin.elapsed() < Duration::from_secs(25), "{:?}", begin.elapsed());
         let asked = world.asked.sorted();
-        assert_eq!((asked.len(), world.streams.metrics().dropped_records), (3, 3), "{asked:?}");
+        assert_eq!((asked.len(), world.streams.totals().dropped_records), (3, 3), "{asked:?}");
         assert!(asked[0].contains(&format!("{input}-0@1 -> {output}-b")), "{asked:?}");
         assert_arrived(&client, &a, "exactly_once_v2", &["a=a".to_owned(), "a=a".to_owned()]);
         assert_arrived(&client, &c, "exactly_once_v2", &["c=c".to_owned()]);

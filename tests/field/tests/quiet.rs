@@ -78,7 +78,7 @@ fn a_strangers_long_transaction_is_not_waited_for() {
     println!("the slowest result came after {slowest:?}");
     assert!(slowest < Duration::from_secs(6), "{slowest:?}");
     assert_eq!(app.streams.state(), State::Running);
-    let processed = app.streams.metrics().processed_records;
+    let processed = app.streams.totals().processed_records;
     app.close();
     let all = everything(&client, output);
     assert!(all.iter().all(|record| !record.key_text().is_empty()), "{all:?}");

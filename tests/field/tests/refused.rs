@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use field::{Asked, LIMIT, keep_log, logged};
-use streams_core::error::{Error, Produced as ProducedFor};
+use streams_core::error::{Error, ProducedFor};
 use streams_core::transport::embedded::EmbeddedBroker;
 use streams_core::transport::{NewTopic, OutRecord, ProducerSpec, Transport, TransportErrorKind};
 use streams_dsl::prelude::*;
@@ -68,8 +68,8 @@ impl World {
 
 fn wait_processed(app: &KafkaStreams, records: u64) {
     let begin = Instant::now();
-    while app.metrics().processed_records < records || app.metrics().commits == 0 {
-        assert!(begin.elapsed() < LIMIT, "{:?} {:?}", app.metrics(), app.error());
+    while app.totals().processed_records < records || app.totals().commits == 0 {
+        assert!(begin.elapsed() < LIMIT, "{:?} {:?}", app.totals(), app.error());
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -91,7 +91,7 @@ fn a_handler_is_asked_once_with_the_record_and_its_source() {
         assert_eq!(world.asked.sorted(), asked, "{guarantee}");
         let kinds = [TransportErrorKind::MessageTooLarge, TransportErrorKind::InvalidRecord];
         assert_eq!(world.asked.kinds(), kinds, "{guarantee}");
-        assert_eq!((app.metrics().dropped_records, app.state()), (2, State::Running));
+        assert_eq!((app.totals().dropped_records, app.state()), (2, State::Running));
         assert!(app.close(LIMIT));
     }
     // Showed before: told by count, without offset and time.
@@ -125,7 +125,7 @@ fn a_deletion_that_is_too_large_is_named_with_its_sizes() {
     builder.add_state_store(Stores::key_value_store::<String, String>("rows"));
     builder.stream::<String, String>("in").process(|task| Ok(Forget(task.state_store("rows")?)), &["rows"]);
     let app = world.run("exactly_once_v2", builder.build().unwrap());
-    assert!(app.wait_for(LIMIT, |state| state == State::Error), "{} {:?}", app.state(), app.metrics());
+    assert!(app.wait_for(LIMIT, |state| state == State::Error), "{} {:?}", app.state(), app.totals());
     let error = app.error().unwrap().to_string();
     for part in [
         "store rows of task 0_0 cannot log that a row is deleted",
@@ -153,7 +153,7 @@ fn a_change_is_never_left_out() {
             .group_by_key()
             .reduce_with(|a: String, b: String| a + &b, rows);
         let app = world.run(guarantee, builder.build().unwrap());
-        assert!(app.wait_for(LIMIT, |state| state == State::Error), "{} {:?}", app.state(), app.metrics());
+        assert!(app.wait_for(LIMIT, |state| state == State::Error), "{} {:?}", app.state(), app.totals());
         let error = app.error().unwrap();
         let Error::Production(refused) = &*error else { panic!("{error}") };
         assert_eq!((refused.produced, &*refused.node), (ProducedFor::Change, "rows"));

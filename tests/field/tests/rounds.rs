@@ -67,7 +67,7 @@ fn slow_user_code_commits_in_time_with_one_partition_and_with_many() {
         app.wait_processed(all / 4);
         assert!(!client.consume_all(&output, true).expect("read").is_empty(), "{name}: nothing is committed");
         app.wait_processed(all);
-        let metrics = app.streams.metrics();
+        let metrics = app.streams.totals();
         app.close();
         is_each_once(&client, &output, usize::try_from(all).expect("few"));
         assert_eq!(metrics.processed_records, all, "{name}: replays");
@@ -102,7 +102,7 @@ fn a_commit_that_takes_longer_than_its_transaction_may_becomes_smaller() {
         .expect("a setting");
     let app = App::run(builder.build().expect("a topology"), config);
     assert_eq!(committed(&client, &output, RECORDS).len(), RECORDS);
-    let metrics = app.streams.metrics();
+    let metrics = app.streams.totals();
     assert!(metrics.processed_records > RECORDS as u64, "no commit was too large: {metrics:?}");
     app.close();
     assert_eq!(committed(&client, &output, RECORDS).len(), RECORDS, "each once");
@@ -154,8 +154,8 @@ fn another_instance_gets_the_tasks_of_one_that_blocks() {
         App::run(copy(&input, &output, act.clone()), config)
     });
     let begin = Instant::now();
-    while !apps.iter().all(|app| app.streams.metrics().running_tasks == 1) {
-        assert!(begin.elapsed() < LIMIT, "{:?}", apps.each_ref().map(|app| app.streams.metrics()));
+    while !apps.iter().all(|app| app.streams.totals().running_tasks == 1) {
+        assert!(begin.elapsed() < LIMIT, "{:?}", apps.each_ref().map(|app| app.streams.totals()));
         std::thread::sleep(Duration::from_millis(50));
     }
     fill(&client, &input, 2, 0..50);

@@ -134,7 +134,7 @@ fn end_on_signal(asked: Arc<AtomicBool>) -> Result<(), AnyError> {
 }
 
 fn report(event: &str, app: &KafkaStreams) -> SoakReport {
-    let metrics = app.metrics();
+    let metrics = app.totals();
     SoakReport {
         event: event.to_owned(),
         state: app.state().to_string(),

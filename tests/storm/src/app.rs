@@ -64,7 +64,7 @@ impl App {
     }
 
     /// SIGCONT.
-    pub(crate) fn go_on(&mut self) -> Result<(), LabError> {
+    pub(crate) fn resume(&mut self) -> Result<(), LabError> {
         self.process.as_mut().map_or(Ok(()), LabProcess::resume)
     }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use state_stores::offsets::read_offsets;
 use state_stores::{
-    BackendRef, Codec, CodecError, CodecRef, KeyValueSpec, KeyValueStore, RocksBackend, RocksMemory,
-    StoreError, ValueAndTimestamp, ValueFormat, WindowSpec, WindowStore,
+    BackendRef, Codec, CodecError, CodecRef, KeyValueSpec, KeyValueTable, RocksBackend, RocksMemory,
+    StoreError, ValueAndTimestamp, ValueFormat, WindowSpec, WindowTable,
 };
 use tests::apps::WINDOW_MS;
 
@@ -81,14 +81,14 @@ fn chains(backend: &BackendRef) -> Result<Rows, StoreError> {
     let text: CodecRef<String> = Arc::new(Text);
     let format = ValueFormat::timestamped(Arc::clone(&text));
     let spec = KeyValueSpec::new("chains", Arc::clone(backend), text, format);
-    let mut store: KeyValueStore<String, ValueAndTimestamp<String>> = KeyValueStore::open(spec)?;
+    let mut store: KeyValueTable<String, ValueAndTimestamp<String>> = KeyValueTable::open(spec)?;
     store.all().over(&store).map(|entry| entry.map(|(key, row)| (key, row.value))).collect()
 }
 
 fn counts(backend: &BackendRef) -> Result<Rows, StoreError> {
     let (text, format) = (Arc::new(Text), ValueFormat::timestamped(Arc::new(Long)));
     let spec = WindowSpec::new("windows", Arc::clone(backend), text, format, RETENTION_MS);
-    let mut store: WindowStore<String, ValueAndTimestamp<i64>> = WindowStore::open(spec)?;
+    let mut store: WindowTable<String, ValueAndTimestamp<i64>> = WindowTable::open(spec)?;
     let row = |((key, start), count): ((String, i64), ValueAndTimestamp<i64>)| {
         (format!("{key}@{start}"), count.value.to_string())
     };

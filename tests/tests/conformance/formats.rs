@@ -10,7 +10,7 @@ use serde_json::Value;
 use state_stores::schema::buffer_value::{BufferValue, VERSION_HEADER};
 use state_stores::schema::{session_key, window_key};
 use state_stores::{
-    Backend, BackendRef, Batch, KeyValueSpec, KeyValueStore, ListValueSpec, ListValueStore, MemoryBackend,
+    Backend, BackendRef, Batch, KeyValueSpec, KeyValueTable, ListValueSpec, ListValueTable, MemoryBackend,
     RecordContext, RestoreFormat, StateStore, ValueFormat,
 };
 use streams_core::partitioner::{murmur2, partition_for_key, partitioning_bytes};
@@ -229,7 +229,7 @@ fn stored<V: DefaultSerde + FromStr<Err: Debug> + Clone + Debug + PartialEq>(row
         let codec = StoreCodec::new(V::default_serde(), TOPIC);
         let keys = Arc::new(StoreCodec::new(String::default_serde(), TOPIC));
         let format = ValueFormat::timestamped(Arc::new(codec));
-        KeyValueStore::open(KeyValueSpec::new("store", backend.clone(), keys, format)).unwrap()
+        KeyValueTable::open(KeyValueSpec::new("store", backend.clone(), keys, format)).unwrap()
     };
     let (mut store, mut batch) = (open(), Batch::new());
     store.put(&key, Some(value.clone()), 5).unwrap();
@@ -267,7 +267,7 @@ fn check_value_list(row: &Value) {
     let backend = Arc::new(MemoryBackend::new());
     let codec = || Arc::new(StoreCodec::new(String::default_serde(), TOPIC));
     let open =
-        || ListValueStore::open(ListValueSpec::new("store", backend.clone(), codec(), codec())).unwrap();
+        || ListValueTable::open(ListValueSpec::new("store", backend.clone(), codec(), codec())).unwrap();
     let (mut store, mut batch) = (open(), Batch::new());
     values.iter().for_each(|value| store.add(&key, value.clone(), 5).unwrap());
     store

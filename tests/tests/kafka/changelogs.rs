@@ -50,7 +50,7 @@ fn aborted_stretches_do_not_end_a_restore_early() {
     for (key, restored, expected) in [("last", 2, "last=778"), ("first", 0, "first=2")] {
         let before = client.consume_all("stretch-out", true).expect("read").len();
         let app = App::run(topology(), config(&client, "stretch", folder.path()));
-        let metrics = app.streams.metrics();
+        let metrics = app.streams.totals();
         assert_eq!((metrics.restored_records, metrics.wiped_tasks), (restored, 0), "{metrics:?}");
         ask(key);
         let found = texts(&committed(&client, "stretch-out", before + 1));

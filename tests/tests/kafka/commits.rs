@@ -47,7 +47,7 @@ fn a_clean_close_commits_open_work() {
         committed(&client, "close-out", total - 400);
         app.close();
         committed(&client, "close-out", total);
-        let metrics = app.streams.metrics();
+        let metrics = app.streams.totals();
         assert_eq!((metrics.wiped_tasks, metrics.restored_records), (0, 0), "{metrics:?}");
         if number == 1 {
             client.produce("close-in", records(400)).expect("produced");
@@ -69,12 +69,12 @@ fn a_task_that_is_revoked_in_mid_transaction_takes_its_work_along() {
     committed(&client, "revoke-out", 0);
     let second = App::run(count("revoke-in", "revoke-out"), settings(&there).with_num_stream_threads(2));
     let begin = Instant::now();
-    while second.streams.metrics().running_tasks < 2 {
-        assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", second.streams.metrics());
+    while second.streams.totals().running_tasks < 2 {
+        assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", second.streams.totals());
         std::thread::sleep(Duration::from_millis(20));
     }
     client.produce("revoke-in", records(4_000)).expect("produced");
-    let processed = |app: &App| app.streams.metrics().processed_records;
+    let processed = |app: &App| app.streams.totals().processed_records;
     while processed(&first) + processed(&second) < 8_000 {
         assert!(begin.elapsed() < Duration::from_secs(60), "{} {}", processed(&first), processed(&second));
         std::thread::sleep(Duration::from_millis(20));
@@ -82,8 +82,8 @@ fn a_task_that_is_revoked_in_mid_transaction_takes_its_work_along() {
     assert!(processed(&first) > 4_000 && processed(&second) > 0, "each works on its share");
     first.close();
     // In the middle of a rebalance its last commit would be refused, and its work done again by whoever comes next.
-    while second.streams.metrics().running_tasks < 4 {
-        assert!(begin.elapsed() < Duration::from_secs(90), "{:?}", second.streams.metrics());
+    while second.streams.totals().running_tasks < 4 {
+        assert!(begin.elapsed() < Duration::from_secs(90), "{:?}", second.streams.totals());
         std::thread::sleep(Duration::from_millis(20));
     }
     second.close();
@@ -123,14 +123,14 @@ fn an_idle_application_opens_no_transactions() {
             before,
             "ten commit intervals change nothing"
         );
-        assert_eq!(app.streams.metrics().commits, commits);
+        assert_eq!(app.streams.totals().commits, commits);
     };
     quiet(0);
     // One record: the other partitions have nothing to commit, and its own nothing after it.
     client.produce("idle-in", records(1)).expect("produced");
     committed(&client, "idle-out", 1);
     std::thread::sleep(Duration::from_millis(300));
-    let commits = app.streams.metrics().commits;
+    let commits = app.streams.totals().commits;
     assert!((1..=2).contains(&commits), "{commits} commits for one record");
     quiet(commits);
     app.close();

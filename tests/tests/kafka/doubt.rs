@@ -76,8 +76,8 @@ impl Run {
         let begin = Instant::now();
         let mut last = (0, Instant::now());
         while last.0 == 0 || last.1.elapsed() < Duration::from_secs(2) {
-            assert!(begin.elapsed() < LIMIT, "{:?}", self.streams.metrics());
-            let now = self.streams.metrics().processed_records;
+            assert!(begin.elapsed() < LIMIT, "{:?}", self.streams.totals());
+            let now = self.streams.totals().processed_records;
             if now != last.0 {
                 last = (now, Instant::now());
             }
@@ -88,11 +88,11 @@ impl Run {
     fn finish(&self) {
         let begin = Instant::now();
         while !self.is_done() {
-            let told = (self.streams.state(), self.streams.error(), self.streams.metrics());
+            let told = (self.streams.state(), self.streams.error(), self.streams.totals());
             assert!(begin.elapsed() < LIMIT && self.streams.state() != State::Error, "{told:?}");
             std::thread::sleep(Duration::from_millis(20));
         }
-        println!("{:?}", self.streams.metrics());
+        println!("{:?}", self.streams.totals());
         assert!(self.streams.close(LIMIT));
         let read = |topic: &str| self.client.consume_all(topic);
         MODEL.check(read, &self.topics, Exactness::Whole).expect("the same results");
@@ -143,7 +143,7 @@ fn no_failure_of_a_call_changes_the_results() {
     assert!(all.iter().any(|fault| fault.when == When::After));
     run.client.produce(&run.topics.input, input).expect("produced");
     run.finish();
-    assert_eq!(run.streams.metrics().wiped_tasks, 0);
+    assert_eq!(run.streams.totals().wiped_tasks, 0);
 }
 
 /// Lets the faults happen, one list after the other, each in the middle of records.
@@ -158,12 +158,12 @@ fn play(run: &Run, lists: &[Vec<Fault>]) {
         while faults.left() > 0 && begin.elapsed() < LIMIT {
             std::thread::sleep(Duration::from_millis(1));
         }
-        assert_eq!(faults.left(), 0, "{list:?} happened: {:?}", run.streams.metrics());
+        assert_eq!(faults.left(), 0, "{list:?} happened: {:?}", run.streams.totals());
         // For what the last fault does.
         std::thread::sleep(Duration::from_millis(20));
         let begin = Instant::now();
         while run.client.broker().lacks_markers() {
-            let told = (run.streams.state(), run.streams.error(), run.streams.metrics());
+            let told = (run.streams.state(), run.streams.error(), run.streams.totals());
             assert!(begin.elapsed() < LIMIT, "something is left for ever after {list:?}: {told:?}");
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -188,7 +188,7 @@ fn transactions_that_end_without_their_markers_leave_nothing() {
     let lists: Vec<_> = faults.iter().map(|fault| vec![fault.without_markers()]).collect();
     play(&run, &lists);
     run.finish();
-    assert_eq!(run.streams.metrics().wiped_tasks, 0);
+    assert_eq!(run.streams.totals().wiped_tasks, 0);
 }
 
 /// The same for a commit that was answered: the next transaction fails, and with it the broker takes back the commit.
@@ -205,7 +205,7 @@ fn a_commit_that_is_taken_back_is_taken_out_of_the_stores() {
     ];
     play(&run, &lists);
     run.finish();
-    assert!(run.streams.metrics().wiped_tasks > 0);
+    assert!(run.streams.totals().wiped_tasks > 0);
 }
 
 /// The same where no transaction follows: the thread notices while it has nothing to do.
@@ -219,7 +219,7 @@ fn a_commit_without_its_markers_is_noticed_by_an_idle_thread() {
     run.client.broker().faults().clear();
     assert!(run.client.broker().lacks_markers());
     run.finish();
-    assert!(run.streams.metrics().wiped_tasks > 0);
+    assert!(run.streams.totals().wiped_tasks > 0);
 }
 
 /// Expelled from its group in the middle of a transaction, an instance comes back and repeats the uncommitted work.
@@ -237,5 +237,5 @@ fn an_instance_that_is_expelled_comes_back() {
         std::thread::sleep(Duration::from_millis(30));
     }
     run.finish();
-    assert_eq!(run.streams.metrics().wiped_tasks, 0);
+    assert_eq!(run.streams.totals().wiped_tasks, 0);
 }

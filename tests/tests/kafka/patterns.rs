@@ -47,7 +47,7 @@ fn topics_that_come_later_are_read_once_by_all_instances_together() {
         *seen.entry((record.key_text(), record.value_text())).or_default() += 1;
     }
     assert_eq!(seen.len(), written, "each once");
-    let running: usize = apps.iter().map(|app| app.streams.metrics().running_tasks).sum();
+    let running: usize = apps.iter().map(|app| app.streams.totals().running_tasks).sum();
     assert_eq!(running, 4);
     apps.iter().for_each(App::close);
 }

@@ -75,7 +75,7 @@ fn a_record_that_does_not_parse_follows_the_handler() {
         .expect("known");
     let second = App::run(topology("poison-in", "poison-out"), skipping);
     assert_eq!(texts(&committed(&client, "poison-out", 11)), expected(1..=11), "each record once");
-    let metrics = second.streams.metrics();
+    let metrics = second.streams.totals();
     assert_eq!(metrics.dropped_records, 1, "{metrics:?}");
     assert_eq!((metrics.wiped_tasks, metrics.restored_records), (0, 0), "state outlives an abort");
     second.close();
@@ -106,6 +106,6 @@ fn nulls_and_bad_bytes_are_dropped_and_counted() {
         .expect("known");
     let app = App::run(topology("nulls-in", "nulls-out"), config);
     assert_eq!(texts(&committed(&client, "nulls-out", 2)), ["a=1", "a=2"]);
-    assert_eq!(app.streams.metrics().dropped_records, 6);
+    assert_eq!(app.streams.totals().dropped_records, 6);
     app.close();
 }

@@ -36,11 +36,11 @@ fn stream_time_is_per_task() {
         send("slow", 1, TIME + n * 20);
         committed(&client, "times-out", 2 * usize::try_from(n + 1).expect("small"));
     }
-    assert_eq!(app.streams.metrics().dropped_records, 0);
+    assert_eq!(app.streams.totals().dropped_records, 0);
     // Within its own task a record is late.
     send("slow", 1, TIME);
     app.wait_processed(11);
-    assert_eq!(app.streams.metrics().dropped_records, 1);
+    assert_eq!(app.streams.totals().dropped_records, 1);
     committed(&client, "times-out", 10);
     app.close();
 }

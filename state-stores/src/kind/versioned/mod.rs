@@ -91,7 +91,7 @@ struct Pending {
 }
 
 /// A map from `K` and time to `V`.
-pub struct VersionedStore<K, V> {
+pub struct VersionedTable<K, V> {
     rows: Rows,
     key: CodecRef<K>,
     value: CodecRef<V>,
@@ -103,7 +103,7 @@ pub struct VersionedStore<K, V> {
     value_scratch: Vec<u8>,
 }
 
-impl<K, V> VersionedStore<K, V> {
+impl<K, V> VersionedTable<K, V> {
     /// Opens the store; what the backend holds for it is there at once.
     pub fn open(spec: VersionedSpec<K, V>) -> Result<Self> {
         let rows = Rows::open(RowsSpec {
@@ -113,7 +113,7 @@ impl<K, V> VersionedStore<K, V> {
             segment_interval_ms: spec.segment_interval_ms,
             cache_bytes: spec.cache_bytes,
         })?;
-        Ok(VersionedStore {
+        Ok(VersionedTable {
             rows,
             key: spec.key,
             value: spec.value,
@@ -239,13 +239,13 @@ pub struct HistoryCursor<'a, K, V> {
 
 impl<'a, K, V> HistoryCursor<'a, K, V> {
     /// The versions of the store that was scanned, which does not change meanwhile.
-    pub fn over(self, store: &'a VersionedStore<K, V>) -> Entries<'a, Self> {
+    pub fn over(self, store: &'a VersionedTable<K, V>) -> Entries<'a, Self> {
         Entries::new(store, &**store.rows.backend(), self)
     }
 
     fn step_past(
         &mut self,
-        store: &VersionedStore<K, V>,
+        store: &VersionedTable<K, V>,
         backend: &'a dyn Backend,
         from: Direction,
     ) -> Option<Result<VersionedRecord<V>>> {
@@ -265,7 +265,7 @@ impl<'a, K, V> HistoryCursor<'a, K, V> {
         }
     }
 
-    fn take_latest(&mut self, store: &VersionedStore<K, V>) -> Option<Result<VersionedRecord<V>>> {
+    fn take_latest(&mut self, store: &VersionedTable<K, V>) -> Option<Result<VersionedRecord<V>>> {
         let Latest { from_ms: timestamp, value } = self.latest.take()?;
         let value = store.decode(&self.key, &value);
         Some(value.map(|value| VersionedRecord { value, timestamp, valid_to: None }))
@@ -273,12 +273,12 @@ impl<'a, K, V> HistoryCursor<'a, K, V> {
 }
 
 impl<'a, K, V> Cursor<'a> for HistoryCursor<'a, K, V> {
-    type Store = VersionedStore<K, V>;
+    type Store = VersionedTable<K, V>;
     type Entry = VersionedRecord<V>;
 
     fn step(
         &mut self,
-        store: &VersionedStore<K, V>,
+        store: &VersionedTable<K, V>,
         backend: &'a dyn Backend,
         from: Direction,
     ) -> Option<Result<VersionedRecord<V>>> {
@@ -289,7 +289,7 @@ impl<'a, K, V> Cursor<'a> for HistoryCursor<'a, K, V> {
     }
 }
 
-impl<K: 'static, V: 'static> StateStore for VersionedStore<K, V> {
+impl<K: 'static, V: 'static> StateStore for VersionedTable<K, V> {
     fn name(&self) -> &str {
         self.rows.name()
     }

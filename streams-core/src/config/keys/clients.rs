@@ -2,7 +2,7 @@
 //! not have.
 
 use super::Importance::{High, Low, Medium};
-use super::{Choice, DefaultValue, Definition, Kind};
+use super::{Choice, DefaultValue, Definition, SettingKind};
 
 const INT_MAX: i64 = i32::MAX as i64;
 
@@ -10,28 +10,28 @@ const INT_MAX: i64 = i32::MAX as i64;
 static CONSUMER: &[Definition] = &[
     Definition::new(
         "auto.offset.reset",
-        Kind::Choice(&[Choice::new("earliest"), Choice::new("latest"), Choice::new("none")]),
+        SettingKind::Choice(&[Choice::new("earliest"), Choice::new("latest"), Choice::new("none")]),
         DefaultValue::Text("earliest"),
         High,
         "Where a partition without a committed offset is read from.",
     ),
     Definition::new(
         "isolation.level",
-        Kind::Choice(&[Choice::new("read_uncommitted"), Choice::new("read_committed")]),
+        SettingKind::Choice(&[Choice::new("read_uncommitted"), Choice::new("read_committed")]),
         DefaultValue::Unset("read_committed under exactly_once_v2, else read_uncommitted"),
         Medium,
         "Whether records of open and aborted transactions are read.",
     ),
     Definition::new(
         "max.poll.interval.ms",
-        Kind::Int { min: 1, max: 86_400_000 },
+        SettingKind::Int { min: 1, max: 86_400_000 },
         DefaultValue::Int(300_000),
         Medium,
         "How long a thread may take between two polls before it counts as stuck.",
     ),
     Definition::new(
         "max.poll.records",
-        Kind::Int { min: 1, max: INT_MAX },
+        SettingKind::Int { min: 1, max: INT_MAX },
         DefaultValue::Int(1000),
         Low,
         "How many records a poll takes at most.",
@@ -42,14 +42,14 @@ static CONSUMER: &[Definition] = &[
 static PRODUCER: &[Definition] = &[
     Definition::new(
         "transaction.timeout.ms",
-        Kind::Int { min: 1, max: INT_MAX },
+        SettingKind::Int { min: 1, max: INT_MAX },
         DefaultValue::Int(10_000),
         Medium,
         "How long the broker keeps a transaction open that makes no progress.",
     ),
     Definition::new(
         "compression.type",
-        Kind::Choice(&[
+        SettingKind::Choice(&[
             Choice::new("none"),
             Choice::new("gzip"),
             Choice::new("snappy"),
@@ -62,14 +62,14 @@ static PRODUCER: &[Definition] = &[
     ),
     Definition::new(
         "enable.idempotence",
-        Kind::Bool,
+        SettingKind::Bool,
         DefaultValue::Unset("true under exactly_once_v2, else librdkafka's"),
         Low,
         "Whether a retried send can be recognised; always under exactly_once_v2.",
     ),
     Definition::new(
         "max.in.flight.requests.per.connection",
-        Kind::Int { min: 1, max: 1_000_000 },
+        SettingKind::Int { min: 1, max: 1_000_000 },
         DefaultValue::Unset("librdkafka's"),
         Low,
         "How many requests may be unanswered; at most 5 under exactly_once_v2.",

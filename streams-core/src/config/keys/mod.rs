@@ -11,7 +11,7 @@ pub use table::KEYS;
 
 /// What values a setting takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum SettingKind {
     /// `true` or `false`.
     Bool,
     /// A whole number.
@@ -103,7 +103,7 @@ pub struct Definition {
     /// Its name, for example `commit.interval.ms`.
     pub name: &'static str,
     /// The values it takes.
-    pub kind: Kind,
+    pub kind: SettingKind,
     /// Its default.
     pub default: DefaultValue,
     /// How much it matters.
@@ -117,7 +117,7 @@ pub struct Definition {
 impl Definition {
     const fn new(
         name: &'static str,
-        kind: Kind,
+        kind: SettingKind,
         default: DefaultValue,
         importance: Importance,
         doc: &'static str,

@@ -4,7 +4,7 @@ use state_stores::disk;
 
 use super::Importance::{High, Low, Medium};
 use super::Support::{AliasOf, Client, Ignored, NotHere, NotYet, Own};
-use super::{Choice, DefaultValue, Definition, Importance, Kind};
+use super::{Choice, DefaultValue, Definition, Importance, SettingKind};
 
 const MIB: i64 = 1024 * 1024;
 const INT_MAX: i64 = i32::MAX as i64;
@@ -45,7 +45,7 @@ const RACK_FIX: &str = "tasks are placed without regard to racks; leave it out";
 const WARM_UP: &str = "there are no warm-up replicas: a task moves at once";
 
 const fn flag(name: &'static str, default: bool, importance: Importance, doc: &'static str) -> Definition {
-    Definition::new(name, Kind::Bool, DefaultValue::Bool(default), importance, doc)
+    Definition::new(name, SettingKind::Bool, DefaultValue::Bool(default), importance, doc)
 }
 
 /// A number from `min` up.
@@ -56,7 +56,13 @@ const fn number(
     importance: Importance,
     doc: &'static str,
 ) -> Definition {
-    Definition::new(name, Kind::Int { min, max: i64::MAX }, DefaultValue::Int(default), importance, doc)
+    Definition::new(
+        name,
+        SettingKind::Int { min, max: i64::MAX },
+        DefaultValue::Int(default),
+        importance,
+        doc,
+    )
 }
 
 /// A number from `min` up to Java's greatest `int`.
@@ -67,7 +73,7 @@ const fn small(
     importance: Importance,
     doc: &'static str,
 ) -> Definition {
-    Definition::new(name, Kind::Int { min, max: INT_MAX }, DefaultValue::Int(default), importance, doc)
+    Definition::new(name, SettingKind::Int { min, max: INT_MAX }, DefaultValue::Int(default), importance, doc)
 }
 
 const fn choice(
@@ -77,7 +83,7 @@ const fn choice(
     importance: Importance,
     doc: &'static str,
 ) -> Definition {
-    Definition::new(name, Kind::Choice(choices), DefaultValue::Text(default), importance, doc)
+    Definition::new(name, SettingKind::Choice(choices), DefaultValue::Text(default), importance, doc)
 }
 
 /// Text that has no default; `default` says what happens without.
@@ -87,7 +93,7 @@ const fn text(
     importance: Importance,
     doc: &'static str,
 ) -> Definition {
-    Definition::new(name, Kind::Text, DefaultValue::Unset(default), importance, doc)
+    Definition::new(name, SettingKind::Text, DefaultValue::Unset(default), importance, doc)
 }
 
 /// A setting that is refused.
@@ -97,7 +103,7 @@ const fn refused(name: &'static str, importance: Importance, support: super::Sup
 
 /// A number for all Kafka clients; librdkafka's default where it is not set.
 const fn client(name: &'static str, min: i64, librdkafka: &'static str, doc: &'static str) -> Definition {
-    let kind = Kind::Int { min, max: INT_MAX };
+    let kind = SettingKind::Int { min, max: INT_MAX };
     Definition::new(name, kind, DefaultValue::Unset("librdkafka's"), Low, doc).is(Client(librdkafka))
 }
 
@@ -151,7 +157,7 @@ pub static KEYS: &[Definition] = &[
     small("max.warmup.replicas", 1, 2, Medium, "How many extra copies may warm up at a time.")
         .is(Ignored(WARM_UP)),
     // Far more exhaust the address space, and the process is aborted in the middle of a start.
-    Definition::new("num.stream.threads", Kind::Int { min: 1, max: 1_000 }, DefaultValue::Int(1), Medium,
+    Definition::new("num.stream.threads", SettingKind::Int { min: 1, max: 1_000 }, DefaultValue::Int(1), Medium,
         "Threads that process."),
     choice("processing.exception.handler", HANDLERS, "LogAndFail", Medium,
         "What becomes of records whose processing fails."),
@@ -161,16 +167,16 @@ pub static KEYS: &[Definition] = &[
     choice("production.exception.handler", HANDLERS, "LogAndFail", Medium,
         "What becomes of records that cannot be sent."),
     refused("task.assignor.class", Medium, NotHere("tasks are placed by the library; leave it out")),
-    Definition::new("replication.factor", Kind::Int { min: -1, max: i16::MAX as i64 }, DefaultValue::Int(-1),
+    Definition::new("replication.factor", SettingKind::Int { min: -1, max: i16::MAX as i64 }, DefaultValue::Int(-1),
         Medium,
         "Copies of internal topics; -1 is the broker's default."),
-    Definition::new("security.protocol", Kind::Choice(&[Choice::new("PLAINTEXT"), Choice::new("SSL"),
+    Definition::new("security.protocol", SettingKind::Choice(&[Choice::new("PLAINTEXT"), Choice::new("SSL"),
             Choice::new("SASL_PLAINTEXT"), Choice::new("SASL_SSL")]), DefaultValue::Unset("PLAINTEXT"),
         Medium,
         "The protocol of connections to the brokers.").is(Client("security.protocol")),
     number("task.timeout.ms", 0, 300_000, Medium,
         "How long a thread may repeat its work without a commit in between before that is an error."),
-    Definition::new("topology.optimization", Kind::Options(OPTIMIZATIONS), DefaultValue::Text("none"), Medium,
+    Definition::new("topology.optimization", SettingKind::Options(OPTIMIZATIONS), DefaultValue::Text("none"), Medium,
         "Which optimisations of the topology are made."),
     choice("group.protocol", &[Choice::new("classic"), Choice::not_yet("streams")], "classic", Medium,
         "How instances find their tasks."),
@@ -184,10 +190,10 @@ pub static KEYS: &[Definition] = &[
     small("buffered.records.per.partition", 1, 1000, Low,
         "Records buffered of each partition before it is paused."),
     choice("built.in.metrics.version", &[Choice::new("latest")], "latest", Low, "Which names metrics have."),
-    Definition::new("commit.interval.ms", Kind::Int { min: 0, max: i64::MAX },
+    Definition::new("commit.interval.ms", SettingKind::Int { min: 0, max: i64::MAX },
         DefaultValue::Unset("30000, or 100 under exactly_once_v2"), Low, "Milliseconds between commits."),
     refused("config.providers", Low, NotHere("put the values in before the configuration is made")),
-    Definition::new("enable.metrics.push", Kind::Bool, DefaultValue::Unset("librdkafka's"), Low,
+    Definition::new("enable.metrics.push", SettingKind::Bool, DefaultValue::Unset("librdkafka's"), Low,
         "Whether the clients' metrics are pushed to the brokers.").is(Client("enable.metrics.push")),
     refused("rack.aware.assignment.non_overlap_cost", Low, NotYet(RACK_FIX)),
     choice("rack.aware.assignment.strategy",
@@ -227,7 +233,7 @@ pub static KEYS: &[Definition] = &[
     client("retry.backoff.ms", 1, "retry.backoff.ms", "The pause before a request is retried."),
     client("request.timeout.ms", 10, "socket.timeout.ms", "How long an answer is waited for."),
     Definition::new("metadata.recovery.strategy",
-        Kind::Choice(&[Choice::new("rebootstrap"), Choice::new("none")]),
+        SettingKind::Choice(&[Choice::new("rebootstrap"), Choice::new("none")]),
         DefaultValue::Unset("librdkafka's"), Low,
         "What to do when no known broker answers.").is(Client("metadata.recovery.strategy")),
     client("metadata.recovery.rebootstrap.trigger.ms", 0, "metadata.recovery.rebootstrap.trigger.ms",

@@ -66,7 +66,7 @@ impl GlobalThread {
             let Error::Transport(cause) = &error else { return Err(error) };
             let passes = matches!(cause.kind(), TransportErrorKind::Retriable | TransportErrorKind::TimedOut);
             self.next_try = now.monotonic_ms + RETRY_MS;
-            let waited_ms = self.waiting.go_on(now.monotonic_ms, || format!("the broker: {error}"));
+            let waited_ms = self.waiting.update(now.monotonic_ms, || format!("the broker: {error}"));
             if passes || (Refusals::may_pass(cause) && waited_ms < REFUSED_MAX_MS) {
                 return Ok(false);
             }

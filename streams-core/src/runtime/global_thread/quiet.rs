@@ -5,7 +5,7 @@ use crate::runtime::quiet::{QUIET_MS, QuietSource, TELL_EVERY_MS};
 
 impl GlobalThread {
     /// Asks why partitions show nothing that have not for a while.
-    pub(super) fn look_after_quiet(&mut self, now_ms: i64) {
+    pub(super) fn check_quiet(&mut self, now_ms: i64) {
         if now_ms >= self.tell_quiet_at {
             self.tell_quiet_at = now_ms + TELL_EVERY_MS;
             let partitions = self.stores.iter().flat_map(|store| &store.partitions);
@@ -21,6 +21,6 @@ impl GlobalThread {
             });
             self.quiet.tell("global".to_owned(), source.collect(), &self.waits);
         }
-        self.quiet.look(&mut *self.admin, now_ms);
+        self.quiet.check(&mut *self.admin, now_ms);
     }
 }

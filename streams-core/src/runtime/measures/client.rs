@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use crate::config::{MetricsRecordingLevel, StreamsConfig};
-use crate::metrics::{Collect, Collector, Registration};
+use crate::metrics::{Collect, MetricCollector, Registration};
 use crate::runtime::kafka_streams::{Shared, lock};
 use crate::topology::Topology;
 
@@ -51,7 +51,7 @@ fn number_of(level: MetricsRecordingLevel) -> f64 {
 }
 
 impl Collect for ClientMeasures {
-    fn collect(&self, to: &mut Collector<'_>) {
+    fn collect(&self, to: &mut MetricCollector<'_>) {
         let Some(shared) = self.shared.upgrade() else { return };
         let stats = lock(&shared.stats).clone();
         let alive = stats.iter().filter(|thread| thread.state().is_alive()).count();

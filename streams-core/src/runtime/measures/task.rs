@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::metrics::{Collect, Collector, Gauge, Measured, Windowed};
+use crate::metrics::{Collect, Gauge, Measured, MetricCollector, Sampled};
 use crate::processor::TaskMeters;
 
 /// Kafka's group of them.
@@ -92,17 +92,17 @@ impl TaskMeter {
 struct TaskMeasures {
     tags: [(&'static str, Arc<str>); 2],
     /// In nanoseconds, as Kafka Streams has them.
-    process: Windowed,
-    punctuate: Windowed,
-    dropped: Windowed,
+    process: Sampled,
+    punctuate: Sampled,
+    dropped: Sampled,
     buffered: Gauge,
     cache_bytes: Gauge,
     ratio: Gauge,
-    restored: Windowed,
+    restored: Sampled,
 }
 
 impl Collect for TaskMeasures {
-    fn collect(&self, to: &mut Collector<'_>) {
+    fn collect(&self, to: &mut MetricCollector<'_>) {
         let [(thread, thread_id), (task, task_id)] = &self.tags;
         to.about(&[(thread, thread_id), (task, task_id)]);
         for (prefix, values) in [("process", &self.process), ("punctuate", &self.punctuate)] {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::metrics::{Collect, Collector, Histogram, Measured, Registration, Registry, Windowed};
+use crate::metrics::{Collect, Histogram, Measured, MetricCollector, Registration, Registry, Sampled};
 use crate::runtime::stats::ThreadStats;
 use crate::time::Timestamp;
 
@@ -107,24 +107,24 @@ struct ThreadMeasures {
     name: String,
     stats: Arc<ThreadStats>,
     started_at: Timestamp,
-    poll: Windowed,
+    poll: Sampled,
     poll_time: Histogram,
-    poll_records: Windowed,
+    poll_records: Sampled,
     /// Time of passes, for the ratio.
-    process: Windowed,
+    process: Sampled,
     /// Time of a pass by its records, as Kafka Streams has it.
-    process_latency: Windowed,
+    process_latency: Sampled,
     process_time: Histogram,
-    process_records: Windowed,
-    punctuate: Windowed,
+    process_records: Sampled,
+    punctuate: Sampled,
     punctuate_time: Histogram,
-    punctuated: Windowed,
-    commit: Windowed,
+    punctuated: Sampled,
+    commit: Sampled,
     commit_time: Histogram,
-    committed: Windowed,
-    rounds: Windowed,
-    created: Windowed,
-    closed: Windowed,
+    committed: Sampled,
+    rounds: Sampled,
+    created: Sampled,
+    closed: Sampled,
 }
 
 impl ThreadMeasures {
@@ -153,14 +153,14 @@ impl ThreadMeasures {
     }
 
     /// The part of the thread's time that went there, over the window.
-    fn ratio(&self, part: &Windowed, now_ms: i64) -> f64 {
+    fn ratio(&self, part: &Sampled, now_ms: i64) -> f64 {
         let all = self.rounds.measured(now_ms).sum;
         if all == 0.0 { 0.0 } else { (part.measured(now_ms).sum / all).min(1.0) }
     }
 }
 
 impl Collect for ThreadMeasures {
-    fn collect(&self, to: &mut Collector<'_>) {
+    fn collect(&self, to: &mut MetricCollector<'_>) {
         to.about(&[("thread-id", &self.name)]);
         let now_ms = to.now_ms();
         for (prefix, values) in [("poll-latency", &self.poll), ("process-latency", &self.process_latency)] {

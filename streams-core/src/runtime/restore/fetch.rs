@@ -49,7 +49,7 @@ impl Restorer {
             }
             Some(Changelog { partition, position, end, .. }) => {
                 let what = || format!("{partition} from offset {position} to {end}; {HANGING}");
-                opening.wait.go_on(self.monotonic_ms, what);
+                opening.wait.update(self.monotonic_ms, what);
             }
         }
         Ok(())

@@ -68,7 +68,7 @@ impl Restorer {
             // Usually this takes moments, so it is retried soon, however often that was.
             opening.not_before = self.monotonic_ms + super::RETRY_MS;
             let what = || format!("the committed offset of {undecided}; {HANGING}");
-            opening.wait.go_on(self.monotonic_ms, what);
+            opening.wait.update(self.monotonic_ms, what);
             return Ok(None);
         }
         for partition in &partitions {

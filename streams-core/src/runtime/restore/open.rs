@@ -15,8 +15,8 @@ use super::source_offsets::read_of_sources;
 use super::{Changelog, OpenRequest, Opening, Phase, Restorer};
 use crate::error::{Error, Result};
 use crate::ids::{Offset, TaskId, TopicPartition};
+use crate::runtime::application_plan::ApplicationPlan;
 use crate::runtime::backends::{AT_ONCE, TaskBackends};
-use crate::runtime::plan::Plan;
 use crate::runtime::state_directory::StateDirectory;
 use crate::store::StorePlace;
 use crate::time::Timestamp;
@@ -61,7 +61,7 @@ type Opened = (Option<Timestamp>, Result<TaskBackends>);
 /// Opens databases of tasks that have none yet.
 #[derive(Clone, Copy)]
 struct Opener<'a> {
-    plan: &'a Plan,
+    plan: &'a ApplicationPlan,
     directory: Option<&'a StateDirectory>,
     memory: &'a DiskMemory,
 }

@@ -11,7 +11,7 @@ use super::identity::LogIdentity;
 use super::{Opening, Phase, Restorer};
 use crate::error::{Error, Result};
 use crate::ids::{Offset, TaskId, TopicName, TopicPartition};
-use crate::runtime::plan::Plan;
+use crate::runtime::application_plan::ApplicationPlan;
 use crate::topology::SubtopologyStore;
 use crate::transport::{Isolation, OffsetQuery, TransportError, TransportErrorKind};
 
@@ -45,7 +45,10 @@ pub(super) struct Answer {
 pub(super) type Answers = BTreeMap<TopicPartition, crate::transport::Result<Answer>>;
 
 /// A task's stores that have a changelog, with its partition.
-pub(super) fn logged(plan: &Plan, task: TaskId) -> Result<Vec<(&SubtopologyStore, TopicPartition)>> {
+pub(super) fn logged(
+    plan: &ApplicationPlan,
+    task: TaskId,
+) -> Result<Vec<(&SubtopologyStore, TopicPartition)>> {
     let of = |store: &'_ SubtopologyStore| -> Option<TopicPartition> {
         Some(TopicPartition::new(Arc::clone(store.changelog.as_ref()?), task.partition))
     };

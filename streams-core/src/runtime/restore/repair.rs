@@ -37,7 +37,7 @@ impl Restorer {
         match &error {
             Error::Transport(transport) => match transport.kind() {
                 TransportErrorKind::Retriable | TransportErrorKind::TimedOut => {
-                    opening.wait.go_on(self.monotonic_ms, || format!("the broker: {error}"));
+                    opening.wait.update(self.monotonic_ms, || format!("the broker: {error}"));
                     Ok(())
                 }
                 TransportErrorKind::OffsetOutOfRange => {
@@ -67,7 +67,7 @@ impl Restorer {
             Error::Store { cause: StoreError::Locked { dir }, .. }
             | Error::State(StoreError::Locked { dir }) => {
                 let what = || format!("{}, which another thread is closing", dir.display());
-                match opening.wait.go_on(self.monotonic_ms, what) < LOCKED_MAX_MS {
+                match opening.wait.update(self.monotonic_ms, what) < LOCKED_MAX_MS {
                     true => Ok(()),
                     false => Err(error),
                 }

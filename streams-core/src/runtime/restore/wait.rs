@@ -17,20 +17,20 @@ impl OpeningWait {
     }
 
     /// It is still waited, for this. Returns for how long in milliseconds.
-    pub fn go_on(&mut self, now_ms: i64, what: impl FnOnce() -> String) -> i64 {
-        self.waiting.go_on(now_ms, what)
+    pub fn update(&mut self, now_ms: i64, what: impl FnOnce() -> String) -> i64 {
+        self.waiting.update(now_ms, what)
     }
 
     /// It is refused, with these words. Returns for how long that has been so in milliseconds.
     pub fn refused(&mut self, now_ms: i64, what: impl FnOnce() -> String) -> i64 {
-        self.waiting.go_on(now_ms, what);
+        self.waiting.update(now_ms, what);
         now_ms - *self.refused_since.get_or_insert(now_ms)
     }
 
     /// What was being read of a changelog is deleted, and it begins again. Returns for how long that has been so in
     /// milliseconds; one that had `patience_ms` to be read begins a new row.
     pub fn trimmed(&mut self, now_ms: i64, patience_ms: i64, what: impl FnOnce() -> String) -> i64 {
-        self.waiting.go_on(now_ms, what);
+        self.waiting.update(now_ms, what);
         let row = self.trimmed.filter(|(_, last_ms)| now_ms - last_ms < patience_ms);
         let since_ms = row.map_or(now_ms, |(since_ms, _)| since_ms);
         self.trimmed = Some((since_ms, now_ms));
@@ -75,7 +75,7 @@ mod tests {
         assert_eq!(wait.refused(1_000, || "no".to_owned()), 0);
         wait.answered();
         assert_eq!(waits.reasons(), []);
-        assert_eq!(wait.go_on(1_500, || "an answer".to_owned()), 0, "another wait");
+        assert_eq!(wait.update(1_500, || "an answer".to_owned()), 0, "another wait");
         assert_eq!(wait.refused(2_000, || "no".to_owned()), 1_000);
         wait.moved();
         assert_eq!(waits.reasons(), []);

@@ -6,12 +6,12 @@ use std::sync::mpsc;
 use super::{Command, StreamThread};
 use crate::error::{Error, Result};
 use crate::ids::TaskId;
-use crate::runtime::task::Writes;
+use crate::runtime::task::WriteTiming;
 use crate::time::Now;
 
 impl StreamThread {
     /// Handles pending commands; returns whether there were any.
-    pub(super) fn obey(&mut self, now: Now) -> Result<bool> {
+    pub(super) fn handle_commands(&mut self, now: Now) -> Result<bool> {
         let mut any = false;
         loop {
             let command = match self.commands.try_recv() {
@@ -23,7 +23,7 @@ impl StreamThread {
                         thread = self.name,
                         "the control thread has ended: uncommitted work is dropped"
                     );
-                    self.abandon();
+                    self.abort();
                     Command::Stop
                 }
             };
@@ -74,7 +74,7 @@ impl StreamThread {
     /// Commits before tasks are released. A failed commit has closed everything; then the earlier commits
     /// count.
     fn commit_for_the_last_time(&mut self, now: Now) -> Result<()> {
-        match self.commit(Writes::Now, now) {
+        match self.commit(WriteTiming::Now, now) {
             Err(error) => {
                 tracing::warn!(thread = self.name, %error, "tasks are given up without their last commit");
                 self.reset(error)

@@ -21,7 +21,7 @@ impl StreamThread {
         let mut refused = Vec::new();
         let now_ms = self.pace.now_ms();
         if !self.refusals.is_empty() {
-            self.refusals.go_on(now_ms)?;
+            self.refusals.check(now_ms)?;
         }
         let mut bytes: usize = self.tasks.values().map(StreamTask::buffered_bytes).sum();
         // What was sent last comes first, in the order sent, if that order is kept.

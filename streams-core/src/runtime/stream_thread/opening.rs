@@ -25,13 +25,13 @@ impl StreamThread {
 
     /// Takes the restorer's answers. An answer to a request from before the task was released is dropped at once, with its
     /// databases: others may have worked on the task since, or wait for the databases.
-    pub(super) fn hear_of_opened(&mut self) {
+    pub(super) fn receive_opened(&mut self) {
         self.ready.extend(self.opened.1.try_iter());
         self.ready.retain(|reply| self.opening.get(&reply.task) == Some(&reply.number));
     }
 
     /// Starts the tasks that have been restored.
-    pub(super) fn take_over(&mut self, now: Now) -> Result<bool> {
+    pub(super) fn start_restored(&mut self, now: Now) -> Result<bool> {
         let mut any = false;
         while let Some(OpenReply { task, result, .. }) = self.ready.pop_front() {
             self.replays.blame(task);

@@ -29,7 +29,7 @@ impl PutsOff {
         if !std::mem::replace(&mut self.is_put_off, true) {
             tracing::warn!(thread = self.thread, %cause, "the commit is put off");
         }
-        let waited_ms = self.waiting.go_on(now_ms, || format!("a commit, which is put off: {cause}"));
+        let waited_ms = self.waiting.update(now_ms, || format!("a commit, which is put off: {cause}"));
         if waited_ms < self.timeout_ms {
             return Ok(());
         }

@@ -8,10 +8,10 @@ use crate::runtime::restore::Request;
 impl StreamThread {
     /// Sends the restorer, which has the time to ask the broker, the quiet sources and their positions.
     pub(super) fn tell_quiet(&mut self, now_ms: i64) -> Result<()> {
-        if now_ms - self.told_quiet_at < TELL_EVERY_MS {
+        if now_ms - self.reported_quiet_at < TELL_EVERY_MS {
             return Ok(());
         }
-        self.told_quiet_at = now_ms;
+        self.reported_quiet_at = now_ms;
         let mut quiet = Vec::new();
         for (task, running) in &self.tasks {
             for (partition, handle) in running.quiet_since(now_ms - QUIET_MS) {
@@ -23,7 +23,7 @@ impl StreamThread {
             }
         }
         // An empty list ends earlier waits.
-        if std::mem::replace(&mut self.has_told_quiet, !quiet.is_empty()) || !quiet.is_empty() {
+        if std::mem::replace(&mut self.has_reported_quiet, !quiet.is_empty()) || !quiet.is_empty() {
             let _ = self.restorer.send(Request::Quiet(self.name.clone(), quiet));
         }
         Ok(())

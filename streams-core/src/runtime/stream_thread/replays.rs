@@ -80,7 +80,7 @@ impl Row {
         !self.dropped_work
     }
 
-    fn told(&self, cause: &Error) -> String {
+    fn describe(&self, cause: &Error) -> String {
         let count = self.count;
         format!("a commit; its uncommitted work was dropped {count} times in a row, at last because: {cause}")
     }
@@ -129,8 +129,8 @@ impl Replays {
         let waits = || self.waits.of(format!("thread {}", self.thread));
         let row = self.row.get_or_insert_with(|| Row::new(now_ms, waits()));
         row.replay(now_ms, records > 0 || is_open);
-        let told = row_of(&work.tasks) + &row.told(&cause);
-        row.waiting.go_on(now_ms, || told);
+        let what = row_of(&work.tasks) + &row.describe(&cause);
+        row.waiting.update(now_ms, || what);
         let (mut count, mut too_long) = (row.count, None);
         let is_alone = row.count == 1;
         for task in work.tasks {
@@ -142,8 +142,8 @@ impl Replays {
             row.replay(now_ms, has_worked.contains(&task));
             // Else the thread tells it for all of them.
             if is_alone && row.count > 1 {
-                let told = row.told(&cause);
-                row.waiting.go_on(now_ms, || told);
+                let what = row.describe(&cause);
+                row.waiting.update(now_ms, || what);
             }
             count = count.max(row.count);
             if row.is_too_long(timeout_ms) {

@@ -5,7 +5,7 @@ use state_stores::offsets::read_offsets;
 use super::*;
 use crate::processor::{Processor, ProcessorContext, ProcessorResult};
 use crate::record::Record;
-use crate::runtime::steps::Engine;
+use crate::runtime::engine::Engine;
 use crate::runtime::trial::{TIMEOUT, Trial, send, sink_options, source_options};
 use crate::store::{KeyValueStore, StorePlace, Stores};
 use crate::time::{Clock, ManualClock, from_ms};
@@ -74,7 +74,7 @@ impl World {
         let trial = Trial::new(0, partitions, &["in"])?;
         let (engine, producer) = (trial.engine(topology, config)?, trial.producer()?);
         let mut world = World { trial, engine, producer };
-        world.settle()?;
+        world.run_until_idle()?;
         Ok(world)
     }
 
@@ -85,11 +85,11 @@ impl World {
         drop(before);
         let engine = trial.engine(topology, config())?;
         let mut world = World { trial, engine, producer };
-        world.settle()?;
+        world.run_until_idle()?;
         Ok(world)
     }
 
-    fn settle(&mut self) -> Result<()> {
+    fn run_until_idle(&mut self) -> Result<()> {
         while self.engine.step()? {}
         Ok(())
     }
@@ -101,7 +101,7 @@ impl World {
     /// A record, and the next commit.
     fn put(&mut self, key: &str, value: &str) -> Result<()> {
         self.send(key, value)?;
-        self.settle()?;
+        self.run_until_idle()?;
         self.pass(COMMIT_MS)
     }
 
@@ -116,13 +116,13 @@ impl World {
 
     fn pass(&mut self, ms: i64) -> Result<()> {
         self.trial.clock.advance(ms);
-        self.settle()
+        self.run_until_idle()
     }
 
     /// What is waited for now.
     fn reasons(&self) -> Vec<String> {
         let waits = self.engine.waits();
-        waits.look(self.trial.clock.monotonic_ms());
+        waits.update(self.trial.clock.monotonic_ms());
         waits.reasons().iter().map(ToString::to_string).collect()
     }
 
@@ -155,12 +155,12 @@ fn a_hot_key_is_written_twice_a_second_with_the_offset_of_its_commit() -> Result
     for number in 1..=4 {
         world.put("hot", &number.to_string())?;
         assert_eq!(world.written("hot"), (None, None), "commit {number}");
-        assert!(world.task().owed_bytes() > 0);
+        assert!(world.task().deferred_bytes() > 0);
     }
     world.put("hot", "5")?;
     // Five records and five markers.
     assert_eq!(world.written("hot"), (text("5"), Some(10)));
-    assert_eq!((world.task().owed_bytes(), world.task().uncommitted_bytes()), (0, 0));
+    assert_eq!((world.task().deferred_bytes(), world.task().uncommitted_bytes()), (0, 0));
     Ok(())
 }
 
@@ -209,7 +209,7 @@ fn what_is_owed_outlives_a_reset_in_the_changelog() -> Result<()> {
     assert_eq!((world.written("hot"), world.written("cold").0), ((text("10"), Some(20)), None));
     world.reset()?;
     world.pass(COMMIT_MS)?;
-    world.settle()?;
+    world.run_until_idle()?;
     assert_eq!((world.value("hot"), world.value("cold")), (text("13"), text("1")));
     assert_eq!(world.written("hot"), (text("13"), Some(28)), "the restorer wrote the tail");
     world.put("cold", "2")?;
@@ -224,7 +224,7 @@ fn a_revoked_task_leaves_nothing_owed() -> Result<()> {
     let backends = world.task().backends().clone();
     let now = Now::of(&*world.trial.clock);
     let all: BTreeSet<TaskId> = world.engine.thread().tasks.keys().copied().collect();
-    world.engine.thread().commit(Writes::Now, now)?;
+    world.engine.thread().commit(WriteTiming::Now, now)?;
     world.engine.thread().close(&all)?;
     let stored = read_offsets(&**backends.of(&StorePlace::Disk)?)?;
     assert_eq!(stored.first().map(|stored| stored.offset), Some(2));

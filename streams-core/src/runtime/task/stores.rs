@@ -22,7 +22,7 @@ pub(super) struct TaskStore {
     pub backend: usize,
     pub changelog: Option<StoreChangelog>,
     /// Whether writes may be deferred: the changes must be in the store's own changelog.
-    pub owes: bool,
+    pub defers: bool,
 }
 
 /// Where a store's changes are logged, and how far its log has come with what is committed.
@@ -73,8 +73,8 @@ pub(super) fn open_stores(
             }),
         };
         // Of a source topic that serves as a changelog, others are the writers.
-        let owes = store.changelog.is_some() && !store.is_source;
-        let told = match &store.changelog {
+        let defers = store.changelog.is_some() && !store.is_source;
+        let handed = match &store.changelog {
             Some(topic) => Arc::clone(topic),
             None => format!("{}-{name}-changelog", environment.plan.application_id).into(),
         };
@@ -83,12 +83,12 @@ pub(super) fn open_stores(
             task: id,
             backend: Arc::clone(opened.backends.get(backend)?),
             clock: Rc::clone(clock),
-            changelog: told,
+            changelog: handed,
             cache_bytes: environment.store_cache_bytes,
             caching: environment.caching,
         })?;
         readable.insert(name.to_string(), handles.handle);
-        stores.push(TaskStore { store: handles.store, backend, changelog, owes });
+        stores.push(TaskStore { store: handles.store, backend, changelog, defers });
     }
     Ok((stores, readable))
 }

@@ -6,36 +6,40 @@ use std::sync::OnceLock;
 /// for primary keys, `-fk` for foreign keys, and `-vh` for the rows that are hashed. None of them exists.
 pub struct PseudoTopics {
     topic: String,
-    names: OnceLock<Names>,
+    names: OnceLock<PseudoTopicNames>,
     /// Until the application is known.
-    undecorated: Names,
+    undecorated: PseudoTopicNames,
 }
 
-struct Names {
+struct PseudoTopicNames {
     primary_key: String,
     foreign_key: String,
     value_hash: String,
 }
 
-impl Names {
+impl PseudoTopicNames {
     fn of(topic: &str) -> Self {
         let part = |suffix| format!("{topic}-{suffix}");
-        Names { primary_key: part("pk"), foreign_key: part("fk"), value_hash: part("vh") }
+        PseudoTopicNames { primary_key: part("pk"), foreign_key: part("fk"), value_hash: part("vh") }
     }
 }
 
 impl PseudoTopics {
     /// Names for a subscription topic, given without the application's prefix.
     pub fn new(topic: &str) -> Self {
-        PseudoTopics { topic: topic.to_owned(), names: OnceLock::new(), undecorated: Names::of(topic) }
+        PseudoTopics {
+            topic: topic.to_owned(),
+            names: OnceLock::new(),
+            undecorated: PseudoTopicNames::of(topic),
+        }
     }
 
     /// Sets the application's prefix; called when a task starts.
     pub fn resolve(&self, application_id: &str) {
-        self.names.get_or_init(|| Names::of(&format!("{application_id}-{}", self.topic)));
+        self.names.get_or_init(|| PseudoTopicNames::of(&format!("{application_id}-{}", self.topic)));
     }
 
-    fn names(&self) -> &Names {
+    fn names(&self) -> &PseudoTopicNames {
         self.names.get().unwrap_or(&self.undecorated)
     }
 

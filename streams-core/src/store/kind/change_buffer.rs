@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 
 /// The latest update of each row that is held back, in the order of time.
 pub struct ChangeBuffer<K, V> {
-    store: Handle<state_stores::ChangeBuffer<K, V>>,
+    store: Handle<state_stores::BufferTable<K, V>>,
 }
 
 impl<K, V> Clone for ChangeBuffer<K, V> {
@@ -96,7 +96,7 @@ impl<K: Data, V: Data> StoreKind for ChangeBufferKind<K, V> {
             value: opening.codec(&self.value),
         };
         let task = opening.environment.task;
-        let buffer = state_stores::ChangeBuffer::open(spec).map_err(|cause| Error::Store { task, cause })?;
+        let buffer = state_stores::BufferTable::open(spec).map_err(|cause| Error::Store { task, cause })?;
         let inner = Rc::new(RefCell::new(buffer));
         Ok((ChangeBuffer { store: Handle::new(Rc::clone(&inner), task) }, inner))
     }

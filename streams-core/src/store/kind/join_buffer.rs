@@ -36,7 +36,7 @@ const NUMBER_BYTES: usize = 4;
 const TIME_BYTES: usize = 8;
 
 type Bytes = Arc<[u8]>;
-type Inner = state_stores::KeyValueStore<Vec<u8>, Bytes>;
+type Inner = state_stores::KeyValueTable<Vec<u8>, Bytes>;
 
 /// A record that waits for its join.
 #[derive(Clone, Debug)]

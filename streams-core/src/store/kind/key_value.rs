@@ -59,7 +59,7 @@ use crate::time::Timestamp;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct KeyValueStore<K, T> {
-    store: Handle<state_stores::KeyValueStore<K, T>>,
+    store: Handle<state_stores::KeyValueTable<K, T>>,
     clock: Rc<RecordClock>,
     caching: bool,
 }
@@ -205,7 +205,7 @@ impl<K: Data, V: Data, F: ValueForm> StoreKind for KeyValueStoreKind<K, V, F> {
             max_entries: self.max_entries,
             ..KeyValueSpec::new(&**opening.name, opening.backend(), key, value)
         };
-        let inner = Rc::new(RefCell::new(state_stores::KeyValueStore::open(spec)?));
+        let inner = Rc::new(RefCell::new(state_stores::KeyValueTable::open(spec)?));
         let handle = KeyValueStore {
             store: Handle::new(Rc::clone(&inner), environment.task),
             clock: Rc::clone(&environment.clock),

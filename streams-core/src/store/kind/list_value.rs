@@ -15,7 +15,7 @@ use crate::time::Timestamp;
 
 /// A list of values for each key. Iteration is in the order of serialized keys.
 pub struct ListValueStore<K, V> {
-    store: Handle<state_stores::ListValueStore<K, V>>,
+    store: Handle<state_stores::ListValueTable<K, V>>,
 }
 
 impl<K, V> Clone for ListValueStore<K, V> {
@@ -80,7 +80,7 @@ impl<K: Data, V: Data> StoreKind for ListValueStoreKind<K, V> {
             cache_bytes: opening.environment.cache_bytes,
             ..ListValueSpec::new(&**opening.name, opening.backend(), key, value)
         };
-        let inner = Rc::new(RefCell::new(state_stores::ListValueStore::open(spec)?));
+        let inner = Rc::new(RefCell::new(state_stores::ListValueTable::open(spec)?));
         Ok((ListValueStore { store: Handle::new(Rc::clone(&inner), opening.environment.task) }, inner))
     }
 }

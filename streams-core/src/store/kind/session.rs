@@ -53,7 +53,7 @@ use crate::window::{Window, Windowed};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct SessionStore<K, A> {
-    store: Handle<state_stores::SessionStore<K, A>>,
+    store: Handle<state_stores::SessionTable<K, A>>,
     clock: Rc<RecordClock>,
     caching: bool,
     closed_order: ClosedOrder,
@@ -224,7 +224,7 @@ impl<K: Data, A: Data> StoreKind for SessionStoreKind<K, A> {
             ..SessionSpec::new(&**opening.name, opening.backend(), key, value, self.retention_ms)
         };
         let caching = spec.tracking != Tracking::Off;
-        let inner = Rc::new(RefCell::new(state_stores::SessionStore::open(spec)?));
+        let inner = Rc::new(RefCell::new(state_stores::SessionTable::open(spec)?));
         let store = Handle::new(Rc::clone(&inner), environment.task);
         let clock = Rc::clone(&environment.clock);
         let closed_order =

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use state_stores::schema::segments::versioned_segment_interval_ms;
-use state_stores::{StateStore, VersionedPut, VersionedRecord, VersionedSpec, VersionedStore};
+use state_stores::{StateStore, VersionedPut, VersionedRecord, VersionedSpec, VersionedTable};
 
 use crate::error::Result;
 use crate::record::Data;
@@ -51,7 +51,7 @@ use crate::time::{Timestamp, to_ms};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct VersionedKeyValueStore<K, V> {
-    store: Handle<VersionedStore<K, V>>,
+    store: Handle<VersionedTable<K, V>>,
     clock: Rc<RecordClock>,
 }
 
@@ -153,7 +153,7 @@ impl<K: Data, V: Data> StoreKind for VersionedStoreKind<K, V> {
             cache_bytes: opening.environment.cache_bytes,
             ..VersionedSpec::new(&**opening.name, opening.backend(), key, value, self.history_retention_ms)
         };
-        let inner = Rc::new(RefCell::new(VersionedStore::open(spec)?));
+        let inner = Rc::new(RefCell::new(VersionedTable::open(spec)?));
         let store = Handle::new(Rc::clone(&inner), opening.environment.task);
         let clock = Rc::clone(&opening.environment.clock);
         Ok((VersionedKeyValueStore { store, clock }, inner))

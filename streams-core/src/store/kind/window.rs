@@ -53,7 +53,7 @@ use crate::time::{Timestamp, to_ms};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct WindowStore<K, T> {
-    store: Handle<state_stores::WindowStore<K, T>>,
+    store: Handle<state_stores::WindowTable<K, T>>,
     clock: Rc<RecordClock>,
     caching: bool,
 }
@@ -251,7 +251,7 @@ impl<K: Data, V: Data, F: ValueForm> StoreKind for WindowStoreKind<K, V, F> {
             ..WindowSpec::new(&**opening.name, opening.backend(), key, value, self.retention_ms)
         };
         let caching = spec.tracking != Tracking::Off;
-        let inner = Rc::new(RefCell::new(state_stores::WindowStore::open(spec)?));
+        let inner = Rc::new(RefCell::new(state_stores::WindowTable::open(spec)?));
         let store = Handle::new(Rc::clone(&inner), environment.task);
         let clock = Rc::clone(&environment.clock);
         Ok((WindowStore { store, clock, caching }, inner))

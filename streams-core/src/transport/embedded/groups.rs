@@ -59,7 +59,7 @@ impl GroupState {
 
 /// What a member does next.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum GroupStep {
     /// It has been expelled: what it held may be others' already.
     Lost,
     /// It must release these first, then call [`Groups::released`].
@@ -169,21 +169,21 @@ impl Groups {
     }
 
     /// Brings a member closer to its target.
-    pub(super) fn step(&mut self, group: &str, member: &str) -> Step {
-        let Some(state) = self.0.get_mut(group) else { return Step::Lost };
+    pub(super) fn step(&mut self, group: &str, member: &str) -> GroupStep {
+        let Some(state) = self.0.get_mut(group) else { return GroupStep::Lost };
         let held_by_others: BTreeSet<TaskId> = state
             .members
             .iter()
             .filter(|(id, _)| ***id != *member)
             .flat_map(|(_, other)| other.held.iter().copied())
             .collect();
-        let Some(own) = state.members.get_mut(member) else { return Step::Lost };
+        let Some(own) = state.members.get_mut(member) else { return GroupStep::Lost };
         let surplus: BTreeSet<TaskId> = own.held.difference(&own.target).copied().collect();
         if !surplus.is_empty() {
-            return Step::Revoke(surplus);
+            return GroupStep::Revoke(surplus);
         }
         own.held = own.target.difference(&held_by_others).copied().collect();
-        Step::Holds(own.held.clone())
+        GroupStep::Holds(own.held.clone())
     }
 
     /// Records that a member has released these tasks.

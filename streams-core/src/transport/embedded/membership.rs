@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::broker::EmbeddedBroker;
 use super::faults::Operation;
-use super::groups::Step;
+use super::groups::GroupStep;
 use crate::ids::TaskId;
 use crate::transport::{
     Fence, Group, GroupSpec, Membership, MembershipHandler, OffsetToCommit, Result, TransportError,
@@ -59,7 +59,7 @@ pub(super) struct EmbeddedMembership {
     spec: GroupSpec,
     shared: Arc<EmbeddedGroup>,
     /// The tasks that the handler was last assigned; `None` before the first assignment since joining.
-    told: Option<BTreeSet<TaskId>>,
+    assigned: Option<BTreeSet<TaskId>>,
     /// Whether the group assigned tasks that are not in `spec`.
     outgrown: bool,
 }
@@ -73,11 +73,16 @@ impl EmbeddedMembership {
             group: spec.group.clone(),
             member: Mutex::new(Some(member)),
         };
-        Ok(EmbeddedMembership { spec: spec.clone(), shared: Arc::new(shared), told: None, outgrown: false })
+        Ok(EmbeddedMembership {
+            spec: spec.clone(),
+            shared: Arc::new(shared),
+            assigned: None,
+            outgrown: false,
+        })
     }
 
     /// Does all that can be done now; returns whether the handler was called.
-    fn settle(&mut self, handler: &mut dyn MembershipHandler) -> Result<bool> {
+    fn catch_up(&mut self, handler: &mut dyn MembershipHandler) -> Result<bool> {
         let broker = self.shared.broker.clone();
         let mut called = false;
         loop {
@@ -91,27 +96,27 @@ impl EmbeddedMembership {
             };
             let step = broker.change(|core| core.groups.step(&self.spec.group, &member));
             match step {
-                Step::Lost => {
+                GroupStep::Lost => {
                     self.shared.set_member(None);
-                    let lost = self.told.take().unwrap_or_default();
+                    let lost = self.assigned.take().unwrap_or_default();
                     if !lost.is_empty() {
                         called = true;
                         handler.lost(&self.known(&lost));
                     }
                 }
-                Step::Revoke(tasks) => {
+                GroupStep::Revoke(tasks) => {
                     called = true;
                     handler.revoked(&self.known(&tasks));
-                    if let Some(told) = &mut self.told {
-                        told.retain(|task| !tasks.contains(task));
+                    if let Some(assigned) = &mut self.assigned {
+                        assigned.retain(|task| !tasks.contains(task));
                     }
                     broker.change(|core| core.groups.released(&self.spec.group, &member, &tasks));
                 }
-                Step::Holds(tasks) => {
-                    let is_news = self.told.as_ref() != Some(&tasks);
+                GroupStep::Holds(tasks) => {
+                    let is_news = self.assigned.as_ref() != Some(&tasks);
                     if is_news {
                         handler.assigned(&self.known(&tasks));
-                        self.told = Some(tasks);
+                        self.assigned = Some(tasks);
                     }
                     return Ok(called || is_news);
                 }
@@ -134,21 +139,21 @@ impl EmbeddedMembership {
     fn has_news(&self, core: &mut super::core::Core) -> bool {
         let Some(member) = self.shared.member() else { return true };
         match core.groups.step(&self.spec.group, &member) {
-            Step::Holds(tasks) => self.told.as_ref() != Some(&tasks),
-            Step::Lost | Step::Revoke(_) => true,
+            GroupStep::Holds(tasks) => self.assigned.as_ref() != Some(&tasks),
+            GroupStep::Lost | GroupStep::Revoke(_) => true,
         }
     }
 }
 
 impl Membership for EmbeddedMembership {
     fn poll(&mut self, wait: Duration, handler: &mut dyn MembershipHandler) -> Result<()> {
-        if self.settle(handler)? || wait.is_zero() {
+        if self.catch_up(handler)? || wait.is_zero() {
             return Ok(());
         }
         let broker = self.shared.broker.clone();
         let waited = broker.wait_while(broker.lock(), wait, |core| !self.has_news(core));
         drop(waited);
-        self.settle(handler).map(drop)
+        self.catch_up(handler).map(drop)
     }
 
     fn group(&self) -> Arc<dyn Group> {
@@ -163,7 +168,7 @@ impl Membership for EmbeddedMembership {
         let Some(member) = self.shared.member() else { return Ok(()) };
         let group = Arc::clone(&self.spec.group);
         let is_present = self.shared.broker.lock().groups.generation(&group, &member).is_some();
-        let tasks = self.told.take().unwrap_or_default();
+        let tasks = self.assigned.take().unwrap_or_default();
         match (is_present, tasks.is_empty()) {
             (_, true) => {}
             (true, false) => handler.revoked(&self.known(&tasks)),

@@ -35,7 +35,7 @@ struct KnownTopic {
 
 /// The state of a transactional producer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum ProducerState {
     /// Before `begin`, or not transactional.
     Idle,
     /// Between `begin` and its end.
@@ -49,7 +49,7 @@ pub(super) struct EmbeddedProducer {
     broker: Arc<EmbeddedBroker>,
     spec: ProducerSpec,
     session: Option<Session>,
-    state: State,
+    state: ProducerState,
     topics: Vec<KnownTopic>,
     by_name: HashMap<TopicName, TopicHandle>,
     /// Which partitions have something collected, in the order of their first record.
@@ -69,7 +69,7 @@ impl EmbeddedProducer {
             broker,
             spec: spec.clone(),
             session: None,
-            state: State::Idle,
+            state: ProducerState::Idle,
             topics: Vec::new(),
             by_name: HashMap::new(),
             dirty: Vec::new(),
@@ -103,7 +103,7 @@ impl EmbeddedProducer {
     /// The session, inside a transaction.
     fn in_transaction(&self, attempted: &str) -> Result<&Session> {
         let session = self.session(attempted)?;
-        if self.state == State::Idle {
+        if self.state == ProducerState::Idle {
             return Err(self.misuse(attempted, "no transaction is open; call begin first"));
         }
         Ok(session)
@@ -196,8 +196,8 @@ impl EmbeddedProducer {
         });
         self.broker.clean_up(to_clean);
         if let Err(error) = appended {
-            if self.state == State::Open {
-                self.state = State::MustAbort;
+            if self.state == ProducerState::Open {
+                self.state = ProducerState::MustAbort;
             }
             if error.kind() == TransportErrorKind::UnknownTopic {
                 // The topic may come back with other partitions.
@@ -232,7 +232,7 @@ impl EmbeddedProducer {
             session.check()?;
             core.end_transaction(&session.id, commit)
         })?;
-        self.state = State::Idle;
+        self.state = ProducerState::Idle;
         Ok(())
     }
 
@@ -251,7 +251,7 @@ impl EmbeddedProducer {
             Ok(())
         });
         if added.is_err() {
-            self.state = State::MustAbort;
+            self.state = ProducerState::MustAbort;
         }
         added
     }
@@ -338,17 +338,17 @@ impl Producer for EmbeddedProducer {
                 Ok(core.transactions.register(&id, timeout_ms))
             })?;
             producer.drop_collected();
-            (producer.session, producer.state, producer.failed) = (Some(session), State::Idle, None);
+            (producer.session, producer.state, producer.failed) = (Some(session), ProducerState::Idle, None);
             Ok(())
         })
     }
 
     fn begin(&mut self) -> Result<()> {
         self.session("begin")?;
-        if self.state != State::Idle {
+        if self.state != ProducerState::Idle {
             return Err(self.misuse("begin", "a transaction is open already"));
         }
-        self.state = State::Open;
+        self.state = ProducerState::Open;
         Ok(())
     }
 
@@ -368,13 +368,13 @@ impl Producer for EmbeddedProducer {
             let failure = match delivered {
                 Ok(()) => None,
                 Err(error) if is_final(error.kind()) => {
-                    producer.state = State::MustAbort;
+                    producer.state = ProducerState::MustAbort;
                     return Err(error);
                 }
                 Err(error) => Some(error.to_string()),
             };
-            if failure.is_some() || producer.state == State::MustAbort {
-                producer.state = State::MustAbort;
+            if failure.is_some() || producer.state == ProducerState::MustAbort {
+                producer.state = ProducerState::MustAbort;
                 let reason =
                     failure.unwrap_or_else(|| "an earlier call of the transaction failed".to_owned());
                 let attempted = format!("commit by {}", producer.name());

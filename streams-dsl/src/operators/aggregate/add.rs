@@ -34,7 +34,7 @@ pub struct Aggregation<K, V, A, F> {
 }
 
 /// An aggregation whose names and serdes are settled, and that is not part of the plan yet.
-pub struct Draft<K, A> {
+pub struct AggregationDraft<K, A> {
     /// The operator's node.
     pub(super) name: String,
     /// The store.
@@ -48,7 +48,7 @@ pub struct Draft<K, A> {
     pub(super) declaration: Declaration,
 }
 
-impl<K: Data, A: Data> Draft<K, A> {
+impl<K: Data, A: Data> AggregationDraft<K, A> {
     /// The aggregation of that name in that store; reports what is wrong with it. What the options leave open is inherited.
     pub(super) fn new<L: Layout>(
         plan: &Plan,
@@ -65,7 +65,7 @@ impl<K: Data, A: Data> Draft<K, A> {
         let kept_ms = layout.span().map(|span| span.kept_ms);
         let retention =
             kept_ms.map_or(Duration::ZERO, |kept_ms| retention(&store, &materialized, kept_ms, wrong));
-        Draft {
+        AggregationDraft {
             key_serde: materialized.key_serde.resolve(inherited.0),
             value_serde: materialized.value_serde.resolve(inherited.1),
             declaration: Declaration::new(),
@@ -160,9 +160,9 @@ impl<K: Data, V: Data, L: Layout> KGroupedStream<K, V, L> {
         let name = self.step.next_name(prefix);
         let layout = self.windows.clone();
         let inherited = (self.key_serde.as_ref(), inherited);
-        let draft = self
-            .step
-            .with_plan(|plan| Draft::new(plan, (name.clone(), store), &layout, materialized, inherited));
+        let draft = self.step.with_plan(|plan| {
+            AggregationDraft::new(plan, (name.clone(), store), &layout, materialized, inherited)
+        });
         let origin = Rc::new(AggregateOrigin::new(layout.getter(&draft.store)));
         let key_serde = draft.key_serde.clone().map(|key| layout.key_serde(key));
         let (value_serde, queryable) = (draft.value_serde.clone(), draft.materialized.name.clone());

@@ -13,7 +13,7 @@ use streams_core::processor::Data;
 use streams_core::record::Change;
 use streams_core::serde::SerdeRef;
 
-use super::add::{AggregateOrigin, Draft, in_span};
+use super::add::{AggregateOrigin, AggregationDraft, in_span};
 use super::aggregate::Aggregate;
 use super::cogrouped::CogroupedKStream;
 use super::layout::{AnyLayout, Emission, Layout, Span};
@@ -79,7 +79,7 @@ impl<K, V, A> Group<K, V, A> {
 
 /// What the aggregations of all streams share.
 pub(crate) struct Job<K, A> {
-    draft: Draft<K, A>,
+    draft: AggregationDraft<K, A>,
     initializer: Initializer<A>,
     merger: Merger<K, A>,
     layout: AnyLayout,
@@ -184,8 +184,9 @@ impl<K: Data, A: Data, L: Layout> CogroupedKStream<K, A, L> {
             step.plan.borrow().report(DslError::ForeignStream { operator: merge.clone() });
         }
         let inherited = (groups.iter().find_map(|group| group.key_serde()), None);
-        let draft =
-            step.with_plan(|plan| Draft::new(plan, (merge.clone(), store), layout, materialized, inherited));
+        let draft = step.with_plan(|plan| {
+            AggregationDraft::new(plan, (merge.clone(), store), layout, materialized, inherited)
+        });
         let key_serde = draft.key_serde.clone().map(|key| layout.key_serde(key));
         let (value_serde, queryable) = (draft.value_serde.clone(), draft.materialized.name.clone());
         let origin = AggregateOrigin::new(layout.getter(&draft.store));

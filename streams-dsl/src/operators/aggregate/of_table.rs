@@ -20,7 +20,7 @@ use crate::naming::prefix;
 use crate::operators::fallible::{keyed, try_keyed, user};
 use crate::operators::nulls::Nulls;
 use crate::options::Materialized;
-use crate::rows::{TableStore, ValueGetterSupplier};
+use crate::rows::{TableStoreSpec, ValueGetterSupplier};
 
 impl<K: Data, V: Data> KGroupedTable<K, V> {
     /// Counts the rows of each group (`KGroupedTable.count`).
@@ -199,7 +199,7 @@ impl<K: Data, V: Data> KGroupedTable<K, V> {
     ) -> KTable<K, A> {
         let queryable = materialized.queryable_name().map(str::to_owned);
         let store_name = self.step.with_plan(|plan| plan.store_name(&materialized, prefix::TABLE_AGGREGATE));
-        let store = TableStore::new(&store_name, materialized, self.key_serde.as_ref(), inherited);
+        let store = TableStoreSpec::new(&store_name, materialized, self.key_serde.as_ref(), inherited);
         let parent = self.repartitioned(&store_name);
         let name = self.step.next_name(operator_prefix);
         let (key_serde, value_serde) = (store.key_serde.clone(), store.value_serde.clone());

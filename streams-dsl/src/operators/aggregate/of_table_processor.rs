@@ -8,7 +8,7 @@ use streams_core::record::{Change, Record};
 
 use super::fold::Fold;
 use crate::operators::nulls::Nulls;
-use crate::rows::{RowStore, TableForwarder};
+use crate::rows::{TableForwarder, TableRows};
 
 /// What all instances of an aggregation share.
 pub(super) struct TableAggregate<A, F, S> {
@@ -29,7 +29,7 @@ pub(super) struct TableAggregate<A, F, S> {
 pub(super) struct TableAggregateProcessor<K, A, F, S> {
     aggregate: Arc<TableAggregate<A, F, S>>,
     send_old_values: bool,
-    store: RowStore<K, A>,
+    store: TableRows<K, A>,
     forwarder: TableForwarder,
 }
 

@@ -189,7 +189,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         let select = move |key: &K, value: &V| key_selector(key, value).into();
         let join = Arc::new(GlobalJoin {
             store: (&*table.store).into(),
-            values: Nulls::of_or_told(self.value_serde.as_ref(), &self.told),
+            values: Nulls::of_or_test(self.value_serde.as_ref(), &self.null_test),
             left,
             select,
             joiner,

@@ -20,7 +20,7 @@ pub(super) struct Given<'a> {
 
 /// The names of a join's parts.
 #[derive(Clone)]
-pub(super) struct Names {
+pub(super) struct StreamJoinNames {
     pub(super) this_windowed: String,
     pub(super) other_windowed: String,
     pub(super) this_join: String,
@@ -32,7 +32,7 @@ pub(super) struct Names {
     pub(super) waiting_store: String,
 }
 
-impl Names {
+impl StreamJoinNames {
     /// Takes five numbers. A join's name does not name its stores; a store's name does.
     pub(super) fn new(plan: &mut Plan, kind: JoinKind, given: &Given<'_>) -> Self {
         let (this_prefix, this_suffix) = match kind {
@@ -60,7 +60,7 @@ impl Names {
             (None, Some(name)) => format!("{name}{suffix}-store"),
             (None, None) => format!("{generated}-store"),
         };
-        let names = Names {
+        let names = StreamJoinNames {
             waiting_store: waiting_store(kind, given, this_generated.trim_start_matches(this_prefix)),
             this_windowed,
             other_windowed,

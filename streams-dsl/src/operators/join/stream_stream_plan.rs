@@ -17,11 +17,11 @@ use streams_core::store::{
 use streams_core::time::from_ms;
 
 use super::self_join_processor::SelfJoinProcessor;
-use super::stream_stream_names::{Given, Names};
+use super::stream_stream_names::{Given, StreamJoinNames};
 use super::stream_stream_processor::{JoinSideProcessor, JoinWindowProcessor};
 use super::stream_stream_side::{JoinKind, LeftSide, RightSide, StreamJoin};
 use crate::error::{DslError, Result};
-use crate::graph::{GraphNode, NodeKind, Plan, Step, Writer};
+use crate::graph::{GraphNode, Plan, PlanNodeKind, Step, Writer};
 use crate::handles::KStream;
 use crate::operators::nulls::Nulls;
 use crate::operators::stateless::PassThrough;
@@ -29,7 +29,7 @@ use crate::options::StreamJoined;
 use crate::windows::JoinWindows;
 
 /// The serdes of a join's stores.
-struct Serdes<K, V, V2> {
+struct JoinSerdes<K, V, V2> {
     key: Option<SerdeRef<K>>,
     value: Option<SerdeRef<V>>,
     other: Option<SerdeRef<V2>>,
@@ -47,7 +47,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         joined: StreamJoined<K, V, V2>,
     ) -> KStream<K, VO> {
         let given = joined.name.clone().or(self.step.given_name().map(str::to_owned));
-        let serdes = Serdes {
+        let serdes = JoinSerdes {
             key: joined.key_serde.resolve(self.key_serde.as_ref()),
             value: joined.value_serde.resolve(self.value_serde.as_ref()),
             other: joined.own.other_value_serde.resolve(other.value_serde.as_ref()),
@@ -61,7 +61,7 @@ impl<K: Data, V: Data> KStream<K, V> {
             other: joined.own.other_store_supplier.as_ref(),
         };
         let names = this.step.with_plan(|plan| {
-            let names = Names::new(plan, kind, &given);
+            let names = StreamJoinNames::new(plan, kind, &given);
             if given.store.is_none() {
                 names.note_unnamed_stores(plan, kind, &given, joined.own.options.logging.is_some());
             }
@@ -79,7 +79,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         let sources = this.step.copartition_with(&other.step);
         let merge = names.merge.clone();
         let key_serde = serdes.key.clone();
-        let draft = Draft { kind, names, windows, serdes, joined };
+        let draft = JoinDraft { kind, names, windows, serdes, joined };
         let id = this.step.with_plan(|plan| draft.add(plan, &this.step, &other.step, joiner));
         KStream::new(Step::new(&this.step.plan, id, &merge, sources), key_serde, None, false)
     }
@@ -101,15 +101,15 @@ impl<K: Data, V: Data> KStream<K, V> {
 }
 
 /// A join whose names and serdes are settled, and that is not part of the plan yet.
-struct Draft<K, V, V2> {
+struct JoinDraft<K, V, V2> {
     kind: JoinKind,
-    names: Names,
+    names: StreamJoinNames,
     windows: JoinWindows,
-    serdes: Serdes<K, V, V2>,
+    serdes: JoinSerdes<K, V, V2>,
     joined: StreamJoined<K, V, V2>,
 }
 
-impl<K: Data, V: Data, V2: Data> Draft<K, V, V2> {
+impl<K: Data, V: Data, V2: Data> JoinDraft<K, V, V2> {
     /// Adds the join's three nodes.
     fn add<VO: Data>(
         self,
@@ -118,7 +118,7 @@ impl<K: Data, V: Data, V2: Data> Draft<K, V, V2> {
         other: &Step,
         joiner: impl Fn(&K, Option<V>, Option<V2>) -> UserResult<Option<VO>> + Send + Sync + 'static,
     ) -> crate::graph::NodeId {
-        let Names { this_windowed, other_windowed, this_store, other_store, .. } = &self.names;
+        let StreamJoinNames { this_windowed, other_windowed, this_store, other_store, .. } = &self.names;
         let store = self.window_store(this_store, self.joined.own.this_store_supplier.as_ref());
         let node = window_node(this_windowed, store, &self.serdes.key, &self.serdes.value);
         let this_windowed = plan.add(&[this.node], node);
@@ -126,7 +126,7 @@ impl<K: Data, V: Data, V2: Data> Draft<K, V, V2> {
         let node = window_node(other_windowed, store, &self.serdes.key, &self.serdes.other);
         let other_windowed = plan.add(&[other.node], node);
         let relaxed = self.kind != JoinKind::Inner;
-        let mut node = self.join_node(joiner).kind(NodeKind::StreamJoin {
+        let mut node = self.join_node(joiner).kind(PlanNodeKind::StreamJoin {
             this_windowed,
             other_windowed,
             itself: false,
@@ -183,7 +183,7 @@ impl<K: Data, V: Data, V2: Data> Draft<K, V, V2> {
         joiner: impl Fn(&K, Option<V>, Option<V2>) -> UserResult<Option<VO>> + Send + Sync + 'static,
     ) -> GraphNode {
         let waiting_store = self.waiting_store();
-        let Draft { kind, names, windows, serdes, .. } = self;
+        let JoinDraft { kind, names, windows, serdes, .. } = self;
         let join = Arc::new(StreamJoin {
             kind,
             windows,
@@ -210,7 +210,7 @@ impl<K: Data, V: Data, V2: Data> Draft<K, V, V2> {
 
 /// A processor for each side, and one that merges their results.
 fn write_sides<K: Data, V: Data, V2: Data, VO: Data, F>(
-    names: &Names,
+    names: &StreamJoinNames,
     join: &Arc<StreamJoin<K, V, V2, F>>,
     writer: &mut Writer<'_>,
 ) -> Result<()>
@@ -234,7 +234,7 @@ where
 
 /// One processor on the store of this side.
 fn write_self_join<K: Data, V: Data, V2: Data, VO: Data, F>(
-    names: &Names,
+    names: &StreamJoinNames,
     join: &Arc<StreamJoin<K, V, V2, F>>,
     writer: &mut Writer<'_>,
 ) -> Result<()>
@@ -295,8 +295,8 @@ fn window_node<K: Data, V: Data>(
 
 fn add_waiting_store<K: Data, V: Data, V2: Data>(
     store: &JoinStore,
-    names: &Names,
-    serdes: &Serdes<K, V, V2>,
+    names: &StreamJoinNames,
+    serdes: &JoinSerdes<K, V, V2>,
     writer: &mut Writer<'_>,
 ) -> Result<()> {
     let key = TimestampedKeyAndJoinSideSerde::new(known(&serdes.key, &names.merge, "key")?);

@@ -232,7 +232,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         let key_serde = joined.key_serde.resolve(self.key_serde.as_ref());
         let value_serde = joined.value_serde.resolve(self.value_serde.as_ref());
         let (keys, values) =
-            (Nulls::of(key_serde.as_ref()), Nulls::of_or_told(value_serde.as_ref(), &self.told));
+            (Nulls::of(key_serde.as_ref()), Nulls::of_or_test(value_serde.as_ref(), &self.null_test));
         let grace = joined.own.grace.map(|grace| Grace::new(grace, key_serde.clone(), value_serde.clone()));
         let this = match self.repartition_required {
             true => {

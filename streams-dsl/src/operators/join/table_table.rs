@@ -14,9 +14,9 @@ use crate::graph::{GraphNode, Plan, Step, Writer};
 use crate::handles::{KTable, TableOrigin};
 use crate::naming::prefix;
 use crate::operators::fallible::user;
-use crate::operators::nulls::{Nulls, Told};
+use crate::operators::nulls::{NullTest, Nulls};
 use crate::options::Materialized;
-use crate::rows::{TableStore, ValueGetterSupplier};
+use crate::rows::{TableStoreSpec, ValueGetterSupplier};
 
 impl<K: Data, V: Data> KTable<K, V> {
     /// The table of the keys that both tables have, each with what `joiner` makes of the two rows (`KTable.join`).
@@ -230,9 +230,9 @@ impl<K: Data, V: Data> KTable<K, V> {
     ) -> KTable<K, VR> {
         let store = materialized.map(|materialized| {
             let name = self.step.with_plan(|plan| plan.store_name(&materialized, prefix::TABLE_MERGE));
-            TableStore::new(&name, materialized, self.key_serde.as_ref(), None)
+            TableStoreSpec::new(&name, materialized, self.key_serde.as_ref(), None)
         });
-        let names = self.step.with_plan(|plan| Names::new(plan, self.step.given_name()));
+        let names = self.step.with_plan(|plan| TableJoinNames::new(plan, self.step.given_name()));
         let same_builder = self.step.same_plan(&other.step);
         if !same_builder {
             self.step.plan.borrow().report(DslError::ForeignStream { operator: names.merge.clone() });
@@ -252,9 +252,9 @@ impl<K: Data, V: Data> KTable<K, V> {
             Some(store) => store.key_serde.clone(),
             None => self.key_serde.clone(),
         };
-        let told = Told::default();
-        let results = Nulls::of_or_told(value_serde.as_ref(), &told);
-        let versioned = store.as_ref().is_some_and(TableStore::is_versioned);
+        let null_test = NullTest::default();
+        let results = Nulls::of_or_test(value_serde.as_ref(), &null_test);
+        let versioned = store.as_ref().is_some_and(TableStoreSpec::is_versioned);
         let origin = Rc::new(JoinOrigin {
             rows: self.value_getter(),
             other_rows: other.value_getter(),
@@ -276,7 +276,7 @@ impl<K: Data, V: Data> KTable<K, V> {
         }
         let id = self.step.with_plan(|plan| plan.add(&parents, node));
         let step = Step::new(&self.step.plan, id, &merge, sources);
-        KTable::new(step, key_serde, value_serde, queryable.as_deref(), origin).told_by(told)
+        KTable::new(step, key_serde, value_serde, queryable.as_deref(), origin).with_null_test(null_test)
     }
 }
 
@@ -313,16 +313,16 @@ fn outer<V, VO, VR>(
 }
 
 /// The names of a join's parts.
-struct Names {
+struct TableJoinNames {
     merge: String,
     this: String,
     other: String,
 }
 
-impl Names {
+impl TableJoinNames {
     /// Takes three numbers, the lowest one for what merges the sides.
     fn new(plan: &mut Plan, given: Option<&str>) -> Self {
-        Names {
+        TableJoinNames {
             merge: plan.name_or_new(given, prefix::TABLE_MERGE),
             this: plan.suffixed_or_new(given, "-join-this", prefix::TABLE_JOIN_THIS),
             other: plan.suffixed_or_new(given, "-join-other", prefix::TABLE_JOIN_OTHER),
@@ -338,7 +338,7 @@ struct JoinOrigin<K, V, VO, VR, F> {
     kind: Kind,
     /// Joins the rows of both sides; `None` means no row.
     combine: Arc<F>,
-    store: Option<TableStore<K, VR>>,
+    store: Option<TableStoreSpec<K, VR>>,
     sends_old_values: Cell<bool>,
 }
 
@@ -351,7 +351,7 @@ where
     F: Fn(Option<V>, Option<VO>) -> Joined<VR> + Send + Sync + 'static,
 {
     /// Adds a processor for each side, and one that merges their results.
-    fn write(&self, names: &Names, writer: &mut Writer<'_>) -> Result<()> {
+    fn write(&self, names: &TableJoinNames, writer: &mut Writer<'_>) -> Result<()> {
         let send_old_values = self.sends_old_values.get();
         let (combine, rows) = (Arc::clone(&self.combine), self.other_rows.clone());
         let needs_partner = self.kind == Kind::Inner;

@@ -9,7 +9,7 @@ use streams_core::record::{Change, Record};
 use streams_core::store::ValueAndTimestamp;
 
 use crate::operators::fallible::before;
-use crate::rows::{StoredRows, ValueGetter};
+use crate::rows::{MaterializedRows, ValueGetter};
 
 /// Joins the updates of one table with the rows of the other.
 ///
@@ -66,7 +66,7 @@ where
 
 /// Takes the results of both sides, and stores them if the joined table is stored.
 pub(super) struct JoinMerger<K: Data, V: Data> {
-    rows: StoredRows<K, V>,
+    rows: MaterializedRows<K, V>,
 }
 
 impl<K: Data, V: Data> JoinMerger<K, V> {
@@ -76,7 +76,7 @@ impl<K: Data, V: Data> JoinMerger<K, V> {
         send_old_values: bool,
         context: &mut InitContext<'_>,
     ) -> ProcessorResult<Self> {
-        Ok(JoinMerger { rows: StoredRows::open(store_name, send_old_values, context)? })
+        Ok(JoinMerger { rows: MaterializedRows::open(store_name, send_old_values, context)? })
     }
 }
 

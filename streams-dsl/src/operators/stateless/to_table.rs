@@ -10,7 +10,7 @@ use crate::handles::{KStream, KTable};
 use crate::naming::prefix;
 use crate::operators::table::{RowSerde, SourceOrigin};
 use crate::options::Materialized;
-use crate::rows::TableStore;
+use crate::rows::TableStoreSpec;
 
 impl<K: Data, V: Data> KStream<K, V> {
     /// A table of the latest value of each key (`KStream.toTable`).
@@ -58,7 +58,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         let mut plan = self.step.plan.borrow_mut();
         let name = plan.name_or_new(self.step.given_name(), prefix::TO_TABLE);
         let store_name = plan.store_name(&materialized, prefix::TO_TABLE);
-        let store = TableStore::new(&store_name, materialized, self.key_serde.as_ref(), inherited);
+        let store = TableStoreSpec::new(&store_name, materialized, self.key_serde.as_ref(), inherited);
         let (key_serde, value_serde) = (store.key_serde.clone(), store.value_serde.clone());
         let parent = if self.repartition_required {
             let named = self.step.given_name().is_some();

@@ -15,7 +15,7 @@ use crate::handles::{KTable, TableOrigin};
 use crate::naming::prefix;
 use crate::operators::fallible::{before, user};
 use crate::options::Materialized;
-use crate::rows::{StoredRows, TableStore, ValueGetter, ValueGetterSupplier};
+use crate::rows::{MaterializedRows, TableStoreSpec, ValueGetter, ValueGetterSupplier};
 
 type Predicate<K, V> = Arc<dyn Fn(&K, &V) -> Result<bool> + Send + Sync>;
 
@@ -117,7 +117,7 @@ impl<K: Data, V: Data> KTable<K, V> {
 struct FilterOrigin<K, V> {
     parent: KTable<K, V>,
     predicate: Predicate<K, V>,
-    store: Option<TableStore<K, V>>,
+    store: Option<TableStoreSpec<K, V>>,
     sends_old_values: Cell<bool>,
 }
 
@@ -130,7 +130,7 @@ impl<K: Data, V: Data> FilterOrigin<K, V> {
             let send_old_values = origin.sends_old_values.get();
             let versioned = writer.has_versioned_parent();
             let supplier = Arc::new(move |context: &mut InitContext<'_>| {
-                let rows = StoredRows::open(store_name.as_deref(), send_old_values, context)?;
+                let rows = MaterializedRows::open(store_name.as_deref(), send_old_values, context)?;
                 Ok(TableFilter { predicate: Arc::clone(&predicate), rows, versioned })
             });
             writer.own_processor::<_, K, Change<V>, K, Change<V>>(&supplier)?;
@@ -160,7 +160,7 @@ impl<K: Data, V: Data> TableOrigin<K, V> for FilterOrigin<K, V> {
 
 struct TableFilter<K: Data, V: Data> {
     predicate: Predicate<K, V>,
-    rows: StoredRows<K, V>,
+    rows: MaterializedRows<K, V>,
     /// The input is a versioned table: the deletion of a row that never matched is passed on, as it is one that the
     /// history downstream must know.
     versioned: bool,

@@ -14,9 +14,9 @@ use crate::graph::GraphNode;
 use crate::handles::{KTable, TableOrigin};
 use crate::naming::prefix;
 use crate::operators::fallible::{before, user};
-use crate::operators::nulls::{Nulls, Told};
+use crate::operators::nulls::{NullTest, Nulls};
 use crate::options::Materialized;
-use crate::rows::{StoredRows, TableStore, ValueGetter, ValueGetterSupplier};
+use crate::rows::{MaterializedRows, TableStoreSpec, ValueGetter, ValueGetterSupplier};
 
 /// Makes a row of a row, or none.
 type Mapper<K, V, V2> = Arc<dyn Fn(&K, V) -> Result<Option<V2>> + Send + Sync>;
@@ -133,21 +133,21 @@ impl<K: Data, V: Data> KTable<K, V> {
         let name = self.step.next_name(prefix::TABLE_MAP_VALUES);
         let queryable = store.as_ref().map(|store| store.name.to_string());
         let sends_old_values = Cell::new(false);
-        let told = Told::default();
-        let rows = Nulls::of_or_told(value_serde.as_ref(), &told);
+        let null_test = NullTest::default();
+        let rows = Nulls::of_or_test(value_serde.as_ref(), &null_test);
         let mapper: Mapper<K, V, V2> = Arc::new(move |key, value| Ok(rows.reject(mapper(key, value)?)));
         let origin = Rc::new(MapOrigin { parent: self.clone(), mapper, store, sends_old_values });
         let mut node = origin.node(&name);
         node.output_versioned = versioned;
         let step = self.step.add(node);
-        KTable::new(step, key_serde, value_serde, queryable.as_deref(), origin).told_by(told)
+        KTable::new(step, key_serde, value_serde, queryable.as_deref(), origin).with_null_test(null_test)
     }
 }
 
 struct MapOrigin<K, V, V2> {
     parent: KTable<K, V>,
     mapper: Mapper<K, V, V2>,
-    store: Option<TableStore<K, V2>>,
+    store: Option<TableStoreSpec<K, V2>>,
     sends_old_values: Cell<bool>,
 }
 
@@ -159,7 +159,7 @@ impl<K: Data, V: Data, V2: Data> MapOrigin<K, V, V2> {
             let store_name = origin.store.as_ref().map(|store| Arc::clone(&store.name));
             let send_old_values = origin.sends_old_values.get();
             let supplier = Arc::new(move |context: &mut InitContext<'_>| {
-                let rows = StoredRows::open(store_name.as_deref(), send_old_values, context)?;
+                let rows = MaterializedRows::open(store_name.as_deref(), send_old_values, context)?;
                 Ok(TableMapValues { mapper: Arc::clone(&mapper), rows })
             });
             writer.own_processor::<_, K, Change<V>, K, Change<V2>>(&supplier)?;
@@ -189,7 +189,7 @@ impl<K: Data, V: Data, V2: Data> TableOrigin<K, V2> for MapOrigin<K, V, V2> {
 
 struct TableMapValues<K: Data, V, V2: Data> {
     mapper: Mapper<K, V, V2>,
-    rows: StoredRows<K, V2>,
+    rows: MaterializedRows<K, V2>,
 }
 
 impl<K: Data, V: Data, V2: Data> Processor<K, Change<V>, K, Change<V2>> for TableMapValues<K, V, V2> {

@@ -15,11 +15,11 @@ use streams_core::time::Timestamp;
 
 use super::source::{GlobalSource, SourceOrigin};
 use crate::error::{DslError, Result};
-use crate::graph::{GraphNode, NodeKind, ROOT, Step};
+use crate::graph::{GraphNode, PlanNodeKind, ROOT, Step};
 use crate::handles::{GlobalKTable, KTable, StreamsBuilder};
 use crate::naming::prefix;
 use crate::options::{Consumed, Materialized};
-use crate::rows::TableStore;
+use crate::rows::TableStoreSpec;
 
 const SOURCE_SUFFIX: &str = "-source";
 
@@ -87,7 +87,7 @@ impl StreamsBuilder {
                 false => Ok(()),
             }
         });
-        let node = node.kind(NodeKind::TableSource).output_versioned(versioned);
+        let node = node.kind(PlanNodeKind::TableSource).output_versioned(versioned);
         let id = self.plan.borrow_mut().add(&[ROOT], node);
         let mut step = Step::at_source(&self.plan, id, &names.source);
         step.name = names.table.as_str().into();
@@ -184,15 +184,15 @@ fn store<K: Data, V: Data>(
     name: &str,
     consumed: &Consumed<K, V>,
     materialized: Materialized<K, V>,
-) -> TableStore<K, V> {
+) -> TableStoreSpec<K, V> {
     let (key, value) = (consumed.key_serde.resolve(None), consumed.value_serde.resolve(None));
-    TableStore::new(name, materialized.without_serdes(), key.as_ref(), value.as_ref())
+    TableStoreSpec::new(name, materialized.without_serdes(), key.as_ref(), value.as_ref())
 }
 
 /// How the topic is read: as rows or tombstones.
 fn source_options<K: Data, V: Data>(
     source: &str,
-    store: &TableStore<K, V>,
+    store: &TableStoreSpec<K, V>,
     consumed: &Consumed<K, V>,
 ) -> Result<SourceOptions<K, Option<V>>> {
     let key_serde = store.key_serde.clone().ok_or_else(|| DslError::missing_serde::<K>(source, "key"))?;

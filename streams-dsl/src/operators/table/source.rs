@@ -12,18 +12,18 @@ use streams_core::store::{TimestampedKeyValueStore, ValueAndTimestamp};
 use crate::graph::{GraphNode, Writer};
 use crate::handles::TableOrigin;
 use crate::operators::nulls::Nulls;
-use crate::rows::{StoredRows, TableStore, ValueGetterSupplier};
+use crate::rows::{MaterializedRows, TableStoreSpec, ValueGetterSupplier};
 
 /// A table that comes from a topic or a stream.
 pub(crate) struct SourceOrigin<K, V> {
-    pub(crate) store: TableStore<K, V>,
+    pub(crate) store: TableStoreSpec<K, V>,
     materialized: Cell<bool>,
     sends_old_values: Cell<bool>,
 }
 
 impl<K: Data, V: Data> SourceOrigin<K, V> {
     /// A table that is stored there if it `must_materialize`, or as soon as something needs it to be.
-    pub(crate) fn new(store: TableStore<K, V>, must_materialize: bool) -> Rc<Self> {
+    pub(crate) fn new(store: TableStoreSpec<K, V>, must_materialize: bool) -> Rc<Self> {
         Rc::new(SourceOrigin {
             store,
             materialized: Cell::new(must_materialize),
@@ -65,7 +65,7 @@ impl<K: Data, V: Data> SourceOrigin<K, V> {
         let send_old_values = self.sends_old_values.get();
         let nulls = Nulls::of(self.store.value_serde.as_ref());
         let supplier = Arc::new(move |context: &mut InitContext<'_>| {
-            let rows = StoredRows::open(store.as_deref(), send_old_values, context)?;
+            let rows = MaterializedRows::open(store.as_deref(), send_old_values, context)?;
             Ok(TableSource { row, nulls: nulls.clone(), nullable_keys: nullable_keys.clone(), rows })
         });
         writer.own_processor::<_, K, I, K, Change<V>>(&supplier)
@@ -94,7 +94,7 @@ struct TableSource<K: Data, I, V: Data> {
     nulls: Nulls<V>,
     /// Set where keys can be null.
     nullable_keys: Option<SerdeRef<K>>,
-    rows: StoredRows<K, V>,
+    rows: MaterializedRows<K, V>,
 }
 
 impl<K: Data, I: Data, V: Data> Processor<K, I, K, Change<V>> for TableSource<K, I, V> {

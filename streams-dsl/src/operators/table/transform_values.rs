@@ -16,7 +16,7 @@ use crate::handles::{KTable, TableOrigin};
 use crate::naming::prefix;
 use crate::operators::nulls::Nulls;
 use crate::options::Materialized;
-use crate::rows::{StoredRows, TableStore, ValueGetter, ValueGetterSupplier};
+use crate::rows::{MaterializedRows, TableStoreSpec, ValueGetter, ValueGetterSupplier};
 
 /// The time of a row that is looked up and does not exist (`RecordQueue.UNKNOWN`).
 const UNKNOWN: i64 = -1;
@@ -130,7 +130,7 @@ struct TransformOrigin<K, V, V2, S> {
     supplier: Arc<S>,
     /// The transformer's own stores.
     stores: Vec<String>,
-    store: Option<TableStore<K, V2>>,
+    store: Option<TableStoreSpec<K, V2>>,
     results: Nulls<V2>,
     sends_old_values: Cell<bool>,
 }
@@ -153,7 +153,7 @@ where
                 let transformer = transformers(&context.stores())?;
                 Ok(TransformRows {
                     values: Transform { transformer, results: results.clone() },
-                    rows: StoredRows::open(store_name.as_deref(), send_old_values, context)?,
+                    rows: MaterializedRows::open(store_name.as_deref(), send_old_values, context)?,
                     of: PhantomData,
                 })
             });
@@ -219,7 +219,7 @@ impl<V2: Data, T> Transform<V2, T> {
 
 struct TransformRows<K: Data, V, V2: Data, T> {
     values: Transform<V2, T>,
-    rows: StoredRows<K, V2>,
+    rows: MaterializedRows<K, V2>,
     of: PhantomData<fn(V)>,
 }
 

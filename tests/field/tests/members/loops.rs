@@ -105,7 +105,7 @@ fn loops(name: &str, is_static: bool, time: Duration) {
     wait_committed(&client, name, &[&input], 2 * LIMIT);
     apps.iter().for_each(|app| app.wait(State::Running));
     // A rebalance may still move one from an instance to another.
-    let running = || apps.iter().map(|app| app.streams.metrics().running_tasks).sum::<usize>();
+    let running = || apps.iter().map(|app| app.streams.totals().running_tasks).sum::<usize>();
     let begin = Instant::now();
     while running() != PARTITIONS as usize && begin.elapsed() < LIMIT {
         std::thread::sleep(Duration::from_millis(100));

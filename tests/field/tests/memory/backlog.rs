@@ -48,7 +48,7 @@ fn taken(
         most = most.max(resident());
         std::thread::sleep(Duration::from_millis(50));
     }
-    let metrics = app.streams.metrics();
+    let metrics = app.streams.totals();
     assert!(metrics.processed_records > 0, "{metrics:?}");
     drop(app);
     most.saturating_sub(before)
@@ -125,7 +125,7 @@ fn campaign_of_a_hundred_restores() {
     app.wait_processed(60_000);
     app.close();
     let (app, most) = run(folders[1].path());
-    println!("restored {} records", app.streams.metrics().restored_records);
+    println!("restored {} records", app.streams.totals().restored_records);
     app.close();
     assert!(most < 500 * MIB, "{} MB", most / MIB);
 }

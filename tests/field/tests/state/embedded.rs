@@ -263,7 +263,7 @@ fn one_store_is_rebuilt_and_the_others_stay() {
     world.produce("app-one-changelog", [("x", row(1)), ("y", row(2))]);
     world.trim("app-one-changelog", Some(world.end("app-one-changelog") - 1));
     let app = world.run(topology());
-    let metrics = app.0.metrics();
+    let metrics = app.0.totals();
     assert_eq!((metrics.wiped_tasks, metrics.restored_records), (1, 1), "{metrics:?}");
     assert_eq!(world.ask(&app, &["a"]), ["a=2"]);
     app.close();
@@ -295,7 +295,7 @@ fn a_restore_that_begins_again_keeps_what_it_has() {
     world.broker.faults().inject(gone.skipping(4));
     let app = world.run(topology());
     assert_eq!(world.broker.faults().left(), 0);
-    let metrics = app.0.metrics();
+    let metrics = app.0.totals();
     assert_eq!((metrics.wiped_tasks, metrics.restored_records), (0, 20_010), "{metrics:?}");
     assert_eq!(world.ask(&app, &["key-0", "key-19999"]), ["key-0=2", "key-19999=2"]);
     app.close();
@@ -407,7 +407,7 @@ fn state_of_a_task_that_has_moved_away_is_deleted_after_the_delay() {
     left_alone_since(&world, 48);
     let config = world.config().with("state.cleanup.dir.max.age.ms", 3_600_000).expect("a setting");
     let app = world.run_with(counts("counts"), config);
-    assert!(app.0.metrics().restored_records > 0, "{:?}", app.0.metrics());
+    assert!(app.0.totals().restored_records > 0, "{:?}", app.0.totals());
     app.close();
 }
 

@@ -181,7 +181,7 @@ fn a_row_that_was_deleted_elsewhere_stays_deleted() {
     let app = run(here.path());
     assert_eq!(ask("x"), "x=-", "it had been deleted");
     assert_eq!(ask("y"), format!("y={round}"));
-    assert_eq!(app.streams.metrics().wiped_tasks, 1);
+    assert_eq!(app.streams.totals().wiped_tasks, 1);
     app.close();
 }
 
@@ -211,7 +211,7 @@ fn a_changelog_without_a_leader_holds_up_its_task_only() {
     let app =
         KafkaStreams::new(counts("held"), config(&client, "held", folder.path())).expect("an application");
     app.start().expect("it starts");
-    wait(|| app.metrics().running_tasks == 1, || format!("the other task to run: {:?}", app.reasons()));
+    wait(|| app.totals().running_tasks == 1, || format!("the other task to run: {:?}", app.reasons()));
     let found = |app: &KafkaStreams| {
         app.reasons()
             .iter()
@@ -224,7 +224,7 @@ fn a_changelog_without_a_leader_holds_up_its_task_only() {
     wait(counted, || "the count of the task that runs".to_owned());
 
     cluster.start_broker(2).expect("started");
-    wait(|| app.metrics().running_tasks == 2, || format!("both tasks to run: {:?}", app.reasons()));
+    wait(|| app.totals().running_tasks == 2, || format!("both tasks to run: {:?}", app.reasons()));
     assert!(app.close(LIMIT));
 }
 
@@ -254,7 +254,7 @@ fn local_state_fits_both_guarantees() {
             .expect("a setting");
         let app = App::run(counts("both"), with);
         assert_eq!(ask(&client, "both", &["a"]), [format!("a={round}")], "{guarantee}");
-        assert_eq!(app.streams.metrics().wiped_tasks, 0, "{guarantee}");
+        assert_eq!(app.streams.totals().wiped_tasks, 0, "{guarantee}");
         app.close();
     }
 }

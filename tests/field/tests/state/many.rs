@@ -55,7 +55,7 @@ fn a_close_ends_the_opening_of_many_tasks_and_their_number_is_told() {
     let opened = Arc::new(AtomicUsize::new(0));
     let app = world.app(counts(StorePlace::custom(Slow(Arc::clone(&opened)))), world.config());
     app.start().expect("it starts");
-    let some_run = || (1..400).contains(&app.metrics().running_tasks);
+    let some_run = || (1..400).contains(&app.totals().running_tasks);
     wait(some_run, || format!("some tasks to run while others are opened: {:?}", app.reasons()));
     Running(app).close();
     assert!(opened.load(Ordering::SeqCst) < 500, "{opened:?} databases were opened");
@@ -72,7 +72,7 @@ fn how_long_many_tasks_take_to_be_opened() {
         let app = world.app(counts(StorePlace::Disk), world.config());
         app.start().expect("it starts");
         while !app.wait_for(Duration::from_secs(5), |state| state == State::Running) {
-            println!("{:?}: {:?} {:?}", begin.elapsed(), app.metrics(), app.reasons());
+            println!("{:?}: {:?} {:?}", begin.elapsed(), app.totals(), app.reasons());
             assert!(!app.state().is_final(), "{:?}", app.error());
         }
         println!("{tasks} {of} tasks run after {:?}", begin.elapsed());

@@ -67,7 +67,7 @@ fn trim(client: &KafkaClient, name: &str, app: &App, before: i64) {
     wait(|| copied(client, name).len() >= 150, || format!("more results: {:?}", app.streams.error()));
     let done = copied(client, name);
     assert_eq!(done, (0..done.len()).collect::<Vec<_>>(), "nothing that was read is missed");
-    let metrics = app.streams.metrics();
+    let metrics = app.streams.totals();
     assert!(metrics.processed_records < RECORDS as u64 / 2, "it has read too much already: {metrics:?}");
     client.delete_records(&input, 0, Some(before)).expect("deleted");
 }
@@ -189,7 +189,7 @@ fn a_changelog_that_is_trimmed_while_it_is_restored_holds_nobody_up() {
     let (begin, mut trims, mut before) = (Instant::now(), 0, 0);
     while app.state() != State::Running {
         assert!(begin.elapsed() < LIMIT, "{} {:?} {:?}", app.state(), app.reasons(), app.error());
-        let restored = usize::try_from(app.metrics().restored_records).expect("few");
+        let restored = usize::try_from(app.totals().restored_records).expect("few");
         // When the rows are restored. Always ahead of where the restore is.
         let position = restored.saturating_sub(ROWS);
         if restored >= 2 * ROWS && before.max(position) + 20_000 < WINDOWS {
@@ -199,7 +199,7 @@ fn a_changelog_that_is_trimmed_while_it_is_restored_holds_nobody_up() {
         }
         std::thread::sleep(Duration::from_millis(100));
     }
-    let metrics = app.metrics();
+    let metrics = app.totals();
     println!("{trims} trims in {:?}: {metrics:?}", begin.elapsed());
     assert!(trims > 0 && metrics.wiped_tasks > 0, "the restore was never overtaken: {metrics:?}");
     let all = u64::try_from(ROWS + WINDOWS).expect("few");

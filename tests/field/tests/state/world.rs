@@ -186,7 +186,7 @@ impl Running {
 
     /// How many tasks were rebuilt.
     pub fn rebuilt(&self) -> u64 {
-        self.0.metrics().wiped_tasks
+        self.0.totals().wiped_tasks
     }
 
     pub fn close(self) {

@@ -64,7 +64,7 @@ pub(crate) fn pass(world: &World, event: &Event) -> Told {
         Fault::DeleteOffsets => process::closed_meanwhile(world, &ALL, || offsets::delete(world, time)),
         Fault::RefuseRecords => topic::refuse(world, time).into(),
         Fault::Revoke { right } => topic::revoke(world, *right, time).into(),
-        Fault::Network { rule } => Ok(network::obey(world, *rule, time)).into(),
+        Fault::Network { rule } => Ok(network::apply(world, *rule, time)).into(),
     }
 }
 

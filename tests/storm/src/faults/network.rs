@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::proxy::Rule;
 use crate::world::World;
 
-pub(super) fn obey(world: &World, rule: Rule, time: Duration) -> String {
+pub(super) fn apply(world: &World, rule: Rule, time: Duration) -> String {
     let id = world.rules.add(rule);
     std::thread::sleep(time);
     format!("hit {} messages", world.rules.remove(id))

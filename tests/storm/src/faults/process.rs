@@ -33,7 +33,7 @@ pub(super) fn stop(world: &World, number: usize, time: Duration) -> Result<Strin
     std::thread::sleep(time);
     let mut app = world.app(number);
     app.taken = false;
-    app.go_on()?;
+    app.resume()?;
     Ok("continues".to_owned())
 }
 

@@ -60,7 +60,7 @@ fn each_store_is_restored_from_its_own_offset() -> Result<()> {
     assert_eq!(offsets(&mut world), expected([("store", 20), ("history", 28), ("recent", 29)]));
     world.reset()?;
     world.pass(COMMIT_MS)?;
-    world.settle()?;
+    world.run_until_idle()?;
     assert_eq!(offsets(&mut world), expected([("store", 28), ("history", 28), ("recent", 29)]));
     assert_eq!((world.value("hot"), world.value("cold")), (text("12"), text("13")));
     let history: VersionedKeyValueStore<String, String> =

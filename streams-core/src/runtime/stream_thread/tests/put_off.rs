@@ -49,7 +49,7 @@ fn a_commit_that_is_never_taken_ends_the_application_after_task_timeout_ms() -> 
     let mut world = world()?;
     group_is_silent(&world, usize::MAX);
     world.send("a", "1")?;
-    world.settle()?;
+    world.run_until_idle()?;
     for _ in 0..TASK_TIMEOUT_MS / 500 + 2 {
         let Err(error) = world.pass(500) else { continue };
         let text = error.to_string();

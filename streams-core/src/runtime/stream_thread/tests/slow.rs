@@ -66,7 +66,7 @@ impl Copy {
         topology.add_sink("sink", sink_options("out"), &["slow"])?;
         let engine = trial.engine(topology, config)?;
         let mut copy = Copy { trial, engine, producer, partitions, punctuations };
-        copy.settle()?;
+        copy.run_until_idle()?;
         Ok(copy)
     }
 
@@ -91,7 +91,7 @@ impl Copy {
         Ok(self.producer.flush(TIMEOUT)?)
     }
 
-    fn settle(&mut self) -> Result<()> {
+    fn run_until_idle(&mut self) -> Result<()> {
         while self.engine.step()? {}
         Ok(())
     }
@@ -162,7 +162,7 @@ fn a_commit_comes_each_interval_whatever_a_record_takes_and_however_many_tasks_t
         let all = records * usize::try_from(partitions).unwrap();
         let longest = copy.process(all as u64)?;
         copy.trial.clock.advance(COMMIT_MS);
-        copy.settle()?;
+        copy.run_until_idle()?;
         is_each_once(copy.committed()?, all);
         assert!(longest <= COMMIT_MS + record_ms, "{partitions} x {record_ms} ms: {longest} ms");
         // Not even one replay.
@@ -182,7 +182,7 @@ fn a_transaction_is_committed_well_before_its_time_out_when_the_interval_is_long
     let longest = copy.process(40)?;
     assert!(longest <= 5_000 + 2_000, "{longest}");
     copy.trial.clock.advance(9_000);
-    copy.settle()?;
+    copy.run_until_idle()?;
     is_each_once(copy.committed()?, 40);
     Ok(())
 }
@@ -218,15 +218,15 @@ fn tasks_take_turns() -> Result<()> {
 fn what_a_punctuation_forwards_is_committed_with_an_offset_of_its_task() -> Result<()> {
     let mut copy = Copy::new(1, 0, true, config())?;
     copy.send(1)?;
-    copy.settle()?;
+    copy.run_until_idle()?;
     copy.trial.clock.advance(COMMIT_MS);
-    copy.settle()?;
+    copy.run_until_idle()?;
     let before = copy.committed()?.len();
     copy.trial.broker.faults().inject(Fault::before(Operation::SendOffsets, TransportErrorKind::Fenced));
     copy.trial.clock.advance(1_000);
-    copy.settle()?;
+    copy.run_until_idle()?;
     copy.trial.clock.advance(COMMIT_MS);
-    copy.settle()?;
+    copy.run_until_idle()?;
     assert_eq!(copy.trial.broker.faults().left(), 0, "the offset was sent");
     assert_eq!(copy.committed()?.len(), before, "and the commit refused");
     // A task that only looks at the time writes nothing.
@@ -234,7 +234,7 @@ fn what_a_punctuation_forwards_is_committed_with_an_offset_of_its_task() -> Resu
     let commits = idle.commits();
     for _ in 0..5 {
         idle.trial.clock.advance(1_000);
-        idle.settle()?;
+        idle.run_until_idle()?;
     }
     assert_eq!((idle.commits(), idle.punctuations.load(Ordering::Relaxed)), (commits, 5));
     Ok(())
@@ -269,16 +269,16 @@ fn an_idle_application_outlives_any_number_of_resets() -> Result<()> {
     for _ in 0..20 {
         copy.trial.broker.faults().inject(Fault::before(Operation::Fetch, TransportErrorKind::Retriable));
         copy.trial.clock.advance(400);
-        copy.settle()?;
+        copy.run_until_idle()?;
         for _ in 0..4 {
             copy.trial.clock.advance(COMMIT_MS);
-            copy.settle()?;
+            copy.run_until_idle()?;
         }
     }
     copy.send(1)?;
-    copy.settle()?;
+    copy.run_until_idle()?;
     copy.trial.clock.advance(COMMIT_MS);
-    copy.settle()?;
+    copy.run_until_idle()?;
     is_each_once(copy.committed()?, 1);
     Ok(())
 }
@@ -288,9 +288,9 @@ fn an_idle_application_outlives_any_number_of_resets() -> Result<()> {
 fn a_committed_offset_beyond_the_end_of_its_topic_is_replaced_by_a_lower_one() -> Result<()> {
     let mut copy = Copy::new(1, 0, false, config())?;
     copy.send(100)?;
-    copy.settle()?;
+    copy.run_until_idle()?;
     copy.trial.clock.advance(COMMIT_MS);
-    copy.settle()?;
+    copy.run_until_idle()?;
     let topic =
         NewTopic { name: "in".into(), partitions: 1, replication_factor: 1, configs: BTreeMap::new() };
     let mut admin = copy.trial.broker.transport().admin("admin")?;
@@ -299,7 +299,7 @@ fn a_committed_offset_beyond_the_end_of_its_topic_is_replaced_by_a_lower_one() -
     copy.send(5)?;
     for _ in 0..20 {
         copy.trial.clock.advance(COMMIT_MS);
-        copy.settle()?;
+        copy.run_until_idle()?;
     }
     assert_eq!(copy.committed()?.len(), 105, "the new ones, once");
     let source = TopicPartition::new("in", 0);

@@ -75,10 +75,10 @@ impl Door {
 
 /// The connections and refusals of one client.
 #[derive(Default)]
-pub(super) struct Access(Mutex<State>);
+pub(super) struct Access(Mutex<AccessState>);
 
 #[derive(Default)]
-struct State {
+struct AccessState {
     /// Brokers (name, port) with a connection that is logged in.
     up: HashSet<(String, c_int)>,
     /// The last refusal, and the monotonic time of the first one since the last connection.

@@ -55,9 +55,9 @@ pub(super) struct Shared {
     trouble: Mutex<Option<KafkaError>>,
     fatal: Mutex<Option<KafkaError>>,
     /// The last error of a consumer's error callback.
-    told: Mutex<Option<KafkaError>>,
+    reported: Mutex<Option<KafkaError>>,
     /// When each code was last logged.
-    told_ms: Mutex<HashMap<Code, i64>>,
+    logged_ms: Mutex<HashMap<Code, i64>>,
     access: Access,
     /// The brokers' words about undelivered records.
     pub(super) words: Words,
@@ -73,8 +73,8 @@ impl Shared {
             failed: Mutex::default(),
             trouble: Mutex::default(),
             fatal: Mutex::default(),
-            told: Mutex::default(),
-            told_ms: Mutex::default(),
+            reported: Mutex::default(),
+            logged_ms: Mutex::default(),
             access: Access::default(),
             words: Words::default(),
             wake: Arc::default(),
@@ -97,7 +97,7 @@ impl Shared {
     /// Whether this code was not logged in the last ten seconds: librdkafka repeats at every attempt that brokers are away.
     fn is_news(&self, code: Code) -> bool {
         let now_ms = SystemClock.monotonic_ms();
-        let mut told = locked(&self.told_ms);
+        let mut told = locked(&self.logged_ms);
         let last_ms = told.insert(code, now_ms);
         let is_news = last_ms.is_none_or(|last_ms| now_ms - last_ms >= REPEATED_AFTER_MS);
         if let (false, Some(last_ms)) = (is_news, last_ms) {
@@ -365,8 +365,8 @@ impl Client {
 
     /// The error that a callback reported since the last call. Consumers poll for events, so their callback only runs while a
     /// partition is dequeued, and is about that partition.
-    pub(super) fn take_told(&self) -> Option<KafkaError> {
-        locked(&self.shared.told).take()
+    pub(super) fn take_reported(&self) -> Option<KafkaError> {
+        locked(&self.shared.reported).take()
     }
 
     /// Ends a [`Client::wait`]; does not keep the client alive.
@@ -437,7 +437,7 @@ unsafe extern "C" fn on_error(
             let code = unsafe { raw::rd_kafka_fatal_error(rk, text.as_mut_ptr(), text.len()) };
             error = KafkaError { fatal: true, ..KafkaError::with_reason(code, text_of(text.as_ptr())) };
         }
-        *locked(&shared.told) = Some(error.clone());
+        *locked(&shared.reported) = Some(error.clone());
         shared.note(error);
     });
 }

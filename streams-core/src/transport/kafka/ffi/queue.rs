@@ -110,7 +110,7 @@ impl PartitionQueue {
             });
         }
         // A missing topic is reported by a callback during the call above.
-        if let Some(error) = self.client.take_told() {
+        if let Some(error) = self.client.take_reported() {
             each(Dequeued::Failed(-1, error));
         }
         taken

@@ -12,7 +12,7 @@ use streams_core::processor::{Data, InitContext, Processor, ProcessorResult};
 use streams_core::record::Change;
 use streams_core::serde::SerdeRef;
 
-use super::add::{Aggregation, Draft};
+use super::add::{Aggregation, AggregationDraft};
 use super::fold::Fold;
 use crate::error::Result;
 use crate::graph::Writer;
@@ -50,7 +50,7 @@ pub trait Layout: sealed::Sealed + Clone + Send + Sync + 'static {
     #[doc(hidden)]
     fn write_store<K: Data, A: Data>(
         &self,
-        draft: &Draft<K, A>,
+        draft: &AggregationDraft<K, A>,
         emission: Emission,
         writer: &mut Writer<'_>,
     ) -> Result<()>;

@@ -13,7 +13,7 @@ use streams_core::window::{Window, Windowed};
 use super::{AnyLayout, Emission, Layout, Span};
 use crate::error::Result;
 use crate::graph::Writer;
-use crate::operators::aggregate::add::{Aggregation, Draft};
+use crate::operators::aggregate::add::{Aggregation, AggregationDraft};
 use crate::operators::aggregate::emit::{Emitter, strategy};
 use crate::operators::aggregate::fold::Fold;
 use crate::operators::aggregate::forward::{Forward, drop_late};
@@ -46,7 +46,7 @@ impl Layout for SessionWindows {
 
     fn write_store<K: Data, A: Data>(
         &self,
-        draft: &Draft<K, A>,
+        draft: &AggregationDraft<K, A>,
         emission: Emission,
         writer: &mut Writer<'_>,
     ) -> Result<()> {

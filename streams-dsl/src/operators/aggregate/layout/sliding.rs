@@ -11,12 +11,12 @@ use streams_core::store::{TimestampedWindowStore, ValueAndTimestamp};
 use streams_core::time::Timestamp;
 use streams_core::window::{Window, Windowed};
 
-use super::sliding_plan::{Step, early_steps, steps};
+use super::sliding_plan::{SlidingStep, early_steps, steps};
 use super::time::{window_getter, window_store};
 use super::{AnyLayout, Emission, Layout, Span};
 use crate::error::Result;
 use crate::graph::Writer;
-use crate::operators::aggregate::add::{Aggregation, Draft};
+use crate::operators::aggregate::add::{Aggregation, AggregationDraft};
 use crate::operators::aggregate::emit::{Emitter, strategy};
 use crate::operators::aggregate::fold::Fold;
 use crate::operators::aggregate::forward::{Forward, drop_late, forward_windows_on_flush};
@@ -49,7 +49,7 @@ impl Layout for SlidingWindows {
 
     fn write_store<K: Data, A: Data>(
         &self,
-        draft: &Draft<K, A>,
+        draft: &AggregationDraft<K, A>,
         emission: Emission,
         writer: &mut Writer<'_>,
     ) -> Result<()> {
@@ -124,7 +124,7 @@ where
     }
 
     /// What the record at that time changes.
-    fn plan(&self, key: &K, timestamp: Timestamp) -> CoreResult<Vec<Step<A>>> {
+    fn plan(&self, key: &K, timestamp: Timestamp) -> CoreResult<Vec<SlidingStep<A>>> {
         let store = &self.store;
         let difference_ms = self.windows.time_difference_ms();
         if timestamp < difference_ms {
@@ -146,13 +146,13 @@ where
 
     fn take(
         &self,
-        step: Step<A>,
+        step: SlidingStep<A>,
         record: Parts<'_, K, V>,
         context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>,
     ) -> ProcessorResult {
         match step {
-            Step::Add(start, aggregate) => self.add(start, aggregate, record, context),
-            Step::Copy(start, aggregate) => self.copy(start, aggregate, record, context),
+            SlidingStep::Add(start, aggregate) => self.add(start, aggregate, record, context),
+            SlidingStep::Copy(start, aggregate) => self.copy(start, aggregate, record, context),
         }
     }
 

@@ -17,7 +17,7 @@ pub(super) type Found<A> = (Timestamp, ValueAndTimestamp<A>);
 
 /// One change.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Step<A> {
+pub(super) enum SlidingStep<A> {
     /// The record is added to the window that starts then: to this aggregate, or to the initial one.
     Add(Timestamp, Option<ValueAndTimestamp<A>>),
     /// A window that starts then is made of records that are known already.
@@ -31,7 +31,7 @@ pub(super) fn steps<A: Clone>(
     timestamp: Timestamp,
     difference_ms: i64,
     found: Vec<Found<A>>,
-) -> Vec<Step<A>> {
+) -> Vec<SlidingStep<A>> {
     let mut around = Around::of(&found);
     let mut steps = Vec::with_capacity(found.len() + 2);
     for (start, stored) in found {
@@ -40,10 +40,10 @@ pub(super) fn steps<A: Clone>(
             around.has_right = true;
         } else if end > timestamp {
             around.after.get_or_insert_with(|| stored.clone());
-            steps.push(Step::Add(start, Some(stored)));
+            steps.push(SlidingStep::Add(start, Some(stored)));
         } else if end == timestamp {
             around.has_left = true;
-            steps.push(Step::Add(start, Some(stored)));
+            steps.push(SlidingStep::Add(start, Some(stored)));
             if latest == timestamp {
                 // Another record of this time has made these windows already.
                 return steps;
@@ -79,18 +79,18 @@ impl<A> Around<A> {
     }
 
     /// Makes the windows that do not exist yet.
-    fn make(self, timestamp: Timestamp, difference_ms: i64, steps: &mut Vec<Step<A>>) {
+    fn make(self, timestamp: Timestamp, difference_ms: i64, steps: &mut Vec<SlidingStep<A>>) {
         if let Some(right) = self.previous.map(|previous| previous.saturating_add(1))
             && right.saturating_add(difference_ms) >= timestamp
             && !self.starts.contains(&right)
         {
-            steps.push(Step::Add(right, None));
+            steps.push(SlidingStep::Add(right, None));
         }
         if !self.has_left {
             let reaches = self.previous.is_some_and(|previous| timestamp - difference_ms <= previous);
             let aggregate = self.before.filter(|_| reaches);
             let aggregate = aggregate.map(|stored| ValueAndTimestamp { value: stored.value, timestamp });
-            steps.push(Step::Add(timestamp - difference_ms, aggregate));
+            steps.push(SlidingStep::Add(timestamp - difference_ms, aggregate));
         }
         if !self.has_right {
             copy_after(timestamp, self.after, steps);
@@ -101,7 +101,7 @@ impl<A> Around<A> {
 /// The changes by a record at `timestamp`, which is less than the time difference: its left window would start before
 /// 1970, so that all such records share the window that starts at 0. `found` are the windows from there to 1 ms after the
 /// record, in the order of their starts.
-pub(super) fn early_steps<A: Clone>(timestamp: Timestamp, found: Vec<Found<A>>) -> Vec<Step<A>> {
+pub(super) fn early_steps<A: Clone>(timestamp: Timestamp, found: Vec<Found<A>>) -> Vec<SlidingStep<A>> {
     let starts: Vec<Timestamp> = found.iter().map(|(start, _)| *start).collect();
     let mut steps = Vec::with_capacity(found.len() + 2);
     let (mut shared, mut after, mut has_right) = (None, None, false);
@@ -112,7 +112,7 @@ pub(super) fn early_steps<A: Clone>(timestamp: Timestamp, found: Vec<Found<A>>) 
             shared = Some(stored);
         } else if start <= timestamp {
             after = Some(stored.clone());
-            steps.push(Step::Add(start, Some(stored)));
+            steps.push(SlidingStep::Add(start, Some(stored)));
         } else {
             has_right = true;
         }
@@ -125,16 +125,16 @@ pub(super) fn early_steps<A: Clone>(timestamp: Timestamp, found: Vec<Found<A>>) 
     if let Some(right) = previous.map(|previous| previous.saturating_add(1))
         && !starts.contains(&right)
     {
-        steps.push(Step::Add(right, None));
+        steps.push(SlidingStep::Add(right, None));
     }
-    steps.push(Step::Add(0, shared));
+    steps.push(SlidingStep::Add(0, shared));
     steps
 }
 
 /// Makes the window after a record, if there are later ones.
-fn copy_after<A>(timestamp: Timestamp, after: Option<ValueAndTimestamp<A>>, steps: &mut Vec<Step<A>>) {
+fn copy_after<A>(timestamp: Timestamp, after: Option<ValueAndTimestamp<A>>, steps: &mut Vec<SlidingStep<A>>) {
     let later = after.filter(|stored| stored.timestamp > timestamp);
-    steps.extend(later.map(|stored| Step::Copy(timestamp.saturating_add(1), stored)));
+    steps.extend(later.map(|stored| SlidingStep::Copy(timestamp.saturating_add(1), stored)));
 }
 
 #[cfg(test)]
@@ -146,7 +146,11 @@ mod tests {
     use super::*;
 
     /// The forward form of Kafka Streams, for stores that cannot be read backwards. `found` has the earliest first.
-    fn forward_steps(timestamp: Timestamp, difference_ms: i64, found: Vec<Found<u64>>) -> Vec<Step<u64>> {
+    fn forward_steps(
+        timestamp: Timestamp,
+        difference_ms: i64,
+        found: Vec<Found<u64>>,
+    ) -> Vec<SlidingStep<u64>> {
         let mut around = Around::of(&found);
         let mut steps = Vec::new();
         for (start, stored) in found {
@@ -163,7 +167,7 @@ mod tests {
                     around.has_left = true;
                     around.previous = Some(latest).filter(|latest| *latest < timestamp).or(around.previous);
                 }
-                steps.push(Step::Add(start, Some(stored)));
+                steps.push(SlidingStep::Add(start, Some(stored)));
             }
         }
         around.make(timestamp, difference_ms, &mut steps);
@@ -188,8 +192,8 @@ mod tests {
             };
             for step in steps {
                 let (start, stored) = match step {
-                    Step::Copy(start, stored) => (start, stored),
-                    Step::Add(start, stored) => {
+                    SlidingStep::Copy(start, stored) => (start, stored),
+                    SlidingStep::Add(start, stored) => {
                         let stored = stored.unwrap_or(ValueAndTimestamp { value: 0, timestamp });
                         let timestamp = stored.timestamp.max(timestamp);
                         (start, ValueAndTimestamp { value: stored.value + 1, timestamp })

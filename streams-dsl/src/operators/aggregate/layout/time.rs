@@ -15,7 +15,7 @@ use streams_core::window::{Window, Windowed};
 use super::{AnyLayout, Emission, Layout, Span};
 use crate::error::Result;
 use crate::graph::Writer;
-use crate::operators::aggregate::add::{Aggregation, Draft};
+use crate::operators::aggregate::add::{Aggregation, AggregationDraft};
 use crate::operators::aggregate::emit::{Emitter, strategy};
 use crate::operators::aggregate::fold::Fold;
 use crate::operators::aggregate::forward::{Forward, drop_late, forward_windows_on_flush};
@@ -46,7 +46,7 @@ impl<W: Windows> Layout for W {
     // still found there, and emitted.
     fn write_store<K: Data, A: Data>(
         &self,
-        draft: &Draft<K, A>,
+        draft: &AggregationDraft<K, A>,
         emission: Emission,
         writer: &mut Writer<'_>,
     ) -> Result<()> {
@@ -70,7 +70,7 @@ impl<W: Windows> Layout for W {
 
 /// The store of windows, by their starts.
 pub(super) fn window_store<K: Data, A: Data>(
-    draft: &Draft<K, A>,
+    draft: &AggregationDraft<K, A>,
     emission: Emission,
     writer: &Writer<'_>,
 ) -> Result<TimestampedWindowStoreBuilder<K, A>> {

@@ -9,10 +9,10 @@ use streams_core::serde::SerdeRef;
 use super::{AnyLayout, Emission, Layout, Span};
 use crate::error::Result;
 use crate::graph::Writer;
-use crate::operators::aggregate::add::{Aggregation, Draft};
+use crate::operators::aggregate::add::{Aggregation, AggregationDraft};
 use crate::operators::aggregate::fold::Fold;
 use crate::operators::aggregate::forward::{Forward, timestamped_update};
-use crate::rows::{RowStore, RowStoreSpec, TableForwarder, ValueGetterSupplier, row_store};
+use crate::rows::{RowStoreSpec, TableForwarder, TableRows, ValueGetterSupplier, row_store};
 use crate::windows::Whole;
 
 impl Layout for Whole {
@@ -36,7 +36,7 @@ impl Layout for Whole {
 
     fn write_store<K: Data, A: Data>(
         &self,
-        draft: &Draft<K, A>,
+        draft: &AggregationDraft<K, A>,
         emission: Emission,
         writer: &mut Writer<'_>,
     ) -> Result<()> {
@@ -74,7 +74,7 @@ impl Layout for Whole {
 struct AggregateProcessor<K, V, A, F> {
     aggregation: Arc<Aggregation<K, V, A, F>>,
     forward: Forward,
-    store: RowStore<K, A>,
+    store: TableRows<K, A>,
 }
 
 impl<K: Data, V: Data, A: Data, F> AggregateProcessor<K, V, A, F> {
@@ -83,7 +83,7 @@ impl<K: Data, V: Data, A: Data, F> AggregateProcessor<K, V, A, F> {
         old_values: bool,
         context: &mut InitContext<'_>,
     ) -> ProcessorResult<Self> {
-        let store = RowStore::open(&aggregation.store, &context.stores())?;
+        let store = TableRows::open(&aggregation.store, &context.stores())?;
         let forward = Forward::of(store.caching(), old_values, context);
         if let Some(cached) = store.cached() {
             TableForwarder::on_flush(context, move || {

@@ -6,7 +6,7 @@ use crate::naming::prefix;
 const TOPIC_SUFFIX: &str = "-topic";
 
 /// The names of the nodes, topics and the store between the two tables.
-pub(super) struct Names {
+pub(super) struct ForeignKeyNames {
     pub(super) registration_topic: String,
     pub(super) registration: String,
     pub(super) registration_sink: String,
@@ -22,11 +22,11 @@ pub(super) struct Names {
     pub(super) result: String,
 }
 
-impl Names {
+impl ForeignKeyNames {
     /// Takes thirteen numbers, whether the user names the join or not.
     pub(super) fn new(plan: &mut Plan, given: Option<&str>) -> Self {
         let mut name = |suffix: &str, prefix: &str| plan.suffixed_or_new(given, suffix, prefix);
-        Names {
+        ForeignKeyNames {
             registration_topic: name("-subscription-registration", prefix::FK_REGISTRATION) + TOPIC_SUFFIX,
             registration: name("-subscription-registration-processor", prefix::FK_REGISTRATION),
             registration_sink: name("-subscription-registration-sink", prefix::TABLE_SINK),

@@ -15,7 +15,7 @@ use streams_core::serde::{ByteArraySerde, OptionSerde, SerdeRef};
 use streams_core::store::{Declaration, StoreOptions, TimestampedKeyValueStoreBuilder};
 
 use super::answer::AnswerProcessor;
-use super::names::Names;
+use super::names::ForeignKeyNames;
 use super::notify::NotifyProcessor;
 use super::partition::{ToForeignSide, ToPrimarySide};
 use super::receive::{ReceiveProcessor, Subscriptions};
@@ -27,7 +27,7 @@ use crate::handles::KTable;
 use crate::operators::nulls::Nulls;
 use crate::operators::table::SourceOrigin;
 use crate::options::{Materialized, TableJoined};
-use crate::rows::{TableStore, ValueGetterSupplier};
+use crate::rows::{TableStoreSpec, ValueGetterSupplier};
 
 /// A join that is not part of the plan yet.
 pub(super) struct Join<K, V, KO, VO, VR> {
@@ -46,7 +46,7 @@ struct Serdes<K, V, KO, VO> {
 
 /// What all nodes of a join are made of.
 struct Parts<K, V, KO, VO> {
-    names: Names,
+    names: ForeignKeyNames,
     topics: Arc<PseudoTopics>,
     serdes: Serdes<K, V, KO, VO>,
     joined: TableJoined<K, V, KO, VO>,
@@ -64,11 +64,11 @@ impl<K: Data, V: Data, KO: Data, VO: Data, VR: Data> Join<K, V, KO, VO, VR> {
         other.enable_sending_old_values(true);
         table.enable_sending_old_values(true);
         let given = joined.name.as_deref().or(table.step.given_name());
-        let names = table.step.with_plan(|plan| Names::new(plan, given));
+        let names = table.step.with_plan(|plan| ForeignKeyNames::new(plan, given));
         let queryable = materialized.queryable_name().map(str::to_owned);
         let store_name =
             table.step.with_plan(|plan| plan.store_name(&materialized, crate::naming::prefix::FK_OUTPUT));
-        let store = TableStore::new(&store_name, materialized, table.key_serde.as_ref(), None);
+        let store = TableStoreSpec::new(&store_name, materialized, table.key_serde.as_ref(), None);
         let value_serde = store.value_serde.clone();
         let results = Nulls::of(value_serde.as_ref());
         let origin = SourceOrigin::new(store, queryable.is_some());
@@ -88,7 +88,7 @@ impl<K: Data, V: Data, KO: Data, VO: Data, VR: Data> Join<K, V, KO, VO, VR> {
 
 impl<K: Data, V: Data, KO: Data, VO: Data> Parts<K, V, KO, VO> {
     fn new(
-        names: Names,
+        names: ForeignKeyNames,
         table: &KTable<K, V>,
         other: &KTable<KO, VO>,
         joined: TableJoined<K, V, KO, VO>,

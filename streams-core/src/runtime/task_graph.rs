@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::plan::Plan;
+use super::application_plan::ApplicationPlan;
 use crate::config::{BuiltInTimestampExtractor, StreamsConfig};
 use crate::error::{Error, Result};
 use crate::ids::{NodeName, TopicName};
@@ -30,7 +30,7 @@ pub(crate) struct GraphSettings {
 
 impl GraphSettings {
     /// The settings that the application's nodes share.
-    pub fn new(plan: &Plan, config: &StreamsConfig) -> Self {
+    pub fn new(plan: &ApplicationPlan, config: &StreamsConfig) -> Self {
         GraphSettings {
             default_extractor: config.default_timestamp_extractor(),
             internal_topics: Rc::new(plan.internal_topics.clone()),

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::ids::TopicPartition;
 use crate::processor::{InitContext, Processor, ProcessorContext, ProcessorResult};
 use crate::record::Record;
-use crate::runtime::steps::Engine;
+use crate::runtime::engine::Engine;
 use crate::runtime::trial::{TIMEOUT, Trial, send, sink_options, source_options};
 use crate::topology::Topology;
 use crate::transport::embedded::{Fault, Operation};

@@ -16,7 +16,7 @@ use crate::topology::{AutoOffsetReset, ResolvedSubtopology, ResolvedTopology, To
 const DELETIONS_KEPT_MS: i64 = 86_400_000;
 
 /// The application as its threads see it.
-pub(crate) struct Plan {
+pub(crate) struct ApplicationPlan {
     pub topology: Topology,
     pub application_id: Arc<str>,
     pub subtopologies: BTreeMap<u32, ResolvedSubtopology>,
@@ -31,7 +31,7 @@ pub(crate) struct Plan {
     pub deletions_kept: BTreeMap<TopicName, i64>,
 }
 
-impl Plan {
+impl ApplicationPlan {
     /// Works out the plan of a resolved topology.
     pub fn new(topology: Topology, config: &StreamsConfig, resolved: ResolvedTopology) -> Self {
         let application_id: Arc<str> = config.application_id().into();
@@ -43,7 +43,7 @@ impl Plan {
         let global_topics = resolved.global_topics;
         let fingerprint = graph.fingerprint(&application_id);
         let (topic_ids, deletions_kept) = (BTreeMap::new(), BTreeMap::new());
-        Plan {
+        ApplicationPlan {
             topology,
             application_id,
             subtopologies,

@@ -7,17 +7,17 @@ use std::time::Duration;
 
 use state_stores::{DiskMemory, RawEntry};
 
+use super::application_plan::ApplicationPlan;
 use super::commit::{Committer, producer_spec};
 use super::global_thread::{GlobalBackends, GlobalParts, GlobalThread};
-use super::graph::GraphSettings;
 use super::left_over::Scope;
 use super::memory::BufferedBytes;
-use super::plan::Plan;
 use super::restore::{RestoreCounters, Restorer, RestorerParts};
-use super::setup;
 use super::stats::ThreadStats;
 use super::stream_thread::{Command, Round, StreamThread, ThreadLimits, ThreadParts};
 use super::task::TaskEnvironment;
+use super::task_graph::GraphSettings;
+use super::topic_setup;
 use super::waits::Waits;
 use crate::config::StreamsConfig;
 use crate::error::Result;
@@ -42,12 +42,12 @@ pub(crate) struct EngineSettings {
     pub config: StreamsConfig,
     pub transport: Arc<dyn Transport>,
     pub clock: ClockRef,
-    pub pace: Pace,
+    pub pace: EnginePace,
 }
 
 /// How an engine processes its records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Pace {
+pub(crate) enum EnginePace {
     /// As an application: many at a time, committed at intervals.
     Application,
     /// The same without commits of its own.
@@ -73,7 +73,7 @@ impl MembershipHandler for Direct {
 
 /// An application in one thread.
 pub(crate) struct Engine {
-    plan: Arc<Plan>,
+    plan: Arc<ApplicationPlan>,
     clock: ClockRef,
     // Kept for its membership in the group.
     _membership: Box<dyn Membership>,
@@ -98,7 +98,7 @@ fn consumer(transport: &Arc<dyn Transport>, name: &str) -> Result<Box<dyn Consum
 }
 
 fn global_thread(
-    plan: &Plan,
+    plan: &ApplicationPlan,
     globals: &GlobalBackends,
     transport: &Arc<dyn Transport>,
     handlers: &Handlers,
@@ -121,12 +121,14 @@ fn global_thread(
     })
 }
 
-fn limits(config: &StreamsConfig, pace: Pace) -> ThreadLimits {
+fn limits(config: &StreamsConfig, pace: EnginePace) -> ThreadLimits {
     let mut limits = ThreadLimits::new(config, BufferedBytes::UNBOUNDED);
     match pace {
-        Pace::Application => {}
-        Pace::CommitsOnDemand => (limits.commit_interval_ms, limits.transaction_ms) = (i64::MAX, i64::MAX),
-        Pace::EachRecord => (limits.commit_interval_ms, limits.records_per_turn) = (0, 1),
+        EnginePace::Application => {}
+        EnginePace::CommitsOnDemand => {
+            (limits.commit_interval_ms, limits.transaction_ms) = (i64::MAX, i64::MAX)
+        }
+        EnginePace::EachRecord => (limits.commit_interval_ms, limits.records_per_turn) = (0, 1),
     }
     limits
 }
@@ -144,13 +146,13 @@ impl Engine {
         let EngineSettings { topology, config, transport, clock, pace } = settings;
         let config = Arc::new(config);
         let mut admin = transport.admin("engine-admin")?;
-        let mut plan = setup::prepare(&topology, &config, &mut *admin)?;
-        if pace == Pace::EachRecord {
+        let mut plan = topic_setup::prepare(&topology, &config, &mut *admin)?;
+        if pace == EnginePace::EachRecord {
             plan.unite_single_tasks();
         }
         let (plan, memory) = (Arc::new(plan), DiskMemory::new(MEMORY_UNUSED, MEMORY_UNUSED));
         let globals = GlobalBackends::open(&plan, None, &memory, 0)?;
-        let mut membership = transport.membership(&setup::group_spec(&plan, &config, "engine"))?;
+        let mut membership = transport.membership(&topic_setup::group_spec(&plan, &config, "engine"))?;
         let (waits, metrics) = (Arc::<Waits>::default(), Registry::of(&config));
         let global = match globals.is_empty() {
             true => None,
@@ -180,7 +182,7 @@ impl Engine {
         let readers = globals.readers(&plan)?;
         let environment =
             TaskEnvironment::new(&plan, &config, committer, handlers, readers, &metrics, THREAD);
-        if pace == Pace::EachRecord {
+        if pace == EnginePace::EachRecord {
             environment.collector.note_order();
         }
         let parts = ThreadParts {

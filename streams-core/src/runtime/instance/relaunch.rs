@@ -3,16 +3,16 @@
 use std::sync::mpsc;
 use std::time::Duration;
 
-use super::{Launch, Progress, Running};
+use super::{Launch, RunningInstance, StartProgress};
 use crate::runtime::kafka_streams::Starting;
 use crate::runtime::threads::spawn;
-use crate::runtime::topic_watch::is_passing;
+use crate::runtime::topic_watch::is_transient;
 
 /// Pause before an application that starts anew tries so again.
 const LAUNCH_AGAIN: Duration = Duration::from_millis(200);
 
 /// Launches once more. A broker that is away for a moment must not end an application that was running.
-pub(super) fn launch_anew(launch: &Launch) -> Option<Running> {
+pub(super) fn relaunch(launch: &Launch) -> Option<RunningInstance> {
     let shared = &launch.shared;
     // What it waits for is told beside it, as at the first start.
     let (progress, started) = mpsc::channel();
@@ -22,7 +22,7 @@ pub(super) fn launch_anew(launch: &Launch) -> Option<Running> {
         shared.fail(error);
         return None;
     }
-    let tell = |stage: &str| drop(progress.send(Progress::At(stage.to_owned())));
+    let tell = |stage: &str| drop(progress.send(StartProgress::At(stage.to_owned())));
     let mut waiting = shared.waits.of("the application");
     while !shared.is_stopped() {
         let error = match super::launch(launch.clone(), &tell) {
@@ -30,10 +30,10 @@ pub(super) fn launch_anew(launch: &Launch) -> Option<Running> {
             Err(error) => error,
         };
         let what = || format!("the broker, to start anew after topics changed: {error}");
-        let waited = waiting.go_on(launch.clock.monotonic_ms(), what);
+        let waited = waiting.update(launch.clock.monotonic_ms(), what);
         // Closed meanwhile, it ends as it was told to.
         let is_closed = shared.is_stopped();
-        if !is_closed && (!is_passing(&error) || waited >= launch.config.task_timeout_ms()) {
+        if !is_closed && (!is_transient(&error) || waited >= launch.config.task_timeout_ms()) {
             shared.fail(error);
             break;
         }

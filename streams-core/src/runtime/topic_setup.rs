@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::application_plan::ApplicationPlan;
 use super::changelog_settings;
 use super::joining::member_id;
-use super::plan::Plan;
 use crate::config::StreamsConfig;
 use crate::error::{Error, Result, TopologyError};
 use crate::ids::TopicName;
@@ -26,7 +26,11 @@ const VISIBLE_TRIES: u32 = 300;
 const VISIBLE_PAUSE: Duration = Duration::from_millis(100);
 
 /// Checks the topology against the broker and creates missing internal topics.
-pub(crate) fn prepare(topology: &Topology, config: &StreamsConfig, admin: &mut dyn Admin) -> Result<Plan> {
+pub(crate) fn prepare(
+    topology: &Topology,
+    config: &StreamsConfig,
+    admin: &mut dyn Admin,
+) -> Result<ApplicationPlan> {
     topology.validate()?;
     let application_id = config.application_id();
     let first = first_answer_within(config);
@@ -40,7 +44,7 @@ pub(crate) fn prepare(topology: &Topology, config: &StreamsConfig, admin: &mut d
     create(&resolved, config, &existing, admin)?;
     let deletions_kept =
         changelog_settings::check(topology.graph(), &resolved, &existing, admin, ADMIN_TIMEOUT)?;
-    let mut plan = Plan::new(topology, config, resolved);
+    let mut plan = ApplicationPlan::new(topology, config, resolved);
     let id = |topic: &TopicInfo| Some((Arc::clone(&topic.name), topic.id.clone()?));
     plan.topic_ids = existing.values().filter_map(id).collect();
     plan.deletions_kept = deletions_kept;
@@ -125,7 +129,7 @@ pub(crate) fn all_matched(topology: &Topology, application_id: &str, admin: &mut
 
 /// Token topics: they stay the same when source topics come, go and widen, so that a task has one owner
 /// also while some processes know of a change and others do not yet (decision 0015).
-fn prepare_task_topics(plan: &Plan, config: &StreamsConfig, admin: &mut dyn Admin) -> Result<()> {
+fn prepare_task_topics(plan: &ApplicationPlan, config: &StreamsConfig, admin: &mut dyn Admin) -> Result<()> {
     for subtopology in plan.subtopologies.values() {
         let Some(name) = &subtopology.task_topic else { continue };
         let partitions = subtopology.tasks;
@@ -227,7 +231,7 @@ fn await_topics(created: &[&InternalTopic], admin: &mut dyn Admin) -> Result<()>
 }
 
 /// What the process publishes to its group.
-pub(crate) fn group_spec(plan: &Plan, config: &StreamsConfig, client_id: &str) -> GroupSpec {
+pub(crate) fn group_spec(plan: &ApplicationPlan, config: &StreamsConfig, client_id: &str) -> GroupSpec {
     // Without a topic of their own, the tasks have exactly one source topic (decision 0015), or are united for a test.
     let token = |part: &ResolvedSubtopology| {
         let only = part.sources.first().map(|(topic, _)| Arc::clone(topic));

@@ -8,56 +8,56 @@ use streams_core::store::{
 use streams_core::time::Timestamp;
 
 /// The rows of one table in one task.
-pub(crate) enum RowStore<K, V> {
+pub(crate) enum TableRows<K, V> {
     /// Each key's latest row.
     Timestamped(TimestampedKeyValueStore<K, V>),
     /// Each key's rows over time.
     Versioned(VersionedKeyValueStore<K, V>),
 }
 
-impl<K: Data, V: Data> RowStore<K, V> {
+impl<K: Data, V: Data> TableRows<K, V> {
     /// Finds the store of that name, which the processor is connected to.
     pub(crate) fn open(name: &str, stores: &StoreAccess<'_>) -> Result<Self> {
         match stores.find(name) {
-            Some(versioned) => Ok(RowStore::Versioned(versioned)),
-            None => stores.get(name).map(RowStore::Timestamped),
+            Some(versioned) => Ok(TableRows::Versioned(versioned)),
+            None => stores.get(name).map(TableRows::Timestamped),
         }
     }
 
     /// Whether updates wait in the record cache until the next flush.
     pub(crate) fn caching(&self) -> bool {
         match self {
-            RowStore::Timestamped(store) => store.caching(),
-            RowStore::Versioned(_) => false,
+            TableRows::Timestamped(store) => store.caching(),
+            TableRows::Versioned(_) => false,
         }
     }
 
     /// The store, if updates wait in the record cache until the next flush.
     pub(crate) fn cached(&self) -> Option<TimestampedKeyValueStore<K, V>> {
         match self {
-            RowStore::Timestamped(store) if store.caching() => Some(store.clone()),
+            TableRows::Timestamped(store) if store.caching() => Some(store.clone()),
             _ => None,
         }
     }
 
     /// Whether rows can be looked up as of a time.
     pub(crate) fn is_versioned(&self) -> bool {
-        matches!(self, RowStore::Versioned(_))
+        matches!(self, TableRows::Versioned(_))
     }
 
     /// The latest row of a key.
     pub(crate) fn get(&self, key: &K) -> Result<Option<ValueAndTimestamp<V>>> {
         match self {
-            RowStore::Timestamped(store) => store.get(key),
-            RowStore::Versioned(store) => Ok(store.get(key)?.map(row)),
+            TableRows::Timestamped(store) => store.get(key),
+            TableRows::Versioned(store) => Ok(store.get(key)?.map(row)),
         }
     }
 
     /// The row that a key had at a time; the latest where there is no other.
     pub(crate) fn get_as_of(&self, key: &K, time: Timestamp) -> Result<Option<ValueAndTimestamp<V>>> {
         match self {
-            RowStore::Timestamped(store) => store.get(key),
-            RowStore::Versioned(store) => Ok(store.get_as_of(key, time)?.map(row)),
+            TableRows::Timestamped(store) => store.get(key),
+            TableRows::Versioned(store) => Ok(store.get_as_of(key, time)?.map(row)),
         }
     }
 
@@ -65,23 +65,23 @@ impl<K: Data, V: Data> RowStore<K, V> {
     /// has a later one, nothing if the row was too old to be taken; then there is nothing to forward.
     pub(crate) fn put(&self, key: &K, value: Option<V>, timestamp: Timestamp) -> Result<Option<bool>> {
         match self {
-            RowStore::Timestamped(store) => {
+            TableRows::Timestamped(store) => {
                 store.put(key, value.map(|value| ValueAndTimestamp { value, timestamp }))?;
                 Ok(Some(true))
             }
-            RowStore::Versioned(store) => is_latest(store.put(key, value.as_ref(), timestamp)?),
+            TableRows::Versioned(store) => is_latest(store.put(key, value.as_ref(), timestamp)?),
         }
     }
 
     /// As [`put`](Self::put), but the changelog gets a deletion with that time too, not with that of the current record.
     pub(crate) fn put_at(&self, key: &K, value: Option<V>, timestamp: Timestamp) -> Result<Option<bool>> {
         match self {
-            RowStore::Timestamped(store) => {
+            TableRows::Timestamped(store) => {
                 let row = value.map(|value| ValueAndTimestamp { value, timestamp });
                 store.put_at(key, row, timestamp)?;
                 Ok(Some(true))
             }
-            RowStore::Versioned(store) => is_latest(store.put(key, value.as_ref(), timestamp)?),
+            TableRows::Versioned(store) => is_latest(store.put(key, value.as_ref(), timestamp)?),
         }
     }
 
@@ -93,16 +93,16 @@ impl<K: Data, V: Data> RowStore<K, V> {
         timestamp: Timestamp,
     ) -> Result<Option<bool>> {
         match self {
-            RowStore::Timestamped(_) => self.put_at(key, value.cloned(), timestamp),
-            RowStore::Versioned(store) => is_latest(store.put(key, value, timestamp)?),
+            TableRows::Timestamped(_) => self.put_at(key, value.cloned(), timestamp),
+            TableRows::Versioned(store) => is_latest(store.put(key, value, timestamp)?),
         }
     }
 
     /// As [`put`](Self::put), for a row that is forwarded as well.
     pub(crate) fn put_copy(&self, key: &K, value: Option<&V>, timestamp: Timestamp) -> Result<Option<bool>> {
         match self {
-            RowStore::Timestamped(_) => self.put(key, value.cloned(), timestamp),
-            RowStore::Versioned(store) => is_latest(store.put(key, value, timestamp)?),
+            TableRows::Timestamped(_) => self.put(key, value.cloned(), timestamp),
+            TableRows::Versioned(store) => is_latest(store.put(key, value, timestamp)?),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! When the backend gets what was committed shows nowhere but there: reads, changes and the changelog do not depend on it.
 
 use proptest::prelude::*;
-use state_stores::{KeyValueSpec, KeyValueStore, StateStore, Tracking, ValueFormat};
+use state_stores::{KeyValueSpec, KeyValueTable, StateStore, Tracking, ValueFormat};
 
 use crate::support::{World, commit_owing, contents, number, text};
 
@@ -24,9 +24,9 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn open(world: &World, tracking: Tracking) -> KeyValueStore<String, u32> {
+fn open(world: &World, tracking: Tracking) -> KeyValueTable<String, u32> {
     let spec = KeyValueSpec::new("store", world.backend().clone(), text(), ValueFormat::plain(number()));
-    KeyValueStore::open(KeyValueSpec { tracking, ..spec }).unwrap()
+    KeyValueTable::open(KeyValueSpec { tracking, ..spec }).unwrap()
 }
 
 fn tracking() -> impl Strategy<Value = Tracking> {
@@ -41,7 +41,7 @@ proptest! {
         let worlds = [World::new(false), World::new(false)];
         let mut stores = [0, 1].map(|which: usize| open(&worlds[which], tracking));
         let mut logs = [vec![], vec![]];
-        let commit = |owing: bool, stores: &mut [KeyValueStore<String, u32>; 2], logs: &mut [Vec<_>; 2]| {
+        let commit = |owing: bool, stores: &mut [KeyValueTable<String, u32>; 2], logs: &mut [Vec<_>; 2]| {
             // As the runtime does: what waits to go downstream goes first.
             let [this, that] = &mut *stores;
             assert_eq!(this.take_changes().unwrap(), that.take_changes().unwrap());
@@ -78,12 +78,12 @@ fn a_key_is_written_once_for_several_commits() {
         for value in 1..=3 {
             store.put(&"a".into(), Some(value), 0).unwrap();
             commit_owing(true, &mut store, world.backend(), &mut log);
-            assert!(store.owes() && store.owed_bytes() > 0);
+            assert!(store.has_deferred() && store.deferred_bytes() > 0);
         }
         assert_eq!((log.len(), contents(&**world.backend(), keyspace).len()), (3, 0));
         // Nothing changed since; pending writes are made all the same, and nothing is logged again.
         commit_owing(false, &mut store, world.backend(), &mut log);
-        assert!(!store.owes() && store.owed_bytes() == 0);
+        assert!(!store.has_deferred() && store.deferred_bytes() == 0);
         assert_eq!(contents(&**world.backend(), keyspace)[&b"a"[..]], 3u32.to_be_bytes());
         assert_eq!(log.len(), 3);
     }

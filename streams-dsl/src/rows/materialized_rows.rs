@@ -5,16 +5,16 @@ use streams_core::processor::{Data, InitContext, ProcessorContext, ProcessorResu
 use streams_core::record::{Change, Record};
 
 use super::TableForwarder;
-use crate::rows::RowStore;
+use crate::rows::TableRows;
 
 /// The rows of one table in one task, if they are stored.
-pub(crate) struct StoredRows<K, V> {
+pub(crate) struct MaterializedRows<K, V> {
     send_old_values: bool,
     /// Set where the table is stored.
-    opened: Option<(RowStore<K, V>, TableForwarder)>,
+    opened: Option<(TableRows<K, V>, TableForwarder)>,
 }
 
-impl<K: Data, V: Data> StoredRows<K, V> {
+impl<K: Data, V: Data> MaterializedRows<K, V> {
     /// Of the table in that store, or of one without.
     pub(crate) fn open(
         name: Option<&str>,
@@ -22,7 +22,7 @@ impl<K: Data, V: Data> StoredRows<K, V> {
         context: &mut InitContext<'_>,
     ) -> Result<Self> {
         let opened = name.map(|name| TableForwarder::open(name, send_old_values, context)).transpose()?;
-        Ok(StoredRows { send_old_values, opened })
+        Ok(MaterializedRows { send_old_values, opened })
     }
 
     /// Whether what a row was goes along with what it is.
@@ -32,7 +32,7 @@ impl<K: Data, V: Data> StoredRows<K, V> {
 
     /// The store, and how its updates are forwarded.
     #[inline]
-    pub(crate) fn opened(&self) -> Option<&(RowStore<K, V>, TableForwarder)> {
+    pub(crate) fn opened(&self) -> Option<&(TableRows<K, V>, TableForwarder)> {
         self.opened.as_ref()
     }
 

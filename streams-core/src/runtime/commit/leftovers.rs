@@ -7,13 +7,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{ABORT_TIMEOUT, Committer, State};
+use super::{ABORT_TIMEOUT, Committer, TransactionState};
 use crate::error::Result;
 use crate::runtime::left_over::named;
 use crate::transport::{Fence, OffsetToCommit, TransportError, TransportErrorKind};
 
 /// The time between two probes for leftovers.
-const LOOK_EVERY_MS: i64 = 50;
+const PROBE_EVERY_MS: i64 = 50;
 
 /// How long a leftover may exist before it is swept. The coordinator has reported our transactions complete before the
 /// first probe. So this delay avoids sweeps for open transactions of other threads, most of which end meanwhile.
@@ -26,7 +26,7 @@ const LEADER_PATIENCE_MS: i64 = 2_000;
 const IDLE_MS: i64 = 5_000;
 
 /// The time between two such probes.
-const IDLE_LOOK_EVERY_MS: i64 = 1_000;
+const IDLE_PROBE_EVERY_MS: i64 = 1_000;
 
 /// How long offsets may be pending: only this thread commits those of its tasks.
 const IDLE_PATIENCE_MS: i64 = 5_000;
@@ -47,23 +47,23 @@ const FIND_HANGING: &str = "if it stays, `kafka-transactions.sh find-hanging` sa
 impl Committer {
     /// Makes the producer if there is none, and ends what earlier transactions have left behind. True once nothing is left;
     /// until then call it again, and open no task.
-    pub fn settle(&mut self, now: i64) -> Result<bool> {
+    pub fn clear_leftovers(&mut self, now: i64) -> Result<bool> {
         self.ensure_producer()?;
-        if self.state != State::Unsettled {
-            self.look_when_idle(now)?;
+        if self.state != TransactionState::Probing {
+            self.probe_when_idle(now)?;
             return Ok(true);
         }
-        if now < self.left_over.next_look {
+        if now < self.left_over.next_probe {
             return Ok(false);
         }
-        self.left_over.next_look = now + LOOK_EVERY_MS;
+        self.left_over.next_probe = now + PROBE_EVERY_MS;
         let begun = *self.left_over.begun.get_or_insert(now);
-        if let Err(error) = self.look() {
+        if let Err(error) = self.probe() {
             match error.kind() {
                 TransportErrorKind::Retriable | TransportErrorKind::TimedOut => {
                     let what =
                         || format!("the brokers, to see whether former transactions have ended: {error}");
-                    self.waiting.go_on(now, what);
+                    self.waiting.update(now, what);
                     (self.left_over.since, self.left_over.begun) = (None, None);
                     return Ok(false);
                 }
@@ -74,7 +74,7 @@ impl Committer {
             }
         }
         if self.left_over.is_gone() {
-            return Ok(self.settled());
+            return Ok(self.set_ready());
         }
         let since = *self.left_over.since.get_or_insert(now);
         let has_open = !self.left_over.open().is_empty() || !self.left_over.sources.is_empty();
@@ -92,7 +92,7 @@ impl Committer {
         if has_open {
             self.pass_foreign();
         }
-        Ok(self.left_over.is_gone() && self.settled() || self.pass_unseen(now - begun))
+        Ok(self.left_over.is_gone() && self.set_ready() || self.pass_unseen(now - begun))
     }
 
     /// Skips what another producer has open.
@@ -119,14 +119,14 @@ impl Committer {
             "partitions do not answer; most likely no broker with a replica that is in sync is up. Whether former \
              transactions have ended there is seen to when they are written to again"
         );
-        self.settled()
+        self.set_ready()
     }
 
-    fn settled(&mut self) -> bool {
+    fn set_ready(&mut self) -> bool {
         self.left_over.forget();
         self.admin = None;
         self.waiting.end();
-        self.transition_to(State::Ready);
+        self.transition_to(TransactionState::Ready);
         true
     }
 
@@ -146,26 +146,26 @@ impl Committer {
     ///
     /// Topics that others may write to are not checked: an open transaction there says nothing about ours. In the
     /// application's own topics, a transaction that is older than any of the application's can be is taken for ours.
-    fn look_when_idle(&mut self, now: i64) -> Result<()> {
-        if self.state != State::Ready || !self.exactly_once() {
+    fn probe_when_idle(&mut self, now: i64) -> Result<()> {
+        if self.state != TransactionState::Ready || !self.exactly_once() {
             return Ok(());
         }
         let idle_since = *self.idle_since.get_or_insert(now);
-        if now - idle_since < IDLE_MS || now < self.left_over.next_look {
+        if now - idle_since < IDLE_MS || now < self.left_over.next_probe {
             return Ok(());
         }
         let internal = &self.internal;
         if self.left_over.add_some(&mut self.written, |topic| internal.contains(topic)) {
             self.left_over.since = None;
-            self.left_over.look_anew();
+            self.left_over.reset_probes();
         }
-        self.left_over.next_look = now + IDLE_LOOK_EVERY_MS;
-        if let Err(error) = self.look() {
+        self.left_over.next_probe = now + IDLE_PROBE_EVERY_MS;
+        if let Err(error) = self.probe() {
             tracing::debug!(%error, "asked again");
             self.left_over.since = None;
             return Ok(());
         }
-        let has_open = self.left_over.is_open_anew();
+        let has_open = self.left_over.has_new_open();
         if self.left_over.sources.is_empty() && !has_open {
             // Partitions that do not answer, or are known not to be ours, do not keep the probe going.
             self.left_over.pass_unseen();
@@ -184,7 +184,7 @@ impl Committer {
         Err(TransportError::new(TransportErrorKind::AbortTransaction, attempted, reason).into())
     }
 
-    fn look(&mut self) -> crate::transport::Result<()> {
+    fn probe(&mut self) -> crate::transport::Result<()> {
         if self.left_over.is_gone() {
             return Ok(());
         }
@@ -192,7 +192,7 @@ impl Committer {
             Some(admin) => admin,
             none => none.insert(self.transport.admin(&format!("{}-admin", self.spec.client_id))?),
         };
-        self.left_over.look(&mut **admin)
+        self.left_over.probe(&mut **admin)
     }
 
     /// Rule 5. A failure is retried, with a new producer if necessary.
@@ -206,7 +206,7 @@ impl Committer {
                 let what = || {
                     format!("its membership in the group, to end an earlier transaction's offsets: {error}")
                 };
-                self.waiting.go_on(now, what);
+                self.waiting.update(now, what);
                 return Ok(());
             }
         };
@@ -228,14 +228,14 @@ impl Committer {
                     TransportErrorKind::Denied | TransportErrorKind::Config | TransportErrorKind::Refused
                 ) =>
             {
-                self.transition_to(State::InDoubt);
+                self.transition_to(TransactionState::InDoubt);
                 Err(error.into())
             }
             Err(error) => {
                 tracing::warn!(%error, "the sweep failed and is repeated by a new producer");
                 let what = || format!("the end of former transactions: {error}");
-                self.waiting.go_on(now, what);
-                self.transition_to(State::InDoubt);
+                self.waiting.update(now, what);
+                self.transition_to(TransactionState::InDoubt);
                 Ok(())
             }
         }

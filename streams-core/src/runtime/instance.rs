@@ -1,6 +1,6 @@
 //! Starts an application's threads and supervises them until they have ended.
 
-mod again;
+mod relaunch;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use state_stores::DiskMemory;
 
+use super::application_plan::ApplicationPlan;
 use super::commit::{Committer, producer_spec};
 use super::connect::transport_of;
 use super::control::{self, ControlSettings, Dispatcher, Exit, Place, ThreadHandle};
 use super::global_thread::{GlobalBackends, GlobalParts, GlobalThread};
-use super::graph::GraphSettings;
 use super::joining::{JoinParts, Joining};
 use super::kafka_streams::{Shared, lock};
 use super::left_over::Scope;
@@ -24,16 +24,16 @@ use super::measures::ClientMeasures;
 use super::member::{CurrentGroup, ThreadGroup};
 use super::memory::ClientMemory;
 use super::observer::Observer;
-use super::plan::Plan;
 use super::renewal::Renewal;
 use super::restore::{Request, Restorer, RestorerParts};
-use super::setup;
 use super::state_directory::StateDirectory;
 use super::state_place;
 use super::stats::ThreadStats;
 use super::stream_thread::{Command, Round, StreamThread, ThreadLimits, ThreadParts};
 use super::task::TaskEnvironment;
+use super::task_graph::GraphSettings;
 use super::threads::{join, panicked, spawn};
+use super::topic_setup;
 use super::topic_watch::TopicWatch;
 use crate::config::StreamsConfig;
 use crate::error::{Error, Result};
@@ -75,7 +75,7 @@ pub(crate) struct Launch {
 }
 
 /// The progress that `start` receives.
-pub(crate) enum Progress {
+pub(crate) enum StartProgress {
     /// What it waits for next.
     At(String),
     /// The threads run, or it failed.
@@ -85,7 +85,7 @@ pub(crate) enum Progress {
 /// The parts that all threads of an instance share.
 #[derive(Clone)]
 struct Instance {
-    plan: Arc<Plan>,
+    plan: Arc<ApplicationPlan>,
     config: Arc<StreamsConfig>,
     transport: Arc<dyn Transport>,
     clock: ClockRef,
@@ -103,7 +103,7 @@ struct Instance {
 }
 
 /// A started application.
-pub(crate) struct Running {
+pub(crate) struct RunningInstance {
     // Dropped in this order.
     place: Place,
     dispatcher: Dispatcher,
@@ -129,7 +129,7 @@ impl Drop for Servers {
 
 /// Prepares everything and starts the threads; `at` gets what it waits for. Everything started has ended when it fails,
 /// but for stream threads in the midst of a call to the broker, which end after it.
-fn launch(launch: Launch, at: &dyn Fn(&str)) -> Result<Running> {
+fn launch(launch: Launch, at: &dyn Fn(&str)) -> Result<RunningInstance> {
     let transport = transport_of(&launch)?;
     launch.shared.use_transport(&transport)?;
     let Launch { topology, config, clock, handlers, shared, .. } = launch;
@@ -145,8 +145,8 @@ fn launch(launch: Launch, at: &dyn Fn(&str)) -> Result<Running> {
     };
     at("the brokers of bootstrap.servers, to look up the topics and create the internal ones");
     let mut admin = transport.admin(&format!("{client_id}-admin"))?;
-    let plan = Arc::new(setup::prepare(&topology, &config, &mut *admin)?);
-    shared.go_on()?;
+    let plan = Arc::new(topic_setup::prepare(&topology, &config, &mut *admin)?);
+    shared.check_open()?;
     let memory = DiskMemory::new(config.rocksdb_block_cache_bytes(), config.rocksdb_write_buffer_bytes())
         .shared_by(plan.databases(), plan.store_instances());
     let globals = GlobalBackends::open(&plan, directory.as_deref(), &memory, clock.now_ms())?;
@@ -197,11 +197,11 @@ fn launch(launch: Launch, at: &dyn Fn(&str)) -> Result<Running> {
     // Last: from now on the group counts on this process.
     let mut place = instance.place()?;
     place.take()?;
-    Ok(Running { place, dispatcher, threads, servers, watch, instance })
+    Ok(RunningInstance { place, dispatcher, threads, servers, watch, instance })
 }
 
 /// Starts the application on its control thread, which supervises it from then on.
-pub(crate) fn supervise(launch: Launch, started: mpsc::Sender<Progress>) -> Result<JoinHandle<()>> {
+pub(crate) fn supervise(launch: Launch, started: mpsc::Sender<StartProgress>) -> Result<JoinHandle<()>> {
     let shared = Arc::clone(&launch.shared);
     let name = format!("{}-control", launch.config.application_id());
     spawn(&Arc::clone(&shared), name, move || {
@@ -220,9 +220,9 @@ pub(crate) fn supervise(launch: Launch, started: mpsc::Sender<Progress>) -> Resu
     })
 }
 
-fn control_thread(launch: &Launch, started: &mpsc::Sender<Progress>) {
+fn control_thread(launch: &Launch, started: &mpsc::Sender<StartProgress>) {
     let shared = &launch.shared;
-    let tell = |stage: &str| drop(started.send(Progress::At(stage.to_owned())));
+    let tell = |stage: &str| drop(started.send(StartProgress::At(stage.to_owned())));
     let running = match self::launch(launch.clone(), &tell) {
         Ok(running) => running,
         Err(error) => {
@@ -231,22 +231,22 @@ fn control_thread(launch: &Launch, started: &mpsc::Sender<Progress>) {
                 shared.fail(Error::Start(error.to_string()));
                 shared.transition_to(State::Error);
             }
-            let _ = started.send(Progress::Ended(Err(error)));
+            let _ = started.send(StartProgress::Ended(Err(error)));
             return;
         }
     };
     shared.transition_to(State::Rebalancing);
-    let _ = started.send(Progress::Ended(Ok(())));
+    let _ = started.send(StartProgress::Ended(Ok(())));
     let mut exit = running.serve();
     while exit == Exit::Replan && !shared.is_stopped() {
-        exit = again::launch_anew(launch).map_or(Exit::Stopped, Running::serve);
+        exit = relaunch::relaunch(launch).map_or(Exit::Stopped, RunningInstance::serve);
     }
 }
 
-impl Running {
+impl RunningInstance {
     /// Serves the group until the application ends or shall start anew; when it returns, everything has been let go.
     fn serve(self) -> Exit {
-        let Running { place, dispatcher, threads, servers, watch, instance } = self;
+        let RunningInstance { place, dispatcher, threads, servers, watch, instance } = self;
         let shared = Arc::clone(&instance.shared);
         let settings = ControlSettings { leave_timeout: LEAVE_TIMEOUT };
         let (clock, globals) = (Arc::clone(&instance.clock), instance.globals.clone());
@@ -292,7 +292,7 @@ impl Running {
 impl Instance {
     /// The process's membership in the group, before it joins.
     fn place(&self) -> Result<Place> {
-        let spec = setup::group_spec(&self.plan, &self.config, &self.client_id);
+        let spec = topic_setup::group_spec(&self.plan, &self.config, &self.client_id);
         let parts = JoinParts {
             transport: Arc::clone(&self.transport),
             spec,
@@ -419,7 +419,7 @@ fn start_stream_thread(
                 Ok(ran) => ran,
                 Err(panic) => {
                     // At once: until then readers of its results wait for its transaction.
-                    let _ = catch_unwind(AssertUnwindSafe(|| thread.abandon()));
+                    let _ = catch_unwind(AssertUnwindSafe(|| thread.abort()));
                     resume_unwind(panic)
                 }
             }
@@ -504,7 +504,7 @@ fn wait_filled(filled: &mpsc::Receiver<Result<()>>, shared: &Shared) -> Result<(
     loop {
         match filled.recv_timeout(IDLE) {
             Ok(result) => return result,
-            Err(mpsc::RecvTimeoutError::Timeout) => shared.go_on()?,
+            Err(mpsc::RecvTimeoutError::Timeout) => shared.check_open()?,
             Err(mpsc::RecvTimeoutError::Disconnected) => {
                 let reason = "the global thread ended before its stores were filled";
                 return Err(Error::IllegalState(reason.to_owned()));
