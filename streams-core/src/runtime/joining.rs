@@ -7,6 +7,8 @@
 //! 3. Work does not wait without end for the list of members: an assignment is opened uncompared after a few seconds without
 //!    an answer, and compared with the first one.
 //! 4. A topology with global tables only has no tasks and joins no group.
+//! 5. A task that no member has for a while is said to have none, and one of the members joins again because of it (decision
+//!    0036).
 //!
 //! Members publish their fingerprint in their `client.id`. After a [`Membership::leave`] the next poll joins again.
 
@@ -14,6 +16,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use self::unassigned::{Checks, chosen, unassigned};
 use super::waits::{Waiting, Waits};
 use crate::ids::TaskId;
 use crate::time::ClockRef;
@@ -99,6 +102,9 @@ pub(crate) struct Joining {
     is_uncompared: bool,
     /// Whether a topology without tasks was told so.
     reported_none: bool,
+    /// The checks for tasks without a member, and the wait for one.
+    checks: Checks,
+    unassigned: Waiting,
 }
 
 impl Joining {
@@ -107,7 +113,7 @@ impl Joining {
         let admin = parts.transport.admin(&format!("{}-members-admin", parts.spec.client_id))?;
         let group = LateGroup { name: Arc::clone(&parts.spec.group), current: Mutex::new(None) };
         let who = format!("the member of group {}", parts.spec.group);
-        let [asking, waiting] = [(); 2].map(|()| parts.waits.of(who.clone()));
+        let [asking, waiting, unassigned] = [(); 3].map(|()| parts.waits.of(who.clone()));
         Ok(Joining {
             parts,
             admin,
@@ -123,6 +129,8 @@ impl Joining {
             is_news: false,
             is_uncompared: false,
             reported_none: false,
+            checks: Checks::default(),
+            unassigned,
         })
     }
 
@@ -270,13 +278,59 @@ impl Joining {
             Others::Differ { who, .. } => {
                 let group = &self.parts.spec.group;
                 tracing::warn!(%group, who, "members have another topology; leaves the group to them");
-                if let Err(error) = self.leave(handler, LEAVE_TIMEOUT) {
-                    tracing::warn!(%error, "left the group without an answer");
-                }
+                self.resign(handler);
                 return self.wait_for(who);
             }
         }
         Ok(())
+    }
+
+    /// Leaves the group with all it has, to join again at the next poll.
+    fn resign(&mut self, handler: &mut dyn MembershipHandler) {
+        self.forget();
+        let left = self.member.take().map_or(Ok(()), |mut member| member.resign(handler, LEAVE_TIMEOUT));
+        self.group.set(None);
+        if let Err(error) = left {
+            tracing::warn!(%error, "left the group without an answer");
+        }
+    }
+
+    fn forget(&mut self) {
+        (self.held, self.is_news, self.is_uncompared) = (None, false, false);
+        self.unassigned.end();
+    }
+
+    /// Checks from time to time whether every task has a member. If one has none for too long, one member joins again.
+    fn check_for_unassigned(&mut self, handler: &mut dyn MembershipHandler) {
+        let now_ms = self.now();
+        if self.is_news || self.is_uncompared || !self.checks.is_due(now_ms) {
+            return;
+        }
+        let members = self.admin.members(&self.parts.spec.group, ASK_TIMEOUT).unwrap_or_default();
+        let is_known = !members.is_empty() && matches!(self.compared(&members, None), Others::Agree);
+        let found = unassigned(&self.parts.spec.subtopologies, &members).filter(|_| is_known);
+        let (Some(tasks), Some(chosen)) = (found, chosen(&members)) else {
+            self.unassigned.end();
+            return if is_known { self.checks.begin(now_ms) } else { self.checks.unknown(now_ms) };
+        };
+        if tasks.is_empty() {
+            self.unassigned.end();
+            return self.checks.all_assigned(now_ms);
+        }
+        let tasks = tasks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let is_self = self.group.fence().is_ok_and(|fence| *fence.member == *chosen.id);
+        if self.checks.found(now_ms, is_self) {
+            let group = &self.parts.spec.group;
+            tracing::warn!(%group, tasks, "no member has these tasks; leaves the group and joins again, which assigns them");
+            return self.resign(handler);
+        }
+        let who = match is_self {
+            true => "this member".to_owned(),
+            false => format!("member {} at {}", chosen.client_id, chosen.host),
+        };
+        self.unassigned.update(now_ms, || {
+            format!("a member of the group for tasks {tasks}; {who} leaves and joins again, so that they are assigned")
+        });
     }
 
     fn hand_over(&mut self, handler: &mut dyn MembershipHandler) {
@@ -303,8 +357,12 @@ impl Membership for Joining {
         member.poll(wait, &mut holding)?;
         if holding.is_news {
             (self.is_news, self.ask_at) = (true, 0);
+            self.checks.begin(self.now());
+            self.unassigned.end();
         }
-        self.pass_on(handler)
+        self.pass_on(handler)?;
+        self.check_for_unassigned(handler);
+        Ok(())
     }
 
     fn group(&self) -> Arc<dyn Group> {
@@ -320,7 +378,7 @@ impl Membership for Joining {
     }
 
     fn leave(&mut self, handler: &mut dyn MembershipHandler, timeout: Duration) -> Result<()> {
-        (self.held, self.is_news, self.is_uncompared) = (None, false, false);
+        self.forget();
         let left = self.member.take().map_or(Ok(()), |mut member| member.leave(handler, timeout));
         self.group.set(None);
         left
@@ -397,6 +455,8 @@ impl Group for LateGroup {
         self.now()?.commit(fence, offsets, timeout)
     }
 }
+
+mod unassigned;
 
 #[cfg(test)]
 mod tests;

@@ -84,8 +84,14 @@ pub trait Membership: Send {
     /// grown.
     fn take_outgrown(&mut self) -> bool;
 
-    /// Releases all tasks through `handler.revoked` and leaves the group.
+    /// Releases all tasks through `handler.revoked` and leaves the group. A static member keeps its place until its session
+    /// times out.
     fn leave(&mut self, handler: &mut dyn MembershipHandler, timeout: Duration) -> Result<()>;
+
+    /// Leaves like [`leave`](Self::leave), but a static member gives its place up, too: the group assigns all tasks again.
+    fn resign(&mut self, handler: &mut dyn MembershipHandler, timeout: Duration) -> Result<()> {
+        self.leave(handler, timeout)
+    }
 }
 
 /// What stream threads need of the group at a commit.

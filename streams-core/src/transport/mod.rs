@@ -282,6 +282,8 @@ pub struct GroupMember {
     pub instance: Option<String>,
     /// Its host.
     pub host: String,
+    /// The partitions that it was assigned; `None` while the group assigns them.
+    pub assigned: Option<Vec<TopicPartition>>,
 }
 
 /// Topics, offsets and groups. Every call waits at most `timeout`.

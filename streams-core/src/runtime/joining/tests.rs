@@ -239,6 +239,49 @@ fn tasks_that_others_know_of_are_not_run_but_told() {
     assert!(!wide.take_outgrown());
 }
 
+/// Showed before, with static members: RUNNING, and nobody had the task until the next rebalance.
+#[test]
+fn a_task_that_no_member_has_is_named_and_one_member_joins_again() {
+    let world = World::new();
+    // One that the only task is meant for, and that never takes it.
+    let mut idle = world.transport.membership(&World::spec(&member_id("z", SMALL), 1)).unwrap();
+    let (mut one, mut told) = (world.joining(SMALL, 1), Told::default());
+    let id = |world: &World| {
+        let members = world.broker.members("g");
+        members.into_iter().find(|id| id.starts_with("app")).map(|id| id.to_string())
+    };
+    world.poll(&mut one, &mut told).unwrap();
+    let first = id(&world);
+    let poll_for = |one: &mut Joining, told: &mut Told, seconds: i64| {
+        for _ in 0..seconds * 1_000 / ASK_AGAIN_MS {
+            world.poll(one, told).unwrap();
+        }
+    };
+    poll_for(&mut one, &mut told, 11);
+    let reason = &world.reasons()[0];
+    assert!(reason.contains("for tasks 0_0; this member leaves and joins again"), "{reason}");
+    assert_eq!(id(&world), first, "its former member may still be closing it");
+    poll_for(&mut one, &mut told, 6);
+    let second = id(&world);
+    assert!(second.is_some() && second != first, "it has left and joined");
+    poll_for(&mut one, &mut told, 20);
+    assert_eq!(id(&world), second, "the next attempt comes later");
+    poll_for(&mut one, &mut told, 10);
+    let third = id(&world);
+    assert!(third.is_some() && third != second);
+    assert_eq!(told.runs.len(), 0);
+    idle.leave(&mut Told::default(), LEAVE_TIMEOUT).unwrap();
+    poll_for(&mut one, &mut told, 20);
+    assert_eq!((told.runs.len(), world.reasons().len(), id(&world)), (1, 0, third));
+    // The group is asked once a minute, also while there is no answer.
+    let silence = || Fault::before(Operation::Members, Kind::TimedOut);
+    (0..100).for_each(|_| world.broker.faults().inject(silence()));
+    poll_for(&mut one, &mut told, 600);
+    let asked = 100 - world.broker.faults().left();
+    assert!((9..=12).contains(&asked), "{asked} times in ten minutes");
+    assert_eq!(told.runs.len(), 1);
+}
+
 /// Showed before, on a broker just started: RUNNING with the tasks of the other topics only.
 #[test]
 fn a_topic_that_the_broker_does_not_know_yet_is_waited_for() {

@@ -30,6 +30,17 @@ struct Member {
     target: BTreeSet<TaskId>,
 }
 
+impl Member {
+    /// The tokens of the tasks that it holds.
+    fn assigned(&self) -> Vec<TopicPartition> {
+        let token = |task: &TaskId| {
+            let part = self.subtopologies.iter().find(|part| part.subtopology == task.subtopology)?;
+            Some(TopicPartition::new(part.token_topic.clone(), task.partition))
+        };
+        self.held.iter().filter_map(token).collect()
+    }
+}
+
 #[derive(Debug, Default)]
 struct GroupState {
     offsets: BTreeMap<TopicPartition, OffsetToCommit>,
@@ -202,6 +213,7 @@ impl Groups {
             client_id: member.client_id.clone(),
             instance: None,
             host: "embedded".to_owned(),
+            assigned: Some(member.assigned()),
         };
         state.members.iter().map(member).collect()
     }

@@ -308,6 +308,7 @@ impl Admin for KafkaAdmin {
                     client_id: member.client_id,
                     instance: Some(member.instance).filter(|instance| !instance.is_empty()),
                     host: member.host,
+                    assigned: member.assigned,
                 })
                 .collect(),
             Err(error) if error.code == E::RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND as Code => Vec::new(),

@@ -277,11 +277,37 @@ impl Membership for KafkaMembership {
 
     fn leave(&mut self, handler: &mut dyn MembershipHandler, timeout: Duration) -> Result<()> {
         let deadline = Deadline::after(timeout);
-        let attempted = || format!("leaving group {}", self.group.group);
+        self.release_all(handler);
+        self.close(deadline)
+    }
+
+    fn resign(&mut self, handler: &mut dyn MembershipHandler, timeout: Duration) -> Result<()> {
+        let deadline = Deadline::after(timeout);
+        self.release_all(handler);
+        let client = Arc::clone(&self.group.client);
+        if let Err(error) = client.unsubscribe() {
+            tracing::debug!(%error, "cannot give up the place in the group");
+        }
+        // The request to leave is sent when all that is assigned was released, and ends the member id.
+        while self.group.fence().is_ok() && !deadline.left().is_zero() {
+            if let Some(change) = client.poll_consumer(LEAVE_SLICE) {
+                self.accept(change.assigns)?;
+            }
+        }
+        self.close(deadline)
+    }
+}
+
+impl KafkaMembership {
+    fn release_all(&mut self, handler: &mut dyn MembershipHandler) {
         let given_up = std::mem::take(&mut self.tasks);
         if !given_up.is_empty() {
             handler.revoked(&given_up);
         }
+    }
+
+    fn close(&self, deadline: Deadline) -> Result<()> {
+        let attempted = || format!("leaving group {}", self.group.group);
         let client = Arc::clone(&self.group.client);
         client.close().map_err(|error| failed(attempted(), &error))?;
         while !client.closed() {

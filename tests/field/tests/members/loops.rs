@@ -102,7 +102,8 @@ fn loops(name: &str, is_static: bool, time: Duration) {
         let apps: Vec<_> = instances.into_iter().map(|one| one.join().expect("no panic")).collect();
         (apps, sent)
     });
-    wait_committed(&client, name, &[&input], 2 * LIMIT);
+    // Half a minute of it for tasks that no member has.
+    wait_committed(&client, name, &[&input], 4 * LIMIT);
     apps.iter().for_each(|app| app.wait(State::Running));
     // A rebalance may still move one from an instance to another.
     let running = || apps.iter().map(|app| app.streams.totals().running_tasks).sum::<usize>();
@@ -121,11 +122,8 @@ fn instances_that_start_and_close_in_loops_lose_nothing() {
     loops("loops", false, Duration::from_secs(12));
 }
 
-/// A static member that closes between the two rebalances of a cooperative assignment comes back to what it had in the first
-/// one, without another rebalance: a partition on its way to another member then has none until the next one. Seen once in
-/// about fifteen runs; nothing is lost, but nothing notices it either.
+/// Before: about one run in fifteen ended with a task that no member had (decision 0036).
 #[test]
-#[ignore = "partitions may be left without a member until the next rebalance"]
 fn static_members_that_start_and_close_in_loops_lose_nothing() {
     let _turn = turn();
     loops("loops-static", true, Duration::from_secs(12));

@@ -3,3 +3,4 @@
 
 mod loops;
 mod stopped;
+mod unassigned;

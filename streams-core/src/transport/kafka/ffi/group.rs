@@ -68,6 +68,12 @@ impl Client {
         KafkaError::check(unsafe { raw::rd_kafka_subscribe(self.as_ptr(), list.as_ptr()) })
     }
 
+    /// Starts leaving the group, also as a static member, which closing does not. It proceeds while the consumer is polled.
+    pub(in crate::transport::kafka) fn unsubscribe(&self) -> Result<(), KafkaError> {
+        // SAFETY: a valid consumer handle.
+        KafkaError::check(unsafe { raw::rd_kafka_unsubscribe(self.as_ptr()) })
+    }
+
     /// Answers a rebalance without fetching anything: the group considers the change done.
     pub(in crate::transport::kafka) fn accept(&self, assigns: bool) -> Result<(), KafkaError> {
         let nothing = PartitionList::new();

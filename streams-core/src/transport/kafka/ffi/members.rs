@@ -10,9 +10,12 @@ use std::time::Duration;
 
 use rdkafka::bindings as rd;
 use rdkafka::bindings::rd_kafka_admin_op_t as Op;
+use rdkafka::bindings::rd_kafka_consumer_group_state_t as State;
 
 use super::admin::{AdminCall, Options};
+use super::list::entries_of;
 use super::{KafkaError, c_string, text_of};
+use crate::ids::TopicPartition;
 
 /// As long as librdkafka allows.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(3_600);
@@ -25,6 +28,8 @@ pub(in crate::transport::kafka) struct DescribedMember {
     /// Empty for members that are not static.
     pub(in crate::transport::kafka) instance: String,
     pub(in crate::transport::kafka) host: String,
+    /// What it was assigned; `None` while the group assigns.
+    pub(in crate::transport::kafka) assigned: Option<Vec<TopicPartition>>,
 }
 
 impl AdminCall<'_> {
@@ -60,17 +65,37 @@ impl AdminCall<'_> {
                 if let Some(error) = KafkaError::peek(rd::rd_kafka_ConsumerGroupDescription_error(group)) {
                     return Err(error);
                 }
+                let state = rd::rd_kafka_ConsumerGroupDescription_state(group);
+                let is_stable = state == State::RD_KAFKA_CONSUMER_GROUP_STATE_STABLE;
                 for index in 0..rd::rd_kafka_ConsumerGroupDescription_member_count(group) {
                     let member = rd::rd_kafka_ConsumerGroupDescription_member(group, index);
+                    let assigned = || assigned_of(member);
                     members.push(DescribedMember {
                         id: text_of(rd::rd_kafka_MemberDescription_consumer_id(member)),
                         client_id: text_of(rd::rd_kafka_MemberDescription_client_id(member)),
                         instance: text_of(rd::rd_kafka_MemberDescription_group_instance_id(member)),
                         host: text_of(rd::rd_kafka_MemberDescription_host(member)),
+                        assigned: is_stable.then(assigned),
                     });
                 }
             }
             Ok(members)
         }
+    }
+}
+
+/// What a member was assigned.
+///
+/// # Safety
+/// `member` is valid and does not change meanwhile.
+unsafe fn assigned_of(member: *const rd::rd_kafka_MemberDescription_t) -> Vec<TopicPartition> {
+    // SAFETY: the caller's promise; the assignment and its list live as long as the member, and are copied out.
+    unsafe {
+        let assignment = rd::rd_kafka_MemberDescription_assignment(member);
+        if assignment.is_null() {
+            return Vec::new();
+        }
+        let entries = entries_of(rd::rd_kafka_MemberAssignment_partitions(assignment));
+        entries.into_iter().map(|entry| entry.partition).collect()
     }
 }

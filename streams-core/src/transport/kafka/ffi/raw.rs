@@ -55,6 +55,7 @@ unsafe extern "C" {
         rk: *mut rd::rd_kafka_t,
         topics: *const rd::rd_kafka_topic_partition_list_t,
     ) -> Code;
+    pub(super) fn rd_kafka_unsubscribe(rk: *mut rd::rd_kafka_t) -> Code;
     // The callback is null: answers come as events.
     pub(super) fn rd_kafka_commit_queue(
         rk: *mut rd::rd_kafka_t,
