@@ -18,7 +18,7 @@ use chrono::{DateTime, Duration, Utc};
 use examples::{ExampleApp, InputRecord, Options, OutputRecord, Result, Topic};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 /// Flights by the airport that they leave from, at the times at which they should.
 const FLIGHTS: &str = "flights";

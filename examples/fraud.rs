@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use examples::{ExampleApp, InputRecord, Options, OutputRecord, Result, Topic};
 use serde::{Deserialize, Serialize};
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 /// Payments, by account.
 const PAYMENTS: &str = "payments";

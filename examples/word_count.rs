@@ -11,7 +11,7 @@ use std::cmp::Reverse;
 use std::process::ExitCode;
 
 use examples::{ExampleApp, InputRecord, Options, OutputRecord, Result, Topic};
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 /// The book's lines, keyed by their number.
 const LINES: &str = "lines";

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use streams_dsl::core::ids::PartitionId;
-use streams_dsl::core::partitioner::partition_for_key;
-use streams_dsl::core::serde::{DefaultSerde, Payload};
-use streams_dsl::prelude::{Headers, Timestamp, Topology};
+use kstreams::ids::PartitionId;
+use kstreams::partitioner::partition_for_key;
+use kstreams::serde::{DefaultSerde, Payload};
+use kstreams::prelude::{Headers, Timestamp, Topology};
 
 use crate::Result;
 

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use streams_dsl::core::config::Bootstrap;
-use streams_dsl::core::ids::{Offset, TopicName, TopicPartition};
-use streams_dsl::core::transport::embedded::EmbeddedBroker;
-use streams_dsl::core::transport::{
+use kstreams::config::Bootstrap;
+use kstreams::ids::{Offset, TopicName, TopicPartition};
+use streams_core::transport::embedded::EmbeddedBroker;
+use streams_core::transport::{
     Admin, ConsumerSpec, Isolation, NewTopic, OffsetQuery, OutRecord, ProducerSpec, Transport,
     TransportErrorKind,
 };
-use streams_dsl::prelude::{Headers, StreamsConfig};
+use kstreams::prelude::{Headers, StreamsConfig};
 
 use crate::progress::Progress;
 use crate::{ExampleApp, OutputRecord, Result};
@@ -29,7 +29,7 @@ const WAIT: Duration = Duration::from_millis(100);
 const TRIES_MAX: u32 = 100;
 
 /// What the broker answers.
-type Answer<T> = streams_dsl::core::transport::Result<T>;
+type Answer<T> = streams_core::transport::Result<T>;
 
 /// Whether asking again is of no use.
 fn is_final(kind: TransportErrorKind) -> bool {
@@ -63,7 +63,7 @@ impl Broker {
 
     #[cfg(feature = "kafka")]
     fn kafka(servers: &str, config: &StreamsConfig) -> Result<Arc<dyn Transport>> {
-        use streams_dsl::core::transport::kafka::KafkaTransport;
+        use streams_core::transport::kafka::KafkaTransport;
         Ok(Arc::new(KafkaTransport::new(servers, config.common_properties())?))
     }
 

@@ -1,7 +1,7 @@
 //! Runs an example on the test driver: no threads, no broker, no waiting.
 
-use streams_dsl::core::testing::{CommitPolicy, RawTestRecord, TopologyTestDriver};
-use streams_dsl::prelude::{Headers, StreamsConfig};
+use kstreams::testing::{CommitPolicy, RawTestRecord, TopologyTestDriver};
+use kstreams::prelude::{Headers, StreamsConfig};
 
 use crate::{ExampleApp, OutputRecord, Result};
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Parser;
-use streams_dsl::prelude::StreamsConfig;
+use kstreams::prelude::StreamsConfig;
 use tracing_subscriber::EnvFilter;
 
 use crate::Result;

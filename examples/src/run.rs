@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::time::Duration;
 
-use streams_dsl::core::config::Bootstrap;
-use streams_dsl::core::ids::{Offset, TopicName, TopicPartition};
-use streams_dsl::core::time::{Clock, SystemClock};
-use streams_dsl::prelude::{KafkaStreams, State, StreamsConfig};
+use kstreams::config::Bootstrap;
+use kstreams::ids::{Offset, TopicName, TopicPartition};
+use kstreams::time::{Clock, SystemClock};
+use kstreams::prelude::{KafkaStreams, State, StreamsConfig};
 
 use crate::broker::{Broker, Offsets};
 use crate::progress::Progress;

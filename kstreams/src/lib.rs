@@ -10,7 +10,7 @@ pub use streams_dsl::core::json_serde;
 pub use streams_dsl::core::testing;
 #[doc(inline)]
 pub use streams_dsl::core::{
-    config, embedded, error, ids, partitioner, processor, record, runtime, serde, store, time, topology,
+    config, embedded, error, ids, metrics, partitioner, processor, record, runtime, serde, store, time, topology,
     window,
 };
 #[doc(inline)]

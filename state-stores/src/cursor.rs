@@ -24,7 +24,7 @@ pub trait Cursor<'a> {
 
     /// The next entry from the front ([`Direction::Forward`]) or from the back. `store` and `backend`, where that keeps its
     /// committed entries, are the same in each call. An entry that cannot be read back is an error, after which the scan
-    /// may go on; after an error of the backend it has ended.
+    /// may continue; after an error of the backend it has ended.
     fn step(
         &mut self,
         store: &Self::Store,

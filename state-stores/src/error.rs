@@ -109,7 +109,7 @@ pub enum StoreError {
     },
     /// A key or value that was to be put, or looked for, is refused by its codec.
     #[error(
-        "cannot serialize the {what}{} for store {store}: {cause}; mend what makes it, or give the store another serde",
+        "cannot serialize the {what}{} for store {store}: {cause}; fix what makes it, or give the store another serde",
         key.as_ref().map(|key| format!(" of key {key}")).unwrap_or_default()
     )]
     Codec {

@@ -2,7 +2,7 @@
 //!
 //! ```no_run
 //! use std::sync::Arc;
-//! use streams_dsl::prelude::*;
+//! use kstreams::prelude::*;
 //! use streams_server::Server;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 use streams_server::{Server, ServerError};
 
 const LIMIT: Duration = Duration::from_secs(30);

@@ -19,12 +19,12 @@ pub struct DiskMemory;
 
 #[cfg(not(feature = "rocksdb"))]
 impl DiskMemory {
-    /// Has no effect, as nothing can be opened.
+    /// Returns a placeholder: nothing can be opened.
     pub fn new(_block_cache_bytes: usize, _write_buffer_bytes: usize) -> Self {
         DiskMemory
     }
 
-    /// Has no effect.
+    /// Returns itself: there is nothing to share.
     #[must_use]
     pub fn shared_by(self, _databases: usize, _keyspaces: usize) -> Self {
         self

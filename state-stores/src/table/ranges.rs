@@ -7,7 +7,7 @@ use crate::backend::KeyRange;
 /// A range of local keys.
 pub(crate) type OwnedRange = (Bound<Vec<u8>>, Bound<Vec<u8>>);
 
-/// From that many segments on, they are looked through as one range, with what lies between their keys.
+/// From this many segments on, one scan reads them as one range, with what lies between their keys.
 const SEGMENTS_MAX: u64 = 1_000;
 
 /// The ranges of local keys in some segments, the earliest first. Usually there are three of them; a record far in the future

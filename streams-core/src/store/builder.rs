@@ -110,7 +110,7 @@ impl<S: StoreKind> StoreBuilder<S> {
         self
     }
 
-    /// Logs changes to a changelog topic with these settings beside Kafka Streams' own. On by default.
+    /// Logs changes to a changelog topic with these settings in addition to Kafka Streams' own. On by default.
     pub fn with_logging_enabled(mut self, configs: BTreeMap<String, String>) -> Self {
         self.options.logging = Some(configs);
         self

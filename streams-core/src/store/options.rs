@@ -7,7 +7,7 @@ use super::StorePlace;
 /// How a store is kept, whatever its kind: its changelog, its cache, its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreOptions {
-    /// Settings of the changelog topic beside Kafka Streams' own; `None` keeps no changelog, so that the state is lost with
+    /// Settings of the changelog topic in addition to Kafka Streams' own; `None` keeps no changelog, so that the state is lost with
     /// the machine.
     pub logging: Option<BTreeMap<String, String>>,
     /// Whether updates wait in the record cache, so that only the last one between two flushes is forwarded. Without
@@ -17,7 +17,7 @@ pub struct StoreOptions {
     pub place: Option<StorePlace>,
     /// Whether updates that leave the cache carry the value that they replace.
     pub track_old_values: bool,
-    /// Whether changelog records carry the headers of the record at hand.
+    /// Whether changelog records carry the headers of the current record.
     pub log_headers: bool,
 }
 

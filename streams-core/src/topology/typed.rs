@@ -226,7 +226,7 @@ impl Topology {
             _ => Ok(()),
         };
         refuse("topology.optimization", config.topology_optimization() != built_with.optimization)?;
-        // A place of one's own can only be given to the topology, so it is no contradiction.
+        // A custom place can only be given to the topology, so that it contradicts no setting.
         let differs = !matches!(built_with.store_place, StorePlace::Custom(_))
             && built_with.store_place != StorePlace::from(config.dsl_store_type());
         refuse("dsl.store.suppliers.class", differs)?;

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use field::{LIMIT, committed, config, turn, wait_committed};
 use lab::{ConsumedRecord, KafkaClient, TestRecord, shared};
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 const GUARANTEES: [&str; 2] = ["exactly_once_v2", "at_least_once"];
 

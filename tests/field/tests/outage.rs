@@ -1,5 +1,5 @@
-//! A broker that is gone for good: the application says so soon after `task.timeout.ms`, whatever it was doing when the
-//! broker went, and ends in its time when it is told to.
+//! A broker that is gone permanently: the application says so soon after `task.timeout.ms`, whatever it was doing when the
+//! broker went, and ends in time when it is closed.
 #![expect(clippy::disallowed_methods, reason = "it waits for brokers, by the clock of the machine")]
 
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use field::{App, Chance, LIMIT, config, turn};
 use lab::{KafkaCluster, TestRecord};
 use streams_core::runtime::State;
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 const TASK_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use field::{App, LIMIT, committed, config, texts, turn, wait_committed};
 use lab::{Acl, ClusterOptions, KafkaClient, KafkaCluster, Operation, Resource, TestRecord, shared};
 use streams_core::partitioner::partition_for_key;
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 use tempfile::TempDir;
 
 const WHEN: i64 = 1_900_000_000_000;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use field::{Asked, LIMIT, committed, config, texts, turn, wait_committed};
 use lab::{ClusterOptions, KafkaClient, KafkaCluster, TestRecord, shared};
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 use tempfile::TempDir;
 
 const GUARANTEES: [&str; 2] = ["exactly_once_v2", "at_least_once"];
@@ -391,7 +391,7 @@ fn too_much_beside_an_offset_is_named() {
     let _turn = turn();
     let client = shared().expect("a broker").client();
     for guarantee in GUARANTEES {
-        let (input, output, app) = names("beside", guarantee);
+        let (input, output, app) = names("next-to", guarantee);
         client.create_topic(&input, 1, &[]).expect("topic");
         client.create_topic(&output, 1, &[]).expect("topic");
         let builder = StreamsBuilder::new();

@@ -11,7 +11,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use streams_core::runtime::State;
 use streams_core::topology::Topology;
-use streams_dsl::prelude::StreamsBuilder;
+use kstreams::prelude::StreamsBuilder;
 
 fn copy(input: &str, output: &str) -> Topology {
     let builder = StreamsBuilder::new();

@@ -10,7 +10,7 @@ use field::{Asked, LIMIT, keep_log, logged};
 use streams_core::error::{Error, ProducedFor};
 use streams_core::transport::embedded::EmbeddedBroker;
 use streams_core::transport::{NewTopic, OutRecord, ProducerSpec, Transport, TransportErrorKind};
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 struct World {
     broker: Arc<EmbeddedBroker>,
@@ -94,7 +94,7 @@ fn a_handler_is_asked_once_with_the_record_and_its_source() {
         assert_eq!((app.totals().dropped_records, app.state()), (2, State::Running));
         assert!(app.close(LIMIT));
     }
-    // Showed before: told by count, without offset and time.
+    // Showed before: logged by count, without offset and time.
     let told = logged("result skipped by the production handler: it was refused");
     assert_eq!(told.len(), 2, "the first of each application: {told:#?}");
     for part in ["a record was left out", "in-0 offset 1", "topic=\"out\"", "key=", "timestamp=1", "so_far=1"]

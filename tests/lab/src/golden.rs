@@ -35,7 +35,7 @@ test generates them again and compares.
 - `formats.jsonl` (`Golden.java`, `Buffers.java`): one JSON object a line with a `format` and the bytes, in
   hexadecimal, that Kafka's own classes write for it.
 - `conformance.jsonl` (`Conformance.java`): one JSON object a case: `name`; `describe`, the text of
-  `Topology.describe()`; `config`, settings beside those below, if there are any; `unnamed`, the message with which the
+  `Topology.describe()`; `config`, settings besides those below, if there are any; `unnamed`, the message with which the
   topology is refused when `ensure.explicit.internal.resource.naming` is on, or null; `input`, the steps; `output`, every
   record of every produced topic, changelogs and repartition topics included. Application id `app`, no cache, one
   partition, wall clock from 0.
@@ -54,7 +54,7 @@ with 5 ms of grace; `WINDOWS`: a join of up to 10 ms before and after with 5 ms 
 `ASYMMETRIC`: `WINDOWS` with 1 ms before and 11 ms after; `LATER` and `EARLIER`: `WINDOWS` from 2 ms to 8 ms on one side
 only; `OLD`: `WINDOWS` by the deprecated methods. `SELF`, `MERGE` and `ALL` are values of `topology.optimization`.
 `THROTTLED` lets outer joins look for closed windows once in 1000 ms (in Kafka's test driver they look at every record,
-unless told otherwise). `stream(b, topic)` is `b.stream(topic)`, `changed` that with a `selectKey` that keeps the key;
+unless configured otherwise). `stream(b, topic)` is `b.stream(topic)`, `changed` that with a `selectKey` that keeps the key;
 `pair()`: a join called `pair` with stores called `stores`; `onDisk` and `inMemory`: window stores that fit `WINDOWS`.
 ";
 

@@ -1,5 +1,5 @@
 //! A closure that borrows what does not live as long as the topology.
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 fn main() {
     let limit = 100;

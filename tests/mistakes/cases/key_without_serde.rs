@@ -1,5 +1,5 @@
 //! Grouped by a key that has no serde.
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 #[derive(Clone, PartialEq, Eq)]
 struct Pair(String, String);

@@ -1,5 +1,5 @@
 //! A custom struct without a serde.
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 #[derive(Clone)]
 struct Payment {

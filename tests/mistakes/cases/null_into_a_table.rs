@@ -1,5 +1,5 @@
 //! A null where the rows have none: the values of a table's stream are options.
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 fn main() {
     let builder = StreamsBuilder::new();

@@ -1,5 +1,5 @@
 //! A join of a stream with a table by another type of key.
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 fn main() {
     let builder = StreamsBuilder::new();

@@ -1,5 +1,5 @@
 //! A processor of text on a stream of numbers.
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 struct Shout;
 

@@ -1,5 +1,5 @@
 //! A closure that may fail, in the operator for those that cannot: `try_map_values` is the other one.
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 fn main() {
     let builder = StreamsBuilder::new();

@@ -2,7 +2,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 fn main() {
     let count = Rc::new(Cell::new(0));

@@ -1,5 +1,5 @@
 //! A supplier as in Java, which takes nothing.
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 struct Same;
 

@@ -1,5 +1,5 @@
 //! A topic must be named.
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 fn main() {
     let builder = StreamsBuilder::new();

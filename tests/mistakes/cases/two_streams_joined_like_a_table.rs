@@ -1,5 +1,5 @@
 //! `join` is for tables; two streams are joined by `join_stream`, in windows.
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 fn main() {
     let builder = StreamsBuilder::new();

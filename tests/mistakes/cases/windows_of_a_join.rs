@@ -1,5 +1,5 @@
 //! The windows of a join for an aggregation.
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 fn main() {
     let builder = StreamsBuilder::new();

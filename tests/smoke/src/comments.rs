@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use streams_core::serde::FnSerde;
 use streams_core::serde::{SerdeError, SerdeRef};
-use streams_dsl::prelude::DefaultSerde;
+use kstreams::prelude::DefaultSerde;
 
 /// `RelationalSmokeTest.Article`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,7 +164,7 @@ mod tests {
 
     fn round_trip<T: DefaultSerde + PartialEq + std::fmt::Debug>(value: &T) -> Vec<u8> {
         let (serde, mut out) = (T::default_serde(), Vec::new());
-        let headers = streams_dsl::prelude::Headers::default();
+        let headers = kstreams::prelude::Headers::default();
         serde.serialize("t", &headers, value, &mut out).expect("written");
         assert_eq!(serde.deserialize("t", &headers, Some(&out)).expect("read"), *value);
         out

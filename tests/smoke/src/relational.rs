@@ -1,7 +1,7 @@
 //! The topology of `RelationalSmokeTest.App` (Kafka Streams 4.3.1): comments counted by article, and joined with their
 //! article by foreign key.
 
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 use crate::comments::{Article, AugmentedArticle, AugmentedComment, Comment};
 

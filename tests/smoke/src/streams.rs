@@ -1,7 +1,7 @@
 //! The topology of `SmokeTestClient` (Kafka Streams 4.3.1): the same operators in the same order, with the same topics,
 //! store names, windows and suppression.
 
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 /// Closes all windows of a partition.
 const FLUSH: &str = "flush";

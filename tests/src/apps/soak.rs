@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use streams_core::topology::Topology;
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 /// Length of the tumbling windows.
 pub const WINDOW_MS: i64 = 30_000;

@@ -7,7 +7,7 @@ use clap::Parser;
 use streams_core::config::{ProcessingGuarantee, StreamsConfig};
 use streams_core::runtime::{KafkaStreams, State};
 use streams_core::topology::Topology;
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 use tests::bench::{ChildArguments, Guarantee, Workload};
 
 /// As the Java program's.

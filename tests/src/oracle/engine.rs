@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use streams_core::record::Headers;
 use streams_core::testing::RawTestRecord;
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 use super::case::{Case, Fault, Input, Step};
 use super::evidence::config;

@@ -1,7 +1,7 @@
 //! `EmitCases.java`, in Rust.
 
-use streams_dsl::prelude::*;
-use streams_dsl::{SessionWindowedKStream, TimeWindowedKStream};
+use kstreams::prelude::*;
+use kstreams::{SessionWindowedKStream, TimeWindowedKStream};
 
 use crate::Case;
 use crate::aggregates::list;

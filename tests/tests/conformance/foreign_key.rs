@@ -1,6 +1,6 @@
 //! `ForeignKeyCases.java`, in Rust.
 
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 use crate::Case;
 

@@ -24,7 +24,7 @@ use streams_core::serde::{
     TimeWindowedSerde, TimestampedKeyAndJoinSide, TimestampedKeyAndJoinSideSerde, TopicPartitionMetadata,
 };
 use streams_core::store::ValueAndTimestamp;
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 use crate::replay::{bytes_of_hex, headers};
 

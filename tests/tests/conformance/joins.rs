@@ -1,6 +1,6 @@
 //! `JoinCases.java`, in Rust.
 
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 use crate::Case;
 use crate::stateless::texts;

@@ -37,7 +37,7 @@ mod windows;
 use std::collections::BTreeSet;
 
 use replay::{check_all, check_names, golden};
-use streams_dsl::StreamsBuilder;
+use kstreams::StreamsBuilder;
 
 /// Builds one case's program.
 pub type Program = fn(&StreamsBuilder);

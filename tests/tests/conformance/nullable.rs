@@ -1,8 +1,8 @@
 //! Cases once more, with keys and values that may be null, as all of Java's may: then the operators drop the nulls, not
 //! the sources, and the recorded results are the same.
 
-use streams_dsl::prelude::*;
-use streams_dsl::{SessionWindowedKStream, TimeWindowedKStream};
+use kstreams::prelude::*;
+use kstreams::{SessionWindowedKStream, TimeWindowedKStream};
 
 use crate::Case;
 use crate::stateless::{Text, nullable};

@@ -1,7 +1,7 @@
 //! `ProcessorCases.java`, in Rust.
 
 use bytes::Bytes;
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 use crate::Case;
 use crate::stateless::texts;

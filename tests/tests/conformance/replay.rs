@@ -10,7 +10,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use streams_core::record::Headers;
 use streams_core::testing::RawTestRecord;
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 use tests::checks::changelogs::{Changelogs, StepOutput, Written};
 
 use crate::{Case, Program};

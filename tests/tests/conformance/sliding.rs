@@ -1,7 +1,7 @@
 //! `SlidingCases.java`, in Rust.
 
-use streams_dsl::core::serde::DefaultSerde;
-use streams_dsl::prelude::*;
+use kstreams::serde::DefaultSerde;
+use kstreams::prelude::*;
 
 use crate::Case;
 use crate::aggregates::{list, sum};

@@ -3,7 +3,7 @@
 use streams_core::ids::TopicName;
 use streams_core::processor::TopicNameExtractor;
 use streams_core::record::RecordMetadata;
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 use crate::Case;
 

@@ -1,7 +1,7 @@
 //! `StreamJoinCases.java`, in Rust. Keys and values may be null, as in Java.
 
 use streams_core::store::WindowSupplier;
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 use crate::Case;
 use crate::stateless::{Text, nullable};

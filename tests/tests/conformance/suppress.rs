@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 use crate::Case;
 use crate::aggregates::list;

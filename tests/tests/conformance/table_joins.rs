@@ -1,7 +1,7 @@
 //! `TableJoinCases.java`, in Rust.
 
 use streams_core::processor::StoreAccess;
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 use crate::Case;
 use crate::stateless::{Text, nullable};

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use streams_core::config::StreamsConfig;
 use streams_core::runtime::KafkaStreams;
 use streams_core::topology::Topology;
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 use tests::lab::shared;
 
 use crate::support::{App, config, turn};

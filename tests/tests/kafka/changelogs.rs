@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 use tests::lab::{TestRecord, shared};
 
 use crate::support::{App, committed, config, texts, turn};

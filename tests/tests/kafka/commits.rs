@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use streams_core::config::StreamsConfig;
 use streams_core::topology::Topology;
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 use tests::lab::{KafkaClient, TestRecord, shared};
 
 use crate::support::{App, committed, config, turn};

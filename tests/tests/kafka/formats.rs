@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use streams_core::topology::Topology;
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 use tempfile::TempDir;
 use tests::lab::{KafkaClient, TestRecord, shared};
 

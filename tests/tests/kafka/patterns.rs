@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 use tests::lab::{TestRecord, shared};
 
 use crate::support::{App, committed, config, turn};

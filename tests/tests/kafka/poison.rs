@@ -5,7 +5,7 @@ use std::path::Path;
 
 use streams_core::runtime::{KafkaStreams, State};
 use streams_core::topology::Topology;
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 use tests::lab::{TestRecord, shared};
 
 use crate::support::{App, committed, config, texts, turn};

@@ -9,21 +9,21 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("streams-dsl", &["state-stores", "streams-core"]),
     // The crate that users add.
     ("kstreams", &["streams-dsl"]),
-    ("examples", &["streams-dsl", "kstreams"]),
+    ("examples", &["streams-core", "kstreams"]),
     // The suites run the examples; the examples never need the suites.
-    ("tests", &["state-stores", "streams-core", "streams-dsl", "examples", "lab", "field"]),
+    ("tests", &["state-stores", "streams-core", "kstreams", "examples", "lab", "field"]),
     // The lab talks to brokers and knows nothing of what is tested.
     ("tests/lab", &[]),
-    ("tests/field", &["state-stores", "streams-core", "streams-dsl", "lab"]),
+    ("tests/field", &["state-stores", "streams-core", "kstreams", "lab"]),
     // Kafka Streams judges an application of its own.
-    ("tests/smoke", &["streams-core", "streams-dsl", "lab"]),
+    ("tests/smoke", &["streams-core", "kstreams", "lab"]),
     // The storm passes over the kill test's application.
     ("tests/storm", &["state-stores", "streams-core", "lab", "tests"]),
     // What the compiler says of mistakes.
-    ("tests/mistakes", &["streams-dsl"]),
+    ("tests/mistakes", &["kstreams"]),
     // Tests of the packages, the public API and the template.
     ("tests/publish", &[]),
-    ("docs", &["streams-core", "streams-dsl", "kstreams"]),
+    ("docs", &["kstreams"]),
 ];
 
 /// The packages named under any `[...dependencies]`.

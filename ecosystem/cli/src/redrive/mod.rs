@@ -40,7 +40,7 @@ pub struct Arguments {
     /// Counts letters by reason, and writes and commits nothing.
     #[arg(long)]
     pub dry_run: bool,
-    /// Redrives no more than so many; the rest stays for the next run.
+    /// Redrives at most this many letters; the rest stays for the next run.
     #[arg(long, value_name = "LETTERS")]
     pub max: Option<u64>,
     /// Letters a second at most.

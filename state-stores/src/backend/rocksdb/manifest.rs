@@ -41,12 +41,12 @@ impl Manifest {
     }
 
     /// Records the length if it has changed. What cannot be recorded is not judged by later. Fails when the files of the
-    /// open database are not there any more.
+    /// open database are no longer there.
     pub(super) fn note(&self) -> Result<()> {
         let mut recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
         let mut found = fs::metadata(self.dir.join(&recorded.name));
         if !found.as_ref().is_ok_and(|found| recorded.file == Some(number(found))) {
-            // One that has grown too long is replaced by another; so is all of it, by somebody else.
+            // One that has grown too long is replaced by another; another process may replace all of it.
             found = self.follow(&mut recorded)?;
         }
         let Ok(length) = found.map(|found| found.len()) else { return Ok(()) };

@@ -31,7 +31,7 @@ pub(super) enum Source {
 /// One end of a scan. It opens the ranges one after the other.
 pub(super) struct End<'a> {
     direction: Direction,
-    /// How many ranges it has opened; the last of them is the one at hand.
+    /// How many ranges it has opened; the last of them is the current one.
     opened: usize,
     ahead: Ahead,
     /// `None` if memory has everything.
@@ -85,7 +85,7 @@ impl<'a> End<'a> {
         Ok(true)
     }
 
-    /// Opens what is left of the range at hand.
+    /// Opens what is left of the current range.
     fn open<T, E: Expiry>(&mut self, place: &Place<'_, 'a, T, E>) -> Result<()> {
         let table = place.table;
         (self.epoch, self.commits) = (table.overlay.epoch(), table.commits);
@@ -101,7 +101,7 @@ impl<'a> End<'a> {
         Ok(())
     }
 
-    /// What is left of the range at hand after a key.
+    /// What is left of the current range after a key.
     fn left<'r, T, E>(&self, place: &Place<'r, 'a, T, E>, after: Option<&'r [u8]>) -> KeyRange<'r> {
         let at = match self.direction {
             Direction::Forward => self.opened - 1,
@@ -115,7 +115,7 @@ impl<'a> End<'a> {
         }
     }
 
-    /// Where the next entry of the range at hand is; `None` if it has ended.
+    /// Where the next entry of the current range is; `None` if it has ended.
     pub(super) fn next_source<T, E>(&mut self, place: &Place<'_, 'a, T, E>) -> Option<Source> {
         if self.opened == 0 {
             return None;

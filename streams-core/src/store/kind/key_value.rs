@@ -173,7 +173,7 @@ impl<K: Data, V: Data, F: ValueForm> StoreBuilder<KeyValueStoreKind<K, V, F>> {
         StoreBuilder::of(name, KeyValueStoreKind { key, value, max_entries: None, form: PhantomData })
     }
 
-    /// Keeps at most so many keys, at least one: the key unused for longest is deleted for a new one, in the changelog
+    /// Keeps at most this many keys, at least one: the key unused for longest is deleted for a new one, in the changelog
     /// too. Such a store is in memory and forwards updates at once (`Stores.lruMap`).
     pub fn lru(mut self, max_entries: usize) -> Self {
         self.kind.max_entries = Some(max_entries);
@@ -214,7 +214,7 @@ impl<K: Data, V: Data, F: ValueForm> StoreKind for KeyValueStoreKind<K, V, F> {
         Ok((handle, inner))
     }
 
-    // A global store has no changelog to tell serdes of; they are told its name.
+    // A global store has no changelog whose name serdes could get; they get the store's name.
     fn open_reader(&self, name: &Arc<str>, backend: &BackendRef) -> Result<Box<dyn Any>> {
         let key = Arc::new(StoreCodec::new(Arc::clone(&self.key), Arc::clone(name)));
         let value = F::format::<V>(Arc::new(StoreCodec::new(Arc::clone(&self.value), Arc::clone(name))));

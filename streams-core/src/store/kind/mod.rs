@@ -35,7 +35,7 @@ pub trait ValueForm: Clone + Send + Sync + 'static {
     fn format<V: Data>(codec: CodecRef<V>) -> ValueFormat<Self::Stored<V>>;
 }
 
-/// The value alone. The changelog has the time of the record at hand.
+/// The value alone. The changelog has the time of the current record.
 #[derive(Clone, Copy, Debug)]
 pub struct Plain;
 

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use streams_dsl::prelude::StreamsBuilder;
+use kstreams::prelude::StreamsBuilder;
 
 fn main() -> Result<(), field::process::AnyError> {
     field::process::run(|arguments| {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 struct Tick {
     count: KeyValueStore<String, i64>,

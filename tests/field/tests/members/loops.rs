@@ -10,7 +10,7 @@ use lab::{KafkaClient, TestRecord, shared};
 use streams_core::config::StreamsConfig;
 use streams_core::runtime::{KafkaStreams, State};
 use streams_core::topology::Topology;
-use streams_dsl::prelude::{Materialized, StreamsBuilder};
+use kstreams::prelude::{Materialized, StreamsBuilder};
 
 const INSTANCES: u64 = 5;
 const PARTITIONS: i32 = 8;

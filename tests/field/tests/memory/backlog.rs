@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use field::{App, config, turn};
 use lab::{KafkaClient, TestRecord, shared};
 use streams_core::runtime::{KafkaStreams, State};
-use streams_dsl::prelude::StreamsBuilder;
+use kstreams::prelude::StreamsBuilder;
 
 use crate::{MIB, alone, given, resident};
 
@@ -101,8 +101,8 @@ fn campaign_of_a_hundred_restores() {
     client.produce("memory-restore", (0..100).flat_map(of_partition)).expect("produced");
     let topology = || {
         let builder = StreamsBuilder::new();
-        let rows = streams_dsl::prelude::Materialized::named("rows");
-        builder.table_with::<String, Vec<u8>>("memory-restore", streams_dsl::prelude::Consumed::new(), rows);
+        let rows = kstreams::prelude::Materialized::named("rows");
+        builder.table_with::<String, Vec<u8>>("memory-restore", kstreams::prelude::Consumed::new(), rows);
         builder.build().expect("a topology")
     };
     let run = |folder: &std::path::Path| {

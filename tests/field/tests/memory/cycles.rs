@@ -6,7 +6,7 @@ use std::time::Instant;
 use field::{App, LIMIT, config, turn};
 use lab::{KafkaClient, TestRecord, shared};
 use streams_core::runtime::KafkaStreams;
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 use crate::{MIB, alone, given, resident, status};
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use field::{App, config, turn};
 use lab::{KafkaCluster, TestRecord};
 use streams_core::runtime::KafkaStreams;
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 use crate::support::{IN_SECONDS, says};
 

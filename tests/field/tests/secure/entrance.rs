@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use field::{App, LIMIT, logged, turn};
 use streams_core::config::StreamsConfig;
 use streams_core::runtime::KafkaStreams;
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 use crate::support::{Scenario, says, text};
 

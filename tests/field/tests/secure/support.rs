@@ -7,7 +7,7 @@ use field::{App, committed, texts};
 use lab::{Acl, KafkaClient, Operation, Resource, Secured, TestRecord, shared_secured};
 use streams_core::config::StreamsConfig;
 use streams_core::runtime::KafkaStreams;
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 /// Whom the credentials of these tests stand for.
 pub const PRINCIPAL: &str = "User:app";

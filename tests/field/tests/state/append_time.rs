@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use field::{App, committed, config, texts, turn};
 use lab::{ClusterOptions, KafkaCluster, TestRecord};
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 use crate::world::TIME;
 

@@ -10,7 +10,7 @@ use state_stores::{Backend, Batch, Direction, RocksBackend};
 use streams_core::runtime::State;
 use streams_core::transport::TransportErrorKind;
 use streams_core::transport::embedded::{Fault, Operation};
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 use crate::world::{Running, TIME, World, counts, wait};
 

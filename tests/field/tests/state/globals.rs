@@ -5,7 +5,7 @@ use streams_core::runtime::State;
 use streams_core::topology::Topology;
 use streams_core::transport::TransportErrorKind;
 use streams_core::transport::embedded::{Fault, Operation};
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 use crate::embedded::damage;
 use crate::world::{World, wait};
@@ -131,7 +131,7 @@ fn no_record_meets_a_store_half_filled() {
     app.close();
 }
 
-/// Showed before: no reason, neither while it ran nor while it started anew.
+/// Showed before: no reason, neither while it ran nor while it started again.
 #[test]
 fn what_global_stores_wait_for_is_told_while_it_runs_and_while_it_starts_anew() {
     let world = world();

@@ -10,7 +10,7 @@ use rdkafka::client::DefaultClientContext;
 use streams_core::config::StreamsConfig;
 use streams_core::runtime::{KafkaStreams, State};
 use streams_core::topology::Topology;
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 use crate::world::{TIME, wait};
 

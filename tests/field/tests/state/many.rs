@@ -11,7 +11,7 @@ use streams_core::runtime::State;
 use streams_core::store::{BackendRef, BackendSupplier, MemoryBackend, StorePlace};
 use streams_core::topology::Topology;
 use streams_core::transport::NewTopic;
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 use crate::world::{Running, World, wait};
 
@@ -46,7 +46,7 @@ impl BackendSupplier for Slow {
     }
 }
 
-/// Before: a close waited until all of them were open, and nothing was told until then.
+/// Before: a close waited until all of them were open, and nothing was logged until then.
 #[test]
 fn a_close_ends_the_opening_of_many_tasks_and_their_number_is_told() {
     const TASKS: i32 = 500;

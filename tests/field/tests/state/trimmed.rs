@@ -7,7 +7,7 @@ use field::{App, committed, config, turn};
 use lab::{KafkaClient, LabProducer, TestRecord, shared};
 use streams_core::runtime::{KafkaStreams, State};
 use streams_core::topology::Topology;
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 use crate::world::{TIME, wait};
 

@@ -16,7 +16,7 @@ use streams_core::transport::embedded::EmbeddedBroker;
 use streams_core::transport::{
     Admin, ConsumerSpec, Isolation, NewTopic, OffsetQuery, OutRecord, ProducerSpec, Transport,
 };
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 pub const TIME: i64 = 1_700_000_000_000;
 

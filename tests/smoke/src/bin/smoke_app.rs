@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use smoke::{Judge, relational_topology, streams_topology};
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 const CLOSE_LIMIT: Duration = Duration::from_secs(60);

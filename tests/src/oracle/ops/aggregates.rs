@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 use super::{Build, Draw, Family, GROUPED, Kind, LONGS, NULLABLE_TABLE, Operator, TABLE, materialized};
 use crate::oracle::case::{Fault, Op};

@@ -1,6 +1,6 @@
 //! One to three grouped streams folded into one table: whole, in windows, in sliding windows, in sessions.
 
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 use super::windows::{self, draw_length, session_merges_of, several_windows, span};
 use super::{

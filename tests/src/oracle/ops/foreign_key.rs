@@ -3,7 +3,7 @@
 use serde_json::json;
 use streams_core::ids::PartitionId;
 use streams_core::partitioner::{Partitions, StreamPartitioner};
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 use super::{Build, Draw, Family, Kind, LONGS, NULLABLE_TABLE, Operator, TABLE, materialized};
 use crate::checks::changelogs::Written;

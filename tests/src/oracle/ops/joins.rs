@@ -1,7 +1,7 @@
 //! Joins of a stream with a table, a global table and another stream.
 
 use serde_json::json;
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 use super::tables::TextTable;
 use super::windows::{draw_grace, span};

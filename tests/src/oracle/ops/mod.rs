@@ -33,7 +33,7 @@ use std::any::Any;
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 use super::case::{Fault, Op, Options};
 use super::evidence::Rule;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::json;
 use streams_core::error::Result;
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 use super::{Build, Draw, Family, Kind, Operator, STREAM};
 use crate::oracle::case::{Fault, Op, Options};

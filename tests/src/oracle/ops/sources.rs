@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use streams_core::error::UserError;
 use streams_core::processor::timestamp_extractor::{ConsumedRecord, TimestampExtractor};
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 use super::{Build, Draw, Family, GLOBAL, Operator, STREAM, TABLE, materialized};
 use crate::oracle::case::{Fault, Op, Options};

@@ -3,7 +3,7 @@
 use streams_core::ids::TopicName;
 use streams_core::processor::TopicNameExtractor;
 use streams_core::record::RecordMetadata;
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 use super::{Build, Draw, Family, GROUPED, Kind, Operator, STREAM};
 use crate::oracle::case::{Fault, Op, Options};

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
-use streams_dsl::core::store::{KeyValueSupplier, StoreSupplier};
-use streams_dsl::prelude::*;
+use kstreams::store::{KeyValueSupplier, StoreSupplier};
+use kstreams::prelude::*;
 
 use super::aggregates::next;
 use super::tables::TextTable;

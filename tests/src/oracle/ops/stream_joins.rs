@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use streams_core::store::WindowSupplier;
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 use super::tables::TextTable;
 use super::windows::{draw_grace, span};

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use streams_dsl::options::{EagerBufferConfig, StrictBufferConfig};
-use streams_dsl::prelude::*;
+use kstreams::options::{EagerBufferConfig, StrictBufferConfig};
+use kstreams::prelude::*;
 
 use super::windows::span;
 use super::{

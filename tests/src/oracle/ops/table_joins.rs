@@ -1,7 +1,7 @@
 //! Joins of tables by their keys.
 
 use serde_json::json;
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 use super::{
     Build, Draw, Family, Kind, LONGS, NULLABLE_TABLE, Operator, TABLE, WINDOWED_TABLE, materialized,

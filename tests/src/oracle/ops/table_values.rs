@@ -2,8 +2,8 @@
 
 use serde_json::json;
 use streams_core::processor::StoreAccess;
-use streams_dsl::prelude::*;
-use streams_dsl::{TransformContext, ValueTransformer};
+use kstreams::prelude::*;
+use kstreams::{TransformContext, ValueTransformer};
 
 use super::table_aggregates::{add_groups, draw_group_by};
 use super::{

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 use super::{Build, Draw, Family, Kind, LONGS, NULLABLE_TABLE, Operator, STREAM, TABLE, materialized};
 use crate::oracle::case::{Fault, Op};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 use super::{
     Build, Draw, Family, Kind, Operator, STREAM, WINDOWED_LONGS, WINDOWED_NULLABLE, WINDOWED_STREAM,

@@ -236,7 +236,7 @@ final class StreamJoinCases {
     }
 
     private static void chains(final Map<String, Case> cases) {
-        // Results of one join have other times and headers than the record at hand; the next join keeps theirs.
+        // Results of one join have other times and headers than the current record; the next join keeps theirs.
         Case.add(cases, "stream_stream_join_of_join", Inputs.OUTER_JOIN, b -> {
             stream(b, "left").join(stream(b, "right"), (l, r) -> l + "+" + r, WINDOWS)
                 .join(stream(b, "left"), (l, r) -> l + "+" + r, WINDOWS)
