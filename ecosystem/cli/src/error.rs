@@ -28,6 +28,24 @@ pub enum CliError {
     /// The topic does not exist.
     #[error("topic {0} does not exist; check its name, and --bootstrap-servers")]
     NoTopic(String),
+    /// An application that runs cannot be reset.
+    #[error(
+        "group {group} has {members} members, such as {who}; stop every instance of the application first"
+    )]
+    InUse {
+        /// The application's group.
+        group: String,
+        /// How many members it has.
+        members: usize,
+        /// One of them.
+        who: String,
+    },
+    /// A broker still has a topic that was deleted.
+    #[error("topic {0} was deleted, but a broker still has it after half a minute; run the command again")]
+    NotDeleted(String),
+    /// The topic's name is not that of an internal topic of the application.
+    #[error("topic {0} is not an internal topic of the application by its name, and is not deleted")]
+    NotInternal(String),
     /// A letter cannot go anywhere, and nothing may be lost.
     #[error(
         "the letter at {at} {why}; name a topic for such letters with --quarantine. Those before it are written and \

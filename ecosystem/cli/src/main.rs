@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use streams_cli::error::CliError;
-use streams_cli::{group, redrive};
+use streams_cli::{group, redrive, reset};
 
 /// Operates stream-processing applications from the outside.
 #[derive(Parser)]
@@ -23,6 +23,8 @@ enum Command {
     Group(group::Arguments),
     /// Counts dead letters, and writes chosen ones back to their topics.
     Redrive(redrive::Arguments),
+    /// Makes an application process its input again; without `--execute` it reports what that would change.
+    Reset(reset::Arguments),
 }
 
 fn run(arguments: Arguments) -> Result<String, CliError> {
@@ -33,6 +35,10 @@ fn run(arguments: Arguments) -> Result<String, CliError> {
         }
         (Command::Redrive(of), json) => {
             let report = redrive::redrive(&of)?;
+            if json { report.to_json().to_string() } else { report.to_string() }
+        }
+        (Command::Reset(of), json) => {
+            let report = reset::reset(&of)?;
             if json { report.to_json().to_string() } else { report.to_string() }
         }
     })

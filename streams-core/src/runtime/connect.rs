@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::instance::Launch;
+use super::state_directory;
 use crate::config::{Bootstrap, StreamsConfig};
 use crate::error::Result;
 use crate::transport::embedded::EmbeddedBroker;
@@ -19,6 +20,11 @@ pub(super) fn transport_of(launch: &Launch) -> Result<Arc<dyn Transport>> {
 /// The brokers that `bootstrap.servers` names, for tools that look at an application from outside.
 pub fn connect(config: &StreamsConfig) -> Result<Arc<dyn Transport>> {
     connected(config, None)
+}
+
+/// Deletes the local state of an application on this machine, for tools. Refused while a process uses it.
+pub fn clean_up(config: &StreamsConfig) -> Result<()> {
+    state_directory::clean_up(&config.state_dir(), &config.application_id())
 }
 
 fn connected(

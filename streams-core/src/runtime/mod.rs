@@ -58,7 +58,7 @@ mod trial;
 mod waits;
 
 #[doc(hidden)]
-pub use connect::connect;
+pub use connect::{clean_up, connect};
 pub use kafka_streams::{KafkaStreams, KafkaStreamsBuilder, StateListener};
 pub use lifecycle::State;
 #[cfg(unix)]

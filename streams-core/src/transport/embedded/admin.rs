@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::broker::EmbeddedBroker;
 use super::chunk::Status;
 use super::faults::Operation;
+use super::groups::nobody;
 use crate::ids::{Offset, PartitionId, TopicName, TopicPartition};
 use crate::time::Timestamp;
 use crate::transport::{
@@ -160,6 +161,10 @@ impl Admin for EmbeddedAdmin {
         let mut committed = core.groups.committed(group, partitions);
         committed.retain(|partition, _| !undecided.contains(partition));
         Ok(GroupOffsets { committed, undecided })
+    }
+
+    fn commit_for(&mut self, group: &str, offsets: &[OffsetToCommit], _timeout: Duration) -> Result<()> {
+        self.broker.commit_offsets(&nobody(group), offsets)
     }
 
     fn members(&mut self, group: &str, _timeout: Duration) -> Result<Vec<GroupMember>> {

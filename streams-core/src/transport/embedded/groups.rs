@@ -21,6 +21,11 @@ const NOBODY: &str = "";
 /// The generation of such a fence.
 const NO_GENERATION: i32 = -1;
 
+/// The fence of a tool that commits for a group without members.
+pub(super) fn nobody(group: &str) -> Fence {
+    Fence { group: group.into(), member: NOBODY.into(), instance: None, generation: NO_GENERATION }
+}
+
 #[derive(Debug, Default)]
 struct Member {
     client_id: String,

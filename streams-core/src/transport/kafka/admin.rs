@@ -17,7 +17,7 @@ use super::ffi::{AdminCall, Client, Code, Described, Entry, KafkaError, Partitio
 use crate::ids::{Offset, PartitionId, TopicName, TopicPartition};
 use crate::transport::{
     Admin, GroupMember, GroupOffsets, NewTopic, OffsetQuery, OffsetToCommit, Result, TopicInfo,
-    TransportError,
+    TransportError, TransportErrorKind as Kind,
 };
 
 /// The pause between two requests for offsets that a transaction is committing, and for topics that were just created.
@@ -295,6 +295,30 @@ impl Admin for KafkaAdmin {
             }
         }
         Ok(found)
+    }
+
+    fn commit_for(&mut self, group: &str, offsets: &[OffsetToCommit], timeout: Duration) -> Result<()> {
+        let attempted = format!("committing offsets for group {group}");
+        if offsets.is_empty() {
+            return Ok(());
+        }
+        let mut list = PartitionList::new();
+        for OffsetToCommit { partition, offset, metadata } in offsets {
+            list.add(&partition.topic, partition.partition, *offset, metadata.as_bytes());
+        }
+        // A client that has not joined commits as nobody, which a group with members refuses.
+        let client = self.group_reader(group)?;
+        let Some(committed) = client.commit(&list, timeout) else {
+            let attempted = format!("{attempted} at {}", self.servers);
+            return Err(TransportError::new(
+                Kind::TimedOut,
+                attempted,
+                format!("no answer within {timeout:?}"),
+            ));
+        };
+        committed.map_err(|error| {
+            self.failed_by(&client, &attempted, &with_right(error, "READ", &format!("group '{group}'")))
+        })
     }
 
     fn members(&mut self, group: &str, timeout: Duration) -> Result<Vec<GroupMember>> {
