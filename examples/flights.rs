@@ -16,9 +16,9 @@ use std::process::ExitCode;
 
 use chrono::{DateTime, Duration, Utc};
 use examples::{ExampleApp, InputRecord, Options, OutputRecord, Result, Topic};
+use kstreams::prelude::*;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
-use kstreams::prelude::*;
 
 /// Flights by the airport that they leave from, at the times at which they should.
 const FLIGHTS: &str = "flights";

@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use examples::{ExampleApp, InputRecord, Options, OutputRecord, Result, Topic};
-use serde::{Deserialize, Serialize};
 use kstreams::prelude::*;
+use serde::{Deserialize, Serialize};
 
 /// Payments, by account.
 const PAYMENTS: &str = "payments";

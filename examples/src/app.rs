@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use kstreams::ids::PartitionId;
 use kstreams::partitioner::partition_for_key;
-use kstreams::serde::{DefaultSerde, Payload};
 use kstreams::prelude::{Headers, Timestamp, Topology};
+use kstreams::serde::{DefaultSerde, Payload};
 
 use crate::Result;
 

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use kstreams::config::Bootstrap;
 use kstreams::ids::{Offset, TopicName, TopicPartition};
+use kstreams::prelude::{Headers, StreamsConfig};
 use streams_core::transport::embedded::EmbeddedBroker;
 use streams_core::transport::{
     Admin, ConsumerSpec, Isolation, NewTopic, OffsetQuery, OutRecord, ProducerSpec, Transport,
     TransportErrorKind,
 };
-use kstreams::prelude::{Headers, StreamsConfig};
 
 use crate::progress::Progress;
 use crate::{ExampleApp, OutputRecord, Result};

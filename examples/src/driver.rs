@@ -1,7 +1,7 @@
 //! Runs an example on the test driver: no threads, no broker, no waiting.
 
-use kstreams::testing::{CommitPolicy, RawTestRecord, TopologyTestDriver};
 use kstreams::prelude::{Headers, StreamsConfig};
+use kstreams::testing::{CommitPolicy, RawTestRecord, TopologyTestDriver};
 
 use crate::{ExampleApp, OutputRecord, Result};
 

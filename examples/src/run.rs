@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use kstreams::config::Bootstrap;
 use kstreams::ids::{Offset, TopicName, TopicPartition};
-use kstreams::time::{Clock, SystemClock};
 use kstreams::prelude::{KafkaStreams, State, StreamsConfig};
+use kstreams::time::{Clock, SystemClock};
 
 use crate::broker::{Broker, Offsets};
 use crate::progress::Progress;

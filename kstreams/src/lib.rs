@@ -10,8 +10,8 @@ pub use streams_dsl::core::json_serde;
 pub use streams_dsl::core::testing;
 #[doc(inline)]
 pub use streams_dsl::core::{
-    config, embedded, error, ids, metrics, partitioner, processor, record, runtime, serde, store, time, topology,
-    window,
+    config, embedded, error, ids, metrics, partitioner, processor, record, runtime, serde, store, time,
+    topology, window,
 };
 #[doc(inline)]
 pub use streams_dsl::{

@@ -4,11 +4,11 @@
 
 use std::collections::BTreeMap;
 
+use kstreams::prelude::*;
 use lab::JavaLab;
 use streams_core::metrics::{Measured, Metric, SampleWindow, Sampled, catalog};
 use streams_core::record::Headers;
 use streams_core::testing::{RawTestRecord, TopologyTestDriver};
-use kstreams::prelude::*;
 
 /// Metrics of Kafka Streams that have no value here yet.
 const MISSING: [&str; 2] = ["enforced-processing", "record-lateness"];

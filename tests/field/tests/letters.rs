@@ -5,8 +5,8 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use field::{LIMIT, committed, config, turn, wait_committed};
-use lab::{ConsumedRecord, KafkaClient, TestRecord, shared};
 use kstreams::prelude::*;
+use lab::{ConsumedRecord, KafkaClient, TestRecord, shared};
 
 const GUARANTEES: [&str; 2] = ["exactly_once_v2", "at_least_once"];
 

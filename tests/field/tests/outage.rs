@@ -5,9 +5,9 @@
 use std::time::{Duration, Instant};
 
 use field::{App, Chance, LIMIT, config, turn};
+use kstreams::prelude::*;
 use lab::{KafkaCluster, TestRecord};
 use streams_core::runtime::State;
-use kstreams::prelude::*;
 
 const TASK_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -6,9 +6,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use field::{App, LIMIT, committed, config, texts, turn, wait_committed};
+use kstreams::prelude::*;
 use lab::{Acl, ClusterOptions, KafkaClient, KafkaCluster, Operation, Resource, TestRecord, shared};
 use streams_core::partitioner::partition_for_key;
-use kstreams::prelude::*;
 use tempfile::TempDir;
 
 const WHEN: i64 = 1_900_000_000_000;

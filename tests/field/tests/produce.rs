@@ -5,8 +5,8 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use field::{Asked, LIMIT, committed, config, texts, turn, wait_committed};
-use lab::{ClusterOptions, KafkaClient, KafkaCluster, TestRecord, shared};
 use kstreams::prelude::*;
+use lab::{ClusterOptions, KafkaClient, KafkaCluster, TestRecord, shared};
 use tempfile::TempDir;
 
 const GUARANTEES: [&str; 2] = ["exactly_once_v2", "at_least_once"];

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use field::{App, LIMIT, config, turn};
 use futures::executor::block_on;
+use kstreams::prelude::StreamsBuilder;
 use lab::{ConsumedRecord, KafkaClient, KafkaCluster, TestRecord, shared};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use streams_core::runtime::State;
 use streams_core::topology::Topology;
-use kstreams::prelude::StreamsBuilder;
 
 fn copy(input: &str, output: &str) -> Topology {
     let builder = StreamsBuilder::new();

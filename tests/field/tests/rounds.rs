@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use field::process::Program;
 use field::{App, LIMIT, committed, config, turn};
+use kstreams::prelude::StreamsBuilder;
 use lab::{ClusterOptions, KafkaClient, KafkaCluster, TestRecord, shared};
 use streams_core::config::{ProcessingGuarantee, StreamsConfig};
 use streams_core::runtime::State;
 use streams_core::topology::Topology;
-use kstreams::prelude::StreamsBuilder;
 
 /// Creates `<name>-in` and `<name>-out`, and fills each partition of the former.
 fn topics(client: &KafkaClient, name: &str, partitions: i32, records: usize) -> (String, String) {

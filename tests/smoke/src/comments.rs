@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use kstreams::prelude::DefaultSerde;
 use streams_core::serde::FnSerde;
 use streams_core::serde::{SerdeError, SerdeRef};
-use kstreams::prelude::DefaultSerde;
 
 /// `RelationalSmokeTest.Article`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use streams_core::topology::Topology;
 use kstreams::prelude::*;
+use streams_core::topology::Topology;
 
 /// Length of the tumbling windows.
 pub const WINDOW_MS: i64 = 30_000;

@@ -4,10 +4,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use kstreams::prelude::*;
 use streams_core::config::{ProcessingGuarantee, StreamsConfig};
 use streams_core::runtime::{KafkaStreams, State};
 use streams_core::topology::Topology;
-use kstreams::prelude::*;
 use tests::bench::{ChildArguments, Guarantee, Workload};
 
 /// As the Java program's.

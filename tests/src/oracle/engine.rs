@@ -4,9 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use bytes::Bytes;
+use kstreams::prelude::*;
 use streams_core::record::Headers;
 use streams_core::testing::RawTestRecord;
-use kstreams::prelude::*;
 
 use super::case::{Case, Fault, Input, Step};
 use super::evidence::config;

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use kstreams::prelude::*;
 use serde_json::Value;
 use state_stores::schema::buffer_value::{BufferValue, VERSION_HEADER};
 use state_stores::schema::{session_key, window_key};
@@ -24,7 +25,6 @@ use streams_core::serde::{
     TimeWindowedSerde, TimestampedKeyAndJoinSide, TimestampedKeyAndJoinSideSerde, TopicPartitionMetadata,
 };
 use streams_core::store::ValueAndTimestamp;
-use kstreams::prelude::*;
 
 use crate::replay::{bytes_of_hex, headers};
 

@@ -36,8 +36,8 @@ mod windows;
 
 use std::collections::BTreeSet;
 
-use replay::{check_all, check_names, golden};
 use kstreams::StreamsBuilder;
+use replay::{check_all, check_names, golden};
 
 /// Builds one case's program.
 pub type Program = fn(&StreamsBuilder);

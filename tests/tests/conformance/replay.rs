@@ -7,10 +7,10 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use kstreams::prelude::*;
 use serde_json::Value;
 use streams_core::record::Headers;
 use streams_core::testing::RawTestRecord;
-use kstreams::prelude::*;
 use tests::checks::changelogs::{Changelogs, StepOutput, Written};
 
 use crate::{Case, Program};

@@ -1,7 +1,7 @@
 //! `SlidingCases.java`, in Rust.
 
-use kstreams::serde::DefaultSerde;
 use kstreams::prelude::*;
+use kstreams::serde::DefaultSerde;
 
 use crate::Case;
 use crate::aggregates::{list, sum};

@@ -1,9 +1,9 @@
 //! `StatelessCases.java`, in Rust.
 
+use kstreams::prelude::*;
 use streams_core::ids::TopicName;
 use streams_core::processor::TopicNameExtractor;
 use streams_core::record::RecordMetadata;
-use kstreams::prelude::*;
 
 use crate::Case;
 

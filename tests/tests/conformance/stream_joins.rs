@@ -1,7 +1,7 @@
 //! `StreamJoinCases.java`, in Rust. Keys and values may be null, as in Java.
 
-use streams_core::store::WindowSupplier;
 use kstreams::prelude::*;
+use streams_core::store::WindowSupplier;
 
 use crate::Case;
 use crate::stateless::{Text, nullable};

@@ -1,7 +1,7 @@
 //! `TableGroupCases.java`, in Rust.
 
-use kstreams::serde::DefaultSerde;
 use kstreams::prelude::*;
+use kstreams::serde::DefaultSerde;
 
 use crate::Case;
 use crate::stateless::{Text, texts};

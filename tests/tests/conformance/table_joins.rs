@@ -1,7 +1,7 @@
 //! `TableJoinCases.java`, in Rust.
 
-use streams_core::processor::StoreAccess;
 use kstreams::prelude::*;
+use streams_core::processor::StoreAccess;
 
 use crate::Case;
 use crate::stateless::{Text, nullable};

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use kstreams::prelude::*;
 use streams_core::config::StreamsConfig;
 use streams_core::runtime::KafkaStreams;
 use streams_core::topology::Topology;
-use kstreams::prelude::*;
 use tests::lab::shared;
 
 use crate::support::{App, config, turn};

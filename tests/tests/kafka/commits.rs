@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use kstreams::prelude::*;
 use streams_core::config::StreamsConfig;
 use streams_core::topology::Topology;
-use kstreams::prelude::*;
 use tests::lab::{KafkaClient, TestRecord, shared};
 
 use crate::support::{App, committed, config, turn};

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use streams_core::topology::Topology;
 use kstreams::prelude::*;
+use streams_core::topology::Topology;
 use tempfile::TempDir;
 use tests::lab::{KafkaClient, TestRecord, shared};
 

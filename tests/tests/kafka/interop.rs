@@ -7,9 +7,9 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use kstreams::prelude::*;
 use streams_core::config::StreamsConfig;
 use streams_core::topology::Topology;
-use kstreams::prelude::*;
 use tests::lab::{JavaLab, KafkaClient, LabProcess, TestRecord, shared};
 
 use crate::support::{App, HEAP_MB, committed, config, read_by_java, rows, turn, wait_committed};

@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
+use kstreams::prelude::*;
 use streams_core::runtime::{KafkaStreams, State};
 use streams_core::topology::Topology;
-use kstreams::prelude::*;
 use tests::lab::{TestRecord, shared};
 
 use crate::support::{App, committed, config, texts, turn};

@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use field::{App, Chance, LIMIT, config, turn, wait_committed};
+use kstreams::prelude::{Materialized, StreamsBuilder};
 use lab::{KafkaClient, TestRecord, shared};
 use streams_core::config::StreamsConfig;
 use streams_core::runtime::{KafkaStreams, State};
 use streams_core::topology::Topology;
-use kstreams::prelude::{Materialized, StreamsBuilder};
 
 const INSTANCES: u64 = 5;
 const PARTITIONS: i32 = 8;

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use field::{App, config, turn};
+use kstreams::prelude::StreamsBuilder;
 use lab::{KafkaClient, TestRecord, shared};
 use streams_core::runtime::{KafkaStreams, State};
-use kstreams::prelude::StreamsBuilder;
 
 use crate::{MIB, alone, given, resident};
 

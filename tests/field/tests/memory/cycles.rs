@@ -4,9 +4,9 @@ use std::path::Path;
 use std::time::Instant;
 
 use field::{App, LIMIT, config, turn};
+use kstreams::prelude::*;
 use lab::{KafkaClient, TestRecord, shared};
 use streams_core::runtime::KafkaStreams;
-use kstreams::prelude::*;
 
 use crate::{MIB, alone, given, resident, status};
 

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use field::{App, config, turn};
+use kstreams::prelude::*;
 use lab::{KafkaCluster, TestRecord};
 use streams_core::runtime::KafkaStreams;
-use kstreams::prelude::*;
 
 use crate::support::{IN_SECONDS, says};
 

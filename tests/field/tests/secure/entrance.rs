@@ -7,9 +7,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use field::{App, LIMIT, logged, turn};
+use kstreams::prelude::*;
 use streams_core::config::StreamsConfig;
 use streams_core::runtime::KafkaStreams;
-use kstreams::prelude::*;
 
 use crate::support::{Scenario, says, text};
 

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use field::{App, committed, texts};
+use kstreams::prelude::*;
 use lab::{Acl, KafkaClient, Operation, Resource, Secured, TestRecord, shared_secured};
 use streams_core::config::StreamsConfig;
 use streams_core::runtime::KafkaStreams;
-use kstreams::prelude::*;
 
 /// Whom the credentials of these tests stand for.
 pub const PRINCIPAL: &str = "User:app";

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use field::{App, committed, config, texts, turn};
-use lab::{ClusterOptions, KafkaCluster, TestRecord};
 use kstreams::prelude::*;
+use lab::{ClusterOptions, KafkaCluster, TestRecord};
 
 use crate::world::TIME;
 

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use field::LIMIT;
+use kstreams::prelude::*;
 use state_stores::keyspaces::store_keyspace;
 use state_stores::{Backend, Batch, Direction, RocksBackend};
 use streams_core::runtime::State;
 use streams_core::transport::TransportErrorKind;
 use streams_core::transport::embedded::{Fault, Operation};
-use kstreams::prelude::*;
 
 use crate::world::{Running, TIME, World, counts, wait};
 

@@ -1,11 +1,11 @@
 //! Global stores whose topic is another one than before, or lost records that they had not read.
 
+use kstreams::prelude::*;
 use state_stores::Backend;
 use streams_core::runtime::State;
 use streams_core::topology::Topology;
 use streams_core::transport::TransportErrorKind;
 use streams_core::transport::embedded::{Fault, Operation};
-use kstreams::prelude::*;
 
 use crate::embedded::damage;
 use crate::world::{World, wait};

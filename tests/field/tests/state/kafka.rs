@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use field::{App, committed, config, texts, turn};
 use futures::executor::block_on;
+use kstreams::prelude::*;
 use lab::{KafkaClient, KafkaCluster, TestRecord, shared};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use streams_core::config::StreamsConfig;
 use streams_core::runtime::{KafkaStreams, State};
 use streams_core::topology::Topology;
-use kstreams::prelude::*;
 
 use crate::world::{TIME, wait};
 

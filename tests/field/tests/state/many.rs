@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use field::LIMIT;
+use kstreams::prelude::*;
 use streams_core::ids::TaskId;
 use streams_core::runtime::State;
 use streams_core::store::{BackendRef, BackendSupplier, MemoryBackend, StorePlace};
 use streams_core::topology::Topology;
 use streams_core::transport::NewTopic;
-use kstreams::prelude::*;
 
 use crate::world::{Running, World, wait};
 

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use field::{App, committed, config, turn};
+use kstreams::prelude::*;
 use lab::{KafkaClient, LabProducer, TestRecord, shared};
 use streams_core::runtime::{KafkaStreams, State};
 use streams_core::topology::Topology;
-use kstreams::prelude::*;
 
 use crate::world::{TIME, wait};
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use field::LIMIT;
+use kstreams::prelude::*;
 use state_stores::{RocksBackend, RocksMemory};
 use streams_core::config::StreamsConfig;
 use streams_core::ids::{Offset, TopicPartition};
@@ -16,7 +17,6 @@ use streams_core::transport::embedded::EmbeddedBroker;
 use streams_core::transport::{
     Admin, ConsumerSpec, Isolation, NewTopic, OffsetQuery, OutRecord, ProducerSpec, Transport,
 };
-use kstreams::prelude::*;
 
 pub const TIME: i64 = 1_700_000_000_000;
 

@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use clap::Parser;
-use smoke::{Judge, relational_topology, streams_topology};
 use kstreams::prelude::*;
+use smoke::{Judge, relational_topology, streams_topology};
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 const CLOSE_LIMIT: Duration = Duration::from_secs(60);

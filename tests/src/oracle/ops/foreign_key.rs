@@ -1,9 +1,9 @@
 //! Joins of tables by a foreign key.
 
+use kstreams::prelude::*;
 use serde_json::json;
 use streams_core::ids::PartitionId;
 use streams_core::partitioner::{Partitions, StreamPartitioner};
-use kstreams::prelude::*;
 
 use super::{Build, Draw, Family, Kind, LONGS, NULLABLE_TABLE, Operator, TABLE, materialized};
 use crate::checks::changelogs::Written;

@@ -1,7 +1,7 @@
 //! Joins of a stream with a table, a global table and another stream.
 
-use serde_json::json;
 use kstreams::prelude::*;
+use serde_json::json;
 
 use super::tables::TextTable;
 use super::windows::{draw_grace, span};

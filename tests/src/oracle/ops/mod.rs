@@ -32,8 +32,8 @@ mod windows;
 use std::any::Any;
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
 use kstreams::prelude::*;
+use serde_json::{Value, json};
 
 use super::case::{Fault, Op, Options};
 use super::evidence::Rule;

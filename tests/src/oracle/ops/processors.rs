@@ -1,9 +1,9 @@
 //! Custom processors: with a store, and with punctuations of both clocks.
 
 use bytes::Bytes;
+use kstreams::prelude::*;
 use serde_json::json;
 use streams_core::error::Result;
-use kstreams::prelude::*;
 
 use super::{Build, Draw, Family, Kind, Operator, STREAM};
 use crate::oracle::case::{Fault, Op, Options};

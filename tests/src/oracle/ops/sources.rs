@@ -1,9 +1,9 @@
 //! Where a topology begins: streams, tables and global tables read from topics.
 
+use kstreams::prelude::*;
 use serde_json::{Value, json};
 use streams_core::error::UserError;
 use streams_core::processor::timestamp_extractor::{ConsumedRecord, TimestampExtractor};
-use kstreams::prelude::*;
 
 use super::{Build, Draw, Family, GLOBAL, Operator, STREAM, TABLE, materialized};
 use crate::oracle::case::{Fault, Op, Options};

@@ -1,9 +1,9 @@
 //! Operators on streams that keep no state, and sinks.
 
+use kstreams::prelude::*;
 use streams_core::ids::TopicName;
 use streams_core::processor::TopicNameExtractor;
 use streams_core::record::RecordMetadata;
-use kstreams::prelude::*;
 
 use super::{Build, Draw, Family, GROUPED, Kind, Operator, STREAM};
 use crate::oracle::case::{Fault, Op, Options};

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::json;
-use kstreams::store::{KeyValueSupplier, StoreSupplier};
 use kstreams::prelude::*;
+use kstreams::store::{KeyValueSupplier, StoreSupplier};
+use serde_json::json;
 
 use super::aggregates::next;
 use super::tables::TextTable;

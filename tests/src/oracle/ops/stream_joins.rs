@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use kstreams::prelude::*;
 use serde_json::{Value, json};
 use streams_core::store::WindowSupplier;
-use kstreams::prelude::*;
 
 use super::tables::TextTable;
 use super::windows::{draw_grace, span};

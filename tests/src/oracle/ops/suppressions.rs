@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
 use kstreams::options::{EagerBufferConfig, StrictBufferConfig};
 use kstreams::prelude::*;
+use serde_json::json;
 
 use super::windows::span;
 use super::{

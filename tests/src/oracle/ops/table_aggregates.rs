@@ -1,7 +1,7 @@
 //! Tables grouped by another key, and the aggregations of groups.
 
-use serde_json::json;
 use kstreams::prelude::*;
+use serde_json::json;
 
 use super::aggregates::{next, nullable_next};
 use super::{Build, Draw, Family, GROUPED_TABLE, Kind, LONGS, NULLABLE_TABLE, Operator, TABLE, materialized};

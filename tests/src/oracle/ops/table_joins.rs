@@ -1,7 +1,7 @@
 //! Joins of tables by their keys.
 
-use serde_json::json;
 use kstreams::prelude::*;
+use serde_json::json;
 
 use super::{
     Build, Draw, Family, Kind, LONGS, NULLABLE_TABLE, Operator, TABLE, WINDOWED_TABLE, materialized,

@@ -1,9 +1,9 @@
 //! Tables of values that a transformer makes.
 
-use serde_json::json;
-use streams_core::processor::StoreAccess;
 use kstreams::prelude::*;
 use kstreams::{TransformContext, ValueTransformer};
+use serde_json::json;
+use streams_core::processor::StoreAccess;
 
 use super::table_aggregates::{add_groups, draw_group_by};
 use super::{

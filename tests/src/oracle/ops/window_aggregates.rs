@@ -1,8 +1,8 @@
 //! Aggregations in windows of every kind, with results on update and on close.
 
-use serde_json::json;
 use kstreams::prelude::*;
 use kstreams::{SessionWindowedKStream, TimeWindowedKStream};
+use serde_json::json;
 
 use super::aggregates::{next, nullable_next};
 use super::windows::{self, draw_length, session_merges_of, several_windows, span};

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::json;
 use kstreams::prelude::*;
+use serde_json::json;
 
 use super::{
     Build, Draw, Family, Kind, Operator, STREAM, WINDOWED_LONGS, WINDOWED_NULLABLE, WINDOWED_STREAM,
