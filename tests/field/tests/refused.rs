@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use field::{Asked, LIMIT, keep_log, logged};
+use kstreams::prelude::*;
 use streams_core::error::{Error, ProducedFor};
 use streams_core::transport::embedded::EmbeddedBroker;
 use streams_core::transport::{NewTopic, OutRecord, ProducerSpec, Transport, TransportErrorKind};
-use kstreams::prelude::*;
 
 struct World {
     broker: Arc<EmbeddedBroker>,

@@ -17,6 +17,7 @@ mod process;
 mod process_values;
 mod repartition;
 mod select_key;
+mod split_late;
 mod split_results;
 mod to;
 mod to_table;
