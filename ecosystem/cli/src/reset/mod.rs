@@ -1,8 +1,8 @@
 //! `streams reset`: an application processes its input again (`kafka-streams-application-reset`).
 //!
 //! It sets the group's offsets of the input topics, deletes the application's internal topics, and deletes the local state on
-//! this machine. Without `--execute` it only reports what it would do. Every instance must be stopped. What the application has
-//! written to its output topics stays there.
+//! this machine. Without `--execute` it only reports what it would do. Every instance must be stopped. What the application
+//! has written to its output topics stays there.
 //!
 //! Each step may be repeated: after a failure, run the command again.
 

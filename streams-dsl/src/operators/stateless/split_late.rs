@@ -21,8 +21,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// * Late is what the aggregation calls so: each window of the record ended at least the grace period before the largest
     ///   timestamp that this operator has seen. A record that is late for some of its windows is in the first stream, and the
     ///   aggregation drops it for those. A record in no window is in the first stream.
-    /// * Sessions and sliding windows: whether an aggregation in sessions takes a record depends on the sessions there are, so
-    ///   that nothing can tell beforehand; sliding windows are not listed by timestamp.
+    /// * Sessions and sliding windows: whether an aggregation in sessions takes a record depends on the sessions there are,
+    ///   so that nothing can tell beforehand; sliding windows are not listed by timestamp.
     /// * Names: it adds three nodes. After `named("x")` they are `x`, `x-on-time` and `x-late`.
     /// * Nulls: as far as the types have them, they are split like all others.
     /// * Time: keys, times and headers stay. The largest timestamp is kept in memory, as that of the aggregation is: after a
