@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use field::{App, LIMIT, config, logged, turn};
+use kstreams::prelude::StreamsBuilder;
 use lab::shared;
 use streams_core::ids::TaskId;
 use streams_core::runtime::{KafkaStreams, State};
 use streams_core::topology::Topology;
 use streams_core::transport::kafka::KafkaTransport;
 use streams_core::transport::{GroupSpec, Membership, MembershipHandler, SubtopologyTasks, Transport};
-use streams_dsl::prelude::StreamsBuilder;
 
 const TASKS: i32 = 8;
 
