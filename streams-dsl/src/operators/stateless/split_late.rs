@@ -116,7 +116,7 @@ mod tests {
             late.to("late");
             on_time.to("on-time");
             let count = |stream: &KStream<String, i64>| {
-                stream.group_by_key().windowed_by(windows.clone()).count().to_stream()
+                stream.group_by_key().windowed_by(windows).count().to_stream()
             };
             let text = |window: Windowed<String>, count| (window.to_string(), count);
             count(&all).map(text).to("counts-of-all");
