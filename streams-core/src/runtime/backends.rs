@@ -14,7 +14,7 @@ use crate::ids::TaskId;
 use crate::store::StorePlace;
 use crate::topology::ResolvedSubtopology;
 
-/// So many databases are opened or closed at once: they wait for the disk and for threads more than they compute.
+/// How many databases are opened or closed at once: they wait for the disk and for threads more than they compute.
 pub(super) const AT_ONCE: usize = 8;
 
 /// The databases of one task, in the order in which its stores first need them.
@@ -64,7 +64,7 @@ impl TaskBackends {
         TaskBackends(vec![(StorePlace::Memory, Arc::new(MemoryBackend::new()))])
     }
 
-    /// Has suppliers take away what they have of a task. Its databases are not open.
+    /// Makes suppliers delete what they have of a task. Its databases are not open.
     pub fn wipe_custom(task: TaskId, plan: &ResolvedSubtopology) -> Result<()> {
         let mut wiped: Vec<String> = Vec::new();
         for store in &plan.stores {

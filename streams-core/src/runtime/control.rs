@@ -331,7 +331,7 @@ impl MembershipHandler for Dispatcher {
     fn lost(&mut self, tasks: &BTreeSet<TaskId>) {
         self.has_given_up = true;
         self.take_away(tasks, Command::Lose);
-        // Whoever has lost everything has no place in the group, as when no broker is there any more.
+        // Whoever has lost everything has no place in the group, as when all brokers are gone.
         self.assigned.take_if(|left| left.is_empty());
     }
 }
@@ -349,7 +349,7 @@ pub(crate) trait ControlEvents {
     /// The group has revoked tasks, as it does when a topic is gone.
     fn given_up(&mut self);
 
-    /// Called after each round. Whether the application has to be planned anew.
+    /// Called after each round. Returns whether the application has to be planned again.
     fn observe(&mut self, all_running: bool) -> bool;
 }
 

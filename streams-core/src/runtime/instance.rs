@@ -244,7 +244,7 @@ fn control_thread(launch: &Launch, started: &mpsc::Sender<StartProgress>) {
 }
 
 impl RunningInstance {
-    /// Serves the group until the application ends or shall start anew; when it returns, everything has been let go.
+    /// Serves the group until the application ends or must start again. Everything is released when it returns.
     fn serve(self) -> Exit {
         let RunningInstance { place, dispatcher, threads, servers, watch, instance } = self;
         let shared = Arc::clone(&instance.shared);
@@ -268,7 +268,7 @@ impl RunningInstance {
             shared.stop();
         }
         // The control thread has waited for those that had tasks; others may be in a call to the broker.
-        // An application that goes on needs what they hold; one that ends has told how long that may take.
+        // An application that continues needs what they hold; one that ends has a limit for that.
         let at_least = if exit == Exit::Stopped { ENDED } else { THREADS_END };
         let waited = join(threads, || shared.left().max(at_least));
         if exit == Exit::Stopped {

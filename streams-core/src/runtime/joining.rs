@@ -100,7 +100,7 @@ pub(crate) struct Joining {
     is_news: bool,
     /// Whether what was passed on has not been compared, for want of an answer.
     is_uncompared: bool,
-    /// Whether a topology without tasks was told so.
+    /// Whether it was logged that the topology has no tasks.
     reported_none: bool,
     /// The checks for tasks without a member, and the wait for one.
     checks: Checks,

@@ -174,8 +174,8 @@ impl RecordCollector {
         written.map(|topic| Arc::clone(&topic.name)).collect()
     }
 
-    /// Has the partitions of every topic asked for again when they are next needed: topics grow, and keys have to go where
-    /// every other producer would send them.
+    /// Forgets the partition counts of all topics, which are asked for when they are next needed: topics grow, and keys have
+    /// to go where every other producer would send them.
     pub fn ask_partitions_again(&self) {
         self.inner.borrow_mut().topics.iter_mut().for_each(|topic| topic.is_old = true);
     }

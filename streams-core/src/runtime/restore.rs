@@ -196,7 +196,7 @@ pub(crate) struct Restorer {
     counters: Arc<RestoreCounters>,
     waits: Arc<Waits>,
     tasks: Vec<Opening>,
-    /// Tasks whose damaged databases were put aside, and when: for a database that is damaged again at once, that is no cure.
+    /// Tasks whose damaged databases were put aside, and when: that does not help a database that is damaged again at once.
     put_aside: BTreeMap<TaskId, i64>,
     buffer: Vec<RawRecord>,
     /// Wall clock.

@@ -92,7 +92,7 @@ pub(crate) struct TaskInput {
     pub handle: PartitionHandle,
     /// Whether the last fetch found nothing more on the broker.
     pub at_end: bool,
-    /// Whether it has ever been read, which somebody may not be allowed to.
+    /// Whether it has ever been read, which the application may not be allowed to.
     is_read: bool,
     /// Since when fetches have found nothing, by the monotonic clock.
     quiet_since: Option<i64>,

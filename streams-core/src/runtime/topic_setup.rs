@@ -41,6 +41,7 @@ pub(crate) fn prepare(
     let resolved = resolve(&topology, config, &existing)?;
     check_sinks(&topology, &resolved)?;
     check_dead_letters(letters.as_ref(), &topology, &application_id, &existing)?;
+    warn_of_left_stores(&topology, &application_id, admin, first);
     create(&resolved, config, &existing, admin)?;
     let deletions_kept =
         changelog_settings::check(topology.graph(), &resolved, &existing, admin, ADMIN_TIMEOUT)?;
@@ -85,6 +86,31 @@ fn check_dead_letters(
         )));
     }
     Ok(())
+}
+
+/// A store that was renamed, or that a generated name has left, starts empty, and its rows stay where nobody looks for them.
+fn warn_of_left_stores(topology: &Topology, application_id: &str, admin: &mut dyn Admin, timeout: Duration) {
+    let names = match admin.topic_names(timeout) {
+        Ok(names) => names,
+        Err(error) => return tracing::debug!(%error, "topics cannot be listed"),
+    };
+    let stores: BTreeSet<&str> = topology.graph().stores().map(|store| &*store.name).collect();
+    let left = left_stores(&names, application_id, &stores);
+    if !left.is_empty() {
+        tracing::warn!(
+            stores = left.join(", "),
+            "there are changelogs of stores that the topology does not have; a store that was renamed starts empty, and its \
+             rows stay in the old changelog"
+        );
+    }
+}
+
+/// The stores whose changelogs exist by their names, and that the topology does not have.
+fn left_stores<'a>(names: &'a [TopicName], application_id: &str, stores: &BTreeSet<&str>) -> Vec<&'a str> {
+    let store = |topic: &'a TopicName| {
+        topic.strip_prefix(application_id)?.strip_prefix('-')?.strip_suffix("-changelog")
+    };
+    names.iter().filter_map(store).filter(|store| !stores.contains(store)).collect()
 }
 
 /// The time-out of the first request, as there may be no brokers at all.
@@ -251,6 +277,20 @@ pub(crate) fn group_spec(plan: &ApplicationPlan, config: &StreamsConfig, client_
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn changelogs_without_a_store_are_found_by_their_names() {
+        let names = [
+            "app-counts-changelog",
+            "app-sums-changelog",
+            "app-sums-repartition",
+            "other-x-changelog",
+            "app",
+        ];
+        let names = names.map(TopicName::from);
+        assert_eq!(left_stores(&names, "app", &BTreeSet::from(["counts"])), ["sums"]);
+        assert!(left_stores(&names, "app", &BTreeSet::from(["counts", "sums"])).is_empty());
+    }
 
     #[test]
     fn the_first_answer_is_waited_for_no_longer_than_the_shorter_limit() {

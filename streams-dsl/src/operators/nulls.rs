@@ -39,7 +39,7 @@ impl<K: Data, V: Data> KStream<K, Option<V>> {
 }
 
 impl<K: Data, V: Data> KTable<K, Option<V>> {
-    /// Says of the results of the operator that made this table that `None` is no row, where no serde says so: where
+    /// Makes a `None` among the results of the operator that made this table a deleted row, where no serde says so: where
     /// [`map_values`](Self::map_values) or a join of tables is not stored. Else a `None` is a row like others there, and is a
     /// null only where it is written to a topic or a store.
     ///

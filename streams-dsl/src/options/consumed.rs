@@ -31,7 +31,7 @@ use super::common::{OnePair, Options};
 /// ```
 pub type Consumed<K, V> = Options<K, V, Reading<K, V>>;
 
-/// What [`Consumed`] has beside serdes and a name.
+/// What [`Consumed`] has besides serdes and a name.
 pub struct Reading<K, V> {
     pub(crate) extractor: Option<TimestampExtractorRef<K, V>>,
     pub(crate) row_extractor: Option<TimestampExtractorRef<K, Option<V>>>,

@@ -17,7 +17,7 @@ use super::common::{OnePair, Options};
 /// ```
 pub type Grouped<K, V> = Options<K, V, Grouping>;
 
-/// What [`Grouped`] has beside serdes and a name: nothing.
+/// What [`Grouped`] has besides serdes and a name: nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Grouping;
 

@@ -16,7 +16,7 @@ use super::common::{OnePair, Options};
 /// ```
 pub type Joined<K, V> = Options<K, V, Joining>;
 
-/// What [`Joined`] has beside serdes and a name.
+/// What [`Joined`] has besides serdes and a name.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Joining {
     pub(crate) grace: Option<Duration>,
@@ -25,7 +25,7 @@ pub struct Joining {
 impl OnePair for Joining {}
 
 impl<K, V> Joined<K, V> {
-    /// Has records wait for that much stream time before they are joined, so that late updates of the table still count
+    /// Makes records wait for that much stream time before they are joined, so that late updates of the table still count
     /// (`Joined.withGracePeriod`). The table must be versioned, with a history retention of at least the grace period.
     ///
     /// * A record is joined, with the row of its time, when the largest timestamp of the stream's records has reached

@@ -30,7 +30,7 @@ use super::common::{OnePair, Options};
 /// ```
 pub type Materialized<K, V> = Options<K, V, Storing>;
 
-/// What [`Materialized`] has beside serdes and a name.
+/// What [`Materialized`] has besides serdes and a name.
 #[derive(Clone, Debug)]
 pub struct Storing {
     /// Its place is that of the topology's stores if the user does not say it.
@@ -72,7 +72,7 @@ impl<K, V> Materialized<K, V> {
         Self::new().with_store(supplier)
     }
 
-    /// Logs changes to a changelog topic with these settings beside the defaults (`Materialized.withLoggingEnabled`).
+    /// Logs changes to a changelog topic with these settings in addition to the defaults (`Materialized.withLoggingEnabled`).
     /// Logging is on unless disabled.
     #[must_use]
     pub fn with_logging_enabled(mut self, configs: BTreeMap<String, String>) -> Self {

@@ -25,7 +25,7 @@ use super::common::{OnePair, Options};
 /// ```
 pub type Produced<K, V> = Options<K, V, Writing<K, V>>;
 
-/// What [`Produced`] has beside serdes and a name.
+/// What [`Produced`] has besides serdes and a name.
 pub struct Writing<K, V> {
     pub(crate) partitioner: Option<Arc<dyn StreamPartitioner<K, V>>>,
 }

@@ -12,7 +12,7 @@ use super::common::{OnePair, Options};
 /// example.
 pub type Repartitioned<K, V> = Options<K, V, Spreading<K, V>>;
 
-/// What [`Repartitioned`] has beside serdes and a name.
+/// What [`Repartitioned`] has besides serdes and a name.
 pub struct Spreading<K, V> {
     pub(crate) partitioner: Option<Arc<dyn StreamPartitioner<K, V>>>,
     pub(crate) partitions: Option<i32>,

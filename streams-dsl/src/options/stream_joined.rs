@@ -23,7 +23,7 @@ use crate::windows::JoinWindows;
 /// ```
 pub type StreamJoined<K, V, V2> = Options<K, V, StreamJoining<V2>>;
 
-/// What [`StreamJoined`] has beside serdes and a name.
+/// What [`StreamJoined`] has besides serdes and a name.
 pub struct StreamJoining<V2> {
     pub(crate) other_value_serde: SerdeChoice<V2>,
     pub(crate) store_name: Option<String>,

@@ -25,7 +25,7 @@ use super::common::Options;
 /// ```
 pub type TableJoined<K, V, KO, VO> = Options<K, V, ForeignKeyJoining<K, KO, VO>>;
 
-/// What [`TableJoined`] has beside serdes and a name.
+/// What [`TableJoined`] has besides serdes and a name.
 pub struct ForeignKeyJoining<K, KO, VO> {
     pub(crate) partitioner: Option<Arc<dyn StreamPartitioner<K, ()>>>,
     pub(crate) other_partitioner: Option<Arc<dyn StreamPartitioner<KO, ()>>>,

@@ -6,7 +6,7 @@ use super::{AnyWindows, Windows, check_span, to_ms};
 use streams_core::time::Timestamp;
 use streams_core::window::Window;
 
-/// So many windows of one record are worth a warning: each is a row, a change of the changelog and a result of its own.
+/// More windows of one record than this are warned of: each is a row, a change of the changelog and a result of its own.
 const WINDOWS_TOLD: i64 = 10_000;
 /// With more, a single record takes longer than the group waits for its members.
 const WINDOWS_MAX: i64 = 1_000_000;

@@ -10,7 +10,7 @@ impl GlobalThread {
             self.tell_quiet_at = now_ms + TELL_EVERY_MS;
             let partitions = self.stores.iter().flat_map(|store| &store.partitions);
             let is_quiet = |since_ms: i64| now_ms - since_ms >= QUIET_MS;
-            // What is refused is told already.
+            // Refusals are logged elsewhere.
             let quiet = partitions.filter(|partition| {
                 partition.quiet_since.is_some_and(is_quiet) && !self.refusals.has(partition.queue.partition())
             });

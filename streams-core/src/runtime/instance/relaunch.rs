@@ -8,13 +8,13 @@ use crate::runtime::kafka_streams::Starting;
 use crate::runtime::threads::spawn;
 use crate::runtime::topic_watch::is_transient;
 
-/// Pause before an application that starts anew tries so again.
+/// The pause between two attempts to start again.
 const LAUNCH_AGAIN: Duration = Duration::from_millis(200);
 
 /// Launches once more. A broker that is away for a moment must not end an application that was running.
 pub(super) fn relaunch(launch: &Launch) -> Option<RunningInstance> {
     let shared = &launch.shared;
-    // What it waits for is told beside it, as at the first start.
+    // A second thread logs what it waits for, as at the first start.
     let (progress, started) = mpsc::channel();
     let starting = Starting::new(started, shared, &launch.clock);
     let name = format!("{}-start", launch.config.application_id());
@@ -29,9 +29,9 @@ pub(super) fn relaunch(launch: &Launch) -> Option<RunningInstance> {
             Ok(running) => return Some(running),
             Err(error) => error,
         };
-        let what = || format!("the broker, to start anew after topics changed: {error}");
+        let what = || format!("the broker, to start again after topics changed: {error}");
         let waited = waiting.update(launch.clock.monotonic_ms(), what);
-        // Closed meanwhile, it ends as it was told to.
+        // Closed meanwhile, it ends without an error.
         let is_closed = shared.is_stopped();
         if !is_closed && (!is_transient(&error) || waited >= launch.config.task_timeout_ms()) {
             shared.fail(error);

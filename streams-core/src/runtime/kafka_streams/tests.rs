@@ -266,7 +266,7 @@ fn what_is_left_for_the_end_is_never_less_than_nothing_and_grows_with_a_close() 
     assert!(shared.left() > seconds(3_600));
 }
 
-/// Showed before: PENDING_ERROR for ever, and close waited in vain.
+/// Showed before: PENDING_ERROR for ever, and close waited without effect.
 #[test]
 fn a_listener_that_panics_ends_the_application_with_its_error() {
     let world = World::new(1);

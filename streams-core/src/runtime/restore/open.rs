@@ -51,11 +51,11 @@ impl Contents {
     }
 }
 
-/// So many tasks are opened in a round. Then what was asked for meanwhile is heard, such as to give tasks up, and what is
-/// open goes on.
+/// How many tasks are opened in a round. Between rounds the restorer handles requests, such as to give tasks up, and restores
+/// what is open.
 const OPENED_A_ROUND: usize = 32;
 
-/// Until when a task's state was looked after, and its databases.
+/// Until when a task's state was in use, and its databases.
 type Opened = (Option<Timestamp>, Result<TaskBackends>);
 
 /// Opens databases of tasks that have none yet.

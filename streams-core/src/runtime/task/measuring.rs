@@ -5,7 +5,7 @@ use crate::runtime::measures::{TaskMeter, Turn};
 use crate::runtime::record_queue::RecordQueue;
 
 impl StreamTask {
-    /// Its turn has ended, in which it processed so many records: what was measured is handed over. `began` and
+    /// Hands over what was measured in a turn that processed this many records. `began` and
     /// `punctuations` are the thread's: when the turn began, how many punctuations there were by then and how long they had
     /// taken, and the same by now.
     pub fn measure(

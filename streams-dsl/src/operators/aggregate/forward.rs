@@ -62,7 +62,7 @@ pub(crate) fn timestamped_update<C, K, A>(
     }
 }
 
-/// Has the updates of windows forwarded when the store's cache is flushed, if it has one.
+/// Forwards the updates of windows when the store's cache is flushed, if it has one.
 pub(crate) fn forward_windows_on_flush<K: Data, A: Data>(
     store: &TimestampedWindowStore<K, A>,
     window_at: impl Fn(Timestamp) -> Window + 'static,

@@ -38,7 +38,7 @@ pub(super) struct Grace<K, V> {
 }
 
 impl<K: Data, V: Data> Grace<K, V> {
-    /// That long.
+    /// A grace period of this length, with the serdes of the records that wait.
     pub(super) fn new(
         grace: Duration,
         key_serde: Option<SerdeRef<K>>,

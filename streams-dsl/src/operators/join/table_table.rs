@@ -23,8 +23,8 @@ impl<K: Data, V: Data> KTable<K, V> {
     ///
     /// * Triggered by updates of both tables. Where a row of one side goes, the result is deleted; an update without a
     ///   row on the other side gives nothing.
-    /// * Nulls: a deletion of a row is an update. A null result is no row: an `Option` that is `None`, if the options have
-    ///   its serde or it is said to be [`nullable`](KTable::nullable).
+    /// * Nulls: a deletion of a row is an update. A null result deletes the row: an `Option` that is `None`, if the options
+    ///   have its serde or it is said to be [`nullable`](KTable::nullable).
     /// * Time: a result has the larger one of the two rows' timestamps. Out-of-order updates of a versioned table are
     ///   dropped and counted in `dropped-records`.
     /// * Repartition: none. Both tables must have the same number of partitions.

@@ -14,7 +14,7 @@ fn a_changelog_that_is_trimmed_again_and_again_ends_the_application() -> Result<
         let Err(error) = world.pass(1_000) else { continue };
         assert!(matches!(error, Error::ChangelogTrimmed { .. }), "{error}");
         assert!(error.to_string().contains("owing-store-changelog-0"), "{error}");
-        assert!(second >= 300, "{second}: a start of the log that moves is no error yet");
+        assert!(second >= 300, "{second}: a start of the log that moves is not an error yet");
         return Ok(());
     }
     panic!("{:?}", world.reasons());
