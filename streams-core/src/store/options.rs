@@ -7,8 +7,8 @@ use super::StorePlace;
 /// How a store is kept, whatever its kind: its changelog, its cache, its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreOptions {
-    /// Settings of the changelog topic in addition to Kafka Streams' own; `None` keeps no changelog, so that the state is lost
-    /// with the machine.
+    /// Settings of the changelog topic in addition to Kafka Streams' own. `None` keeps no changelog: the state is lost with
+    /// the machine.
     pub logging: Option<BTreeMap<String, String>>,
     /// Whether updates wait in the record cache, so that only the last one between two flushes is forwarded. Without
     /// effect on kinds of stores that have no cache.
