@@ -11,7 +11,7 @@ use crate::java::{JavaLab, tail};
 use crate::process::LabProcess;
 use crate::secure::Secured;
 
-const STOP_LIMIT: Duration = Duration::from_secs(30);
+const STOP_LIMIT: Duration = Duration::from_secs(120);
 
 /// The ports of one node.
 #[derive(Debug, Clone, Copy)]

@@ -52,12 +52,26 @@ impl KafkaClient {
         partitions: i32,
         configs: &[(&str, &str)],
     ) -> Result<(), LabError> {
-        let what = || format!("creating topic {name} with {partitions} partitions");
         // -1: as many replicas as the cluster's default.
-        let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(-1));
-        for (key, value) in configs {
-            topic = topic.set(key, value);
-        }
+        let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(-1));
+        self.create(topic, configs)
+    }
+
+    /// The same with a choice of brokers: a list for each partition, its leader first.
+    pub fn create_topic_on(
+        &self,
+        name: &str,
+        replicas: &[&[i32]],
+        configs: &[(&str, &str)],
+    ) -> Result<(), LabError> {
+        let partitions = i32::try_from(replicas.len()).unwrap_or(i32::MAX);
+        self.create(NewTopic::new(name, partitions, TopicReplication::Variable(replicas)), configs)
+    }
+
+    fn create<'a>(&self, topic: NewTopic<'a>, configs: &[(&'a str, &'a str)]) -> Result<(), LabError> {
+        let topic = configs.iter().fold(topic, |topic, (key, value)| topic.set(key, value));
+        let (name, partitions) = (topic.name, topic.num_partitions);
+        let what = || format!("creating topic {name} with {partitions} partitions");
         let mut asked_before = false;
         self.persist(what, || {
             let again = std::mem::replace(&mut asked_before, true);
@@ -86,16 +100,26 @@ impl KafkaClient {
         if names.is_empty() {
             return Ok(());
         }
-        let what = || format!("deleting topics {}", names.join(", "));
-        let gone = [RDKafkaErrorCode::UnknownTopicOrPartition, RDKafkaErrorCode::UnknownTopic];
-        self.persist(what, || {
-            none_but(&gone, block_on(self.admin()?.delete_topics(names, &options()))?.into_iter())
-        })?;
+        self.delete(names)?;
         let begin = Instant::now();
         while self.topics()?.iter().any(|topic| names.contains(&topic.as_str())) {
             self.in_time(begin, || format!("the end of topics {}", names.join(", ")))?;
         }
         Ok(())
+    }
+
+    /// Deletes a topic and creates it again at once, so that it is missing only for a moment.
+    pub fn recreate_topic(&self, name: &str, partitions: i32) -> Result<(), LabError> {
+        self.delete(&[name])?;
+        self.create_topic(name, partitions, &[])
+    }
+
+    fn delete(&self, names: &[&str]) -> Result<(), LabError> {
+        let what = || format!("deleting topics {}", names.join(", "));
+        let gone = [RDKafkaErrorCode::UnknownTopicOrPartition, RDKafkaErrorCode::UnknownTopic];
+        self.persist(what, || {
+            none_but(&gone, block_on(self.admin()?.delete_topics(names, &options()))?.into_iter())
+        })
     }
 
     /// Deletes the offsets of groups without members; groups that do not exist are passed over.

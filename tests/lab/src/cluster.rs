@@ -15,6 +15,13 @@ use crate::process::LabProcess;
 use crate::secure::Secured;
 
 const START_LIMIT: Duration = Duration::from_secs(180);
+
+/// How often brokers are started whose ports are taken.
+const START_ATTEMPTS: u32 = 3;
+
+/// What a broker says that finds its port taken.
+const IN_USE: &str = "Address already in use";
+
 const FOLDER_PREFIX: &str = "kafka-lab-";
 
 /// How a cluster is started.
@@ -74,6 +81,15 @@ impl KafkaCluster {
 
     /// Starts a cluster with custom options and waits until it answers.
     pub fn start_with(options: &ClusterOptions) -> Result<Self, LabError> {
+        // A port that was free may be another process's before the broker listens on it.
+        let in_use =
+            |error: &LabError| matches!(error, LabError::BrokerExited { log, .. } if log.contains(IN_USE));
+        let attempt =
+            |_| Some(Self::start_once(options)).filter(|started| !started.as_ref().is_err_and(in_use));
+        (1..START_ATTEMPTS).find_map(attempt).unwrap_or_else(|| Self::start_once(options))
+    }
+
+    fn start_once(options: &ClusterOptions) -> Result<Self, LabError> {
         let java = JavaLab::prepare()?;
         sweep(&std::env::temp_dir());
         let folder = tempfile::Builder::new()
