@@ -98,9 +98,10 @@ features: setup
 	cargo test -p streams-dsl --no-default-features --features testing --test without_features
 
 # Hundreds of partitions and restores under a bound of memory; a group whose offsets would expire; fifty
-# starts and ends in one process; members that come and go for minutes; thirty stops of a process.
+# starts and ends in one process; members that come and go for minutes; thirty stops of a process. Random moments are
+# others each time, unlike in `make test`; SEED, which is printed, repeats them.
 campaigns: setup
-	cargo test -p field -- --ignored --nocapture --test-threads=1
+	SEED=$${SEED:-$$$$} cargo test -p field -- --ignored --nocapture --test-threads=1
 
 # The brokers' version alone is another one; Kafka Streams, to which we compare, stays the one of tests/java.
 test-brokers: setup

@@ -22,8 +22,9 @@ use streams_core::topology::Topology;
 
 pub mod process;
 
-/// Longest wait for anything in a small scenario.
-pub const LIMIT: Duration = Duration::from_secs(30);
+/// Longest wait for anything in a small scenario: many times what it takes on a quiet machine, and less than
+/// `task.timeout.ms`, after which what goes wrong ends by itself.
+pub const LIMIT: Duration = Duration::from_secs(120);
 
 /// Scenarios at the same time: they wait more than they compute.
 const TURNS: usize = 3;
@@ -57,10 +58,10 @@ impl Drop for Turn {
 pub struct Chance(u64);
 
 impl Chance {
-    /// Of `SEED`, or a new one; printed either way.
+    /// Of `SEED`, or always the same, so that a run of all tests repeats the one before; printed either way.
     pub fn new(of: &str) -> Self {
         let given = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
-        let seed = given.unwrap_or_else(|| u64::from(std::process::id()));
+        let seed = given.unwrap_or(1);
         println!("{of}: SEED={seed}");
         Chance(seed)
     }

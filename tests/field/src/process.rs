@@ -52,7 +52,7 @@ pub fn run(topology: impl FnOnce(&mut Arguments) -> Result<Topology, AnyError>) 
         println!("{} records={records} tasks={tasks} {:?}", streams.state(), streams.reasons());
         std::thread::sleep(Duration::from_millis(100));
     }
-    let closed = streams.close(Duration::from_secs(20));
+    let closed = streams.close(LIMIT);
     println!("{} closed={closed} {:?}", streams.state(), streams.error());
     match streams.state() {
         State::NotRunning => Ok(()),

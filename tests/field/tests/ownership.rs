@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use field::{App, LIMIT, committed, config, texts, turn, wait_committed};
+use field::{App, LIMIT, committed, config, logged, texts, turn, wait_committed};
 use kstreams::prelude::*;
 use lab::{Acl, ClusterOptions, KafkaClient, KafkaCluster, Operation, Resource, TestRecord, shared};
 use streams_core::partitioner::partition_for_key;
@@ -50,6 +52,26 @@ fn copy(topics: &[&str], to: &str) -> Topology {
     let builder = StreamsBuilder::new();
     builder.stream::<String, String>(topics).to(to);
     builder.build().expect("a topology")
+}
+
+/// Runs an application, and counts how often it becomes RUNNING while that holds.
+fn run_counted(
+    topology: Topology,
+    config: StreamsConfig,
+    holds: impl Fn() -> bool + Send + Sync + 'static,
+) -> (App, Arc<AtomicUsize>) {
+    let times = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&times);
+    let counting = move |now: State, _: State| {
+        if now == State::Running && holds() {
+            count.fetch_add(1, Ordering::SeqCst);
+        }
+    };
+    let streams = KafkaStreams::builder(topology, config).with_state_listener(counting).build();
+    let app = App { streams: streams.expect("settings and topology are fine") };
+    app.streams.start().expect("it starts");
+    app.wait(State::Running);
+    (app, times)
 }
 
 fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
@@ -175,8 +197,8 @@ fn members_with_different_topologies_do_not_work_side_by_side() {
     // It ends on request, and at its limit.
     assert!(other.close(LIMIT));
     let mut settings = config(&client, "own-differ", third.path());
-    settings.set("task.timeout.ms", 1_500).expect("a setting");
-    let impatient = KafkaStreams::new(topology.clone(), settings.clone()).expect("fine");
+    settings.set("task.timeout.ms", 4_000).expect("a setting");
+    let impatient = KafkaStreams::new(topology.clone(), settings).expect("fine");
     impatient.start().expect("it waits");
     assert!(impatient.wait_for(LIMIT, State::is_final));
     let error = impatient.error().expect("an error").to_string();
@@ -184,7 +206,7 @@ fn members_with_different_topologies_do_not_work_side_by_side() {
     // Once the first one has gone, the other topology may run.
     one.close();
     produce(&client, "own-differ-b", 0, 10);
-    let other = App::run(topology, settings);
+    let other = App::run(topology, config(&client, "own-differ", third.path()));
     assert_once(&client, "own-differ-out", 20);
     other.close();
 }
@@ -256,13 +278,14 @@ fn a_source_topic_that_is_created_again_is_read_from_its_beginning() {
     client.create_topic("own-again-out", 1, &[]).expect("topic");
     let [folder] = folders();
     let topology = copy(&["own-again"], "own-again-out");
-    let app = App::run(topology, watchful(&client, "own-again", folder.path()));
+    let is_noticed =
+        || logged("deleted and created again").iter().any(|line| line.contains("topic=own-again"));
+    let (app, times) = run_counted(topology, watchful(&client, "own-again", folder.path()), is_noticed);
     produce(&client, "own-again", 0, 10);
     committed(&client, "own-again-out", 10);
-    client.delete_topics(&["own-again"]).expect("deleted");
-    client.create_topic("own-again", 1, &[]).expect("topic");
-    // More than were read before: the old offset will exist in the new topic, too.
-    std::thread::sleep(Duration::from_secs(4));
+    client.recreate_topic("own-again", 1).expect("created again");
+    wait_until("a restart", || times.load(Ordering::SeqCst) > 0);
+    // More than were read before: the old offset exists in the new topic, too.
     let records = (0..30).map(|n| TestRecord::new("again", format!("{n}")).at(WHEN));
     client.produce("own-again", records).expect("sent");
     assert_once(&client, "own-again-out", 40);
@@ -282,24 +305,25 @@ fn a_topic_of_a_pattern_may_go() {
     builder.stream::<String, String>(pattern).to("own-pattern-out");
     let topology = builder.build().expect("a topology");
     let mut settings = config(&client, "own-pattern", folder.path());
-    settings.set("metadata.max.age.ms", 60_000).expect("a setting");
-    let app = App::run(topology, settings);
+    settings.set("metadata.max.age.ms", 600_000).expect("a setting");
+    let (app, times) = run_counted(topology, settings, || true);
     produce(&client, "own-in-a", 0, 10);
     produce(&client, "own-in-b", 0, 10);
     committed(&client, "own-pattern-out", 20);
+    let before = times.load(Ordering::SeqCst);
     client.delete_topics(&["own-in-b"]).expect("deleted");
     let records = (10..20).map(|n| TestRecord::new("own-in-a-0", format!("{n}")).at(WHEN));
     client.produce("own-in-a", records).expect("sent");
     assert_once(&client, "own-pattern-out", 30);
     // Without it, the plan has the other one only; the sign of it is the refused fetch.
-    std::thread::sleep(Duration::from_secs(12));
+    wait_until("a restart", || times.load(Ordering::SeqCst) > before);
     app.wait(State::Running);
     assert_eq!(app.streams.error().map(|error| error.to_string()), None);
     app.close();
 }
 
-/// Passes on what a global store gets, slowly.
-struct Slow(std::sync::mpsc::Sender<String>, Duration);
+/// Passes on what a global store gets, as soon as user code is let through.
+struct Slow(std::sync::mpsc::Sender<String>, Arc<dyn Fn() + Send + Sync>);
 
 impl Processor<String, String, (), ()> for Slow {
     fn process(
@@ -307,7 +331,7 @@ impl Processor<String, String, (), ()> for Slow {
         record: Record<String, String>,
         context: &mut ProcessorContext<'_, (), ()>,
     ) -> ProcessorResult {
-        std::thread::sleep(self.1);
+        (self.1)();
         let store: KeyValueStore<String, String> = context.state_store("globals")?;
         store.put(&record.key, Some(record.value.clone()))?;
         let _ = self.0.send(record.value);
@@ -315,11 +339,16 @@ impl Processor<String, String, (), ()> for Slow {
     }
 }
 
-fn globals(builder: &StreamsBuilder, topic: &str, pause: Duration) -> std::sync::mpsc::Receiver<String> {
+fn globals(
+    builder: &StreamsBuilder,
+    topic: &str,
+    pause: impl Fn() + Send + Sync + 'static,
+) -> std::sync::mpsc::Receiver<String> {
     let (sender, receiver) = std::sync::mpsc::channel();
+    let pause: Arc<dyn Fn() + Send + Sync> = Arc::new(pause);
     let store = Stores::key_value_store::<String, String>("globals").with_logging_disabled();
     builder.add_global_store(store, topic, Consumed::<String, String>::new(), move |_| {
-        Ok(Slow(sender.clone(), pause))
+        Ok(Slow(sender.clone(), Arc::clone(&pause)))
     });
     receiver
 }
@@ -331,7 +360,7 @@ fn a_topology_of_global_tables_only_runs() {
     client.create_topic("own-global", 2, &[]).expect("topic");
     let [folder] = folders();
     let builder = StreamsBuilder::new();
-    let got = globals(&builder, "own-global", Duration::ZERO);
+    let got = globals(&builder, "own-global", || ());
     let app = App::run(builder.build().expect("a topology"), config(&client, "own-global", folder.path()));
     produce(&client, "own-global", 0, 1);
     assert_eq!(got.recv_timeout(LIMIT).expect("a record"), "0");
@@ -347,18 +376,28 @@ fn nobody_joins_before_its_global_stores_are_filled() {
     }
     produce(&client, "own-fill", 0, 400);
     let [first, second] = folders();
-    let app = |pause: u64, folder: &TempDir| {
+    let app = |pause: Arc<dyn Fn() + Send + Sync>, folder: &TempDir| {
         let builder = StreamsBuilder::new();
-        let _got = globals(&builder, "own-fill", Duration::from_millis(pause));
+        let _got = globals(&builder, "own-fill", move || pause());
         builder.stream::<String, String>("own-fill-in").to("own-fill-out");
         let topology = builder.build().expect("a topology");
         KafkaStreams::new(topology, config(&client, "own-fill", folder.path())).expect("fine")
     };
-    let one = app(0, &first);
+    let one = app(Arc::new(|| ()), &first);
     one.start().expect("it starts");
     assert!(one.wait_for(LIMIT, |state| state == State::Running), "{:?}", one.reasons());
     let commits_before = one.totals().commits;
-    let slow = app(50, &second);
+    // The second one does not get further than its first record before the first one has worked, and then is slow.
+    let held = Arc::new(AtomicBool::new(true));
+    let is_held = Arc::clone(&held);
+    let pause = move || {
+        std::thread::sleep(Duration::from_millis(50));
+        let begin = Instant::now();
+        while is_held.load(Ordering::SeqCst) && begin.elapsed() < LIMIT {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    };
+    let slow = app(Arc::new(pause), &second);
     std::thread::scope(|scope| {
         let starting = scope.spawn(|| slow.start());
         wait_until("a reason", || {
@@ -370,7 +409,8 @@ fn nobody_joins_before_its_global_stores_are_filled() {
         assert!(one.totals().commits > commits_before);
         assert_eq!(one.state(), State::Running);
         assert!(slow.state() != State::Running);
-        assert!(slow.close(Duration::from_secs(25)), "filling ends on request");
+        held.store(false, Ordering::SeqCst);
+        assert!(slow.close(LIMIT), "filling ends on request");
         assert!(starting.join().expect("no panic").is_err(), "it was closed while it started");
     });
     assert!(one.close(LIMIT));
@@ -473,9 +513,9 @@ fn rights_that_come_back_are_waited_for() {
     for topic in ["own-acl", "own-acl-other"] {
         builder.stream::<String, String>(topic).to("own-acl-out");
     }
+    let topology = builder.build().expect("a topology");
     let mut settings = config(&client, "own-acl", folder.path());
-    settings.set("task.timeout.ms", 20_000).expect("a setting");
-    let app = App::run(builder.build().expect("a topology"), settings);
+    let app = App::run(topology.clone(), settings.clone());
     produce(&client, "own-acl", 0, 10);
     committed(&client, "own-acl-out", 10);
     let is_refused = || {
@@ -492,6 +532,9 @@ fn rights_that_come_back_are_waited_for() {
     client.delete_acls(&[denied]).expect("rights");
     assert_once(&client, "own-acl-out", 30);
     wait_until("no reason", || !is_refused());
+    app.close();
+    settings.set("task.timeout.ms", 10_000).expect("a setting");
+    let app = App::run(topology, settings);
     client.create_acls(&[denied]).expect("rights");
     app.wait(State::Error);
     let error = app.streams.error().expect("an error").to_string();

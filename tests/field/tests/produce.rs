@@ -353,7 +353,8 @@ fn a_topic_chosen_for_a_record_need_not_exist() {
         let begin = Instant::now();
         let world = World::start(&app, guarantee, builder.build().expect("a topology"), true);
         world.wait_done(&app, &[&input]);
-        assert!(begin.elapsed() < Duration::from_secs(25), "{:?}", begin.elapsed());
+        println!("{guarantee}: done after {:?}", begin.elapsed());
+        assert!(begin.elapsed() < Duration::from_secs(60), "{:?}", begin.elapsed());
         let asked = world.asked.sorted();
         assert_eq!((asked.len(), world.streams.totals().dropped_records), (3, 3), "{asked:?}");
         assert!(asked[0].contains(&format!("{input}-0@1 -> {output}-b")), "{asked:?}");
@@ -436,7 +437,7 @@ fn a_missing_transaction_coordinator_is_said_and_ends_in_an_error() {
     let settings = [("task.timeout.ms", "12000")];
     let topology = copy("in", "out");
     let world = World::start_with(client, "pro-coordinator", "exactly_once_v2", topology, true, &settings);
-    let ended = world.streams.wait_for(Duration::from_secs(60), |state| state == State::Error);
+    let ended = world.streams.wait_for(LIMIT, |state| state == State::Error);
     assert!(ended, "{} {:?}", world.streams.state(), world.streams.reasons());
     let error = world.streams.error().expect("the reason").to_string();
     assert_names(&error, &["transaction.state.log.replication.factor"]);

@@ -5,13 +5,16 @@
 use std::time::{Duration, Instant};
 
 use field::{App, LIMIT, config, turn};
-use futures::executor::block_on;
 use kstreams::prelude::StreamsBuilder;
 use lab::{ConsumedRecord, KafkaClient, KafkaCluster, TestRecord, shared};
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
 use streams_core::runtime::State;
 use streams_core::topology::Topology;
+
+/// How long a stranger's transaction may be open.
+const OPEN: Duration = Duration::from_secs(600);
+
+/// Far less than that, and far more than a start or a result takes on a busy machine.
+const NOT_WAITED_FOR: Duration = Duration::from_secs(90);
 
 fn copy(input: &str, output: &str) -> Topology {
     let builder = StreamsBuilder::new();
@@ -43,7 +46,7 @@ fn a_strangers_long_transaction_is_not_waited_for() {
     let (input, output) = ("stranger-in", "stranger-out");
     client.create_topic(input, 2, &[]).expect("created");
     client.create_topic(output, 1, &[]).expect("created");
-    let stranger = client.transactional("the-stranger", Duration::from_secs(120)).expect("a producer");
+    let stranger = client.transactional("the-stranger", OPEN).expect("a producer");
     stranger.begin().expect("begun");
     stranger.send(output, [TestRecord::new("stranger", "open")]).expect("sent");
 
@@ -54,8 +57,7 @@ fn a_strangers_long_transaction_is_not_waited_for() {
     let begin = Instant::now();
     let app = App::run(copy(input, output), settings(folders[0].path()));
     println!("RUNNING after {:?}", begin.elapsed());
-    // A join takes a broker three seconds (`group.initial.rebalance.delay.ms`) by default.
-    assert!(begin.elapsed() < Duration::from_secs(8), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < NOT_WAITED_FOR, "{:?}", begin.elapsed());
     let mut slowest = Duration::ZERO;
     for round in 0..3 {
         for partition in 0..2 {
@@ -69,14 +71,14 @@ fn a_strangers_long_transaction_is_not_waited_for() {
             let begin = Instant::now();
             let other = App::run(copy(input, output), settings(folders[1].path()));
             println!("the second one is RUNNING after {:?}", begin.elapsed());
-            assert!(begin.elapsed() < Duration::from_secs(15), "{:?}", begin.elapsed());
+            assert!(begin.elapsed() < NOT_WAITED_FOR, "{:?}", begin.elapsed());
             other.close();
         }
         // Longer than an idle thread waits before it looks, and than it used to wait then.
         std::thread::sleep(Duration::from_secs(6));
     }
     println!("the slowest result came after {slowest:?}");
-    assert!(slowest < Duration::from_secs(6), "{slowest:?}");
+    assert!(slowest < NOT_WAITED_FOR, "{slowest:?}");
     assert_eq!(app.streams.state(), State::Running);
     let processed = app.streams.totals().processed_records;
     app.close();
@@ -88,17 +90,6 @@ fn a_strangers_long_transaction_is_not_waited_for() {
     stranger.abort().expect("aborted");
 }
 
-/// Creates a topic with one replica, on that broker.
-fn create_on(client: &KafkaClient, topic: &str, node: i32) {
-    let admin: AdminClient<DefaultClientContext> = client.config().create().expect("a client");
-    let replicas: &[&[i32]] = &[&[node]];
-    let topic_on = NewTopic::new(topic, 1, TopicReplication::Variable(replicas));
-    let created = admin.create_topics([&topic_on], &AdminOptions::new());
-    for result in block_on(created).expect("answered") {
-        result.expect("created");
-    }
-}
-
 /// Before: nothing ever ran, and nothing was said.
 #[test]
 fn a_sink_without_a_leader_holds_up_nobody_who_does_not_need_it() {
@@ -107,7 +98,7 @@ fn a_sink_without_a_leader_holds_up_nobody_who_does_not_need_it() {
     let client = cluster.client();
     client.create_topic("leader-in", 2, &[]).expect("created");
     client.create_topic("leader-out", 2, &[]).expect("created");
-    create_on(&client, "leader-extra", 2);
+    client.create_topic_on("leader-extra", &[&[2]], &[]).expect("created");
     let topology = || {
         let builder = StreamsBuilder::new();
         let input = builder.stream::<String, String>("leader-in");
@@ -141,7 +132,7 @@ fn a_source_without_a_leader_is_named_and_the_others_go_on() {
     for topic in ["named-in", "named-out"] {
         client.create_topic(topic, 1, &[]).expect("created");
     }
-    create_on(&client, "named-other", 2);
+    client.create_topic_on("named-other", &[&[2]], &[]).expect("created");
     let builder = StreamsBuilder::new();
     builder.stream::<String, String>("named-in").to("named-out");
     builder.stream::<String, String>("named-other").to("named-out");

@@ -91,8 +91,8 @@ fn cycles(cycles: usize) {
     let before = level();
     (warm..cycles).for_each(|number| cycle(&client, folder.path(), number));
     // What a client has in the background ends a little later.
-    let mut after = level();
-    while (after.threads > before.threads || after.files > before.files) && begin.elapsed() < 4 * LIMIT {
+    let (mut after, settling) = (level(), Instant::now());
+    while (after.threads > before.threads || after.files > before.files) && settling.elapsed() < LIMIT {
         std::thread::sleep(std::time::Duration::from_millis(100));
         after = level();
     }

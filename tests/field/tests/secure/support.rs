@@ -12,8 +12,9 @@ use streams_core::runtime::KafkaStreams;
 /// Whom the credentials of these tests stand for.
 pub const PRINCIPAL: &str = "User:app";
 
-/// An application has to end within this time, where waiting is of no use.
-pub const IN_SECONDS: Duration = Duration::from_secs(30);
+/// An application has to end within this time, where waiting is of no use: it takes seconds on a quiet machine, and
+/// `task.timeout.ms`, which is five minutes, where nobody sees that waiting is of no use.
+pub const IN_SECONDS: Duration = Duration::from_secs(90);
 
 /// The secured cluster and an application on it with topics of its own.
 pub struct Scenario {

@@ -2,19 +2,14 @@
 
 use std::time::Duration;
 
-use field::{App, committed, config, texts, turn};
-use futures::executor::block_on;
+use field::{App, LIMIT, committed, config, texts, turn};
 use kstreams::prelude::*;
 use lab::{KafkaClient, KafkaCluster, TestRecord, shared};
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
 use streams_core::config::StreamsConfig;
 use streams_core::runtime::{KafkaStreams, State};
 use streams_core::topology::Topology;
 
 use crate::world::{TIME, wait};
-
-const LIMIT: Duration = Duration::from_secs(60);
 
 fn counts(name: &str) -> Topology {
     let builder = StreamsBuilder::new();
@@ -194,7 +189,8 @@ fn a_changelog_without_a_leader_holds_up_its_task_only() {
     for topic in ["held-in", "held-out"] {
         client.create_topic(topic, 2, &[]).expect("created");
     }
-    create_on(&client, "held-counts-changelog", &[&[1], &[2]]);
+    let compacted = [("cleanup.policy", "compact")];
+    client.create_topic_on("held-counts-changelog", &[&[1], &[2]], &compacted).expect("created");
     let lost = tempfile::tempdir().expect("a folder");
     let app = App::run(counts("held"), config(&client, "held", lost.path()));
     let ask = |partition: i32, expected: usize| {
@@ -226,17 +222,6 @@ fn a_changelog_without_a_leader_holds_up_its_task_only() {
     cluster.start_broker(2).expect("started");
     wait(|| app.totals().running_tasks == 2, || format!("both tasks to run: {:?}", app.reasons()));
     assert!(app.close(LIMIT));
-}
-
-/// Creates a topic whose partitions are on these brokers.
-fn create_on(client: &KafkaClient, name: &str, replicas: &[&[i32]]) {
-    let admin: AdminClient<DefaultClientContext> = client.config().create().expect("a client");
-    let partitions = i32::try_from(replicas.len()).expect("a few");
-    let topic = NewTopic::new(name, partitions, TopicReplication::Variable(replicas))
-        .set("cleanup.policy", "compact");
-    let created = block_on(admin.create_topics([&topic], &AdminOptions::new()));
-    let answers = created.expect("an answer");
-    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
 }
 
 /// The other guarantee continues from what one has written, killed or not.

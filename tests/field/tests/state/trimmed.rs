@@ -1,9 +1,11 @@
 //! Records are deleted from topics while an application reads them, by an operator or by retention.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use field::{App, committed, config, turn};
+use field::{App, LIMIT, committed, config, turn};
 use kstreams::prelude::*;
 use lab::{KafkaClient, LabProducer, TestRecord, shared};
 use streams_core::runtime::{KafkaStreams, State};
@@ -11,8 +13,10 @@ use streams_core::topology::Topology;
 
 use crate::world::{TIME, wait};
 
-const LIMIT: Duration = Duration::from_secs(60);
 const RECORDS: usize = 1_200;
+
+/// How many of them are copied before the rest is deleted.
+const BEFORE: usize = 400;
 
 /// Writes numbers, in small batches: what a consumer reads ahead is counted in bytes, and batches come as a whole.
 fn numbers(client: &KafkaClient, topic: &str, from: usize, to: usize) {
@@ -25,8 +29,14 @@ fn numbers(client: &KafkaClient, topic: &str, from: usize, to: usize) {
     producer.flush().expect("acknowledged");
 }
 
-/// An application that copies numbers slowly and has read only a few of them ahead.
-fn reader(client: &KafkaClient, name: &str, folder: &Path, reset: &str) -> App {
+/// An application that copies numbers slowly, has read only a few of them ahead, and stops in the middle until it is let
+/// through.
+struct Reader {
+    app: App,
+    through: Arc<AtomicBool>,
+}
+
+fn reader(client: &KafkaClient, name: &str, folder: &Path, reset: &str) -> Reader {
     let (input, output) = (format!("{name}-in"), format!("{name}-out"));
     for topic in [&input, &output] {
         client.create_topic(topic, 1, &[]).expect("created");
@@ -35,10 +45,19 @@ fn reader(client: &KafkaClient, name: &str, folder: &Path, reset: &str) -> App {
     // An application that begins at the end begins at the first record here all the same.
     client.set_group_offsets(name, &[(&input, 0, 0)]).expect("set");
     let builder = StreamsBuilder::new();
-    let slow = |value: String| {
-        // Reading the results takes seconds on a busy machine; it must not get to the end meanwhile.
-        std::thread::sleep(Duration::from_millis(20));
-        value.trim_start_matches('0').to_owned()
+    let through = Arc::new(AtomicBool::new(false));
+    let is_through = Arc::clone(&through);
+    let slow = move |value: String| {
+        let number = value.trim_start_matches('0').to_owned();
+        if !is_through.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let begin = Instant::now();
+        let waits = number.parse().unwrap_or(0) >= BEFORE;
+        while waits && !is_through.load(Ordering::SeqCst) && begin.elapsed() < LIMIT {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        number
     };
     builder.stream::<String, String>(&input).map_values(slow).to(&output);
     let mut config = config(client, name, folder);
@@ -50,7 +69,7 @@ fn reader(client: &KafkaClient, name: &str, folder: &Path, reset: &str) -> App {
     ] {
         config.set(key, value).expect("a setting");
     }
-    App::run(builder.build().expect("a topology"), config)
+    Reader { app: App::run(builder.build().expect("a topology"), config), through }
 }
 
 /// The numbers that were copied so far.
@@ -60,16 +79,16 @@ fn copied(client: &KafkaClient, name: &str) -> Vec<usize> {
 }
 
 /// Deletes what is read already, which disturbs nobody, and then what is not read yet.
-fn trim(client: &KafkaClient, name: &str, app: &App, before: i64) {
+fn trim(client: &KafkaClient, name: &str, reader: &Reader, before: i64) {
+    let app = &reader.app;
     let input = format!("{name}-in");
     wait(|| copied(client, name).len() >= 50, || format!("results: {:?}", app.streams.error()));
     client.delete_records(&input, 0, Some(40)).expect("deleted");
     wait(|| copied(client, name).len() >= 150, || format!("more results: {:?}", app.streams.error()));
     let done = copied(client, name);
     assert_eq!(done, (0..done.len()).collect::<Vec<_>>(), "nothing that was read is missed");
-    let metrics = app.streams.totals();
-    assert!(metrics.processed_records < RECORDS as u64 / 2, "it has read too much already: {metrics:?}");
     client.delete_records(&input, 0, Some(before)).expect("deleted");
+    reader.through.store(true, Ordering::SeqCst);
 }
 
 /// What was copied is everything up to a number, and everything from another one on.
@@ -85,8 +104,9 @@ fn what_was_deleted_before_it_was_read_is_passed_over() {
     let client = shared().expect("a broker").client();
     let folder = tempfile::tempdir().expect("a folder");
     let name = "trim-earliest";
-    let app = reader(&client, name, folder.path(), "earliest");
-    trim(&client, name, &app, 1_000);
+    let reader = reader(&client, name, folder.path(), "earliest");
+    trim(&client, name, &reader, 1_000);
+    let app = reader.app;
     wait(
         || copied(&client, name).last() == Some(&(RECORDS - 1)),
         || format!("the last number: {:?} {:?}", app.streams.reasons(), app.streams.error()),
@@ -102,8 +122,9 @@ fn reading_goes_on_at_the_end_where_the_policy_says_so() {
     let client = shared().expect("a broker").client();
     let folder = tempfile::tempdir().expect("a folder");
     let name = "trim-latest";
-    let app = reader(&client, name, folder.path(), "latest");
-    trim(&client, name, &app, 1_000);
+    let reader = reader(&client, name, folder.path(), "latest");
+    trim(&client, name, &reader, 1_000);
+    let app = reader.app;
     // The application is at the end as soon as what is written now arrives.
     let mut to = RECORDS;
     let arrives = || {
@@ -127,8 +148,9 @@ fn a_gap_is_an_error_where_no_policy_says_what_to_do() {
     let client = shared().expect("a broker").client();
     let folder = tempfile::tempdir().expect("a folder");
     let name = "trim-none";
-    let app = reader(&client, name, folder.path(), "none");
-    trim(&client, name, &app, 1_000);
+    let reader = reader(&client, name, folder.path(), "none");
+    trim(&client, name, &reader, 1_000);
+    let app = reader.app;
     app.wait(State::Error);
     let error = app.streams.error().expect("the reason").to_string();
     for named in ["trim-none-in-0", "'none'", "earliest"] {
@@ -186,18 +208,20 @@ fn a_changelog_that_is_trimmed_while_it_is_restored_holds_nobody_up() {
         .expect("a setting");
     let app = KafkaStreams::new(two_stores(name), config).expect("an application");
     app.start().expect("it starts");
-    let (begin, mut trims, mut before) = (Instant::now(), 0, 0);
+    let (begin, mut trims, mut before, mut ahead) = (Instant::now(), 0, 0, 20_000);
     while app.state() != State::Running {
         assert!(begin.elapsed() < LIMIT, "{} {:?} {:?}", app.state(), app.reasons(), app.error());
         let restored = usize::try_from(app.totals().restored_records).expect("few");
-        // When the rows are restored. Always ahead of where the restore is.
-        let position = restored.saturating_sub(ROWS);
-        if restored >= 2 * ROWS && before.max(position) + 20_000 < WINDOWS {
-            before = before.max(position) + 20_000;
+        // When the rows are restored. Always ahead of where the restore is, and further each time, until it is overtaken
+        // however long a deletion takes.
+        let position = before.max(restored.saturating_sub(ROWS));
+        if restored >= 2 * ROWS && position + ahead < WINDOWS {
+            before = position + ahead;
             client.delete_records(&windows, 0, i64::try_from(before).ok()).expect("deleted");
             trims += 1;
+            ahead *= 2;
         }
-        std::thread::sleep(Duration::from_millis(100));
+        std::thread::sleep(Duration::from_millis(20));
     }
     let metrics = app.totals();
     println!("{trims} trims in {:?}: {metrics:?}", begin.elapsed());
