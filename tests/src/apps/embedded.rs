@@ -15,7 +15,7 @@ use streams_core::transport::{
 
 use lab::{ConsumedRecord, TestRecord};
 
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// What tests do with an embedded broker.
 #[derive(Clone)]

@@ -15,7 +15,7 @@ use tests::apps::{EmbeddedClient, SoakReport, SoakSettings, SoakTopics, soak_top
 use tests::checks::SoakModel;
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-const CLOSE_LIMIT: Duration = Duration::from_secs(60);
+const CLOSE_LIMIT: Duration = Duration::from_secs(140);
 
 type AnyError = Box<dyn std::error::Error>;
 

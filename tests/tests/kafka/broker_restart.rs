@@ -53,6 +53,7 @@ impl Restarts {
             self.write(input.by_ref().take(part).collect());
             if load == Load::Between {
                 self.soak.wait_done(LIMIT);
+                self.soak.wait_markers(LIMIT);
             }
             let node = down(&self.cluster, turn);
             std::thread::sleep(Duration::from_millis(500));

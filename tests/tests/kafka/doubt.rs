@@ -14,11 +14,12 @@ use streams_core::transport::TransportErrorKind::{
 use streams_core::transport::embedded::{Fault, Operation, When};
 use tests::apps::{EmbeddedClient, SoakTopics, soak_topology};
 use tests::checks::{Exactness, SoakModel};
+use tests::lab::TestRecord;
 
 use crate::support::{Chance, turn};
 
 const MODEL: SoakModel = SoakModel { records: 40_000, keys: 100 };
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(180);
 
 /// Which failures an operation may report.
 const FAILURES: &[(Operation, &[TransportErrorKind])] = &[
@@ -69,6 +70,19 @@ impl Run {
     fn is_done(&self) -> bool {
         let between = SoakTopics::repartition(self.group());
         self.client.is_done(self.group(), &[self.topics.input.as_str(), between.as_str()]).expect("offsets")
+    }
+
+    fn feed(&self, input: &mut impl Iterator<Item = TestRecord>, records: usize) {
+        self.client.produce(&self.topics.input, input.take(records)).expect("produced");
+    }
+
+    fn wait_until(&self, reached: impl Fn() -> bool, what: impl Fn() -> String) {
+        let begin = Instant::now();
+        while !reached() {
+            let told = (self.streams.state(), self.streams.error(), self.streams.totals());
+            assert!(begin.elapsed() < LIMIT, "waited for {}: {told:?}", what());
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Until nothing more is processed.
@@ -124,13 +138,12 @@ fn no_failure_of_a_call_changes_the_results() {
             Operation::Abort | Operation::InitTransactions => 0,
             _ => usize::try_from(chance.below(4)).expect("small"),
         };
-        // The input comes first: the feed's own records must not meet the fault.
-        run.client.produce(&run.topics.input, input.by_ref().take(slice)).expect("produced");
+        // In the middle of records, but the feed's own must not meet the fault.
+        let before = if fault.operation == Operation::Send { slice } else { slice / 2 };
+        run.feed(&mut input, before);
         faults.inject(fault.skipping(skipped));
-        let begin = Instant::now();
-        while faults.left() > 0 && begin.elapsed() < Duration::from_secs(2) {
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        run.feed(&mut input, slice - before);
+        run.wait_until(|| faults.left() == 0 || run.is_done(), || format!("{fault:?}, or all records"));
         if faults.left() > 0 {
             missed.push(fault);
             faults.clear();
@@ -152,21 +165,13 @@ fn play(run: &Run, lists: &[Vec<Fault>]) {
     let mut input = MODEL.input();
     let slice = usize::try_from(MODEL.records).expect("small") / (lists.len() + 1);
     for list in lists {
-        run.client.produce(&run.topics.input, input.by_ref().take(slice)).expect("produced");
+        run.feed(&mut input, slice / 2);
         list.iter().for_each(|fault| faults.inject(*fault));
-        let begin = Instant::now();
-        while faults.left() > 0 && begin.elapsed() < LIMIT {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        assert_eq!(faults.left(), 0, "{list:?} happened: {:?}", run.streams.totals());
+        run.feed(&mut input, slice - slice / 2);
+        run.wait_until(|| faults.left() == 0, || format!("{list:?} to happen"));
         // For what the last fault does.
         std::thread::sleep(Duration::from_millis(20));
-        let begin = Instant::now();
-        while run.client.broker().lacks_markers() {
-            let told = (run.streams.state(), run.streams.error(), run.streams.totals());
-            assert!(begin.elapsed() < LIMIT, "something is left for ever after {list:?}: {told:?}");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        run.wait_until(|| !run.client.broker().lacks_markers(), || format!("nothing to be left of {list:?}"));
     }
     run.client.produce(&run.topics.input, input).expect("produced");
 }

@@ -11,7 +11,7 @@ use tests::lab::{KafkaClient, TestRecord, shared};
 
 use crate::support::{App, Turn, config, read_by_java, rows, turn, wait_committed};
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(180);
 
 /// The header of [`traced`] records as Java shows it.
 const HEADER: &str = r#"[["origin","78"]]"#;

@@ -14,7 +14,7 @@ use tests::lab::{JavaLab, KafkaClient, LabProcess, TestRecord, shared};
 
 use crate::support::{App, HEAP_MB, committed, config, read_by_java, rows, turn, wait_committed};
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(180);
 
 /// Results and changelogs of plain, windowed and session stores.
 #[test]

@@ -20,7 +20,7 @@ const KILLS_OF_STARTS: u64 = 6;
 /// outage. All of them are over 150,000.
 const TAIL_MAX: u64 = 30_000;
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(180);
 
 fn kill_again_and_again(
     soak: &Soak,

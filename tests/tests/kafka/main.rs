@@ -1,7 +1,7 @@
 //! Reliability on a real Apache Kafka: applications are killed, spread, cut off and fed with bad input.
 //!
 //! One scenario a file. They share one broker, so each has topics and an application id of its own; a few run at the
-//! same time. `SEED=<n>` repeats the random moments of a run.
+//! same time. `SEED=<n>` chooses other random moments than those of every run.
 //!
 //! Known ways of getting it wrong, and what shows that this is not one of them:
 //! - times and headers are lost, uncommitted records are read, a tombstone does not arrive: `records`;

@@ -42,7 +42,7 @@ fn fail(input: &str, output: &str, folder: &Path) -> String {
     let config = config(&client, "poison", folder).with_commit_interval(seconds(8));
     let streams = KafkaStreams::new(topology(input, output), config).expect("fine");
     streams.start().expect("it starts");
-    assert!(streams.wait_for(std::time::Duration::from_secs(30), |state| state == State::Error));
+    assert!(streams.wait_for(std::time::Duration::from_secs(120), |state| state == State::Error));
     streams.error().expect("an error").to_string()
 }
 

@@ -9,7 +9,7 @@ use tests::lab::shared;
 
 use crate::support::{Soak, turn};
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(180);
 
 /// Two sub-topologies with four partitions each.
 const TASKS: usize = 8;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Stdio;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
-pub use field::{App, Chance, Turn, committed, config, texts, turn, wait_committed};
+pub use field::{App, Chance, LIMIT, Turn, committed, config, texts, turn, wait_committed};
 use tempfile::TempDir;
 use tests::apps::{SoakProcess, SoakSettings, SoakTopics};
 use tests::checks::{Exactness, SoakModel};
@@ -57,6 +57,21 @@ impl Soak {
     pub fn wait_done(&self, limit: Duration) {
         let between = SoakTopics::repartition(&self.app);
         wait_committed(&self.client, &self.app, &[&self.topics.input, &between], limit);
+    }
+
+    /// Waits until no transaction is open in any topic: offsets are visible as soon as their own marker is written, and
+    /// those of results and changelogs may follow.
+    pub fn wait_markers(&self, limit: Duration) {
+        let topics = self.client.topics().expect("topics");
+        let topics = topics.iter().filter(|topic| topic.starts_with(&self.app));
+        let begin = Instant::now();
+        for topic in topics {
+            let ends = |committed| self.client.offsets(topic, committed).expect("offsets");
+            while ends(true) != ends(false) {
+                assert!(begin.elapsed() < limit, "{topic}: {:?} of {:?}", ends(true), ends(false));
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        }
     }
 
     pub fn check(&self, exactness: Exactness) {

@@ -90,7 +90,8 @@ fn a_broker_that_is_away_is_named_and_nothing_hangs() -> Outcome {
         assert!(error.to_string().contains(away), "{error}");
     }
     drop((admin, producer));
-    assert!(start.elapsed() < Duration::from_secs(8), "took {:?}", start.elapsed());
+    // Each of them ends in its time; the client library's own time-outs are minutes.
+    assert!(start.elapsed() < Duration::from_secs(40), "took {:?}", start.elapsed());
     assert!(KafkaTransport::new(" ", BTreeMap::new()).is_err());
     Ok(())
 }

@@ -23,7 +23,7 @@ use tests::lab::{KafkaClient, shared};
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 /// Longer than anything takes that works.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 
 fn client() -> Outcome<KafkaClient> {
     Ok(shared()?.client())
