@@ -15,7 +15,7 @@ const PROCESSES: usize = 3;
 /// Partitions of every topic, as in Kafka's own runs.
 const PARTITIONS: i32 = 5;
 
-const CLOSE_LIMIT: Duration = Duration::from_secs(60);
+const CLOSE_LIMIT: Duration = Duration::from_secs(150);
 
 /// What is done to the processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

@@ -13,7 +13,7 @@ const HEAP_MB: u32 = 512;
 /// for results.
 const FULL_LIMIT: Duration = Duration::from_secs(20 * 60);
 
-const SHORT_LIMIT: Duration = Duration::from_secs(240);
+const SHORT_LIMIT: Duration = Duration::from_secs(480);
 
 /// Which of the smoke tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
@@ -76,11 +77,13 @@ struct Watch<'a> {
     begin: Instant,
     permits: Mutex<Vec<Permit>>,
     wrong: Mutex<Faults>,
+    touched: AtomicU64,
 }
 
 impl Storm {
-    /// Passes over. What is wrong is in the error, one sentence a line; the report goes to standard output.
-    pub fn pass(&self, weather: &Weather) -> Result<(), String> {
+    /// Passes over. Returns how many messages of the network were delayed, dropped or cut. What is wrong is in the error,
+    /// one sentence a line; the report goes to standard output.
+    pub fn pass(&self, weather: &Weather) -> Result<u64, String> {
         let text = |error: LabError| error.to_string();
         for event in &weather.events {
             println!("{}", serde_json::to_string(event).map_err(|error| error.to_string())?);
@@ -108,6 +111,7 @@ impl Storm {
             begin: Instant::now(),
             permits: Mutex::default(),
             wrong: Mutex::new(Faults::new()),
+            touched: AtomicU64::new(0),
         };
         watch.storm(weather.length);
         while !feed.is_done() {
@@ -128,7 +132,7 @@ impl Storm {
         watch.judge(model, reader);
         let wrong = watch.wrong.into_inner().unwrap_or_else(PoisonError::into_inner);
         if wrong.is_empty() {
-            return Ok(());
+            return Ok(watch.touched.into_inner());
         }
         // The brokers' data go with them, and say best what happened.
         let kept = self.folder.join("brokers");
@@ -187,6 +191,7 @@ impl Watch<'_> {
             permit.until = Some(Instant::now() + AFTERMATH);
         }
         println!("{begin:>7.1}s {} until {:.1}s: {}", event.fault.kind(), self.seconds(), told.text);
+        self.touched.fetch_add(told.touched, Ordering::Relaxed);
         for (process, said) in told.ends {
             self.ended(process, &said);
         }
@@ -294,7 +299,7 @@ impl Watch<'_> {
         // Until they have opened what they open.
         let settled = Instant::now();
         let (mut new, mut steady) = (Vec::<Option<ProcessUsage>>::new(), 0);
-        while steady < 10 && settled.elapsed() < Duration::from_secs(30) {
+        while steady < 10 && settled.elapsed() < Duration::from_secs(90) {
             std::thread::sleep(TICK);
             let now: Vec<_> = (0..PROCESSES).map(|number| self.world.app(number).usage()).collect();
             let running = (0..PROCESSES).all(|number| self.world.app(number).said().state == "RUNNING");

@@ -12,7 +12,7 @@ use crate::databases::{self, Rows};
 use crate::world::APP;
 
 /// How long transactions may take to end after everything has.
-const OPEN_LIMIT: Duration = Duration::from_secs(30);
+const OPEN_LIMIT: Duration = Duration::from_secs(120);
 
 /// How many wrong records are shown.
 const TOLD: usize = 12;

@@ -7,8 +7,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use lab::{ClusterOptions, KafkaClient, KafkaCluster, LabError, ProxiedListener, free_port};
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
 use tests::apps::{SoakSettings, SoakTopics};
 use tests::checks::InputRange;
 
@@ -22,7 +20,8 @@ pub(crate) const APP: &str = "storm";
 /// Whom the proxied listeners know, besides the open ones' super users.
 pub(crate) const USER: &str = "User:app";
 
-const CLOSE_LIMIT: Duration = Duration::from_secs(60);
+/// librdkafka may wait for a coordinator for a minute and a half, inside of a call that cannot be cut short.
+const CLOSE_LIMIT: Duration = Duration::from_secs(150);
 
 /// Partitions of every topic.
 const PARTITIONS: i32 = 4;
@@ -174,22 +173,9 @@ fn app_settings(bootstrap: &str, state_dir: PathBuf) -> SoakSettings {
 }
 
 fn create_on_one_broker(client: &KafkaClient, topic: &str) -> Result<(), LabError> {
-    let what = || format!("creating {topic} on one broker");
-    let mut config = client.config();
-    config.remove("allow.auto.create.topics");
-    let admin: AdminClient<DefaultClientContext> = config.create().map_err(LabError::kafka(what()))?;
     let only = [i32::try_from(ONLY_REPLICA).unwrap_or(0)];
     let places = vec![&only[..]; usize::try_from(PARTITIONS).unwrap_or(1)];
-    let new =
-        NewTopic::new(topic, PARTITIONS, TopicReplication::Variable(&places)).set("min.insync.replicas", "1");
-    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(LabError::io(what()))?;
-    let answers = runtime
-        .block_on(admin.create_topics([&new], &AdminOptions::new()))
-        .map_err(LabError::kafka(what()))?;
-    match answers.into_iter().next() {
-        Some(Err((_, code))) => Err(LabError::Refused { what: what(), answer: code.to_string() }),
-        _ => Ok(()),
-    }
+    client.create_topic_on(topic, &places, &[("min.insync.replicas", "1")])
 }
 
 /// A file system in memory; only root can mount one.

@@ -32,8 +32,11 @@ fn a_short_storm_leaves_everything_right() {
     let folder = tempfile::tempdir().expect("a folder");
     let storm =
         Storm { program: env!("CARGO_BIN_EXE_storm_app").into(), folder: folder.path().to_path_buf() };
-    if let Err(wrong) = storm.pass(&Weather { length: Duration::from_secs(56), events, per_second: 300 }) {
-        let kept = folder.keep();
-        panic!("{wrong}\nlogs and state are kept in {}", kept.display());
+    match storm.pass(&Weather { length: Duration::from_secs(56), events, per_second: 300 }) {
+        Ok(touched) => assert!(touched > 0, "no event of the network met a message"),
+        Err(wrong) => {
+            let kept = folder.keep();
+            panic!("{wrong}\nlogs and state are kept in {}", kept.display());
+        }
     }
 }

@@ -10,7 +10,7 @@ use kstreams::prelude::*;
 use smoke::{Judge, relational_topology, streams_topology};
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-const CLOSE_LIMIT: Duration = Duration::from_secs(60);
+const CLOSE_LIMIT: Duration = Duration::from_secs(140);
 const DAY_MS: i64 = 86_400_000;
 
 #[derive(Debug, Parser)]

@@ -62,7 +62,8 @@ fn run(arguments: &Arguments) -> Result<(), String> {
     let _not_there = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).map_err(|error| format!("creating {}: {error}", folder.display()))?;
     println!("logs and state: {}", folder.display());
-    Storm { program, folder }.pass(&Weather { length, events, per_second: arguments.per_second })
+    let storm = Storm { program, folder };
+    storm.pass(&Weather { length, events, per_second: arguments.per_second }).map(|_touched| ())
 }
 
 fn read(path: &PathBuf) -> Result<Vec<Event>, String> {

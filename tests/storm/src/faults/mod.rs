@@ -28,6 +28,8 @@ pub(crate) struct Told {
     /// Processes that did not end in order when they were closed, and what they said.
     pub(crate) ends: Vec<(usize, String)>,
     pub(crate) wrong: Vec<String>,
+    /// How many messages of the network it was done to.
+    pub(crate) touched: u64,
 }
 
 impl From<Result<String, LabError>> for Told {
@@ -64,7 +66,7 @@ pub(crate) fn pass(world: &World, event: &Event) -> Told {
         Fault::DeleteOffsets => process::closed_meanwhile(world, &ALL, || offsets::delete(world, time)),
         Fault::RefuseRecords => topic::refuse(world, time).into(),
         Fault::Revoke { right } => topic::revoke(world, *right, time).into(),
-        Fault::Network { rule } => Ok(network::apply(world, *rule, time)).into(),
+        Fault::Network { rule } => network::apply(world, *rule, time),
     }
 }
 

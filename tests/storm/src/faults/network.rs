@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use super::Told;
 use crate::proxy::Rule;
 use crate::world::World;
 
-pub(super) fn apply(world: &World, rule: Rule, time: Duration) -> String {
+pub(super) fn apply(world: &World, rule: Rule, time: Duration) -> Told {
     let id = world.rules.add(rule);
     std::thread::sleep(time);
-    format!("hit {} messages", world.rules.remove(id))
+    let touched = world.rules.remove(id);
+    Told { text: format!("hit {touched} messages"), touched, ..Told::default() }
 }
