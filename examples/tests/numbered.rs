@@ -65,7 +65,7 @@ fn service() {
     let (ended, end) = channel::<()>();
     let blocked = Arc::clone(&service);
     std::thread::spawn(move || {
-        if end.recv_timeout(Duration::from_secs(60)) == Err(RecvTimeoutError::Timeout) {
+        if end.recv_timeout(Duration::from_secs(180)) == Err(RecvTimeoutError::Timeout) {
             let _ = blocked.lock().unwrap().kill();
         }
     });

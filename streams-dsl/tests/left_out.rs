@@ -198,7 +198,7 @@ fn what_a_store_is_too_young_for_is_counted() {
 /// The counts of stream threads and of the global thread come together in the application's metrics, also after it has ended.
 #[test]
 fn an_application_tells_what_its_tasks_and_its_global_tables_leave_out() {
-    let limit = Duration::from_secs(60);
+    let limit = Duration::from_secs(120);
     let builder = StreamsBuilder::new();
     let names = builder.global_table::<String, i64>("names");
     let numbers = builder.stream::<String, String>("in").try_map_values(|text| text.parse::<i64>());

@@ -13,7 +13,7 @@ use streams_dsl::core::transport::embedded::EmbeddedBroker;
 use streams_dsl::core::transport::{NewTopic, Transport};
 use streams_dsl::prelude::*;
 
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_secs(120);
 
 struct Service {
     app: Arc<KafkaStreams>,

@@ -47,14 +47,14 @@ fn an_application_runs_on_the_broker_in_memory() {
         configs: Default::default(),
     };
     let mut admin = broker.transport().admin("test").unwrap();
-    admin.create_topics(&[topic("words"), topic("counts")], Duration::from_secs(1)).unwrap();
+    admin.create_topics(&[topic("words"), topic("counts")], Duration::from_secs(120)).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let config = StreamsConfig::new("app", "embedded:").with_state_dir(folder.path());
     let app = KafkaStreams::builder(counts(Materialized::named("counts")), config).with_broker(broker);
     let app = app.build().unwrap();
     app.start().unwrap();
-    assert!(app.wait_for(Duration::from_secs(60), |state| state == State::Running));
-    assert!(app.close(Duration::from_secs(60)));
+    assert!(app.wait_for(Duration::from_secs(120), |state| state == State::Running));
+    assert!(app.close(Duration::from_secs(120)));
     assert!(app.error().is_none());
 }
 

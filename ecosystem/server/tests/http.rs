@@ -8,7 +8,7 @@ use std::time::Duration;
 use kstreams::prelude::*;
 use streams_server::{Server, ServerError};
 
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(120);
 
 fn get_with(address: SocketAddr, path: &str, header: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).expect("a connection");

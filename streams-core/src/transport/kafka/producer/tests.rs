@@ -9,7 +9,7 @@ use rdkafka::bindings::rd_kafka_resp_err_t as E;
 
 mod refusals;
 
-const TIMEOUT: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A producer that gives up records and transactions after this many milliseconds.
 fn made(transactional_id: Option<&str>, patience: u64) -> KafkaProducer {
