@@ -250,7 +250,7 @@ impl Asker {
 
 impl Membership for KafkaMembership {
     fn poll(&mut self, wait: Duration, handler: &mut dyn MembershipHandler) -> Result<()> {
-        let change = self.group.client.poll_consumer(wait);
+        let change = self.group.client.poll_consumer(wait).change();
         let answered = match &change {
             Some(change) => self.answer(change, handler),
             None => Ok(()),
@@ -290,7 +290,7 @@ impl Membership for KafkaMembership {
         }
         // The request to leave is sent when all that is assigned was released, and ends the member id.
         while self.group.fence().is_ok() && !deadline.left().is_zero() {
-            if let Some(change) = client.poll_consumer(LEAVE_SLICE) {
+            if let Some(change) = client.poll_consumer(LEAVE_SLICE).change() {
                 self.accept(change.assigns)?;
             }
         }
@@ -316,7 +316,7 @@ impl KafkaMembership {
                 return Err(TransportError::new(Kind::TimedOut, attempted(), reason));
             }
             // Further rebalances are answered with an empty list: all tasks are released already.
-            if let Some(change) = client.poll_consumer(LEAVE_SLICE) {
+            if let Some(change) = client.poll_consumer(LEAVE_SLICE).change() {
                 self.accept(change.assigns)?;
             }
         }

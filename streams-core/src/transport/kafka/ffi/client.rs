@@ -148,6 +148,26 @@ pub(in crate::transport::kafka) struct Rebalance {
     pub(in crate::transport::kafka) partitions: Vec<Entry>,
 }
 
+/// What one poll of a consumer found.
+pub(in crate::transport::kafka) enum Polled {
+    /// Nothing was queued.
+    Nothing,
+    /// An event that needs no answer. More may be queued behind it.
+    Served,
+    /// A change of a group's assignment, which has to be answered with [`Client::accept`].
+    Change(Rebalance),
+}
+
+impl Polled {
+    /// The change, if it was one.
+    pub(in crate::transport::kafka) fn change(self) -> Option<Rebalance> {
+        match self {
+            Polled::Change(change) => Some(change),
+            Polled::Nothing | Polled::Served => None,
+        }
+    }
+}
+
 /// A flag that one thread waits for and others set.
 #[derive(Default)]
 pub(in crate::transport::kafka) struct Wake {
@@ -282,24 +302,23 @@ impl Client {
         }
     }
 
-    /// Serves callbacks of a consumer, waiting at most that long, and returns a change of a group's assignment, which
-    /// has to be answered with [`Client::accept`].
-    pub(in crate::transport::kafka) fn poll_consumer(&self, timeout: Duration) -> Option<Rebalance> {
+    /// Serves one event of a consumer, waiting at most that long for it.
+    pub(in crate::transport::kafka) fn poll_consumer(&self, timeout: Duration) -> Polled {
         // SAFETY: a valid consumer handle; the queue reference is given back below, an event is destroyed after its
         // list has been copied. Partition queues are never forwarded here, so no record can be lost.
         unsafe {
             let queue = rd::rd_kafka_queue_get_consumer(self.as_ptr());
             if queue.is_null() {
-                return None;
+                return Polled::Nothing;
             }
             let event = rd::rd_kafka_queue_poll(queue, millis(timeout));
             rd::rd_kafka_queue_destroy(queue);
             if event.is_null() {
-                return None;
+                return Polled::Nothing;
             }
             let code = raw::rd_kafka_event_error(event);
             let found = match rd::rd_kafka_event_type(event) {
-                rd::RD_KAFKA_EVENT_REBALANCE => Some(Rebalance {
+                rd::RD_KAFKA_EVENT_REBALANCE => Polled::Change(Rebalance {
                     assigns: code == E::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS as Code,
                     lost: rd::rd_kafka_assignment_lost(self.as_ptr()) != 0,
                     partitions: entries_of(rd::rd_kafka_event_topic_partition_list(event)),
@@ -307,9 +326,9 @@ impl Client {
                 // Comes as an event, requested or not.
                 rd::RD_KAFKA_EVENT_ERROR => {
                     self.shared.note(event_error(event));
-                    None
+                    Polled::Served
                 }
-                _ => None,
+                _ => Polled::Served,
             };
             rd::rd_kafka_event_destroy(event);
             found
@@ -399,11 +418,17 @@ impl Client {
 impl Drop for Client {
     fn drop(&mut self) {
         // librdkafka 2.12.1 spins for ever on an assignment that is on the queue, unanswered, when its end is requested.
-        // Assignments after that it answers itself.
+        // Assignments after that it answers itself. Errors may be queued in front of it.
         if self.role == Role::Member {
-            while let Some(change) = self.poll_consumer(Duration::ZERO) {
-                // Refused only if it is no longer wanted.
-                let _refused = self.accept(change.assigns);
+            loop {
+                match self.poll_consumer(Duration::ZERO) {
+                    Polled::Nothing => break,
+                    Polled::Served => {}
+                    Polled::Change(change) => {
+                        // Refused only if it is no longer wanted.
+                        let _refused = self.accept(change.assigns);
+                    }
+                }
             }
         }
         // SAFETY: nothing refers to the handle now (see the module's ownership rule), and this is none of

@@ -58,6 +58,17 @@ impl Client {
         }
     }
 
+    /// The number of events that a consumer has not been polled for.
+    pub(in crate::transport::kafka) fn queued(&self) -> usize {
+        // SAFETY: a valid consumer handle; the queue reference is given back.
+        unsafe {
+            let queue = rd::rd_kafka_queue_get_consumer(self.as_ptr());
+            let queued = rd::rd_kafka_queue_length(queue);
+            rd::rd_kafka_queue_destroy(queue);
+            queued
+        }
+    }
+
     /// Makes a topic.
     pub(in crate::transport::kafka) fn mock_topic(&self, name: &str, partitions: i32) {
         // SAFETY: the cluster belongs to the client; the name is copied.

@@ -2,9 +2,9 @@
 //! crash, and under `make sanitize` even where they would go unnoticed.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::mock::client;
 use super::{AdminCall, Batch, Client, Outgoing, PartitionList, PartitionQueue, Role, Topic, TopicToCreate};
@@ -126,4 +126,31 @@ fn settings_that_are_refused_late_are_an_error() {
     let settings = [("security.protocol", "sasl_plaintext"), ("sasl.mechanisms", "PLAIN")];
     let reason = client(Role::Consumer, &settings).err().expect("is refused");
     assert!(reason.contains("sasl.username"), "{reason}");
+}
+
+/// Hung before: the error ended the search for what was to be answered, and librdkafka waited for the answer without end.
+#[test]
+#[allow(clippy::disallowed_methods, reason = "events come by the clock of the machine")]
+fn a_member_goes_although_an_error_is_queued_in_front_of_its_assignment() {
+    let cluster = cluster();
+    let servers = cluster.mock_servers();
+    let settings = [
+        ("bootstrap.servers", servers.as_str()),
+        ("group.id", "g"),
+        ("partition.assignment.strategy", "cooperative-sticky"),
+        ("log_level", "0"),
+    ];
+    let member = client(Role::Member, &settings).expect("is made");
+    member.subscribe(&["missing", TOPIC]).expect("subscribes");
+    let began = Instant::now();
+    while member.queued() < 2 && began.elapsed() < LIMIT {
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(member.queued(), 2, "an error and an assignment");
+    let (done, is_done) = mpsc::channel();
+    thread::spawn(move || {
+        drop(member);
+        done.send(())
+    });
+    is_done.recv_timeout(LIMIT).expect("the member goes");
 }

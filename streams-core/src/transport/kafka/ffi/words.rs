@@ -14,7 +14,7 @@ use rdkafka::bindings::rd_kafka_resp_err_t as E;
 
 use super::client::{Shared, guarded, locked};
 use super::conf::Conf;
-use super::{Code, OK, text_of};
+use super::{Code, OK, raw, text_of};
 
 /// librdkafka's own words for a record whose batch was refused because of another one.
 const OTHERS: &str =
@@ -60,7 +60,7 @@ pub(super) fn listen(conf: &Conf, shared: &Arc<Shared>) {
     let opaque = Arc::as_ptr(shared).cast_mut().cast();
     // SAFETY: the configuration is ours; the callback has the declared type; the opaque pointer outlives the client, as that
     // of the other callbacks does. The name is copied. It is refused only if it is there already.
-    unsafe { rd::rd_kafka_conf_interceptor_add_on_new(conf.as_ptr(), NAME.as_ptr(), Some(on_new), opaque) };
+    unsafe { raw::rd_kafka_conf_interceptor_add_on_new(conf.as_ptr(), NAME.as_ptr(), Some(on_new), opaque) };
 }
 
 const NAME: &std::ffi::CStr = c"words";
