@@ -18,12 +18,36 @@ pub(crate) enum Readiness {
     Waiting,
 }
 
+/// What a task did with its next record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// It was processed.
+    Processed,
+    /// It was dropped before it reached a node.
+    Dropped,
+    /// There was none.
+    Nothing,
+}
+
+/// Records that a task is done with.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Done {
+    pub processed: usize,
+    pub dropped: usize,
+}
+
+impl Done {
+    pub fn all(self) -> usize {
+        self.processed + self.dropped
+    }
+}
+
 /// The record queues of one task (`PartitionGroup`).
 pub(crate) struct PartitionGroup {
     queues: Vec<RecordQueue>,
     /// Queues with a head, by its event time. A single queue needs no order.
     by_time: TimeQueue<usize>,
-    /// Queues that were empty before they got records: they are not in the order yet.
+    /// Queues with records but without a head: they are not in the order yet.
     filled: Vec<usize>,
     /// Since when the group waits for a partition for which the broker has no records.
     idle_since: Option<Timestamp>,
@@ -84,36 +108,46 @@ impl PartitionGroup {
     }
 
     /// Processes the record with the lowest event time among the heads; of equal ones, the one that Kafka Streams would
-    /// take. False when there was none.
+    /// take. A record that is dropped is a step of its own.
     #[inline]
-    pub fn process_next(&mut self, task: &mut TaskContext) -> Result<bool> {
+    pub fn process_next(&mut self, task: &mut TaskContext) -> Result<Step> {
         if let [only] = &mut self.queues[..] {
-            only.advance_head(task)?;
-            let Some(timestamp) = only.head_timestamp() else { return Ok(false) };
+            let any = only.advance_head(task)?;
+            let Some(timestamp) = only.head_timestamp() else {
+                return Ok(if any { Step::Dropped } else { Step::Nothing });
+            };
             task.advance_stream_time(timestamp);
             only.process_head(task)?;
-            return Ok(true);
+            return Ok(Step::Processed);
         }
-        while !self.filled.is_empty() {
-            let index = self.filled.remove(0);
-            self.offer(index, task)?;
+        while let Some(&index) = self.filled.first() {
+            let has_come = self.offer(index, task)?;
+            if has_come || self.queues.get(index).is_none_or(|queue| queue.len() == 0) {
+                self.filled.remove(0);
+            }
+            if !has_come {
+                return Ok(Step::Dropped);
+            }
         }
-        let Some((timestamp, index)) = self.by_time.poll() else { return Ok(false) };
+        let Some((timestamp, index)) = self.by_time.poll() else { return Ok(Step::Nothing) };
         if let Some(queue) = self.queues.get_mut(index) {
             task.advance_stream_time(timestamp);
             queue.process_head(task)?;
         }
-        self.offer(index, task)?;
-        Ok(true)
+        if !self.offer(index, task)? && self.queues.get(index).is_some_and(|queue| queue.len() > 0) {
+            self.filled.push(index);
+        }
+        Ok(Step::Processed)
     }
 
-    /// Adds a queue to the order if it has a record that is not dropped.
-    fn offer(&mut self, index: usize, task: &mut TaskContext) -> Result<()> {
-        let Some(queue) = self.queues.get_mut(index) else { return Ok(()) };
+    /// Adds a queue to the order; false if its next record was dropped, or there is none.
+    fn offer(&mut self, index: usize, task: &mut TaskContext) -> Result<bool> {
+        let Some(queue) = self.queues.get_mut(index) else { return Ok(false) };
         queue.advance_head(task)?;
-        if let Some(timestamp) = queue.head_timestamp() {
+        let head = queue.head_timestamp();
+        if let Some(timestamp) = head {
             self.by_time.offer(timestamp, index);
         }
-        Ok(())
+        Ok(head.is_some())
     }
 }

@@ -109,6 +109,13 @@ impl RecordQueue {
         }
     }
 
+    /// Drops everything that is buffered.
+    pub fn clear(&mut self) {
+        self.waiting.clear();
+        (self.head, self.head_raw) = (None, None);
+        (self.bytes, self.head_bytes, self.head_header_bytes) = (0, 0, 0);
+    }
+
     /// The event time of the next record, `None` when there is none.
     pub fn head_timestamp(&self) -> Option<Timestamp> {
         self.head.map(|(_, timestamp)| timestamp)
@@ -126,24 +133,26 @@ impl RecordQueue {
         self.partition_time
     }
 
-    /// Deserializes records until one becomes the head or none is left. Records that are dropped count as consumed.
-    pub fn advance_head(&mut self, task: &mut TaskContext) -> Result<()> {
-        while self.head.is_none() {
-            let Some(raw) = self.waiting.pop_front() else { return Ok(()) };
-            let bytes = raw.bytes();
-            task.enter_record(&self.partition, raw.offset(), raw.timestamp());
-            let prepared = self.input.prepare(&raw, self.partition_time, task)?;
-            if let Prepared::Head { timestamp, header_bytes } = prepared {
-                self.head = Some((raw.offset(), timestamp));
-                (self.head_bytes, self.head_header_bytes) = (bytes, header_bytes);
-                if task.keeps_records() {
-                    self.head_raw = Some(raw);
-                }
-            } else {
-                self.bytes -= bytes;
-            }
+    /// Makes the next record the head if there is none, or drops it: it counts as consumed then. One record at most, since a
+    /// handler or an extractor may take long. False if there was no record.
+    pub fn advance_head(&mut self, task: &mut TaskContext) -> Result<bool> {
+        if self.head.is_some() {
+            return Ok(true);
         }
-        Ok(())
+        let Some(raw) = self.waiting.pop_front() else { return Ok(false) };
+        let bytes = raw.bytes();
+        task.enter_record(&self.partition, raw.offset(), raw.timestamp());
+        let prepared = self.input.prepare(&raw, self.partition_time, task)?;
+        if let Prepared::Head { timestamp, header_bytes } = prepared {
+            self.head = Some((raw.offset(), timestamp));
+            (self.head_bytes, self.head_header_bytes) = (bytes, header_bytes);
+            if task.keeps_records() {
+                self.head_raw = Some(raw);
+            }
+        } else {
+            self.bytes -= bytes;
+        }
+        Ok(true)
     }
 
     /// Sends the head through the topology.

@@ -15,7 +15,7 @@ use super::backends::TaskBackends;
 use super::commit::Committer;
 use super::measures::TaskMeter;
 use super::pace::Pace;
-use super::partition_group::{PartitionGroup, Readiness};
+use super::partition_group::{Done, PartitionGroup, Readiness, Step};
 use super::record_collector::RecordCollector;
 use super::record_queue::{RecordQueue, SourceMeters};
 use super::restore::OpenedTask;
@@ -272,15 +272,16 @@ impl StreamTask {
         self.context.dropped_records()
     }
 
-    /// Processes up to `limit` records, or until the pass is over. Returns how many were.
-    pub fn process(&mut self, limit: usize, now: Now, pace: &mut Pace) -> Result<usize> {
+    /// Processes up to `limit` records, or until the pass is over. Those that are dropped count as well: users' code decides
+    /// about them, and may take long for it.
+    pub fn process(&mut self, limit: usize, now: Now, pace: &mut Pace) -> Result<Done> {
         self.context.set_wall_clock_ms(now.wall_ms);
         if std::mem::take(&mut self.unpunctuated) {
             self.punctuate(PunctuationType::StreamTime, self.context.stream_time(), pace)?;
         }
-        let mut done = 0;
+        let mut done = Done::default();
         let alone = self.inputs.len() == 1;
-        while done < limit && !self.unpunctuated {
+        while done.all() < limit && !self.unpunctuated {
             let inputs = &self.inputs;
             let at_end = |input: usize| inputs.get(input).is_none_or(|input| input.at_end);
             // The usual case is one partition, with nothing to wait for.
@@ -289,12 +290,18 @@ impl StreamTask {
             {
                 break;
             }
-            if !self.group.process_next(&mut self.context)? {
-                break;
+            match self.group.process_next(&mut self.context)? {
+                Step::Processed => {
+                    done.processed += 1;
+                    self.processed = true;
+                    self.punctuate(PunctuationType::StreamTime, self.context.stream_time(), pace)?;
+                }
+                Step::Dropped => {
+                    done.dropped += 1;
+                    self.processed = true;
+                }
+                Step::Nothing => break,
             }
-            self.processed = true;
-            done += 1;
-            self.punctuate(PunctuationType::StreamTime, self.context.stream_time(), pace)?;
             if pace.record() && pace.check(self.unwritten_bytes()) {
                 break;
             }

@@ -30,10 +30,12 @@ impl StreamThread {
         self.ready.retain(|reply| self.opening.get(&reply.task) == Some(&reply.number));
     }
 
-    /// Starts the tasks that have been restored.
+    /// Starts tasks that have been restored: one at least, and no more when users' `init` has taken as long as a pass may.
+    /// Those that are left follow in the next rounds.
     pub(super) fn start_restored(&mut self, now: Now) -> Result<bool> {
         let mut any = false;
-        while let Some(OpenReply { task, result, .. }) = self.ready.pop_front() {
+        while !any || self.pace.now_ms() < self.pass_end_ms(now) {
+            let Some(OpenReply { task, result, .. }) = self.ready.pop_front() else { break };
             self.replays.blame(task);
             if let Err(error) = result.and_then(|opened| self.start(task, opened, now)) {
                 // If the thread continues, it requests the task again.

@@ -4,7 +4,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::*;
-use crate::processor::{InitContext, Punctuation, PunctuationType};
+use crate::error::UserError;
+use crate::ids::TopicName;
+use crate::processor::timestamp_extractor::{ConsumedRecord, TimestampExtractor};
+use crate::processor::{InitContext, Punctuation, PunctuationType, SourceOptions};
 use crate::time::{Clock, Timestamp};
 use crate::transport::{ConsumerSpec, Isolation, Transport};
 
@@ -324,5 +327,83 @@ fn a_command_ends_the_pass_and_a_thread_that_nobody_commands_any_more_ends() -> 
     drop(commands);
     assert_eq!(copy.engine.thread().run_once(now)?, Round::Stopped);
     assert_eq!(copy.committed()?.len(), 0, "nothing more is committed");
+    Ok(())
+}
+
+/// Takes its time to refuse each record.
+struct Refuse {
+    clock: Arc<ManualClock>,
+    record_ms: i64,
+}
+
+impl TimestampExtractor<String, String> for Refuse {
+    fn extract(
+        &self,
+        _: &ConsumedRecord<'_, String, String>,
+        _: Timestamp,
+    ) -> std::result::Result<Timestamp, UserError> {
+        self.clock.advance(self.record_ms);
+        Ok(-1)
+    }
+}
+
+/// Showed before: all that was fetched was dropped in one pass, longer than a transaction or the group's patience.
+#[test]
+fn a_commit_comes_each_interval_when_every_record_is_dropped_slowly() -> Result<()> {
+    for (topics, records, record_ms) in [(1, 200, 20), (2, 100, 20), (1, 20, 2_000)] {
+        let names = ["in", "too"];
+        let names = names.get(..topics).unwrap_or_default();
+        let trial = Trial::new(1_000_000, 1, names)?;
+        let mut topology = Topology::new();
+        let extractor = Refuse { clock: Arc::clone(&trial.clock), record_ms };
+        let options = SourceOptions { extractor: Some(Arc::new(extractor)), ..source_options() };
+        let topics: Vec<TopicName> = names.iter().map(|name| (*name).into()).collect();
+        topology.add_source("source", &topics, None, options)?;
+        topology.add_processor("keep", |_| Ok(Keep), &["source"])?;
+        topology.add_state_store(Stores::key_value_store::<String, String>("store"), &["keep"])?;
+        let mut producer = trial.producer()?;
+        for (number, name) in (0..records).flat_map(|number| names.iter().map(move |name| (number, name))) {
+            send(&mut *producer, name, 0, &number.to_string(), "dropped")?;
+        }
+        let all = records * names.len() as u64;
+        let mut engine = trial.engine(topology, config())?;
+        let (mut commits, mut since, mut longest) = (0, None, 0);
+        while engine.thread().dropped_records().total() < all {
+            engine.step()?;
+            let (now_ms, made) = (trial.clock.now_ms(), engine.thread().stats.commits());
+            if made > commits {
+                longest = longest.max(now_ms - since.unwrap_or(now_ms));
+                (commits, since) = (made, Some(now_ms));
+            }
+        }
+        assert!(commits > 10 && longest <= COMMIT_MS + record_ms, "{commits} commits, {longest} ms apart");
+        assert_eq!(engine.thread().stats.processed(), 0);
+    }
+    Ok(())
+}
+
+/// Showed before: all tasks were started in one round, longer than a transaction may be open.
+#[test]
+fn tasks_that_take_long_to_start_are_started_in_several_rounds() -> Result<()> {
+    const TASKS: i32 = 40;
+    const INIT_MS: i64 = 500;
+    let trial = Trial::new(1_000_000, TASKS, &["in"])?;
+    let mut topology = Topology::new();
+    topology.add_source("source", &["in".into()], None, source_options())?;
+    let clock = Arc::clone(&trial.clock);
+    let keep = move |_: &mut InitContext<'_>| {
+        clock.advance(INIT_MS);
+        Ok(Keep)
+    };
+    topology.add_processor("keep", keep, &["source"])?;
+    topology.add_state_store(Stores::key_value_store::<String, String>("store"), &["keep"])?;
+    let mut engine = trial.engine(topology, config())?;
+    let (pass_ms, mut longest) = (engine.thread().limits.pass_ms, 0);
+    while engine.thread().tasks.len() < TASKS as usize {
+        let begun_ms = trial.clock.now_ms();
+        engine.step()?;
+        longest = longest.max(trial.clock.now_ms() - begun_ms);
+    }
+    assert!(longest <= pass_ms + INIT_MS, "{longest}");
     Ok(())
 }
