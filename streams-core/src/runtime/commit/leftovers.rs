@@ -195,7 +195,7 @@ impl Committer {
         self.left_over.probe(&mut **admin)
     }
 
-    /// Rule 5. A failure is retried, with a new producer if necessary.
+    /// Rule 5. After a failure the caller repeats it, by a new producer and not without end.
     fn sweep(&mut self, now: i64) -> Result<()> {
         let sources: BTreeSet<_> = self.left_over.sources.clone();
         // Offsets need a membership in the group; without one they cannot be swept yet.
@@ -232,11 +232,9 @@ impl Committer {
                 Err(error.into())
             }
             Err(error) => {
-                tracing::warn!(%error, "the sweep failed and is repeated by a new producer");
-                let what = || format!("the end of former transactions: {error}");
-                self.waiting.update(now, what);
+                self.waiting.update(now, || format!("the end of former transactions: {error}"));
                 self.transition_to(TransactionState::InDoubt);
-                Ok(())
+                Err(error.into_retriable().into())
             }
         }
     }

@@ -184,10 +184,12 @@ impl Replays {
         }
     }
 
-    /// A task runs again. Time in which it was opened for very long does not count.
+    /// A task runs again. Time in which it was opened for very long does not count, for its thread neither.
     pub fn opened(&mut self, task: TaskId, now_ms: i64) {
-        if let Some(row) = self.tasks.get_mut(&task).filter(|row| now_ms - row.last_ms > self.timeout_ms) {
-            row.since_ms = now_ms;
+        for row in self.tasks.get_mut(&task).into_iter().chain(&mut self.row) {
+            if now_ms - row.last_ms > self.timeout_ms {
+                row.since_ms = now_ms;
+            }
         }
     }
 
@@ -348,6 +350,18 @@ mod tests {
         // It was all there was: nothing of it to be committed.
         replays.caught_up_of(stuck);
         assert!(replays.is_empty());
+    }
+
+    /// Ended the application before: a second failure long after the first, with nothing but a restore in between.
+    #[test]
+    fn time_in_which_tasks_are_opened_is_no_failure_of_their_thread() {
+        let (mut replays, _) = replays();
+        replays.dropped(0, of_tasks(&[0]), cause()).expect("the first");
+        replays.forget(&[TaskId::new(0, 0)].into());
+        replays.opened(TaskId::new(0, 1), 5_000);
+        replays.dropped(5_500, of_tasks(&[1]), cause()).expect("it has run for half a second");
+        replays.opened(TaskId::new(0, 1), 5_600);
+        replays.dropped(6_200, of_tasks(&[1]), cause()).expect_err("for too long");
     }
 
     #[test]

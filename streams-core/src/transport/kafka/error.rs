@@ -67,10 +67,16 @@ const KINDS: &[(Kind, &[E])] = &[
     ),
 ];
 
+/// TRANSACTION_ABORTABLE (KIP-890), which librdkafka 2.12.1 has no name for: a new producer repeats the work.
+pub(super) const TRANSACTION_ABORTABLE: Code = 120;
+
 /// The meaning of a code outside of a transaction. An unknown one stops the application, so it is never retried without end.
 pub(super) fn kind_of(code: Code) -> Kind {
     if let Some(row) = row_of(code) {
         return row.kind;
+    }
+    if code == TRANSACTION_ABORTABLE {
+        return Kind::Fatal;
     }
     KINDS
         .iter()

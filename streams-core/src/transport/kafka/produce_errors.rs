@@ -12,6 +12,7 @@
 
 use rdkafka::bindings::rd_kafka_resp_err_t as E;
 
+use super::error::kind_of;
 use super::ffi::Code;
 use crate::transport::TransportErrorKind as Kind;
 
@@ -239,9 +240,13 @@ pub(super) fn row_of(code: Code) -> Option<&'static Row> {
     PRODUCE_ERRORS.iter().find(|row| row.code as Code == code)
 }
 
-/// What a code means that was given for one record.
+/// What a code means that was given for one record. What is retriable elsewhere, or fatal to a client, blames no record.
 pub(super) fn kind_of_delivery(code: Code) -> Kind {
-    row_of(code).map_or(Kind::InvalidRecord, |row| row.kind)
+    match (row_of(code), kind_of(code)) {
+        (Some(row), _) => row.kind,
+        (None, kind @ (Kind::Retriable | Kind::Fatal)) => kind,
+        (None, _) => Kind::InvalidRecord,
+    }
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ const SLICES_AFTER_FAILURE: u32 = 5;
 /// The time-out of a request for a topic's limits.
 const LIMITS_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The time-out of the question whether a topic exists, after its records were not acknowledged in time.
+/// The time for the questions whether topics exist, after their records were not acknowledged in time.
 const EXISTS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long a topic is taken as missing before it is looked up again.
@@ -69,6 +69,12 @@ pub(super) struct KafkaProducer {
     /// Whether records are compressed, so that the size of a batch cannot be computed from theirs.
     compressed: bool,
     client: Arc<Client>,
+}
+
+/// What is known of the topics whose records timed out.
+struct Missing {
+    asked: HashMap<String, bool>,
+    deadline: Deadline,
 }
 
 struct KnownTopic {
@@ -129,7 +135,7 @@ impl KafkaProducer {
     /// The same if a call has failed as well: its error is the reason if the records were only purged because of it.
     fn undelivered_as(&mut self, told: Option<KafkaError>) -> TransportError {
         self.has_gap |= self.is_transactional();
-        let mut missing = HashMap::new();
+        let mut missing = Missing { asked: HashMap::new(), deadline: Deadline::after(EXISTS_TIMEOUT) };
         let failed = self.client.take_failed().into_iter().map(|one| self.judged(one, &mut missing));
         let mut failed: Vec<_> = failed.collect();
         if !failed.iter().all(is_purged) {
@@ -170,7 +176,7 @@ impl KafkaProducer {
         }
     }
 
-    fn judged(&self, delivery: Delivery, missing: &mut HashMap<String, bool>) -> FailedDelivery {
+    fn judged(&self, delivery: Delivery, missing: &mut Missing) -> FailedDelivery {
         let Delivery { topic, partition, error, tag, record } = delivery;
         let mut kind = kind_of_delivery(error.code);
         let mut reason = advised(error.code, &error.reason);
@@ -181,8 +187,7 @@ impl KafkaProducer {
             (kind, reason) = self.judge_size(&topic, bytes, reason);
         }
         // librdkafka sends to a deleted topic until the time-out.
-        if kind == Kind::TimedOut && *missing.entry(topic.clone()).or_insert_with(|| self.is_missing(&topic))
-        {
+        if kind == Kind::TimedOut && self.is_missing(&topic, missing) {
             (kind, reason) = (Kind::UnknownTopic, "the topic no longer exists".to_owned());
         }
         if self.is_transactional() && matches!(kind, Kind::Retriable | Kind::TimedOut | Kind::QueueFull) {
@@ -192,10 +197,21 @@ impl KafkaProducer {
         FailedDelivery { topic, partition, kind, code: Some(name_of(error.code)), reason, tag, record }
     }
 
-    fn is_missing(&self, topic: &str) -> bool {
+    /// Whether a topic is known not to exist. The deliveries of one report share a time-out: with many topics, and brokers
+    /// that do not answer, this would take minutes otherwise.
+    fn is_missing(&self, topic: &str, missing: &mut Missing) -> bool {
+        if let Some(&known) = missing.asked.get(topic) {
+            return known;
+        }
+        let left = missing.deadline.left();
         let known = self.topics.iter().find(|known| known.name == topic);
-        let count = known.map(|known| self.client.partition_count(&known.topic, EXISTS_TIMEOUT));
-        count.is_some_and(|count| count.is_err_and(|error| is_unknown_topic(error.code)))
+        let is_missing = !left.is_zero()
+            && known.is_some_and(|known| {
+                let count = self.client.partition_count(&known.topic, left);
+                count.is_err_and(|error| is_unknown_topic(error.code))
+            });
+        missing.asked.insert(topic.to_owned(), is_missing);
+        is_missing
     }
 
     /// A batch was too large: those records are to blame that are too large by themselves; otherwise the batch is.
@@ -444,8 +460,10 @@ impl Producer for KafkaProducer {
         let mut list = PartitionList::new();
         for partition in partitions {
             let topic = self.topic(&partition.topic)?;
-            // librdkafka does not know the partition before.
-            self.partition_count(topic, deadline.left())?;
+            // librdkafka does not know the partition before. Its answer is about all partitions of the topic.
+            if !topics.contains(&topic) {
+                self.partition_count(topic, deadline.left())?;
+            }
             list.add(&partition.topic, partition.partition, 0, &[]);
             topics.push(topic);
         }

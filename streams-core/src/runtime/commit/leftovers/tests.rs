@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::config::StreamsConfig;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ids::TopicPartition;
 use crate::processor::{InitContext, Processor, ProcessorContext, ProcessorResult};
 use crate::record::Record;
@@ -212,5 +212,22 @@ fn lost_markers_are_made_up_for_beside_a_strangers_transaction() -> Result<()> {
         assert_eq!(values, ["a", "x", "b"], "{fault:?}");
         assert!(world.seen()?.iter().all(|record| record.starts_with("k=")), "{fault:?}");
     }
+    Ok(())
+}
+
+/// Showed before: a sweep that fails was repeated for ever, and no task was opened.
+#[test]
+fn a_sweep_that_always_fails_ends_the_application_after_a_while() -> Result<()> {
+    let mut world = World::new()?;
+    let mut stranger = world.trial.stranger("stranger", 3_600_000)?;
+    World::begin(&mut *stranger, "out")?;
+    let fault = Fault::before(Operation::Abort, TransportErrorKind::TimedOut);
+    world.trial.broker.faults().inject(fault.times(1_000_000));
+    world.start()?;
+    // task.timeout.ms is five minutes.
+    world.run(200_000)?;
+    assert_eq!(world.opened(), 0);
+    let error = world.run(600_000).expect_err("not for ever");
+    assert!(matches!(error, Error::NoProgress { .. }), "{error}");
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Refusals by librdkafka's mock cluster are reported, and no failed delivery is lost.
 
 use super::super::KafkaOptions;
+use super::super::error::TRANSACTION_ABORTABLE;
 use super::super::ffi::Code;
 use super::super::ffi::mock::requests;
 use super::super::produce_errors::PRODUCE_ERRORS;
@@ -61,6 +62,18 @@ fn an_unknown_code_about_a_record_blames_the_record() {
     assert_eq!((error.kind(), error.failed().len()), (Kind::InvalidRecord, 1), "{error}");
 }
 
+/// Blamed the record before, which a handler could then leave out.
+#[test]
+fn what_passes_elsewhere_blames_no_record() {
+    let retriable = [E::RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH, E::RD_KAFKA_RESP_ERR_REBOOTSTRAP_REQUIRED];
+    let retriable = retriable.map(|error| (code(error), Kind::Retriable));
+    for (number, kind) in retriable.into_iter().chain([(TRANSACTION_ABORTABLE, Kind::Fatal)]) {
+        let (outcome, _producer) = refused(number);
+        let error = outcome.expect_err("is refused");
+        assert_eq!((error.kind(), error.failed()[0].record.is_none()), (kind, true), "{number}: {error}");
+    }
+}
+
 /// Before, the first one was reported and the other one lost.
 #[test]
 fn every_failed_delivery_is_told_and_the_gravest_decides() {
@@ -100,5 +113,46 @@ fn what_is_sent_after_a_failed_delivery_tells_of_that_delivery() {
     producer.client.flush(TIMEOUT);
     let error = send(&mut producer, 1, 2).expect_err("cannot be sent");
     assert_eq!((error.kind(), error.failed()[0].tag), (Kind::InvalidRecord, 1), "{error}");
+    producer.abort(TIMEOUT).expect("is answered");
+}
+
+/// Took two seconds for each topic before.
+#[test]
+fn topics_are_looked_up_within_one_time_out_when_no_broker_answers() {
+    const TOPICS: usize = 40;
+    let mut producer = made(None, 5_000);
+    let names: Vec<String> = (0..TOPICS).map(|number| format!("t{number}")).collect();
+    let send_to_all = |producer: &mut KafkaProducer| {
+        let headers = Headers::new();
+        for name in &names {
+            let topic = producer.topic(name).expect("is known");
+            let (key, value) = (None, Some(&b"value"[..]));
+            let record =
+                OutRecord { topic, partition: 0, key, value, timestamp: 7, headers: &headers, tag: 0 };
+            producer.send(record).expect("is queued");
+        }
+    };
+    names.iter().for_each(|name| producer.client.mock_topic(name, 1));
+    send_to_all(&mut producer);
+    producer.flush(TIMEOUT).expect("all topics are known");
+    producer.client.mock_round_trip(Duration::from_secs(600));
+    send_to_all(&mut producer);
+    assert!(producer.drain(&Deadline::after(TIMEOUT)), "all have timed out");
+    let deadline = Deadline::after(TIMEOUT);
+    let error = producer.flush(TIMEOUT).expect_err("nothing was acknowledged");
+    assert_eq!((error.kind(), error.failed().len()), (Kind::TimedOut, TOPICS), "{error}");
+    assert!(!deadline.left().is_zero());
+}
+
+/// Asked the broker for each partition before, so that there was no time for a thousand of them.
+#[test]
+fn partitions_are_touched_with_one_question_a_topic() {
+    const PARTITIONS: i32 = 1_000;
+    let mut producer = producer(Some("id"));
+    producer.client.mock_topic("many", PARTITIONS);
+    producer.client.mock_round_trip(Duration::from_millis(50));
+    let all: Vec<_> = (0..PARTITIONS).map(|partition| TopicPartition::new("many", partition)).collect();
+    producer.begin().expect("begins");
+    producer.touch(&all, TIMEOUT).expect("takes one question");
     producer.abort(TIMEOUT).expect("is answered");
 }
