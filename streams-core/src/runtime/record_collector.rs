@@ -73,8 +73,8 @@ struct Inner {
 pub(crate) struct RecordCollector {
     inner: RefCell<Inner>,
     handlers: Handlers,
-    /// Reads a record again.
-    sources: ConsumerSpec,
+    /// Reads records again.
+    reader: RefCell<dead_letters::Reader>,
 }
 
 impl RecordCollector {
@@ -90,7 +90,8 @@ impl RecordCollector {
             now_ms: 0,
             order: None,
         };
-        Rc::new(RecordCollector { inner: RefCell::new(inner), handlers, sources })
+        let reader = RefCell::new(dead_letters::Reader::new(sources));
+        Rc::new(RecordCollector { inner: RefCell::new(inner), handlers, reader })
     }
 
     /// Makes the producer, fencing an earlier one of the same id. True once nothing is left of former transactions.
@@ -101,6 +102,7 @@ impl RecordCollector {
     /// A round begins, at this monotonic time.
     pub fn begin_round(&self, now_ms: i64) {
         self.inner.borrow_mut().now_ms = now_ms;
+        self.reader.borrow_mut().begin_round();
     }
 
     /// Whether anything was sent since the last commit.
@@ -196,7 +198,10 @@ impl RecordCollector {
             return Err(error.into());
         }
         let (mut senders, mut is_gone) = (Vec::new(), false);
-        for FailedDelivery { topic, partition, kind, code, reason, tag, record } in error.failed() {
+        // By source record: those that letters need are read again in the order of their offsets.
+        let mut failed: Vec<&FailedDelivery> = error.failed().iter().collect();
+        failed.sort_by_key(|one| one.tag);
+        for FailedDelivery { topic, partition, kind, code, reason, tag, record } in failed {
             let Some(record) = record else {
                 // Known to be gone only now. The repeated work asks for it before it sends, and decides record by record.
                 if *kind == TransportErrorKind::UnknownTopic {
@@ -405,9 +410,7 @@ impl RecordCollector {
         }
         if let Some((partition, offset)) = origin.source.as_ref().zip(offset).filter(|_| !is_current) {
             let transport = self.inner.borrow().committer.transport();
-            if let Some(read) = dead_letters::read_again(&*transport, &self.sources, partition, offset) {
-                letters.iter_mut().for_each(|letter| dead_letters::complete(letter, &read));
-            }
+            self.reader.borrow_mut().complete(&*transport, partition, offset, letters);
         }
         let of_letter = self.origin(&Origin { purpose: Purpose::DeadLetter, ..origin.clone() });
         letters.iter().try_for_each(|letter| dead_letters::send(self, of_letter, offset, letter))
