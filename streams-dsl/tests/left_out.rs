@@ -193,6 +193,7 @@ fn what_a_store_is_too_young_for_is_counted() {
     });
     assert_eq!(told.len(), 1, "{told:#?}");
     assert!(told[0].contains("store rows") && told[0].contains("at=in-0 offset 1"), "{told:#?}");
+    assert!(told[0].contains("node=KTABLE-SOURCE"), "{told:#?}");
 }
 
 /// The counts of stream threads and of the global thread come together in the application's metrics, also after it has ended.

@@ -323,7 +323,10 @@ impl TaskContext {
     #[cold]
     fn drop_expired(&mut self, records: u64) {
         let store = self.setup.clock.expired_store();
-        self.drop_records_of("", DropReason::Expired, records, &format_args!("not put into store {store}"));
+        let using = self.setup.access.iter().filter(|(_, stores)| stores.contains(&*store));
+        let nodes = using.map(|(node, _)| &**node).collect::<Vec<_>>().join(", ");
+        let detail = format!("not put into store {store}");
+        self.drop_records_of(&nodes, DropReason::Expired, records, &detail);
     }
 
     /// How many records were left out, by reason.

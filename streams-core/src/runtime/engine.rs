@@ -97,6 +97,7 @@ fn consumer(transport: &Arc<dyn Transport>, name: &str) -> Result<Box<dyn Consum
     Ok(transport.consumer(&spec)?)
 }
 
+#[allow(clippy::too_many_arguments, reason = "what the thread is made of")]
 fn global_thread(
     plan: &ApplicationPlan,
     globals: &GlobalBackends,
@@ -105,6 +106,7 @@ fn global_thread(
     config: &Arc<StreamsConfig>,
     waits: &Arc<Waits>,
     metrics: &Registry,
+    clock: &ClockRef,
 ) -> Result<GlobalThread> {
     GlobalThread::new(GlobalParts {
         plan,
@@ -118,6 +120,8 @@ fn global_thread(
         config: Arc::clone(config),
         metrics,
         thread: "engine-GlobalStreamThread".into(),
+        clock: Arc::clone(clock),
+        stop: Arc::default(),
     })
 }
 
@@ -154,10 +158,9 @@ impl Engine {
         let globals = GlobalBackends::open(&plan, None, &memory, 0)?;
         let mut membership = transport.membership(&topic_setup::group_spec(&plan, &config, "engine"))?;
         let (waits, metrics) = (Arc::<Waits>::default(), Registry::of(&config));
-        let global = match globals.is_empty() {
-            true => None,
-            false => Some(global_thread(&plan, &globals, &transport, handlers, &config, &waits, &metrics)?),
-        };
+        let global =
+            || global_thread(&plan, &globals, &transport, handlers, &config, &waits, &metrics, &clock);
+        let global = (!globals.is_empty()).then(global).transpose()?;
         let (requests, received) = mpsc::channel();
         let restorer = Restorer::new(RestorerParts {
             plan: Arc::clone(&plan),
@@ -233,7 +236,7 @@ impl Engine {
 
     /// What is waited for, for tests.
     #[cfg(test)]
-    pub fn waits(&self) -> &Waits {
+    pub fn waits(&self) -> &Arc<Waits> {
         &self.waits
     }
 

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Add;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use state_stores::offsets::{offsets_keyspace, put_offset};
@@ -22,9 +23,10 @@ use state_stores::{BackendRef, Batch, DiskMemory, MemoryBackend, RestoreFormat, 
 use self::begin::Begin;
 use super::application_plan::ApplicationPlan;
 use super::backends::open_disk;
+use super::pace::{Budget, Pace};
 use super::quiet::Quiet;
 use super::record_queue::RecordQueue;
-use super::refusals::{Next, REFUSED_MAX_MS, Refusals};
+use super::refusals::{self, REFUSED_MAX_MS, Refusals};
 use super::state_directory::StateDirectory;
 use super::task_graph::{self, GraphSettings};
 use super::waits::{Waiting, Waits};
@@ -39,7 +41,7 @@ use crate::processor::{
     TaskSetup,
 };
 use crate::store::{RecordClock, StoreEnvironment, StorePlace};
-use crate::time::{Now, Timestamp};
+use crate::time::{ClockRef, Now, Timestamp};
 use crate::transport::{Admin, Consumer, PartitionHandle, RawRecord, TransportErrorKind};
 
 /// Records of one partition taken at once.
@@ -47,6 +49,9 @@ const FETCH_RECORDS: usize = 4_096;
 
 /// What was said not to exist may be another topic when it does.
 const EXISTS_AGAIN: &str = "its topic exists again";
+
+/// How long records of one partition are processed before its store is written and it is the next one's turn.
+const TURN_MS: i64 = 500;
 
 /// How often it is noted until when the stores were current.
 const TOUCH_MS: i64 = 30_000;
@@ -159,6 +164,8 @@ pub(crate) struct GlobalThread {
     refusals: Refusals,
     quiet: Quiet,
     tell_quiet_at: i64,
+    pace: Pace,
+    stop: Arc<AtomicBool>,
 }
 
 /// What a global thread is made of.
@@ -175,6 +182,9 @@ pub(crate) struct GlobalParts<'a> {
     pub metrics: &'a Registry,
     /// The thread's name.
     pub thread: Arc<str>,
+    pub clock: ClockRef,
+    /// Set when the application ends.
+    pub stop: Arc<AtomicBool>,
 }
 
 impl GlobalThread {
@@ -192,6 +202,8 @@ impl GlobalThread {
             config,
             metrics,
             thread,
+            clock,
+            stop,
         } = parts;
         // As in Kafka Streams, where no extractor is asked.
         settings.default_extractor = BuiltInTimestampExtractor::LogAndSkipOnInvalidTimestamp;
@@ -223,6 +235,8 @@ impl GlobalThread {
             waiting: waits.of("the global stores"),
             quiet: Quiet::default(),
             tell_quiet_at: i64::MIN,
+            pace: Pace::new(clock, Arc::default()),
+            stop,
             refusals: Refusals::new("of the global stores", waits, Arc::default(), REFUSED_MAX_MS),
         })
     }
@@ -276,43 +290,26 @@ impl GlobalThread {
         if !self.refusals.is_empty() {
             self.refusals.check(now.monotonic_ms)?;
         }
-        for store in &mut self.stores {
+        // What has to be filled again gets nothing more of a topic that may be another one.
+        for store in self.stores.iter_mut().filter(|store| store.begin.is_none()) {
             store.context.set_wall_clock_ms(now.wall_ms);
             let mut moved = Vec::new();
             for partition in &mut store.partitions {
-                let Some(handle) = partition.handle else { continue };
-                partition.quiet_since.get_or_insert(now.monotonic_ms);
-                match self.consumer.fetch(handle, FETCH_RECORDS, &mut self.buffer) {
-                    Ok(fetched) => {
-                        let has_come = fetched.records > 0 || fetched.at_end;
-                        if has_come && self.refusals.readable(partition.queue.partition()) {
-                            store.begin = Some(Begin::Refill(EXISTS_AGAIN.to_owned()));
-                        }
-                    }
-                    Err(error) if error.kind() == TransportErrorKind::Retriable => continue,
-                    Err(error) if Refusals::may_pass(&error) => {
-                        let of = partition.queue.partition();
-                        if self.refusals.refused(of, error, now.monotonic_ms) == Next::AskAgain {
-                            self.consumer.unassign(handle)?;
-                            partition.handle = Some(self.consumer.assign(of, partition.position)?);
-                        }
-                        continue;
-                    }
-                    Err(error) if error.kind() == TransportErrorKind::OffsetOutOfRange => {
-                        store.begin = Some(Begin::Refill(error.to_string()));
-                        continue;
-                    }
-                    Err(error) => return Err(error.into()),
-                }
-                partition.queue.push(self.buffer.drain(..));
-                loop {
-                    partition.queue.advance_head(&mut store.context)?;
-                    if partition.queue.head_timestamp().is_none() {
+                let fetched =
+                    partition.fetch(&mut *self.consumer, &mut self.refusals, &mut self.buffer, now)?;
+                let handle = match fetched {
+                    Next::Process(handle) => handle,
+                    Next::Later => continue,
+                    Next::Refill(why) => {
+                        store.begin = Some(Begin::Refill(why));
                         break;
                     }
-                    partition.queue.process_head(&mut store.context)?;
-                }
-                let position = self.consumer.position(handle)?;
+                };
+                partition.process(&mut store.context, &mut self.pace, &self.stop)?;
+                let position = match partition.queue.next_offset() {
+                    Some(next) => next,
+                    None => self.consumer.position(handle)?,
+                };
                 if position != partition.position {
                     (partition.position, partition.quiet_since) = (position, None);
                     moved.push((partition.queue.partition().clone(), position));
@@ -327,6 +324,72 @@ impl GlobalThread {
         self.check_quiet(now.monotonic_ms);
         self.touch(now)?;
         Ok(any)
+    }
+}
+
+/// What to do next with a partition.
+enum Next {
+    /// Process what was fetched.
+    Process(PartitionHandle),
+    /// There is nothing for now.
+    Later,
+    /// Fill the store again, for this reason.
+    Refill(String),
+}
+
+impl GlobalPartition {
+    /// Fetches once everything fetched before is processed.
+    fn fetch(
+        &mut self,
+        consumer: &mut dyn Consumer,
+        refusals: &mut Refusals,
+        buffer: &mut Vec<RawRecord>,
+        now: Now,
+    ) -> Result<Next> {
+        let Some(handle) = self.handle else { return Ok(Next::Later) };
+        self.quiet_since.get_or_insert(now.monotonic_ms);
+        if self.queue.len() > 0 {
+            return Ok(Next::Process(handle));
+        }
+        match consumer.fetch(handle, FETCH_RECORDS, buffer) {
+            Ok(fetched) => {
+                let has_come = fetched.records > 0 || fetched.at_end;
+                if has_come && refusals.readable(self.queue.partition()) {
+                    // Perhaps records of another topic.
+                    buffer.clear();
+                    return Ok(Next::Refill(EXISTS_AGAIN.to_owned()));
+                }
+                self.queue.push(buffer.drain(..));
+                Ok(Next::Process(handle))
+            }
+            Err(error) if error.kind() == TransportErrorKind::Retriable => Ok(Next::Later),
+            Err(error) if Refusals::may_pass(&error) => {
+                let of = self.queue.partition();
+                if refusals.refused(of, error, now.monotonic_ms) == refusals::Next::AskAgain {
+                    consumer.unassign(handle)?;
+                    self.handle = Some(consumer.assign(of, self.position)?);
+                }
+                Ok(Next::Later)
+            }
+            Err(error) if error.kind() == TransportErrorKind::OffsetOutOfRange => {
+                Ok(Next::Refill(error.to_string()))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Processes what was fetched, until the application ends or the partition's turn is over. The rest stays in the queue.
+    fn process(&mut self, context: &mut TaskContext, pace: &mut Pace, stop: &AtomicBool) -> Result<()> {
+        let until_ms = pace.now_ms().saturating_add(TURN_MS);
+        let (records, bytes) = (usize::MAX, usize::MAX);
+        pace.begin(pace.now_ms(), Budget { until_ms, long_until_ms: until_ms, records, bytes });
+        while !stop.load(Ordering::Relaxed) && self.queue.advance_head(context)? {
+            self.queue.process_head(context)?;
+            if pace.record() && pace.check(0) {
+                break;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -447,3 +510,6 @@ impl Collector for NoCollector {
         Err(error)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -516,7 +516,7 @@ fn wait_filled(filled: &mpsc::Receiver<Result<()>>, shared: &Shared) -> Result<(
 fn run_global(
     instance: &Instance,
     name: &str,
-    stop: &AtomicBool,
+    stop: &Arc<AtomicBool>,
     filled: &mpsc::Sender<Result<()>>,
 ) -> Result<()> {
     let properties = instance.buffers.globals.consumer(instance.config.global_consumer_properties());
@@ -533,6 +533,8 @@ fn run_global(
         config: Arc::clone(&instance.config),
         metrics: &instance.shared.metrics,
         thread: name.into(),
+        clock: Arc::clone(&instance.clock),
+        stop: Arc::clone(stop),
     })?;
     let stats = Arc::new(ThreadStats::default());
     lock(&instance.shared.stats).push(Arc::clone(&stats));

@@ -116,6 +116,7 @@ impl GlobalThread {
             if let Some(handle) = partition.handle.take() {
                 self.consumer.unassign(handle)?;
             }
+            partition.queue.clear();
             partition.position = stored.unwrap_or(first);
             partition.end = bounds.ends.get(&of).copied().unwrap_or(0);
             partition.handle = Some(self.consumer.assign(&of, partition.position)?);
