@@ -405,6 +405,8 @@ impl Place {
         match self.known {
             Some((known, at_ms)) if now_ms - at_ms < ASK_EVERY_MS => known,
             _ => {
+                let mut calling = dispatcher.shared.waits.of("the application");
+                calling.begin(|| "the list of the group's members".to_owned());
                 let others = (self.others)();
                 self.known = Some((others, dispatcher.clock.monotonic_ms()));
                 others
@@ -422,10 +424,12 @@ impl Place {
 
     fn leave(&mut self, dispatcher: &mut Dispatcher, timeout: Duration) {
         dispatcher.assigned = None;
-        if let Some(mut membership) = self.membership.take()
-            && let Err(error) = membership.leave(dispatcher, timeout)
-        {
-            tracing::warn!(%error, "left the group without an answer");
+        if let Some(mut membership) = self.membership.take() {
+            let mut calling = dispatcher.shared.waits.of("the application");
+            calling.begin(|| "the group to let it go".to_owned());
+            if let Err(error) = membership.leave(dispatcher, timeout) {
+                tracing::warn!(%error, "left the group without an answer");
+            }
         }
         // What the group did not revoke is committed and closed all the same.
         let rest: BTreeSet<TaskId> =

@@ -177,6 +177,8 @@ impl Joining {
     /// Who else is there.
     fn others(&mut self) -> Others {
         self.ask_at = self.now() + ASK_AGAIN_MS;
+        let mut calling = self.parts.waits.of(format!("the member of group {}", self.parts.spec.group));
+        calling.begin(|| "the list of the group's members".to_owned());
         match self.admin.members(&self.parts.spec.group, ASK_TIMEOUT) {
             Ok(members) => {
                 self.asking.end();
@@ -288,6 +290,8 @@ impl Joining {
     /// Leaves the group with all it has, to join again at the next poll.
     fn resign(&mut self, handler: &mut dyn MembershipHandler) {
         self.forget();
+        let mut calling = self.parts.waits.of(format!("the member of group {}", self.parts.spec.group));
+        calling.begin(|| "the group to let it go".to_owned());
         let left = self.member.take().map_or(Ok(()), |mut member| member.resign(handler, LEAVE_TIMEOUT));
         self.group.set(None);
         if let Err(error) = left {

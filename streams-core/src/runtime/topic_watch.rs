@@ -68,6 +68,8 @@ pub(crate) struct TopicWatch {
     admin: Box<dyn Admin>,
     /// The wait for a broker that does not answer, or does not let the application restart.
     waiting: Waiting,
+    /// The wait for the answer to one call.
+    calling: Waiting,
     known: BTreeMap<TopicName, TopicInfo>,
     own: BTreeMap<TopicName, Own>,
     interval_ms: i64,
@@ -90,6 +92,7 @@ impl TopicWatch {
             plan: Arc::clone(plan),
             config: Arc::clone(config),
             waiting: waits.of("the watch over topics"),
+            calling: waits.of("the watch over topics"),
             admin: transport.admin(&format!("{client_id}-topics-admin"))?,
             known: BTreeMap::new(),
             own: own_topics(plan),
@@ -119,7 +122,10 @@ impl TopicWatch {
         if now_ms < self.next_ms {
             return Ok(false);
         }
-        match self.poll_topics() {
+        self.calling.begin(|| "the broker, to check whether topics have changed".to_owned());
+        let looked = self.poll_topics();
+        self.calling.end();
+        match looked {
             Ok(found) if self.judge(&found, now_ms)? => self.prepare(now_ms),
             Ok(_) => {
                 self.waiting.end();
@@ -138,7 +144,10 @@ impl TopicWatch {
 
     /// Prepares what the restart will need, so that tasks are not closed while a broker could not have them opened again.
     fn prepare(&mut self, now_ms: i64) -> Result<bool> {
-        match topic_setup::prepare(&self.plan.topology, &self.config, &mut *self.admin) {
+        self.calling.begin(|| "the broker, to restart because topics have changed".to_owned());
+        let prepared = topic_setup::prepare(&self.plan.topology, &self.config, &mut *self.admin);
+        self.calling.end();
+        match prepared {
             Ok(_) => Ok(true),
             Err(error) if is_transient(&error) => {
                 let waited = self.waiting.update(now_ms, || {

@@ -16,6 +16,8 @@ use crate::transport::{
     ConsumerSpec, Isolation, NewTopic, OffsetQuery, OutRecord, Producer, ProducerSpec, Transport,
 };
 
+mod long;
+
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// User code that may do anything with a record before it is forwarded.

@@ -240,3 +240,17 @@ fn a_store_without_a_changelog_is_written_with_each_commit() -> Result<()> {
     }
     Ok(())
 }
+
+/// Showed before: nothing was logged as long as the control thread, which watches over the waits, was in a call itself.
+#[test]
+fn waits_are_told_while_the_control_thread_waits_itself() -> Result<()> {
+    let mut world = World::new(true)?;
+    let waits = Arc::clone(world.engine.waits());
+    let mut call = waits.of("the application");
+    call.begin(|| "an answer".to_owned());
+    world.engine.step()?;
+    world.trial.clock.advance(6_000);
+    world.engine.step()?;
+    assert_eq!(waits.reasons()[0].to_string(), "the application waits for an answer (6.0 s)");
+    Ok(())
+}
