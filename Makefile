@@ -36,7 +36,7 @@ BENCH_ARGUMENTS = $(if $(WORKLOADS),--workloads $(WORKLOADS)) $(if $(GUARANTEES)
 # What `make test-brokers` runs on.
 BROKERS ?= 3.9.1 4.4.0
 
-.PHONY: help demo test features package msrv deny campaigns sanitize test-brokers lint bench oracle smoke storm kafka doc setup setup-build
+.PHONY: help demo test features package msrv deny campaigns backlog sanitize test-brokers lint bench oracle smoke storm kafka doc setup setup-build
 
 help:
 	@echo 'make demo   flight delays, all in memory           DATA=folder STATE=rocksdb BOOTSTRAP=host:port'
@@ -46,6 +46,7 @@ help:
 	@echo 'make msrv   the lowest supported version of Rust'
 	@echo 'make deny   licences and sources of all dependencies'
 	@echo 'make campaigns  the field tests that take minutes each'
+	@echo 'make backlog  memory under a backlog of gigabytes     PARTITIONS=400 MB=20 RECORD=10000'
 	@echo 'make test-brokers  the suites on Kafka, with other brokers  BROKERS="3.9.1 4.4.0"'
 	@echo 'make sanitize  the C interface of librdkafka under valgrind'
 	@echo 'make bench  ours, Java Kafka Streams, raw limit    WORKLOADS= GUARANTEES= SYSTEMS= ROUNDS= RECORDS='
@@ -102,6 +103,12 @@ features: setup
 # others each time, unlike in `make test`; SEED, which is printed, repeats them.
 campaigns: setup
 	SEED=$${SEED:-$$$$} cargo test -p field -- --ignored --nocapture --test-threads=1
+
+# Memory under the backlog of 400 partitions with 20 MB each, which are 8 GB on the broker's disk; in `make campaigns` it is
+# 4 MB each.
+backlog: setup
+	PARTITIONS=$(or $(PARTITIONS),400) MB=$(or $(MB),20) RECORD=$(or $(RECORD),10000) \
+		cargo test -p field --test memory campaign_of_hundreds -- --ignored --nocapture
 
 # The brokers' version alone is another one; Kafka Streams, to which we compare, stays the one of tests/java.
 test-brokers: setup

@@ -70,7 +70,7 @@ fn a_backlog_in_many_partitions_does_not_fill_the_memory() {
     assert!(large < 96 * MIB, "{} MB", large / MIB);
 }
 
-/// With the default bound. `PARTITIONS=400 MB=20` are 8 GB on the disk of the broker.
+/// With the default bound. `make backlog` has 20 MB in each partition, which are 8 GB on the disk of the broker.
 #[test]
 #[ignore = "a campaign: writes gigabytes"]
 fn campaign_of_hundreds_of_partitions() {
