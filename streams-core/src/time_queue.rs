@@ -45,6 +45,13 @@ impl<T> TimeQueue<T> {
         }
     }
 
+    /// Gives everything in it another time.
+    pub fn change_times(&mut self, time: impl Fn(Timestamp, &T) -> Timestamp) {
+        for (before, item) in std::mem::take(&mut self.0) {
+            self.offer(time(before, &item), item);
+        }
+    }
+
     /// Takes the earliest.
     pub fn poll(&mut self) -> Option<(Timestamp, T)> {
         if self.0.is_empty() {

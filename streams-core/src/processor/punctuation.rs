@@ -22,6 +22,8 @@ struct Scheduled {
     id: Punctuation,
     node: NodeIndex,
     interval_ms: i64,
+    /// The first time of an aligned one; it keeps that phase.
+    start: Option<Timestamp>,
     cancelled: bool,
 }
 
@@ -34,6 +36,8 @@ pub struct PunctuationQueue {
     /// taken, behind those that were scheduled meanwhile.
     called: Option<(Scheduled, PunctuationType, Timestamp, Timestamp)>,
     last: u32,
+    /// What the wall clock showed last.
+    wall_clock: Timestamp,
 }
 
 impl PunctuationQueue {
@@ -45,6 +49,7 @@ impl PunctuationQueue {
         kind: PunctuationType,
         now: Timestamp,
     ) -> Punctuation {
+        self.look_at_clock(kind, now);
         self.last += 1;
         let id = Punctuation(self.last);
         let next = match (start, kind) {
@@ -59,7 +64,7 @@ impl PunctuationQueue {
             (None, PunctuationType::StreamTime) => 0,
             (None, PunctuationType::WallClockTime) => now.saturating_add(interval_ms),
         };
-        self.queue(kind).offer(next, Scheduled { id, node, interval_ms, cancelled: false });
+        self.queue(kind).offer(next, Scheduled { id, node, interval_ms, start, cancelled: false });
         id
     }
 
@@ -98,10 +103,29 @@ impl PunctuationQueue {
         }
     }
 
+    /// If the wall clock was set back, brings forward what waits for it: what was due in a minute still is. Those that are
+    /// aligned are due at their next time by the new clock.
+    fn look_at_clock(&mut self, kind: PunctuationType, now: Timestamp) {
+        if kind == PunctuationType::StreamTime {
+            return;
+        }
+        let before = std::mem::replace(&mut self.wall_clock, now);
+        let Some(set_back_ms) = before.checked_sub(now).filter(|by| *by > 0) else { return };
+        self.put_back();
+        self.by_wall_clock.change_times(|due, scheduled| match scheduled.start {
+            Some(start) => {
+                let intervals = due.saturating_sub(now).saturating_sub(1).max(0) / scheduled.interval_ms;
+                (due - intervals * scheduled.interval_ms).max(start)
+            }
+            None => due.saturating_sub(set_back_ms),
+        });
+    }
+
     /// Takes the earliest punctuation that is due at `now`. After its call, ask again until there is none: it is due
     /// next past `now` (missed intervals collapse).
     pub fn take_due(&mut self, kind: PunctuationType, now: Timestamp) -> Option<(NodeIndex, Punctuation)> {
         self.put_back();
+        self.look_at_clock(kind, now);
         while self.queue(kind).earliest().is_some_and(|due| due <= now) {
             let Some((due, scheduled)) = self.queue(kind).poll() else { break };
             if !scheduled.cancelled {
@@ -150,6 +174,31 @@ mod tests {
         assert_eq!(queue.take_due(wall, 135), Some((NodeIndex(0), id)));
         assert_eq!(queue.take_due(wall, 135), None);
         assert_eq!(queue.next_due(wall), Some(140));
+    }
+
+    /// Showed before: no call until the clock had come round to where it was.
+    #[test]
+    fn a_clock_that_is_set_back_delays_no_call() {
+        const HOUR: i64 = 3_600_000;
+        let mut queue = PunctuationQueue::default();
+        let wall = PunctuationType::WallClockTime;
+        let plain = queue.schedule(NodeIndex(0), None, 100, wall, 2 * HOUR);
+        let aligned = queue.schedule(NodeIndex(1), Some(7), 1_000, wall, 2 * HOUR);
+        let later = queue.schedule(NodeIndex(2), Some(3 * HOUR), 1_000, wall, 2 * HOUR);
+        assert_eq!(queue.take_due(wall, 2 * HOUR + 60), Some((NodeIndex(1), aligned)));
+        // What was due in 40 ms is still due in 40 ms, and what is aligned at its next time by the new clock.
+        assert_eq!(queue.take_due(wall, HOUR), None);
+        assert_eq!(queue.take_due(wall, HOUR + 39), Some((NodeIndex(1), aligned)));
+        assert_eq!(queue.take_due(wall, HOUR + 39), None);
+        assert_eq!(queue.take_due(wall, HOUR + 40), Some((NodeIndex(0), plain)));
+        assert_eq!(queue.next_due(wall), Some(HOUR + 140));
+        // Before its start, it is due at its start.
+        assert_eq!(queue.take_due(wall, 0), None);
+        assert_eq!(queue.take_due(wall, 7), Some((NodeIndex(1), aligned)));
+        queue.cancel(plain);
+        queue.cancel(aligned);
+        assert_eq!(queue.take_due(wall, 3 * HOUR - 1), None);
+        assert_eq!(queue.take_due(wall, 3 * HOUR), Some((NodeIndex(2), later)));
     }
 
     #[test]

@@ -7,9 +7,11 @@
 
 mod asked;
 mod log;
+mod set_clock;
 
 pub use asked::Asked;
 pub use log::{keep_log, logged};
+pub use set_clock::SetClock;
 
 use std::path::Path;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};

@@ -54,6 +54,16 @@ impl LabProcess {
         self.child.stdout.take()
     }
 
+    /// Its standard error, when the command piped it and nobody took it before.
+    pub fn take_stderr(&mut self) -> Option<std::process::ChildStderr> {
+        self.child.stderr.take()
+    }
+
+    /// Ends its standard input, when the command piped it.
+    pub fn close_stdin(&mut self) {
+        drop(self.child.stdin.take());
+    }
+
     /// Its status if it has ended.
     pub fn try_wait(&mut self) -> Result<Option<ExitStatus>, LabError> {
         self.child.try_wait().map_err(LabError::io(format!("asking whether {} has ended", self.name)))

@@ -224,7 +224,7 @@ impl EmbeddedBroker {
 
     /// Ends transactions that have been open for too long.
     pub(super) fn expire(&self, core: &mut Core) {
-        if core.transactions.any_open() && core.expire(self.clock.now_ms()) {
+        if core.transactions.any_open() && core.expire(self.clock.monotonic_ms()) {
             self.announce(core);
         }
     }

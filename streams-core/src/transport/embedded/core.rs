@@ -10,7 +10,6 @@ use super::storage::{Storage, StoredTopic};
 use super::topic_settings::{mistake, too_many};
 use super::transactions::{Session, Transactions};
 use crate::ids::{Offset, PartitionId, TopicName, TopicPartition, invalid_topic_name};
-use crate::time::Timestamp;
 use crate::transport::{NewTopic, Result, TransportError, TransportErrorKind};
 
 /// Kafka's default for `max.message.bytes`.
@@ -208,7 +207,7 @@ impl Core {
         &mut self,
         chunks: Vec<(TopicName, LogId, Chunk)>,
         session: Option<&Session>,
-        now_ms: Timestamp,
+        now_ms: i64,
     ) -> Result<()> {
         let mut missing = None;
         let mut placed = Vec::with_capacity(chunks.len());
@@ -349,7 +348,7 @@ impl Core {
     }
 
     /// Aborts transactions that have been open for too long, and fences their producers. Returns whether there were any.
-    pub(super) fn expire(&mut self, now_ms: Timestamp) -> bool {
+    pub(super) fn expire(&mut self, now_ms: i64) -> bool {
         let expired = self.transactions.expired(now_ms);
         for id in &expired {
             match self.end_transaction(id, false) {

@@ -185,7 +185,7 @@ impl EmbeddedProducer {
         }
         (self.records, self.bytes) = (0, 0);
         let session = self.session.as_ref();
-        let now_ms = session.map_or(0, |_| self.broker.clock.now_ms());
+        let now_ms = session.map_or(0, |_| self.broker.clock.monotonic_ms());
         let mut to_clean = Vec::new();
         let appended = self.broker.change(|core| {
             core.expire(now_ms);
@@ -228,7 +228,7 @@ impl EmbeddedProducer {
     fn end(&mut self, commit: bool) -> Result<()> {
         let session = self.in_transaction(if commit { "commit" } else { "abort" })?;
         self.broker.change(|core| {
-            core.expire(self.broker.clock.now_ms());
+            core.expire(self.broker.clock.monotonic_ms());
             session.check()?;
             core.end_transaction(&session.id, commit)
         })?;
@@ -238,7 +238,7 @@ impl EmbeddedProducer {
 
     fn add_offsets(&mut self, offsets: &[OffsetToCommit], fence: &Fence) -> Result<()> {
         let session = self.in_transaction("send_offsets")?;
-        let now_ms = self.broker.clock.now_ms();
+        let now_ms = self.broker.clock.monotonic_ms();
         let added = self.broker.change(|core| {
             core.expire(now_ms);
             session.check()?;
@@ -258,7 +258,7 @@ impl EmbeddedProducer {
 
     fn add_partitions(&mut self, partitions: &[TopicPartition]) -> Result<()> {
         let session = self.in_transaction("touch")?;
-        let now_ms = self.broker.clock.now_ms();
+        let now_ms = self.broker.clock.monotonic_ms();
         self.broker.change(|core| {
             core.expire(now_ms);
             session.check()?;

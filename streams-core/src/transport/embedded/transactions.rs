@@ -16,7 +16,6 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use super::log::LogId;
 use crate::ids::{Offset, TopicPartition};
-use crate::time::Timestamp;
 use crate::transport::{OffsetToCommit, Result, TransportError, TransportErrorKind};
 
 /// A producer's claim on its transactional id.
@@ -47,7 +46,8 @@ impl Session {
 /// A transaction that has not ended.
 #[derive(Debug, Default)]
 pub(super) struct OpenTransaction {
-    started_ms: Timestamp,
+    /// By the monotonic clock.
+    started_ms: i64,
     /// The chunks that it wrote, by their first offset.
     pub(super) chunks: Vec<(LogId, Offset)>,
     /// Partitions where its end writes a marker although it wrote no record.
@@ -70,7 +70,7 @@ impl OpenTransaction {
 #[derive(Debug, Default)]
 struct Transactional {
     epoch: Arc<AtomicI32>,
-    timeout_ms: Timestamp,
+    timeout_ms: i64,
     open: Option<OpenTransaction>,
     /// Whether its end loses its markers.
     loses_markers: bool,
@@ -89,13 +89,13 @@ impl Transactions {
     /// Gives the id to a new producer; what was open under it has been ended.
     pub(super) fn register(&mut self, id: &Arc<str>, timeout_ms: u64) -> Session {
         let entry = self.ids.entry(id.clone()).or_default();
-        entry.timeout_ms = Timestamp::try_from(timeout_ms).unwrap_or(Timestamp::MAX);
+        entry.timeout_ms = i64::try_from(timeout_ms).unwrap_or(i64::MAX);
         let epoch = entry.epoch.fetch_add(1, Ordering::AcqRel) + 1;
         Session { id: id.clone(), epoch, current: entry.epoch.clone() }
     }
 
     /// The session's open transaction, which begins now if there is none.
-    pub(super) fn open(&mut self, session: &Session, now_ms: Timestamp) -> &mut OpenTransaction {
+    pub(super) fn open(&mut self, session: &Session, now_ms: i64) -> &mut OpenTransaction {
         let entry = self.ids.entry(session.id.clone()).or_default();
         let begun = &mut self.open;
         entry.open.get_or_insert_with(|| {
@@ -170,7 +170,7 @@ impl Transactions {
     }
 
     /// Whose transactions have been open for too long.
-    pub(super) fn expired(&self, now_ms: Timestamp) -> Vec<Arc<str>> {
+    pub(super) fn expired(&self, now_ms: i64) -> Vec<Arc<str>> {
         if self.open == 0 {
             return Vec::new();
         }

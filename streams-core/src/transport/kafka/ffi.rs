@@ -11,6 +11,7 @@
 mod access;
 mod admin;
 mod client;
+mod clock;
 mod conf;
 mod delivery;
 mod describe;

@@ -10,6 +10,7 @@ use streams_core::window::{Window, Windowed};
 
 use super::forward::Forward;
 use super::layout::Emission;
+use crate::operators::last_look::LastLook;
 use crate::windows::EmitStrategy;
 
 /// Emits the closed windows of one task.
@@ -21,7 +22,7 @@ use crate::windows::EmitStrategy;
 pub(crate) struct Emitter {
     store: Arc<str>,
     interval_ms: i64,
-    next_look_ms: Timestamp,
+    last_look: LastLook,
     emitted_until: Option<Timestamp>,
 }
 
@@ -45,7 +46,7 @@ impl Emitter {
         Emitter {
             store: Arc::clone(store),
             interval_ms: context.config().windowed_aggregation_emit_interval_ms(),
-            next_look_ms: 0,
+            last_look: LastLook::default(),
             emitted_until: context.processor_metadata(store),
         }
     }
@@ -61,12 +62,9 @@ impl Emitter {
         close_time: Timestamp,
         context: &ProcessorContext<'_, K, V>,
     ) -> bool {
-        let now = context.current_system_time_ms();
-        if now < self.next_look_ms {
+        if !self.last_look.is_over(context.current_system_time_ms(), self.interval_ms) {
             return false;
         }
-        // From now on, so that a clock that jumps does not cause a look with each record.
-        self.next_look_ms = now.saturating_add(self.interval_ms);
         self.emitted_until.is_none_or(|until| until < close_time)
     }
 

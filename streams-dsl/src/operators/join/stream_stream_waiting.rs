@@ -14,6 +14,7 @@ use streams_core::store::ListValueStore;
 use streams_core::time::Timestamp;
 
 use super::stream_stream_side::{Side, StreamJoin};
+use crate::operators::last_look::LastLook;
 
 /// The time that the two sides of a join share. It belongs to the task, and starts with it.
 struct TimeTracker {
@@ -21,8 +22,7 @@ struct TimeTracker {
     stream_time: Cell<Timestamp>,
     /// A timestamp that tells whether a look into the store may be worth it, as Kafka Streams keeps it.
     min_time: Cell<Timestamp>,
-    /// The wall-clock time of the next look.
-    next_look_ms: Cell<Timestamp>,
+    last_look: Cell<LastLook>,
     /// No record that waits is older. A look begins here, so that it need not pass over all that were deleted.
     oldest: Cell<Timestamp>,
 }
@@ -32,7 +32,7 @@ impl Default for TimeTracker {
         TimeTracker {
             stream_time: Cell::new(-1),
             min_time: Cell::new(Timestamp::MAX),
-            next_look_ms: Cell::new(0),
+            last_look: Cell::default(),
             oldest: Cell::new(0),
         }
     }
@@ -103,11 +103,11 @@ impl<K: Data, VL: Data, VR: Data> Waiting<K, VL, VR> {
         if time.min_time.get().wrapping_add(join.closes_after_ms(S::LEFT)) >= stream_time {
             return Ok(());
         }
-        let now_ms = context.current_system_time_ms();
-        if now_ms < time.next_look_ms.get() {
+        let mut last_look = time.last_look.get();
+        if !last_look.is_over(context.current_system_time_ms(), self.interval_ms) {
             return Ok(());
         }
-        time.next_look_ms.set(now_ms.saturating_add(self.interval_ms));
+        time.last_look.set(last_look);
         for (key, mut values) in self.closed(join)? {
             self.store.delete(&key, record.timestamp)?;
             let Some(last) = values.pop() else { continue };

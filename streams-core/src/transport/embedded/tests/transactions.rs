@@ -59,6 +59,26 @@ fn a_transaction_that_is_open_for_too_long_is_aborted_and_its_producer_fenced() 
     assert_eq!(committed_values(&broker, &to), ["plain"]);
 }
 
+/// Showed before: others were held back until the clock had come round to where it was.
+#[test]
+fn a_transaction_lasts_no_longer_when_the_clock_is_set_back() {
+    let (clock, broker, to) = setting();
+    clock.set(100_000_000);
+    let mut slow = transactional(&broker, "x");
+    slow.begin().unwrap();
+    send(&mut *slow, &to, "k", "slow").unwrap();
+    slow.flush(NOW).unwrap();
+    let mut plain = producer(&broker);
+    send(&mut *plain, &to, "k", "plain").unwrap();
+    plain.flush(NOW).unwrap();
+    clock.set(1_000);
+    clock.advance(TIMEOUT_MS as i64 - 1);
+    assert!(committed_values(&broker, &to).is_empty());
+    clock.advance(1);
+    assert_eq!(committed_values(&broker, &to), ["plain"]);
+    assert_eq!(kind(slow.commit(NOW)), Some(TransportErrorKind::Fenced));
+}
+
 #[test]
 fn a_producer_that_dies_leaves_its_transaction_to_the_next_one() {
     let (_, broker, to) = setting();

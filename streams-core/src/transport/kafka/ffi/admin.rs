@@ -10,6 +10,7 @@ use rdkafka::bindings::rd_kafka_admin_op_t as Op;
 use rdkafka::bindings::rd_kafka_resp_err_t as E;
 
 use super::client::Client;
+use super::clock::next_event;
 use super::conf::ERROR_BYTES;
 use super::leaders::LEAST;
 use super::list::{Entry, PartitionList, entries_of, entry_of};
@@ -209,7 +210,7 @@ impl<'a> AdminCall<'a> {
         loop {
             let left = deadline.left();
             // SAFETY: the caller's promise.
-            let event = unsafe { rd::rd_kafka_queue_poll(queue, millis(left.min(LOOK))) };
+            let event = unsafe { next_event(queue, left.min(LOOK)) };
             if !event.is_null() || left.is_zero() {
                 return event;
             }

@@ -12,12 +12,13 @@ use rdkafka::bindings::rd_kafka_resp_err_t as E;
 
 use super::super::produce_errors::kind_of_delivery;
 use super::access::{Access, Denial, Door, Entrance, watch};
+use super::clock::{Clocks, next_event};
 use super::conf::{Conf, ERROR_BYTES, Role};
 use super::delivery::Delivery;
 use super::list::{Entry, entries_of};
 use super::oauth::TokenWanted;
 use super::words::{self, Words};
-use super::{Code, KafkaError, c_string, millis, raw, text_of};
+use super::{Code, KafkaError, c_string, raw, text_of};
 use crate::time::{Clock, SystemClock};
 
 /// A `rd_kafka_t` with its threads. Dropping the last reference waits for those threads.
@@ -62,6 +63,7 @@ pub(super) struct Shared {
     /// The brokers' words about undelivered records.
     pub(super) words: Words,
     wake: Arc<Wake>,
+    clocks: Clocks,
     ties: Ties,
     /// The client itself, once it is made.
     me: OnceLock<Weak<Client>>,
@@ -78,6 +80,7 @@ impl Shared {
             access: Access::default(),
             words: Words::default(),
             wake: Arc::default(),
+            clocks: Clocks::default(),
             ties: ties.clone(),
             me: OnceLock::new(),
         }
@@ -182,7 +185,7 @@ impl Wake {
         self.changed.notify_one();
     }
 
-    fn wait(&self, timeout: Duration) -> bool {
+    pub(super) fn wait(&self, timeout: Duration) -> bool {
         let set = locked(&self.set);
         let (mut set, _) = self
             .changed
@@ -277,7 +280,7 @@ impl Client {
         unsafe {
             let queue = rd::rd_kafka_queue_get_main(self.as_ptr());
             loop {
-                let event = rd::rd_kafka_queue_poll(queue, millis(wait));
+                let event = next_event(queue, wait);
                 if event.is_null() {
                     break;
                 }
@@ -304,6 +307,7 @@ impl Client {
 
     /// Serves one event of a consumer, waiting at most that long for it.
     pub(in crate::transport::kafka) fn poll_consumer(&self, timeout: Duration) -> Polled {
+        self.look_at_clock();
         // SAFETY: a valid consumer handle; the queue reference is given back below, an event is destroyed after its
         // list has been copied. Partition queues are never forwarded here, so no record can be lost.
         unsafe {
@@ -311,7 +315,7 @@ impl Client {
             if queue.is_null() {
                 return Polled::Nothing;
             }
-            let event = rd::rd_kafka_queue_poll(queue, millis(timeout));
+            let event = next_event(queue, timeout);
             rd::rd_kafka_queue_destroy(queue);
             if event.is_null() {
                 return Polled::Nothing;
@@ -408,6 +412,10 @@ impl Client {
             rd::rd_kafka_conf_get(settings, key.as_ptr(), text.as_mut_ptr(), &mut size);
         }
         text_of(text.as_ptr())
+    }
+
+    pub(super) fn clocks(&self) -> &Clocks {
+        &self.shared.clocks
     }
 
     pub(super) fn wake_flag(&self) -> *mut c_void {

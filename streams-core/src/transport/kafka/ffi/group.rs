@@ -6,6 +6,7 @@ use std::time::Duration;
 use rdkafka::bindings as rd;
 
 use super::client::Client;
+use super::clock::next_event;
 use super::list::{Entry, PartitionList, entries_of};
 use super::{KafkaError, OK, c_string, millis, raw, text_of};
 
@@ -121,7 +122,7 @@ impl Client {
             );
             let mut outcome = None;
             if code == OK {
-                let event = rd::rd_kafka_queue_poll(queue, millis(timeout));
+                let event = next_event(queue, timeout);
                 if !event.is_null() {
                     let code = raw::rd_kafka_event_error(event);
                     let entries = entries_of(rd::rd_kafka_event_topic_partition_list(event));
