@@ -1,6 +1,8 @@
 //! What needs no Kafka: folders, databases and topics of an embedded broker are tampered with.
 
+use std::collections::BTreeSet;
 use std::ops::Bound;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -110,13 +112,67 @@ fn damage_that_a_read_finds_is_healed_too() {
     app.close();
 }
 
+/// Twice in a row, each time while nothing runs: each start heals it, and the last damaged folder alone is kept.
+#[test]
+fn a_database_that_is_damaged_again_before_the_next_start_is_rebuilt_again() {
+    let world = World::new();
+    left(&world, "counts", &["a", "b"]);
+    for expected in [["a=2", "b=2"], ["a=3", "b=3"]] {
+        std::fs::remove_file(file(&world, "CURRENT")).expect("deleted");
+        let app = world.run(counts("counts"));
+        assert_eq!((world.ask(&app, &["a", "b"]), app.rebuilt()), (expected.map(str::to_owned).into(), 1));
+        app.close();
+        let aside: Vec<_> =
+            world.names().into_iter().filter(|name| name.starts_with("0_0.damaged-")).collect();
+        assert_eq!(aside.len(), 1, "{aside:?}");
+    }
+}
+
+/// What is damaged again soon after it was rebuilt is not healed by writing it once more: the disk is to blame.
+#[test]
+fn a_database_that_is_damaged_again_while_it_runs_is_an_error() {
+    let world = World::new();
+    // More than a memtable takes, so that rows are in files while the application runs.
+    let keys: Vec<String> = (0..3_000).map(|number| format!("key-{number:06}-{}", "x".repeat(500))).collect();
+    left(&world, "counts", &keys.iter().map(String::as_str).collect::<Vec<_>>());
+    damage(&world.place("0_0"), b"key-00");
+    let config = world.config().with("rocksdb.write.buffer.bytes", 1 << 20).expect("a setting");
+    let app = world.run_with(counts("counts"), config);
+    // In this order: the first key is in the block that is damaged.
+    assert_eq!(world.ask(&app, &[&keys[0]]), [format!("{}=2", keys[0])]);
+    assert_eq!(app.rebuilt(), 1);
+    wait(|| !tables(&world.place("0_0")).is_empty(), || "rows in a file".to_owned());
+    let (mut damaged, mut batches) = (BTreeSet::new(), keys.chunks(50).cycle());
+    wait(
+        || {
+            for path in tables(&world.place("0_0")) {
+                if damaged.insert(path.clone()) {
+                    damage_file(&path, b"key-00");
+                }
+            }
+            let batch = batches.next().unwrap_or_default();
+            world.produce("in", batch.iter().map(|key| (key.as_str(), Some(b"v".to_vec()))));
+            app.0.state() == State::Error
+        },
+        || format!("the error: {:?}", app.0.state()),
+    );
+    let error = app.0.error().expect("an error").to_string();
+    assert!(error.contains("damaged again") && error.contains("0_0"), "{error}");
+}
+
 /// Turns a bit behind the first of these bytes in a database that nobody has open.
 pub fn damage(folder: &Path, behind: &[u8]) {
-    let path = largest(folder);
-    let mut bytes = std::fs::read(&path).expect("a file");
-    let at = bytes.windows(behind.len()).position(|window| window == behind).expect("rows as they are");
-    bytes[at + behind.len()] ^= 1;
-    std::fs::write(&path, bytes).expect("written");
+    assert!(damage_file(&largest(folder), behind), "rows as they are");
+}
+
+/// False where those bytes are not in the file, which may have gone meanwhile.
+fn damage_file(path: &Path, behind: &[u8]) -> bool {
+    let bytes = std::fs::read(path).unwrap_or_default();
+    let Some(at) = bytes.windows(behind.len()).position(|window| window == behind) else { return false };
+    let Ok(file) = std::fs::OpenOptions::new().write(true).open(path) else { return false };
+    let at = at + behind.len();
+    file.write_all_at(&[bytes[at] ^ 1], at as u64).expect("written");
+    true
 }
 
 fn tables(folder: &Path) -> Vec<PathBuf> {
@@ -214,11 +270,11 @@ fn a_changelog_that_is_emptied_by_its_retention_is_not_waited_for() {
     app.close();
 }
 
-/// Sets until when the task's state was in use.
-fn left_alone_since(world: &World, hours: u64) {
+/// Sets until when the state in a folder was in use.
+pub fn left_alone_since(world: &World, folder: &str, hours: u64) {
     let now = std::time::SystemTime::now() - Duration::from_secs(hours * 3_600);
     let ms = now.duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_millis();
-    std::fs::write(world.place("0_0").join("owned-until"), ms.to_string()).expect("written");
+    std::fs::write(world.place(folder).join("owned-until"), ms.to_string()).expect("written");
 }
 
 #[test]
@@ -228,7 +284,7 @@ fn state_that_may_have_missed_a_deletion_is_rebuilt() {
         left(&world, "counts", &["a", "b"]);
         // A row whose deletion the changelog no longer shows.
         put(&world.database("0_0"), "counts", "ghost", 41);
-        left_alone_since(&world, hours);
+        left_alone_since(&world, "0_0", hours);
         if tail {
             // Another instance had the task meanwhile.
             world.produce("app-counts-changelog", [("b", Some(9_i64.to_be_bytes().to_vec()))]);
@@ -404,7 +460,7 @@ fn state_of_a_task_that_has_moved_away_is_deleted_after_the_delay() {
     assert_eq!((world.ask(&app, &["a"]), app.rebuilt()), (vec!["a=2".to_owned()], 0));
     app.close();
     // By age, at a start.
-    left_alone_since(&world, 48);
+    left_alone_since(&world, "0_0", 48);
     let config = world.config().with("state.cleanup.dir.max.age.ms", 3_600_000).expect("a setting");
     let app = world.run_with(counts("counts"), config);
     assert!(app.0.totals().restored_records > 0, "{:?}", app.0.totals());

@@ -1,14 +1,15 @@
 //! Global stores whose topic is another one than before, or lost records that they had not read.
 
 use kstreams::prelude::*;
-use state_stores::Backend;
+use state_stores::keyspaces::store_keyspace;
+use state_stores::{Backend, Batch};
 use streams_core::runtime::State;
 use streams_core::topology::Topology;
 use streams_core::transport::TransportErrorKind;
 use streams_core::transport::embedded::{Fault, Operation};
 
-use crate::embedded::damage;
-use crate::world::{World, wait};
+use crate::embedded::{damage, left_alone_since};
+use crate::world::{TIME, World, wait};
 
 /// Joins "in" by key with the rows of a global table: results of rows that are there.
 fn lookup(topic: &str) -> Topology {
@@ -70,6 +71,55 @@ fn a_topic_that_lost_unread_records_fills_the_store_anew() {
     world.produce("g", [("a", None), ("c", row("3"))]);
     world.trim("g", Some(3));
     expect(&world, "g", ["a=-", "b=-", "c=3"]);
+}
+
+/// The application was away for longer than the topic shows that a row was deleted.
+#[test]
+fn a_store_that_may_have_missed_a_deletion_is_filled_anew() {
+    for (hours, tail, ghost) in [(48, true, "-"), (2, true, "41"), (48, false, "41")] {
+        let world = world();
+        put_ghost(&world);
+        left_alone_since(&world, "global", hours);
+        if tail {
+            world.produce("g", [("c", row("3"))]);
+        }
+        let results =
+            [format!("ghost={ghost}"), "a=1".to_owned(), format!("c={}", if tail { "3" } else { "-" })];
+        let app = world.run(lookup("g"));
+        assert_eq!(world.ask(&app, &["ghost", "a", "c"]), results, "{hours} h, {tail}");
+        app.close();
+    }
+}
+
+/// A limit of the topic's own counts.
+#[test]
+fn how_long_the_topic_shows_deletions_is_asked_of_it() {
+    for (keeps_ms, ghost) in [("3600000", "-"), ("864000000", "41")] {
+        let world = World::new();
+        world.create("g", &[("cleanup.policy", "compact"), ("delete.retention.ms", keeps_ms)]);
+        world.produce("g", [("a", row("1"))]);
+        expect_one(&world, "a=1");
+        put_ghost(&world);
+        left_alone_since(&world, "global", 48);
+        world.produce("g", [("b", row("2"))]);
+        expect_one(&world, &format!("ghost={ghost}"));
+    }
+}
+
+/// A row whose deletion the topic no longer shows.
+fn put_ghost(world: &World) {
+    let database = world.database("global");
+    let keyspace = store_keyspace(&database, "rows").expect("a keyspace");
+    let mut batch = Batch::new();
+    batch.put(keyspace, b"ghost", &[&TIME.to_be_bytes()[..], b"41"].concat());
+    database.write(&batch).expect("written");
+}
+
+fn expect_one(world: &World, result: &str) {
+    let app = world.run(lookup("g"));
+    let key = result.split('=').next().expect("a key");
+    assert_eq!(world.ask(&app, &[key]), [result]);
+    app.close();
 }
 
 #[test]

@@ -180,6 +180,39 @@ fn a_row_that_was_deleted_elsewhere_stays_deleted() {
     app.close();
 }
 
+/// What was first is aborted and trimmed, so that the log begins with a marker: nothing to read before the first row.
+#[test]
+fn a_global_topic_that_begins_with_a_marker_fills_its_store() {
+    let _turn = turn();
+    let client = shared().expect("a broker").client();
+    for topic in ["marker-rows", "marker-in", "marker-out"] {
+        client.create_topic(topic, 1, &[]).expect("created");
+    }
+    let foreign = client.transactional("marker-foreign", Duration::from_secs(60)).expect("a producer");
+    foreign.begin().expect("begun");
+    foreign.send("marker-rows", [TestRecord::new("a", "aborted")]).expect("sent");
+    foreign.abort().expect("aborted");
+    client.delete_records("marker-rows", 0, Some(1)).expect("deleted");
+    let topology = || {
+        let builder = StreamsBuilder::new();
+        let rows = builder.global_table::<String, String>("marker-rows");
+        let row = |_: String, row: Option<String>| row.unwrap_or_else(|| "-".to_owned());
+        builder
+            .stream::<String, String>("marker-in")
+            .left_join_global(&rows, |key, _| key.clone(), row)
+            .to("marker-out");
+        builder.build().expect("a topology")
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    // With nothing but the marker, and then with a row behind it.
+    for expected in ["a=-", "a=1"] {
+        let app = App::run(topology(), config(&client, "marker", folder.path()));
+        assert_eq!(ask(&client, "marker", &["a"]), [expected]);
+        app.close();
+        client.produce("marker-rows", [TestRecord::new("a", "1")]).expect("produced");
+    }
+}
+
 /// One of two changelog partitions has no leader: the task of the other one is restored and runs.
 #[test]
 fn a_changelog_without_a_leader_holds_up_its_task_only() {

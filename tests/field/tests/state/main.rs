@@ -6,6 +6,7 @@ mod append_time;
 mod embedded;
 mod globals;
 mod kafka;
+mod killed;
 mod many;
 mod trimmed;
 mod world;

@@ -160,6 +160,46 @@ fn a_gap_is_an_error_where_no_policy_says_what_to_do() {
     assert_eq!(done, (0..done.len()).collect::<Vec<_>>());
 }
 
+/// As after an unclean election, or with offsets that were copied from another cluster. Showed before: a panic.
+#[test]
+fn a_committed_offset_beyond_the_end_is_replaced_as_the_policy_says() {
+    let _turn = turn();
+    let client = shared().expect("a broker").client();
+    for (reset, from) in [("earliest", 0), ("latest", 10)] {
+        let name = format!("trim-beyond-{reset}");
+        let (input, output) = (format!("{name}-in"), format!("{name}-out"));
+        for topic in [&input, &output] {
+            client.create_topic(topic, 1, &[]).expect("created");
+        }
+        numbers(&client, &input, 0, 10);
+        client.set_group_offsets(&name, &[(&input, 0, 50)]).expect("set");
+        let builder = StreamsBuilder::new();
+        builder.stream::<String, String>(&input).to(&output);
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = config(&client, &name, folder.path()).with("consumer.auto.offset.reset", reset);
+        let app = App::run(builder.build().expect("a topology"), config.expect("a setting"));
+        // Where the end was is known by what is written afterwards.
+        let mut to = 10;
+        let arrives = || {
+            numbers(&client, &input, to, to + 1);
+            to += 1;
+            copied(&client, &name).last().is_some_and(|last| *last >= 10)
+        };
+        wait(arrives, || format!("a new number: {:?} {:?}", app.streams.reasons(), app.streams.error()));
+        let offset = || {
+            let offsets = client.committed_offsets(&name, &[&input]).expect("offsets");
+            offsets.get(&(input.clone(), 0)).and_then(|known| usize::try_from(known.offset).ok())
+        };
+        wait(|| offset() == Some(to), || format!("{to}: {:?} {:?}", offset(), app.streams.error()));
+        let done = copied(&client, &name);
+        let first = done.first().copied().expect("some");
+        assert!(first == from || first > from && reset == "latest", "{reset}: {done:?}");
+        assert_eq!(done, (first..to).collect::<Vec<_>>(), "{reset}");
+        app.wait(State::Running);
+        app.close();
+    }
+}
+
 /// A store in windows, whose changelog retention trims, and one of rows, which is restored much sooner.
 fn two_stores(name: &str) -> Topology {
     let builder = StreamsBuilder::new();
