@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use field::process::Program;
 use field::{LIMIT, SetClock, committed, turn};
+use kstreams::prelude::*;
 use lab::{KafkaClient, TestRecord, shared};
 use streams_core::time::{Clock, ClockRef, SystemClock};
-use streams_dsl::prelude::*;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 

@@ -4,6 +4,7 @@
 //! breaks its rule.
 
 mod architecture;
+mod coverage;
 mod crates;
 mod english;
 mod libraries;

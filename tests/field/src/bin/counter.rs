@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 fn main() -> Result<(), field::process::AnyError> {
     field::process::run(|arguments| {

@@ -176,7 +176,8 @@ fn damage_file(path: &Path, behind: &[u8]) -> bool {
 }
 
 fn tables(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path());
+    // It may be put aside at this moment.
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     entries.filter(|path| path.extension().is_some_and(|ending| ending == "sst")).collect()
 }
 
