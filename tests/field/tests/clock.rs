@@ -193,10 +193,10 @@ fn the_watchdog_sees_a_thread_that_blocks_while_the_clock_is_set_back() {
         };
         copies("before");
         clock.set_back();
-        let (commits, before) = (app.metrics().commits, ticks.load(Ordering::SeqCst));
+        let (commits, before) = (app.totals().commits, ticks.load(Ordering::SeqCst));
         wait("punctuations", || ticks.load(Ordering::SeqCst) > before + 5);
         copies("after");
-        wait("a commit", || app.metrics().commits > commits);
+        wait("a commit", || app.totals().commits > commits);
         std::thread::scope(|scope| {
             let blocks = scope.spawn(|| copies("blocks"));
             assert!(app.wait_for(LIMIT, |state| state == State::Rebalancing), "{}", app.state());
@@ -228,9 +228,9 @@ fn an_interval_without_end_commits_when_the_application_is_closed() {
         .expect("an application");
     app.start().expect("it starts");
     input.send(Record::new("k".to_owned(), "v".to_owned(), 0)).expect("sent");
-    wait("the record", || app.metrics().processed_records == 1);
-    assert_eq!((app.metrics().commits, app.state()), (0, State::Running));
+    wait("the record", || app.totals().processed_records == 1);
+    assert_eq!((app.totals().commits, app.state()), (0, State::Running));
     assert!(app.close(LIMIT));
-    assert_eq!(app.metrics().commits, 1);
+    assert_eq!(app.totals().commits, 1);
     assert_eq!(output.read_within(1, LIMIT).expect("read").len(), 1);
 }
