@@ -1,11 +1,11 @@
 //! Waiting by a clock that is never set back.
 //!
-//! librdkafka's timed waits end when the wall clock shows a time (`rd_timeout_init_timespec`). One that has begun when that clock
-//! is set back by an hour lasts an hour longer, unless something is queued. So
+//! librdkafka's timed waits end when the wall clock shows a time (`rd_timeout_init_timespec`). One that has begun when that
+//! clock is set back by an hour lasts an hour longer, unless something is queued. So
 //! 1. nothing here waits inside of librdkafka for an event: [`next_event`] waits for the queue's callback;
-//! 2. the main thread of a client of the group, which sends the heartbeats, is given something to do ([`Client::look_at_clock`]),
-//!    after which its waits are by the new time. Those of other clients have nothing to do that could not wait: whatever they
-//!    are asked for wakes them.
+//! 2. the main thread of a client of the group, which sends the heartbeats, is given something to do
+//!    ([`Client::look_at_clock`]), after which its waits are by the new time. Those of other clients have nothing to do that
+//!    could not wait: whatever they are asked for wakes them.
 
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicI64, Ordering};
