@@ -14,7 +14,7 @@ use crate::ports::free_port;
 use crate::process::LabProcess;
 use crate::secure::Secured;
 
-const START_LIMIT: Duration = Duration::from_secs(180);
+const START_LIMIT: Duration = Duration::from_secs(400);
 
 /// How often brokers are started whose ports are taken.
 const START_ATTEMPTS: u32 = 3;
