@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -59,8 +59,6 @@ struct Entry {
 #[derive(Clone, Default)]
 pub struct Rules {
     entries: Arc<Mutex<(u64, Vec<Entry>)>>,
-    /// Messages of all rules.
-    hits: Arc<AtomicU64>,
 }
 
 impl Rules {
@@ -80,11 +78,6 @@ impl Rules {
         at.map_or(0, |at| entries.1.remove(at).hits)
     }
 
-    /// To how many messages anything was done.
-    pub fn hits(&self) -> u64 {
-        self.hits.load(Ordering::Relaxed)
-    }
-
     /// What is to be done to a message.
     fn act(&self, way: Way, api: i16) -> Option<Act> {
         let mut entries = self.entries();
@@ -93,7 +86,6 @@ impl Rules {
             rule.way == way && entry.hits < rule.times && rule.api.is_none_or(|only| only as i16 == api)
         })?;
         entry.hits += 1;
-        self.hits.fetch_add(1, Ordering::Relaxed);
         Some(entry.rule.act)
     }
 

@@ -98,7 +98,6 @@ fn a_message_is_dropped_and_the_others_pass() {
     assert_eq!(client.answer(), Some(6));
     assert_eq!(rules.remove(id), 1);
     assert_eq!(*seen.lock().expect("seen"), [1, 2, 4, 5, 6], "the broker did it");
-    assert_eq!(rules.hits(), 2, "by both rules");
 }
 
 #[test]
