@@ -18,10 +18,10 @@ struct Silence {
 }
 
 impl Silence {
-    fn new(task: &mut InitContext<'_>) -> ProcessorResult<Self> {
+    fn new(last_heard: KeyValueStore<String, i64>, task: &mut InitContext<'_>) -> ProcessorResult<Self> {
         // By event time, so that a replay of last week's records gives last week's results.
         task.schedule(minutes(1), PunctuationType::StreamTime)?;
-        Ok(Silence { last_heard: task.state_store("last-heard")? })
+        Ok(Silence { last_heard })
     }
 }
 
@@ -54,8 +54,8 @@ impl Processor<String, i64, String, i64> for Silence {
 
 fn topology() -> Result<Topology, DslError> {
     let builder = StreamsBuilder::new();
-    builder.add_state_store(Stores::key_value_store::<String, i64>("last-heard"));
-    builder.stream::<String, i64>("readings").process(Silence::new, &["last-heard"]).to("silent");
+    let last_heard = builder.add_state_store(Stores::key_value_store("last-heard"));
+    builder.stream::<String, i64>("readings").process_with_stores(&last_heard, Silence::new).to("silent");
     builder.build()
 }
 

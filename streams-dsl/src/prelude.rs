@@ -40,7 +40,7 @@ pub use streams_core::serde::{
     DefaultSerde, FnSerde, Json, JsonSerde, Malformed, MalformedOr, Payload, Serde, SerdeError, SerdeRef,
 };
 pub use streams_core::store::{
-    GlobalKeyValueStore, KeyValueStore, SessionStore, StorePlace, Stores, TimestampedKeyValueStore,
+    GlobalKeyValueStore, KeyValueStore, SessionStore, StorePlace, StoreRef, Stores, TimestampedKeyValueStore,
     TimestampedWindowStore, VersionedKeyValueStore, WindowStore,
 };
 #[cfg(feature = "testing")]

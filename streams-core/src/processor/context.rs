@@ -9,7 +9,7 @@ use crate::config::StreamsConfig;
 use crate::error::{Error, Result};
 use crate::ids::TaskId;
 use crate::record::{Record, RecordMetadata};
-use crate::store::RecordContext;
+use crate::store::{NamedStore, RecordContext};
 use crate::time::{IntoTimestamp, Timestamp};
 use crate::user_code::guarded;
 
@@ -26,12 +26,13 @@ impl<'a> StoreAccess<'a> {
         StoreAccess { node, task }
     }
 
-    /// As [`ProcessorContext::state_store`].
-    pub fn get<S: Clone + 'static>(&self, name: &str) -> Result<S> {
-        self.task.store(self.node, name)
+    /// As [`InitContext::state_store`](super::InitContext::state_store).
+    pub fn get<S: Clone + 'static>(&self, store: impl NamedStore<S>) -> Result<S> {
+        self.task.store(self.node, store.store_name())
     }
 
     /// The store of that name if it has that type, for code that serves several types of stores.
+    #[doc(hidden)]
     pub fn find<S: Clone + 'static>(&self, name: &str) -> Option<S> {
         self.task.any_store(name)
     }
@@ -91,10 +92,9 @@ impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
         self.task.at_record(kept, |task| ProcessorContext { node, children, task }.attempt(part))
     }
 
-    /// A store that is connected to this node. `S` is the store's handle type, such as
-    /// [`KeyValueStore`](crate::store::KeyValueStore); a wrong name or type is an error that names both.
-    pub fn state_store<S: Clone + 'static>(&self, name: &str) -> Result<S> {
-        self.task.store(self.node, name)
+    /// As [`InitContext::state_store`](super::InitContext::state_store).
+    pub fn state_store<S: Clone + 'static>(&self, store: impl NamedStore<S>) -> Result<S> {
+        self.task.store(self.node, store.store_name())
     }
 
     /// The stores that are connected to this node.

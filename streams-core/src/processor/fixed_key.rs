@@ -11,6 +11,7 @@ use crate::config::StreamsConfig;
 use crate::error::Result;
 use crate::ids::TaskId;
 use crate::record::{Headers, Record, RecordMetadata};
+use crate::store::NamedStore;
 use crate::time::{IntoTimestamp, Timestamp};
 
 /// A record whose key can be read but not replaced
@@ -69,9 +70,9 @@ impl<K: Data, V: Data> FixedKeyContext<'_, '_, K, V> {
         self.0.forward_to(child, record.0)
     }
 
-    /// A store that is connected to this node.
-    pub fn state_store<S: Clone + 'static>(&self, name: &str) -> Result<S> {
-        self.0.state_store(name)
+    /// As [`InitContext::state_store`](super::InitContext::state_store).
+    pub fn state_store<S: Clone + 'static>(&self, store: impl NamedStore<S>) -> Result<S> {
+        self.0.state_store(store)
     }
 
     /// The stores that are connected to this node.

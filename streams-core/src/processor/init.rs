@@ -8,6 +8,7 @@ use super::{Children, Data, Flusher, Punctuation, PunctuationType, StoreAccess, 
 use crate::config::StreamsConfig;
 use crate::error::{Error, Result};
 use crate::ids::TaskId;
+use crate::store::NamedStore;
 use crate::time::{IntoTimestamp, Timestamp};
 
 /// What the supplier of a processor gets: stores, punctuations and settings
@@ -71,10 +72,11 @@ impl<'a> InitContext<'a> {
         InitContext { node, has_children: !children.is_empty(), children, task }
     }
 
-    /// A store that is connected to this node. `S` is the store's handle type, such as
-    /// [`KeyValueStore`](crate::store::KeyValueStore); a wrong name or type is an error that names both.
-    pub fn state_store<S: Clone + 'static>(&self, name: &str) -> Result<S> {
-        self.task.store(self.node, name)
+    /// A store that is connected to this node, by its [`StoreRef`](crate::store::StoreRef) or its name. `S` is the store's
+    /// handle type, such as [`KeyValueStore`](crate::store::KeyValueStore). By a name, a wrong type is an error that names
+    /// both; by a reference it does not compile.
+    pub fn state_store<S: Clone + 'static>(&self, store: impl NamedStore<S>) -> Result<S> {
+        self.task.store(self.node, store.store_name())
     }
 
     /// The stores that are connected to this node.

@@ -34,6 +34,7 @@ mod init;
 mod metadata;
 mod meters;
 mod node;
+mod open_stores;
 mod punctuation;
 mod sink;
 mod source;
@@ -58,6 +59,7 @@ pub use metadata::ProcessorMetadata;
 pub use meters::{NodeMeter, TaskMeters, TopicMeter};
 #[doc(hidden)]
 pub use node::{Lifecycle, NodeIndex, ProcessorFactory};
+pub use open_stores::OpenStores;
 #[doc(hidden)]
 pub use punctuation::PunctuationQueue;
 pub use punctuation::{Punctuation, PunctuationType};

@@ -11,7 +11,7 @@ use state_stores::{BackendRef, RestoreFormat, StateStore, Tracking};
 
 use super::{
     ChangelogKind, Declaration, OpenedStore, StoreDef, StoreEnvironment, StoreFactory, StoreOptions,
-    StorePlace, cannot_be_global,
+    StorePlace, StoreRef, cannot_be_global,
 };
 use crate::error::Result;
 use crate::serde::{SerdeRef, StoreCodec};
@@ -23,6 +23,8 @@ pub type Opened<H> = (H, Rc<RefCell<dyn StateStore>>);
 pub trait StoreKind: Send + Sync + 'static {
     /// What processors get; a clone is the same store.
     type Handle: Clone + 'static;
+    /// What processors get of a global store; `()` of a kind that cannot be global.
+    type Reader: 'static;
 
     /// What the changelog must keep.
     fn changelog(&self) -> ChangelogKind {
@@ -98,6 +100,11 @@ pub struct StoreBuilder<S> {
 }
 
 impl<S: StoreKind> StoreBuilder<S> {
+    /// The reference to the store: its name, and the type that processors get.
+    pub fn store_ref(&self) -> StoreRef<S::Handle> {
+        StoreRef::named(&self.name)
+    }
+
     /// A logged, uncached store of that kind at the default place.
     pub fn of(name: &str, kind: S) -> Self {
         let (options, declaration) = (StoreOptions::default(), Declaration::new());
@@ -150,6 +157,37 @@ impl<S: Cached> StoreBuilder<S> {
     /// Forwards every update at once. The default.
     pub fn with_caching_disabled(mut self) -> Self {
         self.options.caching = false;
+        self
+    }
+}
+
+/// What can be added as a store: a [`StoreBuilder`], of which [`Stores`](super::Stores) makes those that there are.
+pub trait AddStore {
+    /// What processors get.
+    type Handle;
+    /// What processors get where the store is global; `()` if it cannot be.
+    type Reader;
+
+    /// What the topology keeps of it.
+    #[doc(hidden)]
+    fn into_factory(self) -> Arc<dyn StoreFactory>;
+}
+
+impl<S: StoreKind> AddStore for StoreBuilder<S> {
+    type Handle = S::Handle;
+    type Reader = S::Reader;
+
+    fn into_factory(self) -> Arc<dyn StoreFactory> {
+        Arc::new(self)
+    }
+}
+
+/// A store whose type is not known here; its reference is of no use but for its name.
+impl AddStore for Arc<dyn StoreFactory> {
+    type Handle = ();
+    type Reader = ();
+
+    fn into_factory(self) -> Arc<dyn StoreFactory> {
         self
     }
 }

@@ -27,6 +27,7 @@ mod handle;
 mod kind;
 mod options;
 mod place;
+mod reference;
 mod stores;
 mod supplier;
 
@@ -37,7 +38,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 pub use crate::ids::StoreName;
-pub use builder::StoreBuilder;
+pub use builder::{AddStore, StoreBuilder};
 #[doc(hidden)]
 pub use builder::{Cached, Opened, Opening, StoreKind};
 #[doc(hidden)]
@@ -57,6 +58,7 @@ pub use kind::{
 };
 pub use options::StoreOptions;
 pub use place::{BackendSupplier, StorePlace};
+pub use reference::{NamedStore, StoreNames, StoreRef};
 #[doc(hidden)]
 pub use state_stores::{Buffered, ClosedOrder, FlushedChange, RecordContext};
 pub use state_stores::{Direction, ValueAndTimestamp, VersionedPut, VersionedRecord};

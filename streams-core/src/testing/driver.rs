@@ -19,6 +19,7 @@ use crate::processor::handlers::{
     DeserializationExceptionHandler, Handlers, ProcessingExceptionHandler, ProductionExceptionHandler,
 };
 use crate::serde::{DefaultSerde, SerdeRef};
+use crate::store::NamedStore;
 use crate::time::{IntoTimestamp, Timestamp};
 use crate::topology::Topology;
 
@@ -232,14 +233,14 @@ impl TopologyTestDriver {
         self.pipeline.borrow_mut().restart()
     }
 
-    /// A store's handle. With several tasks, the first that has it; see [`state_store_of`](Self::state_store_of).
-    pub fn state_store<S: Clone + 'static>(&self, name: &str) -> Option<S> {
-        self.pipeline.borrow().store(name, None)
+    /// A store's handle, by its [`StoreRef`](crate::store::StoreRef) or its name. With several tasks, the first that has it; see [`state_store_of`](Self::state_store_of).
+    pub fn state_store<S: Clone + 'static>(&self, store: impl NamedStore<S>) -> Option<S> {
+        self.pipeline.borrow().store(store.store_name(), None)
     }
 
     /// A store's handle in one task.
-    pub fn state_store_of<S: Clone + 'static>(&self, task: TaskId, name: &str) -> Option<S> {
-        self.pipeline.borrow().store(name, Some(task))
+    pub fn state_store_of<S: Clone + 'static>(&self, task: TaskId, store: impl NamedStore<S>) -> Option<S> {
+        self.pipeline.borrow().store(store.store_name(), Some(task))
     }
 
     /// The content of every store, global stores included, as bytes: changelog keys and stored values, which begin

@@ -17,7 +17,7 @@ use crate::processor::{
     Data, EdgeType, InitContext, Processor, ProcessorFactory, ProcessorResult, SinkFactory, SinkOptions,
     SourceFactory, SourceOptions, TopicTarget,
 };
-use crate::store::{StoreFactory, StorePlace};
+use crate::store::{AddStore, StoreNames, StorePlace, StoreRef};
 
 /// A graph of sources, processors, sinks and stores that a runtime can execute. Cheap to clone.
 ///
@@ -150,31 +150,37 @@ impl Topology {
 
     /// Adds a store and connects it to processors; adding a clone of its builder again connects it to more. Another builder
     /// of that name is refused, even if it makes a store of the same kind: it would be another store on the same rows.
-    pub fn add_state_store(
+    ///
+    /// Returns the store's reference, which is taken wherever a store is named, and knows the store's type.
+    pub fn add_state_store<S: AddStore>(
         &mut self,
-        store: impl Into<Arc<dyn StoreFactory>>,
+        store: S,
         processors: &[&str],
-    ) -> Result<()> {
-        Ok(self.graph.add_state_store(store.into(), processors)?)
+    ) -> Result<StoreRef<S::Handle>> {
+        let factory = store.into_factory();
+        let reference = StoreRef::named(&factory.definition().name);
+        self.graph.add_state_store(factory, processors)?;
+        Ok(reference)
     }
 
     /// Gives a processor access to stores that were added before.
-    pub fn connect_processor_and_stores(&mut self, processor: &str, stores: &[&str]) -> Result<()> {
-        Ok(self.graph.connect_processor_and_stores(processor, stores)?)
+    pub fn connect_processor_and_stores(&mut self, processor: &str, stores: impl StoreNames) -> Result<()> {
+        Ok(self.graph.connect_processor_and_stores(processor, &stores.store_names())?)
     }
 
     /// Adds a store that every instance holds whole: `topic` is read through a source and a processor of its own, which
     /// keeps the store current. It has no changelog; the topic is one.
-    pub fn add_global_store<K, V, P>(
+    pub fn add_global_store<S, K, V, P>(
         &mut self,
-        store: impl Into<Arc<dyn StoreFactory>>,
+        store: S,
         source: &str,
         topic: &TopicName,
         options: SourceOptions<K, V>,
         processor: &str,
         supplier: impl Fn(&mut InitContext<'_>) -> ProcessorResult<P> + Send + Sync + 'static,
-    ) -> Result<()>
+    ) -> Result<StoreRef<S::Reader>>
     where
+        S: AddStore,
         K: Data,
         V: Data,
         P: Processor<K, V, (), ()>,
@@ -183,7 +189,10 @@ impl Topology {
         let reads = SourceFactory::new(SourceOptions { extractor: None, ..options });
         let keeps = ProcessorFactory::<_, K, V, (), ()>::new(supplier);
         let (source, processor) = ((source, Arc::new(reads) as _), (processor, Arc::new(keeps) as _));
-        Ok(self.graph.add_global_store(store.into(), Arc::clone(topic), source, processor)?)
+        let factory = store.into_factory();
+        let reference = StoreRef::named(&factory.definition().name);
+        self.graph.add_global_store(factory, Arc::clone(topic), source, processor)?;
+        Ok(reference)
     }
 
     /// Declares a topic that the application creates and owns; its name on the broker gets the application's prefix.

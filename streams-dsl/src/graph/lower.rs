@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, BinaryHeap};
 use std::sync::Arc;
 
 use streams_core::processor::{Data, InitContext, Processor, ProcessorResult, SinkOptions};
-use streams_core::store::{StoreFactory, StorePlace};
+use streams_core::store::{AddStore, StorePlace};
 use streams_core::topology::{PlanSettings, Topology};
 
 use super::node::{NodeId, PlanNodeKind, ROOT};
@@ -100,8 +100,9 @@ impl Writer<'_> {
     }
 
     /// Adds a store and connects it to the node's own processor, which must be written by now.
-    pub(crate) fn add_store(&mut self, store: impl Into<Arc<dyn StoreFactory>>) -> Result<()> {
-        Ok(self.topology.add_state_store(store, &[&self.name])?)
+    pub(crate) fn add_store(&mut self, store: impl AddStore) -> Result<()> {
+        self.topology.add_state_store(store, &[&self.name])?;
+        Ok(())
     }
 
     /// Connects the node's processor with stores that are written by now.
@@ -116,7 +117,7 @@ impl Writer<'_> {
             return Ok(());
         }
         let stores: Vec<&str> = stores.iter().map(String::as_str).collect();
-        Ok(self.topology.connect_processor_and_stores(processor, &stores)?)
+        Ok(self.topology.connect_processor_and_stores(processor, &*stores)?)
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use streams_core::ids::TopicName;
 use streams_core::processor::{Data, InitContext, Processor, ProcessorResult, SourceOptions};
 use streams_core::serde::DefaultSerde;
-use streams_core::store::StoreFactory;
+use streams_core::store::{AddStore, StoreRef};
 use streams_core::topology::Topology;
 
 use super::KStream;
@@ -118,7 +118,8 @@ impl StreamsBuilder {
     }
 
     /// Adds a store for processors to share (`StreamsBuilder.addStateStore`); `process`, `process_values` and
-    /// `transform_values` name the stores that they use. One that none names is in no task.
+    /// `transform_values` name the stores that they use. One that none names is in no task. Returns the store's reference,
+    /// which stands for the name and knows the type.
     ///
     /// ```
     /// use streams_dsl::prelude::*;
@@ -141,9 +142,9 @@ impl StreamsBuilder {
     /// }
     ///
     /// let builder = StreamsBuilder::new();
-    /// builder.add_state_store(Stores::key_value_store::<String, String>("last-seen"));
+    /// let last = builder.add_state_store(Stores::key_value_store::<String, String>("last-seen"));
     /// let states = builder.stream::<String, String>("states");
-    /// states.process_values(|task| Ok(Distinct(task.state_store("last-seen")?)), &["last-seen"]).to("changes");
+    /// states.process_values_with_stores(&last, |last, _| Ok(Distinct(last))).to("changes");
     ///
     /// let driver = TopologyTestDriver::of(builder.build()?)?;
     /// let states = driver.create_input_topic::<String, String>("states");
@@ -153,17 +154,21 @@ impl StreamsBuilder {
     /// assert_eq!(driver.create_output_topic::<String, String>("changes").read_values()?, ["on", "off"]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn add_state_store(&self, store: impl Into<Arc<dyn StoreFactory>>) {
-        let store = store.into();
-        let node = GraphNode::new(&store.definition().name.clone(), move |writer| {
-            Ok(writer.topology.add_state_store(Arc::clone(&store), &[])?)
+    pub fn add_state_store<S: AddStore>(&self, store: S) -> StoreRef<S::Handle> {
+        let factory = store.into_factory();
+        let name = factory.definition().name;
+        let node = GraphNode::new(&name, move |writer| {
+            writer.topology.add_state_store(Arc::clone(&factory), &[])?;
+            Ok(())
         });
         self.plan.borrow_mut().add(&[ROOT], node);
+        StoreRef::named(&name)
     }
 
     /// Adds a store that every instance fills with a whole topic, by a custom processor
     /// (`StreamsBuilder.addGlobalStore`). It must be a key-value store, with timestamps or without; any processor may read
-    /// it, as a [`GlobalKeyValueStore`](streams_core::store::GlobalKeyValueStore), without naming it.
+    /// it, as a [`GlobalKeyValueStore`](streams_core::store::GlobalKeyValueStore), without being connected to it. Returns the
+    /// reference by which they open it.
     ///
     /// * Nulls: the processor sees those that the types have.
     /// * Time: the topic is read to its end before the first record is processed, and in parallel to the tasks from then on,
@@ -202,10 +207,11 @@ impl StreamsBuilder {
     ///
     /// let builder = StreamsBuilder::new();
     /// let countries = Stores::key_value_store::<String, String>("countries");
-    /// let keep = |task: &mut InitContext<'_>| Ok(Keep(task.state_store("countries")?));
-    /// builder.add_global_store(countries, "country-names", Consumed::new(), keep);
+    /// let kept = countries.store_ref();
+    /// let keep = move |task: &mut InitContext<'_>| Ok(Keep(task.state_store(&kept)?));
+    /// let countries = builder.add_global_store(countries, "country-names", Consumed::new(), keep);
     /// let orders = builder.stream::<String, String>("orders");
-    /// orders.process_values(|task| Ok(Name(task.state_store("countries")?)), &[]).to("destinations");
+    /// orders.process_values(move |task| Ok(Name(task.state_store(&countries)?)), &[]).to("destinations");
     ///
     /// let driver = TopologyTestDriver::of(builder.build()?)?;
     /// driver.create_input_topic::<String, String>("country-names").pipe("fr".into(), "France".into(), 0)?;
@@ -213,21 +219,23 @@ impl StreamsBuilder {
     /// assert_eq!(driver.create_output_topic::<String, String>("destinations").read_values()?, ["FRANCE"]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn add_global_store<K: Data, V: Data, P>(
+    pub fn add_global_store<S: AddStore, K: Data, V: Data, P>(
         &self,
-        store: impl Into<Arc<dyn StoreFactory>>,
+        store: S,
         topic: &str,
         consumed: Consumed<K, V>,
         supplier: impl Fn(&mut InitContext<'_>) -> ProcessorResult<P> + Send + Sync + 'static,
-    ) where
+    ) -> StoreRef<S::Reader>
+    where
         P: Processor<K, V, (), ()>,
     {
-        let (store, topic, supplier) = (store.into(), TopicName::from(topic), Arc::new(supplier));
+        let (store, topic, supplier) = (store.into_factory(), TopicName::from(topic), Arc::new(supplier));
+        let name = store.definition().name;
         let mut plan = self.plan.borrow_mut();
         let given = consumed.name.as_deref();
         let source = plan.suffixed_or_new(given, "-source", prefix::SOURCE);
         let processor = plan.name_or_new(given, prefix::TABLE_SOURCE);
-        let node = GraphNode::new(&store.definition().name.clone(), move |writer| {
+        let node = GraphNode::new(&name, move |writer| {
             let missing = |part| DslError::missing_serde::<(K, V)>(&source, part);
             let options = SourceOptions {
                 key_serde: consumed.key_serde.resolve(None).ok_or_else(|| missing("key"))?,
@@ -236,9 +244,11 @@ impl StreamsBuilder {
             };
             let (store, supplier) = (Arc::clone(&store), Arc::clone(&supplier));
             let make = move |context: &mut InitContext<'_>| supplier(context);
-            Ok(writer.topology.add_global_store(store, &source, &topic, options, &processor, make)?)
+            writer.topology.add_global_store(store, &source, &topic, options, &processor, make)?;
+            Ok(())
         });
         plan.add(&[ROOT], node);
+        StoreRef::named(&name)
     }
 
     /// The topology, without optimizations and with whatever names were generated (`StreamsBuilder.build()`). The first

@@ -79,6 +79,7 @@ impl<K: Data, V: Data> StoreBuilder<ChangeBufferKind<K, V>> {
 
 impl<K: Data, V: Data> StoreKind for ChangeBufferKind<K, V> {
     type Handle = ChangeBuffer<K, V>;
+    type Reader = ();
 
     fn restore_format(&self) -> RestoreFormat {
         RestoreFormat::ChangeBuffer

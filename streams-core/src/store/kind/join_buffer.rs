@@ -231,6 +231,7 @@ impl<K: Data, V: Data> StoreBuilder<JoinBufferKind<K, V>> {
 
 impl<K: Data, V: Data> StoreKind for JoinBufferKind<K, V> {
     type Handle = JoinBuffer<K, V>;
+    type Reader = ();
 
     fn restore_format(&self) -> RestoreFormat {
         RestoreFormat::KeyValue

@@ -185,6 +185,7 @@ impl<K: Data, V: Data, F: ValueForm> Cached for KeyValueStoreKind<K, V, F> {}
 
 impl<K: Data, V: Data, F: ValueForm> StoreKind for KeyValueStoreKind<K, V, F> {
     type Handle = KeyValueStore<K, F::Stored<V>>;
+    type Reader = GlobalKeyValueStore<K, F::Stored<V>>;
 
     fn restore_format(&self) -> RestoreFormat {
         match self.max_entries {

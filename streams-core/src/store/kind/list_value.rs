@@ -69,6 +69,7 @@ impl<K: Data, V: Data> StoreBuilder<ListValueStoreKind<K, V>> {
 
 impl<K: Data, V: Data> StoreKind for ListValueStoreKind<K, V> {
     type Handle = ListValueStore<K, V>;
+    type Reader = ();
 
     fn restore_format(&self) -> RestoreFormat {
         RestoreFormat::KeyValue

@@ -205,6 +205,7 @@ impl<K: Data, A: Data> Cached for SessionStoreKind<K, A> {}
 
 impl<K: Data, A: Data> StoreKind for SessionStoreKind<K, A> {
     type Handle = SessionStore<K, A>;
+    type Reader = ();
 
     fn changelog(&self) -> ChangelogKind {
         ChangelogKind::Window { retention_ms: self.retention_ms }

@@ -130,6 +130,7 @@ impl<K: Data, V: Data> StoreBuilder<VersionedStoreKind<K, V>> {
 
 impl<K: Data, V: Data> StoreKind for VersionedStoreKind<K, V> {
     type Handle = VersionedKeyValueStore<K, V>;
+    type Reader = ();
 
     fn changelog(&self) -> ChangelogKind {
         ChangelogKind::Versioned { history_retention_ms: self.history_retention_ms }

@@ -225,6 +225,7 @@ impl<K: Data, V: Data, F: ValueForm> Cached for WindowStoreKind<K, V, F> {}
 
 impl<K: Data, V: Data, F: ValueForm> StoreKind for WindowStoreKind<K, V, F> {
     type Handle = WindowStore<K, F::Stored<V>>;
+    type Reader = ();
 
     fn changelog(&self) -> ChangelogKind {
         let retention_ms = self.retention_ms;

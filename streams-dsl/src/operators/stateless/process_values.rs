@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use streams_core::processor::{Data, FixedKey, FixedKeyProcessor, InitContext, ProcessorResult};
+use streams_core::processor::{Data, FixedKey, FixedKeyProcessor, InitContext, OpenStores, ProcessorResult};
+use streams_core::store::StoreNames;
 
 use super::process::owned;
 use crate::graph::GraphNode;
@@ -49,18 +50,36 @@ impl<K: Data, V: Data> KStream<K, V> {
     pub fn process_values<P, V2: Data>(
         &self,
         supplier: impl Fn(&mut InitContext<'_>) -> ProcessorResult<P> + Send + Sync + 'static,
-        stores: &[&str],
+        stores: impl StoreNames,
     ) -> KStream<K, V2>
     where
         P: FixedKeyProcessor<K, V, V2>,
     {
         let name = self.process_name(prefix::PROCESS_VALUES);
         let fixed = move |context: &mut InitContext<'_>| supplier(context).map(FixedKey::<P, V>::new);
-        let (supplier, stores) = (Arc::new(fixed), owned(stores));
+        let (supplier, stores) = (Arc::new(fixed), owned(&stores));
         let node = GraphNode::new(&name, move |writer| {
             writer.own_processor::<FixedKey<P, V>, K, V, K, V2>(&supplier)?;
             writer.connect(&stores)
         });
         KStream::new(self.step.add(node), self.key_serde.clone(), None, self.repartition_required)
+    }
+
+    /// As [`process_values`](Self::process_values), with the stores of these references: `supplier` gets them opened, so that
+    /// neither their names nor their types are said again. [`add_state_store`](crate::StreamsBuilder::add_state_store) has an
+    /// example.
+    ///
+    /// * Nulls, time, repartition and serdes: as for [`process_values`](Self::process_values).
+    pub fn process_values_with_stores<P, V2: Data, S: OpenStores>(
+        &self,
+        stores: S,
+        supplier: impl Fn(S::Stores, &mut InitContext<'_>) -> ProcessorResult<P> + Send + Sync + 'static,
+    ) -> KStream<K, V2>
+    where
+        P: FixedKeyProcessor<K, V, V2>,
+        S::Stores: 'static,
+    {
+        let open = stores.opener();
+        self.process_values(move |task| supplier(open(task)?, task), stores)
     }
 }

@@ -150,7 +150,8 @@ impl StreamsBuilder {
                 move |context: &mut InitContext<'_>| GlobalSource::<K, V>::open(&name, &key_serde, context);
             let kept = StoreOptions { caching: false, ..store.options(false, &writer.store_place) };
             let builder = store.builder(&processor, kept)?;
-            Ok(writer.topology.add_global_store(builder, &source, &topic, options, &processor, make)?)
+            writer.topology.add_global_store(builder, &source, &topic, options, &processor, make)?;
+            Ok(())
         });
         self.plan.borrow_mut().add(&[ROOT], node);
         table

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use streams_core::processor::{Data, InitContext, Processor, ProcessorContext, ProcessorResult, StoreAccess};
 use streams_core::record::{Change, Headers, Record};
-use streams_core::store::ValueAndTimestamp;
+use streams_core::store::{StoreNames, ValueAndTimestamp};
 use streams_core::time::Timestamp;
 
 use super::value_transformer::{TransformContext, ValueTransformer};
@@ -51,7 +51,7 @@ impl<K: Data, V: Data> KTable<K, V> {
     pub fn transform_values<V2: Data, T: ValueTransformer<K, V, V2>>(
         &self,
         supplier: impl Fn(&StoreAccess<'_>) -> ProcessorResult<T> + Send + Sync + 'static,
-        stores: &[&str],
+        stores: impl StoreNames,
     ) -> KTable<K, V2> {
         self.add_transform_values(supplier, stores, None)
     }
@@ -94,7 +94,7 @@ impl<K: Data, V: Data> KTable<K, V> {
     pub fn transform_values_with<V2: Data, T: ValueTransformer<K, V, V2>>(
         &self,
         supplier: impl Fn(&StoreAccess<'_>) -> ProcessorResult<T> + Send + Sync + 'static,
-        stores: &[&str],
+        stores: impl StoreNames,
         materialized: Materialized<K, V2>,
     ) -> KTable<K, V2> {
         self.add_transform_values(supplier, stores, Some(materialized))
@@ -103,7 +103,7 @@ impl<K: Data, V: Data> KTable<K, V> {
     fn add_transform_values<V2: Data, T: ValueTransformer<K, V, V2>>(
         &self,
         supplier: impl Fn(&StoreAccess<'_>) -> ProcessorResult<T> + Send + Sync + 'static,
-        stores: &[&str],
+        stores: impl StoreNames,
         materialized: Option<Materialized<K, V2>>,
     ) -> KTable<K, V2> {
         let versioned = materialized.as_ref().map(Materialized::is_versioned);
@@ -114,7 +114,7 @@ impl<K: Data, V: Data> KTable<K, V> {
         let origin = Rc::new(TransformOrigin {
             parent: self.clone(),
             supplier: Arc::new(supplier),
-            stores: stores.iter().map(|store| (*store).to_owned()).collect(),
+            stores: stores.store_names().into_iter().map(str::to_owned).collect(),
             store,
             results: Nulls::of(value_serde.as_ref()),
             sends_old_values: Cell::new(false),
