@@ -61,7 +61,7 @@ impl<H> fmt::Display for StoreRef<H> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not name a store of type `{H}`",
     label = "a reference to a store of another type, or not a name",
-    note = "pass the `StoreRef` that adding the store returned, with the types that the store was built with, or its name as a `&str`"
+    note = "pass the `StoreRef` that adding the store returned, if it has these types, or the store's name as a `&str`"
 )]
 pub trait NamedStore<H> {
     /// The store's name.
@@ -85,7 +85,7 @@ impl<H, T: AsRef<str> + ?Sized> NamedStore<H> for &T {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not name stores",
     label = "not the names of stores",
-    note = "pass `&[]` for none, `&[\"name\"]`, `&store` of the `StoreRef` that adding the store returned, or `(&one, &other)`"
+    note = "pass `&[]` for none, `&[\"name\"]`, `&store` of the `StoreRef` that adding it returned, or `(&one, &other)`"
 )]
 pub trait StoreNames {
     /// The stores' names.

@@ -233,7 +233,8 @@ impl TopologyTestDriver {
         self.pipeline.borrow_mut().restart()
     }
 
-    /// A store's handle, by its [`StoreRef`](crate::store::StoreRef) or its name. With several tasks, the first that has it; see [`state_store_of`](Self::state_store_of).
+    /// A store's handle, by its [`StoreRef`](crate::store::StoreRef) or its name. With several tasks, the first that has it;
+    /// see [`state_store_of`](Self::state_store_of).
     pub fn state_store<S: Clone + 'static>(&self, store: impl NamedStore<S>) -> Option<S> {
         self.pipeline.borrow().store(store.store_name(), None)
     }
