@@ -150,7 +150,7 @@ impl Committer {
         Committer {
             internal: scope.take_internal(),
             waiting: waits.of(who()),
-            calling: waits.of(who()),
+            calling: waits.of(who()).in_common("a coordinator for transactional ids"),
             patience,
             transport,
             spec,

@@ -4,7 +4,7 @@
 //! Code of the runtime that waits for something outside of it (a broker, a transaction, other members, a lock) holds a
 //! [`Waiting`]. If it polls, it calls [`Waiting::go_on`] each time. Before one long call it calls [`Waiting::begin`], and the
 //! control thread measures the time ([`Waits::look`]). A wait is logged as a warning after five seconds, and again after ten,
-//! twenty and so on. Times are monotonic.
+//! twenty and so on. Times are monotonic. Waits of many for one thing ([`Waiting::in_common`]) are logged as one.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -48,11 +48,14 @@ struct Wait {
     next_log_ms: i64,
     /// Whether it is one call, which may be over in a moment.
     is_call: bool,
+    /// What others wait for as well.
+    in_common: Option<&'static str>,
 }
 
 impl Wait {
-    /// Updates the wait; returns its length in milliseconds.
-    fn update(&mut self, now_ms: i64) -> i64 {
+    /// Updates the wait; returns its length in milliseconds. `common` are the times of the next warnings about what many
+    /// wait for.
+    fn update(&mut self, now_ms: i64, common: &mut BTreeMap<&'static str, i64>) -> i64 {
         let since_ms = *self.since_ms.get_or_insert_with(|| {
             self.next_log_ms = now_ms.saturating_add(LOG_AFTER_MS);
             now_ms
@@ -61,7 +64,11 @@ impl Wait {
         let waited_ms = now_ms - since_ms;
         if now_ms >= self.next_log_ms {
             self.next_log_ms = now_ms.saturating_add(waited_ms.clamp(LOG_AFTER_MS, LOG_EVERY_MAX_MS));
-            tracing::warn!(who = self.who, waits_for = self.what, waited_ms, "still waiting");
+            let next_ms = self.in_common.and_then(|what| common.get(what));
+            if next_ms.is_none_or(|next_ms| now_ms >= *next_ms) {
+                tracing::warn!(who = self.who, waits_for = self.what, waited_ms, "still waiting");
+                common.extend(self.in_common.map(|what| (what, self.next_log_ms)));
+            }
         }
         waited_ms
     }
@@ -79,6 +86,8 @@ impl Wait {
 struct OpenWaits {
     next: u64,
     waiting: BTreeMap<u64, Wait>,
+    /// When to warn again of what many wait for.
+    common: BTreeMap<&'static str, i64>,
 }
 
 /// All current waits of an application.
@@ -106,12 +115,13 @@ impl Waits {
 
     /// Registers a possible waiter.
     pub fn of(self: &Arc<Self>, who: impl Into<String>) -> Waiting {
-        Waiting { waits: Arc::clone(self), who: who.into(), number: None }
+        Waiting { waits: Arc::clone(self), who: who.into(), number: None, in_common: None }
     }
 
     /// Updates all waits; returns the length of the longest in milliseconds.
     pub fn update(&self, now_ms: i64) -> i64 {
-        self.entries().waiting.values_mut().map(|entry| entry.update(now_ms)).max().unwrap_or(0)
+        let OpenWaits { waiting, common, .. } = &mut *self.entries();
+        waiting.values_mut().map(|entry| entry.update(now_ms, common)).max().unwrap_or(0)
     }
 }
 
@@ -121,41 +131,60 @@ pub(crate) struct Waiting {
     waits: Arc<Waits>,
     who: String,
     number: Option<u64>,
+    in_common: Option<&'static str>,
 }
 
 impl Waiting {
+    /// Declares that many wait for this at the same time: one warning is enough for all of them.
+    pub fn in_common(mut self, what: &'static str) -> Self {
+        self.in_common = Some(what);
+        self
+    }
+
     /// Begins or continues the wait for `what`; returns its length in milliseconds.
     pub fn update(&mut self, now_ms: i64, what: impl FnOnce() -> String) -> i64 {
-        self.note(what(), false, |entry| entry.update(now_ms))
+        self.note(what(), false, |entry, common| entry.update(now_ms, common))
     }
 
     /// Begins a call that may take long: the wait lasts until [`end`](Self::end).
     pub fn begin(&mut self, what: impl FnOnce() -> String) {
-        self.note(what(), true, |_| ());
+        self.note(what(), true, |_, _| ());
     }
 
-    fn note<T>(&mut self, what: String, is_call: bool, then: impl FnOnce(&mut Wait) -> T) -> T {
-        let mut entries = self.waits.entries();
+    fn note<T>(
+        &mut self,
+        what: String,
+        is_call: bool,
+        then: impl FnOnce(&mut Wait, &mut BTreeMap<&'static str, i64>) -> T,
+    ) -> T {
+        let OpenWaits { next, waiting, common } = &mut *self.waits.entries();
         let number = *self.number.get_or_insert_with(|| {
-            entries.next += 1;
-            entries.next
+            *next += 1;
+            *next
         });
-        let entry = entries.waiting.entry(number).or_insert_with(|| Wait {
+        let entry = waiting.entry(number).or_insert_with(|| Wait {
             who: self.who.clone(),
             what: String::new(),
             since_ms: None,
             last_ms: i64::MIN,
             next_log_ms: i64::MAX,
             is_call,
+            in_common: self.in_common,
         });
         entry.what = what;
-        then(entry)
+        then(entry, common)
     }
 
     /// Ends the wait.
     pub fn end(&mut self) {
         if let Some(number) = self.number.take() {
-            self.waits.entries().waiting.remove(&number);
+            let mut entries = self.waits.entries();
+            entries.waiting.remove(&number);
+            if let Some(what) = self.in_common
+                && !entries.waiting.values().any(|wait| wait.in_common == Some(what))
+            {
+                entries.common.remove(what);
+            }
         }
     }
 }
@@ -216,5 +245,31 @@ mod tests {
         assert_eq!(waits.reasons()[0].to_string(), "thread 1 waits for a commit (3.0 s)");
         thread.end();
         assert_eq!((waits.update(9_000), waits.reasons()), (0, vec![]));
+    }
+    /// Before: each stream thread's producer was a line of its own.
+    #[test]
+    fn what_many_wait_for_is_logged_once_for_all() {
+        let waits = Arc::new(Waits::default());
+        let next = |waits: &Waits| waits.entries().common.get("a coordinator").copied();
+        let mut threads: Vec<_> =
+            (0..3).map(|n| waits.of(format!("thread {n}")).in_common("a coordinator")).collect();
+        threads.iter_mut().for_each(|thread| thread.begin(|| "its id to be taken".to_owned()));
+        let (mut logged, mut before) = (Vec::new(), None);
+        for second in 0..50 {
+            // Each of them begins its call again from time to time, as it gives it up for commands.
+            if second == 12 {
+                threads[0].end();
+                threads[0].begin(|| "its id to be taken".to_owned());
+            }
+            waits.update(second * 1_000);
+            if next(&waits) != before {
+                before = next(&waits);
+                logged.push(second);
+            }
+        }
+        assert_eq!(logged, [5, 10, 20, 40]);
+        assert_eq!(waits.reasons().len(), 3, "each of them can be asked for");
+        threads.iter_mut().for_each(Waiting::end);
+        assert_eq!(next(&waits), None, "the next time it is logged after five seconds again");
     }
 }

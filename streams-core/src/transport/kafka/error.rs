@@ -206,6 +206,20 @@ mod tests {
         assert_eq!(kind(error(E::RD_KAFKA_RESP_ERR__STATE, false, false, false)), Kind::Fatal);
     }
 
+    /// Before: two instances with copies of one state directory took each other's place without a word about it.
+    #[test]
+    fn a_producer_whose_place_was_taken_says_who_may_have_it() {
+        for code in [
+            E::RD_KAFKA_RESP_ERR__FENCED,
+            E::RD_KAFKA_RESP_ERR_PRODUCER_FENCED,
+            E::RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH,
+        ] {
+            let fenced = transaction_failed("commit", &error(code, true, false, false));
+            assert_eq!(fenced.kind(), Kind::Fenced);
+            assert!(fenced.to_string().contains("copies of one state.dir"), "{fenced}");
+        }
+    }
+
     /// An error that no replay cures ends the application, whatever librdkafka demands of the transaction.
     #[test]
     fn what_a_replay_does_not_cure_is_not_replayed() {

@@ -27,6 +27,10 @@ const fn row(code: E, kind: Kind, advice: &'static str) -> Row {
     Row { code, kind, advice }
 }
 
+/// Advice for a producer that another one has taken the place of.
+const TWO_PRODUCERS: &str = "another producer with its transactional.id has started: if that comes again and again, two \
+                             instances have copies of one state.dir; delete kafka-streams-process-metadata in one of them";
+
 /// See the module.
 pub(super) const PRODUCE_ERRORS: &[Row] = &[
     // The record.
@@ -145,9 +149,9 @@ pub(super) const PRODUCE_ERRORS: &[Row] = &[
     row(E::RD_KAFKA_RESP_ERR_THROTTLING_QUOTA_EXCEEDED, Kind::Retriable, ""),
     row(E::RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH, Kind::Retriable, ""),
     // Fatal to the producer.
-    row(E::RD_KAFKA_RESP_ERR__FENCED, Kind::Fenced, ""),
-    row(E::RD_KAFKA_RESP_ERR_PRODUCER_FENCED, Kind::Fenced, ""),
-    row(E::RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH, Kind::Fenced, ""),
+    row(E::RD_KAFKA_RESP_ERR__FENCED, Kind::Fenced, TWO_PRODUCERS),
+    row(E::RD_KAFKA_RESP_ERR_PRODUCER_FENCED, Kind::Fenced, TWO_PRODUCERS),
+    row(E::RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH, Kind::Fenced, TWO_PRODUCERS),
     row(E::RD_KAFKA_RESP_ERR_TRANSACTION_COORDINATOR_FENCED, Kind::Fenced, ""),
     row(E::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, Kind::Fatal, ""),
     row(E::RD_KAFKA_RESP_ERR_DUPLICATE_SEQUENCE_NUMBER, Kind::Fatal, ""),

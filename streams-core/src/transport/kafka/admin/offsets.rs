@@ -22,6 +22,9 @@ const LATEST: Offset = -1;
 /// The answer to a request for a time after which there are no records.
 const NONE_SO_LATE: Offset = -1;
 
+/// How long the first client is asked to describe topics.
+const FIRST_SLICE_MAX: Duration = Duration::from_secs(1);
+
 pub(super) type Each = BTreeMap<TopicPartition, Result<Offset>>;
 
 impl KafkaAdmin {
@@ -54,21 +57,22 @@ impl KafkaAdmin {
     }
 
     /// Describes topics. librdkafka asks the broker that it takes for the controller. If that one is away, a new client
-    /// finds another.
+    /// finds another, so it is asked for a short time first, and then again and again for longer ones.
     pub(super) fn described(
         &mut self,
         attempted: &str,
         names: &[&str],
         timeout: Duration,
     ) -> Result<Vec<(String, std::result::Result<Described, KafkaError>)>> {
-        let first = timeout / 2;
-        let answers = match self.call(first).describe_topics(names) {
-            Err(error) if error.code == E::RD_KAFKA_RESP_ERR__TIMED_OUT as Code => {
-                self.client = self.common.admin(&self.client_id)?;
-                self.call(timeout - first).describe_topics(names)
+        let mut slices = slices(timeout).into_iter();
+        let mut answers = self.call(slices.next().unwrap_or(timeout)).describe_topics(names);
+        for slice in slices {
+            if !answers.as_ref().is_err_and(|error| error.code == E::RD_KAFKA_RESP_ERR__TIMED_OUT as Code) {
+                break;
             }
-            answers => answers,
-        };
+            self.client = self.common.admin(&self.client_id)?;
+            answers = self.call(slice).describe_topics(names);
+        }
         answers.map_err(|error| self.failed(attempted, &error))
     }
 
@@ -188,5 +192,35 @@ impl KafkaAdmin {
         }
         // The broker that leads the partition has not answered.
         Err(self.part_failed(attempted, &entry.partition, E::RD_KAFKA_RESP_ERR__TIMED_OUT as Code))
+    }
+}
+
+/// How long each client is asked: twice as long as the one before, and the last one for what is left.
+fn slices(timeout: Duration) -> Vec<Duration> {
+    let (mut slices, mut left) = (Vec::new(), timeout);
+    let mut next = FIRST_SLICE_MAX.min(timeout / 2);
+    while !next.is_zero() && left >= 2 * next {
+        slices.push(next);
+        left -= next;
+        next *= 2;
+    }
+    slices.push(left);
+    slices
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Before: half of the whole time, which is fifteen seconds of a start.
+    #[test]
+    fn a_broker_that_is_away_is_not_asked_for_long() {
+        let seconds = |timeout: u64| -> Vec<f64> {
+            slices(Duration::from_secs(timeout)).iter().map(Duration::as_secs_f64).collect()
+        };
+        assert_eq!(seconds(30), [1.0, 2.0, 4.0, 8.0, 15.0]);
+        assert_eq!(seconds(5), [1.0, 2.0, 2.0]);
+        assert_eq!(seconds(2), [1.0, 1.0]);
+        assert_eq!(seconds(0), [0.0]);
     }
 }

@@ -3,7 +3,7 @@
 //! librdkafka retries log-ins without end, and calls that wait for a broker end in a plain time-out. So refused log-ins
 //! are recorded here until a connection is made. Without one, they are final after a while.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::ffi::{c_char, c_int, c_void};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -26,6 +26,8 @@ const FIRST_PATIENCE: Duration = Duration::from_secs(10);
 pub(in crate::transport::kafka) struct Door {
     /// Whether any of them has ever been let in.
     opened: AtomicBool,
+    /// Whether a connection was of use: it was not cut off at once.
+    used: AtomicBool,
     /// When the first of them was refused since one was last let in: a new client waits no longer than the others.
     refused_ms: Mutex<Option<i64>>,
     /// How long they may all be refused afterwards: passwords and certificates are renewed broker by broker.
@@ -38,6 +40,7 @@ impl Door {
     pub(in crate::transport::kafka) fn new(patience: Duration) -> Self {
         Door {
             opened: AtomicBool::new(false),
+            used: AtomicBool::new(false),
             refused_ms: Mutex::new(None),
             patience,
             closed: AtomicBool::new(false),
@@ -52,6 +55,14 @@ impl Door {
     fn open(&self) {
         self.opened.store(true, Ordering::Release);
         *locked(&self.refused_ms) = None;
+    }
+
+    fn was_opened(&self) -> bool {
+        self.opened.load(Ordering::Acquire)
+    }
+
+    fn was_used(&self) -> bool {
+        self.used.load(Ordering::Acquire)
     }
 
     fn refused_since(&self) -> i64 {
@@ -69,7 +80,7 @@ impl Door {
     }
 
     fn patience(&self) -> Duration {
-        if self.opened.load(Ordering::Acquire) { self.patience } else { FIRST_PATIENCE.min(self.patience) }
+        if self.was_opened() { self.patience } else { FIRST_PATIENCE.min(self.patience) }
     }
 }
 
@@ -79,8 +90,8 @@ pub(super) struct Access(Mutex<AccessState>);
 
 #[derive(Default)]
 struct AccessState {
-    /// Brokers (name, port) with a connection that is logged in.
-    up: HashSet<(String, c_int)>,
+    /// Brokers (name, port) with a connection that is logged in, and the monotonic time since when.
+    up: HashMap<(String, c_int), i64>,
     /// The last refusal, and the monotonic time of the first one since the last connection.
     refused: Option<(KafkaError, i64)>,
     /// A right that is missing.
@@ -123,9 +134,14 @@ fn is_refusal(error: &KafkaError) -> bool {
     CODES.contains(&error.code) || error.reason.contains("SSL alert number")
 }
 
-/// How librdkafka says that a listener uses another protocol, and how a broker answers a log-in that it does not ask for.
-const ANOTHER_PROTOCOL: [&str; 3] =
-    ["security.protocol", "PLAINTEXT broker listener?", "not valid in current SASL state"];
+/// How librdkafka says that a listener uses another protocol.
+const ANOTHER_PROTOCOL: [&str; 2] = ["security.protocol", "PLAINTEXT broker listener?"];
+
+/// How a broker answers a log-in that it does not ask for, and one that comes again after an earlier one has failed.
+const OUT_OF_TURN: &str = "not valid in current SASL state";
+
+/// A connection that is cut off sooner than this after it was made has hardly been used.
+const CUT_OFF_WITHIN_MS: i64 = 2_000;
 
 /// Whether a connection without TLS was cut off before the first answer, as a listener with TLS does. librdkafka means to say
 /// so, but looks for its reason in a format string, which is `%s`.
@@ -133,14 +149,29 @@ fn is_cut_off_by_tls(line: &str) -> bool {
     line.contains("Disconnected") && line.contains("in state APIVERSION_QUERY") && !line.contains("ssl://")
 }
 
-/// Advice for both.
+/// Whether a connection without a log-in was cut off at its first request, as a listener with log-ins does. librdkafka does
+/// not say so for the same reason.
+fn is_cut_off_by_log_in(line: &str) -> bool {
+    let state = line.split_once("(after ").and_then(|(_, after)| after.split_once("ms in state UP"));
+    let is_early = state.is_some_and(|(ms, _)| ms.parse().is_ok_and(|ms: i64| ms < CUT_OFF_WITHIN_MS));
+    is_early && line.contains("Disconnected") && !line.starts_with("sasl_")
+}
+
+/// Advice for all of them.
 const SPEAK_AS_THE_LISTENER: &str = "set security.protocol to what the listener at bootstrap.servers speaks: PLAINTEXT, SSL, \
                                      SASL_PLAINTEXT or SASL_SSL, as listener.security.protocol.map of the brokers has it";
 
+/// Whether a broker's or librdkafka's words mean that the listener uses another protocol. A log-in out of turn means so
+/// unless one has succeeded before.
+fn means_another_protocol(text: &str, door: &Door) -> bool {
+    ANOTHER_PROTOCOL.iter().any(|known| text.contains(known))
+        || (text.contains(OUT_OF_TURN) && !door.was_opened())
+}
+
 /// Advice for an error.
-fn advice(error: &KafkaError) -> &'static str {
+fn advice(error: &KafkaError, door: &Door) -> &'static str {
     let tls = error.code == E::RD_KAFKA_RESP_ERR__SSL as Code || error.reason.contains("SSL alert number");
-    if ANOTHER_PROTOCOL.iter().any(|text| error.reason.contains(text)) {
+    if means_another_protocol(&error.reason, door) {
         SPEAK_AS_THE_LISTENER
     } else if tls {
         "check ssl.ca.location, ssl.certificate.location and ssl.key.location, and when the certificates expire"
@@ -166,10 +197,14 @@ impl Access {
     /// protocol, which looks like a broker that stops. So the line explains a time-out and decides nothing.
     ///
     /// Returns what to log, the first time.
-    pub(super) fn failed_to_connect(&self, line: &str) -> Option<String> {
-        let is_known = ANOTHER_PROTOCOL.iter().any(|text| line.contains(text)) || is_cut_off_by_tls(line);
-        let hint = is_known.then(|| format!("{line}; {SPEAK_AS_THE_LISTENER}"));
+    pub(super) fn failed_to_connect(&self, line: &str, door: &Door) -> Option<String> {
+        let now_ms = SystemClock.monotonic_ms();
         let mut state = locked(&self.0);
+        let is_of_use = || state.up.values().any(|since_ms| now_ms - since_ms >= CUT_OFF_WITHIN_MS);
+        let is_cut_off =
+            is_cut_off_by_tls(line) || (is_cut_off_by_log_in(line) && !door.was_used() && !is_of_use());
+        let is_known = is_cut_off || means_another_protocol(line, door);
+        let hint = is_known.then(|| format!("{line}; {SPEAK_AS_THE_LISTENER}"));
         state.hint.clone_from(&hint);
         hint.filter(|_| !std::mem::replace(&mut state.has_hinted, true))
     }
@@ -199,14 +234,14 @@ impl Access {
     }
 
     /// Why no broker lets us in now, or seems to use another protocol.
-    pub(super) fn trouble(&self) -> Option<KafkaError> {
+    pub(super) fn trouble(&self, door: &Door) -> Option<KafkaError> {
         let state = locked(&self.0);
         let hint = || {
             let code = E::RD_KAFKA_RESP_ERR__UNKNOWN_PROTOCOL as Code;
             state.hint.clone().map(|line| KafkaError::with_reason(code, line))
         };
         let refused = |(error, _): &(KafkaError, i64)| {
-            KafkaError::with_reason(error.code, format!("{}; {}", error.reason, advice(error)))
+            KafkaError::with_reason(error.code, format!("{}; {}", error.reason, advice(error, door)))
         };
         state.refused.as_ref().map(refused).or_else(hint)
     }
@@ -218,20 +253,23 @@ impl Access {
         let waited = SystemClock.monotonic_ms() - since;
         let patience = i64::try_from(door.patience().as_millis()).unwrap_or(i64::MAX);
         (waited >= patience).then(|| {
-            let reason = format!("{} (for {} s); {}", error.reason, waited / 1000, advice(error));
+            let reason = format!("{} (for {} s); {}", error.reason, waited / 1000, advice(error, door));
             KafkaError::with_reason(error.code, reason)
         })
     }
 
     fn changed(&self, door: &Door, broker: (String, c_int), state: &str) {
+        let now_ms = SystemClock.monotonic_ms();
         let mut known = locked(&self.0);
         // A connection stays usable while it logs in again.
         if matches!(state, "UP" | "REAUTH") {
-            known.up.insert(broker);
+            known.up.entry(broker).or_insert(now_ms);
             known.refused = None;
             door.open();
-        } else {
-            known.up.remove(&broker);
+        } else if let Some(since_ms) = known.up.remove(&broker)
+            && now_ms - since_ms >= CUT_OFF_WITHIN_MS
+        {
+            door.used.store(true, Ordering::Release);
         }
     }
 }
@@ -326,21 +364,21 @@ mod tests {
     fn a_listener_that_speaks_another_protocol_explains_a_time_out() {
         let (access, door) = (Access::default(), Door::new(Duration::ZERO));
         let line = "b:9094: Disconnected: verify that security.protocol is correctly configured";
-        let told = access.failed_to_connect(line).expect("a line to log");
+        let told = access.failed_to_connect(line, &door).expect("a line to log");
         assert!(
             told.starts_with(line) && told.contains("SASL_SSL, as listener.security.protocol.map"),
             "{told}"
         );
-        assert!(access.failed_to_connect(line).is_none(), "once");
-        assert!(access.trouble().is_some_and(|error| error.reason.contains("security.protocol")));
+        assert!(access.failed_to_connect(line, &door).is_none(), "once");
+        assert!(access.trouble(&door).is_some_and(|error| error.reason.contains("security.protocol")));
         assert!(access.shut_out(&door).is_none(), "a broker that stops looks the same");
         let cut = |protocol| format!("{protocol}b:9094: Disconnected (after 2ms in state APIVERSION_QUERY)");
-        access.failed_to_connect(&cut("ssl://"));
-        assert!(access.trouble().is_none(), "it speaks TLS");
-        access.failed_to_connect(&cut(""));
-        assert!(access.trouble().is_some_and(|error| error.reason.contains("security.protocol")));
-        access.failed_to_connect("b:9094: Connect to ipv4#b:9094 failed: Connection refused");
-        assert!(access.trouble().is_none());
+        access.failed_to_connect(&cut("ssl://"), &door);
+        assert!(access.trouble(&door).is_none(), "it speaks TLS");
+        access.failed_to_connect(&cut(""), &door);
+        assert!(access.trouble(&door).is_some_and(|error| error.reason.contains("security.protocol")));
+        access.failed_to_connect("b:9094: Connect to ipv4#b:9094 failed: Connection refused", &door);
+        assert!(access.trouble(&door).is_none());
     }
 
     /// Before: the advice came with the final error only, and a shorter time-out hid it.
@@ -349,12 +387,13 @@ mod tests {
         let (access, door) = (Access::default(), Door::new(Duration::from_secs(60)));
         access.note(&error(E::RD_KAFKA_RESP_ERR__AUTHENTICATION, "invalid credentials"), &door);
         assert!(access.shut_out(&door).is_none());
-        assert!(access.trouble().is_some_and(|error| error.reason.ends_with("or the token provider")));
+        assert!(access.trouble(&door).is_some_and(|error| error.reason.ends_with("or the token provider")));
     }
 
     #[test]
     fn what_to_do_depends_on_who_does_not_understand_whom() {
-        let advised = |code, reason| advice(&error(code, reason));
+        let door = Door::new(Duration::ZERO);
+        let advised = |code, reason| advice(&error(code, reason), &door);
         let tls = E::RD_KAFKA_RESP_ERR__SSL;
         let plain = "wrong version number: connecting to a PLAINTEXT broker listener?";
         assert!(advised(tls, plain).contains("set security.protocol"));
@@ -364,6 +403,34 @@ mod tests {
             "SASL Handshake failed: Broker: Request not valid in current SASL state: broker's supported";
         assert!(advised(login, needless).contains("set security.protocol"));
         assert!(advised(login, "invalid credentials").contains("sasl.password"));
+        // Before: the same advice when a log-in was not renewed, though the protocol had worked until then.
+        door.open();
+        assert!(advised(login, needless).contains("the token provider"));
+        assert!(advised(tls, plain).contains("set security.protocol"), "another listener");
+    }
+
+    /// Before: no word, because librdkafka looks for its own words in the wrong place.
+    #[test]
+    fn a_listener_that_asks_for_a_log_in_explains_a_time_out() {
+        let (access, door) = (Access::default(), Door::new(Duration::ZERO));
+        let cut = |protocol: &str, ms: i64| {
+            format!(
+                "{protocol}b:9092/bootstrap: Disconnected: connection closed by peer (after {ms}ms in state UP)"
+            )
+        };
+        let hinted = |line: String| {
+            access.failed_to_connect(&line, &door);
+            access.trouble(&door).is_some_and(|error| error.reason.contains("set security.protocol"))
+        };
+        assert!(hinted(cut("", 3)));
+        assert!(hinted(cut("ssl://", 3)), "SASL_SSL");
+        assert!(!hinted(cut("", 2_000)), "it was of use");
+        assert!(!hinted(cut("sasl_plaintext://", 3)), "it has logged in");
+        access.changed(&door, broker(), "UP");
+        access.changed(&door, broker(), "DOWN");
+        assert!(hinted(cut("", 3)), "that was such a connection");
+        door.used.store(true, Ordering::Release);
+        assert!(!hinted(cut("", 3)), "a broker that stops");
     }
 
     #[test]
@@ -371,10 +438,10 @@ mod tests {
         let (access, door) = (Access::default(), Door::new(Duration::from_secs(600)));
         access.changed(&door, broker(), "UP");
         access.note(&error(E::RD_KAFKA_RESP_ERR__SSL, "certificate verify failed"), &door);
-        assert!(access.trouble().is_none(), "another broker is up");
+        assert!(access.trouble(&door).is_none(), "another broker is up");
         access.changed(&door, broker(), "DOWN");
         access.note(&error(E::RD_KAFKA_RESP_ERR__TRANSPORT, "tlsv1 alert: SSL alert number 45"), &door);
-        assert!(access.trouble().is_some());
+        assert!(access.trouble(&door).is_some());
         assert!(access.shut_out(&door).is_none(), "passwords are renewed broker by broker");
         assert_eq!(Door::new(Duration::from_secs(600)).patience(), FIRST_PATIENCE);
         assert_eq!(door.patience(), Duration::from_secs(600));

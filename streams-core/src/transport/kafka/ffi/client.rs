@@ -352,7 +352,7 @@ impl Client {
     /// The last error with a broker, to explain a time-out. A refusal explains more than the error that all brokers are
     /// down.
     pub(in crate::transport::kafka) fn trouble(&self) -> Option<KafkaError> {
-        self.shared.access.trouble().or_else(|| locked(&self.shared.trouble).clone())
+        self.shared.access.trouble(&self.shared.ties.door).or_else(|| locked(&self.shared.trouble).clone())
     }
 
     /// Why no broker will let this client in: it has been refused for too long to wait on.
@@ -502,10 +502,14 @@ unsafe extern "C" fn on_log(
             // SAFETY: a handle of ours, so this is the pointer that was given to `rd_kafka_conf_set_opaque`; it lives as long
             // as the handle.
             let shared = unsafe { rd::rd_kafka_opaque(rk).cast::<Shared>().as_ref() };
-            if let Some(told) = shared.and_then(|shared| shared.access.failed_to_connect(&line)) {
+            if let Some(told) =
+                shared.and_then(|shared| shared.access.failed_to_connect(&line, &shared.ties.door))
+            {
                 tracing::warn!(target: "librdkafka", client, "{told}");
             }
         }
+        // One line a client, for something that passes and that the runtime's waits tell when it does not.
+        let level = if facility == "GETPID" && line.ends_with("retrying") { level.max(5) } else { level };
         // syslog's levels: 0-3 errors, 4 warning, 5 and 6 information, 7 debug.
         match level {
             0..=3 => tracing::error!(target: "librdkafka", client, facility, "{line}"),
