@@ -106,11 +106,13 @@ fn nulls_and_invalid_times_are_counted_by_reason() {
         input.pipe(Some("a".to_owned()), None, 0).unwrap();
         input.pipe(Some("b".to_owned()), None, 0).unwrap();
         input.pipe(Some("c".to_owned()), Some(1), -1).unwrap();
+        // Was lost without a word: this time stood for a record that had been told already.
+        input.pipe(Some("d".to_owned()), Some(1), Timestamp::MIN).unwrap();
         let counts: Vec<_> = driver.dropped().iter().collect();
         let expected =
-            [(DropReason::NullKey, 1), (DropReason::NullValue, 2), (DropReason::InvalidTimestamp, 1)];
+            [(DropReason::NullKey, 1), (DropReason::NullValue, 2), (DropReason::InvalidTimestamp, 2)];
         assert_eq!(counts, expected);
-        assert_eq!(driver.dropped_records(), 4);
+        assert_eq!(driver.dropped_records(), 5);
     });
     let shown: Vec<_> = ["key=null", "key=\"a\"", "key=\"c\""].into_iter().zip(&told).collect();
     assert_eq!(told.len(), 3, "{told:#?}");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::dropped::{DropReason, KeyExcerpt};
 use super::factory::{EdgeType, NodeFactory, NodeInstance, Wiring};
 use super::node::Lifecycle;
-use super::timestamp_extractor::{ConsumedRecord, FUTURE, TimestampExtractor, TimestampExtractorRef};
+use super::timestamp_extractor::{ConsumedRecord, TimestampExtractor, TimestampExtractorRef, TooFarAhead};
 use super::{Children, Data, Punctuation, TaskContext};
 use crate::config::BuiltInTimestampExtractor;
 use crate::error::{Error, Result};
@@ -84,9 +84,6 @@ impl<K: Data, V: Data> Lifecycle for SourceNode<K, V> {
     fn close(&self) {}
 }
 
-/// The event time of a record that the processing handler has skipped already.
-const SKIPPED: Timestamp = Timestamp::MIN;
-
 struct Input<K, V> {
     node: Rc<SourceNode<K, V>>,
     partition: TopicPartition,
@@ -126,13 +123,14 @@ impl<K: Data, V: Data> Input<K, V> {
         guarded(|| serde.deserialize(&self.partition.topic, headers, bytes))
     }
 
+    /// The event time; `None` for a record that is left out, which has been told.
     fn event_time(
         &self,
         raw: &RawRecord,
         record: &Record<K, V>,
         partition_time: Timestamp,
         task: &mut TaskContext,
-    ) -> Result<Timestamp> {
+    ) -> Result<Option<Timestamp>> {
         let consumed = ConsumedRecord {
             partition: &self.partition,
             offset: raw.offset(),
@@ -147,7 +145,14 @@ impl<K: Data, V: Data> Input<K, V> {
             None => self.node.default_extractor.extract(&consumed, partition_time),
         });
         match extracted {
-            Ok(Ok(timestamp)) => Ok(timestamp),
+            Ok(Ok(timestamp)) if timestamp >= 0 => Ok(Some(timestamp)),
+            Ok(Ok(_)) => {
+                let detail = "its extractor gives it a negative time";
+                Ok(self.leave_out(raw, DropReason::InvalidTimestamp, detail, task))
+            }
+            Ok(Err(cause)) if cause.is::<TooFarAhead>() => {
+                Ok(self.leave_out(raw, DropReason::FutureTimestamp, "its extractor refuses it", task))
+            }
             // Whether a record without a time is skipped is the extractor's decision, not the handler's.
             Ok(Err(cause)) => Err(Error::InvalidTimestamp {
                 partition: self.partition.clone(),
@@ -159,9 +164,21 @@ impl<K: Data, V: Data> Input<K, V> {
                 task.set_key(KeyExcerpt::of(raw.key()));
                 let reason = format!("the timestamp extractor {panic}");
                 task.on_processing_error_of(Some(raw), &self.node.name, Error::User(reason.into()))?;
-                Ok(SKIPPED)
+                Ok(None)
             }
         }
+    }
+
+    fn leave_out(
+        &self,
+        raw: &RawRecord,
+        reason: DropReason,
+        detail: &str,
+        task: &mut TaskContext,
+    ) -> Option<Timestamp> {
+        task.set_key(KeyExcerpt::of(raw.key()));
+        task.drop_records_of(&self.node.name, reason, 1, &detail);
+        None
     }
 }
 
@@ -182,18 +199,9 @@ impl<K: Data, V: Data> SourceInput for Input<K, V> {
             Err(error) => return self.refuse("value", raw, &headers, error, task),
         };
         let mut record = Record { key, value, timestamp: raw.timestamp(), headers };
-        let timestamp = self.event_time(raw, &record, partition_time, task)?;
-        if timestamp < 0 {
-            if timestamp != SKIPPED {
-                task.set_key(KeyExcerpt::of(raw.key()));
-                let (reason, detail) = match timestamp {
-                    FUTURE => (DropReason::FutureTimestamp, "its extractor refuses it"),
-                    _ => (DropReason::InvalidTimestamp, "its extractor gives it a negative time"),
-                };
-                task.drop_records_of(&self.node.name, reason, 1, &detail);
-            }
+        let Some(timestamp) = self.event_time(raw, &record, partition_time, task)? else {
             return Ok(Prepared::Dropped);
-        }
+        };
         record.timestamp = timestamp;
         let header_bytes = record.headers.bytes();
         self.head = Some(record);

@@ -96,8 +96,10 @@ impl<K, V> TimestampExtractor<K, V> for WallclockTimestampExtractor {
     }
 }
 
-/// The event time that [`RejectFutureTimestamp`] gives to a record that is to be dropped.
-pub(crate) const FUTURE: Timestamp = Timestamp::MIN + 1;
+/// How [`RejectFutureTimestamp`] says that a record is to be dropped.
+#[derive(Debug, thiserror::Error)]
+#[error("its event time is too far ahead of the wall clock")]
+pub(crate) struct TooFarAhead;
 
 /// Refuses event times that are too far ahead of the wall clock; gets the times from another extractor.
 ///
@@ -151,7 +153,7 @@ impl<K, V, E: TimestampExtractor<K, V>> TimestampExtractor<K, V> for RejectFutur
             return Ok(timestamp);
         }
         if self.skip {
-            return Ok(FUTURE);
+            return Err(TooFarAhead.into());
         }
         let ahead = timestamp.saturating_sub(now);
         let most = self.max_ahead_ms;

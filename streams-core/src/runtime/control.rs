@@ -133,6 +133,8 @@ pub(crate) struct Dispatcher {
     has_expelled: bool,
     /// Whether the group has revoked tasks.
     has_given_up: bool,
+    /// While no tasks are assigned: what last went wrong with the brokers.
+    trouble: Option<String>,
     waiting: Waiting,
 }
 
@@ -152,6 +154,7 @@ impl Dispatcher {
             checked_ms: clock.monotonic_ms(),
             has_expelled: false,
             has_given_up: false,
+            trouble: None,
             waiting: shared.waits.of("the application"),
         }
     }
@@ -229,7 +232,10 @@ impl Dispatcher {
             (_, Some(thread), _) => {
                 format!("thread {} to return from {}", thread.name, thread.stats.doing())
             }
-            (_, _, None) => "the group to assign tasks".to_owned(),
+            (_, _, None) => match &self.trouble {
+                Some(trouble) => format!("the group to assign tasks; last trouble: {trouble}"),
+                None => "the group to assign tasks".to_owned(),
+            },
             (_, _, Some(tasks)) if opening == 0 => {
                 format!("the stream threads to take over {} tasks", tasks.len())
             }
@@ -387,6 +393,7 @@ impl Place {
     fn poll(&mut self, dispatcher: &mut Dispatcher, settings: &ControlSettings) -> Result<()> {
         if let Some(membership) = &mut self.membership {
             membership.poll(POLL, dispatcher)?;
+            dispatcher.trouble = dispatcher.assigned.is_none().then(|| membership.trouble()).flatten();
         } else if !dispatcher.any_free() || (dispatcher.any_expelled() && self.has_others(dispatcher)) {
             pause();
         } else {

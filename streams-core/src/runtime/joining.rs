@@ -373,6 +373,10 @@ impl Membership for Joining {
         Arc::clone(&self.group) as Arc<dyn Group>
     }
 
+    fn trouble(&self) -> Option<String> {
+        self.member.as_ref().and_then(|member| member.trouble())
+    }
+
     fn is_settled(&self) -> bool {
         self.reported_none || (self.member.is_some() && !self.is_news)
     }

@@ -124,12 +124,16 @@ impl Shared {
         *lock(&self.transport) = None;
     }
 
-    /// An error if the application was closed.
+    /// An error if the application was closed, or has failed.
     pub fn check_open(&self) -> Result<()> {
-        match self.is_stopped() {
-            true => Err(Error::IllegalState("the application was closed while it started".to_owned())),
-            false => Ok(()),
+        if !self.is_stopped() {
+            return Ok(());
         }
+        let why = match &*lock(&self.error) {
+            Some(error) => format!("the application failed while it started: {error}"),
+            None => "the application was closed while it started".to_owned(),
+        };
+        Err(Error::IllegalState(why))
     }
 
     /// Ends the application because of an error; the first one is kept.
@@ -195,7 +199,9 @@ impl KafkaStreamsBuilder {
         self
     }
 
-    /// Sets a listener that is called with the new and the old state after each change, on the thread that made it.
+    /// Sets a listener that is called with the new and the old state after each change, on the thread that made it. That
+    /// thread waits for it, be it one that processes or one that calls [`KafkaStreams::close`]: a listener that may take
+    /// longer than moments, such as one that sends a message, hands it to a thread of its own.
     pub fn with_state_listener(mut self, listener: impl Fn(State, State) + Send + Sync + 'static) -> Self {
         self.listener = Some(Box::new(listener));
         self
@@ -304,9 +310,12 @@ impl KafkaStreams {
             let mut supervisor = lock(&self.supervisor);
             if self.state() != State::Created || supervisor.is_some() {
                 let cause = self.error().map(|error| format!(" ({error})")).unwrap_or_default();
+                let now = match self.state() {
+                    State::Created => "being started".to_owned(),
+                    state => state.to_string(),
+                };
                 return Err(Error::IllegalState(format!(
-                    "an application is started once, but this one is {}{cause}; make a new KafkaStreams",
-                    self.state()
+                    "an application is started once, but this one is {now}{cause}; make a new KafkaStreams"
                 )));
             }
             *supervisor = Some(instance::supervise(self.launch(), progress)?);

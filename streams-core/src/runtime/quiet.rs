@@ -155,7 +155,7 @@ impl Watched {
             }
             Obstacle::Stuck => format!(
                 "records of source partition {partition} from offset {position} on, which the broker has and the \
-                 consumer does not get; look at the consumer's errors and the brokers' logs"
+                 consumer does not get; look at the consumer's errors, the client's quotas and the brokers' logs"
             ),
         };
         self.waiting.update(since_ms, what);

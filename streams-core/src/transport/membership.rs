@@ -75,6 +75,11 @@ pub trait Membership: Send {
     /// The part of the membership that stream threads share for their commits.
     fn group(&self) -> Arc<dyn Group>;
 
+    /// What last went wrong with the brokers, to explain why the group has not assigned tasks.
+    fn trouble(&self) -> Option<String> {
+        None
+    }
+
     /// Whether the member is in the group and its tasks can run.
     fn is_settled(&self) -> bool {
         true

@@ -399,6 +399,11 @@ fn a_start_tells_what_is_wrong_on_the_way_to_the_brokers() {
         ("task.timeout.ms", "1000", ["127.0.0.1:1", "see that the brokers of bootstrap.servers run"]),
         ("producer.linger.ms", "-5", ["setting 'producer.linger.ms'", "it takes 0 .. 900000"]),
         ("consumer.fetch.min.bytes", "none", ["setting 'consumer.fetch.min.bytes'", "it takes 1 .. "]),
+        (
+            "producer.delivery.timeout.ms",
+            "1",
+            ["setting 'producer.delivery.timeout.ms'", "must be longer than linger.ms"],
+        ),
     ] {
         let said = refusal(key, value);
         for part in parts {

@@ -82,12 +82,15 @@ const CONSUMER: &[(&str, &str)] = &[
     ("queued.max.messages.kbytes", "8192"),
 ];
 
+const LINGER: &str = "100";
+const LINGER_MS: f64 = 100.0;
+
 /// Ours for all producers.
 const PRODUCER: &[(&str, &str)] = &[
     ("enable.idempotence", "true"),
     ("delivery.report.only.error", "true"),
     // Kafka Streams' own default; a flush does not wait for it.
-    ("linger.ms", "100"),
+    ("linger.ms", LINGER),
     ("batch.num.messages", "100000"),
     ("queue.buffering.max.messages", "1000000"),
     ("queue.buffering.max.kbytes", "262144"),
@@ -209,7 +212,24 @@ impl Common {
             transaction_timeout_ms: TRANSACTION_TIMEOUT_MS,
             properties: clients.producer.clone(),
         };
+        self.check_linger(&producer)?;
         self.conf(&self.producer_settings(&producer, self.batch_bytes(&producer))).map(drop)
+    }
+
+    /// A record that lingers for longer than it may take is never sent. librdkafka refuses that when it makes a producer, or
+    /// a topic.
+    fn check_linger(&self, producer: &ProducerSpec) -> Result<()> {
+        const TIMEOUTS: [&str; 2] = ["delivery.timeout.ms", "message.timeout.ms"];
+        let number = |keys: &[&str]| self.producer_setting(producer, keys)?.parse::<f64>().ok();
+        let linger = number(&["linger.ms", "queue.buffering.max.ms"]).unwrap_or(LINGER_MS);
+        match number(&TIMEOUTS) {
+            // 0 is no limit.
+            Some(timeout) if timeout > 0.0 && timeout <= linger => {
+                let reason = format!("{timeout} ms must be longer than linger.ms, which is {linger} ms");
+                Err(refused("producer.delivery.timeout.ms", &reason))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A consumer of partitions.

@@ -111,8 +111,13 @@ impl KafkaMembership {
         if let Some(refusal) = client.shut_out() {
             return Some(shut_out(attempted(), &refusal));
         }
-        let denial = client.denied()?;
         let now_ms = SystemClock.monotonic_ms();
+        if let Some(barred) = client.barred()
+            && is_final(&barred, now_ms, client.patience_ms())
+        {
+            return Some(failed(attempted(), &with_way_in(barred.error, &self.group.group)));
+        }
+        let denial = client.denied()?;
         let of_topic = E::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED as Code == denial.error.code;
         let topics: Vec<&str> = self.tokens.keys().map(|topic| &**topic).collect();
         if self.joined {
@@ -218,6 +223,37 @@ fn before_joining(denial: &Denial, now_ms: i64) -> Denied {
     }
 }
 
+/// Whether it is useless to go on asking for a place in the group: at once if this member's settings are to blame, after a
+/// while if other members are, which may leave.
+fn is_final(barred: &Denial, now_ms: i64, patience_ms: i64) -> bool {
+    const OF_OTHERS: [Code; 2] = [
+        E::RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL as Code,
+        E::RD_KAFKA_RESP_ERR_GROUP_MAX_SIZE_REACHED as Code,
+    ];
+    !OF_OTHERS.contains(&barred.error.code) || now_ms - barred.first_ms >= patience_ms
+}
+
+/// Adds what to do about a group that does not take this member.
+fn with_way_in(mut error: KafkaError, group: &str) -> KafkaError {
+    let advice = if error.code == E::RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT as Code {
+        "set consumer.session.timeout.ms between group.min.session.timeout.ms and group.max.session.timeout.ms of the brokers"
+            .to_owned()
+    } else if error.code == E::RD_KAFKA_RESP_ERR_INVALID_GROUP_ID as Code {
+        "set another application.id".to_owned()
+    } else if error.code == E::RD_KAFKA_RESP_ERR_GROUP_MAX_SIZE_REACHED as Code {
+        format!(
+            "group '{group}' has as many members as group.max.size of the brokers allows; raise it, or end instances"
+        )
+    } else {
+        format!(
+            "a member of group '{group}' is not an instance of this library, such as a plain consumer with the \
+             application's id as its group.id; end it, or set another application.id"
+        )
+    };
+    error.reason = format!("{}; {advice}", error.reason);
+    error
+}
+
 /// Asks the brokers which rights this process has.
 struct Asker {
     common: Common,
@@ -269,6 +305,12 @@ impl Membership for KafkaMembership {
 
     fn group(&self) -> Arc<dyn Group> {
         Arc::clone(&self.group) as Arc<dyn Group>
+    }
+
+    fn trouble(&self) -> Option<String> {
+        let client = &self.group.client;
+        let barred = client.barred().map(|barred| with_way_in(barred.error, &self.group.group));
+        barred.or_else(|| client.trouble()).map(|error| error.to_string())
     }
 
     fn take_outgrown(&mut self) -> bool {
@@ -389,5 +431,21 @@ mod tests {
         assert_eq!(judged(0, 2_000, 5_000), Denied::AskFirst);
         assert_eq!(judged(0, 0, 3_000), Denied::AskFirst, "reported once");
         assert_eq!(judged(0, 3_000, 3_000), Denied::Still);
+    }
+
+    /// Before the fix, the application waited for the group without end and without a reason.
+    #[test]
+    fn a_place_in_the_group_is_asked_for_as_long_as_others_may_leave() {
+        let barred = |code: E| Denial { error: KafkaError::from_code(code as Code), first_ms: 0, last_ms: 0 };
+        assert!(is_final(&barred(E::RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT), 0, 10));
+        assert!(is_final(&barred(E::RD_KAFKA_RESP_ERR_INVALID_GROUP_ID), 0, 10));
+        for code in
+            [E::RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL, E::RD_KAFKA_RESP_ERR_GROUP_MAX_SIZE_REACHED]
+        {
+            assert!(!is_final(&barred(code), 9, 10));
+            assert!(is_final(&barred(code), 10, 10));
+        }
+        let told = with_way_in(barred(E::RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL).error, "app");
+        assert!(told.reason.contains("group 'app' is not an instance"), "{told}");
     }
 }

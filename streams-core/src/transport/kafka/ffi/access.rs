@@ -96,13 +96,15 @@ struct AccessState {
     refused: Option<(KafkaError, i64)>,
     /// A right that is missing.
     denied: Option<Denial>,
+    /// Why the group does not take this member.
+    barred: Option<Denial>,
     /// The last log line about a connection, if it was that the listener uses another protocol.
     hint: Option<String>,
     /// Whether it was logged: a broker that stops looks the same, and each line would be too much.
     has_hinted: bool,
 }
 
-/// A right that the brokers say is missing.
+/// What the brokers deny: a right that is missing, or a place in the group.
 #[derive(Clone, Debug)]
 pub(in crate::transport::kafka) struct Denial {
     pub(in crate::transport::kafka) error: KafkaError,
@@ -117,6 +119,18 @@ fn is_denial(code: Code) -> bool {
         E::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED as Code,
         E::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED as Code,
         E::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED as Code,
+    ];
+    CODES.contains(&code)
+}
+
+/// Whether an error says that the group's coordinator does not take this member. librdkafka joins again every few seconds,
+/// without end.
+fn bars_from_the_group(code: Code) -> bool {
+    const CODES: &[Code] = &[
+        E::RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT as Code,
+        E::RD_KAFKA_RESP_ERR_INVALID_GROUP_ID as Code,
+        E::RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL as Code,
+        E::RD_KAFKA_RESP_ERR_GROUP_MAX_SIZE_REACHED as Code,
     ];
     CODES.contains(&code)
 }
@@ -185,12 +199,17 @@ impl Access {
     pub(super) fn note(&self, error: &KafkaError, door: &Door) {
         if is_refusal(error) {
             self.refused(error.clone(), door);
-        } else if is_denial(error.code) {
-            let now_ms = SystemClock.monotonic_ms();
-            let mut state = locked(&self.0);
-            let first_ms = state.denied.as_ref().map_or(now_ms, |denial| denial.first_ms);
-            state.denied = Some(Denial { error: error.clone(), first_ms, last_ms: now_ms });
+            return;
         }
+        let mut state = locked(&self.0);
+        let denied = match error.code {
+            code if is_denial(code) => &mut state.denied,
+            code if bars_from_the_group(code) => &mut state.barred,
+            _ => return,
+        };
+        let now_ms = SystemClock.monotonic_ms();
+        let first_ms = denied.as_ref().map_or(now_ms, |denial| denial.first_ms);
+        *denied = Some(Denial { error: error.clone(), first_ms, last_ms: now_ms });
     }
 
     /// Notes a log line about a connection that could not be made. librdkafka has no event for a listener with another
@@ -214,9 +233,15 @@ impl Access {
         locked(&self.0).denied.clone()
     }
 
-    /// The right is there again.
+    /// Why the group does not take this member, if it does not.
+    pub(super) fn barred(&self) -> Option<Denial> {
+        locked(&self.0).barred.clone()
+    }
+
+    /// The right, or the place in the group, is there again.
     pub(super) fn allowed(&self) {
-        locked(&self.0).denied = None;
+        let mut state = locked(&self.0);
+        (state.denied, state.barred) = (None, None);
     }
 
     /// No broker lets us in, for this reason. Irrelevant while one does.

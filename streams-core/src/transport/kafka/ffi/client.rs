@@ -371,6 +371,11 @@ impl Client {
         self.shared.access.denied()
     }
 
+    /// Why the group does not take this member.
+    pub(in crate::transport::kafka) fn barred(&self) -> Option<Denial> {
+        self.shared.access.barred()
+    }
+
     /// Notes that what was denied has succeeded since.
     pub(in crate::transport::kafka) fn allowed(&self) {
         self.shared.access.allowed();
@@ -520,12 +525,23 @@ unsafe extern "C" fn on_log(
     });
 }
 
+fn unmade(code: Code) -> KafkaError {
+    let error = KafkaError::from_code(code);
+    if code != E::RD_KAFKA_RESP_ERR__INVALID_ARG as Code {
+        return error;
+    }
+    // librdkafka only logs which of the two it is.
+    let advice = "see that its name is one that brokers take, and that producer.linger.ms is shorter than \
+                  producer.delivery.timeout.ms and the transactions' time-out";
+    KafkaError::with_reason(code, format!("{}; {advice}", error.reason))
+}
+
 /// Makes the handle of a topic; see [`super::Topic`].
 pub(super) fn topic_new(client: &Client, name: &str) -> Result<NonNull<rd::rd_kafka_topic_t>, KafkaError> {
     let name = c_string(name);
     // SAFETY: a valid handle; a null configuration means the defaults. On failure librdkafka leaves a code behind.
     unsafe {
         NonNull::new(rd::rd_kafka_topic_new(client.as_ptr(), name.as_ptr(), null_mut()))
-            .ok_or_else(|| KafkaError::from_code(raw::rd_kafka_last_error()))
+            .ok_or_else(|| unmade(raw::rd_kafka_last_error()))
     }
 }
