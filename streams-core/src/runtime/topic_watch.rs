@@ -166,7 +166,8 @@ impl TopicWatch {
 
     fn pause(&mut self, now_ms: i64) {
         let is_soon = now_ms < self.soon_until_ms || self.missing_since.is_some();
-        self.next_ms = now_ms + if is_soon { self.interval_ms.min(SOON_MS) } else { self.interval_ms };
+        let pause_ms = if is_soon { self.interval_ms.min(SOON_MS) } else { self.interval_ms };
+        self.next_ms = now_ms.saturating_add(pause_ms);
     }
 
     fn judge(&mut self, found: &BTreeMap<TopicName, TopicInfo>, now_ms: i64) -> Result<bool> {
