@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use field::{LIMIT, config, turn};
+use kstreams::prelude::StreamsBuilder;
 use lab::{KafkaClient, shared};
 use rdkafka::consumer::Consumer;
 use streams_core::config::StreamsConfig;
 use streams_core::runtime::{KafkaStreams, State};
 use streams_core::topology::Topology;
-use streams_dsl::prelude::StreamsBuilder;
 
 fn pass_through(client: &KafkaClient, name: &str) -> Topology {
     client.create_topic(&format!("{name}-in"), 1, &[]).expect("created");
