@@ -106,7 +106,7 @@ fn nulls_and_invalid_times_are_counted_by_reason() {
         input.pipe(Some("a".to_owned()), None, 0).unwrap();
         input.pipe(Some("b".to_owned()), None, 0).unwrap();
         input.pipe(Some("c".to_owned()), Some(1), -1).unwrap();
-        // Was lost without a word: this time stood for a record that had been told already.
+        // Was lost without a word: this time stood for a record that had been reported already.
         input.pipe(Some("d".to_owned()), Some(1), Timestamp::MIN).unwrap();
         let counts: Vec<_> = driver.dropped().iter().collect();
         let expected =

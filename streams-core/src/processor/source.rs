@@ -123,7 +123,7 @@ impl<K: Data, V: Data> Input<K, V> {
         guarded(|| serde.deserialize(&self.partition.topic, headers, bytes))
     }
 
-    /// The event time; `None` for a record that is left out, which has been told.
+    /// The event time; `None` for a record that is left out, which has been logged.
     fn event_time(
         &self,
         raw: &RawRecord,

@@ -223,7 +223,7 @@ impl Common {
         let number = |keys: &[&str]| self.producer_setting(producer, keys)?.parse::<f64>().ok();
         let linger = number(&["linger.ms", "queue.buffering.max.ms"]).unwrap_or(LINGER_MS);
         match number(&TIMEOUTS) {
-            // 0 is no limit.
+            // 0 means no limit.
             Some(timeout) if timeout > 0.0 && timeout <= linger => {
                 let reason = format!("{timeout} ms must be longer than linger.ms, which is {linger} ms");
                 Err(refused("producer.delivery.timeout.ms", &reason))

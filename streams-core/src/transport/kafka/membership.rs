@@ -223,7 +223,7 @@ fn before_joining(denial: &Denial, now_ms: i64) -> Denied {
     }
 }
 
-/// Whether it is useless to go on asking for a place in the group: at once if this member's settings are to blame, after a
+/// Whether it is useless to keep asking for a place in the group: at once if this member's settings are to blame, after a
 /// while if other members are, which may leave.
 fn is_final(barred: &Denial, now_ms: i64, patience_ms: i64) -> bool {
     const OF_OTHERS: [Code; 2] = [
