@@ -36,7 +36,7 @@ BENCH_ARGUMENTS = $(if $(WORKLOADS),--workloads $(WORKLOADS)) $(if $(GUARANTEES)
 # What `make test-brokers` runs on.
 BROKERS ?= 3.9.1 4.4.0
 
-.PHONY: help demo test features package msrv deny campaigns backlog sanitize test-brokers lint bench oracle smoke storm kafka doc setup setup-build
+.PHONY: help compile-time demo test features package msrv deny campaigns backlog sanitize test-brokers lint bench oracle smoke storm kafka doc setup setup-build
 
 help:
 	@echo 'make demo   flight delays, all in memory           DATA=folder STATE=rocksdb BOOTSTRAP=host:port'
@@ -53,6 +53,7 @@ help:
 	@echo 'make oracle random cases on both engines            SEED=1 RUNS=500'
 	@echo 'make smoke  Kafka Streams judges this library        RUNS=1 JUDGE= GUARANTEE= FAULT= SEED=1'
 	@echo 'make storm  faults of all kinds by a seed            SEED=1 MINUTES=20 ONLY=kinds SCHEDULE=file'
+	@echo 'make compile-time  what a program of ten operators costs to compile'
 	@echo 'make kafka  a Kafka 4.3.1 to play with, until Ctrl-C'
 	@echo 'make lint   formatting and lints'
 	@echo 'make doc    the API documentation'
@@ -152,6 +153,11 @@ smoke: setup
 storm: setup
 	cargo build -p storm --bins
 	cargo run -p storm --bin storm -- $(STORM_ARGUMENTS)
+
+# What compiling a user's program costs, without C and C++.
+compile-time:
+	@.ci/setup demo
+	.ci/compile-time
 
 kafka: setup
 	cargo run -p tests --bin kafka
