@@ -22,7 +22,7 @@ const STALL_MAX_MS: i64 = 60_000;
 /// How long a close may take.
 const CLOSE: Duration = Duration::from_secs(30);
 
-/// What came of a run.
+/// The outcome of a run.
 pub struct Outcome {
     /// Everything in the example's output topics.
     pub outputs: Vec<OutputRecord>,

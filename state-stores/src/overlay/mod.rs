@@ -262,7 +262,7 @@ impl<T> Overlay<T> {
         self.staged.push(position);
     }
 
-    /// The staged entries are in the backend now. `is_needless` tells of which keys absence need not be remembered.
+    /// The staged entries are in the backend now. `is_needless` says of which keys absence need not be remembered.
     pub(crate) fn committed(&mut self, is_needless: impl Fn(&[u8]) -> bool) {
         let mut staged = std::mem::take(&mut self.staged);
         for position in staged.drain(..) {

@@ -56,7 +56,7 @@ pub struct DeadLetter {
 }
 
 impl DeadLetter {
-    /// The current record with what Kafka Streams tells of the error, and what this library adds.
+    /// The current record with what Kafka Streams says of the error, and what this library adds.
     pub(super) fn of(
         topic: &TopicName,
         context: &ErrorContext<'_>,

@@ -39,7 +39,7 @@ impl TaskBackends {
         Ok(backends)
     }
 
-    /// Lets go of the databases of many tasks: each waits more for its threads and files than it computes.
+    /// Closes the databases of many tasks at once: each waits more for its threads and files than it computes.
     pub fn close_at_once(all: Vec<TaskBackends>) {
         let part = all.len().div_ceil(AT_ONCE);
         if part < 2 {

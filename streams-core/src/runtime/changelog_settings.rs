@@ -99,7 +99,7 @@ fn check_times(
     let ms = |settings: &BTreeMap<String, String>| settings.get(setting)?.parse::<i64>().ok();
     let Some(has_ms) = ms(found) else { return Ok(()) };
     let needs_ms = ms(&topic.configs).filter(|asked| *asked >= 0).map_or(kept_ms, |asked| asked.min(kept_ms));
-    // Minus one is for ever.
+    // Minus one is forever.
     if !is_used || has_ms == -1 || has_ms >= needs_ms {
         return Ok(());
     }

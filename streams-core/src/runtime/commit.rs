@@ -20,7 +20,7 @@
 //!    transaction is then read from the group's committed offsets, like after any restart.
 //! 4. Whatever goes wrong, the caller closes the thread's tasks and opens them again from what is committed.
 //! 5. A broker that starts after a SIGKILL may call a transaction complete without having written its markers: its
-//!    records and offsets then stay open for ever, or share the fate of the next transaction of the same id. So the
+//!    records and offsets then stay open forever, or share the fate of the next transaction of the same id. So the
 //!    committer probes for leftovers (`left_over.rs`): at the start, after everything but an answered commit, and once when
 //!    a thread has become idle. Nothing is sent until the probe succeeds (`Probing`). Leftovers that stay are *swept*: a
 //!    transaction that writes no records is aborted over the partitions concerned, and its markers end what was left

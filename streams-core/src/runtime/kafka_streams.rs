@@ -454,7 +454,7 @@ pub(super) struct Starting {
 }
 
 impl Starting {
-    /// It tells of its progress there.
+    /// One that reports its progress there.
     pub fn new(started: mpsc::Receiver<StartProgress>, shared: &Arc<Shared>, clock: &ClockRef) -> Self {
         Starting { started, shared: Arc::clone(shared), clock: Arc::clone(clock) }
     }

@@ -196,7 +196,7 @@ mod tests {
         assert_eq!(refusals.refused(&partition, denied(), 20_000), Next::Wait, "a new wait");
         refusals.check(20_000).unwrap();
         refusals.check(29_000).unwrap();
-        // Also if nothing more is heard of it.
+        // Also if no further event reports it.
         assert!(refusals.check(30_000).is_err(), "for too long");
     }
 

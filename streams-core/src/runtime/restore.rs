@@ -164,7 +164,7 @@ struct Opening {
     /// Consecutive failed attempts.
     failures: u32,
     wait: OpeningWait,
-    /// For how long its directory was not in use before it was opened; for ever if unknown.
+    /// For how long its directory was not in use before it was opened; forever if unknown.
     untouched_ms: Option<i64>,
     /// Stores all of whose rows come from this opening: they were not left alone, however often it begins again.
     fresh: BTreeSet<StoreName>,

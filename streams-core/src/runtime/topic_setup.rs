@@ -64,7 +64,7 @@ fn check_sinks(topology: &Topology, resolved: &ResolvedTopology) -> Result<()> {
     }
 }
 
-/// The dead letter queue exists, and is not what the application reads: a letter that fails would come back for ever.
+/// The dead letter queue exists, and is not what the application reads: a letter that fails would come back forever.
 fn check_dead_letters(
     queue: Option<&TopicName>,
     topology: &Topology,

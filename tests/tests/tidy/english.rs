@@ -44,6 +44,11 @@ const PHRASES: &[(&str, &str)] = &[
     ("wish", "request"),
     ("somebody", "another process, a user"),
     ("for good", "permanently"),
+    ("for ever", "forever"),
+    ("tells of", "reports, logs, says"),
+    ("tell of", "report, log, say"),
+    ("lets go of", "releases, closes"),
+    ("hears of", "learns of"),
     ("is no", "is not a"),
     ("are no", "are not"),
 ];

@@ -158,7 +158,7 @@ fn a_member_that_is_not_polled_loses_its_tasks() -> Outcome {
     let late = silent.group().commit(&fence, &[commit_of("kt-silent-a", 1, "")], LIMIT);
     let kind = late.map_err(|error| error.kind());
     assert!(matches!(kind, Err(Kind::Fenced | Kind::Retriable)), "{kind:?}");
-    // It hears of it at its next polls. What had been asked back before comes first, and as a revocation when the client
+    // It learns of it at its next polls. What had been asked back before comes first, and as a revocation when the client
     // has not noticed yet that it is out; the broker then refuses the commit.
     let start = Instant::now();
     while told.lost + told.revoked < 6 && start.elapsed() < LIMIT {

@@ -137,7 +137,7 @@ impl RocksBackend {
 
 impl Drop for RocksBackend {
     fn drop(&mut self) {
-        // The thread shares the database: the directory is only unlocked once it has let go.
+        // The thread shares the database: the directory is only unlocked once it has released it.
         let reclaimer = self.reclaimer.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(reclaimer) = reclaimer {
             reclaimer.stop(&self.db);

@@ -231,7 +231,7 @@ fn while_one_thread_hangs_others_get_its_tasks_or_go_on() {
     assert_eq!(world.committed(2), (11, true));
 }
 
-/// Showed before: drop waited for ever.
+/// Showed before: drop waited forever.
 #[test]
 fn a_thread_that_hangs_is_left_behind_after_a_close_that_was_not_waited_for() {
     let mut world = World::new(1);
@@ -270,7 +270,7 @@ fn what_is_left_for_the_end_is_never_less_than_nothing_and_grows_with_a_close() 
     assert!(shared.left() > seconds(3_600));
 }
 
-/// Showed before: PENDING_ERROR for ever, and close waited without effect.
+/// Showed before: PENDING_ERROR forever, and close waited without effect.
 #[test]
 fn a_listener_that_panics_ends_the_application_with_its_error() {
     let world = World::new(1);

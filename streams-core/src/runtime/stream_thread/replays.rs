@@ -2,7 +2,7 @@
 //!
 //! Rules:
 //! 1. Replays in a row, without a commit in between that wrote something, are bounded by `task.timeout.ms` (KIP-572): then
-//!    the last cause ends the application. So there is no work that is dropped and done again for ever.
+//!    the last cause ends the application. So there is no work that is dropped and done again forever.
 //! 2. That goes for the thread, and for each task of it: one that cannot be committed is not saved by commits of the others.
 //!    A task's series continues when its work was dropped, or when it was what failed, and ends with a commit of its own.
 //! 3. A row that dropped no work, as of an idle thread whose broker is away, ends as well when the thread has caught up

@@ -111,7 +111,7 @@ const TRANSACTIONAL: &[(&str, &str)] = &[
     ("connections.max.idle.ms", "5000"),
 ];
 
-/// The guard against librdkafka#5456: no transactional producer keeps an idle connection for longer, or for ever (0).
+/// The guard against librdkafka#5456: no transactional producer keeps an idle connection for longer, or forever (0).
 const IDLE_MAX: (&str, i64) = ("connections.max.idle.ms", 5_000);
 
 /// Settings that transactional producers take from the producers' prefix only: a pause or limit that is right for other

@@ -10,7 +10,7 @@ use streams_core::time::Timestamp;
 ///
 /// Each task has an instance for the updates, and one for every operator that looks rows up in a table that is not
 /// stored. An instance is used by one thread, and dropped when its task closes. It cannot forward: the row is all that
-/// comes of it. A closure from key and value will do where no store is needed.
+/// results from it. A closure from key and value will do where no store is needed.
 pub trait ValueTransformer<K, V, V2>: 'static {
     /// The new value of a row, of which `value` is the old one; `None` on either side means no row. Unlike a mapper it
     /// sees deletions. It should give the same for the same row, as tables that are not stored call it for each lookup.

@@ -102,7 +102,7 @@ fn an_output_that_may_not_be_written_ends_the_application() {
     }
 }
 
-/// Showed before: REBALANCING for ever, as long as the state was there; the changelog's end may be asked for by who writes.
+/// Showed before: REBALANCING forever, as long as the state was there; the changelog's end may be asked for by who writes.
 #[test]
 fn a_changelog_that_may_not_be_read_ends_the_application_that_needs_it() {
     let _turn = turn();

@@ -328,7 +328,7 @@ fn one_store_is_rebuilt_and_the_others_stay() {
     assert_eq!((rows(&database, "one"), rows(&database, "two")), (2, 3));
 }
 
-/// Showed before: both stores were thrown away each time, as the new folder counted as one that was left alone for ever.
+/// Showed before: both stores were thrown away each time, as the new folder counted as one that was left alone forever.
 #[test]
 fn a_restore_that_begins_again_keeps_what_it_has() {
     let topology = || {

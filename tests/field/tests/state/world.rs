@@ -107,7 +107,7 @@ impl World {
         records.iter().map(text).collect()
     }
 
-    /// What comes of records: the last results, as many as there are keys.
+    /// The results of records: the last results, as many as there are keys.
     pub fn ask(&self, app: &Running, keys: &[&str]) -> Vec<String> {
         let before = self.read("out").len();
         self.produce("in", keys.iter().map(|key| (*key, Some(b"v".to_vec()))));

@@ -52,7 +52,7 @@ fn draw_process(draw: &mut Draw) -> Options {
     }
     if draw.rng.chance(45) {
         // Longer than what a chain of processors adds to a time: a record of a punctuation that comes back on a
-        // repartition topic would advance stream time to the next one, for ever.
+        // repartition topic would advance stream time to the next one, forever.
         let interval = *draw.rng.pick(&[10, 15, 20, 100, 1000]);
         draw.mark(interval);
         options.insert("stream".into(), json!(interval));

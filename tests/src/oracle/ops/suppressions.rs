@@ -223,7 +223,7 @@ fn is_suppression(op: &Op) -> bool {
     op.op.ends_with("_suppress") || op.op.ends_with("_final")
 }
 
-/// Rows in the changelogs of buffers, or tombstones there: rows that were let go in a later step.
+/// Rows in the changelogs of buffers, or tombstones there: rows that were released in a later step.
 fn buffered(evidence: &Evidence<'_>, came: bool) -> u64 {
     let outputs = evidence.outcome.steps.iter().flat_map(|step| &step.output);
     let buffers = outputs.filter(|(topic, _)| {
@@ -233,7 +233,7 @@ fn buffered(evidence: &Evidence<'_>, came: bool) -> u64 {
     records.filter(|record| record.value.is_some() == came).count() as u64
 }
 
-/// Rows that were let go although their time had not come, in cases whose only suppression waits for longer than the
+/// Rows that were released although their time had not come, in cases whose only suppression waits for longer than the
 /// whole input takes.
 fn evicted(evidence: &Evidence<'_>) -> u64 {
     let mut suppressions = evidence.case.ops.iter().filter(|op| is_suppression(op));
@@ -249,7 +249,7 @@ fn full(evidence: &Evidence<'_>) -> u64 {
     u64::from(failure.contains("buffer exceeded its max capacity"))
 }
 
-/// Windows that were let go, in cases that suppress nothing else.
+/// Windows that were released, in cases that suppress nothing else.
 fn finals(evidence: &Evidence<'_>) -> u64 {
     let is_final = |op: &Op| op.op.ends_with("_final");
     let mut suppressions = evidence.case.ops.iter().filter(|op| is_suppression(op)).peekable();

@@ -41,7 +41,7 @@ pub(super) fn freeze(world: &World, node: usize, time: Duration) -> Result<Strin
     Ok(format!("broker {node} continues{}", in_sync(world)))
 }
 
-/// Waits until all replicas follow again, so that the next broker can be taken away. What there is to tell of it.
+/// Waits until all replicas follow again, so that the next broker can be taken away. Returns what to report.
 fn in_sync(world: &World) -> String {
     let begin = Instant::now();
     let is_whole = |consumer: &BaseConsumer| {

@@ -21,7 +21,7 @@ const ALL: [usize; PROCESSES] = [0, 1, 2];
 /// application.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-/// What there is to tell of a fault.
+/// What to report of a fault.
 #[derive(Debug, Default)]
 pub(crate) struct Told {
     pub(crate) text: String,

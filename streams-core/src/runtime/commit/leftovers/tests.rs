@@ -163,7 +163,7 @@ fn another_threads_long_transaction_in_an_own_topic_is_no_reason_to_start_over()
     Ok(())
 }
 
-/// One that hangs for ever in the application's own topic may be ours: the thread starts over once, sweeps, and then knows
+/// One that hangs forever in the application's own topic may be ours: the thread starts over once, sweeps, and then knows
 /// that it is not.
 #[test]
 fn a_hanging_transaction_in_an_own_topic_costs_one_start() -> Result<()> {
@@ -186,7 +186,7 @@ fn a_hanging_transaction_in_an_own_topic_costs_one_start() -> Result<()> {
 }
 
 /// What was left of ours is ended all the same, with a stranger's transaction before it in the same topic, and no record
-/// tells of it.
+/// reports it.
 #[test]
 fn lost_markers_are_made_up_for_beside_a_strangers_transaction() -> Result<()> {
     for fault in [

@@ -57,7 +57,7 @@ fn a_commit_that_is_never_taken_ends_the_application_after_task_timeout_ms() -> 
         assert!(text.contains("task.timeout.ms") && text.contains("GroupCommit owing"), "{text}");
         return Ok(());
     }
-    panic!("it is postponed for ever");
+    panic!("it is postponed forever");
 }
 
 #[test]

@@ -62,5 +62,5 @@ fn one_task_that_is_stuck_ends_in_an_error_that_names_it_though_another_commits(
         }
         committed = world.engine.thread().stats.commits();
     }
-    panic!("it is done again for ever; {committed} commits of the other task");
+    panic!("it is done again forever; {committed} commits of the other task");
 }

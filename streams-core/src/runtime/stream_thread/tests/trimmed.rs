@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Showed before: restored for ever.
+/// Showed before: restored forever.
 #[test]
 fn a_changelog_that_is_trimmed_again_and_again_ends_the_application() -> Result<()> {
     let mut world = World::new(true)?;

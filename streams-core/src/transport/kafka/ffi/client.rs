@@ -430,7 +430,7 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        // librdkafka 2.12.1 spins for ever on an assignment that is on the queue, unanswered, when its end is requested.
+        // librdkafka 2.12.1 spins forever on an assignment that is on the queue, unanswered, when its end is requested.
         // Assignments after that it answers itself. Errors may be queued in front of it.
         if self.role == Role::Member {
             loop {

@@ -30,7 +30,7 @@ impl<K: Data, KO> Subscriptions<K, KO> {
 
 /// Stores or deletes each subscription and passes it on.
 ///
-/// 1. A message without a foreign key is not stored. It only comes of left joins, where it wants an answer; any other is
+/// 1. A message without a foreign key is not stored. It only comes from left joins, where it needs an answer; any other is
 ///    dropped and counted.
 /// 2. Time and headers of the changelog's record are those of the message.
 pub(super) struct ReceiveProcessor<K, KO> {

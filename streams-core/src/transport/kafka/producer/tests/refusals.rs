@@ -89,7 +89,7 @@ fn ends_the_application(kind: Kind) -> bool {
 
 const MSG_TIMED_OUT: Code = E::RD_KAFKA_RESP_ERR__MSG_TIMED_OUT as Code;
 
-/// Codes that librdkafka does not tell of: it sends the records again, until their time is up.
+/// Codes that librdkafka does not report: it sends the records again, until their time is up.
 const REPEATED: [E; 13] = [
     E::RD_KAFKA_RESP_ERR_INVALID_MSG,
     E::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
