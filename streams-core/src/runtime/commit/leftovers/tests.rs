@@ -215,7 +215,7 @@ fn lost_markers_are_made_up_for_beside_a_strangers_transaction() -> Result<()> {
     Ok(())
 }
 
-/// Showed before: a sweep that fails was repeated for ever, and no task was opened.
+/// Showed before: a sweep that fails was repeated forever, and no task was opened.
 #[test]
 fn a_sweep_that_always_fails_ends_the_application_after_a_while() -> Result<()> {
     let mut world = World::new()?;
@@ -227,7 +227,7 @@ fn a_sweep_that_always_fails_ends_the_application_after_a_while() -> Result<()> 
     // task.timeout.ms is five minutes.
     world.run(200_000)?;
     assert_eq!(world.opened(), 0);
-    let error = world.run(600_000).expect_err("not for ever");
+    let error = world.run(600_000).expect_err("not forever");
     assert!(matches!(error, Error::NoProgress { .. }), "{error}");
     Ok(())
 }
