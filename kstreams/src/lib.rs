@@ -15,8 +15,8 @@ pub use streams_dsl::core::{
 };
 #[doc(inline)]
 pub use streams_dsl::{
-    Branched, CogroupedKStream, DslError, GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable,
-    Layout, SessionWindowedCogroupedKStream, SessionWindowedKStream, StreamsBuilder,
+    Branched, CogroupedKStream, DslError, GlobalKTable, JoinedTable, KGroupedStream, KGroupedTable, KStream,
+    KTable, Layout, SessionWindowedCogroupedKStream, SessionWindowedKStream, StreamsBuilder,
     TimeWindowedCogroupedKStream, TimeWindowedKStream, Topics, TransformContext, Unmerged, ValueTransformer,
 };
 #[doc(inline)]

@@ -36,6 +36,7 @@ pub use handles::{
 pub use operators::aggregate::{
     CogroupedKStream, Layout, SessionWindowedCogroupedKStream, TimeWindowedCogroupedKStream, Unmerged,
 };
+pub use operators::join::JoinedTable;
 pub use operators::stateless::Branched;
 pub use operators::table::{TransformContext, ValueTransformer};
 

@@ -5,5 +5,6 @@ fn main() {
     let builder = StreamsBuilder::new();
     let left = builder.stream::<String, i64>("left");
     let right = builder.stream::<String, i64>("right");
-    left.join(&right, |left, right| left + right).to("sums");
+    let windows = JoinWindows::of_time_difference_with_no_grace(minutes(5));
+    left.join(&right, |left, right| left + right, windows).to("sums");
 }

@@ -14,10 +14,11 @@
 //! `stream_stream_processor` has their processors, whose two sides differ by `stream_stream_side`;
 //! `stream_stream_waiting` keeps what has found no partner yet, and `self_join_processor` joins a stream with itself.
 //!
-//! The methods have names of their own for each kind of partner: one name for all would need a trait in the signature,
-//! and with it the types of a joiner's arguments could no longer be inferred.
+//! The methods have names of their own for each kind of partner: with one name for all, the types of a joiner's arguments
+//! could no longer be inferred. `joined_table` is what says so to those who look for Kafka Streams' one name.
 
 mod foreign_key;
+mod joined_table;
 mod self_join_processor;
 mod stream_global_table;
 mod stream_stream;
@@ -32,3 +33,5 @@ mod stream_table;
 mod stream_table_grace;
 mod table_table;
 mod table_table_processor;
+
+pub use joined_table::JoinedTable;

@@ -7,6 +7,7 @@ use streams_core::processor::{Data, DropReason, InitContext, Processor, Processo
 use streams_core::record::Record;
 use streams_core::serde::DefaultSerde;
 
+use super::joined_table::JoinedTable;
 use super::stream_table_grace::{BUFFER_SUFFIX, Grace, not_versioned};
 use crate::error::DslError;
 use crate::graph::{GraphNode, Step};
@@ -49,16 +50,16 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// assert_eq!(receipts, ["Alice paid 7"]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn join<VT: Data, VO: Data>(
+    pub fn join<T: JoinedTable<K>, VO: Data>(
         &self,
-        table: &KTable<K, VT>,
-        joiner: impl Fn(V, VT) -> VO + Send + Sync + 'static,
+        table: &T,
+        joiner: impl Fn(V, T::Row) -> VO + Send + Sync + 'static,
     ) -> KStream<K, VO>
     where
         K: DefaultSerde,
         V: DefaultSerde,
     {
-        self.join_with(table, joiner, Joined::new())
+        self.join_with(table.table(), joiner, Joined::new())
     }
 
     /// As [`join`](Self::join), with options.
@@ -146,16 +147,16 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// assert_eq!(receipts, [" paid 5"]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn left_join<VT: Data, VO: Data>(
+    pub fn left_join<T: JoinedTable<K>, VO: Data>(
         &self,
-        table: &KTable<K, VT>,
-        joiner: impl Fn(V, Option<VT>) -> VO + Send + Sync + 'static,
+        table: &T,
+        joiner: impl Fn(V, Option<T::Row>) -> VO + Send + Sync + 'static,
     ) -> KStream<K, VO>
     where
         K: DefaultSerde,
         V: DefaultSerde,
     {
-        self.left_join_with(table, joiner, Joined::new())
+        self.left_join_with(table.table(), joiner, Joined::new())
     }
 
     /// As [`left_join`](Self::left_join), with options.
