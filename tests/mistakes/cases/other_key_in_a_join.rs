@@ -1,4 +1,6 @@
 //! A join of a stream with a table by another type of key.
+//!
+//! An order is joined with the name of its customer, but names are kept by number.
 use kstreams::prelude::*;
 
 fn main() {
