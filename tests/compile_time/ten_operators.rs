@@ -1,4 +1,4 @@
-//! A user's program of ten operators, whose compile time `make compile-time` measures. It is no part of a package.
+//! A user's program of ten operators, whose compile time `make compile-time` measures. It belongs to no package.
 
 use kstreams::prelude::*;
 use serde::{Deserialize, Serialize};
