@@ -14,8 +14,8 @@ mod sealed {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a table with keys of type `{K}`",
     label = "not a `KTable` with this stream's type of key",
-    note = "two streams are joined in windows, by `left.join_stream(&right, joiner, JoinWindows::..)`, `left_join_stream` or \
-            `outer_join_stream`; a global table is joined by `join_global`, tables with other keys by `join_foreign_key`"
+    note = "two streams are joined in windows, by `left.join_stream(&right, joiner, JoinWindows::..)`, `left_join_stream` \
+            or `outer_join_stream`; a global table is joined by `join_global`, tables with other keys by `join_foreign_key`"
 )]
 pub trait JoinedTable<K>: sealed::Sealed {
     /// What its rows are.
