@@ -9,8 +9,8 @@ mod sealed {
 }
 
 /// A table with keys of type `K`, as [`KStream::join`](crate::KStream::join) and
-/// [`KStream::left_join`](crate::KStream::left_join) take it: a [`KTable`]. It is a trait so that the compiler says what joins
-/// two streams when it is given one.
+/// [`KStream::left_join`](crate::KStream::left_join) take it: a [`KTable`]. It is a trait so that the compiler says what
+/// joins two streams when it is given one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a table with keys of type `{K}`",
     label = "not a `KTable` with this stream's type of key",
