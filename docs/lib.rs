@@ -103,4 +103,7 @@ pub mod decisions {
 
     #[doc = include_str!("decisions/0023-judged-from-outside.md")]
     pub mod judged_from_outside {}
+
+    #[doc = include_str!("decisions/0041-what-is-public.md")]
+    pub mod what_is_public {}
 }

@@ -1,7 +1,8 @@
-//! The settings as the runtime reads them: typed, with their defaults. Times are milliseconds and may be `i64::MAX`, so
-//! deadlines are computed with `saturating_add`.
+//! The settings typed, with their defaults. Programs read times as `Duration`s; the runtime reads milliseconds, which may be
+//! `i64::MAX`, so deadlines are computed with `saturating_add`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::StreamsConfig;
 use super::keys::{KEYS, Support, definition};
@@ -10,6 +11,7 @@ use super::types::{
     ProcessingGuarantee, StoreType, TopologyOptimization,
 };
 use super::value::Value;
+use crate::time::from_ms;
 
 const CONSUMERS: &[&str] = &["consumer.", "main.consumer."];
 const PRODUCERS: &[&str] = &["producer."];
@@ -29,31 +31,47 @@ macro_rules! getters {
     };
 }
 
-getters! { i64, int:
-    /// How long a task waits for an empty input to keep the order of event time; -1 never waits.
-    max_task_idle_ms => "max.task.idle.ms";
+/// Getters of times: for programs, and in milliseconds for the runtime.
+macro_rules! times {
+    ($($(#[$doc:meta])+ $name:ident, $name_ms:ident => $key:literal;)+) => {
+        impl StreamsConfig {
+            $(
+                $(#[$doc])+
+                #[doc = concat!("\n\nThe setting `", $key, "`.")]
+                pub fn $name(&self) -> Duration {
+                    from_ms(self.int($key))
+                }
+
+                #[doc(hidden)]
+                pub fn $name_ms(&self) -> i64 {
+                    self.int($key)
+                }
+            )+
+        }
+    };
+}
+
+times! {
     /// How long a thread may repeat its work without a commit in between before that is an error.
-    task_timeout_ms => "task.timeout.ms";
+    task_timeout, task_timeout_ms => "task.timeout.ms";
     /// How long a thread waits for input.
-    poll_ms => "poll.ms";
+    poll_time, poll_ms => "poll.ms";
     /// How often the offset of a partition without new records is committed again.
-    offsets_recommit_interval_ms => "offsets.recommit.interval.ms";
+    offsets_recommit_interval, offsets_recommit_interval_ms => "offsets.recommit.interval.ms";
     /// Interval between deletions of processed records of repartition topics.
-    repartition_purge_interval_ms => "repartition.purge.interval.ms";
+    repartition_purge_interval, repartition_purge_interval_ms => "repartition.purge.interval.ms";
     /// Interval between summaries in the log; none below 1.
-    log_summary_interval_ms => "log.summary.interval.ms";
+    log_summary_interval, log_summary_interval_ms => "log.summary.interval.ms";
     /// How long the state of a task that has moved away is kept.
-    state_cleanup_delay_ms => "state.cleanup.delay.ms";
-    /// At the start, state that was not touched for this long is deleted; -1 deletes nothing.
-    state_cleanup_dir_max_age_ms => "state.cleanup.dir.max.age.ms";
+    state_cleanup_delay, state_cleanup_delay_ms => "state.cleanup.delay.ms";
     /// Added to the retention of windowed changelogs.
-    windowstore_changelog_additional_retention_ms => "windowstore.changelog.additional.retention.ms";
+    windowstore_changelog_additional_retention, windowstore_changelog_additional_retention_ms => "windowstore.changelog.additional.retention.ms";
     /// The shortest time between two checks for unmatched records of outer joins.
-    outer_join_emit_interval_ms => "__emit.interval.ms.kstreams.outer.join.spurious.results.fix__";
+    outer_join_emit_interval, outer_join_emit_interval_ms => "__emit.interval.ms.kstreams.outer.join.spurious.results.fix__";
     /// How long a sample of a metric lasts.
-    metrics_sample_window_ms => "metrics.sample.window.ms";
+    metrics_sample_window, metrics_sample_window_ms => "metrics.sample.window.ms";
     /// The shortest time between two emissions of closed windows.
-    windowed_aggregation_emit_interval_ms => "__emit.interval.ms.kstreams.windowed.aggregation__";
+    windowed_aggregation_emit_interval, windowed_aggregation_emit_interval_ms => "__emit.interval.ms.kstreams.windowed.aggregation__";
 }
 
 getters! { usize, size:
@@ -141,7 +159,33 @@ impl StreamsConfig {
         self.processing_guarantee() == ProcessingGuarantee::ExactlyOnceV2
     }
 
+    /// How long a task waits for an empty input to keep the order of event time (`max.task.idle.ms`); `None` never waits.
+    pub fn max_task_idle(&self) -> Option<Duration> {
+        Some(self.max_task_idle_ms()).filter(|ms| *ms >= 0).map(from_ms)
+    }
+
+    #[doc(hidden)]
+    pub fn max_task_idle_ms(&self) -> i64 {
+        self.int("max.task.idle.ms")
+    }
+
+    /// At the start, state that was not touched for this long is deleted (`state.cleanup.dir.max.age.ms`); `None` deletes
+    /// nothing.
+    pub fn state_cleanup_dir_max_age(&self) -> Option<Duration> {
+        Some(self.state_cleanup_dir_max_age_ms()).filter(|ms| *ms >= 0).map(from_ms)
+    }
+
+    #[doc(hidden)]
+    pub fn state_cleanup_dir_max_age_ms(&self) -> i64 {
+        self.int("state.cleanup.dir.max.age.ms")
+    }
+
     /// Interval between commits (`commit.interval.ms`); the default depends on the guarantee.
+    pub fn commit_interval(&self) -> Duration {
+        from_ms(self.commit_interval_ms())
+    }
+
+    #[doc(hidden)]
     pub fn commit_interval_ms(&self) -> i64 {
         match self.value("commit.interval.ms") {
             Some(Value::Int(ms)) => ms,
@@ -189,11 +233,21 @@ impl StreamsConfig {
     }
 
     /// How long the broker keeps an idle transaction open (`producer.transaction.timeout.ms`).
+    pub fn transaction_timeout(&self) -> Duration {
+        from_ms(self.transaction_timeout_ms())
+    }
+
+    #[doc(hidden)]
     pub fn transaction_timeout_ms(&self) -> i64 {
         self.client_int(PRODUCERS, "transaction.timeout.ms")
     }
 
     /// How long a thread may take between two polls before it counts as stuck (`consumer.max.poll.interval.ms`).
+    pub fn max_poll_interval(&self) -> Duration {
+        from_ms(self.max_poll_interval_ms())
+    }
+
+    #[doc(hidden)]
     pub fn max_poll_interval_ms(&self) -> i64 {
         self.client_int(CONSUMERS, "max.poll.interval.ms")
     }

@@ -13,7 +13,7 @@
 //!     .with("max.task.idle.ms", 200)?
 //!     .with("producer.compression.type", "zstd")?;
 //! config.validate()?;
-//! assert_eq!(config.commit_interval_ms(), 100);
+//! assert_eq!(config.commit_interval(), std::time::Duration::from_millis(100));
 //! # Ok::<(), streams_core::config::ConfigError>(())
 //! ```
 

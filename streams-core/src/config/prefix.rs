@@ -78,27 +78,32 @@ const NOT_FOR_PRODUCERS: &[(&str, &str)] = &[
 
 impl StreamsConfig {
     /// librdkafka properties of all consumers: `consumer.`.
+    #[doc(hidden)]
     pub fn consumer_properties(&self) -> BTreeMap<String, String> {
         self.client_properties(&["consumer."])
     }
 
     /// librdkafka properties of the consumers that read source topics: `consumer.`, overridden by `main.consumer.`.
+    #[doc(hidden)]
     pub fn main_consumer_properties(&self) -> BTreeMap<String, String> {
         self.client_properties(&["consumer.", "main.consumer."])
     }
 
     /// librdkafka properties of the consumers that restore stores: `consumer.`, overridden by `restore.consumer.`.
+    #[doc(hidden)]
     pub fn restore_consumer_properties(&self) -> BTreeMap<String, String> {
         self.data_only(&["consumer.", "restore.consumer."])
     }
 
     /// librdkafka properties of the consumer of global stores: `consumer.`, overridden by `global.consumer.`.
+    #[doc(hidden)]
     pub fn global_consumer_properties(&self) -> BTreeMap<String, String> {
         self.data_only(&["consumer.", "global.consumer."])
     }
 
     /// librdkafka properties of producers: `producer.`. Under exactly-once some that are set for all clients are left out
     /// ([`StreamsConfig::warnings`] names them).
+    #[doc(hidden)]
     pub fn producer_properties(&self) -> BTreeMap<String, String> {
         let mut properties = self.client_properties(&["producer."]);
         for (key, _) in self.not_for_producers() {
@@ -118,16 +123,19 @@ impl StreamsConfig {
     }
 
     /// librdkafka properties that all clients have.
+    #[doc(hidden)]
     pub fn common_properties(&self) -> BTreeMap<String, String> {
         self.client_properties(&[])
     }
 
     /// librdkafka properties of the admin client: `admin.`.
+    #[doc(hidden)]
     pub fn admin_properties(&self) -> BTreeMap<String, String> {
         self.client_properties(&["admin."])
     }
 
     /// Settings of the internal topics that are created: `topic.`.
+    #[doc(hidden)]
     pub fn topic_properties(&self) -> BTreeMap<String, String> {
         self.below("topic.").map(|(name, value)| (name.to_owned(), value.to_string())).collect()
     }

@@ -1,6 +1,7 @@
 //! Every default, every way to make a setting, and every error.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::*;
 
@@ -33,6 +34,8 @@ fn defaults_are_those_of_kafka_but_for_the_documented_three() {
     assert_eq!(config.state_dir(), std::env::temp_dir().join("kafka-streams"));
     assert_eq!((config.num_stream_threads(), config.num_standby_replicas()), (1, 0));
     assert_eq!((config.commit_interval_ms(), config.poll_ms()), (100, 100));
+    assert_eq!(config.commit_interval(), Duration::from_millis(100));
+    assert_eq!((config.max_task_idle(), config.state_cleanup_dir_max_age()), (Some(Duration::ZERO), None));
     assert_eq!((config.max_task_idle_ms(), config.task_timeout_ms()), (0, 300_000));
     assert_eq!(config.statestore_cache_max_bytes(), 10 << 20);
     assert_eq!((config.buffered_records_per_partition(), config.max_poll_records()), (1000, 1000));

@@ -11,7 +11,13 @@ mod registry;
 mod windowed;
 
 pub use catalog::{Descriptor, MetricKind, catalog};
+#[doc(hidden)]
 pub use cells::{Gauge, Total};
-pub use histogram::{Histogram, HistogramSnapshot};
-pub use registry::{Collect, Metric, MetricCollector, MetricValue, Registration, Registry};
+#[doc(hidden)]
+pub use histogram::Histogram;
+pub use histogram::HistogramSnapshot;
+#[doc(hidden)]
+pub use registry::{Collect, MetricCollector, Registration, Registry};
+pub use registry::{Metric, MetricValue};
+#[doc(hidden)]
 pub use windowed::{Measured, SampleWindow, Sampled};

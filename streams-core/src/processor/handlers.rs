@@ -242,6 +242,7 @@ logging_handler!(LogAndFail, Response::fail());
 logging_handler!(LogAndContinue, Response::resume());
 
 /// The three handlers of an application.
+#[doc(hidden)]
 #[derive(Clone)]
 pub struct Handlers {
     /// For records that do not parse.

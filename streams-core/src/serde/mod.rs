@@ -22,6 +22,7 @@ mod change;
 mod chrono;
 mod closures;
 mod fits_json;
+#[doc(hidden)]
 pub mod foreign_key;
 mod join_side;
 mod json;
@@ -35,10 +36,12 @@ mod windowed;
 
 use std::sync::Arc;
 
+#[doc(hidden)]
 pub use change::ChangeSerde;
 #[cfg(feature = "chrono")]
 pub use chrono::{DateSerde, DateTimeSerde};
 pub use closures::FnSerde;
+#[doc(hidden)]
 pub use join_side::{
     LeftOrRightValue, LeftOrRightValueSerde, TimestampedKeyAndJoinSide, TimestampedKeyAndJoinSideSerde,
 };
@@ -50,6 +53,7 @@ pub use primitive::{
     BooleanSerde, ByteArraySerde, BytesSerde, DoubleSerde, FloatSerde, IntegerSerde, LongSerde, ShortSerde,
     StringSerde, VoidSerde,
 };
+#[doc(hidden)]
 pub use store_codec::StoreCodec;
 pub use windowed::{SessionWindowedSerde, TimeWindowedSerde};
 

@@ -73,6 +73,7 @@ use state_stores::StateStore;
 pub use state_stores::{Backend, BackendRef, MemoryBackend};
 
 /// Where and how a task opens a store.
+#[doc(hidden)]
 pub struct StoreEnvironment {
     /// The task.
     pub task: TaskId,
@@ -89,6 +90,7 @@ pub struct StoreEnvironment {
 }
 
 /// A store of one task, opened.
+#[doc(hidden)]
 pub struct OpenedStore {
     /// The handle that processors get, of the builder's handle type.
     pub handle: Rc<dyn Any>,
@@ -103,6 +105,7 @@ impl fmt::Debug for dyn StoreFactory {
 }
 
 /// Opens a store for each task (`org.apache.kafka.streams.state.StoreBuilder`). Shared by all threads.
+#[doc(hidden)]
 pub trait StoreFactory: Send + Sync {
     /// Name, logging and kind.
     fn definition(&self) -> StoreDef;

@@ -36,9 +36,10 @@ mod resolve;
 mod typed;
 
 pub use crate::error::TopologyError;
+pub use defs::SinkTarget;
 pub use defs::{AutoOffsetReset, NodeName, StoreName};
 #[doc(hidden)]
-pub use defs::{ChangelogKind, InternalTopicDef, SinkTarget, SourceDef, StoreDef};
+pub use defs::{ChangelogKind, InternalTopicDef, SourceDef, StoreDef};
 pub use describe::{
     DescribedGlobalStore, DescribedKind, DescribedNode, DescribedSubtopology, TopologyDescription,
 };
