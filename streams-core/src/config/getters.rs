@@ -65,13 +65,15 @@ times! {
     /// How long the state of a task that has moved away is kept.
     state_cleanup_delay, state_cleanup_delay_ms => "state.cleanup.delay.ms";
     /// Added to the retention of windowed changelogs.
-    windowstore_changelog_additional_retention, windowstore_changelog_additional_retention_ms => "windowstore.changelog.additional.retention.ms";
+    windowstore_changelog_additional_retention, windowstore_changelog_additional_retention_ms =>
+        "windowstore.changelog.additional.retention.ms";
     /// The shortest time between two checks for unmatched records of outer joins.
     outer_join_emit_interval, outer_join_emit_interval_ms => "__emit.interval.ms.kstreams.outer.join.spurious.results.fix__";
     /// How long a sample of a metric lasts.
     metrics_sample_window, metrics_sample_window_ms => "metrics.sample.window.ms";
     /// The shortest time between two emissions of closed windows.
-    windowed_aggregation_emit_interval, windowed_aggregation_emit_interval_ms => "__emit.interval.ms.kstreams.windowed.aggregation__";
+    windowed_aggregation_emit_interval, windowed_aggregation_emit_interval_ms =>
+        "__emit.interval.ms.kstreams.windowed.aggregation__";
 }
 
 getters! { usize, size:
