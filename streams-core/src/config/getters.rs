@@ -11,7 +11,6 @@ use super::types::{
     ProcessingGuarantee, StoreType, TopologyOptimization,
 };
 use super::value::Value;
-use crate::time::from_ms;
 
 const CONSUMERS: &[&str] = &["consumer.", "main.consumer."];
 const PRODUCERS: &[&str] = &["producer."];
@@ -318,6 +317,11 @@ impl StreamsConfig {
             _ => BuiltInExceptionHandler::LogAndFail,
         }
     }
+}
+
+/// Negative ones, of settings that may be switched off, are asked for before.
+fn from_ms(ms: i64) -> Duration {
+    Duration::from_millis(ms.max(0).unsigned_abs())
 }
 
 fn definition_name(key: &str) -> &'static str {
