@@ -1,5 +1,5 @@
 //! A processor whose store is not of the type that was added.
-use streams_dsl::prelude::*;
+use kstreams::prelude::*;
 
 struct Rises {
     last: KeyValueStore<String, i64>,
