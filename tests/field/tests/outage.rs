@@ -11,8 +11,7 @@ use streams_core::runtime::State;
 
 const TASK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Most ends take half a minute. A call that hands offsets to a transaction cannot be cut short: librdkafka waits for the
-/// group's coordinator inside of it (librdkafka#5456), which has taken more than a minute.
+/// Most ends take half a minute.
 const ENDED_WITHIN: Duration = Duration::from_secs(150);
 
 const RECORDS: u32 = 20_000;
@@ -71,7 +70,8 @@ fn said_after(name: &str, gone: &Gone) -> Duration {
     after
 }
 
-/// Showed before: RUNNING for 64 to 95 seconds.
+/// Showed before: RUNNING for minutes, as librdkafka may wait for the group's coordinator for ever in the call that hands
+/// offsets to a transaction (librdkafka#5456).
 #[test]
 fn exactly_once() {
     let _turn = turn();

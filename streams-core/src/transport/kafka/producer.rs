@@ -490,9 +490,8 @@ impl Producer for KafkaProducer {
         Ok(())
     }
 
-    /// The broker calls inside end at `timeout`, or at the transaction's own if that is shorter. librdkafka has been
-    /// seen to wait on while the group's coordinator cannot be found (librdkafka#5456); nothing can stop it then, as
-    /// the call is not resumable.
+    /// Ends at `timeout`, or at the transaction's own if that is shorter. If librdkafka does not come back then, this
+    /// producer is lost: the call is not resumable.
     fn send_offsets(&mut self, offsets: &[OffsetToCommit], fence: &Fence, timeout: Duration) -> Result<()> {
         let attempted = "send_offsets";
         if fence.generation < 0 || fence.member.is_empty() {
@@ -503,7 +502,7 @@ impl Producer for KafkaProducer {
         let group =
             GroupMetadata::new(&fence.group, fence.generation, &fence.member, fence.instance.as_deref())
                 .ok_or_else(|| TransportError::new(Kind::Fatal, attempted, "no group metadata"))?;
-        let sent = self.client.send_offsets(&offset_list(offsets), &group, timeout);
+        let sent = self.client.send_offsets(offset_list(offsets), group, timeout);
         sent.map_err(|error| self.failed_with(attempted, error))
     }
 

@@ -13,6 +13,9 @@ use super::{KafkaError, OK, c_string, millis, raw, text_of};
 /// Who commits: group, member, generation.
 pub(in crate::transport::kafka) struct GroupMetadata(NonNull<rd::rd_kafka_consumer_group_metadata_t>);
 
+// SAFETY: owned memory that refers to no thread.
+unsafe impl Send for GroupMetadata {}
+
 impl GroupMetadata {
     /// Made from its parts, for a transaction of another client.
     pub(in crate::transport::kafka) fn new(

@@ -20,6 +20,9 @@ pub(in crate::transport::kafka) struct Entry {
     pub(in crate::transport::kafka) error: Code,
 }
 
+// SAFETY: owned memory that refers to no thread.
+unsafe impl Send for PartitionList {}
+
 impl PartitionList {
     /// An empty list.
     #[allow(clippy::expect_used, reason = "librdkafka aborts the process itself when memory is out")]

@@ -2,19 +2,23 @@
 
 use std::ffi::{c_int, c_void};
 use std::ptr::{NonNull, null, null_mut};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use rdkafka::bindings as rd;
+use rdkafka::bindings::rd_kafka_resp_err_t as E;
 use rdkafka::bindings::{rd_kafka_vtype_t as V, rd_kafka_vu_s__bindgen_ty_1 as Value};
 
 use super::client::{Client, topic_new};
 use super::group::GroupMetadata;
 use super::list::{PartitionList, entries_of};
-use super::{KafkaError, OK, millis, raw};
+use super::{Code, KafkaError, OK, millis, raw};
 use crate::ids::PartitionId;
 use crate::record::Headers;
 use crate::time::Timestamp;
+
+/// How much later than its time-out a call may return.
+const LATE: Duration = Duration::from_secs(2);
 
 /// A topic's handle, so that its name is looked up once and not per record.
 pub(in crate::transport::kafka) struct Topic {
@@ -186,20 +190,43 @@ impl Client {
         KafkaError::take(unsafe { rd::rd_kafka_abort_transaction(self.as_ptr(), millis(timeout)) })
     }
 
+    /// On a thread of its own, as librdkafka may wait for the group's coordinator for ever, whatever `timeout` says
+    /// (librdkafka#5456), and nothing can stop it. Such a call is left behind with the client, which must not be used again:
+    /// a fatal error says so.
     pub(in crate::transport::kafka) fn send_offsets(
-        &self,
-        offsets: &PartitionList,
-        group: &GroupMetadata,
+        self: &Arc<Self>,
+        offsets: PartitionList,
+        group: GroupMetadata,
         timeout: Duration,
     ) -> Result<(), KafkaError> {
-        // SAFETY: see `init_transactions`; list and metadata are copied.
-        KafkaError::take(unsafe {
-            rd::rd_kafka_send_offsets_to_transaction(
-                self.as_ptr(),
-                offsets.as_ptr(),
-                group.as_ptr(),
-                millis(timeout),
-            )
+        let (answer, answered) = mpsc::channel();
+        let client = Arc::clone(self);
+        let call = move || {
+            // SAFETY: see `init_transactions`; list and metadata are copied.
+            let sent = KafkaError::take(unsafe {
+                rd::rd_kafka_send_offsets_to_transaction(
+                    client.as_ptr(),
+                    offsets.as_ptr(),
+                    group.as_ptr(),
+                    millis(timeout),
+                )
+            });
+            // Nobody listens any more if it was left behind.
+            let _ = answer.send(sent);
+        };
+        let begun = std::thread::Builder::new().name("send-offsets".to_owned()).spawn(call);
+        if let Err(error) = begun {
+            let reason = format!("no thread for the call: {error}");
+            let error = KafkaError::with_reason(E::RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE as Code, reason);
+            return Err(KafkaError { requires_abort: true, ..error });
+        }
+        answered.recv_timeout(timeout + LATE).unwrap_or_else(|_| {
+            let reason = format!(
+                "no answer in {} s, and librdkafka does not end the call: the producer is replaced",
+                (timeout + LATE).as_secs()
+            );
+            let error = KafkaError::with_reason(E::RD_KAFKA_RESP_ERR__TIMED_OUT as Code, reason);
+            Err(KafkaError { fatal: true, ..error })
         })
     }
 }
