@@ -381,15 +381,14 @@ impl Committer {
                 self.drop_producer()
             };
         }
+        let is_worn_out = |producer: &Option<Box<dyn Producer>>| {
+            producer.as_ref().is_some_and(|producer| producer.is_worn_out())
+        };
         match self.state {
             TransactionState::Open => {
                 let aborted = self.producer.as_mut().map(|producer| producer.abort(ABORT_TIMEOUT));
                 match aborted {
-                    Some(Ok(()))
-                        if !self.producer.as_ref().is_some_and(|producer| producer.is_worn_out()) =>
-                    {
-                        return self.start_probing();
-                    }
+                    Some(Ok(())) if !is_worn_out(&self.producer) => return self.start_probing(),
                     Some(Ok(())) => {}
                     Some(Err(error)) => {
                         tracing::warn!(%error, "an abort went unanswered; the producer is replaced")
@@ -397,6 +396,10 @@ impl Committer {
                     None => {}
                 }
                 self.drop_producer();
+            }
+            // Its batches are too large for a topic that it was to send to: it would fail again in the same way.
+            TransactionState::Ready | TransactionState::Probing if is_worn_out(&self.producer) => {
+                self.drop_producer()
             }
             // The last commit was answered, but its markers may be missing as well.
             TransactionState::Ready => self.start_probing(),
