@@ -70,7 +70,7 @@ fn said_after(name: &str, gone: &Gone) -> Duration {
     after
 }
 
-/// Showed before: RUNNING for minutes, as librdkafka may wait for the group's coordinator for ever in the call that hands
+/// Showed before: RUNNING for minutes, as librdkafka may wait for the group's coordinator forever in the call that hands
 /// offsets to a transaction (librdkafka#5456).
 #[test]
 fn exactly_once() {

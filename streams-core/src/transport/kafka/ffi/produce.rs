@@ -190,7 +190,7 @@ impl Client {
         KafkaError::take(unsafe { rd::rd_kafka_abort_transaction(self.as_ptr(), millis(timeout)) })
     }
 
-    /// On a thread of its own, as librdkafka may wait for the group's coordinator for ever, whatever `timeout` says
+    /// On a thread of its own, as librdkafka may wait for the group's coordinator forever, whatever `timeout` says
     /// (librdkafka#5456), and nothing can stop it. Such a call is left behind with the client, which must not be used again:
     /// a fatal error says so.
     pub(in crate::transport::kafka) fn send_offsets(
@@ -211,7 +211,7 @@ impl Client {
                     millis(timeout),
                 )
             });
-            // Nobody listens any more if it was left behind.
+            // Nobody listens if it was left behind.
             let _ = answer.send(sent);
         };
         let begun = std::thread::Builder::new().name("send-offsets".to_owned()).spawn(call);
