@@ -125,6 +125,15 @@ impl App {
     }
 }
 
+/// Waits until a condition holds.
+pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !holds() {
+        assert!(begin.elapsed() < LIMIT, "waited for {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 /// Settings of an application in this process: no caches, quick commits, one thread. Changelogs of windows last a hundred
 /// years, as brokers delete by the machine's clock what tests write with times of 1970.
 pub fn config(client: &KafkaClient, app: &str, folder: &Path) -> StreamsConfig {

@@ -27,6 +27,17 @@ impl Arguments {
     }
 }
 
+/// User code that takes its time: sleeps for that many milliseconds, an argument of the program, and returns the value.
+pub fn slow(
+    arguments: &mut Arguments,
+) -> Result<impl Fn(String) -> String + Send + Sync + 'static, AnyError> {
+    let record = Duration::from_millis(arguments.next("ms")?.parse()?);
+    Ok(move |value: String| {
+        std::thread::sleep(record);
+        value
+    })
+}
+
 /// In place of a folder for state: none is set.
 pub const DEFAULT_FOLDER: &str = "default";
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use field::process::Program;
-use field::{LIMIT, SetClock, committed, turn};
+use field::{LIMIT, SetClock, committed, turn, wait_until};
 use kstreams::prelude::*;
 use lab::{KafkaClient, TestRecord, shared};
 use streams_core::time::{Clock, ClockRef, SystemClock};
@@ -19,14 +19,6 @@ const LEFT: Duration = Duration::from_secs(8);
 
 /// Longer than the group waits for a member that is silent, which is long for a busy machine.
 const SILENCE: Duration = Duration::from_secs(24);
-
-fn wait(what: &str, mut holds: impl FnMut() -> bool) {
-    let begin = Instant::now();
-    while !holds() {
-        assert!(begin.elapsed() < LIMIT, "waited for {what}");
-        std::thread::sleep(Duration::from_millis(100));
-    }
-}
 
 fn topics(client: &KafkaClient, name: &str) -> (String, String) {
     let (input, output) = (format!("{name}-in"), format!("{name}-out"));
@@ -59,7 +51,7 @@ fn punctuations_and_commits_of_a_process_go_on() {
     // The only broker of a busy machine may be without a leader for a moment.
     let results = || {
         let mut found = None;
-        wait("the results to be readable", || {
+        wait_until("the results to be readable", || {
             found = client.consume_all(&format!("{name}-out"), true).ok();
             found.is_some()
         });
@@ -67,7 +59,7 @@ fn punctuations_and_commits_of_a_process_go_on() {
     };
     let wait_more = || {
         let before = results().len();
-        wait("results", || results().len() >= before + 20);
+        wait_until("results", || results().len() >= before + 20);
     };
     wait_more();
     for by in [HOUR, 2 * HOUR, Duration::ZERO] {
@@ -205,9 +197,9 @@ fn the_watchdog_sees_a_thread_that_blocks_while_the_clock_is_set_back() {
         copies("before");
         clock.set_back();
         let (commits, before) = (app.totals().commits, ticks.load(Ordering::SeqCst));
-        wait("punctuations", || ticks.load(Ordering::SeqCst) > before + 5);
+        wait_until("punctuations", || ticks.load(Ordering::SeqCst) > before + 5);
         copies("after");
-        wait("a commit", || app.totals().commits > commits);
+        wait_until("a commit", || app.totals().commits > commits);
         std::thread::scope(|scope| {
             let blocks = scope.spawn(|| copies("blocks"));
             assert!(app.wait_for(LIMIT, |state| state == State::Rebalancing), "{}", app.state());
@@ -215,7 +207,7 @@ fn the_watchdog_sees_a_thread_that_blocks_while_the_clock_is_set_back() {
         });
         assert!(app.wait_for(LIMIT, |state| state == State::Running), "{:?}", app.reasons());
         let before = ticks.load(Ordering::SeqCst);
-        wait("punctuations afterwards", || ticks.load(Ordering::SeqCst) > before + 5);
+        wait_until("punctuations afterwards", || ticks.load(Ordering::SeqCst) > before + 5);
         assert!(app.close(LIMIT));
         assert_eq!(app.error().map(|error| error.to_string()), None);
     }
@@ -239,7 +231,7 @@ fn an_interval_without_end_commits_when_the_application_is_closed() {
         .expect("an application");
     app.start().expect("it starts");
     input.send(Record::new("k".to_owned(), "v".to_owned(), 0)).expect("sent");
-    wait("the record", || app.totals().processed_records == 1);
+    wait_until("the record", || app.totals().processed_records == 1);
     assert_eq!((app.totals().commits, app.state()), (0, State::Running));
     assert!(app.close(LIMIT));
     assert_eq!(app.totals().commits, 1);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use field::{App, LIMIT, committed, config, logged, texts, turn, wait_committed};
+use field::{App, LIMIT, committed, config, logged, texts, turn, wait_committed, wait_until};
 use kstreams::prelude::*;
 use lab::{Acl, ClusterOptions, KafkaClient, KafkaCluster, Operation, Resource, TestRecord, shared};
 use streams_core::partitioner::partition_for_key;
@@ -72,14 +72,6 @@ fn run_counted(
     app.streams.start().expect("it starts");
     app.wait(State::Running);
     (app, times)
-}
-
-fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
-    let begin = Instant::now();
-    while !holds() {
-        assert!(begin.elapsed() < LIMIT, "{what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
 
 #[test]
