@@ -41,6 +41,16 @@ impl fmt::Display for TopicPartition {
     }
 }
 
+/// The name of a store's changelog, unless a source topic serves as it.
+pub(crate) fn changelog_topic(application_id: &str, store: &str) -> TopicName {
+    format!("{application_id}-{store}-changelog").into()
+}
+
+/// The store whose changelog has that name.
+pub(crate) fn store_of_changelog<'a>(application_id: &str, topic: &'a str) -> Option<&'a str> {
+    topic.strip_prefix(application_id)?.strip_prefix('-')?.strip_suffix("-changelog")
+}
+
 /// A task: one partition number of one sub-topology. Prints as `0_1`
 /// (`org.apache.kafka.streams.processor.TaskId`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

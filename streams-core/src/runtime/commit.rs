@@ -193,9 +193,8 @@ impl Committer {
     /// Makes the producer if there is none, fencing what an earlier one of the same id left open.
     pub fn ensure_producer(&mut self) -> Result<&mut dyn Producer> {
         // At-least-once: whatever it was given is committed.
-        let is_worn_out = self.producer.as_deref().is_some_and(|producer| producer.is_worn_out());
         let may_be_replaced = self.state == TransactionState::Ready && !self.exactly_once();
-        if self.state == TransactionState::InDoubt || (may_be_replaced && is_worn_out) {
+        if self.state == TransactionState::InDoubt || (may_be_replaced && self.is_worn_out()) {
             self.drop_producer();
         }
         if self.producer.is_none() {
@@ -381,14 +380,11 @@ impl Committer {
                 self.drop_producer()
             };
         }
-        let is_worn_out = |producer: &Option<Box<dyn Producer>>| {
-            producer.as_ref().is_some_and(|producer| producer.is_worn_out())
-        };
         match self.state {
             TransactionState::Open => {
                 let aborted = self.producer.as_mut().map(|producer| producer.abort(ABORT_TIMEOUT));
                 match aborted {
-                    Some(Ok(())) if !is_worn_out(&self.producer) => return self.start_probing(),
+                    Some(Ok(())) if !self.is_worn_out() => return self.start_probing(),
                     Some(Ok(())) => {}
                     Some(Err(error)) => {
                         tracing::warn!(%error, "an abort went unanswered; the producer is replaced")
@@ -398,14 +394,17 @@ impl Committer {
                 self.drop_producer();
             }
             // Its batches are too large for a topic that it was to send to: it would fail again in the same way.
-            TransactionState::Ready | TransactionState::Probing if is_worn_out(&self.producer) => {
-                self.drop_producer()
-            }
+            TransactionState::Ready | TransactionState::Probing if self.is_worn_out() => self.drop_producer(),
             // The last commit was answered, but its markers may be missing as well.
             TransactionState::Ready => self.start_probing(),
             TransactionState::Probing => {}
             TransactionState::Missing | TransactionState::InDoubt => self.drop_producer(),
         }
+    }
+
+    /// Whether the producer has to be replaced before it sends anything more.
+    fn is_worn_out(&self) -> bool {
+        self.producer.as_deref().is_some_and(|producer| producer.is_worn_out())
     }
 
     fn start_probing(&mut self) {

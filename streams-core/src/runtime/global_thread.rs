@@ -380,9 +380,10 @@ impl GlobalPartition {
 
     /// Processes what was fetched, until the application ends or the partition's turn is over. The rest stays in the queue.
     fn process(&mut self, context: &mut TaskContext, pace: &mut Pace, stop: &AtomicBool) -> Result<()> {
-        let until_ms = pace.now_ms().saturating_add(TURN_MS);
+        let now_ms = pace.now_ms();
+        let until_ms = now_ms.saturating_add(TURN_MS);
         let (records, bytes) = (usize::MAX, usize::MAX);
-        pace.begin(pace.now_ms(), Budget { until_ms, long_until_ms: until_ms, records, bytes });
+        pace.begin(now_ms, Budget { until_ms, long_until_ms: until_ms, records, bytes });
         while !stop.load(Ordering::Relaxed) && self.queue.advance_head(context)? {
             self.queue.process_head(context)?;
             if pace.record() && pace.check(0) {

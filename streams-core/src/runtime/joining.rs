@@ -68,6 +68,19 @@ pub(crate) struct JoinParts {
     pub patience_ms: i64,
 }
 
+impl JoinParts {
+    fn wait(&self) -> Waiting {
+        self.waits.of(format!("the member of group {}", self.spec.group))
+    }
+
+    /// The wait for the answer to one call, until it is dropped.
+    fn calling(&self, what: &str) -> Waiting {
+        let mut calling = self.wait();
+        calling.begin(|| what.to_owned());
+        calling
+    }
+}
+
 /// What is known of the other members.
 enum Others {
     /// All have this topology.
@@ -112,8 +125,7 @@ impl Joining {
     pub fn new(parts: JoinParts) -> Result<Self> {
         let admin = parts.transport.admin(&format!("{}-members-admin", parts.spec.client_id))?;
         let group = LateGroup { name: Arc::clone(&parts.spec.group), current: Mutex::new(None) };
-        let who = format!("the member of group {}", parts.spec.group);
-        let [asking, waiting, unassigned] = [(); 3].map(|()| parts.waits.of(who.clone()));
+        let [asking, waiting, unassigned] = [(); 3].map(|()| parts.wait());
         Ok(Joining {
             parts,
             admin,
@@ -177,9 +189,7 @@ impl Joining {
     /// Who else is there.
     fn others(&mut self) -> Others {
         self.ask_at = self.now() + ASK_AGAIN_MS;
-        let mut calling = self.parts.waits.of(format!("the member of group {}", self.parts.spec.group));
-        calling.begin(|| "the list of the group's members".to_owned());
-        match self.admin.members(&self.parts.spec.group, ASK_TIMEOUT) {
+        match self.members() {
             Ok(members) => {
                 self.asking.end();
                 self.unanswered_since = None;
@@ -203,6 +213,12 @@ impl Joining {
                 Others::Unknown
             }
         }
+    }
+
+    /// Asks for the group's members.
+    fn members(&mut self) -> Result<Vec<GroupMember>> {
+        let _calling = self.parts.calling("the list of the group's members");
+        self.admin.members(&self.parts.spec.group, ASK_TIMEOUT)
     }
 
     /// Ends the wait.
@@ -289,19 +305,19 @@ impl Joining {
 
     /// Leaves the group with all it has, to join again at the next poll.
     fn resign(&mut self, handler: &mut dyn MembershipHandler) {
-        self.forget();
-        let mut calling = self.parts.waits.of(format!("the member of group {}", self.parts.spec.group));
-        calling.begin(|| "the group to let it go".to_owned());
-        let left = self.member.take().map_or(Ok(()), |mut member| member.resign(handler, LEAVE_TIMEOUT));
-        self.group.set(None);
-        if let Err(error) = left {
+        let _calling = self.parts.calling("the group to let it go");
+        if let Err(error) = self.part(|member| member.resign(handler, LEAVE_TIMEOUT)) {
             tracing::warn!(%error, "left the group without an answer");
         }
     }
 
-    fn forget(&mut self) {
+    /// Parts from the group that way, and forgets what it knew of it.
+    fn part(&mut self, leave: impl FnOnce(&mut dyn Membership) -> Result<()>) -> Result<()> {
         (self.held, self.is_news, self.is_uncompared) = (None, false, false);
         self.unassigned.end();
+        let left = self.member.take().map_or(Ok(()), |mut member| leave(&mut *member));
+        self.group.set(None);
+        left
     }
 
     /// Checks from time to time whether every task has a member. If one has none for too long, one member joins again.
@@ -310,7 +326,7 @@ impl Joining {
         if self.is_news || self.is_uncompared || !self.checks.is_due(now_ms) {
             return;
         }
-        let members = self.admin.members(&self.parts.spec.group, ASK_TIMEOUT).unwrap_or_default();
+        let members = self.members().unwrap_or_default();
         let is_known = !members.is_empty() && matches!(self.compared(&members, None), Others::Agree);
         let found = unassigned(&self.parts.spec.subtopologies, &members).filter(|_| is_known);
         let (Some(tasks), Some(chosen)) = (found, chosen(&members)) else {
@@ -386,10 +402,7 @@ impl Membership for Joining {
     }
 
     fn leave(&mut self, handler: &mut dyn MembershipHandler, timeout: Duration) -> Result<()> {
-        self.forget();
-        let left = self.member.take().map_or(Ok(()), |mut member| member.leave(handler, timeout));
-        self.group.set(None);
-        left
+        self.part(|member| member.leave(handler, timeout))
     }
 }
 

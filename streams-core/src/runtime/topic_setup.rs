@@ -9,7 +9,7 @@ use super::changelog_settings;
 use super::joining::member_id;
 use crate::config::StreamsConfig;
 use crate::error::{Error, Result, TopologyError};
-use crate::ids::TopicName;
+use crate::ids::{TopicName, store_of_changelog};
 use crate::topology::{
     InternalTopic, ResolveSettings, ResolvedSubtopology, ResolvedTopology, TopicPattern, Topology,
 };
@@ -34,14 +34,18 @@ pub(crate) fn prepare(
     topology.validate()?;
     let application_id = config.application_id();
     let first = first_answer_within(config);
-    let topology = matched(topology, &application_id, admin, first)?;
+    let names = topology.graph().has_patterns().then(|| admin.topic_names(first)).transpose()?;
+    let topology = matched(topology, &application_id, names.as_deref())?;
     let letters = config.dead_letter_queue_topic_name().map(TopicName::from);
     let needed = needed(&topology, &application_id).into_iter().chain(letters.clone()).collect::<Vec<_>>();
     let existing = admin.topics(&needed, first)?;
     let resolved = resolve(&topology, config, &existing)?;
     check_sinks(&topology, &resolved)?;
     check_dead_letters(letters.as_ref(), &topology, &application_id, &existing)?;
-    warn_of_left_stores(&topology, &application_id, admin, first);
+    match names.map_or_else(|| admin.topic_names(first), Ok) {
+        Ok(names) => warn_of_left_stores(&topology, &application_id, &names),
+        Err(error) => tracing::debug!(%error, "topics cannot be listed"),
+    }
     create(&resolved, config, &existing, admin)?;
     let deletions_kept =
         changelog_settings::check(topology.graph(), &resolved, &existing, admin, ADMIN_TIMEOUT)?;
@@ -89,13 +93,9 @@ fn check_dead_letters(
 }
 
 /// A store that was renamed, or that a generated name has left, starts empty, and its rows stay where nobody looks for them.
-fn warn_of_left_stores(topology: &Topology, application_id: &str, admin: &mut dyn Admin, timeout: Duration) {
-    let names = match admin.topic_names(timeout) {
-        Ok(names) => names,
-        Err(error) => return tracing::debug!(%error, "topics cannot be listed"),
-    };
+fn warn_of_left_stores(topology: &Topology, application_id: &str, names: &[TopicName]) {
     let stores: BTreeSet<&str> = topology.graph().stores().map(|store| &*store.name).collect();
-    let left = left_stores(&names, application_id, &stores);
+    let left = left_stores(names, application_id, &stores);
     if !left.is_empty() {
         tracing::warn!(
             stores = left.join(", "),
@@ -107,9 +107,7 @@ fn warn_of_left_stores(topology: &Topology, application_id: &str, admin: &mut dy
 
 /// The stores whose changelogs exist by their names, and that the topology does not have.
 fn left_stores<'a>(names: &'a [TopicName], application_id: &str, stores: &BTreeSet<&str>) -> Vec<&'a str> {
-    let store = |topic: &'a TopicName| {
-        topic.strip_prefix(application_id)?.strip_prefix('-')?.strip_suffix("-changelog")
-    };
+    let store = |topic: &'a TopicName| store_of_changelog(application_id, topic);
     names.iter().filter_map(store).filter(|store| !stores.contains(store)).collect()
 }
 
@@ -120,16 +118,9 @@ fn first_answer_within(config: &StreamsConfig) -> Duration {
 }
 
 /// The topology with the topics that its patterns match. A pattern without a topic would be a source without tasks.
-fn matched(
-    topology: &Topology,
-    application_id: &str,
-    admin: &mut dyn Admin,
-    timeout: Duration,
-) -> Result<Topology> {
-    if !topology.graph().has_patterns() {
-        return Ok(topology.clone());
-    }
-    let matched = topology.matched(application_id, &admin.topic_names(timeout)?)?;
+fn matched(topology: &Topology, application_id: &str, names: Option<&[TopicName]>) -> Result<Topology> {
+    let Some(names) = names else { return Ok(topology.clone()) };
+    let matched = topology.matched(application_id, names)?;
     match unmatched(&matched) {
         Some((node, pattern)) => {
             let (node, pattern) = (node.into(), pattern.to_string());

@@ -10,7 +10,7 @@ use super::defs::{
     AutoOffsetReset, ChangelogKind, InternalTopicDef, NodeName, SinkTarget, SourceDef, StoreDef, StoreName,
 };
 use crate::error::TopologyError;
-use crate::ids::TopicName;
+use crate::ids::{TopicName, changelog_topic};
 use crate::processor::NodeFactory;
 use crate::store::{StoreFactory, StorePlace};
 
@@ -425,7 +425,7 @@ impl TopologyGraph {
             return Some(topic.clone());
         }
         let logged = self.store(store)?.logged;
-        logged.then(|| format!("{application_id}-{store}-changelog").into())
+        logged.then(|| changelog_topic(application_id, store))
     }
 
     /// The full names of the topics that must have the same number of partitions, a set for each group;

@@ -73,8 +73,7 @@ pub fn reset(arguments: &Arguments) -> Result<Report, CliError> {
     }
     let topics = admin.topic_names(TIMEOUT)?;
     let internal = internal(arguments, &topics)?;
-    let inputs = inputs(arguments, &mut *admin, &topics, &internal)?;
-    let from: BTreeMap<_, _> = inputs.iter().map(|(at, offset)| (at.clone(), *offset)).collect();
+    let from = inputs(arguments, &mut *admin, &topics, &internal)?;
     let to = offsets(arguments.to, &mut *admin, from.keys().cloned().collect())?;
     let folder =
         arguments.state_dir.as_ref().map(|folder| folder.join(group)).filter(|folder| folder.exists());

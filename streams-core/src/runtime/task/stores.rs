@@ -10,7 +10,7 @@ use state_stores::StateStore;
 
 use super::TaskEnvironment;
 use crate::error::Result;
-use crate::ids::{Offset, TaskId, TopicPartition};
+use crate::ids::{Offset, TaskId, TopicPartition, changelog_topic};
 use crate::processor::{Collector, Origin, OriginId, OutTopic, Purpose};
 use crate::runtime::restore::OpenedTask;
 use crate::store::{RecordClock, StoreEnvironment};
@@ -76,7 +76,7 @@ pub(super) fn open_stores(
         let defers = store.changelog.is_some() && !store.is_source;
         let handed = match &store.changelog {
             Some(topic) => Arc::clone(topic),
-            None => format!("{}-{name}-changelog", environment.plan.application_id).into(),
+            None => changelog_topic(&environment.plan.application_id, name),
         };
         let backend = opened.backends.index_of(&store.place())?;
         let handles = store.factory.open(&StoreEnvironment {

@@ -14,6 +14,7 @@ use super::config::Common;
 use super::deadline::Deadline;
 use super::error::{failed, is_unknown_topic, shut_out, with_right};
 use super::ffi::{AdminCall, Client, Code, Described, Entry, KafkaError, PartitionList, TopicToCreate};
+use super::producer::offset_list;
 use crate::ids::{Offset, PartitionId, TopicName, TopicPartition};
 use crate::transport::{
     Admin, GroupMember, GroupOffsets, NewTopic, OffsetQuery, OffsetToCommit, Result, TopicInfo,
@@ -302,13 +303,9 @@ impl Admin for KafkaAdmin {
         if offsets.is_empty() {
             return Ok(());
         }
-        let mut list = PartitionList::new();
-        for OffsetToCommit { partition, offset, metadata } in offsets {
-            list.add(&partition.topic, partition.partition, *offset, metadata.as_bytes());
-        }
         // A client that has not joined commits as nobody, which a group with members refuses.
         let client = self.group_reader(group)?;
-        let Some(committed) = client.commit(&list, timeout) else {
+        let Some(committed) = client.commit(&offset_list(offsets), timeout) else {
             let attempted = format!("{attempted} at {}", self.servers);
             return Err(TransportError::new(
                 Kind::TimedOut,

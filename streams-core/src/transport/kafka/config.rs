@@ -82,15 +82,12 @@ const CONSUMER: &[(&str, &str)] = &[
     ("queued.max.messages.kbytes", "8192"),
 ];
 
-const LINGER: &str = "100";
-const LINGER_MS: f64 = 100.0;
-
 /// Ours for all producers.
 const PRODUCER: &[(&str, &str)] = &[
     ("enable.idempotence", "true"),
     ("delivery.report.only.error", "true"),
     // Kafka Streams' own default; a flush does not wait for it.
-    ("linger.ms", LINGER),
+    ("linger.ms", "100"),
     ("batch.num.messages", "100000"),
     ("queue.buffering.max.messages", "1000000"),
     ("queue.buffering.max.kbytes", "262144"),
@@ -221,10 +218,11 @@ impl Common {
     fn check_linger(&self, producer: &ProducerSpec) -> Result<()> {
         const TIMEOUTS: [&str; 2] = ["delivery.timeout.ms", "message.timeout.ms"];
         let number = |keys: &[&str]| self.producer_setting(producer, keys)?.parse::<f64>().ok();
-        let linger = number(&["linger.ms", "queue.buffering.max.ms"]).unwrap_or(LINGER_MS);
-        match number(&TIMEOUTS) {
+        let ours = || PRODUCER.iter().find(|(key, _)| *key == "linger.ms")?.1.parse().ok();
+        let linger = number(&["linger.ms", "queue.buffering.max.ms"]).or_else(ours);
+        match (number(&TIMEOUTS), linger) {
             // 0 means no limit.
-            Some(timeout) if timeout > 0.0 && timeout <= linger => {
+            (Some(timeout), Some(linger)) if timeout > 0.0 && timeout <= linger => {
                 let reason = format!("{timeout} ms must be longer than linger.ms, which is {linger} ms");
                 Err(refused("producer.delivery.timeout.ms", &reason))
             }

@@ -35,7 +35,7 @@ mod words;
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::time::Duration;
 
-pub(super) use access::{Denial, Door};
+pub(super) use access::{Denial, Door, bar_of};
 pub(super) use admin::{AdminCall, TopicToCreate};
 pub(super) use client::{Client, Rebalance, Ties};
 pub(super) use conf::{Conf, Role};

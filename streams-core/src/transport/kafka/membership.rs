@@ -16,7 +16,7 @@ use rdkafka::bindings::rd_kafka_resp_err_t as E;
 use super::config::{Common, SESSION_TIMEOUT_MS};
 use super::deadline::Deadline;
 use super::error::{failed, shut_out, with_right};
-use super::ffi::{AdminCall, Client, Code, Denial, Entry, KafkaError, Rebalance};
+use super::ffi::{AdminCall, Client, Code, Denial, Entry, KafkaError, Rebalance, bar_of};
 use super::producer::offset_list;
 use crate::ids::{PartitionId, TaskId, TopicName};
 use crate::time::{Clock, SystemClock};
@@ -226,31 +226,15 @@ fn before_joining(denial: &Denial, now_ms: i64) -> Denied {
 /// Whether it is useless to keep asking for a place in the group: at once if this member's settings are to blame, after a
 /// while if other members are, which may leave.
 fn is_final(barred: &Denial, now_ms: i64, patience_ms: i64) -> bool {
-    const OF_OTHERS: [Code; 2] = [
-        E::RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL as Code,
-        E::RD_KAFKA_RESP_ERR_GROUP_MAX_SIZE_REACHED as Code,
-    ];
-    !OF_OTHERS.contains(&barred.error.code) || now_ms - barred.first_ms >= patience_ms
+    let may_pass = bar_of(barred.error.code).is_some_and(|bar| bar.may_pass);
+    !may_pass || now_ms - barred.first_ms >= patience_ms
 }
 
 /// Adds what to do about a group that does not take this member.
 fn with_way_in(mut error: KafkaError, group: &str) -> KafkaError {
-    let advice = if error.code == E::RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT as Code {
-        "set consumer.session.timeout.ms between group.min.session.timeout.ms and group.max.session.timeout.ms of the brokers"
-            .to_owned()
-    } else if error.code == E::RD_KAFKA_RESP_ERR_INVALID_GROUP_ID as Code {
-        "set another application.id".to_owned()
-    } else if error.code == E::RD_KAFKA_RESP_ERR_GROUP_MAX_SIZE_REACHED as Code {
-        format!(
-            "group '{group}' has as many members as group.max.size of the brokers allows; raise it, or end instances"
-        )
-    } else {
-        format!(
-            "a member of group '{group}' is not an instance of this library, such as a plain consumer with the \
-             application's id as its group.id; end it, or set another application.id"
-        )
-    };
-    error.reason = format!("{}; {advice}", error.reason);
+    if let Some(bar) = bar_of(error.code) {
+        error.reason = format!("{}; {}", error.reason, bar.advice.replace("{group}", group));
+    }
     error
 }
 

@@ -123,16 +123,43 @@ fn is_denial(code: Code) -> bool {
     CODES.contains(&code)
 }
 
-/// Whether an error says that the group's coordinator does not take this member. librdkafka joins again every few seconds,
-/// without end.
-fn bars_from_the_group(code: Code) -> bool {
-    const CODES: &[Code] = &[
-        E::RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT as Code,
-        E::RD_KAFKA_RESP_ERR_INVALID_GROUP_ID as Code,
-        E::RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL as Code,
-        E::RD_KAFKA_RESP_ERR_GROUP_MAX_SIZE_REACHED as Code,
-    ];
-    CODES.contains(&code)
+/// Why a group's coordinator does not take a member. librdkafka joins again every few seconds, without end.
+pub(in crate::transport::kafka) struct Bar {
+    code: E,
+    /// Whether it is because of other members, which may leave.
+    pub(in crate::transport::kafka) may_pass: bool,
+    /// What to do; `{group}` stands for the group.
+    pub(in crate::transport::kafka) advice: &'static str,
+}
+
+const BARS: &[Bar] = &[
+    Bar {
+        code: E::RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT,
+        may_pass: false,
+        advice: "set consumer.session.timeout.ms between group.min.session.timeout.ms and group.max.session.timeout.ms of \
+                 the brokers",
+    },
+    Bar {
+        code: E::RD_KAFKA_RESP_ERR_INVALID_GROUP_ID,
+        may_pass: false,
+        advice: "set another application.id",
+    },
+    Bar {
+        code: E::RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL,
+        may_pass: true,
+        advice: "a member of group '{group}' is not an instance of this library, such as a plain consumer with the \
+                 application's id as its group.id; end it, or set another application.id",
+    },
+    Bar {
+        code: E::RD_KAFKA_RESP_ERR_GROUP_MAX_SIZE_REACHED,
+        may_pass: true,
+        advice: "group '{group}' has as many members as group.max.size of the brokers allows; raise it, or end instances",
+    },
+];
+
+/// The row of an error, if it says that.
+pub(in crate::transport::kafka) fn bar_of(code: Code) -> Option<&'static Bar> {
+    BARS.iter().find(|bar| bar.code as Code == code)
 }
 
 /// Whether an error says that a broker does not let us in, or that we do not trust it. A broker refuses a certificate with
@@ -204,7 +231,7 @@ impl Access {
         let mut state = locked(&self.0);
         let denied = match error.code {
             code if is_denial(code) => &mut state.denied,
-            code if bars_from_the_group(code) => &mut state.barred,
+            code if bar_of(code).is_some() => &mut state.barred,
             _ => return,
         };
         let now_ms = SystemClock.monotonic_ms();
