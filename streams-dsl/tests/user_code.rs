@@ -244,6 +244,53 @@ fn partitioners_topic_names_and_extractors_that_panic_are_caught() {
     assert_eq!((dropped.of(DropReason::Processing), dropped.of(DropReason::Partitioner)), (3, 1));
 }
 
+/// Forwards each record to the child that its value names.
+struct Router;
+
+impl Processor<String, String, String, String> for Router {
+    fn process(
+        &mut self,
+        record: Record<String, String>,
+        context: &mut ProcessorContext<'_, String, String>,
+    ) -> ProcessorResult {
+        if record.value == "never" {
+            context.schedule(millis(0), PunctuationType::StreamTime)?;
+        }
+        match record.value.starts_with("to ") {
+            true => context.forward_to(&record.value["to ".len()..].to_owned(), record),
+            false => context.forward(record),
+        }
+    }
+}
+
+/// Before: such an error ended the application, although the handler was to continue.
+#[test]
+fn what_a_record_makes_a_program_ask_for_in_vain_goes_to_the_handler() {
+    let program = || {
+        let builder = StreamsBuilder::new();
+        let partitioner = |_: &str, _: &String, text: &String, _: i32| match text.as_str() {
+            "far" => Partitions::One(99),
+            "refused" => Partitions::Refuse("no place"),
+            _ => Partitions::Default,
+        };
+        let routed = builder.stream::<String, String>("in").process(|_| Ok(Router), &[]);
+        routed.to_with("out", Produced::default().with_partitioner(partitioner));
+        builder
+    };
+    let continuing = driver(program(), "LogAndContinue");
+    let values = ["a", "to nobody", "far", "refused", "never", "b"];
+    for (time, text) in (0..).zip(values) {
+        pipe(&continuing, text, time).unwrap();
+    }
+    let out = continuing.create_output_topic::<String, String>("out");
+    assert_eq!(out.read_values().unwrap(), ["a", "b"]);
+    assert_eq!(continuing.dropped().of(DropReason::Processing), 4);
+    for (text, said) in [("to nobody", "no child node 'nobody'"), ("far", "chose partition 99")] {
+        let error = pipe(&driver(program(), "LogAndFail"), text, 0).unwrap_err().to_string();
+        assert!(error.contains(said) && error.contains("in-0 offset 0"), "{error}");
+    }
+}
+
 /// Forwards each record at the time that its value says.
 struct At;
 

@@ -312,7 +312,7 @@ impl<K: Data, V: Data> Receiver<K, V> for SinkNode<K, V> {
         task.key_buffer = key;
         task.value_buffer = value;
         match sent {
-            Err(error @ Error::User(_)) => task.on_processing_error(&self.name, error),
+            Err(error @ (Error::User(_) | Error::Usage(_))) => task.on_processing_error(&self.name, error),
             sent => sent,
         }
     }

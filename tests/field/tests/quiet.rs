@@ -167,3 +167,30 @@ fn a_source_without_a_leader_is_named_and_the_others_go_on() {
     field::committed(&client, "named-out", 4);
     app.close();
 }
+
+/// Before: the start failed at once, as a broker that the controller has not heard from for a moment is not counted.
+#[test]
+fn a_start_waits_for_brokers_that_pause() {
+    let _turn = turn();
+    let cluster = KafkaCluster::start(3).expect("brokers");
+    let client = cluster.client();
+    for topic in ["paused-in", "paused-out"] {
+        client.create_topic(topic, 1, &[]).expect("created");
+    }
+    let builder = StreamsBuilder::new();
+    builder.stream::<String, String>("paused-in").group_by_key().count().to_stream().to("paused-out");
+    let topology = builder.build().expect("a topology");
+    let folder = tempfile::tempdir().expect("a folder");
+    let config =
+        config(&client, "quiet-paused", folder.path()).with("replication.factor", 3).expect("a setting");
+    cluster.pause_broker(2).expect("paused");
+    let fenced = || client.live_brokers(LIMIT).expect("an answer") == 2;
+    field::wait_until("the controller to miss a broker", fenced);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_secs(1));
+            cluster.resume_broker(2).expect("resumed");
+        });
+        App::run(topology, config).close();
+    });
+}

@@ -21,6 +21,7 @@ mod secure;
 mod shared;
 mod sys;
 mod transaction;
+mod watchdog;
 
 pub use acl::{Acl, Operation, Resource};
 pub use client::KafkaClient;

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::cluster::{ClusterOptions, KafkaCluster};
 use crate::error::LabError;
-use crate::sys;
+use crate::{sys, watchdog};
 
 type Shared = Mutex<Option<&'static KafkaCluster>>;
 
@@ -42,6 +42,7 @@ fn once(
     }
     let cluster: &'static KafkaCluster = Box::leak(Box::new(start()?));
     sys::at_exit(clean_up);
+    watchdog::watch();
     *kept = Some(cluster);
     Ok(cluster)
 }

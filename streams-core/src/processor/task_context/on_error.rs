@@ -92,6 +92,9 @@ impl TaskContext {
             Error::Store { cause: cause @ (StoreError::Codec { .. } | StoreError::Row { .. }), .. } => {
                 cause.into()
             }
+            // What it asked for may depend on the record: a child, a partition, a schedule. In Kafka Streams, each throws
+            // within `process`.
+            mistake @ (Error::Usage(_) | Error::IllegalState(_)) => mistake.into(),
             other => return Err(other),
         };
         let headers = self.setup.clock.headers();

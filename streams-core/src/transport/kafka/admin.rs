@@ -27,6 +27,11 @@ const ASK_AGAIN: Duration = Duration::from_millis(20);
 /// How long a topic that was just created may be unknown to a broker.
 const KNOWN_WITHIN: Duration = Duration::from_secs(10);
 
+/// How long there may be fewer brokers than copies are asked for: one that has paused or restarted is not counted until the
+/// controller has heard from it again.
+const BROKERS_BACK_WITHIN: Duration = Duration::from_secs(10);
+const BROKERS_ASK_AGAIN: Duration = Duration::from_millis(200);
+
 /// An administrative client.
 pub(super) struct KafkaAdmin {
     client: Arc<Client>,
@@ -102,6 +107,12 @@ impl KafkaAdmin {
     }
 }
 
+/// The error of a topic for which there are too few brokers.
+fn too_few_brokers((_, result): &(String, std::result::Result<(), KafkaError>)) -> Option<&KafkaError> {
+    let code = E::RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR as Code;
+    result.as_ref().err().filter(|error| error.code == code)
+}
+
 impl Admin for KafkaAdmin {
     fn topics(&mut self, names: &[TopicName], timeout: Duration) -> Result<BTreeMap<TopicName, TopicInfo>> {
         let attempted = "describing topics";
@@ -170,8 +181,17 @@ impl Admin for KafkaAdmin {
                 configs: &topic.configs,
             })
             .collect();
-        let results =
-            self.call(timeout).create_topics(&requests).map_err(|error| self.failed(attempted, &error))?;
+        let patience = Deadline::after(timeout.min(BROKERS_BACK_WITHIN));
+        let results = loop {
+            let results = self.call(deadline.left()).create_topics(&requests);
+            let results = results.map_err(|error| self.failed(attempted, &error))?;
+            let Some(error) = results.iter().find_map(too_few_brokers) else { break results };
+            if patience.left() <= BROKERS_ASK_AGAIN {
+                break results;
+            }
+            tracing::debug!(%error, "waiting for brokers to come back");
+            self.client.poll(BROKERS_ASK_AGAIN);
+        };
         for (name, result) in results {
             match result {
                 Err(error) if error.code != E::RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS as Code => {

@@ -10,6 +10,7 @@
 
 mod access;
 mod admin;
+mod apart;
 mod client;
 mod clock;
 mod conf;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ffi::{c_char, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{NonNull, null_mut};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use rdkafka::bindings as rd;
@@ -12,6 +12,7 @@ use rdkafka::bindings::rd_kafka_resp_err_t as E;
 
 use super::super::produce_errors::kind_of_delivery;
 use super::access::{Access, Denial, Door, Entrance, watch};
+use super::apart::apart;
 use super::clock::{Clocks, next_event};
 use super::conf::{Conf, ERROR_BYTES, Role};
 use super::delivery::Delivery;
@@ -27,6 +28,8 @@ pub(in crate::transport::kafka) struct Client {
     // Boxed, as librdkafka keeps its address as the opaque pointer of all callbacks until it is destroyed.
     shared: Arc<Shared>,
     role: Role,
+    /// Whether it was asked to leave its group.
+    leaving: RwLock<bool>,
 }
 
 // SAFETY: librdkafka's handle may be used by any number of threads ("The API is completely thread-safe",
@@ -45,6 +48,9 @@ pub(in crate::transport::kafka) struct Ties {
     /// Whether clients log in by tokens.
     pub(in crate::transport::kafka) tokens: bool,
 }
+
+/// How long librdkafka may take to end a client. Mostly it takes milliseconds.
+const ENDS_WITHIN: Duration = Duration::from_secs(5);
 
 /// The shortest time between two log lines with the same code.
 const REPEATED_AFTER_MS: i64 = 10_000;
@@ -259,7 +265,7 @@ impl Client {
             // SAFETY: a valid consumer handle. From now on the consumer's queue carries what the main queue did.
             unsafe { raw::rd_kafka_poll_set_consumer(rk.as_ptr()) };
         }
-        let client = Arc::new(Client { rk, shared, role });
+        let client = Arc::new(Client { rk, shared, role, leaving: RwLock::default() });
         // Set once, when the client is made.
         let _only = client.shared.me.set(Arc::downgrade(&client));
         if ties.tokens {
@@ -423,8 +429,29 @@ impl Client {
         &self.shared.clocks
     }
 
+    pub(super) fn leaving(&self) -> &RwLock<bool> {
+        &self.leaving
+    }
+
     pub(super) fn wake_flag(&self) -> *mut c_void {
         Arc::as_ptr(&self.shared.wake).cast_mut().cast()
+    }
+}
+
+/// A client's handle on its way to be destroyed, and what its callbacks refer to.
+struct Ending(NonNull<rd::rd_kafka_t>, Arc<Shared>);
+
+// SAFETY: as for `Client`.
+unsafe impl Send for Ending {}
+
+impl Ending {
+    fn destroy(self) {
+        // SAFETY: nothing refers to the handle now (see the module's ownership rule), and this is none of
+        // librdkafka's own threads, which hold no `Arc<Client>`; what callbacks refer to lives until it is destroyed.
+        // Without the flag a consumer would first leave its group, which `Membership::leave` does, in bounded time.
+        unsafe {
+            rd::rd_kafka_destroy_flags(self.0.as_ptr(), rd::RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+        }
     }
 }
 
@@ -444,11 +471,23 @@ impl Drop for Client {
                 }
             }
         }
-        // SAFETY: nothing refers to the handle now (see the module's ownership rule), and this is none of
-        // librdkafka's own threads, which hold no `Arc<Client>`. Without the flag a consumer would first leave its
-        // group, which `Membership::leave` does, in bounded time.
-        unsafe {
-            rd::rd_kafka_destroy_flags(self.as_ptr(), rd::RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+        // SAFETY: a valid handle, to which the name belongs, which is copied.
+        let client = text_of(unsafe { rd::rd_kafka_name(self.as_ptr()) });
+        let ending = Ending(self.rk, Arc::clone(&self.shared));
+        match apart("librdkafka-end", ENDS_WITHIN, move || ending.destroy()) {
+            Ok(Some(())) => {}
+            Ok(None) => {
+                let secs = ENDS_WITHIN.as_secs();
+                tracing::warn!(
+                    client,
+                    "librdkafka has not ended this client in {secs} s; its threads are left behind until it does"
+                );
+            }
+            Err(error) => {
+                // They call back for as long as they live.
+                std::mem::forget(Arc::clone(&self.shared));
+                tracing::warn!(client, %error, "no thread to end this client; librdkafka's threads are left behind");
+            }
         }
     }
 }

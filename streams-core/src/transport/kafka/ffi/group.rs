@@ -1,6 +1,7 @@
 //! Membership of a group: subscribing, answering, the fence, commits, leaving.
 
 use std::ptr::{NonNull, null};
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use rdkafka::bindings as rd;
@@ -84,8 +85,12 @@ impl Client {
         if assigns { self.assign_more(&nothing) } else { self.assign_less(&nothing) }
     }
 
-    /// This member's identity in the group; `None` for a client without a group.
+    /// This member's identity in the group; `None` for a client without a group, or that leaves it.
     pub(in crate::transport::kafka) fn group_metadata(&self) -> Option<GroupMetadata> {
+        let leaving = self.leaving().read().unwrap_or_else(PoisonError::into_inner);
+        if *leaving {
+            return None;
+        }
         // SAFETY: a valid consumer handle; the object is ours.
         NonNull::new(unsafe { rd::rd_kafka_consumer_group_metadata(self.as_ptr()) }).map(GroupMetadata)
     }
@@ -143,6 +148,9 @@ impl Client {
 
     /// Starts leaving the group. It proceeds while the consumer is polled, until [`Client::closed`].
     pub(in crate::transport::kafka) fn close(&self) -> Result<(), KafkaError> {
+        // librdkafka's main thread throws away, unanswered, what it is asked for in the moment in which it has left, and
+        // whoever asked waits without end.
+        *self.leaving().write().unwrap_or_else(PoisonError::into_inner) = true;
         // SAFETY: a valid consumer handle; its own queue carries what closing has to tell. The reference is given back.
         unsafe {
             let queue = rd::rd_kafka_queue_get_consumer(self.as_ptr());

@@ -2,13 +2,14 @@
 
 use std::ffi::{c_int, c_void};
 use std::ptr::{NonNull, null, null_mut};
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::bindings as rd;
 use rdkafka::bindings::rd_kafka_resp_err_t as E;
 use rdkafka::bindings::{rd_kafka_vtype_t as V, rd_kafka_vu_s__bindgen_ty_1 as Value};
 
+use super::apart::apart;
 use super::client::{Client, topic_new};
 use super::group::GroupMetadata;
 use super::list::{PartitionList, entries_of};
@@ -199,28 +200,24 @@ impl Client {
         group: GroupMetadata,
         timeout: Duration,
     ) -> Result<(), KafkaError> {
-        let (answer, answered) = mpsc::channel();
         let client = Arc::clone(self);
         let call = move || {
             // SAFETY: see `init_transactions`; list and metadata are copied.
-            let sent = KafkaError::take(unsafe {
+            KafkaError::take(unsafe {
                 rd::rd_kafka_send_offsets_to_transaction(
                     client.as_ptr(),
                     offsets.as_ptr(),
                     group.as_ptr(),
                     millis(timeout),
                 )
-            });
-            // Nobody listens if it was left behind.
-            let _ = answer.send(sent);
+            })
         };
-        let begun = std::thread::Builder::new().name("send-offsets".to_owned()).spawn(call);
-        if let Err(error) = begun {
+        let answered = apart("send-offsets", timeout + LATE, call).map_err(|error| {
             let reason = format!("no thread for the call: {error}");
             let error = KafkaError::with_reason(E::RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE as Code, reason);
-            return Err(KafkaError { requires_abort: true, ..error });
-        }
-        answered.recv_timeout(timeout + LATE).unwrap_or_else(|_| {
+            KafkaError { requires_abort: true, ..error }
+        })?;
+        answered.unwrap_or_else(|| {
             let reason = format!(
                 "no answer in {} s, and librdkafka does not end the call: the producer is replaced",
                 (timeout + LATE).as_secs()

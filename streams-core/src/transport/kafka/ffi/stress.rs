@@ -154,3 +154,40 @@ fn a_member_goes_although_an_error_is_queued_in_front_of_its_assignment() {
     });
     is_done.recv_timeout(LIMIT).expect("the member goes");
 }
+
+/// Hung before: what is asked for in the moment in which a member has left its group is never answered.
+#[test]
+#[allow(clippy::disallowed_methods, reason = "events come by the clock of the machine")]
+fn whoever_asks_for_the_place_in_a_group_while_it_is_given_up_is_answered() {
+    let cluster = cluster();
+    let servers = cluster.mock_servers();
+    let settings = [
+        ("bootstrap.servers", servers.as_str()),
+        ("group.id", "leaving"),
+        ("partition.assignment.strategy", "cooperative-sticky"),
+        ("log_level", "0"),
+    ];
+    for _ in 0..20 {
+        let member = client(Role::Member, &settings).expect("is made");
+        member.subscribe(&[TOPIC]).expect("subscribes");
+        let (answered, is_answered) = mpsc::channel();
+        for _ in 0..4 {
+            let (member, answered) = (Arc::clone(&member), answered.clone());
+            thread::spawn(move || {
+                while !member.closed() {
+                    let _place = member.group_metadata();
+                }
+                answered.send(())
+            });
+        }
+        member.close().expect("leaves");
+        while !member.closed() {
+            if let Some(change) = member.poll_consumer(AT_ONCE).change() {
+                member.accept(change.assigns).expect("is answered");
+            }
+        }
+        for _ in 0..4 {
+            is_answered.recv_timeout(LIMIT).expect("nobody waits any longer");
+        }
+    }
+}
