@@ -439,7 +439,10 @@ impl Client {
 }
 
 /// A client's handle on its way to be destroyed, and what its callbacks refer to.
-struct Ending(NonNull<rd::rd_kafka_t>, Arc<Shared>);
+struct Ending {
+    rk: NonNull<rd::rd_kafka_t>,
+    _shared: Arc<Shared>,
+}
 
 // SAFETY: as for `Client`.
 unsafe impl Send for Ending {}
@@ -450,7 +453,7 @@ impl Ending {
         // librdkafka's own threads, which hold no `Arc<Client>`; what callbacks refer to lives until it is destroyed.
         // Without the flag a consumer would first leave its group, which `Membership::leave` does, in bounded time.
         unsafe {
-            rd::rd_kafka_destroy_flags(self.0.as_ptr(), rd::RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+            rd::rd_kafka_destroy_flags(self.rk.as_ptr(), rd::RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
         }
     }
 }
@@ -473,7 +476,7 @@ impl Drop for Client {
         }
         // SAFETY: a valid handle, to which the name belongs, which is copied.
         let client = text_of(unsafe { rd::rd_kafka_name(self.as_ptr()) });
-        let ending = Ending(self.rk, Arc::clone(&self.shared));
+        let ending = Ending { rk: self.rk, _shared: Arc::clone(&self.shared) };
         match apart("librdkafka-end", ENDS_WITHIN, move || ending.destroy()) {
             Ok(Some(())) => {}
             Ok(None) => {
