@@ -28,7 +28,7 @@ pub struct ExampleApp {
 }
 
 impl ExampleApp {
-    /// The partition that a record of the input belongs to: that of its key, as every Kafka client has it.
+    /// The partition that a record of the input belongs to: that of its key, as Kafka Streams has it.
     pub fn partition_of(&self, record: &InputRecord) -> PartitionId {
         let partitions = self.topics.iter().find(|topic| topic.name == record.topic);
         partition_for_key(&record.key, partitions.map_or(1, |topic| topic.partitions))

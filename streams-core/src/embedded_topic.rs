@@ -161,7 +161,7 @@ impl<K, V> EmbeddedTopic<K, V> {
         self.partitions
     }
 
-    /// Writes a record, to the partition that every Kafka client would choose. It is stored when this returns.
+    /// Writes a record, to the partition that Kafka Streams and Java's producer would choose. It is stored when this returns.
     pub fn send(&mut self, record: Record<K, V>) -> Result<()> {
         self.send_all([record])
     }

@@ -27,7 +27,8 @@ pub fn murmur2(bytes: &[u8]) -> i32 {
     (hash ^ hash >> 15).cast_signed()
 }
 
-/// The partition that every Kafka client sends such a key to, of `partitions` (at least one).
+/// The partition that Kafka Streams and Java's producer send such a key to, of `partitions` (at least one). librdkafka's own
+/// choice is another one; docs/guide/partitioning.md says how to make it the same.
 pub fn partition_for_key(key: &[u8], partitions: PartitionId) -> PartitionId {
     (murmur2(key) & i32::MAX) % partitions.max(1)
 }

@@ -445,14 +445,14 @@ impl StreamTask {
         Ok(())
     }
 
-    /// Reports when each partition's offset must be committed again.
+    /// Sets when each partition's offset must be committed again.
     pub fn recommit_at(&mut self, at: impl Fn(&TopicPartition) -> i64) {
         for (queue, input) in self.group.queues().iter().zip(&mut self.inputs) {
             input.recommit_at = at(queue.partition());
         }
     }
 
-    /// Sets when each partition's offset must be committed again.
+    /// Reports when each partition's offset must be committed again.
     pub fn recommits(&self) -> impl Iterator<Item = (&TopicPartition, i64)> {
         let inputs = self.group.queues().iter().zip(&self.inputs);
         inputs.map(|(queue, input)| (queue.partition(), input.recommit_at))

@@ -65,7 +65,7 @@ impl<K, V> Printed<K, V> {
         self
     }
 
-    /// Prints records so (`Printed.withKeyValueMapper`).
+    /// Makes a record's text (`Printed.withKeyValueMapper`).
     #[must_use]
     pub fn with_key_value_mapper(
         mut self,

@@ -110,7 +110,7 @@ impl<K: 'static, T: Clone + 'static> KeyValueStore<K, T> {
     }
 
     /// The entries from one key to another, both inclusive, `None` for no bound (`range`; with `.rev()`, `reverseRange`).
-    /// The order is that of serialized keys, in which negative numbers come after positive ones. The [module](super)
+    /// The order is that of serialized keys, in which negative numbers come after positive ones. The [module](crate::store)
     /// says what a scan sees of puts in the middle of it.
     pub fn range<'a>(
         &'a self,

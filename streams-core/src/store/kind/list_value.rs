@@ -40,7 +40,7 @@ impl<K: Data, V: Data> ListValueStore<K, V> {
         self.store.run(|store| store.delete_if_present(key, timestamp))
     }
 
-    /// The lists from a serialized key on, in the order of serialized keys. The [module](super) says what a scan sees
+    /// The lists from a serialized key on, in the order of serialized keys. The [module](crate::store) says what a scan sees
     /// of changes in the middle of it.
     pub fn scan_from<'a>(
         &'a self,

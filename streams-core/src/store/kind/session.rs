@@ -119,7 +119,7 @@ impl<K: Clone + 'static, A: Clone + 'static> SessionStore<K, A> {
     }
 
     /// The sessions of a key that end at `earliest_end` or later and start at `latest_start` or earlier, by end, then start
-    /// (`findSessions`, with `.rev()` `backwardFindSessions`). The [module](super) says what a scan sees of puts in
+    /// (`findSessions`, with `.rev()` `backwardFindSessions`). The [module](crate::store) says what a scan sees of puts in
     /// the middle of it.
     pub fn find_sessions<'a>(
         &'a self,

@@ -107,7 +107,7 @@ impl<K: 'static, T: Clone + 'static> WindowStore<K, T> {
     }
 
     /// The windows of a key that start within `from..=to`, in the order of their starts (duplicates in the order of
-    /// puts; `fetch`, with `.rev()` `backwardFetch`). The [module](super) says what a scan sees of puts in the middle
+    /// puts; `fetch`, with `.rev()` `backwardFetch`). The [module](crate::store) says what a scan sees of puts in the middle
     /// of it.
     pub fn fetch_range<'a>(
         &'a self,

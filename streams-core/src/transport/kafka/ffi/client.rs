@@ -16,6 +16,7 @@ use super::apart::apart;
 use super::clock::{Clocks, next_event};
 use super::conf::{Conf, ERROR_BYTES, Role};
 use super::delivery::Delivery;
+use super::group::Place;
 use super::list::{Entry, entries_of};
 use super::oauth::TokenWanted;
 use super::words::{self, Words};
@@ -28,8 +29,8 @@ pub(in crate::transport::kafka) struct Client {
     // Boxed, as librdkafka keeps its address as the opaque pointer of all callbacks until it is destroyed.
     shared: Arc<Shared>,
     role: Role,
-    /// Whether it was asked to leave its group.
-    leaving: RwLock<bool>,
+    /// Its place in the group.
+    pub(super) place: RwLock<Place>,
 }
 
 // SAFETY: librdkafka's handle may be used by any number of threads ("The API is completely thread-safe",
@@ -265,7 +266,7 @@ impl Client {
             // SAFETY: a valid consumer handle. From now on the consumer's queue carries what the main queue did.
             unsafe { raw::rd_kafka_poll_set_consumer(rk.as_ptr()) };
         }
-        let client = Arc::new(Client { rk, shared, role, leaving: RwLock::default() });
+        let client = Arc::new(Client { rk, shared, role, place: RwLock::default() });
         // Set once, when the client is made.
         let _only = client.shared.me.set(Arc::downgrade(&client));
         if ties.tokens {
@@ -429,10 +430,6 @@ impl Client {
         &self.shared.clocks
     }
 
-    pub(super) fn leaving(&self) -> &RwLock<bool> {
-        &self.leaving
-    }
-
     pub(super) fn wake_flag(&self) -> *mut c_void {
         Arc::as_ptr(&self.shared.wake).cast_mut().cast()
     }
@@ -461,18 +458,9 @@ impl Ending {
 impl Drop for Client {
     fn drop(&mut self) {
         // librdkafka 2.12.1 spins forever on an assignment that is on the queue, unanswered, when its end is requested.
-        // Assignments after that it answers itself. Errors may be queued in front of it.
+        // Assignments after that it answers itself.
         if self.role == Role::Member {
-            loop {
-                match self.poll_consumer(Duration::ZERO) {
-                    Polled::Nothing => break,
-                    Polled::Served => {}
-                    Polled::Change(change) => {
-                        // Refused only if it is no longer wanted.
-                        let _refused = self.accept(change.assigns);
-                    }
-                }
-            }
+            self.settle();
         }
         // SAFETY: a valid handle, to which the name belongs, which is copied.
         let client = text_of(unsafe { rd::rd_kafka_name(self.as_ptr()) });

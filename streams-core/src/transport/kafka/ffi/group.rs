@@ -6,10 +6,26 @@ use std::time::Duration;
 
 use rdkafka::bindings as rd;
 
-use super::client::Client;
+use super::client::{Client, Polled};
 use super::clock::next_event;
 use super::list::{Entry, PartitionList, entries_of};
 use super::{KafkaError, OK, c_string, millis, raw, text_of};
+
+/// How far a member is on its way out of the group. librdkafka 2.12.1 throws away, unanswered, what it is asked for when it
+/// has left, and whoever asked waits without end. So
+/// 1. nobody asks for the place of a member that leaves;
+/// 2. it answers one rebalance while it leaves, as librdkafka takes any answer as its consent to give up everything; two
+///    may be queued, one that came just before and the one with which all is revoked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Place {
+    /// It has not been asked to leave.
+    #[default]
+    Member,
+    /// It was, and has not answered since.
+    Leaving,
+    /// It has answered.
+    Left,
+}
 
 /// Who commits: group, member, generation.
 pub(in crate::transport::kafka) struct GroupMetadata(NonNull<rd::rd_kafka_consumer_group_metadata_t>);
@@ -81,14 +97,37 @@ impl Client {
 
     /// Answers a rebalance without fetching anything: the group considers the change done.
     pub(in crate::transport::kafka) fn accept(&self, assigns: bool) -> Result<(), KafkaError> {
+        {
+            let mut place = self.place.write().unwrap_or_else(PoisonError::into_inner);
+            match *place {
+                Place::Member => {}
+                Place::Leaving if !self.closed() => *place = Place::Left,
+                Place::Leaving | Place::Left => return Ok(()),
+            }
+        }
         let nothing = PartitionList::new();
         if assigns { self.assign_more(&nothing) } else { self.assign_less(&nothing) }
     }
 
+    /// Answers what is queued.
+    pub(in crate::transport::kafka) fn settle(&self) {
+        loop {
+            match self.poll_consumer(Duration::ZERO) {
+                Polled::Nothing => return,
+                // Others may be queued behind it.
+                Polled::Served => {}
+                Polled::Change(change) => {
+                    // Refused only if it is no longer wanted.
+                    let _refused = self.accept(change.assigns);
+                }
+            }
+        }
+    }
+
     /// This member's identity in the group; `None` for a client without a group, or that leaves it.
     pub(in crate::transport::kafka) fn group_metadata(&self) -> Option<GroupMetadata> {
-        let leaving = self.leaving().read().unwrap_or_else(PoisonError::into_inner);
-        if *leaving {
+        let place = self.place.read().unwrap_or_else(PoisonError::into_inner);
+        if *place != Place::Member {
             return None;
         }
         // SAFETY: a valid consumer handle; the object is ours.
@@ -148,14 +187,15 @@ impl Client {
 
     /// Starts leaving the group. It proceeds while the consumer is polled, until [`Client::closed`].
     pub(in crate::transport::kafka) fn close(&self) -> Result<(), KafkaError> {
-        // librdkafka's main thread throws away, unanswered, what it is asked for in the moment in which it has left, and
-        // whoever asked waits without end.
-        *self.leaving().write().unwrap_or_else(PoisonError::into_inner) = true;
+        *self.place.write().unwrap_or_else(PoisonError::into_inner) = Place::Leaving;
         // SAFETY: a valid consumer handle; its own queue carries what closing has to tell. The reference is given back.
         unsafe {
             let queue = rd::rd_kafka_queue_get_consumer(self.as_ptr());
             let outcome = KafkaError::take(rd::rd_kafka_consumer_close_queue(self.as_ptr(), queue));
             rd::rd_kafka_queue_destroy(queue);
+            if outcome.is_err() {
+                *self.place.write().unwrap_or_else(PoisonError::into_inner) = Place::Member;
+            }
             outcome
         }
     }
