@@ -1,4 +1,4 @@
-//! Ends a suite that hangs, with a word of where: a run of all tests has a limit of time, and says nothing when it is cut off.
+//! Ends a suite that hangs, and says where: a run of all tests has a limit of time, and says nothing when it is cut off.
 
 use std::process::Command;
 use std::time::Duration;

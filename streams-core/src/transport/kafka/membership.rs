@@ -320,6 +320,8 @@ impl Membership for KafkaMembership {
                 self.accept(change.assigns)?;
             }
         }
+        // Without a subscription nobody waits for what is still queued: see `Place` of ffi/group.rs.
+        client.settle();
         self.close(deadline)
     }
 }
@@ -335,8 +337,6 @@ impl KafkaMembership {
     fn close(&self, deadline: Deadline) -> Result<()> {
         let attempted = || format!("leaving group {}", self.group.group);
         let client = Arc::clone(&self.group.client);
-        // What came before is answered before: see `Place` of ffi/group.rs.
-        client.settle();
         client.close().map_err(|error| failed(attempted(), &error))?;
         while !client.closed() {
             if deadline.left().is_zero() {

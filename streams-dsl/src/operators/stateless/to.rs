@@ -47,10 +47,10 @@ impl<K: Data, V: Data> KStream<K, V> {
 
     /// Writes each record to the topic that `extractor` names (`KStream.to(TopicNameExtractor)`).
     ///
-    /// The topics must exist; internal topics cannot be written to in this way. A record for a topic that does not exist goes to
-    /// the production handler, after the brokers were asked for up to five seconds. Every name is remembered for as long as the
-    /// application runs: where names come from strangers, let the extractor check them. Other rules are those of
-    /// [`to`](Self::to).
+    /// The topics must exist; internal topics cannot be written to in this way. A record for a topic that does not exist
+    /// goes to the production handler, after the brokers were asked for up to five seconds. Every name is remembered for
+    /// as long as the application runs: where names come from strangers, let the extractor check them. Other rules are
+    /// those of [`to`](Self::to).
     ///
     /// ```
     /// # use streams_dsl::prelude::*;
