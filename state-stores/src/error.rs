@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::path::PathBuf;
 
-use crate::causes::Causes;
+use crate::causes::{Causes, Short};
 use crate::codec::CodecError;
 use crate::excerpt::Excerpt;
 
@@ -109,8 +109,9 @@ pub enum StoreError {
     },
     /// A key or value that was to be put, or looked for, is refused by its codec.
     #[error(
-        "cannot serialize the {what}{} for store {store}: {cause}; fix what makes it, or give the store another serde",
-        key.as_ref().map(|key| format!(" of key {key}")).unwrap_or_default()
+        "cannot serialize the {what}{} for store {store}: {}; fix what makes it, or give the store another serde",
+        key.as_ref().map(|key| format!(" of key {key}")).unwrap_or_default(),
+        Short(cause)
     )]
     Codec {
         /// The store.
@@ -124,8 +125,9 @@ pub enum StoreError {
     },
     /// A row cannot be read back, its key or its value: it was written for another type.
     #[error(
-        "the row of key {key} in store {store} cannot be read back: {cause}; if its type has changed, give new fields a \
-         default (#[serde(default)]), or rename the store, or reset the application: delete its state and its changelog"
+        "the row of key {key} in store {store} cannot be read back: {}; if its type has changed, give new fields a \
+         default (#[serde(default)]), or rename the store, or reset the application: delete its state and its changelog",
+        Short(cause)
     )]
     Row {
         /// The store.

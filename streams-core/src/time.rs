@@ -156,9 +156,67 @@ impl Clock for ManualClock {
     }
 }
 
+/// The shortest time between two lines of the log that say the same.
+const LOG_EVERY_MS: i64 = 60_000;
+
+/// When something was last done that is done at most once an interval, however often it is asked for.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LastTime(Option<Timestamp>);
+
+impl LastTime {
+    /// Whether the last time is an interval ago; if so, now is the last time. A clock that is set back delays it by no more
+    /// than the interval. All calls use one clock.
+    pub fn is_over(&mut self, now: Timestamp, interval_ms: i64) -> bool {
+        let over = self.0.is_none_or(|last| now < last || now.saturating_sub(last) >= interval_ms);
+        if over {
+            self.0 = Some(now);
+        }
+        over
+    }
+
+    /// Whether what each record, round or retry would log again is to be logged: the first time, and then at most once a
+    /// minute.
+    pub(crate) fn is_to_log(&mut self, now: Timestamp) -> bool {
+        self.is_over(now, LOG_EVERY_MS)
+    }
+}
+
+/// What is logged the first time, and then at most once a minute, with how often it has been.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct OnceAMinute {
+    last: LastTime,
+    so_far: u64,
+}
+
+impl OnceAMinute {
+    /// Counts one more; if it is to be logged, returns how many there were.
+    pub fn count(&mut self, now: Timestamp) -> Option<u64> {
+        self.so_far += 1;
+        self.last.is_to_log(now).then_some(self.so_far)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Showed before: not once until the clock had come round to where it was.
+    #[test]
+    fn a_clock_that_is_set_back_delays_nothing() {
+        let mut last = LastTime::default();
+        let mut at = |now| last.is_over(now, 1_000);
+        assert_eq!([0, 999, 1_000, 1_001].map(&mut at), [true, false, true, false]);
+        assert_eq!([3_600_000, 1_001, 2_000, 2_001].map(&mut at), [true, true, false, true]);
+        assert!(at(i64::MAX) && !at(i64::MAX));
+    }
+
+    #[test]
+    fn what_is_repeated_is_logged_once_a_minute_with_its_count() {
+        let mut warned = OnceAMinute::default();
+        let logged = [5, 6, 60_004, 60_005, 60_006].map(|now| warned.count(now));
+        assert_eq!(logged, [Some(1), None, None, Some(4), None]);
+    }
 
     /// A custom clock with wall-clock time only.
     struct SetBack(ManualClock);

@@ -4,6 +4,8 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use state_stores::panic_message;
+
 /// What a panic in user code becomes: the error that the processing exception handler is asked about. The panic hook has
 /// printed where in the code it happened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -17,12 +19,7 @@ impl UserPanic {
     /// Reads the message of what `catch_unwind` caught.
     #[cold]
     pub fn of(panic: &(dyn Any + Send)) -> Self {
-        let message = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
-            (Some(text), _) => (*text).to_owned(),
-            (None, Some(text)) => text.clone(),
-            (None, None) => "no message".to_owned(),
-        };
-        UserPanic { message }
+        UserPanic { message: panic_message(panic).to_owned() }
     }
 }
 

@@ -9,8 +9,8 @@ use crate::ids::{Offset, TaskId, TopicPartition};
 use crate::serde::SerdeError;
 pub use crate::transport::{ErrorCode, FailedDelivery, TransportError, TransportErrorKind};
 pub use crate::user_code::UserPanic;
-use state_stores::Causes;
 pub use state_stores::StoreError;
+use state_stores::{Causes, Short};
 
 mod production;
 mod topology;
@@ -56,8 +56,9 @@ pub enum Error {
 
     /// A record could not be deserialized.
     #[error(
-        "cannot deserialize the {part} of the record at {partition} offset {offset} (source node {node}): {cause}. It is \
-         {excerpt}; fix the producer, or set deserialization.exception.handler to LogAndContinue to skip such records"
+        "cannot deserialize the {part} of the record at {partition} offset {offset} (source node {node}): {}. It is \
+         {excerpt}; fix the producer, or set deserialization.exception.handler to LogAndContinue to skip such records",
+        Short(cause)
     )]
     Deserialization {
         /// Key or value.
@@ -78,7 +79,8 @@ pub enum Error {
     /// to fail (`ProductionExceptionHandler.handleSerializationError`, KIP-399).
     #[error(
         "node {node} of task {task} cannot serialize the {part} of its record for topic {topic}, which comes from {origin}: \
-         {cause}; fix the code, or set production.exception.handler to LogAndContinue to skip such records"
+         {}; fix the code, or set production.exception.handler to LogAndContinue to skip such records",
+        Short(cause)
     )]
     Serialization {
         /// Key or value.
@@ -96,7 +98,10 @@ pub enum Error {
     },
 
     /// What a test or a program writes to a topic itself could not be serialized.
-    #[error("cannot serialize the {part} of a record for topic {topic}: {cause}; write what the serde takes")]
+    #[error(
+        "cannot serialize the {part} of a record for topic {topic}: {}; write what the serde takes",
+        Short(cause)
+    )]
     Write {
         /// Key or value.
         part: &'static str,
@@ -108,8 +113,9 @@ pub enum Error {
 
     /// What a test or a program reads from a topic itself could not be deserialized.
     #[error(
-        "cannot deserialize the {part} of the record at {partition} offset {offset}: {cause}; read the topic with the types \
-         and serdes with which it is written"
+        "cannot deserialize the {part} of the record at {partition} offset {offset}: {}; read the topic with the types \
+         and serdes with which it is written",
+        Short(cause)
     )]
     Read {
         /// Key or value.
@@ -159,9 +165,9 @@ pub enum Error {
 
     /// An exception handler panicked. What it was asked about is not decided, so nothing is skipped.
     #[error(
-        "the {handler} exception handler panicked on an error of node {node} of task {task} at {}: {message}; fix the \
-         handler",
-        at.as_deref().unwrap_or("(punctuation)")
+        "the {handler} exception handler panicked on an error of node {node} of task {task} at {}: {}; fix the \
+         handler, or the error's Display if it is that which panics",
+        at.as_deref().unwrap_or("(punctuation)"), Short(message)
     )]
     Handler {
         /// Which: deserialization, processing or production.
@@ -361,7 +367,7 @@ pub enum Error {
     },
 
     /// User code panicked.
-    #[error("thread {thread} panicked: {message}")]
+    #[error("thread {thread} panicked: {}", Short(message))]
     Panicked {
         /// The thread.
         thread: String,

@@ -4,6 +4,7 @@
 //! (`ExceptionHandlerUtils`), and some more that say which application, task and node failed, and what result was refused.
 
 use bytes::Bytes;
+use state_stores::Short;
 
 use super::handlers::{ErrorContext, ProducerRecord};
 use crate::ids::TopicName;
@@ -14,7 +15,7 @@ use crate::time::Timestamp;
 pub mod headers {
     /// The kind of the error, as `SerdeError`.
     pub const EXCEPTION: &str = "__streams.errors.exception";
-    /// What the error says.
+    /// What the error says, at most two kilobytes of it: the letter must fit the queue.
     pub const MESSAGE: &str = "__streams.errors.message";
     /// The error with its causes, a line each.
     pub const STACKTRACE: &str = "__streams.errors.stacktrace";
@@ -65,7 +66,7 @@ impl DeadLetter {
         let mut headers = context.headers.clone();
         let mut add = |name: &'static str, value: String| headers.add(name, Some(value));
         add(headers::EXCEPTION, kind_of(error).to_owned());
-        add(headers::MESSAGE, error.to_string());
+        add(headers::MESSAGE, Short(error).to_string());
         add(headers::STACKTRACE, with_causes(error));
         add(headers::TOPIC, context.partition.map(|at| at.topic.to_string()).unwrap_or_default());
         add(headers::PARTITION, context.partition.map_or(-1, |at| at.partition).to_string());
@@ -117,10 +118,10 @@ fn kind_of(error: &(dyn std::error::Error + 'static)) -> &'static str {
 }
 
 fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
+    let mut text = Short(error).to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        text.push_str(&format!("\nCaused by: {error}"));
+        text.push_str(&format!("\nCaused by: {}", Short(error)));
         cause = error.source();
     }
     text

@@ -5,10 +5,7 @@ use std::ops::{Add, AddAssign};
 
 use state_stores::excerpt::{EXCERPT_BYTES, Excerpt};
 
-use crate::time::Timestamp;
-
-/// The shortest time between two warnings of one reason, in milliseconds.
-const LOG_EVERY_MS: i64 = 60_000;
+use crate::time::{LastTime, Timestamp};
 
 macro_rules! reasons {
     ($($(#[$doc:meta])* $reason:ident = $text:literal,)*) => {
@@ -130,7 +127,7 @@ impl Debug for DroppedRecords {
 #[derive(Debug, Default)]
 pub(crate) struct DropCounter {
     counts: DroppedRecords,
-    logged_at: [Option<Timestamp>; REASONS],
+    logged_at: [LastTime; REASONS],
 }
 
 impl DropCounter {
@@ -141,13 +138,7 @@ impl DropCounter {
     /// Counts records; true if a warning is due at `now`. All calls use one clock.
     pub(crate) fn count(&mut self, reason: DropReason, records: u64, now: Timestamp) -> bool {
         self.counts.note(reason, records);
-        let Some(logged_at) = self.logged_at.get_mut(reason as usize) else { return false };
-        // A clock that was set back must not suppress the warnings.
-        let due = logged_at.is_none_or(|at| !(at..at.saturating_add(LOG_EVERY_MS)).contains(&now));
-        if due {
-            *logged_at = Some(now);
-        }
-        due
+        self.logged_at.get_mut(reason as usize).is_some_and(|last| last.is_to_log(now))
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use state_stores::Causes;
+
 use super::dead_letter::DeadLetter;
 use crate::config::{BuiltInExceptionHandler, StreamsConfig};
 use crate::error::{Error, Result, UserError};
@@ -179,16 +181,17 @@ pub trait ProductionExceptionHandler: Send + Sync {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LogAndFail;
 
-/// Logs and continues (`LogAndContinueExceptionHandler`); writes a dead letter where a queue is configured.
+/// Continues (`LogAndContinueExceptionHandler`); writes a dead letter where a queue is configured. Each record is logged as
+/// DEBUG. As all records that are left out, they are warned of once a minute for each reason and task.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LogAndContinue;
 
 macro_rules! logging_handler {
-    ($handler:ty, $response:expr) => {
+    ($handler:ty, $log:ident, $response:expr) => {
         impl DeserializationExceptionHandler for $handler {
             fn handle(&self, context: &ErrorContext<'_>, part: &'static str, error: &SerdeError) -> Response {
-                tracing::warn!(
-                    task = %context.task, node = context.node, at = context.place(), part, %error,
+                tracing::$log!(
+                    task = %context.task, node = context.node, at = context.place(), part, error = %Causes(error),
                     "a record cannot be deserialized"
                 );
                 $response.with_dead_letters(context.dead_letter(error))
@@ -197,8 +200,8 @@ macro_rules! logging_handler {
 
         impl ProcessingExceptionHandler for $handler {
             fn handle(&self, context: &ErrorContext<'_>, error: &UserError) -> Response {
-                tracing::warn!(
-                    task = %context.task, node = context.node, at = context.place(), %error,
+                tracing::$log!(
+                    task = %context.task, node = context.node, at = context.place(), error = %Causes(&**error),
                     "a processor failed on a record"
                 );
                 $response.with_dead_letters(context.dead_letter(&**error))
@@ -212,9 +215,9 @@ macro_rules! logging_handler {
                 record: &ProducerRecord<'_>,
                 error: &TransportError,
             ) -> Response {
-                tracing::warn!(
+                tracing::$log!(
                     task = %context.task, node = context.node, at = context.place(), topic = record.topic,
-                    partition = record.partition, %error,
+                    partition = record.partition, error = %Causes(error),
                     "a result cannot be sent"
                 );
                 let dead_letter = context.dead_letter(error);
@@ -228,8 +231,9 @@ macro_rules! logging_handler {
                 part: &'static str,
                 error: &SerdeError,
             ) -> Response {
-                tracing::warn!(
-                    task = %context.task, node = context.node, at = context.place(), topic, part, %error,
+                tracing::$log!(
+                    task = %context.task, node = context.node, at = context.place(), topic, part,
+                    error = %Causes(error),
                     "a result cannot be serialized"
                 );
                 $response.with_dead_letters(context.dead_letter(error))
@@ -238,8 +242,9 @@ macro_rules! logging_handler {
     };
 }
 
-logging_handler!(LogAndFail, Response::fail());
-logging_handler!(LogAndContinue, Response::resume());
+logging_handler!(LogAndFail, warn, Response::fail());
+// A warning for each record would hide all others; what is left out is warned of once a minute (`dropped.rs`).
+logging_handler!(LogAndContinue, debug, Response::resume());
 
 /// The three handlers of an application.
 #[doc(hidden)]

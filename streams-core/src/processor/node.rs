@@ -4,7 +4,7 @@ use std::any::Any;
 use std::cell::{OnceCell, RefCell};
 use std::marker::PhantomData;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::factory::{EdgeType, NodeFactory, NodeInstance, Wiring};
 use super::{
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::error::{Error, Result};
 use crate::record::Record;
-use crate::time::Timestamp;
+use crate::time::{Clock, OnceAMinute, SystemClock, Timestamp};
 use crate::user_code::{caught, guarded};
 
 /// A node's number within its task.
@@ -42,6 +42,8 @@ struct ProcessorNode<P, KIn, VIn, KOut: Data, VOut: Data> {
     name: Arc<str>,
     index: NodeIndex,
     supplier: Arc<Supplier<P>>,
+    /// The instances of all tasks that failed to close: each repetition of work closes them.
+    unclosed: Arc<Mutex<OnceAMinute>>,
     // The graph has no cycles, so that a node is never entered while it runs; the cell checks it. Empty until the task,
     // whose stores are open by then, has it made.
     processor: RefCell<Option<P>>,
@@ -142,7 +144,10 @@ where
     fn close(&self) {
         let Some(processor) = &mut *self.processor.borrow_mut() else { return };
         if let Err(panic) = caught(|| processor.close()) {
-            tracing::error!(node = &*self.name, %panic, "a processor failed to close");
+            let mut unclosed = self.unclosed.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(so_far) = unclosed.count(SystemClock.monotonic_ms()) {
+                tracing::error!(node = &*self.name, %panic, so_far, "a processor failed to close");
+            }
         }
     }
 }
@@ -150,6 +155,7 @@ where
 /// Builds a processor node from a supplier that is called once for each task.
 pub struct ProcessorFactory<P, KIn, VIn, KOut, VOut> {
     supplier: Arc<Supplier<P>>,
+    unclosed: Arc<Mutex<OnceAMinute>>,
     types: Types<KIn, VIn, KOut, VOut>,
 }
 
@@ -158,7 +164,7 @@ impl<P, KIn, VIn, KOut, VOut> ProcessorFactory<P, KIn, VIn, KOut, VOut> {
     pub fn new(
         supplier: impl Fn(&mut InitContext<'_>) -> ProcessorResult<P> + Send + Sync + 'static,
     ) -> Self {
-        ProcessorFactory { supplier: Arc::new(supplier), types: PhantomData }
+        ProcessorFactory { supplier: Arc::new(supplier), unclosed: Arc::default(), types: PhantomData }
     }
 }
 
@@ -184,6 +190,7 @@ where
             name: wiring.name,
             index: wiring.index,
             supplier: Arc::clone(&self.supplier),
+            unclosed: Arc::clone(&self.unclosed),
             processor: RefCell::new(None),
             meter: OnceCell::new(),
             types: PhantomData,

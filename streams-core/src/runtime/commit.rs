@@ -37,7 +37,7 @@ use super::waits::{Waiting, Waits};
 use crate::config::StreamsConfig;
 use crate::error::{Error, Result};
 use crate::ids::{PartitionId, TopicName};
-use crate::time::{Clock, SystemClock};
+use crate::time::{Clock, OnceAMinute, SystemClock};
 use crate::transport::{
     Admin, Fence, Group, OffsetToCommit, Producer, ProducerSpec, Transport, TransportError,
     TransportErrorKind,
@@ -134,6 +134,16 @@ pub(crate) struct Committer {
     calling: Waiting,
     /// `task.timeout.ms`: no call takes longer.
     patience: Duration,
+    warned: Warned,
+}
+
+/// Warnings that each probe or each abort could repeat.
+#[derive(Default)]
+struct Warned {
+    unknown: OnceAMinute,
+    foreign: OnceAMinute,
+    unseen: OnceAMinute,
+    abort: OnceAMinute,
 }
 
 impl Committer {
@@ -152,6 +162,7 @@ impl Committer {
             waiting: waits.of(who()),
             calling: waits.of(who()).in_common("a coordinator for transactional ids"),
             patience,
+            warned: Warned::default(),
             transport,
             spec,
             group,
@@ -387,7 +398,9 @@ impl Committer {
                     Some(Ok(())) if !self.is_worn_out() => return self.start_probing(),
                     Some(Ok(())) => {}
                     Some(Err(error)) => {
-                        tracing::warn!(%error, "an abort went unanswered; the producer is replaced")
+                        if let Some(so_far) = self.warned.abort.count(SystemClock.monotonic_ms()) {
+                            tracing::warn!(%error, so_far, "an abort went unanswered; the producer is replaced");
+                        }
                     }
                     None => {}
                 }

@@ -15,7 +15,7 @@ use crate::ids::{Offset, TopicPartition};
 use crate::partitioner::partition_for_key;
 use crate::processor::dead_letter::DeadLetter;
 use crate::processor::{Collector, OriginId, Outgoing};
-use crate::time::{Clock, SystemClock};
+use crate::time::{Clock, OnceAMinute, SystemClock};
 use crate::transport::{
     Consumer, ConsumerSpec, PartitionHandle, RawRecord, Transport, TransportError, TransportErrorKind,
 };
@@ -92,6 +92,7 @@ pub(super) struct Reader {
     reading: Option<Reading>,
     /// Time left in this round.
     left: Duration,
+    failed: OnceAMinute,
 }
 
 /// The partition that is being read.
@@ -105,7 +106,7 @@ struct Reading {
 
 impl Reader {
     pub fn new(spec: ConsumerSpec) -> Self {
-        Reader { spec, reading: None, left: READ_TIMEOUT }
+        Reader { spec, reading: None, left: READ_TIMEOUT, failed: OnceAMinute::default() }
     }
 
     /// A round begins.
@@ -129,7 +130,12 @@ impl Reader {
             Ok(None) => {}
             Err(error) => {
                 self.reading = None;
-                tracing::warn!(%partition, offset, %error, "a record for a dead letter queue cannot be read again");
+                if let Some(so_far) = self.failed.count(SystemClock.monotonic_ms()) {
+                    tracing::warn!(
+                        %partition, offset, %error, so_far,
+                        "a record for a dead letter queue cannot be read again"
+                    );
+                }
             }
         }
     }

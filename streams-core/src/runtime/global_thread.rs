@@ -9,7 +9,7 @@ mod begin;
 mod quiet;
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Add;
 use std::rc::Rc;
@@ -41,7 +41,7 @@ use crate::processor::{
     TaskSetup,
 };
 use crate::store::{RecordClock, StoreEnvironment, StorePlace};
-use crate::time::{ClockRef, Now, Timestamp};
+use crate::time::{Clock, ClockRef, Now, OnceAMinute, SystemClock, Timestamp};
 use crate::transport::{Admin, Consumer, PartitionHandle, RawRecord, TransportErrorKind};
 
 /// Records of one partition taken at once.
@@ -438,7 +438,7 @@ fn open_store(
         task: id,
         application_id: Arc::clone(&plan.application_id),
         config: Arc::clone(config),
-        collector: Rc::new(NoCollector),
+        collector: Rc::new(NoCollector::default()),
         handlers: handlers.clone(),
         stores: BTreeMap::from([(name, opened.handle)]),
         access: nodes.iter().map(|node| (Arc::clone(node), allowed.clone())).collect(),
@@ -477,7 +477,10 @@ fn open_store(
 }
 
 /// Global processors have nowhere to send to.
-struct NoCollector;
+#[derive(Default)]
+struct NoCollector {
+    unwritten: Cell<OnceAMinute>,
+}
 
 impl Collector for NoCollector {
     fn topic(&self, name: &TopicName) -> Result<OutTopic> {
@@ -502,8 +505,14 @@ impl Collector for NoCollector {
 
     // As in Kafka Streams, there is no producer for global stores.
     fn send_dead_letter(&self, _: OriginId, _: Option<Offset>, letter: &DeadLetter) -> Result<()> {
-        let topic = &letter.topic;
-        tracing::warn!(%topic, "a dead letter about a record of a global table is not written: it has no producer");
+        let (topic, mut unwritten) = (&letter.topic, self.unwritten.get());
+        if let Some(so_far) = unwritten.count(SystemClock.monotonic_ms()) {
+            tracing::warn!(
+                %topic, so_far,
+                "a dead letter about a record of a global table is not written: it has no producer"
+            );
+        }
+        self.unwritten.set(unwritten);
         Ok(())
     }
 

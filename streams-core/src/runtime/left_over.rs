@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use super::application_plan::ApplicationPlan;
 use crate::ids::{Offset, PartitionId, TopicName, TopicPartition};
+use crate::time::OnceAMinute;
 use crate::transport::{Admin, Isolation, OffsetQuery, OffsetToCommit, Result, TransportErrorKind};
 
 /// The time-out of one request.
@@ -159,6 +160,8 @@ pub(crate) struct LeftOver {
     pub sweeps: u32,
     /// The ends of the partitions before the last sweep: its markers come after them.
     swept: BTreeMap<TopicPartition, Offset>,
+    /// Partitions that may not be probed.
+    refused: OnceAMinute,
 }
 
 impl LeftOver {
@@ -215,6 +218,7 @@ impl LeftOver {
             group: std::mem::take(&mut self.group),
             unseen: std::mem::take(&mut self.unseen),
             foreign: std::mem::take(&mut self.foreign),
+            refused: self.refused,
             ..LeftOver::default()
         };
     }
@@ -265,7 +269,7 @@ impl LeftOver {
     }
 
     /// Probes the broker, and forgets what has ended. An error means that there was no answer at all.
-    pub fn probe(&mut self, admin: &mut dyn Admin) -> Result<()> {
+    pub fn probe(&mut self, admin: &mut dyn Admin, now: i64) -> Result<()> {
         if !self.topics.is_empty() {
             let names: Vec<_> = self.topics.iter().cloned().collect();
             for info in admin.topics(&names, ASK_TIMEOUT)?.into_values() {
@@ -279,7 +283,7 @@ impl LeftOver {
         };
         let unasked = self.partitions.iter().filter(|(at, seen)| is_before_marker(at, seen));
         let unasked: Vec<_> = unasked.map(|(at, _)| at.clone()).collect();
-        self.ask(admin, &unasked, Isolation::ReadUncommitted, |seen, end| {
+        self.ask(admin, now, &unasked, Isolation::ReadUncommitted, |seen, end| {
             seen.end = Some(end);
             true
         })?;
@@ -294,7 +298,7 @@ impl LeftOver {
             seen.stable = Some(stable);
             seen.end.is_some_and(|end| stable < end)
         };
-        self.ask(admin, &asked, Isolation::ReadCommitted, still_open)?;
+        self.ask(admin, now, &asked, Isolation::ReadCommitted, still_open)?;
         if !self.sources.is_empty() {
             let asked: Vec<_> = self.sources.iter().cloned().collect();
             self.sources = admin.group_offsets(&self.group, &asked, ASK_TIMEOUT)?.undecided;
@@ -306,6 +310,7 @@ impl LeftOver {
     fn ask(
         &mut self,
         admin: &mut dyn Admin,
+        now: i64,
         partitions: &[TopicPartition],
         isolation: Isolation,
         keep: impl Fn(&mut Seen, Offset) -> bool,
@@ -324,10 +329,12 @@ impl LeftOver {
                     TransportErrorKind::UnknownTopic => false,
                     TransportErrorKind::Retriable | TransportErrorKind::TimedOut => true,
                     _ => {
-                        tracing::warn!(
-                            %partition, %error,
-                            "it cannot be seen whether former transactions have ended there"
-                        );
+                        if let Some(so_far) = self.refused.count(now) {
+                            tracing::warn!(
+                                %partition, %error, so_far,
+                                "it cannot be seen whether former transactions have ended there"
+                            );
+                        }
                         false
                     }
                 },

@@ -54,7 +54,7 @@ mod threads;
 pub(crate) mod topic_setup;
 mod topic_watch;
 #[cfg(test)]
-mod trial;
+pub(crate) mod trial;
 mod waits;
 
 #[doc(hidden)]

@@ -44,7 +44,7 @@ use crate::config::StreamsConfig;
 use crate::error::Result;
 use crate::ids::{Offset, StoreName, TaskId, TopicPartition};
 use crate::serde::TopicPartitionMetadata;
-use crate::time::{Now, Timestamp};
+use crate::time::{Now, OnceAMinute, Timestamp};
 use crate::transport::{Admin, Consumer, PartitionHandle, RawRecord};
 
 /// The time-out of one request to the broker. Short, as the restores of other tasks stand still meanwhile.
@@ -198,6 +198,10 @@ pub(crate) struct Restorer {
     tasks: Vec<Opening>,
     /// Tasks whose damaged databases were put aside, and when: that does not help a database that is damaged again at once.
     put_aside: BTreeMap<TaskId, i64>,
+    /// The committed offsets that were warned of because they no longer exist.
+    not_there: BTreeMap<TopicPartition, Offset>,
+    /// Changelog records without a key.
+    without_key: OnceAMinute,
     buffer: Vec<RawRecord>,
     /// Wall clock.
     now: Timestamp,
@@ -239,6 +243,8 @@ impl Restorer {
             waits,
             tasks: Vec::new(),
             put_aside: BTreeMap::new(),
+            not_there: BTreeMap::new(),
+            without_key: OnceAMinute::default(),
             buffer: Vec::new(),
             now: 0,
             monotonic_ms: 0,

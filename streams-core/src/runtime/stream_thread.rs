@@ -37,7 +37,7 @@ use super::waits::Waits;
 use crate::config::StreamsConfig;
 use crate::error::{Error, Recovery, Result};
 use crate::ids::{Offset, TaskId, TopicPartition};
-use crate::time::{ClockRef, Now};
+use crate::time::{ClockRef, Now, OnceAMinute};
 use crate::transport::{Consumer, OffsetToCommit, PartitionHandle, RawRecord};
 
 mod commands;
@@ -201,6 +201,8 @@ pub(crate) struct StreamThread {
     has_reported_quiet: bool,
     /// Records dropped by tasks that have been closed.
     dropped_before: DroppedRecords,
+    /// How often work was dropped and repeated.
+    repeated: OnceAMinute,
     meter: ThreadMeter,
 }
 
@@ -248,6 +250,7 @@ impl StreamThread {
             reported_quiet_at: now_ms,
             has_reported_quiet: false,
             dropped_before: Default::default(),
+            repeated: OnceAMinute::default(),
             meter,
         }
     }
@@ -282,7 +285,11 @@ impl StreamThread {
                 Err(error)
             }
             Recovery::Repair => {
-                tracing::warn!(thread = self.name, %error, "the uncommitted work is dropped and repeated");
+                // A series of them is a wait as well, which is logged at growing intervals (`replays.rs`).
+                if let Some(so_far) = self.repeated.count(now.monotonic_ms) {
+                    let thread = &self.name;
+                    tracing::warn!(thread, %error, so_far, "the uncommitted work is dropped and repeated");
+                }
                 self.reset(error)?;
                 Ok(Round::Busy)
             }

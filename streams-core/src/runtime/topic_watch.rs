@@ -76,6 +76,8 @@ pub(crate) struct TopicWatch {
     next_ms: i64,
     soon_until_ms: i64,
     missing_since: Option<i64>,
+    /// The topics that were created again, by the ids with which that was logged.
+    warned: BTreeMap<TopicName, Option<String>>,
 }
 
 impl TopicWatch {
@@ -100,6 +102,7 @@ impl TopicWatch {
             next_ms: 0,
             soon_until_ms: 0,
             missing_since: None,
+            warned: BTreeMap::new(),
         };
         watch.next_ms = now_ms + watch.interval_ms;
         watch.known = watch.known_to_plan();
@@ -206,7 +209,13 @@ impl TopicWatch {
             return Ok(false);
         }
         let is_read = |topic: &&TopicInfo| !self.own.contains_key(&topic.name);
-        for topic in found.values().filter(is_read).filter(|topic| self.is_another(topic)) {
+        let others = found.values().filter(is_read).filter(|topic| self.is_another(topic));
+        let others: Vec<_> = others.cloned().collect();
+        for topic in others {
+            // It is found again until the application has restarted.
+            if self.warned.insert(Arc::clone(&topic.name), topic.id.clone()) == Some(topic.id) {
+                continue;
+            }
             // Kafka's clients read a topic by its name and continue where they were.
             tracing::warn!(
                 topic = %topic.name,
@@ -309,6 +318,7 @@ mod tests {
     use super::*;
     use crate::processor::{Processor, ProcessorContext, ProcessorResult, SourceOptions};
     use crate::record::Record;
+    use crate::runtime::trial::warnings;
     use crate::serde::DefaultSerde;
     use crate::store::Stores;
     use crate::time::ManualClock;
@@ -440,6 +450,30 @@ mod tests {
         assert!(!watch.changed(0).unwrap());
         assert!(watch.changed(GONE_AFTER_MS).unwrap(), "the application restarts");
         assert!(world.admin.topics(std::slice::from_ref(&token), TIMEOUT).unwrap().contains_key(&token));
+    }
+
+    /// Showed before: a warning a second while what a restart needs could not be prepared.
+    #[test]
+    fn a_topic_that_was_made_again_is_logged_once() {
+        let mut world = World::new(&["a"]);
+        let mut topology = Topology::new();
+        topology.add_source("in", &["a".into()], None, options()).unwrap();
+        let mut watch = world.watch(&topology);
+        let mut again = |watch: &mut TopicWatch| {
+            world.admin.delete_topics(&["a".into()], TIMEOUT).unwrap();
+            world.create("a");
+            let found = watch.poll_topics().unwrap();
+            let ((), lines) = warnings(|| (0..20).for_each(|at| assert!(watch.judge(&found, at).unwrap())));
+            lines
+        };
+        let lines = again(&mut watch);
+        assert_eq!(lines.len(), 1, "{lines:#?}");
+        assert!(
+            lines[0].starts_with("was deleted and created again") && lines[0].contains("topic=a"),
+            "{lines:?}"
+        );
+        let lines = again(&mut watch);
+        assert_eq!(lines.len(), 1, "another one: {lines:#?}");
     }
 
     struct Idle;

@@ -1,8 +1,13 @@
 //! The fixture of the runtime's tests: a broker in memory with a manual clock, producers, an application.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::fmt::{Debug, Write};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
+
+use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
+use tracing::{Dispatch, Event, Level, Metadata, Subscriber, span};
 
 use super::engine::{Engine, EnginePace, EngineSettings};
 use crate::config::StreamsConfig;
@@ -106,4 +111,67 @@ pub(super) fn sink_options(topic: &str) -> SinkOptions<String, String> {
         value_serde: String::default_serde(),
         partitioner: None,
     }
+}
+
+/// Keeps warnings and errors: the message, then the fields.
+#[derive(Default)]
+struct Kept(Arc<Mutex<Vec<String>>>);
+
+impl Subscriber for Kept {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() <= Level::WARN
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(LevelFilter::WARN)
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut line = Line::default();
+        event.record(&mut line);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line.0);
+    }
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+#[derive(Default)]
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        match field.name() {
+            "message" => self.0.insert_str(0, &format!("{value:?}")),
+            name => {
+                let _ = write!(self.0, " {name}={value:?}");
+            }
+        }
+    }
+}
+
+/// What this thread warns of meanwhile.
+pub(crate) fn warnings<T>(act: impl FnOnce() -> T) -> (T, Vec<String>) {
+    // With a single subscriber, one thread's decides for all threads whether a line is of interest.
+    static OTHER: OnceLock<Dispatch> = OnceLock::new();
+    OTHER.get_or_init(|| Dispatch::new(Kept::default()));
+    let kept = Kept::default();
+    let lines = Arc::clone(&kept.0);
+    let done = tracing::subscriber::with_default(kept, act);
+    let lines = std::mem::take(&mut *lines.lock().unwrap_or_else(PoisonError::into_inner));
+    (done, lines)
+}
+
+/// How many of the lines have these words.
+pub(crate) fn count_of(lines: &[String], words: &str) -> usize {
+    lines.iter().filter(|line| line.contains(words)).count()
 }

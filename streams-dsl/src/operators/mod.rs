@@ -7,13 +7,11 @@
 //! | `aggregate` | of grouped streams |
 //! | `join` | of streams and tables |
 //!
-//! `fallible`: those whose closures may fail. `last_look`: how often they search for what is due. `nulls`: which values they
-//! take for Kafka's null.
+//! `fallible`: those whose closures may fail. `nulls`: which values they take for Kafka's null.
 
 pub mod aggregate;
 mod fallible;
 pub mod join;
-mod last_look;
 mod nulls;
 pub mod stateless;
 pub mod table;

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use state_stores::StoreError;
+use state_stores::{Causes, Short, StoreError};
 
 use super::TaskContext;
 use crate::error::{Error, Result, UserError};
@@ -103,7 +103,7 @@ impl TaskContext {
         })?;
         match decision {
             Decision::Resume => {
-                self.drop_records_of(node, DropReason::Processing, 1, &cause);
+                self.drop_records_of(node, DropReason::Processing, 1, &Causes(&*cause));
                 Ok(())
             }
             Decision::Fail => Err(Error::Processing {
@@ -130,7 +130,7 @@ impl TaskContext {
         })?;
         match decision {
             Decision::Resume => {
-                let detail = format_args!("the {part} for topic {topic}: {cause}");
+                let detail = format_args!("the {part} for topic {topic}: {}", Short(&cause));
                 self.drop_records_of(node, DropReason::Serialization, 1, &detail);
                 Ok(())
             }
@@ -168,7 +168,7 @@ impl TaskContext {
                     node,
                     DropReason::Deserialization,
                     1,
-                    &format_args!("its {part} {refused}: {cause}"),
+                    &format_args!("its {part} {refused}: {}", Short(&cause)),
                 );
                 Ok(())
             }

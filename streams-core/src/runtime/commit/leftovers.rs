@@ -58,7 +58,7 @@ impl Committer {
         }
         self.left_over.next_probe = now + PROBE_EVERY_MS;
         let begun = *self.left_over.begun.get_or_insert(now);
-        if let Err(error) = self.probe() {
+        if let Err(error) = self.probe(now) {
             match error.kind() {
                 TransportErrorKind::Retriable | TransportErrorKind::TimedOut => {
                     let what =
@@ -68,7 +68,9 @@ impl Committer {
                     return Ok(false);
                 }
                 _ => {
-                    tracing::warn!(%error, "it cannot be seen whether former transactions have ended");
+                    if let Some(so_far) = self.warned.unknown.count(now) {
+                        tracing::warn!(%error, so_far, "it cannot be seen whether former transactions have ended");
+                    }
                     self.left_over.forget();
                 }
             }
@@ -90,18 +92,21 @@ impl Committer {
             return Ok(false);
         }
         if has_open {
-            self.pass_foreign();
+            self.pass_foreign(now);
         }
-        Ok(self.left_over.is_gone() && self.set_ready() || self.pass_unseen(now - begun))
+        Ok(self.left_over.is_gone() && self.set_ready() || self.pass_unseen(now, now - begun))
     }
 
     /// Skips what another producer has open.
-    fn pass_foreign(&mut self) {
+    fn pass_foreign(&mut self, now: i64) {
         let left = self.left_over.to_string();
         let is_new = !self.left_over.sources.is_empty();
-        if !self.left_over.pass_foreign().is_empty() || is_new {
+        if (!self.left_over.pass_foreign().is_empty() || is_new)
+            && let Some(so_far) = self.warned.foreign.count(now)
+        {
             tracing::warn!(
                 left,
+                so_far,
                 "a transaction of another producer is open; it is not waited for, but readers of committed records are \
                  held back by it: {FIND_HANGING}"
             );
@@ -109,16 +114,19 @@ impl Committer {
     }
 
     /// Skips partitions without a leader after a while, as tasks that do not need them must not wait for them.
-    fn pass_unseen(&mut self, waited_ms: i64) -> bool {
+    fn pass_unseen(&mut self, now: i64, waited_ms: i64) -> bool {
         if waited_ms < LEADER_PATIENCE_MS {
             return false;
         }
         let passed = self.left_over.pass_unseen();
-        tracing::warn!(
-            partitions = named(&passed),
-            "partitions do not answer; most likely no broker with a replica that is in sync is up. Whether former \
-             transactions have ended there is seen to when they are written to again"
-        );
+        if let Some(so_far) = self.warned.unseen.count(now) {
+            tracing::warn!(
+                partitions = named(&passed),
+                so_far,
+                "partitions do not answer; most likely no broker with a replica that is in sync is up. Whether former \
+                 transactions have ended there is seen to when they are written to again"
+            );
+        }
         self.set_ready()
     }
 
@@ -160,7 +168,7 @@ impl Committer {
             self.left_over.reset_probes();
         }
         self.left_over.next_probe = now + IDLE_PROBE_EVERY_MS;
-        if let Err(error) = self.probe() {
+        if let Err(error) = self.probe(now) {
             tracing::debug!(%error, "asked again");
             self.left_over.since = None;
             return Ok(());
@@ -184,7 +192,7 @@ impl Committer {
         Err(TransportError::new(TransportErrorKind::AbortTransaction, attempted, reason).into())
     }
 
-    fn probe(&mut self) -> crate::transport::Result<()> {
+    fn probe(&mut self, now: i64) -> crate::transport::Result<()> {
         if self.left_over.is_gone() {
             return Ok(());
         }
@@ -192,7 +200,7 @@ impl Committer {
             Some(admin) => admin,
             none => none.insert(self.transport.admin(&format!("{}-admin", self.spec.client_id))?),
         };
-        self.left_over.probe(&mut **admin)
+        self.left_over.probe(&mut **admin, now)
     }
 
     /// Rule 5. After a failure the caller repeats it, by a new producer and not without end.

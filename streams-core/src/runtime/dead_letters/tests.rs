@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::runtime::trial::{Trial, send};
+use crate::runtime::trial::{Trial, count_of, send, warnings};
+use crate::transport::embedded::{Fault, Operation};
 use crate::transport::{
     Admin, Fetched, GroupSpec, Isolation, Membership, Producer, ProducerSpec, Result as TransportResult,
 };
@@ -126,5 +127,29 @@ fn the_letters_of_a_round_share_one_time_out() -> Result<()> {
     assert!(transport.waits.load(Ordering::Relaxed) <= 3, "{:?}", transport.waits);
     reader.begin_round();
     assert_eq!(reader.left, READ_TIMEOUT);
+    Ok(())
+}
+
+/// Showed before: a warning for each of them.
+#[test]
+fn letters_whose_records_cannot_be_read_are_logged_once_a_minute() -> Result<()> {
+    let trial = Trial::new(0, 1, &["in"])?;
+    let transport = Arc::clone(&trial.transport);
+    let faults = trial.broker.faults();
+    faults.inject(Fault::before(Operation::Fetch, TransportErrorKind::Denied).times(usize::MAX));
+    let spec = ConsumerSpec {
+        client_id: "letters".to_owned(),
+        isolation: Isolation::ReadUncommitted,
+        properties: Default::default(),
+    };
+    let mut reader = Reader::new(spec);
+    let ((), lines) = warnings(|| {
+        for offset in 0..100 {
+            reader.begin_round();
+            reader.complete(&*transport, &TopicPartition::new("in", 0), offset, &mut []);
+        }
+    });
+    assert_eq!(count_of(&lines, "cannot be read again"), 1, "{lines:#?}");
+    assert!(lines[0].contains("partition=in-0 offset=0"), "{lines:?}");
     Ok(())
 }

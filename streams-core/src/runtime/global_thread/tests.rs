@@ -3,9 +3,11 @@
 use std::sync::atomic::AtomicUsize;
 
 use super::*;
+use crate::processor::SourceOptions;
 use crate::processor::{InitContext, Processor, ProcessorContext, ProcessorResult};
 use crate::record::Record;
-use crate::runtime::trial::{Trial, send, source_options};
+use crate::runtime::trial::{Trial, count_of, send, source_options, warnings};
+use crate::serde::DefaultSerde;
 use crate::store::{KeyValueStore, Stores};
 use crate::topology::Topology;
 use crate::transport::embedded::{Fault, Operation};
@@ -49,5 +51,45 @@ fn nothing_of_a_topic_that_exists_again_is_added_to_the_rows_of_before() -> Resu
         while engine.step()? {}
     }
     assert_eq!(processed.load(Ordering::Relaxed), 3 + 4, "filled again, and nothing before");
+    Ok(())
+}
+
+struct Take;
+
+impl Processor<String, i64, (), ()> for Take {
+    fn process(&mut self, _: Record<String, i64>, _: &mut ProcessorContext<'_, (), ()>) -> ProcessorResult {
+        Ok(())
+    }
+}
+
+/// Showed before: a warning for each of them.
+#[test]
+fn letters_about_records_of_a_global_table_are_logged_once_a_minute() -> Result<()> {
+    let trial = Trial::new(1_000_000, 1, &["rows", "letters"])?;
+    let mut producer = trial.producer()?;
+    for key in 0..100 {
+        send(&mut *producer, "rows", 0, &key.to_string(), "x")?;
+    }
+    let mut topology = Topology::new();
+    let store = Stores::key_value_store::<String, i64>("rows").with_logging_disabled();
+    let options = SourceOptions {
+        key_serde: String::default_serde(),
+        value_serde: i64::default_serde(),
+        extractor: None,
+    };
+    let take = |_: &mut InitContext<'_>| Ok(Take);
+    topology.add_global_store(store, "globals", &TopicName::from("rows"), options, "take", take)?;
+    let config = StreamsConfig::new("globals", "embedded:")
+        .with("deserialization.exception.handler", "LogAndContinue")
+        .and_then(|config| config.with("errors.dead.letter.queue.topic.name", "letters"))?;
+    let mut engine = trial.engine(topology, config)?;
+    let (done, lines) = warnings(|| -> Result<()> {
+        while engine.step()? {}
+        Ok(())
+    });
+    done?;
+    assert_eq!(engine.dropped_records().total(), 100);
+    assert_eq!(count_of(&lines, "a dead letter about a record of a global table"), 1, "{lines:#?}");
+    assert_eq!(count_of(&lines, "a record was left out"), 1, "{lines:#?}");
     Ok(())
 }

@@ -73,8 +73,11 @@ impl Restorer {
         let mut batch = Batch::new();
         for record in fetched {
             let Some(key) = record.key() else {
-                let (at, offset) = (&changelog.partition, record.offset());
-                tracing::warn!(%at, offset, "changelog record without a key skipped");
+                if let Some(so_far) = self.without_key.count(self.monotonic_ms) {
+                    let (at, offset) = (&changelog.partition, record.offset());
+                    let timestamp = record.timestamp();
+                    tracing::warn!(%at, offset, timestamp, so_far, "changelog record without a key skipped");
+                }
                 continue;
             };
             let headers = record.headers();

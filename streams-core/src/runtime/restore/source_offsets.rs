@@ -97,7 +97,7 @@ impl Restorer {
     /// Where a task reads on: at the committed offsets, and where there is none, or none that the topic still has, as its
     /// source says.
     pub(super) fn sources(
-        &self,
+        &mut self,
         partitions: Vec<TopicPartition>,
         offsets: &GroupOffsets,
         unreadable: &BTreeSet<TopicPartition>,
@@ -133,7 +133,7 @@ impl Restorer {
 
     /// The committed offset if the topic has it, else where its source says (`StreamThread.resetOffsets`).
     fn existing(
-        &self,
+        &mut self,
         partition: &TopicPartition,
         committed: Offset,
         found: &SourceOffsets,
@@ -143,11 +143,14 @@ impl Restorer {
             return Ok(committed);
         }
         let offset = found.of(partition, self.reset_query(partition)?)?;
-        tracing::warn!(
-            %partition, committed, first, end, offset,
-            "the committed offset no longer exists; records may have been lost to the topic's retention. Reads on as \
-             the reset policy says"
-        );
+        // Each time that work is repeated finds it again, until there is another commit.
+        if self.not_there.insert(partition.clone(), committed) != Some(committed) {
+            tracing::warn!(
+                %partition, committed, first, end, offset,
+                "the committed offset no longer exists; records may have been lost to the topic's retention. Reads on as \
+                 the reset policy says"
+            );
+        }
         Ok(offset)
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::runtime::waits::{Waiting, Waits};
+use crate::time::OnceAMinute;
 
 /// When a commit that was put off is tried again.
 const AGAIN_MS: i64 = 500;
@@ -16,18 +17,27 @@ pub(super) struct PutsOff {
     timeout_ms: i64,
     waiting: Waiting,
     is_put_off: bool,
+    series: OnceAMinute,
 }
 
 impl PutsOff {
     pub fn new(thread: &str, waits: &Arc<Waits>, timeout_ms: i64) -> Self {
         let waiting = waits.of(format!("thread {thread}"));
-        PutsOff { thread: thread.to_owned(), timeout_ms, waiting, is_put_off: false }
+        PutsOff {
+            thread: thread.to_owned(),
+            timeout_ms,
+            waiting,
+            is_put_off: false,
+            series: OnceAMinute::default(),
+        }
     }
 
     /// A commit is put off. The error is that none was possible for too long.
     pub fn put_off(&mut self, now_ms: i64, cause: Error) -> Result<()> {
-        if !std::mem::replace(&mut self.is_put_off, true) {
-            tracing::warn!(thread = self.thread, %cause, "the commit is put off");
+        if !std::mem::replace(&mut self.is_put_off, true)
+            && let Some(so_far) = self.series.count(now_ms)
+        {
+            tracing::warn!(thread = self.thread, %cause, so_far, "the commit is put off");
         }
         let waited_ms = self.waiting.update(now_ms, || format!("a commit, which is put off: {cause}"));
         if waited_ms < self.timeout_ms {

@@ -23,6 +23,7 @@ mod slow;
 mod source_changelog;
 mod stuck;
 mod trimmed;
+mod warnings;
 
 const COMMIT_MS: i64 = 100;
 

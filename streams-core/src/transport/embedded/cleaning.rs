@@ -14,7 +14,7 @@ use super::broker::EmbeddedBroker;
 use super::chunk::{Chunk, ChunkBuilder, RecordView, Status};
 use super::log::LogId;
 use crate::ids::Offset;
-use crate::time::Timestamp;
+use crate::time::{Clock, Timestamp};
 use crate::transport::{Isolation, Result};
 
 /// How much of a log is cleaned at once.
@@ -59,16 +59,28 @@ impl EmbeddedBroker {
         let thread = std::thread::Builder::new().name("embedded-cleaner".to_owned());
         if let Err(error) = thread.spawn(cleaner) {
             self.cleaner_runs.store(false, Ordering::Release);
-            tracing::warn!(%error, "cannot start the clean-up of the embedded broker's log; it will be tried again");
+            if let Some(so_far) = self.not_cleaned() {
+                tracing::warn!(
+                    %error, so_far,
+                    "cannot start the clean-up of the embedded broker's log; it will be tried again"
+                );
+            }
         }
     }
 
     fn clean_all(&self, partitions: Vec<LogId>) {
         for id in partitions {
-            if let Err(error) = self.clean(id) {
-                tracing::warn!(?id, %error, "cannot clean up a partition of the embedded broker");
+            if let Err(error) = self.clean(id)
+                && let Some(so_far) = self.not_cleaned()
+            {
+                tracing::warn!(?id, %error, so_far, "cannot clean up a partition of the embedded broker");
             }
         }
+    }
+
+    /// Counts a clean-up that failed; how many there were, if it is to be logged.
+    fn not_cleaned(&self) -> Option<u64> {
+        self.lock().not_cleaned.count(self.clock.monotonic_ms())
     }
 
     fn clean(&self, id: LogId) -> Result<()> {

@@ -10,6 +10,7 @@ use super::storage::{Storage, StoredTopic};
 use super::topic_settings::{mistake, too_many};
 use super::transactions::{Session, Transactions};
 use crate::ids::{Offset, PartitionId, TopicName, TopicPartition, invalid_topic_name};
+use crate::time::OnceAMinute;
 use crate::transport::{NewTopic, Result, TransportError, TransportErrorKind};
 
 /// Kafka's default for `max.message.bytes`.
@@ -59,6 +60,9 @@ pub(super) struct Core {
     pub(super) waiting: usize,
     /// Partitions with enough to clean up.
     pub(super) to_clean: Vec<LogId>,
+    not_aborted: OnceAMinute,
+    /// Clean-ups that failed.
+    pub(super) not_cleaned: OnceAMinute,
 }
 
 impl Core {
@@ -354,7 +358,13 @@ impl Core {
             match self.end_transaction(id, false) {
                 Ok(()) => self.transactions.fence(id),
                 Err(error) => {
-                    tracing::error!(transactional_id = %id, %error, "cannot abort a timed-out transaction")
+                    // Each access tries it again.
+                    if let Some(so_far) = self.not_aborted.count(now_ms) {
+                        tracing::error!(
+                            transactional_id = %id, %error, so_far,
+                            "cannot abort a timed-out transaction"
+                        );
+                    }
                 }
             }
         }

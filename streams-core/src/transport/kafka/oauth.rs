@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use super::ffi::{Client, TokenParts, TokenWanted};
-use crate::time::{Clock, SystemClock, Timestamp};
+use crate::time::{Clock, OnceAMinute, SystemClock, Timestamp};
 use crate::transport::{OAuthToken, TokenProvider};
 use crate::user_code::caught;
 
@@ -26,7 +26,7 @@ pub(super) fn serve(provider: Arc<dyn TokenProvider>) -> std::io::Result<TokenWa
 }
 
 fn answer(provider: &dyn TokenProvider, wanted: &Receiver<Weak<Client>>) {
-    let mut kept: Option<Kept> = None;
+    let (mut kept, mut failed) = (None::<Kept>, OnceAMinute::default());
     for client in wanted {
         // The client was dropped before it got a token.
         if client.strong_count() == 0 {
@@ -51,7 +51,12 @@ fn answer(provider: &dyn TokenProvider, wanted: &Receiver<Weak<Client>>) {
             Ok(())
         });
         if let Err(reason) = given {
-            tracing::warn!("no token for SASL/OAUTHBEARER: {reason}; the provider is asked again in 10 s");
+            if let Some(so_far) = failed.count(SystemClock.monotonic_ms()) {
+                tracing::warn!(
+                    so_far,
+                    "no token for SASL/OAUTHBEARER: {reason}; the provider is asked again in 10 s"
+                );
+            }
             client.set_token_failure(&reason);
         }
     }

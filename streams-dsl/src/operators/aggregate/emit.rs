@@ -5,12 +5,11 @@ use std::sync::Arc;
 use streams_core::processor::{Data, InitContext, ProcessorContext, ProcessorResult};
 use streams_core::record::{Change, Headers, Record};
 use streams_core::store::TimestampedWindowStore;
-use streams_core::time::Timestamp;
+use streams_core::time::{LastTime, Timestamp};
 use streams_core::window::{Window, Windowed};
 
 use super::forward::Forward;
 use super::layout::Emission;
-use crate::operators::last_look::LastLook;
 use crate::windows::EmitStrategy;
 
 /// Emits the closed windows of one task.
@@ -22,7 +21,7 @@ use crate::windows::EmitStrategy;
 pub(crate) struct Emitter {
     store: Arc<str>,
     interval_ms: i64,
-    last_look: LastLook,
+    last_look: LastTime,
     emitted_until: Option<Timestamp>,
 }
 
@@ -46,7 +45,7 @@ impl Emitter {
         Emitter {
             store: Arc::clone(store),
             interval_ms: context.config().windowed_aggregation_emit_interval_ms(),
-            last_look: LastLook::default(),
+            last_look: LastTime::default(),
             emitted_until: context.processor_metadata(store),
         }
     }

@@ -11,10 +11,9 @@ use streams_core::processor::{Data, InitContext, ProcessorContext, ProcessorResu
 use streams_core::record::Record;
 use streams_core::serde::{LeftOrRightValue, TimestampedKeyAndJoinSide};
 use streams_core::store::ListValueStore;
-use streams_core::time::Timestamp;
+use streams_core::time::{LastTime, Timestamp};
 
 use super::stream_stream_side::{Side, StreamJoin};
-use crate::operators::last_look::LastLook;
 
 /// The time that the two sides of a join share. It belongs to the task, and starts with it.
 struct TimeTracker {
@@ -22,7 +21,7 @@ struct TimeTracker {
     stream_time: Cell<Timestamp>,
     /// A timestamp that tells whether a look into the store may be worth it, as Kafka Streams keeps it.
     min_time: Cell<Timestamp>,
-    last_look: Cell<LastLook>,
+    last_look: Cell<LastTime>,
     /// No record that waits is older. A look begins here, so that it need not pass over all that were deleted.
     oldest: Cell<Timestamp>,
 }

@@ -11,7 +11,7 @@ use crate::ids::TopicPartition;
 use crate::processor::{InitContext, Processor, ProcessorContext, ProcessorResult};
 use crate::record::Record;
 use crate::runtime::engine::Engine;
-use crate::runtime::trial::{TIMEOUT, Trial, send, sink_options, source_options};
+use crate::runtime::trial::{TIMEOUT, Trial, count_of, send, sink_options, source_options, warnings};
 use crate::topology::Topology;
 use crate::transport::embedded::{Fault, Operation};
 use crate::transport::{ConsumerSpec, Isolation, OffsetQuery, Producer, TransportErrorKind};
@@ -229,5 +229,45 @@ fn a_sweep_that_always_fails_ends_the_application_after_a_while() -> Result<()> 
     assert_eq!(world.opened(), 0);
     let error = world.run(600_000).expect_err("not forever");
     assert!(matches!(error, Error::NoProgress { .. }), "{error}");
+    Ok(())
+}
+
+/// Showed before: a warning each two seconds.
+#[test]
+fn a_partition_without_a_leader_is_logged_once_a_minute() -> Result<()> {
+    let mut world = World::new()?;
+    let fault = Fault::before(Operation::Offsets, TransportErrorKind::Retriable);
+    world.trial.broker.faults().inject(fault.on("out-0").times(usize::MAX));
+    let (done, lines) = warnings(|| -> Result<()> {
+        world.start()?;
+        world.run(5_000)?;
+        world.put("a")?;
+        world.run(60_000)
+    });
+    done?;
+    let passed = count_of(&lines, "partitions do not answer");
+    assert!((1..=2).contains(&passed), "{passed}: {lines:#?}");
+    Ok(())
+}
+
+/// Showed before: a warning each time that work is repeated.
+#[test]
+fn a_partition_that_may_not_be_asked_about_is_logged_once_a_minute() -> Result<()> {
+    let mut world = World::new()?;
+    let denied = Fault::before(Operation::Offsets, TransportErrorKind::Denied).on("out-0");
+    let given_up = Fault::before(Operation::Commit, TransportErrorKind::AbortTransaction);
+    world.trial.broker.faults().inject(denied.times(usize::MAX));
+    let (done, lines) = warnings(|| -> Result<()> {
+        world.start()?;
+        world.run(1_000)?;
+        // The second commit of a record writes to `out`.
+        world.trial.broker.faults().inject(given_up.skipping(1).times(20));
+        world.put("a")?;
+        world.run(58_000)
+    });
+    done?;
+    assert_eq!(world.seen()?.last().map(String::as_str), Some("k=a"));
+    let said = count_of(&lines, "it cannot be seen whether former transactions have ended");
+    assert_eq!(said, 1, "{lines:#?}");
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! A broker in a directory: what is there after reopening, what stays in memory, and who may open it.
 
 use super::*;
+use crate::runtime::trial::{count_of, warnings};
 use crate::transport::embedded::{Durability, EmbeddedTransport};
 
 #[test]
@@ -185,6 +186,30 @@ fn a_folder_that_is_deleted_takes_no_more_records() {
     }
     let sent = send(&mut *plain, &to, "k", "c").and_then(|()| plain.flush(NOW));
     assert!(sent.is_err(), "the broker takes nothing");
+}
+
+/// Before: an error for each access to the broker, and for each clean-up that it tried again.
+#[test]
+fn a_transaction_that_cannot_be_aborted_is_logged_once_a_minute() {
+    let parent = tempfile::tempdir().unwrap();
+    let dir = parent.path().join("broker");
+    let to = TopicPartition::new("t", 0);
+    let broker = EmbeddedBroker::open(&dir).unwrap();
+    create(&broker, "t", 1);
+    let mut writer = transactional(&broker, "x");
+    writer.begin().unwrap();
+    send(&mut *writer, &to, "k", "b").unwrap();
+    writer.flush(NOW).unwrap();
+    std::fs::remove_dir_all(&dir).unwrap();
+    let mut core = broker.lock();
+    let later = broker.clock.monotonic_ms() + 10 * TIMEOUT_MS as i64;
+    let ((), lines) = warnings(|| {
+        for at in 0..100 {
+            core.expire(later + at * 1_000);
+        }
+    });
+    assert_eq!(count_of(&lines, "cannot abort a timed-out transaction"), 2, "{lines:#?}");
+    assert_eq!(lines.len(), 2, "{lines:#?}");
 }
 
 /// Before: `i32::MAX` partitions ended the process for want of memory, and settings that do not exist had no effect.
