@@ -187,6 +187,11 @@ impl Committer {
         Arc::clone(&self.transport)
     }
 
+    /// The waits of the application.
+    pub fn waits(&self) -> Arc<Waits> {
+        self.waiting.waits()
+    }
+
     fn exactly_once(&self) -> bool {
         self.spec.transactional_id.is_some()
     }

@@ -20,6 +20,7 @@ use super::record_collector::RecordCollector;
 use super::record_queue::{RecordQueue, SourceMeters};
 use super::restore::OpenedTask;
 use super::task_graph::{self, GraphSettings, TaskGraph};
+use super::waits::{Waiting, Waits};
 use crate::config::StreamsConfig;
 use crate::error::{Error, Result, UserError};
 use crate::ids::{Offset, TaskId, TopicName, TopicPartition};
@@ -52,6 +53,7 @@ pub(crate) struct TaskEnvironment {
     pub metrics: Registry,
     /// The thread's name.
     pub thread: Arc<str>,
+    waits: Arc<Waits>,
 }
 
 impl TaskEnvironment {
@@ -71,6 +73,7 @@ impl TaskEnvironment {
             isolation: Isolation::ReadUncommitted,
             properties: config.restore_consumer_properties(),
         };
+        let waits = committer.waits();
         TaskEnvironment {
             plan: Arc::clone(plan),
             collector: RecordCollector::new(committer, handlers.clone(), sources),
@@ -83,6 +86,7 @@ impl TaskEnvironment {
             config: Arc::clone(config),
             metrics: metrics.clone(),
             thread: thread.into(),
+            waits,
         }
     }
 }
@@ -148,6 +152,8 @@ pub(crate) struct StreamTask {
     unpunctuated: bool,
     max_task_idle_ms: i64,
     meter: TaskMeter,
+    /// The wait for a node's supplier, or for its end.
+    calling: Waiting,
 }
 
 impl StreamTask {
@@ -199,9 +205,9 @@ impl StreamTask {
             recommit_at: i64::MIN,
             repartition: plan.repartition_topics.contains(&source.partition.topic),
         });
-        let meter = TaskMeter::new(context.meters());
         let mut task = StreamTask {
             id,
+            meter: TaskMeter::new(context.meters()),
             context,
             graph,
             inputs: inputs.collect(),
@@ -214,11 +220,13 @@ impl StreamTask {
             wrote: false,
             unpunctuated: false,
             max_task_idle_ms: environment.max_task_idle_ms,
-            meter,
+            calling: environment.waits.of(format!("thread {}", environment.thread)),
         };
-        for (_, node) in &task.graph.nodes {
+        for (name, node) in &task.graph.nodes {
+            task.calling.begin(|| format!("node {name} of task {id} to be made"));
             node.init(&mut task.context)?;
         }
+        task.calling.end();
         Ok(task)
     }
 
@@ -579,8 +587,9 @@ impl StreamTask {
     }
 
     /// Ends the task and releases its databases. Uncommitted work is dropped.
-    pub fn close(self) -> (TaskBackends, Vec<PartitionHandle>) {
-        for (_, node) in &self.graph.nodes {
+    pub fn close(mut self) -> (TaskBackends, Vec<PartitionHandle>) {
+        for (name, node) in &self.graph.nodes {
+            self.calling.begin(|| format!("node {name} of task {} to close", self.id));
             node.close();
         }
         (self.backends, self.inputs.iter().map(|input| input.handle).collect())

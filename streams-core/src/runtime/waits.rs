@@ -135,6 +135,11 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
+    /// All waits of the application.
+    pub fn waits(&self) -> Arc<Waits> {
+        Arc::clone(&self.waits)
+    }
+
     /// Declares that many wait for this at the same time: one warning is enough for all of them.
     pub fn in_common(mut self, what: &'static str) -> Self {
         self.in_common = Some(what);

@@ -14,7 +14,7 @@ use super::broker::EmbeddedBroker;
 use super::chunk::{Chunk, ChunkBuilder, RecordView, Status};
 use super::log::LogId;
 use crate::ids::Offset;
-use crate::time::{Clock, Timestamp};
+use crate::time::Timestamp;
 use crate::transport::{Isolation, Result};
 
 /// How much of a log is cleaned at once.

@@ -266,6 +266,7 @@ fn a_partition_that_may_not_be_asked_about_is_logged_once_a_minute() -> Result<(
         world.run(58_000)
     });
     done?;
+    world.trial.broker.faults().clear();
     assert_eq!(world.seen()?.last().map(String::as_str), Some("k=a"));
     let said = count_of(&lines, "it cannot be seen whether former transactions have ended");
     assert_eq!(said, 1, "{lines:#?}");

@@ -1,8 +1,10 @@
 //! What each record, each round or each retry would repeat is logged once, and then at most once a minute.
 
+use std::sync::Mutex;
+
 use super::*;
 use crate::error::UserError;
-use crate::processor::SourceOptions;
+use crate::processor::{InitContext, SourceOptions};
 use crate::runtime::trial::{count_of, warnings};
 use crate::serde::DefaultSerde;
 use crate::transport::TransportError;
@@ -225,5 +227,62 @@ fn changelog_records_without_a_key_are_logged_once_a_minute() -> Result<()> {
     for part in ["at=in-0", "offset=0", "timestamp=7", "so_far=1"] {
         assert!(lines[0].contains(part), "{part}: {lines:?}");
     }
+    Ok(())
+}
+
+/// Sees what is waited for while its node is made and while it closes, as one that blocks would have others see it.
+struct See(Arc<Waits>, Arc<Mutex<Vec<String>>>);
+
+impl See {
+    fn look(&self) {
+        let begun_ms = 1 << 40;
+        self.0.update(begun_ms);
+        self.0.update(begun_ms + 2_000);
+        self.1.lock().expect("no panic").extend(self.0.reasons().iter().map(ToString::to_string));
+    }
+}
+
+impl Processor<String, String, String, String> for See {
+    fn process(
+        &mut self,
+        _: Record<String, String>,
+        _: &mut ProcessorContext<'_, String, String>,
+    ) -> ProcessorResult {
+        Ok(())
+    }
+
+    fn close(&mut self) {
+        self.look();
+    }
+}
+
+/// Showed before: nothing, and a `close` that waited for either said nothing.
+#[test]
+fn a_node_that_blocks_while_it_is_made_or_closes_is_waited_for() -> Result<()> {
+    let (seen, waits) = (Arc::<Mutex<Vec<String>>>::default(), Arc::<Mutex<Option<Arc<Waits>>>>::default());
+    let (into, of) = (Arc::clone(&seen), Arc::clone(&waits));
+    let mut topology = Topology::new();
+    topology.add_source("source", &["in".into()], None, source_options())?;
+    let see = move |_: &mut InitContext<'_>| {
+        let waits = of.lock().expect("no panic").clone().unwrap_or_default();
+        let see = See(waits, Arc::clone(&into));
+        see.look();
+        Ok(see)
+    };
+    topology.add_processor("see", see, &["source"])?;
+    let mut world = World::of(topology)?;
+    for _ in 0..2 {
+        *waits.lock().expect("no panic") = Some(Arc::clone(world.engine.waits()));
+        seen.lock().expect("no panic").clear();
+        world.reset()?;
+        world.pass(COMMIT_MS)?;
+    }
+    let seen = seen.lock().expect("no panic").clone();
+    let of_node = |what: &str| {
+        let wait = format!("thread engine-StreamThread-1 waits for node see of task 0_0 {what} (2.0 s)");
+        seen.contains(&wait)
+    };
+    assert!(of_node("to close") && of_node("to be made"), "{seen:#?}");
+    assert!(!world.reasons().iter().any(|reason| reason.contains("node see")), "{:?}", world.reasons());
     Ok(())
 }
