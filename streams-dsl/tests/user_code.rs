@@ -256,9 +256,9 @@ impl Processor<String, String, String, String> for Router {
         if record.value == "never" {
             context.schedule(millis(0), PunctuationType::StreamTime)?;
         }
-        match record.value.starts_with("to ") {
-            true => context.forward_to(&record.value["to ".len()..].to_owned(), record),
-            false => context.forward(record),
+        match record.value.strip_prefix("to ").map(str::to_owned) {
+            Some(child) => context.forward_to(&child, record),
+            None => context.forward(record),
         }
     }
 }
