@@ -67,7 +67,7 @@ demo:
 	@.ci/setup $(if $(IN_MEMORY),demo,build)
 	$(FAST) cargo run -p examples $(DEMO_FEATURES) --bin flights -- $(DEMO_ARGUMENTS)
 
-test: setup lint features msrv package
+test: setup lint features msrv package doc
 	cargo test --workspace
 
 # Packs the crates and compiles the packages, without C and C++.

@@ -265,7 +265,7 @@ impl Processor<String, String, String, String> for Router {
 
 /// Before: such an error ended the application, although the handler was to continue.
 #[test]
-fn what_a_record_makes_a_program_ask_for_in_vain_goes_to_the_handler() {
+fn what_a_record_asks_for_and_is_not_there_goes_to_the_handler() {
     let program = || {
         let builder = StreamsBuilder::new();
         let partitioner = |_: &str, _: &String, text: &String, _: i32| match text.as_str() {

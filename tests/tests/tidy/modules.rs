@@ -7,7 +7,34 @@ use crate::{check_files, report};
 type Floors = &'static [(&'static str, &'static str)];
 
 /// The crates whose modules have floors.
-const CRATES: &[(&str, Floors)] = &[("streams-core", STREAMS_CORE), ("streams-dsl", STREAMS_DSL)];
+const CRATES: &[(&str, Floors)] =
+    &[("state-stores", STATE_STORES), ("streams-core", STREAMS_CORE), ("streams-dsl", STREAMS_DSL)];
+
+const STATE_STORES: Floors = &[
+    ("causes", ""),
+    ("debug_as_display", ""),
+    ("excerpt", ""),
+    ("codec", ""),
+    ("headers", ""),
+    ("error", "causes debug_as_display excerpt codec"),
+    // Rows and nothing but rows: RocksDB and memory.
+    ("backend", "error"),
+    // What a database holds beside its stores' rows.
+    ("keyspaces", "error backend"),
+    ("metadata", "error backend"),
+    ("offsets", "error backend"),
+    ("cursor", "error backend"),
+    // Kafka Streams' bytes of keys and values.
+    ("schema", "headers"),
+    // What is not committed yet.
+    ("overlay", "headers"),
+    ("store", "error headers backend"),
+    ("table", "error codec headers backend keyspaces cursor schema overlay store"),
+    // Key-value stores, windows, sessions and the like: tables with keys of their kind.
+    ("kind", "error codec headers backend keyspaces cursor schema overlay store table"),
+    // From the records of a changelog to rows, for every kind.
+    ("restore", "error headers backend keyspaces schema table kind"),
+];
 
 const STREAMS_CORE: Floors = &[
     ("ids", ""),
