@@ -139,9 +139,12 @@ struct Changelog {
     end: Offset,
     /// Whether it is a source topic: what comes after `end` is input that is still to be processed.
     is_source: bool,
+    /// Whether the broker has let it be read since it was assigned.
+    is_readable: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// In the order in which a task passes them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
     /// Its databases must be opened.
     Opening,
@@ -376,3 +379,6 @@ fn reply(request: &OpenRequest, result: Result<OpenedTask>) {
     let _ = request.reply.send(OpenReply { task: request.task, number: request.number, result });
     (request.wake)();
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,9 +38,12 @@ impl Restorer {
         if let Some(error) = failed {
             return Err(error);
         }
+        if opening.changelogs.iter().all(|changelog| changelog.is_readable) {
+            opening.wait.allowed(Phase::Fetching);
+        }
         match opening.changelogs.first() {
             None => {
-                opening.wait.answered();
+                opening.wait.answered(Phase::Fetching);
                 opening.phase = Phase::Finishing;
             }
             Some(_) if moved => {
@@ -58,8 +61,10 @@ impl Restorer {
     /// Takes the fetched records of a changelog; returns how many there were, `None` if it did not even move on.
     fn fetch_one(&mut self, changelog: &mut Changelog) -> Result<Option<u64>> {
         let from = self.buffer.len();
-        self.consumer.fetch(changelog.handle, RESTORE_BATCH, &mut self.buffer)?;
+        let came = self.consumer.fetch(changelog.handle, RESTORE_BATCH, &mut self.buffer)?;
         let mut position = self.consumer.position(changelog.handle)?;
+        // Silence alone says nothing: Kafka's client reports a refusal once.
+        changelog.is_readable |= came.records > 0 || came.at_end || position != changelog.position;
         if changelog.is_source {
             position = position.min(changelog.end);
             let later = |record: &RawRecord| record.offset() >= changelog.end;

@@ -62,6 +62,8 @@ impl Restorer {
         found: &SourceOffsets,
     ) -> Result<Option<OpenedTask>> {
         let task = opening.request.task;
+        // The offsets are here, which a broker may have refused before.
+        opening.wait.allowed(Phase::Finishing);
         let plan = self.plan.subtopology(task)?;
         let (partitions, has_stores) = (plan.partitions_of(task), !plan.stores.is_empty());
         if let Some(undecided) = partitions.iter().find(|partition| offsets.undecided.contains(partition)) {
@@ -84,7 +86,7 @@ impl Restorer {
             }
         }
         let sources = self.sources(partitions, offsets, &opening.request.unreadable, found)?;
-        opening.wait.answered();
+        opening.wait.answered(Phase::Finishing);
         let backends = std::mem::take(&mut opening.backends);
         if let Some(cleaner) = &mut self.cleaner {
             cleaner.owns(task, &backends, self.now);

@@ -181,7 +181,7 @@ impl Restorer {
             self.begin_store(opening, store, partition, start).map_err(|error| in_task(task, error))?;
         }
         (opening.failures, opening.phase) = (0, Phase::Fetching);
-        opening.wait.answered();
+        opening.wait.answered(Phase::Asking);
         Ok(())
     }
 
@@ -304,6 +304,7 @@ impl Restorer {
             position,
             end: start.end,
             is_source: store.is_source,
+            is_readable: false,
         });
         Ok(())
     }

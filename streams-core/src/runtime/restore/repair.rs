@@ -54,8 +54,8 @@ impl Restorer {
                     Ok(())
                 }
                 TransportErrorKind::Denied | TransportErrorKind::UnknownTopic => {
-                    let refused_ms =
-                        opening.wait.refused(self.monotonic_ms, || format!("the broker: {error}"));
+                    let what = || format!("the broker: {error}");
+                    let refused_ms = opening.wait.refused(opening.phase, self.monotonic_ms, what);
                     if refused_ms >= REFUSED_MAX_MS {
                         return Err(error);
                     }

@@ -1,19 +1,21 @@
 //! What a task that is opened waits for, and what ends that (`OpeningWait`).
 
+use super::Phase;
 use crate::runtime::waits::Waiting;
 
 /// The wait of one task. It is logged as one; a refusal is remembered for longer.
 pub(super) struct OpeningWait {
     waiting: Waiting,
-    /// Since when the broker refuses something. Answers in between do not end that: a topic may be described and not read.
-    refused_since: Option<i64>,
+    /// The latest phase in which the broker has refused something, and since when it refuses. What it allows in an earlier
+    /// phase does not end that: a topic may be described and not read.
+    refused: Option<(Phase, i64)>,
     /// When its changelog was cut short for the first and the last time in a row.
     trimmed: Option<(i64, i64)>,
 }
 
 impl OpeningWait {
     pub fn new(waiting: Waiting) -> Self {
-        OpeningWait { waiting, refused_since: None, trimmed: None }
+        OpeningWait { waiting, refused: None, trimmed: None }
     }
 
     /// It is still waited, for this. Returns for how long in milliseconds.
@@ -21,10 +23,17 @@ impl OpeningWait {
         self.waiting.update(now_ms, what)
     }
 
-    /// It is refused, with these words. Returns for how long that has been so in milliseconds.
-    pub fn refused(&mut self, now_ms: i64, what: impl FnOnce() -> String) -> i64 {
+    /// The broker refuses what this phase is for, with these words. Returns for how long it has refused in milliseconds.
+    pub fn refused(&mut self, phase: Phase, now_ms: i64, what: impl FnOnce() -> String) -> i64 {
         self.waiting.update(now_ms, what);
-        now_ms - *self.refused_since.get_or_insert(now_ms)
+        let (latest, since_ms) = self.refused.unwrap_or((phase, now_ms));
+        self.refused = Some((latest.max(phase), since_ms));
+        now_ms - since_ms
+    }
+
+    /// The broker allows what this phase is for: that it refused the same, or what comes before, is over.
+    pub fn allowed(&mut self, phase: Phase) {
+        self.refused.take_if(|(latest, _)| *latest <= phase);
     }
 
     /// What was being read of a changelog is deleted, and it begins again. Returns for how long that has been so in
@@ -37,14 +46,14 @@ impl OpeningWait {
         now_ms - since_ms
     }
 
-    /// What was asked is answered, or what was to be done is done.
-    pub fn answered(&mut self) {
+    /// What was asked in this phase is answered, or what was to be done in it is done.
+    pub fn answered(&mut self, phase: Phase) {
         self.waiting.end();
+        self.allowed(phase);
     }
 
-    /// Records have come: nothing is refused now.
+    /// Records have come.
     pub fn moved(&mut self) {
-        self.refused_since = None;
         self.waiting.end();
     }
 }
@@ -69,16 +78,30 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_outlasts_answers_and_ends_with_records() {
+    fn a_refusal_outlasts_answers_of_earlier_phases_only() {
         let waits = Arc::new(Waits::default());
         let mut wait = OpeningWait::new(waits.of("task 0_0"));
-        assert_eq!(wait.refused(1_000, || "no".to_owned()), 0);
-        wait.answered();
+        let no = || "no".to_owned();
+        assert_eq!(wait.refused(Phase::Fetching, 1_000, no), 0);
+        wait.answered(Phase::Asking);
         assert_eq!(waits.reasons(), []);
         assert_eq!(wait.update(1_500, || "an answer".to_owned()), 0, "another wait");
-        assert_eq!(wait.refused(2_000, || "no".to_owned()), 1_000);
-        wait.moved();
-        assert_eq!(waits.reasons(), []);
-        assert_eq!(wait.refused(9_000, || "no".to_owned()), 0);
+        assert_eq!(wait.refused(Phase::Asking, 1_700, no), 700);
+        wait.answered(Phase::Asking);
+        assert_eq!(wait.refused(Phase::Fetching, 2_000, no), 1_000, "it was described, and not read");
+        wait.allowed(Phase::Fetching);
+        assert_eq!(wait.refused(Phase::Asking, 9_000, no), 0);
+    }
+
+    /// Showed before: two refusals of a moment, fifteen seconds apart, ended the application.
+    #[test]
+    fn a_question_that_is_answered_is_no_longer_refused() {
+        let mut wait = OpeningWait::new(Arc::new(Waits::default()).of("task 0_0"));
+        for phase in [Phase::Asking, Phase::Fetching, Phase::Finishing] {
+            assert_eq!(wait.refused(phase, 0, || "no".to_owned()), 0, "{phase:?}");
+            wait.answered(phase);
+            assert_eq!(wait.refused(phase, 15_000, || "no".to_owned()), 0, "{phase:?}");
+            wait.answered(phase);
+        }
     }
 }
