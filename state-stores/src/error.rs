@@ -54,6 +54,19 @@ pub enum StoreError {
         /// What the database said.
         cause: Box<dyn Error + Send + Sync>,
     },
+    /// A custom database failed.
+    #[error(
+        "cannot {attempted} the database of supplier {supplier}: {}; fix the supplier, or what its databases need",
+        Causes(&**cause)
+    )]
+    Custom {
+        /// The supplier's name.
+        supplier: String,
+        /// What was attempted, as an infinitive.
+        attempted: &'static str,
+        /// What it said.
+        cause: Box<dyn Error + Send + Sync>,
+    },
     /// What is on disk is not what was written there.
     #[error(
         "the state database in {dir} is damaged: {reason}; what has a changelog is rebuilt from it, other stores have to be \

@@ -1,5 +1,7 @@
 //! A task's databases: one for each place where it has stores.
 
+mod custom;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -70,7 +72,7 @@ impl TaskBackends {
         for store in &plan.stores {
             let StorePlace::Custom(supplier) = store.place() else { continue };
             if wiped.iter().all(|wiped| wiped != supplier.name()) {
-                supplier.wipe(task)?;
+                custom::wipe(task, &*supplier)?;
                 wiped.push(supplier.name().to_owned());
             }
         }
@@ -132,7 +134,7 @@ fn open(
     memory: &DiskMemory,
 ) -> Result<BackendRef> {
     match (place, directory) {
-        (StorePlace::Custom(supplier), _) => supplier.open(task),
+        (StorePlace::Custom(supplier), _) => custom::open(task, &**supplier),
         (StorePlace::Disk, Some(directory)) => {
             let on_disk = plan.stores.iter().filter(|store| store.place() == StorePlace::Disk);
             let opened = open_disk(&directory.task(task), memory, on_disk.map(|store| &*store.name));

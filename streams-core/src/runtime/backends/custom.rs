@@ -1,0 +1,247 @@
+//! Databases of custom suppliers: whatever fails in one, by an error or a panic, names the supplier and the task.
+
+use std::sync::Arc;
+
+use state_stores::backend::KeyRange;
+use state_stores::{Backend, BackendRef, Batch, Direction, Keyspace, RawEntry, Scan, StoreError};
+
+use crate::error::{Error, Recovery, Result, UserError};
+use crate::ids::TaskId;
+use crate::store::BackendSupplier;
+use crate::user_code::caught;
+
+/// Opens the database of a task.
+pub(super) fn open(task: TaskId, supplier: &dyn BackendSupplier) -> Result<BackendRef> {
+    let name: Arc<str> = supplier.name().into();
+    let opened = caught(|| supplier.open(task)).unwrap_or_else(|panic| Err(panic.into()));
+    let backend = opened.map_err(|error| in_supplier(task, &name, "open", error))?;
+    Ok(Arc::new(CustomBackend { backend, supplier: name }))
+}
+
+/// Removes the database of a task.
+pub(super) fn wipe(task: TaskId, supplier: &dyn BackendSupplier) -> Result<()> {
+    let wiped = caught(|| supplier.wipe(task)).unwrap_or_else(|panic| Err(panic.into()));
+    wiped.map_err(|error| in_supplier(task, supplier.name(), "remove", error))
+}
+
+/// Adds supplier and task to an error of a supplier's. Those about which the runtime decides by their kind stay what they are.
+fn in_supplier(task: TaskId, supplier: &str, attempted: &'static str, error: Error) -> Error {
+    let cause: UserError = match error {
+        Error::State(cause) | Error::Store { cause, .. } => {
+            return Error::Store { task, cause: named(supplier, attempted, cause) };
+        }
+        error if error.recovery() == Recovery::Repair => return error,
+        Error::User(cause) => cause,
+        error => error.into(),
+    };
+    Error::Store { task, cause: StoreError::Custom { supplier: supplier.to_owned(), attempted, cause } }
+}
+
+/// Adds the supplier to an error of its database.
+fn named(supplier: &str, attempted: &'static str, error: StoreError) -> StoreError {
+    match error {
+        StoreError::Damaged { .. } | StoreError::Locked { .. } | StoreError::Custom { .. } => error,
+        error => StoreError::Custom { supplier: supplier.to_owned(), attempted, cause: Box::new(error) },
+    }
+}
+
+/// A supplier's database.
+#[derive(Debug)]
+struct CustomBackend {
+    backend: BackendRef,
+    supplier: Arc<str>,
+}
+
+impl CustomBackend {
+    fn call<T>(
+        &self,
+        attempted: &'static str,
+        call: impl FnOnce() -> state_stores::Result<T>,
+    ) -> state_stores::Result<T> {
+        guarded(&self.supplier, attempted, call)
+    }
+}
+
+fn guarded<T>(
+    supplier: &str,
+    attempted: &'static str,
+    call: impl FnOnce() -> state_stores::Result<T>,
+) -> state_stores::Result<T> {
+    match caught(call) {
+        Ok(result) => result.map_err(|error| named(supplier, attempted, error)),
+        Err(panic) => {
+            Err(StoreError::Custom { supplier: supplier.to_owned(), attempted, cause: panic.into() })
+        }
+    }
+}
+
+impl Backend for CustomBackend {
+    fn keyspace(&self, name: &str) -> state_stores::Result<Keyspace> {
+        self.call("open a keyspace of", || self.backend.keyspace(name))
+    }
+
+    fn get(&self, keyspace: Keyspace, key: &[u8]) -> state_stores::Result<Option<Vec<u8>>> {
+        self.call("read", || self.backend.get(keyspace, key))
+    }
+
+    fn scan(
+        &self,
+        keyspace: Keyspace,
+        range: KeyRange<'_>,
+        direction: Direction,
+    ) -> state_stores::Result<Scan<'_>> {
+        let scan = self.call("scan", || self.backend.scan(keyspace, range, direction))?;
+        Ok(Box::new(CustomScan { scan: Some(scan), supplier: &self.supplier }))
+    }
+
+    fn write(&self, batch: &Batch) -> state_stores::Result<()> {
+        self.call("write to", || self.backend.write(batch))
+    }
+
+    fn flush(&self) -> state_stores::Result<()> {
+        self.call("flush", || self.backend.flush())
+    }
+
+    fn is_damaged(&self) -> bool {
+        // What panics here will do so at the next read, which has an answer for it.
+        caught(|| self.backend.is_damaged()).unwrap_or(false)
+    }
+
+    fn disk_bytes(&self) -> state_stores::Result<u64> {
+        self.call("measure", || self.backend.disk_bytes())
+    }
+
+    fn approximate_entries(&self, keyspace: Keyspace) -> state_stores::Result<u64> {
+        self.call("count the entries of", || self.backend.approximate_entries(keyspace))
+    }
+}
+
+/// A scan of a supplier's database. It ends with a panic.
+struct CustomScan<'a> {
+    scan: Option<Scan<'a>>,
+    supplier: &'a str,
+}
+
+impl Iterator for CustomScan<'_> {
+    type Item = state_stores::Result<RawEntry>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut scan = self.scan.take()?;
+        let next = guarded(self.supplier, "scan", || {
+            let next = scan.next().transpose();
+            // Not after a panic.
+            self.scan = Some(scan);
+            next
+        });
+        next.transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use state_stores::MemoryBackend;
+
+    use super::*;
+    use crate::transport::{TransportError, TransportErrorKind};
+
+    type Answer = fn() -> Result<BackendRef>;
+
+    struct Remote(Answer);
+
+    impl BackendSupplier for Remote {
+        fn name(&self) -> &str {
+            "remote"
+        }
+
+        fn open(&self, _: TaskId) -> Result<BackendRef> {
+            (self.0)()
+        }
+
+        fn wipe(&self, _: TaskId) -> Result<()> {
+            (self.0)().map(|_| ())
+        }
+    }
+
+    /// A database that reads nothing, and panics at the first write.
+    #[derive(Debug)]
+    struct Broken(MemoryBackend);
+
+    impl Backend for Broken {
+        fn keyspace(&self, name: &str) -> state_stores::Result<Keyspace> {
+            self.0.keyspace(name)
+        }
+
+        fn get(&self, _: Keyspace, _: &[u8]) -> state_stores::Result<Option<Vec<u8>>> {
+            Err(StoreError::InUse { store: "a".to_owned() })
+        }
+
+        fn scan(&self, _: Keyspace, _: KeyRange<'_>, _: Direction) -> state_stores::Result<Scan<'_>> {
+            Ok(Box::new(std::iter::from_fn(|| panic!("no scans"))))
+        }
+
+        fn write(&self, _: &Batch) -> state_stores::Result<()> {
+            panic!("no writes")
+        }
+
+        fn flush(&self) -> state_stores::Result<()> {
+            Ok(())
+        }
+
+        fn disk_bytes(&self) -> state_stores::Result<u64> {
+            Ok(0)
+        }
+
+        fn approximate_entries(&self, _: Keyspace) -> state_stores::Result<u64> {
+            Ok(0)
+        }
+    }
+
+    /// Showed before: "the restore thread panicked: no route", without the task, the store or the supplier.
+    #[test]
+    fn what_fails_in_a_supplier_names_it_and_the_task() {
+        let task = TaskId::new(1, 2);
+        let answers: [Answer; 2] = [|| panic!("no route"), || Err(Error::User("no route".into()))];
+        for supplier in answers.map(Remote) {
+            let opened = open(task, &supplier).map(|_| ()).unwrap_err().to_string();
+            let wiped = wipe(task, &supplier).unwrap_err().to_string();
+            for (said, attempted) in [(&opened, "open"), (&wiped, "remove")] {
+                assert!(said.starts_with(&format!("task 1_2: cannot {attempted} ")), "{said}");
+                assert!(said.contains("remote") && said.contains("no route"), "{said}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_fails_in_a_suppliers_database_names_the_supplier() -> Result<()> {
+        let supplier = Remote(|| Ok(Arc::new(Broken(MemoryBackend::new()))));
+        let backend = open(TaskId::new(0, 0), &supplier)?;
+        let keyspace = backend.keyspace("a")?;
+        let whole = (std::ops::Bound::Unbounded, std::ops::Bound::Unbounded);
+        let mut scan = backend.scan(keyspace, whole, Direction::Forward)?;
+        let scanned = scan.next().map(|entry| entry.map(|_| ()).unwrap_err().to_string());
+        assert!(scan.next().is_none());
+        let written = backend.write(&Batch::new()).unwrap_err().to_string();
+        let read = backend.get(keyspace, b"a").unwrap_err().to_string();
+        for said in [scanned.unwrap_or_default(), written, read] {
+            assert!(said.contains("remote"), "{said}");
+        }
+        Ok(())
+    }
+
+    /// The runtime waits for a lock, rebuilds what is damaged and asks again for what passes.
+    #[test]
+    fn errors_that_decide_what_is_done_keep_their_kind() {
+        let opened = |answer: Answer| open(TaskId::new(0, 0), &Remote(answer)).map(|_| ()).unwrap_err();
+        let damaged = || StoreError::Damaged { dir: "d".into(), reason: "torn".to_owned() };
+        assert!(
+            opened(|| Err(Error::State(StoreError::Damaged { dir: "d".into(), reason: "".to_owned() })))
+                .is_damage()
+        );
+        assert!(named("remote", "read", damaged()).is_damage());
+        let locked = opened(|| Err(Error::State(StoreError::Locked { dir: "d".into() })));
+        assert!(matches!(locked, Error::Store { cause: StoreError::Locked { .. }, .. }), "{locked}");
+        let away =
+            opened(|| Err(TransportError::new(TransportErrorKind::Retriable, "asking", "away").into()));
+        assert!(matches!(away, Error::Transport(_)), "{away}");
+    }
+}
