@@ -1,8 +1,8 @@
 //! The settings of each kind of client: ours, overridden by the user's where that is safe.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::ffi::{Client, Conf, Door, Role, Ties};
 use super::limits::Limits;
@@ -26,6 +26,8 @@ pub(super) struct Common {
     ties: Ties,
     /// The known limits of the topics that are written to.
     pub(super) limits: Arc<Limits>,
+    /// The groups that have taken a member in.
+    joined: Arc<Mutex<BTreeSet<Arc<str>>>>,
 }
 
 /// The settings of one client.
@@ -168,7 +170,8 @@ impl Common {
         let ties = Ties { door: Arc::new(Door::new(patience)), token_wanted, tokens };
         let bootstrap_servers = bootstrap_servers.to_string();
         let limits = Arc::default();
-        let common = Common { bootstrap_servers, properties, admin, group, ties, limits };
+        let joined = Arc::default();
+        let common = Common { bootstrap_servers, properties, admin, group, ties, limits, joined };
         common.check()?;
         Ok(common)
     }
@@ -345,6 +348,16 @@ impl Common {
         let (all, users) = (self.properties.clone(), spec.properties.clone());
         let (role, whose) = (Role::Member, "main.consumer.");
         Settings { role, whose, client_id: spec.client_id.clone(), own, all, users }
+    }
+
+    /// A group has taken a member in.
+    pub(super) fn note_joined(&self, group: &Arc<str>) {
+        self.joined.lock().unwrap_or_else(PoisonError::into_inner).insert(Arc::clone(group));
+    }
+
+    /// Whether a group has ever taken a member in.
+    pub(super) fn has_joined(&self, group: &str) -> bool {
+        self.joined.lock().unwrap_or_else(PoisonError::into_inner).contains(group)
     }
 
     /// See [`crate::transport::Transport::close`].

@@ -44,8 +44,6 @@ pub(super) struct KafkaMembership {
     tasks: BTreeSet<TaskId>,
     /// Whether the group assigned partitions that are not tasks yet.
     outgrown: bool,
-    /// Whether this process has ever been in the group.
-    joined: bool,
     /// Asks whether a right is still missing, and when it may ask again.
     asker: Asker,
     ask_at: i64,
@@ -95,7 +93,6 @@ impl KafkaMembership {
             tokens,
             tasks: BTreeSet::new(),
             outgrown: false,
-            joined: false,
             asker,
             ask_at: i64::MIN,
             session_timeout_ms,
@@ -120,7 +117,8 @@ impl KafkaMembership {
         let denial = client.denied()?;
         let of_topic = E::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED as Code == denial.error.code;
         let topics: Vec<&str> = self.tokens.keys().map(|topic| &**topic).collect();
-        if self.joined {
+        // As any member of this process, since a process that joins again has had the rights.
+        if self.asker.common.has_joined(&self.group.group) {
             let silent_ms = now_ms - denial.last_ms;
             if silent_ms > self.session_timeout_ms + ALLOWED_AFTER_MS && self.group.fence().is_ok() {
                 client.allowed();
@@ -172,7 +170,7 @@ impl KafkaMembership {
     fn answer(&mut self, change: &Rebalance, handler: &mut dyn MembershipHandler) -> Result<()> {
         let moved = self.tasks_of(change);
         if change.assigns {
-            self.joined = true;
+            self.asker.common.note_joined(&self.group.group);
             self.group.client.allowed();
             self.accept(true)?;
             self.tasks.extend(moved);
@@ -403,7 +401,10 @@ impl Group for KafkaGroup {
 
 #[cfg(test)]
 mod tests {
+    use super::super::KafkaOptions;
+    use super::super::ffi::{Role, mock};
     use super::*;
+    use crate::transport::SubtopologyTasks;
 
     /// Before the fix, the application ended three seconds after the first refusal, although the right was back.
     #[test]
@@ -433,5 +434,46 @@ mod tests {
         }
         let told = with_way_in(barred(E::RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL).error, "app");
         assert!(told.reason.contains("group 'app' is not an instance"), "{told}");
+    }
+
+    struct Nobody;
+
+    impl MembershipHandler for Nobody {
+        fn assigned(&mut self, _: &BTreeSet<TaskId>) {}
+        fn revoked(&mut self, _: &BTreeSet<TaskId>) {}
+        fn lost(&mut self, _: &BTreeSet<TaskId>) {}
+    }
+
+    /// Before the fix, each membership had the patience of the first: three seconds without the right ended an application
+    /// that had been running, if it was joining again just then.
+    #[test]
+    fn a_process_that_has_been_in_the_group_is_patient_whenever_it_joins() {
+        const LIMIT: Duration = Duration::from_secs(120);
+        let servers = mock::client(Role::Producer, &[("test.mock.num.brokers", "1")]).expect("a cluster");
+        servers.mock_topic("tokens", 1);
+        let common = Common::new(&servers.mock_servers(), KafkaOptions::default()).expect("are settings");
+        let spec = GroupSpec {
+            group: "app".into(),
+            client_id: "member".to_owned(),
+            subtopologies: vec![SubtopologyTasks { subtopology: 0, token_topic: "tokens".into(), tasks: 1 }],
+            properties: BTreeMap::new(),
+        };
+        let joined = |common: &Common| {
+            let mut member = KafkaMembership::new(common, &spec)?;
+            let deadline = Deadline::after(LIMIT);
+            while member.tasks.is_empty() && !deadline.left().is_zero() {
+                member.poll(Duration::from_millis(50), &mut Nobody)?;
+            }
+            assert!(!member.tasks.is_empty(), "never joined: {:?}", member.trouble());
+            member.leave(&mut Nobody, LIMIT)
+        };
+        // It is asked for about once a second.
+        let denied = [E::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED as Code; 7];
+        joined(&common).expect("joins");
+        servers.mock_refusals(mock::requests::JOIN, &denied);
+        joined(&common).expect("joins when it may");
+        servers.mock_refusals(mock::requests::JOIN, &denied);
+        let new = Common::new(&servers.mock_servers(), KafkaOptions::default()).expect("are settings");
+        assert_eq!(joined(&new).expect_err("it was never let in").kind(), Kind::Denied);
     }
 }

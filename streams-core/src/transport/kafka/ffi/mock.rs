@@ -7,9 +7,10 @@ use rdkafka::bindings as rd;
 
 use super::{Client, Code, Conf, Door, Role, Ties, c_string, text_of};
 
-/// Kafka's numbers of the requests that a producer makes.
+/// Kafka's numbers of the requests that a producer or a member makes.
 pub(in crate::transport::kafka) mod requests {
     pub(in crate::transport::kafka) const PRODUCE: i16 = 0;
+    pub(in crate::transport::kafka) const JOIN: i16 = 11;
     pub(in crate::transport::kafka) const INIT_PRODUCER_ID: i16 = 22;
     pub(in crate::transport::kafka) const ADD_PARTITIONS: i16 = 24;
     pub(in crate::transport::kafka) const ADD_OFFSETS: i16 = 25;
