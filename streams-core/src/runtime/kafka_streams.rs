@@ -1,5 +1,6 @@
 //! The application: starts threads over a topology, reports its state, and closes (`org.apache.kafka.streams.KafkaStreams`).
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
@@ -37,6 +38,24 @@ const START_SLICE: Duration = Duration::from_millis(20);
 /// Called with the new and the old state after each change.
 pub type StateListener = Box<dyn Fn(State, State) + Send + Sync>;
 
+/// Changes of the state that the listener has not got yet.
+#[derive(Debug, Default)]
+struct Changes {
+    /// Each with the new and the old state.
+    pending: VecDeque<(State, State)>,
+    /// Whether a thread is calling the listener. It takes those that come meanwhile as well.
+    is_calling: bool,
+}
+
+impl Changes {
+    /// The next one to call the listener with. Without one, the call is over.
+    fn next(&mut self) -> Option<(State, State)> {
+        let next = self.pending.pop_front();
+        self.is_calling = next.is_some();
+        next
+    }
+}
+
 /// What the application's threads share.
 pub(crate) struct Shared {
     state: Mutex<State>,
@@ -45,6 +64,7 @@ pub(crate) struct Shared {
     wakers: Mutex<Vec<Waker>>,
     error: Mutex<Option<Arc<Error>>>,
     listener: Option<StateListener>,
+    changes: Mutex<Changes>,
     stop: AtomicBool,
     /// The transport while it is in use.
     transport: Mutex<Option<Arc<dyn Transport>>>,
@@ -71,19 +91,36 @@ impl Shared {
             if !state.may_become(next) || (*state == next) {
                 return false;
             }
-            std::mem::replace(&mut *state, next)
+            let before = std::mem::replace(&mut *state, next);
+            // Under the lock of the state, so that the listener gets changes in the order in which they were made.
+            if self.listener.is_some() {
+                lock(&self.changes).pending.push_back((next, before));
+            }
+            before
         };
         self.changed.notify_all();
         if next.is_final() {
             lock(&self.wakers).drain(..).for_each(Waker::wake);
         }
         tracing::info!(from = %before, to = %next, "state");
-        if let Some(listener) = &self.listener
-            && let Err(panic) = catch_unwind(AssertUnwindSafe(|| listener(next, before)))
-        {
-            self.fail(threads::panicked("of the state listener", &*panic));
-        }
+        self.call_listener();
         true
+    }
+
+    /// Calls the listener with the changes that it has not got yet; if another thread is calling it, that one does. No lock is
+    /// held during a call: the listener may close the application.
+    fn call_listener(&self) {
+        let Some(listener) = &self.listener else { return };
+        if std::mem::replace(&mut lock(&self.changes).is_calling, true) {
+            return;
+        }
+        loop {
+            let next = lock(&self.changes).next();
+            let Some((now, before)) = next else { return };
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| listener(now, before))) {
+                self.fail(threads::panicked("of the state listener", &*panic));
+            }
+        }
     }
 
     /// How long the application's end may still take; nothing once its time is over. A call of `close` may have given it
@@ -199,7 +236,8 @@ impl KafkaStreamsBuilder {
         self
     }
 
-    /// Sets a listener that is called with the new and the old state after each change, on the thread that made it. That
+    /// Sets a listener that is called with the new and the old state after each change, in the order of the changes and one
+    /// call at a time: on the thread that made the change, or on the one that is calling it for an earlier change. That
     /// thread waits for it, be it one that processes or one that calls [`KafkaStreams::close`]: a listener that may take
     /// longer than moments, such as one that sends a message, hands it to a thread of its own.
     pub fn with_state_listener(mut self, listener: impl Fn(State, State) + Send + Sync + 'static) -> Self {
@@ -230,6 +268,7 @@ impl KafkaStreamsBuilder {
             wakers: Mutex::default(),
             error: Mutex::new(None),
             listener: self.listener,
+            changes: Mutex::default(),
             stop: AtomicBool::new(false),
             transport: Mutex::new(None),
             patience_ms: AtomicI64::new(PATIENCE_MS),

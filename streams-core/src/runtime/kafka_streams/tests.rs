@@ -285,6 +285,32 @@ fn a_listener_that_panics_ends_the_application_with_its_error() {
     assert!(error.contains("state listener") && error.contains("I do not like this"), "{error}");
 }
 
+/// Showed before: NOT_RUNNING, and then PENDING_SHUTDOWN.
+#[test]
+fn a_listener_gets_changes_in_their_order_also_while_it_is_slow() {
+    let world = World::new(1);
+    let (own, seen) = (Arc::new(Mutex::new(None::<Arc<Shared>>)), Arc::new(Mutex::new(Vec::new())));
+    let (shared, noted) = (Arc::clone(&own), Arc::clone(&seen));
+    let listener = move |now: State, before: State| {
+        if now == State::PendingShutdown {
+            // The control thread ends the application meanwhile.
+            let shared = lock(&shared).clone().expect("is set");
+            wait(|| shared.state().is_final(), "the end");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        lock(&noted).push((before, now));
+    };
+    let app = world.app(world.config(), Arc::new(|_| ())).with_state_listener(listener).build();
+    let app = app.expect("an application");
+    *lock(&own) = Some(Arc::clone(&app.shared));
+    app.start().expect("it starts");
+    assert!(app.wait_for(LIMIT, |state| state == State::Running), "{}", app.state());
+    assert!(app.close(LIMIT));
+    wait(|| lock(&seen).len() >= 4, "all changes");
+    let seen: Vec<State> = lock(&seen).iter().map(|(_, now)| *now).collect();
+    assert_eq!(seen, [State::Rebalancing, State::Running, State::PendingShutdown, State::NotRunning]);
+}
+
 #[test]
 fn an_application_can_be_closed_from_its_own_threads() {
     // A listener, on the control thread.
