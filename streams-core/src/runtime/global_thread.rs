@@ -11,6 +11,7 @@ mod quiet;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 use std::ops::Add;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -110,15 +111,21 @@ impl GlobalBackends {
 fn open_or_put_aside(directory: &StateDirectory, memory: &DiskMemory, now: Timestamp) -> Result<BackendRef> {
     match open_disk(&directory.global(), memory, std::iter::empty()) {
         Err(error) if error.is_damage() => {
-            let aside = directory.put_global_aside(now)?;
-            tracing::warn!(
-                %error, aside = %aside.display(),
-                "the database of the global stores is damaged; it was put aside, and they are filled from their topics"
-            );
+            put_aside(directory, &error, now)?;
             Ok(open_disk(&directory.global(), memory, std::iter::empty())?)
         }
         opened => Ok(opened?),
     }
+}
+
+/// Puts the damaged database of the global stores aside. It is not open.
+pub(super) fn put_aside(directory: &StateDirectory, error: &dyn Display, now: Timestamp) -> Result<()> {
+    let aside = directory.put_global_aside(now)?;
+    tracing::warn!(
+        %error, aside = %aside.display(),
+        "the database of the global stores is damaged; it was put aside, and they are filled from their topics"
+    );
+    Ok(())
 }
 
 struct GlobalPartition {
@@ -159,6 +166,8 @@ pub(crate) struct GlobalThread {
     owned_at: Option<Timestamp>,
     next_touch: i64,
     next_try: i64,
+    /// Whether a store has to be filled again, and that was not asked for yet.
+    has_refill: bool,
     waits: Arc<Waits>,
     waiting: Waiting,
     refusals: Refusals,
@@ -231,6 +240,7 @@ impl GlobalThread {
             buffer: Vec::new(),
             next_touch: i64::MIN,
             next_try: i64::MIN,
+            has_refill: false,
             waits: Arc::clone(waits),
             waiting: waits.of("the global stores"),
             quiet: Quiet::default(),
@@ -251,7 +261,7 @@ impl GlobalThread {
     pub fn is_caught_up(&self) -> bool {
         let has_come =
             |partition: &GlobalPartition| partition.handle.is_some() && partition.position >= partition.end;
-        self.stores.iter().flat_map(|store| &store.partitions).all(has_come)
+        self.stores.iter().all(|store| store.begin.is_none() && store.partitions.iter().all(has_come))
     }
 
     /// The stores are filled: from now on, what is refused may have been taken away for a moment.
@@ -259,8 +269,11 @@ impl GlobalThread {
         self.refusals.set_patience(patience_ms);
     }
 
-    /// Why a store has to be filled again, if one has.
-    pub fn refill(&self) -> Option<String> {
+    /// Why a store has to be filled again, if that was found since the last call.
+    pub fn take_refill(&mut self) -> Option<String> {
+        if !std::mem::take(&mut self.has_refill) {
+            return None;
+        }
         self.stores.iter().find_map(|store| match &store.begin {
             Some(Begin::Refill(why)) => Some(format!("global store {}: {why}", store.name)),
             _ => None,
@@ -302,6 +315,8 @@ impl GlobalThread {
                     Next::Later => continue,
                     Next::Refill(why) => {
                         store.begin = Some(Begin::Refill(why));
+                        // What is deleted as fast as it is read is not read in a tight loop.
+                        (self.has_refill, self.next_try) = (true, now.monotonic_ms + begin::RETRY_MS);
                         break;
                     }
                 };

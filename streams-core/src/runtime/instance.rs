@@ -1,5 +1,6 @@
 //! Starts an application's threads and supervises them until they have ended.
 
+mod filling;
 mod relaunch;
 
 use std::collections::BTreeMap;
@@ -15,7 +16,7 @@ use super::application_plan::ApplicationPlan;
 use super::commit::{Committer, producer_spec};
 use super::connect::transport_of;
 use super::control::{self, ControlSettings, Dispatcher, Exit, Place, ThreadHandle};
-use super::global_thread::{GlobalBackends, GlobalParts, GlobalThread};
+use super::global_thread::GlobalBackends;
 use super::joining::{JoinParts, Joining};
 use super::kafka_streams::{Shared, lock};
 use super::left_over::Scope;
@@ -24,14 +25,12 @@ use super::measures::ClientMeasures;
 use super::member::{CurrentGroup, ThreadGroup};
 use super::memory::ClientMemory;
 use super::observer::Observer;
-use super::renewal::Renewal;
 use super::restore::{Request, Restorer, RestorerParts};
 use super::state_directory::StateDirectory;
 use super::state_place;
 use super::stats::ThreadStats;
 use super::stream_thread::{Command, Round, StreamThread, ThreadLimits, ThreadParts};
 use super::task::TaskEnvironment;
-use super::task_graph::GraphSettings;
 use super::threads::{join, panicked, spawn};
 use super::topic_setup;
 use super::topic_watch::TopicWatch;
@@ -57,9 +56,6 @@ const THREADS_END: Duration = Duration::from_secs(12);
 
 /// The same where the application's own time is over.
 const ENDED: Duration = Duration::from_secs(1);
-
-/// Time for the broker's first answer when global stores are filled.
-const GLOBAL_IDLE: Duration = Duration::from_millis(20);
 
 /// The parts of an application before its start.
 #[derive(Clone)]
@@ -120,10 +116,17 @@ struct Servers {
     threads: Vec<JoinHandle<()>>,
 }
 
+impl Servers {
+    /// Waits for threads that end.
+    fn join(&mut self) {
+        join(std::mem::take(&mut self.threads), || self.shared.left().max(ENDED));
+    }
+}
+
 impl Drop for Servers {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
-        join(std::mem::take(&mut self.threads), || self.shared.left().max(ENDED));
+        self.join();
     }
 }
 
@@ -155,7 +158,7 @@ fn launch(launch: Launch, at: &dyn Fn(&str)) -> Result<RunningInstance> {
     let group = Arc::new(CurrentGroup::default());
     let buffers = ClientMemory::new(&config, &plan);
     let metrics = ClientMeasures::register(&shared, &topology, &config, &client_id, &process_id);
-    let instance = Instance {
+    let mut instance = Instance {
         plan,
         config,
         transport,
@@ -170,15 +173,15 @@ fn launch(launch: Launch, at: &dyn Fn(&str)) -> Result<RunningInstance> {
         directory,
         _metrics: Arc::new(metrics),
     };
-    let shared = &instance.shared;
     let stop_servers = Arc::new(AtomicBool::new(false));
-    let mut servers =
-        Servers { shared: Arc::clone(shared), stop: Arc::clone(&stop_servers), threads: Vec::new() };
+    let mut servers = Servers {
+        shared: Arc::clone(&instance.shared),
+        stop: Arc::clone(&stop_servers),
+        threads: Vec::new(),
+    };
     if !instance.globals.is_empty() {
         at("the global stores to be filled");
-        let (thread, filled) = start_global(&instance, &stop_servers)?;
-        servers.threads.push(thread);
-        wait_filled(&filled, shared)?;
+        filling::fill(&mut instance, &mut servers, &memory)?;
     }
     at("the stream threads to start");
     let (requests, received) = mpsc::channel();
@@ -193,7 +196,7 @@ fn launch(launch: Launch, at: &dyn Fn(&str)) -> Result<RunningInstance> {
         handles.push(handle);
     }
     let max_poll_interval_ms = instance.config.max_poll_interval_ms();
-    let dispatcher = Dispatcher::new(handles, shared, &instance.clock, max_poll_interval_ms);
+    let dispatcher = Dispatcher::new(handles, &instance.shared, &instance.clock, max_poll_interval_ms);
     // Last: from now on the group counts on this process.
     let mut place = instance.place()?;
     place.take()?;
@@ -471,102 +474,4 @@ fn start_restorer(
             Err(panic) => shared.fail(panicked("the restore thread", &*panic)),
         }
     })
-}
-
-/// Fills the global stores, reports that they are filled, and then keeps them current.
-fn start_global(
-    instance: &Instance,
-    stop: &Arc<AtomicBool>,
-) -> Result<(JoinHandle<()>, mpsc::Receiver<Result<()>>)> {
-    let (filled, wait) = mpsc::channel();
-    let (of_thread, stop) = (instance.clone(), Arc::clone(stop));
-    let name = format!("{}-GlobalStreamThread", instance.client_id);
-    let thread_name = name.clone();
-    let thread = spawn(&instance.shared, name, move || {
-        let instance = of_thread;
-        let told = filled.clone();
-        let ran = catch_unwind(AssertUnwindSafe(|| run_global(&instance, &thread_name, &stop, &told)));
-        let error = match ran {
-            Ok(Ok(())) => return,
-            Ok(Err(error)) => error,
-            Err(panic) => panicked(&thread_name, &*panic),
-        };
-        // Before the stores are filled it is `start` that fails, after that the application.
-        if let Err(mpsc::SendError(Err(error))) = filled.send(Err(error)) {
-            instance.shared.fail(error);
-        }
-    })?;
-    Ok((thread, wait))
-}
-
-/// Returns once the global stores are filled, or the application is closed.
-fn wait_filled(filled: &mpsc::Receiver<Result<()>>, shared: &Shared) -> Result<()> {
-    loop {
-        match filled.recv_timeout(IDLE) {
-            Ok(result) => return result,
-            Err(mpsc::RecvTimeoutError::Timeout) => shared.check_open()?,
-            Err(mpsc::RecvTimeoutError::Disconnected) => {
-                let reason = "the global thread ended before its stores were filled";
-                return Err(Error::IllegalState(reason.to_owned()));
-            }
-        }
-    }
-}
-
-fn run_global(
-    instance: &Instance,
-    name: &str,
-    stop: &Arc<AtomicBool>,
-    filled: &mpsc::Sender<Result<()>>,
-) -> Result<()> {
-    let properties = instance.buffers.globals.consumer(instance.config.global_consumer_properties());
-    let spec = instance.consumer_spec(format!("{name}-global-consumer"), properties);
-    let mut global = GlobalThread::new(GlobalParts {
-        plan: &instance.plan,
-        backends: &instance.globals,
-        consumer: instance.transport.consumer(&spec)?,
-        admin: instance.transport.admin(&format!("{name}-admin"))?,
-        directory: instance.directory.clone(),
-        waits: &instance.shared.waits,
-        handlers: instance.handlers.clone(),
-        settings: GraphSettings::new(&instance.plan, &instance.config),
-        config: Arc::clone(&instance.config),
-        metrics: &instance.shared.metrics,
-        thread: name.into(),
-        clock: Arc::clone(&instance.clock),
-        stop: Arc::clone(stop),
-    })?;
-    let stats = Arc::new(ThreadStats::default());
-    lock(&instance.shared.stats).push(Arc::clone(&stats));
-    let mut told = false;
-    while !stop.load(Ordering::Acquire) {
-        let worked = match global.run_once(Now::of(&*instance.clock)) {
-            Err(error) if told && error.is_damage() => {
-                tracing::warn!(%error, "the global stores");
-                return renew(instance, Renewal::Damage);
-            }
-            worked => worked?,
-        };
-        if worked {
-            stats.set_dropped(global.dropped_records());
-        }
-        if !told && global.is_caught_up() {
-            told = true;
-            global.is_filled(instance.config.task_timeout_ms());
-            let _ = filled.send(Ok(()));
-        }
-        if told && let Some(why) = global.refill() {
-            return renew(instance, Renewal::Refill(why));
-        }
-        if !worked {
-            global.wait(if told { IDLE } else { GLOBAL_IDLE });
-        }
-    }
-    Ok(())
-}
-
-/// Makes the application restart, which fills the global stores before they are read.
-fn renew(instance: &Instance, why: Renewal) -> Result<()> {
-    lock(&instance.shared.renewals).want(why);
-    Ok(())
 }

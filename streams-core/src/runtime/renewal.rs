@@ -37,30 +37,42 @@ impl Renewals {
     /// Takes the pending request. The error says that restarts do not help.
     pub fn take(&mut self, now_ms: i64) -> Result<Option<Renewal>, Error> {
         let Some(why) = self.wanted.take() else { return Ok(None) };
-        let is_recent = |at: &i64| now_ms - at < WITHIN_MS;
         match &why {
-            Renewal::Damage => {
-                if self.damaged_at.replace(now_ms).as_ref().is_some_and(is_recent) {
-                    return Err(Error::StateDirectory(
-                        "the database of the global stores was damaged, put aside and filled again, and is damaged again; \
-                         look at the disk and at what else writes there, or set state.dir to another one"
-                            .to_owned(),
-                    ));
-                }
-            }
-            Renewal::Refill(why) => {
-                self.refills.retain(is_recent);
-                self.refills.push_back(now_ms);
-                if self.refills.len() > REFILLS_MAX {
-                    return Err(Error::Topics(format!(
-                        "{why}; it had to be filled again {REFILLS_MAX} times in ten minutes: let the topic keep its \
-                         records for longer (retention.ms, retention.bytes), or compact it"
-                    )));
-                }
-            }
+            Renewal::Damage => self.damaged(now_ms)?,
+            Renewal::Refill(why) => self.refilled(why, now_ms)?,
         }
         Ok(Some(why))
     }
+
+    /// The database is put aside because it is damaged. The error says that this does not help.
+    pub fn damaged(&mut self, now_ms: i64) -> Result<(), Error> {
+        let before = self.damaged_at.replace(now_ms);
+        if before.is_some_and(|at| is_recent(at, now_ms)) {
+            return Err(Error::StateDirectory(
+                "the database of the global stores was damaged, put aside and filled again, and is damaged again; \
+                 look at the disk and at what else writes there, or set state.dir to another one"
+                    .to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// A store is filled again, for this reason. The error says that this does not help.
+    pub fn refilled(&mut self, why: &str, now_ms: i64) -> Result<(), Error> {
+        self.refills.retain(|at| is_recent(*at, now_ms));
+        self.refills.push_back(now_ms);
+        if self.refills.len() > REFILLS_MAX {
+            return Err(Error::Topics(format!(
+                "{why}; it had to be filled again {REFILLS_MAX} times in ten minutes: let the topic keep its \
+                 records for longer (retention.ms, retention.bytes), or compact it"
+            )));
+        }
+        Ok(())
+    }
+}
+
+fn is_recent(at_ms: i64, now_ms: i64) -> bool {
+    now_ms - at_ms < WITHIN_MS
 }
 
 #[cfg(test)]

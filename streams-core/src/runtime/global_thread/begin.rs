@@ -21,8 +21,8 @@ use crate::transport::{Admin, Isolation, OffsetQuery, TransportErrorKind};
 /// The time-out of one request to the broker.
 const ADMIN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The pause before a failed request is retried.
-const RETRY_MS: i64 = 500;
+/// The pause before a failed request is retried, or a store is filled again.
+pub(super) const RETRY_MS: i64 = 500;
 
 /// Why a store needs a position.
 pub(super) enum Begin {
