@@ -3,6 +3,7 @@
 //! A message is whole: it holds its causes, to the last one. So `source` gives none of them again, and a program that prints
 //! an error with its sources prints each once. The causes are fields, to be matched.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::ids::{Offset, TaskId, TopicPartition};
@@ -318,9 +319,22 @@ pub enum Error {
         reason: String,
     },
 
-    /// A directory is in use or unusable.
+    /// A directory is unusable.
     #[error("{0}")]
     StateDirectory(String),
+
+    /// The application's state directory is in use.
+    #[error(
+        "the state directory {} is in use{}; give every instance on this machine its own state.dir",
+        path.display(),
+        owner.map(|owner| format!(" by process {owner}")).unwrap_or_default()
+    )]
+    StateDirectoryInUse {
+        /// The directory.
+        path: PathBuf,
+        /// The process that has it, if that is known.
+        owner: Option<u32>,
+    },
 
     /// A call that the present state does not allow.
     #[error("{0}")]

@@ -68,6 +68,8 @@ pub(crate) struct Launch {
     pub handlers: Handlers,
     pub token_provider: Option<Arc<dyn TokenProvider>>,
     pub shared: Arc<Shared>,
+    /// Whether an earlier launch of the application had the state directory.
+    pub had_directory: bool,
 }
 
 /// The progress that `start` receives.
@@ -135,9 +137,10 @@ impl Drop for Servers {
 fn launch(launch: Launch, at: &dyn Fn(&str)) -> Result<RunningInstance> {
     let transport = transport_of(&launch)?;
     launch.shared.use_transport(&transport)?;
-    let Launch { topology, config, clock, handlers, shared, .. } = launch;
+    let Launch { topology, config, clock, handlers, shared, had_directory, .. } = launch;
     let fresh_id = state_place::fresh_process_id(&clock);
-    let directory = state_place::open(&topology, &config, &*transport, &fresh_id, clock.now_ms())?;
+    let directory =
+        state_place::open(&topology, &config, &*transport, had_directory, &fresh_id, clock.now_ms())?;
     let process_id: Arc<str> = match &directory {
         Some(directory) => directory.process_id().into(),
         None => fresh_id.into(),
@@ -226,7 +229,14 @@ pub(crate) fn supervise(launch: Launch, started: mpsc::Sender<StartProgress>) ->
 fn control_thread(launch: &Launch, started: &mpsc::Sender<StartProgress>) {
     let shared = &launch.shared;
     let tell = |stage: &str| drop(started.send(StartProgress::At(stage.to_owned())));
-    let running = match self::launch(launch.clone(), &tell) {
+    // One transport for all launches: it knows that brokers and group have let this process in (decision 0021).
+    let connected = transport_of(launch).and_then(|transport| {
+        let launch = Launch { transport: Some(transport), ..launch.clone() };
+        let running = self::launch(launch.clone(), &tell)?;
+        let had_directory = running.instance.directory.is_some();
+        Ok((running, Launch { had_directory, ..launch }))
+    });
+    let (running, launch) = match connected {
         Ok(running) => running,
         Err(error) => {
             // Closed meanwhile, it has ended as requested.
@@ -242,7 +252,7 @@ fn control_thread(launch: &Launch, started: &mpsc::Sender<StartProgress>) {
     let _ = started.send(StartProgress::Ended(Ok(())));
     let mut exit = running.serve();
     while exit == Exit::Replan && !shared.is_stopped() {
-        exit = relaunch::relaunch(launch).map_or(Exit::Stopped, RunningInstance::serve);
+        exit = relaunch::relaunch(&launch).map_or(Exit::Stopped, RunningInstance::serve);
     }
 }
 

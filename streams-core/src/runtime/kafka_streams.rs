@@ -371,6 +371,7 @@ impl KafkaStreams {
             handlers: self.handlers.clone(),
             token_provider: self.token_provider.clone(),
             shared: Arc::clone(&self.shared),
+            had_directory: false,
         }
     }
 

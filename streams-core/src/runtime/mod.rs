@@ -39,6 +39,7 @@ mod record_collector;
 mod record_queue;
 mod refusals;
 mod renewal;
+mod restart_wait;
 mod restore;
 mod run;
 #[cfg(unix)]

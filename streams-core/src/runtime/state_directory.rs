@@ -175,11 +175,8 @@ fn lock(root: &Path) -> Result<File> {
         Err(TryLockError::WouldBlock) => {
             let mut owner = String::new();
             let _ = lock.read_to_string(&mut owner);
-            return Err(Error::StateDirectory(format!(
-                "the state directory {} is in use{}; give every instance on this machine its own state.dir",
-                root.display(),
-                if owner.is_empty() { String::new() } else { format!(" by process {}", owner.trim()) }
-            )));
+            let owner = owner.trim().parse().ok();
+            return Err(Error::StateDirectoryInUse { path: root.to_path_buf(), owner });
         }
         Err(TryLockError::Error(error)) => return Err(failed("lock", &error)),
     }

@@ -15,10 +15,14 @@ use crate::transport::Transport;
 
 /// The state directory, locked for this process. An application that keeps nothing on disk goes without one where it
 /// cannot be had: it is of use to it only because of the process id, by which a restarted process fences its past at once.
+///
+/// Which thread has a custom database open is not known to its supplier. So an application with such stores that `had` the
+/// directory must get it again when it restarts: a thread that has not ended holds both.
 pub(super) fn open(
     topology: &Topology,
     config: &StreamsConfig,
     transport: &dyn Transport,
+    had: bool,
     fresh_id: &str,
     now: Timestamp,
 ) -> Result<Option<Arc<StateDirectory>>> {
@@ -30,9 +34,12 @@ pub(super) fn open(
         )));
     }
     let keeps_state = on_disk.is_some();
+    let is_custom = |place| matches!(place, StorePlace::Custom(_));
+    let needs_it =
+        keeps_state || (had && topology.graph().store_factories().any(|store| is_custom(store.place())));
     let directory = match StateDirectory::open(&config.state_dir(), &config.application_id(), fresh_id) {
         Ok(directory) => directory,
-        Err(error) if !keeps_state => {
+        Err(error) if !needs_it => {
             tracing::info!(%error, "no store is on disk: the application goes without a state directory");
             return Ok(None);
         }

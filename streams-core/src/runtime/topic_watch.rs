@@ -15,12 +15,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::application_plan::ApplicationPlan;
+use super::restart_wait::RestartWait;
 use super::topic_setup;
 use super::waits::{Waiting, Waits};
 use crate::config::StreamsConfig;
 use crate::error::{Error, Result};
 use crate::ids::{PartitionId, StoreName, TopicName};
-use crate::transport::{Admin, TopicInfo, Transport, TransportErrorKind};
+use crate::transport::{Admin, TopicInfo, Transport};
 
 /// The poll interval unless configured, as in Kafka's clients.
 const MAX_AGE_MS: i64 = 300_000;
@@ -45,12 +46,6 @@ pub(crate) fn metadata_max_age_ms(config: &StreamsConfig) -> i64 {
     set.unwrap_or(MAX_AGE_MS).max(1)
 }
 
-/// Whether an error in starting is one that time may cure.
-pub(crate) fn is_transient(error: &Error) -> bool {
-    let passes = |kind| matches!(kind, TransportErrorKind::Retriable | TransportErrorKind::TimedOut);
-    matches!(error, Error::Transport(error) if passes(error.kind()))
-}
-
 /// The content of an internal topic.
 enum Own {
     /// Records on their way.
@@ -67,7 +62,7 @@ pub(crate) struct TopicWatch {
     config: Arc<StreamsConfig>,
     admin: Box<dyn Admin>,
     /// The wait for a broker that does not answer, or does not let the application restart.
-    waiting: Waiting,
+    waiting: RestartWait,
     /// The wait for the answer to one call.
     calling: Waiting,
     known: BTreeMap<TopicName, TopicInfo>,
@@ -93,7 +88,7 @@ impl TopicWatch {
         let mut watch = TopicWatch {
             plan: Arc::clone(plan),
             config: Arc::clone(config),
-            waiting: waits.of("the watch over topics"),
+            waiting: RestartWait::new(waits.of("the watch over topics"), config.task_timeout_ms()),
             calling: waits.of("the watch over topics"),
             admin: transport.admin(&format!("{client_id}-topics-admin"))?,
             known: BTreeMap::new(),
@@ -152,18 +147,14 @@ impl TopicWatch {
         self.calling.end();
         match prepared {
             Ok(_) => Ok(true),
-            Err(error) if is_transient(&error) => {
-                let waited = self.waiting.update(now_ms, || {
-                    format!("the broker, to restart because topics have changed: {error}")
-                });
-                if waited >= self.config.task_timeout_ms() {
+            Err(error) => {
+                if !self.waiting.may_pass(&error, now_ms, "to restart because topics have changed") {
                     return Err(error);
                 }
                 self.poll_soon(now_ms);
                 self.pause(now_ms);
                 Ok(false)
             }
-            Err(error) => Err(error),
         }
     }
 
@@ -319,6 +310,7 @@ mod tests {
     use crate::processor::{Processor, ProcessorContext, ProcessorResult, SourceOptions};
     use crate::record::Record;
     use crate::runtime::trial::warnings;
+    use crate::runtime::refusals::REFUSED_MAX_MS;
     use crate::serde::DefaultSerde;
     use crate::store::Stores;
     use crate::time::ManualClock;
@@ -414,6 +406,31 @@ mod tests {
         let mut watch = world.watch(&topology);
         world.create("in-c");
         assert!(watch.changed(60_000).unwrap());
+    }
+
+    /// Showed before: an error at once, as when a broker that has just started tells no topics.
+    #[test]
+    fn a_restart_waits_for_seconds_for_topics_that_are_missing() {
+        let mut world = World::new(&["in-a"]);
+        let mut topology = Topology::new();
+        let pattern = TopicPattern::new("in-[a-z]").unwrap();
+        topology.add_pattern_source("in", &pattern, None, options()).unwrap();
+        let missing = |world: &mut World, watch: &mut TopicWatch| {
+            world.admin.delete_topics(&["in-a".into()], TIMEOUT).unwrap();
+            watch.poll_soon(0);
+            assert!(!watch.changed(0).unwrap());
+            assert!(!watch.changed(GONE_AFTER_MS).unwrap(), "nothing matches for now");
+        };
+        let mut watch = world.watch(&topology);
+        missing(&mut world, &mut watch);
+        world.create("in-b");
+        assert!(watch.changed(GONE_AFTER_MS + SOON_MS).unwrap());
+        let mut watch = world.watch(&topology);
+        world.create("in-a");
+        world.admin.delete_topics(&["in-b".into()], TIMEOUT).unwrap();
+        missing(&mut world, &mut watch);
+        let error = watch.changed(GONE_AFTER_MS + REFUSED_MAX_MS).unwrap_err().to_string();
+        assert!(error.contains("in-[a-z]"), "{error}");
     }
 
     #[test]

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use super::{Launch, RunningInstance, StartProgress};
 use crate::runtime::kafka_streams::Starting;
+use crate::runtime::restart_wait::RestartWait;
 use crate::runtime::threads::spawn;
-use crate::runtime::topic_watch::is_transient;
 
 /// The pause between two attempts to start again.
 const LAUNCH_AGAIN: Duration = Duration::from_millis(200);
 
-/// Launches once more. A broker that is away for a moment must not end an application that was running.
+/// Launches once more. What passes must not end an application that was running.
 pub(super) fn relaunch(launch: &Launch) -> Option<RunningInstance> {
     let shared = &launch.shared;
     // A second thread logs what it waits for, as at the first start.
@@ -23,17 +23,15 @@ pub(super) fn relaunch(launch: &Launch) -> Option<RunningInstance> {
         return None;
     }
     let tell = |stage: &str| drop(progress.send(StartProgress::At(stage.to_owned())));
-    let mut waiting = shared.waits.of("the application");
+    let mut waiting = RestartWait::new(shared.waits.of("the application"), launch.config.task_timeout_ms());
     while !shared.is_stopped() {
         let error = match super::launch(launch.clone(), &tell) {
             Ok(running) => return Some(running),
             Err(error) => error,
         };
-        let what = || format!("the broker, to start again after topics changed: {error}");
-        let waited = waiting.update(launch.clock.monotonic_ms(), what);
         // Closed meanwhile, it ends without an error.
-        let is_closed = shared.is_stopped();
-        if !is_closed && (!is_transient(&error) || waited >= launch.config.task_timeout_ms()) {
+        let passes = waiting.may_pass(&error, launch.clock.monotonic_ms(), "to start again");
+        if !passes && !shared.is_stopped() {
             shared.fail(error);
             break;
         }

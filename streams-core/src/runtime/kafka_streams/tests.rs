@@ -16,6 +16,7 @@ use crate::transport::{
     ConsumerSpec, Isolation, NewTopic, OffsetQuery, OutRecord, Producer, ProducerSpec, Transport,
 };
 
+mod again;
 mod long;
 
 const LIMIT: Duration = Duration::from_secs(120);
