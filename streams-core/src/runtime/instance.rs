@@ -119,6 +119,10 @@ struct Servers {
 }
 
 impl Servers {
+    fn new(shared: &Arc<Shared>) -> Self {
+        Servers { shared: Arc::clone(shared), stop: Arc::default(), threads: Vec::new() }
+    }
+
     /// Waits for threads that end.
     fn join(&mut self) {
         join(std::mem::take(&mut self.threads), || self.shared.left().max(ENDED));
@@ -176,12 +180,7 @@ fn launch(launch: Launch, at: &dyn Fn(&str)) -> Result<RunningInstance> {
         directory,
         _metrics: Arc::new(metrics),
     };
-    let stop_servers = Arc::new(AtomicBool::new(false));
-    let mut servers = Servers {
-        shared: Arc::clone(&instance.shared),
-        stop: Arc::clone(&stop_servers),
-        threads: Vec::new(),
-    };
+    let mut servers = Servers::new(&instance.shared);
     if !instance.globals.is_empty() {
         at("the global stores to be filled");
         filling::fill(&mut instance, &mut servers, &memory)?;
@@ -190,7 +189,7 @@ fn launch(launch: Launch, at: &dyn Fn(&str)) -> Result<RunningInstance> {
     let (requests, received) = mpsc::channel();
     let restorer = instance.restorer(memory, received)?;
     let wake_restorer = restorer.waker();
-    servers.threads.push(start_restorer(&instance, restorer, &stop_servers)?);
+    servers.threads.push(start_restorer(&instance, restorer, &servers.stop)?);
     let mut threads = Vec::new();
     let mut handles = Vec::new();
     for number in 1..=instance.threads() {

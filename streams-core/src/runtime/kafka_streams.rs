@@ -107,8 +107,8 @@ impl Shared {
         true
     }
 
-    /// Calls the listener with the changes that it has not got yet; if another thread is calling it, that one does. No lock is
-    /// held during a call: the listener may close the application.
+    /// Calls the listener with the changes that it has not got yet; if another thread is calling it, that one does. No lock
+    /// is held during a call: the listener may close the application.
     fn call_listener(&self) {
         let Some(listener) = &self.listener else { return };
         if std::mem::replace(&mut lock(&self.changes).is_calling, true) {

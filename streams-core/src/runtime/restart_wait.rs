@@ -12,7 +12,7 @@ use crate::transport::TransportErrorKind;
 enum Cause {
     /// The brokers do not answer.
     Away,
-    /// A thread of before has not ended yet.
+    /// An earlier thread has not ended yet.
     Held,
     /// A right or a topic is missing.
     Refused,

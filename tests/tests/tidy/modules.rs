@@ -66,7 +66,7 @@ const STREAMS_CORE: Floors = &[
     ("topology", "ids time config record window partitioner error metrics serde store processor"),
     (
         "runtime",
-        "ids time time_queue config record window partitioner error metrics serde transport store processor \
+        "ids time time_queue config record window user_code partitioner error metrics serde transport store processor \
          topology",
     ),
     // The test driver stands on everything, and nothing on it.

@@ -24,7 +24,7 @@ pub(super) fn wipe(task: TaskId, supplier: &dyn BackendSupplier) -> Result<()> {
     wiped.map_err(|error| in_supplier(task, supplier.name(), "remove", error))
 }
 
-/// Adds supplier and task to an error of a supplier's. Those about which the runtime decides by their kind stay what they are.
+/// Adds supplier and task to an error of a supplier's. Those about which the runtime decides by their kind stay the same.
 fn in_supplier(task: TaskId, supplier: &str, attempted: &'static str, error: Error) -> Error {
     let cause: UserError = match error {
         Error::State(cause) | Error::Store { cause, .. } => {
