@@ -78,7 +78,8 @@ pub(crate) struct Engine {
     // Kept for its membership in the group.
     _membership: Box<dyn Membership>,
     // A thread ends when its command channel is closed.
-    _commands: Direct,
+    #[cfg_attr(not(test), expect(dead_code, reason = "tests send commands"))]
+    commands: Direct,
     restorer: Restorer,
     global: Option<GlobalThread>,
     thread: StreamThread,
@@ -179,7 +180,7 @@ impl Engine {
             membership.group(),
             Scope::of(&plan),
             &waits,
-            Duration::from_secs(60),
+            config.task_timeout(),
         );
         let (commands, received) = mpsc::channel();
         let readers = globals.readers(&plan)?;
@@ -207,7 +208,7 @@ impl Engine {
             plan,
             clock,
             _membership: membership,
-            _commands: direct,
+            commands: direct,
             restorer,
             global,
             thread,
@@ -238,6 +239,12 @@ impl Engine {
     #[cfg(test)]
     pub fn waits(&self) -> &Arc<Waits> {
         &self.waits
+    }
+
+    /// What the control thread would send, for tests.
+    #[cfg(test)]
+    pub fn command(&self, command: Command) {
+        let _ = self.commands.0.send(command);
     }
 
     /// The thread, for its own tests.

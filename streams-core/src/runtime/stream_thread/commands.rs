@@ -30,8 +30,12 @@ impl StreamThread {
             any = true;
             match command {
                 Command::Assign(tasks) => {
-                    // After an expulsion, the tasks that come back continue their series of replays.
-                    self.replays.keep(|task| self.opening.contains_key(&task) || tasks.contains(&task));
+                    // After an expulsion, the tasks that come back continue their series of replays. Those that run now are
+                    // not in the command, and continue theirs as well.
+                    let (running, opening) = (&self.tasks, &self.opening);
+                    self.replays.keep(|task| {
+                        running.contains_key(&task) || opening.contains_key(&task) || tasks.contains(&task)
+                    });
                     for task in tasks {
                         self.open(task, None);
                     }

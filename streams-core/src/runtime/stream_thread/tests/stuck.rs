@@ -30,9 +30,7 @@ impl Processor<String, String, String, String> for Choke {
     }
 }
 
-/// Showed before: replays without end, and without a word but a warning a second.
-#[test]
-fn one_task_that_is_stuck_ends_in_an_error_that_names_it_though_another_commits() -> Result<()> {
+fn choked() -> Result<World> {
     let mut topology = Topology::new();
     topology.add_source("source", &["in".into()], None, source_options())?;
     let choke = |task: &mut InitContext<'_>| {
@@ -42,10 +40,15 @@ fn one_task_that_is_stuck_ends_in_an_error_that_names_it_though_another_commits(
         Ok(Choke)
     };
     topology.add_processor("choke", choke, &["source"])?;
-    let mut world = World::with(topology, config(), 2)?;
+    World::with(topology, config(), 2)
+}
+
+/// Runs for twice `task.timeout.ms`; `between` is called before each commit interval, with its number.
+fn ends_in_an_error(mut between: impl FnMut(&mut World, u32)) -> Result<()> {
+    let mut world = choked()?;
     let mut committed = 0;
-    // Twice task.timeout.ms.
-    for _ in 0..6_000 {
+    for interval in 0..6_000 {
+        between(&mut world, interval);
         world.send_to(1, "b", "fine")?;
         world.trial.clock.advance(COMMIT_MS);
         for _ in 0..5 {
@@ -63,4 +66,27 @@ fn one_task_that_is_stuck_ends_in_an_error_that_names_it_though_another_commits(
         committed = world.engine.thread().stats.commits();
     }
     panic!("it is done again forever; {committed} commits of the other task");
+}
+
+/// Showed before: replays without end, and without a word but a warning a second.
+#[test]
+fn one_task_that_is_stuck_ends_in_an_error_that_names_it_though_another_commits() -> Result<()> {
+    ends_in_an_error(|_, _| ())
+}
+
+/// Showed before: replays without end, since each time that a task came back to the thread, those of the others were
+/// forgotten.
+#[test]
+fn one_task_that_is_stuck_ends_in_an_error_though_another_comes_and_goes() -> Result<()> {
+    let (stuck, other) = (TaskId::new(0, 0), TaskId::new(0, 1));
+    let mut last = 0;
+    ends_in_an_error(|world, interval| {
+        // Every two minutes, while the stuck task runs.
+        if interval - last > 1_200 && world.engine.thread().tasks.contains_key(&stuck) {
+            last = interval;
+            let (answer, _received) = mpsc::channel();
+            world.engine.command(Command::Revoke([other].into(), answer));
+            world.engine.command(Command::Assign([other].into()));
+        }
+    })
 }
