@@ -55,6 +55,9 @@ const REGISTER_TIMEOUT: Duration = Duration::from_secs(10);
 /// The time-out of a request for the limits of topics.
 const PREPARE_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// `task.timeout.ms` bounds how long calls are repeated. A single one has this much time for an answer in any case.
+const CALL_TIMEOUT_MIN: Duration = Duration::from_secs(10);
+
 /// The time-out of a flush or an offset commit under at-least-once.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -132,7 +135,9 @@ pub(crate) struct Committer {
     waiting: Waiting,
     /// The wait for the answer to one call.
     calling: Waiting,
-    /// `task.timeout.ms`: no call takes longer.
+    /// The wait of a producer for its coordinator. All of them have it when a coordinator is away: that is one warning.
+    registering: Waiting,
+    /// No call takes longer: `task.timeout.ms`, if that is enough for an answer.
     patience: Duration,
     warned: Warned,
 }
@@ -147,7 +152,8 @@ struct Warned {
 }
 
 impl Committer {
-    /// A committer that makes its producer on first use; an earlier run may have left something in that scope.
+    /// A committer that makes its producer on first use; an earlier run may have left something in that scope. `patience` is
+    /// `task.timeout.ms`.
     pub fn new(
         transport: Arc<dyn Transport>,
         spec: ProducerSpec,
@@ -160,8 +166,9 @@ impl Committer {
         Committer {
             internal: scope.take_internal(),
             waiting: waits.of(who()),
-            calling: waits.of(who()).in_common("a coordinator for transactional ids"),
-            patience,
+            calling: waits.of(who()),
+            registering: waits.of(who()).in_common("a coordinator for transactional ids"),
+            patience: patience.max(CALL_TIMEOUT_MIN),
             warned: Warned::default(),
             transport,
             spec,
@@ -218,9 +225,9 @@ impl Committer {
             producer.prepare(&self.topics, PREPARE_TIMEOUT)?;
             if let Some(id) = &self.spec.transactional_id {
                 // Not repeated here: the thread must handle commands between two tries.
-                self.calling.begin(|| format!("the coordinator to take transactional id {id}"));
+                self.registering.begin(|| format!("the coordinator to take transactional id {id}"));
                 let registered = producer.init_transactions(REGISTER_TIMEOUT);
-                self.calling.end();
+                self.registering.end();
                 registered?;
             }
             self.producer = Some(producer);
@@ -366,6 +373,25 @@ impl Committer {
         Ok(counted?)
     }
 
+    /// How many partitions topics have by now: one question for all of them, of at most `timeout`.
+    pub fn count_again(
+        &mut self,
+        topics: &[TopicName],
+        timeout: Duration,
+    ) -> Result<Vec<crate::transport::Result<PartitionId>>> {
+        let producer = self.ensure_producer()?;
+        let mut handles = Vec::with_capacity(topics.len());
+        for topic in topics {
+            handles.push(producer.topic(topic)?);
+        }
+        let count = topics.len();
+        self.calling
+            .begin(|| format!("the brokers to tell how many partitions {count} known topics have by now"));
+        let counts = self.ensure_producer().map(|producer| producer.partition_counts(&handles, timeout));
+        self.calling.end();
+        counts
+    }
+
     /// Begins the wait of a record for room in the producer's queue.
     pub fn wait_for_room(&mut self, topic: &str) {
         self.calling.begin(|| format!("room in its queue, for a record to topic {topic}"));
@@ -477,7 +503,56 @@ fn retry_harmless<T>(mut call: impl FnMut() -> crate::transport::Result<T>) -> R
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::TransactionState::{InDoubt, Missing, Open, Probing, Ready};
+    use super::*;
+    use crate::runtime::trial::Trial;
+    use crate::runtime::trial::log::warnings;
+    use crate::runtime::trial::watched::Watched;
+    use crate::transport::GroupSpec;
+
+    /// Before, all calls of all producers were logged as one wait: while one of them waited for its coordinator, no other
+    /// wait was seen.
+    #[test]
+    fn what_one_producer_waits_for_does_not_hide_what_another_waits_for() {
+        let waits = Arc::<Waits>::default();
+        let logged: Arc<Mutex<Vec<String>>> = Arc::default();
+        let (looked, log) = (Arc::clone(&waits), Arc::clone(&logged));
+        let trial = Trial::new(0, 1, &["in"]).expect("a broker");
+        let transport = Watched::new(&trial.transport, move |call, _| {
+            if call == "init_transactions" {
+                // The control thread looks.
+                let warned = warnings(|| {
+                    looked.update(0);
+                    looked.update(6_000);
+                });
+                log.lock().expect("not poisoned").extend(warned);
+            }
+            Ok(())
+        });
+        let spec = GroupSpec {
+            group: "app".into(),
+            client_id: "member".to_owned(),
+            subtopologies: Vec::new(),
+            properties: Default::default(),
+        };
+        let membership = transport.membership(&spec).expect("a member");
+        let mut committers = [0, 1].map(|number| {
+            let config = StreamsConfig::new("app", "embedded:");
+            let (name, group) = (format!("p{number}"), membership.group());
+            let spec = producer_spec(&config, &name, name.clone());
+            Committer::new(Arc::clone(&transport), spec, group, Scope::default(), &waits, Duration::ZERO)
+        });
+        committers[1].wait_for_room("out");
+        committers[0].ensure_producer().expect("is made");
+        let logged = logged.lock().expect("not poisoned");
+        for what in
+            ["the coordinator to take transactional id p0", "room in its queue, for a record to topic out"]
+        {
+            assert!(logged.iter().any(|line| line.contains(what)), "{what} is not in {logged:?}");
+        }
+    }
 
     #[test]
     fn the_machine_allows_what_is_drawn_and_nothing_else() {

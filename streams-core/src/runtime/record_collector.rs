@@ -4,6 +4,7 @@
 //! was sent or by the broker, and whoever finds out: a poll, a flush or a commit. Under exactly-once the broker's refusal
 //! costs the transaction; it is repeated without the records that were left out (`left_out.rs`).
 
+mod again;
 mod dropped;
 
 use std::cell::RefCell;
@@ -37,9 +38,6 @@ const ROOM_WAIT: Duration = Duration::from_millis(10);
 
 /// The time-out of the first request for a topic's partition count.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// The time-out of another request. Without an answer, work continues with what was known.
-const AGAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 struct Topic {
     name: TopicName,
@@ -174,12 +172,6 @@ impl RecordCollector {
         let inner = self.inner.borrow();
         let written = inner.topics.iter().filter(|topic| topic.handle.is_some());
         written.map(|topic| Arc::clone(&topic.name)).collect()
-    }
-
-    /// Forgets the partition counts of all topics, which are asked for when they are next needed: topics grow, and keys have
-    /// to go where every other producer would send them.
-    pub fn ask_partitions_again(&self) {
-        self.inner.borrow_mut().topics.iter_mut().for_each(|topic| topic.is_old = true);
     }
 
     /// Serves delivery reports; failed deliveries are decided.
@@ -498,35 +490,20 @@ impl Collector for RecordCollector {
     fn partitions(&self, topic: OutTopic) -> Result<PartitionId> {
         let mut inner = self.inner.borrow_mut();
         let inner = &mut *inner;
-        if let Some(Topic { partitions: Some(partitions), is_old: false, .. }) =
-            inner.topics.get(topic.0 as usize)
-        {
+        let number = topic.0 as usize;
+        if let Some(Topic { partitions: Some(partitions), is_old: false, .. }) = inner.topics.get(number) {
             return Ok(*partitions);
         }
-        let Some(topic) = inner.topics.get_mut(topic.0 as usize) else {
-            return Err(Error::Internal(format!("topic number {} is unknown to the collector", topic.0)));
+        let Some(topic) = inner.topics.get_mut(number) else {
+            return Err(Error::Internal(format!("topic number {number} is unknown to the collector")));
         };
         let Some(known) = topic.partitions else {
             let partitions = inner.committer.count_partitions(&topic.name, METADATA_TIMEOUT)?;
             topic.is_old = false;
             return Ok(*topic.partitions.insert(partitions));
         };
-        let producer = inner.committer.ensure_producer()?;
-        let handle = producer.topic(&topic.name)?;
-        topic.is_old = false;
-        match producer.partition_count(handle, AGAIN_TIMEOUT) {
-            Ok(partitions) => {
-                if partitions != known {
-                    tracing::info!(topic = %topic.name, known, partitions, "keys are spread over more partitions");
-                }
-                topic.partitions = Some(partitions);
-                Ok(partitions)
-            }
-            Err(error) => {
-                tracing::debug!(topic = %topic.name, %error, "continues with the number of partitions it knew");
-                Ok(known)
-            }
-        }
+        inner.count_again()?;
+        Ok(inner.topics.get(number).and_then(|topic| topic.partitions).unwrap_or(known))
     }
 
     fn any_partition(&self, topic: OutTopic) -> Result<PartitionId> {

@@ -1,5 +1,8 @@
 //! The fixture of the runtime's tests: a broker in memory with a manual clock, producers, an application.
 
+pub(super) mod log;
+pub(super) mod watched;
+
 use std::collections::BTreeMap;
 use std::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};

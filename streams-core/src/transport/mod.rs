@@ -178,6 +178,12 @@ pub trait Producer: Send {
     /// How many partitions a topic has now; asks the broker, at most `timeout`.
     fn partition_count(&mut self, topic: TopicHandle, timeout: Duration) -> Result<PartitionId>;
 
+    /// The same for topics that were counted before, in their order, and in one time for all: what is known of them (their
+    /// limits, too) is old. Without an answer the known limits stay.
+    fn partition_counts(&mut self, topics: &[TopicHandle], timeout: Duration) -> Vec<Result<PartitionId>> {
+        topics.iter().map(|topic| self.partition_count(*topic, timeout)).collect()
+    }
+
     /// Asks for the limits of these topics (sizes, times, keys) before anything is sent; takes at most `timeout`. Then
     /// [`Producer::send`] refuses a record that a topic can never take, and batches fit all of them. Limits that cannot be
     /// found out are left to the broker.

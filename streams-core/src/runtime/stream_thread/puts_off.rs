@@ -34,13 +34,13 @@ impl PutsOff {
 
     /// A commit is put off. The error is that none was possible for too long.
     pub fn put_off(&mut self, now_ms: i64, cause: Error) -> Result<()> {
-        if !std::mem::replace(&mut self.is_put_off, true)
-            && let Some(so_far) = self.series.count(now_ms)
-        {
+        let is_first = !std::mem::replace(&mut self.is_put_off, true);
+        if is_first && let Some(so_far) = self.series.count(now_ms) {
             tracing::warn!(thread = self.thread, %cause, so_far, "the commit is put off");
         }
         let waited_ms = self.waiting.update(now_ms, || format!("a commit, which is put off: {cause}"));
-        if waited_ms < self.timeout_ms {
+        // As with replays, the first is free: with a limit of 0, each rebalance would end the application.
+        if is_first || waited_ms < self.timeout_ms {
             return Ok(());
         }
         let (thread, source) = (self.thread.clone(), Box::new(cause));

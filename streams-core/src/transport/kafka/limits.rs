@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::error::is_unknown_topic;
 use super::ffi::{AdminCall, Client};
 use crate::record::Headers;
 use crate::time::{Clock, SystemClock, Timestamp};
@@ -215,15 +216,14 @@ impl Limits {
             Err(error) => return tracing::debug!(%error, ?asked, "the limits of topics are not known"),
         };
         for (topic, answer) in answers {
-            let limits = match answer {
-                Ok(settings) => Some(TopicLimits::of(|key| settings.get(key).cloned())),
-                Err(error) => {
-                    tracing::debug!(topic, %error, "the limits of the topic are not known");
-                    None
-                }
-            };
             let entry = known.entry(topic).or_insert(UNKNOWN);
-            (entry.limits, entry.asked_ms) = (limits, now_ms);
+            match answer {
+                Ok(settings) => entry.limits = Some(TopicLimits::of(|key| settings.get(key).cloned())),
+                Err(error) if is_unknown_topic(error.code) => entry.limits = None,
+                // What was known before is the best guess.
+                Err(error) => tracing::debug!(%error, ?asked, "the limits of a topic are not known now"),
+            }
+            entry.asked_ms = now_ms;
         }
         self.note_least(&known);
     }

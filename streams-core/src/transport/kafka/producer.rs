@@ -41,8 +41,8 @@ const REGISTERING: Duration = Duration::from_millis(250);
 /// are waited for in this many slices, so that all records to blame are known at once.
 const SLICES_AFTER_FAILURE: u32 = 5;
 
-/// The time-out of a request for a topic's limits.
-const LIMITS_TIMEOUT: Duration = Duration::from_secs(5);
+/// The time-out of a request for a topic's limits, for which a record waits.
+const LIMITS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The time for the questions whether topics exist, after their records were not acknowledged in time.
 const EXISTS_TIMEOUT: Duration = Duration::from_secs(2);
@@ -310,6 +310,24 @@ impl KafkaProducer {
         Some(TransportError::new(kind, attempted, reason))
     }
 
+    /// Requests the limits of topics again. Those that are not answered stay, and so do batches that are too large for a limit
+    /// that was lowered: if they are refused, they become smaller.
+    fn learn_again(&mut self, topics: &[TopicHandle], timeout: Duration) {
+        if timeout.is_zero() {
+            return;
+        }
+        let names: Vec<&str> = topics
+            .iter()
+            .filter_map(|topic| Some(self.topics.get(topic.0 as usize)?.name.as_str()))
+            .collect();
+        self.common.limits.learn(&self.client, &names, timeout);
+        for topic in topics {
+            let Some(known) = self.topics.get_mut(topic.0 as usize) else { continue };
+            known.limits =
+                self.common.limits.of(&known.name).map(|limits| Checked::new(limits, self.compressed));
+        }
+    }
+
     /// Requests the limits of a topic that was unknown when the client was made; an error if batches are too large for it.
     fn learn(&mut self, topic: TopicHandle) -> Result<()> {
         let Some(known) = self.topics.get_mut(topic.0 as usize) else { return Ok(()) };
@@ -364,6 +382,25 @@ impl Producer for KafkaProducer {
         };
         self.learn(topic)?;
         Ok(partitions)
+    }
+
+    fn partition_counts(&mut self, topics: &[TopicHandle], timeout: Duration) -> Vec<Result<PartitionId>> {
+        let deadline = Deadline::after(timeout);
+        let counts = self.client.partition_counts(timeout);
+        if counts.is_ok() {
+            self.learn_again(topics, deadline.left());
+        }
+        let missing = || KafkaError::from_code(E::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART as Code);
+        let count_of = |name: &str| match &counts {
+            Ok(counts) => counts.get(name).map_or_else(|| Err(missing()), |count| count.clone()),
+            Err(error) => Err(error.clone()),
+        };
+        let count = |topic: &TopicHandle| {
+            let name = self.known(*topic)?.name.as_str();
+            let attempted = format!("asking {} for the partitions of '{name}'", self.servers());
+            count_of(name).map_err(|error| failed(attempted, &error))
+        };
+        topics.iter().map(count).collect()
     }
 
     fn prepare(&mut self, topics: &[TopicName], timeout: Duration) -> Result<()> {

@@ -4,6 +4,7 @@
 //! is refused, or the answer is lost. So the request is repeated in slices of time. Each is twice as long as the one before,
 //! because an answer that is slower than its slice is lost.
 
+use std::collections::HashMap;
 use std::ptr::{NonNull, addr_of, null, null_mut};
 use std::time::Duration;
 
@@ -15,6 +16,9 @@ use super::client::Client;
 use super::{Code, KafkaError, OK, Topic, millis, raw, text_of};
 use crate::ids::PartitionId;
 use crate::transport::kafka::deadline::Deadline;
+
+/// The topic does not exist.
+const UNKNOWN: Code = E::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART as Code;
 
 /// The topics of a request.
 #[derive(Clone, Copy)]
@@ -94,15 +98,19 @@ impl Client {
         timeout: Duration,
     ) -> Result<PartitionId, KafkaError> {
         let metadata = self.metadata(Of::Topic(topic), timeout)?;
-        let unknown = E::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART as Code;
-        // SAFETY: a topic of an answer that lives through the calls. The error is read as an integer because a broker may
-        // send one that the enum does not know.
-        let told = metadata.topics().next().map(|topic| unsafe {
-            (addr_of!((*topic).err).cast::<Code>().read(), addr_of!((*topic).partition_cnt).read())
-        });
-        let (code, count) = told.unwrap_or((unknown, 0));
-        KafkaError::check(if code == OK && count == 0 { unknown } else { code })?;
-        Ok(count)
+        // SAFETY: a topic of an answer that lives through the call.
+        let told = metadata.topics().next().map(|topic| unsafe { count_of_topic(topic) });
+        told.unwrap_or_else(|| Err(KafkaError::from_code(UNKNOWN)))
+    }
+
+    /// How many partitions the topics have that this client has handles of; one question for all of them.
+    pub(in crate::transport::kafka) fn partition_counts(
+        &self,
+        timeout: Duration,
+    ) -> Result<HashMap<String, Result<PartitionId, KafkaError>>, KafkaError> {
+        let metadata = self.metadata(Of::Known, timeout)?;
+        // SAFETY: a topic of an answer that lives through the calls.
+        Ok(metadata.topics().map(|topic| unsafe { (name_of_topic(topic), count_of_topic(topic)) }).collect())
     }
 
     /// The names of all topics; asks the broker.
@@ -114,6 +122,19 @@ impl Client {
         // SAFETY: a topic of an answer that lives through the calls.
         Ok(metadata.topics().map(|topic| unsafe { name_of_topic(topic) }).collect())
     }
+}
+
+/// The number of partitions in an answer, or why there is none.
+///
+/// # Safety
+/// A valid topic of an answer that lives through the call.
+unsafe fn count_of_topic(topic: *const rd::rd_kafka_metadata_topic) -> Result<PartitionId, KafkaError> {
+    // SAFETY: the caller's promise. The error is read as an integer because a broker may send one that the enum does not
+    // know.
+    let (code, count) =
+        unsafe { (addr_of!((*topic).err).cast::<Code>().read(), addr_of!((*topic).partition_cnt).read()) };
+    KafkaError::check(if code == OK && count == 0 { UNKNOWN } else { code })?;
+    Ok(count)
 }
 
 /// Copies the name out.
