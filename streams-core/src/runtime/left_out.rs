@@ -3,10 +3,15 @@
 //! That the broker refuses a record is known only after it was sent, and then its transaction must be aborted. The repeated
 //! work makes the same record again, which is recognized and skipped. It is recognized by its destination, its sender, the
 //! source record and its bytes. It is remembered until its source record is committed, or, for punctuations, until it was
-//! met again and committed.
+//! met again and committed. Its dead letters have copies of the source record and of the result: their bytes are counted, and
+//! the thread commits early when there are too many (`Pace`, `StreamThread::is_full`).
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
+use std::rc::Rc;
+
+use bytes::Bytes;
 
 use crate::ids::{Offset, PartitionId, TopicPartition};
 use crate::processor::dead_letter::DeadLetter;
@@ -31,6 +36,9 @@ pub(super) struct Likeness<'a> {
 /// A record that was not met for this many commits never will be: its task has moved.
 const COMMITS_MAX: u32 = 1_000;
 
+/// What a record or a letter takes besides its bytes.
+const OVERHEAD: usize = 200;
+
 #[derive(Debug)]
 struct LeftOutRecord {
     source: Option<(TopicPartition, Offset)>,
@@ -42,10 +50,26 @@ struct LeftOutRecord {
     dead_letters: Vec<Vec<DeadLetter>>,
 }
 
+impl LeftOutRecord {
+    fn bytes(&self) -> usize {
+        OVERHEAD + self.dead_letters.iter().flatten().map(bytes_of).sum::<usize>()
+    }
+}
+
+fn bytes_of(letter: &DeadLetter) -> usize {
+    let part = |part: &Option<Bytes>| part.as_ref().map_or(0, Bytes::len);
+    let headers = letter.headers.iter();
+    let headers =
+        headers.map(|header| header.key.len() + header.value.as_ref().map_or(0, |value| value.len()));
+    OVERHEAD + part(&letter.key) + part(&letter.value) + headers.sum::<usize>()
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct LeftOut {
     records: HashMap<u64, LeftOutRecord>,
+    /// What the records hold.
+    bytes: Rc<Cell<usize>>,
     /// How often records were refused since the last commit, by topic and sender.
     rounds: HashMap<(u32, u64), u32>,
     hasher: RandomState,
@@ -54,6 +78,11 @@ pub(super) struct LeftOut {
 impl LeftOut {
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
+    }
+
+    /// The bytes that it holds, now and later.
+    pub fn bytes(&self) -> Rc<Cell<usize>> {
+        Rc::clone(&self.bytes)
     }
 
     fn hash(&self, likeness: &Likeness<'_>) -> u64 {
@@ -77,6 +106,9 @@ impl LeftOut {
         dead_letters: Vec<DeadLetter>,
     ) {
         let hash = self.hash(&likeness);
+        let added = dead_letters.iter().map(bytes_of).sum::<usize>();
+        let is_new = !self.records.contains_key(&hash);
+        self.bytes.set(self.bytes.get() + added + if is_new { OVERHEAD } else { 0 });
         let empty = LeftOutRecord { source, met: 0, commits: 0, dead_letters: Vec::new() };
         let record = self.records.entry(hash).or_insert(empty);
         record.dead_letters.push(dead_letters);
@@ -117,6 +149,7 @@ impl LeftOut {
             let is_over = (record.met > 0 && record.source.is_none()) || record.commits > COMMITS_MAX;
             !is_over && !record.source.as_ref().is_some_and(is_past)
         });
+        self.bytes.set(self.records.values().map(LeftOutRecord::bytes).sum());
     }
 }
 
@@ -155,6 +188,33 @@ mod tests {
         left_out.aborted();
         let met: Vec<bool> = (0..3).map(|_| left_out.meet(&LIKENESS).is_some()).collect();
         assert_eq!(met, [true, true, false], "a third one is sent");
+    }
+
+    #[test]
+    fn what_is_remembered_is_counted_until_it_is_forgotten() {
+        let mut left_out = LeftOut::default();
+        let bytes = left_out.bytes();
+        let letter = |size: usize| DeadLetter {
+            topic: "letters".into(),
+            key: None,
+            value: Some(vec![0; size].into()),
+            timestamp: 0,
+            headers: Default::default(),
+        };
+        for offset in [7_i64, 7, 8] {
+            let likeness = Likeness { tag: offset.cast_unsigned(), ..LIKENESS };
+            left_out.add(
+                likeness,
+                Some((TopicPartition::new("in", 0), offset)),
+                vec![letter(1_000), letter(500)],
+            );
+        }
+        assert_eq!(bytes.get(), 3 * 1_500 + 6 * OVERHEAD + 2 * OVERHEAD);
+        left_out.aborted();
+        left_out.committed(&committed(8));
+        assert_eq!(bytes.get(), 1_500 + 3 * OVERHEAD);
+        left_out.committed(&committed(9));
+        assert_eq!(bytes.get(), 0);
     }
 
     #[test]

@@ -10,6 +10,8 @@
 //!    read after each record. It also does so when it has a command for the thread.
 //! 4. A clock that stands still, as in the test driver, does not end a pass.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::stats::ThreadStats;
@@ -27,7 +29,7 @@ pub(crate) struct Budget {
     pub long_until_ms: i64,
     /// Records of all tasks.
     pub records: usize,
-    /// Bytes that are in no database yet, of all tasks.
+    /// Bytes that are in no database yet, of all tasks, and what is remembered of refused results.
     pub bytes: usize,
 }
 
@@ -38,6 +40,8 @@ pub(crate) struct Pace {
     budget: Budget,
     /// Bytes of the other tasks.
     bytes_elsewhere: usize,
+    /// Bytes that grow with the records of any task: what the thread remembers of refused results.
+    bytes_left_out: Rc<Cell<usize>>,
     /// Records from one read of the clock to the next.
     every: usize,
     until_check: usize,
@@ -50,7 +54,7 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    pub fn new(clock: ClockRef, stats: Arc<ThreadStats>) -> Self {
+    pub fn new(clock: ClockRef, stats: Arc<ThreadStats>, bytes_left_out: Rc<Cell<usize>>) -> Self {
         let checked_ms = clock.monotonic_ms();
         let budget =
             Budget { until_ms: i64::MAX, long_until_ms: i64::MAX, records: usize::MAX, bytes: usize::MAX };
@@ -59,6 +63,7 @@ impl Pace {
             stats,
             budget,
             bytes_elsewhere: 0,
+            bytes_left_out,
             every: 1,
             until_check: 1,
             checked_ms,
@@ -95,7 +100,10 @@ impl Pace {
     pub fn record(&mut self) -> bool {
         self.records += 1;
         self.until_check -= 1;
-        self.until_check == 0 || self.records >= self.budget.records || self.stats.is_hurried()
+        self.until_check == 0
+            || self.records >= self.budget.records
+            || self.bytes_left_out.get() > self.budget.bytes
+            || self.stats.is_hurried()
     }
 
     /// Reads the clock and checks the task's memory: true when the pass is over.
@@ -111,7 +119,8 @@ impl Pace {
         (self.checked_ms, self.until_check) = (now_ms, self.every);
         self.over |= now_ms >= self.budget.until_ms
             || self.records >= self.budget.records
-            || self.bytes_elsewhere.saturating_add(bytes) > self.budget.bytes
+            || self.bytes_elsewhere.saturating_add(self.bytes_left_out.get()).saturating_add(bytes)
+                > self.budget.bytes
             || self.stats.is_hurried();
         self.over
     }
@@ -145,7 +154,7 @@ mod tests {
 
     fn pace(clock: &Arc<ManualClock>) -> (Pace, Arc<ThreadStats>) {
         let stats = Arc::new(ThreadStats::default());
-        (Pace::new(Arc::clone(clock) as _, Arc::clone(&stats)), stats)
+        (Pace::new(Arc::clone(clock) as _, Arc::clone(&stats), Rc::default()), stats)
     }
 
     fn budget(until_ms: i64) -> Budget {

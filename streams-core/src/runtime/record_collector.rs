@@ -7,7 +7,7 @@
 mod again;
 mod dropped;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -101,6 +101,11 @@ impl RecordCollector {
     pub fn begin_round(&self, now_ms: i64) {
         self.inner.borrow_mut().now_ms = now_ms;
         self.reader.borrow_mut().begin_round();
+    }
+
+    /// The bytes that are kept of refused results until they are committed, now and later.
+    pub fn left_out_bytes(&self) -> Rc<Cell<usize>> {
+        self.inner.borrow().left_out.bytes()
     }
 
     /// Whether anything was sent since the last commit.

@@ -14,6 +14,7 @@
 //! 4. A revoked task is committed and closed before the revocation is answered; a lost one is closed without a commit.
 //! 5. A round has a budget of time, not of records (`passes.rs`). Intervals are judged by the monotonic clock.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Add;
 use std::rc::Rc;
@@ -108,8 +109,8 @@ pub(crate) struct ThreadLimits {
     pub buffered: BufferedBytes,
     /// Records of one task processed before it is the next task's turn.
     pub records_per_turn: usize,
-    /// The thread commits early when its stores hold more than this that no database has yet. From half of it
-    /// on, a commit defers no writes.
+    /// The thread commits early when its stores hold more than this that no database has yet, together with what it
+    /// remembers of refused results. From half of it on, a commit defers no writes.
     pub uncommitted_bytes: usize,
     /// The longest time of a pass over the records, whenever the next commit is.
     pub pass_ms: i64,
@@ -199,6 +200,8 @@ pub(crate) struct StreamThread {
     /// When the restorer last got the list of quiet sources, and whether there were any.
     reported_quiet_at: i64,
     has_reported_quiet: bool,
+    /// What is remembered of refused results until they are committed.
+    left_out_bytes: Rc<Cell<usize>>,
     /// Records dropped by tasks that have been closed.
     dropped_before: DroppedRecords,
     /// How often work was dropped and repeated.
@@ -213,6 +216,7 @@ impl StreamThread {
         let meter =
             ThreadMeter::new(&parts.environment.metrics, &parts.name, &parts.stats, started_at, now_ms);
         let waits = Arc::clone(&parts.waits);
+        let left_out_bytes = parts.environment.collector.left_out_bytes();
         StreamThread {
             replays: Replays::new(parts.name.clone(), parts.limits.task_timeout_ms, waits),
             puts_off: PutsOff::new(&parts.name, &parts.waits, parts.limits.task_timeout_ms),
@@ -226,7 +230,8 @@ impl StreamThread {
             wake_restorer: parts.wake_restorer,
             opened: mpsc::channel(),
             limits: parts.limits,
-            pace: Pace::new(parts.clock, Arc::clone(&parts.stats)),
+            pace: Pace::new(parts.clock, Arc::clone(&parts.stats), Rc::clone(&left_out_bytes)),
+            left_out_bytes,
             stats: parts.stats,
             tasks: BTreeMap::new(),
             opening: BTreeMap::new(),
@@ -364,8 +369,9 @@ impl StreamThread {
         self.tasks.values().map(StreamTask::unwritten_bytes).sum()
     }
 
+    /// Whether a commit would free memory that is needed.
     fn is_full(&self) -> bool {
-        self.unwritten_bytes() > self.limits.uncommitted_bytes
+        self.unwritten_bytes() + self.left_out_bytes.get() > self.limits.uncommitted_bytes
     }
 
     /// What an ordinary commit writes to the databases: changes that would be too old at the next one, or too many.

@@ -15,6 +15,7 @@ use crate::transport::{NewTopic, OutRecord, Producer, TransportErrorKind};
 
 mod cancelled;
 mod idle_offsets;
+mod letters;
 mod mixed;
 mod put_off;
 mod quiet;
