@@ -85,7 +85,8 @@ pub struct FailedDelivery {
     pub reason: String,
     /// The sender's tag ([`OutRecord::tag`](super::OutRecord::tag)).
     pub tag: u64,
-    /// The record, if it is itself to blame.
+    /// The record, if it is itself to blame. Without one, and if the topic is unknown, its records are to be sent again, as
+    /// each is refused then.
     pub record: Option<Box<FailedRecord>>,
 }
 
@@ -151,10 +152,6 @@ impl TransportError {
     }
 
     /// The same with records that were not delivered.
-    #[cfg_attr(
-        not(feature = "kafka"),
-        expect(dead_code, reason = "the embedded broker takes a record or refuses it at once")
-    )]
     pub(crate) fn with_failed(self, failed: Vec<FailedDelivery>) -> Self {
         TransportError { failed, ..self }
     }

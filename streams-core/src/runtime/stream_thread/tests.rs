@@ -14,6 +14,7 @@ use crate::transport::embedded::{Fault, Operation};
 use crate::transport::{NewTopic, OutRecord, Producer, TransportErrorKind};
 
 mod cancelled;
+mod deleted;
 mod idle_offsets;
 mod letters;
 mod mixed;

@@ -206,14 +206,14 @@ impl Core {
     }
 
     /// Appends chunks to different partitions, all at once; those of a transaction stay in memory until it ends.
-    /// A partition that does not exist loses its chunk, and is the error.
+    /// A partition that does not exist loses its chunk, and is returned.
     pub(super) fn append(
         &mut self,
         chunks: Vec<(TopicName, LogId, Chunk)>,
         session: Option<&Session>,
         now_ms: i64,
-    ) -> Result<()> {
-        let mut missing = None;
+    ) -> Result<Vec<TopicPartition>> {
+        let mut missing = Vec::new();
         let mut placed = Vec::with_capacity(chunks.len());
         for (topic, mut id, mut chunk) in chunks {
             if !self.topics.contains_key(&id.topic) {
@@ -221,7 +221,7 @@ impl Core {
                 id.topic = self.by_name.get(&topic).copied().unwrap_or(id.topic);
             }
             let Some(log) = self.log(id) else {
-                missing = Some(unknown_topic(&TopicPartition::new(topic, id.partition).to_string()));
+                missing.push(TopicPartition::new(topic, id.partition));
                 continue;
             };
             chunk.place(log.end);
@@ -245,7 +245,7 @@ impl Core {
             self.push(id, chunk);
         }
         self.evict();
-        missing.map_or(Ok(()), Err)
+        Ok(missing)
     }
 
     /// Appends a placed chunk in memory.

@@ -12,8 +12,8 @@ use super::log::LogId;
 use super::transactions::Session;
 use crate::ids::{PartitionId, TopicName, TopicPartition};
 use crate::transport::{
-    Fence, OffsetToCommit, OutRecord, Producer, ProducerSpec, Result, TopicHandle, TransportError,
-    TransportErrorKind,
+    FailedDelivery, Fence, OffsetToCommit, OutRecord, Producer, ProducerSpec, Result, TopicHandle,
+    TransportError, TransportErrorKind,
 };
 
 /// How many records are collected, over all partitions, before the broker's lock is taken for them.
@@ -58,8 +58,10 @@ pub(super) struct EmbeddedProducer {
     bytes: usize,
     /// Unused builders.
     pool: Vec<ChunkBuilder>,
-    /// The first delivery that failed since the last report.
+    /// The first call that failed since the last report.
     failed: Option<TransportError>,
+    /// Deliveries that failed since then. What was in them is gone: the records are sent again, and refused one by one.
+    undelivered: Vec<FailedDelivery>,
 }
 
 impl EmbeddedProducer {
@@ -77,6 +79,7 @@ impl EmbeddedProducer {
             bytes: 0,
             pool: Vec::new(),
             failed: None,
+            undelivered: Vec::new(),
         }
     }
 
@@ -195,21 +198,36 @@ impl EmbeddedProducer {
             appended
         });
         self.broker.clean_up(to_clean);
-        if let Err(error) = appended {
-            if self.state == ProducerState::Open {
-                self.state = ProducerState::MustAbort;
-            }
-            if error.kind() == TransportErrorKind::UnknownTopic {
+        if self.state == ProducerState::Open && appended.as_ref().map_or(true, |missing| !missing.is_empty())
+        {
+            self.state = ProducerState::MustAbort;
+        }
+        match appended {
+            Ok(missing) if missing.is_empty() => {}
+            Ok(missing) => {
+                self.undelivered.extend(missing.into_iter().map(deleted));
                 // The topic may come back with other partitions.
                 self.topics.iter_mut().for_each(|topic| topic.number = None);
             }
-            self.failed.get_or_insert(error);
+            Err(error) => {
+                self.failed.get_or_insert(error);
+            }
         }
     }
 
     fn deliver(&mut self) -> Result<()> {
         self.append_collected();
-        self.failed.take().map_or(Ok(()), Err)
+        let undelivered = std::mem::take(&mut self.undelivered);
+        match self.failed.take() {
+            Some(error) => Err(error.with_failed(undelivered)),
+            None if undelivered.is_empty() => Ok(()),
+            None => Err(TransportError::undelivered(format!("by producer {}", self.name()), undelivered)),
+        }
+    }
+
+    fn forget_failures(&mut self) {
+        self.failed = None;
+        self.undelivered.clear();
     }
 
     fn drop_collected(&mut self) {
@@ -277,6 +295,19 @@ impl EmbeddedProducer {
     }
 }
 
+/// What was sent to a partition that is gone.
+fn deleted(partition: TopicPartition) -> FailedDelivery {
+    FailedDelivery {
+        reason: unknown_topic(&partition.to_string()).reason().to_owned(),
+        topic: partition.topic.to_string(),
+        partition: partition.partition,
+        kind: TransportErrorKind::UnknownTopic,
+        code: None,
+        tag: 0,
+        record: None,
+    }
+}
+
 /// Whether a retry would fail as well.
 fn is_final(kind: TransportErrorKind) -> bool {
     matches!(kind, TransportErrorKind::UnknownTopic | TransportErrorKind::Refused)
@@ -338,7 +369,8 @@ impl Producer for EmbeddedProducer {
                 Ok(core.transactions.register(&id, timeout_ms))
             })?;
             producer.drop_collected();
-            (producer.session, producer.state, producer.failed) = (Some(session), ProducerState::Idle, None);
+            producer.forget_failures();
+            (producer.session, producer.state) = (Some(session), ProducerState::Idle);
             Ok(())
         })
     }
@@ -388,7 +420,7 @@ impl Producer for EmbeddedProducer {
         self.around(Operation::Abort, |producer| {
             producer.drop_collected();
             producer.end(false)?;
-            producer.failed = None;
+            producer.forget_failures();
             Ok(())
         })
     }
