@@ -79,6 +79,29 @@ impl Client {
         }
     }
 
+    /// Has the cluster describe a topic with this error.
+    pub(in crate::transport::kafka) fn mock_topic_error(&self, name: &str, error: rd::rd_kafka_resp_err_t) {
+        // SAFETY: the cluster belongs to the client; the name is copied.
+        unsafe {
+            let cluster = rd::rd_kafka_handle_mock_cluster(self.as_ptr());
+            rd::rd_kafka_mock_topic_set_error(cluster, c_string(name).as_ptr(), error);
+        }
+    }
+
+    /// Makes the client fail with this fatal error.
+    pub(in crate::transport::kafka) fn mock_fatal(&self, error: rd::rd_kafka_resp_err_t) {
+        // SAFETY: a valid handle; the text is copied. What is returned is 0 or a code that the enum knows.
+        unsafe { rd::rd_kafka_test_fatal_error(self.as_ptr(), error, c_string("a test").as_ptr()) };
+    }
+
+    /// Gives up all records, whether they are on their way or not.
+    pub(in crate::transport::kafka) fn purge(&self) {
+        const QUEUE: i32 = 1;
+        const IN_FLIGHT: i32 = 2;
+        // SAFETY: a valid producer handle. What is returned is 0 or a code that the enum knows.
+        unsafe { rd::rd_kafka_purge(self.as_ptr(), QUEUE | IN_FLIGHT) };
+    }
+
     /// Makes the next requests of that kind fail with these codes, one each.
     pub(in crate::transport::kafka) fn mock_refusals(&self, request: i16, codes: &[Code]) {
         // SAFETY: the cluster belongs to the client; the codes are copied, and read as the integers that they are.

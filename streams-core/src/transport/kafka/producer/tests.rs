@@ -8,12 +8,18 @@ use super::super::produce_errors::PRODUCE_ERRORS;
 use super::*;
 use rdkafka::bindings::rd_kafka_resp_err_t as E;
 
+mod own;
 mod refusals;
 
 const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A producer that gives up records and transactions after this many milliseconds.
 fn made(transactional_id: Option<&str>, patience: u64) -> KafkaProducer {
+    made_with(transactional_id, patience, &[])
+}
+
+/// The same with more settings.
+fn made_with(transactional_id: Option<&str>, patience: u64, more: &[(&str, &str)]) -> KafkaProducer {
     let common = Common::new("localhost:1", KafkaOptions::default()).expect("are settings");
     let ms = patience.to_string();
     let properties = [("test.mock.num.brokers", "1"), ("linger.ms", "0"), ("message.timeout.ms", &ms)];
@@ -21,7 +27,11 @@ fn made(transactional_id: Option<&str>, patience: u64) -> KafkaProducer {
         client_id: "p".to_owned(),
         transactional_id: transactional_id.map(str::to_owned),
         transaction_timeout_ms: patience,
-        properties: properties.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+        properties: properties
+            .iter()
+            .chain(more)
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect(),
     };
     let producer = KafkaProducer::new(&common, &spec).expect("is made");
     producer.client.mock_topic("t", 4);
@@ -141,6 +151,36 @@ fn topics_are_looked_up_within_one_time_out_when_no_broker_answers() {
     let deadline = Deadline::after(TIMEOUT);
     let error = producer.flush(TIMEOUT).expect_err("nothing was acknowledged");
     assert_eq!((error.kind(), error.failed().len()), (Kind::TimedOut, TOPICS), "{error}");
+    assert!(!deadline.left().is_zero());
+}
+
+/// Took up to six seconds for each topic before, with that for its limits.
+#[test]
+fn known_topics_are_counted_with_one_question() {
+    const TOPICS: i32 = 30;
+    let mut producer = made(None, 5_000);
+    let mut handles = Vec::new();
+    for number in 1..=TOPICS {
+        let name = format!("t{number}");
+        producer.client.mock_topic(&name, number);
+        handles.push(producer.topic(&name).expect("is known"));
+    }
+    // The mock cluster does not answer for settings.
+    let timeout = Duration::from_secs(5);
+    let counts = producer.partition_counts(&handles, timeout);
+    let counts: Vec<_> = counts.into_iter().map(|count| count.expect("is counted")).collect();
+    assert_eq!(counts, (1..=TOPICS).collect::<Vec<_>>());
+
+    let unknown = E::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    producer.client.mock_topic_error("t2", unknown);
+    let counts = producer.partition_counts(&handles, timeout);
+    let kinds: Vec<_> = counts.iter().map(|count| count.as_ref().err().map(TransportError::kind)).collect();
+    assert_eq!(kinds[..3], [None, Some(Kind::UnknownTopic), None]);
+
+    producer.client.mock_round_trip(Duration::from_secs(600));
+    let deadline = Deadline::after(Duration::from_secs(25));
+    let counts = producer.partition_counts(&handles, Duration::from_secs(1));
+    assert!(counts.iter().all(Result::is_err), "{counts:?}");
     assert!(!deadline.left().is_zero());
 }
 

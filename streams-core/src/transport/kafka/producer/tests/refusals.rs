@@ -67,9 +67,11 @@ fn outcome(at: At, number: Code, times: usize, patience: u64) -> Result<()> {
     producer.commit(if at == At::Sent { TIMEOUT } else { call })
 }
 
-/// Runs a check for each code of a broker and each place, many at a time: they wait more than they compute.
+/// Runs a check for each code of a broker, and for a lost connection, and for each place, many at a time: they wait more
+/// than they compute. The other codes of librdkafka are in `own.rs`.
 fn each(places: &[At], check: impl Fn(At, &Row) + Sync) {
-    let rows = || PRODUCE_ERRORS.iter().filter(|row| code(row.code) > 0);
+    let mock = |row: &&Row| code(row.code) >= -1 || row.code == E::RD_KAFKA_RESP_ERR__TRANSPORT;
+    let rows = || PRODUCE_ERRORS.iter().filter(mock);
     let cases: Vec<_> = rows().flat_map(|row| places.iter().map(move |at| (*at, row))).collect();
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
@@ -90,7 +92,8 @@ fn ends_the_application(kind: Kind) -> bool {
 const MSG_TIMED_OUT: Code = E::RD_KAFKA_RESP_ERR__MSG_TIMED_OUT as Code;
 
 /// Codes that librdkafka does not report: it sends the records again, until their time is up.
-const REPEATED: [E; 13] = [
+const REPEATED: [E; 14] = [
+    E::RD_KAFKA_RESP_ERR__TRANSPORT,
     E::RD_KAFKA_RESP_ERR_INVALID_MSG,
     E::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
     E::RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE,
