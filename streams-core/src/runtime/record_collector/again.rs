@@ -11,8 +11,8 @@ use crate::ids::TopicName;
 const AGAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl RecordCollector {
-    /// The partition counts of all topics are old, and are asked for when one of them is next needed: topics grow, and keys have
-    /// to go where every other producer would send them.
+    /// Marks the partition counts of all topics as old. They are asked for when one of them is next needed: topics grow, and
+    /// keys have to go where every other producer would send them.
     pub fn ask_partitions_again(&self) {
         self.inner.borrow_mut().topics.iter_mut().for_each(|topic| topic.is_old = true);
     }

@@ -310,8 +310,7 @@ impl KafkaProducer {
         Some(TransportError::new(kind, attempted, reason))
     }
 
-    /// Requests the limits of topics again. Those that are not answered stay, and so do batches that are too large for a limit
-    /// that was lowered: if they are refused, they become smaller.
+    /// Requests limits again. Without an answer they stay; batches that a lowered limit refuses become smaller then.
     fn learn_again(&mut self, topics: &[TopicHandle], timeout: Duration) {
         if timeout.is_zero() {
             return;

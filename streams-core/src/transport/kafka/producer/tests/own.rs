@@ -133,7 +133,7 @@ fn what_is_given_up_with_its_producer_blames_no_record() {
     assert_eq!(found, purged.into());
 }
 
-/// The code of the fatal error is told, not `_FATAL`, which says that there was one.
+/// The code of the fatal error is reported, not `_FATAL`, which says that there was one.
 #[test]
 fn a_producer_that_has_failed_says_why() {
     for id in [None, Some("id")] {
