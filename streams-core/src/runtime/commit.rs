@@ -508,7 +508,7 @@ mod tests {
     use super::TransactionState::{InDoubt, Missing, Open, Probing, Ready};
     use super::*;
     use crate::runtime::trial::Trial;
-    use crate::runtime::trial::log::warnings;
+    use crate::runtime::trial::warnings;
     use crate::runtime::trial::watched::Watched;
     use crate::transport::GroupSpec;
 
@@ -520,10 +520,10 @@ mod tests {
         let logged: Arc<Mutex<Vec<String>>> = Arc::default();
         let (looked, log) = (Arc::clone(&waits), Arc::clone(&logged));
         let trial = Trial::new(0, 1, &["in"]).expect("a broker");
-        let transport = Watched::new(&trial.transport, move |call, _| {
+        let transport = Watched::around(&trial.transport, move |call, _| {
             if call == "init_transactions" {
                 // The control thread looks.
-                let warned = warnings(|| {
+                let ((), warned) = warnings(|| {
                     looked.update(0);
                     looked.update(6_000);
                 });

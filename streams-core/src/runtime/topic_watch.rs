@@ -309,8 +309,8 @@ mod tests {
     use super::*;
     use crate::processor::{Processor, ProcessorContext, ProcessorResult, SourceOptions};
     use crate::record::Record;
-    use crate::runtime::trial::warnings;
     use crate::runtime::refusals::REFUSED_MAX_MS;
+    use crate::runtime::trial::warnings;
     use crate::serde::DefaultSerde;
     use crate::store::Stores;
     use crate::time::ManualClock;

@@ -1,6 +1,5 @@
 //! The fixture of the runtime's tests: a broker in memory with a manual clock, producers, an application.
 
-pub(super) mod log;
 pub(super) mod watched;
 
 use std::collections::BTreeMap;

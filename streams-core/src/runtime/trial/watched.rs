@@ -20,7 +20,7 @@ pub(in crate::runtime) struct Watched {
 
 impl Watched {
     /// Each call is shown to `watch` before it is made; an error is its outcome.
-    pub fn new(
+    pub fn around(
         broker: &Arc<dyn Transport>,
         watch: impl Fn(&'static str, Duration) -> Result<()> + Send + Sync + 'static,
     ) -> Arc<dyn Transport> {

@@ -15,7 +15,7 @@ fn a_call_has_time_for_an_answer_however_short_task_timeout_ms_is() -> Result<()
             let producer = trial.producer()?;
             let calls = Arc::new(Mutex::new(Vec::new()));
             let seen = Arc::clone(&calls);
-            trial.transport = Watched::new(&trial.transport, move |call, timeout| {
+            trial.transport = Watched::around(&trial.transport, move |call, timeout| {
                 seen.lock().expect("not poisoned").push((call, timeout));
                 Ok(())
             });

@@ -25,7 +25,7 @@ fn all_topics_are_asked_for_again_with_one_short_question_that_is_named() -> Res
     let waits: Arc<Mutex<Option<Arc<Waits>>>> = Arc::default();
     let (seen, away, of_engine) = (Arc::clone(&questions), Arc::clone(&is_away), Arc::clone(&waits));
     let looked_ms = AtomicI64::new(0);
-    trial.transport = Watched::new(&trial.transport, move |call, timeout| {
+    trial.transport = Watched::around(&trial.transport, move |call, timeout| {
         if !call.starts_with("partition_count") {
             return Ok(());
         }

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::ids::TopicPartition;
 use crate::record::Headers;
+use crate::transport::kafka::deadline::Deadline;
 
 const TOPIC: &str = "t";
 const PARTITIONS: i32 = 4;
@@ -173,7 +174,7 @@ fn member_of(servers: &str, group: &str) -> Arc<Client> {
 
 /// Serves a member until it has answered a change of that kind.
 fn answer(member: &Client, others: &[&Client], assigns: bool) {
-    let began = Instant::now();
+    let deadline = Deadline::after(LIMIT);
     loop {
         others.iter().for_each(|other| other.settle());
         if let Some(change) = member.poll_consumer(AT_ONCE).change() {
@@ -182,7 +183,7 @@ fn answer(member: &Client, others: &[&Client], assigns: bool) {
                 return;
             }
         }
-        assert!(began.elapsed() < LIMIT, "no change: assigns={assigns}");
+        assert!(!deadline.left().is_zero(), "no change: assigns={assigns}");
     }
 }
 
@@ -197,19 +198,19 @@ fn begins(call: impl FnOnce() + Send + 'static) -> mpsc::Receiver<()> {
 }
 
 fn next_change(member: &Client) -> Rebalance {
-    let began = Instant::now();
+    let deadline = Deadline::after(LIMIT);
     loop {
         if let Some(change) = member.poll_consumer(AT_ONCE).change() {
             return change;
         }
-        assert!(began.elapsed() < LIMIT, "no change");
+        assert!(!deadline.left().is_zero(), "no change");
     }
 }
 
 fn has_left(member: &Client) {
-    let began = Instant::now();
+    let deadline = Deadline::after(LIMIT);
     while !member.closed() {
-        assert!(began.elapsed() < LIMIT, "does not leave");
+        assert!(!deadline.left().is_zero(), "does not leave");
         member.settle();
     }
 }
