@@ -43,7 +43,9 @@ pub enum Error {
     #[error("this should not be possible, and is a bug of this library: {0}; please report it")]
     Internal(String),
 
-    /// The application has ended with this error ([`KafkaStreams::run`](crate::runtime::KafkaStreams::run)).
+    /// The application has ended with this error ([`KafkaStreams::run`](crate::runtime::KafkaStreams::run)), or could not start
+    /// ([`KafkaStreams::start`](crate::runtime::KafkaStreams::start)). It is the one of
+    /// [`KafkaStreams::error`](crate::runtime::KafkaStreams::error).
     #[error(transparent)]
     Ended(Arc<Error>),
 
@@ -339,10 +341,6 @@ pub enum Error {
     /// A call that the present state does not allow.
     #[error("{0}")]
     IllegalState(String),
-
-    /// The application did not start; `start` has returned the error itself.
-    #[error("the start failed: {0}")]
-    Start(String),
 
     /// A stream thread dropped its uncommitted work, or that of one task, and did it again, for longer than
     /// `task.timeout.ms` (KIP-572).

@@ -19,6 +19,10 @@ use crate::topology::ResolvedSubtopology;
 /// How many databases are opened or closed at once: they wait for the disk and for threads more than they compute.
 pub(super) const AT_ONCE: usize = 8;
 
+pub(super) fn without_database() -> Error {
+    Error::Internal("a store without its task's database".to_owned())
+}
+
 /// The databases of one task, in the order in which its stores first need them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TaskBackends(Vec<(StorePlace, BackendRef)>);
@@ -82,13 +86,13 @@ impl TaskBackends {
     /// The number of the database that holds the stores of a place.
     pub fn index_of(&self, place: &StorePlace) -> Result<usize> {
         let found = self.0.iter().position(|(of, _)| of == place);
-        found.ok_or_else(|| Error::Internal("a store without its task's database".to_owned()))
+        found.ok_or_else(without_database)
     }
 
     /// The database of that number.
     pub fn get(&self, index: usize) -> Result<&BackendRef> {
         let found = self.0.get(index).map(|(_, backend)| backend);
-        found.ok_or_else(|| Error::Internal("a store without its task's database".to_owned()))
+        found.ok_or_else(without_database)
     }
 
     /// The database that holds the stores of a place.

@@ -238,11 +238,13 @@ fn control_thread(launch: &Launch, started: &mpsc::Sender<StartProgress>) {
     let (running, launch) = match connected {
         Ok(running) => running,
         Err(error) => {
+            let error = Arc::new(error);
             // Closed meanwhile, it has ended as requested.
             if !shared.is_stopped() {
-                shared.fail(Error::Start(error.to_string()));
+                shared.fail_with(Arc::clone(&error));
                 shared.transition_to(State::Error);
             }
+            let error = Arc::try_unwrap(error).unwrap_or_else(Error::Ended);
             let _ = started.send(StartProgress::Ended(Err(error)));
             return;
         }

@@ -331,7 +331,12 @@ impl Joining {
         let found = unassigned(&self.parts.spec.subtopologies, &members).filter(|_| is_known);
         let (Some(tasks), Some(chosen)) = (found, chosen(&members)) else {
             self.unassigned.end();
-            return if is_known { self.checks.begin(now_ms) } else { self.checks.unknown(now_ms) };
+            if is_known {
+                self.checks.begin(now_ms);
+            } else {
+                self.checks.unknown(now_ms);
+            }
+            return;
         };
         if tasks.is_empty() {
             self.unassigned.end();

@@ -175,8 +175,13 @@ impl Shared {
 
     /// Ends the application because of an error; the first one is kept.
     pub fn fail(&self, error: Error) {
+        self.fail_with(Arc::new(error));
+    }
+
+    /// As [`fail`](Self::fail), with an error that others have, too.
+    pub fn fail_with(&self, error: Arc<Error>) {
         tracing::error!(%error, "the application stops");
-        lock(&self.error).get_or_insert(Arc::new(error));
+        lock(&self.error).get_or_insert(error);
         self.stop();
         self.transition_to(State::PendingError);
     }
@@ -336,8 +341,8 @@ impl KafkaStreams {
     ///
     /// Returns once the threads run; tasks come as the group assigns them. What it waits for meanwhile,
     /// [`reasons`](Self::reasons) tells, and a [`close`](Self::close) on another thread ends it. Errors: a broker that does
-    /// not answer, topics that are missing or do not fit, a state directory in use; the state is [`State::Error`] then, and
-    /// an application is started once: make a new one to try again.
+    /// not answer, topics that are missing or do not fit, a state directory in use, each in [`Error::Ended`]; the state is
+    /// [`State::Error`] then, and an application is started once: make a new one to try again.
     pub fn start(&self) -> Result<()> {
         self.begin()?.wait()
     }

@@ -86,6 +86,7 @@ impl Written {
     /// Marks a partition that a record is sent to.
     #[inline]
     pub fn mark(&mut self, topic: u32, partition: PartitionId) {
+        debug_assert!((topic as usize) < self.topics.len(), "topic number {topic} was not added");
         let Some((_, marks)) = self.topics.get_mut(topic as usize) else { return };
         let at = partition as usize;
         match marks.get_mut(at) {

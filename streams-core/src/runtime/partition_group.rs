@@ -71,6 +71,7 @@ impl PartitionGroup {
     /// Adds records to a queue.
     pub fn push(&mut self, index: usize, records: impl Iterator<Item = RawRecord>) {
         let alone = self.queues.len() == 1;
+        debug_assert!(index < self.queues.len(), "queue {index} is none of this task's");
         let Some(queue) = self.queues.get_mut(index) else { return };
         let was_empty = queue.len() == 0;
         queue.push(records);
@@ -142,6 +143,7 @@ impl PartitionGroup {
 
     /// Adds a queue to the order; false if its next record was dropped, or there is none.
     fn offer(&mut self, index: usize, task: &mut TaskContext) -> Result<bool> {
+        debug_assert!(index < self.queues.len(), "queue {index} is none of this task's");
         let Some(queue) = self.queues.get_mut(index) else { return Ok(false) };
         queue.advance_head(task)?;
         let head = queue.head_timestamp();

@@ -507,7 +507,7 @@ impl StreamThread {
         self.environment.collector.topics_written()
     }
 
-    /// Rule 2: back to what is committed.
+    /// Goes back to what is committed (rule 2 of the module).
     fn reset(&mut self, cause: Error) -> Result<()> {
         let now_ms = self.pace.now_ms();
         let is_open = self.environment.collector.is_open();

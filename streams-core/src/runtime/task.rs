@@ -6,12 +6,12 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use state_stores::Batch;
 use state_stores::offsets::{offsets_keyspace, put_offset};
+use state_stores::{Batch, StoreError};
 
 use self::stores::{TaskStore, open_stores, stores_of};
 use super::application_plan::ApplicationPlan;
-use super::backends::TaskBackends;
+use super::backends::{TaskBackends, without_database};
 use super::commit::Committer;
 use super::measures::TaskMeter;
 use super::pace::Pace;
@@ -399,11 +399,7 @@ impl StreamTask {
         };
         let mut deferred = false;
         for TaskStore { store, backend, changelog, defers } in &mut self.stores {
-            let batch = self
-                .batches
-                .get_mut(*backend)
-                .ok_or_else(|| Error::Internal("a store without its task's database".to_owned()))?;
-            let mut sending = None;
+            let batch = self.batches.get_mut(*backend).ok_or_else(without_database)?;
             let mut log = |record: state_stores::LogRecord<'_>| -> std::result::Result<(), UserError> {
                 let Some(changelog) = changelog.as_mut().filter(|changelog| !changelog.is_source) else {
                     return Ok(());
@@ -413,7 +409,7 @@ impl StreamTask {
                     state_stores::LogRecord::NOW => now.wall_ms,
                     timestamp => timestamp,
                 };
-                let sent = collector.send(&Outgoing {
+                collector.send(&Outgoing {
                     topic,
                     partition,
                     key: Some(record.key),
@@ -423,16 +419,9 @@ impl StreamTask {
                     origin: changelog.origin,
                     offset: None,
                     source: None,
-                });
-                match sent {
-                    // Only accepted records: the offsets of the changelog are counted.
-                    Ok(()) => changelog.sent += 1,
-                    Err(error) => {
-                        let text = error.to_string();
-                        sending = Some(error);
-                        return Err(text.into());
-                    }
-                }
+                })?;
+                // Only accepted records: the offsets of the changelog are counted.
+                changelog.sent += 1;
                 Ok(())
             };
             let mut store = store.borrow_mut();
@@ -442,11 +431,11 @@ impl StreamTask {
                 false => store.stage(&mut log, batch),
             };
             deferred |= store.has_deferred();
-            // The collector's own error says what to do next; the store only carries it.
-            if let Some(error) = sending {
-                return Err(error);
-            }
-            staged.map_err(|cause| Error::Store { task: self.id, cause })?;
+            staged.map_err(|cause| match cause {
+                // The collector's own error says what to do next; the store only carries it.
+                StoreError::Log { cause, .. } => Error::of_user_code(cause),
+                cause => Error::Store { task: self.id, cause },
+            })?;
             self.wrote |= changelog.as_ref().is_some_and(|changelog| changelog.sent > 0);
         }
         self.deferred_since = deferred.then_some(deferred_since);

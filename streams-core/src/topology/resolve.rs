@@ -175,7 +175,7 @@ impl TopologyGraph {
         subtopology.stores.iter().filter(|store| !store.is_source).filter_map(topic).collect()
     }
 
-    /// Rule 4.
+    /// A sub-topology's tasks, and the partitions of its changelogs (rule 4 of the module).
     fn resolve_subtopology(
         &self,
         settings: &ResolveSettings,
@@ -200,7 +200,7 @@ impl TopologyGraph {
     }
 }
 
-/// Rule 1.
+/// Every source topic that others write must exist (rule 1 of the module).
 fn check_sources_exist(subtopologies: &[Subtopology], existing: Existing<'_>) -> Result<(), TopologyError> {
     let mut missing = BTreeMap::new();
     for subtopology in subtopologies {
@@ -226,7 +226,7 @@ pub(super) fn count_of(topic: &TopicName, counts: &RepartitionCounts, existing: 
     }
 }
 
-/// Rule 3. Java skips it in a topology without repartition topics and so joins mismatched topics silently;
+/// Topics of one group have one number of partitions (rule 3 of the module). Java skips it in a topology without repartition topics and so joins mismatched topics silently;
 /// here it always holds.
 fn enforce_copartitioning(
     group: &[TopicName],
@@ -273,7 +273,7 @@ fn enforce_copartitioning(
     Ok(())
 }
 
-/// Rule 5, and that the names can be topics' names.
+/// An internal topic that exists must fit (rule 5 of the module), and its name must be one that topics may have.
 fn check_internal(topics: &[InternalTopic], existing: Existing<'_>) -> Result<(), TopologyError> {
     for topic in topics {
         if let Some(reason) = invalid_topic_name(&topic.name) {

@@ -371,10 +371,11 @@ fn a_failed_start_is_told_by_the_state_and_leaves_nothing_behind() {
         builder.with_broker(Arc::clone(&world.broker)).build().expect("an application")
     };
     let app = build(topology);
-    let error = app.start().expect_err("a topic is missing").to_string();
-    assert!(error.contains("not-there"), "{error}");
+    let Err(Error::Ended(cause)) = app.start() else { panic!("a topic is missing") };
+    assert!(matches!(&*cause, Error::Topology(_)), "{cause:?}");
+    assert!(cause.to_string().contains("not-there"), "{cause}");
     assert_eq!(app.state(), State::Error);
-    assert!(app.error().is_some_and(|error| error.to_string().contains("not-there")));
+    assert!(app.error().is_some_and(|error| Arc::ptr_eq(&error, &cause)));
     let again = app.start().expect_err("once only").to_string();
     assert!(again.contains("ERROR") && again.contains("not-there"), "{again}");
     assert!(app.close(LIMIT));
