@@ -232,7 +232,8 @@ fn an_interval_without_end_commits_when_the_application_is_closed() {
     app.start().expect("it starts");
     input.send(Record::new("k".to_owned(), "v".to_owned(), 0)).expect("sent");
     wait_until("the record", || app.totals().processed_records == 1);
-    assert_eq!((app.totals().commits, app.state()), (0, State::Running));
+    assert!(app.wait_for(LIMIT, |state| state == State::Running), "{:?}", app.reasons());
+    assert_eq!(app.totals().commits, 0);
     assert!(app.close(LIMIT));
     assert_eq!(app.totals().commits, 1);
     assert_eq!(output.read_within(1, LIMIT).expect("read").len(), 1);
