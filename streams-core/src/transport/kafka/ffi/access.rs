@@ -190,6 +190,11 @@ fn is_cut_off_by_tls(line: &str) -> bool {
     line.contains("Disconnected") && line.contains("in state APIVERSION_QUERY") && !line.contains("ssl://")
 }
 
+/// Whether a connection was cut off while TLS was agreed on, as a listener without TLS does. librdkafka mostly says so.
+fn is_cut_off_without_tls(line: &str) -> bool {
+    line.contains("Disconnected") && line.contains("in state SSL_HANDSHAKE")
+}
+
 /// Whether a connection without a log-in was cut off at its first request, as a listener with log-ins does. librdkafka does
 /// not say so for the same reason.
 fn is_cut_off_by_log_in(line: &str) -> bool {
@@ -247,8 +252,9 @@ impl Access {
         let now_ms = SystemClock.monotonic_ms();
         let mut state = locked(&self.0);
         let is_of_use = || state.up.values().any(|since_ms| now_ms - since_ms >= CUT_OFF_WITHIN_MS);
-        let is_cut_off =
-            is_cut_off_by_tls(line) || (is_cut_off_by_log_in(line) && !door.was_used() && !is_of_use());
+        let is_cut_off = is_cut_off_by_tls(line)
+            || is_cut_off_without_tls(line)
+            || (is_cut_off_by_log_in(line) && !door.was_used() && !is_of_use());
         let is_known = is_cut_off || means_another_protocol(line, door);
         let hint = is_known.then(|| format!("{line}; {SPEAK_AS_THE_LISTENER}"));
         state.hint.clone_from(&hint);
@@ -431,6 +437,10 @@ mod tests {
         assert!(access.trouble(&door).is_some_and(|error| error.reason.contains("security.protocol")));
         access.failed_to_connect("b:9094: Connect to ipv4#b:9094 failed: Connection refused", &door);
         assert!(access.trouble(&door).is_none());
+        // Before: not a word, as librdkafka does not always ask whether the listener is a PLAINTEXT one.
+        let plain = "sasl_ssl://b:9092: Disconnected: SSL connection closed by peer (after 3ms in state SSL_HANDSHAKE)";
+        access.failed_to_connect(plain, &door);
+        assert!(access.trouble(&door).is_some_and(|error| error.reason.contains("security.protocol")));
     }
 
     /// Before: the advice came with the final error only, and a shorter time-out hid it.
