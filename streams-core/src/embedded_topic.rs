@@ -28,10 +28,10 @@ const SLICE: Duration = Duration::from_millis(100);
 /// Writes and reads a topic of an embedded broker while an application runs on it.
 ///
 /// ```
+/// # use streams_core as kstreams;
 /// use std::time::Duration;
-/// use streams_core::embedded_topic::EmbeddedTopic;
-/// use streams_core::record::Record;
-/// use streams_core::transport::embedded::EmbeddedBroker;
+/// use kstreams::embedded::{EmbeddedBroker, EmbeddedTopic};
+/// use kstreams::record::Record;
 ///
 /// // The broker of `bootstrap.servers`: `embedded:` in memory, `embedded:some/folder` on disk.
 /// let broker = EmbeddedBroker::of_servers("embedded:@shop")?;

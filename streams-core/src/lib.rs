@@ -5,8 +5,7 @@
 
 pub mod config;
 pub mod embedded;
-#[doc(hidden)]
-pub mod embedded_topic;
+mod embedded_topic;
 pub mod error;
 pub mod ids;
 pub mod metrics;
@@ -21,7 +20,6 @@ pub mod testing;
 pub mod time;
 mod time_queue;
 pub mod topology;
-#[doc(hidden)]
 pub mod transport;
 mod user_code;
 pub mod window;

@@ -15,7 +15,7 @@ pub use crate::{
     StreamsBuilder, TransformContext, ValueTransformer,
 };
 pub use streams_core::config::StreamsConfig;
-pub use streams_core::embedded_topic::EmbeddedTopic;
+pub use streams_core::embedded::{EmbeddedBroker, EmbeddedTopic};
 pub use streams_core::error::UserError;
 pub use streams_core::ids::TaskId;
 pub use streams_core::json_serde;
@@ -49,5 +49,4 @@ pub use streams_core::testing::{
 };
 pub use streams_core::time::{IntoTimestamp, Timestamp};
 pub use streams_core::topology::{AutoOffsetReset, TopicPattern, Topology};
-pub use streams_core::transport::embedded::EmbeddedBroker;
 pub use streams_core::window::{Window, Windowed};

@@ -84,9 +84,11 @@ pub struct FailedDelivery {
     /// The broker's or client's words.
     pub reason: String,
     /// The sender's tag ([`OutRecord::tag`](super::OutRecord::tag)).
+    #[doc(hidden)]
     pub tag: u64,
     /// The record, if it is itself to blame. Without one, and if the topic is unknown, its records are to be sent again, as
     /// each is refused then.
+    #[doc(hidden)]
     pub record: Option<Box<FailedRecord>>,
 }
 
@@ -117,17 +119,20 @@ state_stores::debug_as_display!(TransportError);
 impl TransportError {
     /// An error of that kind; `attempted` names the action and its object ("commit of group fraud"), `reason` is the
     /// client's or broker's own word.
+    #[doc(hidden)]
     pub fn new(kind: TransportErrorKind, attempted: impl Into<String>, reason: impl Into<String>) -> Self {
         let (attempted, reason) = (attempted.into(), reason.into());
         TransportError { kind, attempted, reason, code: None, failed: Vec::new() }
     }
 
     /// The same with the code by which the broker or the client names it.
+    #[doc(hidden)]
     pub fn with_code(self, code: ErrorCode) -> Self {
         TransportError { code: Some(code), ..self }
     }
 
     /// All records found undelivered since the last such error. The gravest failure decides what follows.
+    #[doc(hidden)]
     pub fn undelivered(attempted: impl Into<String>, failed: Vec<FailedDelivery>) -> Self {
         let gravest = failed.iter().max_by_key(|one| one.kind.weight());
         let Some(FailedDelivery { topic, partition, kind, code, reason, .. }) = gravest else {

@@ -10,6 +10,7 @@
 
 pub mod embedded;
 mod error;
+#[doc(hidden)]
 #[cfg(feature = "kafka")]
 pub mod kafka;
 mod membership;
@@ -37,6 +38,7 @@ use crate::time::Timestamp;
 pub type Result<T> = std::result::Result<T, TransportError>;
 
 /// What a consumer may see of open and aborted transactions.
+#[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Isolation {
     /// Committed records only, up to the first open transaction.
@@ -46,6 +48,7 @@ pub enum Isolation {
 }
 
 /// A broker's clients. One per `KafkaStreams`; shared by its threads.
+#[doc(hidden)]
 pub trait Transport: Send + Sync {
     /// A consumer for one thread.
     fn consumer(&self, spec: &ConsumerSpec) -> Result<Box<dyn Consumer>>;
@@ -72,6 +75,7 @@ pub trait Transport: Send + Sync {
 }
 
 /// Options of a consumer.
+#[doc(hidden)]
 #[derive(Clone, Debug)]
 pub struct ConsumerSpec {
     /// `client.id`, seen in the broker's logs.
@@ -83,6 +87,7 @@ pub struct ConsumerSpec {
 }
 
 /// Options of a producer.
+#[doc(hidden)]
 #[derive(Clone, Debug)]
 pub struct ProducerSpec {
     /// `client.id`, seen in the broker's logs.
@@ -96,10 +101,12 @@ pub struct ProducerSpec {
 }
 
 /// A consumer's number for one of its assigned partitions.
+#[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PartitionHandle(pub u32);
 
 /// What [`Consumer::fetch`] found besides records.
+#[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fetched {
     /// Records appended to the caller's buffer.
@@ -110,6 +117,7 @@ pub struct Fetched {
 }
 
 /// Reads assigned partitions, each from a queue of its own, so that one full partition holds up no other.
+#[doc(hidden)]
 pub trait Consumer: Send {
     /// Starts fetching a partition at an absolute offset.
     fn assign(&mut self, partition: &TopicPartition, offset: Offset) -> Result<PartitionHandle>;
@@ -134,10 +142,12 @@ pub trait Consumer: Send {
 }
 
 /// A producer's number for a topic.
+#[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TopicHandle(pub u32);
 
 /// A record to send. Bytes are copied by the producer.
+#[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct OutRecord<'a> {
     /// The topic.
@@ -157,6 +167,7 @@ pub struct OutRecord<'a> {
 }
 
 /// An offset to commit with its metadata text.
+#[doc(hidden)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OffsetToCommit {
     /// The partition.
@@ -171,6 +182,7 @@ pub struct OffsetToCommit {
 ///
 /// State machine of a transactional producer: `init_transactions` once; then `begin`, any number of `send`,
 /// `send_offsets`, and `commit` or `abort`. Which error leads where is decided in `runtime/commit.rs` alone.
+#[doc(hidden)]
 pub trait Producer: Send {
     /// The handle of a topic, made on first use.
     fn topic(&mut self, name: &str) -> Result<TopicHandle>;
@@ -234,6 +246,7 @@ pub trait Producer: Send {
 }
 
 /// A topic as the broker knows it.
+#[doc(hidden)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicInfo {
     /// Its name.
@@ -245,6 +258,7 @@ pub struct TopicInfo {
 }
 
 /// A topic to create.
+#[doc(hidden)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewTopic {
     /// Its name.
@@ -258,6 +272,7 @@ pub struct NewTopic {
 }
 
 /// Which offset of a partition to look up.
+#[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OffsetQuery {
     /// The first that still exists.
@@ -269,6 +284,7 @@ pub enum OffsetQuery {
 }
 
 /// The committed offsets of a group.
+#[doc(hidden)]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GroupOffsets {
     /// The offsets with their metadata; partitions without one are left out.
@@ -278,6 +294,7 @@ pub struct GroupOffsets {
 }
 
 /// A member of a group, as the broker describes it.
+#[doc(hidden)]
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct GroupMember {
     /// Its id in the group.
@@ -293,6 +310,7 @@ pub struct GroupMember {
 }
 
 /// Topics, offsets and groups. Every call waits at most `timeout`.
+#[doc(hidden)]
 pub trait Admin: Send {
     /// Describes the topics that exist among `names`; missing ones are left out.
     fn topics(&mut self, names: &[TopicName], timeout: Duration) -> Result<BTreeMap<TopicName, TopicInfo>>;

@@ -139,11 +139,13 @@ impl EmbeddedBroker {
     }
 
     /// Clients of this broker.
+    #[doc(hidden)]
     pub fn transport(self: &Arc<Self>) -> EmbeddedTransport {
         EmbeddedTransport::new(self.clone())
     }
 
     /// The faults planned for this broker.
+    #[doc(hidden)]
     pub fn faults(&self) -> &Faults {
         &self.faults
     }
@@ -154,12 +156,14 @@ impl EmbeddedBroker {
     }
 
     /// The ids of a group's members, as their fences name them.
+    #[doc(hidden)]
     pub fn members(&self, group: &str) -> Vec<Arc<str>> {
         self.lock().groups.members(group)
     }
 
     /// Expels a member from its group, as a session time-out does; the member notices at its next poll. Returns whether
     /// it was there.
+    #[doc(hidden)]
     pub fn expel(&self, group: &str, member: &str) -> bool {
         self.change(|core| core.groups.remove(group, member))
     }
@@ -167,6 +171,7 @@ impl EmbeddedBroker {
     /// Whether records or offsets are open because markers were lost, or will be ([`Fault::without_markers`]).
     ///
     /// [`Fault::without_markers`]: super::Fault::without_markers
+    #[doc(hidden)]
     pub fn lacks_markers(&self) -> bool {
         self.lock().transactions.any_unmarked()
     }

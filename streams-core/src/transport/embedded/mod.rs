@@ -38,6 +38,8 @@ mod transactions;
 mod transport;
 
 pub use broker::{EmbeddedBroker, EmbeddedOptions};
+#[doc(hidden)]
 pub use faults::{Fault, Faults, Operation, When};
 pub use storage::Durability;
+#[doc(hidden)]
 pub use transport::EmbeddedTransport;
