@@ -69,6 +69,7 @@ pub struct RecordMetadata {
 }
 
 /// The two sides of a table update (`org.apache.kafka.streams.kstream.internals.Change`).
+#[doc(hidden)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change<V> {
     /// The value from now on; `None` deletes the row.

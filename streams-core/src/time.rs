@@ -58,11 +58,13 @@ impl IntoTimestamp for chrono::NaiveDate {
 }
 
 /// A duration in ms, as timestamps are; one longer than time itself is as long as that.
+#[doc(hidden)]
 pub fn to_ms(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// That many ms; none if they are negative.
+#[doc(hidden)]
 pub fn from_ms(ms: i64) -> Duration {
     Duration::from_millis(u64::try_from(ms).unwrap_or_default())
 }

@@ -17,6 +17,7 @@ pub struct UserPanic {
 
 impl UserPanic {
     /// Reads the message of what `catch_unwind` caught.
+    #[doc(hidden)]
     #[cold]
     pub fn of(panic: &(dyn Any + Send)) -> Self {
         UserPanic { message: panic_message(panic).to_owned() }

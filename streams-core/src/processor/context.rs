@@ -158,11 +158,13 @@ impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
     }
 
     /// The number that a processor of this task committed under that name, together with the offsets.
+    #[doc(hidden)]
     pub fn processor_metadata(&self, name: &str) -> Option<i64> {
         self.task.metadata().get(name)
     }
 
     /// Sets a number that is committed with the offsets of all partitions that this task reads.
+    #[doc(hidden)]
     pub fn set_processor_metadata(&mut self, name: &str, value: i64) {
         self.task.metadata_mut().set(name, value);
     }

@@ -116,11 +116,13 @@ impl<K: Data, V: Data> FixedKeyContext<'_, '_, K, V> {
     }
 
     /// As [`ProcessorContext::processor_metadata`].
+    #[doc(hidden)]
     pub fn processor_metadata(&self, name: &str) -> Option<i64> {
         self.0.processor_metadata(name)
     }
 
     /// As [`ProcessorContext::set_processor_metadata`].
+    #[doc(hidden)]
     pub fn set_processor_metadata(&mut self, name: &str, value: i64) {
         self.0.set_processor_metadata(name, value);
     }
@@ -200,6 +202,7 @@ pub trait FixedKeyProcessor<K: Data, VIn: Data, VOut: Data>: 'static {
 }
 
 /// A fixed-key processor as a [`Processor`].
+#[doc(hidden)]
 pub struct FixedKey<P, VIn> {
     processor: P,
     types: PhantomData<fn(VIn)>,

@@ -197,6 +197,7 @@ impl<'a> InitContext<'a> {
     }
 
     /// Whether the node has children.
+    #[doc(hidden)]
     pub fn has_children(&self) -> bool {
         self.has_children
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 /// Numbers by name that are committed with the offsets of all partitions that a task reads. Emission on window close
 /// keeps here, under the name of the store, up to which time it has emitted windows.
+#[doc(hidden)]
 #[derive(Clone, Debug, Default)]
 pub struct ProcessorMetadata {
     values: BTreeMap<String, i64>,

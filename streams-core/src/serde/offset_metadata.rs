@@ -22,6 +22,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 const LATEST_VERSION: u8 = 2;
 
 /// What is committed with an offset (`TopicPartitionMetadata`).
+#[doc(hidden)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicPartitionMetadata {
     /// The highest timestamp that was seen on the partition; -1 if unknown.

@@ -16,8 +16,10 @@ pub struct StoreOptions {
     /// Where the store keeps its committed entries; `None` is the default place.
     pub place: Option<StorePlace>,
     /// Whether updates that leave the cache carry the value that they replace.
+    #[doc(hidden)]
     pub track_old_values: bool,
     /// Whether changelog records carry the headers of the current record.
+    #[doc(hidden)]
     pub log_headers: bool,
 }
 

@@ -208,6 +208,7 @@ impl<K: Data, V: Data, F: ValueForm> StoreBuilder<WindowStoreKind<K, V, F>> {
     }
 
     /// Makes it one side of a stream-stream join: the changelog is never compacted.
+    #[doc(hidden)]
     pub fn join_window(mut self) -> Self {
         self.kind.joined = true;
         self
@@ -215,6 +216,7 @@ impl<K: Data, V: Data, F: ValueForm> StoreBuilder<WindowStoreKind<K, V, F>> {
 
     /// For windows that are emitted when they close: on disk, reads see one ms more than the retention, as in Kafka
     /// Streams' time-ordered stores.
+    #[doc(hidden)]
     pub fn emit_on_close(mut self) -> Self {
         self.kind.emitted_on_close = true;
         self
