@@ -15,9 +15,10 @@ pub use streams_dsl::core::{
 };
 #[doc(inline)]
 pub use streams_dsl::{
-    Branched, CogroupedKStream, DslError, GlobalKTable, JoinedTable, KGroupedStream, KGroupedTable, KStream,
-    KTable, Layout, SessionWindowedCogroupedKStream, SessionWindowedKStream, StreamsBuilder,
-    TimeWindowedCogroupedKStream, TimeWindowedKStream, Topics, TransformContext, Unmerged, ValueTransformer,
+    Branched, BranchedKStream, CogroupedKStream, DslError, GlobalKTable, JoinedTable, KGroupedStream,
+    KGroupedTable, KStream, KTable, Layout, SessionWindowedCogroupedKStream, SessionWindowedKStream,
+    StreamsBuilder, TimeWindowedCogroupedKStream, TimeWindowedKStream, Topics, TransformContext, Unmerged,
+    ValueTransformer,
 };
 #[doc(inline)]
 pub use streams_dsl::{options, prelude, windows};

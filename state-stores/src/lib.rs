@@ -78,7 +78,7 @@ pub use backend::disk::{self, DiskMemory};
 pub use backend::memory::MemoryBackend;
 #[cfg(feature = "rocksdb")]
 pub use backend::rocksdb::{RocksBackend, RocksMemory};
-pub use backend::{Backend, BackendRef, Direction, Keyspace, RawEntry, Scan};
+pub use backend::{Backend, BackendRef, Direction, KeyRange, Keyspace, RawEntry, Scan};
 pub use causes::{Causes, Short, panic_message};
 pub use codec::{Codec, CodecError, CodecRef};
 pub use error::{Result, StoreError};

@@ -50,7 +50,7 @@ pub enum Partitions {
     Drop,
     /// One partition.
     One(PartitionId),
-    /// A copy to each of these.
+    /// A copy to each of these: `Partitions::from(vec![0, 2])`.
     Many(SmallVec<[PartitionId; 4]>),
     /// Nowhere, and that is an error of this record, for that reason.
     Refuse(&'static str),
@@ -59,6 +59,20 @@ pub enum Partitions {
 impl From<PartitionId> for Partitions {
     fn from(partition: PartitionId) -> Self {
         Partitions::One(partition)
+    }
+}
+
+/// A copy to each.
+impl From<Vec<PartitionId>> for Partitions {
+    fn from(partitions: Vec<PartitionId>) -> Self {
+        Partitions::Many(partitions.into())
+    }
+}
+
+/// A copy to each.
+impl FromIterator<PartitionId> for Partitions {
+    fn from_iter<I: IntoIterator<Item = PartitionId>>(partitions: I) -> Self {
+        Partitions::Many(partitions.into_iter().collect())
     }
 }
 
@@ -101,6 +115,7 @@ where
 
 /// Spreads records without a key: a run of them to one partition, then to the next, so that a producer's batches fill
 /// up as they do with Kafka's sticky choice. One per topic and thread.
+#[doc(hidden)]
 #[derive(Clone, Debug)]
 pub struct StickyPartitioner {
     sent: u32,

@@ -37,7 +37,7 @@ pub use operators::aggregate::{
     CogroupedKStream, Layout, SessionWindowedCogroupedKStream, TimeWindowedCogroupedKStream, Unmerged,
 };
 pub use operators::join::JoinedTable;
-pub use operators::stateless::Branched;
+pub use operators::stateless::{Branched, BranchedKStream};
 pub use operators::table::{TransformContext, ValueTransformer};
 
 pub use streams_core as core;

@@ -11,8 +11,8 @@ pub use crate::windows::{
     hours, millis, minutes, seconds,
 };
 pub use crate::{
-    Branched, CogroupedKStream, DslError, GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable,
-    StreamsBuilder, TransformContext, ValueTransformer,
+    Branched, BranchedKStream, CogroupedKStream, DslError, GlobalKTable, KGroupedStream, KGroupedTable,
+    KStream, KTable, StreamsBuilder, TransformContext, ValueTransformer,
 };
 pub use streams_core::config::StreamsConfig;
 pub use streams_core::embedded::{EmbeddedBroker, EmbeddedTopic};

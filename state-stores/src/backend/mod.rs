@@ -18,6 +18,18 @@ use self::batch::Batch;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Keyspace(pub(crate) u32);
 
+impl Keyspace {
+    /// A backend's keyspace of that number, for those who write a backend.
+    pub const fn new(number: u32) -> Self {
+        Keyspace(number)
+    }
+
+    /// The number that the backend gave it.
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+}
+
 /// The order of a scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {

@@ -19,7 +19,8 @@ use crate::serde::{SerdeRef, StoreCodec};
 /// The handle of a store that a task has opened, and the runtime's view of the same store.
 pub type Opened<H> = (H, Rc<RefCell<dyn StateStore>>);
 
-/// A kind of stores: what they keep and how, which is in the settings of the kind and the serdes.
+/// A kind of stores: what they keep and how, which is in the settings of the kind and the serdes. Users name the kinds that
+/// there are, such as [`KeyValueStoreKind`](super::KeyValueStoreKind); they do not add to them.
 pub trait StoreKind: Send + Sync + 'static {
     /// What processors get; a clone is the same store.
     type Handle: Clone + 'static;
@@ -27,22 +28,27 @@ pub trait StoreKind: Send + Sync + 'static {
     type Reader: 'static;
 
     /// What the changelog must keep.
+    #[doc(hidden)]
     fn changelog(&self) -> ChangelogKind {
         ChangelogKind::KeyValue
     }
 
     /// How changelog records become the local form.
+    #[doc(hidden)]
     fn restore_format(&self) -> RestoreFormat;
 
     /// The one place at which such stores can be, if there is only one.
+    #[doc(hidden)]
     fn only_place(&self) -> Option<StorePlace> {
         None
     }
 
     /// Opens a task's store.
+    #[doc(hidden)]
     fn open(&self, opening: &Opening<'_>) -> Result<Opened<Self::Handle>>;
 
     /// A read handle of a global store; see [`StoreFactory::open_reader`].
+    #[doc(hidden)]
     fn open_reader(&self, name: &Arc<str>, _backend: &BackendRef) -> Result<Box<dyn Any>> {
         Err(cannot_be_global(name))
     }
@@ -106,12 +112,14 @@ impl<S: StoreKind> StoreBuilder<S> {
     }
 
     /// A logged, uncached store of that kind at the default place.
+    #[doc(hidden)]
     pub fn of(name: &str, kind: S) -> Self {
         let (options, declaration) = (StoreOptions::default(), Declaration::new());
         StoreBuilder { name: name.into(), kind, options, declaration }
     }
 
     /// Sets all options at once.
+    #[doc(hidden)]
     pub fn with_options(mut self, options: StoreOptions) -> Self {
         self.options = options;
         self
@@ -141,6 +149,7 @@ impl<S: StoreKind> StoreBuilder<S> {
     }
 
     /// Makes it the same store as others of that declaration.
+    #[doc(hidden)]
     pub fn declared(mut self, declaration: Declaration) -> Self {
         self.declaration = declaration;
         self

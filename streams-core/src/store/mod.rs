@@ -38,9 +38,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 pub use crate::ids::StoreName;
-pub use builder::{AddStore, StoreBuilder};
+pub use builder::{AddStore, Cached, StoreBuilder, StoreKind};
 #[doc(hidden)]
-pub use builder::{Cached, Opened, Opening, StoreKind};
+pub use builder::{Opened, Opening};
 #[doc(hidden)]
 pub use clock::RecordClock;
 #[doc(hidden)]
@@ -52,9 +52,10 @@ pub use kind::{
     ListValueStoreBuilder,
 };
 pub use kind::{
-    KeyValueStore, KeyValueStoreBuilder, SessionStore, SessionStoreBuilder, TimestampedKeyValueStore,
-    TimestampedKeyValueStoreBuilder, TimestampedWindowStore, TimestampedWindowStoreBuilder,
-    VersionedKeyValueStore, VersionedKeyValueStoreBuilder, WindowStore, WindowStoreBuilder,
+    KeyValueStore, KeyValueStoreBuilder, KeyValueStoreKind, Plain, SessionStore, SessionStoreBuilder,
+    SessionStoreKind, Timestamped, TimestampedKeyValueStore, TimestampedKeyValueStoreBuilder,
+    TimestampedWindowStore, TimestampedWindowStoreBuilder, ValueForm, VersionedKeyValueStore,
+    VersionedKeyValueStoreBuilder, VersionedStoreKind, WindowStore, WindowStoreBuilder, WindowStoreKind,
 };
 pub use options::StoreOptions;
 pub use place::{BackendSupplier, StorePlace};
@@ -70,7 +71,9 @@ use crate::ids::TaskId;
 #[doc(hidden)]
 pub use state_stores::RestoreFormat;
 use state_stores::StateStore;
-pub use state_stores::{Backend, BackendRef, MemoryBackend};
+pub use state_stores::{
+    Backend, BackendRef, Batch, KeyRange, Keyspace, MemoryBackend, RawEntry, Scan, Write, Writes,
+};
 
 /// Where and how a task opens a store.
 #[doc(hidden)]

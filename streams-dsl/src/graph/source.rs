@@ -19,6 +19,7 @@ pub enum SourceTopics {
 )]
 pub trait Topics {
     /// Which they are.
+    #[doc(hidden)]
     fn topics(self) -> SourceTopics;
 }
 

@@ -11,12 +11,15 @@ mod window;
 pub use change_buffer::{ChangeBuffer, ChangeBufferBuilder};
 pub use join_buffer::{BufferedRecord, JoinBuffer, JoinBufferBuilder};
 pub use key_value::{
-    KeyValueStore, KeyValueStoreBuilder, TimestampedKeyValueStore, TimestampedKeyValueStoreBuilder,
+    KeyValueStore, KeyValueStoreBuilder, KeyValueStoreKind, TimestampedKeyValueStore,
+    TimestampedKeyValueStoreBuilder,
 };
 pub use list_value::{ListValueStore, ListValueStoreBuilder};
-pub use session::{SessionStore, SessionStoreBuilder};
-pub use versioned::{VersionedKeyValueStore, VersionedKeyValueStoreBuilder};
-pub use window::{TimestampedWindowStore, TimestampedWindowStoreBuilder, WindowStore, WindowStoreBuilder};
+pub use session::{SessionStore, SessionStoreBuilder, SessionStoreKind};
+pub use versioned::{VersionedKeyValueStore, VersionedKeyValueStoreBuilder, VersionedStoreKind};
+pub use window::{
+    TimestampedWindowStore, TimestampedWindowStoreBuilder, WindowStore, WindowStoreBuilder, WindowStoreKind,
+};
 
 use state_stores::codec::CodecRef;
 use state_stores::{ValueAndTimestamp, ValueFormat};
@@ -32,6 +35,7 @@ pub trait ValueForm: Clone + Send + Sync + 'static {
     const IS_TIMESTAMPED: bool;
 
     /// How it is written, by a codec of the value alone.
+    #[doc(hidden)]
     fn format<V: Data>(codec: CodecRef<V>) -> ValueFormat<Self::Stored<V>>;
 }
 
