@@ -91,7 +91,7 @@ impl Backend for Map {
         Ok(0)
     }
 
-    fn approximate_entries(&self, keyspace: Keyspace) -> Result<u64, StoreError> {
+    fn approximate_num_entries(&self, keyspace: Keyspace) -> Result<u64, StoreError> {
         Ok(self.rows.lock().unwrap().keys().filter(|(of, _)| *of == keyspace.number()).count() as u64)
     }
 }

@@ -227,7 +227,7 @@ fn partitioners_topic_names_and_extractors_that_panic_are_caught() {
         Consumed::default()
             .with_timestamp_extractor(streams_core::processor::timestamp_extractor::ExtractWith(time)),
     );
-    input.to_with("out", Produced::default().with_partitioner(partitioner));
+    input.to_with("out", Produced::default().with_stream_partitioner(partitioner));
     input.to_dynamic(|_: &String, text: &String, _: Option<&RecordMetadata>| {
         assert_ne!(text, "nameless");
         "other".into()
@@ -274,7 +274,7 @@ fn what_a_record_asks_for_and_is_not_there_goes_to_the_handler() {
             _ => Partitions::Default,
         };
         let routed = builder.stream::<String, String>("in").process(|_| Ok(Router), &[]);
-        routed.to_with("out", Produced::default().with_partitioner(partitioner));
+        routed.to_with("out", Produced::default().with_stream_partitioner(partitioner));
         builder
     };
     let continuing = driver(program(), "LogAndContinue");

@@ -123,7 +123,7 @@ impl Backend for MemoryBackend {
         Ok(entries.map(|(key, value)| (key.len() + value.len()) as u64).sum())
     }
 
-    fn approximate_entries(&self, keyspace: Keyspace) -> Result<u64> {
+    fn approximate_num_entries(&self, keyspace: Keyspace) -> Result<u64> {
         let keyspaces = self.read();
         let (_, map) = keyspaces.get(keyspace.0 as usize).ok_or_else(|| unknown(keyspace))?;
         Ok(map.len() as u64)

@@ -77,7 +77,7 @@ pub trait Backend: Send + Sync + Debug {
     fn disk_bytes(&self) -> Result<u64>;
 
     /// The approximate number of entries in the keyspace.
-    fn approximate_entries(&self, keyspace: Keyspace) -> Result<u64>;
+    fn approximate_num_entries(&self, keyspace: Keyspace) -> Result<u64>;
 }
 
 /// A shared backend, as stores hold it.

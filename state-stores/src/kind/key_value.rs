@@ -119,8 +119,8 @@ impl<K, T> KeyValueTable<K, T> {
     }
 
     /// About how many entries are committed.
-    pub fn approximate_entries(&self) -> Result<u64> {
-        self.table.approximate_entries()
+    pub fn approximate_num_entries(&self) -> Result<u64> {
+        self.table.approximate_num_entries()
     }
 
     fn encode(&mut self, key: &K) -> Result<()> {

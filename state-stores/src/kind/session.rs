@@ -143,8 +143,8 @@ impl<K, A> SessionTable<K, A> {
     }
 
     /// About how many entries are committed.
-    pub fn approximate_entries(&self) -> Result<u64> {
-        self.table.approximate_entries()
+    pub fn approximate_num_entries(&self) -> Result<u64> {
+        self.table.approximate_num_entries()
     }
 
     fn encode(&mut self, segment: i64, key: &K, start_ms: i64, end_ms: i64) -> Result<()> {

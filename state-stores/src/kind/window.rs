@@ -166,8 +166,8 @@ impl<K, T> WindowTable<K, T> {
     }
 
     /// About how many entries are committed.
-    pub fn approximate_entries(&self) -> Result<u64> {
-        self.table.approximate_entries()
+    pub fn approximate_num_entries(&self) -> Result<u64> {
+        self.table.approximate_num_entries()
     }
 
     fn encode(&mut self, segment: i64, key: &K, start_ms: i64) -> Result<()> {

@@ -118,8 +118,8 @@ impl<T, E: Expiry> Table<T, E> {
         self.overlay.has_deferred()
     }
 
-    pub(crate) fn approximate_entries(&self) -> Result<u64> {
-        self.backend.approximate_entries(self.keyspace)
+    pub(crate) fn approximate_num_entries(&self) -> Result<u64> {
+        self.backend.approximate_num_entries(self.keyspace)
     }
 
     /// The value of a key.

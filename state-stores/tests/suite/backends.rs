@@ -26,7 +26,7 @@ fn a_batch_spans_keyspaces_and_survives_reopening() {
         assert_eq!(backend.get(two, b"b").unwrap().as_deref(), Some(&b""[..]));
         backend.flush().unwrap();
         assert!(backend.disk_bytes().unwrap() > 0);
-        assert_eq!(backend.approximate_entries(two).unwrap(), 2);
+        assert_eq!(backend.approximate_num_entries(two).unwrap(), 2);
     }
 }
 

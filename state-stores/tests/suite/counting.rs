@@ -68,7 +68,7 @@ impl Backend for Counting {
         self.inner.disk_bytes()
     }
 
-    fn approximate_entries(&self, keyspace: Keyspace) -> Result<u64> {
-        self.inner.approximate_entries(keyspace)
+    fn approximate_num_entries(&self, keyspace: Keyspace) -> Result<u64> {
+        self.inner.approximate_num_entries(keyspace)
     }
 }

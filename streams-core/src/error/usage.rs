@@ -44,8 +44,8 @@ pub enum UsageError {
     /// A processor asks for a store that it is not connected to.
     #[error(
         "processor {node} has no access to state store {store}, as the store is not connected to it; name it where the \
-         processor is added (process(.., &[\"{store}\"]) in the DSL), or in add_state_store or connect_processor_and_stores \
-         of a Topology (it is connected to: [{}])",
+         processor is added (process(.., &[\"{store}\"]) in the DSL), or in add_state_store or \
+         connect_processor_and_state_stores of a Topology (it is connected to: [{}])",
         connected.join(", ")
     )]
     StoreNotConnected {

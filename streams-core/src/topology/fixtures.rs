@@ -203,7 +203,9 @@ impl Built {
             ["store", name, kind, ref processors @ ..] => {
                 graph.add_state_store(store(name, kind), processors)
             }
-            ["connect", processor, ref stores @ ..] => graph.connect_processor_and_stores(processor, stores),
+            ["connect", processor, ref stores @ ..] => {
+                graph.connect_processor_and_state_stores(processor, stores)
+            }
             ["global", name, source, topic, processor] => {
                 graph.add_global_store(store(name, "kv"), source, topic, processor)
             }

@@ -234,7 +234,7 @@ impl TopologyGraph {
     }
 
     /// Lets a processor use stores that were added before.
-    pub(super) fn connect_processor_and_stores(
+    pub(super) fn connect_processor_and_state_stores(
         &mut self,
         processor: &str,
         stores: &[&str],

@@ -164,8 +164,12 @@ impl Topology {
     }
 
     /// Gives a processor access to stores that were added before.
-    pub fn connect_processor_and_stores(&mut self, processor: &str, stores: impl StoreNames) -> Result<()> {
-        Ok(self.graph.connect_processor_and_stores(processor, &stores.store_names())?)
+    pub fn connect_processor_and_state_stores(
+        &mut self,
+        processor: &str,
+        stores: impl StoreNames,
+    ) -> Result<()> {
+        Ok(self.graph.connect_processor_and_state_stores(processor, &stores.store_names())?)
     }
 
     /// Adds a store that every instance holds whole: `topic` is read through a source and a processor of its own, which

@@ -117,7 +117,7 @@ impl Writer<'_> {
             return Ok(());
         }
         let stores: Vec<&str> = stores.iter().map(String::as_str).collect();
-        Ok(self.topology.connect_processor_and_stores(processor, &*stores)?)
+        Ok(self.topology.connect_processor_and_state_stores(processor, &*stores)?)
     }
 }
 

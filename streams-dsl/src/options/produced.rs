@@ -15,7 +15,8 @@ use super::common::{OnePair, Options};
 /// let builder = StreamsBuilder::new();
 /// // All records go to all partitions.
 /// let everywhere = |_: &str, _: &String, _: &i64, partitions| Partitions::all(partitions);
-/// builder.stream::<String, i64>("rates").to_with("all-rates", Produced::named("spread").with_partitioner(everywhere));
+/// let spread = Produced::named("spread").with_stream_partitioner(everywhere);
+/// builder.stream::<String, i64>("rates").to_with("all-rates", spread);
 ///
 /// let config = StreamsConfig::new("test", "embedded:");
 /// let driver = TopologyTestDriver::builder(builder.build()?, config).with_partitions(3).build()?;
@@ -42,7 +43,7 @@ impl<K, V> Produced<K, V> {
     /// Chooses partitions (`Produced.withStreamPartitioner`); the default hashes the key as Kafka's producer does, and
     /// a windowed key without its window.
     #[must_use]
-    pub fn with_partitioner(mut self, partitioner: impl StreamPartitioner<K, V> + 'static) -> Self {
+    pub fn with_stream_partitioner(mut self, partitioner: impl StreamPartitioner<K, V> + 'static) -> Self {
         self.own.partitioner = Some(Arc::new(partitioner));
         self
     }

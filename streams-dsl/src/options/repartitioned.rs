@@ -37,7 +37,7 @@ impl<K, V> Repartitioned<K, V> {
 
     /// Chooses partitions instead of the key's hash (`Repartitioned.withStreamPartitioner`).
     #[must_use]
-    pub fn with_partitioner(mut self, partitioner: impl StreamPartitioner<K, V> + 'static) -> Self {
+    pub fn with_stream_partitioner(mut self, partitioner: impl StreamPartitioner<K, V> + 'static) -> Self {
         self.own.partitioner = Some(Arc::new(partitioner));
         self
     }

@@ -252,7 +252,7 @@ impl Backend for RocksBackend {
         Ok(bytes)
     }
 
-    fn approximate_entries(&self, keyspace: Keyspace) -> Result<u64> {
+    fn approximate_num_entries(&self, keyspace: Keyspace) -> Result<u64> {
         let handle = self.db.handle(keyspace)?;
         let count = self.db.rocks.property_int_value_cf(&handle, rocksdb::properties::ESTIMATE_NUM_KEYS);
         Ok(count.map_err(|error| self.db.error("count keys", error))?.unwrap_or(0))

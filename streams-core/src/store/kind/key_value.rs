@@ -46,7 +46,8 @@ use crate::time::Timestamp;
 /// # let driver = streams_core::testing::TopologyTestDriver::of(topology)?;
 /// let stock: KeyValueStore<String, i64> = driver.state_store("stock").ok_or("no such store")?;
 /// stock.put(&"tea".into(), Some(3))?;
-/// stock.put(&"coffee".into(), Some(5))?;
+/// stock.put_all([("coffee".into(), Some(5)), ("milk".into(), Some(1)), ("milk".into(), None)])?;
+/// assert_eq!((stock.get(&"coffee".into())?, stock.get(&"milk".into())?), (Some(5), None));
 /// assert_eq!(stock.get(&"tea".into())?, Some(3));
 /// assert_eq!(stock.put_if_absent(&"tea".into(), 9)?, Some(3));
 /// let mut backwards = stock.all()?.rev();
@@ -97,6 +98,11 @@ impl<K: 'static, T: Clone + 'static> KeyValueStore<K, T> {
         self.store.run(|store| store.put_with(key, value, timestamp, headers))
     }
 
+    /// Sets the values of several keys, in this order, as [`put`](Self::put) does.
+    pub fn put_all(&self, entries: impl IntoIterator<Item = (K, Option<T>)>) -> Result<()> {
+        entries.into_iter().try_for_each(|(key, value)| self.put(&key, value))
+    }
+
     /// Sets the value unless the key has one, and returns that.
     pub fn put_if_absent(&self, key: &K, value: T) -> Result<Option<T>> {
         let timestamp = self.clock.timestamp();
@@ -134,8 +140,8 @@ impl<K: 'static, T: Clone + 'static> KeyValueStore<K, T> {
     }
 
     /// About how many entries are committed (`approximateNumEntries`).
-    pub fn approximate_entries(&self) -> Result<u64> {
-        self.store.run(|store| store.approximate_entries())
+    pub fn approximate_num_entries(&self) -> Result<u64> {
+        self.store.run(|store| store.approximate_num_entries())
     }
 
     /// Whether updates wait in the record cache until the next flush.

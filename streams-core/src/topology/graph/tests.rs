@@ -160,7 +160,7 @@ fn a_global_stores_nodes_stay_apart() {
         let error = graph.add_processor("after", &[parent]).unwrap_err();
         assert_eq!(error, TopologyError::GlobalNodeAsParent { node: "after".into(), parent: parent.into() });
     }
-    let error = graph.connect_processor_and_stores("gp", &["s"]).unwrap_err();
+    let error = graph.connect_processor_and_state_stores("gp", &["s"]).unwrap_err();
     assert_eq!(error, TopologyError::StoreOnGlobalProcessor { processor: "gp".into(), store: "s".into() });
 }
 
@@ -231,7 +231,7 @@ fn a_stores_topics_are_those_of_its_first_processor() {
     graph.add_source("again", SourceDef::topics(["r"])).unwrap();
     graph.add_processor("join", &["again"]).unwrap();
     graph.add_state_store(kv("table"), &["split"]).unwrap();
-    graph.connect_processor_and_stores("join", &["table"]).unwrap();
+    graph.connect_processor_and_state_stores("join", &["table"]).unwrap();
     graph.add_state_store(kv("seen"), &["join"]).unwrap();
     assert_eq!(graph.source_topics_of_store("app", "table").join(" "), "words");
     assert_eq!(graph.source_topics_of_store("app", "seen").join(" "), "app-r");

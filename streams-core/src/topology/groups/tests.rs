@@ -22,7 +22,7 @@ fn graph() -> Drawing {
     graph.add_state_store(kv("seen"), &["join"]).unwrap();
     graph.add_state_store(kv("cache").without_logging(), &["join"]).unwrap();
     graph.add_state_store(kv("unused"), &[]).unwrap();
-    graph.connect_processor_and_stores("join", &["user"]).unwrap();
+    graph.connect_processor_and_state_stores("join", &["user"]).unwrap();
     graph.add_sink("out", SinkTarget::Dynamic("Router".into()), &["join"]).unwrap();
     graph.copartition(&["by-user-source", "users"]);
     graph

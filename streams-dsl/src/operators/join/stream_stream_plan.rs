@@ -225,9 +225,9 @@ where
     };
     let topology = &mut writer.topology;
     topology.add_processor::<_, K, V, K, VO>(&names.this_join, this, &[&names.this_windowed])?;
-    topology.connect_processor_and_stores(&names.this_join, &[&*names.other_store])?;
+    topology.connect_processor_and_state_stores(&names.this_join, &[&*names.other_store])?;
     topology.add_processor::<_, K, V2, K, VO>(&names.other_join, other, &[&names.other_windowed])?;
-    topology.connect_processor_and_stores(&names.other_join, &[&*names.this_store])?;
+    topology.connect_processor_and_state_stores(&names.other_join, &[&*names.this_store])?;
     let sides = [names.this_join.as_str(), names.other_join.as_str()];
     Ok(topology.add_processor::<_, K, VO, K, VO>(&names.merge, |_| Ok(PassThrough), &sides)?)
 }
@@ -249,7 +249,7 @@ where
     let supplier = move |context: &mut InitContext<'_>| SelfJoinProcessor::open(&join, context);
     let topology = &mut writer.topology;
     topology.add_processor::<_, K, V, K, VO>(&names.merge, supplier, &[&names.this_windowed])?;
-    Ok(topology.connect_processor_and_stores(&names.merge, &[&*names.this_store])?)
+    Ok(topology.connect_processor_and_state_stores(&names.merge, &[&*names.this_store])?)
 }
 
 /// One of a join's stores, but for its types.

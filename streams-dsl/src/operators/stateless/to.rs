@@ -19,7 +19,7 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///   a table.
     /// * Time: the record's timestamp is written, which a topic with `message.timestamp.type=LogAppendTime` ignores.
     /// * Repartition: partitions are chosen by the hash of the key, as Kafka's producer does; a windowed key counts
-    ///   without its window, and records without a key are spread. [`Produced::with_partitioner`] chooses otherwise.
+    ///   without its window, and records without a key are spread. [`Produced::with_stream_partitioner`] chooses otherwise.
     ///
     /// ```
     /// # use streams_dsl::prelude::*;
