@@ -128,19 +128,19 @@ fn tables() -> Vec<Twin> {
             "KTABLE-MAPVALUES-",
         ),
         twin(
-            "try_map_values_with",
+            "try_map_values_with_key_with",
             |b| {
                 let numbers = Materialized::named("numbers");
-                shown(&table(b).try_map_values_with(|_, text| number(&text), numbers));
+                shown(&table(b).try_map_values_with_key_with(|_, text| number(&text), numbers));
             },
             "KTABLE-MAPVALUES-",
         ),
         // What the row was is read from the store: the sum has what it is now.
         twin(
-            "try_map_values_with, and a sum",
+            "try_map_values_with_key_with, and a sum",
             |b| {
-                let numbers =
-                    table(b).try_map_values_with(|_, text| number(&text), Materialized::named("numbers"));
+                let numbers = table(b)
+                    .try_map_values_with_key_with(|_, text| number(&text), Materialized::named("numbers"));
                 shown(
                     &numbers.group_by(|key, n| (key.clone(), n)).reduce(|sum, n| sum + n, |sum, n| sum - n),
                 );
@@ -331,12 +331,18 @@ fn joins_with_tables() -> Vec<Twin> {
                 "test-KTABLE-FK-JOIN-SUBSCRIPTION-RESPONSE-",
             ],
             ..twin(
-                "try_join_foreign_key_with_key",
+                "try_join_foreign_key_with_key_with",
                 |b| {
                     let (joined_by, stored) = (TableJoined::new(), Materialized::new());
                     let joiner = |text: String, o| joined(&text, Some(o));
                     let key = |key: &String, _: &String| Some(key.clone());
-                    shown(&table(b).try_join_foreign_key_with_key(&other(b), key, joiner, joined_by, stored));
+                    shown(&table(b).try_join_foreign_key_with_key_with(
+                        &other(b),
+                        key,
+                        joiner,
+                        joined_by,
+                        stored,
+                    ));
                 },
                 "",
                 ROWS,
@@ -348,12 +354,12 @@ fn joins_with_tables() -> Vec<Twin> {
                 "test-KTABLE-FK-JOIN-SUBSCRIPTION-RESPONSE-",
             ],
             ..twin(
-                "try_left_join_foreign_key_with_key",
+                "try_left_join_foreign_key_with_key_with",
                 |b| {
                     let (joined_by, stored) = (TableJoined::new(), Materialized::new());
                     let joiner = |text: String, o| joined(&text, o);
                     let key = |key: &String, _: &String| Some(key.clone());
-                    shown(&table(b).try_left_join_foreign_key_with_key(
+                    shown(&table(b).try_left_join_foreign_key_with_key_with(
                         &other(b),
                         key,
                         joiner,
@@ -412,6 +418,29 @@ fn streams() -> Vec<Twin> {
                     split.try_branch_with(|_, text| number(text).map(|n| n > 0), numbers).no_default_branch();
                 },
                 "KSTREAM-BRANCH-",
+            )
+        },
+        Twin {
+            input: IN,
+            lets_through: &["\"1\"", "\"3\""],
+            ..twin(
+                "try_branch",
+                |b| {
+                    let split = stream(b, "in").split().try_branch(|_, text| number(text).map(|n| n > 0));
+                    split.no_default_branch().values().for_each(shown_stream);
+                },
+                "KSTREAM-BRANCH-",
+            )
+        },
+        Twin {
+            input: IN,
+            lets_through: &["Some(1)", "Some(2)"],
+            ..twin(
+                "try_group_by",
+                |b| {
+                    shown(&stream(b, "in").try_group_by(|_, text| number(text).map(|n| n % 2)).count());
+                },
+                "KSTREAM-KEY-SELECT-",
             )
         },
     ]
@@ -482,7 +511,7 @@ fn a_record_that_waited_for_a_table_is_named_itself() {
         let rows = b.table_with::<String, String>("other", Consumed::new(), Materialized::as_store(history));
         let waits = Joined::new().with_grace_period(millis(10));
         let joiner = |_: &String, text: String, o| joined(&text, Some(o));
-        shown_stream(&stream(b, "in").try_join_with_key(&rows, joiner, waits));
+        shown_stream(&stream(b, "in").try_join_with_key_with(&rows, joiner, waits));
     };
     let failing = driver(join, "LogAndFail");
     WITH_OTHER.iter().for_each(|record| pipe(&failing, *record).unwrap());

@@ -32,14 +32,16 @@ pub const CASES: &[Case] = &[
     }),
     ("fk_join_with_key", |b| {
         let (left, right) = (left(b), right(b));
-        left.join_foreign_key_with_key(&right, key_or_own, plus, TableJoined::new(), Texts::new())
+        left.join_foreign_key_with_key_with(&right, key_or_own, plus, TableJoined::new(), Texts::new())
             .to_stream()
             .to("out");
     }),
     ("fk_left_join_with_key", |b| {
         let (left, right) = (left(b), right(b));
         let (own, joined) = (TableJoined::named("own"), Texts::named("joined"));
-        left.left_join_foreign_key_with_key(&right, key_or_own, plus_any, own, joined).to_stream().to("out");
+        left.left_join_foreign_key_with_key_with(&right, key_or_own, plus_any, own, joined)
+            .to_stream()
+            .to("out");
     }),
     ("fk_join_store_names", |b| {
         let left: Table = b.table_with("left", Consumed::new(), Texts::named("lefts"));

@@ -19,7 +19,7 @@ pub const CASES: &[Case] = &[
     ("stream_stream_left_join_with_key", |b| {
         let (one, other) = (nullable(b, "left"), nullable(b, "right"));
         let joiner = |k: &Text, l, r: Option<Text>| keyed(k, plus(l, r.flatten()));
-        one.left_join_stream_with_key(&other, joiner, windows(), Joined3::new()).to("out");
+        one.left_join_stream_with_key_with(&other, joiner, windows(), Joined3::new()).to("out");
     }),
     ("stream_stream_left_join_named", |b| left(b, windows(), pair())),
     ("stream_stream_left_join_after_key_change", |b| {
@@ -41,7 +41,7 @@ pub const CASES: &[Case] = &[
     ("stream_stream_outer_join_with_key", |b| {
         let (one, other) = (nullable(b, "left"), nullable(b, "right"));
         let joiner = |k: &Text, l, r| keyed(k, outer_plus(l, r));
-        one.outer_join_stream_with_key(&other, joiner, windows(), Joined3::new()).to("out");
+        one.outer_join_stream_with_key_with(&other, joiner, windows(), Joined3::new()).to("out");
     }),
     ("stream_stream_outer_join_named", |b| outer(b, windows(), pair())),
     ("stream_stream_outer_join_after_key_change", |b| {
@@ -82,7 +82,7 @@ pub const CASES: &[Case] = &[
     ("self_join_one_store_asymmetric", |b| {
         let stream = nullable(b, "in");
         let joiner = |k: &Text, l, r| keyed(k, plus(l, r));
-        stream.join_stream_with_key(&stream, joiner, asymmetric(), Joined3::new()).to("out");
+        stream.join_stream_with_key_with(&stream, joiner, asymmetric(), Joined3::new()).to("out");
     }),
     ("self_join_one_store_later", |b| itself(&nullable(b, "in"), later(), Joined3::new())),
     ("self_join_one_store_named", |b| itself(&nullable(b, "in"), no_grace(), pair())),
@@ -121,22 +121,22 @@ pub const CASES: &[Case] = &[
     ("stream_table_join_with_key", |b| {
         let rows = b.table_with::<Text, String>("table", Consumed::new(), Materialized::named("rows"));
         let joiner = |k: &Text, v, row| keyed(k, plus(v, Some(row)));
-        nullable(b, "in").join_with_key(&rows, joiner, Joined::new()).to("out");
+        nullable(b, "in").join_with_key_with(&rows, joiner, Joined::new()).to("out");
     }),
     ("stream_table_left_join_with_key", |b| {
         let rows = b.table::<Text, String>("table");
         let joiner = |k: &Text, v, row| keyed(k, plus(v, row));
-        nullable(b, "in").left_join_with_key(&rows, joiner, Joined::new()).to("out");
+        nullable(b, "in").left_join_with_key_with(&rows, joiner, Joined::new()).to("out");
     }),
     ("stream_table_left_join_with_key_named", |b| {
         let rows = b.table::<Text, String>("table");
         let joiner = |k: &Text, v, row| keyed(k, plus(v, row));
-        changed(b, "in").left_join_with_key(&rows, joiner, Joined::named("enrich")).to("out");
+        changed(b, "in").left_join_with_key_with(&rows, joiner, Joined::named("enrich")).to("out");
     }),
     ("stream_stream_join_with_key", |b| {
         let (one, other) = (nullable(b, "left"), nullable(b, "right"));
         let joiner = |k: &Text, l, r| keyed(k, plus(l, r));
-        one.join_stream_with_key(&other, joiner, windows(), Joined3::new()).to("out");
+        one.join_stream_with_key_with(&other, joiner, windows(), Joined3::new()).to("out");
     }),
     ("stream_global_table_join_with_key", |b| {
         let rows = b.global_table::<String, String>("table");

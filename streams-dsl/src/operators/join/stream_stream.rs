@@ -67,10 +67,10 @@ impl<K: Data, V: Data> KStream<K, V> {
         windows: JoinWindows,
         joined: StreamJoined<K, V, V2>,
     ) -> KStream<K, VO> {
-        self.join_stream_with_key(other, move |_, value, other| joiner(value, other), windows, joined)
+        self.join_stream_with_key_with(other, move |_, value, other| joiner(value, other), windows, joined)
     }
 
-    /// As [`join_stream_with`](Self::join_stream_with), with a joiner that sees the key (`ValueJoinerWithKey`).
+    /// As [`join_stream`](Self::join_stream), with a joiner that sees the key (`ValueJoinerWithKey`).
     ///
     /// ```
     /// use streams_dsl::prelude::*;
@@ -84,7 +84,6 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///         &payments,
     ///         |id, order, amount| format!("{id} {order}: {amount}"),
     ///         windows,
-    ///         StreamJoined::new(),
     ///     )
     ///     .to("paid-orders");
     ///
@@ -95,7 +94,21 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// assert_eq!(paid, ["o1 book: 12"]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn join_stream_with_key<V2: Data, VO: Data>(
+    pub fn join_stream_with_key<V2: Data + DefaultSerde, VO: Data>(
+        &self,
+        other: &KStream<K, V2>,
+        joiner: impl Fn(&K, V, V2) -> VO + Send + Sync + 'static,
+        windows: JoinWindows,
+    ) -> KStream<K, VO>
+    where
+        K: DefaultSerde,
+        V: DefaultSerde,
+    {
+        self.join_stream_with_key_with(other, joiner, windows, StreamJoined::new())
+    }
+
+    /// As [`join_stream_with_key`](Self::join_stream_with_key), with options.
+    pub fn join_stream_with_key_with<V2: Data, VO: Data>(
         &self,
         other: &KStream<K, V2>,
         joiner: impl Fn(&K, V, V2) -> VO + Send + Sync + 'static,
@@ -138,7 +151,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         K: DefaultSerde,
         V: DefaultSerde,
     {
-        self.try_join_stream_with_key(
+        self.try_join_stream_with_key_with(
             other,
             move |_, value, other| joiner(value, other),
             windows,
@@ -146,8 +159,8 @@ impl<K: Data, V: Data> KStream<K, V> {
         )
     }
 
-    /// As [`join_stream_with_key`](Self::join_stream_with_key), with a joiner that may fail.
-    pub fn try_join_stream_with_key<V2: Data, VO: Data, E: Into<UserError>>(
+    /// As [`join_stream_with_key_with`](Self::join_stream_with_key_with), with a joiner that may fail.
+    pub fn try_join_stream_with_key_with<V2: Data, VO: Data, E: Into<UserError>>(
         &self,
         other: &KStream<K, V2>,
         joiner: impl Fn(&K, V, V2) -> Result<VO, E> + Send + Sync + 'static,

@@ -70,10 +70,15 @@ impl<K: Data, V: Data> KStream<K, V> {
         windows: JoinWindows,
         joined: StreamJoined<K, V, V2>,
     ) -> KStream<K, VO> {
-        self.left_join_stream_with_key(other, move |_, value, other| joiner(value, other), windows, joined)
+        self.left_join_stream_with_key_with(
+            other,
+            move |_, value, other| joiner(value, other),
+            windows,
+            joined,
+        )
     }
 
-    /// As [`left_join_stream_with`](Self::left_join_stream_with), with a joiner that sees the key
+    /// As [`left_join_stream`](Self::left_join_stream), with a joiner that sees the key
     /// (`ValueJoinerWithKey`).
     ///
     /// ```
@@ -88,7 +93,6 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///         &payments,
     ///         |id, order, amount| format!("{id:?} {order} {amount:?}"),
     ///         windows,
-    ///         StreamJoined::new(),
     ///     )
     ///     .to("orders-and-payments");
     ///
@@ -98,7 +102,21 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// assert_eq!(output, ["None book None"]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn left_join_stream_with_key<V2: Data, VO: Data>(
+    pub fn left_join_stream_with_key<V2: Data + DefaultSerde, VO: Data>(
+        &self,
+        other: &KStream<K, V2>,
+        joiner: impl Fn(&K, V, Option<V2>) -> VO + Send + Sync + 'static,
+        windows: JoinWindows,
+    ) -> KStream<K, VO>
+    where
+        K: DefaultSerde,
+        V: DefaultSerde,
+    {
+        self.left_join_stream_with_key_with(other, joiner, windows, StreamJoined::new())
+    }
+
+    /// As [`left_join_stream_with_key`](Self::left_join_stream_with_key), with options.
+    pub fn left_join_stream_with_key_with<V2: Data, VO: Data>(
         &self,
         other: &KStream<K, V2>,
         joiner: impl Fn(&K, V, Option<V2>) -> VO + Send + Sync + 'static,
@@ -123,11 +141,11 @@ impl<K: Data, V: Data> KStream<K, V> {
         V: DefaultSerde,
     {
         let joiner = move |_: &K, value, other| joiner(value, other);
-        self.try_left_join_stream_with_key(other, joiner, windows, StreamJoined::new())
+        self.try_left_join_stream_with_key_with(other, joiner, windows, StreamJoined::new())
     }
 
-    /// As [`left_join_stream_with_key`](Self::left_join_stream_with_key), with a joiner that may fail.
-    pub fn try_left_join_stream_with_key<V2: Data, VO: Data, E: Into<UserError>>(
+    /// As [`left_join_stream_with_key_with`](Self::left_join_stream_with_key_with), with a joiner that may fail.
+    pub fn try_left_join_stream_with_key_with<V2: Data, VO: Data, E: Into<UserError>>(
         &self,
         other: &KStream<K, V2>,
         joiner: impl Fn(&K, V, Option<V2>) -> Result<VO, E> + Send + Sync + 'static,

@@ -63,10 +63,15 @@ impl<K: Data, V: Data> KStream<K, V> {
         windows: JoinWindows,
         joined: StreamJoined<K, V, V2>,
     ) -> KStream<K, VO> {
-        self.outer_join_stream_with_key(other, move |_, value, other| joiner(value, other), windows, joined)
+        self.outer_join_stream_with_key_with(
+            other,
+            move |_, value, other| joiner(value, other),
+            windows,
+            joined,
+        )
     }
 
-    /// As [`outer_join_stream_with`](Self::outer_join_stream_with), with a joiner that sees the key
+    /// As [`outer_join_stream`](Self::outer_join_stream), with a joiner that sees the key
     /// (`ValueJoinerWithKey`).
     ///
     /// ```
@@ -81,7 +86,6 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///         &payments,
     ///         |id, order, amount| format!("{id} {order:?} {amount:?}"),
     ///         windows,
-    ///         StreamJoined::new(),
     ///     )
     ///     .to("orders-and-payments");
     ///
@@ -92,7 +96,21 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// assert_eq!(output, [r#"o1 Some("book") Some(12)"#]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn outer_join_stream_with_key<V2: Data, VO: Data>(
+    pub fn outer_join_stream_with_key<V2: Data + DefaultSerde, VO: Data>(
+        &self,
+        other: &KStream<K, V2>,
+        joiner: impl Fn(&K, Option<V>, Option<V2>) -> VO + Send + Sync + 'static,
+        windows: JoinWindows,
+    ) -> KStream<K, VO>
+    where
+        K: DefaultSerde,
+        V: DefaultSerde,
+    {
+        self.outer_join_stream_with_key_with(other, joiner, windows, StreamJoined::new())
+    }
+
+    /// As [`outer_join_stream_with_key`](Self::outer_join_stream_with_key), with options.
+    pub fn outer_join_stream_with_key_with<V2: Data, VO: Data>(
         &self,
         other: &KStream<K, V2>,
         joiner: impl Fn(&K, Option<V>, Option<V2>) -> VO + Send + Sync + 'static,
@@ -116,11 +134,11 @@ impl<K: Data, V: Data> KStream<K, V> {
         V: DefaultSerde,
     {
         let joiner = move |_: &K, value, other| joiner(value, other);
-        self.try_outer_join_stream_with_key(other, joiner, windows, StreamJoined::new())
+        self.try_outer_join_stream_with_key_with(other, joiner, windows, StreamJoined::new())
     }
 
-    /// As [`outer_join_stream_with_key`](Self::outer_join_stream_with_key), with a joiner that may fail.
-    pub fn try_outer_join_stream_with_key<V2: Data, VO: Data, E: Into<UserError>>(
+    /// As [`outer_join_stream_with_key_with`](Self::outer_join_stream_with_key_with), with a joiner that may fail.
+    pub fn try_outer_join_stream_with_key_with<V2: Data, VO: Data, E: Into<UserError>>(
         &self,
         other: &KStream<K, V2>,
         joiner: impl Fn(&K, Option<V>, Option<V2>) -> Result<VO, E> + Send + Sync + 'static,

@@ -69,10 +69,10 @@ impl<K: Data, V: Data> KStream<K, V> {
         joiner: impl Fn(V, VT) -> VO + Send + Sync + 'static,
         joined: Joined<K, V>,
     ) -> KStream<K, VO> {
-        self.join_with_key(table, move |_, value, row| joiner(value, row), joined)
+        self.join_with_key_with(table, move |_, value, row| joiner(value, row), joined)
     }
 
-    /// As [`join_with`](Self::join_with), with a joiner that sees the key (`ValueJoinerWithKey`).
+    /// As [`join`](Self::join), with a joiner that sees the key (`ValueJoinerWithKey`).
     ///
     /// ```
     /// use streams_dsl::prelude::*;
@@ -81,7 +81,7 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// let accounts = builder.table::<String, String>("accounts");
     /// builder
     ///     .stream::<String, i64>("payments")
-    ///     .join_with_key(&accounts, |id, amount, owner| format!("{id} {owner} {amount}"), Joined::new())
+    ///     .join_with_key(&accounts, |id, amount, owner| format!("{id} {owner} {amount}"))
     ///     .to("receipts");
     ///
     /// let driver = TopologyTestDriver::of(builder.build()?)?;
@@ -91,7 +91,20 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// assert_eq!(receipts, ["a1 Alice 7"]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn join_with_key<VT: Data, VO: Data>(
+    pub fn join_with_key<T: JoinedTable<K>, VO: Data>(
+        &self,
+        table: &T,
+        joiner: impl Fn(&K, V, T::Row) -> VO + Send + Sync + 'static,
+    ) -> KStream<K, VO>
+    where
+        K: DefaultSerde,
+        V: DefaultSerde,
+    {
+        self.join_with_key_with(table.table(), joiner, Joined::new())
+    }
+
+    /// As [`join_with_key`](Self::join_with_key), with options.
+    pub fn join_with_key_with<VT: Data, VO: Data>(
         &self,
         table: &KTable<K, VT>,
         joiner: impl Fn(&K, V, VT) -> VO + Send + Sync + 'static,
@@ -111,11 +124,11 @@ impl<K: Data, V: Data> KStream<K, V> {
         K: DefaultSerde,
         V: DefaultSerde,
     {
-        self.try_join_with_key(table, move |_, value, row| joiner(value, row), Joined::new())
+        self.try_join_with_key_with(table, move |_, value, row| joiner(value, row), Joined::new())
     }
 
-    /// As [`join_with_key`](Self::join_with_key), with a joiner that may fail.
-    pub fn try_join_with_key<VT: Data, VO: Data, E: Into<UserError>>(
+    /// As [`join_with_key_with`](Self::join_with_key_with), with a joiner that may fail.
+    pub fn try_join_with_key_with<VT: Data, VO: Data, E: Into<UserError>>(
         &self,
         table: &KTable<K, VT>,
         joiner: impl Fn(&K, V, VT) -> Result<VO, E> + Send + Sync + 'static,
@@ -166,10 +179,10 @@ impl<K: Data, V: Data> KStream<K, V> {
         joiner: impl Fn(V, Option<VT>) -> VO + Send + Sync + 'static,
         joined: Joined<K, V>,
     ) -> KStream<K, VO> {
-        self.left_join_with_key(table, move |_, value, row| joiner(value, row), joined)
+        self.left_join_with_key_with(table, move |_, value, row| joiner(value, row), joined)
     }
 
-    /// As [`left_join_with`](Self::left_join_with), with a joiner that sees the key (`ValueJoinerWithKey`).
+    /// As [`left_join`](Self::left_join), with a joiner that sees the key (`ValueJoinerWithKey`).
     ///
     /// ```
     /// use streams_dsl::prelude::*;
@@ -178,7 +191,7 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// let accounts = builder.table::<String, String>("accounts");
     /// builder
     ///     .stream::<String, i64>("payments")
-    ///     .left_join_with_key(&accounts, |id, amount, owner| format!("{id} {owner:?} {amount}"), Joined::new())
+    ///     .left_join_with_key(&accounts, |id, amount, owner| format!("{id} {owner:?} {amount}"))
     ///     .to("receipts");
     ///
     /// let driver = TopologyTestDriver::of(builder.build()?)?;
@@ -187,7 +200,20 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// assert_eq!(receipts, ["a1 None 7"]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn left_join_with_key<VT: Data, VO: Data>(
+    pub fn left_join_with_key<T: JoinedTable<K>, VO: Data>(
+        &self,
+        table: &T,
+        joiner: impl Fn(&K, V, Option<T::Row>) -> VO + Send + Sync + 'static,
+    ) -> KStream<K, VO>
+    where
+        K: DefaultSerde,
+        V: DefaultSerde,
+    {
+        self.left_join_with_key_with(table.table(), joiner, Joined::new())
+    }
+
+    /// As [`left_join_with_key`](Self::left_join_with_key), with options.
+    pub fn left_join_with_key_with<VT: Data, VO: Data>(
         &self,
         table: &KTable<K, VT>,
         joiner: impl Fn(&K, V, Option<VT>) -> VO + Send + Sync + 'static,
@@ -207,11 +233,11 @@ impl<K: Data, V: Data> KStream<K, V> {
         K: DefaultSerde,
         V: DefaultSerde,
     {
-        self.try_left_join_with_key(table, move |_, value, row| joiner(value, row), Joined::new())
+        self.try_left_join_with_key_with(table, move |_, value, row| joiner(value, row), Joined::new())
     }
 
-    /// As [`left_join_with_key`](Self::left_join_with_key), with a joiner that may fail.
-    pub fn try_left_join_with_key<VT: Data, VO: Data, E: Into<UserError>>(
+    /// As [`left_join_with_key_with`](Self::left_join_with_key_with), with a joiner that may fail.
+    pub fn try_left_join_with_key_with<VT: Data, VO: Data, E: Into<UserError>>(
         &self,
         table: &KTable<K, VT>,
         joiner: impl Fn(&K, V, Option<VT>) -> Result<VO, E> + Send + Sync + 'static,

@@ -91,8 +91,16 @@ impl<K: Data, V: Data> BranchedKStream<K, V> {
         self
     }
 
-    /// As [`branch_with`](Self::branch_with), with a predicate that may fail: then the record goes to no branch. See
+    /// As [`branch`](Self::branch), with a predicate that may fail: then the record goes to no branch. See
     /// [`try_map_values`](KStream::try_map_values).
+    pub fn try_branch<E: Into<UserError>>(
+        self,
+        predicate: impl Fn(&K, &V) -> Result<bool, E> + Send + Sync + 'static,
+    ) -> Self {
+        self.try_branch_with(predicate, Branched::new())
+    }
+
+    /// As [`branch_with`](Self::branch_with), with a predicate that may fail.
     pub fn try_branch_with<E: Into<UserError>>(
         mut self,
         predicate: impl Fn(&K, &V) -> Result<bool, E> + Send + Sync + 'static,

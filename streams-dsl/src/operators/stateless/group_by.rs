@@ -1,9 +1,11 @@
 //! `group_by`: gathers a stream by a key of one's choice, to be aggregated.
 
+use streams_core::error::{Result, UserError};
 use streams_core::processor::Data;
 use streams_core::serde::DefaultSerde;
 
 use crate::handles::{KGroupedStream, KStream};
+use crate::operators::fallible::user;
 use crate::options::Grouped;
 
 impl<K: Data, V: Data> KStream<K, V> {
@@ -44,6 +46,34 @@ impl<K: Data, V: Data> KStream<K, V> {
     pub fn group_by_with<K2: Data>(
         &self,
         selector: impl Fn(&K, &V) -> K2 + Send + Sync + 'static,
+        grouped: Grouped<K2, V>,
+    ) -> KGroupedStream<K2, V> {
+        self.add_group_by(move |key, value| Ok(selector(key, value)), grouped)
+    }
+
+    /// As [`group_by`](Self::group_by), with a selector that may fail; see [`try_map_values`](Self::try_map_values).
+    pub fn try_group_by<K2: Data + DefaultSerde, E: Into<UserError>>(
+        &self,
+        selector: impl Fn(&K, &V) -> Result<K2, E> + Send + Sync + 'static,
+    ) -> KGroupedStream<K2, V>
+    where
+        V: DefaultSerde,
+    {
+        self.try_group_by_with(selector, Grouped::new())
+    }
+
+    /// As [`group_by_with`](Self::group_by_with), with a selector that may fail.
+    pub fn try_group_by_with<K2: Data, E: Into<UserError>>(
+        &self,
+        selector: impl Fn(&K, &V) -> Result<K2, E> + Send + Sync + 'static,
+        grouped: Grouped<K2, V>,
+    ) -> KGroupedStream<K2, V> {
+        self.add_group_by(move |key, value| user(selector(key, value)), grouped)
+    }
+
+    fn add_group_by<K2: Data>(
+        &self,
+        selector: impl Fn(&K, &V) -> Result<K2> + Send + Sync + 'static,
         grouped: Grouped<K2, V>,
     ) -> KGroupedStream<K2, V> {
         let named = match &grouped.name {

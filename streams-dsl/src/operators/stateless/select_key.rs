@@ -34,7 +34,12 @@ impl<K: Data, V: Data> KStream<K, V> {
         &self,
         selector: impl Fn(&K, &V) -> K2 + Send + Sync + 'static,
     ) -> KStream<K2, V> {
-        KStream::new(self.add_select_key(selector), None, self.value_serde.clone(), true)
+        KStream::new(
+            self.add_select_key(move |key, value| Ok(selector(key, value))),
+            None,
+            self.value_serde.clone(),
+            true,
+        )
     }
 
     /// As [`select_key`](Self::select_key), with a selector that may fail; see [`try_map_values`](Self::try_map_values).
@@ -42,19 +47,12 @@ impl<K: Data, V: Data> KStream<K, V> {
         &self,
         selector: impl Fn(&K, &V) -> Result<K2, E> + Send + Sync + 'static,
     ) -> KStream<K2, V> {
-        let step = self.add_try_select_key(move |key, value| user(selector(key, value)));
+        let step = self.add_select_key(move |key, value| user(selector(key, value)));
         KStream::new(step, None, self.value_serde.clone(), true)
     }
 
     /// Adds the node that selects the key; `group_by` has one as well.
     pub(super) fn add_select_key<K2: Data>(
-        &self,
-        selector: impl Fn(&K, &V) -> K2 + Send + Sync + 'static,
-    ) -> Step {
-        self.add_try_select_key(move |key, value| Ok(selector(key, value)))
-    }
-
-    fn add_try_select_key<K2: Data>(
         &self,
         selector: impl Fn(&K, &V) -> Result<K2> + Send + Sync + 'static,
     ) -> Step {

@@ -71,6 +71,18 @@ impl<K: Data, V: Data> KTable<K, V> {
         self.add_group_by(move |key, value| Ok(selector(key, value)), grouped)
     }
 
+    /// As [`group_by`](Self::group_by), with a selector that may fail; see [`try_group_by_with`](Self::try_group_by_with).
+    pub fn try_group_by<K2, V2, E: Into<UserError>>(
+        &self,
+        selector: impl Fn(&K, V) -> Result<(K2, V2), E> + Send + Sync + 'static,
+    ) -> KGroupedTable<K2, V2>
+    where
+        K2: Data + PartialEq + DefaultSerde,
+        V2: Data + DefaultSerde,
+    {
+        self.try_group_by_with(selector, Grouped::new())
+    }
+
     /// As [`group_by_with`](Self::group_by_with), with a selector that may fail. If the handler resumes, the row stays in the
     /// group that it was in, and is never subtracted from it; a selector that returns an `Option` leaves such a row
     /// out of all groups instead. See [`try_map_values`](Self::try_map_values).

@@ -113,8 +113,18 @@ impl<K: Data, V: Data> KTable<K, V> {
         self.add_map_values(move |_, value| user(mapper(value)), None)
     }
 
-    /// As [`try_map_values`](Self::try_map_values), with the key to look at, and stored if the options name a store.
+    /// As [`try_map_values`](Self::try_map_values), stored if the options name a store.
     pub fn try_map_values_with<V2: Data, E: Into<UserError>>(
+        &self,
+        mapper: impl Fn(V) -> Result<V2, E> + Send + Sync + 'static,
+        materialized: Materialized<K, V2>,
+    ) -> KTable<K, V2> {
+        self.add_map_values(move |_, value| user(mapper(value)), Some(materialized))
+    }
+
+    /// As [`map_values_with_key_with`](Self::map_values_with_key_with), with a mapper that may fail; see
+    /// [`try_map_values`](Self::try_map_values).
+    pub fn try_map_values_with_key_with<V2: Data, E: Into<UserError>>(
         &self,
         mapper: impl Fn(&K, V) -> Result<V2, E> + Send + Sync + 'static,
         materialized: Materialized<K, V2>,

@@ -205,8 +205,8 @@ where
         (true, _) if is_plain => table.left_join_foreign_key(&other, by_row, left),
         (false, false) => table.join_foreign_key_with(&other, by_row, inner, joined, stored),
         (true, false) => table.left_join_foreign_key_with(&other, by_row, left, joined, stored),
-        (false, true) => table.join_foreign_key_with_key(&other, extract, inner, joined, stored),
-        (true, true) => table.left_join_foreign_key_with_key(&other, extract, left, joined, stored),
+        (false, true) => table.join_foreign_key_with_key_with(&other, extract, inner, joined, stored),
+        (true, true) => table.left_join_foreign_key_with_key_with(&other, extract, left, joined, stored),
     };
     build.set(op, table)
 }

@@ -60,13 +60,13 @@ pub const FAMILY: Family = Family {
             let (stream, table): (TextStream, TextTable) = (build.get(op, 0)?, build.get(op, 1)?);
             let lambda = joiner(op.option("lambda"))?;
             let join = move |key: &Text, value: Text, row: String| keyed(&lambda, key, &value, &Some(row));
-            build.set(op, stream.join_with_key(&table, join, joined(op)))
+            build.set(op, stream.join_with_key_with(&table, join, joined(op)))
         }),
         join("left_join_table_keyed", &[STREAM, TABLE], 3, draw_lambda, |build, op| {
             let (stream, table): (TextStream, TextTable) = (build.get(op, 0)?, build.get(op, 1)?);
             let lambda = joiner(op.option("lambda"))?;
             let join = move |key: &Text, value: Text, row: Text| keyed(&lambda, key, &value, &row);
-            build.set(op, stream.left_join_with_key(&table, join, joined(op)))
+            build.set(op, stream.left_join_with_key_with(&table, join, joined(op)))
         }),
         join("join_global_keyed", &[STREAM, GLOBAL], 3, draw_global, |build, op| {
             let table: GlobalKTable<String, String> = build.get(op, 1)?;
@@ -126,7 +126,7 @@ fn inner(build: &mut Build, op: &Op, other: &TextStream) -> Result<(), Fault> {
     let stream = match (is_keyed(op), both(op)?) {
         (true, both) => {
             let join = move |key: &Text, l: Text, r: Text| keyed(&lambda, key, &l, &r);
-            stream.join_stream_with_key(other, join, windows(op)?, both.unwrap_or_default())
+            stream.join_stream_with_key_with(other, join, windows(op)?, both.unwrap_or_default())
         }
         (false, Some(both)) => stream.join_stream_with(other, move |l, r| lambda(&l, &r), windows(op)?, both),
         (false, None) => stream.join_stream(other, move |l, r| lambda(&l, &r), windows(op)?),
@@ -139,7 +139,7 @@ fn left(build: &mut Build, op: &Op, other: &TextStream) -> Result<(), Fault> {
     let stream = match (is_keyed(op), both(op)?) {
         (true, both) => {
             let join = move |key: &Text, l: Text, r: Option<Text>| keyed(&lambda, key, &l, &r.flatten());
-            stream.left_join_stream_with_key(other, join, windows(op)?, both.unwrap_or_default())
+            stream.left_join_stream_with_key_with(other, join, windows(op)?, both.unwrap_or_default())
         }
         (false, both) => {
             let join = move |l: Text, r: Option<Text>| lambda(&l, &r.flatten());
@@ -159,7 +159,7 @@ fn outer(build: &mut Build, op: &Op, other: &TextStream) -> Result<(), Fault> {
             let join = move |key: &Text, l: Option<Text>, r: Option<Text>| {
                 keyed(&lambda, key, &l.flatten(), &r.flatten())
             };
-            stream.outer_join_stream_with_key(other, join, windows(op)?, both.unwrap_or_default())
+            stream.outer_join_stream_with_key_with(other, join, windows(op)?, both.unwrap_or_default())
         }
         (false, both) => {
             let join = move |l: Option<Text>, r: Option<Text>| lambda(&l.flatten(), &r.flatten());

@@ -110,10 +110,10 @@ impl<K: Data, V: Data> KTable<K, V> {
         joined: TableJoined<K, V, KO, VO>,
         materialized: Materialized<K, VR>,
     ) -> KTable<K, VR> {
-        self.join_foreign_key_with_key(other, move |_, row| extractor(row), joiner, joined, materialized)
+        self.join_foreign_key_with_key_with(other, move |_, row| extractor(row), joiner, joined, materialized)
     }
 
-    /// As [`join_foreign_key_with`](Self::join_foreign_key_with), with the row's own key for the extractor to look at
+    /// As [`join_foreign_key`](Self::join_foreign_key), with the row's own key for the extractor to look at
     /// (`KTable.join(KTable, BiFunction)`, KIP-1104).
     ///
     /// ```
@@ -128,8 +128,6 @@ impl<K: Data, V: Data> KTable<K, V> {
     ///     &customers,
     ///     customer,
     ///     |pieces, name| format!("{pieces} for {name}"),
-    ///     TableJoined::new(),
-    ///     Materialized::new(),
     /// );
     /// named.to_stream().to("named-orders");
     ///
@@ -140,7 +138,24 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// assert_eq!(named.read_values()?, ["3 for Ann"]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn join_foreign_key_with_key<KO: Data, VO: Data, VR: Data>(
+    pub fn join_foreign_key_with_key<KO, VO, VR>(
+        &self,
+        other: &KTable<KO, VO>,
+        extractor: impl Fn(&K, &V) -> Option<KO> + Send + Sync + 'static,
+        joiner: impl Fn(V, VO) -> VR + Send + Sync + 'static,
+    ) -> KTable<K, VR>
+    where
+        K: DefaultSerde,
+        V: DefaultSerde,
+        KO: Data + DefaultSerde,
+        VO: Data + DefaultSerde,
+        VR: Data + DefaultSerde,
+    {
+        self.join_foreign_key_with_key_with(other, extractor, joiner, TableJoined::new(), Materialized::new())
+    }
+
+    /// As [`join_foreign_key_with_key`](Self::join_foreign_key_with_key), with options.
+    pub fn join_foreign_key_with_key_with<KO: Data, VO: Data, VR: Data>(
         &self,
         other: &KTable<KO, VO>,
         extractor: impl Fn(&K, &V) -> Option<KO> + Send + Sync + 'static,
@@ -153,10 +168,10 @@ impl<K: Data, V: Data> KTable<K, V> {
         join.add(self, other, joined, materialized)
     }
 
-    /// As [`join_foreign_key_with_key`](Self::join_foreign_key_with_key), with a joiner that may fail; see
+    /// As [`join_foreign_key_with_key_with`](Self::join_foreign_key_with_key_with), with a joiner that may fail; see
     /// [`try_map_values`](Self::try_map_values). The error's topic, partition and offset are those of the answer that the
     /// row was joined with, in the join's response topic. An extractor that cannot tell the key says `None`.
-    pub fn try_join_foreign_key_with_key<KO: Data, VO: Data, VR: Data, E: Into<UserError>>(
+    pub fn try_join_foreign_key_with_key_with<KO: Data, VO: Data, VR: Data, E: Into<UserError>>(
         &self,
         other: &KTable<KO, VO>,
         extractor: impl Fn(&K, &V) -> Option<KO> + Send + Sync + 'static,
@@ -219,12 +234,41 @@ impl<K: Data, V: Data> KTable<K, V> {
         joined: TableJoined<K, V, KO, VO>,
         materialized: Materialized<K, VR>,
     ) -> KTable<K, VR> {
-        self.left_join_foreign_key_with_key(other, move |_, row| extractor(row), joiner, joined, materialized)
+        self.left_join_foreign_key_with_key_with(
+            other,
+            move |_, row| extractor(row),
+            joiner,
+            joined,
+            materialized,
+        )
     }
 
-    /// As [`left_join_foreign_key_with`](Self::left_join_foreign_key_with), with the row's own key for the extractor to
+    /// As [`left_join_foreign_key`](Self::left_join_foreign_key), with the row's own key for the extractor to
     /// look at (`KTable.leftJoin(KTable, BiFunction)`, KIP-1104).
-    pub fn left_join_foreign_key_with_key<KO: Data, VO: Data, VR: Data>(
+    pub fn left_join_foreign_key_with_key<KO, VO, VR>(
+        &self,
+        other: &KTable<KO, VO>,
+        extractor: impl Fn(&K, &V) -> Option<KO> + Send + Sync + 'static,
+        joiner: impl Fn(V, Option<VO>) -> VR + Send + Sync + 'static,
+    ) -> KTable<K, VR>
+    where
+        K: DefaultSerde,
+        V: DefaultSerde,
+        KO: Data + DefaultSerde,
+        VO: Data + DefaultSerde,
+        VR: Data + DefaultSerde,
+    {
+        self.left_join_foreign_key_with_key_with(
+            other,
+            extractor,
+            joiner,
+            TableJoined::new(),
+            Materialized::new(),
+        )
+    }
+
+    /// As [`left_join_foreign_key_with_key`](Self::left_join_foreign_key_with_key), with options.
+    pub fn left_join_foreign_key_with_key_with<KO: Data, VO: Data, VR: Data>(
         &self,
         other: &KTable<KO, VO>,
         extractor: impl Fn(&K, &V) -> Option<KO> + Send + Sync + 'static,
@@ -237,9 +281,9 @@ impl<K: Data, V: Data> KTable<K, V> {
         join.add(self, other, joined, materialized)
     }
 
-    /// As [`left_join_foreign_key_with_key`](Self::left_join_foreign_key_with_key), with a joiner that may fail; see
-    /// [`try_join_foreign_key_with_key`](Self::try_join_foreign_key_with_key).
-    pub fn try_left_join_foreign_key_with_key<KO: Data, VO: Data, VR: Data, E: Into<UserError>>(
+    /// As [`left_join_foreign_key_with_key_with`](Self::left_join_foreign_key_with_key_with), with a joiner that may fail; see
+    /// [`try_join_foreign_key_with_key_with`](Self::try_join_foreign_key_with_key_with).
+    pub fn try_left_join_foreign_key_with_key_with<KO: Data, VO: Data, VR: Data, E: Into<UserError>>(
         &self,
         other: &KTable<KO, VO>,
         extractor: impl Fn(&K, &V) -> Option<KO> + Send + Sync + 'static,
