@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 /// A value that cannot be encoded, or bytes that cannot be decoded.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[error("{message}")]
 pub struct CodecError {
     /// What is wrong with the value or the bytes.
     pub message: String,
 }
+
+crate::debug_as_display!(CodecError);
 
 impl CodecError {
     /// An error with a message.

@@ -8,12 +8,14 @@ use state_stores::panic_message;
 
 /// What a panic in user code becomes: the error that the processing exception handler is asked about. The panic hook has
 /// printed where in the code it happened.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("panicked: {message}")]
 pub struct UserPanic {
     /// The message of the panic.
     pub message: String,
 }
+
+state_stores::debug_as_display!(UserPanic);
 
 impl UserPanic {
     /// Reads the message of what `catch_unwind` caught.

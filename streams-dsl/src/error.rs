@@ -1,6 +1,7 @@
 //! What can be wrong with a plan; reported by `StreamsBuilder::build`.
 
 use streams_core::error::Error;
+use streams_core::serde::SerdeRef;
 
 /// A result of this crate.
 pub type Result<T, E = DslError> = std::result::Result<T, E>;
@@ -106,6 +107,15 @@ pub enum DslError {
 }
 
 state_stores::debug_as_display!(DslError);
+
+/// A serde of an operator, or the error that names its type.
+pub(crate) fn found<T>(
+    serde: Option<SerdeRef<T>>,
+    operator: &str,
+    part: &'static str,
+) -> Result<SerdeRef<T>> {
+    serde.ok_or_else(|| DslError::missing_serde::<T>(operator, part))
+}
 
 impl DslError {
     /// The error of an operator that writes `T` but has no serde for it.

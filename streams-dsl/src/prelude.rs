@@ -14,22 +14,22 @@ pub use crate::{
     Branched, BranchedKStream, CogroupedKStream, DslError, GlobalKTable, KGroupedStream, KGroupedTable,
     KStream, KTable, StreamsBuilder, TransformContext, ValueTransformer,
 };
-pub use streams_core::config::StreamsConfig;
+pub use streams_core::config::{ProcessingGuarantee, StreamsConfig};
 pub use streams_core::embedded::{EmbeddedBroker, EmbeddedTopic};
 pub use streams_core::error::UserError;
 pub use streams_core::ids::TaskId;
 pub use streams_core::json_serde;
 pub use streams_core::partitioner::Partitions;
 pub use streams_core::processor::handlers::{
-    DeserializationExceptionHandler, ErrorContext, ProcessingExceptionHandler, ProductionExceptionHandler,
-    Response,
+    DeserializationExceptionHandler, ErrorContext, LogAndContinue, LogAndFail, ProcessingExceptionHandler,
+    ProductionExceptionHandler, Response,
 };
 pub use streams_core::processor::timestamp_extractor::{
     ConsumedRecord, ExtractWith, FailOnInvalidTimestamp, LogAndSkipOnInvalidTimestamp, RejectFutureTimestamp,
-    TimestampExtractor,
+    TimestampExtractor, UsePartitionTimeOnInvalidTimestamp, WallclockTimestampExtractor,
 };
 pub use streams_core::processor::{
-    FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, InitContext, Processor, ProcessorContext,
+    DropReason, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, InitContext, Processor, ProcessorContext,
     ProcessorResult, Punctuation, PunctuationType, StoreAccess,
 };
 pub use streams_core::record::{Headers, Record, RecordMetadata};
@@ -41,7 +41,7 @@ pub use streams_core::serde::{
 };
 pub use streams_core::store::{
     GlobalKeyValueStore, KeyValueStore, SessionStore, StorePlace, StoreRef, Stores, TimestampedKeyValueStore,
-    TimestampedWindowStore, VersionedKeyValueStore, WindowStore,
+    TimestampedWindowStore, ValueAndTimestamp, VersionedKeyValueStore, WindowStore,
 };
 #[cfg(feature = "testing")]
 pub use streams_core::testing::{

@@ -58,3 +58,44 @@ fn a_topology_that_reads_its_own_results_is_warned_of() {
     });
     assert_eq!(count(&warned, OWN), 0, "{warned:?}");
 }
+
+/// Before: the pair of both was named as the type of the key.
+#[test]
+fn a_missing_serde_names_the_type_that_lacks_it() {
+    #[derive(Clone)]
+    struct Account;
+
+    let builder = StreamsBuilder::new();
+    builder.stream_with::<Account, i64>("in", Consumed::inherit()).for_each(|_, _| ());
+    let error = builder.build().unwrap_err();
+    let DslError::MissingSerde { operator, part, type_name } = &error else { panic!("{error}") };
+    assert_eq!((operator.as_str(), *part), ("KSTREAM-SOURCE-0000000000", "key"));
+    assert!(type_name.ends_with("Account"), "{type_name}");
+}
+
+/// Before: "which it is not".
+#[test]
+fn a_store_of_another_type_is_named_with_its_own() {
+    struct Idle;
+    impl Processor<String, i64, String, i64> for Idle {
+        fn process(
+            &mut self,
+            _: Record<String, i64>,
+            _: &mut ProcessorContext<'_, String, i64>,
+        ) -> ProcessorResult {
+            Ok(())
+        }
+    }
+
+    let builder = StreamsBuilder::new();
+    builder.add_state_store(Stores::key_value_store::<String, i64>("seen"));
+    let supplier = |context: &mut InitContext<'_>| {
+        let _: WindowStore<String, i64> = context.state_store("seen")?;
+        Ok(Idle)
+    };
+    builder.stream::<String, i64>("in").process::<_, String, i64>(supplier, &["seen"]);
+    let driver = TopologyTestDriver::of(builder.build().unwrap());
+    let error = driver.map(|_| ()).unwrap_err().to_string();
+    assert!(error.contains("WindowStore<alloc::string::String, i64>, but its builder makes it"), "{error}");
+    assert!(error.contains("KeyValueStore<alloc::string::String, i64>; ask for that type"), "{error}");
+}

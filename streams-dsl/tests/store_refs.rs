@@ -75,7 +75,7 @@ impl FixedKeyProcessor<String, String, String> for Look {
     fn process(
         &mut self,
         record: FixedKeyRecord<String, String>,
-        context: &mut FixedKeyContext<'_, '_, String, String>,
+        context: &mut FixedKeyContext<'_, String, String>,
     ) -> ProcessorResult {
         let found = self.0.get(record.key())?.unwrap_or_default();
         context.forward(record.with_value(found))

@@ -165,7 +165,9 @@ fn mistakes_are_told() {
         windows.emit_strategy(EmitStrategy::OnWindowClose).count();
     });
     assert!(
-        endless.contains("ON_WINDOW_CLOSE emit strategy cannot be used for UnlimitedWindows"),
+        endless.starts_with(
+            "operator KSTREAM-SOURCE-0000000000: ON_WINDOW_CLOSE emit strategy cannot be used for UnlimitedWindows, "
+        ),
         "{endless}"
     );
     let short = mistake(|b| {

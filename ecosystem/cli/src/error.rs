@@ -5,7 +5,7 @@ use streams_core::error::Error;
 use streams_core::transport::TransportError;
 
 /// Why a command failed, with what to do.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum CliError {
     /// A setting of the connection is wrong.
@@ -64,3 +64,5 @@ pub enum CliError {
     )]
     NoAssignment(String),
 }
+
+streams_core::error::debug_as_display!(CliError);

@@ -23,7 +23,7 @@ use crate::prometheus;
 type Authentication = Arc<dyn Fn(&Request) -> bool + Send + Sync>;
 
 /// Why a server did not start.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ServerError {
     /// The address is taken, is not this machine's, or needs rights.
@@ -46,6 +46,8 @@ pub enum ServerError {
     #[error("cannot start the thread of the server: {0}")]
     Thread(std::io::Error),
 }
+
+streams_core::error::debug_as_display!(ServerError);
 
 /// What the handlers share.
 struct Shared {

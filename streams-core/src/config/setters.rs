@@ -65,7 +65,8 @@ impl StreamsConfig {
         self.put("num.stream.threads", int(threads))
     }
 
-    /// Copies of each store on other instances (`num.standby.replicas`).
+    /// Copies of each store on other instances (`num.standby.replicas`). Without effect yet: a number above 0 is
+    /// warned of.
     pub fn with_num_standby_replicas(self, replicas: usize) -> Self {
         self.put("num.standby.replicas", int(replicas))
     }
@@ -93,7 +94,8 @@ impl StreamsConfig {
         self.put("statestore.cache.max.bytes", int(bytes))
     }
 
-    /// `host:port` at which this instance answers interactive queries (`application.server`).
+    /// `host:port` at which this instance answers interactive queries (`application.server`). Without effect
+    /// yet, as there are no interactive queries.
     pub fn with_application_server(self, server: impl Into<String>) -> Self {
         self.put("application.server", Value::Text(server.into()))
     }

@@ -3,14 +3,17 @@
 //! A message is whole: it holds its causes, to the last one. So `source` gives none of them again, and a program that prints
 //! an error with its sources prints each once. The causes are fields, to be matched.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::ids::{Offset, TaskId, TopicPartition};
+use crate::ids::{NodeName, Offset, StoreName, TaskId, TopicPartition};
 use crate::serde::SerdeError;
 pub use crate::transport::{ErrorCode, FailedDelivery, TransportError, TransportErrorKind};
 pub use crate::user_code::UserPanic;
 pub use state_stores::StoreError;
+#[doc(hidden)]
+pub use state_stores::debug_as_display;
 use state_stores::{Causes, Short};
 
 mod production;
@@ -71,7 +74,7 @@ pub enum Error {
         /// Its offset.
         offset: Offset,
         /// The source node.
-        node: String,
+        node: NodeName,
         /// The first bytes of key or value: as text if they are, else in hexadecimal.
         excerpt: Box<str>,
         /// What was wrong.
@@ -91,7 +94,7 @@ pub enum Error {
         /// The topic it was for.
         topic: String,
         /// The sink.
-        node: String,
+        node: NodeName,
         /// The task.
         task: TaskId,
         /// What led to it: `the record at topic-partition offset n with key ...`, or `a punctuation`.
@@ -141,7 +144,7 @@ pub enum Error {
     )]
     Supplier {
         /// The node.
-        node: String,
+        node: NodeName,
         /// The task.
         task: TaskId,
         /// What it returned.
@@ -152,16 +155,16 @@ pub enum Error {
     #[error(
         "node {node} of task {task} failed on the record at {}: {}; fix the code, or set \
          processing.exception.handler to LogAndContinue to skip such records",
-        at.as_deref().unwrap_or("(punctuation)"),
+        At(at.as_ref()),
         Causes(&**cause)
     )]
     Processing {
         /// The node.
-        node: String,
+        node: NodeName,
         /// The task.
         task: TaskId,
-        /// `topic-partition offset n` of the record, if any.
-        at: Option<String>,
+        /// Where the record was read; `None` during a punctuation.
+        at: Option<(TopicPartition, Offset)>,
         /// What it returned.
         cause: UserError,
     },
@@ -170,17 +173,17 @@ pub enum Error {
     #[error(
         "the {handler} exception handler panicked on an error of node {node} of task {task} at {}: {}; fix the \
          handler, or the error's Display if it is that which panics",
-        at.as_deref().unwrap_or("(punctuation)"), Short(message)
+        At(at.as_ref()), Short(message)
     )]
     Handler {
         /// Which: deserialization, processing or production.
         handler: &'static str,
         /// The node about whose error it was asked.
-        node: String,
+        node: NodeName,
         /// The task.
         task: TaskId,
-        /// `topic-partition offset n` of the record, if any.
-        at: Option<String>,
+        /// Where the record was read; `None` during a punctuation.
+        at: Option<(TopicPartition, Offset)>,
         /// The panic's message.
         message: String,
     },
@@ -189,15 +192,15 @@ pub enum Error {
     #[error(
         "{node} buffer exceeded its max capacity. Currently [{}/{}] records and [{}/{}] bytes. It is of task {task}, at the \
          record at {}; raise the bound, or let it emit early (emit_early_when_full)",
-        records.0, records.1, bytes.0, bytes.1, at.as_deref().unwrap_or("(punctuation)")
+        records.0, records.1, bytes.0, bytes.1, At(at.as_ref())
     )]
     BufferFull {
         /// The node that suppresses.
-        node: String,
+        node: NodeName,
         /// The task.
         task: TaskId,
-        /// `topic-partition offset n` of the record, if any.
-        at: Option<String>,
+        /// Where the record was read; `None` during a punctuation.
+        at: Option<(TopicPartition, Offset)>,
         /// The rows it holds, and may hold.
         records: (u64, u64),
         /// The bytes it holds, and may hold.
@@ -243,7 +246,7 @@ pub enum Error {
     )]
     ChangelogLost {
         /// The store.
-        store: String,
+        store: StoreName,
         /// The partition of its changelog.
         changelog: TopicPartition,
         /// What does not fit.
@@ -273,7 +276,7 @@ pub enum Error {
     )]
     StoreKind {
         /// The store.
-        store: String,
+        store: StoreName,
         /// What was found, and where.
         found: String,
         /// What it is now.
@@ -291,7 +294,7 @@ pub enum Error {
     )]
     ChangelogTooShort {
         /// The store.
-        store: String,
+        store: StoreName,
         /// Its changelog.
         changelog: String,
         /// The setting by which rows go: `retention.ms`, or of a versioned store `min.compaction.lag.ms`.
@@ -389,6 +392,18 @@ pub enum Error {
 }
 
 state_stores::debug_as_display!(Error);
+
+/// Where a record was read, as messages say it.
+struct At<'a>(Option<&'a (TopicPartition, Offset)>);
+
+impl fmt::Display for At<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some((partition, offset)) => write!(f, "{partition} offset {offset}"),
+            None => f.write_str("(punctuation)"),
+        }
+    }
+}
 
 impl From<UserPanic> for Error {
     fn from(panic: UserPanic) -> Self {

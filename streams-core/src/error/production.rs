@@ -2,17 +2,16 @@
 
 use std::fmt;
 
-use crate::ids::{Offset, PartitionId, TaskId, TopicName, TopicPartition};
+use crate::ids::{NodeName, Offset, PartitionId, TaskId, TopicName, TopicPartition};
 use crate::time::Timestamp;
 use crate::transport::TransportError;
 
 /// A record that its topic does not take: what it is, where it comes from, and what the broker or the client said.
-#[derive(Debug)]
 pub struct ProductionError {
     /// The task.
     pub task: TaskId,
     /// The node that sent it; for a change, the store.
-    pub node: String,
+    pub node: NodeName,
     /// What it was sent for.
     pub produced: ProducedFor,
     /// The topic it was for.
@@ -90,6 +89,8 @@ impl fmt::Display for ProductionError {
     }
 }
 
+state_stores::debug_as_display!(ProductionError);
+
 impl std::error::Error for ProductionError {}
 
 #[cfg(test)]
@@ -102,7 +103,7 @@ mod tests {
     fn a_refused_row_is_named_with_what_to_do() {
         let error = Error::Production(Box::new(ProductionError {
             task: TaskId { subtopology: 1, partition: 2 },
-            node: "rows".to_owned(),
+            node: "rows".into(),
             produced: ProducedFor::Change,
             topic: "app-rows-changelog".into(),
             partition: 2,
@@ -129,7 +130,7 @@ mod tests {
     fn a_result_without_a_partition_is_named_by_its_topic_alone() {
         let error = ProductionError {
             task: TaskId { subtopology: 0, partition: 0 },
-            node: "sink".to_owned(),
+            node: "sink".into(),
             produced: ProducedFor::Result,
             topic: "a/b".into(),
             partition: -1,

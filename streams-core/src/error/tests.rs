@@ -24,8 +24,8 @@ fn each_cause_is_printed_once_and_none_is_left_out() {
     let store = || StoreError::Log { store: "s".to_owned(), cause: failed() };
     let errors = [
         Error::User(failed()),
-        Error::Supplier { node: "n".to_owned(), task, cause: failed() },
-        Error::Processing { node: "n".to_owned(), task, at: None, cause: failed() },
+        Error::Supplier { node: "n".into(), task, cause: failed() },
+        Error::Processing { node: "n".into(), task, at: None, cause: failed() },
         Error::InvalidTimestamp {
             partition: TopicPartition::new("a", 0),
             offset: 3,
@@ -54,6 +54,48 @@ fn what_a_topology_is_refused_for_can_be_matched() {
     let text =
         "Invalid topology: store s cannot be global: a global store is a key-value store. Use one of those.";
     assert_eq!(printed(&error), text);
+}
+
+#[test]
+fn where_a_record_was_read_is_matched_and_printed_as_before() {
+    let at = Some((TopicPartition::new("in", 2), 7));
+    let failed_at = |at| Error::Processing { node: "n".into(), task: TaskId::new(0, 2), at, cause: failed() };
+    let error = failed_at(at);
+    assert!(
+        matches!(&error, Error::Processing { at: Some((partition, 7)), .. } if partition.partition == 2),
+        "{error}"
+    );
+    assert!(
+        error.to_string().starts_with("node n of task 0_2 failed on the record at in-2 offset 7: "),
+        "{error}"
+    );
+    let text = failed_at(None).to_string();
+    assert!(text.starts_with("node n of task 0_2 failed on the record at (punctuation): "), "{text}");
+}
+
+#[test]
+fn what_main_prints_of_any_public_error_is_its_text() {
+    let production = ProductionError {
+        task: TaskId::new(0, 0),
+        node: "sink".into(),
+        produced: ProducedFor::Result,
+        topic: "out".into(),
+        partition: 0,
+        source: None,
+        key: "null".to_owned(),
+        key_bytes: 0,
+        value_bytes: None,
+        timestamp: None,
+        cause: TransportError::new(TransportErrorKind::UnknownTopic, "use", "no such topic"),
+    };
+    let errors: [Box<dyn std::error::Error>; 3] = [
+        Box::new(production),
+        Box::new(UserPanic { message: "out of ideas".to_owned() }),
+        Box::new(state_stores::CodecError::new("no number")),
+    ];
+    for error in errors {
+        assert_eq!(format!("{error:?}"), error.to_string());
+    }
 }
 
 #[test]

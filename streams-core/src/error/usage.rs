@@ -58,7 +58,7 @@ pub enum UsageError {
     },
     /// A processor asks for a store as one of another kind or of other types.
     #[error(
-        "processor {node} asks for state store {store} as {asked}, which it is not; ask for the type that its builder makes"
+        "processor {node} asks for state store {store} as {asked}, but its builder makes it {is}; ask for that type"
     )]
     StoreType {
         /// The processor's node.
@@ -67,6 +67,8 @@ pub enum UsageError {
         store: StoreName,
         /// The type that was asked for.
         asked: &'static str,
+        /// The type that it has.
+        is: &'static str,
     },
     /// A processor asks for a global store as something else than a reader of its types.
     #[error("global store {store} is read through a GlobalKeyValueStore of its types, not as {asked}")]

@@ -7,7 +7,7 @@ use super::node::NodeIndex;
 use super::{Children, Data, DropReason, ProcessorResult, Punctuation, PunctuationType, TaskContext};
 use crate::config::StreamsConfig;
 use crate::error::{Error, Result};
-use crate::ids::TaskId;
+use crate::ids::{Offset, TaskId, TopicPartition};
 use crate::record::{Record, RecordMetadata};
 use crate::store::{NamedStore, RecordContext};
 use crate::time::{IntoTimestamp, Timestamp};
@@ -92,6 +92,11 @@ impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
         self.task.at_record(kept, |task| ProcessorContext { node, children, task }.attempt(part))
     }
 
+    /// The same context for a shorter time.
+    pub(super) fn reborrow(&mut self) -> ProcessorContext<'_, K, V> {
+        ProcessorContext { node: self.node, children: self.children, task: self.task }
+    }
+
     /// As [`InitContext::state_store`](super::InitContext::state_store).
     pub fn state_store<S: Clone + 'static>(&self, store: impl NamedStore<S>) -> Result<S> {
         self.task.store(self.node, store.store_name())
@@ -136,10 +141,10 @@ impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
         self.task.record_metadata()
     }
 
-    /// The same as text, `topic-partition offset n`, as errors show it.
+    /// The same as errors have it.
     #[doc(hidden)]
-    pub fn position(&self) -> Option<String> {
-        self.task.describe_position()
+    pub fn position(&self) -> Option<(TopicPartition, Offset)> {
+        self.task.position()
     }
 
     /// The task.

@@ -57,9 +57,9 @@ impl<K, V> FixedKeyRecord<K, V> {
 }
 
 /// The context of a fixed-key processor (`FixedKeyProcessorContext`).
-pub struct FixedKeyContext<'a, 'b, K: Data, V: Data>(&'a mut ProcessorContext<'b, K, V>);
+pub struct FixedKeyContext<'a, K: Data, V: Data>(ProcessorContext<'a, K, V>);
 
-impl<K: Data, V: Data> FixedKeyContext<'_, '_, K, V> {
+impl<K: Data, V: Data> FixedKeyContext<'_, K, V> {
     /// Hands a record to every child.
     pub fn forward(&mut self, record: FixedKeyRecord<K, V>) -> ProcessorResult {
         self.0.forward(record.0)
@@ -170,7 +170,7 @@ impl<K: Data, V: Data> FixedKeyContext<'_, '_, K, V> {
 ///     fn process(
 ///         &mut self,
 ///         record: FixedKeyRecord<String, String>,
-///         context: &mut FixedKeyContext<'_, '_, String, i64>,
+///         context: &mut FixedKeyContext<'_, String, i64>,
 ///     ) -> ProcessorResult {
 ///         let length = i64::try_from(record.value().len()).unwrap_or(i64::MAX);
 ///         context.forward(record.with_value(length))
@@ -182,7 +182,7 @@ pub trait FixedKeyProcessor<K: Data, VIn: Data, VOut: Data>: 'static {
     fn process(
         &mut self,
         record: FixedKeyRecord<K, VIn>,
-        context: &mut FixedKeyContext<'_, '_, K, VOut>,
+        context: &mut FixedKeyContext<'_, K, VOut>,
     ) -> ProcessorResult;
 
     /// Called when a punctuation is due. There is no record and so no key: it can change stores, but can only forward
@@ -191,7 +191,7 @@ pub trait FixedKeyProcessor<K: Data, VIn: Data, VOut: Data>: 'static {
         &mut self,
         punctuation: Punctuation,
         timestamp: Timestamp,
-        context: &mut FixedKeyContext<'_, '_, K, VOut>,
+        context: &mut FixedKeyContext<'_, K, VOut>,
     ) -> ProcessorResult {
         let _ = (punctuation, timestamp, context);
         Ok(())
@@ -227,7 +227,7 @@ where
         record: Record<K, VIn>,
         context: &mut ProcessorContext<'_, K, VOut>,
     ) -> ProcessorResult {
-        self.processor.process(FixedKeyRecord(record), &mut FixedKeyContext(context))
+        self.processor.process(FixedKeyRecord(record), &mut FixedKeyContext(context.reborrow()))
     }
 
     fn punctuate(
@@ -236,7 +236,7 @@ where
         timestamp: Timestamp,
         context: &mut ProcessorContext<'_, K, VOut>,
     ) -> ProcessorResult {
-        self.processor.punctuate(punctuation, timestamp, &mut FixedKeyContext(context))
+        self.processor.punctuate(punctuation, timestamp, &mut FixedKeyContext(context.reborrow()))
     }
 
     fn close(&mut self) {

@@ -97,12 +97,12 @@ impl ErrorContext<'_> {
         Some(DeadLetter::of(self.dead_letter_topic?, self, error))
     }
 
-    fn position(&self) -> Option<String> {
-        self.partition.zip(self.offset).map(|(partition, offset)| format!("{partition} offset {offset}"))
-    }
-
     fn place(&self) -> String {
-        self.position().unwrap_or_else(|| "a punctuation".to_owned())
+        let at = self.partition.zip(self.offset);
+        at.map_or_else(
+            || "a punctuation".to_owned(),
+            |(partition, offset)| format!("{partition} offset {offset}"),
+        )
     }
 }
 
@@ -114,9 +114,9 @@ pub(crate) fn decide(
 ) -> Result<Response> {
     caught(|| handler(context)).map_err(|panic| Error::Handler {
         handler: which,
-        node: context.node.to_owned(),
+        node: context.node.into(),
         task: context.task,
-        at: context.position(),
+        at: context.partition.cloned().zip(context.offset),
         message: panic.message,
     })
 }

@@ -42,7 +42,7 @@ use crate::time::{IntoTimestamp, Timestamp};
 ///
 /// # let mut topology = streams_core::topology::Topology::new();
 /// # let from = SourceOptions { key_serde: String::default_serde(), value_serde: i64::default_serde(), extractor: None };
-/// # topology.add_source("source", &["in".into()], None, from)?;
+/// # topology.add_source("source", &["in"], None, from)?;
 /// topology.add_processor("changes", |task| Ok(Changes { last: task.state_store("last")? }), &["source"])?;
 /// topology.add_state_store(Stores::key_value_store::<String, i64>("last"), &["changes"])?;
 /// # let (target, key_serde) = (TopicTarget::Topic("out".into()), String::default_serde());
@@ -125,7 +125,7 @@ impl<'a> InitContext<'a> {
     /// # let mut topology = streams_core::topology::Topology::new();
     /// # let text = || String::default_serde();
     /// # let from = SourceOptions { key_serde: text(), value_serde: text(), extractor: None };
-    /// # topology.add_source("source", &["in".into()], None, from)?;
+    /// # topology.add_source("source", &["in"], None, from)?;
     ///
     /// let rate = |task: &mut streams_core::processor::InitContext<'_>| {
     ///     task.schedule(Duration::from_secs(60), PunctuationType::StreamTime)?;

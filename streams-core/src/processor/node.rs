@@ -126,7 +126,7 @@ where
                 // Not the supplier's error, but one of a store or a broker.
                 other => return other,
             };
-            Error::Supplier { node: self.name.to_string(), task, cause }
+            Error::Supplier { node: Arc::clone(&self.name), task, cause }
         };
         *self.processor.borrow_mut() = Some(made.map_err(failed)?);
         Ok(())

@@ -18,7 +18,7 @@ use crate::config::StreamsConfig;
 use crate::error::{Error, Result, UsageError};
 use crate::ids::{Offset, TaskId, TopicName, TopicPartition};
 use crate::record::{Headers, RecordMetadata};
-use crate::store::{RecordClock, RecordContext};
+use crate::store::{RecordClock, RecordContext, StoreHandle};
 use crate::time::Timestamp;
 use crate::transport::RawRecord;
 use crate::user_code::guarded;
@@ -41,7 +41,7 @@ pub struct TaskSetup {
     /// What to do with failing records.
     pub handlers: Handlers,
     /// Store handles by store name.
-    pub stores: BTreeMap<String, Rc<dyn Any>>,
+    pub stores: BTreeMap<String, StoreHandle>,
     /// Which stores each node may use.
     pub access: Vec<(Arc<str>, BTreeSet<String>)>,
     /// Global stores, readable by every node.
@@ -412,13 +412,16 @@ impl TaskContext {
             let connected = allowed.iter().map(|name| name.as_str().into()).collect();
             return Err(UsageError::StoreNotConnected { node, store, connected }.into());
         }
-        match self.setup.stores.get(name).map(|store| store.downcast_ref::<S>()) {
-            Some(Some(store)) => Ok(store.clone()),
-            Some(None) => {
-                Err(UsageError::StoreType { node, store, asked: std::any::type_name::<S>() }.into())
-            }
-            None => Err(Error::Internal(format!("processor {node} is connected to no store {store}"))),
-        }
+        let Some(handle) = self.setup.stores.get(name) else {
+            return Err(Error::Internal(format!("processor {node} is connected to no store {store}")));
+        };
+        let (asked, is) = (std::any::type_name::<S>(), handle.type_name());
+        let other = || UsageError::StoreType { node, store, asked, is }.into();
+        handle.downcast_ref().cloned().ok_or_else(other)
+    }
+
+    pub(super) fn position(&self) -> Option<(TopicPartition, Offset)> {
+        self.at.as_ref().map(|(at, offset)| ((**at).clone(), *offset))
     }
 
     pub(super) fn describe_position(&self) -> Option<String> {

@@ -69,7 +69,7 @@ fn check_policy(store: &str, topic: &InternalTopic, found: &BTreeMap<String, Str
         return Ok(());
     }
     Err(Error::StoreKind {
-        store: store.to_owned(),
+        store: store.into(),
         found: format!("its changelog {} has {CLEANUP_POLICY}={has}", topic.name),
         now: format!("{CLEANUP_POLICY}={needed}"),
         remedy: format!(
@@ -104,7 +104,7 @@ fn check_times(
         return Ok(());
     }
     Err(Error::ChangelogTooShort {
-        store: store.to_owned(),
+        store: store.into(),
         changelog: topic.name.to_string(),
         setting,
         has_ms,

@@ -293,7 +293,7 @@ impl RecordCollector {
         }
         Err(Error::Production(Box::new(ProductionError {
             task: origin.task,
-            node: origin.node.to_string(),
+            node: Arc::clone(&origin.node),
             produced: match origin.purpose {
                 Purpose::Sink | Purpose::DynamicSink | Purpose::DeadLetter => ProducedFor::Result,
                 Purpose::Repartition => ProducedFor::Repartition,

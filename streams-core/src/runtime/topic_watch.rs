@@ -361,7 +361,7 @@ mod tests {
     fn added_partitions_are_seen_in_time_and_sooner_when_asked_for() {
         let mut world = World::new(&["a", "b"]);
         let mut topology = Topology::new();
-        topology.add_source("in", &["a".into(), "b".into()], None, options()).unwrap();
+        topology.add_source("in", &["a", "b"], None, options()).unwrap();
         let mut watch = world.watch(&topology);
         assert!(!watch.changed(60_000).unwrap(), "nothing has changed");
         world.admin.grow_topic(&"b".into(), 3, TIMEOUT).unwrap();
@@ -382,7 +382,7 @@ mod tests {
     fn a_named_topic_that_is_gone_for_a_while_is_an_error() {
         let mut world = World::new(&["a", "b"]);
         let mut topology = Topology::new();
-        topology.add_source("in", &["a".into(), "b".into()], None, options()).unwrap();
+        topology.add_source("in", &["a", "b"], None, options()).unwrap();
         let mut watch = world.watch(&topology);
         world.admin.delete_topics(&["b".into()], TIMEOUT).unwrap();
         watch.poll_soon(10);
@@ -437,7 +437,7 @@ mod tests {
     fn a_changelog_that_is_gone_is_named_with_what_is_left_and_what_to_do() {
         let mut world = World::new(&["a"]);
         let mut topology = Topology::new();
-        topology.add_source("in", &["a".into()], None, options()).unwrap();
+        topology.add_source("in", &["a"], None, options()).unwrap();
         topology.add_processor("count", |_| Ok(Idle), &["in"]).unwrap();
         let store = Stores::key_value_store::<String, String>("counts");
         topology.add_state_store(store, &["count"]).unwrap();
@@ -459,7 +459,7 @@ mod tests {
     fn a_topic_that_only_stands_for_tasks_is_made_anew() {
         let mut world = World::new(&["a", "b"]);
         let mut topology = Topology::new();
-        topology.add_source("in", &["a".into(), "b".into()], None, options()).unwrap();
+        topology.add_source("in", &["a", "b"], None, options()).unwrap();
         let mut watch = world.watch(&topology);
         let token: TopicName = "app-subtopology-0-tasks".into();
         world.admin.delete_topics(std::slice::from_ref(&token), TIMEOUT).unwrap();
@@ -474,7 +474,7 @@ mod tests {
     fn a_topic_that_was_made_again_is_logged_once() {
         let mut world = World::new(&["a"]);
         let mut topology = Topology::new();
-        topology.add_source("in", &["a".into()], None, options()).unwrap();
+        topology.add_source("in", &["a"], None, options()).unwrap();
         let mut watch = world.watch(&topology);
         let mut again = |watch: &mut TopicWatch| {
             world.admin.delete_topics(&["a".into()], TIMEOUT).unwrap();

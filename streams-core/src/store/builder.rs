@@ -10,8 +10,8 @@ use state_stores::codec::CodecRef;
 use state_stores::{BackendRef, RestoreFormat, StateStore, Tracking};
 
 use super::{
-    ChangelogKind, Declaration, OpenedStore, StoreDef, StoreEnvironment, StoreFactory, StoreOptions,
-    StorePlace, StoreRef, cannot_be_global,
+    ChangelogKind, Declaration, OpenedStore, StoreDef, StoreEnvironment, StoreFactory, StoreHandle,
+    StoreOptions, StorePlace, StoreRef, cannot_be_global,
 };
 use crate::error::Result;
 use crate::serde::{SerdeRef, StoreCodec};
@@ -232,7 +232,7 @@ impl<S: StoreKind> StoreFactory for StoreBuilder<S> {
     fn open(&self, environment: &StoreEnvironment) -> Result<OpenedStore> {
         let (handle, store) =
             self.kind.open(&Opening { name: &self.name, options: &self.options, environment })?;
-        Ok(OpenedStore { handle: Rc::new(handle), store })
+        Ok(OpenedStore { handle: StoreHandle::new(handle), store })
     }
 
     fn open_reader(&self, backend: &BackendRef) -> Result<Box<dyn Any>> {

@@ -92,11 +92,36 @@ pub struct StoreEnvironment {
     pub caching: bool,
 }
 
+/// What processors get of a store, without its type.
+#[doc(hidden)]
+#[derive(Clone)]
+pub struct StoreHandle {
+    handle: Rc<dyn Any>,
+    type_name: &'static str,
+}
+
+impl StoreHandle {
+    /// A handle of any type.
+    pub fn new<H: 'static>(handle: H) -> Self {
+        StoreHandle { handle: Rc::new(handle), type_name: std::any::type_name::<H>() }
+    }
+
+    /// The handle, if it is of that type.
+    pub fn downcast_ref<H: 'static>(&self) -> Option<&H> {
+        self.handle.downcast_ref()
+    }
+
+    /// Its type, for messages.
+    pub fn type_name(&self) -> &'static str {
+        self.type_name
+    }
+}
+
 /// A store of one task, opened.
 #[doc(hidden)]
 pub struct OpenedStore {
     /// The handle that processors get, of the builder's handle type.
-    pub handle: Rc<dyn Any>,
+    pub handle: StoreHandle,
     /// The runtime's view of the same store.
     pub store: Rc<RefCell<dyn StateStore>>,
 }

@@ -97,7 +97,7 @@ impl<K, V> TestInputTopic<K, V> {
     /// # let mut topology = Topology::new();
     /// # let (key_serde, value_serde) = (String::default_serde(), i64::default_serde());
     /// # let from = SourceOptions { key_serde, value_serde, extractor: None };
-    /// # topology.add_source("read", &["prices".into()], None, from)?;
+    /// # topology.add_source("read", &["prices"], None, from)?;
     /// # let (key_serde, value_serde) = (String::default_serde(), i64::default_serde());
     /// # let target = TopicTarget::Topic("copies".into());
     /// # topology.add_sink("write", SinkOptions { target, key_serde, value_serde, partitioner: None }, &["read"])?;

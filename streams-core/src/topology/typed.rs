@@ -33,7 +33,7 @@ use crate::store::{AddStore, StoreNames, StorePlace, StoreRef};
 /// let mut topology = Topology::new();
 /// let text = || String::default_serde();
 /// let from = SourceOptions { key_serde: text(), value_serde: text(), extractor: None };
-/// topology.add_source("read", &["words".into()], None, from)?;
+/// topology.add_source("read", &["words"], None, from)?;
 /// let target = TopicTarget::Topic("copies".into());
 /// let to = SinkOptions { target, key_serde: text(), value_serde: text(), partitioner: None };
 /// topology.add_sink("write", to, &["read"])?;
@@ -78,11 +78,12 @@ impl Topology {
     pub fn add_source<K: Data, V: Data>(
         &mut self,
         name: &str,
-        topics: &[TopicName],
+        topics: &[&str],
         reset: Option<AutoOffsetReset>,
         options: SourceOptions<K, V>,
     ) -> Result<()> {
-        self.add_source_of(name, SourceDef { topics: topics.to_vec(), pattern: None, reset }, options)
+        let topics = topics.iter().map(|topic| TopicName::from(*topic)).collect();
+        self.add_source_of(name, SourceDef { topics, pattern: None, reset }, options)
     }
 
     /// Adds a source that reads every topic that matches, also those that come to exist later; otherwise as
@@ -178,7 +179,7 @@ impl Topology {
         &mut self,
         store: S,
         source: &str,
-        topic: &TopicName,
+        topic: &str,
         options: SourceOptions<K, V>,
         processor: &str,
         supplier: impl Fn(&mut InitContext<'_>) -> ProcessorResult<P> + Send + Sync + 'static,
@@ -195,7 +196,7 @@ impl Topology {
         let (source, processor) = ((source, Arc::new(reads) as _), (processor, Arc::new(keeps) as _));
         let factory = store.into_factory();
         let reference = StoreRef::named(&factory.definition().name);
-        self.graph.add_global_store(factory, Arc::clone(topic), source, processor)?;
+        self.graph.add_global_store(factory, topic, source, processor)?;
         Ok(reference)
     }
 

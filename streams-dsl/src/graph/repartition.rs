@@ -145,7 +145,7 @@ fn write<K: Data, V: Data>(
     };
     writer.topology.add_sink(&names.sink, sink, &[&names.filter])?;
     let source = SourceOptions { key_serde, value_serde, extractor: Some(Arc::new(FailOnInvalidTimestamp)) };
-    writer.topology.add_source(&names.source, &[topic], None, source)?;
+    writer.topology.add_source(&names.source, &[&*topic], None, source)?;
     Ok(())
 }
 

@@ -67,7 +67,7 @@ impl FixedKeyProcessor<String, i64, i64> for Identity {
     fn process(
         &mut self,
         record: FixedKeyRecord<String, i64>,
-        context: &mut FixedKeyContext<'_, '_, String, i64>,
+        context: &mut FixedKeyContext<'_, String, i64>,
     ) -> ProcessorResult {
         context.forward(record)
     }

@@ -189,8 +189,12 @@ impl<K: Data, V: Data, W: WindowedBy> KGroupedStream<K, V, W> {
     pub fn emit_strategy(&self, emit: EmitStrategy) -> Self {
         if emit == EmitStrategy::OnWindowClose && !self.windows.closes() {
             self.step.plan.borrow().report(DslError::Option {
-                operator: "emit_strategy".to_owned(),
-                reason: "ON_WINDOW_CLOSE emit strategy cannot be used for UnlimitedWindows".to_owned(),
+                operator: self.step.name.to_string(),
+                reason: format!(
+                    "ON_WINDOW_CLOSE emit strategy cannot be used for {windows}, which never close; emit each update"
+                ),
+            let windows = std::any::type_name::<W>();
+            let windows = windows.rsplit("::").next().unwrap_or(windows);
             });
         }
         KGroupedStream { emit, ..self.clone() }

@@ -126,6 +126,6 @@ fn write<K: Data, V: Data>(
     let parents: Vec<&str> = writer.parents.iter().map(String::as_str).collect();
     writer.topology.add_sink(sink, options, &parents)?;
     let options = SourceOptions { key_serde, value_serde, extractor: Some(Arc::new(FailOnInvalidTimestamp)) };
-    writer.topology.add_source(&writer.name, &[topic], None, options)?;
+    writer.topology.add_source(&writer.name, &[&*topic], None, options)?;
     Ok(())
 }

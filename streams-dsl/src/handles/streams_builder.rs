@@ -12,7 +12,7 @@ use streams_core::store::{AddStore, StoreRef};
 use streams_core::topology::Topology;
 
 use super::KStream;
-use crate::error::{DslError, Result};
+use crate::error::{Result, found};
 use crate::graph::{
     GraphNode, Plan, PlanNodeKind, PlanRef, ROOT, SourceSpec, SourceTopics, Step, Topics, lower,
 };
@@ -96,15 +96,15 @@ impl StreamsBuilder {
             SourceSpec { topics: topics.clone(), reset: consumed.own.reset, types: TypeId::of::<(K, V)>() };
         let serdes = (key_serde.clone(), value_serde.clone());
         let node = GraphNode::new(&name, move |writer| {
-            let missing = |part| DslError::missing_serde::<(K, V)>(&writer.name, part);
             let options = SourceOptions {
-                key_serde: serdes.0.clone().ok_or_else(|| missing("key"))?,
-                value_serde: serdes.1.clone().ok_or_else(|| missing("value"))?,
+                key_serde: found(serdes.0.clone(), &writer.name, "key")?,
+                value_serde: found(serdes.1.clone(), &writer.name, "value")?,
                 extractor: consumed.own.extractor.clone(),
             };
             match &topics {
                 SourceTopics::Named(topics) => {
-                    writer.topology.add_source(&writer.name, topics, consumed.own.reset, options)?;
+                    let topics: Vec<&str> = topics.iter().map(|topic| &**topic).collect();
+                    writer.topology.add_source(&writer.name, &topics, consumed.own.reset, options)?;
                 }
                 SourceTopics::Matching(pattern) => {
                     writer.topology.add_pattern_source(&writer.name, pattern, consumed.own.reset, options)?;
@@ -131,7 +131,7 @@ impl StreamsBuilder {
     ///     fn process(
     ///         &mut self,
     ///         record: FixedKeyRecord<String, String>,
-    ///         context: &mut FixedKeyContext<'_, '_, String, String>,
+    ///         context: &mut FixedKeyContext<'_, String, String>,
     ///     ) -> ProcessorResult {
     ///         if self.0.get(record.key())?.as_ref() == Some(record.value()) {
     ///             return Ok(());
@@ -196,7 +196,7 @@ impl StreamsBuilder {
     ///     fn process(
     ///         &mut self,
     ///         record: FixedKeyRecord<String, String>,
-    ///         context: &mut FixedKeyContext<'_, '_, String, String>,
+    ///         context: &mut FixedKeyContext<'_, String, String>,
     ///     ) -> ProcessorResult {
     ///         match self.0.get(record.value())? {
     ///             Some(country) => context.forward(record.with_value(country)),
@@ -236,10 +236,9 @@ impl StreamsBuilder {
         let source = plan.suffixed_or_new(given, "-source", prefix::SOURCE);
         let processor = plan.name_or_new(given, prefix::TABLE_SOURCE);
         let node = GraphNode::new(&name, move |writer| {
-            let missing = |part| DslError::missing_serde::<(K, V)>(&source, part);
             let options = SourceOptions {
-                key_serde: consumed.key_serde.resolve(None).ok_or_else(|| missing("key"))?,
-                value_serde: consumed.value_serde.resolve(None).ok_or_else(|| missing("value"))?,
+                key_serde: found(consumed.key_serde.resolve(None), &source, "key")?,
+                value_serde: found(consumed.value_serde.resolve(None), &source, "value")?,
                 extractor: consumed.own.extractor.clone(),
             };
             let (store, supplier) = (Arc::clone(&store), Arc::clone(&supplier));

@@ -57,6 +57,9 @@ fn defined(line: &str) -> Option<&str> {
 /// its methods could change without a line of theirs.
 #[test]
 fn whatever_is_re_exported_is_listed_with_its_items() {
+    if std::env::var_os("UPDATE_PUBLIC_API").is_some() {
+        return; // They are being written.
+    }
     let lists = checked_in();
     let defined: BTreeSet<_> = lists.lines().filter_map(defined).collect();
     // Crates are re-exported too, and have a list of their own.

@@ -50,7 +50,7 @@ impl FixedKeyProcessor<String, String, String> for Where {
     fn process(
         &mut self,
         record: FixedKeyRecord<String, String>,
-        context: &mut FixedKeyContext<'_, '_, String, String>,
+        context: &mut FixedKeyContext<'_, String, String>,
     ) -> ProcessorResult {
         let at = context.record_metadata();
         let place = at.map_or("nowhere".into(), |at| format!("{}/{}/{}", at.topic, at.partition, at.offset));

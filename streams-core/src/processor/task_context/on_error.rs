@@ -107,9 +107,9 @@ impl TaskContext {
                 Ok(())
             }
             Decision::Fail => Err(Error::Processing {
-                node: node.to_owned(),
+                node: node.into(),
                 task: self.setup.task,
-                at: self.describe_position(),
+                at: self.position(),
                 cause,
             }),
         }
@@ -137,7 +137,7 @@ impl TaskContext {
             Decision::Fail => Err(Error::Serialization {
                 part,
                 topic: topic.to_owned(),
-                node: node.to_owned(),
+                node: node.into(),
                 task: self.setup.task,
                 origin: match self.describe_position() {
                     Some(at) => format!("the record at {at} with key {}", self.key),
@@ -179,7 +179,7 @@ impl TaskContext {
                     )));
                 };
                 let (partition, offset) = ((**at).clone(), *offset);
-                let (node, excerpt) = (node.to_owned(), refused.to_string().into());
+                let (node, excerpt) = (node.into(), refused.to_string().into());
                 Err(Error::Deserialization { part, partition, offset, node, excerpt, cause })
             }
         }

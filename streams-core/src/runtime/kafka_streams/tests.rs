@@ -44,7 +44,7 @@ fn topology(act: Act) -> Topology {
     let build = || -> Result<Topology> {
         let mut topology = Topology::new();
         let source = SourceOptions { key_serde: serde(), value_serde: serde(), extractor: None };
-        topology.add_source("source", &["in".into()], None, source)?;
+        topology.add_source("source", &["in"], None, source)?;
         topology.add_processor("act", move |_| Ok(Acting(Arc::clone(&act))), &["source"])?;
         let target = TopicTarget::Topic("out".into());
         let sink = SinkOptions { target, key_serde: serde(), value_serde: serde(), partitioner: None };
@@ -365,7 +365,7 @@ fn a_failed_start_is_told_by_the_state_and_leaves_nothing_behind() {
     let mut topology = topology(Arc::new(|_| ()));
     let serde = String::default_serde;
     let source = SourceOptions { key_serde: serde(), value_serde: serde(), extractor: None };
-    topology.add_source("missing", &["not-there".into()], None, source).expect("a source");
+    topology.add_source("missing", &["not-there"], None, source).expect("a source");
     let build = |topology: Topology| {
         let builder = KafkaStreams::builder(topology, world.config());
         builder.with_broker(Arc::clone(&world.broker)).build().expect("an application")

@@ -26,7 +26,7 @@ fn driver(level: &str) -> TopologyTestDriver {
     let mut topology = Topology::new();
     let (key_serde, value_serde) = (String::default_serde(), i64::default_serde());
     let source = SourceOptions { key_serde, value_serde, extractor: None };
-    topology.add_source("source", &["in".into()], None, source).unwrap();
+    topology.add_source("source", &["in"], None, source).unwrap();
     topology.add_processor("pass", |_| Ok(Pass), &["source"]).unwrap();
     let (key_serde, value_serde) = (String::default_serde(), i64::default_serde());
     let target = TopicTarget::Topic("out".into());

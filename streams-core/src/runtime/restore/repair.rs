@@ -142,7 +142,7 @@ impl Restorer {
         why: &str,
     ) -> Error {
         Error::ChangelogLost {
-            store: store.name.to_string(),
+            store: store.name.clone(),
             changelog: changelog.clone(),
             why: why.to_owned(),
             place: self.place_of(task, store),
@@ -152,7 +152,7 @@ impl Restorer {
     /// The store's name was another's.
     pub(super) fn other_kind(&self, task: TaskId, store: &SubtopologyStore, was: &str) -> Error {
         Error::StoreKind {
-            store: store.name.to_string(),
+            store: store.name.clone(),
             found: format!("{} holds rows of a {was} store", self.place_of(task, store)),
             now: store.format().layout(),
             remedy: format!(

@@ -47,7 +47,7 @@ impl Processor<String, String, String, String> for Keep {
 
 fn topology(logged: bool) -> Result<Topology> {
     let mut topology = Topology::new();
-    topology.add_source("source", &["in".into()], None, source_options())?;
+    topology.add_source("source", &["in"], None, source_options())?;
     topology.add_processor("keep", |_| Ok(Keep), &["source"])?;
     let store = Stores::key_value_store::<String, String>("store");
     let store = if logged { store } else { store.with_logging_disabled() };

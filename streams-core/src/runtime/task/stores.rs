@@ -1,6 +1,5 @@
 //! A task's stores, each with its database and its changelog.
 
-use std::any::Any;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -13,7 +12,7 @@ use crate::error::Result;
 use crate::ids::{Offset, TaskId, TopicPartition, changelog_topic};
 use crate::processor::{Collector, Origin, OriginId, OutTopic, Purpose};
 use crate::runtime::restore::OpenedTask;
-use crate::store::{RecordClock, StoreEnvironment};
+use crate::store::{RecordClock, StoreEnvironment, StoreHandle};
 
 /// A store with its database and its changelog.
 pub(super) struct TaskStore {
@@ -40,7 +39,7 @@ pub(super) struct StoreChangelog {
 }
 
 /// Handles of stores by name.
-pub(super) type Readable = BTreeMap<String, Rc<dyn Any>>;
+pub(super) type Readable = BTreeMap<String, StoreHandle>;
 
 /// A task's restored stores, and their handles by name.
 pub(super) fn open_stores(

@@ -39,7 +39,7 @@ use crate::time::Timestamp;
 /// # let mut topology = streams_core::topology::Topology::new();
 /// # let text = || String::default_serde();
 /// # let from = SourceOptions { key_serde: text(), value_serde: text(), extractor: None };
-/// # topology.add_source("source", &["in".into()], None, from)?;
+/// # topology.add_source("source", &["in"], None, from)?;
 /// # topology.add_processor("processor", |_| Ok(Ignore), &["source"])?;
 ///
 /// topology.add_state_store(Stores::key_value_store::<String, i64>("stock"), &["processor"])?;

@@ -35,7 +35,7 @@ use crate::window::{Window, Windowed};
 /// # let mut topology = streams_core::topology::Topology::new();
 /// # let text = || String::default_serde();
 /// # let from = SourceOptions { key_serde: text(), value_serde: text(), extractor: None };
-/// # topology.add_source("source", &["in".into()], None, from)?;
+/// # topology.add_source("source", &["in"], None, from)?;
 /// # topology.add_processor("processor", |_| Ok(Ignore), &["source"])?;
 ///
 /// let minute = std::time::Duration::from_secs(60);

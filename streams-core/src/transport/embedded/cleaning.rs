@@ -29,6 +29,7 @@ type LastOffsets = HashMap<Box<[u8]>, Offset, foldhash::fast::RandomState>;
 
 impl EmbeddedBroker {
     /// Compacts all partitions of a topic now, whatever its `cleanup.policy`.
+    #[doc(hidden)]
     pub fn compact_now(&self, topic: &str) -> Result<()> {
         let (number, partitions) = {
             let core = self.lock();

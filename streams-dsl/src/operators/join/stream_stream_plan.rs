@@ -20,7 +20,7 @@ use super::self_join_processor::SelfJoinProcessor;
 use super::stream_stream_names::{Given, StreamJoinNames};
 use super::stream_stream_processor::{JoinSideProcessor, JoinWindowProcessor};
 use super::stream_stream_side::{JoinKind, LeftSide, RightSide, StreamJoin};
-use crate::error::{DslError, Result};
+use crate::error::{DslError, Result, found};
 use crate::graph::{GraphNode, Plan, PlanNodeKind, Step, Writer};
 use crate::handles::KStream;
 use crate::operators::nulls::Nulls;
@@ -285,8 +285,8 @@ fn window_node<K: Data, V: Data>(
             JoinWindowProcessor::open(&name, keys.clone(), values.clone(), context)
         };
         writer.processor::<_, K, V, K, V>(&writer.name.clone(), supplier)?;
-        let key = known(&key_serde, &writer.name, "key")?;
-        let value = known(&value_serde, &writer.name, "value")?;
+        let key = found(key_serde.clone(), &writer.name, "key")?;
+        let value = found(value_serde.clone(), &writer.name, "value")?;
         let builder = WindowStoreBuilder::new(&store.name, key, value, store.retention).retain_duplicates();
         let builder = if store.compacted { builder } else { builder.join_window() };
         writer.add_store(builder.with_options(store.options(&writer.store_place)))
@@ -299,18 +299,14 @@ fn add_waiting_store<K: Data, V: Data, V2: Data>(
     serdes: &JoinSerdes<K, V, V2>,
     writer: &mut Writer<'_>,
 ) -> Result<()> {
-    let key = TimestampedKeyAndJoinSideSerde::new(known(&serdes.key, &names.merge, "key")?);
+    let key = TimestampedKeyAndJoinSideSerde::new(found(serdes.key.clone(), &names.merge, "key")?);
     let value = LeftOrRightValueSerde::new(
-        known(&serdes.value, &names.merge, "value")?,
-        known(&serdes.other, &names.merge, "value")?,
+        found(serdes.value.clone(), &names.merge, "value")?,
+        found(serdes.other.clone(), &names.merge, "value")?,
     );
     let builder = ListValueStoreBuilder::new(&store.name, Arc::new(key), Arc::new(value));
     let builder = builder.with_options(store.options(&writer.store_place));
     let sides = [names.this_join.as_str(), names.other_join.as_str()];
     writer.topology.add_state_store(builder, &sides)?;
     Ok(())
-}
-
-fn known<T>(serde: &Option<SerdeRef<T>>, operator: &str, part: &'static str) -> Result<SerdeRef<T>> {
-    serde.clone().ok_or_else(|| DslError::missing_serde::<T>(operator, part))
 }

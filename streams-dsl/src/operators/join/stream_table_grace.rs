@@ -16,7 +16,7 @@ use streams_core::time::from_ms;
 use streams_core::topology::ChangelogKind;
 
 use super::stream_table::{TableJoin, TableJoinProcessor};
-use crate::error::DslError;
+use crate::error::{DslError, found};
 use crate::graph::Writer;
 use crate::rows::ValueGetterSupplier;
 
@@ -61,9 +61,8 @@ impl<K: Data, V: Data> Grace<K, V> {
         F: Fn(&K, V, Option<VT>) -> Result<Option<VO>> + Send + Sync + 'static,
     {
         let name = writer.name.clone();
-        let missing = |part| DslError::missing_serde::<(K, V)>(&name, part);
-        let key_serde = self.key_serde.clone().ok_or_else(|| missing("key"))?;
-        let value_serde = self.value_serde.clone().ok_or_else(|| missing("value"))?;
+        let key_serde = found(self.key_serde.clone(), &name, "key")?;
+        let value_serde = found(self.value_serde.clone(), &name, "value")?;
         let buffer = format!("{name}{BUFFER_SUFFIX}");
         let store = JoinBufferBuilder::new(&buffer, &name, key_serde, value_serde, from_ms(self.grace_ms));
         let (join, rows, buffer): (_, _, Arc<str>) = (Arc::clone(join), getter.clone(), buffer.into());

@@ -30,7 +30,7 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///     fn process(
     ///         &mut self,
     ///         record: FixedKeyRecord<String, i64>,
-    ///         context: &mut FixedKeyContext<'_, '_, String, i64>,
+    ///         context: &mut FixedKeyContext<'_, String, i64>,
     ///     ) -> ProcessorResult {
     ///         let age_ms = context.current_system_time_ms() - record.timestamp();
     ///         context.forward(record.with_value(age_ms / 1000))

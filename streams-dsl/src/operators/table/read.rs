@@ -70,7 +70,7 @@ impl StreamsBuilder {
         let (shared, source, topic) = (Arc::clone(&names.source), Rc::clone(&origin), TopicName::from(topic));
         let node = GraphNode::new(&names.table, move |writer| {
             let options = source_options(&shared, &source.store, &consumed)?;
-            writer.topology.add_source(&shared, std::slice::from_ref(&topic), consumed.own.reset, options)?;
+            writer.topology.add_source(&shared, &[&*topic], consumed.own.reset, options)?;
             writer.parents = vec![shared.to_string()];
             source.write_processor::<Option<V>>(|row| row, writer)?;
             if !source.materialized() {

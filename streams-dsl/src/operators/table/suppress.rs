@@ -225,7 +225,7 @@ impl<K: Data, V: Data> TableSuppress<K, V> {
         let (buffer, bounds) = (&self.buffer, &self.operator.bounds);
         let shown = |bound: Option<u64>| bound.unwrap_or(i64::MAX as u64);
         Ok(Error::BufferFull {
-            node: self.node.to_string(),
+            node: Arc::clone(&self.node),
             task: context.task_id(),
             at: context.position(),
             records: (buffer.rows()? as u64, shown(bounds.max_records)),

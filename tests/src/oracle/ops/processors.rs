@@ -190,7 +190,7 @@ impl FixedKeyProcessor<Text, Text, Text> for Keeper {
     fn process(
         &mut self,
         record: FixedKeyRecord<Text, Text>,
-        context: &mut FixedKeyContext<'_, '_, Text, Text>,
+        context: &mut FixedKeyContext<'_, Text, Text>,
     ) -> ProcessorResult {
         let value = self.next(record.key(), record.value().clone())?;
         let timestamp = record.timestamp() + i64::from(self.how.again);
@@ -201,7 +201,7 @@ impl FixedKeyProcessor<Text, Text, Text> for Keeper {
         &mut self,
         punctuation: Punctuation,
         _: Timestamp,
-        _: &mut FixedKeyContext<'_, '_, Text, Text>,
+        _: &mut FixedKeyContext<'_, Text, Text>,
     ) -> ProcessorResult {
         let Some(store) = &self.store else { return Ok(()) };
         // Backwards, Kafka's caches show deleted keys.

@@ -36,9 +36,9 @@ impl Processor<String, String, String, String> for Pass {
 fn topology(opened: &Arc<AtomicUsize>) -> Result<Topology> {
     let mut topology = Topology::new();
     topology.add_internal_topic(&"between".into(), Some(1))?;
-    topology.add_source("first", &["in".into()], None, source_options())?;
+    topology.add_source("first", &["in"], None, source_options())?;
     topology.add_sink("to-between", sink_options("between"), &["first"])?;
-    topology.add_source("second", &["between".into()], None, source_options())?;
+    topology.add_source("second", &["between"], None, source_options())?;
     let opened = Arc::clone(opened);
     let pass = move |_: &mut InitContext<'_>| {
         opened.fetch_add(1, Ordering::SeqCst);

@@ -26,7 +26,7 @@ impl Processor<String, String, String, String> for KeepAll {
 
 fn topology() -> Result<Topology> {
     let mut topology = Topology::new();
-    topology.add_source("source", &["in".into()], None, source_options())?;
+    topology.add_source("source", &["in"], None, source_options())?;
     topology.add_processor("keep", |_| Ok(KeepAll), &["source"])?;
     topology.add_state_store(Stores::key_value_store::<String, String>("store"), &["keep"])?;
     let recent = Stores::key_value_store::<String, String>("recent").lru(2).at(StorePlace::Disk);

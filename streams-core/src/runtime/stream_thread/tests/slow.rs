@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::*;
 use crate::error::UserError;
-use crate::ids::TopicName;
 use crate::processor::timestamp_extractor::{ConsumedRecord, TimestampExtractor};
 use crate::processor::{InitContext, Punctuation, PunctuationType, SourceOptions};
 use crate::time::{Clock, Timestamp};
@@ -58,7 +57,7 @@ impl Copy {
         let producer = trial.producer()?;
         let punctuations = Arc::new(AtomicUsize::new(0));
         let mut topology = Topology::new();
-        topology.add_source("source", &["in".into()], None, source_options())?;
+        topology.add_source("source", &["in"], None, source_options())?;
         let (of_slow, counted) = (Arc::clone(&trial.clock), Arc::clone(&punctuations));
         let slow = move |task: &mut InitContext<'_>| {
             task.schedule(Duration::from_secs(1), PunctuationType::WallClockTime)?;
@@ -357,8 +356,7 @@ fn a_commit_comes_each_interval_when_every_record_is_dropped_slowly() -> Result<
         let mut topology = Topology::new();
         let extractor = Refuse { clock: Arc::clone(&trial.clock), record_ms };
         let options = SourceOptions { extractor: Some(Arc::new(extractor)), ..source_options() };
-        let topics: Vec<TopicName> = names.iter().map(|name| (*name).into()).collect();
-        topology.add_source("source", &topics, None, options)?;
+        topology.add_source("source", names, None, options)?;
         topology.add_processor("keep", |_| Ok(Keep), &["source"])?;
         topology.add_state_store(Stores::key_value_store::<String, String>("store"), &["keep"])?;
         let mut producer = trial.producer()?;
@@ -389,7 +387,7 @@ fn tasks_that_take_long_to_start_are_started_in_several_rounds() -> Result<()> {
     const INIT_MS: i64 = 500;
     let trial = Trial::new(1_000_000, TASKS, &["in"])?;
     let mut topology = Topology::new();
-    topology.add_source("source", &["in".into()], None, source_options())?;
+    topology.add_source("source", &["in"], None, source_options())?;
     let clock = Arc::clone(&trial.clock);
     let keep = move |_: &mut InitContext<'_>| {
         clock.advance(INIT_MS);

@@ -26,7 +26,7 @@ impl Processor<String, String, String, String> for Note {
 
 fn topology(changes: &Arc<Mutex<Vec<Change>>>) -> Result<Topology> {
     let (mut topology, changes) = (Topology::new(), Arc::clone(changes));
-    topology.add_source("source", &["in".into()], None, source_options())?;
+    topology.add_source("source", &["in"], None, source_options())?;
     topology.add_processor("note", move |_| Ok(Note(Arc::clone(&changes))), &["source"])?;
     let store = Stores::key_value_store::<String, String>("store").with_logging_disabled();
     topology.add_state_store(store, &["note"])?;

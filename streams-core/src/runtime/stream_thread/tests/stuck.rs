@@ -32,7 +32,7 @@ impl Processor<String, String, String, String> for Choke {
 
 fn choked() -> Result<World> {
     let mut topology = Topology::new();
-    topology.add_source("source", &["in".into()], None, source_options())?;
+    topology.add_source("source", &["in"], None, source_options())?;
     let choke = |task: &mut InitContext<'_>| {
         if task.task_id().partition == 0 {
             task.schedule(Duration::from_secs(1), PunctuationType::WallClockTime)?;

@@ -44,7 +44,7 @@ impl Processor<String, String, String, String> for Fail {
 
 fn failing(error: fn() -> UserError) -> Result<Topology> {
     let mut topology = Topology::new();
-    topology.add_source("source", &["in".into()], None, source_options())?;
+    topology.add_source("source", &["in"], None, source_options())?;
     topology.add_processor("fail", move |_| Ok(Fail(error)), &["source"])?;
     Ok(topology)
 }
@@ -135,7 +135,7 @@ fn records_that_a_handler_skips_are_logged_once_a_minute() -> Result<()> {
         value_serde: i64::default_serde(),
         extractor: None,
     };
-    numbers.add_source("source", &["in".into()], None, options)?;
+    numbers.add_source("source", &["in"], None, options)?;
     numbers.add_processor("take", |_| Ok(Take), &["source"])?;
     let failing = failing(|| "not today".into())?;
     let of = [
@@ -262,7 +262,7 @@ fn a_node_that_blocks_while_it_is_made_or_closes_is_waited_for() -> Result<()> {
     let (seen, waits) = (Arc::<Mutex<Vec<String>>>::default(), Arc::<Mutex<Option<Arc<Waits>>>>::default());
     let (into, of) = (Arc::clone(&seen), Arc::clone(&waits));
     let mut topology = Topology::new();
-    topology.add_source("source", &["in".into()], None, source_options())?;
+    topology.add_source("source", &["in"], None, source_options())?;
     let see = move |_: &mut InitContext<'_>| {
         let waits = of.lock().expect("no panic").clone().unwrap_or_default();
         let see = See(waits, Arc::clone(&into));

@@ -283,8 +283,7 @@ fn topic_nodes<K: Data, V: Data>(
         writer.sink(writes.clone())
     });
     let source = GraphNode::new(source, move |writer| {
-        let topics = std::slice::from_ref(&topic);
-        Ok(writer.topology.add_source(&writer.name, topics, None, reads.clone())?)
+        Ok(writer.topology.add_source(&writer.name, &[&*topic], None, reads.clone())?)
     });
     [sink, source]
 }
