@@ -7,6 +7,12 @@ pub use state_stores::headers::{Header, Headers};
 
 /// What keys and values of a topology can be: anything owned that can be cloned. A clone is made only where a node
 /// has several children.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a key or a value",
+    label = "neither key nor value",
+    note = "keys and values are cloned where a node has several children, and belong to nobody else: derive `Clone`, and hold no \
+            references (`String` instead of `&str`)"
+)]
 pub trait Data: Clone + 'static {}
 
 impl<T: Clone + 'static> Data for T {}

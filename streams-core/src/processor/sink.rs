@@ -35,6 +35,12 @@ use crate::user_code::guarded;
 /// assert_eq!(&*by_country.extract(&"fr".into(), &99, None), "payments-fr");
 /// ```
 pub trait TopicNameExtractor<K, V>: Send + Sync {
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not name topics for records with key `{K}` and value `{V}`",
+    label = "not a topic name extractor of these records",
+    note = "give a closure `|key: &K, value: &V, at: Option<&RecordMetadata>|` that returns a topic's name: \
+            `format!(..).into()`"
+)]
     /// The topic for this record.
     fn extract(&self, key: &K, value: &V, at: Option<&RecordMetadata>) -> TopicName;
 

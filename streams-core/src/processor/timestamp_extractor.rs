@@ -29,6 +29,12 @@ pub struct ConsumedRecord<'a, K, V> {
 }
 
 /// Gives each record its event time (`org.apache.kafka.streams.processor.TimestampExtractor`).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not extract timestamps from records with key `{K}` and value `{V}`",
+    label = "not a timestamp extractor of these records",
+    note = "a closure `|key, value, timestamp|` is wrapped: `ExtractWith(|_: &Key, value: &Value, _| ..)`; other types implement \
+            `TimestampExtractor<K, V>`, for the types of the source"
+)]
 pub trait TimestampExtractor<K, V>: Send + Sync {
     /// The record's event time in milliseconds; a negative one drops the record, an error stops the application.
     /// `partition_time` is the largest event time seen in the partition, -1 before the first.

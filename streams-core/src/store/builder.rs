@@ -171,6 +171,13 @@ impl<S: Cached> StoreBuilder<S> {
 }
 
 /// What can be added as a store: a [`StoreBuilder`], of which [`Stores`](super::Stores) makes those that there are.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not build a store that can be added",
+    label = "not the builder of a store",
+    note = "add what `Stores::key_value_store`, `Stores::window_store` and their like make; the suppliers that \
+            `Stores::persistent_..` and `Stores::in_memory_..` make are for `Materialized::as_store`, and `.in_memory()` or \
+            `.at(place)` of a builder says where its store is"
+)]
 pub trait AddStore {
     /// What processors get.
     type Handle;

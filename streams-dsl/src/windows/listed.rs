@@ -62,6 +62,12 @@ use streams_core::window::Window;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Windows: Clone + Send + Sync + 'static {
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not define windows",
+    label = "not windows",
+    note = "give `TimeWindows`, `UnlimitedWindows`, `CalendarWindows` or an `impl Windows`; sliding and session windows have \
+            operators of their own, and `JoinWindows` are for joins of streams"
+)]
     /// The windows that hold that timestamp, which is not negative, in the order of their starts.
     fn windows_for(&self, timestamp: Timestamp) -> impl Iterator<Item = Window>;
 

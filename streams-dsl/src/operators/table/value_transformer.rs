@@ -11,6 +11,12 @@ use streams_core::time::Timestamp;
 /// Each task has an instance for the updates, and one for every operator that looks rows up in a table that is not
 /// stored. An instance is used by one thread, and dropped when its task closes. It cannot forward: the row is all that
 /// results from it. A closure from key and value will do where no store is needed.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not transform rows with key `{K}` and value `{V}` into `{V2}`",
+    label = "not a transformer of these rows",
+    note = "implement `ValueTransformer<K, V, V2>` for the types of the table, or give a closure `|key: &K, value: Option<V>|` \
+            that returns an `Option<V2>`"
+)]
 pub trait ValueTransformer<K, V, V2>: 'static {
     /// The new value of a row, of which `value` is the old one; `None` on either side means no row. Unlike a mapper it
     /// sees deletions. It should give the same for the same row, as tables that are not stored call it for each lookup.
