@@ -87,7 +87,8 @@ impl Partitions {
 /// `|topic, key, value, partitions| Partitions` is one:
 ///
 /// ```
-/// use streams_core::partitioner::{Partitions, StreamPartitioner};
+/// # use streams_core as kstreams;
+/// use kstreams::partitioner::{Partitions, StreamPartitioner};
 ///
 /// // Large payments have a partition of their own.
 /// let by_size = |_: &str, _: &String, cents: &i64, partitions| match *cents > 100_000 {
@@ -96,13 +97,13 @@ impl Partitions {
 /// };
 /// assert_eq!(by_size.partitions("payments", &"ann".into(), &500_000, 4), Partitions::One(3));
 /// ```
-pub trait StreamPartitioner<K, V>: Send + Sync {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not partition records with key `{K}` and value `{V}`",
     label = "not a partitioner of these records",
     note = "give a closure `|topic: &str, key: &K, value: &V, partitions: i32|` that returns `Partitions`, such as \
             `Partitions::One(0)`"
 )]
+pub trait StreamPartitioner<K, V>: Send + Sync {
     /// Where a record goes, on a topic of that many partitions.
     fn partitions(&self, topic: &str, key: &K, value: &V, partitions: PartitionId) -> Partitions;
 }

@@ -12,8 +12,9 @@ pub type Timestamp = i64;
 /// time. A `NaiveDate` is its midnight in UTC.
 ///
 /// ```
+/// # use streams_core as kstreams;
 /// use std::time::{Duration, UNIX_EPOCH};
-/// use streams_core::record::Record;
+/// use kstreams::record::Record;
 ///
 /// assert_eq!(Record::new("k", "v", UNIX_EPOCH + Duration::from_secs(1)), Record::new("k", "v", 1_000));
 /// ```

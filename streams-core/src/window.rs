@@ -33,7 +33,8 @@ impl Window {
 /// `[key@start/end]`, as Kafka's.
 ///
 /// ```
-/// use streams_core::window::{Window, Windowed};
+/// # use streams_core as kstreams;
+/// use kstreams::window::{Window, Windowed};
 ///
 /// assert_eq!(Windowed::new("home", Window::new(0, 60_000)).to_string(), "[home@0/60000]");
 /// ```

@@ -1,4 +1,4 @@
-//! What a program needs: `use streams_dsl::prelude::*`.
+//! What a program needs: `use kstreams::prelude::*`.
 
 pub use crate::options::{
     BufferConfig, Consumed, Grouped, Joined, Materialized, Printed, Produced, Repartitioned, StoreType,

@@ -6,7 +6,8 @@
 //! refused with the most similar one, and [`StreamsConfig::warnings`] names those without effect.
 //!
 //! ```
-//! use streams_core::config::StreamsConfig;
+//! # use streams_core as kstreams;
+//! use kstreams::config::StreamsConfig;
 //!
 //! let config = StreamsConfig::new("fraud", "localhost:9092")
 //!     .with_num_stream_threads(4)
@@ -14,7 +15,7 @@
 //!     .with("producer.compression.type", "zstd")?;
 //! config.validate()?;
 //! assert_eq!(config.commit_interval(), std::time::Duration::from_millis(100));
-//! # Ok::<(), streams_core::config::ConfigError>(())
+//! # Ok::<(), kstreams::config::ConfigError>(())
 //! ```
 
 mod environment;

@@ -162,7 +162,8 @@ impl<K: Data, V: Data> FixedKeyContext<'_, K, V> {
 /// it in `process_values`; in a [`Topology`](crate::topology::Topology) it is a [`FixedKey`].
 ///
 /// ```
-/// use streams_core::processor::{FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, ProcessorResult};
+/// # use streams_core as kstreams;
+/// use kstreams::processor::{FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, ProcessorResult};
 ///
 /// struct Length;
 ///
@@ -177,13 +178,13 @@ impl<K: Data, V: Data> FixedKeyContext<'_, K, V> {
 ///     }
 /// }
 /// ```
-pub trait FixedKeyProcessor<K: Data, VIn: Data, VOut: Data>: 'static {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a fixed-key processor of records with key `{K}` and value `{VIn}` that forwards values `{VOut}`",
     label = "not a fixed-key processor of these records",
     note = "the types of `impl FixedKeyProcessor<K, VIn, VOut>` are the stream's key and value, and the value that it forwards; a \
             `Processor`, which may change the key, is for `process`"
 )]
+pub trait FixedKeyProcessor<K: Data, VIn: Data, VOut: Data>: 'static {
     /// Called for each record.
     fn process(
         &mut self,

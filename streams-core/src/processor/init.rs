@@ -15,11 +15,12 @@ use crate::time::{IntoTimestamp, Timestamp};
 /// (`org.apache.kafka.streams.processor.api.Processor.init`).
 ///
 /// ```
-/// use streams_core::processor::{Processor, ProcessorContext, ProcessorResult};
-/// use streams_core::record::Record;
-/// use streams_core::store::{KeyValueStore, Stores};
-/// # use streams_core::processor::{SinkOptions, SourceOptions, TopicTarget};
-/// # use streams_core::serde::DefaultSerde;
+/// # use streams_core as kstreams;
+/// use kstreams::processor::{Processor, ProcessorContext, ProcessorResult};
+/// use kstreams::record::Record;
+/// use kstreams::store::{KeyValueStore, Stores};
+/// # use kstreams::processor::{SinkOptions, SourceOptions, TopicTarget};
+/// # use kstreams::serde::DefaultSerde;
 ///
 /// /// Forwards what differs from the last value of its key.
 /// struct Changes {
@@ -40,7 +41,7 @@ use crate::time::{IntoTimestamp, Timestamp};
 ///     }
 /// }
 ///
-/// # let mut topology = streams_core::topology::Topology::new();
+/// # let mut topology = kstreams::topology::Topology::new();
 /// # let from = SourceOptions { key_serde: String::default_serde(), value_serde: i64::default_serde(), extractor: None };
 /// # topology.add_source("source", &["in"], None, from)?;
 /// topology.add_processor("changes", |task| Ok(Changes { last: task.state_store("last")? }), &["source"])?;
@@ -48,7 +49,7 @@ use crate::time::{IntoTimestamp, Timestamp};
 /// # let (target, key_serde) = (TopicTarget::Topic("out".into()), String::default_serde());
 /// # let to = SinkOptions { target, key_serde, value_serde: i64::default_serde(), partitioner: None };
 /// # topology.add_sink("sink", to, &["changes"])?;
-/// # let driver = streams_core::testing::TopologyTestDriver::of(topology)?;
+/// # let driver = kstreams::testing::TopologyTestDriver::of(topology)?;
 /// # let records = driver.create_input_topic::<String, i64>("in");
 /// # for value in [1, 1, 2] {
 /// #     records.pipe("a".into(), value, 0)?;
@@ -91,11 +92,12 @@ impl<'a> InitContext<'a> {
     /// that were missed are made up by one call (KIP-138).
     ///
     /// ```
+    /// # use streams_core as kstreams;
     /// use std::time::Duration;
     ///
-    /// use streams_core::processor::{Processor, ProcessorContext, ProcessorResult, Punctuation, PunctuationType};
-    /// use streams_core::record::Record;
-    /// use streams_core::time::Timestamp;
+    /// use kstreams::processor::{Processor, ProcessorContext, ProcessorResult, Punctuation, PunctuationType};
+    /// use kstreams::record::Record;
+    /// use kstreams::time::Timestamp;
     ///
     /// /// Tells each minute of stream time how many records there were.
     /// #[derive(Default)]
@@ -120,14 +122,14 @@ impl<'a> InitContext<'a> {
     ///         context.forward(Record::new("records".to_owned(), std::mem::take(&mut self.0), time))
     ///     }
     /// }
-    /// # use streams_core::processor::{SinkOptions, SourceOptions, TopicTarget};
-    /// # use streams_core::serde::DefaultSerde;
-    /// # let mut topology = streams_core::topology::Topology::new();
+    /// # use kstreams::processor::{SinkOptions, SourceOptions, TopicTarget};
+    /// # use kstreams::serde::DefaultSerde;
+    /// # let mut topology = kstreams::topology::Topology::new();
     /// # let text = || String::default_serde();
     /// # let from = SourceOptions { key_serde: text(), value_serde: text(), extractor: None };
     /// # topology.add_source("source", &["in"], None, from)?;
     ///
-    /// let rate = |task: &mut streams_core::processor::InitContext<'_>| {
+    /// let rate = |task: &mut kstreams::processor::InitContext<'_>| {
     ///     task.schedule(Duration::from_secs(60), PunctuationType::StreamTime)?;
     ///     Ok(Rate::default())
     /// };
@@ -135,7 +137,7 @@ impl<'a> InitContext<'a> {
     /// # let target = TopicTarget::Topic("out".into());
     /// # let to = SinkOptions { target, key_serde: text(), value_serde: i64::default_serde(), partitioner: None };
     /// # topology.add_sink("sink", to, &["rate"])?;
-    /// # let driver = streams_core::testing::TopologyTestDriver::of(topology)?;
+    /// # let driver = kstreams::testing::TopologyTestDriver::of(topology)?;
     /// # let records = driver.create_input_topic::<String, String>("in");
     /// # for time in [5_000, 6_000, 190_000] {
     /// #     records.pipe("a".into(), "b".into(), time)?;

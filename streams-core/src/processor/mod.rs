@@ -4,8 +4,9 @@
 //! virtual call: no downcast, no box, no lock. The graph is acyclic and used by one thread, depth first.
 //!
 //! ```
-//! use streams_core::processor::{Processor, ProcessorContext, ProcessorResult};
-//! use streams_core::record::Record;
+//! # use streams_core as kstreams;
+//! use kstreams::processor::{Processor, ProcessorContext, ProcessorResult};
+//! use kstreams::record::Record;
 //!
 //! struct Shout;
 //!

@@ -25,22 +25,23 @@ use crate::user_code::guarded;
 /// closure `|key, value, metadata| topic` is one:
 ///
 /// ```
-/// use streams_core::ids::TopicName;
-/// use streams_core::processor::TopicNameExtractor;
-/// use streams_core::record::RecordMetadata;
+/// # use streams_core as kstreams;
+/// use kstreams::ids::TopicName;
+/// use kstreams::processor::TopicNameExtractor;
+/// use kstreams::record::RecordMetadata;
 ///
 /// let by_country = |country: &String, _: &i64, _: Option<&RecordMetadata>| -> TopicName {
 ///     format!("payments-{country}").into()
 /// };
 /// assert_eq!(&*by_country.extract(&"fr".into(), &99, None), "payments-fr");
 /// ```
-pub trait TopicNameExtractor<K, V>: Send + Sync {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not name topics for records with key `{K}` and value `{V}`",
     label = "not a topic name extractor of these records",
     note = "give a closure `|key: &K, value: &V, at: Option<&RecordMetadata>|` that returns a topic's name: \
             `format!(..).into()`"
 )]
+pub trait TopicNameExtractor<K, V>: Send + Sync {
     /// The topic for this record.
     fn extract(&self, key: &K, value: &V, at: Option<&RecordMetadata>) -> TopicName;
 

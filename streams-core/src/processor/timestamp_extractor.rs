@@ -119,11 +119,12 @@ pub(crate) struct TooFarAhead;
 /// [`DriverBuilder::with_start_time`](crate::testing::DriverBuilder::with_start_time).
 ///
 /// ```
+/// # use streams_core as kstreams;
 /// use std::time::Duration;
-/// use streams_core::processor::timestamp_extractor::{FailOnInvalidTimestamp, RejectFutureTimestamp};
+/// use kstreams::processor::timestamp_extractor::{FailOnInvalidTimestamp, RejectFutureTimestamp};
 ///
 /// let an_hour_at_most = RejectFutureTimestamp::skipping(Duration::from_secs(3_600), FailOnInvalidTimestamp);
-/// # use streams_core::processor::timestamp_extractor::TimestampExtractor;
+/// # use kstreams::processor::timestamp_extractor::TimestampExtractor;
 /// # fn is_one<K, V>(_: &impl TimestampExtractor<K, V>) {}
 /// # is_one::<String, i64>(&an_hour_at_most);
 /// ```
@@ -175,14 +176,15 @@ impl<K, V, E: TimestampExtractor<K, V>> TimestampExtractor<K, V> for RejectFutur
 /// [`IntoTimestamp`].
 ///
 /// ```
-/// use streams_core::processor::timestamp_extractor::ExtractWith;
+/// # use streams_core as kstreams;
+/// use kstreams::processor::timestamp_extractor::ExtractWith;
 ///
 /// // Seconds in the value, and the record's own time where there are none.
 /// let extractor = ExtractWith(|_: &String, seconds: &Option<i64>, timestamp| match seconds {
 ///     Some(seconds) => seconds * 1_000,
 ///     None => timestamp,
 /// });
-/// # use streams_core::processor::timestamp_extractor::TimestampExtractor;
+/// # use kstreams::processor::timestamp_extractor::TimestampExtractor;
 /// # fn is_one<K, V>(_: &impl TimestampExtractor<K, V>) {}
 /// # is_one::<String, Option<i64>>(&extractor);
 /// ```

@@ -8,8 +8,9 @@ use crate::record::Headers;
 /// A serde that calls closures. They never see null: wrap it in an [`OptionSerde`](super::OptionSerde) for that.
 ///
 /// ```
+/// # use streams_core as kstreams;
 /// use std::sync::Arc;
-/// use streams_core::serde::{FnSerde, SerdeError, SerdeRef};
+/// use kstreams::serde::{FnSerde, SerdeError, SerdeRef};
 ///
 /// let hex: SerdeRef<u32> = Arc::new(FnSerde::new(
 ///     |value: &u32, out: &mut Vec<u8>| {

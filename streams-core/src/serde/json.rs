@@ -19,12 +19,13 @@ use crate::record::Headers;
 /// A value that is JSON on topics and in stores: `builder.stream::<String, Json<Payment>>("payments")`.
 ///
 /// ```
-/// use streams_core::serde::{DefaultSerde, Json};
+/// # use streams_core as kstreams;
+/// use kstreams::serde::{DefaultSerde, Json};
 ///
 /// let mut bytes = Vec::new();
 /// Json::<(String, i64)>::default_serde().serialize("t", &Default::default(), &Json(("a".into(), 1)), &mut bytes)?;
 /// assert_eq!(bytes, br#"["a",1]"#);
-/// # Ok::<(), streams_core::serde::SerdeError>(())
+/// # Ok::<(), kstreams::serde::SerdeError>(())
 /// ```
 ///
 /// What cannot be read back is refused where it is written or put into a store: a float that is NaN or infinite, and arrays

@@ -4,9 +4,10 @@
 /// closures see `Payment` instead of [`Json<Payment>`](crate::serde::Json). The bytes are the same.
 ///
 /// ```
+/// # use streams_core as kstreams;
 /// use serde::{Deserialize, Serialize};
-/// use streams_core::json_serde;
-/// use streams_core::serde::DefaultSerde;
+/// use kstreams::json_serde;
+/// use kstreams::serde::DefaultSerde;
 ///
 /// #[derive(Clone, Serialize, Deserialize)]
 /// struct Payment {
@@ -21,7 +22,7 @@
 /// let mut bytes = Vec::new();
 /// Payment::default_serde().serialize("payments", &Default::default(), &Payment { cents: 5 }, &mut bytes)?;
 /// assert_eq!(bytes, br#"{"cents":5}"#);
-/// # Ok::<(), streams_core::serde::SerdeError>(())
+/// # Ok::<(), kstreams::serde::SerdeError>(())
 /// ```
 #[macro_export]
 macro_rules! json_serde {

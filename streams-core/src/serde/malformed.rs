@@ -66,15 +66,16 @@ impl DefaultSerde for Malformed {
 /// is up to the other serde. The default serde of `Result<T, Malformed>`.
 ///
 /// ```
-/// use streams_core::record::Headers;
-/// use streams_core::serde::{DefaultSerde, Malformed};
+/// # use streams_core as kstreams;
+/// use kstreams::record::Headers;
+/// use kstreams::serde::{DefaultSerde, Malformed};
 ///
 /// let serde = Result::<i32, Malformed>::default_serde();
 /// assert_eq!(serde.deserialize("t", &Headers::new(), Some(&[0, 0, 0, 7]))?, Ok(7));
 /// let bad = serde.deserialize("t", &Headers::new(), Some(b"seven"))?.unwrap_err();
 /// assert_eq!(bad.bytes, "seven");
 /// assert_eq!(bad.to_string(), "\"seven\" (i32 is 4 bytes on a topic, but these are 5)");
-/// # Ok::<(), streams_core::serde::SerdeError>(())
+/// # Ok::<(), kstreams::serde::SerdeError>(())
 /// ```
 pub struct MalformedOr<T> {
     inner: SerdeRef<T>,

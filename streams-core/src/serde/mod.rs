@@ -151,8 +151,9 @@ pub type SerdeRef<T> = Arc<dyn Serde<T>>;
 /// A type that brings its serde, so that operators find it by themselves.
 ///
 /// ```
+/// # use streams_core as kstreams;
 /// use std::sync::Arc;
-/// use streams_core::serde::{DefaultSerde, FnSerde, SerdeError, SerdeRef};
+/// use kstreams::serde::{DefaultSerde, FnSerde, SerdeError, SerdeRef};
 ///
 /// /// A temperature, as text in tenths of a degree.
 /// struct Tenths(i32);

@@ -13,7 +13,8 @@ use crate::ids::StoreName;
 /// [`named`](Self::named) like the operator's option.
 ///
 /// ```
-/// use streams_core::store::{KeyValueStore, StoreRef, Stores, TimestampedKeyValueStore};
+/// # use streams_core as kstreams;
+/// use kstreams::store::{KeyValueStore, StoreRef, Stores, TimestampedKeyValueStore};
 ///
 /// let last: StoreRef<KeyValueStore<String, i64>> = Stores::key_value_store("last").store_ref();
 /// assert_eq!(last.name(), "last");

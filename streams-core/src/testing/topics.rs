@@ -89,11 +89,12 @@ impl<K, V> TestInputTopic<K, V> {
     /// (`pipeKeyValueList`).
     ///
     /// ```
+    /// # use streams_core as kstreams;
     /// # use std::time::Duration;
-    /// # use streams_core::processor::{SinkOptions, SourceOptions, TopicTarget};
-    /// # use streams_core::serde::DefaultSerde;
-    /// # use streams_core::testing::TopologyTestDriver;
-    /// # use streams_core::topology::Topology;
+    /// # use kstreams::processor::{SinkOptions, SourceOptions, TopicTarget};
+    /// # use kstreams::serde::DefaultSerde;
+    /// # use kstreams::testing::TopologyTestDriver;
+    /// # use kstreams::topology::Topology;
     /// # let mut topology = Topology::new();
     /// # let (key_serde, value_serde) = (String::default_serde(), i64::default_serde());
     /// # let from = SourceOptions { key_serde, value_serde, extractor: None };

@@ -11,12 +11,13 @@ use crate::error::TopologyError;
 /// `StreamsBuilder.stream`). The syntax is that of the `regex` crate: Java's without look-around and back-references.
 ///
 /// ```
-/// use streams_core::topology::TopicPattern;
+/// # use streams_core as kstreams;
+/// use kstreams::topology::TopicPattern;
 ///
 /// let orders = TopicPattern::new("orders-[a-z]+")?;
 /// assert!(orders.matches("orders-europe") && !orders.matches("old-orders-europe"));
 /// assert!(TopicPattern::new("orders-(").is_err());
-/// # Ok::<(), streams_core::topology::TopologyError>(())
+/// # Ok::<(), kstreams::topology::TopologyError>(())
 /// ```
 #[derive(Clone)]
 pub struct TopicPattern {

@@ -25,10 +25,11 @@ use crate::store::{AddStore, StoreNames, StorePlace, StoreRef};
 /// Streams. Every method refuses a mistake with an error that names the node and the reason.
 ///
 /// ```
-/// use streams_core::processor::{SinkOptions, SourceOptions, TopicTarget};
-/// use streams_core::serde::DefaultSerde;
-/// use streams_core::testing::TopologyTestDriver;
-/// use streams_core::topology::Topology;
+/// # use streams_core as kstreams;
+/// use kstreams::processor::{SinkOptions, SourceOptions, TopicTarget};
+/// use kstreams::serde::DefaultSerde;
+/// use kstreams::testing::TopologyTestDriver;
+/// use kstreams::topology::Topology;
 ///
 /// let mut topology = Topology::new();
 /// let text = || String::default_serde();

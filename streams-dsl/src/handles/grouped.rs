@@ -97,7 +97,8 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
     /// those of the aggregation that follows.
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// builder
@@ -117,7 +118,8 @@ impl<K: Data, V: Data, W: Clone> KGroupedStream<K, V, W> {
     /// Names the next aggregation's node (`Named.as`); the store is named by `Materialized`.
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// builder.stream::<String, String>("clicks").group_by_key().named("counter").count();
@@ -162,7 +164,8 @@ impl<K: Data, V: Data, W: WindowedBy> KGroupedStream<K, V, W> {
     /// default. Windows that never close cannot be emitted when they do: building fails for them.
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// builder
@@ -188,13 +191,13 @@ impl<K: Data, V: Data, W: WindowedBy> KGroupedStream<K, V, W> {
     #[must_use = "the strategy is for the aggregations of the returned stream"]
     pub fn emit_strategy(&self, emit: EmitStrategy) -> Self {
         if emit == EmitStrategy::OnWindowClose && !self.windows.closes() {
+            let windows = std::any::type_name::<W>();
+            let windows = windows.rsplit("::").next().unwrap_or(windows);
             self.step.plan.borrow().report(DslError::Option {
                 operator: self.step.name.to_string(),
                 reason: format!(
                     "ON_WINDOW_CLOSE emit strategy cannot be used for {windows}, which never close; emit each update"
                 ),
-            let windows = std::any::type_name::<W>();
-            let windows = windows.rsplit("::").next().unwrap_or(windows);
             });
         }
         KGroupedStream { emit, ..self.clone() }

@@ -59,7 +59,8 @@ impl<K: Data, V: Data> KGroupedTable<K, V> {
     /// the store is named by `Materialized`.
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let by_city = builder.table::<String, String>("homes").group_by(|name, city| (city, name.clone()));

@@ -57,7 +57,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// The name applies to one operator; the stream that comes out of it has none.
     ///
     /// ```
-    /// # use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     /// let builder = StreamsBuilder::new();
     /// builder.stream::<String, i64>("payments").named("large").filter(|_, amount| *amount > 100).to("large-payments");
     /// assert!(builder.build()?.describe().to_string().contains("Processor: large"));

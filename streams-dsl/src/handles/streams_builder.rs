@@ -46,7 +46,8 @@ impl StreamsBuilder {
     /// topics are.
     ///
     /// ```
-    /// # use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     /// let builder = StreamsBuilder::new();
     /// builder.stream::<String, i64>(["online", "offline"]).to("payments");
     ///
@@ -63,7 +64,8 @@ impl StreamsBuilder {
     /// names begin with two underscores, never match.
     ///
     /// ```
-    /// # use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     /// let builder = StreamsBuilder::new();
     /// builder.stream::<String, i64>(TopicPattern::new("payments-[a-z]+")?).to("all");
     ///
@@ -122,7 +124,8 @@ impl StreamsBuilder {
     /// which stands for the name and knows the type.
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// /// Lets each value of a key through once.
     /// struct Distinct(KeyValueStore<String, String>);
@@ -178,7 +181,8 @@ impl StreamsBuilder {
     ///   restored.
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// /// Keeps the names of countries in upper case.
     /// struct Keep(KeyValueStore<String, String>);
@@ -254,7 +258,8 @@ impl StreamsBuilder {
     /// mistake of the plan is the error.
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let tiny = TimeWindows::of_size_with_no_grace(millis(0));
@@ -272,7 +277,8 @@ impl StreamsBuilder {
     /// topics (`StreamsBuilder.build(Properties)`, `new StreamsBuilder(TopologyConfig)`).
     ///
     /// ```
-    /// # use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     /// let mut config = StreamsConfig::new("payments", "embedded:");
     /// config.set("ensure.explicit.internal.resource.naming", true)?;
     ///

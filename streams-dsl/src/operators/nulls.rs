@@ -15,7 +15,8 @@ impl<K: Data, V: Data> KStream<K, Option<V>> {
     /// cannot know what is null, and hands a `None` to its joiner; with this it drops the record, as Kafka Streams does.
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let names = builder.global_table::<String, String>("currencies");
@@ -44,7 +45,8 @@ impl<K: Data, V: Data> KTable<K, Option<V>> {
     /// null only where it is written to a topic or a store.
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let prices = builder.table::<String, String>("prices");

@@ -13,8 +13,8 @@ use super::common::{OnePair, Options};
 /// For a table, `V` is the type of its rows; tombstones need no mention.
 ///
 /// ```
-/// use streams_dsl::core::processor::timestamp_extractor::ExtractWith;
-/// use streams_dsl::prelude::*;
+/// # use streams_dsl as kstreams;
+/// use kstreams::prelude::*;
 ///
 /// let builder = StreamsBuilder::new();
 /// // The event time is the value; where there is no committed offset, only new records are of interest.

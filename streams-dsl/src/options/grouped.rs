@@ -7,7 +7,8 @@ use super::common::{OnePair, Options};
 /// of the node that selects the key.
 ///
 /// ```
-/// use streams_dsl::prelude::*;
+/// # use streams_dsl as kstreams;
+/// use kstreams::prelude::*;
 ///
 /// let builder = StreamsBuilder::new();
 /// let words = builder.stream::<String, String>("words");

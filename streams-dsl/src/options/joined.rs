@@ -9,7 +9,8 @@ use super::common::{OnePair, Options};
 /// `<application.id>-<name>-repartition`. The serdes are those of the stream: the table's values are read from its store.
 ///
 /// ```
-/// use streams_dsl::prelude::*;
+/// # use streams_dsl as kstreams;
+/// use kstreams::prelude::*;
 ///
 /// let joined: Joined<String, i64> = Joined::new().with_name("enrich");
 /// # drop(joined);
@@ -34,7 +35,8 @@ impl<K, V> Joined<K, V> {
     /// * Nulls: a record with a null key does not wait (left join).
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let rates = Materialized::as_store(Stores::persistent_versioned_key_value_store("rates", minutes(1)));

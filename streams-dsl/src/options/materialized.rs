@@ -14,7 +14,8 @@ use super::common::{OnePair, Options};
 /// have a generated name.
 ///
 /// ```
-/// use streams_dsl::prelude::*;
+/// # use streams_dsl as kstreams;
+/// use kstreams::prelude::*;
 ///
 /// let builder = StreamsBuilder::new();
 /// let counts = Materialized::named("counts").with_store_type(StoreType::InMemory).with_caching_disabled();
@@ -25,7 +26,6 @@ use super::common::{OnePair, Options};
 /// let store: TimestampedKeyValueStore<String, i64> = driver.state_store("counts").ok_or("no such store")?;
 /// let row = store.get(&"home".into())?.map(|row| (row.value, row.timestamp));
 /// assert_eq!(row, Some((1, 7)));
-/// # use streams_dsl::core::store::TimestampedKeyValueStore;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub type Materialized<K, V> = Options<K, V, Storing>;
@@ -56,7 +56,8 @@ impl<K, V> Materialized<K, V> {
     /// (`Materialized.as(supplier)`).
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let rates = Stores::persistent_versioned_key_value_store("rates", hours(1));
     /// let builder = StreamsBuilder::new();

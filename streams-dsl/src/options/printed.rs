@@ -12,7 +12,8 @@ pub(crate) type Format<K, V> = Arc<dyn Fn(&K, &V) -> String + Send + Sync>;
 /// Where a stream is printed, and how a record looks (`org.apache.kafka.streams.kstream.Printed`).
 ///
 /// ```
-/// use streams_dsl::prelude::*;
+/// # use streams_dsl as kstreams;
+/// use kstreams::prelude::*;
 ///
 /// let file = std::env::temp_dir().join(format!("printed-{}.txt", std::process::id()));
 /// let builder = StreamsBuilder::new();

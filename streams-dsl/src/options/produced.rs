@@ -10,7 +10,8 @@ use super::common::{OnePair, Options};
 /// node.
 ///
 /// ```
-/// use streams_dsl::prelude::*;
+/// # use streams_dsl as kstreams;
+/// use kstreams::prelude::*;
 ///
 /// let builder = StreamsBuilder::new();
 /// // All records go to all partitions.

@@ -16,7 +16,8 @@ use crate::windows::JoinWindows;
 /// other.
 ///
 /// ```
-/// use streams_dsl::prelude::*;
+/// # use streams_dsl as kstreams;
+/// use kstreams::prelude::*;
 ///
 /// let joined: StreamJoined<String, i64, String> = StreamJoined::new().with_store_name("orders-payments");
 /// # drop(joined);
@@ -113,7 +114,8 @@ impl<K, V, V2> StreamJoined<K, V, V2> {
     /// [`with_store_type`](Self::with_store_type) says otherwise.
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let windows = JoinWindows::of_time_difference_and_grace(minutes(10), minutes(1));
     /// let orders = Stores::persistent_window_store("orders-of-late", minutes(21), minutes(20), true);

@@ -29,7 +29,8 @@ pub type StrictBufferConfig = BufferConfig<Strict>;
 /// from.
 ///
 /// ```
-/// use streams_dsl::prelude::*;
+/// # use streams_dsl as kstreams;
+/// use kstreams::prelude::*;
 ///
 /// let _ = BufferConfig::unbounded();
 /// let _ = BufferConfig::max_records(10_000).with_max_bytes(1 << 20).shut_down_when_full();
@@ -166,7 +167,8 @@ impl<K> Suppressed<K> {
     /// (`Suppressed.untilTimeLimit`). Time is that of records: nothing is emitted while none come.
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let calm = Suppressed::until_time_limit(seconds(10), BufferConfig::max_records(1_000));

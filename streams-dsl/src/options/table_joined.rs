@@ -18,7 +18,8 @@ use super::common::Options;
 /// serialized to hash them.
 ///
 /// ```
-/// use streams_dsl::prelude::*;
+/// # use streams_dsl as kstreams;
+/// use kstreams::prelude::*;
 ///
 /// let joined: TableJoined<String, String, String, i64> = TableJoined::new().with_name("priced");
 /// # drop(joined);

@@ -7,8 +7,9 @@ use streams_core::store::StorePlace;
 /// `&StreamsConfig` becomes one.
 ///
 /// ```
-/// use streams_dsl::core::config::TopologyOptimization;
-/// use streams_dsl::prelude::*;
+/// # mod kstreams { pub use streams_dsl::prelude; pub use streams_dsl::core::config; }
+/// use kstreams::config::TopologyOptimization;
+/// use kstreams::prelude::*;
 ///
 /// let builder = StreamsBuilder::new();
 /// let optimization = TopologyOptimization { reuse_ktable_source_topics: true, ..Default::default() };

@@ -29,8 +29,9 @@ const PUT_BACK_MAX_MS: i64 = 7 * 60 * 60 * 1000;
 /// Any [`TimeZone`] works; the crate `chrono-tz` has all of them.
 ///
 /// ```
+/// # use streams_dsl as kstreams;
 /// use chrono::{FixedOffset, TimeZone, Utc};
-/// use streams_dsl::prelude::*;
+/// use kstreams::prelude::*;
 ///
 /// let tokyo = FixedOffset::east_opt(9 * 3600).ok_or("no such offset")?;
 /// let days = CalendarWindows::days(tokyo).with_grace(minutes(5));

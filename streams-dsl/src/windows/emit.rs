@@ -3,7 +3,8 @@
 /// When the result of a window is emitted (`org.apache.kafka.streams.kstream.EmitStrategy`).
 ///
 /// ```
-/// use streams_dsl::windows::EmitStrategy;
+/// # use streams_dsl as kstreams;
+/// use kstreams::windows::EmitStrategy;
 ///
 /// assert_eq!(EmitStrategy::default(), EmitStrategy::OnWindowUpdate);
 /// ```

@@ -15,7 +15,8 @@ use streams_core::time::Timestamp;
 /// in Kafka Streams. A millisecond of grace avoids it.
 ///
 /// ```
-/// use streams_dsl::windows::{JoinWindows, minutes, seconds};
+/// # use streams_dsl as kstreams;
+/// use kstreams::windows::{JoinWindows, minutes, seconds};
 ///
 /// // A payment counts for an order up to ten minutes after it, never before.
 /// let windows = JoinWindows::of_time_difference_and_grace(minutes(10), seconds(30)).before(seconds(0));

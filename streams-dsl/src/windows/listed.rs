@@ -23,7 +23,8 @@ use streams_core::window::Window;
 /// exception handler. Rule 3 cannot be checked: a definition that changes under an existing store gives old windows new ends.
 ///
 /// ```
-/// use streams_dsl::prelude::*;
+/// # use streams_dsl as kstreams;
+/// use kstreams::prelude::*;
 ///
 /// /// The hours from nine to five, UTC.
 /// #[derive(Clone)]
@@ -61,13 +62,13 @@ use streams_core::window::Window;
 /// assert_eq!(counts, [(day(), 1), (day(), 2)]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub trait Windows: Clone + Send + Sync + 'static {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not define windows",
     label = "not windows",
     note = "give `TimeWindows`, `UnlimitedWindows`, `CalendarWindows` or an `impl Windows`; sliding and session windows have \
             operators of their own, and `JoinWindows` are for joins of streams"
 )]
+pub trait Windows: Clone + Send + Sync + 'static {
     /// The windows that hold that timestamp, which is not negative, in the order of their starts.
     fn windows_for(&self, timestamp: Timestamp) -> impl Iterator<Item = Window>;
 

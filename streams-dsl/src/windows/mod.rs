@@ -46,7 +46,8 @@ pub(crate) mod sealed {
 /// A duration of `n` milliseconds.
 ///
 /// ```
-/// assert_eq!(streams_dsl::windows::millis(1_500), std::time::Duration::from_millis(1_500));
+/// # use streams_dsl as kstreams;
+/// assert_eq!(kstreams::windows::millis(1_500), std::time::Duration::from_millis(1_500));
 /// ```
 pub const fn millis(count: u64) -> Duration {
     Duration::from_millis(count)
@@ -55,7 +56,8 @@ pub const fn millis(count: u64) -> Duration {
 /// A duration of `n` seconds.
 ///
 /// ```
-/// assert_eq!(streams_dsl::windows::seconds(90), std::time::Duration::from_secs(90));
+/// # use streams_dsl as kstreams;
+/// assert_eq!(kstreams::windows::seconds(90), std::time::Duration::from_secs(90));
 /// ```
 pub const fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
@@ -64,7 +66,8 @@ pub const fn seconds(count: u64) -> Duration {
 /// A duration of `n` minutes.
 ///
 /// ```
-/// assert_eq!(streams_dsl::windows::minutes(5), streams_dsl::windows::seconds(300));
+/// # use streams_dsl as kstreams;
+/// assert_eq!(kstreams::windows::minutes(5), kstreams::windows::seconds(300));
 /// ```
 pub const fn minutes(count: u64) -> Duration {
     Duration::from_secs(count.saturating_mul(60))
@@ -73,7 +76,8 @@ pub const fn minutes(count: u64) -> Duration {
 /// A duration of `n` hours.
 ///
 /// ```
-/// assert_eq!(streams_dsl::windows::hours(2), streams_dsl::windows::minutes(120));
+/// # use streams_dsl as kstreams;
+/// assert_eq!(kstreams::windows::hours(2), kstreams::windows::minutes(120));
 /// ```
 pub const fn hours(count: u64) -> Duration {
     Duration::from_secs(count.saturating_mul(3_600))
@@ -82,7 +86,8 @@ pub const fn hours(count: u64) -> Duration {
 /// A duration of `n` days of 24 hours.
 ///
 /// ```
-/// assert_eq!(streams_dsl::windows::days(7), streams_dsl::windows::hours(168));
+/// # use streams_dsl as kstreams;
+/// assert_eq!(kstreams::windows::days(7), kstreams::windows::hours(168));
 /// ```
 pub const fn days(count: u64) -> Duration {
     Duration::from_secs(count.saturating_mul(86_400))

@@ -11,9 +11,10 @@ use super::Windows;
 /// a size as Java's `TimeWindowedDeserializer`, reads the same key and start but may compute another end.
 ///
 /// ```
+/// # use streams_dsl as kstreams;
 /// use std::sync::Arc;
-/// use streams_dsl::prelude::*;
-/// use streams_dsl::windows::WindowsSerde;
+/// use kstreams::prelude::*;
+/// use kstreams::windows::WindowsSerde;
 ///
 /// let five_minutes = TimeWindows::of_size_with_no_grace(minutes(5));
 /// let keys: SerdeRef<Windowed<String>> = Arc::new(WindowsSerde::new(String::default_serde(), five_minutes));

@@ -13,7 +13,8 @@ use streams_core::window::Window;
 /// is dropped as late when it ends before the stream time that its operator has seen, minus gap and grace period.
 ///
 /// ```
-/// use streams_dsl::windows::{SessionWindows, minutes, seconds};
+/// # use streams_dsl as kstreams;
+/// use kstreams::windows::{SessionWindows, minutes, seconds};
 ///
 /// let sessions = SessionWindows::of_inactivity_gap_and_grace(minutes(30), seconds(10));
 /// assert_eq!(sessions.inactivity_gap_ms(), 1_800_000);

@@ -16,7 +16,8 @@ use streams_core::window::Window;
 /// A window closes when the stream time that its operator has seen passes its end plus the grace period.
 ///
 /// ```
-/// use streams_dsl::windows::{SlidingWindows, minutes, seconds};
+/// # use streams_dsl as kstreams;
+/// use kstreams::windows::{SlidingWindows, minutes, seconds};
 ///
 /// let windows = SlidingWindows::of_time_difference_and_grace(minutes(5), seconds(30));
 /// assert_eq!(windows.time_difference_ms(), 300_000);

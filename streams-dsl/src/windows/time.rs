@@ -19,7 +19,8 @@ const WINDOWS_MAX: i64 = 1_000_000;
 /// dropped and counted in `dropped-records`.
 ///
 /// ```
-/// use streams_dsl::windows::{TimeWindows, Windows, minutes, seconds};
+/// # use streams_dsl as kstreams;
+/// use kstreams::windows::{TimeWindows, Windows, minutes, seconds};
 ///
 /// let tumbling = TimeWindows::of_size_and_grace(minutes(5), seconds(30));
 /// let starts: Vec<_> = tumbling.windows_for(299_999).map(|window| window.start_ms).collect();

@@ -10,7 +10,8 @@ use streams_core::window::Window;
 /// no record is late, its results cannot be emitted on close, and its store keeps it permanently.
 ///
 /// ```
-/// use streams_dsl::windows::{UnlimitedWindows, Windows};
+/// # use streams_dsl as kstreams;
+/// use kstreams::windows::{UnlimitedWindows, Windows};
 ///
 /// let since_noon = UnlimitedWindows::of().start_on(43_200_000);
 /// assert_eq!(since_noon.windows_for(43_199_999).count(), 0);

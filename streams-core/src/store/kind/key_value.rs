@@ -26,24 +26,25 @@ use crate::time::Timestamp;
 /// from [`TopologyTestDriver::state_store`](crate::testing::TopologyTestDriver::state_store):
 ///
 /// ```
-/// use streams_core::store::{KeyValueStore, Stores};
-/// # use streams_core::processor::{Processor, ProcessorContext, ProcessorResult, SourceOptions};
-/// # use streams_core::record::Record;
-/// # use streams_core::serde::DefaultSerde;
+/// # use streams_core as kstreams;
+/// use kstreams::store::{KeyValueStore, Stores};
+/// # use kstreams::processor::{Processor, ProcessorContext, ProcessorResult, SourceOptions};
+/// # use kstreams::record::Record;
+/// # use kstreams::serde::DefaultSerde;
 /// # struct Ignore;
 /// # impl Processor<String, String, (), ()> for Ignore {
 /// #     fn process(&mut self, _: Record<String, String>, _: &mut ProcessorContext<'_, (), ()>) -> ProcessorResult {
 /// #         Ok(())
 /// #     }
 /// # }
-/// # let mut topology = streams_core::topology::Topology::new();
+/// # let mut topology = kstreams::topology::Topology::new();
 /// # let text = || String::default_serde();
 /// # let from = SourceOptions { key_serde: text(), value_serde: text(), extractor: None };
 /// # topology.add_source("source", &["in"], None, from)?;
 /// # topology.add_processor("processor", |_| Ok(Ignore), &["source"])?;
 ///
 /// topology.add_state_store(Stores::key_value_store::<String, i64>("stock"), &["processor"])?;
-/// # let driver = streams_core::testing::TopologyTestDriver::of(topology)?;
+/// # let driver = kstreams::testing::TopologyTestDriver::of(topology)?;
 /// let stock: KeyValueStore<String, i64> = driver.state_store("stock").ok_or("no such store")?;
 /// stock.put(&"tea".into(), Some(3))?;
 /// stock.put_all([("coffee".into(), Some(5)), ("milk".into(), Some(1)), ("milk".into(), None)])?;

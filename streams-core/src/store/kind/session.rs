@@ -21,18 +21,19 @@ use crate::window::{Window, Windowed};
 /// than the retention, counted back from the largest end ever put, are neither taken nor found.
 ///
 /// ```
-/// use streams_core::store::{SessionStore, Stores};
-/// use streams_core::window::{Window, Windowed};
-/// # use streams_core::processor::{Processor, ProcessorContext, ProcessorResult, SourceOptions};
-/// # use streams_core::record::Record;
-/// # use streams_core::serde::DefaultSerde;
+/// # use streams_core as kstreams;
+/// use kstreams::store::{SessionStore, Stores};
+/// use kstreams::window::{Window, Windowed};
+/// # use kstreams::processor::{Processor, ProcessorContext, ProcessorResult, SourceOptions};
+/// # use kstreams::record::Record;
+/// # use kstreams::serde::DefaultSerde;
 /// # struct Ignore;
 /// # impl Processor<String, String, (), ()> for Ignore {
 /// #     fn process(&mut self, _: Record<String, String>, _: &mut ProcessorContext<'_, (), ()>) -> ProcessorResult {
 /// #         Ok(())
 /// #     }
 /// # }
-/// # let mut topology = streams_core::topology::Topology::new();
+/// # let mut topology = kstreams::topology::Topology::new();
 /// # let text = || String::default_serde();
 /// # let from = SourceOptions { key_serde: text(), value_serde: text(), extractor: None };
 /// # topology.add_source("source", &["in"], None, from)?;
@@ -40,7 +41,7 @@ use crate::window::{Window, Windowed};
 ///
 /// let minute = std::time::Duration::from_secs(60);
 /// topology.add_state_store(Stores::session_store::<String, i64>("visits", minute), &["processor"])?;
-/// # let driver = streams_core::testing::TopologyTestDriver::of(topology)?;
+/// # let driver = kstreams::testing::TopologyTestDriver::of(topology)?;
 /// let visits: SessionStore<String, i64> = driver.state_store("visits").ok_or("no such store")?;
 /// let morning = Windowed::new("alice".to_owned(), Window::new(0, 5_000));
 /// visits.put(&morning, Some(3))?;

@@ -21,17 +21,18 @@ use crate::time::{Timestamp, to_ms};
 /// taken nor found, except the latest of a key (`org.apache.kafka.streams.state.VersionedKeyValueStore`).
 ///
 /// ```
-/// use streams_core::store::{Stores, VersionedKeyValueStore, VersionedPut};
-/// # use streams_core::processor::{Processor, ProcessorContext, ProcessorResult, SourceOptions};
-/// # use streams_core::record::Record;
-/// # use streams_core::serde::DefaultSerde;
+/// # use streams_core as kstreams;
+/// use kstreams::store::{Stores, VersionedKeyValueStore, VersionedPut};
+/// # use kstreams::processor::{Processor, ProcessorContext, ProcessorResult, SourceOptions};
+/// # use kstreams::record::Record;
+/// # use kstreams::serde::DefaultSerde;
 /// # struct Ignore;
 /// # impl Processor<String, String, (), ()> for Ignore {
 /// #     fn process(&mut self, _: Record<String, String>, _: &mut ProcessorContext<'_, (), ()>) -> ProcessorResult {
 /// #         Ok(())
 /// #     }
 /// # }
-/// # let mut topology = streams_core::topology::Topology::new();
+/// # let mut topology = kstreams::topology::Topology::new();
 /// # let text = || String::default_serde();
 /// # let from = SourceOptions { key_serde: text(), value_serde: text(), extractor: None };
 /// # topology.add_source("source", &["in"], None, from)?;
@@ -39,7 +40,7 @@ use crate::time::{Timestamp, to_ms};
 ///
 /// let hour = std::time::Duration::from_secs(3_600);
 /// topology.add_state_store(Stores::versioned_key_value_store::<String, i64>("prices", hour), &["processor"])?;
-/// # let driver = streams_core::testing::TopologyTestDriver::of(topology)?;
+/// # let driver = kstreams::testing::TopologyTestDriver::of(topology)?;
 /// let prices: VersionedKeyValueStore<String, i64> = driver.state_store("prices").ok_or("no such store")?;
 /// let tea = "tea".to_owned();
 /// assert_eq!(prices.put(&tea, Some(&100), 10)?, VersionedPut::Latest);

@@ -22,17 +22,18 @@ use crate::time::{Timestamp, to_ms};
 /// than the retention, counted back from the largest start ever put, are neither taken nor found.
 ///
 /// ```
-/// use streams_core::store::{Stores, WindowStore};
-/// # use streams_core::processor::{Processor, ProcessorContext, ProcessorResult, SourceOptions};
-/// # use streams_core::record::Record;
-/// # use streams_core::serde::DefaultSerde;
+/// # use streams_core as kstreams;
+/// use kstreams::store::{Stores, WindowStore};
+/// # use kstreams::processor::{Processor, ProcessorContext, ProcessorResult, SourceOptions};
+/// # use kstreams::record::Record;
+/// # use kstreams::serde::DefaultSerde;
 /// # struct Ignore;
 /// # impl Processor<String, String, (), ()> for Ignore {
 /// #     fn process(&mut self, _: Record<String, String>, _: &mut ProcessorContext<'_, (), ()>) -> ProcessorResult {
 /// #         Ok(())
 /// #     }
 /// # }
-/// # let mut topology = streams_core::topology::Topology::new();
+/// # let mut topology = kstreams::topology::Topology::new();
 /// # let text = || String::default_serde();
 /// # let from = SourceOptions { key_serde: text(), value_serde: text(), extractor: None };
 /// # topology.add_source("source", &["in"], None, from)?;
@@ -40,7 +41,7 @@ use crate::time::{Timestamp, to_ms};
 ///
 /// let minute = std::time::Duration::from_secs(60);
 /// topology.add_state_store(Stores::window_store::<String, i64>("counts", minute), &["processor"])?;
-/// # let driver = streams_core::testing::TopologyTestDriver::of(topology)?;
+/// # let driver = kstreams::testing::TopologyTestDriver::of(topology)?;
 /// let counts: WindowStore<String, i64> = driver.state_store("counts").ok_or("no such store")?;
 /// counts.put(&"home".into(), Some(2), 0)?;
 /// counts.put(&"home".into(), Some(5), 10_000)?;

@@ -22,7 +22,8 @@ impl<K: Data, V: Data, L: Unmerged> KGroupedStream<K, V, L> {
     /// not dropped. With an `Option` as state, `None` deletes the row, and the next value begins again from `initializer`.
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let payments = builder.stream::<String, i64>("payments").group_by_key();
@@ -55,7 +56,8 @@ impl<K: Data, V: Data, L: Unmerged> KGroupedStream<K, V, L> {
     /// As [`aggregate`](Self::aggregate), into the store that `materialized` describes.
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let payments = builder.stream::<String, i64>("payments");
@@ -80,7 +82,8 @@ impl<K: Data, V: Data, L: Unmerged> KGroupedStream<K, V, L> {
     /// handler, and the aggregate stays as it is. See [`try_map_values`](crate::KStream::try_map_values).
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let add = |_: &String, text: String, sum: i64| text.parse::<i64>().map(|number| sum + number);
@@ -124,7 +127,8 @@ impl<K: Data, V: Data> KGroupedStream<K, V, SessionWindows> {
     /// last, so `merger` should leave a state as it is when merged with the initial one.
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// builder

@@ -31,7 +31,8 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
     ///   [`count`](Self::count).
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let clicks = builder.stream::<String, String>("clicks").group_by_key();
@@ -115,7 +116,8 @@ impl<K: Data, A: Data, L: Unmerged> CogroupedKStream<K, A, L> {
     /// Sliding windows are those of the records of all streams.
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let clicks = builder.stream::<String, String>("clicks").group_by_key();
@@ -168,7 +170,8 @@ impl<K: Data, A: Data> CogroupedKStream<K, A, SessionWindows> {
     /// as for [`KGroupedStream::cogroup`].
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let clicks = builder.stream::<String, String>("clicks").group_by_key();

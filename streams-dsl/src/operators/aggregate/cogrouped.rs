@@ -51,7 +51,8 @@ impl<K: Data, A: Data> CogroupedKStream<K, A> {
     /// [`KGroupedStream::windowed_by`](crate::KGroupedStream::windowed_by).
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let clicks = builder.stream::<String, String>("clicks").group_by_key();

@@ -32,7 +32,8 @@ impl<K: Data, V: Data, L: Layout> KGroupedStream<K, V, L> {
     /// * Headers: an update has those of its record; but one of a session that is forwarded at once has none.
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let clicks = builder.stream::<String, String>("clicks").group_by_key();
@@ -63,7 +64,8 @@ impl<K: Data, V: Data, L: Layout> KGroupedStream<K, V, L> {
     /// As [`count`](Self::count), into the store that `materialized` describes.
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let clicks = builder.stream::<String, String>("clicks");

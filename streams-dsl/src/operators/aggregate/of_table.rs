@@ -29,7 +29,8 @@ impl<K: Data, V: Data> KGroupedTable<K, V> {
     /// [`aggregate`](Self::aggregate).
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let homes = builder.table::<String, String>("homes");
@@ -61,7 +62,8 @@ impl<K: Data, V: Data> KGroupedTable<K, V> {
     /// deletes the row. Other rules are those of [`aggregate`](Self::aggregate).
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let loads = builder.table::<String, i64>("loads");
@@ -138,7 +140,8 @@ impl<K: Data, V: Data> KGroupedTable<K, V> {
     ///   (`statestore.cache.max.bytes`), the last of several updates is forwarded at each commit; without one, all are.
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let homes = builder.table::<String, String>("homes");

@@ -19,7 +19,8 @@ impl<K: Data, V: Data, L: Layout> KGroupedStream<K, V, L> {
     /// not dropped. A result that is null (`V` an `Option`) deletes the row.
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let readings = builder.stream::<String, i64>("readings").group_by_key();

@@ -26,7 +26,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// * Store: that of the table.
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let currencies = builder.global_table::<String, String>("currencies");
@@ -54,7 +55,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// As [`join_global`](Self::join_global), with a joiner that sees the record's key (`ValueJoinerWithKey`).
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let currencies = builder.global_table::<String, String>("currencies");
@@ -104,7 +106,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// with no row instead of being dropped.
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let currencies = builder.global_table::<String, String>("currencies");
@@ -136,7 +139,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// (`ValueJoinerWithKey`).
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let currencies = builder.global_table::<String, String>("currencies");

@@ -24,7 +24,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///   that is joined with itself is kept in one store if `topology.optimization` has `single.store.self.join`.
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let orders = builder.stream::<String, String>("orders");
@@ -73,7 +74,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// As [`join_stream`](Self::join_stream), with a joiner that sees the key (`ValueJoinerWithKey`).
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let orders = builder.stream::<String, String>("orders");
@@ -123,7 +125,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// handler, and if that resumes, the pair is left out. See [`try_map_values`](Self::try_map_values).
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let orders = builder.stream::<String, String>("orders");

@@ -26,7 +26,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///   `KSTREAM-OUTERSHARED-<number>-store` or `<store name>-left-shared-join-store`.
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let orders = builder.stream::<String, String>("orders");
@@ -82,7 +83,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// (`ValueJoinerWithKey`).
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let orders = builder.stream::<Option<String>, String>("orders");

@@ -22,7 +22,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// `<store name>-outer-shared-join-store`.
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let orders = builder.stream::<String, String>("orders");
@@ -75,7 +76,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// (`ValueJoinerWithKey`).
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let orders = builder.stream::<String, String>("orders");

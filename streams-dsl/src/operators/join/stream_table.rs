@@ -32,7 +32,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// * Store: that of the table, and with a grace period `<name>-Buffer`.
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let accounts = builder.table::<String, String>("accounts");
@@ -75,7 +76,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// As [`join`](Self::join), with a joiner that sees the key (`ValueJoinerWithKey`).
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let accounts = builder.table::<String, String>("accounts");
@@ -145,7 +147,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// and keeps its place on the way through a repartition topic.
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let accounts = builder.table::<String, String>("accounts");
@@ -185,7 +188,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// As [`left_join`](Self::left_join), with a joiner that sees the key (`ValueJoinerWithKey`).
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let accounts = builder.table::<String, String>("accounts");

@@ -32,7 +32,8 @@ impl<K: Data, V: Data> KTable<K, V> {
     ///   See [`join_with`](Self::join_with).
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let prices = builder.table::<String, i64>("prices");
@@ -59,7 +60,8 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// As [`join`](Self::join), stored as `materialized` describes.
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let prices = builder.table::<String, i64>("prices");
@@ -106,7 +108,8 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// Rules as for [`join`](Self::join), but only where this table's row goes, the result is deleted.
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let prices = builder.table::<String, i64>("prices");
@@ -164,7 +167,8 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// two `None`s.
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let online = builder.table::<String, i64>("online");

@@ -30,7 +30,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// * Repartition: none follows. A branch of a stream whose key has changed repartitions where that stream would.
     ///
     /// ```
-    /// # use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     /// let builder = StreamsBuilder::new();
     /// let branches = builder
     ///     .stream::<String, i64>("payments")
@@ -126,7 +127,8 @@ impl<K: Data, V: Data> BranchedKStream<K, V> {
     /// counted in `dropped-records`.
     ///
     /// ```
-    /// # use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     /// let builder = StreamsBuilder::new();
     /// let branches = builder
     ///     .stream::<String, i64>("payments")

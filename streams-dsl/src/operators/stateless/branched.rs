@@ -7,7 +7,8 @@ type Chain<'a, K, V> = Box<dyn FnOnce(KStream<K, V>) -> Option<KStream<K, V>> + 
 /// A branch's name, and what to do with it at once (`org.apache.kafka.streams.kstream.Branched`).
 ///
 /// ```
-/// use streams_dsl::prelude::*;
+/// # use streams_dsl as kstreams;
+/// use kstreams::prelude::*;
 ///
 /// let builder = StreamsBuilder::new();
 /// let branches = builder

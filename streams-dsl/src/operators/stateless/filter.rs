@@ -18,7 +18,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// * Repartition: none follows.
     ///
     /// ```
-    /// # use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     /// let builder = StreamsBuilder::new();
     /// builder.stream::<String, i64>("payments").filter(|_account, amount| *amount > 100).to("large");
     ///

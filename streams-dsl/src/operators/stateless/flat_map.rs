@@ -20,7 +20,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///   repartitions; [`flat_map_values`](Self::flat_map_values) avoids that where the key stays.
     ///
     /// ```
-    /// # use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     /// let builder = StreamsBuilder::new();
     /// builder
     ///     .stream::<String, String>("lines")

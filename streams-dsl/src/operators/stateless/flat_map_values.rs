@@ -19,7 +19,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// * Repartition: none follows.
     ///
     /// ```
-    /// # use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     /// let builder = StreamsBuilder::new();
     /// builder
     ///     .stream::<String, String>("lines")

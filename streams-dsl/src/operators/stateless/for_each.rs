@@ -18,7 +18,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// * What `action` does is not covered by exactly-once: after a failure it may see a record again.
     ///
     /// ```
-    /// # use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     /// let builder = StreamsBuilder::new();
     /// builder.stream::<String, i64>("payments").for_each(|account, amount| println!("{account} pays {amount}"));
     ///

@@ -19,7 +19,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///   store>-repartition`.
     ///
     /// ```
-    /// # use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     /// let builder = StreamsBuilder::new();
     /// let by_word = builder.stream::<String, String>("words").group_by(|_line, word| word.clone());
     /// by_word.count_with(Materialized::named("counts")).to_stream().to("word-counts");

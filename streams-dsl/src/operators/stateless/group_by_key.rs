@@ -16,7 +16,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// * Repartition: the aggregation that follows repartitions first if the key has changed since the last topic.
     ///
     /// ```
-    /// # use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     /// let builder = StreamsBuilder::new();
     /// builder.stream::<String, i64>("payments").group_by_key().reduce(|sum, amount| sum + amount);
     /// assert!(!builder.build()?.describe().to_string().contains("repartition"));

@@ -19,7 +19,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// * Repartition: none follows.
     ///
     /// ```
-    /// # use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     /// let builder = StreamsBuilder::new();
     /// builder.stream::<String, i64>("cents").map_values(|cents| cents as f64 / 100.0).to("euros");
     ///
@@ -45,7 +46,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// which names the node and the record.
     ///
     /// ```
-    /// # use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     /// let builder = StreamsBuilder::new();
     /// builder.stream::<String, String>("texts").try_map_values(|text| text.parse::<i64>()).to("numbers");
     ///

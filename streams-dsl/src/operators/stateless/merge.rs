@@ -20,7 +20,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// * Serdes are not inherited, as the streams may have different ones.
     ///
     /// ```
-    /// # use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     /// let builder = StreamsBuilder::new();
     /// let online = builder.stream::<String, i64>("online");
     /// online.merge(&builder.stream("offline")).to("payments");

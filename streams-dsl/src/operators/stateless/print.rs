@@ -20,7 +20,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// * Repartition: none; each task prints its records, in the order of each partition.
     ///
     /// ```
-    /// # use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     /// let builder = StreamsBuilder::new();
     /// builder.stream::<String, i64>("payments").print(Printed::to_standard_output().with_label("payment"));
     /// # builder.build()?;

@@ -23,7 +23,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// * Serdes are not inherited.
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// struct Twice;
     ///
@@ -71,7 +72,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// * Nulls, time, repartition and serdes: as for [`process`](Self::process).
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// /// Forwards prices that rise.
     /// struct Rises {

@@ -22,7 +22,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///   example.
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// struct AgeInSeconds;
     ///

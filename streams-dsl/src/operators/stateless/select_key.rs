@@ -19,7 +19,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// * Repartition: the next operator that needs records of a key together repartitions.
     ///
     /// ```
-    /// # use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     /// let builder = StreamsBuilder::new();
     /// builder.stream::<String, String>("words").select_key(|_old, word| word.clone()).to("by-word");
     ///

@@ -31,7 +31,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///   repartition topic an aggregation sees other records, and has a time of its own.
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let minutes = TimeWindows::of_size_and_grace(minutes(1), seconds(10));

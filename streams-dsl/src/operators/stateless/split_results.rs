@@ -19,7 +19,8 @@ impl<K: Data, V: Data, E: Data> KStream<K, Result<V, E>> {
     /// * Repartition: none follows. A stream whose key has changed repartitions where the original would.
     ///
     /// ```
-    /// # use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     /// let builder = StreamsBuilder::new();
     /// let (numbers, bad) = builder.stream::<String, Result<i64, Malformed>>("numbers").split_results();
     /// numbers.map_values(|n| n * 2).to("doubled");

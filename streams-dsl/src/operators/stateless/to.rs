@@ -22,7 +22,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///   without its window, and records without a key are spread. [`Produced::with_stream_partitioner`] chooses otherwise.
     ///
     /// ```
-    /// # use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     /// let builder = StreamsBuilder::new();
     /// builder.stream::<String, i64>("payments").to("copy");
     ///
@@ -53,7 +54,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// those of [`to`](Self::to).
     ///
     /// ```
-    /// # use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     /// let builder = StreamsBuilder::new();
     /// builder
     ///     .stream::<String, i64>("payments")

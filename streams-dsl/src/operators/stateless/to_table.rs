@@ -22,7 +22,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// * Store: only if something needs it: a name in the options, a join, a suppression, or a grouping of the table.
     ///
     /// ```
-    /// # use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     /// let builder = StreamsBuilder::new();
     /// let addresses = builder.stream::<String, String>("moves").to_table_with(Materialized::named("addresses"));
     /// assert_eq!(addresses.queryable_store_name(), Some("addresses"));
@@ -82,7 +83,8 @@ impl<K: Data, V: Data> KStream<K, Option<V>> {
     /// As [`to_table`](KStream::to_table), where `None` deletes the row (`KStream.toTable` of a stream with nulls).
     ///
     /// ```
-    /// # use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     /// let builder = StreamsBuilder::new();
     /// builder.stream::<String, Option<String>>("moves").to_table_optional().to_stream().to("addresses");
     ///

@@ -30,7 +30,8 @@ impl<K: Data, V: Data> KTable<K, V> {
     ///   [`filter_with`](Self::filter_with).
     ///
     /// ```
-    /// # use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     /// let builder = StreamsBuilder::new();
     /// let large = builder.table::<String, i64>("balances").filter(|_account, balance| *balance > 100);
     /// large.to_stream().to("large-balances");
@@ -50,7 +51,8 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// As [`filter`](Self::filter), stored if the options name a store (`KTable.filter(Predicate, Materialized)`).
     ///
     /// ```
-    /// # use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     /// let builder = StreamsBuilder::new();
     /// let balances = builder.table::<String, i64>("balances");
     /// let large = balances.filter_with(|_account, balance| *balance > 100, Materialized::named("large-balances"));

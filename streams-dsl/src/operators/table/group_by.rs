@@ -25,7 +25,8 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// * Store: the table is stored, as what a row was must be known.
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let homes = builder.table::<String, String>("homes");
@@ -55,7 +56,8 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// As [`group_by`](Self::group_by), with options; their name is also that of the node that selects.
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let homes = builder.table::<String, String>("homes");

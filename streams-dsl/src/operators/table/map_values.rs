@@ -32,7 +32,8 @@ impl<K: Data, V: Data> KTable<K, V> {
     ///   [`map_values_with`](Self::map_values_with).
     ///
     /// ```
-    /// # use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     /// let builder = StreamsBuilder::new();
     /// let euros = builder.table::<String, i64>("cents").map_values(|cents| cents as f64 / 100.0);
     /// euros.to_stream().to("euros");
@@ -60,7 +61,8 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// (`KTable.mapValues(ValueMapper, Materialized)`).
     ///
     /// ```
-    /// # use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     /// let builder = StreamsBuilder::new();
     /// let cents = builder.table::<String, i64>("cents");
     /// let euros = cents.map_values_with(|cents| cents as f64 / 100.0, Materialized::named("euros"));
@@ -92,7 +94,8 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// of a table that is not stored, fails on the record for which it looks.
     ///
     /// ```
-    /// # use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     /// let builder = StreamsBuilder::new();
     /// let numbers = builder.table::<String, String>("texts").try_map_values(|text| text.parse::<i64>());
     /// numbers.to_stream().to("numbers");

@@ -33,7 +33,8 @@ impl StreamsBuilder {
     /// * Store: only if something needs it: a name in the options, a join, a suppression, or a grouping of the table.
     ///
     /// ```
-    /// # use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     /// let builder = StreamsBuilder::new();
     /// let customers = builder.table::<String, String>("customers");
     /// customers.to_stream().to("copy");
@@ -103,7 +104,8 @@ impl StreamsBuilder {
     /// * Store: always, without a changelog but the topic. It cannot be versioned.
     ///
     /// ```
-    /// # use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     /// let builder = StreamsBuilder::new();
     /// let countries = builder.global_table::<String, String>("countries");
     /// let orders = builder.stream::<String, String>("orders");

@@ -33,7 +33,8 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// * Not for versioned tables: building fails.
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// builder

@@ -20,7 +20,8 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// * Repartition: none follows. Java's form with a mapper is `to_stream().select_key(..)`.
     ///
     /// ```
-    /// # use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     /// let builder = StreamsBuilder::new();
     /// builder.table::<String, i64>("balances").to_stream().to("changes");
     ///

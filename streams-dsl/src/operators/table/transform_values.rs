@@ -32,7 +32,8 @@ impl<K: Data, V: Data> KTable<K, V> {
     ///   lookup. See [`transform_values_with`](Self::transform_values_with).
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let cities = builder.table::<String, String>("cities");
@@ -59,7 +60,8 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// As [`transform_values`](Self::transform_values), stored if the options name a store; then lookups read it.
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// /// Counts the updates of each row, in a store of its own.
     /// struct Updates(KeyValueStore<String, i64>);

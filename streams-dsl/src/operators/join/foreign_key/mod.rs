@@ -47,7 +47,8 @@ impl<K: Data, V: Data> KTable<K, V> {
     ///   [`join_foreign_key_with`](Self::join_foreign_key_with).
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let orders = builder.table::<String, String>("orders");
@@ -88,7 +89,8 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// store.
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let orders = builder.table::<String, String>("orders");
@@ -117,7 +119,8 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// (`KTable.join(KTable, BiFunction)`, KIP-1104).
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let orders = builder.table::<String, i64>("orders");
@@ -191,7 +194,8 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// `extractor` gives `None`; it is deleted with its row.
     ///
     /// ```
-    /// use streams_dsl::prelude::*;
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// let orders = builder.table::<String, String>("orders");
