@@ -20,11 +20,13 @@ use kstreams::store::{
 use kstreams::windows::Whole;
 use kstreams::{BranchedKStream, Layout, Topics, Unmerged};
 
+type Rows = BTreeMap<(u32, Vec<u8>), Vec<u8>>;
+
 /// The plainest backend: a map in memory.
 #[derive(Debug, Default)]
 struct Map {
     names: Mutex<Vec<String>>,
-    rows: Mutex<BTreeMap<(u32, Vec<u8>), Vec<u8>>>,
+    rows: Mutex<Rows>,
 }
 
 impl Backend for Map {

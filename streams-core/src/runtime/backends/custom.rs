@@ -111,8 +111,8 @@ impl Backend for CustomBackend {
         self.call("measure", || self.backend.disk_bytes())
     }
 
-    fn approximate_entries(&self, keyspace: Keyspace) -> state_stores::Result<u64> {
-        self.call("count the entries of", || self.backend.approximate_entries(keyspace))
+    fn approximate_num_entries(&self, keyspace: Keyspace) -> state_stores::Result<u64> {
+        self.call("count the entries of", || self.backend.approximate_num_entries(keyspace))
     }
 }
 
@@ -191,7 +191,7 @@ mod tests {
             Ok(0)
         }
 
-        fn approximate_entries(&self, _: Keyspace) -> state_stores::Result<u64> {
+        fn approximate_num_entries(&self, _: Keyspace) -> state_stores::Result<u64> {
             Ok(0)
         }
     }

@@ -28,7 +28,7 @@ const CHANGELOG: &str = "app-rows-changelog";
 
 fn engine(trial: &Trial) -> Result<Engine> {
     let mut topology = Topology::new();
-    topology.add_source("in", &["in".into()], None, source_options())?;
+    topology.add_source("in", &["in"], None, source_options())?;
     topology.add_processor("idle", |_| Ok(Idle), &["in"])?;
     topology.add_state_store(Stores::key_value_store::<String, String>("rows"), &["idle"])?;
     trial.engine(topology, StreamsConfig::new("app", "embedded:"))

@@ -7,7 +7,7 @@ use crate::serde::DefaultSerde;
 
 fn to_each() -> Result<Topology> {
     let mut topology = Topology::new();
-    topology.add_source("source", &["in".into()], None, source_options())?;
+    topology.add_source("source", &["in"], None, source_options())?;
     let topic = |_: &String, value: &String, _: Option<&RecordMetadata>| value.as_str().into();
     let target = TopicTarget::Dynamic(Arc::new(topic));
     let (key_serde, value_serde) = (String::default_serde(), String::default_serde());

@@ -25,7 +25,7 @@ const RECORDS: usize = 500;
 fn letters_about_refused_results_are_committed_before_they_are_too_many() -> Result<()> {
     for guarantee in ["at_least_once", "exactly_once_v2"] {
         let mut topology = Topology::new();
-        topology.add_source("source", &["in".into()], None, source_options())?;
+        topology.add_source("source", &["in"], None, source_options())?;
         topology.add_processor("pass", |_| Ok(Pass), &["source"])?;
         topology.add_sink("sink", sink_options("out"), &["pass"])?;
         let mut config = config().with_commit_interval(Duration::from_secs(30));
