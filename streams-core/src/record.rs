@@ -10,8 +10,8 @@ pub use state_stores::headers::{Header, Headers};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a key or a value",
     label = "neither key nor value",
-    note = "keys and values are cloned where a node has several children, and belong to nobody else: derive `Clone`, and hold no \
-            references (`String` instead of `&str`)"
+    note = "keys and values are cloned where a node has several children, and belong to nobody else: derive `Clone`, and \
+            hold no references (`String` instead of `&str`)"
 )]
 pub trait Data: Clone + 'static {}
 

@@ -46,8 +46,8 @@ pub enum Error {
     #[error("this should not be possible, and is a bug of this library: {0}; please report it")]
     Internal(String),
 
-    /// The application has ended with this error ([`KafkaStreams::run`](crate::runtime::KafkaStreams::run)), or could not start
-    /// ([`KafkaStreams::start`](crate::runtime::KafkaStreams::start)). It is the one of
+    /// The application has ended with this error ([`KafkaStreams::run`](crate::runtime::KafkaStreams::run)), or could not
+    /// start ([`KafkaStreams::start`](crate::runtime::KafkaStreams::start)). It is the one of
     /// [`KafkaStreams::error`](crate::runtime::KafkaStreams::error).
     #[error(transparent)]
     Ended(Arc<Error>),

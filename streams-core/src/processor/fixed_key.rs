@@ -179,10 +179,11 @@ impl<K: Data, V: Data> FixedKeyContext<'_, K, V> {
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a fixed-key processor of records with key `{K}` and value `{VIn}` that forwards values `{VOut}`",
+    message = "`{Self}` is not a fixed-key processor of records with key `{K}` and value `{VIn}` that forwards values \
+               `{VOut}`",
     label = "not a fixed-key processor of these records",
-    note = "the types of `impl FixedKeyProcessor<K, VIn, VOut>` are the stream's key and value, and the value that it forwards; a \
-            `Processor`, which may change the key, is for `process`"
+    note = "the types of `impl FixedKeyProcessor<K, VIn, VOut>` are the stream's key and value, and the value that it \
+            forwards; a `Processor`, which may change the key, is for `process`"
 )]
 pub trait FixedKeyProcessor<K: Data, VIn: Data, VOut: Data>: 'static {
     /// Called for each record.

@@ -32,8 +32,8 @@ pub struct ConsumedRecord<'a, K, V> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not extract timestamps from records with key `{K}` and value `{V}`",
     label = "not a timestamp extractor of these records",
-    note = "a closure `|key, value, timestamp|` is wrapped: `ExtractWith(|_: &Key, value: &Value, _| ..)`; other types implement \
-            `TimestampExtractor<K, V>`, for the types of the source"
+    note = "a closure `|key, value, timestamp|` is wrapped: `ExtractWith(|_: &Key, value: &Value, _| ..)`; other types \
+            implement `TimestampExtractor<K, V>`, for the types of the source"
 )]
 pub trait TimestampExtractor<K, V>: Send + Sync {
     /// The record's event time in milliseconds; a negative one drops the record, an error stops the application.

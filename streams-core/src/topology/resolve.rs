@@ -226,8 +226,8 @@ pub(super) fn count_of(topic: &TopicName, counts: &RepartitionCounts, existing: 
     }
 }
 
-/// Topics of one group have one number of partitions (rule 3 of the module). Java skips it in a topology without repartition topics and so joins mismatched topics silently;
-/// here it always holds.
+/// Topics of one group have one number of partitions (rule 3 of the module). Java skips it in a topology without repartition
+/// topics and so joins mismatched topics silently; here it always holds.
 fn enforce_copartitioning(
     group: &[TopicName],
     counts: &mut RepartitionCounts,

@@ -203,7 +203,8 @@ impl Committer {
         self.left_over.probe(&mut **admin, now)
     }
 
-    /// Aborts a transaction without records where something is open. After a failure the caller repeats it, by a new producer and not without end.
+    /// Aborts a transaction without records where something is open. After a failure the caller repeats it, by a new producer
+    /// and not without end.
     fn sweep(&mut self, now: i64) -> Result<()> {
         let sources: BTreeSet<_> = self.left_over.sources.clone();
         // Offsets need a membership in the group; without one they cannot be swept yet.

@@ -14,8 +14,8 @@ use streams_core::time::Timestamp;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not transform rows with key `{K}` and value `{V}` into `{V2}`",
     label = "not a transformer of these rows",
-    note = "implement `ValueTransformer<K, V, V2>` for the types of the table, or give a closure `|key: &K, value: Option<V>|` \
-            that returns an `Option<V2>`"
+    note = "implement `ValueTransformer<K, V, V2>` for the types of the table, or give a closure \
+            `|key: &K, value: Option<V>|` that returns an `Option<V2>`"
 )]
 pub trait ValueTransformer<K, V, V2>: 'static {
     /// The new value of a row, of which `value` is the old one; `None` on either side means no row. Unlike a mapper it

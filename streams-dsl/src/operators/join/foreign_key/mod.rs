@@ -285,8 +285,8 @@ impl<K: Data, V: Data> KTable<K, V> {
         join.add(self, other, joined, materialized)
     }
 
-    /// As [`left_join_foreign_key_with_key_with`](Self::left_join_foreign_key_with_key_with), with a joiner that may fail; see
-    /// [`try_join_foreign_key_with_key_with`](Self::try_join_foreign_key_with_key_with).
+    /// As [`left_join_foreign_key_with_key_with`](Self::left_join_foreign_key_with_key_with), with a joiner that may fail;
+    /// see [`try_join_foreign_key_with_key_with`](Self::try_join_foreign_key_with_key_with).
     pub fn try_left_join_foreign_key_with_key_with<KO: Data, VO: Data, VR: Data, E: Into<UserError>>(
         &self,
         other: &KTable<KO, VO>,
