@@ -43,5 +43,5 @@ pub fn open(dir: &Path, memory: &DiskMemory, keyspaces: &[String]) -> Result<(Ba
 /// Refuses: no database is compiled in.
 #[cfg(not(feature = "rocksdb"))]
 pub fn open(dir: &Path, _memory: &DiskMemory, _keyspaces: &[String]) -> Result<(BackendRef, Vec<Arc<str>>)> {
-    Err(crate::StoreError::NoDatabase { dir: dir.to_path_buf() })
+    Err(crate::error::StoreError::NoDatabase { dir: dir.to_path_buf() })
 }

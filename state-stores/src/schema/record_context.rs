@@ -31,8 +31,9 @@ impl RecordContext {
     pub fn resident_bytes(&self) -> usize {
         let chars = |text: &str| if text.is_ascii() { text.len() } else { text.encode_utf16().count() };
         let fixed = 2 * size_of::<i64>() + size_of::<i32>();
-        let header =
-            |header: &crate::Header| chars(&header.key) + header.value.as_ref().map_or(0, Bytes::len);
+        let header = |header: &crate::headers::Header| {
+            chars(&header.key) + header.value.as_ref().map_or(0, Bytes::len)
+        };
         fixed + chars(&self.source) + self.headers.iter().map(header).sum::<usize>()
     }
 

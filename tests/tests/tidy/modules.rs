@@ -14,7 +14,7 @@ const STATE_STORES: Floors = &[
     ("causes", ""),
     ("debug_as_display", ""),
     ("excerpt", ""),
-    ("codec", ""),
+    ("codec", "debug_as_display"),
     ("headers", ""),
     ("error", "causes debug_as_display excerpt codec"),
     // Rows and nothing but rows: RocksDB and memory.

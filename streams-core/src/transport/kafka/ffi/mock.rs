@@ -79,7 +79,7 @@ impl Client {
         }
     }
 
-    /// Has the cluster describe a topic with this error.
+    /// Makes the cluster describe a topic with this error.
     pub(in crate::transport::kafka) fn mock_topic_error(&self, name: &str, error: rd::rd_kafka_resp_err_t) {
         // SAFETY: the cluster belongs to the client; the name is copied.
         unsafe {
