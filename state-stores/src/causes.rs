@@ -8,6 +8,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// How much of one text is shown, in bytes.
 const SHOWN_BYTES: usize = 2_048;
 
+/// How many causes of one error are shown.
+const CAUSES_MAX: usize = 32;
+
 /// An error and its causes on one line, each cut as [`Short`] cuts. Errors of others often say only what they were about, and
 /// leave the rest to their source.
 #[doc(hidden)]
@@ -17,7 +20,7 @@ impl Display for Causes<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut said = Short(self.0).to_string();
         f.write_str(&said)?;
-        for cause in std::iter::successors(self.0.source(), |&cause| cause.source()) {
+        for cause in causes_of(self.0) {
             let cause = Short(cause).to_string();
             // Some say their cause as well.
             if !said.ends_with(&cause) {
@@ -27,6 +30,12 @@ impl Display for Causes<'_> {
         }
         Ok(())
     }
+}
+
+/// The causes of an error: not all of a chain that is as long as only a circle can be.
+#[doc(hidden)]
+pub fn causes_of<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(error.source(), |&cause| cause.source()).take(CAUSES_MAX)
 }
 
 /// What users' code says: cut after two kilobytes, with how much is missing. Code that panics instead of saying something
@@ -45,7 +54,11 @@ impl<T: Display> Display for Short<T> {
         match written {
             Ok(Ok(())) => Ok(()),
             Ok(Err(fmt::Error)) => f.write_str("(no text)"),
-            Err(panic) => write!(f, "(no text: panicked: {})", panic_message(&*panic)),
+            Err(panic) => {
+                let written = write!(f, "(no text: panicked: {})", panic_message(&*panic));
+                drop_payload(panic);
+                written
+            }
         }
     }
 }
@@ -68,6 +81,15 @@ impl Write for Cut {
     }
 }
 
+/// Drops what a panic was raised with, which is users' code as well and may panic.
+#[doc(hidden)]
+pub fn drop_payload(panic: Box<dyn Any + Send>) {
+    if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+        // There is no end to what could panic in turn.
+        std::mem::forget(another);
+    }
+}
+
 /// The message of what `catch_unwind` caught.
 #[doc(hidden)]
 pub fn panic_message(panic: &(dyn Any + Send)) -> &str {
@@ -81,6 +103,29 @@ pub fn panic_message(panic: &(dyn Any + Send)) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Its cause is itself.
+    #[derive(Debug)]
+    struct Circle;
+
+    impl Display for Circle {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("round")
+        }
+    }
+
+    impl Error for Circle {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(self)
+        }
+    }
+
+    /// Before: a loop without end, whose text filled the memory.
+    #[test]
+    fn a_circle_of_causes_ends() {
+        assert_eq!(causes_of(&Circle).count(), CAUSES_MAX);
+        assert_eq!(Causes(&Circle).to_string(), "round");
+    }
 
     struct Broken;
 

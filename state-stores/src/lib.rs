@@ -79,7 +79,7 @@ pub use backend::memory::MemoryBackend;
 #[cfg(feature = "rocksdb")]
 pub use backend::rocksdb::{RocksBackend, RocksMemory};
 pub use backend::{Backend, BackendRef, Direction, KeyRange, Keyspace, RawEntry, Scan};
-pub use causes::{Causes, Short, panic_message};
+pub use causes::{Causes, Short, causes_of, drop_payload, panic_message};
 pub use codec::{Codec, CodecError, CodecRef};
 pub use error::{Result, StoreError};
 pub use headers::{Header, Headers};

@@ -4,7 +4,7 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use state_stores::panic_message;
+use state_stores::{drop_payload, panic_message};
 
 /// What a panic in user code becomes: the error that the processing exception handler is asked about. The panic hook has
 /// printed where in the code it happened.
@@ -38,7 +38,11 @@ pub(crate) fn guarded<T, E: From<UserPanic>>(call: impl FnOnce() -> Result<T, E>
 /// Runs user code; the panic, if it did.
 #[inline]
 pub(crate) fn caught<T>(call: impl FnOnce() -> T) -> Result<T, UserPanic> {
-    catch_unwind(AssertUnwindSafe(call)).map_err(|panic| UserPanic::of(&*panic))
+    catch_unwind(AssertUnwindSafe(call)).map_err(|panic| {
+        let told = UserPanic::of(&*panic);
+        drop_payload(panic);
+        told
+    })
 }
 
 #[cfg(test)]
@@ -52,6 +56,14 @@ mod tests {
         assert_eq!(text(guarded(|| Ok(()))), Ok(()));
         assert_eq!(text(guarded(|| panic!("a {}", "reason"))), Err("panicked: a reason".to_owned()));
         assert_eq!(text(guarded(|| panic!("a reason"))), Err("panicked: a reason".to_owned()));
+        // Before: the second panic was nobody's, and ended the thread.
+        struct Payload;
+        impl Drop for Payload {
+            fn drop(&mut self) {
+                panic!("once more");
+            }
+        }
+        assert!(guarded(|| -> Result<(), Error> { std::panic::panic_any(Payload) }).is_err());
         let odd = guarded(|| std::panic::panic_any(7));
         assert_eq!(text(odd), Err("panicked: no message".to_owned()));
     }

@@ -270,6 +270,8 @@ fn what_a_record_asks_for_and_is_not_there_goes_to_the_handler() {
         let builder = StreamsBuilder::new();
         let partitioner = |_: &str, _: &String, text: &String, _: i32| match text.as_str() {
             "far" => Partitions::One(99),
+            "half" => Partitions::from(vec![0, 99]),
+            "twice" => Partitions::from(vec![0, 0]),
             "refused" => Partitions::Refuse("no place"),
             _ => Partitions::Default,
         };
@@ -278,17 +280,48 @@ fn what_a_record_asks_for_and_is_not_there_goes_to_the_handler() {
         builder
     };
     let continuing = driver(program(), "LogAndContinue");
-    let values = ["a", "to nobody", "far", "refused", "never", "b"];
+    let values = ["a", "to nobody", "far", "half", "refused", "never", "twice", "b"];
     for (time, text) in (0..).zip(values) {
         pipe(&continuing, text, time).unwrap();
     }
     let out = continuing.create_output_topic::<String, String>("out");
-    assert_eq!(out.read_values().unwrap(), ["a", "b"]);
-    assert_eq!(continuing.dropped().of(DropReason::Processing), 4);
+    assert_eq!(out.read_values().unwrap(), ["a", "twice", "b"]);
+    assert_eq!(continuing.dropped().of(DropReason::Processing), 5);
     for (text, said) in [("to nobody", "no child node 'nobody'"), ("far", "chose partition 99")] {
         let error = pipe(&driver(program(), "LogAndFail"), text, 0).unwrap_err().to_string();
         assert!(error.contains(said) && error.contains("in-0 offset 0"), "{error}");
     }
+}
+
+/// Panics when it is dropped.
+struct Dropped;
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        panic!("a bug in a drop");
+    }
+}
+
+impl Processor<String, String, String, String> for Dropped {
+    fn process(
+        &mut self,
+        record: Record<String, String>,
+        context: &mut ProcessorContext<'_, String, String>,
+    ) -> ProcessorResult {
+        context.forward(record)
+    }
+}
+
+/// Before: the drop of the second one ended the process.
+#[test]
+fn processors_whose_drops_panic_end_no_process() {
+    let builder = StreamsBuilder::new();
+    let once = builder.stream::<String, String>("in").process(|_| Ok(Dropped), &[]);
+    once.process(|_| Ok(Dropped), &[]).to("out");
+    let ending = driver(builder, "LogAndFail");
+    pipe(&ending, "a", 0).unwrap();
+    assert_eq!(ending.create_output_topic::<String, String>("out").read_values().unwrap(), ["a"]);
+    drop(ending);
 }
 
 /// Forwards each record at the time that its value says.

@@ -4,7 +4,7 @@
 //! (`ExceptionHandlerUtils`), and some more that say which application, task and node failed, and what result was refused.
 
 use bytes::Bytes;
-use state_stores::Short;
+use state_stores::{Short, causes_of};
 
 use super::handlers::{ErrorContext, ProducerRecord};
 use crate::ids::TopicName;
@@ -119,10 +119,8 @@ fn kind_of(error: &(dyn std::error::Error + 'static)) -> &'static str {
 
 fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = Short(error).to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(&format!("\nCaused by: {}", Short(error)));
-        cause = error.source();
+    for cause in causes_of(error) {
+        text.push_str(&format!("\nCaused by: {}", Short(cause)));
     }
     text
 }

@@ -14,7 +14,7 @@ use super::{
 use crate::error::{Error, Result};
 use crate::record::Record;
 use crate::time::{Clock, OnceAMinute, SystemClock, Timestamp};
-use crate::user_code::{caught, guarded};
+use crate::user_code::{UserPanic, caught, guarded};
 
 /// A node's number within its task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -144,10 +144,27 @@ where
     fn close(&self) {
         let Some(processor) = &mut *self.processor.borrow_mut() else { return };
         if let Err(panic) = caught(|| processor.close()) {
-            let mut unclosed = self.unclosed.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(so_far) = unclosed.count(SystemClock.monotonic_ms()) {
-                tracing::error!(node = &*self.name, %panic, so_far, "a processor failed to close");
-            }
+            self.failed_to_close(&panic);
+        }
+    }
+}
+
+impl<P, KIn, VIn, KOut: Data, VOut: Data> ProcessorNode<P, KIn, VIn, KOut, VOut> {
+    #[cold]
+    fn failed_to_close(&self, panic: &UserPanic) {
+        let mut unclosed = self.unclosed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(so_far) = unclosed.count(SystemClock.monotonic_ms()) {
+            tracing::error!(node = &*self.name, %panic, so_far, "a processor failed to close");
+        }
+    }
+}
+
+/// Each processor is dropped by itself: when the drops of two panic at once, the process ends.
+impl<P, KIn, VIn, KOut: Data, VOut: Data> Drop for ProcessorNode<P, KIn, VIn, KOut, VOut> {
+    fn drop(&mut self) {
+        let processor = self.processor.get_mut().take();
+        if let Err(panic) = caught(|| drop(processor)) {
+            self.failed_to_close(&panic);
         }
     }
 }

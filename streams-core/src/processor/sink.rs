@@ -228,7 +228,8 @@ impl<K: Data, V: Data> SinkNode<K, V> {
             return send(default()?).map(|()| Delivered::Sent);
         };
         let count = collector.partitions(out.topic)?;
-        let checked = |partition: PartitionId| match (0..count).contains(&partition) {
+        let exists = |partition: PartitionId| (0..count).contains(&partition);
+        let checked = |partition: PartitionId| match exists(partition) {
             true => send(partition),
             false => Err(UsageError::UnknownPartition {
                 sink: Arc::clone(&self.name),
@@ -243,7 +244,16 @@ impl<K: Data, V: Data> SinkNode<K, V> {
             Partitions::Drop => return Ok(Delivered::LeftOut),
             Partitions::One(partition) => checked(partition),
             Partitions::Many(partitions) if partitions.is_empty() => return Ok(Delivered::LeftOut),
-            Partitions::Many(partitions) => partitions.into_iter().try_for_each(checked),
+            // All or none, and each once, as Java's set has them: a record that is left out must be in no partition.
+            Partitions::Many(partitions) => match partitions.iter().find(|partition| !exists(**partition)) {
+                Some(partition) => checked(*partition),
+                None => (0..).zip(&partitions).try_for_each(|(at, partition)| {
+                    match partitions.iter().take(at).any(|earlier| earlier == partition) {
+                        true => Ok(()),
+                        false => send(*partition),
+                    }
+                }),
+            },
             Partitions::Refuse(why) => {
                 let (sink, topic) = (Arc::clone(&self.name), Arc::clone(topic));
                 Err(UsageError::PartitionRefused { sink, topic, why }.into())

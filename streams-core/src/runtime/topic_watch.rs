@@ -175,7 +175,12 @@ impl TopicWatch {
         }
         self.pause(now_ms);
         let matched: BTreeSet<TopicName> = self.plan.topology.graph().matched_topics().into_iter().collect();
-        if let Some(lost) = gone.iter().find_map(|topic| self.lost(topic)) {
+        // A changelog that was created again is judged with the local state, when its task is opened.
+        let is_lost = |topic: &&TopicInfo| {
+            self.is_another(topic) && matches!(self.own.get(&topic.name), Some(Own::Repartition))
+        };
+        let again = found.values().filter(is_lost).map(|topic| &topic.name);
+        if let Some(lost) = gone.iter().chain(again).find_map(|topic| self.lost(topic)) {
             return Err(Error::Topics(lost));
         }
         let is_named = |topic: &&TopicName| !matched.contains(*topic) && !self.own.contains_key(*topic);
@@ -310,7 +315,7 @@ mod tests {
     use crate::processor::{Processor, ProcessorContext, ProcessorResult, SourceOptions};
     use crate::record::Record;
     use crate::runtime::refusals::REFUSED_MAX_MS;
-    use crate::runtime::trial::warnings;
+    use crate::runtime::trial::{sink_options, warnings};
     use crate::serde::DefaultSerde;
     use crate::store::Stores;
     use crate::time::ManualClock;
@@ -453,6 +458,25 @@ mod tests {
             "{error}"
         );
         assert!(error.contains("state.dir") && error.contains("start it again"), "{error}");
+    }
+
+    /// Before: the application continued without what was in it.
+    #[test]
+    fn a_repartition_topic_that_was_created_again_has_lost_what_was_in_it() {
+        let mut world = World::new(&["a"]);
+        let mut topology = Topology::new();
+        topology.add_source("in", &["a"], None, options()).unwrap();
+        topology.add_internal_topic(&"r".into(), Some(1)).unwrap();
+        topology.add_sink("out", sink_options("r"), &["in"]).unwrap();
+        topology.add_source("between", &["r"], None, options()).unwrap();
+        let mut watch = world.watch(&topology);
+        watch.poll_now(0);
+        assert!(!watch.changed(0).unwrap(), "all is there");
+        world.admin.delete_topics(&["app-r".into()], TIMEOUT).unwrap();
+        world.create("app-r");
+        watch.poll_now(2_000);
+        let error = watch.changed(2_000).unwrap_err().to_string();
+        assert!(error.starts_with("repartition topic app-r was deleted"), "{error}");
     }
 
     #[test]

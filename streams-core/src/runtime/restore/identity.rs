@@ -154,7 +154,9 @@ pub(in crate::runtime) fn judge(facts: &Facts) -> Verdict {
     if stored > end {
         let why =
             format!("it ends at offset {end}, but had come to {stored} when the local state was written");
-        return match facts.is_reopened || stored - end <= MARKERS_FORGOTTEN_MAX {
+        // Commits that are taken back never leave a log empty.
+        let is_taken_back = facts.is_reopened && end > 0;
+        return match is_taken_back || stored - end <= MARKERS_FORGOTTEN_MAX {
             true => Verdict::Rebuild(why),
             false => lost(why),
         };
@@ -224,6 +226,8 @@ mod tests {
         assert_eq!(verdict(|facts| facts.end = 97), "refuse");
         assert_eq!(verdict(|facts| facts.end = 99), "rebuild", "a marker that was forgotten");
         assert_eq!(verdict(|facts| (facts.end, facts.is_reopened) = (97, true)), "rebuild");
+        // Before: the good rows of a running application were thrown away, and it counted on from nothing.
+        assert_eq!(verdict(|facts| (facts.end, facts.is_reopened) = (0, true)), "refuse");
         assert_eq!(verdict(|facts| (facts.end, facts.is_source) = (97, true)), "rebuild");
         assert_eq!(verdict(|facts| (facts.start, facts.end) = (101, 200)), "rebuild");
         assert_eq!(verdict(|facts| (facts.start, facts.end) = (100, 100)), "resume");

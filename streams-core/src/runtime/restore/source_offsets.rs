@@ -147,8 +147,8 @@ impl Restorer {
         if self.not_there.insert(partition.clone(), committed) != Some(committed) {
             tracing::warn!(
                 %partition, committed, first, end, offset,
-                "the committed offset no longer exists; records may have been lost to the topic's retention. Reads on as \
-                 the reset policy says"
+                "the committed offset no longer exists; records may have been lost to the topic's retention, or with the \
+                 topic, if it was created again. Reads on as the reset policy says"
             );
         }
         Ok(offset)
