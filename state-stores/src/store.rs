@@ -70,7 +70,7 @@ pub trait StateStore: Any {
     fn stage(&mut self, log: &mut Log<'_>, batch: &mut Batch) -> Result<()>;
 
     /// Like `stage`, but a store that can defer its writes leaves them out of `batch`. Use it only for stores with a
-    /// changelog. Afterwards [`StateStore::owes`] says whether writes are deferred.
+    /// changelog. Afterwards [`StateStore::has_deferred`] says whether writes are deferred.
     fn stage_log(&mut self, log: &mut Log<'_>, batch: &mut Batch) -> Result<()> {
         self.stage(log, batch)
     }

@@ -111,8 +111,8 @@ impl<K, V> Materialized<K, V> {
         self
     }
 
-    /// Where the store keeps its rows: a [`StoreType`], or a place of your own. Takes precedence over the place that
-    /// the topology's stores have (`Materialized.withStoreType`).
+    /// Where the store keeps its rows: a [`StoreType`](super::StoreType), or a place of your own. Takes precedence over the
+    /// place that the topology's stores have (`Materialized.withStoreType`).
     #[must_use]
     pub fn with_store_type(mut self, place: impl Into<StorePlace>) -> Self {
         self.own.options.place = Some(place.into());
