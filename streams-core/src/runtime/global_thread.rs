@@ -245,7 +245,7 @@ impl GlobalThread {
             waiting: waits.of("the global stores"),
             quiet: Quiet::default(),
             tell_quiet_at: i64::MIN,
-            pace: Pace::new(clock, Arc::default(), std::rc::Rc::default()),
+            pace: Pace::new(clock, Arc::default(), Rc::default()),
             stop,
             refusals: Refusals::new("of the global stores", waits, Arc::default(), REFUSED_MAX_MS),
         })

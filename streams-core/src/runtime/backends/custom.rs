@@ -8,19 +8,19 @@ use state_stores::{Backend, BackendRef, Batch, Direction, Keyspace, RawEntry, Sc
 use crate::error::{Error, Recovery, Result, UserError};
 use crate::ids::TaskId;
 use crate::store::BackendSupplier;
-use crate::user_code::caught;
+use crate::user_code::{caught, guarded};
 
 /// Opens the database of a task.
 pub(super) fn open(task: TaskId, supplier: &dyn BackendSupplier) -> Result<BackendRef> {
     let name: Arc<str> = supplier.name().into();
-    let opened = caught(|| supplier.open(task)).unwrap_or_else(|panic| Err(panic.into()));
+    let opened = guarded(|| supplier.open(task));
     let backend = opened.map_err(|error| in_supplier(task, &name, "open", error))?;
     Ok(Arc::new(CustomBackend { backend, supplier: name }))
 }
 
 /// Removes the database of a task.
 pub(super) fn wipe(task: TaskId, supplier: &dyn BackendSupplier) -> Result<()> {
-    let wiped = caught(|| supplier.wipe(task)).unwrap_or_else(|panic| Err(panic.into()));
+    let wiped = guarded(|| supplier.wipe(task));
     wiped.map_err(|error| in_supplier(task, supplier.name(), "remove", error))
 }
 
@@ -58,11 +58,12 @@ impl CustomBackend {
         attempted: &'static str,
         call: impl FnOnce() -> state_stores::Result<T>,
     ) -> state_stores::Result<T> {
-        guarded(&self.supplier, attempted, call)
+        in_database(&self.supplier, attempted, call)
     }
 }
 
-fn guarded<T>(
+/// Calls a supplier's database; what fails names the supplier.
+fn in_database<T>(
     supplier: &str,
     attempted: &'static str,
     call: impl FnOnce() -> state_stores::Result<T>,
@@ -127,7 +128,7 @@ impl Iterator for CustomScan<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let mut scan = self.scan.take()?;
-        let next = guarded(self.supplier, "scan", || {
+        let next = in_database(self.supplier, "scan", || {
             let next = scan.next().transpose();
             // Not after a panic.
             self.scan = Some(scan);
