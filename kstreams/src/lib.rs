@@ -16,9 +16,9 @@ pub use streams_dsl::core::{
 #[doc(inline)]
 pub use streams_dsl::{
     Branched, BranchedKStream, CogroupedKStream, DslError, GlobalKTable, JoinedTable, KGroupedStream,
-    KGroupedTable, KStream, KTable, Layout, SessionWindowedCogroupedKStream, SessionWindowedKStream,
-    StreamsBuilder, TimeWindowedCogroupedKStream, TimeWindowedKStream, Topics, TransformContext, Unmerged,
-    ValueTransformer,
+    KGroupedTable, KStream, KTable, Layout, OptionError, SessionWindowedCogroupedKStream,
+    SessionWindowedKStream, StreamsBuilder, TimeWindowedCogroupedKStream, TimeWindowedKStream, Topics,
+    TransformContext, Unmerged, ValueTransformer,
 };
 #[doc(inline)]
 pub use streams_dsl::{options, prelude, windows};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, TopicsError};
 use crate::ids::{PartitionId, TopicName, TopicPartition};
 use crate::partitioner::{StickyPartitioner, partition_for_key, partitioning_bytes};
 use crate::record::Record;
@@ -89,19 +89,15 @@ impl<K, V> EmbeddedTopic<K, V> {
         let topic =
             NewTopic { name: name.into(), partitions, replication_factor: 1, configs: BTreeMap::new() };
         if partitions < 1 {
-            return Err(Error::Topics(format!(
-                "topic {name} cannot have {partitions} partitions; give it one at least"
-            )));
+            return Err(TopicsError::NoPartitions { topic: name.into(), partitions }.into());
         }
         broker.transport().admin("embedded-topic")?.create_topics(&[topic], TIMEOUT)?;
         let opened = Self::open_with(broker, name, key, value)?;
-        match opened.partitions == partitions {
-            true => Ok(opened),
-            false => Err(Error::Topics(format!(
-                "topic {name} has {} partitions, not {partitions}; open it as it is, or use another name",
-                opened.partitions
-            ))),
+        if opened.partitions != partitions {
+            let (topic, asked) = (name.into(), partitions);
+            return Err(TopicsError::OtherPartitions { topic, partitions: opened.partitions, asked }.into());
         }
+        Ok(opened)
     }
 
     /// As [`open`](Self::open), with serdes.
@@ -114,9 +110,7 @@ impl<K, V> EmbeddedTopic<K, V> {
         let (transport, name) = (broker.transport(), TopicName::from(name));
         let mut admin = transport.admin("embedded-topic")?;
         let Some(info) = admin.topics(std::slice::from_ref(&name), TIMEOUT)?.remove(&name) else {
-            return Err(Error::Topics(format!(
-                "there is no topic {name}; create it (EmbeddedTopic::create)"
-            )));
+            return Err(TopicsError::Unknown { topic: name }.into());
         };
         let all: Vec<_> = (0..info.partitions).map(|p| TopicPartition::new(Arc::clone(&name), p)).collect();
         let isolation = Isolation::ReadCommitted;

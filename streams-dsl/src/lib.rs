@@ -27,7 +27,7 @@ pub mod prelude;
 mod rows;
 pub mod windows;
 
-pub use error::DslError;
+pub use error::{DslError, OptionError};
 pub use graph::Topics;
 pub use handles::{
     GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable, SessionWindowedKStream, StreamsBuilder,

@@ -6,9 +6,11 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::ids::{NodeName, Offset, StoreName, TaskId, TopicPartition};
 use crate::serde::SerdeError;
+use crate::time::to_ms;
 pub use crate::transport::{ErrorCode, FailedDelivery, TransportError, TransportErrorKind};
 pub use crate::user_code::UserPanic;
 pub use state_stores::StoreError;
@@ -16,11 +18,17 @@ pub use state_stores::StoreError;
 pub use state_stores::debug_as_display;
 use state_stores::{Causes, Short};
 
+mod illegal_state;
 mod production;
+mod state_directory;
+mod topics;
 mod topology;
 mod usage;
 
+pub use illegal_state::IllegalStateError;
 pub use production::{ProducedFor, ProductionError};
+pub use state_directory::StateDirectoryError;
+pub use topics::TopicsError;
 pub use topology::TopologyError;
 pub use usage::UsageError;
 
@@ -57,8 +65,8 @@ pub enum Error {
     Setting(#[from] crate::config::ConfigError),
 
     /// Topics that the application needs are gone or have changed, or a program asks for one that does not exist.
-    #[error("{0}")]
-    Topics(String),
+    #[error(transparent)]
+    Topics(#[from] TopicsError),
 
     /// A record could not be deserialized.
     #[error(
@@ -257,15 +265,16 @@ pub enum Error {
 
     /// The broker deletes records of a changelog before a restore has read them, again and again.
     #[error(
-        "task {task} cannot be restored: for {trimmed_ms} ms (task.timeout.ms), what was to be read of its changelog was \
+        "task {task} cannot be restored: for {} ms (task.timeout.ms), what was to be read of its changelog was \
          deleted again and again: {cause}. Stop what deletes its records (kafka-delete-records.sh, a retention.ms or \
-         retention.bytes that is too short)"
+         retention.bytes that is too short)",
+        to_ms(*trimmed)
     )]
     ChangelogTrimmed {
         /// The task.
         task: TaskId,
-        /// The time since the first of these deletions, in milliseconds.
-        trimmed_ms: i64,
+        /// The time since the first of these deletions.
+        trimmed: Duration,
         /// The last error.
         cause: Box<Error>,
     },
@@ -287,10 +296,11 @@ pub enum Error {
 
     /// A changelog that exists loses rows before its store does: a restored store would lack them.
     #[error(
-        "the changelog {changelog} of store {store} has {setting}={has_ms}, but the store keeps its rows for {needs_ms} ms: \
+        "the changelog {changelog} of store {store} has {setting}={}, but the store keeps its rows for {} ms: \
          what the broker deletes before would be missing when the store is restored. Set {setting} of the topic to {sets_ms} \
          (kafka-configs.sh --alter --topic {changelog} --add-config {setting}={sets_ms}); or if it is on purpose, give the \
-         store's logging the same setting"
+         store's logging the same setting",
+        to_ms(*has), to_ms(*needs), sets_ms = or_forever(*sets)
     )]
     ChangelogTooShort {
         /// The store.
@@ -300,11 +310,11 @@ pub enum Error {
         /// The setting by which rows go: `retention.ms`, or of a versioned store `min.compaction.lag.ms`.
         setting: &'static str,
         /// What the topic has.
-        has_ms: i64,
+        has: Duration,
         /// What it needs at least.
-        needs_ms: i64,
-        /// What the topic would have been made with.
-        sets_ms: i64,
+        needs: Duration,
+        /// What the topic would have been made with; `None` for -1, which is forever.
+        sets: Option<Duration>,
     },
 
     /// The broker or its client failed.
@@ -324,9 +334,9 @@ pub enum Error {
         reason: String,
     },
 
-    /// A directory is unusable.
-    #[error("{0}")]
-    StateDirectory(String),
+    /// The state directory, or a database in it, is unusable.
+    #[error(transparent)]
+    StateDirectory(#[from] StateDirectoryError),
 
     /// The application's state directory is in use.
     #[error(
@@ -342,15 +352,15 @@ pub enum Error {
     },
 
     /// A call that the present state does not allow.
-    #[error("{0}")]
-    IllegalState(String),
+    #[error(transparent)]
+    IllegalState(#[from] IllegalStateError),
 
     /// A stream thread dropped its uncommitted work, or that of one task, and did it again, for longer than
     /// `task.timeout.ms` (KIP-572).
     #[error(
-        "{}stream thread {thread} has repeated its uncommitted work {replays} times within {waited_ms} ms \
+        "{}stream thread {thread} has repeated its uncommitted work {replays} times within {} ms \
          without a commit in between, longer than task.timeout.ms. The last cause: {cause}",
-        task.map(|task| format!("task {task} of ")).unwrap_or_default()
+        task.map(|task| format!("task {task} of ")).unwrap_or_default(), to_ms(*waited)
     )]
     NoProgress {
         /// The thread.
@@ -360,7 +370,7 @@ pub enum Error {
         /// How often.
         replays: u64,
         /// Since the first time.
-        waited_ms: i64,
+        waited: Duration,
         /// Why it was the last time.
         cause: Box<Error>,
     },
@@ -368,15 +378,16 @@ pub enum Error {
     /// No commit of a stream thread was taken for longer than `task.timeout.ms` (KIP-572), under at-least-once. What it wrote
     /// since the last one stays written and will be written again.
     #[error(
-        "stream thread {thread} could not commit for {waited_ms} ms, longer than task.timeout.ms: {cause}; look at the \
+        "stream thread {thread} could not commit for {} ms, longer than task.timeout.ms: {cause}; look at the \
          brokers, those that lead __consumer_offsets and the topics written to; what was written since the last commit \
-         will be written again"
+         will be written again",
+        to_ms(*waited)
     )]
     NoCommit {
         /// The thread.
         thread: String,
         /// Since the first commit that was not taken.
-        waited_ms: i64,
+        waited: Duration,
         /// Why the last one was not.
         cause: Box<Error>,
     },
@@ -392,6 +403,11 @@ pub enum Error {
 }
 
 state_stores::debug_as_display!(Error);
+
+/// A setting of a topic in milliseconds, of which -1 is forever.
+fn or_forever(setting: Option<Duration>) -> i64 {
+    setting.map_or(-1, to_ms)
+}
 
 /// Where a record was read, as messages say it.
 struct At<'a>(Option<&'a (TopicPartition, Offset)>);

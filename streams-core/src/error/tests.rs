@@ -43,7 +43,11 @@ fn each_cause_is_printed_once_and_none_is_left_out() {
         }
         assert_eq!(format!("{error:?}"), error.to_string());
     }
-    let waited = |cause| Error::NoCommit { thread: "t".to_owned(), waited_ms: 1, cause: Box::new(cause) };
+    let waited = |cause| Error::NoCommit {
+        thread: "t".to_owned(),
+        waited: Duration::from_millis(1),
+        cause: Box::new(cause),
+    };
     assert_eq!(printed(&waited(transport().into())).matches("no right").count(), 1);
 }
 

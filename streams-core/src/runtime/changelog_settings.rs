@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::ids::TopicName;
+use crate::time::from_ms;
 use crate::topology::{ChangelogKind, InternalTopic, InternalTopicKind, ResolvedTopology, TopologyGraph};
 use crate::transport::{Admin, TopicInfo};
 
@@ -107,9 +108,9 @@ fn check_times(
         store: store.into(),
         changelog: topic.name.to_string(),
         setting,
-        has_ms,
-        needs_ms,
-        sets_ms: ms(&topic.configs).unwrap_or(needs_ms),
+        has: from_ms(has_ms),
+        needs: from_ms(needs_ms),
+        sets: ms(&topic.configs).map_or(Some(needs_ms), |ms| (ms >= 0).then_some(ms)).map(from_ms),
     })
 }
 

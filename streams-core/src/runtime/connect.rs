@@ -74,9 +74,5 @@ fn kafka(
 
 #[cfg(not(feature = "kafka"))]
 fn kafka(_: &StreamsConfig, _: Option<Arc<dyn TokenProvider>>, servers: &str) -> Result<Arc<dyn Transport>> {
-    let message = format!(
-        "bootstrap.servers={servers} names brokers of Kafka, but this program was built without the feature `kafka`; enable \
-         it, or use the embedded broker (embedded: or embedded:folder)"
-    );
-    Err(crate::error::Error::IllegalState(message))
+    Err(crate::error::IllegalStateError::NoKafka { servers: servers.to_owned() }.into())
 }

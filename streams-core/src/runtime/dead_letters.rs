@@ -5,12 +5,13 @@
 //! hand. Under at-least-once the record is read once more.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::record_collector::RecordCollector;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, TopicsError};
 use crate::ids::{Offset, TopicPartition};
 use crate::partitioner::partition_for_key;
 use crate::processor::dead_letter::DeadLetter;
@@ -59,15 +60,11 @@ pub(super) fn send(
 }
 
 fn missing(letter: &DeadLetter, error: Error) -> Error {
-    match &error {
+    match error {
         Error::Transport(cause) if cause.kind() == TransportErrorKind::UnknownTopic => {
-            Error::Topics(format!(
-                "the dead letter queue {} does not exist; create it, as the application creates only its internal topics \
-             ({error})",
-                letter.topic
-            ))
+            TopicsError::UnknownDeadLetterQueue { topic: Arc::clone(&letter.topic), cause }.into()
         }
-        _ => error,
+        error => error,
     }
 }
 

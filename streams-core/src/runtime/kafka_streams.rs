@@ -18,7 +18,7 @@ use super::stats::{ThreadStats, Totals};
 use super::threads;
 use super::waits::{WaitReason, Waits};
 use crate::config::StreamsConfig;
-use crate::error::{Error, Result};
+use crate::error::{Error, IllegalStateError, Result};
 use crate::metrics::{Metric, Registry};
 use crate::processor::handlers::{
     DeserializationExceptionHandler, Handlers, ProcessingExceptionHandler, ProductionExceptionHandler,
@@ -166,11 +166,11 @@ impl Shared {
         if !self.is_stopped() {
             return Ok(());
         }
-        let why = match &*lock(&self.error) {
-            Some(error) => format!("the application failed while it started: {error}"),
-            None => "the application was closed while it started".to_owned(),
-        };
-        Err(Error::IllegalState(why))
+        Err(match &*lock(&self.error) {
+            Some(error) => IllegalStateError::FailedAtStart { cause: Arc::clone(error) },
+            None => IllegalStateError::ClosedAtStart,
+        }
+        .into())
     }
 
     /// Ends the application because of an error; the first one is kept.
@@ -353,14 +353,11 @@ impl KafkaStreams {
         {
             let mut supervisor = lock(&self.supervisor);
             if self.state() != State::Created || supervisor.is_some() {
-                let cause = self.error().map(|error| format!(" ({error})")).unwrap_or_default();
-                let now = match self.state() {
-                    State::Created => "being started".to_owned(),
-                    state => state.to_string(),
+                let state = match self.state() {
+                    State::Created => "being started",
+                    state => state.name(),
                 };
-                return Err(Error::IllegalState(format!(
-                    "an application is started once, but this one is {now}{cause}; make a new KafkaStreams"
-                )));
+                return Err(IllegalStateError::StartedTwice { state, cause: self.error() }.into());
             }
             *supervisor = Some(instance::supervise(self.launch(), progress)?);
         }
@@ -483,9 +480,7 @@ impl KafkaStreams {
     pub fn clean_up(&self) -> Result<()> {
         let state = self.state();
         if state != State::Created && !state.is_final() {
-            return Err(Error::IllegalState(format!(
-                "local state is in use while the application is {state}; close it first"
-            )));
+            return Err(IllegalStateError::StateInUse { state: state.name() }.into());
         }
         state_directory::clean_up(&self.config.state_dir(), &self.config.application_id())
     }
@@ -516,9 +511,8 @@ impl Starting {
                 }
                 Ok(StartProgress::Ended(result)) => return result,
                 Err(mpsc::RecvTimeoutError::Disconnected) => {
-                    return Err(Error::IllegalState(
-                        "the thread that started the application has ended".to_owned(),
-                    ));
+                    let thread = "the thread that starts the application";
+                    return Err(IllegalStateError::StartThreadEnded { thread }.into());
                 }
                 Err(mpsc::RecvTimeoutError::Timeout) => {
                     self.shared.check_open()?;

@@ -75,11 +75,10 @@ impl State {
     pub fn is_running_or_rebalancing(self) -> bool {
         matches!(self, State::Rebalancing | State::Running)
     }
-}
 
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+    /// Kafka Streams' name of it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
             State::Created => "CREATED",
             State::Rebalancing => "REBALANCING",
             State::Running => "RUNNING",
@@ -87,7 +86,13 @@ impl fmt::Display for State {
             State::NotRunning => "NOT_RUNNING",
             State::PendingError => "PENDING_ERROR",
             State::Error => "ERROR",
-        })
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

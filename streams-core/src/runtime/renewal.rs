@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use crate::error::Error;
+use crate::error::{Error, StateDirectoryError, TopicsError};
 
 /// The period over which restarts are counted.
 const WITHIN_MS: i64 = 600_000;
@@ -48,11 +48,7 @@ impl Renewals {
     pub fn damaged(&mut self, now_ms: i64) -> Result<(), Error> {
         let before = self.damaged_at.replace(now_ms);
         if before.is_some_and(|at| is_recent(at, now_ms)) {
-            return Err(Error::StateDirectory(
-                "the database of the global stores was damaged, put aside and filled again, and is damaged again; \
-                 look at the disk and at what else writes there, or set state.dir to another one"
-                    .to_owned(),
-            ));
+            return Err(StateDirectoryError::GlobalDamagedAgain.into());
         }
         Ok(())
     }
@@ -62,10 +58,7 @@ impl Renewals {
         self.refills.retain(|at| is_recent(*at, now_ms));
         self.refills.push_back(now_ms);
         if self.refills.len() > REFILLS_MAX {
-            return Err(Error::Topics(format!(
-                "{why}; it had to be filled again {REFILLS_MAX} times in ten minutes: let the topic keep its \
-                 records for longer (retention.ms, retention.bytes), or compact it"
-            )));
+            return Err(TopicsError::FilledTooOften { why: why.to_owned(), times: REFILLS_MAX }.into());
         }
         Ok(())
     }

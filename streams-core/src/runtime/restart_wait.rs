@@ -90,6 +90,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::error::TopicsError;
     use crate::runtime::waits::Waits;
     use crate::transport::TransportError;
 
@@ -120,7 +121,7 @@ mod tests {
             (in_use(Some(std::process::id())), PATIENCE_MS),
             (in_use(None), 0),
             (transport(TransportErrorKind::Config), 0),
-            (Error::Topics("another number of partitions".to_owned()), 0),
+            (TopicsError::NoPartitions { topic: "in".into(), partitions: 0 }.into(), 0),
         ] {
             assert_eq!(borne_ms(&error), ms, "{error}");
         }

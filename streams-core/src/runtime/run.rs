@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::future::{Either, select};
 
 use super::kafka_streams::KafkaStreams;
-use crate::error::{Error, Result};
+use crate::error::{Error, IllegalStateError, Result};
 
 impl KafkaStreams {
     /// Starts the application and waits until it has ended: closed by [`close`](Self::close), which is `Ok`, or stopped by
@@ -24,10 +24,11 @@ impl KafkaStreams {
     pub async fn run_until<S: Future>(&self, signal: S) -> Result<()> {
         let starting = self.begin()?;
         // It reports what the start waits for; the state shows the result.
+        let name = "streams-start".to_owned();
         std::thread::Builder::new()
-            .name("streams-start".to_owned())
+            .name(name.clone())
             .spawn(move || drop(starting.wait()))
-            .map_err(|error| Error::IllegalState(format!("cannot start a thread: {error}")))?;
+            .map_err(|cause| IllegalStateError::NoThread { name, cause })?;
         let ended = pin!(poll_fn(|context| self.poll_ended(context)));
         let signal = pin!(signal);
         if let Either::Right((_, ended)) = select(ended, signal).await {
@@ -53,8 +54,7 @@ impl KafkaStreams {
     /// a service without an executor, which ends on SIGTERM and Ctrl-C.
     #[cfg(unix)]
     pub fn run_until_shutdown_signal(&self) -> Result<()> {
-        let signal = super::shutdown_signal()
-            .map_err(|error| Error::IllegalState(format!("cannot wait for signals: {error}")))?;
+        let signal = super::shutdown_signal().map_err(|cause| IllegalStateError::NoSignals { cause })?;
         futures::executor::block_on(self.run_until(signal))
     }
 

@@ -10,7 +10,7 @@ use state_stores::Backend;
 
 use super::backends::TaskBackends;
 use super::state_directory::StateDirectory;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, StateDirectoryError};
 use crate::ids::TaskId;
 use crate::time::{Now, Timestamp};
 
@@ -110,11 +110,7 @@ impl StateCleaner {
 }
 
 fn deleted(folder: &std::path::Path) -> Error {
-    Error::StateDirectory(format!(
-        "the state database in {} was deleted while its task ran: something empties state.dir; keep it where nothing cleans \
-         up (not in /tmp), and start again: what is missing is rebuilt from the changelogs",
-        folder.display()
-    ))
+    StateDirectoryError::Deleted { path: folder.to_path_buf() }.into()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, StateDirectoryError};
 use crate::ids::TaskId;
 use crate::time::Timestamp;
 
@@ -35,7 +35,7 @@ impl StateDirectory {
         let root = state_dir.join(application_id);
         let lock = lock(&root)?;
         let process_id =
-            process_id(&root, fresh_id).map_err(|error| unusable(&root, "read the process id of", &error))?;
+            process_id(&root, fresh_id).map_err(|error| unusable(&root, "read the process id of", error))?;
         Ok(StateDirectory { root, process_id, _lock: lock })
     }
 
@@ -56,7 +56,7 @@ impl StateDirectory {
             Some(incarnation) => fs::write(&file, incarnation),
             None => fs::remove_file(&file),
         };
-        written.map_err(|error| Error::StateDirectory(format!("cannot write {}: {error}", file.display())))
+        Ok(written.map_err(|cause| StateDirectoryError::Write { path: file, cause })?)
     }
 
     /// Until when a task's state was in use: it has everything that its changelog had by then. `None` if that is not known,
@@ -131,14 +131,10 @@ impl StateDirectory {
             }
         }
         let (from, aside) = (self.root.join(name), self.root.join(format!("{earlier}{now}")));
-        fs::rename(&from, &aside).map_err(|error| {
-            Error::StateDirectory(format!(
-                "cannot rename the damaged database {} to {}: {error}; delete it, so that it is rebuilt",
-                from.display(),
-                aside.display()
-            ))
-        })?;
-        Ok(aside)
+        match fs::rename(&from, &aside) {
+            Ok(()) => Ok(aside),
+            Err(cause) => Err(StateDirectoryError::PutAside { path: from, aside, cause }.into()),
+        }
     }
 
     /// A task's folder.
@@ -152,24 +148,21 @@ impl StateDirectory {
     }
 }
 
-fn unusable(root: &Path, what: &str, error: &std::io::Error) -> Error {
-    Error::StateDirectory(format!(
-        "cannot {what} the state directory {}: {error}; check state.dir and its permissions",
-        root.display()
-    ))
+fn unusable(root: &Path, attempted: &'static str, cause: std::io::Error) -> Error {
+    StateDirectoryError::Unusable { attempted, path: root.to_path_buf(), cause }.into()
 }
 
 /// Creates the directory and locks it for this process.
 fn lock(root: &Path) -> Result<File> {
-    let failed = |what: &str, error: &std::io::Error| unusable(root, what, error);
-    fs::create_dir_all(root).map_err(|error| failed("create", &error))?;
+    let failed = |what: &'static str, error: std::io::Error| unusable(root, what, error);
+    fs::create_dir_all(root).map_err(|error| failed("create", error))?;
     let mut lock = OpenOptions::new()
         .create(true)
         .truncate(false)
         .read(true)
         .write(true)
         .open(root.join(LOCK_FILE))
-        .map_err(|error| failed("open the lock file of", &error))?;
+        .map_err(|error| failed("open the lock file of", error))?;
     match lock.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
@@ -178,11 +171,11 @@ fn lock(root: &Path) -> Result<File> {
             let owner = owner.trim().parse().ok();
             return Err(Error::StateDirectoryInUse { path: root.to_path_buf(), owner });
         }
-        Err(TryLockError::Error(error)) => return Err(failed("lock", &error)),
+        Err(TryLockError::Error(error)) => return Err(failed("lock", error)),
     }
     lock.set_len(0)
         .and_then(|()| write!(lock, "{}", std::process::id()))
-        .map_err(|error| failed("write to", &error))?;
+        .map_err(|error| failed("write to", error))?;
     Ok(lock)
 }
 
@@ -221,18 +214,15 @@ fn touch(folder: &Path, now: Timestamp) -> Result<()> {
     match written {
         // There is no folder: the stores are custom, or it was deleted, which its database will report.
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        written => written.map_err(|error| {
-            Error::StateDirectory(format!("cannot write {}: {error}; check the disk", file.display()))
-        }),
+        written => Ok(written.map_err(|cause| StateDirectoryError::Write { path: file, cause })?),
     }
 }
 
 fn delete_folder(path: &Path) -> Result<()> {
     match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::StateDirectory(format!(
-            "cannot delete {}: {error}; check its permissions",
-            path.display()
-        ))),
+        Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
+            Err(StateDirectoryError::Delete { path: path.to_path_buf(), cause }.into())
+        }
         _ => Ok(()),
     }
 }

@@ -6,7 +6,7 @@ use state_stores::disk;
 
 use super::state_directory::StateDirectory;
 use crate::config::StreamsConfig;
-use crate::error::{Error, Result};
+use crate::error::{IllegalStateError, Result};
 use crate::ids::StoreName;
 use crate::store::StorePlace;
 use crate::time::{ClockRef, Timestamp};
@@ -28,10 +28,7 @@ pub(super) fn open(
 ) -> Result<Option<Arc<StateDirectory>>> {
     let on_disk = first_on_disk(topology);
     if let (Some(store), false) = (&on_disk, disk::IS_AVAILABLE) {
-        return Err(Error::IllegalState(format!(
-            "store {store} is on disk, but this program was built without the feature `rocksdb`; enable it, or keep the \
-             store in memory (StorePlace::Memory)"
-        )));
+        return Err(IllegalStateError::NoDisk { store: store.clone() }.into());
     }
     let keeps_state = on_disk.is_some();
     let is_custom = |place| matches!(place, StorePlace::Custom(_));

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::kafka_streams::Shared;
-use crate::error::{Error, Result};
+use crate::error::{Error, IllegalStateError, Result};
 use crate::processor::UserPanic;
 
 thread_local! {
@@ -41,7 +41,7 @@ pub(crate) fn spawn(
         OF.set(of);
         body();
     });
-    spawned.map_err(|error| Error::IllegalState(format!("cannot start thread {name}: {error}")))
+    Ok(spawned.map_err(|cause| IllegalStateError::NoThread { name, cause })?)
 }
 
 /// Waits for threads, all together at most so long, which is asked at each step. Those that have not ended by then are left

@@ -8,7 +8,7 @@ use super::application_plan::ApplicationPlan;
 use super::changelog_settings;
 use super::joining::member_id;
 use crate::config::StreamsConfig;
-use crate::error::{Error, Result, TopologyError};
+use crate::error::{Result, TopicsError, TopologyError};
 use crate::ids::{TopicName, store_of_changelog};
 use crate::topology::{
     InternalTopic, ResolveSettings, ResolvedSubtopology, ResolvedTopology, TopicPattern, Topology,
@@ -76,18 +76,11 @@ fn check_dead_letters(
     existing: &BTreeMap<TopicName, TopicInfo>,
 ) -> Result<()> {
     let Some(queue) = queue else { return Ok(()) };
-    let key = "errors.dead.letter.queue.topic.name";
     if !existing.contains_key(queue) {
-        return Err(Error::Topics(format!(
-            "the dead letter queue {queue} ({key}) does not exist; create it, as the application creates only its internal \
-             topics"
-        )));
+        return Err(TopicsError::NoDeadLetterQueue { topic: Arc::clone(queue) }.into());
     }
     if topology.graph().source_of_topic(application_id, queue).is_some() {
-        return Err(Error::Topics(format!(
-            "the dead letter queue {queue} ({key}) is a source of this application, so that a letter which fails would come \
-             back without end; name another topic, and read this one with another application"
-        )));
+        return Err(TopicsError::DeadLetterQueueIsSource { topic: Arc::clone(queue) }.into());
     }
     Ok(())
 }
@@ -229,11 +222,9 @@ fn await_topics(created: &[&InternalTopic], admin: &mut dyn Admin) -> Result<()>
             .filter_map(|topic| Some((topic, visible.get(&topic.name)?)))
             .find(|(topic, info)| info.partitions != topic.partitions)
         {
-            return Err(Error::Topics(format!(
-                "internal topic {} has {} partitions, but {} are needed; another application created it: choose \
-                 another application.id, or delete the topic",
-                topic.name, info.partitions, topic.partitions
-            )));
+            let (needed, partitions) = (topic.partitions, info.partitions);
+            let topic = Arc::clone(&topic.name);
+            return Err(TopicsError::InternalPartitions { topic, partitions, needed }.into());
         }
         if visible.len() == names.len() {
             return Ok(());
@@ -241,10 +232,7 @@ fn await_topics(created: &[&InternalTopic], admin: &mut dyn Admin) -> Result<()>
         #[allow(clippy::disallowed_methods, reason = "start-up waits for the brokers, off the record path")]
         std::thread::sleep(VISIBLE_PAUSE);
     }
-    Err(Error::Topics(format!(
-        "the internal topics [{}] were created but did not become visible; check the brokers' logs",
-        names.join(", ")
-    )))
+    Err(TopicsError::NotVisible { topics: names }.into())
 }
 
 /// What the process publishes to its group.

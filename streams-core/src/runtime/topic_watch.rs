@@ -19,7 +19,7 @@ use super::restart_wait::RestartWait;
 use super::topic_setup;
 use super::waits::{Waiting, Waits};
 use crate::config::StreamsConfig;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, TopicsError};
 use crate::ids::{PartitionId, StoreName, TopicName};
 use crate::transport::{Admin, TopicInfo, Transport};
 
@@ -181,14 +181,11 @@ impl TopicWatch {
         };
         let again = found.values().filter(is_lost).map(|topic| &topic.name);
         if let Some(lost) = gone.iter().chain(again).find_map(|topic| self.lost(topic)) {
-            return Err(Error::Topics(lost));
+            return Err(lost.into());
         }
         let is_named = |topic: &&TopicName| !matched.contains(*topic) && !self.own.contains_key(*topic);
         if let Some(named) = gone.iter().find(is_named) {
-            return Err(Error::Topics(format!(
-                "source topic {named} was deleted while the application ran; create it again and start the application: \
-                 it then reads it as auto.offset.reset says"
-            )));
+            return Err(TopicsError::SourceDeleted { topic: Arc::clone(named) }.into());
         }
         let is_change = |topic: &&TopicInfo| {
             let known = self.known.get(&topic.name);
@@ -226,20 +223,15 @@ impl TopicWatch {
     }
 
     /// What is lost with an internal topic, if anything, and what to do.
-    fn lost(&self, topic: &TopicName) -> Option<String> {
-        match self.own.get(topic)? {
+    fn lost(&self, topic: &TopicName) -> Option<TopicsError> {
+        let topic = Arc::clone(topic);
+        match self.own.get(&topic)? {
             Own::Tasks => None,
-            Own::Repartition => Some(format!(
-                "repartition topic {topic} was deleted while the application ran; what was in it and not read yet is lost: \
-                 start the application again, which creates it again, or reset it and let it read its input again"
-            )),
-            Own::Changelog(store) => Some(format!(
-                "changelog topic {topic} of store {store} was deleted while the application ran; what the instances have \
-                 of the store under state.dir ({}) is all that is left of it. Bring the topic back from a copy; or delete \
-                 the application's local state and start it again: the topic is created again and the store begins empty; \
-                 or reset the application and let it read its input again",
-                self.config.state_dir().display()
-            )),
+            Own::Repartition => Some(TopicsError::RepartitionDeleted { topic }),
+            Own::Changelog(store) => {
+                let (store, state_dir) = (Arc::clone(store), self.config.state_dir());
+                Some(TopicsError::ChangelogDeleted { topic, store, state_dir })
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use state_stores::RawEntry;
 use super::driver::CommitPolicy;
 use super::topics::RawTestRecord;
 use crate::config::StreamsConfig;
-use crate::error::{Error, Result, UsageError};
+use crate::error::{Error, IllegalStateError, Result, UsageError};
 use crate::ids::{Offset, PartitionId, TaskId, TopicName, TopicPartition};
 use crate::metrics::Metric;
 use crate::partitioner::partition_for_key;
@@ -141,9 +141,7 @@ impl Pipeline {
     }
 
     fn engine(&mut self) -> Result<&mut Engine> {
-        self.engine
-            .as_mut()
-            .ok_or_else(|| Error::IllegalState("the application did not start again".to_owned()))
+        Ok(self.engine.as_mut().ok_or(IllegalStateError::NotRestarted)?)
     }
 
     /// Crashes the application and starts it again: what was not committed is lost, and so is local state.
@@ -202,15 +200,8 @@ impl Pipeline {
                 return Ok(());
             }
         }
-        let cause = in_a_loop.first().map(|(sink, topic)| {
-            format!(
-                "; the results of {sink} in {topic} come back as input: filter what has been around already"
-            )
-        });
-        Err(Error::IllegalState(format!(
-            "the topology did not come to rest in {rounds_max} rounds{}",
-            cause.unwrap_or_default()
-        )))
+        let feeds_back = in_a_loop.into_iter().next();
+        Err(IllegalStateError::NoRest { rounds: rounds_max, feeds_back }.into())
     }
 
     pub fn pipe(
@@ -330,20 +321,14 @@ impl Pipeline {
 
 /// Checks that the driver's clock can show a time; `None` is one that has overflowed.
 fn checked_time(time_ms: Option<i64>) -> Result<i64> {
-    time_ms.filter(|time_ms| (0..=LAST_MS).contains(time_ms)).ok_or_else(|| {
-        let wanted = time_ms.map_or("a time that overflows".to_owned(), |time_ms| format!("{time_ms}"));
-        Error::IllegalState(format!(
-            "the driver's clock cannot show {wanted}; it shows milliseconds from 0 to {LAST_MS}, the end of the year 9999"
-        ))
-    })
+    let shown = time_ms.filter(|time_ms| (0..=LAST_MS).contains(time_ms));
+    Ok(shown.ok_or(IllegalStateError::ClockTime { time: time_ms, last: LAST_MS })?)
 }
 
 fn check_partitions(default: PartitionId, of_topics: &BTreeMap<String, PartitionId>) -> Result<()> {
-    let named = of_topics.iter().map(|(topic, count)| (format!("topic {topic}"), *count));
-    match named.chain([("a topic".to_owned(), default)]).find(|(_, count)| *count < 1) {
-        Some((topic, count)) => Err(Error::IllegalState(format!(
-            "{topic} cannot have {count} partitions; give it at least one (with_partitions, with_topic_partitions)"
-        ))),
+    let named = of_topics.iter().map(|(topic, count)| (Some(topic.clone()), *count));
+    match named.chain([(None, default)]).find(|(_, count)| *count < 1) {
+        Some((topic, partitions)) => Err(IllegalStateError::NoPartitions { topic, partitions }.into()),
         None => Ok(()),
     }
 }

@@ -11,7 +11,7 @@ use super::{
     TopologyGraph,
 };
 use crate::config::{StreamsConfig, TopologyOptimization};
-use crate::error::{Error, Result, TopologyError};
+use crate::error::{IllegalStateError, Result, TopologyError};
 use crate::ids::TopicName;
 use crate::processor::{
     Data, EdgeType, InitContext, Processor, ProcessorFactory, ProcessorResult, SinkFactory, SinkOptions,
@@ -233,11 +233,8 @@ impl Topology {
     pub fn check_settings(&self, config: &StreamsConfig) -> Result<()> {
         let Some(built_with) = &self.built_with else { return Ok(()) };
         let set = BTreeMap::from(config.clone());
-        let refuse = |key: &str, wanted: bool| match set.get(key) {
-            Some(value) if wanted => Err(Error::IllegalState(format!(
-                "the configuration sets {key} to {value}, but the topology was built with another setting, and it takes \
-                 effect only there; build the topology with `build_with(&config)`"
-            ))),
+        let refuse = |key: &'static str, wanted: bool| match set.get(key) {
+            Some(value) if wanted => Err(IllegalStateError::BuiltOtherwise { key, value: value.to_string() }),
             _ => Ok(()),
         };
         refuse("topology.optimization", config.topology_optimization() != built_with.optimization)?;
@@ -247,7 +244,7 @@ impl Topology {
         refuse("dsl.store.suppliers.class", differs)?;
         refuse("default.dsl.store", differs)?;
         let names = config.ensure_explicit_internal_resource_naming() && !built_with.explicit_names;
-        refuse("ensure.explicit.internal.resource.naming", names)
+        Ok(refuse("ensure.explicit.internal.resource.naming", names)?)
     }
 
     /// The topology as Kafka Streams describes it; `Display` prints Kafka's text.

@@ -4,7 +4,7 @@
 use super::Plan;
 use super::node::{NodeId, PlanNodeKind};
 use super::repartition::RepartitionSpec;
-use crate::error::{DslError, Result};
+use crate::error::{DslError, OptionError, Result};
 
 /// Key-changing nodes (or merges of several) with the repartitions that can move up to them, in order of creation.
 type Candidates = Vec<(NodeId, Vec<NodeId>)>;
@@ -97,11 +97,8 @@ fn replace(
         let top = upstream(plan, *repartition, |at| plan.node(at).parents.contains(&key_changer))
             .or_else(|| upstream(plan, *repartition, |at| plan.node(at).parents.contains(&merged)));
         let Some(top) = top else {
-            let reason = format!(
-                "merge.repartition.topics cannot move it up to {}; give the repartition its own operator",
-                plan.node(key_changer).name
-            );
-            return Err(DslError::Option { operator: name, reason });
+            let cause = OptionError::MergeRepartitions { node: plan.node(key_changer).name.clone() };
+            return Err(DslError::Option { operator: name, cause });
         };
         plan.link(merged, top);
         plan.unlink(key_changer, top);

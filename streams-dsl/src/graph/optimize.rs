@@ -9,7 +9,7 @@ use super::merge_repartitions::merge_repartitions;
 use super::node::{NodeId, PlanNodeKind, ROOT};
 use super::source::SourceTopics;
 use super::{Plan, SourceSpec};
-use crate::error::{DslError, Result};
+use crate::error::{DslError, OptionError, Result};
 
 /// Rewrites the plan; returns the nodes with a join downstream that takes records with a null key.
 pub(super) fn optimize(plan: &mut Plan, optimization: TopologyOptimization) -> Result<BTreeSet<NodeId>> {
@@ -36,13 +36,7 @@ fn rewrite_self_joins(plan: &mut Plan) -> Result<()> {
         let (this_windowed, other_windowed, stream) = (*this_windowed, *other_windowed, *stream);
         let below = &plan.node(stream).children;
         if !below.contains(&this_windowed) || !below.contains(&other_windowed) {
-            return Err(DslError::Option {
-                operator: join.name.clone(),
-                reason:
-                    "single.store.self.join cannot find both sides of the join below its stream; leave the \
-                         optimization out"
-                        .to_owned(),
-            });
+            return Err(DslError::Option { operator: join.name.clone(), cause: OptionError::SelfJoin });
         }
         plan.unlink(stream, other_windowed);
         plan.node_mut(id).kind = PlanNodeKind::StreamJoin { this_windowed, other_windowed, itself: true };

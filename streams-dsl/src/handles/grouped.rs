@@ -6,7 +6,7 @@ use std::rc::Rc;
 use streams_core::processor::Data;
 use streams_core::serde::SerdeRef;
 
-use crate::error::DslError;
+use crate::error::{DslError, OptionError};
 use crate::graph::{NodeId, Repartitioning, Step, repartition_node};
 use crate::windows::{EmitStrategy, SessionWindows, TimeWindows, Whole, WindowedBy};
 
@@ -192,12 +192,10 @@ impl<K: Data, V: Data, W: WindowedBy> KGroupedStream<K, V, W> {
     pub fn emit_strategy(&self, emit: EmitStrategy) -> Self {
         if emit == EmitStrategy::OnWindowClose && !self.windows.closes() {
             let windows = std::any::type_name::<W>();
-            let windows = windows.rsplit("::").next().unwrap_or(windows);
+            let windows = windows.rsplit("::").next().unwrap_or(windows).to_owned();
             self.step.plan.borrow().report(DslError::Option {
                 operator: self.step.name.to_string(),
-                reason: format!(
-                    "ON_WINDOW_CLOSE emit strategy cannot be used for {windows}, which never close; emit each update"
-                ),
+                cause: OptionError::NeverClose { windows },
             });
         }
         KGroupedStream { emit, ..self.clone() }

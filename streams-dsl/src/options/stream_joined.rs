@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use streams_core::serde::{DefaultSerde, SerdeRef};
 use streams_core::store::{StoreOptions, StorePlace, WindowSupplier};
-use streams_core::time::to_ms;
+use streams_core::time::{from_ms, to_ms};
 
 use super::SerdeChoice;
 use super::common::Options;
+use crate::error::OptionError;
 use crate::windows::JoinWindows;
 
 /// How two streams are joined: serdes for the stores of both and for repartition topics, changelogs, names of stores
@@ -136,28 +137,27 @@ impl<K, V, V2> StreamJoined<K, V, V2> {
     }
 
     /// What keeps the stores that the user brings from serving a join with these windows.
-    pub(crate) fn check_suppliers(&self, windows: &JoinWindows) -> Result<(), String> {
+    pub(crate) fn check_suppliers(&self, windows: &JoinWindows) -> Result<(), OptionError> {
         let suppliers = [&self.own.this_store_supplier, &self.own.other_store_supplier];
         suppliers.into_iter().flatten().try_for_each(|supplier| check(supplier, windows))
     }
 }
 
 /// What keeps a store from serving a join with these windows (`KStreamImplJoin.assertWindowSettings`).
-fn check(supplier: &WindowSupplier, windows: &JoinWindows) -> Result<(), String> {
+fn check(supplier: &WindowSupplier, windows: &JoinWindows) -> Result<(), OptionError> {
     let WindowSupplier { name, retention, window_size, retain_duplicates, .. } = supplier;
-    let (retention_ms, window_size_ms) = (to_ms(*retention), to_ms(*window_size));
+    let store = name.to_string();
     if !retain_duplicates {
-        return Err(format!(
-            "store {name} must retain duplicates, as records of the same key and time are joined each"
-        ));
+        return Err(OptionError::NoDuplicates { store });
     }
-    if (retention_ms, window_size_ms) != (windows.retention_ms(), windows.size_ms()) {
-        return Err(format!(
-            "store {name} has windows of {window_size_ms} ms and keeps them for {retention_ms} ms, but the join needs {} ms \
-             and {} ms",
-            windows.size_ms(),
-            windows.retention_ms()
-        ));
+    if (to_ms(*retention), to_ms(*window_size)) != (windows.retention_ms(), windows.size_ms()) {
+        return Err(OptionError::JoinStore {
+            store,
+            window_size: *window_size,
+            retention: *retention,
+            needed_size: from_ms(windows.size_ms()),
+            needed_retention: from_ms(windows.retention_ms()),
+        });
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use streams_core::store::{
     TimestampedKeyValueStoreBuilder, VersionedKeyValueStoreBuilder,
 };
 
-use crate::error::{DslError, Result};
+use crate::error::{DslError, OptionError, Result};
 use crate::graph::Writer;
 use crate::options::Materialized;
 
@@ -84,8 +84,8 @@ pub(crate) fn row_store<K: Data, V: Data>(
         None => None,
         Some(StoreSupplier::KeyValue(supplier)) => Some(&supplier.kind),
         Some(StoreSupplier::Window(_) | StoreSupplier::Session(_)) => {
-            let reason = format!("store {name} is for windows; name a key-value store");
-            return Err(DslError::Option { operator: operator.to_owned(), reason });
+            let cause = OptionError::ForWindows { store: name.to_owned() };
+            return Err(DslError::Option { operator: operator.to_owned(), cause });
         }
     };
     if let Some(KeyValueKind::Versioned { history_retention, segment_interval }) = kind {

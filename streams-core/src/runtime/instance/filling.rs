@@ -9,7 +9,7 @@ use std::time::Duration;
 use state_stores::DiskMemory;
 
 use super::{IDLE, Instance, Servers};
-use crate::error::{Error, Result};
+use crate::error::{IllegalStateError, Result};
 use crate::runtime::global_thread::{self, GlobalBackends, GlobalParts, GlobalThread};
 use crate::runtime::kafka_streams::{Shared, lock};
 use crate::runtime::renewal::Renewal;
@@ -76,8 +76,8 @@ fn wait_filled(filled: &mpsc::Receiver<Result<()>>, shared: &Shared) -> Result<(
             Ok(result) => return result,
             Err(mpsc::RecvTimeoutError::Timeout) => shared.check_open()?,
             Err(mpsc::RecvTimeoutError::Disconnected) => {
-                let reason = "the global thread ended before its stores were filled";
-                return Err(Error::IllegalState(reason.to_owned()));
+                let thread = "the thread that fills global stores";
+                return Err(IllegalStateError::StartThreadEnded { thread }.into());
             }
         }
     }

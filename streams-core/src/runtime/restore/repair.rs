@@ -5,11 +5,12 @@ use std::sync::atomic::Ordering;
 use state_stores::StoreError;
 
 use super::{Opening, Restorer, reply};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, StateDirectoryError};
 use crate::ids::{TaskId, TopicPartition};
 use crate::runtime::backends::TaskBackends;
 use crate::runtime::refusals::REFUSED_MAX_MS;
 use crate::store::StorePlace;
+use crate::time::from_ms;
 use crate::topology::SubtopologyStore;
 use crate::transport::TransportErrorKind;
 
@@ -48,8 +49,8 @@ impl Restorer {
                     let trimmed_ms = opening.wait.trimmed(now_ms, patience_ms, what);
                     self.begin_again(opening);
                     if trimmed_ms >= patience_ms {
-                        let (task, source) = (opening.request.task, Box::new(error));
-                        return Err(Error::ChangelogTrimmed { task, trimmed_ms, cause: source });
+                        let (task, trimmed) = (opening.request.task, from_ms(trimmed_ms));
+                        return Err(Error::ChangelogTrimmed { task, trimmed, cause: Box::new(error) });
                     }
                     Ok(())
                 }
@@ -84,20 +85,13 @@ impl Restorer {
         let plan = self.plan.subtopology(task)?;
         let mut on_disk = plan.stores.iter().filter(|store| store.place() == StorePlace::Disk);
         if let Some(store) = on_disk.find(|store| store.changelog.is_none()) {
-            return Err(Error::StateDirectory(format!(
-                "the database of task {task} in {} is damaged, and store {} in it has no changelog to rebuild it from: \
-                 {error}; give its rows up by deleting the directory, or put a copy in its place",
-                directory.task(task).display(),
-                store.name
-            )));
+            let (path, store, cause) = (directory.task(task), store.name.clone(), Box::new(error));
+            return Err(StateDirectoryError::CannotRebuild { task, path, store, cause }.into());
         }
         let last = self.put_aside.get(&task);
         if last.is_some_and(|last| self.monotonic_ms - last < DAMAGED_AGAIN_MS) {
-            return Err(Error::StateDirectory(format!(
-                "the database of task {task} in {} was damaged, put aside and rebuilt, and is damaged again: {error}; look \
-                 at the disk and at what else writes there, or set state.dir to another one",
-                directory.task(task).display()
-            )));
+            let (path, cause) = (directory.task(task), Box::new(error));
+            return Err(StateDirectoryError::DamagedAgain { task, path, cause }.into());
         }
         self.put_aside.insert(task, self.monotonic_ms);
         self.begin_again(opening);

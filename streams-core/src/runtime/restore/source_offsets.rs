@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{ADMIN_TIMEOUT, Opening, Restorer, SourceStart};
 use crate::config::AutoOffsetReset;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, TopicsError};
 use crate::ids::{Offset, TaskId, TopicPartition};
 use crate::serde::TopicPartitionMetadata;
 use crate::topology::SubtopologyStore;
@@ -164,10 +164,7 @@ impl Restorer {
                 OffsetQuery::AtTime(self.now.saturating_sub(age_ms))
             }
             AutoOffsetReset::None => {
-                return Err(Error::Topics(format!(
-                    "no offset that exists is committed for {partition} and its reset policy is 'none'; commit one, or \
-                     set the policy to earliest or latest"
-                )));
+                return Err(TopicsError::NoOffset { partition: partition.clone() }.into());
             }
         })
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::runtime::waits::{Waiting, Waits};
-use crate::time::OnceAMinute;
+use crate::time::{OnceAMinute, from_ms};
 
 /// When a commit that was put off is tried again.
 const AGAIN_MS: i64 = 500;
@@ -43,8 +43,8 @@ impl PutsOff {
         if is_first || waited_ms < self.timeout_ms {
             return Ok(());
         }
-        let (thread, source) = (self.thread.clone(), Box::new(cause));
-        Err(Error::NoCommit { thread, waited_ms, cause: source })
+        let (thread, waited) = (self.thread.clone(), from_ms(waited_ms));
+        Err(Error::NoCommit { thread, waited, cause: Box::new(cause) })
     }
 
     /// A commit was answered, or its work was given up.

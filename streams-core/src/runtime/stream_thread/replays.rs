@@ -17,6 +17,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::ids::TaskId;
 use crate::runtime::waits::{Waiting, Waits};
+use crate::time::from_ms;
 
 /// From here on, records per commit are not limited.
 const UNLIMITED: usize = 1 << 20;
@@ -154,7 +155,8 @@ impl Replays {
         let of_thread = of_thread.map(|row| (None, row.count, now_ms - row.since_ms));
         if let Some((task, replays, waited_ms)) = too_long.or(of_thread) {
             let (thread, replays) = (self.thread.clone(), replays.unsigned_abs());
-            return Err(Error::NoProgress { thread, task, replays, waited_ms, cause: Box::new(cause) });
+            let (waited, cause) = (from_ms(waited_ms), Box::new(cause));
+            return Err(Error::NoProgress { thread, task, replays, waited, cause });
         }
         Ok((count - 1).min(PAUSES_MAX) * PAUSE_MS)
     }

@@ -16,7 +16,7 @@ use streams_core::time::{from_ms, to_ms};
 
 use super::fold::Fold;
 use super::layout::{Emission, Layout, Span};
-use crate::error::{DslError, Result};
+use crate::error::{DslError, OptionError, Result};
 use crate::graph::{GraphNode, Plan, Writer};
 use crate::handles::{KGroupedStream, KTable, TableOrigin};
 use crate::operators::nulls::Nulls;
@@ -58,9 +58,9 @@ impl<K: Data, A: Data> AggregationDraft<K, A> {
         inherited: (Option<&SerdeRef<K>>, Option<&SerdeRef<A>>),
     ) -> Self {
         let (name, store) = names;
-        let wrong = |reason: String| plan.report(DslError::Option { operator: name.clone(), reason });
+        let wrong = |cause| plan.report(DslError::Option { operator: name.clone(), cause });
         if let Err(reason) = layout.mistake() {
-            wrong(reason);
+            wrong(OptionError::Windows { reason });
         }
         let kept_ms = layout.span().map(|span| span.kept_ms);
         let retention =
@@ -121,27 +121,25 @@ fn retention<K, A>(
     store: &str,
     materialized: &Materialized<K, A>,
     kept_ms: i64,
-    wrong: impl Fn(String),
+    wrong: impl Fn(OptionError),
 ) -> Duration {
+    let store = || store.to_owned();
     match &materialized.own.supplier {
         Some(StoreSupplier::Window(WindowSupplier { retain_duplicates: true, .. })) => {
-            wrong(format!("store {store} must not retain duplicates: a window has one row"));
+            wrong(OptionError::Duplicates { store: store() });
         }
         // A supplier's retention is taken as it is, as in Kafka Streams.
         Some(StoreSupplier::Window(WindowSupplier { retention, .. }))
         | Some(StoreSupplier::Session(SessionSupplier { retention, .. })) => return *retention,
         Some(StoreSupplier::KeyValue(_)) => {
-            wrong(format!("store {store} is not for windows; name a window or session store"));
+            wrong(OptionError::NotForWindows { store: store() });
         }
         None => {}
     }
-    let retention = materialized.own.retention.unwrap_or(from_ms(kept_ms));
-    let retention_ms = to_ms(retention);
-    if retention_ms < kept_ms {
-        wrong(format!(
-            "store {store} keeps windows for {retention_ms} ms, but they take records for {kept_ms} ms (size or gap, and \
-             grace); raise Materialized::with_retention"
-        ));
+    let needed = from_ms(kept_ms);
+    let retention = materialized.own.retention.unwrap_or(needed);
+    if to_ms(retention) < kept_ms {
+        wrong(OptionError::Retention { store: store(), retention, needed });
     }
     retention
 }

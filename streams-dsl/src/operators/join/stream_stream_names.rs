@@ -3,7 +3,7 @@
 use streams_core::store::WindowSupplier;
 
 use super::stream_stream_side::JoinKind;
-use crate::error::DslError;
+use crate::error::{DslError, OptionError};
 use crate::graph::Plan;
 use crate::naming::{self, prefix};
 
@@ -96,10 +96,7 @@ impl StreamJoinNames {
         if self.this_store == self.other_store {
             plan.report(DslError::Option {
                 operator: self.merge.clone(),
-                reason: format!(
-                    "both of its stores are called {}; give them different names",
-                    self.this_store
-                ),
+                cause: OptionError::SameStores { store: self.this_store.clone() },
             });
         }
     }

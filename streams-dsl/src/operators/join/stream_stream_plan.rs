@@ -20,7 +20,7 @@ use super::self_join_processor::SelfJoinProcessor;
 use super::stream_stream_names::{Given, StreamJoinNames};
 use super::stream_stream_processor::{JoinSideProcessor, JoinWindowProcessor};
 use super::stream_stream_side::{JoinKind, LeftSide, RightSide, StreamJoin};
-use crate::error::{DslError, Result, found};
+use crate::error::{DslError, OptionError, Result, found};
 use crate::graph::{GraphNode, Plan, PlanNodeKind, Step, Writer};
 use crate::handles::KStream;
 use crate::operators::nulls::Nulls;
@@ -68,9 +68,9 @@ impl<K: Data, V: Data> KStream<K, V> {
             names
         });
         let report = |error| this.step.plan.borrow().report(error);
-        let checked = windows.check().and_then(|()| joined.check_suppliers(&windows));
-        if let Err(reason) = checked {
-            report(DslError::Option { operator: names.merge.clone(), reason });
+        let checked = windows.check().map_err(|reason| OptionError::Windows { reason });
+        if let Err(cause) = checked.and_then(|()| joined.check_suppliers(&windows)) {
+            report(DslError::Option { operator: names.merge.clone(), cause });
         }
         if !this.step.same_plan(&other.step) {
             report(DslError::ForeignStream { operator: names.merge });

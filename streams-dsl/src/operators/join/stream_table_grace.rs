@@ -16,7 +16,7 @@ use streams_core::time::from_ms;
 use streams_core::topology::ChangelogKind;
 
 use super::stream_table::{TableJoin, TableJoinProcessor};
-use crate::error::{DslError, found};
+use crate::error::{DslError, OptionError, found};
 use crate::graph::Writer;
 use crate::rows::ValueGetterSupplier;
 
@@ -25,9 +25,7 @@ pub(super) const BUFFER_SUFFIX: &str = "-Buffer";
 
 /// The error of a join with a grace period whose table knows no history.
 pub(super) fn not_versioned(operator: &str) -> DslError {
-    let reason = "a join with a grace period needs a versioned table; store the table with \
-                  Materialized::as_store(Stores::persistent_versioned_key_value_store(..))";
-    DslError::Option { operator: operator.to_owned(), reason: reason.to_owned() }
+    DslError::Option { operator: operator.to_owned(), cause: OptionError::NotVersioned }
 }
 
 /// The grace period of a join, and how its records are written down meanwhile.
@@ -85,11 +83,11 @@ impl<K: Data, V: Data> Grace<K, V> {
         if self.grace_ms > history_retention_ms {
             return Err(DslError::Option {
                 operator: writer.name.clone(),
-                reason: format!(
-                    "records wait for {} ms, but store {store} keeps its history for {history_retention_ms} ms only; \
-                     raise its history retention",
-                    self.grace_ms
-                ),
+                cause: OptionError::HistoryTooShort {
+                    store: store.to_owned(),
+                    grace: from_ms(self.grace_ms),
+                    history_retention: from_ms(history_retention_ms),
+                },
             });
         }
         Ok(())

@@ -3,7 +3,7 @@
 use streams_core::processor::Data;
 use streams_core::serde::DefaultSerde;
 
-use crate::error::DslError;
+use crate::error::{DslError, OptionError};
 use crate::graph::{Repartitioning, Step, repartition_node};
 use crate::handles::KStream;
 use crate::naming::prefix;
@@ -56,8 +56,8 @@ impl<K: Data, V: Data> KStream<K, V> {
             None => plan.new_name(prefix::REPARTITION),
         };
         if let Some(partitions) = repartitioned.own.partitions.filter(|partitions| *partitions < 1) {
-            let reason = format!("a topic has at least one partition, but {partitions} were asked for");
-            plan.report(DslError::Option { operator: name.clone(), reason });
+            let cause = OptionError::NoPartitions { partitions };
+            plan.report(DslError::Option { operator: name.clone(), cause });
         }
         let how = Repartitioning {
             key_serde: key_serde.clone(),

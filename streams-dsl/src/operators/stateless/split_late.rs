@@ -8,7 +8,7 @@ use streams_core::record::Record;
 use streams_core::time::Timestamp;
 
 use super::PassThrough;
-use crate::error::DslError;
+use crate::error::{DslError, OptionError};
 use crate::graph::GraphNode;
 use crate::handles::KStream;
 use crate::naming::prefix;
@@ -53,7 +53,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     pub fn split_late<W: Windows>(&self, windows: &W) -> (KStream<K, V>, KStream<K, V>) {
         let name = self.step.next_name(prefix::BRANCH);
         if let Err(reason) = check_listed(windows) {
-            self.step.plan.borrow().report(DslError::Option { operator: name.clone(), reason });
+            let cause = OptionError::Windows { reason };
+            self.step.plan.borrow().report(DslError::Option { operator: name.clone(), cause });
         }
         let [on_time, late] = ["on-time", "late"].map(|what| Arc::<str>::from(format!("{name}-{what}")));
         let (children, windows) = ((Arc::clone(&on_time), Arc::clone(&late)), windows.clone());

@@ -14,7 +14,7 @@ use streams_core::store::StoreOptions;
 use streams_core::time::Timestamp;
 
 use super::source::{GlobalSource, SourceOrigin};
-use crate::error::{DslError, Result};
+use crate::error::{DslError, OptionError, Result};
 use crate::graph::{GraphNode, PlanNodeKind, ROOT, Step};
 use crate::handles::{GlobalKTable, KTable, StreamsBuilder};
 use crate::naming::prefix;
@@ -140,7 +140,7 @@ impl StreamsBuilder {
         if store.is_versioned() {
             self.plan.borrow().report(DslError::Option {
                 operator: names.table.clone(),
-                reason: "a global table cannot be versioned; name another store".to_owned(),
+                cause: OptionError::VersionedGlobalTable,
             });
         }
         let (source, topic) = (names.source, TopicName::from(topic));

@@ -9,7 +9,7 @@ use streams_core::record::{Change, Record};
 use streams_core::store::{Buffered, ChangeBuffer, ChangeBufferBuilder, StoreOptions, ValueAndTimestamp};
 use streams_core::time::Timestamp;
 
-use crate::error::DslError;
+use crate::error::{DslError, OptionError};
 use crate::graph::{GraphNode, NodeId, Plan};
 use crate::handles::{KTable, TableOrigin};
 use crate::naming::{self, prefix};
@@ -87,21 +87,16 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// How long rows wait; reports what is wrong.
     fn wait_ms(&self, name: &str, wait: &Wait<K>) -> i64 {
         let plan = self.step.plan.borrow();
-        let wrong = |reason: String| plan.report(DslError::Option { operator: name.to_owned(), reason });
+        let wrong = |cause| plan.report(DslError::Option { operator: name.to_owned(), cause });
         if plan.is_versioned(self.step.node) {
-            wrong("suppress() is only supported for non-versioned KTables (note that version semantics might be \
-                   inherited from upstream)"
-                .to_owned());
+            wrong(OptionError::VersionedSuppress);
         }
         match wait {
             Wait::TimeLimit(ms) => *ms,
             Wait::WindowCloses(_) => match grace_ms(&plan, self.step.node, "") {
                 Ok(grace_ms) => grace_ms,
                 Err(chain) => {
-                    wrong(format!(
-                        "Window close time is only defined for windowed computations. Got [{chain}]; suppress until a \
-                         time limit, or aggregate in windows"
-                    ));
+                    wrong(OptionError::NoWindowsToClose { chain });
                     0
                 }
             },

@@ -3,6 +3,10 @@
 use streams_core::error::Error;
 use streams_core::serde::SerdeRef;
 
+mod option;
+
+pub use option::OptionError;
+
 /// A result of this crate.
 pub type Result<T, E = DslError> = std::result::Result<T, E>;
 
@@ -82,12 +86,12 @@ pub enum DslError {
     },
 
     /// An option that does not fit its operator or its peers.
-    #[error("operator {operator}: {reason}")]
+    #[error("operator {operator}: {cause}")]
     Option {
         /// The operator's node name.
         operator: String,
         /// What is wrong and what to do.
-        reason: String,
+        cause: OptionError,
     },
 
     /// Stores or internal topics have generated names, and `ensure.explicit.internal.resource.naming` is on.
