@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Milliseconds since 1970-01-01T00:00Z, as Kafka's record timestamps. Whatever is a time in this library's API is one, and
-/// whatever takes one from a program takes all that is [`IntoTimestamp`].
+/// Milliseconds since 1970-01-01T00:00Z, as Kafka's record timestamps. Whatever is a time in this library's API is one. Methods
+/// that programs call with a time take all that is [`IntoTimestamp`]; what is `const` takes this type, as
+/// [`Window::new`](crate::window::Window::new).
 pub type Timestamp = i64;
 
 /// What can be given as a [`Timestamp`]: milliseconds since 1970, a [`SystemTime`], or, with the feature `chrono`, a date and
@@ -131,19 +132,26 @@ pub struct ManualClock {
 }
 
 impl ManualClock {
-    /// A clock that shows `now_ms`.
-    pub fn new(now_ms: Timestamp) -> Self {
+    /// A clock that shows that time.
+    pub fn new(now: impl IntoTimestamp) -> Self {
+        let now_ms = now.into_timestamp();
         ManualClock { wall_ms: AtomicI64::new(now_ms), passed_ms: AtomicI64::new(now_ms) }
     }
 
-    /// Moves the clock by that many milliseconds.
-    pub fn advance(&self, by_ms: i64) {
+    /// Moves the clock forward.
+    pub fn advance(&self, by: Duration) {
+        self.advance_ms(to_ms(by));
+    }
+
+    /// As [`advance`](Self::advance), for tests that count in milliseconds.
+    pub(crate) fn advance_ms(&self, by_ms: i64) {
         self.wall_ms.fetch_add(by_ms, Ordering::SeqCst);
-        self.passed_ms.fetch_add(by_ms.max(0), Ordering::SeqCst);
+        self.passed_ms.fetch_add(by_ms, Ordering::SeqCst);
     }
 
     /// Sets the clock. When it is set back, no interval passes.
-    pub fn set(&self, now_ms: Timestamp) {
+    pub fn set(&self, now: impl IntoTimestamp) {
+        let now_ms = now.into_timestamp();
         let before_ms = self.wall_ms.swap(now_ms, Ordering::SeqCst);
         self.passed_ms.fetch_add(now_ms.saturating_sub(before_ms).max(0), Ordering::SeqCst);
     }
@@ -239,11 +247,10 @@ mod tests {
         assert_eq!((before.wall_ms, after.wall_ms), (1_000_000, 0));
         assert!(after.monotonic_ms >= before.monotonic_ms);
         let before_ms = clock.0.monotonic_ms();
-        clock.0.advance(-5);
         clock.0.set(-100);
         assert_eq!(clock.0.monotonic_ms(), before_ms);
         clock.0.set(0);
-        clock.0.advance(7);
+        clock.0.advance(Duration::from_millis(7));
         assert_eq!(clock.0.monotonic_ms(), before_ms + 107);
     }
 

@@ -88,7 +88,9 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("join of later records", |b| {
         joined(
             b,
-            JoinWindows::of_time_difference_with_no_grace(millis(0)).after(millis(10)).with_before_ms(-5),
+            JoinWindows::of_time_difference_with_no_grace(millis(0))
+                .after(millis(10))
+                .starts_after(millis(5)),
         );
     }),
     ("join with itself", |b| {

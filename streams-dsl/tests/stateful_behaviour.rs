@@ -295,7 +295,7 @@ fn joins_of_streams() {
         ("stream_stream_asym", &|b| {
             let (left, right) = (stream(b, "left"), stream(b, "right"));
             let windows = JoinWindows::of_time_difference_with_no_grace(millis(0));
-            left.join_stream(&right, concat, windows.after(millis(10)).with_before_ms(-2)).to("out");
+            left.join_stream(&right, concat, windows.after(millis(10)).starts_after(millis(2))).to("out");
         }),
         ("random_stream_stream seed 4", &|b| {
             let (left, right) = (stream(b, "left"), stream(b, "right"));

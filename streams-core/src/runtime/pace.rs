@@ -164,7 +164,7 @@ mod tests {
     /// Processes records that take this long each until the pass is over; returns how many there were.
     fn pass(pace: &mut Pace, clock: &ManualClock, record_ms: i64, most: usize) -> usize {
         for done in 1..=most {
-            clock.advance(record_ms);
+            clock.advance_ms(record_ms);
             if pace.record() && pace.check(0) {
                 return done;
             }
@@ -200,7 +200,7 @@ mod tests {
         assert_eq!(pass(&mut pace, &clock, 0, 5_000), 5_000);
         assert_eq!(pace.every, EVERY_MAX);
         pace.until_check = EVERY_MAX;
-        clock.advance(2_000);
+        clock.advance_ms(2_000);
         assert!(!pace.record(), "its slowness is not seen yet");
         stats.hurry();
         assert!(pace.record() && pace.check(0));

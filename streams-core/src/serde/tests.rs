@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -133,7 +134,8 @@ fn key(start_ms: i64, end_ms: i64) -> Windowed<String> {
 
 #[test]
 fn a_time_windowed_key_ends_in_its_start() {
-    let sized: SerdeRef<Windowed<String>> = Arc::new(TimeWindowedSerde::new(String::default_serde(), 10));
+    let sized: SerdeRef<Windowed<String>> =
+        Arc::new(TimeWindowedSerde::new(String::default_serde(), Duration::from_millis(10)));
     golden_with(&sized, key(258, 268), Some(&[b'k', 0, 0, 0, 0, 0, 0, 1, 2]));
     golden(key(258, i64::MAX), Some(&[b'k', 0, 0, 0, 0, 0, 0, 1, 2]));
     assert_eq!(sized.partitioning_suffix_bytes(), 8);

@@ -5,9 +5,11 @@
 
 use std::any::type_name;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{DefaultSerde, Payload, Serde, SerdeError, SerdeRef};
 use crate::record::Headers;
+use crate::time::to_ms;
 use crate::window::{Window, Windowed};
 
 /// Keys in time windows (`TimeWindowedSerde`): the key and the start of the window as 8 bytes.
@@ -19,8 +21,8 @@ pub struct TimeWindowedSerde<K> {
 
 impl<K> TimeWindowedSerde<K> {
     /// A serde for windows of that size, whose keys `inner` writes.
-    pub fn new(inner: SerdeRef<K>, window_size_ms: i64) -> Self {
-        TimeWindowedSerde { inner, window_size_ms }
+    pub fn new(inner: SerdeRef<K>, window_size: Duration) -> Self {
+        TimeWindowedSerde { inner, window_size_ms: to_ms(window_size) }
     }
 
     /// A serde for windows of unknown size: they are read with `i64::MAX` as their end.

@@ -73,24 +73,34 @@ impl JoinWindows {
 
     /// The right record may be that much earlier than the left one (`before`).
     pub fn before(self, difference: Duration) -> Self {
-        self.with_before_ms(to_ms(difference))
+        JoinWindows { before_ms: to_ms(difference), ..self }
     }
 
     /// The right record may be that much later than the left one (`after`).
     pub fn after(self, difference: Duration) -> Self {
-        self.with_after_ms(to_ms(difference))
+        JoinWindows { after_ms: to_ms(difference), ..self }
     }
 
-    /// As [`before`](Self::before), in milliseconds. Negative means that the right record must be later than the left
-    /// one by at least that much; `before + after` must not be negative.
-    pub fn with_before_ms(self, before_ms: i64) -> Self {
-        JoinWindows { before_ms, ..self }
+    /// The right record must be later than the left one, by at least that much: [`before`](Self::before) with a negative
+    /// difference, as Java has it. It takes the place of `before`, and must not be more than [`after`](Self::after).
+    ///
+    /// ```
+    /// # use streams_dsl as kstreams;
+    /// use kstreams::prelude::*;
+    /// use kstreams::windows::{minutes, seconds};
+    ///
+    /// // A payment joins with what happens from ten seconds to five minutes later.
+    /// let windows = JoinWindows::of_time_difference_with_no_grace(minutes(5)).starts_after(seconds(10));
+    /// assert_eq!((windows.before_ms(), windows.after_ms()), (-10_000, 300_000));
+    /// ```
+    pub fn starts_after(self, difference: Duration) -> Self {
+        JoinWindows { before_ms: -to_ms(difference), ..self }
     }
 
-    /// As [`after`](Self::after), in milliseconds. Negative means that the right record must be earlier than the left
-    /// one by at least that much; `before + after` must not be negative.
-    pub fn with_after_ms(self, after_ms: i64) -> Self {
-        JoinWindows { after_ms, ..self }
+    /// The right record must be earlier than the left one, by at least that much: [`after`](Self::after) with a negative
+    /// difference, as Java has it. It takes the place of `after`, and must not be more than [`before`](Self::before).
+    pub fn ends_before(self, difference: Duration) -> Self {
+        JoinWindows { after_ms: -to_ms(difference), ..self }
     }
 
     /// How much earlier the right record may be.
@@ -203,8 +213,9 @@ mod tests {
 
     #[test]
     fn the_right_side_sees_the_window_mirrored() {
-        let windows =
-            JoinWindows::of_time_difference_with_no_grace(millis(0)).after(millis(10)).with_before_ms(-2);
+        let windows = JoinWindows::of_time_difference_with_no_grace(millis(0))
+            .after(millis(10))
+            .starts_after(millis(2));
         assert_eq!(windows.seen_from_left().around(100), (102, 110));
         assert_eq!(windows.seen_from_right().around(105), (95, 103));
         assert_eq!(windows.size_ms(), 8);
@@ -214,10 +225,13 @@ mod tests {
     #[test]
     fn a_negative_window_is_refused() {
         let windows = JoinWindows::of_time_difference_with_no_grace(millis(10));
-        assert!(windows.with_before_ms(-10).check().is_ok());
-        assert!(windows.with_before_ms(-11).check().is_err());
-        assert!(windows.with_after_ms(i64::MIN).check().is_err());
-        assert!(windows.with_after_ms(i64::MAX).check().is_err());
+        assert!(windows.starts_after(millis(10)).check().is_ok());
+        assert!(windows.starts_after(millis(11)).check().is_err());
+        assert!(windows.ends_before(millis(10)).check().is_ok());
+        assert!(windows.ends_before(millis(11)).check().is_err());
+        for endless in [windows.ends_before(Duration::MAX), windows.after(Duration::MAX)] {
+            assert!(endless.check().is_err());
+        }
     }
 
     #[test]

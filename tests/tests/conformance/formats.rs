@@ -25,6 +25,7 @@ use streams_core::serde::{
     TimeWindowedSerde, TimestampedKeyAndJoinSide, TimestampedKeyAndJoinSideSerde, TopicPartitionMetadata,
 };
 use streams_core::store::ValueAndTimestamp;
+use streams_core::time::from_ms;
 
 use crate::replay::{bytes_of_hex, headers};
 
@@ -153,7 +154,7 @@ fn check_combined_key(row: &Value) {
 fn check_time_windowed_key(row: &Value) {
     let (key, start_ms, end_ms) = (text(row, "key"), number(row, "start"), number(row, "end"));
     let written = bytes(row, "bytes");
-    let serde = TimeWindowedSerde::new(String::default_serde(), end_ms - start_ms);
+    let serde = TimeWindowedSerde::new(String::default_serde(), from_ms(end_ms - start_ms));
     both_ways(&serde, &Windowed::new(key.to_owned(), Window::new(start_ms, end_ms)), Some(&written));
     let base_key = partitioning_bytes(&written, Serde::partitioning_suffix_bytes(&serde));
     assert_eq!(base_key, bytes(row, "base_key_bytes"));

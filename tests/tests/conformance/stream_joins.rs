@@ -205,11 +205,11 @@ fn asymmetric() -> JoinWindows {
 }
 
 fn later() -> JoinWindows {
-    windows().with_before_ms(-2).after(millis(8))
+    windows().starts_after(millis(2)).after(millis(8))
 }
 
 fn earlier() -> JoinWindows {
-    windows().with_after_ms(-2).before(millis(8))
+    windows().ends_before(millis(2)).before(millis(8))
 }
 
 #[allow(deprecated, reason = "what is deprecated is Kafka Streams' as well")]

@@ -265,7 +265,7 @@ pub static KEYS: &[Definition] = &[
     number("windowstore.changelog.additional.retention.ms", 0, DAY_MS, Low,
         "Added to the retention of windowed changelogs, against clocks that differ."),
     refused("window.size.ms", Low,
-        NotHere("read the topic with TimeWindowedSerde::new(serde, window_size_ms)")),
+        NotHere("read the topic with TimeWindowedSerde::new(serde, window_size)")),
     // Kafka's internal switches that change results; its own tests set them to 0.
     number("__emit.interval.ms.kstreams.outer.join.spurious.results.fix__", 0, 1000, Low,
         "The shortest time between two checks for unmatched records of outer joins."),

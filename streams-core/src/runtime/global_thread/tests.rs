@@ -47,7 +47,7 @@ fn nothing_of_a_topic_that_exists_again_is_added_to_the_rows_of_before() -> Resu
     engine.step()?;
     send(&mut *producer, "rows", 0, "d", "2")?;
     for _ in 0..20 {
-        trial.clock.advance(1_000);
+        trial.clock.advance_ms(1_000);
         while engine.step()? {}
     }
     assert_eq!(processed.load(Ordering::Relaxed), 3 + 4, "filled again, and nothing before");

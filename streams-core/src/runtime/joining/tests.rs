@@ -85,7 +85,7 @@ impl World {
     }
 
     fn poll(&self, member: &mut dyn Membership, told: &mut Told) -> Result<()> {
-        self.clock.advance(ASK_AGAIN_MS);
+        self.clock.advance_ms(ASK_AGAIN_MS);
         member.poll(Duration::ZERO, told)
     }
 

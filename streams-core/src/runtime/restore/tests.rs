@@ -36,7 +36,7 @@ fn engine(trial: &Trial) -> Result<Engine> {
 
 fn pass(trial: &Trial, engine: &mut Engine, ms: i64) -> Result<()> {
     for _ in 0..ms / 100 {
-        trial.clock.advance(100);
+        trial.clock.advance_ms(100);
         while engine.step()? {}
     }
     Ok(())

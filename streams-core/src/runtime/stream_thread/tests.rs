@@ -120,7 +120,7 @@ impl World {
     }
 
     fn pass(&mut self, ms: i64) -> Result<()> {
-        self.trial.clock.advance(ms);
+        self.trial.clock.advance_ms(ms);
         self.run_until_idle()
     }
 
@@ -174,7 +174,7 @@ fn the_commit_interval_begins_when_the_last_commit_has_ended() -> Result<()> {
     let mut world = World::new(true)?;
     world.put("a", "1")?;
     // That commit took so long.
-    world.trial.clock.advance(60);
+    world.trial.clock.advance_ms(60);
     let ended = Now::of(&*world.trial.clock);
     world.engine.thread().round_ended(ended);
     world.send("b", "2")?;
@@ -254,7 +254,7 @@ fn waits_are_told_while_the_control_thread_waits_itself() -> Result<()> {
     let mut call = waits.of("the application");
     call.begin(|| "an answer".to_owned());
     world.engine.step()?;
-    world.trial.clock.advance(6_000);
+    world.trial.clock.advance_ms(6_000);
     world.engine.step()?;
     assert_eq!(waits.reasons()[0].to_string(), "the application waits for an answer (6.0 s)");
     Ok(())

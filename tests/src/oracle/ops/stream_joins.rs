@@ -180,16 +180,20 @@ fn windows(op: &Op) -> Result<JoinWindows, Fault> {
         Some(_) => JoinWindows::of(span(op, "difference")?),
         None => JoinWindows::of_time_difference_and_grace(span(op, "difference")?, span(op, "grace")?),
     };
+    let millis = |ms: i64| Duration::from_millis(ms.unsigned_abs());
     let before = |windows: JoinWindows| match op.number("before") {
-        Some(before_ms) => windows.with_before_ms(before_ms),
+        Some(before_ms @ ..0) => windows.starts_after(millis(before_ms)),
+        Some(before_ms) => windows.before(millis(before_ms)),
         None => windows,
     };
     if op.number("before").is_some_and(|ms| ms >= 0) {
         windows = before(windows);
     }
-    if let Some(after_ms) = op.number("after") {
-        windows = windows.with_after_ms(after_ms);
-    }
+    windows = match op.number("after") {
+        Some(after_ms @ ..0) => windows.ends_before(millis(after_ms)),
+        Some(after_ms) => windows.after(millis(after_ms)),
+        None => windows,
+    };
     Ok(before(windows))
 }
 

@@ -77,7 +77,7 @@ impl World {
         for _ in 0..ms / STEP_MS {
             let engine = self.engine.as_mut().expect("started");
             while engine.step()? {}
-            self.trial.clock.advance(STEP_MS);
+            self.trial.clock.advance_ms(STEP_MS);
         }
         Ok(())
     }

@@ -20,7 +20,7 @@ fn a_task_that_is_given_away_lets_its_databases_go() -> Result<()> {
     let mut steps = 0;
     while world.engine.restoring() == 0 && steps < 300 {
         steps += 1;
-        world.trial.clock.advance(COMMIT_MS);
+        world.trial.clock.advance_ms(COMMIT_MS);
         world.engine.step()?;
     }
     (0..5).try_for_each(|_| world.engine.step().map(drop))?;

@@ -24,7 +24,7 @@ impl Processor<String, String, String, String> for Slow {
         record: Record<String, String>,
         context: &mut ProcessorContext<'_, String, String>,
     ) -> ProcessorResult {
-        self.clock.advance(self.record_ms);
+        self.clock.advance_ms(self.record_ms);
         context.forward(record)
     }
 
@@ -163,7 +163,7 @@ fn a_commit_comes_each_interval_whatever_a_record_takes_and_however_many_tasks_t
         copy.send(records)?;
         let all = records * usize::try_from(partitions).unwrap();
         let longest = copy.process(all as u64)?;
-        copy.trial.clock.advance(COMMIT_MS);
+        copy.trial.clock.advance_ms(COMMIT_MS);
         copy.run_until_idle()?;
         is_each_once(copy.committed()?, all);
         assert!(longest <= COMMIT_MS + record_ms, "{partitions} x {record_ms} ms: {longest} ms");
@@ -183,7 +183,7 @@ fn a_transaction_is_committed_well_before_its_time_out_when_the_interval_is_long
     copy.send(10)?;
     let longest = copy.process(40)?;
     assert!(longest <= 5_000 + 2_000, "{longest}");
-    copy.trial.clock.advance(9_000);
+    copy.trial.clock.advance_ms(9_000);
     copy.run_until_idle()?;
     is_each_once(copy.committed()?, 40);
     Ok(())
@@ -205,7 +205,7 @@ fn tasks_take_turns() -> Result<()> {
     let mut copy = Copy::new(5, 200, false, config())?;
     copy.send(1_000)?;
     copy.process(50)?;
-    copy.trial.clock.advance(COMMIT_MS);
+    copy.trial.clock.advance_ms(COMMIT_MS);
     copy.engine.step()?;
     let values = copy.committed()?;
     for partition in 0..5 {
@@ -221,13 +221,13 @@ fn what_a_punctuation_forwards_is_committed_with_an_offset_of_its_task() -> Resu
     let mut copy = Copy::new(1, 0, true, config())?;
     copy.send(1)?;
     copy.run_until_idle()?;
-    copy.trial.clock.advance(COMMIT_MS);
+    copy.trial.clock.advance_ms(COMMIT_MS);
     copy.run_until_idle()?;
     let before = copy.committed()?.len();
     copy.trial.broker.faults().inject(Fault::before(Operation::SendOffsets, TransportErrorKind::Fenced));
-    copy.trial.clock.advance(1_000);
+    copy.trial.clock.advance_ms(1_000);
     copy.run_until_idle()?;
-    copy.trial.clock.advance(COMMIT_MS);
+    copy.trial.clock.advance_ms(COMMIT_MS);
     copy.run_until_idle()?;
     assert_eq!(copy.trial.broker.faults().left(), 0, "the offset was sent");
     assert_eq!(copy.committed()?.len(), before, "and the commit refused");
@@ -235,7 +235,7 @@ fn what_a_punctuation_forwards_is_committed_with_an_offset_of_its_task() -> Resu
     let mut idle = Copy::new(1, 0, false, config())?;
     let commits = idle.commits();
     for _ in 0..5 {
-        idle.trial.clock.advance(1_000);
+        idle.trial.clock.advance_ms(1_000);
         idle.run_until_idle()?;
     }
     assert_eq!((idle.commits(), idle.punctuations.load(Ordering::Relaxed)), (commits, 5));
@@ -251,7 +251,7 @@ fn work_that_cannot_be_committed_ends_in_an_error_that_says_why() -> Result<()> 
     copy.trial.broker.faults().inject(fault.times(1_000_000));
     copy.send(10)?;
     let error = loop {
-        copy.trial.clock.advance(COMMIT_MS);
+        copy.trial.clock.advance_ms(COMMIT_MS);
         match copy.engine.step() {
             Ok(_) => assert!(copy.trial.clock.now_ms() < 1_000_000 + 120_000, "no end"),
             Err(error) => break error,
@@ -270,16 +270,16 @@ fn an_idle_application_outlives_any_number_of_resets() -> Result<()> {
     let mut copy = Copy::new(1, 0, false, config)?;
     for _ in 0..20 {
         copy.trial.broker.faults().inject(Fault::before(Operation::Fetch, TransportErrorKind::Retriable));
-        copy.trial.clock.advance(400);
+        copy.trial.clock.advance_ms(400);
         copy.run_until_idle()?;
         for _ in 0..4 {
-            copy.trial.clock.advance(COMMIT_MS);
+            copy.trial.clock.advance_ms(COMMIT_MS);
             copy.run_until_idle()?;
         }
     }
     copy.send(1)?;
     copy.run_until_idle()?;
-    copy.trial.clock.advance(COMMIT_MS);
+    copy.trial.clock.advance_ms(COMMIT_MS);
     copy.run_until_idle()?;
     is_each_once(copy.committed()?, 1);
     Ok(())
@@ -291,7 +291,7 @@ fn a_committed_offset_beyond_the_end_of_its_topic_is_replaced_by_a_lower_one() -
     let mut copy = Copy::new(1, 0, false, config())?;
     copy.send(100)?;
     copy.run_until_idle()?;
-    copy.trial.clock.advance(COMMIT_MS);
+    copy.trial.clock.advance_ms(COMMIT_MS);
     copy.run_until_idle()?;
     let topic =
         NewTopic { name: "in".into(), partitions: 1, replication_factor: 1, configs: BTreeMap::new() };
@@ -300,7 +300,7 @@ fn a_committed_offset_beyond_the_end_of_its_topic_is_replaced_by_a_lower_one() -
     admin.create_topics(&[topic], TIMEOUT)?;
     copy.send(5)?;
     for _ in 0..20 {
-        copy.trial.clock.advance(COMMIT_MS);
+        copy.trial.clock.advance_ms(COMMIT_MS);
         copy.run_until_idle()?;
     }
     assert_eq!(copy.committed()?.len(), 105, "the new ones, once");
@@ -341,7 +341,7 @@ impl TimestampExtractor<String, String> for Refuse {
         _: &ConsumedRecord<'_, String, String>,
         _: Timestamp,
     ) -> std::result::Result<Timestamp, UserError> {
-        self.clock.advance(self.record_ms);
+        self.clock.advance_ms(self.record_ms);
         Ok(-1)
     }
 }
@@ -390,7 +390,7 @@ fn tasks_that_take_long_to_start_are_started_in_several_rounds() -> Result<()> {
     topology.add_source("source", &["in"], None, source_options())?;
     let clock = Arc::clone(&trial.clock);
     let keep = move |_: &mut InitContext<'_>| {
-        clock.advance(INIT_MS);
+        clock.advance_ms(INIT_MS);
         Ok(Keep)
     };
     topology.add_processor("keep", keep, &["source"])?;

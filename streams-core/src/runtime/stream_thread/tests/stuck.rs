@@ -50,7 +50,7 @@ fn ends_in_an_error(mut between: impl FnMut(&mut World, u32)) -> Result<()> {
     for interval in 0..6_000 {
         between(&mut world, interval);
         world.send_to(1, "b", "fine")?;
-        world.trial.clock.advance(COMMIT_MS);
+        world.trial.clock.advance_ms(COMMIT_MS);
         for _ in 0..5 {
             match world.engine.step() {
                 Ok(_) => {}

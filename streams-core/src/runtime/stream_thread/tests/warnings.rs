@@ -149,7 +149,7 @@ fn records_that_a_handler_skips_are_logged_once_a_minute() -> Result<()> {
                 world.send(&number.to_string(), "x")?;
             }
             world.pass(COMMIT_MS)?;
-            world.trial.clock.advance(60_000);
+            world.trial.clock.advance_ms(60_000);
             world.send("later", "x")?;
             world.run_until_idle()
         });
@@ -175,7 +175,7 @@ fn work_that_is_repeated_is_logged_once_a_minute_and_as_a_wait() -> Result<()> {
     world.send("a", "1")?;
     let (done, lines) = warnings(|| -> Result<()> {
         for _ in 0..120 {
-            world.trial.clock.advance(1_000);
+            world.trial.clock.advance_ms(1_000);
             for _ in 0..10 {
                 world.engine.step()?;
             }

@@ -79,10 +79,10 @@ fn a_tombstone_outlives_its_key_by_its_retention() {
         write(&broker, &to, &[("a", Some("a0")), ("b", Some("b1")), ("a", None)]);
         broker.compact_now("t").unwrap();
         assert_eq!(committed_values(&broker, &to), ["b1", "null"]);
-        clock.advance(99);
+        clock.advance_ms(99);
         broker.compact_now("t").unwrap();
         assert_eq!(committed_values(&broker, &to), ["b1", "null"]);
-        clock.advance(1);
+        clock.advance_ms(1);
         broker.compact_now("t").unwrap();
         assert_eq!(read_all(&broker, &to, Isolation::ReadCommitted), (vec![(1, "b1".to_owned())], 3));
     }

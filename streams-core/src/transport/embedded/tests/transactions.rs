@@ -43,9 +43,9 @@ fn a_transaction_that_is_open_for_too_long_is_aborted_and_its_producer_fenced() 
     send(&mut *plain, &to, "k", "plain").unwrap();
     plain.flush(NOW).unwrap();
 
-    clock.advance(TIMEOUT_MS as i64 - 1);
+    clock.advance_ms(TIMEOUT_MS as i64 - 1);
     assert!(committed_values(&broker, &to).is_empty());
-    clock.advance(1);
+    clock.advance_ms(1);
     assert_eq!(committed_values(&broker, &to), ["plain"]);
     assert_eq!(kind(slow.commit(NOW)), Some(TransportErrorKind::Fenced));
 
@@ -54,7 +54,7 @@ fn a_transaction_that_is_open_for_too_long_is_aborted_and_its_producer_fenced() 
     slow.begin().unwrap();
     send(&mut *slow, &to, "k", "slow").unwrap();
     slow.flush(NOW).unwrap();
-    clock.advance(TIMEOUT_MS as i64);
+    clock.advance_ms(TIMEOUT_MS as i64);
     assert_eq!(kind(slow.commit(NOW)), Some(TransportErrorKind::Fenced));
     assert_eq!(committed_values(&broker, &to), ["plain"]);
 }
@@ -72,9 +72,9 @@ fn a_transaction_lasts_no_longer_when_the_clock_is_set_back() {
     send(&mut *plain, &to, "k", "plain").unwrap();
     plain.flush(NOW).unwrap();
     clock.set(1_000);
-    clock.advance(TIMEOUT_MS as i64 - 1);
+    clock.advance_ms(TIMEOUT_MS as i64 - 1);
     assert!(committed_values(&broker, &to).is_empty());
-    clock.advance(1);
+    clock.advance_ms(1);
     assert_eq!(committed_values(&broker, &to), ["plain"]);
     assert_eq!(kind(slow.commit(NOW)), Some(TransportErrorKind::Fenced));
 }

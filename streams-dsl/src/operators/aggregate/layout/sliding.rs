@@ -8,7 +8,7 @@ use streams_core::processor::{Data, DropReason, InitContext, Processor, Processo
 use streams_core::record::{Change, Headers, Record};
 use streams_core::serde::{SerdeRef, TimeWindowedSerde};
 use streams_core::store::{TimestampedWindowStore, ValueAndTimestamp};
-use streams_core::time::Timestamp;
+use streams_core::time::{Timestamp, from_ms};
 use streams_core::window::{Window, Windowed};
 
 use super::sliding_plan::{SlidingStep, early_steps, steps};
@@ -40,7 +40,7 @@ impl Layout for SlidingWindows {
     }
 
     fn key_serde<K: Data>(&self, key: SerdeRef<K>) -> SerdeRef<Windowed<K>> {
-        Arc::new(TimeWindowedSerde::new(key, self.time_difference_ms()))
+        Arc::new(TimeWindowedSerde::new(key, from_ms(self.time_difference_ms())))
     }
 
     fn getter<K: Data, A: Data>(&self, store: &str) -> ValueGetterSupplier<Windowed<K>, A> {
