@@ -1,7 +1,7 @@
 //! One window without an end.
 
 use super::Windows;
-use streams_core::time::Timestamp;
+use streams_core::time::{IntoTimestamp, Timestamp};
 use streams_core::window::Window;
 
 /// A single window that never ends (`org.apache.kafka.streams.kstream.UnlimitedWindows`).
@@ -29,8 +29,8 @@ impl UnlimitedWindows {
     }
 
     /// The window that starts at that time (`startOn`).
-    pub fn start_on(self, start_ms: Timestamp) -> Self {
-        UnlimitedWindows { start_ms }
+    pub fn start_on(self, start: impl IntoTimestamp) -> Self {
+        UnlimitedWindows { start_ms: start.into_timestamp() }
     }
 
     /// When the window starts.

@@ -1,5 +1,7 @@
 //! A store may be read and changed in the middle of a scan; nothing panics.
 
+use std::time::{Duration, UNIX_EPOCH};
+
 use state_stores::{Batch, MemoryBackend};
 
 use super::*;
@@ -10,7 +12,7 @@ use crate::store::{
 };
 use crate::window::{Window, Windowed};
 
-const HOUR: std::time::Duration = std::time::Duration::from_secs(3_600);
+const HOUR: Duration = Duration::from_secs(3_600);
 
 type Counts = KeyValueStore<String, i64>;
 
@@ -108,6 +110,32 @@ fn the_closure_that_looks_at_a_value_is_told_that_it_cannot_call_the_store() {
         );
     }
     assert_eq!((rows.count(), store.all().unwrap().count()), (0, 1), "that scan has ended");
+}
+
+#[test]
+fn stores_take_every_kind_of_time() {
+    let environment = environment();
+    let at = |ms| UNIX_EPOCH + Duration::from_millis(ms);
+    let (windows, _opened): (WindowStore<String, i64>, _) =
+        open(&Stores::window_store::<String, i64>("windows", HOUR), &environment);
+    windows.put(&key(1), Some(7), at(10)).unwrap();
+    assert_eq!(windows.fetch(&key(1), at(10)).unwrap(), Some(7));
+    assert_eq!(windows.fetch_with(&key(1), at(10), |value| value.copied()).unwrap(), Some(7));
+    assert!(windows.fetch_with(&key(2), 10, |value| value.is_none()).unwrap());
+    assert_eq!(windows.fetch_range(&key(1), at(5), 20).unwrap().count(), 1);
+    assert_eq!(windows.fetch_all(0, at(9)).unwrap().count(), 0);
+
+    let (sessions, _opened): (SessionStore<String, i64>, _) =
+        open(&Stores::session_store::<String, i64>("sessions", HOUR), &environment);
+    sessions.put(&Windowed::new(key(1), Window::new(10, 20)), Some(3)).unwrap();
+    assert_eq!(sessions.fetch_session(&key(1), at(10), at(20)).unwrap(), Some(3));
+    assert_eq!(sessions.find_sessions(&key(1), at(21), at(30)).unwrap().count(), 0);
+
+    let builder = Stores::versioned_key_value_store::<String, i64>("versions", HOUR);
+    let (versions, _opened): (VersionedKeyValueStore<String, i64>, _) = open(&builder, &environment);
+    versions.put(&key(1), Some(&5), at(10)).unwrap();
+    assert_eq!(versions.get_as_of(&key(1), at(11)).unwrap().map(|version| version.value), Some(5));
+    assert!(versions.get_as_of(&key(1), at(9)).unwrap().is_none());
 }
 
 #[test]

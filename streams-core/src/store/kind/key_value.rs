@@ -17,7 +17,7 @@ use crate::store::{
     BackendRef, Cached, FlushedChange, GlobalKeyValueStore, Opened, Opening, RecordClock, RestoreFormat,
     StoreBuilder, StoreKind, StorePlace, ValueAndTimestamp,
 };
-use crate::time::Timestamp;
+use crate::time::IntoTimestamp;
 
 /// A map from `K` to `T` (`org.apache.kafka.streams.state.KeyValueStore`). Iteration is in the order of serialized
 /// keys.
@@ -94,9 +94,9 @@ impl<K: 'static, T: Clone + 'static> KeyValueStore<K, T> {
 
     /// As [`put`](Self::put), for a record whose time is not that of the current record: an operator upstream has given
     /// it another one. A deletion is logged with it.
-    pub fn put_at(&self, key: &K, value: Option<T>, timestamp: Timestamp) -> Result<()> {
+    pub fn put_at(&self, key: &K, value: Option<T>, timestamp: impl IntoTimestamp) -> Result<()> {
         let headers = self.clock.headers();
-        self.store.run(|store| store.put_with(key, value, timestamp, headers))
+        self.store.run(|store| store.put_with(key, value, timestamp.into_timestamp(), headers))
     }
 
     /// Sets the values of several keys, in this order, as [`put`](Self::put) does.

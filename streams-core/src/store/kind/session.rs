@@ -14,7 +14,7 @@ use crate::store::{
     Cached, ChangelogKind, FlushedChange, Opened, Opening, RecordClock, RestoreFormat, StoreBuilder,
     StoreKind,
 };
-use crate::time::{Timestamp, to_ms};
+use crate::time::{IntoTimestamp, Timestamp, to_ms};
 use crate::window::{Window, Windowed};
 
 /// An aggregate for each key and session (`org.apache.kafka.streams.state.SessionStore`). Sessions whose end is older
@@ -107,8 +107,13 @@ impl<K: Clone + 'static, A: Clone + 'static> SessionStore<K, A> {
     }
 
     /// The aggregate of exactly that session.
-    pub fn fetch_session(&self, key: &K, start: Timestamp, end: Timestamp) -> Result<Option<A>> {
-        self.store.run(|store| store.fetch_session(key, start, end))
+    pub fn fetch_session(
+        &self,
+        key: &K,
+        start: impl IntoTimestamp,
+        end: impl IntoTimestamp,
+    ) -> Result<Option<A>> {
+        self.store.run(|store| store.fetch_session(key, start.into_timestamp(), end.into_timestamp()))
     }
 
     /// All sessions of a key, by end, then start (`fetch`, with `.rev()` `backwardFetch`).
@@ -122,24 +127,26 @@ impl<K: Clone + 'static, A: Clone + 'static> SessionStore<K, A> {
     /// The sessions of a key that end at `earliest_end` or later and start at `latest_start` or earlier, by end, then start
     /// (`findSessions`, with `.rev()` `backwardFindSessions`). The [module](crate::store) says what a scan sees of puts in
     /// the middle of it.
-    pub fn find_sessions<'a>(
+    pub fn find_sessions<'a, End: IntoTimestamp, Start: IntoTimestamp>(
         &'a self,
         key: &K,
-        earliest_end: Timestamp,
-        latest_start: Timestamp,
-    ) -> Result<impl DoubleEndedIterator<Item = Result<(Windowed<K>, A)>> + use<'a, K, A>> {
+        earliest_end: End,
+        latest_start: Start,
+    ) -> Result<impl DoubleEndedIterator<Item = Result<(Windowed<K>, A)>> + use<'a, K, A, End, Start>> {
+        let (earliest_end, latest_start) = (earliest_end.into_timestamp(), latest_start.into_timestamp());
         Ok(self.store.scan(|store| store.find_sessions(key, earliest_end, latest_start))?.map(windowed))
     }
 
     /// [`find_sessions`](Self::find_sessions) for the keys from one to another (both inclusive, `None` for no bound, in the
     /// order of serialized keys): by segments of time, in each by key, then end, then start.
-    pub fn find_sessions_of_keys<'a>(
+    pub fn find_sessions_of_keys<'a, End: IntoTimestamp, Start: IntoTimestamp>(
         &'a self,
         first: Option<&K>,
         last: Option<&K>,
-        earliest_end: Timestamp,
-        latest_start: Timestamp,
-    ) -> Result<impl DoubleEndedIterator<Item = Result<(Windowed<K>, A)>> + use<'a, K, A>> {
+        earliest_end: End,
+        latest_start: Start,
+    ) -> Result<impl DoubleEndedIterator<Item = Result<(Windowed<K>, A)>> + use<'a, K, A, End, Start>> {
+        let (earliest_end, latest_start) = (earliest_end.into_timestamp(), latest_start.into_timestamp());
         let found =
             self.store.scan(|store| store.find_sessions_of_keys(first, last, earliest_end, latest_start))?;
         Ok(found.map(windowed))

@@ -14,7 +14,7 @@ use crate::store::handle::Handle;
 use crate::store::{
     ChangelogKind, Opened, Opening, RecordClock, RestoreFormat, StoreBuilder, StoreKind, StorePlace,
 };
-use crate::time::{Timestamp, to_ms};
+use crate::time::{IntoTimestamp, to_ms};
 
 /// The values of each key over time. A version is valid from its own time (inclusive) to that of the next one
 /// (exclusive); versions older than the history retention, counted back from the greatest time ever put, are neither
@@ -65,9 +65,9 @@ impl<K, V> Clone for VersionedKeyValueStore<K, V> {
 impl<K: 'static, V: 'static> VersionedKeyValueStore<K, V> {
     /// Gives a key a value, or with `None` deletes it, as of `timestamp`. Says whether the version is the latest, until
     /// when it is valid, or that it is too old to be taken.
-    pub fn put(&self, key: &K, value: Option<&V>, timestamp: Timestamp) -> Result<VersionedPut> {
+    pub fn put(&self, key: &K, value: Option<&V>, timestamp: impl IntoTimestamp) -> Result<VersionedPut> {
         self.store.run(|store| {
-            let put = store.put(key, value, timestamp)?;
+            let put = store.put(key, value, timestamp.into_timestamp())?;
             if put == VersionedPut::Expired {
                 self.clock.note_expired(store.name());
             }
@@ -76,8 +76,8 @@ impl<K: 'static, V: 'static> VersionedKeyValueStore<K, V> {
     }
 
     /// Deletes a key as of `timestamp`. Returns the version that was valid then.
-    pub fn delete(&self, key: &K, timestamp: Timestamp) -> Result<Option<VersionedRecord<V>>> {
-        self.store.run(|store| store.delete(key, timestamp))
+    pub fn delete(&self, key: &K, timestamp: impl IntoTimestamp) -> Result<Option<VersionedRecord<V>>> {
+        self.store.run(|store| store.delete(key, timestamp.into_timestamp()))
     }
 
     /// The latest version of a key; `None` if it has none or is deleted.
@@ -86,19 +86,19 @@ impl<K: 'static, V: 'static> VersionedKeyValueStore<K, V> {
     }
 
     /// The version of a key that was valid at `timestamp`.
-    pub fn get_as_of(&self, key: &K, timestamp: Timestamp) -> Result<Option<VersionedRecord<V>>> {
-        self.store.run(|store| store.get_as_of(key, timestamp))
+    pub fn get_as_of(&self, key: &K, timestamp: impl IntoTimestamp) -> Result<Option<VersionedRecord<V>>> {
+        self.store.run(|store| store.get_as_of(key, timestamp.into_timestamp()))
     }
 
     /// The versions of a key that were valid at some time within `from..=to`, in the order of their times, without
     /// deletions (`MultiVersionedKeyQuery`). A version that is put in the middle of it may be seen or not.
-    pub fn fetch<'a>(
+    pub fn fetch<'a, From: IntoTimestamp, To: IntoTimestamp>(
         &'a self,
         key: &K,
-        from: Timestamp,
-        to: Timestamp,
-    ) -> Result<impl DoubleEndedIterator<Item = Result<VersionedRecord<V>>> + use<'a, K, V>> {
-        self.store.scan(|store| store.fetch(key, from, to))
+        from: From,
+        to: To,
+    ) -> Result<impl DoubleEndedIterator<Item = Result<VersionedRecord<V>>> + use<'a, K, V, From, To>> {
+        self.store.scan(|store| store.fetch(key, from.into_timestamp(), to.into_timestamp()))
     }
 }
 

@@ -16,7 +16,7 @@ use crate::store::{
     Cached, ChangelogKind, FlushedChange, Opened, Opening, RecordClock, RestoreFormat, StoreBuilder,
     StoreKind, ValueAndTimestamp,
 };
-use crate::time::{Timestamp, to_ms};
+use crate::time::{IntoTimestamp, Timestamp, to_ms};
 
 /// A value for each key and window start (`org.apache.kafka.streams.state.WindowStore`). Windows whose start is older
 /// than the retention, counted back from the largest start ever put, are neither taken nor found.
@@ -72,7 +72,7 @@ impl<K, T> Clone for WindowStore<K, T> {
 impl<K: 'static, T: Clone + 'static> WindowStore<K, T> {
     /// Sets the value of a key in the window that starts at `start`; `None` deletes it. A window that has expired is
     /// left out and counted.
-    pub fn put(&self, key: &K, value: Option<T>, start: Timestamp) -> Result<()> {
+    pub fn put(&self, key: &K, value: Option<T>, start: impl IntoTimestamp) -> Result<()> {
         let timestamp = self.clock.timestamp();
         let headers = self.clock.headers();
         self.put_with(key, value, start, timestamp, headers)
@@ -83,10 +83,11 @@ impl<K: 'static, T: Clone + 'static> WindowStore<K, T> {
         &self,
         key: &K,
         value: Option<T>,
-        start: Timestamp,
-        timestamp: Timestamp,
+        start: impl IntoTimestamp,
+        timestamp: impl IntoTimestamp,
         headers: Headers,
     ) -> Result<()> {
+        let (start, timestamp) = (start.into_timestamp(), timestamp.into_timestamp());
         self.store.run(|store| {
             let expired = store.expired_puts();
             store.put_with(key, value, start, timestamp, headers)?;
@@ -98,48 +99,54 @@ impl<K: 'static, T: Clone + 'static> WindowStore<K, T> {
     }
 
     /// The value of a key in the window that starts at `start`.
-    pub fn fetch(&self, key: &K, start: Timestamp) -> Result<Option<T>> {
-        self.store.run(|store| store.fetch(key, start))
+    pub fn fetch(&self, key: &K, start: impl IntoTimestamp) -> Result<Option<T>> {
+        self.store.run(|store| store.fetch(key, start.into_timestamp()))
     }
 
     /// Lets `read` look at a window's value without a clone.
-    pub fn fetch_with<R>(&self, key: &K, start: Timestamp, read: impl FnOnce(Option<&T>) -> R) -> Result<R> {
-        self.store.run(|store| store.fetch_ref(key, start).map(read))
+    pub fn fetch_with<R>(
+        &self,
+        key: &K,
+        start: impl IntoTimestamp,
+        read: impl FnOnce(Option<&T>) -> R,
+    ) -> Result<R> {
+        self.store.run(|store| store.fetch_ref(key, start.into_timestamp()).map(read))
     }
 
     /// The windows of a key that start within `from..=to`, in the order of their starts (duplicates in the order of
     /// puts; `fetch`, with `.rev()` `backwardFetch`). The [module](crate::store) says what a scan sees of puts in the middle
     /// of it.
-    pub fn fetch_range<'a>(
+    pub fn fetch_range<'a, From: IntoTimestamp, To: IntoTimestamp>(
         &'a self,
         key: &K,
-        from: Timestamp,
-        to: Timestamp,
-    ) -> Result<impl DoubleEndedIterator<Item = Result<(Timestamp, T)>> + use<'a, K, T>> {
-        self.store.scan(|store| store.fetch_range(key, from, to))
+        from: From,
+        to: To,
+    ) -> Result<impl DoubleEndedIterator<Item = Result<(Timestamp, T)>> + use<'a, K, T, From, To>> {
+        self.store.scan(|store| store.fetch_range(key, from.into_timestamp(), to.into_timestamp()))
     }
 
     /// The windows of the keys from one to another (both inclusive, `None` for no bound, in the order of serialized keys)
     /// that start within `from..=to`: by segments of time, in each by key, then start (`fetch`, with `.rev()`
     /// `backwardFetch`).
-    pub fn fetch_keys<'a>(
+    pub fn fetch_keys<'a, From: IntoTimestamp, To: IntoTimestamp>(
         &'a self,
         first: Option<&K>,
         last: Option<&K>,
-        from: Timestamp,
-        to: Timestamp,
-    ) -> Result<impl DoubleEndedIterator<Item = Result<(K, Timestamp, T)>> + use<'a, K, T>> {
+        from: From,
+        to: To,
+    ) -> Result<impl DoubleEndedIterator<Item = Result<(K, Timestamp, T)>> + use<'a, K, T, From, To>> {
+        let (from, to) = (from.into_timestamp(), to.into_timestamp());
         let found = self.store.scan(|store| store.fetch_keys(first, last, from, to))?;
         Ok(found.map(|entry| entry.map(|((key, start), value)| (key, start, value))))
     }
 
     /// The windows of all keys that start within `from..=to`, in the order of [`fetch_keys`](Self::fetch_keys)
     /// (`fetchAll`, with `.rev()` `backwardFetchAll`).
-    pub fn fetch_all(
+    pub fn fetch_all<From: IntoTimestamp, To: IntoTimestamp>(
         &self,
-        from: Timestamp,
-        to: Timestamp,
-    ) -> Result<impl DoubleEndedIterator<Item = Result<(K, Timestamp, T)>> + use<'_, K, T>> {
+        from: From,
+        to: To,
+    ) -> Result<impl DoubleEndedIterator<Item = Result<(K, Timestamp, T)>> + use<'_, K, T, From, To>> {
         self.fetch_keys(None, None, from, to)
     }
 

@@ -17,7 +17,7 @@ impl Processor<String, String, String, String> for KeepAll {
         let recent: KeyValueStore<String, String> = context.state_store("recent")?;
         let history: VersionedKeyValueStore<String, String> = context.state_store("history")?;
         // The value is a number, which serves as the time as well.
-        let time = record.value.parse().unwrap_or_default();
+        let time: i64 = record.value.parse().unwrap_or_default();
         history.put(&record.key, Some(&record.value), time)?;
         recent.put(&record.key, Some(record.value.clone()))?;
         Ok(last.put(&record.key, Some(record.value))?)
