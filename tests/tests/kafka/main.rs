@@ -15,7 +15,7 @@
 //! - aborted stretches of a changelog end a restore: `changelogs`;
 //! - stream time is shared, empty partitions delay others: `time`;
 //! - expired windows stay on disk: `state-stores/tests/suite/expiry.rs`;
-//! - a change of key is not followed by a repartition: `streams-dsl/tests/stateful_describe.rs`;
+//! - a change of key is not followed by a repartition: `streams-dsl/tests/suite/stateful_describe.rs`;
 //! - an unknown setting is taken for granted: `streams-core/src/config/tests.rs`.
 
 #![allow(clippy::panic, reason = "tests fail by panicking")]

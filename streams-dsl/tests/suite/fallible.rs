@@ -1,8 +1,6 @@
 //! Every operator whose closure may fail: its error goes to the processing handler; one that continues leaves out what the
 //! closure was called for, one that fails names node, task, topic, partition and offset.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
-
 use std::fmt::Debug;
 use std::num::ParseIntError;
 use std::time::Duration;

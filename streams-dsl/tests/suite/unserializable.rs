@@ -1,8 +1,6 @@
 //! What a serde refuses to write is the error of its record, with node, store or topic, key and source: in a store it is the
 //! processing handler's, at a sink or a repartition topic the production handler's.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -1,7 +1,5 @@
 //! A driver that commits each record takes any fan-out.
 
-#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
-
 use streams_core::testing::TopologyTestDriver;
 use streams_dsl::prelude::*;
 

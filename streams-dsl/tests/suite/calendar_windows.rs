@@ -1,7 +1,5 @@
 //! Aggregations over windows that the calendar makes, and over such as users define, right and wrong ones.
 
-#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
-
 use std::sync::Arc;
 
 use chrono::TimeZone;

@@ -1,9 +1,6 @@
 //! Dropped records are visible: counted by reason, and logged in a warning with place, time, key and what judged them.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 #![allow(clippy::disallowed_methods, reason = "an application runs by the clock of the machine")]
-
-mod support;
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +12,7 @@ use streams_dsl::prelude::*;
 
 /// What `test` warns of leaving out.
 fn warnings(test: impl FnOnce()) -> Vec<String> {
-    support::warnings(test).into_iter().filter(|text| text.contains("left out")).collect()
+    crate::support::warnings(test).into_iter().filter(|text| text.contains("left out")).collect()
 }
 
 fn windowed(builder: &StreamsBuilder, consumed: Consumed<String, i64>) {

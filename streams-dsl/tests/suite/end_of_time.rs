@@ -1,8 +1,6 @@
 //! Times at the end of time never overflow and are searched in finite time; a record from far in the future costs those
 //! after it their windows, and nothing else.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
-
 use std::time::Duration;
 
 use streams_core::store::StoreSupplier;

@@ -1,8 +1,6 @@
 //! For how long a stream-stream join finds the partners of late records. What is expected is what Kafka Streams 4.3.1 gives
 //! on its `TopologyTestDriver`; `tests/oracle` has a case for both.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
-
 use streams_dsl::prelude::*;
 
 /// The results of records of the left (`'l'`) and the right stream at those times, all of one key.

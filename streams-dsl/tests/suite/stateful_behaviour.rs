@@ -5,8 +5,6 @@
 //! n-th record of a program has a header `h` with the value n. The sections called random have inputs that Java's
 //! `Random` made from the seed in their name. "Uncached" ones run with `statestore.cache.max.bytes=0`.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
-
 use std::collections::BTreeMap;
 use std::fmt::Write;
 

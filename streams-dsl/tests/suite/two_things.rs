@@ -1,8 +1,6 @@
 //! Two things are never one: stores of one name, settings that a topology was not built with, and values that a store
 //! cannot hold.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
-
 use serde::{Deserialize, Serialize};
 use streams_core::processor::DropReason;
 use streams_core::testing::CommitPolicy;

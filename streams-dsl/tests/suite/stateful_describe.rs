@@ -2,8 +2,6 @@
 //!
 //! `java/stateful_describe.txt` is what `Topology.describe()` of Kafka Streams 4.3.1 printed for the same programs.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
-
 use std::collections::BTreeMap;
 
 use streams_dsl::KGroupedStream;

@@ -1,13 +1,9 @@
 //! Mistakes that compile and run are warned of.
 
-#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
-
-mod support;
-
 use std::time::Duration;
 
+use crate::support::warnings;
 use streams_dsl::prelude::*;
-use support::warnings;
 
 fn app(builder: StreamsBuilder) -> KafkaStreams {
     let config = StreamsConfig::new("payments-app", "embedded:");

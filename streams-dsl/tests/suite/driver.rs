@@ -1,7 +1,5 @@
 //! The test driver refuses clocks and topics that make no sense, and works up to their limits.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
-
 use streams_core::testing::DriverBuilder;
 use streams_dsl::prelude::*;
 

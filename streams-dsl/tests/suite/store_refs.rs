@@ -1,7 +1,5 @@
 //! Stores are named by references, which know their types, as well as by names.
 
-#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
-
 use streams_dsl::prelude::*;
 
 /// Tells how often a key came, and how it is called.

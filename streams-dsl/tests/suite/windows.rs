@@ -1,7 +1,5 @@
 //! What the recorded cases do not show of windows and suppression: restarts, a full buffer, and mistakes.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
-
 use streams_core::testing::CommitPolicy;
 use streams_dsl::prelude::*;
 

@@ -1,7 +1,5 @@
 //! What is written to the dead letter queue when the handlers that come with the library are asked about a record.
 
-#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
-
 use streams_core::processor::dead_letter::headers as names;
 use streams_core::record::Headers;
 use streams_core::testing::{RawTestRecord, TopologyTestDriver};

@@ -1,7 +1,5 @@
 //! User code may fail: a panic or an error of a closure goes to the processing exception handler with node, task and record.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
-
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 

@@ -1,7 +1,5 @@
 //! A foreign-key join over several partitions: tables of different widths, custom partitioners, and caches.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
-
 use std::collections::BTreeSet;
 
 use streams_core::partitioner::partition_for_key;
