@@ -14,7 +14,7 @@ pub use crate::{
     Branched, BranchedKStream, CogroupedKStream, DslError, GlobalKTable, KGroupedStream, KGroupedTable,
     KStream, KTable, StreamsBuilder, TransformContext, ValueTransformer,
 };
-pub use streams_core::config::{ProcessingGuarantee, StreamsConfig};
+pub use streams_core::config::{AutoOffsetReset, ProcessingGuarantee, StreamsConfig};
 pub use streams_core::embedded::{EmbeddedBroker, EmbeddedTopic};
 pub use streams_core::error::UserError;
 pub use streams_core::ids::TaskId;
@@ -48,5 +48,5 @@ pub use streams_core::testing::{
     CommitPolicy, RawTestRecord, TestInputTopic, TestOutputTopic, TestRecord, TopologyTestDriver,
 };
 pub use streams_core::time::{IntoTimestamp, Timestamp};
-pub use streams_core::topology::{AutoOffsetReset, TopicPattern, Topology};
+pub use streams_core::topology::{TopicPattern, Topology};
 pub use streams_core::window::{Window, Windowed};

@@ -114,5 +114,7 @@ mod tests {
                 .filter(|state| state.is_final())
                 .all(|end| { State::ALL.iter().all(|next| !end.may_become(*next)) })
         );
+        let processing = State::ALL.into_iter().filter(|state| state.is_running_or_rebalancing());
+        assert_eq!(processing.collect::<Vec<_>>(), [State::Rebalancing, State::Running]);
     }
 }

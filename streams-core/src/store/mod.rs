@@ -37,7 +37,6 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
-pub use crate::ids::StoreName;
 pub use builder::{AddStore, Cached, StoreBuilder, StoreKind};
 #[doc(hidden)]
 pub use builder::{Opened, Opening};

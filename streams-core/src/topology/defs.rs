@@ -1,9 +1,8 @@
 //! What goes into a topology graph, as plain data.
 
 use super::pattern::TopicPattern;
-pub use crate::config::AutoOffsetReset;
+use crate::config::AutoOffsetReset;
 use crate::ids::TopicName;
-pub use crate::ids::{NodeName, StoreName};
 pub use crate::store::{ChangelogKind, StoreDef};
 
 /// What a source node reads.

@@ -6,14 +6,14 @@
 //! Java visits the topics, which is that of hash sets; it is repeated here, because an application that
 //! moves over from Java must find its topics with the numbers they have.
 
-use super::defs::{ChangelogKind, NodeName};
+use super::defs::ChangelogKind;
 use super::graph::{NodeKind, TopologyGraph};
 use super::groups::Subtopology;
 use super::internal_topics::own_changelog_configs;
 use super::java_order::{hash_order, hash_set_order, long_hash, objects_hash, string_hash, string_map_hash};
 use super::resolve::{Existing, RepartitionCounts, count_of};
 use crate::error::TopologyError;
-use crate::ids::TopicName;
+use crate::ids::{NodeName, TopicName};
 
 /// `Boolean.FALSE.hashCode()`.
 const FALSE_HASH: u32 = 1237;

@@ -3,11 +3,11 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use super::defs::{NodeName, SinkTarget, StoreName};
+use super::defs::SinkTarget;
 use super::graph::{Node, NodeKind, TopologyGraph};
 use super::java_order::{TreeSet, compare_strings, hash_set_copy_order, hash_set_order};
 use super::pattern::TopicPattern;
-use crate::ids::TopicName;
+use crate::ids::{NodeName, StoreName, TopicName};
 
 /// A described topology. `Display` is Kafka Streams' text; internal topics appear undecorated.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
-use super::defs::{NodeName, SinkTarget};
+use super::defs::SinkTarget;
 use super::describe::{DescribedKind, DescribedNode, TopologyDescription};
 use super::graph::TopologyGraph;
+use crate::ids::NodeName;
 
 impl TopologyGraph {
     /// A Mermaid flow chart: one box per sub-topology; topics are rounded, stores are cylinders.

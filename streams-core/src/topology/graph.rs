@@ -6,11 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::defs::{
-    AutoOffsetReset, ChangelogKind, InternalTopicDef, NodeName, SinkTarget, SourceDef, StoreDef, StoreName,
-};
+use super::defs::{ChangelogKind, InternalTopicDef, SinkTarget, SourceDef, StoreDef};
+use crate::config::AutoOffsetReset;
 use crate::error::TopologyError;
-use crate::ids::{TopicName, changelog_topic};
+use crate::ids::{NodeName, StoreName, TopicName, changelog_topic};
 use crate::processor::NodeFactory;
 use crate::store::{StoreFactory, StorePlace};
 

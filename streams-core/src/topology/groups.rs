@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use state_stores::RestoreFormat;
 
-use super::defs::{NodeName, SinkTarget, StoreName};
+use super::defs::SinkTarget;
 use super::graph::{NodeKind, TopologyGraph};
-use crate::ids::TopicName;
+use crate::ids::{NodeName, StoreName, TopicName};
 use crate::store::{StoreFactory, StorePlace};
 
 /// A group of connected nodes. Topics have their full names; lists of topics are sorted and free of

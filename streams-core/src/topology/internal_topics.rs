@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use super::defs::{ChangelogKind, StoreDef, StoreName};
-use crate::ids::TopicName;
+use super::defs::{ChangelogKind, StoreDef};
+use crate::ids::{StoreName, TopicName};
 
 const CLEANUP_POLICY: &str = "cleanup.policy";
 const MIN_COMPACTION_LAG_MS: &str = "min.compaction.lag.ms";

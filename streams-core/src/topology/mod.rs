@@ -35,9 +35,10 @@ mod pattern;
 mod resolve;
 mod typed;
 
-pub use crate::error::TopologyError;
+pub(crate) use crate::config::AutoOffsetReset;
+pub(crate) use crate::error::TopologyError;
+pub(crate) use crate::ids::{NodeName, StoreName};
 pub use defs::SinkTarget;
-pub use defs::{AutoOffsetReset, NodeName, StoreName};
 #[doc(hidden)]
 pub use defs::{ChangelogKind, InternalTopicDef, SourceDef, StoreDef};
 pub use describe::{

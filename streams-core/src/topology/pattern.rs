@@ -17,7 +17,7 @@ use crate::error::TopologyError;
 /// let orders = TopicPattern::new("orders-[a-z]+")?;
 /// assert!(orders.matches("orders-europe") && !orders.matches("old-orders-europe"));
 /// assert!(TopicPattern::new("orders-(").is_err());
-/// # Ok::<(), kstreams::topology::TopologyError>(())
+/// # Ok::<(), kstreams::error::TopologyError>(())
 /// ```
 #[derive(Clone)]
 pub struct TopicPattern {

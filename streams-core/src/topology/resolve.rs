@@ -14,12 +14,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::defs::NodeName;
 use super::graph::TopologyGraph;
 use super::groups::{Subtopology, SubtopologyStore};
 use super::internal_topics::{InternalTopic, InternalTopicKind, changelog_configs, repartition_configs};
 use crate::error::TopologyError;
-use crate::ids::{PartitionId, TaskId, TopicName, TopicPartition, invalid_topic_name};
+use crate::ids::{NodeName, PartitionId, TaskId, TopicName, TopicPartition, invalid_topic_name};
 
 /// The settings that decide names and settings of internal topics.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::any::TypeId;
 use std::rc::Rc;
 
-use streams_core::topology::AutoOffsetReset;
+use streams_core::config::AutoOffsetReset;
 
 use super::Writer;
 use super::repartition::RepartitionSpec;

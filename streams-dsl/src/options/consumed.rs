@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use streams_core::config::AutoOffsetReset;
 use streams_core::processor::timestamp_extractor::{TimestampExtractor, TimestampExtractorRef};
-use streams_core::topology::AutoOffsetReset;
 
 use super::common::{OnePair, Options};
 

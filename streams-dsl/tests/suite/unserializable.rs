@@ -2,10 +2,13 @@
 //! processing handler's, at a sink or a repartition topic the production handler's.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use streams_core::error::Error;
+use streams_core::error::{Error, TransportError};
 use streams_core::processor::DropReason;
+use streams_core::processor::handlers::{
+    DeserializationExceptionHandler, ErrorContext, ProducerRecord, ProductionExceptionHandler, Response,
+};
 use streams_core::serde::{FnSerde, SerdeError};
 use streams_core::store::KeyValueStoreBuilder;
 use streams_core::testing::CommitPolicy;
@@ -242,4 +245,58 @@ fn a_test_that_reads_another_type_is_told_so() {
     let unlucky = driver.create_input_topic_with("in", text(), fussy()).pipe("k".to_owned(), 13, 1);
     let said = unlucky.unwrap_err().to_string();
     assert!(said.starts_with("cannot serialize the value of a record for topic in: thirteen"), "{said}");
+}
+
+/// Handlers of a program's own, which note what they are asked about and leave it out.
+#[derive(Clone, Default)]
+struct Notes(Arc<Mutex<Vec<String>>>);
+
+impl Notes {
+    fn note(&self, context: &ErrorContext<'_>, part: &str) -> Response {
+        self.0.lock().unwrap().push(format!("{part} at {}", context.node));
+        Response::resume()
+    }
+}
+
+impl DeserializationExceptionHandler for Notes {
+    fn handle(&self, context: &ErrorContext<'_>, part: &'static str, _: &SerdeError) -> Response {
+        self.note(context, part)
+    }
+}
+
+impl ProductionExceptionHandler for Notes {
+    fn handle(&self, context: &ErrorContext<'_>, _: &ProducerRecord<'_>, _: &TransportError) -> Response {
+        self.note(context, "record")
+    }
+
+    fn handle_serialization_error(
+        &self,
+        context: &ErrorContext<'_>,
+        _: &str,
+        part: &'static str,
+        _: &SerdeError,
+    ) -> Response {
+        self.note(context, part)
+    }
+}
+
+#[test]
+fn handlers_of_the_program_are_asked_instead_of_those_of_the_settings() {
+    let builder = StreamsBuilder::new();
+    builder.stream::<String, i64>("in").to_with("out", Produced::with(text(), fussy()));
+    let notes = Notes::default();
+    let driver = TopologyTestDriver::builder(builder.build().unwrap(), config("LogAndFail"))
+        .with_deserialization_handler(notes.clone())
+        .with_production_handler(notes.clone())
+        .build()
+        .unwrap();
+    let unreadable = driver.create_input_topic::<String, String>("in");
+    unreadable.pipe("k".to_owned(), "no eight bytes".to_owned(), 0).unwrap();
+    let numbers = driver.create_input_topic::<String, i64>("in");
+    for (value, time) in [(12, 1), (13, 2), (14, 3)] {
+        numbers.pipe("k".to_owned(), value, time).unwrap();
+    }
+    assert_eq!(driver.create_output_topic::<String, i64>("out").read_values().unwrap(), [12, 14]);
+    let asked = notes.0.lock().unwrap().clone();
+    assert_eq!(asked, ["value at KSTREAM-SOURCE-0000000000", "value at KSTREAM-SINK-0000000001"]);
 }

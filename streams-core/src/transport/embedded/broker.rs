@@ -15,9 +15,7 @@ use super::storage::{Database, Durability, Storage, USABLE};
 use super::transport::EmbeddedTransport;
 use crate::ids::Offset;
 use crate::time::{ClockRef, SystemClock};
-use crate::transport::{
-    Fence, GroupSpec, Isolation, OffsetToCommit, Result, TransportError, TransportErrorKind,
-};
+use crate::transport::{Fence, GroupSpec, Isolation, OffsetToCommit, TransportError, TransportErrorKind};
 
 /// How often a waiting thread checks whether a transaction has timed out, as nothing signals that.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -84,18 +82,18 @@ impl EmbeddedBroker {
     }
 
     /// The broker in memory that all of this process share under that name, while anyone holds it.
-    pub fn named(name: &str) -> Result<Arc<Self>> {
+    pub fn named(name: &str) -> Result<Arc<Self>, TransportError> {
         shared(Key::Named(name.to_owned()), || Ok(EmbeddedBroker::in_memory()))
     }
 
     /// The durable broker in that directory, which is created if necessary. All of this process share it; another
     /// process gets an error while it is open here.
-    pub fn open(dir: &Path) -> Result<Arc<Self>> {
+    pub fn open(dir: &Path) -> Result<Arc<Self>, TransportError> {
         EmbeddedBroker::open_with(dir, &EmbeddedOptions::default())
     }
 
     /// [`EmbeddedBroker::open`] with options.
-    pub fn open_with(dir: &Path, options: &EmbeddedOptions) -> Result<Arc<Self>> {
+    pub fn open_with(dir: &Path, options: &EmbeddedOptions) -> Result<Arc<Self>, TransportError> {
         let failed = |error: std::io::Error| {
             let attempted = format!("open of the embedded broker in {}", dir.display());
             TransportError::new(TransportErrorKind::Fatal, attempted, format!("{error}; {USABLE}"))
@@ -112,7 +110,7 @@ impl EmbeddedBroker {
 
     /// The broker that `bootstrap.servers` names: `embedded:` is this process's broker in memory, `embedded:@NAME`
     /// another one in memory, `embedded:PATH` the durable one in that directory.
-    pub fn of_servers(servers: &str) -> Result<Arc<Self>> {
+    pub fn of_servers(servers: &str) -> Result<Arc<Self>, TransportError> {
         let Some(place) = servers.trim().strip_prefix(SCHEME) else {
             let attempted = format!("use of bootstrap.servers={servers}");
             let reason = "an embedded broker is `embedded:`, `embedded:@NAME` or `embedded:PATH`";
@@ -151,7 +149,7 @@ impl EmbeddedBroker {
     }
 
     /// A topic's settings.
-    pub fn topic_configs(&self, topic: &str) -> Result<BTreeMap<String, String>> {
+    pub fn topic_configs(&self, topic: &str) -> Result<BTreeMap<String, String>, TransportError> {
         Ok(self.lock().topic(topic)?.1.configs.clone())
     }
 
@@ -235,12 +233,16 @@ impl EmbeddedBroker {
     }
 
     /// Makes a member of a group.
-    pub(super) fn join(&self, spec: &GroupSpec) -> Result<Arc<str>> {
+    pub(super) fn join(&self, spec: &GroupSpec) -> Result<Arc<str>, TransportError> {
         self.change(|core| core.groups.join(spec))
     }
 
     /// Commits offsets outside of a transaction.
-    pub(super) fn commit_offsets(&self, fence: &Fence, offsets: &[OffsetToCommit]) -> Result<()> {
+    pub(super) fn commit_offsets(
+        &self,
+        fence: &Fence,
+        offsets: &[OffsetToCommit],
+    ) -> Result<(), TransportError> {
         self.change(|core| {
             if let Some(reason) = core.groups.refusal(fence) {
                 let attempted = format!("commit of group {}", fence.group);
@@ -266,7 +268,7 @@ impl EmbeddedBroker {
         isolation: Isolation,
         budget: usize,
         into: &mut VecDeque<Chunk>,
-    ) -> Result<Read> {
+    ) -> Result<Read, TransportError> {
         loop {
             let mut core = self.lock();
             self.expire(&mut core);
