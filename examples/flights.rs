@@ -81,10 +81,15 @@ pub struct Departures {
     pub weather: Option<Weather>,
 }
 
+json_serde!(Flight, Weather, Departures);
+
 impl Delays {
     fn add(&mut self, delay_min: Option<i64>) {
         match delay_min {
-            Some(minutes) => (self.departed, self.minutes) = (self.departed + 1, self.minutes + minutes),
+            Some(minutes) => {
+                self.departed += 1;
+                self.minutes += minutes;
+            }
             None => self.cancelled += 1,
         }
     }
@@ -123,15 +128,15 @@ impl Departures {
 pub fn topology() -> Result<Topology> {
     let builder = StreamsBuilder::new();
     let airlines = builder.global_table::<String, String>(AIRLINES);
-    let weather = builder.global_table::<String, Json<Weather>>(WEATHER);
+    let weather = builder.global_table::<String, Weather>(WEATHER);
     builder
-        .stream::<String, Json<Flight>>(FLIGHTS)
+        .stream::<String, Flight>(FLIGHTS)
         .left_join_global(&airlines, |_airport, flight| flight.airline.clone(), with_name)
         .group_by_key()
         .windowed_by(TimeWindows::of_size_and_grace(hours(1), minutes(10)))
         .aggregate_with(
-            || Json(Departures::default()),
-            |_airport, flight, Json(departures)| Json(departures.with(flight.into_inner())),
+            Departures::default,
+            |_airport, flight, departures| departures.with(flight),
             Materialized::named("departures"),
         )
         .to_stream()
@@ -144,13 +149,13 @@ pub fn topology() -> Result<Topology> {
 }
 
 /// An airline without a name goes by its code.
-fn with_name(mut flight: Json<Flight>, name: Option<String>) -> Json<Flight> {
+fn with_name(mut flight: Flight, name: Option<String>) -> Flight {
     flight.airline = name.unwrap_or(std::mem::take(&mut flight.airline));
     flight
 }
 
-fn with_weather(mut departures: Json<Departures>, weather: Option<Json<Weather>>) -> Json<Departures> {
-    departures.weather = weather.map(Json::into_inner);
+fn with_weather(mut departures: Departures, weather: Option<Weather>) -> Departures {
+    departures.weather = weather;
     departures
 }
 
@@ -187,7 +192,7 @@ impl FlightRow {
             hour: format!("{}-{:02}-{:02} {:02}h", self.year, self.month, self.day, self.hour),
             delay_min: self.dep_delay.map(|minutes| minutes.round() as i64),
         };
-        InputRecord::new(FLIGHTS, &self.origin, &Json(flight), scheduled.timestamp_millis())
+        InputRecord::new(FLIGHTS, &self.origin, &flight, scheduled.timestamp_millis())
     }
 }
 
@@ -203,7 +208,7 @@ struct WeatherRow {
 impl WeatherRow {
     fn record(self) -> Result<InputRecord> {
         let hour_ms = self.time_hour.timestamp_millis();
-        InputRecord::new(WEATHER, &airport_and_hour(&self.origin, hour_ms), &Json(self.weather), hour_ms)
+        InputRecord::new(WEATHER, &airport_and_hour(&self.origin, hour_ms), &self.weather, hour_ms)
     }
 }
 
@@ -285,8 +290,7 @@ pub fn app(options: &Options) -> Result<ExampleApp> {
 /// Airport and hour with what happened, in the order of airports and hours.
 pub fn departures(outputs: &[OutputRecord]) -> Result<Vec<(String, Departures)>> {
     let last = examples::final_records(outputs).into_iter();
-    last.map(|record| Ok((record.key::<String>()?, record.value::<Json<Departures>>()?.into_inner())))
-        .collect()
+    last.map(|record| Ok((record.key::<String>()?, record.value::<Departures>()?))).collect()
 }
 
 /// Runs the example and prints delays per airport, the worst hours, and what the weather has to do with it.
@@ -392,19 +396,19 @@ mod tests {
 
     const HOUR_MS: i64 = 3_600_000;
 
-    fn flight(airline: &str, delay_min: Option<i64>) -> Json<Flight> {
+    fn flight(airline: &str, delay_min: Option<i64>) -> Flight {
         let hour = "1970-01-01 00h".to_owned();
-        Json(Flight { airline: airline.to_owned(), number: 1, to: "SFO".to_owned(), hour, delay_min })
+        Flight { airline: airline.to_owned(), number: 1, to: "SFO".to_owned(), hour, delay_min }
     }
 
     #[test]
     fn delays_are_averaged_per_airport_and_hour() {
         let driver = TopologyTestDriver::of(topology().unwrap()).unwrap();
-        let weather = driver.create_input_topic::<String, Json<Weather>>(WEATHER);
+        let weather = driver.create_input_topic::<String, Weather>(WEATHER);
         let airlines = driver.create_input_topic::<String, String>(AIRLINES);
-        let flights = driver.create_input_topic::<String, Json<Flight>>(FLIGHTS);
+        let flights = driver.create_input_topic::<String, Flight>(FLIGHTS);
         let storm = Weather { temp: None, wind_speed: Some(40.0), precip: None, visib: None };
-        weather.pipe(airport_and_hour("JFK", 0), Json(storm.clone()), 0).unwrap();
+        weather.pipe(airport_and_hour("JFK", 0), storm.clone(), 0).unwrap();
         airlines.pipe("B6".to_owned(), "JetBlue Airways".to_owned(), 0).unwrap();
 
         let jfk = || "JFK".to_owned();
@@ -414,7 +418,7 @@ mod tests {
         flights.pipe(jfk(), flight("B6", Some(5)), HOUR_MS).unwrap();
         flights.pipe("EWR".to_owned(), flight("B6", Some(7)), 2).unwrap();
 
-        let results = driver.create_output_topic::<String, Json<Departures>>(DEPARTURES);
+        let results = driver.create_output_topic::<String, Departures>(DEPARTURES);
         let last: BTreeMap<_, _> = results.read_key_values().unwrap().into_iter().collect();
         assert_eq!(
             last.keys().collect::<Vec<_>>(),
@@ -431,8 +435,8 @@ mod tests {
     #[test]
     fn a_flight_after_the_grace_period_is_dropped() {
         let driver = TopologyTestDriver::of(topology().unwrap()).unwrap();
-        let flights = driver.create_input_topic::<String, Json<Flight>>(FLIGHTS);
-        let results = driver.create_output_topic::<String, Json<Departures>>(DEPARTURES);
+        let flights = driver.create_input_topic::<String, Flight>(FLIGHTS);
+        let results = driver.create_output_topic::<String, Departures>(DEPARTURES);
         flights.pipe("JFK".to_owned(), flight("B6", Some(1)), HOUR_MS + 600_000 - 1).unwrap();
         flights.pipe("JFK".to_owned(), flight("B6", Some(2)), 1).unwrap();
         flights.pipe("JFK".to_owned(), flight("B6", Some(3)), HOUR_MS + 600_000).unwrap();

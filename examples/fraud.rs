@@ -98,6 +98,8 @@ pub struct Alert {
     pub until_ms: i64,
 }
 
+json_serde!(Payment, Customer, Checked, Spending, Alert);
+
 impl Spending {
     fn with(self, checked: Checked) -> Self {
         let customer =
@@ -143,20 +145,18 @@ impl Alert {
     }
 
     /// By account and window, so that a later alert about the same window replaces an earlier one.
-    fn keyed(self) -> (String, Json<Alert>) {
-        (format!("{}@{}", self.account, self.from_ms), Json(self))
+    fn keyed(self) -> (String, Alert) {
+        (format!("{}@{}", self.account, self.from_ms), self)
     }
 }
 
 /// Alerts about payments that are out of the ordinary.
 pub fn topology() -> Result<Topology> {
     let builder = StreamsBuilder::new();
-    let customers = builder.table::<String, Json<Customer>>(CUSTOMERS);
+    let customers = builder.table::<String, Customer>(CUSTOMERS);
     builder
-        .stream::<String, Json<Payment>>(PAYMENTS)
-        .left_join(&customers, |Json(payment), customer| {
-            Json(Checked { payment, customer: customer.map(Json::into_inner) })
-        })
+        .stream::<String, Payment>(PAYMENTS)
+        .left_join(&customers, |payment, customer| Checked { payment, customer })
         .split()
         .branch_with(
             |_account, checked| checked.customer.is_none(),
@@ -166,11 +166,11 @@ pub fn topology() -> Result<Topology> {
     Ok(builder.build()?)
 }
 
-fn unknown_accounts(payments: KStream<String, Json<Checked>>) {
+fn unknown_accounts(payments: KStream<String, Checked>) {
     payments.map(|account, checked| Alert::no_customer(account, &checked.payment).keyed()).to(ALERTS);
 }
 
-fn spending(payments: KStream<String, Json<Checked>>) {
+fn spending(payments: KStream<String, Checked>) {
     // Windows that overlap by half: whatever happens within five minutes lies in one of them as a whole.
     let windows =
         TimeWindows::of_size_and_grace(millis(WINDOW_MS.unsigned_abs()), minutes(1)).advance_by(minutes(5));
@@ -178,14 +178,12 @@ fn spending(payments: KStream<String, Json<Checked>>) {
         .group_by_key()
         .windowed_by(windows)
         .aggregate_with(
-            || Json(Spending::default()),
-            |_account, checked, Json(spending)| Json(spending.with(checked.into_inner())),
+            Spending::default,
+            |_account, checked, spending| spending.with(checked),
             Materialized::named("spending"),
         )
         .to_stream()
-        .flat_map(|window, spending| {
-            spending.and_then(|Json(spending)| spending.alert(window)).map(Alert::keyed)
-        })
+        .flat_map(|window, spending| spending.and_then(|spending| spending.alert(window)).map(Alert::keyed))
         .to(ALERTS);
 }
 
@@ -349,12 +347,12 @@ pub fn day() -> Scenario {
 pub fn app_on(scenario: &Scenario) -> Result<ExampleApp> {
     let customers = scenario.customers.iter().map(|(account, customer)| {
         // Accounts are older than what is paid from them, so the table is complete before the first payment.
-        InputRecord::new(CUSTOMERS, account, &Json(customer.clone()), BEGIN_MS - DAY_MS)
+        InputRecord::new(CUSTOMERS, account, customer, BEGIN_MS - DAY_MS)
     });
     let payments = scenario
         .payments
         .iter()
-        .map(|(account, payment)| InputRecord::new(PAYMENTS, account, &Json(payment.clone()), payment.at_ms));
+        .map(|(account, payment)| InputRecord::new(PAYMENTS, account, payment, payment.at_ms));
     Ok(ExampleApp {
         name: "fraud",
         topics: vec![Topic::new(CUSTOMERS, 4), Topic::new(PAYMENTS, 4), Topic::new(ALERTS, 4)],
@@ -372,7 +370,7 @@ pub fn app(_options: &Options) -> Result<ExampleApp> {
 /// The alerts, each as it was last updated.
 pub fn alerts(outputs: &[OutputRecord]) -> Result<Vec<Alert>> {
     let last = examples::final_records(outputs).into_iter();
-    last.map(|record| Ok(record.value::<Json<Alert>>()?.into_inner())).collect()
+    last.map(|record| record.value()).collect()
 }
 
 /// How well the rules did.
@@ -462,15 +460,15 @@ mod tests {
     #[test]
     fn bursts_large_sums_and_unknown_accounts_raise_alerts() {
         let driver = TopologyTestDriver::of(topology().unwrap()).unwrap();
-        let customers = driver.create_input_topic::<String, Json<Customer>>(CUSTOMERS);
-        let payments = driver.create_input_topic::<String, Json<Payment>>(PAYMENTS);
+        let customers = driver.create_input_topic::<String, Customer>(CUSTOMERS);
+        let payments = driver.create_input_topic::<String, Payment>(PAYMENTS);
         for name in ["ann", "bob", "cid"] {
             customers
-                .pipe(name.to_owned(), Json(Customer { name: name.to_owned(), limit_cents: 1_000 }), 0)
+                .pipe(name.to_owned(), Customer { name: name.to_owned(), limit_cents: 1_000 }, 0)
                 .unwrap();
         }
         let pay = |account: &str, at_ms, cents| {
-            payments.pipe(account.to_owned(), Json(Payment { at_ms, cents }), at_ms).unwrap();
+            payments.pipe(account.to_owned(), Payment { at_ms, cents }, at_ms).unwrap();
         };
         (0..9).for_each(|second| pay("ann", WINDOW_MS + second * 1_000, 1));
         (0..8).for_each(|second| pay("cid", WINDOW_MS + second * 1_000, 1));
@@ -478,7 +476,7 @@ mod tests {
         pay("bob", WINDOW_MS + 11_000, 401);
         pay("nobody", WINDOW_MS + 12_000, 5);
 
-        let alerts = driver.create_output_topic::<String, Json<Alert>>(ALERTS);
+        let alerts = driver.create_output_topic::<String, Alert>(ALERTS);
         let mut found: Vec<_> =
             alerts.read_values().unwrap().iter().map(|a| (a.account.clone(), a.reason, a.from_ms)).collect();
         found.sort();
@@ -498,18 +496,18 @@ mod tests {
     #[test]
     fn a_payment_is_measured_against_the_limit_of_its_time() {
         let driver = TopologyTestDriver::of(topology().unwrap()).unwrap();
-        let customers = driver.create_input_topic::<String, Json<Customer>>(CUSTOMERS);
-        let payments = driver.create_input_topic::<String, Json<Payment>>(PAYMENTS);
-        let alerts = driver.create_output_topic::<String, Json<Alert>>(ALERTS);
+        let customers = driver.create_input_topic::<String, Customer>(CUSTOMERS);
+        let payments = driver.create_input_topic::<String, Payment>(PAYMENTS);
+        let alerts = driver.create_output_topic::<String, Alert>(ALERTS);
         let limit = |limit_cents| {
             let customer = Customer { name: "Ann".to_owned(), limit_cents };
-            customers.pipe("ann".to_owned(), Json(customer), 0).unwrap();
+            customers.pipe("ann".to_owned(), customer, 0).unwrap();
         };
         limit(1_000);
-        payments.pipe("ann".to_owned(), Json(Payment { at_ms: 1, cents: 900 }), 1).unwrap();
+        payments.pipe("ann".to_owned(), Payment { at_ms: 1, cents: 900 }, 1).unwrap();
         assert!(alerts.is_empty().unwrap());
         limit(500);
-        payments.pipe("ann".to_owned(), Json(Payment { at_ms: 2, cents: 1 }), 2).unwrap();
+        payments.pipe("ann".to_owned(), Payment { at_ms: 2, cents: 1 }, 2).unwrap();
         assert_eq!(alerts.read_values().unwrap().len(), 1);
     }
 
