@@ -52,13 +52,7 @@ impl<K: Data, V: Data> Children<K, V> {
         if record.timestamp < 0 {
             return Err(malformed(record.timestamp));
         }
-        if task.is_at(record.timestamp, &record.headers) {
-            return self.dispatch(record, task);
-        }
-        let before = task.go_to(record.timestamp, &record.headers);
-        let dispatched = self.dispatch(record, task);
-        task.go_to(before.0, &before.1);
-        dispatched
+        task.pass(record, |record, task| self.dispatch(record, task))
     }
 
     #[inline]
@@ -79,12 +73,7 @@ impl<K: Data, V: Data> Children<K, V> {
     pub fn forward_to(&self, name: &str, record: Record<K, V>, task: &mut TaskContext) -> Result<()> {
         match self.0.iter().find(|(child, _)| &**child == name) {
             Some(_) if record.timestamp < 0 => Err(malformed(record.timestamp)),
-            Some((_, child)) => {
-                let before = task.go_to(record.timestamp, &record.headers);
-                let dispatched = child.receive(record, task);
-                task.go_to(before.0, &before.1);
-                dispatched
-            }
+            Some((_, child)) => task.pass(record, |record, task| child.receive(record, task)),
             None => {
                 let children = self.0.iter().map(|(child, _)| Arc::clone(child)).collect();
                 Err(UsageError::UnknownChild { child: name.to_owned(), children }.into())

@@ -71,7 +71,7 @@ pub use source::SourceOptions;
 #[doc(hidden)]
 pub use source::{Prepared, SourceFactory, SourceInput};
 #[doc(hidden)]
-pub use task_context::{Flusher, TaskContext, TaskSetup};
+pub use task_context::{Flusher, TaskContext, TaskSetup, TaskStores};
 
 use crate::error::UserError;
 pub use crate::record::Data;

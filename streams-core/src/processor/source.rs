@@ -213,8 +213,7 @@ impl<K: Data, V: Data> SourceInput for Input<K, V> {
     fn process(&mut self, task: &mut TaskContext) -> Result<()> {
         match self.head.take() {
             Some(record) => {
-                task.set_record_headers(&record.headers);
-                task.set_key(self.key);
+                task.deserialized(self.key, &record.headers);
                 self.node.children.forward(record, task)
             }
             None => Ok(()),

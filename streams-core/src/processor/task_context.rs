@@ -1,7 +1,7 @@
 //! The state of a running task that all nodes share: the current record, time, stores, results, counters.
 
 use std::any::Any;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
@@ -13,17 +13,22 @@ use super::handlers::Handlers;
 use super::metadata::ProcessorMetadata;
 use super::node::NodeIndex;
 use super::punctuation::{Punctuation, PunctuationQueue, PunctuationType};
-use super::{Collector, GlobalReaders, TaskMeters, TopicMeter};
+use super::{Collector, TaskMeters, TopicMeter};
 use crate::config::StreamsConfig;
 use crate::error::{Error, Result, UsageError};
 use crate::ids::{Offset, TaskId, TopicName, TopicPartition};
-use crate::record::{Headers, RecordMetadata};
-use crate::store::{RecordClock, RecordContext, StoreHandle};
+use crate::record::{Headers, Record, RecordMetadata};
+use crate::store::{RecordClock, RecordContext};
 use crate::time::Timestamp;
 use crate::transport::RawRecord;
 use crate::user_code::guarded;
 
 mod on_error;
+mod position;
+mod stores;
+
+use position::Position;
+pub use stores::TaskStores;
 
 /// Forwards what a cached store holds back; true if there was anything.
 pub type Flusher = Box<dyn FnMut(&mut TaskContext) -> Result<bool>>;
@@ -40,12 +45,8 @@ pub struct TaskSetup {
     pub collector: Rc<dyn Collector>,
     /// What to do with failing records.
     pub handlers: Handlers,
-    /// Store handles by store name.
-    pub stores: BTreeMap<String, StoreHandle>,
-    /// Which stores each node may use.
-    pub access: Vec<(Arc<str>, BTreeSet<String>)>,
-    /// Global stores, readable by every node.
-    pub globals: GlobalReaders,
+    /// Its stores.
+    pub stores: TaskStores,
     /// Shared with the store handles.
     pub clock: Rc<RecordClock>,
     /// What its nodes measure.
@@ -55,17 +56,13 @@ pub struct TaskSetup {
 /// What the nodes of one task share.
 pub struct TaskContext {
     setup: TaskSetup,
-    at: Option<(Rc<TopicPartition>, Offset)>,
-    /// The current record as it was read, while it is processed.
-    raw: Option<RawRecord>,
+    position: Position,
     /// What was written to dead letter queues, by node.
     dead_letters: BTreeMap<(Arc<str>, TopicName), Rc<TopicMeter>>,
     stream_time: Timestamp,
     wall_clock_ms: Timestamp,
     commit_requested: bool,
     dropped: DropCounter,
-    /// The first bytes of the current record's key.
-    key: KeyExcerpt,
     pub(super) punctuations: PunctuationQueue,
     /// With the node that registered each.
     flushers: Vec<(NodeIndex, Flusher)>,
@@ -80,15 +77,13 @@ impl TaskContext {
     /// A context at no record, with unknown stream time.
     pub fn new(setup: TaskSetup) -> Self {
         TaskContext {
+            position: Position::new(Rc::clone(&setup.clock)),
             setup,
-            at: None,
-            raw: None,
             dead_letters: BTreeMap::new(),
             stream_time: -1,
             wall_clock_ms: 0,
             commit_requested: false,
             dropped: DropCounter::default(),
-            key: KeyExcerpt::UNKNOWN,
             punctuations: PunctuationQueue::default(),
             flushers: Vec::new(),
             shared: BTreeMap::new(),
@@ -155,17 +150,13 @@ impl TaskContext {
     /// Makes a record the current one.
     pub fn enter_record(&mut self, partition: &Rc<TopicPartition>, offset: Offset, timestamp: Timestamp) {
         self.look_for_expired();
-        match &mut self.at {
-            Some((at, place)) if Rc::ptr_eq(at, partition) => *place = offset,
-            at => *at = Some((Rc::clone(partition), offset)),
-        }
-        self.setup.clock.set_timestamp(timestamp);
+        self.position.enter(partition, offset, timestamp);
     }
 
     /// Keeps the current record as it was read, until another one is entered or kept.
     #[inline]
     pub(crate) fn keep_raw(&mut self, raw: Option<RawRecord>) {
-        self.raw = raw;
+        self.position.raw = raw;
     }
 
     /// Whether records are kept as they were read.
@@ -176,63 +167,60 @@ impl TaskContext {
     /// The current record as it was read.
     #[inline]
     pub(super) fn raw(&self) -> Option<&RawRecord> {
-        self.raw.as_ref()
+        self.position.raw.as_ref()
     }
 
     /// Leaves the record; what follows (a punctuation) happens at `timestamp`.
     pub fn leave_record(&mut self, timestamp: Timestamp) {
         self.look_for_expired();
-        (self.at, self.raw) = (None, None);
-        self.key = KeyExcerpt::UNKNOWN;
-        self.setup.clock.set_timestamp(timestamp);
-        self.setup.clock.set_headers(&Headers::new());
+        self.position.leave(timestamp);
     }
 
-    /// Sets the key of the current record.
+    /// Gives the current record its key and headers, now that it is deserialized.
+    #[inline]
+    pub(super) fn deserialized(&mut self, key: KeyExcerpt, headers: &Headers) {
+        self.position.key = key;
+        self.setup.clock.set_headers(headers);
+    }
+
+    /// Gives the current record its key, to be shown when it is left out.
     #[inline]
     pub(super) fn set_key(&mut self, key: KeyExcerpt) {
-        self.key = key;
+        self.position.key = key;
     }
 
-    /// Whether the current record has that time and those headers.
+    /// Passes a record on. Meanwhile the current record has its time and headers.
     #[inline]
-    pub(super) fn is_at(&self, timestamp: Timestamp, headers: &Headers) -> bool {
-        self.setup.clock.is_at(timestamp, headers)
-    }
-
-    /// Gives the current record that time and those headers; returns the previous ones.
-    pub(super) fn go_to(&mut self, timestamp: Timestamp, headers: &Headers) -> (Timestamp, Headers) {
+    pub(super) fn pass<K, V>(
+        &mut self,
+        record: Record<K, V>,
+        pass: impl FnOnce(Record<K, V>, &mut Self) -> Result<()>,
+    ) -> Result<()> {
         let clock = &self.setup.clock;
-        let before = (clock.timestamp(), clock.headers());
-        clock.set_timestamp(timestamp);
-        clock.set_headers(headers);
-        before
+        if clock.is_at(record.timestamp, &record.headers) {
+            return pass(record, self);
+        }
+        let (timestamp, headers) = (clock.timestamp(), clock.headers());
+        self.position.go_to(record.timestamp, &record.headers);
+        let passed = pass(record, self);
+        self.position.go_to(timestamp, &headers);
+        passed
     }
 
-    /// Sets the time with which stores log the changes that follow (a flushed update has its own).
-    pub fn set_record_timestamp(&mut self, timestamp: Timestamp) {
-        self.setup.clock.set_timestamp(timestamp);
-    }
-
-    /// Sets the headers that stores keep with the changes that follow: for the changelogs of stream joins, and for the
-    /// update that a cache forwards later.
-    pub fn set_record_headers(&mut self, headers: &Headers) {
-        self.setup.clock.set_headers(headers);
+    /// Gives what follows the time and headers of an update that a cache held back.
+    pub fn go_to_update(&mut self, timestamp: Timestamp, headers: &Headers) {
+        self.position.go_to(timestamp, headers);
     }
 
     /// Where the current record was read.
     pub fn record_metadata(&self) -> Option<RecordMetadata> {
-        self.at.as_ref().map(|(at, offset)| RecordMetadata {
-            topic: Arc::clone(&at.topic),
-            partition: at.partition,
-            offset: *offset,
-        })
+        self.position.metadata()
     }
 
     /// Where the current record was read, without a copy.
     #[inline]
     pub(super) fn place(&self) -> (Option<&Rc<TopicPartition>>, Option<Offset>) {
-        match &self.at {
+        match &self.position.at {
             Some((at, offset)) => (Some(at), Some(*offset)),
             None => (None, None),
         }
@@ -240,29 +228,15 @@ impl TaskContext {
 
     /// The origin of the current record, to be kept with it under that time and with those headers.
     pub fn record_context(&self, timestamp: Timestamp, headers: &Headers) -> RecordContext {
-        let (source, partition, offset) = match &self.at {
-            Some((at, offset)) => (Arc::clone(&at.topic), at.partition, *offset),
-            None => (Arc::from(""), -1, -1),
-        };
-        RecordContext { timestamp, source, partition, offset, headers: headers.clone() }
+        self.position.context(timestamp, headers)
     }
 
     /// Makes a kept record the current one while `act` runs.
     pub fn at_record<R>(&mut self, kept: &RecordContext, act: impl FnOnce(&mut Self) -> R) -> R {
-        let partition = || Rc::new(TopicPartition::new(Arc::clone(&kept.source), kept.partition));
-        let at = (!kept.source.is_empty()).then(|| (partition(), kept.offset));
-        let (before, raw) = (std::mem::replace(&mut self.at, at), self.raw.take());
-        let key = std::mem::replace(&mut self.key, KeyExcerpt::UNKNOWN);
-        let clock = Rc::clone(&self.setup.clock);
-        let (timestamp, headers) = (clock.timestamp(), clock.headers());
-        clock.set_timestamp(kept.timestamp);
-        clock.set_headers(&kept.headers);
+        let left = self.position.go_to_kept(kept);
         // The current record is restored before a panic of user code is handled further up.
         let result = catch_unwind(AssertUnwindSafe(|| act(self)));
-        (self.at, self.raw) = (before, raw);
-        self.key = key;
-        clock.set_timestamp(timestamp);
-        clock.set_headers(&headers);
+        self.position.go_back(left);
         result.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
@@ -301,8 +275,8 @@ impl TaskContext {
             node,
             %reason,
             %detail,
-            at = self.describe_position().as_deref().unwrap_or("a punctuation or a flush"),
-            key = %self.key,
+            at = self.position.describe().as_deref().unwrap_or("a punctuation or a flush"),
+            key = %self.position.key,
             timestamp = self.setup.clock.timestamp(),
             stream_time = self.stream_time,
             wall_clock = self.wall_clock_ms,
@@ -323,8 +297,7 @@ impl TaskContext {
     #[cold]
     fn drop_expired(&mut self, records: u64) {
         let store = self.setup.clock.expired_store();
-        let using = self.setup.access.iter().filter(|(_, stores)| stores.contains(&*store));
-        let nodes = using.map(|(node, _)| &**node).collect::<Vec<_>>().join(", ");
+        let nodes = self.setup.stores.users_of(&store);
         let detail = format!("not put into store {store}");
         self.drop_records_of(&nodes, DropReason::Expired, records, &detail);
     }
@@ -397,41 +370,18 @@ impl TaskContext {
 
     /// A store of the task, whichever nodes it is connected to.
     pub(crate) fn any_store<S: Clone + 'static>(&self, name: &str) -> Option<S> {
-        self.setup.stores.get(name)?.downcast_ref::<S>().cloned()
+        self.setup.stores.any(name)
     }
 
     pub(super) fn store<S: Clone + 'static>(&self, node: NodeIndex, name: &str) -> Result<S> {
-        let Some((node_name, allowed)) = self.setup.access.get(node.0 as usize) else {
-            return Err(Error::Internal(format!("node {} is unknown to its task", node.0)));
-        };
-        if let Some(global) = self.setup.globals.get::<S>(name) {
-            return global;
-        }
-        let (node, store) = (Arc::clone(node_name), name.into());
-        if !allowed.contains(name) {
-            let connected = allowed.iter().map(|name| name.as_str().into()).collect();
-            return Err(UsageError::StoreNotConnected { node, store, connected }.into());
-        }
-        let Some(handle) = self.setup.stores.get(name) else {
-            return Err(Error::Internal(format!("processor {node} is connected to no store {store}")));
-        };
-        let (asked, is) = (std::any::type_name::<S>(), handle.type_name());
-        let other = || UsageError::StoreType { node, store, asked, is }.into();
-        handle.downcast_ref().cloned().ok_or_else(other)
+        self.setup.stores.of_node(node, name)
     }
 
     pub(super) fn position(&self) -> Option<(TopicPartition, Offset)> {
-        self.at.as_ref().map(|(at, offset)| ((**at).clone(), *offset))
-    }
-
-    pub(super) fn describe_position(&self) -> Option<String> {
-        self.at.as_ref().map(|(at, offset)| format!("{at} offset {offset}"))
+        self.position.at.as_ref().map(|(at, offset)| ((**at).clone(), *offset))
     }
 
     pub(super) fn node_name(&self, node: NodeIndex) -> Arc<str> {
-        self.setup
-            .access
-            .get(node.0 as usize)
-            .map_or_else(|| Arc::from("unknown"), |(name, _)| Arc::clone(name))
+        self.setup.stores.node_name(node)
     }
 }

@@ -39,7 +39,7 @@ use crate::processor::dead_letter::DeadLetter;
 use crate::processor::handlers::Handlers;
 use crate::processor::{
     Collector, DroppedRecords, GlobalReaders, Origin, OriginId, OutTopic, Outgoing, TaskContext, TaskMeters,
-    TaskSetup,
+    TaskSetup, TaskStores,
 };
 use crate::store::{RecordClock, StoreEnvironment, StorePlace};
 use crate::time::{Clock, ClockRef, Now, OnceAMinute, SystemClock, Timestamp};
@@ -455,9 +455,11 @@ fn open_store(
         config: Arc::clone(config),
         collector: Rc::new(NoCollector::default()),
         handlers: handlers.clone(),
-        stores: BTreeMap::from([(name, opened.handle)]),
-        access: nodes.iter().map(|node| (Arc::clone(node), allowed.clone())).collect(),
-        globals: GlobalReaders::default(),
+        stores: TaskStores {
+            handles: BTreeMap::from([(name, opened.handle)]),
+            access: nodes.iter().map(|node| (Arc::clone(node), allowed.clone())).collect(),
+            globals: GlobalReaders::default(),
+        },
         clock,
         meters,
     });

@@ -28,6 +28,7 @@ use crate::metrics::Registry;
 use crate::processor::handlers::Handlers;
 use crate::processor::{
     Collector, DroppedRecords, GlobalReaders, Outgoing, PunctuationType, TaskContext, TaskMeters, TaskSetup,
+    TaskStores,
 };
 use crate::serde::TopicPartitionMetadata;
 use crate::store::RecordClock;
@@ -177,9 +178,7 @@ impl StreamTask {
             config: Arc::clone(&environment.config),
             collector: Rc::clone(&environment.collector) as Rc<dyn Collector>,
             handlers: environment.handlers.clone(),
-            stores: readable,
-            access,
-            globals: environment.globals.clone(),
+            stores: TaskStores { handles: readable, access, globals: environment.globals.clone() },
             clock,
             meters: TaskMeters::new(&environment.metrics, &environment.thread, id),
         });

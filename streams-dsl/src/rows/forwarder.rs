@@ -112,8 +112,7 @@ fn forward_all<K: Data, V: Data>(
     let mut any = false;
     for record in records {
         any = true;
-        task.set_record_timestamp(record.timestamp);
-        task.set_record_headers(&record.headers);
+        task.go_to_update(record.timestamp, &record.headers);
         children.forward(record, task)?;
     }
     Ok(any)

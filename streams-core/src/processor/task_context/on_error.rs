@@ -25,8 +25,8 @@ impl TaskContext {
         ErrorContext {
             task: self.setup.task,
             node,
-            partition: self.at.as_ref().map(|(at, _)| &**at),
-            offset: self.at.as_ref().map(|(_, offset)| *offset),
+            partition: self.position.at.as_ref().map(|(at, _)| &**at),
+            offset: self.position.at.as_ref().map(|(_, offset)| *offset),
             headers,
             timestamp: self.setup.clock.timestamp(),
             key: raw.and_then(RawRecord::key),
@@ -46,7 +46,7 @@ impl TaskContext {
         ask: impl FnOnce(&Handlers, &ErrorContext<'_>) -> Response,
     ) -> Result<Decision> {
         let handlers = &self.setup.handlers;
-        let context = self.error_context(node, headers, raw.or(self.raw.as_ref()));
+        let context = self.error_context(node, headers, raw.or(self.position.raw.as_ref()));
         let (decision, dead_letters) =
             handlers::decide(which, &context, |context| ask(handlers, context))?.into_parts();
         dead_letters.iter().try_for_each(|letter| self.send_dead_letter(node, letter))?;
@@ -60,7 +60,7 @@ impl TaskContext {
             task: self.setup.task,
             node: node.into(),
             purpose: Purpose::DeadLetter,
-            source: self.at.as_ref().map(|(at, _)| (**at).clone()),
+            source: self.position.at.as_ref().map(|(at, _)| (**at).clone()),
         };
         collector.send_dead_letter(collector.origin(&origin), self.place().1, letter)?;
         let (node, topic): (Arc<str>, _) = (node.into(), Arc::clone(&letter.topic));
@@ -139,8 +139,8 @@ impl TaskContext {
                 topic: topic.to_owned(),
                 node: node.into(),
                 task: self.setup.task,
-                origin: match self.describe_position() {
-                    Some(at) => format!("the record at {at} with key {}", self.key),
+                origin: match self.position.describe() {
+                    Some(at) => format!("the record at {at} with key {}", self.position.key),
                     None => "a punctuation".to_owned(),
                 },
                 cause,
@@ -173,7 +173,7 @@ impl TaskContext {
                 Ok(())
             }
             Decision::Fail => {
-                let Some((at, offset)) = &self.at else {
+                let Some((at, offset)) = &self.position.at else {
                     return Err(Error::Internal(format!(
                         "node {node} reads a record without a place: {cause}"
                     )));
