@@ -10,7 +10,7 @@ use crate::ids::NodeName;
 use crate::ids::{PartitionId, TaskId, TopicName};
 #[cfg(any(test, feature = "testing"))]
 use crate::topology::SubtopologyStore;
-use crate::topology::{AutoOffsetReset, ResolvedSubtopology, ResolvedTopology, Topology};
+use crate::topology::{AutoOffsetReset, ResolvedTopology, Subtopology, Topology};
 
 /// Kafka's default of `delete.retention.ms`.
 const DELETIONS_KEPT_MS: i64 = 86_400_000;
@@ -19,7 +19,7 @@ const DELETIONS_KEPT_MS: i64 = 86_400_000;
 pub(crate) struct ApplicationPlan {
     pub topology: Topology,
     pub application_id: Arc<str>,
-    pub subtopologies: BTreeMap<u32, ResolvedSubtopology>,
+    pub subtopologies: BTreeMap<u32, Subtopology>,
     /// Undecorated name to name on the broker.
     pub internal_topics: BTreeMap<TopicName, TopicName>,
     pub global_topics: Vec<(TopicName, PartitionId)>,
@@ -82,7 +82,7 @@ impl ApplicationPlan {
         self.subtopologies.insert(united.id, united);
     }
 
-    pub fn subtopology(&self, task: TaskId) -> Result<&ResolvedSubtopology> {
+    pub fn subtopology(&self, task: TaskId) -> Result<&Subtopology> {
         self.subtopologies.get(&task.subtopology).ok_or_else(|| {
             Error::Internal(format!("task {task} belongs to no sub-topology of this application"))
         })
@@ -91,7 +91,7 @@ impl ApplicationPlan {
     /// Where a source topic is read from without a committed offset, if its source says so. Of the application's own
     /// topics every record is meant for it, whatever is said of others.
     pub fn reset_of(&self, topic: &str) -> Option<AutoOffsetReset> {
-        let of = |part: &ResolvedSubtopology| part.repartition_topics.iter().any(|own| **own == *topic);
+        let of = |part: &Subtopology| part.repartition_topics.iter().any(|own| **own == *topic);
         if self.subtopologies.values().any(of) {
             return Some(AutoOffsetReset::Earliest);
         }
@@ -111,8 +111,7 @@ impl ApplicationPlan {
 
     /// How many store instances all tasks have together: they share the cache.
     pub fn store_instances(&self) -> usize {
-        let instances =
-            |plan: &ResolvedSubtopology| plan.stores.len() * usize::try_from(plan.tasks).unwrap_or(1);
+        let instances = |plan: &Subtopology| plan.stores.len() * usize::try_from(plan.tasks).unwrap_or(1);
         self.subtopologies.values().map(instances).sum()
     }
 }

@@ -14,7 +14,7 @@ use super::state_directory::StateDirectory;
 use crate::error::{Error, Result};
 use crate::ids::TaskId;
 use crate::store::StorePlace;
-use crate::topology::ResolvedSubtopology;
+use crate::topology::Subtopology;
 
 /// How many databases are opened or closed at once: they wait for the disk and for threads more than they compute.
 pub(super) const AT_ONCE: usize = 8;
@@ -31,7 +31,7 @@ impl TaskBackends {
     /// Opens what the task's stores need. A directory that another thread is still closing is `StoreError::Locked`.
     pub fn open(
         task: TaskId,
-        plan: &ResolvedSubtopology,
+        plan: &Subtopology,
         directory: Option<&StateDirectory>,
         memory: &DiskMemory,
     ) -> Result<Self> {
@@ -71,7 +71,7 @@ impl TaskBackends {
     }
 
     /// Makes suppliers delete what they have of a task. Its databases are not open.
-    pub fn wipe_custom(task: TaskId, plan: &ResolvedSubtopology) -> Result<()> {
+    pub fn wipe_custom(task: TaskId, plan: &Subtopology) -> Result<()> {
         let mut wiped: Vec<String> = Vec::new();
         for store in &plan.stores {
             let StorePlace::Custom(supplier) = store.place() else { continue };
@@ -132,7 +132,7 @@ pub(super) fn open_disk<'a>(
 
 fn open(
     task: TaskId,
-    plan: &ResolvedSubtopology,
+    plan: &Subtopology,
     place: &StorePlace,
     directory: Option<&StateDirectory>,
     memory: &DiskMemory,

@@ -51,7 +51,7 @@ impl ClientMemory {
         let of_plan = plan.subtopologies.values();
         let sources =
             of_plan.clone().flat_map(|part| &part.sources).map(|(_, partitions)| count(*partitions));
-        let logged = |part: &crate::topology::ResolvedSubtopology| {
+        let logged = |part: &crate::topology::Subtopology| {
             part.stores.iter().filter(|store| store.changelog.is_some()).count() * count(part.tasks)
         };
         let globals = plan.global_topics.iter().map(|(_, partitions)| count(*partitions));

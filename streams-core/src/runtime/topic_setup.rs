@@ -11,7 +11,7 @@ use crate::config::StreamsConfig;
 use crate::error::{Result, TopicsError, TopologyError};
 use crate::ids::{TopicName, store_of_changelog};
 use crate::topology::{
-    InternalTopic, ResolveSettings, ResolvedSubtopology, ResolvedTopology, TopicPattern, Topology,
+    InternalTopic, ResolveSettings, ResolvedTopology, Subtopology, TopicPattern, Topology,
 };
 use crate::transport::{Admin, GroupSpec, NewTopic, SubtopologyTasks, TopicInfo};
 
@@ -238,11 +238,11 @@ fn await_topics(created: &[&InternalTopic], admin: &mut dyn Admin) -> Result<()>
 /// What the process publishes to its group.
 pub(crate) fn group_spec(plan: &ApplicationPlan, config: &StreamsConfig, client_id: &str) -> GroupSpec {
     // Without a topic of their own, the tasks have exactly one source topic (decision 0015), or are united for a test.
-    let token = |part: &ResolvedSubtopology| {
+    let token = |part: &Subtopology| {
         let only = part.sources.first().map(|(topic, _)| Arc::clone(topic));
         part.task_topic.clone().or(only)
     };
-    let part = |part: &ResolvedSubtopology| {
+    let part = |part: &Subtopology| {
         Some(SubtopologyTasks { subtopology: part.id, token_topic: token(part)?, tasks: part.tasks })
     };
     GroupSpec {

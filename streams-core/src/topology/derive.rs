@@ -8,7 +8,7 @@
 
 use super::defs::ChangelogKind;
 use super::graph::{NodeKind, TopologyGraph};
-use super::groups::Subtopology;
+use super::groups::NodeGroup;
 use super::internal_topics::own_changelog_configs;
 use super::java_order::{hash_order, hash_set_order, long_hash, objects_hash, string_hash, string_map_hash};
 use super::resolve::{Existing, RepartitionCounts, count_of};
@@ -24,7 +24,7 @@ impl TopologyGraph {
     pub(super) fn derive_counts(
         &self,
         application_id: &str,
-        subtopologies: &[Subtopology],
+        subtopologies: &[NodeGroup],
         counts: &mut RepartitionCounts,
         existing: Existing<'_>,
     ) -> Result<(), TopologyError> {
@@ -58,7 +58,7 @@ impl TopologyGraph {
 
     /// The repartition topics in Java's order: a hash set of sub-topologies, with a hash map of topics in
     /// each.
-    fn visiting_order(&self, application_id: &str, subtopologies: &[Subtopology]) -> Vec<TopicName> {
+    fn visiting_order(&self, application_id: &str, subtopologies: &[NodeGroup]) -> Vec<TopicName> {
         let mut hashed: Vec<_> = subtopologies.iter().map(|one| (self.topics_info_hash(one), one)).collect();
         hash_order(&mut hashed, |(hash, _)| *hash);
         hashed
@@ -67,7 +67,7 @@ impl TopologyGraph {
             .collect()
     }
 
-    fn repartition_topics_in_order(&self, application_id: &str, subtopology: &Subtopology) -> Vec<TopicName> {
+    fn repartition_topics_in_order(&self, application_id: &str, subtopology: &NodeGroup) -> Vec<TopicName> {
         let mut nodes: Vec<&NodeName> = subtopology.nodes.iter().collect();
         hash_set_order(&mut nodes);
         let mut topics = Vec::new();
@@ -82,7 +82,7 @@ impl TopologyGraph {
     }
 
     /// `TopicsInfo.hashCode`.
-    fn topics_info_hash(&self, subtopology: &Subtopology) -> u32 {
+    fn topics_info_hash(&self, subtopology: &NodeGroup) -> u32 {
         let sources =
             subtopology.source_topics.iter().map(|topic| string_hash(topic)).fold(0, u32::wrapping_add);
         let mut changelogs = 0u32;
@@ -109,7 +109,7 @@ impl TopologyGraph {
 /// The largest number of partitions, as far as numbers are known, of the source topics of the
 /// sub-topologies that write to a topic.
 fn largest_upstream(
-    subtopologies: &[Subtopology],
+    subtopologies: &[NodeGroup],
     topic: &TopicName,
     counts: &RepartitionCounts,
     existing: Existing<'_>,

@@ -14,10 +14,10 @@ use super::graph::{NodeKind, TopologyGraph};
 use crate::ids::{NodeName, StoreName, TopicName};
 use crate::store::{StoreFactory, StorePlace};
 
-/// A group of connected nodes. Topics have their full names; lists of topics are sorted and free of
-/// repetition.
+/// A group of connected nodes: a sub-topology without the numbers of partitions, or what fills a global store. Topics have their
+/// full names; lists of topics are sorted and free of repetition.
 #[derive(Clone, Debug)]
-pub struct Subtopology {
+pub struct NodeGroup {
     /// Its number, the first half of its tasks' ids.
     pub id: u32,
     /// Its nodes in the order they were added, parents always before their children.
@@ -64,14 +64,14 @@ impl SubtopologyStore {
 
 impl TopologyGraph {
     /// The sub-topologies by ascending number, global ones included.
-    pub fn subtopologies(&self, application_id: &str) -> Vec<Subtopology> {
+    pub fn subtopologies(&self, application_id: &str) -> Vec<NodeGroup> {
         let copartitioned = self.copartitioned_topics(application_id);
         let groups = self.node_groups();
         let mut group_of = HashMap::new();
         for (group, members) in groups.iter().enumerate() {
             group_of.extend(members.iter().map(|&node| (node, group)));
         }
-        let mut subtopologies: Vec<Subtopology> = groups
+        let mut subtopologies: Vec<NodeGroup> = groups
             .iter()
             .zip(0..)
             .map(|(members, id)| self.subtopology(application_id, id, members, &copartitioned))
@@ -95,7 +95,7 @@ impl TopologyGraph {
         id: u32,
         members: &[usize],
         copartitioned: &[BTreeSet<TopicName>],
-    ) -> Subtopology {
+    ) -> NodeGroup {
         let (mut sources, mut sinks, mut repartition) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         let nodes: Vec<_> = members.iter().filter_map(|&node| self.nodes().get(node)).collect();
         for node in &nodes {
@@ -117,7 +117,7 @@ impl TopologyGraph {
         }
         let copartition_groups =
             copartitioned.iter().filter(|group| !group.is_disjoint(&sources)).cloned().collect();
-        Subtopology {
+        NodeGroup {
             id,
             nodes: nodes.iter().map(|node| node.name.clone()).collect(),
             source_topics: sources.into_iter().collect(),
@@ -134,7 +134,7 @@ impl TopologyGraph {
         application_id: &str,
         name: &StoreName,
         factory: &Arc<dyn StoreFactory>,
-        subtopology: &mut Subtopology,
+        subtopology: &mut NodeGroup,
     ) {
         let changelog = self.changelog_of_store(application_id, name);
         let is_source =

@@ -47,12 +47,12 @@ pub use describe::{
 #[doc(hidden)]
 pub use graph::{GlobalStore, Node, NodeKind, TopologyGraph};
 #[doc(hidden)]
-pub use groups::{Subtopology, SubtopologyStore};
+pub use groups::{NodeGroup, SubtopologyStore};
 #[doc(hidden)]
 pub use internal_topics::{InternalTopic, InternalTopicKind};
 pub use pattern::TopicPattern;
 #[doc(hidden)]
-pub use resolve::{ResolveSettings, ResolvedSubtopology, ResolvedTopology};
+pub use resolve::{ResolveSettings, ResolvedTopology, Subtopology};
 #[doc(hidden)]
 pub use typed::PlanSettings;
 pub use typed::Topology;

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::graph::TopologyGraph;
-use super::groups::{Subtopology, SubtopologyStore};
+use super::groups::{NodeGroup, SubtopologyStore};
 use super::internal_topics::{InternalTopic, InternalTopicKind, changelog_configs, repartition_configs};
 use crate::error::TopologyError;
 use crate::ids::{NodeName, PartitionId, TaskId, TopicName, TopicPartition, invalid_topic_name};
@@ -46,16 +46,16 @@ impl ResolveSettings {
 #[derive(Clone, Debug)]
 pub struct ResolvedTopology {
     /// The sub-topologies that make tasks, by ascending number; global ones are left out.
-    pub subtopologies: Vec<ResolvedSubtopology>,
+    pub subtopologies: Vec<Subtopology>,
     /// Every topic that the application owns, whether it exists or not, by name.
     pub internal_topics: Vec<InternalTopic>,
     /// The topics that fill global stores, with their partitions, in the order the stores were added.
     pub global_topics: Vec<(TopicName, PartitionId)>,
 }
 
-/// What the tasks of a sub-topology have in common.
+/// A sub-topology with its numbers of partitions: what its tasks have in common.
 #[derive(Clone, Debug)]
-pub struct ResolvedSubtopology {
+pub struct Subtopology {
     /// Its number.
     pub id: u32,
     /// How many tasks it has: as many as its widest source topic has partitions.
@@ -73,7 +73,7 @@ pub struct ResolvedSubtopology {
     pub stores: Vec<SubtopologyStore>,
 }
 
-impl ResolvedSubtopology {
+impl Subtopology {
     /// The partitions that a task reads.
     pub(crate) fn partitions_of(&self, task: TaskId) -> Vec<TopicPartition> {
         let present = self.sources.iter().filter(|(_, count)| task.partition < *count);
@@ -154,11 +154,7 @@ impl TopologyGraph {
     }
 
     /// The changelogs that a sub-topology needs beyond its source topics.
-    fn changelogs(
-        &self,
-        settings: &ResolveSettings,
-        subtopology: &ResolvedSubtopology,
-    ) -> Vec<InternalTopic> {
+    fn changelogs(&self, settings: &ResolveSettings, subtopology: &Subtopology) -> Vec<InternalTopic> {
         let topic = |store: &SubtopologyStore| {
             Some(InternalTopic {
                 name: store.changelog.clone()?,
@@ -178,16 +174,16 @@ impl TopologyGraph {
     fn resolve_subtopology(
         &self,
         settings: &ResolveSettings,
-        subtopology: Subtopology,
+        subtopology: NodeGroup,
         counts: &RepartitionCounts,
         existing: Existing<'_>,
-    ) -> ResolvedSubtopology {
+    ) -> Subtopology {
         let application_id = &settings.application_id;
         let topics = subtopology.nodes.iter().flat_map(|node| self.topics_of_source(node));
         let full = topics.map(|topic| self.decorate(application_id, topic));
         let sized = |topic: TopicName| count_of(&topic, counts, existing).map(|count| (topic, count));
         let sources: Vec<_> = full.filter_map(sized).collect();
-        ResolvedSubtopology {
+        Subtopology {
             id: subtopology.id,
             tasks: sources.iter().map(|(_, partitions)| *partitions).max().unwrap_or(0),
             task_topic: self.task_topic(application_id, subtopology.id, &subtopology.nodes),
@@ -200,7 +196,7 @@ impl TopologyGraph {
 }
 
 /// Every source topic that others write must exist (rule 1 of the module).
-fn check_sources_exist(subtopologies: &[Subtopology], existing: Existing<'_>) -> Result<(), TopologyError> {
+fn check_sources_exist(subtopologies: &[NodeGroup], existing: Existing<'_>) -> Result<(), TopologyError> {
     let mut missing = BTreeMap::new();
     for subtopology in subtopologies {
         let external =

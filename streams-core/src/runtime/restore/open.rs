@@ -20,7 +20,7 @@ use crate::runtime::backends::{AT_ONCE, TaskBackends};
 use crate::runtime::state_directory::StateDirectory;
 use crate::store::StorePlace;
 use crate::time::Timestamp;
-use crate::topology::{ResolvedSubtopology, SubtopologyStore};
+use crate::topology::{Subtopology, SubtopologyStore};
 use crate::transport::GroupOffsets;
 
 /// What a database says of itself, read once.
@@ -90,7 +90,7 @@ impl Opener<'_> {
 }
 
 /// Whether that needs no code of the user's, which suppliers are: it runs on the restore thread.
-fn opens_files_only(plan: &ResolvedSubtopology) -> bool {
+fn opens_files_only(plan: &Subtopology) -> bool {
     let mut places = plan.stores.iter().map(SubtopologyStore::place);
     places.clone().any(|place| place == StorePlace::Disk)
         && !places.any(|place| matches!(place, StorePlace::Custom(_)))

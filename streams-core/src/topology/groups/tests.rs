@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::topology::fixtures::Drawing;
-use crate::topology::{ChangelogKind, InternalTopicDef, SinkTarget, SourceDef, StoreDef, Subtopology};
+use crate::topology::{ChangelogKind, InternalTopicDef, NodeGroup, SinkTarget, SourceDef, StoreDef};
 
 /// A table and a global store; a stream that is repartitioned and joined with the table.
 fn graph() -> Drawing {
@@ -59,7 +59,7 @@ fn topics_have_their_full_names() {
 fn stores_come_with_their_changelogs() {
     let subtopologies = graph().subtopologies("app");
     let [clicks, rates, join] = subtopologies.as_slice() else { panic!("{subtopologies:?}") };
-    let stores = |part: &Subtopology| {
+    let stores = |part: &NodeGroup| {
         let all = part.stores.iter();
         all.map(|store| (store.name.to_string(), store.changelog.clone(), store.is_source))
             .collect::<Vec<_>>()
