@@ -1,7 +1,7 @@
 //! Chooses a task's next record: the one with the lowest event time among the heads of its partitions.
 
 use super::record_queue::RecordQueue;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::processor::TaskContext;
 use crate::time::Timestamp;
 use crate::time_queue::TimeQueue;
@@ -69,15 +69,21 @@ impl PartitionGroup {
     }
 
     /// Adds records to a queue.
-    pub fn push(&mut self, index: usize, records: impl Iterator<Item = RawRecord>) {
+    pub fn push(&mut self, index: usize, records: impl Iterator<Item = RawRecord>) -> Result<()> {
         let alone = self.queues.len() == 1;
-        debug_assert!(index < self.queues.len(), "queue {index} is none of this task's");
-        let Some(queue) = self.queues.get_mut(index) else { return };
+        let queue = self.queue(index)?;
         let was_empty = queue.len() == 0;
         queue.push(records);
         if !alone && was_empty && queue.len() > 0 {
             self.filled.push(index);
         }
+        Ok(())
+    }
+
+    #[inline]
+    fn queue(&mut self, index: usize) -> Result<&mut RecordQueue> {
+        let queue = self.queues.get_mut(index);
+        queue.ok_or_else(|| Error::Internal(format!("queue {index} is none of its task's")))
     }
 
     /// Whether the group may process now. `at_end(i)` says whether the broker has nothing more for queue `i`.
@@ -123,7 +129,7 @@ impl PartitionGroup {
         }
         while let Some(&index) = self.filled.first() {
             let has_come = self.offer(index, task)?;
-            if has_come || self.queues.get(index).is_none_or(|queue| queue.len() == 0) {
+            if has_come || self.queue(index)?.len() == 0 {
                 self.filled.remove(0);
             }
             if !has_come {
@@ -131,11 +137,9 @@ impl PartitionGroup {
             }
         }
         let Some((timestamp, index)) = self.by_time.poll() else { return Ok(Step::Nothing) };
-        if let Some(queue) = self.queues.get_mut(index) {
-            task.advance_stream_time(timestamp);
-            queue.process_head(task)?;
-        }
-        if !self.offer(index, task)? && self.queues.get(index).is_some_and(|queue| queue.len() > 0) {
+        task.advance_stream_time(timestamp);
+        self.queue(index)?.process_head(task)?;
+        if !self.offer(index, task)? && self.queue(index)?.len() > 0 {
             self.filled.push(index);
         }
         Ok(Step::Processed)
@@ -143,8 +147,7 @@ impl PartitionGroup {
 
     /// Adds a queue to the order; false if its next record was dropped, or there is none.
     fn offer(&mut self, index: usize, task: &mut TaskContext) -> Result<bool> {
-        debug_assert!(index < self.queues.len(), "queue {index} is none of this task's");
-        let Some(queue) = self.queues.get_mut(index) else { return Ok(false) };
+        let queue = self.queue(index)?;
         queue.advance_head(task)?;
         let head = queue.head_timestamp();
         if let Some(timestamp) = head {

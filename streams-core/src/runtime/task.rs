@@ -270,8 +270,8 @@ impl StreamTask {
         self.group.queues().iter().map(RecordQueue::bytes).sum()
     }
 
-    pub fn add_records(&mut self, input: usize, records: impl Iterator<Item = RawRecord>) {
-        self.group.push(input, records);
+    pub fn add_records(&mut self, input: usize, records: impl Iterator<Item = RawRecord>) -> Result<()> {
+        self.group.push(input, records)
     }
 
     /// Records dropped so far.

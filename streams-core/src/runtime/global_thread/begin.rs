@@ -77,7 +77,8 @@ impl GlobalThread {
     }
 
     fn begin_store(&mut self, at: usize, now: Now) -> Result<()> {
-        let Some(store) = self.stores.get_mut(at) else { return Ok(()) };
+        let known = self.stores.get_mut(at);
+        let store = known.ok_or_else(|| Error::Internal(format!("there is no global store {at}")))?;
         let Some(begin) = &store.begin else { return Ok(()) };
         let partitions: Vec<_> =
             store.partitions.iter().map(|partition| partition.queue.partition().clone()).collect();

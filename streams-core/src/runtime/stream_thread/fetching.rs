@@ -102,7 +102,7 @@ impl StreamThread {
             }
             any |= fetched.records > 0;
             self.meter.fetched += fetched.records;
-            task.add_records(input, self.buffer.drain(..));
+            task.add_records(input, self.buffer.drain(..))?;
             if !self.refusals.is_empty()
                 && (fetched.records > 0 || fetched.at_end)
                 && let Some(partition) = task.partition(input)
