@@ -160,7 +160,8 @@ fn wait_until_processed(
         }
         let now = SystemClock.now_ms();
         if committed != last {
-            (last, changed_at) = (committed, now);
+            last = committed;
+            changed_at = now;
         } else if now - changed_at > STALL_MAX_MS {
             let (state, s) = (streams.state(), STALL_MAX_MS / 1_000);
             return Err(format!("nothing was committed for {s} s; the application is {state}").into());

@@ -336,7 +336,9 @@ impl<K: 'static, V: 'static> StateStore for BufferTable<K, V> {
         self.order.clear();
         self.dirty.clear();
         self.staged.clear();
-        (self.bytes, self.uncommitted_bytes, self.loaded) = (0, 0, false);
+        self.bytes = 0;
+        self.uncommitted_bytes = 0;
+        self.loaded = false;
     }
 
     fn as_any_mut(&mut self) -> &mut dyn std::any::Any {

@@ -156,7 +156,8 @@ impl<T> Overlay<T> {
                 let position = self.insert(hash, key, value, EntryState::Dirty);
                 let entry = &mut self.entries[position as usize];
                 entry.is_new = is_absent();
-                (entry.birth, entry.born) = (Birth::Unknown, self.sequence);
+                entry.birth = Birth::Unknown;
+                entry.born = self.sequence;
                 self.dirty.push(position);
                 Replaced { position, old: None, uncommitted: false }
             }
@@ -179,7 +180,8 @@ impl<T> Overlay<T> {
             entry.had_value = false;
         }
         if old.is_none() {
-            (entry.birth, entry.born) = (Birth::New, self.sequence);
+            entry.birth = Birth::New;
+            entry.born = self.sequence;
         }
         if entry.state != EntryState::Dirty {
             self.dirty.push(position);
@@ -222,7 +224,9 @@ impl<T> Overlay<T> {
     pub(crate) fn stage(&mut self, position: u32, value_bytes: usize) {
         let entry = &mut self.entries[position as usize];
         assert!(entry.state == EntryState::Dirty, "staged a {:?} entry", entry.state);
-        (entry.is_new, entry.had_value, entry.birth) = (false, false, Birth::Old);
+        entry.is_new = false;
+        entry.had_value = false;
+        entry.birth = Birth::Old;
         self.enter_batch(position);
         self.note_value(value_bytes);
     }
@@ -231,7 +235,9 @@ impl<T> Overlay<T> {
     pub(crate) fn log(&mut self, position: u32, value_bytes: usize) {
         let entry = &mut self.entries[position as usize];
         assert!(entry.state == EntryState::Dirty, "logged a {:?} entry", entry.state);
-        (entry.is_new, entry.had_value, entry.birth) = (false, false, Birth::Old);
+        entry.is_new = false;
+        entry.had_value = false;
+        entry.birth = Birth::Old;
         if !entry.deferred {
             entry.deferred = true;
             self.deferred.push(position);

@@ -62,6 +62,7 @@ struct Direct(mpsc::Sender<Command>);
 
 impl MembershipHandler for Direct {
     fn assigned(&mut self, tasks: &BTreeSet<TaskId>) {
+        // The receiver is the engine itself, which reads it in the same step.
         let _ = self.0.send(Command::Assign(tasks.clone()));
     }
 
@@ -131,9 +132,13 @@ fn limits(config: &StreamsConfig, pace: EnginePace) -> ThreadLimits {
     match pace {
         EnginePace::Application => {}
         EnginePace::CommitsOnDemand => {
-            (limits.commit_interval_ms, limits.transaction_ms) = (i64::MAX, i64::MAX)
+            limits.commit_interval_ms = i64::MAX;
+            limits.transaction_ms = i64::MAX;
         }
-        EnginePace::EachRecord => (limits.commit_interval_ms, limits.records_per_turn) = (0, 1),
+        EnginePace::EachRecord => {
+            limits.commit_interval_ms = 0;
+            limits.records_per_turn = 1;
+        }
     }
     limits
 }

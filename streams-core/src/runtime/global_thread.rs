@@ -316,7 +316,8 @@ impl GlobalThread {
                     Next::Refill(why) => {
                         store.begin = Some(Begin::Refill(why));
                         // What is deleted as fast as it is read is not read in a tight loop.
-                        (self.has_refill, self.next_try) = (true, now.monotonic_ms + begin::RETRY_MS);
+                        self.has_refill = true;
+                        self.next_try = now.monotonic_ms + begin::RETRY_MS;
                         break;
                     }
                 };
@@ -326,7 +327,8 @@ impl GlobalThread {
                     None => self.consumer.position(handle)?,
                 };
                 if position != partition.position {
-                    (partition.position, partition.quiet_since) = (position, None);
+                    partition.position = position;
+                    partition.quiet_since = None;
                     moved.push((partition.queue.partition().clone(), position));
                 }
             }

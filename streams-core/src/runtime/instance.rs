@@ -245,6 +245,7 @@ fn control_thread(launch: &Launch, started: &mpsc::Sender<StartProgress>) {
                 shared.transition_to(State::Error);
             }
             let error = Arc::try_unwrap(error).unwrap_or_else(Error::Ended);
+            // The caller of `start` may no longer wait; the state says it as well.
             let _ = started.send(StartProgress::Ended(Err(error)));
             return;
         }

@@ -283,13 +283,16 @@ impl Joining {
                     let group = &self.parts.spec.group;
                     tracing::warn!(%group, "works without having compared topologies: no answer from the coordinator");
                 }
-                (self.is_news, self.is_uncompared) = (false, true);
+                self.is_news = false;
+                self.is_uncompared = true;
                 self.ask_at = self.now() + ASK_LATER_MS;
                 self.hand_over(handler);
             }
             Others::Agree => {
                 self.found_out();
-                (self.is_blind, self.is_news, self.is_uncompared) = (false, false, false);
+                self.is_blind = false;
+                self.is_news = false;
+                self.is_uncompared = false;
                 self.hand_over(handler);
             }
             Others::Differ { they_leave: true, who } if !self.is_blind => return self.wait_for(who),
@@ -313,7 +316,9 @@ impl Joining {
 
     /// Parts from the group that way, and forgets what it knew of it.
     fn part(&mut self, leave: impl FnOnce(&mut dyn Membership) -> Result<()>) -> Result<()> {
-        (self.held, self.is_news, self.is_uncompared) = (None, false, false);
+        self.held = None;
+        self.is_news = false;
+        self.is_uncompared = false;
         self.unassigned.end();
         let left = self.member.take().map_or(Ok(()), |mut member| leave(&mut *member));
         self.group.set(None);
@@ -381,7 +386,8 @@ impl Membership for Joining {
         let mut holding = Holding { held: &mut self.held, is_news: false, handler };
         member.poll(wait, &mut holding)?;
         if holding.is_news {
-            (self.is_news, self.ask_at) = (true, 0);
+            self.is_news = true;
+            self.ask_at = 0;
             self.checks.begin(self.now());
             self.unassigned.end();
         }

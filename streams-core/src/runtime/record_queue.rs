@@ -112,8 +112,11 @@ impl RecordQueue {
     /// Drops everything that is buffered.
     pub fn clear(&mut self) {
         self.waiting.clear();
-        (self.head, self.head_raw) = (None, None);
-        (self.bytes, self.head_bytes, self.head_header_bytes) = (0, 0, 0);
+        self.head = None;
+        self.head_raw = None;
+        self.bytes = 0;
+        self.head_bytes = 0;
+        self.head_header_bytes = 0;
     }
 
     /// The event time of the next record, `None` when there is none.
@@ -145,7 +148,8 @@ impl RecordQueue {
         let prepared = self.input.prepare(&raw, self.partition_time, task)?;
         if let Prepared::Head { timestamp, header_bytes } = prepared {
             self.head = Some((raw.offset(), timestamp));
-            (self.head_bytes, self.head_header_bytes) = (bytes, header_bytes);
+            self.head_bytes = bytes;
+            self.head_header_bytes = header_bytes;
             if task.keeps_records() {
                 self.head_raw = Some(raw);
             }

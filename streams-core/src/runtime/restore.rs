@@ -272,7 +272,8 @@ impl Restorer {
 
     /// One round over all tasks. True if anything was done. An error concerns the whole application's state.
     pub fn run_once(&mut self, now: Now) -> Result<bool> {
-        (self.now, self.monotonic_ms) = (now.wall_ms, now.monotonic_ms);
+        self.now = now.wall_ms;
+        self.monotonic_ms = now.monotonic_ms;
         // The control thread, which does so as well, may be in a call that takes long.
         self.waits.update(now.monotonic_ms);
         let mut worked = self.accept();

@@ -167,6 +167,7 @@ fn lock(root: &Path) -> Result<File> {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let mut owner = String::new();
+            // Who has it is said if it can be read.
             let _ = lock.read_to_string(&mut owner);
             let owner = owner.trim().parse().ok();
             return Err(Error::StateDirectoryInUse { path: root.to_path_buf(), owner });

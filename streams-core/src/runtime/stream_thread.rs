@@ -338,7 +338,8 @@ impl StreamThread {
                 self.meter.committed(self.tasks.len(), self.pace.now_ms());
             }
             worked |= committed;
-            (self.last_commit, self.has_committed) = (now.monotonic_ms, true);
+            self.last_commit = now.monotonic_ms;
+            self.has_committed = true;
             self.purge(now);
             if now.monotonic_ms - self.last_counted >= self.limits.metadata_ms {
                 self.last_counted = now.monotonic_ms;
@@ -471,6 +472,7 @@ impl StreamThread {
         // long.
         let before: Vec<_> = std::mem::replace(&mut self.to_purge, committed);
         if !before.is_empty() {
+            // A restorer that is gone is reported by the control thread, which ends the application.
             let _ = self.restorer.send(Request::Purge(before));
         }
     }
@@ -539,7 +541,7 @@ impl StreamThread {
         let mut closed = Vec::new();
         for id in tasks {
             if self.opening.remove(id).is_some() && self.to_open.remove(id).is_none() {
-                // Its databases must be free before others get the task.
+                // Its databases must be free before others get the task. A restorer that is gone has none open.
                 let _ = self.restorer.send(Request::Cancel(*id));
                 (self.wake_restorer)();
             }

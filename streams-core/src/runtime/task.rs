@@ -520,10 +520,12 @@ impl StreamTask {
     pub fn committed(&mut self, offsets: &[OffsetToCommit], markers: i64, recommit_at: i64) -> Result<()> {
         for (queue, input) in self.group.queues().iter().zip(&mut self.inputs) {
             if let Some(done) = offsets.iter().find(|done| done.partition == *queue.partition()) {
-                (input.committed, input.recommit_at) = (Some(done.offset), recommit_at);
+                input.committed = Some(done.offset);
+                input.recommit_at = recommit_at;
             }
         }
-        (self.processed, self.wrote) = (false, false);
+        self.processed = false;
+        self.wrote = false;
         for changelog in self.stores.iter_mut().filter_map(|store| store.changelog.as_mut()) {
             let read =
                 offsets.iter().find(|read| changelog.is_source && read.partition == changelog.partition);

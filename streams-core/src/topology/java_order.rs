@@ -138,7 +138,8 @@ impl TreeSet {
             let mut top = parent;
             if self.child(parent, 1 - side) == Some(at) {
                 self.rotate(parent, side);
-                (top, at) = (at, parent);
+                top = at;
+                at = parent;
             }
             self.set_red(Some(top), false);
             self.set_red(Some(grandparent), true);

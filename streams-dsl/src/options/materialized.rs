@@ -144,7 +144,8 @@ impl<K, V> Materialized<K, V> {
 
     /// The same options, with whatever serdes are inherited.
     pub(crate) fn without_serdes(mut self) -> Self {
-        (self.key_serde, self.value_serde) = (SerdeChoice::inherit(), SerdeChoice::inherit());
+        self.key_serde = SerdeChoice::inherit();
+        self.value_serde = SerdeChoice::inherit();
         self
     }
 

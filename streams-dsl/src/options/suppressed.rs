@@ -95,7 +95,11 @@ impl<R> BufferConfig<R> {
     /// Takes the bounds away (`BufferConfig.withNoBound`).
     #[must_use]
     pub fn with_no_bound(self) -> BufferConfig<Strict> {
-        self.ruled(|bounds| (bounds.max_records, bounds.max_bytes, bounds.emits_early) = (None, None, false))
+        self.ruled(|bounds| {
+            bounds.max_records = None;
+            bounds.max_bytes = None;
+            bounds.emits_early = false;
+        })
     }
 
     /// Stops the application when the buffer is full (`BufferConfig.shutDownWhenFull`), whatever the processing exception

@@ -149,7 +149,8 @@ impl<Z: TimeZone> CalendarWindows<Z> {
             if timestamp < end_ms {
                 return Some(Window::new(start_ms.max(0), end_ms));
             }
-            (first, start_ms) = (next, end_ms);
+            first = next;
+            start_ms = end_ms;
         }
     }
 }

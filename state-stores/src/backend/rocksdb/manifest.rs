@@ -52,6 +52,7 @@ impl Manifest {
         let Ok(length) = found.map(|found| found.len()) else { return Ok(()) };
         if recorded.length != length {
             recorded.length = length;
+            // See above: a full disk must not end a commit here.
             let _ = fs::write(self.dir.join(LENGTH_FILE), format!("{} {length}\n", recorded.name));
         }
         Ok(())
@@ -77,7 +78,10 @@ impl Manifest {
         };
         let found = fs::metadata(self.dir.join(&name));
         match &found {
-            Ok(found) => (recorded.file, recorded.name) = (Some(number(found)), name),
+            Ok(found) => {
+                recorded.file = Some(number(found));
+                recorded.name = name;
+            }
             Err(error) if is_missing(error) => return Err(deleted(&name)),
             Err(_) => {}
         }

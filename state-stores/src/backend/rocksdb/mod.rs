@@ -142,6 +142,7 @@ impl Drop for RocksBackend {
         if let Some(reclaimer) = reclaimer {
             reclaimer.stop(&self.db);
         }
+        // Without the note, the next start checks less.
         let _ = self.manifest.note();
     }
 }

@@ -71,7 +71,8 @@ impl<'a> End<'a> {
         if self.commits != table.commits || self.disk.is_none() {
             return self.open(place);
         }
-        (self.ahead, self.epoch) = (Ahead::default(), table.overlay.epoch());
+        self.ahead = Ahead::default();
+        self.epoch = table.overlay.epoch();
         Ok(())
     }
 
@@ -88,7 +89,8 @@ impl<'a> End<'a> {
     /// Opens what is left of the current range.
     fn open<T, E: Expiry>(&mut self, place: &Place<'_, 'a, T, E>) -> Result<()> {
         let table = place.table;
-        (self.epoch, self.commits) = (table.overlay.epoch(), table.commits);
+        self.epoch = table.overlay.epoch();
+        self.commits = table.commits;
         let left = self.left(place, self.last());
         let is_empty = is_empty_range(&left);
         let in_memory = place.memory_from.is_some_and(|from_ms| table.expiry.is_in_memory(from_ms));

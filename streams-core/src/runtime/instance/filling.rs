@@ -130,6 +130,7 @@ fn run_global(
         if !told && global.is_caught_up() {
             told = true;
             global.is_filled(instance.config.task_timeout_ms());
+            // A start that was closed no longer waits.
             let _ = filled.send(Ok(()));
         }
         if !worked {

@@ -62,7 +62,9 @@ pub(super) struct Checks {
 impl Checks {
     /// The group has changed, or is changing.
     pub fn begin(&mut self, now_ms: i64) {
-        (self.next_ms, self.pause_ms, self.since_ms) = (Some(now_ms + CHECK_MS), CHECK_MS, None);
+        self.next_ms = Some(now_ms + CHECK_MS);
+        self.pause_ms = CHECK_MS;
+        self.since_ms = None;
     }
 
     /// Whether to check now.
@@ -79,12 +81,14 @@ impl Checks {
     /// It is not known whether every task has a member.
     pub fn unknown(&mut self, now_ms: i64) {
         self.pause_ms = (2 * self.pause_ms).min(CHECK_MAX_MS);
-        (self.next_ms, self.since_ms) = (Some(now_ms + self.pause_ms), None);
+        self.next_ms = Some(now_ms + self.pause_ms);
+        self.since_ms = None;
     }
 
     /// Tasks have no member. Whether that has lasted long enough for the member that is chosen to join again.
     pub fn found(&mut self, now_ms: i64, is_chosen: bool) -> bool {
-        (self.next_ms, self.pause_ms) = (Some(now_ms + CHECK_MS), CHECK_MS);
+        self.next_ms = Some(now_ms + CHECK_MS);
+        self.pause_ms = CHECK_MS;
         let since_ms = *self.since_ms.get_or_insert(now_ms);
         let patience_ms = PATIENCE_MS.saturating_mul(1 << self.attempts.min(16)).min(PATIENCE_MAX_MS);
         let acts = is_chosen && now_ms - since_ms >= patience_ms;

@@ -180,7 +180,8 @@ impl Restorer {
         for (store, partition, start) in decided {
             self.begin_store(opening, store, partition, start).map_err(|error| in_task(task, error))?;
         }
-        (opening.failures, opening.phase) = (0, Phase::Fetching);
+        opening.failures = 0;
+        opening.phase = Phase::Fetching;
         opening.wait.answered(Phase::Asking);
         Ok(())
     }

@@ -44,6 +44,7 @@ impl StreamThread {
                     self.commit_for_the_last_time(now)?;
                     self.close(&tasks)?;
                     self.replays.forget(&tasks);
+                    // A control thread that no longer waits for the answer has noted why.
                     let _ = answer.send(());
                 }
                 Command::Lose(tasks, answer) => {
@@ -54,6 +55,7 @@ impl StreamThread {
                     self.reset(error)?;
                     self.close(&tasks)?;
                     self.replays.forget(&tasks);
+                    // A control thread that no longer waits for the answer has noted why.
                     let _ = answer.send(());
                 }
                 Command::Expelled => {

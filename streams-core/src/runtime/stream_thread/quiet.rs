@@ -24,6 +24,7 @@ impl StreamThread {
         }
         // An empty list ends earlier waits.
         if std::mem::replace(&mut self.has_reported_quiet, !quiet.is_empty()) || !quiet.is_empty() {
+            // A restorer that is gone is reported by the control thread.
             let _ = self.restorer.send(Request::Quiet(self.name.clone(), quiet));
         }
         Ok(())

@@ -66,7 +66,8 @@ impl Row {
 
     fn replay(&mut self, now_ms: i64, dropped_work: bool) {
         self.count += 1;
-        (self.last_ms, self.caught_up) = (now_ms, false);
+        self.last_ms = now_ms;
+        self.caught_up = false;
         self.dropped_work |= dropped_work;
     }
 

@@ -305,7 +305,10 @@ impl ChunkBuilder {
     /// Drops what was collected.
     pub(super) fn clear(&mut self) {
         self.buffer.truncate(HEADER_BYTES);
-        (self.records, self.last_delta, self.max_timestamp, self.horizon) = (0, 0, Timestamp::MIN, 0);
+        self.records = 0;
+        self.last_delta = 0;
+        self.max_timestamp = Timestamp::MIN;
+        self.horizon = 0;
     }
 }
 

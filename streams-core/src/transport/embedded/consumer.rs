@@ -171,8 +171,10 @@ impl Consumer for EmbeddedConsumer {
                     TransportError::new(error.kind(), attempted, error.to_string())
                 })?,
             };
-            (assigned.next, assigned.is_end) = (read.next, read.is_end);
-            (assigned.is_blocked, assigned.version) = (read.is_blocked, read.version);
+            assigned.next = read.next;
+            assigned.is_end = read.is_end;
+            assigned.is_blocked = read.is_blocked;
+            assigned.version = read.version;
             is_fresh = true;
         }
     }

@@ -186,7 +186,8 @@ impl EmbeddedProducer {
             chunks.push((topic.name.clone(), LogId { topic: number, partition }, builder.finish(status)));
             self.pool.push(builder);
         }
-        (self.records, self.bytes) = (0, 0);
+        self.records = 0;
+        self.bytes = 0;
         let session = self.session.as_ref();
         let now_ms = session.map_or(0, |_| self.broker.clock.monotonic_ms());
         let mut to_clean = Vec::new();
@@ -239,7 +240,8 @@ impl EmbeddedProducer {
                 self.pool.push(builder);
             }
         }
-        (self.records, self.bytes) = (0, 0);
+        self.records = 0;
+        self.bytes = 0;
     }
 
     /// Ends the open transaction at the broker.
@@ -370,7 +372,8 @@ impl Producer for EmbeddedProducer {
             })?;
             producer.drop_collected();
             producer.forget_failures();
-            (producer.session, producer.state) = (Some(session), ProducerState::Idle);
+            producer.session = Some(session);
+            producer.state = ProducerState::Idle;
             Ok(())
         })
     }

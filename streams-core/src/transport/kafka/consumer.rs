@@ -86,7 +86,8 @@ impl Reached {
     }
 
     fn record(&mut self, offset: Offset) {
-        (self.strange, self.errors) = (0, 0);
+        self.strange = 0;
+        self.errors = 0;
         self.started = true;
         self.next = self.next.max(offset + 1);
     }

@@ -188,7 +188,8 @@ impl KafkaProducer {
         }
         // librdkafka sends to a deleted topic until the time-out.
         if kind == Kind::TimedOut && self.is_missing(&topic, missing) {
-            (kind, reason) = (Kind::UnknownTopic, "the topic no longer exists".to_owned());
+            kind = Kind::UnknownTopic;
+            reason = "the topic no longer exists".to_owned();
         }
         if self.is_transactional() && matches!(kind, Kind::Retriable | Kind::TimedOut | Kind::QueueFull) {
             kind = Kind::AbortTransaction;

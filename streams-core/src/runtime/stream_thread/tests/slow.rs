@@ -129,7 +129,8 @@ impl Copy {
             self.engine.step()?;
             if self.commits() > commits {
                 longest = longest.max(self.trial.clock.now_ms() - since);
-                (commits, since) = (self.commits(), self.trial.clock.now_ms());
+                commits = self.commits();
+                since = self.trial.clock.now_ms();
             }
         }
         Ok(longest.max(self.trial.clock.now_ms() - since))
@@ -371,7 +372,8 @@ fn a_commit_comes_each_interval_when_every_record_is_dropped_slowly() -> Result<
             let (now_ms, made) = (trial.clock.now_ms(), engine.thread().stats.commits());
             if made > commits {
                 longest = longest.max(now_ms - since.unwrap_or(now_ms));
-                (commits, since) = (made, Some(now_ms));
+                commits = made;
+                since = Some(now_ms);
             }
         }
         assert!(commits > 10 && longest <= COMMIT_MS + record_ms, "{commits} commits, {longest} ms apart");

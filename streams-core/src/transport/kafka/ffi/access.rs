@@ -274,7 +274,8 @@ impl Access {
     /// The right, or the place in the group, is there again.
     pub(super) fn allowed(&self) {
         let mut state = locked(&self.0);
-        (state.denied, state.barred) = (None, None);
+        state.denied = None;
+        state.barred = None;
     }
 
     /// No broker lets us in, for this reason. Irrelevant while one does.
