@@ -92,8 +92,13 @@ impl FromStr for TaskId {
     }
 }
 
-/// Why a name cannot be a topic's, if it cannot (`org.apache.kafka.common.internals.Topic.validate`).
-pub(crate) fn invalid_topic_name(name: &str) -> Option<String> {
+/// What the name of a repartition topic ends with (`KStreamImpl.REPARTITION_TOPIC_SUFFIX`).
+#[doc(hidden)]
+pub const REPARTITION_SUFFIX: &str = "-repartition";
+
+/// Why a name cannot be a topic's, or a part of one, if it cannot (`org.apache.kafka.common.internals.Topic.validate`).
+#[doc(hidden)]
+pub fn invalid_topic_name(name: &str) -> Option<String> {
     const LENGTH_MAX: usize = 249;
     if name.is_empty() {
         return Some("the empty string is not allowed".to_owned());

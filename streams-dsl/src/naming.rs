@@ -1,5 +1,7 @@
 //! Names of nodes and stores: generated as Kafka Streams does, or given by the user and checked.
 
+use streams_core::ids::invalid_topic_name;
+
 use crate::error::{DslError, Result};
 
 /// Kafka Streams' prefixes of generated names, as its `KStreamImpl` and `KTableImpl` have them.
@@ -55,9 +57,6 @@ pub(crate) mod prefix {
     pub(crate) const STATE_STORE: &str = "STATE-STORE-";
 }
 
-/// The longest name of an operator or store (`Named.MAX_NAME_LENGTH`): it becomes part of a topic's name.
-const NAME_LENGTH_MAX: usize = 249;
-
 /// Numbers nodes and stores in the order of the DSL's calls. A user's name takes a number as well, so that naming an
 /// operator renames no other.
 #[derive(Clone, Debug, Default)]
@@ -72,25 +71,11 @@ impl Counter {
     }
 }
 
-/// Checks a user's name (`Named.validate`).
+/// Checks a user's name, which becomes part of a topic's (`Named.validate`).
 pub(crate) fn validate(name: &str) -> Result<()> {
-    let wrong = |reason: String| Err(DslError::Name { name: name.to_owned(), reason });
-    if name.is_empty() {
-        return wrong("it is empty".to_owned());
-    }
-    if name == "." || name == ".." {
-        return wrong("it cannot be '.' or '..'".to_owned());
-    }
-    if name.len() > NAME_LENGTH_MAX {
-        return wrong(format!("it is longer than {NAME_LENGTH_MAX} characters"));
-    }
-    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    match name.chars().find(|c| !legal(*c)) {
-        Some(c) => wrong(format!(
-            "it contains '{}'; ASCII letters, digits, '.', '_' and '-' are allowed",
-            c.escape_debug()
-        )),
+    match invalid_topic_name(name) {
         None => Ok(()),
+        Some(reason) => Err(DslError::Name { name: name.to_owned(), reason }),
     }
 }
 
@@ -108,7 +93,7 @@ mod tests {
     #[test]
     fn characters_that_cannot_be_seen_are_named() {
         let said = validate("a\0b\n").unwrap_err().to_string();
-        assert!(said.starts_with(r"the name 'a\0b\n' is illegal: it contains '\0'; "), "{said}");
+        assert!(said.starts_with(r"the name 'a\0b\n' is illegal: it contains '\0', "), "{said}");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use streams_core::ids::TopicName;
+use streams_core::ids::{REPARTITION_SUFFIX, TopicName};
 use streams_core::partitioner::StreamPartitioner;
 use streams_core::processor::timestamp_extractor::FailOnInvalidTimestamp;
 use streams_core::processor::{
@@ -17,8 +17,6 @@ use super::node::{GraphNode, PlanNodeKind};
 use super::{Plan, Writer};
 use crate::error::{DslError, Result};
 use crate::naming::{is_generated_stream_name, prefix};
-
-const TOPIC_SUFFIX: &str = "-repartition";
 
 /// How a stream is repartitioned.
 pub(crate) struct Repartitioning<K, V> {
@@ -62,9 +60,9 @@ pub(crate) struct RepartitionNames {
 impl RepartitionNames {
     /// Takes three numbers, which name the nodes if the prefix is generated; else the topic names them.
     fn new(plan: &mut Plan, topic_prefix: &str) -> Self {
-        let topic = match topic_prefix.ends_with(TOPIC_SUFFIX) {
+        let topic = match topic_prefix.ends_with(REPARTITION_SUFFIX) {
             true => topic_prefix.to_owned(),
-            false => format!("{topic_prefix}{TOPIC_SUFFIX}"),
+            false => format!("{topic_prefix}{REPARTITION_SUFFIX}"),
         };
         let sink = plan.new_name(prefix::SINK);
         let filter = plan.new_name(prefix::FILTER);

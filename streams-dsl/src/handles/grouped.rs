@@ -86,9 +86,9 @@ impl<K, V> KGroupedStream<K, V> {
 }
 
 impl<K: Data, V: Data> KGroupedStream<K, V> {
-    /// What tells this grouped stream, and its clones, from others while one of them exists.
-    pub(crate) fn identity(&self) -> *const Cell<Option<NodeId>> {
-        Rc::as_ptr(&self.repartition)
+    /// What this grouped stream shares with its clones alone.
+    pub(crate) fn shared(&self) -> &Rc<Cell<Option<NodeId>>> {
+        &self.repartition
     }
 
     /// Aggregates in windows from here on (`KGroupedStream.windowedBy`): in [`TimeWindows`],

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use streams_core::ids::TopicName;
+use streams_core::ids::{REPARTITION_SUFFIX, TopicName};
 use streams_core::processor::timestamp_extractor::FailOnInvalidTimestamp;
 use streams_core::processor::{Data, SinkOptions, SourceOptions, TopicTarget};
 use streams_core::record::Change;
@@ -13,8 +13,6 @@ use streams_core::serde::{ChangeSerde, SerdeRef};
 use crate::error::{DslError, Result};
 use crate::graph::{GraphNode, NodeId, Step, Writer};
 use crate::naming::prefix;
-
-const TOPIC_SUFFIX: &str = "-repartition";
 
 /// A table whose rows are grouped by another key, to be aggregated (`org.apache.kafka.streams.kstream.KGroupedTable`).
 ///
@@ -77,7 +75,7 @@ impl<K: Data, V: Data> KGroupedTable<K, V> {
     /// Takes two numbers.
     pub(crate) fn repartitioned(&self, store: &str) -> Step {
         let given = self.step.given_name();
-        let topic = format!("{}{TOPIC_SUFFIX}", self.repartition_name.as_deref().unwrap_or(store));
+        let topic = format!("{}{REPARTITION_SUFFIX}", self.repartition_name.as_deref().unwrap_or(store));
         let mut plan = self.step.plan.borrow_mut();
         let sink = plan.suffixed_or_new(given, "-sink", prefix::SINK);
         let source = plan.suffixed_or_new(given, "-source", prefix::SOURCE);

@@ -1,5 +1,7 @@
 //! The store of a processor of tables, where its table is stored.
 
+use std::borrow::Cow;
+
 use streams_core::error::Result;
 use streams_core::processor::{Data, InitContext, ProcessorContext, ProcessorResult};
 use streams_core::record::{Change, Record};
@@ -46,14 +48,15 @@ impl<K: Data, V: Data> MaterializedRows<K, V> {
         let Some((store, forwarder)) = &self.opened else { return Ok(Some(record)) };
         let Record { key, value: new, timestamp, headers } = record;
         if forwarder.cached() {
-            store.put_at(&key, new, timestamp)?;
+            store.put_at(&key, new.map(Cow::Owned), timestamp)?;
             return Ok(None);
         }
         let old = match self.send_old_values {
             true => store.get(&key)?.map(|old| old.value),
             false => None,
         };
-        let Some(is_latest) = store.put_copy_at(&key, new.as_ref(), timestamp)? else { return Ok(None) };
+        let kept = new.as_ref().map(Cow::Borrowed);
+        let Some(is_latest) = store.put_at(&key, kept, timestamp)? else { return Ok(None) };
         context.forward(Record { key, value: Change { new, old, is_latest }, timestamp, headers })?;
         Ok(None)
     }

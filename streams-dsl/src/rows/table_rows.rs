@@ -1,5 +1,7 @@
 //! The store behind a table's rows, timestamped or versioned (`KeyValueStoreWrapper`).
 
+use std::borrow::Cow;
+
 use streams_core::error::Result;
 use streams_core::processor::{Data, StoreAccess};
 use streams_core::store::{
@@ -61,50 +63,43 @@ impl<K: Data, V: Data> TableRows<K, V> {
         }
     }
 
-    /// Gives a key a row, or with `None` deletes it. True if that is the latest row of the key now, false if the key
-    /// has a later one, nothing if the row was too old to be taken; then there is nothing to forward.
-    pub(crate) fn put(&self, key: &K, value: Option<V>, timestamp: Timestamp) -> Result<Option<bool>> {
+    /// Gives a key a row, or with `None` deletes it; a row that is forwarded as well is borrowed. True if that is the latest row
+    /// of the key now, false if the key has a later one, nothing if the row was too old to be taken; then there is nothing to
+    /// forward.
+    pub(crate) fn put(
+        &self,
+        key: &K,
+        value: Option<Cow<'_, V>>,
+        timestamp: Timestamp,
+    ) -> Result<Option<bool>> {
         match self {
             TableRows::Timestamped(store) => {
-                store.put(key, value.map(|value| ValueAndTimestamp { value, timestamp }))?;
+                store.put(key, value.map(|value| stored(value, timestamp)))?;
                 Ok(Some(true))
             }
-            TableRows::Versioned(store) => is_latest(store.put(key, value.as_ref(), timestamp)?),
+            TableRows::Versioned(store) => is_latest(store.put(key, value.as_deref(), timestamp)?),
         }
     }
 
     /// As [`put`](Self::put), but the changelog gets a deletion with that time too, not with that of the current record.
-    pub(crate) fn put_at(&self, key: &K, value: Option<V>, timestamp: Timestamp) -> Result<Option<bool>> {
-        match self {
-            TableRows::Timestamped(store) => {
-                let row = value.map(|value| ValueAndTimestamp { value, timestamp });
-                store.put_at(key, row, timestamp)?;
-                Ok(Some(true))
-            }
-            TableRows::Versioned(store) => is_latest(store.put(key, value.as_ref(), timestamp)?),
-        }
-    }
-
-    /// As [`put_at`](Self::put_at), for a row that is forwarded as well.
-    pub(crate) fn put_copy_at(
+    pub(crate) fn put_at(
         &self,
         key: &K,
-        value: Option<&V>,
+        value: Option<Cow<'_, V>>,
         timestamp: Timestamp,
     ) -> Result<Option<bool>> {
         match self {
-            TableRows::Timestamped(_) => self.put_at(key, value.cloned(), timestamp),
-            TableRows::Versioned(store) => is_latest(store.put(key, value, timestamp)?),
+            TableRows::Timestamped(store) => {
+                store.put_at(key, value.map(|value| stored(value, timestamp)), timestamp)?;
+                Ok(Some(true))
+            }
+            TableRows::Versioned(store) => is_latest(store.put(key, value.as_deref(), timestamp)?),
         }
     }
+}
 
-    /// As [`put`](Self::put), for a row that is forwarded as well.
-    pub(crate) fn put_copy(&self, key: &K, value: Option<&V>, timestamp: Timestamp) -> Result<Option<bool>> {
-        match self {
-            TableRows::Timestamped(_) => self.put(key, value.cloned(), timestamp),
-            TableRows::Versioned(store) => is_latest(store.put(key, value, timestamp)?),
-        }
-    }
+fn stored<V: Data>(value: Cow<'_, V>, timestamp: Timestamp) -> ValueAndTimestamp<V> {
+    ValueAndTimestamp { value: value.into_owned(), timestamp }
 }
 
 fn is_latest(put: VersionedPut) -> Result<Option<bool>> {

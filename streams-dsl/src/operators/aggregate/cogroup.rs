@@ -8,7 +8,7 @@ use streams_core::processor::Data;
 use streams_core::serde::DefaultSerde;
 use streams_core::window::Windowed;
 
-use super::aggregate::never;
+use super::aggregator::never;
 use super::cogroup_plan::{Aggregator, Group};
 use super::cogrouped::CogroupedKStream;
 use super::layout::Unmerged;
@@ -99,7 +99,7 @@ impl<K: Data, A: Data> CogroupedKStream<K, A> {
     fn add_cogroup<V: Data>(&self, grouped: &KGroupedStream<K, V>, aggregator: Aggregator<K, V, A>) -> Self {
         let mut cogrouped = self.clone();
         let group = Group::new(grouped, aggregator);
-        match cogrouped.groups.iter_mut().find(|known| known.identity() == grouped.identity()) {
+        match cogrouped.groups.iter_mut().find(|known| Rc::ptr_eq(known.shared(), grouped.shared())) {
             Some(known) => *known = Rc::new(group.in_place_of(&**known)),
             None => cogrouped.groups.push(Rc::new(group)),
         }

@@ -14,7 +14,7 @@ use streams_core::record::Change;
 use streams_core::serde::SerdeRef;
 
 use super::add::{AggregateOrigin, AggregationDraft, in_span};
-use super::aggregate::Aggregate;
+use super::aggregator::Aggregate;
 use super::cogrouped::CogroupedKStream;
 use super::layout::{AnyLayout, Emission, Layout, Span};
 use crate::error::{DslError, Result};
@@ -36,8 +36,8 @@ pub(super) type Merger<K, A> = Arc<dyn Fn(&K, A, A) -> UserResult<A> + Send + Sy
 
 /// One of the grouped streams, whatever its values are.
 pub(crate) trait Cogroup<K, A> {
-    /// See [`KGroupedStream::identity`].
-    fn identity(&self) -> *const Cell<Option<NodeId>>;
+    /// See [`KGroupedStream::shared`].
+    fn shared(&self) -> &Rc<Cell<Option<NodeId>>>;
 
     /// The repartition node behind the stream, once there is one: all aggregations of a cogrouped stream share it.
     fn repartition(&self) -> &Rc<Cell<Option<NodeId>>>;
@@ -112,8 +112,8 @@ impl<K: Data, V: Data, A: Data> Group<K, V, A> {
 }
 
 impl<K: Data, V: Data, A: Data> Cogroup<K, A> for Group<K, V, A> {
-    fn identity(&self) -> *const Cell<Option<NodeId>> {
-        self.grouped.identity()
+    fn shared(&self) -> &Rc<Cell<Option<NodeId>>> {
+        self.grouped.shared()
     }
 
     fn repartition(&self) -> &Rc<Cell<Option<NodeId>>> {

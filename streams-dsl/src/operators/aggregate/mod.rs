@@ -2,7 +2,7 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `count`, `reduce`, `aggregate` | the operations on a grouped stream, whatever it is laid over |
+//! | `count`, `reduce`, `aggregator` | the operations on a grouped stream, whatever it is laid over |
 //! | `layout` | what differs between all of time, windows and sessions, one file a kind: processor, store, keys |
 //! | `fold` | what a count, a reduction and a user's aggregation have in common |
 //! | `add` | how an aggregation becomes a node of the plan: numbers, repartition topic, store |
@@ -12,8 +12,7 @@
 //! | `of_table`, `of_table_processor` | the same operations on a grouped table, and their processor |
 
 mod add;
-#[allow(clippy::module_inception, reason = "the operation is called aggregate, as is the family")]
-mod aggregate;
+mod aggregator;
 mod cogroup;
 mod cogroup_plan;
 mod cogrouped;

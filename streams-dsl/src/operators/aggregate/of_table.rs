@@ -9,7 +9,7 @@ use streams_core::record::Change;
 use streams_core::serde::{DefaultSerde, SerdeRef};
 
 use super::add::AggregateOrigin;
-use super::aggregate::{Aggregate, never};
+use super::aggregator::{Aggregate, never};
 use super::count::Count;
 use super::fold::Fold;
 use super::of_table_processor::{TableAggregate, TableAggregateProcessor};

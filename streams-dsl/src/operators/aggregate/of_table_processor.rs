@@ -1,5 +1,6 @@
 //! The processor of aggregations of grouped tables (`KTableAggregate`, `KTableReduce`).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use streams_core::error::Result;
@@ -77,10 +78,11 @@ where
             aggregate = aggregates.reject(fold.add(&key, value, before)?);
         }
         if forwarder.cached() {
-            store.put(&key, aggregate, timestamp)?;
+            store.put(&key, aggregate.map(Cow::Owned), timestamp)?;
             return Ok(());
         }
-        let Some(is_latest) = store.put_copy(&key, aggregate.as_ref(), timestamp)? else { return Ok(()) };
+        let kept = aggregate.as_ref().map(Cow::Borrowed);
+        let Some(is_latest) = store.put(&key, kept, timestamp)? else { return Ok(()) };
         let value = Change { new: aggregate, old, is_latest };
         context.forward(Record { key, value, timestamp, headers })
     }

@@ -1,6 +1,7 @@
 //! The processors of a join of tables, and the lookup of its rows (`KTableKTableInnerJoin`, `KTableKTableLeftJoin`,
 //! `KTableKTableRightJoin`, `KTableKTableOuterJoin`, `KTableKTableJoinMerger`).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use streams_core::error::Result;
@@ -89,10 +90,11 @@ impl<K: Data, V: Data> Processor<K, Change<V>, K, Change<V>> for JoinMerger<K, V
         let Some((store, forwarder)) = self.rows.opened() else { return context.forward(record) };
         let timestamp = record.timestamp;
         if forwarder.cached() {
-            store.put_at(&record.key, record.value.new, timestamp)?;
+            store.put_at(&record.key, record.value.new.map(Cow::Owned), timestamp)?;
             return Ok(());
         }
-        let taken = store.put_copy_at(&record.key, record.value.new.as_ref(), timestamp)?;
+        let kept = record.value.new.as_ref().map(Cow::Borrowed);
+        let taken = store.put_at(&record.key, kept, timestamp)?;
         let Some(is_latest) = taken else { return Ok(()) };
         let mut record = record;
         record.value.is_latest = is_latest;

@@ -1,5 +1,6 @@
 //! `KTable::filter` and `filter_not`: the rows that a predicate holds for, or does not (`KTableFilter`).
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -192,9 +193,8 @@ impl<K: Data, V: Data> Processor<K, Change<V>, K, Change<V>> for TableFilter<K, 
                 context.forward(Record { key, value, timestamp, headers })
             }
             Some((store, forwarder)) => {
-                let Some(is_latest) = store.put_copy_at(&key, new.as_ref(), timestamp)? else {
-                    return Ok(());
-                };
+                let kept = new.as_ref().map(Cow::Borrowed);
+                let Some(is_latest) = store.put_at(&key, kept, timestamp)? else { return Ok(()) };
                 let value = Change { new, old, is_latest };
                 forwarder.forward(Record { key, value, timestamp, headers }, context)
             }

@@ -1,5 +1,6 @@
 //! Aggregations without windows (`KStreamAggregate`, `KStreamReduce`).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use streams_core::processor::{Data, DropReason, InitContext, Processor, ProcessorContext, ProcessorResult};
@@ -123,10 +124,11 @@ where
         let old = if self.forward.with_old() { aggregate.clone() } else { None };
         let new = aggregates.reject(fold.add(&key, value, aggregate)?);
         if !self.forward.at_once() {
-            store.put(&key, new, timestamp)?;
+            store.put(&key, new.map(Cow::Owned), timestamp)?;
             return Ok(());
         }
-        let Some(is_latest) = store.put_copy(&key, new.as_ref(), timestamp)? else { return Ok(()) };
+        let kept = new.as_ref().map(Cow::Borrowed);
+        let Some(is_latest) = store.put(&key, kept, timestamp)? else { return Ok(()) };
         let old = old.and_then(|old| aggregates.reject(old));
         context.forward(Record { key, value: Change { new, old, is_latest }, timestamp, headers })
     }
