@@ -25,6 +25,23 @@ pub(crate) enum EntryState {
     Staged,
 }
 
+impl EntryState {
+    /// Whether an entry may go from this state to `next`. Updates make it dirty, a stage puts it into a batch or into the log
+    /// alone, a written batch cleans it, and a cancelled update leaves what was there before. Each state but `Free` may be
+    /// forgotten: by eviction, a rollback, or because there is nothing left to know.
+    pub(super) fn may_become(self, next: EntryState) -> bool {
+        use EntryState::{Clean, Dirty, Free, Logged, Staged};
+        matches!(
+            (self, next),
+            (Free, Clean | Dirty)
+                | (Clean, Dirty | Free)
+                | (Dirty, Staged | Logged | Clean | Free)
+                | (Logged, Dirty | Staged | Free)
+                | (Staged, Dirty | Clean | Free)
+        )
+    }
+}
+
 /// What is known of a key before the update that last gave it a value where the overlay had none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Birth {

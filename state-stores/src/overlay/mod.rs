@@ -15,7 +15,7 @@
 //! ```
 //!
 //! A logged entry is in the changelog, and its write to the backend is pending: it stays in memory until a batch
-//! has it.
+//! has it. [`EntryState::may_become`] is the table of these arrows, with those that the picture leaves out.
 
 mod entry;
 mod evict;
@@ -415,6 +415,7 @@ impl<T> Overlay<T> {
         let entry = &mut self.entries[position as usize];
         let key_bytes = entry.key_bytes();
         let before = std::mem::replace(&mut entry.state, state);
+        debug_assert!(before.may_become(state), "an entry went from {before:?} to {state:?}");
         self.held(before).leave(key_bytes);
         self.held(state).enter(key_bytes);
     }

@@ -16,6 +16,21 @@ fn commit(overlay: &mut Overlay<u64>) {
 }
 
 #[test]
+fn every_pair_of_states_is_decided() {
+    use EntryState::{Clean, Dirty, Free, Logged, Staged};
+    let all = [Free, Clean, Dirty, Logged, Staged];
+    let legal = all.iter().flat_map(|from| all.iter().filter(|to| from.may_become(**to)));
+    assert_eq!(legal.count(), 14);
+    assert!(
+        all.iter().all(|state| !state.may_become(*state)),
+        "an entry stays as it is without a transition"
+    );
+    assert!(all.iter().all(|state| *state == Free || state.may_become(Free)), "each can be forgotten");
+    // Only a stage puts an entry into the log or a batch, and only what is dirty or logged.
+    assert!(!Clean.may_become(Logged) && !Clean.may_become(Staged) && !Staged.may_become(Logged));
+}
+
+#[test]
 fn dirty_entries_come_in_the_order_of_their_last_update() {
     let mut overlay = Overlay::new();
     for key in [b"a", b"b", b"c", b"a"] {
