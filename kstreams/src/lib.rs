@@ -2,6 +2,8 @@
 //!
 //! [`prelude`] brings what a program needs; the modules hold the rest.
 #![doc = include_str!("../README.md")]
+// docs.rs shows which feature an item needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 // A macro stands at the root of the crate that defines it.
 pub use streams_dsl::core::json_serde;

@@ -54,6 +54,8 @@
 //! ```
 //!
 //! This crate knows no topics, tasks, changelogs or clients.
+// docs.rs shows which feature an item needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod backend;
 mod causes;

@@ -2,6 +2,8 @@
 //!
 //! Programs depend on `kstreams`, which re-exports what they need. Items hidden from this documentation serve the other
 //! crates of this workspace and may change in any version.
+// docs.rs shows which feature an item needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod config;
 pub mod embedded;

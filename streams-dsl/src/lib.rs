@@ -15,6 +15,8 @@
 //! | `graph` | the logical plan, its optimization, and its writing into a topology |
 //! | `options` | serdes, names and stores of operators |
 //! | `windows`, `naming`, `error` | window definitions, generated names, what can be wrong with a plan |
+// docs.rs shows which feature an item needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod error;
 mod graph;
