@@ -26,9 +26,8 @@ pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
         })
         .collect();
     let line = |cells: &mut dyn Iterator<Item = &str>| {
-        let cells = cells.zip(widths.iter().zip(&numeric)).map(|(cell, (&width, &right))| match right {
-            true => format!("{cell:>width$}"),
-            false => format!("{cell:<width$}"),
+        let cells = cells.zip(widths.iter().zip(&numeric)).map(|(cell, (&width, &right))| {
+            if right { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
         });
         format!("  {}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
     };

@@ -27,9 +27,12 @@ fn driver() -> TopologyTestDriver {
     let builder = StreamsBuilder::new();
     builder
         .stream::<String, String>("in")
-        .try_map_values(|value| match value.starts_with("bad") {
-            true => Err(format!("refused: {value}").into()),
-            false => value.parse::<i64>().map_err(UserError::from),
+        .try_map_values(|value| {
+            if value.starts_with("bad") {
+                Err(format!("refused: {value}").into())
+            } else {
+                value.parse::<i64>().map_err(UserError::from)
+            }
         })
         .to("out");
     let config = StreamsConfig::new("app", "embedded:")

@@ -60,10 +60,8 @@ pub fn describe(arguments: &Arguments) -> Result<Description, CliError> {
     let members = admin.members(&arguments.group, TIMEOUT)?;
     let partitions = partitions(&mut *admin, &arguments.topics)?;
     let offsets = admin.group_offsets(&arguments.group, &partitions, TIMEOUT)?.committed;
-    let shown: Vec<_> = match arguments.topics.is_empty() {
-        true => offsets.keys().cloned().collect(),
-        false => partitions,
-    };
+    let shown: Vec<_> =
+        if arguments.topics.is_empty() { offsets.keys().cloned().collect() } else { partitions };
     let ends = admin.offsets(&shown, OffsetQuery::Latest(Isolation::ReadCommitted), TIMEOUT)?;
     let progress = |(partition, end): (TopicPartition, Offset)| {
         let committed = offsets.get(&partition).map(|committed| committed.offset);
@@ -74,9 +72,10 @@ pub fn describe(arguments: &Arguments) -> Result<Description, CliError> {
 
 /// All partitions of these topics, or of all topics.
 fn partitions(admin: &mut dyn Admin, topics: &[String]) -> Result<Vec<TopicPartition>, CliError> {
-    let names = match topics.is_empty() {
-        true => admin.topic_names(TIMEOUT)?,
-        false => topics.iter().map(|topic| topic.as_str().into()).collect(),
+    let names = if topics.is_empty() {
+        admin.topic_names(TIMEOUT)?
+    } else {
+        topics.iter().map(|topic| topic.as_str().into()).collect()
     };
     let found = admin.topics(&names, TIMEOUT)?;
     if let Some(missing) = names.iter().find(|name| !topics.is_empty() && !found.contains_key(*name)) {

@@ -172,10 +172,7 @@ impl Drop for Running {
 type Of = Extracted<Arc<Shared>>;
 
 async fn authenticate(allows: Extracted<Authentication>, request: Request, next: Next) -> Response {
-    match (allows.0)(&request) {
-        true => next.run(request).await,
-        false => StatusCode::UNAUTHORIZED.into_response(),
-    }
+    if (allows.0)(&request) { next.run(request).await } else { StatusCode::UNAUTHORIZED.into_response() }
 }
 
 async fn live(Extracted(shared): Of) -> Response {

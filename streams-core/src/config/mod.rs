@@ -68,10 +68,8 @@ impl TryFrom<BTreeMap<String, Value>> for StreamsConfig {
 
 impl fmt::Debug for StreamsConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = |key: &str, value: &Value| match is_secret(key) {
-            true => "(hidden)".to_owned(),
-            false => value.to_string(),
-        };
+        let shown =
+            |key: &str, value: &Value| if is_secret(key) { "(hidden)".to_owned() } else { value.to_string() };
         f.debug_map().entries(self.values.iter().map(|(key, value)| (key, shown(key, value)))).finish()
     }
 }

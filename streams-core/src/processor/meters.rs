@@ -245,9 +245,10 @@ impl Collect for TopicMeasures {
     fn collect(&self, to: &mut MetricCollector<'_>) {
         let [thread, task, node] = self.at.tags();
         to.about(&[thread, task, node, ("topic", &self.topic)]);
-        let (records, bytes) = match self.reads {
-            true => ("records-consumed-total", "bytes-consumed-total"),
-            false => ("records-produced-total", "bytes-produced-total"),
+        let (records, bytes) = if self.reads {
+            ("records-consumed-total", "bytes-consumed-total")
+        } else {
+            ("records-produced-total", "bytes-produced-total")
         };
         to.number(TOPICS, records, self.records.get() as f64);
         to.number(TOPICS, bytes, self.bytes.get() as f64);

@@ -334,10 +334,8 @@ impl Instance {
     }
 
     fn consumer_spec(&self, client_id: String, properties: BTreeMap<String, String>) -> ConsumerSpec {
-        let isolation = match self.config.read_committed() {
-            true => Isolation::ReadCommitted,
-            false => Isolation::ReadUncommitted,
-        };
+        let isolation =
+            if self.config.read_committed() { Isolation::ReadCommitted } else { Isolation::ReadUncommitted };
         ConsumerSpec { client_id, isolation, properties }
     }
 

@@ -354,9 +354,10 @@ impl Joining {
             tracing::warn!(%group, tasks, "no member has these tasks; leaves the group and joins again, which assigns them");
             return self.resign(handler);
         }
-        let who = match is_self {
-            true => "this member".to_owned(),
-            false => format!("member {} at {}", chosen.client_id, chosen.host),
+        let who = if is_self {
+            "this member".to_owned()
+        } else {
+            format!("member {} at {}", chosen.client_id, chosen.host)
         };
         self.unassigned.update(now_ms, || {
             format!("a member of the group for tasks {tasks}; {who} leaves and joins again, so that they are assigned")

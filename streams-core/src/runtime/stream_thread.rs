@@ -128,10 +128,7 @@ impl ThreadLimits {
     /// The limits that the settings describe.
     pub fn new(config: &StreamsConfig, buffered: BufferedBytes) -> Self {
         let threads = config.num_stream_threads().max(1);
-        let transaction_ms = match config.exactly_once() {
-            true => config.transaction_timeout_ms(),
-            false => i64::MAX,
-        };
+        let transaction_ms = if config.exactly_once() { config.transaction_timeout_ms() } else { i64::MAX };
         ThreadLimits {
             commit_interval_ms: config.commit_interval_ms(),
             poll_ms: config.poll_ms(),
@@ -351,9 +348,10 @@ impl StreamThread {
 
     /// When the next commit is due, by the monotonic clock.
     fn commit_due_ms(&self) -> i64 {
-        let interval_ms = match self.environment.collector.is_open() {
-            true => self.limits.commit_interval_ms.min(self.limits.transaction_ms),
-            false => self.limits.commit_interval_ms,
+        let interval_ms = if self.environment.collector.is_open() {
+            self.limits.commit_interval_ms.min(self.limits.transaction_ms)
+        } else {
+            self.limits.commit_interval_ms
         };
         self.last_commit
             .saturating_add(self.puts_off.pause_ms().map_or(interval_ms, |ms| ms.min(interval_ms)))

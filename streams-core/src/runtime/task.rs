@@ -425,10 +425,8 @@ impl StreamTask {
             };
             let mut store = store.borrow_mut();
             store.end_flush();
-            let staged = match *defers && !due {
-                true => store.stage_log(&mut log, batch),
-                false => store.stage(&mut log, batch),
-            };
+            let staged =
+                if *defers && !due { store.stage_log(&mut log, batch) } else { store.stage(&mut log, batch) };
             deferred |= store.has_deferred();
             staged.map_err(|cause| match cause {
                 // The collector's own error says what to do next; the store only carries it.

@@ -55,13 +55,14 @@ pub(crate) fn join(threads: Vec<JoinHandle<()>>, at_most: impl Fn() -> Duration)
             #[allow(clippy::disallowed_methods, reason = "waits for a thread's end, off the record path")]
             std::thread::sleep(SLICE);
         }
-        match thread.is_finished() {
-            true => drop(thread.join()),
-            false => tracing::error!(
+        if thread.is_finished() {
+            drop(thread.join())
+        } else {
+            tracing::error!(
                 thread = thread.thread().name(),
                 "the thread has not ended and is left behind: it hangs in user code, or in a call to a broker that is away. \
                  It can commit nothing more; what it holds, such as databases, is free when the process ends"
-            ),
+            )
         }
     }
     waited

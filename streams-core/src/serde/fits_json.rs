@@ -125,12 +125,10 @@ impl Serializer for Look {
     }
 
     fn serialize_f64(self, value: f64) -> Walk {
-        match value.is_finite() {
-            true => Ok(()),
-            false => Err(Unfit {
-                why: format!("is {value}, and JSON has neither NaN nor infinity"),
-                path: Vec::new(),
-            }),
+        if value.is_finite() {
+            Ok(())
+        } else {
+            Err(Unfit { why: format!("is {value}, and JSON has neither NaN nor infinity"), path: Vec::new() })
         }
     }
 

@@ -134,9 +134,10 @@ impl<L, R> Serde<LeftOrRightValue<L, R>> for LeftOrRightValueSerde<L, R> {
         bytes: Option<&[u8]>,
     ) -> Result<LeftOrRightValue<L, R>, SerdeError> {
         let (left, value) = side(bytes.ok_or_else(too_short)?)?;
-        Ok(match left {
-            true => LeftOrRightValue::Left(self.left.deserialize(topic, headers, Some(value))?),
-            false => LeftOrRightValue::Right(self.right.deserialize(topic, headers, Some(value))?),
+        Ok(if left {
+            LeftOrRightValue::Left(self.left.deserialize(topic, headers, Some(value))?)
+        } else {
+            LeftOrRightValue::Right(self.right.deserialize(topic, headers, Some(value))?)
         })
     }
 }

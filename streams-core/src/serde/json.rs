@@ -92,10 +92,7 @@ struct Notice<'a>(&'a Seen);
 impl Notice<'_> {
     fn nest(&self) -> io::Result<()> {
         self.0.depth.set(self.0.depth.get() + 1);
-        match self.0.depth.get() > DEPTH_MAX {
-            true => Err(io::Error::other(too_deep())),
-            false => Ok(()),
-        }
+        if self.0.depth.get() > DEPTH_MAX { Err(io::Error::other(too_deep())) } else { Ok(()) }
     }
 
     fn leave(&self) {

@@ -60,9 +60,10 @@ pub(crate) struct RepartitionNames {
 impl RepartitionNames {
     /// Takes three numbers, which name the nodes if the prefix is generated; else the topic names them.
     fn new(plan: &mut Plan, topic_prefix: &str) -> Self {
-        let topic = match topic_prefix.ends_with(REPARTITION_SUFFIX) {
-            true => topic_prefix.to_owned(),
-            false => format!("{topic_prefix}{REPARTITION_SUFFIX}"),
+        let topic = if topic_prefix.ends_with(REPARTITION_SUFFIX) {
+            topic_prefix.to_owned()
+        } else {
+            format!("{topic_prefix}{REPARTITION_SUFFIX}")
         };
         let sink = plan.new_name(prefix::SINK);
         let filter = plan.new_name(prefix::FILTER);

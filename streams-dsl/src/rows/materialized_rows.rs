@@ -51,10 +51,7 @@ impl<K: Data, V: Data> MaterializedRows<K, V> {
             store.put_at(&key, new.map(Cow::Owned), timestamp)?;
             return Ok(None);
         }
-        let old = match self.send_old_values {
-            true => store.get(&key)?.map(|old| old.value),
-            false => None,
-        };
+        let old = if self.send_old_values { store.get(&key)?.map(|old| old.value) } else { None };
         let kept = new.as_ref().map(Cow::Borrowed);
         let Some(is_latest) = store.put_at(&key, kept, timestamp)? else { return Ok(None) };
         context.forward(Record { key, value: Change { new, old, is_latest }, timestamp, headers })?;

@@ -106,13 +106,12 @@ impl KafkaCluster {
             let addresses: Vec<_> = ports.iter().map(|ports| format!("127.0.0.1:{}", port(ports))).collect();
             addresses.join(",")
         };
-        let secured = match options.secured {
-            true => {
-                let sasl = addresses(|ports| ports.secured.map_or(0, |(sasl, _)| sasl));
-                let tls = addresses(|ports| ports.secured.map_or(0, |(_, tls)| tls));
-                Some(Secured::create(folder.path(), sasl, tls)?)
-            }
-            false => None,
+        let secured = if options.secured {
+            let sasl = addresses(|ports| ports.secured.map_or(0, |(sasl, _)| sasl));
+            let tls = addresses(|ports| ports.secured.map_or(0, |(_, tls)| tls));
+            Some(Secured::create(folder.path(), sasl, tls)?)
+        } else {
+            None
         };
         let mut brokers = Vec::new();
         for node in 0..ports.len() {

@@ -36,10 +36,8 @@ fn main() -> ExitCode {
 
 fn run(arguments: &ChildArguments) -> Result<(), Box<dyn std::error::Error>> {
     let exactly_once = matches!(arguments.guarantee, Guarantee::ExactlyOnceV2);
-    let guarantee = match exactly_once {
-        true => ProcessingGuarantee::ExactlyOnceV2,
-        false => ProcessingGuarantee::AtLeastOnce,
-    };
+    let guarantee =
+        if exactly_once { ProcessingGuarantee::ExactlyOnceV2 } else { ProcessingGuarantee::AtLeastOnce };
     let config = StreamsConfig::new(&arguments.app_id, &arguments.bootstrap)
         .with_state_dir(&arguments.state_dir)
         .with_processing_guarantee(guarantee)

@@ -23,9 +23,10 @@ impl JavaOracle {
         let lab = JavaLab::prepare()?;
         // Kafka Streams writes its stores to files; in memory, if the machine has such a file system.
         let memory = std::path::Path::new("/dev/shm");
-        let folder = match memory.is_dir() {
-            true => tempfile::Builder::new().prefix("streams-oracle-").tempdir_in(memory)?,
-            false => tempfile::Builder::new().prefix("streams-oracle-").tempdir()?,
+        let folder = if memory.is_dir() {
+            tempfile::Builder::new().prefix("streams-oracle-").tempdir_in(memory)?
+        } else {
+            tempfile::Builder::new().prefix("streams-oracle-").tempdir()?
         };
         let mut command = lab.command("lab.oracle.Oracle", HEAP_MB, true);
         command.arg(folder.path()).stdin(Stdio::piped()).stdout(Stdio::piped());

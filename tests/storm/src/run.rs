@@ -217,9 +217,10 @@ impl Watch<'_> {
             permit.process.is_none_or(|only| only == process)
                 && permit.until.is_none_or(|until| Instant::now() <= until)
         };
-        match self.permits().iter().any(permits) {
-            true => println!("{:>7.1}s ended, as it may: {said}", self.seconds()),
-            false => self.wrong(format!("ended by itself: {said}")),
+        if self.permits().iter().any(permits) {
+            println!("{:>7.1}s ended, as it may: {said}", self.seconds())
+        } else {
+            self.wrong(format!("ended by itself: {said}"))
         }
     }
 

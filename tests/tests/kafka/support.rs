@@ -98,13 +98,15 @@ pub fn read_by_java(client: &KafkaClient, reads: &[&str]) -> BTreeMap<String, Ve
         let record: serde_json::Value = serde_json::from_str(line).expect("JSON");
         let text = |name: &str| record[name].as_str().expect("text").to_owned();
         let time = record["timestamp"].as_u64().expect("a time");
-        let time = match SystemTime::UNIX_EPOCH + Duration::from_millis(time) > yesterday {
-            true => "now".to_owned(),
-            false => time.to_string(),
+        let time = if SystemTime::UNIX_EPOCH + Duration::from_millis(time) > yesterday {
+            "now".to_owned()
+        } else {
+            time.to_string()
         };
-        let headers = match record["headers"].as_array().expect("headers").is_empty() {
-            true => String::new(),
-            false => format!(" {}", record["headers"]),
+        let headers = if record["headers"].as_array().expect("headers").is_empty() {
+            String::new()
+        } else {
+            format!(" {}", record["headers"])
         };
         let shown = format!("{}={}@{time}{headers}", text("key"), text("value"));
         found.entry(text("topic")).or_default().push(shown);

@@ -67,8 +67,5 @@ impl Arguments {
 /// Redrives, or counts.
 pub fn redrive(arguments: &Arguments) -> Result<Report, CliError> {
     let transport = arguments.connection.open(&arguments.group())?;
-    match arguments.dry_run {
-        true => run::dry(arguments, &*transport),
-        false => run::run(arguments, &*transport),
-    }
+    if arguments.dry_run { run::dry(arguments, &*transport) } else { run::run(arguments, &*transport) }
 }

@@ -64,11 +64,14 @@ pub(super) fn dry(arguments: &Arguments, transport: &dyn Transport) -> Result<Re
             for record in &letters {
                 let letter = Letter::of(record);
                 report.saw(&letter);
-                match arguments.choice.takes(&letter) {
-                    false => report.kept += 1,
-                    true if arguments.max.is_some_and(|max| report.redriven >= max) => {}
-                    true if why_stuck(arguments, &letter).is_some() => report.quarantined += 1,
-                    true => report.redriven += 1,
+                if !arguments.choice.takes(&letter) {
+                    report.kept += 1;
+                } else if arguments.max.is_some_and(|max| report.redriven >= max) {
+                    continue;
+                } else if why_stuck(arguments, &letter).is_some() {
+                    report.quarantined += 1;
+                } else {
+                    report.redriven += 1;
                 }
             }
         }

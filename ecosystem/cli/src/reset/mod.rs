@@ -160,9 +160,12 @@ fn inputs(
     if let Some(missing) = named.iter().find(|topic| !topics.contains(topic)) {
         return Err(CliError::NoTopic(missing.to_string()));
     }
-    let is_input = |topic: &&TopicName| match named.is_empty() {
-        true => !internal.contains(topic) && !is_internal(topic, &arguments.application_id),
-        false => named.contains(*topic),
+    let is_input = |topic: &&TopicName| {
+        if named.is_empty() {
+            !internal.contains(topic) && !is_internal(topic, &arguments.application_id)
+        } else {
+            named.contains(*topic)
+        }
     };
     let asked: Vec<TopicName> = topics.iter().filter(is_input).cloned().collect();
     let partitions: Vec<_> = admin

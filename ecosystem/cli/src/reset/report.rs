@@ -54,9 +54,10 @@ impl fmt::Display for Report {
         if self.to.is_empty() && self.internal.is_empty() && self.folder.is_none() {
             writeln!(f, "nothing to reset: no offsets, no internal topics, no local state")?;
         }
-        match self.executed {
-            true => writeln!(f, "results in output topics are still there"),
-            false => writeln!(f, "nothing was changed; add --execute to do it"),
+        if self.executed {
+            writeln!(f, "results in output topics are still there")
+        } else {
+            writeln!(f, "nothing was changed; add --execute to do it")
         }
     }
 }

@@ -144,9 +144,8 @@ pub(in crate::runtime) enum Verdict {
 pub(in crate::runtime) fn judge(facts: &Facts) -> Verdict {
     let (start, end) = (facts.start, facts.end);
     let Some(stored) = facts.stored else { return Verdict::Resume(start) };
-    let lost = |why: String| match facts.is_source || stored == 0 {
-        true => Verdict::Rebuild(why),
-        false => Verdict::Refuse(why),
+    let lost = |why: String| {
+        if facts.is_source || stored == 0 { Verdict::Rebuild(why) } else { Verdict::Refuse(why) }
     };
     if let Some(other) = facts.before.differs(&facts.now) {
         return lost(other);
@@ -156,9 +155,10 @@ pub(in crate::runtime) fn judge(facts: &Facts) -> Verdict {
             format!("it ends at offset {end}, but had come to {stored} when the local state was written");
         // Commits that are taken back never leave a log empty.
         let is_taken_back = facts.is_reopened && end > 0;
-        return match is_taken_back || stored - end <= MARKERS_FORGOTTEN_MAX {
-            true => Verdict::Rebuild(why),
-            false => lost(why),
+        return if is_taken_back || stored - end <= MARKERS_FORGOTTEN_MAX {
+            Verdict::Rebuild(why)
+        } else {
+            lost(why)
         };
     }
     if stored < start {

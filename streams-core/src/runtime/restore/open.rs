@@ -113,12 +113,13 @@ impl Restorer {
         let apart: Vec<TaskId> = turn.iter().filter(is_apart).map(|opening| opening.request.task).collect();
         let turn: BTreeSet<TaskId> = turn.iter().map(|opening| opening.request.task).collect();
         let mut opened = self.opener().open_at_once(&apart);
-        self.each_in(Phase::Opening, |restorer, opening| match turn.contains(&opening.request.task) {
-            true => {
+        self.each_in(Phase::Opening, |restorer, opening| {
+            if turn.contains(&opening.request.task) {
                 let opened = opened.remove(&opening.request.task);
                 restorer.open_databases(opening, opened)
+            } else {
+                Ok(())
             }
-            false => Ok(()),
         });
         !turn.is_empty()
     }
@@ -190,9 +191,10 @@ impl Restorer {
     fn mark_beginning(&mut self, opening: &Opening, contents: &[Contents]) -> Result<()> {
         let Some(directory) = &self.directory else { return Ok(()) };
         let is_new = contents.iter().all(|contents| contents.offsets.is_empty());
-        match is_new || opening.untouched_ms == Some(0) {
-            true => directory.touch(opening.request.task, self.now),
-            false => Ok(()),
+        if is_new || opening.untouched_ms == Some(0) {
+            directory.touch(opening.request.task, self.now)
+        } else {
+            Ok(())
         }
     }
 

@@ -88,9 +88,10 @@ impl Restorer {
     ) -> transport::Result<GroupOffsets> {
         let sources = logged.filter(|(store, _)| store.is_source);
         let sources: Vec<_> = sources.map(|(_, partition)| partition.clone()).collect();
-        match sources.is_empty() {
-            true => Ok(GroupOffsets::default()),
-            false => self.admin.group_offsets(&self.plan.application_id, &sources, ADMIN_TIMEOUT),
+        if sources.is_empty() {
+            Ok(GroupOffsets::default())
+        } else {
+            self.admin.group_offsets(&self.plan.application_id, &sources, ADMIN_TIMEOUT)
         }
     }
 
@@ -107,9 +108,10 @@ impl Restorer {
         for partition in partitions {
             starts.push(match offsets.committed.get(&partition) {
                 Some(known) => {
-                    let offset = match unreadable.contains(&partition) {
-                        true => self.existing(&partition, known.offset, found)?,
-                        false => known.offset,
+                    let offset = if unreadable.contains(&partition) {
+                        self.existing(&partition, known.offset, found)?
+                    } else {
+                        known.offset
                     };
                     // A committed offset that does not exist is not where the task is: the next commit replaces it, be it
                     // by a lower one.

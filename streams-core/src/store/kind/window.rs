@@ -239,9 +239,10 @@ impl<K: Data, V: Data, F: ValueForm> StoreKind for WindowStoreKind<K, V, F> {
 
     fn changelog(&self) -> ChangelogKind {
         let retention_ms = self.retention_ms;
-        match self.joined {
-            true => ChangelogKind::JoinWindow { retention_ms },
-            false => ChangelogKind::Window { retention_ms },
+        if self.joined {
+            ChangelogKind::JoinWindow { retention_ms }
+        } else {
+            ChangelogKind::Window { retention_ms }
         }
     }
 

@@ -418,10 +418,8 @@ fn check_file(key: &str, value: &str) -> std::result::Result<(), String> {
     if !FILES.contains(&key) || value.is_empty() || value == "probe" {
         return Ok(());
     }
-    let opened = std::fs::metadata(value).and_then(|found| match found.is_dir() {
-        true => Ok(()),
-        false => std::fs::File::open(value).map(drop),
-    });
+    let opened = std::fs::metadata(value)
+        .and_then(|found| if found.is_dir() { Ok(()) } else { std::fs::File::open(value).map(drop) });
     opened.map_err(|error| format!("{value}: {error}; name a file that this process can read"))
 }
 

@@ -116,9 +116,10 @@ impl Checked {
         if (self.earliest..=self.latest).contains(&record.timestamp) {
             return None;
         }
-        let (setting, limit) = match record.timestamp > self.latest {
-            true => ("message.timestamp.after.max.ms", self.limits.after_max_ms),
-            false => ("message.timestamp.before.max.ms", self.limits.before_max_ms),
+        let (setting, limit) = if record.timestamp > self.latest {
+            ("message.timestamp.after.max.ms", self.limits.after_max_ms)
+        } else {
+            ("message.timestamp.before.max.ms", self.limits.before_max_ms)
         };
         let reason = format!(
             "its timestamp {} lies outside of the topic's {setting} of {}; microseconds or nanoseconds taken for \

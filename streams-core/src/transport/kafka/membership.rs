@@ -145,9 +145,10 @@ impl KafkaMembership {
                 },
             }
         }
-        let (operation, resource) = match of_topic {
-            true => ("DESCRIBE", format!("the topics {}", topics.join(", "))),
-            false => ("READ", format!("group '{}'", self.group.group)),
+        let (operation, resource) = if of_topic {
+            ("DESCRIBE", format!("the topics {}", topics.join(", ")))
+        } else {
+            ("READ", format!("group '{}'", self.group.group))
         };
         Some(failed(attempted(), &with_right(denial.error, operation, &resource)))
     }
@@ -251,13 +252,14 @@ impl Asker {
         ];
         let client = self.common.admin(&self.client_id).ok()?;
         let call = AdminCall::new(&client, ASK_TIMEOUT);
-        let asked = match of_topic {
-            true => call.describe_topics(topics).and_then(|all| {
+        let asked = if of_topic {
+            call.describe_topics(topics).and_then(|all| {
                 let told: std::result::Result<Vec<_>, KafkaError> =
                     all.into_iter().map(|(_, told)| told).collect();
                 told.map(|_| ())
-            }),
-            false => call.members(group).map(|_| ()),
+            })
+        } else {
+            call.members(group).map(|_| ())
         };
         match asked {
             Ok(()) => Some(false),

@@ -229,12 +229,10 @@ impl KafkaProducer {
                         && !self.common.limits.guess_less(topic, self.batch_bytes))
             }
         };
-        match its_own_fault {
-            true => (Kind::MessageTooLarge, format!("{bytes} bytes: {reason}")),
-            false => (
-                Kind::Retriable,
-                format!("{reason} (the batch was too large; it is sent again in smaller ones)"),
-            ),
+        if its_own_fault {
+            (Kind::MessageTooLarge, format!("{bytes} bytes: {reason}"))
+        } else {
+            (Kind::Retriable, format!("{reason} (the batch was too large; it is sent again in smaller ones)"))
         }
     }
 

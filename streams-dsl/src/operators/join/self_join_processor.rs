@@ -80,10 +80,7 @@ where
             }
             forward(other, value.clone(), time)?;
         }
-        match with_itself {
-            true => forward(value.clone(), value, timestamp),
-            false => Ok(()),
-        }
+        if with_itself { forward(value.clone(), value, timestamp) } else { Ok(()) }
     }
 }
 

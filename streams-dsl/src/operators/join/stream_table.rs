@@ -265,11 +265,10 @@ impl<K: Data, V: Data> KStream<K, V> {
         let (keys, values) =
             (Nulls::of(key_serde.as_ref()), Nulls::of_or_test(value_serde.as_ref(), &self.null_test));
         let grace = joined.own.grace.map(|grace| Grace::new(grace, key_serde.clone(), value_serde.clone()));
-        let this = match self.repartition_required {
-            true => {
-                self.repartition_for_join(given.unwrap_or(&self.step.name), key_serde.clone(), value_serde)
-            }
-            false => self.clone(),
+        let this = if self.repartition_required {
+            self.repartition_for_join(given.unwrap_or(&self.step.name), key_serde.clone(), value_serde)
+        } else {
+            self.clone()
         };
         let same_builder = this.step.same_plan(&table.step);
         let sources =

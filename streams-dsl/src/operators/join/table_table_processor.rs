@@ -57,10 +57,7 @@ where
         };
         let old_partner = if self.send_old_values { partner.clone() } else { None };
         let new = (self.combine)(change.new, partner)?;
-        let old = match self.send_old_values {
-            true => before((self.combine)(change.old, old_partner))?,
-            false => None,
-        };
+        let old = if self.send_old_values { before((self.combine)(change.old, old_partner))? } else { None };
         context.forward(Record { key, value: Change { new, old, is_latest }, timestamp, headers })
     }
 }

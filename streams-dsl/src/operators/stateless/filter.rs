@@ -67,9 +67,6 @@ where
 {
     #[inline]
     fn process(&mut self, record: Record<K, V>, context: &mut ProcessorContext<'_, K, V>) -> ProcessorResult {
-        match (self.keep)(&record.key, &record.value)? {
-            true => context.forward(record),
-            false => Ok(()),
-        }
+        if (self.keep)(&record.key, &record.value)? { context.forward(record) } else { Ok(()) }
     }
 }

@@ -83,9 +83,10 @@ impl StreamsBuilder {
                 options.logging = None;
             }
             writer.add_store(source.store.builder(&writer.name, options)?)?;
-            match reuse {
-                true => Ok(writer.topology.connect_source_store_and_topic(&source.store.name, &topic)?),
-                false => Ok(()),
+            if reuse {
+                Ok(writer.topology.connect_source_store_and_topic(&source.store.name, &topic)?)
+            } else {
+                Ok(())
             }
         });
         let node = node.kind(PlanNodeKind::TableSource).output_versioned(versioned);

@@ -36,9 +36,10 @@ impl<K: Data, V: Data> SourceOrigin<K, V> {
         let origin = Rc::clone(self);
         GraphNode::new(name, move |writer| {
             origin.write_processor(row, writer)?;
-            match origin.materialized.get() {
-                true => origin.store.write(origin.sends_old_values.get(), writer),
-                false => Ok(()),
+            if origin.materialized.get() {
+                origin.store.write(origin.sends_old_values.get(), writer)
+            } else {
+                Ok(())
             }
         })
         .output_versioned(self.store.is_versioned())

@@ -243,9 +243,10 @@ where
         let Some(Record { key, value: new, timestamp, headers }) = self.rows.replace(stored, context)? else {
             return Ok(());
         };
-        let old = match self.rows.send_old_values() {
-            true => self.values.call(&key, change.old, timestamp, &headers)?,
-            false => None,
+        let old = if self.rows.send_old_values() {
+            self.values.call(&key, change.old, timestamp, &headers)?
+        } else {
+            None
         };
         let value = Change { new, old, is_latest: change.is_latest };
         context.forward(Record { key, value, timestamp, headers })

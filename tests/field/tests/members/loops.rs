@@ -33,9 +33,10 @@ fn settings(
     is_static: bool,
 ) -> StreamsConfig {
     let config = config(client, name, folder).with("consumer.session.timeout.ms", 6_000).expect("set");
-    match is_static {
-        true => config.with("main.consumer.group.instance.id", format!("instance-{instance}")).expect("set"),
-        false => config,
+    if is_static {
+        config.with("main.consumer.group.instance.id", format!("instance-{instance}")).expect("set")
+    } else {
+        config
     }
 }
 

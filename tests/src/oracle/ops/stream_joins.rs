@@ -228,9 +228,10 @@ fn supplier(options: &Value) -> Result<Option<WindowSupplier>, Fault> {
         Ok(Duration::from_millis(options[option].as_i64().unwrap_or_default().try_into()?))
     };
     let (retention, size) = (ms("retention")?, ms("size")?);
-    let make = match options["memory"] == json!(true) {
-        true => Stores::in_memory_window_store,
-        false => Stores::persistent_window_store,
+    let make = if options["memory"] == json!(true) {
+        Stores::in_memory_window_store
+    } else {
+        Stores::persistent_window_store
     };
     Ok(Some(make(name, retention, size, options["duplicates"] != json!(false))))
 }

@@ -194,9 +194,10 @@ where
     V: Clone + Send + 'static,
 {
     let limit = span(op, "limit")?;
-    let suppressed = match has(op, "early") {
-        true => Suppressed::until_time_limit(limit, eager(op)),
-        false => Suppressed::until_time_limit(limit, strict(op)),
+    let suppressed = if has(op, "early") {
+        Suppressed::until_time_limit(limit, eager(op))
+    } else {
+        Suppressed::until_time_limit(limit, strict(op))
     };
     suppress::<K, V>(build, op, suppressed)
 }

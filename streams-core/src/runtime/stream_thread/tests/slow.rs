@@ -35,9 +35,10 @@ impl Processor<String, String, String, String> for Slow {
         context: &mut ProcessorContext<'_, String, String>,
     ) -> ProcessorResult {
         self.punctuations.fetch_add(1, Ordering::Relaxed);
-        match self.forwards {
-            true => context.forward(Record::new("tick".to_owned(), at.to_string(), at)),
-            false => Ok(()),
+        if self.forwards {
+            context.forward(Record::new("tick".to_owned(), at.to_string(), at))
+        } else {
+            Ok(())
         }
     }
 }

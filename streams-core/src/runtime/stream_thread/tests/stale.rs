@@ -38,9 +38,10 @@ fn all_topics_are_asked_for_again_with_one_short_question_that_is_named() -> Res
             reasons = waits.reasons().iter().map(ToString::to_string).collect();
         }
         seen.lock().expect("not poisoned").push(Question { timeout, reasons });
-        match away.load(Ordering::Relaxed) {
-            true => Err(TransportError::new(TransportErrorKind::TimedOut, "asking", "no answer")),
-            false => Ok(()),
+        if away.load(Ordering::Relaxed) {
+            Err(TransportError::new(TransportErrorKind::TimedOut, "asking", "no answer"))
+        } else {
+            Ok(())
         }
     });
     let (engine, producer) = (trial.engine(topology(true)?, config())?, trial.producer()?);

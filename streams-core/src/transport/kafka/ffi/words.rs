@@ -42,9 +42,10 @@ impl Words {
             }
             // Each failed message comes here before it is reported, so no words of an earlier one at its address are left.
             let mut all = locked(&self.0);
-            match words.is_empty() {
-                true => all.remove(&message.addr()),
-                false => all.insert(message.addr(), words),
+            if words.is_empty() {
+                all.remove(&message.addr())
+            } else {
+                all.insert(message.addr(), words)
             };
         }
     }
