@@ -4,6 +4,7 @@
 #![doc = include_str!("../README.md")]
 // docs.rs shows which feature an item needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(not(test), deny(clippy::expect_used))]
 
 // A macro stands at the root of the crate that defines it.
 pub use streams_dsl::core::json_serde;

@@ -56,6 +56,7 @@
 //! This crate knows no topics, tasks, changelogs or clients.
 // docs.rs shows which feature an item needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(not(test), deny(clippy::expect_used))]
 
 pub mod backend;
 mod causes;

@@ -4,6 +4,7 @@
 //! crates of this workspace and may change in any version.
 // docs.rs shows which feature an item needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(not(test), deny(clippy::expect_used))]
 
 pub mod config;
 pub mod embedded;

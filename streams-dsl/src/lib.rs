@@ -17,6 +17,7 @@
 //! | `windows`, `naming`, `error` | window definitions, generated names, what can be wrong with a plan |
 // docs.rs shows which feature an item needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(not(test), deny(clippy::expect_used))]
 
 pub mod error;
 mod graph;

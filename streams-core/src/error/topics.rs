@@ -111,7 +111,7 @@ pub enum TopicsError {
         /// The topic.
         topic: TopicName,
         /// What the client said.
-        cause: TransportError,
+        cause: Box<TransportError>,
     },
     /// A program opens a topic of an embedded broker that does not exist.
     #[error("there is no topic {topic}; create it (EmbeddedTopic::create)")]

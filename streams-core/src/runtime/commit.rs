@@ -294,9 +294,12 @@ impl Committer {
         // Rule 4 of `Membership`: the fence is taken at the start, and without one no commit starts.
         self.calling.begin(|| "a place in the group, to commit".to_owned());
         let fence = retry_harmless(|| self.group.fence());
-        let committed = fence.map(|fence| match self.exactly_once() {
-            true => self.commit_transaction(offsets, &fence),
-            false => self.commit_plain(offsets, &fence),
+        let committed = fence.map(|fence| {
+            if self.exactly_once() {
+                self.commit_transaction(offsets, &fence)
+            } else {
+                self.commit_plain(offsets, &fence)
+            }
         });
         self.calling.end();
         match committed? {

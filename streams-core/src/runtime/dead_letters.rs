@@ -62,7 +62,8 @@ pub(super) fn send(
 fn missing(letter: &DeadLetter, error: Error) -> Error {
     match error {
         Error::Transport(cause) if cause.kind() == TransportErrorKind::UnknownTopic => {
-            TopicsError::UnknownDeadLetterQueue { topic: Arc::clone(&letter.topic), cause }.into()
+            let (topic, cause) = (Arc::clone(&letter.topic), Box::new(cause));
+            TopicsError::UnknownDeadLetterQueue { topic, cause }.into()
         }
         error => error,
     }

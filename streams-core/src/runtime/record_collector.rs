@@ -241,13 +241,10 @@ impl RecordCollector {
                 TransportError::new(TransportErrorKind::Refused, "leaving records out", reason).into()
             );
         }
-        let reason = match is_gone {
-            true => error.to_string(),
-            false => {
-                format!(
-                    "{left_out} records that were refused are left out of it; it is repeated without them"
-                )
-            }
+        let reason = if is_gone {
+            error.to_string()
+        } else {
+            format!("{left_out} records that were refused are left out of it; it is repeated without them")
         };
         Err(TransportError::new(TransportErrorKind::AbortTransaction, "transaction", reason).into())
     }

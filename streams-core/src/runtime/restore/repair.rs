@@ -68,10 +68,7 @@ impl Restorer {
             Error::Store { cause: StoreError::Locked { dir }, .. }
             | Error::State(StoreError::Locked { dir }) => {
                 let what = || format!("{}, which another thread is closing", dir.display());
-                match opening.wait.update(self.monotonic_ms, what) < LOCKED_MAX_MS {
-                    true => Ok(()),
-                    false => Err(error),
-                }
+                if opening.wait.update(self.monotonic_ms, what) < LOCKED_MAX_MS { Ok(()) } else { Err(error) }
             }
             damaged if damaged.is_damage() => self.heal(opening, error),
             _ => Err(error),
