@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Milliseconds since 1970-01-01T00:00Z, as Kafka's record timestamps. Whatever is a time in this library's API is one. Methods
-/// that programs call with a time take all that is [`IntoTimestamp`]; what is `const` takes this type, as
+/// Milliseconds since 1970-01-01T00:00Z, as Kafka's record timestamps. Whatever is a time in this library's API is one.
+/// Methods that programs call with a time take all that is [`IntoTimestamp`]; what is `const` takes this type, as
 /// [`Window::new`](crate::window::Window::new).
 pub type Timestamp = i64;
 

@@ -29,10 +29,10 @@ pub enum TopicsError {
     },
     /// A changelog was deleted while the application ran.
     #[error(
-        "changelog topic {topic} of store {store} was deleted while the application ran; what the instances have of the store \
-         under state.dir ({}) is all that is left of it. Bring the topic back from a copy; or delete the application's local \
-         state and start it again: the topic is created again and the store begins empty; or reset the application and let \
-         it read its input again",
+        "changelog topic {topic} of store {store} was deleted while the application ran; what the instances have of the \
+         store under state.dir ({}) is all that is left of it. Bring the topic back from a copy; or delete the application's \
+         local state and start it again: the topic is created again and the store begins empty; or reset the application and \
+         let it read its input again",
         state_dir.display()
     )]
     ChangelogDeleted {

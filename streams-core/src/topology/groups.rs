@@ -14,8 +14,8 @@ use super::graph::{NodeKind, TopologyGraph};
 use crate::ids::{NodeName, StoreName, TopicName};
 use crate::store::{StoreFactory, StorePlace};
 
-/// A group of connected nodes: a sub-topology without the numbers of partitions, or what fills a global store. Topics have their
-/// full names; lists of topics are sorted and free of repetition.
+/// A group of connected nodes: a sub-topology without the numbers of partitions, or what fills a global store. Topics have
+/// their full names; lists of topics are sorted and free of repetition.
 #[derive(Clone, Debug)]
 pub struct NodeGroup {
     /// Its number, the first half of its tasks' ids.

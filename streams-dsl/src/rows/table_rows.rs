@@ -63,9 +63,9 @@ impl<K: Data, V: Data> TableRows<K, V> {
         }
     }
 
-    /// Gives a key a row, or with `None` deletes it; a row that is forwarded as well is borrowed. True if that is the latest row
-    /// of the key now, false if the key has a later one, nothing if the row was too old to be taken; then there is nothing to
-    /// forward.
+    /// Gives a key a row, or with `None` deletes it; a row that is forwarded as well is borrowed. True if that is the latest
+    /// row of the key now, false if the key has a later one, nothing if the row was too old to be taken; then there is
+    /// nothing to forward.
     pub(crate) fn put(
         &self,
         key: &K,

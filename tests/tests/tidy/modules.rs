@@ -82,7 +82,7 @@ const STREAMS_DSL: Floors = &[
     ("windows", ""),
     // Which values are Kafka's null.
     ("nulls", ""),
-    ("options", "windows"),
+    ("options", "error windows"),
     // The logical plan: untyped nodes that write themselves.
     ("graph", "error naming options"),
     // How rows are stored, looked up and forwarded.
