@@ -3,12 +3,14 @@
 //! A dead letter is the record of the source topic as it was read, with the headers that Kafka Streams adds
 //! (`ExceptionHandlerUtils`), and some more that say which application, task and node failed, and what result was refused.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use state_stores::{Short, causes_of};
 
 use super::handlers::{ErrorContext, ProducerRecord};
-use crate::ids::TopicName;
-use crate::record::Headers;
+use crate::ids::{Offset, TopicName, TopicPartition};
+use crate::record::{Header, Headers};
 use crate::time::Timestamp;
 
 /// The names of the headers.
@@ -39,7 +41,32 @@ pub mod headers {
     pub const RESULT_KEY: &str = "__streams.errors.result.key";
     /// Its value, as it was to be written.
     pub const RESULT_VALUE: &str = "__streams.errors.result.value";
+    /// What this letter lacks because the queue did not take it whole: `result.value`, or also the record's `value`, its
+    /// `headers` and so on, with commas. Letters that are whole do not have this header.
+    pub const LEFT_OUT: &str = "__streams.errors.left.out";
 }
+
+/// The headers that a letter keeps in any case: each is small.
+const KEPT: [&str; 10] = [
+    headers::EXCEPTION,
+    headers::MESSAGE,
+    headers::TOPIC,
+    headers::PARTITION,
+    headers::OFFSET,
+    headers::APPLICATION,
+    headers::TASK,
+    headers::NODE,
+    headers::RESULT_TOPIC,
+    headers::RESULT_PARTITION,
+];
+
+/// What is left out first, and what a letter then lacks that is refused again.
+const WITHOUT_RESULT: &str = "result.value";
+const WITHOUT_RECORD: &str = "value,headers,result.key,result.value";
+const WITHOUT_KEY: &str = "key,value,headers,result.key,result.value";
+
+/// A key up to this size stays: it leads to the record, and compacted queues need one.
+const KEY_MAX: usize = 1_000;
 
 /// A record for a dead letter queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,8 +122,46 @@ impl DeadLetter {
 
     /// Whether it lacks the record that was read: the broker refused a result after the record had been left behind.
     pub(crate) fn lacks_record(&self) -> bool {
-        self.key.is_none() && self.value.is_none()
+        let has_no_room = left_out(&self.headers).is_some_and(|parts| parts != WITHOUT_RESULT.as_bytes());
+        self.key.is_none() && self.value.is_none() && !has_no_room
     }
+
+    /// The same letter for a queue that it is too large for: without the result's value, and if it was refused without that,
+    /// with little more than the error and the coordinates of the record, which are `source`. `None` if nothing is left to
+    /// leave out.
+    pub(crate) fn shortened(mut self, source: Option<(&TopicPartition, Offset)>) -> Option<Self> {
+        let has_value = |header: &Header| &*header.key == headers::RESULT_VALUE && header.value.is_some();
+        match left_out(&self.headers) {
+            None if self.headers.iter().any(has_value) => {
+                self.headers.remove(headers::RESULT_VALUE);
+                self.headers.add(headers::LEFT_OUT, Some(WITHOUT_RESULT));
+                return Some(self);
+            }
+            Some(parts) if parts != WITHOUT_RESULT.as_bytes() => return None,
+            _ => {}
+        }
+        let all = std::mem::take(&mut self.headers);
+        for header in KEPT.into_iter().filter_map(|name| all.last(name)) {
+            self.headers.add(Arc::clone(&header.key), header.value.clone());
+        }
+        if let Some((partition, offset)) = source.filter(|_| self.headers.last(headers::OFFSET).is_none()) {
+            self.headers.add(headers::TOPIC, Some(partition.topic.to_string()));
+            self.headers.add(headers::PARTITION, Some(partition.partition.to_string()));
+            self.headers.add(headers::OFFSET, Some(offset.to_string()));
+        }
+        let keeps_key = self.key.as_ref().is_none_or(|key| key.len() <= KEY_MAX);
+        self.key = self.key.filter(|_| keeps_key);
+        self.value = None;
+        self.headers.add(headers::LEFT_OUT, Some(if keeps_key { WITHOUT_RECORD } else { WITHOUT_KEY }));
+        Some(self)
+    }
+}
+
+/// What a letter with these headers lacks, if it is not whole. The header is the last one: those before it may be the record's
+/// own, which may have been a letter.
+pub(crate) fn left_out(headers: &Headers) -> Option<&[u8]> {
+    let last = headers.iter().last().filter(|header| &*header.key == headers::LEFT_OUT);
+    last?.value.as_deref()
 }
 
 /// What kind of error it is, by the type that names it in the documentation.

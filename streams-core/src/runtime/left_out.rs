@@ -29,6 +29,8 @@ pub(super) struct Likeness<'a> {
     pub partition: Option<PartitionId>,
     pub key: Option<&'a [u8]>,
     pub value: Option<&'a [u8]>,
+    /// What a dead letter leaves out: the whole one and the shorter one have the same record.
+    pub lacks: Option<&'a [u8]>,
     /// Its sender and source record.
     pub tag: u64,
 }
@@ -158,7 +160,7 @@ mod tests {
     use super::*;
 
     const LIKENESS: Likeness<'_> =
-        Likeness { topic: 1, partition: None, key: None, value: Some(b"v"), tag: 5 };
+        Likeness { topic: 1, partition: None, key: None, value: Some(b"v"), lacks: None, tag: 5 };
 
     fn committed(offset: Offset) -> [OffsetToCommit; 1] {
         [OffsetToCommit { partition: TopicPartition::new("in", 0), offset, metadata: String::new() }]

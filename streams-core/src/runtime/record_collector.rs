@@ -6,6 +6,7 @@
 
 mod again;
 mod dropped;
+mod letters;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -19,12 +20,13 @@ use super::left_out::{LeftOut, Likeness};
 use crate::error::{Error, ProducedFor, ProductionError, Result};
 use crate::ids::{Offset, PartitionId, TaskId, TopicName};
 use crate::partitioner::StickyPartitioner;
-use crate::processor::dead_letter::DeadLetter;
+use crate::processor::dead_letter::{DeadLetter, left_out};
 use crate::processor::handlers::{self, Decision, ErrorContext, Handlers, ProducerRecord};
 use crate::processor::{
     Collector, DropCounter, DroppedRecords, KeyExcerpt, Origin, OriginId, OutTopic, Outgoing, Purpose,
 };
 use crate::record::Headers;
+use crate::time::OnceAMinute;
 use crate::transport::{
     ConsumerSpec, FailedDelivery, FailedRecord, OffsetToCommit, OutRecord, RawRecord, TopicHandle,
     TransportError, TransportErrorKind,
@@ -61,6 +63,10 @@ struct Inner {
     left_out: LeftOut,
     /// Records that a handler has left out.
     dropped: DropCounter,
+    /// Dead letters that were too large.
+    shortened: OnceAMinute,
+    /// Dead letters that their queues never took.
+    lost: OnceAMinute,
     /// The monotonic time at the begin of the round.
     now_ms: i64,
     /// The topics that records were sent to since the last look, if someone looks.
@@ -85,6 +91,8 @@ impl RecordCollector {
             by_origin: HashMap::new(),
             left_out: LeftOut::default(),
             dropped: DropCounter::default(),
+            shortened: OnceAMinute::default(),
+            lost: OnceAMinute::default(),
             now_ms: 0,
             order: None,
         };
@@ -270,6 +278,9 @@ impl RecordCollector {
     ) -> Result<()> {
         let (origin, offset) = self.inner.borrow().sender(tag);
         let source = origin.source.clone().zip(offset);
+        if let Some(letter) = letters::shortened(&origin, offset, record, &cause) {
+            return self.send_shortened((topic, tag), &origin, offset, record, letter, current.is_some());
+        }
         let is_result = match origin.purpose {
             Purpose::DynamicSink | Purpose::DeadLetter => true,
             // A topic that the topology names must exist.
@@ -283,7 +294,8 @@ impl RecordCollector {
                 inner.drop_result(&origin, offset, record, &cause);
                 let ProducerRecord { partition, key, value, .. } = *record;
                 let partition = key.map(|_| partition);
-                let likeness = Likeness { topic: topic.0, partition, key, value, tag };
+                let lacks = left_out(record.headers);
+                let likeness = Likeness { topic: topic.0, partition, key, value, lacks, tag };
                 inner.left_out.add(likeness, source, letters);
                 return Ok(());
             }
@@ -389,34 +401,13 @@ impl RecordCollector {
         self.decide(record.topic, &refused, tag_of(record), cause, Some(record))
     }
 
-    /// Writes the letters about a refused result where that is possible now. What is known only after the record that led to
-    /// it was left behind waits, under exactly-once, for the repetition.
-    fn write_letters(
-        &self,
-        origin: &Origin,
-        offset: Option<Offset>,
-        letters: &mut [DeadLetter],
-        is_current: bool,
-    ) -> Result<()> {
-        let exactly_once = self.inner.borrow().committer.markers_per_commit() > 0;
-        if letters.is_empty() || (!is_current && exactly_once) {
-            return Ok(());
-        }
-        if let Some((partition, offset)) = origin.source.as_ref().zip(offset).filter(|_| !is_current) {
-            let transport = self.inner.borrow().committer.transport();
-            self.reader.borrow_mut().complete(&*transport, partition, offset, letters);
-        }
-        let of_letter = self.origin(&Origin { purpose: Purpose::DeadLetter, ..origin.clone() });
-        letters.iter().try_for_each(|letter| dead_letters::send(self, of_letter, offset, letter))
-    }
-
     /// Whether the record was left out before, in which case its dead letters are written; only asked while there are such
     /// records.
     #[cold]
     fn is_left_out(&self, record: &Outgoing<'_>) -> Result<bool> {
-        let Outgoing { topic, partition, key, value, .. } = *record;
-        let partition = key.map(|_| partition);
-        let likeness = Likeness { topic: topic.0, partition, key, value, tag: tag_of(record) };
+        let Outgoing { topic, partition, key, value, headers, .. } = *record;
+        let (partition, lacks) = (key.map(|_| partition), left_out(headers));
+        let likeness = Likeness { topic: topic.0, partition, key, value, lacks, tag: tag_of(record) };
         let met = self.inner.borrow_mut().left_out.meet(&likeness);
         let Some(letters) = met else { return Ok(false) };
         let (origin, offset) = self.inner.borrow().sender(likeness.tag);
@@ -424,6 +415,9 @@ impl RecordCollector {
         for mut letter in letters {
             if let Some(source) = record.source {
                 dead_letters::complete(&mut letter, source);
+            }
+            if letter.timestamp < 0 {
+                letter.timestamp = record.timestamp;
             }
             dead_letters::send(self, origin, offset, &letter)?;
         }

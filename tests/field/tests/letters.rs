@@ -4,7 +4,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use field::{LIMIT, committed, config, turn, wait_committed};
+use field::{Chance, LIMIT, committed, config, turn, wait_committed};
 use kstreams::prelude::*;
 use lab::{ConsumedRecord, KafkaClient, TestRecord, shared};
 
@@ -15,16 +15,25 @@ fn now_ms() -> i64 {
     i64::try_from(since.as_millis()).expect("a time")
 }
 
-/// Runs a copy of numbers from one topic to another until all of it is committed; returns what the queue got.
-fn letters(client: &KafkaClient, app: &str, guarantee: &str, letters: usize) -> Vec<ConsumedRecord> {
+/// Runs a copy of one topic to another until all of it is committed; returns what the queue, which takes records of this
+/// size, got.
+fn letters(
+    client: &KafkaClient,
+    app: &str,
+    guarantee: &str,
+    bytes_max: &str,
+    letters: usize,
+) -> Vec<ConsumedRecord> {
     let (input, output, queue) = (format!("{app}-in"), format!("{app}-out"), format!("{app}-letters"));
-    client.create_topic(&queue, 1, &[]).expect("topic");
+    client.create_topic(&queue, 1, &[("max.message.bytes", bytes_max)]).expect("topic");
     let builder = StreamsBuilder::new();
     builder.stream::<String, String>(&*input).to(&output);
     let folder = tempfile::tempdir().expect("a folder");
     let mut config = config(client, app, folder.path()).with("processing.guarantee", guarantee).expect("set");
     config.set("production.exception.handler", "LogAndContinue").expect("set");
     config.set("errors.dead.letter.queue.topic.name", &*queue).expect("set");
+    // Only the broker knows how large a compressed batch is.
+    config.set("producer.compression.type", "lz4").expect("set");
     let topology = builder.build().expect("a topology");
     let streams = KafkaStreams::new(topology, config).expect("settings and topology are fine");
     streams.start().expect("it starts");
@@ -54,7 +63,7 @@ fn a_result_that_the_broker_refuses_later_is_told_with_the_record_that_led_to_it
         let at = |n: usize| if [50, 70].contains(&n) { now + 3_600_000 + 120_000 } else { now };
         let record = |n| TestRecord::new(format!("k{n}"), format!("v{n}")).at(at(n));
         client.produce(&format!("{app}-in"), (0..100).map(record)).expect("sent");
-        let mut found = letters(&client, &app, guarantee, 2);
+        let mut found = letters(&client, &app, guarantee, "1000000", 2);
         found.sort_by_key(|letter| header(letter, "__streams.errors.offset"));
         for (letter, n) in found.iter().zip([50, 70]) {
             let (key, value) = (format!("k{n}"), format!("v{n}"));
@@ -65,6 +74,37 @@ fn a_result_that_the_broker_refuses_later_is_told_with_the_record_that_led_to_it
             assert_eq!(header(letter, "__streams.errors.result.topic"), format!("{app}-out"));
             assert_eq!(header(letter, "__streams.errors.result.value"), value);
             assert_eq!(header(letter, "__streams.errors.exception"), "TransportError");
+        }
+    }
+}
+
+/// Showed before: no letter about them.
+#[test]
+fn a_letter_that_the_broker_finds_too_large_is_sent_without_what_makes_it_large() {
+    let _turn = turn();
+    let client = shared().expect("a broker").client();
+    let mut chance = Chance::new("letters that are too large");
+    // Nothing that lz4 makes smaller.
+    let mut random = || (0..20_000).map(|_| char::from(b' ' + (chance.below(90) as u8))).collect::<String>();
+    let values = [random(), random()];
+    for guarantee in GUARANTEES {
+        for (size, bytes_max, lacks) in
+            [("large", "30000", "result.value"), ("small", "9000", "value,headers,result.key,result.value")]
+        {
+            let app = format!("letters-{size}-{}", &guarantee[..2]);
+            client.create_topic(&format!("{app}-in"), 1, &[]).expect("topic");
+            client.create_topic(&format!("{app}-out"), 1, &[("max.message.bytes", "1000")]).expect("topic");
+            let record = |(n, value): (usize, &String)| TestRecord::new(format!("k{n}"), value.clone());
+            client.produce(&format!("{app}-in"), values.iter().enumerate().map(record)).expect("sent");
+            let mut found = letters(&client, &app, guarantee, bytes_max, values.len());
+            found.sort_by_key(|letter| header(letter, "__streams.errors.offset"));
+            for (n, (letter, value)) in found.iter().zip(&values).enumerate() {
+                assert_eq!(header(letter, "__streams.errors.left.out"), lacks, "{guarantee}");
+                assert_eq!(header(letter, "__streams.errors.topic"), format!("{app}-in"));
+                assert_eq!(header(letter, "__streams.errors.offset"), n.to_string());
+                assert_eq!(letter.key.as_deref(), Some(format!("k{n}").as_bytes()));
+                assert_eq!(letter.value.as_deref(), (size == "large").then_some(value.as_bytes()));
+            }
         }
     }
 }

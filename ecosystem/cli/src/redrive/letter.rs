@@ -27,6 +27,8 @@ pub struct Letter {
     pub partition: Option<i32>,
     /// How often it was written back before.
     pub count: u32,
+    /// What it lacks because the queue did not take it whole, as `value,headers`; empty if it is whole.
+    pub lacks: String,
 }
 
 impl Letter {
@@ -48,6 +50,7 @@ impl Letter {
             topic: text(names::TOPIC),
             partition: text(names::PARTITION).parse().ok().filter(|partition| *partition >= 0),
             count: text(COUNT).parse().unwrap_or(0),
+            lacks: text(names::LEFT_OUT),
             headers,
         }
     }

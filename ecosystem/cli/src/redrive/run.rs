@@ -116,6 +116,12 @@ fn why_stuck(arguments: &Arguments, letter: &Letter) -> Option<String> {
     if letter.count >= arguments.attempts {
         return Some(format!("was redriven {} times and came back", letter.count));
     }
+    if letter.lacks.split(',').any(|part| part == "value") {
+        return Some(format!(
+            "does not have its record, which was too large for the queue (it lacks {}): read it where the letter says",
+            letter.lacks
+        ));
+    }
     let has_topic = arguments.to.is_some() || !letter.topic.is_empty();
     (!has_topic).then(|| "does not say which topic its record comes from".to_owned())
 }
