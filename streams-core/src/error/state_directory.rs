@@ -53,15 +53,14 @@ pub enum StateDirectoryError {
     },
     /// A damaged database cannot be rebuilt, as it holds a store without a changelog.
     #[error(
-        "the database of task {task} in {} is damaged, and store {store} in it has no changelog to rebuild it from: {cause}; \
-         give its rows up by deleting the directory, or put a copy in its place",
-        path.display()
+        "the database of task {task} in {place} is damaged, and store {store} in it has no changelog to rebuild it from: \
+         {cause}; give its rows up by deleting that database, or put a copy in its place"
     )]
     CannotRebuild {
         /// The task.
         task: TaskId,
-        /// Its folder.
-        path: PathBuf,
+        /// Its folder, or its custom supplier.
+        place: String,
         /// The store without a changelog.
         store: StoreName,
         /// How the damage was noticed.
@@ -69,15 +68,19 @@ pub enum StateDirectoryError {
     },
     /// A database is damaged again, soon after it was rebuilt.
     #[error(
-        "the database of task {task} in {} was damaged, put aside and rebuilt, and is damaged again: {cause}; look at the \
-         disk and at what else writes there, or set state.dir to another one",
-        path.display()
+        "the database of task {task} in {place} was damaged, put aside and rebuilt, and is damaged again: {cause}; {}",
+        match is_on_disk {
+            true => "look at the disk and at what else writes there, or set state.dir to another one",
+            false => "look at what the supplier keeps it in",
+        }
     )]
     DamagedAgain {
         /// The task.
         task: TaskId,
-        /// Its folder.
-        path: PathBuf,
+        /// Its folder, or its custom supplier.
+        place: String,
+        /// Whether it is in `state.dir`.
+        is_on_disk: bool,
         /// How the damage was noticed.
         cause: Box<Error>,
     },

@@ -13,7 +13,7 @@ use state_stores::{BackendRef, DiskMemory, MemoryBackend, StoreError, disk, meta
 use super::state_directory::StateDirectory;
 use crate::error::{Error, Result};
 use crate::ids::TaskId;
-use crate::store::StorePlace;
+use crate::store::{BackendSupplier, StorePlace};
 use crate::topology::Subtopology;
 
 /// How many databases are opened or closed at once: they wait for the disk and for threads more than they compute.
@@ -75,12 +75,24 @@ impl TaskBackends {
         let mut wiped: Vec<String> = Vec::new();
         for store in &plan.stores {
             let StorePlace::Custom(supplier) = store.place() else { continue };
-            if wiped.iter().all(|wiped| wiped != supplier.name()) {
+            let name = custom::checked_name(task, &*supplier)?;
+            if wiped.iter().all(|wiped| wiped != name) {
                 custom::wipe(task, &*supplier)?;
-                wiped.push(supplier.name().to_owned());
+                wiped.push(name.to_owned());
             }
         }
         Ok(())
+    }
+
+    /// Makes a supplier delete what it has of a task. Its database is not open.
+    pub fn wipe_of(task: TaskId, supplier: &dyn BackendSupplier) -> Result<()> {
+        custom::wipe(task, supplier)
+    }
+
+    /// The places whose databases have returned that they are damaged.
+    pub fn damaged(&self) -> Vec<StorePlace> {
+        let damaged = self.0.iter().filter(|(_, backend)| backend.is_damaged());
+        damaged.map(|(place, _)| place.clone()).collect()
     }
 
     /// The number of the database that holds the stores of a place.

@@ -58,6 +58,7 @@ pub use kind::{
 };
 pub use options::StoreOptions;
 pub use place::{BackendSupplier, StorePlace};
+pub(crate) use place::{name_of, shown_name};
 pub use reference::{NamedStore, StoreNames, StoreRef};
 #[doc(hidden)]
 pub use state_stores::{Buffered, ClosedOrder, FlushedChange, RecordContext};

@@ -8,6 +8,7 @@ use state_stores::{BackendRef, disk};
 use crate::config::StoreType;
 use crate::error::Result;
 use crate::ids::TaskId;
+use crate::user_code::{UserPanic, caught};
 
 /// Where a store keeps its committed entries.
 #[derive(Clone, Debug)]
@@ -48,7 +49,12 @@ impl PartialEq for StorePlace {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (StorePlace::Disk, StorePlace::Disk) | (StorePlace::Memory, StorePlace::Memory) => true,
-            (StorePlace::Custom(one), StorePlace::Custom(other)) => one.name() == other.name(),
+            (StorePlace::Custom(one), StorePlace::Custom(other)) => {
+                match (name_of(&**one), name_of(&**other)) {
+                    (Ok(one), Ok(other)) => one == other,
+                    _ => Arc::ptr_eq(one, other),
+                }
+            }
             _ => false,
         }
     }
@@ -75,6 +81,16 @@ pub trait BackendSupplier: Send + Sync {
 
 impl Debug for dyn BackendSupplier {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_tuple("BackendSupplier").field(&self.name()).finish()
+        formatter.debug_tuple("BackendSupplier").field(&shown_name(self)).finish()
     }
+}
+
+/// The name of a supplier. It is user code, and may panic.
+pub(crate) fn name_of(supplier: &dyn BackendSupplier) -> std::result::Result<&str, UserPanic> {
+    caught(|| supplier.name())
+}
+
+/// The name of a supplier in messages.
+pub(crate) fn shown_name(supplier: &dyn BackendSupplier) -> &str {
+    name_of(supplier).unwrap_or("(without a name, as name() panics)")
 }

@@ -11,7 +11,7 @@ use crate::config::AutoOffsetReset;
 use crate::error::TopologyError;
 use crate::ids::{NodeName, StoreName, TopicName, changelog_topic};
 use crate::processor::NodeFactory;
-use crate::store::{StoreFactory, StorePlace};
+use crate::store::{StoreFactory, StorePlace, shown_name};
 
 /// What a node does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -200,7 +200,7 @@ impl TopologyGraph {
             return Err(TopologyError::NotGlobal(store.name));
         }
         if let StorePlace::Custom(supplier) = factory.place() {
-            let supplier = supplier.name().to_owned();
+            let supplier = shown_name(&*supplier).to_owned();
             return Err(TopologyError::GlobalStorePlace { store: store.name, supplier });
         }
         let source = self.unused_name(source.into())?;

@@ -1,27 +1,36 @@
 //! Databases of custom suppliers: whatever fails in one, by an error or a panic, names the supplier and the task.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use state_stores::backend::KeyRange;
-use state_stores::{Backend, BackendRef, Batch, Direction, Keyspace, RawEntry, Scan, StoreError};
+use state_stores::{
+    Backend, BackendRef, Batch, Direction, Keyspace, MemoryBackend, RawEntry, Scan, StoreError,
+};
 
 use crate::error::{Error, Recovery, Result, UserError};
 use crate::ids::TaskId;
-use crate::store::BackendSupplier;
+use crate::store::{BackendSupplier, name_of, shown_name};
 use crate::user_code::{caught, guarded};
 
 /// Opens the database of a task.
 pub(super) fn open(task: TaskId, supplier: &dyn BackendSupplier) -> Result<BackendRef> {
-    let name: Arc<str> = supplier.name().into();
+    let name: Arc<str> = checked_name(task, supplier)?.into();
     let opened = guarded(|| supplier.open(task));
     let backend = opened.map_err(|error| in_supplier(task, &name, "open", error))?;
-    Ok(Arc::new(CustomBackend { backend, supplier: name }))
+    Ok(Arc::new(CustomBackend { backend, supplier: name, is_damaged: AtomicBool::new(false) }))
+}
+
+/// The name of a supplier, which decides what stores share a database.
+pub(super) fn checked_name(task: TaskId, supplier: &dyn BackendSupplier) -> Result<&str> {
+    name_of(supplier).map_err(|panic| in_supplier(task, shown_name(supplier), "name", Error::from(panic)))
 }
 
 /// Removes the database of a task.
 pub(super) fn wipe(task: TaskId, supplier: &dyn BackendSupplier) -> Result<()> {
+    let name = checked_name(task, supplier)?;
     let wiped = guarded(|| supplier.wipe(task));
-    wiped.map_err(|error| in_supplier(task, supplier.name(), "remove", error))
+    wiped.map_err(|error| in_supplier(task, name, "remove", error))
 }
 
 /// Adds supplier and task to an error of a supplier's. Those about which the runtime decides by their kind stay the same.
@@ -50,28 +59,40 @@ fn named(supplier: &str, attempted: &'static str, error: StoreError) -> StoreErr
 struct CustomBackend {
     backend: BackendRef,
     supplier: Arc<str>,
+    /// Whether an answer said so.
+    is_damaged: AtomicBool,
 }
 
 impl CustomBackend {
+    /// Calls the supplier's database; what fails names the supplier.
     fn call<T>(
         &self,
         attempted: &'static str,
         call: impl FnOnce() -> state_stores::Result<T>,
     ) -> state_stores::Result<T> {
-        in_database(&self.supplier, attempted, call)
+        let answer = match caught(call) {
+            Ok(answer) => answer.map_err(|error| named(&self.supplier, attempted, error)),
+            Err(panic) => {
+                let supplier = self.supplier.to_string();
+                Err(StoreError::Custom { supplier, attempted, cause: panic.into() })
+            }
+        };
+        if let Err(error) = &answer {
+            // The restorer asks for it when it opens the task again.
+            self.is_damaged.fetch_or(error.is_damage(), Ordering::Relaxed);
+        }
+        answer
     }
 }
 
-/// Calls a supplier's database; what fails names the supplier.
-fn in_database<T>(
-    supplier: &str,
-    attempted: &'static str,
-    call: impl FnOnce() -> state_stores::Result<T>,
-) -> state_stores::Result<T> {
-    match caught(call) {
-        Ok(result) => result.map_err(|error| named(supplier, attempted, error)),
-        Err(panic) => {
-            Err(StoreError::Custom { supplier: supplier.to_owned(), attempted, cause: panic.into() })
+/// It is user code that ends here, on whichever thread closes the task.
+impl Drop for CustomBackend {
+    fn drop(&mut self) {
+        let nothing: BackendRef = Arc::new(MemoryBackend::new());
+        let backend = std::mem::replace(&mut self.backend, nothing);
+        if let Err(panic) = caught(|| drop(backend)) {
+            let (supplier, error) = (&*self.supplier, panic);
+            tracing::warn!(supplier, %error, "a database of a custom supplier panicked when it was closed");
         }
     }
 }
@@ -92,7 +113,7 @@ impl Backend for CustomBackend {
         direction: Direction,
     ) -> state_stores::Result<Scan<'_>> {
         let scan = self.call("scan", || self.backend.scan(keyspace, range, direction))?;
-        Ok(Box::new(CustomScan { scan: Some(scan), supplier: &self.supplier }))
+        Ok(Box::new(CustomScan { scan: Some(scan), backend: self }))
     }
 
     fn write(&self, batch: &Batch) -> state_stores::Result<()> {
@@ -105,7 +126,7 @@ impl Backend for CustomBackend {
 
     fn is_damaged(&self) -> bool {
         // What panics here will do so at the next read, which has an answer for it.
-        caught(|| self.backend.is_damaged()).unwrap_or(false)
+        self.is_damaged.load(Ordering::Relaxed) || caught(|| self.backend.is_damaged()).unwrap_or(false)
     }
 
     fn disk_bytes(&self) -> state_stores::Result<u64> {
@@ -120,7 +141,15 @@ impl Backend for CustomBackend {
 /// A scan of a supplier's database. It ends with a panic.
 struct CustomScan<'a> {
     scan: Option<Scan<'a>>,
-    supplier: &'a str,
+    backend: &'a CustomBackend,
+}
+
+impl Drop for CustomScan<'_> {
+    fn drop(&mut self) {
+        let scan = self.scan.take();
+        // Nothing is lost by it: all that was read has been returned.
+        let _ = caught(|| drop(scan));
+    }
 }
 
 impl Iterator for CustomScan<'_> {
@@ -128,7 +157,8 @@ impl Iterator for CustomScan<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let mut scan = self.scan.take()?;
-        let next = in_database(self.supplier, "scan", || {
+        let backend = self.backend;
+        let next = backend.call("scan", || {
             let next = scan.next().transpose();
             // Not after a panic.
             self.scan = Some(scan);
@@ -140,9 +170,10 @@ impl Iterator for CustomScan<'_> {
 
 #[cfg(test)]
 mod tests {
-    use state_stores::MemoryBackend;
-
     use super::*;
+    use crate::runtime::backends::TaskBackends;
+    use crate::runtime::trial::warnings;
+    use crate::store::StorePlace;
     use crate::transport::{TransportError, TransportErrorKind};
 
     type Answer = fn() -> Result<BackendRef>;
@@ -226,6 +257,56 @@ mod tests {
         for said in [scanned.unwrap_or_default(), written, read] {
             assert!(said.contains("remote"), "{said}");
         }
+        Ok(())
+    }
+
+    /// What panics in everything but its calls.
+    struct Nameless;
+
+    impl BackendSupplier for Nameless {
+        fn name(&self) -> &str {
+            panic!("no name")
+        }
+
+        fn open(&self, _: TaskId) -> Result<BackendRef> {
+            Ok(Arc::new(MemoryBackend::new()))
+        }
+
+        fn wipe(&self, _: TaskId) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Showed before: the thread that asked panicked.
+    #[test]
+    fn a_supplier_whose_name_panics_is_an_error_of_its_task() {
+        let place = StorePlace::custom(Nameless);
+        assert_eq!(place, place.clone());
+        assert_ne!(place, StorePlace::custom(Nameless));
+        assert!(format!("{place:?}").contains("without a name"), "{place:?}");
+        let opened = open(TaskId::new(1, 2), &Nameless).map(|_| ()).unwrap_err().to_string();
+        let wiped = wipe(TaskId::new(1, 2), &Nameless).unwrap_err().to_string();
+        for said in [opened, wiped] {
+            assert!(said.starts_with("task 1_2: cannot name ") && said.contains("no name"), "{said}");
+        }
+    }
+
+    impl Drop for Broken {
+        fn drop(&mut self) {
+            panic!("no end")
+        }
+    }
+
+    /// Showed before: the panic reached the thread that closes tasks.
+    #[test]
+    fn a_database_that_panics_when_it_is_closed_is_logged() -> Result<()> {
+        let supplier = Remote(|| Ok(Arc::new(Broken(MemoryBackend::new()))));
+        let backend = open(TaskId::new(0, 0), &supplier)?;
+        let ((), lines) = warnings(|| drop(backend));
+        assert!(lines.len() == 1 && lines[0].contains("remote") && lines[0].contains("no end"), "{lines:?}");
+        let many =
+            (0..3).map(|_| Ok(TaskBackends(vec![(StorePlace::Memory, open(TaskId::new(0, 0), &supplier)?)])));
+        TaskBackends::close_at_once(many.collect::<Result<_>>()?);
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! What becomes of a task that cannot be opened: it is tried again, its local state is given up, or it is refused.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use state_stores::StoreError;
@@ -9,7 +10,7 @@ use crate::error::{Error, Result, StateDirectoryError};
 use crate::ids::{TaskId, TopicPartition};
 use crate::runtime::backends::TaskBackends;
 use crate::runtime::refusals::REFUSED_MAX_MS;
-use crate::store::StorePlace;
+use crate::store::{StorePlace, shown_name};
 use crate::time::from_ms;
 use crate::topology::SubtopologyStore;
 use crate::transport::TransportErrorKind;
@@ -75,31 +76,85 @@ impl Restorer {
         }
     }
 
-    /// Puts a damaged database aside; its stores are restored from their changelogs.
+    /// Puts damaged databases aside, those of custom suppliers by removing them; their stores are restored from their
+    /// changelogs.
     fn heal(&mut self, opening: &mut Opening, error: Error) -> Result<()> {
         let task = opening.request.task;
-        let Some(directory) = self.directory.clone() else { return Err(error) };
-        let plan = self.plan.subtopology(task)?;
-        let mut on_disk = plan.stores.iter().filter(|store| store.place() == StorePlace::Disk);
-        if let Some(store) = on_disk.find(|store| store.changelog.is_none()) {
-            let (path, store, cause) = (directory.task(task), store.name.clone(), Box::new(error));
-            return Err(StateDirectoryError::CannotRebuild { task, path, store, cause }.into());
+        let plan = Arc::clone(&self.plan);
+        let stores = &plan.subtopology(task)?.stores;
+        let damaged = self.damaged_places(opening, stores, &error);
+        if damaged.is_empty() {
+            return Err(error);
+        }
+        let place =
+            damaged.iter().map(|place| self.named_place(task, place)).collect::<Vec<_>>().join(" and ");
+        let mut lost = stores.iter().filter(|store| damaged.contains(&store.place()));
+        if let Some(store) = lost.find(|store| store.changelog.is_none()) {
+            let (store, cause) = (store.name.clone(), Box::new(error));
+            return Err(StateDirectoryError::CannotRebuild { task, place, store, cause }.into());
         }
         let last = self.put_aside.get(&task);
         if last.is_some_and(|last| self.monotonic_ms - last < DAMAGED_AGAIN_MS) {
-            let (path, cause) = (directory.task(task), Box::new(error));
-            return Err(StateDirectoryError::DamagedAgain { task, path, cause }.into());
+            let (is_on_disk, cause) = (damaged.contains(&StorePlace::Disk), Box::new(error));
+            return Err(StateDirectoryError::DamagedAgain { task, place, is_on_disk, cause }.into());
         }
         self.put_aside.insert(task, self.monotonic_ms);
         self.begin_again(opening);
         opening.backends = TaskBackends::default();
         opening.request.backends = None;
-        let aside = directory.put_aside(task, self.now)?;
-        tracing::warn!(
-            %task, %error, aside = %aside.display(),
-            "the task's database is damaged; it was put aside and is rebuilt from the changelogs"
-        );
+        for place in &damaged {
+            self.put_place_aside(task, place, &error)?;
+        }
         self.count_rebuilt(opening);
+        Ok(())
+    }
+
+    /// Where the damage is: in databases that have said so, or in the one that could not be opened.
+    fn damaged_places(
+        &self,
+        opening: &Opening,
+        stores: &[SubtopologyStore],
+        error: &Error,
+    ) -> Vec<StorePlace> {
+        let mut damaged = opening.backends.damaged();
+        if !damaged.is_empty() {
+            return damaged;
+        }
+        let (Error::Store { cause, .. } | Error::State(cause)) = error else { return damaged };
+        let StoreError::Damaged { dir, .. } = cause else { return damaged };
+        let folder = self.directory.as_ref().map(|directory| directory.task(opening.request.task));
+        let is_on_disk = folder.is_some_and(|folder| folder == *dir);
+        for place in stores.iter().map(SubtopologyStore::place) {
+            let is_meant = match place {
+                StorePlace::Disk => is_on_disk,
+                StorePlace::Custom(_) => !is_on_disk,
+                StorePlace::Memory => false,
+            };
+            if is_meant && !damaged.contains(&place) {
+                damaged.push(place);
+            }
+        }
+        damaged
+    }
+
+    fn put_place_aside(&self, task: TaskId, place: &StorePlace, error: &Error) -> Result<()> {
+        match (place, &self.directory) {
+            (StorePlace::Disk, Some(directory)) => {
+                let aside = directory.put_aside(task, self.now)?;
+                tracing::warn!(
+                    %task, %error, aside = %aside.display(),
+                    "the task's database is damaged; it was put aside and is rebuilt from the changelogs"
+                );
+            }
+            (StorePlace::Custom(supplier), _) => {
+                TaskBackends::wipe_of(task, &**supplier)?;
+                tracing::warn!(
+                    %task, %error, supplier = shown_name(&**supplier),
+                    "the task's database of a custom supplier is damaged; it was removed and is rebuilt from the changelogs"
+                );
+            }
+            _ => {}
+        }
         Ok(())
     }
 
@@ -155,11 +210,18 @@ impl Restorer {
     }
 
     fn place_of(&self, task: TaskId, store: &SubtopologyStore) -> String {
-        match (&store.place(), &self.directory) {
-            (StorePlace::Disk, Some(directory)) => directory.task(task).display().to_string(),
-            (StorePlace::Custom(supplier), _) => {
-                format!("the database of {} of task {task}", supplier.name())
+        match store.place() {
+            StorePlace::Custom(supplier) => {
+                format!("the database of {} of task {task}", shown_name(&*supplier))
             }
+            place => self.named_place(task, &place),
+        }
+    }
+
+    fn named_place(&self, task: TaskId, place: &StorePlace) -> String {
+        match (place, &self.directory) {
+            (StorePlace::Disk, Some(directory)) => directory.task(task).display().to_string(),
+            (StorePlace::Custom(supplier), _) => format!("supplier {}", shown_name(&**supplier)),
             _ => format!("the memory of task {task}"),
         }
     }
