@@ -114,6 +114,30 @@ pub fn invalid_topic_name(name: &str) -> Option<String> {
     Some(format!("it contains {illegal:?}, and only ASCII alphanumerics, '.', '_' and '-' are allowed"))
 }
 
+/// Topics that brokers keep for themselves. The first three refuse other writers (`Topic.isInternal`).
+const OF_KAFKA: [&str; 5] = [
+    "__consumer_offsets",
+    "__transaction_state",
+    "__share_group_state",
+    "__cluster_metadata",
+    "__remote_log_metadata",
+];
+
+/// Whether a topic is one of those that brokers keep for themselves, and that a program must not write to.
+pub(crate) fn is_topic_of_kafka(name: &str) -> bool {
+    OF_KAFKA.contains(&name)
+}
+
+/// Why nothing can be written to a topic of that name, whether or not it exists.
+pub(crate) fn unwritable(name: &str) -> Option<String> {
+    match invalid_topic_name(name) {
+        Some(reason) => Some(format!("no topic can have that name: {reason}; name another one")),
+        None => is_topic_of_kafka(name).then(|| {
+            "it is a topic of Kafka's own, which only brokers write to; name another one".to_owned()
+        }),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,10 +153,13 @@ mod tests {
     #[test]
     fn names_are_checked_as_kafka_checks_them() {
         for name in ["a", "A.b_c-9", &"x".repeat(249)] {
-            assert_eq!(invalid_topic_name(name), None);
+            assert_eq!((invalid_topic_name(name), unwritable(name)), (None, None));
         }
         for name in ["", ".", "..", "a/b", "ä", &"x".repeat(250)] {
-            assert!(invalid_topic_name(name).is_some(), "{name}");
+            assert!(invalid_topic_name(name).is_some() && unwritable(name).is_some(), "{name}");
+        }
+        for name in OF_KAFKA {
+            assert!(invalid_topic_name(name).is_none() && unwritable(name).is_some(), "{name}");
         }
     }
 }

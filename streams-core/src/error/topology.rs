@@ -327,6 +327,16 @@ pub enum TopologyError {
          write to another topic"
     )]
     SinkToInternalTopic(TopicName),
+    /// A sink names a topic that brokers keep for themselves.
+    #[error(
+        "Invalid topology: sink {node} writes to {topic}, a topic of Kafka's own, which only brokers write to. Name another one."
+    )]
+    SinkToTopicOfKafka {
+        /// The sink.
+        node: NodeName,
+        /// The topic.
+        topic: TopicName,
+    },
     /// An internal topic's name cannot be a topic's name.
     #[error(
         "Invalid name for internal topic {topic}: {reason}. \

@@ -103,6 +103,36 @@ fn keyed(number: usize) -> String {
     format!("k{number}=v{number}")
 }
 
+/// Topics that brokers keep for themselves exist, and take nothing. Showed before: the work was repeated until
+/// `task.timeout.ms` ended the application.
+#[test]
+fn a_result_for_a_topic_of_kafkas_own_goes_to_the_handler() {
+    let _turn = turn();
+    let client = shared().expect("a broker").client();
+    for guarantee in GUARANTEES {
+        let (input, output, app) = names("own", guarantee);
+        client.create_topic(&input, 1, &[]).expect("topic");
+        client.create_topic(&output, 1, &[]).expect("topic");
+        let topics = ["__consumer_offsets", "__transaction_state", "", "..", "a/b", &output];
+        let records = topics.iter().map(|topic| TestRecord::new("k", *topic));
+        client.produce(&input, records).expect("sent");
+        let builder = StreamsBuilder::new();
+        let by_value = |_: &Option<String>, value: &String, _: Option<&_>| value.as_str().into();
+        builder.stream::<Option<String>, String>(&*input).to_dynamic(by_value);
+        let topology = builder.build().expect("a topology");
+        let world = World::start(&app, guarantee, topology, true);
+        world.wait_done(&app, &[&input]);
+        let asked = world.asked.sorted();
+        assert_eq!(asked.len(), topics.len() - 1, "{guarantee}: {asked:?}");
+        for topic in &topics[..topics.len() - 1] {
+            let is_asked = asked.iter().any(|asked| asked.contains(&format!("-> {topic}: ")));
+            assert!(is_asked, "{guarantee}: {topic}: {asked:?}");
+        }
+        assert_arrived(&client, &output, guarantee, &[format!("k={output}")]);
+        assert!(world.streams.close(LIMIT));
+    }
+}
+
 /// A null key for a compacted topic, as the client knows it before.
 #[test]
 fn a_null_key_for_a_compacted_topic_is_left_out_or_named() {

@@ -18,6 +18,7 @@ mod deleted;
 mod idle_offsets;
 mod letters;
 mod mixed;
+mod named;
 mod put_off;
 mod quiet;
 mod refused;

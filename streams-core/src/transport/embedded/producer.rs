@@ -10,7 +10,7 @@ use super::core::unknown_topic;
 use super::faults::Operation;
 use super::log::LogId;
 use super::transactions::Session;
-use crate::ids::{PartitionId, TopicName, TopicPartition};
+use crate::ids::{PartitionId, TopicName, TopicPartition, unwritable};
 use crate::transport::{
     FailedDelivery, Fence, OffsetToCommit, OutRecord, Producer, ProducerSpec, Result, TopicHandle,
     TransportError, TransportErrorKind,
@@ -117,6 +117,10 @@ impl EmbeddedProducer {
         let topic = self.topics.get_mut(handle.0 as usize);
         let topic = topic.ok_or_else(|| unknown_topic(&format!("topic handle {}", handle.0)))?;
         if topic.number.is_none() {
+            if let Some(reason) = unwritable(&topic.name) {
+                let attempted = format!("use of topic {:?}", topic.name);
+                return Err(TransportError::new(TransportErrorKind::UnknownTopic, attempted, reason));
+            }
             let core = self.broker.lock();
             let (number, found) = core.topic(&topic.name)?;
             topic.number = Some(number);

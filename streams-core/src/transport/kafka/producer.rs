@@ -17,7 +17,7 @@ use super::ffi::{
 };
 use super::limits::{Checked, batch_bytes};
 use super::produce_errors::kind_of_delivery;
-use crate::ids::{PartitionId, TopicName, TopicPartition, invalid_topic_name};
+use crate::ids::{PartitionId, TopicName, TopicPartition, unwritable};
 use crate::record::Headers;
 use crate::transport::{
     FailedDelivery, Fence, OffsetToCommit, OutRecord, Producer, ProducerSpec, Result, TopicHandle,
@@ -346,9 +346,8 @@ impl Producer for KafkaProducer {
         if let Some(&handle) = self.by_name.get(name) {
             return Ok(handle);
         }
-        if let Some(reason) = invalid_topic_name(name) {
+        if let Some(reason) = unwritable(name) {
             let attempted = format!("use of topic {name:?}");
-            let reason = format!("no topic can have that name: {reason}; name another one");
             return Err(TransportError::new(Kind::UnknownTopic, attempted, reason));
         }
         let topic =
