@@ -132,13 +132,9 @@ fn new_windows_cost_no_reads() {
     assert_eq!(counting.gets() - opening, 1);
 }
 
-/// What is left to compact is broken off: a revoked task is not held by it.
+/// What is left to compact is broken off, and hidden all the same.
 #[test]
-#[allow(
-    clippy::disallowed_methods,
-    reason = "a limit by the clock of the machine, far above what is measured"
-)]
-fn closing_does_not_wait_for_expired_space() {
+fn a_close_while_expired_space_is_freed_loses_nothing() {
     const RANGES: u32 = 3_000;
     let dir = tempfile::tempdir().unwrap();
     let backend = RocksBackend::open(dir.path(), memory()).unwrap();
@@ -153,11 +149,7 @@ fn closing_does_not_wait_for_expired_space() {
         batch.delete_range(keyspace, &key(2 * number), &key(2 * number + 1));
         backend.write(&batch).unwrap();
     }
-    let begin = std::time::Instant::now();
     drop(backend);
-    let took = begin.elapsed();
-    println!("closed after {took:?}");
-    assert!(took < std::time::Duration::from_secs(15), "{took:?}");
     let again = RocksBackend::open(dir.path(), memory()).unwrap();
     let left = contents(&again, again.keyspace("store/store").unwrap());
     assert_eq!(left.len(), RANGES as usize + 1);

@@ -27,12 +27,20 @@ pub(super) struct Reclaimer {
 impl Reclaimer {
     /// Starts the thread; `None` if the system refuses one, in which case ordinary compaction frees the space.
     pub(super) fn start(db: Arc<Db>) -> Option<Self> {
+        Self::start_with(move |range| {
+            if let Err(error) = reclaim(&db, range) {
+                tracing::warn!(%error, dir = %db.dir.display(), "expired disk space is not freed yet");
+            }
+        })
+    }
+
+    fn start_with(reclaim: impl Fn(&DeletedRange) + Send + 'static) -> Option<Self> {
         let (queue, ranges) = channel();
         let stopped = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&stopped);
         let (ends, ended) = channel();
         let started = Builder::new().name("state-reclaim".into()).spawn(move || {
-            run(&db, &ranges, &told);
+            run(&reclaim, &ranges, &told);
             drop::<Sender<()>>(ends);
         });
         match started {
@@ -54,10 +62,14 @@ impl Reclaimer {
     /// must not wait for long compactions, which can take minutes: they are cancelled. The remaining entries are
     /// hidden already; their space is freed with the next expiry, whose range begins before them.
     pub(super) fn stop(self, db: &Db) {
+        self.stop_with(|| db.rocks.cancel_all_background_work(false));
+    }
+
+    fn stop_with(self, cancel: impl FnOnce()) {
         drop(self.queue);
         if let Err(RecvTimeoutError::Timeout) = self.ended.recv_timeout(STOP_MAX) {
             self.stopped.store(true, Ordering::Release);
-            db.rocks.cancel_all_background_work(false);
+            cancel();
         }
         if self.thread.join().is_err() {
             tracing::warn!("the thread that frees expired disk space had died");
@@ -65,7 +77,7 @@ impl Reclaimer {
     }
 }
 
-fn run(db: &Db, ranges: &Receiver<DeletedRange>, stopped: &AtomicBool) {
+fn run(reclaim: &impl Fn(&DeletedRange), ranges: &Receiver<DeletedRange>, stopped: &AtomicBool) {
     while let Ok(first) = ranges.recv() {
         // Expiry grows the range, so of the queued ranges the longest from each start is enough.
         let mut waiting = vec![first];
@@ -80,9 +92,7 @@ fn run(db: &Db, ranges: &Receiver<DeletedRange>, stopped: &AtomicBool) {
             if stopped.load(Ordering::Acquire) {
                 return;
             }
-            if let Err(error) = reclaim(db, &range) {
-                tracing::warn!(%error, dir = %db.dir.display(), "expired disk space is not freed yet");
-            }
+            reclaim(&range);
         }
     }
 }
@@ -93,4 +103,36 @@ fn reclaim(db: &Db, range: &DeletedRange) -> crate::error::Result<()> {
     dropped.map_err(|source| db.error("free expired space", source))?;
     db.rocks.compact_range_cf(&handle, Some(&range.from), Some(&range.to));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+    use crate::backend::Keyspace;
+
+    /// More than the time that a close gives.
+    const LONG: Duration = Duration::from_secs(60);
+
+    /// A revoked task is not held by compactions: the one that runs is broken off, the others are not begun.
+    #[test]
+    fn a_close_does_not_wait_for_expired_space() {
+        let (cancel, cancelled) = channel::<()>();
+        let (begun, was_broken_off) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+        let (begins, is_broken_off) = (Arc::clone(&begun), Arc::clone(&was_broken_off));
+        let reclaimer = Reclaimer::start_with(move |_| {
+            begins.fetch_add(1, Ordering::SeqCst);
+            let waited = cancelled.recv_timeout(LONG);
+            is_broken_off.store(waited != Err(RecvTimeoutError::Timeout), Ordering::SeqCst);
+        })
+        .unwrap();
+        for number in 0..3u8 {
+            let (from, to) = ([number].into(), [number, 1].into());
+            reclaimer.reclaim(DeletedRange { keyspace: Keyspace(0), from, to });
+        }
+        reclaimer.stop_with(|| drop(cancel));
+        assert!(was_broken_off.load(Ordering::SeqCst), "it was waited for");
+        assert_eq!(begun.load(Ordering::SeqCst), 1);
+    }
 }
