@@ -76,7 +76,28 @@ const NOT_FOR_PRODUCERS: &[(&str, &str)] = &[
     ),
 ];
 
+/// Times below which a client can hardly do its work, with what happens then. 0 is none of them: it turns the time off.
+const HARDLY_POSSIBLE_MS: &[(&str, i64, &str)] = &[
+    ("connections.max.idle.ms", 1_000, "connections are closed while an answer is waited for"),
+    ("request.timeout.ms", 1_000, "answers are given up that brokers still prepare"),
+    ("socket.timeout.ms", 1_000, "answers are given up that brokers still prepare"),
+];
+
 impl StreamsConfig {
+    /// Settings of clients with which they would hardly work, in words.
+    pub(super) fn hardly_possible(&self) -> impl Iterator<Item = String> {
+        self.values.iter().filter_map(|(key, value)| {
+            let name = split(key).map_or(key.as_str(), |(_, name)| name);
+            let (_, least_ms, why) = HARDLY_POSSIBLE_MS.iter().find(|(known, ..)| *known == name)?;
+            let set_ms: i64 = value.to_string().parse().ok()?;
+            (1..*least_ms).contains(&set_ms).then(|| {
+                format!(
+                    "{key}={set_ms} is hardly possible: {why}, and the application may not start; set at least {least_ms}"
+                )
+            })
+        })
+    }
+
     /// librdkafka properties of all consumers: `consumer.`.
     #[doc(hidden)]
     pub fn consumer_properties(&self) -> BTreeMap<String, String> {

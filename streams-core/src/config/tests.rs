@@ -132,6 +132,20 @@ fn what_has_no_effect_is_a_warning() {
     assert_eq!(config.warnings(), [warning]);
 }
 
+/// Showed before: a start that timed out without a word about the setting.
+#[test]
+fn times_with_which_a_client_hardly_works_are_warnings() {
+    for key in ["connections.max.idle.ms", "producer.connections.max.idle.ms", "admin.socket.timeout.ms"] {
+        let warned = |value: i64| config().with(key, value).unwrap().warnings();
+        let warnings = warned(10);
+        let begin = format!("{key}=10 is hardly possible: ");
+        assert!(warnings.iter().any(|warning| warning.starts_with(&begin)), "{warnings:?}");
+        assert!(!warned(1_000).iter().any(|warning| warning.contains("hardly possible")));
+    }
+    let off = config().with("producer.connections.max.idle.ms", 0).unwrap().warnings();
+    assert_eq!(off, [""; 0]);
+}
+
 #[test]
 fn clients_get_what_their_prefix_says() {
     let config = config()
@@ -261,6 +275,9 @@ fn settings_must_go_together() {
 /// Before: a folder with that name below the current one.
 #[test]
 fn the_tilde_of_shells_is_refused_in_paths() {
+    // Showed before: state in the current directory, wherever the process was started.
+    let error = config().with_state_dir("").validate().unwrap_err().to_string();
+    assert!(error.starts_with("state.dir= is not possible; it takes a directory"), "{error}");
     let error = config().with_state_dir("~/state").validate().unwrap_err().to_string();
     assert!(error.starts_with("state.dir=~/state is not possible; it takes a whole path"), "{error}");
     let error = StreamsConfig::new("a", "embedded:~/topics").validate().unwrap_err().to_string();

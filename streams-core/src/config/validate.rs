@@ -45,6 +45,7 @@ impl StreamsConfig {
         let mut warnings: Vec<String> = self.values.keys().filter_map(of).collect();
         let partial = self.not_for_producers();
         warnings.extend(partial.map(|(key, reason)| format!("{key} has no effect on producers: {reason}")));
+        warnings.extend(self.hardly_possible());
         if self.num_standby_replicas() > 0 {
             warnings.push(
                 "num.standby.replicas has no effect yet: stores have no copies on other instances".to_owned(),
@@ -92,7 +93,9 @@ impl StreamsConfig {
         if path.starts_with("~") {
             return Err(home("state.dir", text));
         }
-        let expected = if text.contains(char::REPLACEMENT_CHARACTER) {
+        let expected = if text.is_empty() {
+            "a directory; '.' is the current one, and without the setting it is one for temporary files"
+        } else if text.contains(char::REPLACEMENT_CHARACTER) {
             "a path that is Unicode; rename the directory"
         } else if path.is_file() {
             "a directory, but this is a file; remove it or choose another path"
