@@ -102,6 +102,28 @@ fn a_letter_that_has_nowhere_to_go_ends_the_run_and_stays() {
     assert_eq!(keys(&read(&client, "rs-in")), ["k0"], "nothing twice");
 }
 
+/// What was too large for the queue is not in the letter: an empty record must not take its place.
+#[test]
+fn a_letter_without_its_record_goes_to_the_quarantine() {
+    let client = shared().expect("a broker").client();
+    for topic in ["rw-in", "rw-letters", "rw-quarantine"] {
+        client.create_topic(topic, 1, &[]).expect("topic");
+    }
+    let lacks = |number, parts: &str| {
+        let mut cut = letter("rw-in", number, "TransportError", None);
+        cut.headers.push(("__streams.errors.left.out".to_owned(), Some(parts.as_bytes().to_vec())));
+        cut
+    };
+    let letters = [lacks(0, "result.value"), lacks(1, "value,headers,result.key,result.value")];
+    client.produce("rw-letters", letters).expect("sent");
+    let failed = streams(&client, &["redrive", "--from", "rw-letters"]).expect_err("one is stuck");
+    assert!(failed.contains("rw-letters-0 offset 1") && failed.contains("its record"), "{failed}");
+    streams(&client, &["redrive", "--from", "rw-letters", "--quarantine", "rw-quarantine"])
+        .expect("redriven");
+    assert_eq!(keys(&read(&client, "rw-in")), ["k0"]);
+    assert_eq!(keys(&read(&client, "rw-quarantine")), ["k1"]);
+}
+
 #[test]
 fn a_queue_that_does_not_exist_is_named() {
     let client = shared().expect("a broker").client();

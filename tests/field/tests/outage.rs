@@ -4,9 +4,9 @@
 
 use std::time::{Duration, Instant};
 
-use field::{App, Chance, LIMIT, config, turn};
+use field::{App, Chance, LIMIT, committed, config, turn, wait_committed};
 use kstreams::prelude::*;
-use lab::{KafkaCluster, TestRecord};
+use lab::{KafkaCluster, TestRecord, shared};
 use streams_core::runtime::State;
 
 const TASK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -24,7 +24,7 @@ struct Gone {
     _parts: (KafkaCluster, tempfile::TempDir),
 }
 
-fn gone(name: &str, guarantee: &str, chance: &mut Chance) -> Gone {
+fn gone(name: &str, guarantee: &str, timeout: Duration, chance: &mut Chance) -> Gone {
     let cluster = KafkaCluster::start(1).expect("a broker");
     let client = cluster.client();
     client.create_topic("in", 4, &[]).expect("created");
@@ -36,7 +36,7 @@ fn gone(name: &str, guarantee: &str, chance: &mut Chance) -> Gone {
     let folder = tempfile::tempdir().expect("a folder");
     let config = config(&client, name, folder.path())
         .with("processing.guarantee", guarantee)
-        .and_then(|config| config.with("task.timeout.ms", TASK_TIMEOUT.as_millis().to_string()))
+        .and_then(|config| config.with("task.timeout.ms", timeout.as_millis().to_string()))
         .expect("settings");
     let app = App::run(builder.build().expect("a topology"), config);
     app.wait_processed(1_000);
@@ -75,7 +75,8 @@ fn said_after(name: &str, gone: &Gone) -> Duration {
 #[test]
 fn exactly_once() {
     let _turn = turn();
-    let gone = gone("gone-exactly-once", "exactly_once_v2", &mut Chance::new("gone-exactly-once"));
+    let mut chance = Chance::new("gone-exactly-once");
+    let gone = gone("gone-exactly-once", "exactly_once_v2", TASK_TIMEOUT, &mut chance);
     said_after("gone-exactly-once", &gone);
 }
 
@@ -83,8 +84,50 @@ fn exactly_once() {
 #[test]
 fn at_least_once() {
     let _turn = turn();
-    let gone = gone("gone-at-least-once", "at_least_once", &mut Chance::new("gone-at-least-once"));
+    let mut chance = Chance::new("gone-at-least-once");
+    let gone = gone("gone-at-least-once", "at_least_once", TASK_TIMEOUT, &mut chance);
     said_after("gone-at-least-once", &gone);
+}
+
+/// The least that Kafka Streams allows: nothing is waited for, but all that a broker answers works, a restart with restores
+/// included.
+#[test]
+fn without_any_task_timeout() {
+    let _turn = turn();
+    for guarantee in ["exactly_once_v2", "at_least_once"] {
+        let name = format!("gone-at-once-{}", &guarantee[..2]);
+        let gone = gone(&name, guarantee, Duration::ZERO, &mut Chance::new(&name));
+        said_after(&name, &gone);
+    }
+}
+
+#[test]
+fn a_task_timeout_of_zero_does_not_end_what_works() {
+    let _turn = turn();
+    let client = shared().expect("a broker").client();
+    for guarantee in ["exactly_once_v2", "at_least_once"] {
+        let name = format!("no-timeout-{}", &guarantee[..2]);
+        let (input, output) = (format!("{name}-in"), format!("{name}-out"));
+        client.create_topic(&input, 2, &[]).expect("created");
+        client.create_topic(&output, 1, &[]).expect("created");
+        for round in 1..=2_usize {
+            let records = (0..1_000).map(|number| TestRecord::new(format!("{}", number % 100), "x"));
+            client.produce(&input, records).expect("produced");
+            let builder = StreamsBuilder::new();
+            builder.stream::<String, String>(&*input).group_by_key().count().to_stream().to(&output);
+            // Without local state: all of it is restored.
+            let folder = tempfile::tempdir().expect("a folder");
+            let config = config(&client, &name, folder.path())
+                .with("processing.guarantee", guarantee)
+                .and_then(|config| config.with("task.timeout.ms", 0))
+                .expect("settings");
+            let app = App::run(builder.build().expect("a topology"), config);
+            wait_committed(&client, &name, &[&input], LIMIT);
+            app.close();
+            let last = committed(&client, &output, round * 1_000).pop().map(|record| record.value_text());
+            assert_eq!(last, Some((round * 10).to_string()), "{guarantee}");
+        }
+    }
 }
 
 #[test]
@@ -94,7 +137,7 @@ fn campaign_of_outages() {
     let mut chance = Chance::new("campaign-of-outages");
     let mut round = |round| {
         let name = format!("gone-{round}");
-        said_after(&name, &gone(&name, "exactly_once_v2", &mut chance))
+        said_after(&name, &gone(&name, "exactly_once_v2", TASK_TIMEOUT, &mut chance))
     };
     println!("{:?}", (0..10).map(&mut round).collect::<Vec<_>>());
 }

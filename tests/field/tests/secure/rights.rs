@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use field::{App, LIMIT, committed, logged, turn};
 use lab::{Acl, Operation, Resource};
-use streams_core::runtime::KafkaStreams;
+use streams_core::runtime::{KafkaStreams, State};
 
-use crate::support::{PRINCIPAL, Scenario, says};
+use crate::support::{IN_SECONDS, PRINCIPAL, Scenario, says};
 
 #[test]
 fn the_right_to_read_the_literal_group_is_enough_for_all_clients() {
@@ -153,4 +153,36 @@ fn rights_that_are_away_for_seconds_cost_nothing() {
         std::thread::sleep(Duration::from_millis(50));
     }
     app.close();
+}
+
+/// It starts again by itself, for more partitions, and may not see its input meanwhile.
+#[test]
+fn rights_that_go_while_it_starts_again_are_waited_for_and_then_named() {
+    let _turn = turn();
+    for come_back in [true, false] {
+        let scenario = Scenario::new(&format!("rights-again-{come_back}"));
+        scenario.grant(|_| false);
+        let (input, output) = (scenario.input(), scenario.output());
+        let mut config = scenario.logged_in();
+        config.set("metadata.max.age.ms", 500).expect("a setting");
+        let app = App::run(scenario.copies(), config);
+        committed(&scenario.client, &output, 2);
+        let denied = [Acl::deny(PRINCIPAL, Resource::Topic(&input), Operation::All)];
+        scenario.client.add_partitions(&input, 4).expect("more partitions");
+        let starts_again = app.streams.wait_for(LIMIT, |state| state != State::Running);
+        scenario.client.create_acls(&denied).expect("denied");
+        assert!(starts_again, "{:?}", app.streams.reasons());
+        if come_back {
+            std::thread::sleep(Duration::from_secs(4));
+            scenario.client.delete_acls(&denied).expect("allowed");
+            scenario.feed(["that is", "the question"]);
+            committed(&scenario.client, &output, 4);
+            app.wait(State::Running);
+            app.close();
+        } else {
+            let ended = app.streams.wait_for(IN_SECONDS, State::is_final);
+            assert!(ended, "{:?}", app.streams.reasons());
+            says(&app.streams.error().expect("a reason").to_string(), &["grant", &input]);
+        }
+    }
 }
