@@ -228,38 +228,39 @@ impl<K: Data, V: Data> SinkNode<K, V> {
             return send(default()?).map(|()| Delivered::Sent);
         };
         let count = collector.partitions(out.topic)?;
-        let exists = |partition: PartitionId| (0..count).contains(&partition);
-        let checked = |partition: PartitionId| match exists(partition) {
-            true => send(partition),
-            false => Err(UsageError::UnknownPartition {
-                sink: Arc::clone(&self.name),
-                topic: Arc::clone(topic),
-                partition,
-                partitions: count,
+        let (one, many);
+        let chosen = match partitioner.partitions(topic, &record.key, &record.value, count) {
+            Partitions::Default => {
+                one = [default()?];
+                one.as_slice()
             }
-            .into()),
-        };
-        match partitioner.partitions(topic, &record.key, &record.value, count) {
-            Partitions::Default => send(default()?),
-            Partitions::Drop => return Ok(Delivered::LeftOut),
-            Partitions::One(partition) => checked(partition),
-            Partitions::Many(partitions) if partitions.is_empty() => return Ok(Delivered::LeftOut),
-            // All or none, and each once, as Java's set has them: a record that is left out must be in no partition.
-            Partitions::Many(partitions) => match partitions.iter().find(|partition| !exists(**partition)) {
-                Some(partition) => checked(*partition),
-                None => (0..).zip(&partitions).try_for_each(|(at, partition)| {
-                    match partitions.iter().take(at).any(|earlier| earlier == partition) {
-                        true => Ok(()),
-                        false => send(*partition),
-                    }
-                }),
-            },
+            Partitions::Drop => &[],
+            Partitions::One(partition) => {
+                one = [partition];
+                one.as_slice()
+            }
+            Partitions::Many(partitions) => {
+                many = partitions;
+                many.as_slice()
+            }
             Partitions::Refuse(why) => {
                 let (sink, topic) = (Arc::clone(&self.name), Arc::clone(topic));
-                Err(UsageError::PartitionRefused { sink, topic, why }.into())
+                return Err(UsageError::PartitionRefused { sink, topic, why }.into());
+            }
+        };
+        // All or none: a record that is left out must be in no partition.
+        if let Some(&partition) = chosen.iter().find(|partition| !(0..count).contains(*partition)) {
+            let (sink, topic) = (Arc::clone(&self.name), Arc::clone(topic));
+            return Err(UsageError::UnknownPartition { sink, topic, partition, partitions: count }.into());
+        }
+        // Each once, as Java's set has them.
+        let is_first = |at: usize, partition| chosen.iter().take(at).all(|earlier| *earlier != partition);
+        for (at, &partition) in chosen.iter().enumerate() {
+            if is_first(at, partition) {
+                send(partition)?;
             }
         }
-        .map(|()| Delivered::Sent)
+        Ok(if chosen.is_empty() { Delivered::LeftOut } else { Delivered::Sent })
     }
 
     fn send(

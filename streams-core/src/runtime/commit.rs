@@ -382,15 +382,14 @@ impl Committer {
         topics: &[TopicName],
         timeout: Duration,
     ) -> Result<Vec<crate::transport::Result<PartitionId>>> {
-        let producer = self.ensure_producer()?;
-        let mut handles = Vec::with_capacity(topics.len());
-        for topic in topics {
-            handles.push(producer.topic(topic)?);
-        }
         let count = topics.len();
         self.calling
             .begin(|| format!("the brokers to tell how many partitions {count} known topics have by now"));
-        let counts = self.ensure_producer().map(|producer| producer.partition_counts(&handles, timeout));
+        let counts = self.ensure_producer().and_then(|producer| {
+            let handles: crate::transport::Result<Vec<_>> =
+                topics.iter().map(|topic| producer.topic(topic)).collect();
+            Ok(producer.partition_counts(&handles?, timeout))
+        });
         self.calling.end();
         counts
     }

@@ -1,6 +1,5 @@
 //! The threads of an application: each knows its application, and none is waited for without end.
 
-use std::any::Any;
 use std::cell::Cell;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -8,7 +7,7 @@ use std::time::Duration;
 
 use super::kafka_streams::Shared;
 use crate::error::{Error, IllegalStateError, Result};
-use crate::processor::UserPanic;
+use crate::user_code::{UserPanic, caught};
 
 thread_local! {
     /// The address of the shared state of this thread's application; 0 for other threads.
@@ -68,9 +67,10 @@ pub(crate) fn join(threads: Vec<JoinHandle<()>>, at_most: impl Fn() -> Duration)
     waited
 }
 
-/// The error for a panic.
-pub(crate) fn panicked(thread: &str, panic: &(dyn Any + Send)) -> Error {
-    Error::Panicked { thread: thread.to_owned(), message: UserPanic::of(panic).message }
+/// Runs the work of a thread. A panic is an error that names the thread.
+pub(crate) fn run<T>(thread: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let panicked = |panic: UserPanic| Error::Panicked { thread: thread.to_owned(), message: panic.message };
+    caught(work).unwrap_or_else(|panic| Err(panicked(panic)))
 }
 
 #[cfg(test)]

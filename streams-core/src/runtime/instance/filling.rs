@@ -1,6 +1,5 @@
 //! Fills the global stores before the application's first task, and keeps them current on a thread of their own.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
@@ -15,7 +14,7 @@ use crate::runtime::kafka_streams::{Shared, lock};
 use crate::runtime::renewal::Renewal;
 use crate::runtime::stats::ThreadStats;
 use crate::runtime::task_graph::GraphSettings;
-use crate::runtime::threads::{panicked, spawn};
+use crate::runtime::threads::{run, spawn};
 use crate::time::Now;
 
 /// Time for the broker's first answer when global stores are filled.
@@ -55,12 +54,8 @@ fn start_global(
     let thread = spawn(&instance.shared, name, move || {
         let instance = of_thread;
         let told = filled.clone();
-        let ran = catch_unwind(AssertUnwindSafe(|| run_global(&instance, &thread_name, &stop, &told)));
-        let error = match ran {
-            Ok(Ok(())) => return,
-            Ok(Err(error)) => error,
-            Err(panic) => panicked(&thread_name, &*panic),
-        };
+        let ran = run(&thread_name, || run_global(&instance, &thread_name, &stop, &told));
+        let Err(error) = ran else { return };
         // Before the stores are filled it is `start` that fails, after that the application.
         if let Err(mpsc::SendError(Err(error))) = filled.send(Err(error)) {
             instance.shared.fail(error);

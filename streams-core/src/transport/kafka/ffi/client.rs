@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::ffi::{c_char, c_int, c_void};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{NonNull, null_mut};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
 use std::time::Duration;
@@ -22,6 +21,7 @@ use super::oauth::TokenWanted;
 use super::words::{self, Words};
 use super::{Code, KafkaError, c_string, raw, text_of};
 use crate::time::{Clock, SystemClock};
+use crate::user_code::caught;
 
 /// A `rd_kafka_t` with its threads. Dropping the last reference waits for those threads.
 pub(in crate::transport::kafka) struct Client {
@@ -214,7 +214,7 @@ pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Runs what a callback is for. A panic (of a log subscriber, say) must not unwind into librdkafka, which would end the
 /// process; the panic hook has reported it already.
 pub(super) fn guarded(callback: impl FnOnce()) {
-    let _told_by_the_hook = catch_unwind(AssertUnwindSafe(callback));
+    let _told_by_the_hook = caught(callback);
 }
 
 impl Client {
