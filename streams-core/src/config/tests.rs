@@ -275,7 +275,7 @@ fn settings_must_go_together() {
 /// Before: a folder with that name below the current one.
 #[test]
 fn the_tilde_of_shells_is_refused_in_paths() {
-    // Showed before: state in the current directory, wherever the process was started.
+    // Showed before: state in the machine's folder for temporary files, as if nothing were set.
     let error = config().with_state_dir("").validate().unwrap_err().to_string();
     assert!(error.starts_with("state.dir= is not possible; it takes a directory"), "{error}");
     let error = config().with_state_dir("~/state").validate().unwrap_err().to_string();

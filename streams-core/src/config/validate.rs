@@ -93,9 +93,14 @@ impl StreamsConfig {
         if path.starts_with("~") {
             return Err(home("state.dir", text));
         }
-        let expected = if text.is_empty() {
-            "a directory; '.' is the current one, and without the setting it is one for temporary files"
-        } else if text.contains(char::REPLACEMENT_CHARACTER) {
+        let is_empty = self.values.get("state.dir").is_some_and(|set| set.to_string().is_empty());
+        if is_empty {
+            let expected =
+                "a directory; leave the setting out for one in the machine's folder for temporary files";
+            let (key, value, expected) = ("state.dir".to_owned(), String::new(), expected.to_owned());
+            return Err(ConfigError::InvalidValue { key, value, expected });
+        }
+        let expected = if text.contains(char::REPLACEMENT_CHARACTER) {
             "a path that is Unicode; rename the directory"
         } else if path.is_file() {
             "a directory, but this is a file; remove it or choose another path"

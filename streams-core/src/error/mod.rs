@@ -342,7 +342,12 @@ pub enum Error {
     #[error(
         "the state directory {} is in use{}; give every instance on this machine its own state.dir",
         path.display(),
-        owner.map(|owner| format!(" by process {owner}")).unwrap_or_default()
+        match owner {
+            Some(owner) if *owner == std::process::id() =>
+                format!(" by process {owner}, which is this one: another KafkaStreams of it has not ended"),
+            Some(owner) => format!(" by process {owner}"),
+            None => String::new(),
+        }
     )]
     StateDirectoryInUse {
         /// The directory.

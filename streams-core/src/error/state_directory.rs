@@ -22,6 +22,21 @@ pub enum StateDirectoryError {
         /// What the operating system said.
         cause: io::Error,
     },
+    /// Another application of this process has it.
+    #[error(
+        "the state directory {} is in use by another KafkaStreams of this process, which is {state}, and whose threads have \
+         not all ended{busy}; close it and wait until its threads have returned from what they do, or give this one another \
+         state.dir",
+        path.display()
+    )]
+    HeldByThisProcess {
+        /// The directory.
+        path: PathBuf,
+        /// The name of the other application's state.
+        state: &'static str,
+        /// What its threads do, in brackets; empty if that is not known.
+        busy: String,
+    },
     /// A file in it cannot be written.
     #[error("cannot write {}: {cause}; check the disk", path.display())]
     Write {

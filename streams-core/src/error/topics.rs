@@ -84,6 +84,14 @@ pub enum TopicsError {
         /// How often.
         times: usize,
     },
+    /// The dead letter queue is a topic of Kafka's own, or cannot be the name of a topic.
+    #[error("the dead letter queue {topic} (errors.dead.letter.queue.topic.name) cannot be used: {reason}")]
+    UnwritableDeadLetterQueue {
+        /// The topic.
+        topic: TopicName,
+        /// Why.
+        reason: String,
+    },
     /// The topic of `errors.dead.letter.queue.topic.name` does not exist.
     #[error(
         "the dead letter queue {topic} (errors.dead.letter.queue.topic.name) does not exist; create it, as the application \

@@ -329,7 +329,8 @@ pub enum TopologyError {
     SinkToInternalTopic(TopicName),
     /// A sink names a topic that brokers keep for themselves.
     #[error(
-        "Invalid topology: sink {node} writes to {topic}, a topic of Kafka's own, which only brokers write to. Name another one."
+        "Invalid topology: sink {node} writes to {topic}, a topic of Kafka's own, which only brokers write to. Name another \
+         one."
     )]
     SinkToTopicOfKafka {
         /// The sink.

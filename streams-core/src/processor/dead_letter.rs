@@ -157,8 +157,8 @@ impl DeadLetter {
     }
 }
 
-/// What a letter with these headers lacks, if it is not whole. The header is the last one: those before it may be the record's
-/// own, which may have been a letter.
+/// What a letter with these headers lacks, if it is not whole. The header is the last one: those before it may be those of
+/// the record, which may have been a letter.
 pub(crate) fn left_out(headers: &Headers) -> Option<&[u8]> {
     let last = headers.iter().last().filter(|header| &*header.key == headers::LEFT_OUT);
     last?.value.as_deref()

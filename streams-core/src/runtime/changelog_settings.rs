@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
+use super::said::Said;
+use super::topic_setup::ADMIN_TIMEOUT;
 use crate::error::{Error, Result};
 use crate::ids::TopicName;
 use crate::time::from_ms;
@@ -17,6 +18,8 @@ const RETENTION_MS: &str = "retention.ms";
 const RETENTION_BYTES: &str = "retention.bytes";
 const MIN_COMPACTION_LAG_MS: &str = "min.compaction.lag.ms";
 
+const UNKNOWN: &str = "the settings of changelogs are not known; they are taken to be as they should";
+
 /// Kafka's default of `cleanup.policy`.
 const CLEANUP_POLICY_DEFAULT: &str = "delete";
 
@@ -27,27 +30,26 @@ pub(super) fn check(
     resolved: &ResolvedTopology,
     existing: &BTreeMap<TopicName, TopicInfo>,
     admin: &mut dyn Admin,
-    timeout: Duration,
+    said: &Said,
 ) -> Result<BTreeMap<TopicName, i64>> {
     let stores = resolved.subtopologies.iter().flat_map(|subtopology| &subtopology.stores);
     let mut topics: BTreeSet<TopicName> = stores.filter_map(|store| store.changelog.clone()).collect();
     topics.extend(resolved.global_topics.iter().map(|(topic, _)| Arc::clone(topic)));
     topics.retain(|topic| existing.contains_key(topic));
     let topics: Vec<_> = topics.into_iter().collect();
-    let settings = match admin.topic_configs(&topics, timeout) {
+    let settings = match admin.topic_configs(&topics, ADMIN_TIMEOUT) {
         Ok(settings) => settings,
         Err(error) => {
-            tracing::warn!(%error, "the settings of changelogs are not known; they are taken to be as they should");
+            if said.is_new("settings of changelogs: no answer") {
+                tracing::warn!(%error, "{UNKNOWN}");
+            }
             return Ok(BTreeMap::new());
         }
     };
-    let unknown: Vec<&str> =
-        topics.iter().filter(|topic| !settings.contains_key(*topic)).map(|topic| &**topic).collect();
-    if !unknown.is_empty() {
-        tracing::warn!(
-            topics = unknown.join(", "),
-            "the settings of changelogs are not known; they are taken to be as they should"
-        );
+    let unknown = topics.iter().filter(|topic| !settings.contains_key(*topic)).map(|topic| &**topic);
+    let unknown = unknown.collect::<Vec<_>>().join(", ");
+    if !unknown.is_empty() && said.is_new(format!("settings of changelogs {unknown}")) {
+        tracing::warn!(topics = unknown, "{UNKNOWN}");
     }
     for topic in &resolved.internal_topics {
         if let (InternalTopicKind::Changelog(store), Some(found)) = (&topic.kind, settings.get(&topic.name)) {
@@ -55,7 +57,7 @@ pub(super) fn check(
             if let Some(store) = graph.store(store) {
                 check_times(&store.name, store.changelog, topic, found)?;
             }
-            check_size(store, topic, found);
+            check_size(store, topic, found, said);
         }
     }
     let kept = |(topic, settings): (TopicName, BTreeMap<String, String>)| {
@@ -115,12 +117,12 @@ fn check_times(
 }
 
 /// A limit of size may be far from being reached, or be the brokers' default: it is only logged.
-fn check_size(store: &str, topic: &InternalTopic, found: &BTreeMap<String, String>) {
+fn check_size(store: &str, topic: &InternalTopic, found: &BTreeMap<String, String>, said: &Said) {
     let bytes = |settings: &BTreeMap<String, String>| settings.get(RETENTION_BYTES)?.parse::<i64>().ok();
     let Some(bytes @ 0..) = bytes(found).filter(|found| bytes(&topic.configs) != Some(*found)) else {
         return;
     };
-    if words(policy(found)).contains("delete") {
+    if words(policy(found)).contains("delete") && said.is_new(format!("size of {}: {bytes}", topic.name)) {
         tracing::warn!(
             store,
             changelog = %topic.name,

@@ -13,6 +13,7 @@ use super::global_thread::{GlobalBackends, GlobalParts, GlobalThread};
 use super::left_over::Scope;
 use super::memory::BufferedBytes;
 use super::restore::{RestoreCounters, Restorer, RestorerParts};
+use super::said::Said;
 use super::stats::ThreadStats;
 use super::stream_thread::{Command, Round, StreamThread, ThreadLimits, ThreadParts};
 use super::task::TaskEnvironment;
@@ -156,7 +157,7 @@ impl Engine {
         let EngineSettings { topology, config, transport, clock, pace } = settings;
         let config = Arc::new(config);
         let mut admin = transport.admin("engine-admin")?;
-        let mut plan = topic_setup::prepare(&topology, &config, &mut *admin)?;
+        let mut plan = topic_setup::prepare(&topology, &config, &mut *admin, &Said::default())?;
         if pace == EnginePace::EachRecord {
             plan.unite_single_tasks();
         }

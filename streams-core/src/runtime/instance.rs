@@ -4,7 +4,6 @@ mod filling;
 mod relaunch;
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
@@ -27,11 +26,11 @@ use super::memory::ClientMemory;
 use super::observer::Observer;
 use super::restore::{Request, Restorer, RestorerParts};
 use super::state_directory::StateDirectory;
-use super::state_place;
+use super::state_place::{self, StatePlace};
 use super::stats::ThreadStats;
 use super::stream_thread::{Command, Round, StreamThread, ThreadLimits, ThreadParts};
 use super::task::TaskEnvironment;
-use super::threads::{join, panicked, spawn};
+use super::threads::{join, run, spawn};
 use super::topic_setup;
 use super::topic_watch::TopicWatch;
 use crate::config::StreamsConfig;
@@ -41,6 +40,7 @@ use crate::processor::handlers::Handlers;
 use crate::time::{ClockRef, Now};
 use crate::topology::Topology;
 use crate::transport::{ConsumerSpec, Isolation, Membership, TokenProvider, Transport};
+use crate::user_code::caught;
 
 /// The longest wait of an idle restorer or global thread.
 const IDLE: Duration = Duration::from_millis(100);
@@ -138,13 +138,12 @@ impl Drop for Servers {
 
 /// Prepares everything and starts the threads; `at` gets what it waits for. Everything started has ended when it fails,
 /// but for stream threads in the midst of a call to the broker, which end after it.
-fn launch(launch: Launch, at: &dyn Fn(&str)) -> Result<RunningInstance> {
-    let transport = transport_of(&launch)?;
+fn launch(launch: Launch, transport: Arc<dyn Transport>, at: &dyn Fn(&str)) -> Result<RunningInstance> {
     launch.shared.use_transport(&transport)?;
     let Launch { topology, config, clock, handlers, shared, had_directory, .. } = launch;
     let fresh_id = state_place::fresh_process_id(&clock);
-    let directory =
-        state_place::open(&topology, &config, &*transport, had_directory, &fresh_id, clock.now_ms())?;
+    let place = StatePlace { topology: &topology, config: &config, shared: &shared, had: had_directory };
+    let directory = place.open(&*transport, &fresh_id, clock.now_ms())?;
     let process_id: Arc<str> = match &directory {
         Some(directory) => directory.process_id().into(),
         None => fresh_id.into(),
@@ -155,13 +154,14 @@ fn launch(launch: Launch, at: &dyn Fn(&str)) -> Result<RunningInstance> {
     };
     at("the brokers of bootstrap.servers, to look up the topics and create the internal ones");
     let mut admin = transport.admin(&format!("{client_id}-admin"))?;
-    let plan = Arc::new(topic_setup::prepare(&topology, &config, &mut *admin)?);
+    let plan = Arc::new(topic_setup::prepare(&topology, &config, &mut *admin, &shared.said)?);
     shared.check_open()?;
     let memory = DiskMemory::new(config.rocksdb_block_cache_bytes(), config.rocksdb_write_buffer_bytes())
         .shared_by(plan.databases(), plan.store_instances());
     let globals = GlobalBackends::open(&plan, directory.as_deref(), &memory, clock.now_ms())?;
     let now_ms = clock.monotonic_ms();
-    let watch = TopicWatch::new(&plan, &config, &*transport, &client_id, &shared.waits, now_ms)?;
+    let of = (&shared.waits, &shared.said);
+    let watch = TopicWatch::new(&plan, &config, &*transport, &client_id, of, now_ms)?;
     let group = Arc::new(CurrentGroup::default());
     let buffers = ClientMemory::new(&config, &plan);
     let metrics = ClientMeasures::register(&shared, &topology, &config, &client_id, &process_id);
@@ -210,9 +210,12 @@ pub(crate) fn supervise(launch: Launch, started: mpsc::Sender<StartProgress>) ->
     let shared = Arc::clone(&launch.shared);
     let name = format!("{}-control", launch.config.application_id());
     spawn(&Arc::clone(&shared), name, move || {
-        let ran = catch_unwind(AssertUnwindSafe(|| control_thread(&launch, &started)));
-        if let Err(panic) = ran {
-            shared.fail(panicked("control", &*panic));
+        let ran = run("control", || {
+            control_thread(&launch, &started);
+            Ok(())
+        });
+        if let Err(error) = ran {
+            shared.fail(error);
         }
         shared.stop();
         shared.drop_transport();
@@ -230,12 +233,11 @@ fn control_thread(launch: &Launch, started: &mpsc::Sender<StartProgress>) {
     let tell = |stage: &str| drop(started.send(StartProgress::At(stage.to_owned())));
     // One transport for all launches: it knows that brokers and group have let this process in (decision 0021).
     let connected = transport_of(launch).and_then(|transport| {
-        let launch = Launch { transport: Some(transport), ..launch.clone() };
-        let running = self::launch(launch.clone(), &tell)?;
+        let running = self::launch(launch.clone(), Arc::clone(&transport), &tell)?;
         let had_directory = running.instance.directory.is_some();
-        Ok((running, Launch { had_directory, ..launch }))
+        Ok((running, transport, Launch { had_directory, ..launch.clone() }))
     });
-    let (running, launch) = match connected {
+    let (running, transport, launch) = match connected {
         Ok(running) => running,
         Err(error) => {
             let error = Arc::new(error);
@@ -254,7 +256,7 @@ fn control_thread(launch: &Launch, started: &mpsc::Sender<StartProgress>) {
     let _ = started.send(StartProgress::Ended(Ok(())));
     let mut exit = running.serve();
     while exit == Exit::Replan && !shared.is_stopped() {
-        exit = relaunch::relaunch(&launch).map_or(Exit::Stopped, RunningInstance::serve);
+        exit = relaunch::relaunch(&launch, &transport).map_or(Exit::Stopped, RunningInstance::serve);
     }
 }
 
@@ -266,19 +268,11 @@ impl RunningInstance {
         let settings = ControlSettings { leave_timeout: LEAVE_TIMEOUT };
         let (clock, globals) = (Arc::clone(&instance.clock), instance.globals.clone());
         let mut observer = Observer::new(Arc::clone(&shared), clock, watch, globals);
-        let served =
-            catch_unwind(AssertUnwindSafe(|| control::run(place, dispatcher, &mut observer, &settings)));
-        let exit = match served {
-            Ok(Ok(exit)) => exit,
-            Ok(Err(error)) => {
-                shared.fail(error);
-                Exit::Stopped
-            }
-            Err(panic) => {
-                shared.fail(panicked("control", &*panic));
-                Exit::Stopped
-            }
-        };
+        let served = run("control", || control::run(place, dispatcher, &mut observer, &settings));
+        let exit = served.unwrap_or_else(|error| {
+            shared.fail(error);
+            Exit::Stopped
+        });
         if exit == Exit::Stopped {
             shared.stop();
         }
@@ -426,23 +420,19 @@ fn start_stream_thread(
     let of_stats = Arc::clone(&stats);
     let thread = spawn(&instance.shared, name, move || {
         let instance = of_thread;
-        let ran = catch_unwind(AssertUnwindSafe(|| {
+        let ran = run(&thread_name, || {
             let mut thread = instance.stream_thread(&thread_name, number, consumer, channels)?;
-            match catch_unwind(AssertUnwindSafe(|| run_stream_thread(&mut thread, &instance.clock))) {
-                Ok(ran) => ran,
-                Err(panic) => {
-                    // At once: until then readers of its results wait for its transaction.
-                    let _ = catch_unwind(AssertUnwindSafe(|| thread.abort()));
-                    resume_unwind(panic)
-                }
+            let ran = run(&thread_name, || run_stream_thread(&mut thread, &instance.clock));
+            if matches!(ran, Err(Error::Panicked { .. })) {
+                // At once: until then readers of its results wait for its transaction.
+                let _ = caught(|| thread.abort());
             }
-        }));
+            ran
+        });
         // Whatever it ended with, it no longer runs tasks.
-        of_stats.end(!matches!(ran, Ok(Ok(()))));
-        match ran {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => instance.shared.fail(error),
-            Err(panic) => instance.shared.fail(panicked(&thread_name, &*panic)),
+        of_stats.end(ran.is_err());
+        if let Err(error) = ran {
+            instance.shared.fail(error);
         }
         still_alive.store(false, Ordering::Release);
     })?;
@@ -470,18 +460,16 @@ fn start_restorer(
     let shared = Arc::clone(&instance.shared);
     let name = format!("{}-StateUpdater-1", instance.client_id);
     spawn(&instance.shared, name, move || {
-        let ran = catch_unwind(AssertUnwindSafe(|| {
+        let ran = run("the restore thread", || {
             while !stop.load(Ordering::Acquire) {
                 if !restorer.run_once(Now::of(&*clock))? {
                     restorer.wait(IDLE);
                 }
             }
             Ok(())
-        }));
-        match ran {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => shared.fail(error),
-            Err(panic) => shared.fail(panicked("the restore thread", &*panic)),
+        });
+        if let Err(error) = ran {
+            shared.fail(error);
         }
     })
 }

@@ -1,7 +1,6 @@
 //! The application: starts threads over a topology, reports its state, and closes (`org.apache.kafka.streams.KafkaStreams`).
 
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::task::{Context, Poll, Waker};
@@ -13,6 +12,7 @@ use super::lifecycle::State;
 use super::refusals::ReadTopics;
 use super::renewal::Renewals;
 use super::restore::RestoreCounters;
+use super::said::Said;
 use super::state_directory;
 use super::stats::{ThreadStats, Totals};
 use super::threads;
@@ -73,6 +73,7 @@ pub(crate) struct Shared {
     pub counters: Arc<RestoreCounters>,
     pub stats: Mutex<Vec<Arc<ThreadStats>>>,
     pub waits: Arc<Waits>,
+    pub said: Arc<Said>,
     pub read: Arc<ReadTopics>,
     pub renewals: Mutex<Renewals>,
     pub metrics: Registry,
@@ -117,8 +118,12 @@ impl Shared {
         loop {
             let next = lock(&self.changes).next();
             let Some((now, before)) = next else { return };
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| listener(now, before))) {
-                self.fail(threads::panicked("of the state listener", &*panic));
+            let called = threads::run("of the state listener", || {
+                listener(now, before);
+                Ok(())
+            });
+            if let Err(error) = called {
+                self.fail(error);
             }
         }
     }
@@ -281,6 +286,7 @@ impl KafkaStreamsBuilder {
             counters: Arc::default(),
             stats: Mutex::default(),
             waits: Arc::default(),
+            said: Arc::default(),
             read: Arc::default(),
             renewals: Mutex::default(),
             metrics: Registry::of(&self.config),

@@ -22,6 +22,7 @@ mod dead_letters;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) mod engine;
 mod global_thread;
+mod holders;
 mod instance;
 mod joining;
 mod kafka_streams;
@@ -42,6 +43,7 @@ mod renewal;
 mod restart_wait;
 mod restore;
 mod run;
+mod said;
 #[cfg(unix)]
 mod shutdown;
 mod state_cleaner;

@@ -39,6 +39,11 @@ impl StateDirectory {
         Ok(StateDirectory { root, process_id, _lock: lock })
     }
 
+    /// Where it is.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// The id of the process that uses this directory. It is the same after a restart, so that it fences its earlier run.
     pub fn process_id(&self) -> &str {
         &self.process_id

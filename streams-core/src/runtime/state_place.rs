@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use state_stores::disk;
 
+use super::holders;
+use super::kafka_streams::Shared;
 use super::state_directory::StateDirectory;
 use crate::config::StreamsConfig;
 use crate::error::{IllegalStateError, Result};
@@ -13,48 +15,63 @@ use crate::time::{ClockRef, Timestamp};
 use crate::topology::Topology;
 use crate::transport::Transport;
 
-/// The state directory, locked for this process. An application that keeps nothing on disk goes without one where it
-/// cannot be had: it is of use to it only because of the process id, by which a restarted process fences its past at once.
-///
-/// Which thread has a custom database open is not known to its supplier. So an application with such stores that `had` the
-/// directory must get it again when it restarts: a thread that has not ended holds both.
-pub(super) fn open(
-    topology: &Topology,
-    config: &StreamsConfig,
-    transport: &dyn Transport,
-    had: bool,
-    fresh_id: &str,
-    now: Timestamp,
-) -> Result<Option<Arc<StateDirectory>>> {
-    let on_disk = first_on_disk(topology);
-    if let (Some(store), false) = (&on_disk, disk::IS_AVAILABLE) {
-        return Err(IllegalStateError::NoDisk { store: store.clone() }.into());
-    }
-    let keeps_state = on_disk.is_some();
-    let is_custom = |place| matches!(place, StorePlace::Custom(_));
-    let needs_it =
-        keeps_state || (had && topology.graph().store_factories().any(|store| is_custom(store.place())));
-    let directory = match StateDirectory::open(&config.state_dir(), &config.application_id(), fresh_id) {
-        Ok(directory) => directory,
-        Err(error) if !needs_it => {
-            tracing::info!(%error, "no store is on disk: the application goes without a state directory");
-            return Ok(None);
+/// What decides about an application's state directory.
+pub(super) struct StatePlace<'a> {
+    pub topology: &'a Topology,
+    pub config: &'a StreamsConfig,
+    pub shared: &'a Arc<Shared>,
+    /// Whether an earlier launch of the application had it.
+    pub had: bool,
+}
+
+impl StatePlace<'_> {
+    /// The state directory, locked for this process. An application that keeps nothing on disk goes without one where it
+    /// cannot be had: it is of use to it only because of the process id, by which a restarted process fences its past at
+    /// once.
+    ///
+    /// Which thread has a custom database open is not known to its supplier. So an application with such stores that `had`
+    /// the directory must get it again when it restarts: a thread that has not ended holds both.
+    pub fn open(
+        self,
+        transport: &dyn Transport,
+        fresh_id: &str,
+        now: Timestamp,
+    ) -> Result<Option<Arc<StateDirectory>>> {
+        let StatePlace { topology, config, shared, had } = self;
+        let on_disk = first_on_disk(topology);
+        if let (Some(store), false) = (&on_disk, disk::IS_AVAILABLE) {
+            return Err(IllegalStateError::NoDisk { store: store.clone() }.into());
         }
-        Err(error) => return Err(error),
-    };
-    directory.claim(transport.incarnation().as_deref())?;
-    if keeps_state && transport.incarnation().is_none() && config.state_dir_is_default() {
-        tracing::warn!(
-            path = %config.state_dir().display(),
-            "state.dir is the default, in the system's directory for temporary files, which others empty: stores are then \
-             rebuilt from their changelogs. Set state.dir to a place that lasts"
-        );
+        let keeps_state = on_disk.is_some();
+        let is_custom = |place| matches!(place, StorePlace::Custom(_));
+        let needs_it =
+            keeps_state || (had && topology.graph().store_factories().any(|store| is_custom(store.place())));
+        let directory = match StateDirectory::open(&config.state_dir(), &config.application_id(), fresh_id) {
+            Ok(directory) => directory,
+            Err(error) if !needs_it => {
+                tracing::info!(%error, "no store is on disk: the application goes without a state directory");
+                return Ok(None);
+            }
+            // A restart waits for threads of its own.
+            Err(error) if had => return Err(error),
+            Err(error) => return Err(holders::explained(error)),
+        };
+        holders::note(&directory, shared);
+        directory.claim(transport.incarnation().as_deref())?;
+        let is_lasting = !keeps_state || transport.incarnation().is_some() || !config.state_dir_is_default();
+        if !is_lasting && shared.said.is_new("state.dir is the default") {
+            tracing::warn!(
+                path = %config.state_dir().display(),
+                "state.dir is the default, in the system's directory for temporary files, which others empty: stores are \
+                 then rebuilt from their changelogs. Set state.dir to a place that lasts"
+            );
+        }
+        let max_age_ms = config.state_cleanup_dir_max_age_ms();
+        if max_age_ms >= 0 {
+            directory.delete_older(max_age_ms, now)?;
+        }
+        Ok(Some(Arc::new(directory)))
     }
-    let max_age_ms = config.state_cleanup_dir_max_age_ms();
-    if max_age_ms >= 0 {
-        directory.delete_older(max_age_ms, now)?;
-    }
-    Ok(Some(Arc::new(directory)))
 }
 
 /// The name of a store that is on disk, if any is.

@@ -7,16 +7,17 @@ use std::time::Duration;
 use super::application_plan::ApplicationPlan;
 use super::changelog_settings;
 use super::joining::member_id;
+use super::said::Said;
 use crate::config::StreamsConfig;
 use crate::error::{Result, TopicsError, TopologyError};
-use crate::ids::{TopicName, store_of_changelog};
+use crate::ids::{TopicName, store_of_changelog, unwritable};
 use crate::topology::{
     InternalTopic, ResolveSettings, ResolvedTopology, Subtopology, TopicPattern, Topology,
 };
 use crate::transport::{Admin, GroupSpec, NewTopic, SubtopologyTasks, TopicInfo};
 
 /// The time-out of one request to the broker at start-up. A broker that is away for longer is an error of `start`.
-const ADMIN_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const ADMIN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The least time for the first answer, however short `task.timeout.ms` is: a connection must be made.
 const FIRST_ANSWER_MIN: Duration = Duration::from_secs(1);
@@ -30,6 +31,7 @@ pub(crate) fn prepare(
     topology: &Topology,
     config: &StreamsConfig,
     admin: &mut dyn Admin,
+    said: &Said,
 ) -> Result<ApplicationPlan> {
     topology.validate()?;
     let application_id = config.application_id();
@@ -43,12 +45,11 @@ pub(crate) fn prepare(
     check_sinks(&topology, &resolved)?;
     check_dead_letters(letters.as_ref(), &topology, &application_id, &existing)?;
     match names.map_or_else(|| admin.topic_names(first), Ok) {
-        Ok(names) => warn_of_left_stores(&topology, &application_id, &names),
+        Ok(names) => warn_of_left_stores(&topology, &application_id, &names, said),
         Err(error) => tracing::debug!(%error, "topics cannot be listed"),
     }
     create(&resolved, config, &existing, admin)?;
-    let deletions_kept =
-        changelog_settings::check(topology.graph(), &resolved, &existing, admin, ADMIN_TIMEOUT)?;
+    let deletions_kept = changelog_settings::check(topology.graph(), &resolved, &existing, admin, said)?;
     let mut plan = ApplicationPlan::new(topology, config, resolved);
     let id = |topic: &TopicInfo| Some((Arc::clone(&topic.name), topic.id.clone()?));
     plan.topic_ids = existing.values().filter_map(id).collect();
@@ -76,6 +77,9 @@ fn check_dead_letters(
     existing: &BTreeMap<TopicName, TopicInfo>,
 ) -> Result<()> {
     let Some(queue) = queue else { return Ok(()) };
+    if let Some(reason) = unwritable(queue) {
+        return Err(TopicsError::UnwritableDeadLetterQueue { topic: Arc::clone(queue), reason }.into());
+    }
     if !existing.contains_key(queue) {
         return Err(TopicsError::NoDeadLetterQueue { topic: Arc::clone(queue) }.into());
     }
@@ -86,12 +90,12 @@ fn check_dead_letters(
 }
 
 /// A store that was renamed, or that a generated name has left, starts empty, and its rows stay where nobody looks for them.
-fn warn_of_left_stores(topology: &Topology, application_id: &str, names: &[TopicName]) {
+fn warn_of_left_stores(topology: &Topology, application_id: &str, names: &[TopicName], said: &Said) {
     let stores: BTreeSet<&str> = topology.graph().stores().map(|store| &*store.name).collect();
-    let left = left_stores(names, application_id, &stores);
-    if !left.is_empty() {
+    let left = left_stores(names, application_id, &stores).join(", ");
+    if !left.is_empty() && said.is_new(format!("left stores {left}")) {
         tracing::warn!(
-            stores = left.join(", "),
+            stores = left,
             "there are changelogs of stores that the topology does not have; a store that was renamed starts empty, and its \
              rows stay in the old changelog"
         );
@@ -256,6 +260,7 @@ pub(crate) fn group_spec(plan: &ApplicationPlan, config: &StreamsConfig, client_
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runtime::trial::{Trial, count_of, source_options, warnings};
 
     #[test]
     fn changelogs_without_a_store_are_found_by_their_names() {
@@ -269,6 +274,24 @@ mod tests {
         let names = names.map(TopicName::from);
         assert_eq!(left_stores(&names, "app", &BTreeSet::from(["counts"])), ["sums"]);
         assert!(left_stores(&names, "app", &BTreeSet::from(["counts", "sums"])).is_empty());
+    }
+
+    /// Showed before: a warning for each attempt, five a second, while a restart waits.
+    #[test]
+    fn preparations_that_are_repeated_warn_once() -> Result<()> {
+        let trial = Trial::new(0, 1, &["in", "app-old-changelog"])?;
+        let mut topology = Topology::new();
+        topology.add_source("in", &["in"], None, source_options())?;
+        let (config, said) = (StreamsConfig::new("app", "embedded:"), Said::default());
+        let mut admin = trial.transport.admin("admin")?;
+        let mut prepare = |said: &Said| prepare(&topology, &config, &mut *admin, said).map(drop);
+        let (done, lines) = warnings(|| (0..5).try_for_each(|_| prepare(&said)));
+        done?;
+        assert_eq!((lines.len(), count_of(&lines, "stores=\"old\"")), (1, 1), "{lines:#?}");
+        let (done, lines) = warnings(|| prepare(&Said::default()));
+        done?;
+        assert_eq!(lines.len(), 1, "another application: {lines:#?}");
+        Ok(())
     }
 
     #[test]

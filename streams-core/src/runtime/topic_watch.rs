@@ -6,7 +6,9 @@
 //! 3. A named topic that is gone: an error that names it, as nothing can be read for it.
 //! 4. An internal topic that is gone: an error that says what is lost with it and what to do. A token topic is created
 //!    again.
-//! 5. A broker that has just started may not know every topic, so a topic must be missing for a while.
+//! 5. A topic that sinks write to, deleted and created again: a warning, as results are gone with the former one. Topics that
+//!    records name are not watched.
+//! 6. A broker that has just started may not know every topic, so a topic must be missing for a while.
 //!
 //! A check is due every `metadata.max.age.ms`, and soon after another thread saw a sign of a change.
 
@@ -16,6 +18,7 @@ use std::time::Duration;
 
 use super::application_plan::ApplicationPlan;
 use super::restart_wait::RestartWait;
+use super::said::Said;
 use super::topic_setup;
 use super::waits::{Waiting, Waits};
 use crate::config::StreamsConfig;
@@ -35,6 +38,9 @@ const FAILED_MS: i64 = 10_000;
 /// How often, and for how long, to check after a sign of a change.
 const SOON_MS: i64 = 1_000;
 const SOON_FOR_MS: i64 = 30_000;
+
+/// The time until the first check of an application that writes results: until then the ids of their topics are not known.
+const FIRST_MS: i64 = 10_000;
 
 /// How long a topic must be missing.
 const GONE_AFTER_MS: i64 = 3_000;
@@ -67,6 +73,10 @@ pub(crate) struct TopicWatch {
     calling: Waiting,
     known: BTreeMap<TopicName, TopicInfo>,
     own: BTreeMap<TopicName, Own>,
+    /// The topics of results, with their ids once those are known.
+    outputs: BTreeMap<TopicName, Option<String>>,
+    /// What is logged once.
+    said: Arc<Said>,
     interval_ms: i64,
     next_ms: i64,
     soon_until_ms: i64,
@@ -82,7 +92,7 @@ impl TopicWatch {
         config: &Arc<StreamsConfig>,
         transport: &dyn Transport,
         client_id: &str,
-        waits: &Arc<Waits>,
+        (waits, said): (&Arc<Waits>, &Arc<Said>),
         now_ms: i64,
     ) -> Result<Self> {
         let mut watch = TopicWatch {
@@ -93,14 +103,18 @@ impl TopicWatch {
             admin: transport.admin(&format!("{client_id}-topics-admin"))?,
             known: BTreeMap::new(),
             own: own_topics(plan),
+            outputs: BTreeMap::new(),
+            said: Arc::clone(said),
             interval_ms: metadata_max_age_ms(config),
             next_ms: 0,
             soon_until_ms: 0,
             missing_since: None,
             warned: BTreeMap::new(),
         };
-        watch.next_ms = now_ms + watch.interval_ms;
         watch.known = watch.known_to_plan();
+        watch.outputs = watch.outputs_of_plan();
+        let first_ms = if watch.outputs.is_empty() { i64::MAX } else { FIRST_MS };
+        watch.next_ms = now_ms + watch.interval_ms.min(first_ms);
         Ok(watch)
     }
 
@@ -122,6 +136,9 @@ impl TopicWatch {
         }
         self.calling.begin(|| "the broker, to check whether topics have changed".to_owned());
         let looked = self.poll_topics();
+        if looked.is_ok() {
+            self.poll_outputs();
+        }
         self.calling.end();
         match looked {
             Ok(found) if self.judge(&found, now_ms)? => self.prepare(now_ms),
@@ -143,7 +160,7 @@ impl TopicWatch {
     /// Prepares what the restart will need, so that tasks are not closed while a broker could not have them opened again.
     fn prepare(&mut self, now_ms: i64) -> Result<bool> {
         self.calling.begin(|| "the broker, to restart because topics have changed".to_owned());
-        let prepared = topic_setup::prepare(&self.plan.topology, &self.config, &mut *self.admin);
+        let prepared = topic_setup::prepare(&self.plan.topology, &self.config, &mut *self.admin, &self.said);
         self.calling.end();
         match prepared {
             Ok(_) => Ok(true),
@@ -274,6 +291,42 @@ impl TopicWatch {
         known.into_iter().map(info).collect()
     }
 
+    /// The topics that sinks name, and the dead letter queue.
+    fn outputs_of_plan(&self) -> BTreeMap<TopicName, Option<String>> {
+        let letters = self.config.dead_letter_queue_topic_name().map(TopicName::from);
+        let graph = self.plan.topology.graph();
+        let is_result = |topic: &TopicName| {
+            !self.known.contains_key(topic) && graph.internal_topics().all(|(name, _)| name != topic)
+        };
+        let sinks = graph.fixed_sink_topics().into_iter().chain(letters);
+        sinks.filter(is_result).map(|topic| (topic, None)).collect()
+    }
+
+    /// Checks whether topics of results are still those that were written to. None of them makes the application restart, and
+    /// one that cannot be asked about is its sink's concern.
+    fn poll_outputs(&mut self) {
+        let names: Vec<TopicName> = self.outputs.keys().cloned().collect();
+        if names.is_empty() {
+            return;
+        }
+        let found = match self.admin.topics(&names, TIMEOUT) {
+            Ok(found) => found,
+            Err(error) => return tracing::debug!(%error, "topics of results cannot be asked about"),
+        };
+        for (topic, known) in &mut self.outputs {
+            let Some(id) = found.get(topic).and_then(|topic| topic.id.clone()) else { continue };
+            if known.as_ref().is_some_and(|known| *known != id) {
+                tracing::warn!(
+                    %topic,
+                    "a topic of results was deleted and created again while the application ran: earlier results are gone \
+                     with the former one, and those that were sent in between may be in neither; to have them, reset \
+                     the application and let it read its input again"
+                );
+            }
+            *known = Some(id);
+        }
+    }
+
     /// The topics to read as they are now.
     fn poll_topics(&mut self) -> Result<BTreeMap<TopicName, TopicInfo>> {
         let mut names: BTreeSet<TopicName> = self.known.keys().cloned().collect();
@@ -349,8 +402,10 @@ mod tests {
         }
 
         fn watch(&mut self, topology: &Topology) -> TopicWatch {
-            let plan = Arc::new(topic_setup::prepare(topology, &self.config, &mut *self.admin).unwrap());
-            TopicWatch::new(&plan, &self.config, &*self.transport, "c", &Arc::default(), 0).unwrap()
+            let said = Arc::default();
+            let plan = topic_setup::prepare(topology, &self.config, &mut *self.admin, &said).unwrap();
+            let (plan, of) = (Arc::new(plan), (&Arc::default(), &said));
+            TopicWatch::new(&plan, &self.config, &*self.transport, "c", of, 0).unwrap()
         }
     }
 
@@ -507,6 +562,28 @@ mod tests {
         );
         let lines = again(&mut watch);
         assert_eq!(lines.len(), 1, "another one: {lines:#?}");
+    }
+
+    /// Showed before: nothing.
+    #[test]
+    fn a_topic_of_results_that_was_made_again_is_logged_once() {
+        let mut world = World::new(&["a", "out"]);
+        let mut topology = Topology::new();
+        topology.add_source("in", &["a"], None, options()).unwrap();
+        topology.add_sink("sink", sink_options("out"), &["in"]).unwrap();
+        let mut watch = world.watch(&topology);
+        assert!(!watch.changed(FIRST_MS).unwrap(), "the ids are learnt");
+        world.admin.delete_topics(&["out".into()], TIMEOUT).unwrap();
+        let check = |watch: &mut TopicWatch, now_ms| {
+            watch.poll_now(now_ms);
+            warnings(|| assert!(!watch.changed(now_ms).unwrap())).1
+        };
+        assert_eq!(check(&mut watch, 20_000), [""; 0], "its sink says so");
+        world.create("out");
+        let lines = check(&mut watch, 30_000);
+        assert_eq!(lines.len(), 1, "{lines:#?}");
+        assert!(lines[0].starts_with("a topic of results was deleted") && lines[0].contains("topic=out"));
+        assert_eq!(check(&mut watch, 40_000), [""; 0]);
     }
 
     struct Idle;

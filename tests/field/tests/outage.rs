@@ -124,8 +124,8 @@ fn a_task_timeout_of_zero_does_not_end_what_works() {
             let app = App::run(builder.build().expect("a topology"), config);
             wait_committed(&client, &name, &[&input], LIMIT);
             app.close();
-            let last = committed(&client, &output, round * 1_000).pop().map(|record| record.value_text());
-            assert_eq!(last, Some((round * 10).to_string()), "{guarantee}");
+            let last = committed(&client, &output, round * 1_000).pop().and_then(|record| record.value);
+            assert_eq!(last, Some((round as i64 * 10).to_be_bytes().to_vec()), "{guarantee}");
         }
     }
 }

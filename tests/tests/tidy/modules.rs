@@ -57,7 +57,7 @@ const STREAMS_CORE: Floors = &[
     ("embedded_topic", "ids time record partitioner error transport serde"),
     ("embedded", "transport embedded_topic"),
     // Handles and builders of stores; what a store is made of is in `state-stores`.
-    ("store", "ids time config record window error metrics serde"),
+    ("store", "ids time config record window user_code error metrics serde"),
     // Of the transport, a source node reads raw records and a handler is told its errors.
     (
         "processor",

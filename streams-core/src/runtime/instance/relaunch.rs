@@ -1,18 +1,19 @@
 //! Starts an application again that was running, when its topics or global stores have changed.
 
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use super::{Launch, RunningInstance, StartProgress};
 use crate::runtime::kafka_streams::Starting;
 use crate::runtime::restart_wait::RestartWait;
 use crate::runtime::threads::spawn;
+use crate::transport::Transport;
 
 /// The pause between two attempts to start again.
 const LAUNCH_AGAIN: Duration = Duration::from_millis(200);
 
 /// Launches once more. What passes must not end an application that was running.
-pub(super) fn relaunch(launch: &Launch) -> Option<RunningInstance> {
+pub(super) fn relaunch(launch: &Launch, transport: &Arc<dyn Transport>) -> Option<RunningInstance> {
     let shared = &launch.shared;
     // A second thread logs what it waits for, as at the first start.
     let (progress, started) = mpsc::channel();
@@ -25,7 +26,7 @@ pub(super) fn relaunch(launch: &Launch) -> Option<RunningInstance> {
     let tell = |stage: &str| drop(progress.send(StartProgress::At(stage.to_owned())));
     let mut waiting = RestartWait::new(shared.waits.of("the application"), launch.config.task_timeout_ms());
     while !shared.is_stopped() {
-        let error = match super::launch(launch.clone(), &tell) {
+        let error = match super::launch(launch.clone(), Arc::clone(transport), &tell) {
             Ok(running) => return Some(running),
             Err(error) => error,
         };

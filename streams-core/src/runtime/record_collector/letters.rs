@@ -1,7 +1,7 @@
 //! Dead letters about results that were refused, and dead letters that are refused themselves.
 //!
-//! A letter has the record and the result, so it may be larger than its queue takes where each of them was not. It is then sent
-//! once more without what makes it large. What matters most is small: which record it was, and what was wrong.
+//! A letter has the record and the result, so it may be larger than its queue takes where each of them was not. It is then
+//! sent once more without what makes it large. What matters most is small: which record it was, and what was wrong.
 
 use bytes::Bytes;
 
@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::ids::Offset;
 use crate::processor::dead_letter::{DeadLetter, left_out};
 use crate::processor::handlers::ProducerRecord;
-use crate::processor::{Origin, OutTopic, Purpose};
+use crate::processor::{Collector, Origin, OutTopic, Purpose};
 use crate::runtime::dead_letters;
 use crate::runtime::left_out::Likeness;
 use crate::time::{Clock, SystemClock};

@@ -5,7 +5,8 @@ use crate::ids::{invalid_topic_name, is_topic_of_kafka};
 use crate::topology::TopologyError;
 
 impl TopologyGraph {
-    /// Refuses names of sources' and sinks' topics that no topic can have, and of sinks that only brokers write to. Those of internal topics are made later.
+    /// Refuses names of sources' and sinks' topics that no topic can have, and sinks that write to topics of Kafka's own.
+    /// Names of internal topics are made later.
     pub(super) fn check_topic_names(&self) -> Result<(), TopologyError> {
         for node in &self.nodes {
             if let NodeKind::Sink(SinkTarget::Topic(topic)) = &node.kind

@@ -181,3 +181,46 @@ fn a_restart_waits_for_a_thread_that_hangs_with_a_custom_database() {
     hangs_over_a_restart(StorePlace::custom(supplier));
     assert_eq!(twice.load(Ordering::SeqCst), 0);
 }
+
+/// Showed before: "in use by process" and the process's own number, without a word about who has it.
+#[cfg(feature = "rocksdb")]
+#[test]
+fn an_application_that_comes_before_the_earlier_one_has_ended_is_told_what_that_one_does() {
+    let mut world = World::new(1);
+    let end = Arc::new(AtomicBool::new(false));
+    let (begun, begins) = (Arc::new(AtomicBool::new(false)), Arc::clone(&end));
+    let begin = Arc::clone(&begun);
+    let build = |act: Act| {
+        let mut topology = topology(act);
+        let store = Stores::key_value_store::<String, String>("rows").at(StorePlace::Disk);
+        topology.add_state_store(store, &["act"]).expect("a store");
+        topology
+    };
+    let app = |world: &World, act: Act| {
+        let app = KafkaStreams::builder(build(act), world.config());
+        app.with_broker(Arc::clone(&world.broker)).build().expect("an application")
+    };
+    let first = app(
+        &world,
+        Arc::new(move |_| {
+            begin.store(true, Ordering::SeqCst);
+            wait(|| begins.load(Ordering::SeqCst), "the end of the call");
+        }),
+    );
+    first.start().expect("it starts");
+    world.send(0, ["hang".to_owned()]);
+    wait(|| begun.load(Ordering::SeqCst), "the call");
+    assert!(!first.close(Duration::ZERO), "it hangs");
+    let second = app(&world, Arc::new(|_| ()));
+    let error = second.start().expect_err("the first has not ended").to_string();
+    let parts =
+        ["another KafkaStreams of this process", "PENDING_SHUTDOWN", "processing a record", "task 0_0"];
+    for part in parts {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+    end.store(true, Ordering::SeqCst);
+    assert!(first.wait_for(LIMIT, State::is_final), "{:?}", first.reasons());
+    let third = app(&world, Arc::new(|_| ()));
+    third.start().expect("the first has ended");
+    assert!(third.close(LIMIT));
+}

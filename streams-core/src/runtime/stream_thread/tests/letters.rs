@@ -26,7 +26,7 @@ const HELD_MAX: usize = 200_000;
 const VALUE: usize = 5_000;
 const RECORDS: usize = 500;
 
-/// A copy to a topic of small records, whose refused results are told to a queue of records up to this size.
+/// A copy to a topic of small records, whose refused results go to a queue of records up to this size.
 fn world(mut config: StreamsConfig, queue_max: usize) -> Result<World> {
     let mut topology = Topology::new();
     topology.add_source("source", &["in"], None, source_options())?;
