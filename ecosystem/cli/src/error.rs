@@ -46,6 +46,21 @@ pub enum CliError {
     /// The topic's name is not that of an internal topic of the application.
     #[error("topic {0} is not an internal topic of the application by its name, and is not deleted")]
     NotInternal(String),
+    /// Internal topics may be another application's.
+    #[error(
+        "{topics} topics, such as {topic}, fit application {other} as well as {group}, by their names; name each topic to \
+         delete with --internal-topic. The report without --execute lists all"
+    )]
+    Shared {
+        /// The application that is reset.
+        group: String,
+        /// How many topics that is.
+        topics: usize,
+        /// One of them.
+        topic: String,
+        /// The other application.
+        other: String,
+    },
     /// A letter cannot go anywhere, and nothing may be lost.
     #[error(
         "the letter at {at} {why}; name a topic for such letters with --quarantine. Those before it are written and \

@@ -376,6 +376,9 @@ pub trait Admin: Send {
     /// Commits offsets for a group without members, as tools do. Refused while the group has members.
     fn commit_for(&mut self, group: &str, offsets: &[OffsetToCommit], timeout: Duration) -> Result<()>;
 
+    /// The names of all groups there are, with members or without.
+    fn group_names(&mut self, timeout: Duration) -> Result<Vec<String>>;
+
     /// Who is in a group now, in the order of their ids. A group that does not exist has no members.
     fn members(&mut self, group: &str, timeout: Duration) -> Result<Vec<GroupMember>>;
 

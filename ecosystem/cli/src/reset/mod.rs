@@ -4,6 +4,9 @@
 //! this machine. Without `--execute` it only reports what it would do. Every instance must be stopped. What the application
 //! has written to its output topics stays there.
 //!
+//! Internal topics are known by their names, which may be those of another application: `orders-eu-counts-changelog` is one
+//! of `orders-eu`, and fits `orders`, too. While there is a group `orders-eu`, `orders` deletes it only if it is named.
+//!
 //! Each step may be repeated: after a failure, run the command again.
 
 mod report;
@@ -64,6 +67,8 @@ pub struct Arguments {
 /// Resets, or reports what a reset would do.
 pub fn reset(arguments: &Arguments) -> Result<Report, CliError> {
     let group = &arguments.application_id;
+    // An empty one, or `..`, would name the folder of another application.
+    arguments.connection.config(group)?.validate()?;
     let transport = arguments.connection.open(group)?;
     let mut admin = transport.admin("streams-cli")?;
     let members = admin.members(group, TIMEOUT)?;
@@ -73,11 +78,19 @@ pub fn reset(arguments: &Arguments) -> Result<Report, CliError> {
     }
     let topics = admin.topic_names(TIMEOUT)?;
     let internal = internal(arguments, &topics)?;
+    let shared = match arguments.internal_topics.is_empty() {
+        true => shared(group, &internal, &admin.group_names(TIMEOUT)?),
+        false => BTreeMap::new(),
+    };
+    if let Some((topic, other)) = shared.iter().next().filter(|_| arguments.execute) {
+        let (topic, other) = (topic.to_string(), other.clone());
+        return Err(CliError::Shared { group: group.clone(), topics: shared.len(), topic, other });
+    }
     let from = inputs(arguments, &mut *admin, &topics, &internal)?;
     let to = offsets(arguments.to, &mut *admin, from.keys().cloned().collect())?;
     let folder =
         arguments.state_dir.as_ref().map(|folder| folder.join(group)).filter(|folder| folder.exists());
-    let report = Report { executed: arguments.execute, from, to, internal, folder };
+    let report = Report { executed: arguments.execute, from, to, internal, shared, folder };
     if arguments.execute {
         execute(arguments, &mut *admin, &report)?;
     }
@@ -148,6 +161,16 @@ fn internal(arguments: &Arguments, topics: &[TopicName]) -> Result<Vec<TopicName
     }
 }
 
+/// Those of the internal topics that fit another group, too, whose name is longer, with that group.
+fn shared(group: &str, internal: &[TopicName], groups: &[String]) -> BTreeMap<TopicName, String> {
+    let is_longer = |other: &&String| other.len() > group.len();
+    let other = |topic: &TopicName| {
+        let fitting = groups.iter().filter(is_longer).filter(|other| is_internal(topic, other));
+        Some((topic.clone(), fitting.max_by_key(|other| other.len())?.clone()))
+    };
+    internal.iter().filter_map(other).collect()
+}
+
 /// The partitions of the input topics, with what the group has committed of each.
 fn inputs(
     arguments: &Arguments,
@@ -209,7 +232,66 @@ fn offsets(
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+    use streams_core::transport::embedded::EmbeddedBroker;
+    use streams_core::transport::{NewTopic, Transport};
+
     use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        of: Arguments,
+    }
+
+    /// Before: a reset of `orders` deleted the state of `orders-eu`, also while that was running.
+    #[test]
+    fn topics_of_an_application_with_a_longer_id_are_not_deleted() {
+        let broker = EmbeddedBroker::of_servers("embedded:@reset-shared").expect("a broker");
+        let mut admin = broker.transport().admin("test").expect("an admin");
+        let names = ["orders-counts-changelog", "orders-eu-counts-changelog"];
+        let topics = names.map(|name| NewTopic {
+            name: name.into(),
+            partitions: 1,
+            replication_factor: 1,
+            configs: BTreeMap::new(),
+        });
+        admin.create_topics(&topics, TIMEOUT).expect("topics");
+        let reset = |more: &[&str]| {
+            let given =
+                ["reset", "--bootstrap-servers", "embedded:@reset-shared", "--application-id", "orders"];
+            reset(&Command::parse_from(given.iter().chain(more)).of)
+        };
+        assert!(reset(&[]).expect("a report").shared.is_empty(), "there is no other application");
+
+        let offset = OffsetToCommit {
+            partition: TopicPartition::new("orders-counts-changelog", 0),
+            offset: 0,
+            metadata: String::new(),
+        };
+        admin.commit_for("orders-eu", &[offset], TIMEOUT).expect("committed");
+        let dry = reset(&[]).expect("a report");
+        assert_eq!(dry.shared.get(names[1]).map(String::as_str), Some("orders-eu"));
+        assert!(dry.to_string().contains("--internal-topic"), "{dry}");
+        let refused = reset(&["--execute"]).expect_err("refused").to_string();
+        for part in ["orders-eu-counts-changelog", "application orders-eu", "--internal-topic"] {
+            assert!(refused.contains(part), "{part}: {refused}");
+        }
+        assert_eq!(admin.topic_names(TIMEOUT).expect("topics").len(), 2, "nothing is deleted");
+
+        reset(&["--execute", "--internal-topic", names[0]]).expect("a reset");
+        let left = admin.topic_names(TIMEOUT).expect("topics");
+        assert_eq!(left.iter().map(|topic| &**topic).collect::<Vec<_>>(), [names[1]]);
+    }
+
+    /// Before: local state of all applications was deleted, or of a folder next to them.
+    #[test]
+    fn an_application_has_a_name() {
+        for id in ["", "..", "a/b"] {
+            let given = ["reset", "--bootstrap-servers", "embedded:@reset-names", "--application-id", id];
+            assert!(matches!(reset(&Command::parse_from(given).of), Err(CliError::Config(_))), "{id:?}");
+        }
+    }
 
     #[test]
     fn internal_topics_are_known_by_their_names() {

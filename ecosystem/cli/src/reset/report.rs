@@ -18,6 +18,8 @@ pub struct Report {
     pub to: BTreeMap<TopicPartition, Offset>,
     /// The internal topics that are deleted.
     pub internal: Vec<TopicName>,
+    /// Those of them that may be another application's, by their names. With one, a reset is refused.
+    pub shared: BTreeMap<TopicName, String>,
     /// The folder of local state that is emptied.
     pub folder: Option<PathBuf>,
 }
@@ -30,8 +32,11 @@ impl Report {
             json!({"topic": &*at.topic, "partition": at.partition, "from": from, "to": to})
         });
         let internal: Vec<&str> = self.internal.iter().map(|topic| &**topic).collect();
+        let shared =
+            self.shared.iter().map(|(topic, other)| json!({"topic": &**topic, "application": other}));
         json!({
             "executed": self.executed, "partitions": partitions.collect::<Vec<_>>(), "internal_topics": internal,
+            "shared_topics": shared.collect::<Vec<_>>(),
             "folder": self.folder.as_ref().map(|folder| folder.display().to_string())
         })
     }
@@ -47,6 +52,12 @@ impl fmt::Display for Report {
         }
         for topic in &self.internal {
             writeln!(f, "{} topic {topic}", did("deleted ", "delete  "))?;
+        }
+        for (topic, other) in &self.shared {
+            writeln!(
+                f,
+                "refused  {topic} may be application {other}'s; name those to delete with --internal-topic"
+            )?;
         }
         if let Some(folder) = &self.folder {
             writeln!(f, "{} what is in {}", did("deleted ", "delete  "), folder.display())?;

@@ -28,8 +28,8 @@ impl FromStr for Target {
             "latest" => return Ok(Target::Latest),
             _ => {}
         }
-        if let Ok(offset) = text.parse::<u32>() {
-            return Ok(Target::Offset(offset.into()));
+        if let Some(offset) = text.parse().ok().filter(|offset| *offset >= 0) {
+            return Ok(Target::Offset(offset));
         }
         match DateTime::parse_from_rfc3339(text) {
             Ok(at) => Ok(Target::Time(at.timestamp_millis())),
@@ -49,6 +49,8 @@ mod tests {
         assert_eq!("earliest".parse(), Ok(Target::Earliest));
         assert_eq!("latest".parse(), Ok(Target::Latest));
         assert_eq!("17".parse(), Ok(Target::Offset(17)));
+        assert_eq!("5000000000".parse(), Ok(Target::Offset(5_000_000_000)), "a topic may have that many");
+        assert!("-1".parse::<Target>().is_err());
         assert_eq!("1970-01-01T01:00:01+01:00".parse(), Ok(Target::Time(1_000)));
         let refused = "yesterday".parse::<Target>().expect_err("a word");
         assert!(refused.contains("2026-01-31T08:00:00Z"), "{refused}");

@@ -167,6 +167,10 @@ impl Admin for EmbeddedAdmin {
         self.broker.commit_offsets(&nobody(group), offsets)
     }
 
+    fn group_names(&mut self, _timeout: Duration) -> Result<Vec<String>> {
+        Ok(self.broker.lock().groups.names())
+    }
+
     fn members(&mut self, group: &str, _timeout: Duration) -> Result<Vec<GroupMember>> {
         let described = || Ok(self.broker.lock().groups.described(group));
         self.broker.faults().around(Operation::Members, &group, described)

@@ -210,6 +210,13 @@ impl Groups {
         }
     }
 
+    /// The names of the groups that have members or offsets.
+    pub(super) fn names(&self) -> Vec<String> {
+        let is_there =
+            |(_, state): &(&Arc<str>, &GroupState)| !state.members.is_empty() || !state.offsets.is_empty();
+        self.0.iter().filter(is_there).map(|(name, _)| name.to_string()).collect()
+    }
+
     /// A group's members as others see them.
     pub(super) fn described(&self, group: &str) -> Vec<GroupMember> {
         let Some(state) = self.0.get(group) else { return Vec::new() };

@@ -338,6 +338,12 @@ impl Admin for KafkaAdmin {
         })
     }
 
+    fn group_names(&mut self, timeout: Duration) -> Result<Vec<String>> {
+        self.call(timeout).group_names().map_err(|error| {
+            self.failed("listing groups", &with_right(error, "DESCRIBE", "the cluster, or on each group"))
+        })
+    }
+
     fn members(&mut self, group: &str, timeout: Duration) -> Result<Vec<GroupMember>> {
         let attempted = format!("asking for the members of group {group}");
         let found = self.call(timeout).members(group);

@@ -1,4 +1,4 @@
-//! The members of a group.
+//! Groups and their members.
 //!
 //! librdkafka 2.12.1 uses memory that it has freed when a request to a group's coordinator times out while the coordinator
 //! is still being searched for (`rd_kafka_admin_coord_request` gives its reference back, and after it
@@ -33,6 +33,26 @@ pub(in crate::transport::kafka) struct DescribedMember {
 }
 
 impl AdminCall<'_> {
+    /// The names of all groups; an error if a broker does not answer.
+    pub(in crate::transport::kafka) fn group_names(&self) -> Result<Vec<String>, KafkaError> {
+        let options = Options::new(self.client, Op::RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPS, self.timeout);
+        // SAFETY: the options live through the call; errors, listings and their texts live as long as the event.
+        unsafe {
+            let answer = self.wait(|queue| {
+                rd::rd_kafka_ListConsumerGroups(self.client.as_ptr(), options.0, queue);
+            })?;
+            let result = rd::rd_kafka_event_ListConsumerGroups_result(answer.0.as_ptr());
+            let mut count = 0;
+            let errors = rd::rd_kafka_ListConsumerGroups_result_errors(result, &mut count);
+            if let Some(error) = (0..count).find_map(|index| KafkaError::peek(*errors.add(index))) {
+                return Err(error);
+            }
+            let groups = rd::rd_kafka_ListConsumerGroups_result_valid(result, &mut count);
+            let name = |index| text_of(rd::rd_kafka_ConsumerGroupListing_group_id(*groups.add(index)));
+            Ok((0..count).map(name).collect())
+        }
+    }
+
     /// The members of a group; none if there is no such group.
     pub(in crate::transport::kafka) fn members(
         &self,
