@@ -74,10 +74,41 @@ pub enum CliError {
     },
     /// Another process redrives the same queue.
     #[error(
-        "no partition of {0} was assigned within a minute: another process redrives it, or the group's coordinator does \
-         not answer"
+        "no partition of {queue} was assigned within a minute: another process redrives it, or the group's coordinator does \
+         not answer{trouble}"
     )]
-    NoAssignment(String),
+    NoAssignment {
+        /// The queue.
+        queue: String,
+        /// What went wrong last, in brackets.
+        trouble: String,
+    },
+    /// Letters would go round.
+    #[error("{0} is the queue itself; name another topic")]
+    Circle(String),
+    /// The queue is another one than the group has read.
+    #[error(
+        "group {group} has read {partition} up to offset {committed}, and it ends at {end}: the queue was created again; \
+         name another --group"
+    )]
+    Ahead {
+        /// The group.
+        group: String,
+        /// The partition.
+        partition: String,
+        /// What the group has committed.
+        committed: i64,
+        /// Where the partition ends.
+        end: i64,
+    },
+    /// Letters of the queue were not looked at.
+    #[error(
+        "{0} partitions of the queue were not read to their end; the report names them. Run the command again"
+    )]
+    Unread(usize),
+    /// The process cannot be stopped in order.
+    #[error("cannot wait for signals: {0}")]
+    Signals(std::io::Error),
 }
 
 streams_core::error::debug_as_display!(CliError);

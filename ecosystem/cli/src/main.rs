@@ -35,7 +35,12 @@ fn run(arguments: Arguments) -> Result<String, CliError> {
         }
         (Command::Redrive(of), json) => {
             let report = redrive::redrive(&of)?;
-            if json { report.to_json().to_string() } else { report.to_string() }
+            let text = if json { report.to_json().to_string() } else { report.to_string() };
+            if !report.unread.is_empty() {
+                println!("{}", text.trim_end());
+                return Err(CliError::Unread(report.unread.len()));
+            }
+            text
         }
         (Command::Reset(of), json) => {
             let report = reset::reset(&of)?;

@@ -11,6 +11,9 @@ pub struct Choice {
     /// Only letters whose message contains this text.
     #[arg(long, value_name = "TEXT")]
     pub message: Option<String>,
+    /// Only letters of this application.
+    #[arg(long, value_name = "APPLICATION.ID")]
+    pub application: Option<String>,
     /// Only letters of this node.
     #[arg(long, value_name = "NODE")]
     pub node: Option<String>,
@@ -24,6 +27,7 @@ impl Choice {
     pub fn takes(&self, letter: &Letter) -> bool {
         let is = |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|wanted| wanted == found);
         is(&self.exception, &letter.exception)
+            && is(&self.application, &letter.application)
             && is(&self.node, &letter.node)
             && is(&self.topic, &letter.topic)
             && self.message.as_ref().is_none_or(|text| letter.message.contains(text))

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::{Value, json};
+use streams_core::ids::TopicPartition;
 
 use super::letter::Letter;
 
@@ -18,6 +19,9 @@ pub struct Report {
     pub kept: u64,
     /// Written to the quarantine, as they came back too often or have nowhere to go.
     pub quarantined: u64,
+    /// Partitions of the queue that were not read to where they ended when the run began, and why. Not those that are left
+    /// because as many letters as wanted were redriven.
+    pub unread: BTreeMap<TopicPartition, String>,
 }
 
 impl Report {
@@ -31,9 +35,14 @@ impl Report {
         let reasons = self.reasons.iter().map(|((exception, topic, node), letters)| {
             json!({"exception": exception, "topic": topic, "node": node, "letters": letters})
         });
+        let unread = self
+            .unread
+            .iter()
+            .map(|(at, why)| json!({"topic": &*at.topic, "partition": at.partition, "why": why}));
         json!({
             "reasons": reasons.collect::<Vec<_>>(), "redriven": self.redriven, "kept": self.kept,
-            "quarantined": self.quarantined
+            "quarantined": self.quarantined,
+            "unread": unread.collect::<Vec<_>>()
         })
     }
 }
@@ -46,6 +55,7 @@ impl fmt::Display for Report {
         for ((exception, topic, node), letters) in reasons {
             writeln!(f, "{letters:>8}  {exception:<20} {topic:<30} {node}")?;
         }
-        writeln!(f, "redriven {}, kept {}, quarantined {}", self.redriven, self.kept, self.quarantined)
+        writeln!(f, "redriven {}, kept {}, quarantined {}", self.redriven, self.kept, self.quarantined)?;
+        self.unread.iter().try_for_each(|(at, why)| writeln!(f, "not read to its end: {at}, {why}"))
     }
 }

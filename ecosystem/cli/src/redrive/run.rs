@@ -1,261 +1,366 @@
-//! The run: reads letters, writes them where they belong, and commits both together.
+//! The run: takes partitions as the group gives them, and reads each from where the group is to its end.
 
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use streams_core::ids::{Offset, TopicPartition};
-use streams_core::partitioner::partition_for_key;
 use streams_core::transport::{
-    Consumer, ConsumerSpec, Isolation, OffsetToCommit, OutRecord, PartitionHandle, Producer, ProducerSpec,
-    RawRecord, Transport, TransportErrorKind,
+    Admin, Consumer, OffsetToCommit, PartitionHandle, RawRecord, Transport, TransportErrorKind,
 };
 
-use super::letter::{COUNT, Letter};
-use super::partitions::{Place, ranges};
-use super::{Arguments, Report, TIMEOUT};
+use super::letter::Letter;
+use super::partitions::{Place, Queue, is_passing, next_offset, queue};
+use super::way::{Way, Ways};
+use super::writer::{Writer, Written};
+use super::{Arguments, Report, TIMEOUT, WAIT, consumer};
 use crate::error::CliError;
 
-/// Letters of one transaction at most.
+/// How long a partition that is not at its end may give nothing, and work may be repeated without success.
+const PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 500 } else { 30_000 });
+
+/// How long other processes may do nothing about what they have of the queue.
+const OTHERS: Duration = Duration::from_secs(60);
+
+/// Letters that a dry run reads at once.
 const BATCH: usize = 500;
 
-/// One wait for letters.
-const WAIT: Duration = Duration::from_millis(100);
-
-/// How long a partition that is not at its end may give nothing.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-fn consumer(transport: &dyn Transport) -> Result<Box<dyn Consumer>, CliError> {
-    Ok(transport.consumer(&ConsumerSpec {
-        client_id: "streams-redrive".to_owned(),
-        isolation: Isolation::ReadCommitted,
-        properties: Default::default(),
-    })?)
-}
-
-/// Fetches some letters of a partition; none once its end is reached.
-#[allow(clippy::disallowed_methods, reason = "a command waits by the clock of the machine")]
-fn fetch(
-    consumer: &mut dyn Consumer,
+/// A partition that is being read.
+struct Reading {
+    partition: TopicPartition,
     handle: PartitionHandle,
     end: Offset,
-    limit: usize,
-) -> Result<Vec<RawRecord>, CliError> {
-    let (mut found, begin) = (Vec::new(), Instant::now());
-    while consumer.position(handle)? < end {
-        consumer.fetch(handle, limit, &mut found)?;
-        if !found.is_empty() || begin.elapsed() > PATIENCE {
-            break;
+    /// What was committed of it last; -1 if nothing was.
+    committed: Offset,
+    /// When it last gave something.
+    since: Instant,
+}
+
+/// What one access to a partition gives.
+enum Read {
+    Letters(Vec<RawRecord>),
+    Nothing,
+    /// Its end is reached.
+    End,
+    /// It gave nothing for too long.
+    Silent,
+    /// The letters were deleted meanwhile.
+    Deleted,
+}
+
+impl Reading {
+    #[allow(clippy::disallowed_methods, reason = "a command waits by the clock of the machine")]
+    fn begin(
+        consumer: &mut dyn Consumer,
+        partition: &TopicPartition,
+        from: Offset,
+        end: Offset,
+    ) -> Result<Self, CliError> {
+        let handle = consumer.assign(partition, from)?;
+        Ok(Reading { partition: partition.clone(), handle, end, committed: -1, since: Instant::now() })
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "a command waits by the clock of the machine")]
+    fn read(&mut self, consumer: &mut dyn Consumer, limit: usize) -> Result<Read, CliError> {
+        if consumer.position(self.handle)? >= self.end {
+            return Ok(Read::End);
+        }
+        let mut found = Vec::new();
+        match consumer.fetch(self.handle, limit, &mut found) {
+            Err(error) if error.kind() == TransportErrorKind::OffsetOutOfRange => return Ok(Read::Deleted),
+            Err(error) if !is_passing(error.kind()) => return Err(error.into()),
+            _ => {}
+        }
+        let is_answer = !found.is_empty();
+        found.retain(|letter| letter.offset() < self.end);
+        if is_answer {
+            self.since = Instant::now();
+            return Ok(if found.is_empty() { Read::End } else { Read::Letters(found) });
         }
         consumer.wait(WAIT);
+        Ok(if self.since.elapsed() > PATIENCE { Read::Silent } else { Read::Nothing })
     }
-    found.retain(|letter| letter.offset() < end);
-    Ok(found)
+
+    /// What has been read so far: everything before this offset.
+    fn position(&self, consumer: &dyn Consumer) -> Result<Offset, CliError> {
+        Ok(consumer.position(self.handle)?.min(self.end))
+    }
+}
+
+fn silent() -> String {
+    format!(
+        "gave nothing for {} seconds; see that its leader runs, and run the command again",
+        PATIENCE.as_secs()
+    )
+}
+
+/// Why a partition cannot be begun, if others may be.
+fn why_unread(error: CliError) -> Result<String, CliError> {
+    match error {
+        CliError::Broker(error) if !is_passing(error.kind()) => Err(error.into()),
+        CliError::Broker(_) | CliError::Ahead { .. } => Ok(error.to_string()),
+        _ => Err(error),
+    }
 }
 
 /// Counts letters by reason.
 pub(super) fn dry(arguments: &Arguments, transport: &dyn Transport) -> Result<Report, CliError> {
-    let (mut report, mut consumer) = (Report::default(), consumer(transport)?);
-    for (partition, (begin, end)) in ranges(arguments, transport)? {
-        let handle = consumer.assign(&partition, begin)?;
-        loop {
-            let letters = fetch(&mut *consumer, handle, end, BATCH)?;
-            if letters.is_empty() {
-                break;
-            }
-            for record in &letters {
-                let letter = Letter::of(record);
-                report.saw(&letter);
-                if !arguments.choice.takes(&letter) {
-                    report.kept += 1;
-                } else if arguments.max.is_some_and(|max| report.redriven >= max) {
-                    continue;
-                } else if why_stuck(arguments, &letter).is_some() {
-                    report.quarantined += 1;
-                } else {
-                    report.redriven += 1;
+    let (mut report, mut ways) = (Report::default(), Ways::new(arguments, transport)?);
+    let mut consumer = consumer(transport, "streams-redrive")?;
+    let mut admin = transport.admin("streams-redrive-admin")?;
+    let Queue { left, silent: unread, .. } = queue(arguments, &mut *admin)?;
+    report.unread = unread;
+    for (partition, end) in left {
+        let mut seen = 0;
+        while let Some(from) = begin_dry(arguments, &mut *admin, &partition, &mut report)? {
+            let mut reading = Reading::begin(&mut *consumer, &partition, from.max(seen), end)?;
+            let read = loop {
+                match reading.read(&mut *consumer, BATCH)? {
+                    Read::Letters(letters) => {
+                        letters.iter().try_for_each(|one| count(arguments, &mut ways, one, &mut report))?;
+                        seen = reading.position(&*consumer)?;
+                    }
+                    Read::Nothing => {}
+                    over => break over,
                 }
+            };
+            consumer.unassign(reading.handle)?;
+            match read {
+                Read::Deleted => continue,
+                Read::Silent => _ = report.unread.insert(partition.clone(), silent()),
+                _ => {}
             }
+            break;
         }
-        consumer.unassign(handle)?;
     }
     Ok(report)
 }
 
-/// Redrives.
-pub(super) fn run(arguments: &Arguments, transport: &dyn Transport) -> Result<Report, CliError> {
-    // First the topic: without it there is nothing to join a group for.
-    let partitions = i32::try_from(ranges(arguments, transport)?.len()).unwrap_or(i32::MAX);
-    let mut place = Place::take(arguments, transport, partitions)?;
-    let mut writer = Writer::new(arguments, transport)?;
-    let mut consumer = consumer(transport)?;
-    // Once more: what was committed before the partitions were this process's.
-    for (partition, (begin, end)) in ranges(arguments, transport)? {
-        if !place.tasks.has(&partition) {
-            continue;
+/// Where a dry run begins, if it can.
+fn begin_dry(
+    arguments: &Arguments,
+    admin: &mut dyn Admin,
+    partition: &TopicPartition,
+    report: &mut Report,
+) -> Result<Option<Offset>, CliError> {
+    match next_offset(arguments, admin, partition) {
+        Ok(from) => Ok(Some(from)),
+        Err(error) => {
+            report.unread.insert(partition.clone(), why_unread(error)?);
+            Ok(None)
         }
-        let handle = consumer.assign(&partition, begin)?;
-        loop {
-            place.serve(Duration::ZERO)?;
-            let room = writer.room();
-            if room == 0 || !place.tasks.has(&partition) {
-                break;
-            }
-            let letters = fetch(&mut *consumer, handle, end, room)?;
-            if letters.is_empty() {
-                break;
-            }
-            writer.write(&partition, &letters, &place)?;
-        }
-        consumer.unassign(handle)?;
     }
-    place.leave()?;
-    Ok(writer.report)
 }
 
-/// Why a letter cannot be written back.
-fn why_stuck(arguments: &Arguments, letter: &Letter) -> Option<String> {
-    if letter.count >= arguments.attempts {
-        return Some(format!("was redriven {} times and came back", letter.count));
+fn count(
+    arguments: &Arguments,
+    ways: &mut Ways<'_>,
+    record: &RawRecord,
+    report: &mut Report,
+) -> Result<(), CliError> {
+    let letter = Letter::of(record);
+    report.saw(&letter);
+    if !arguments.choice.takes(&letter) {
+        report.kept += 1;
+    } else if arguments.max.is_none_or(|max| report.redriven < max) {
+        match ways.of(&letter, record)? {
+            Way::Stuck(_) => report.quarantined += 1,
+            Way::Back(_) => report.redriven += 1,
+        }
     }
-    if letter.lacks.split(',').any(|part| part == "value") {
-        return Some(format!(
-            "does not have its record, which was too large for the queue (it lacks {}): read it where the letter says",
-            letter.lacks
-        ));
-    }
-    let has_topic = arguments.to.is_some() || !letter.topic.is_empty();
-    (!has_topic).then(|| "does not say which topic its record comes from".to_owned())
+    Ok(())
 }
 
-struct Writer<'a> {
+/// Redrives until the queue is read to where it ended when the run began, by this process or others; until `stop`.
+pub(super) fn run(
+    arguments: &Arguments,
+    transport: &dyn Transport,
+    stop: &AtomicBool,
+) -> Result<Report, CliError> {
+    let Some(mut run) = Run::begin(arguments, transport)? else { return Ok(Report::default()) };
+    let done = run.place.wait(arguments).and_then(|()| {
+        while !stop.load(Ordering::Relaxed) {
+            if run.step()? {
+                return Ok(());
+            }
+        }
+        let stopped =
+            run.left.keys().map(|at| (at.clone(), "was left when the command was stopped".to_owned()));
+        run.given_up.extend(stopped.collect::<Vec<_>>());
+        Ok(())
+    });
+    let Run { place, writer, mut given_up, left, .. } = run;
+    place.leave();
+    done?;
+    let mut report = writer.report;
+    given_up.retain(|partition, _| left.contains_key(partition));
+    report.unread.append(&mut given_up);
+    Ok(report)
+}
+
+/// A run.
+pub(super) struct Run<'a> {
     arguments: &'a Arguments,
-    producer: Box<dyn Producer>,
-    report: Report,
+    admin: Box<dyn Admin>,
+    consumer: Box<dyn Consumer>,
+    pub place: Place,
+    pub writer: Writer<'a>,
+    /// Partitions that are not read to their ends, as far as this process knows, with these ends.
+    left: BTreeMap<TopicPartition, Offset>,
+    /// Those of them that this process does not read, and why.
+    given_up: BTreeMap<TopicPartition, String>,
+    /// The partition that this process reads, and the assignment with which it came.
+    reading: Option<(Reading, u64)>,
+    /// What the group had committed of what others read, and when it last changed.
+    others: Option<(BTreeMap<TopicPartition, Offset>, Instant)>,
+    /// Since when work has been repeated without success.
+    failing: Option<Instant>,
 }
 
-impl<'a> Writer<'a> {
-    fn new(arguments: &'a Arguments, transport: &dyn Transport) -> Result<Self, CliError> {
-        let mut producer = transport.producer(&ProducerSpec {
-            client_id: "streams-redrive".to_owned(),
-            // Others may redrive other partitions at the same time; the group's generation fences this one.
-            transactional_id: Some(format!("{}-{}", arguments.group(), std::process::id())),
-            transaction_timeout_ms: 60_000,
-            properties: Default::default(),
-        })?;
-        producer.init_transactions(TIMEOUT)?;
-        Ok(Writer { arguments, producer, report: Report::default() })
+impl<'a> Run<'a> {
+    /// Joins the group, unless there is nothing to do.
+    pub fn begin(arguments: &'a Arguments, transport: &'a dyn Transport) -> Result<Option<Self>, CliError> {
+        let mut admin = transport.admin("streams-redrive-admin")?;
+        // First the topic: without it there is nothing to join a group for.
+        let Queue { partitions, mut left, silent } = queue(arguments, &mut *admin)?;
+        let writer = Writer::new(arguments, transport)?;
+        if left.is_empty() && silent.is_empty() {
+            return Ok(None);
+        }
+        left.extend(silent.keys().map(|partition| (partition.clone(), Offset::MAX)));
+        Ok(Some(Run {
+            arguments,
+            admin,
+            consumer: consumer(transport, "streams-redrive")?,
+            place: Place::join(arguments, transport, partitions)?,
+            writer,
+            left,
+            given_up: silent,
+            reading: None,
+            others: None,
+            failing: None,
+        }))
     }
 
-    /// How many letters may be read for the next transaction.
-    fn room(&self) -> usize {
-        let left = self.arguments.max.map_or(u64::MAX, |max| max.saturating_sub(self.report.redriven));
-        let by_rate = self.arguments.rate.map_or(BATCH, |rate| usize::try_from(rate.max(1)).unwrap_or(BATCH));
-        usize::try_from(left).unwrap_or(usize::MAX).min(BATCH).min(by_rate)
+    /// Reads some letters and writes them, or waits a moment; returns whether the run is over.
+    pub fn step(&mut self) -> Result<bool, CliError> {
+        self.place.serve(Duration::ZERO)?;
+        if self.writer.is_full() {
+            self.given_up.clear();
+            return Ok(true);
+        }
+        let mut reading = match self.reading.take() {
+            Some(reading) if self.is_still(&reading) => reading,
+            gone => {
+                self.stop_reading(gone)?;
+                match self.begin_next()? {
+                    Some(reading) => reading,
+                    None if self.given_up.len() == self.left.len() => return Ok(true),
+                    None => return self.wait_for_others(),
+                }
+            }
+        };
+        let partition = reading.0.partition.clone();
+        match reading.0.read(&mut *self.consumer, self.writer.room())? {
+            Read::Letters(letters) => {
+                let next = reading.0.position(&*self.consumer)?;
+                self.write(reading, &letters, next)?;
+            }
+            Read::Nothing => self.reading = Some(reading),
+            // From where the group is, or from the first letter that still exists.
+            Read::Deleted => self.stop_reading(Some(reading))?,
+            Read::Silent => {
+                self.given_up.insert(partition, silent());
+                self.stop_reading(Some(reading))?;
+            }
+            Read::End if reading.0.committed == reading.0.end => {
+                self.left.remove(&partition);
+                self.stop_reading(Some(reading))?;
+            }
+            // What comes last may not be a letter; others see by the offset that nothing is left.
+            Read::End => {
+                let end = reading.0.end;
+                self.write(reading, &[], end)?;
+            }
+        }
+        Ok(false)
     }
 
-    /// Writes letters and commits that they were read, or nothing of both.
-    #[allow(clippy::disallowed_methods, reason = "the rate is kept by the clock of the machine")]
+    /// Whether the partition has been this process's all the time.
+    fn is_still(&self, (reading, assignment): &(Reading, u64)) -> bool {
+        self.place.assignment(&reading.partition) == Some(*assignment)
+    }
+
+    fn stop_reading(&mut self, reading: Option<(Reading, u64)>) -> Result<(), CliError> {
+        Ok(reading.map_or(Ok(()), |(reading, _)| self.consumer.unassign(reading.handle))?)
+    }
+
+    /// Begins to read a partition that this process has, where the group is now.
+    fn begin_next(&mut self) -> Result<Option<(Reading, u64)>, CliError> {
+        let is_next = |(partition, end): (&TopicPartition, &Offset)| {
+            let assignment = self.place.assignment(partition)?;
+            (!self.given_up.contains_key(partition)).then(|| (partition.clone(), *end, assignment))
+        };
+        let Some((partition, end, assignment)) = self.left.iter().find_map(is_next) else { return Ok(None) };
+        self.others = None;
+        let from = match next_offset(self.arguments, &mut *self.admin, &partition) {
+            Ok(from) => from,
+            Err(error) => {
+                self.given_up.insert(partition, why_unread(error)?);
+                return Ok(None);
+            }
+        };
+        Ok(Some((Reading::begin(&mut *self.consumer, &partition, from, end)?, assignment)))
+    }
+
+    /// Writes letters and commits that the partition was read up to `next`. If that fails and may be repeated, the partition
+    /// is begun again where the group is.
+    #[allow(clippy::disallowed_methods, reason = "a command waits by the clock of the machine")]
     fn write(
         &mut self,
-        partition: &TopicPartition,
+        (mut reading, assignment): (Reading, u64),
         letters: &[RawRecord],
-        place: &Place,
+        next: Offset,
     ) -> Result<(), CliError> {
-        let begin = Instant::now();
-        let before = self.report.clone();
-        let fence = place.membership.group().fence()?;
-        self.producer.begin()?;
-        let sent = letters.iter().try_for_each(|letter| self.send(partition, letter));
-        // Those before a letter that is stuck are committed; it comes first in the next run.
-        let next = match &sent {
-            Ok(()) => letters.last().map(|last| last.offset() + 1),
-            Err((_, offset)) => Some(*offset),
+        let written = match self.place.fence() {
+            Some(fence) => self.writer.write(&reading.partition, letters, next, &fence)?,
+            None => Written::Nothing(self.place.not_there(self.arguments)),
         };
-        let committed = match next {
-            Some(offset) if !matches!(sent, Err((ref error, _)) if matches!(**error, CliError::Broker(_))) => {
-                let offsets =
-                    [OffsetToCommit { partition: partition.clone(), offset, metadata: String::new() }];
-                self.producer
-                    .send_offsets(&offsets, &fence, TIMEOUT)
-                    .and_then(|()| self.producer.commit(TIMEOUT))
+        match written {
+            Written::Committed => {
+                reading.committed = next;
+                (self.failing, self.reading) = (None, Some((reading, assignment)));
+                return Ok(());
             }
-            _ => self.producer.abort(TIMEOUT),
-        };
-        if let Err(error) = committed {
-            self.report = before;
-            return Err(error.into());
+            Written::Again => {}
+            Written::Nothing(error) => {
+                if self.failing.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
+                    return Err(error);
+                }
+                self.place.serve(WAIT)?;
+            }
         }
-        sent.map_err(|(error, _)| *error)?;
-        if let Some(rate) = self.arguments.rate {
-            let least = Duration::from_secs_f64(letters.len() as f64 / f64::from(rate.max(1)));
-            std::thread::sleep(least.saturating_sub(begin.elapsed()));
-        }
-        Ok(())
+        self.stop_reading(Some((reading, assignment)))
     }
 
-    /// Sends a letter where it belongs; with its offset if that is nowhere.
-    fn send(
-        &mut self,
-        partition: &TopicPartition,
-        record: &RawRecord,
-    ) -> Result<(), (Box<CliError>, Offset)> {
-        let (letter, at) = (Letter::of(record), record.offset());
-        let failed = |error: CliError| (Box::new(error), at);
-        let arguments = self.arguments;
-        if !arguments.choice.takes(&letter) {
-            self.put(&arguments.from, None, record, &record.headers()).map_err(failed)?;
-            self.report.saw(&letter);
-            self.report.kept += 1;
-            return Ok(());
+    /// Waits for what other processes have. The run is over when they have read it, or do nothing any longer.
+    #[allow(clippy::disallowed_methods, reason = "a command waits by the clock of the machine")]
+    fn wait_for_others(&mut self) -> Result<bool, CliError> {
+        let open: Vec<_> = self.left.keys().filter(|at| !self.given_up.contains_key(*at)).cloned().collect();
+        let found = self.admin.group_offsets(&self.arguments.group(), &open, TIMEOUT)?.committed;
+        let found: BTreeMap<_, _> =
+            found.into_iter().map(|(at, OffsetToCommit { offset, .. })| (at, offset)).collect();
+        self.left.retain(|at, end| found.get(at).is_none_or(|offset| offset < end));
+        match &self.others {
+            Some((before, since)) if *before == found => {
+                if since.elapsed() > OTHERS {
+                    let why = "was another process's, which did nothing about it; run the command again";
+                    self.given_up.extend(open.into_iter().map(|at| (at, why.to_owned())));
+                }
+            }
+            _ => self.others = Some((found, Instant::now())),
         }
-        match (why_stuck(arguments, &letter), &arguments.quarantine) {
-            (Some(_), Some(quarantine)) => {
-                self.put(quarantine, None, record, &record.headers()).map_err(failed)?;
-                self.report.quarantined += 1;
-            }
-            (Some(why), None) => {
-                let at = format!("{partition} offset {at}");
-                return Err(failed(CliError::Stuck { at, why }));
-            }
-            (None, _) => {
-                let mut headers = letter.headers.clone();
-                headers.add(COUNT, Some((letter.count + 1).to_string()));
-                // As it was, unless the record goes elsewhere.
-                let same = letter.partition.filter(|_| arguments.to.is_none());
-                let to = arguments.to.as_ref().unwrap_or(&letter.topic);
-                self.put(to, same, record, &headers).map_err(failed)?;
-                self.report.redriven += 1;
-            }
-        }
-        self.report.saw(&letter);
-        Ok(())
-    }
-
-    /// Queues a record; without a partition, its key decides.
-    fn put(
-        &mut self,
-        topic: &str,
-        partition: Option<i32>,
-        record: &RawRecord,
-        headers: &streams_core::record::Headers,
-    ) -> Result<(), CliError> {
-        let handle = self.producer.topic(topic)?;
-        let count = self.producer.partition_count(handle, TIMEOUT)?;
-        let by_key = || record.key().map_or(0, |key| partition_for_key(key, count));
-        let partition = partition.filter(|partition| *partition < count).unwrap_or_else(by_key);
-        let out = OutRecord {
-            topic: handle,
-            partition,
-            key: record.key(),
-            value: record.value(),
-            timestamp: record.timestamp(),
-            headers,
-            tag: 0,
-        };
-        loop {
-            match self.producer.send(out) {
-                Err(error) if error.kind() == TransportErrorKind::QueueFull => self.producer.poll(WAIT)?,
-                sent => return Ok(sent?),
-            }
-        }
+        self.place.serve(WAIT)?;
+        Ok(false)
     }
 }
