@@ -382,6 +382,7 @@ pub trait Admin: Send {
     /// Who is in a group now, in the order of their ids. A group that does not exist has no members.
     fn members(&mut self, group: &str, timeout: Duration) -> Result<Vec<GroupMember>>;
 
-    /// Makes the broker delete records before these offsets (of repartition topics).
+    /// Makes the broker delete records before these offsets (of repartition topics). Refused for topics whose cleanup.policy
+    /// lacks `delete`.
     fn delete_records(&mut self, before: &[(TopicPartition, Offset)], timeout: Duration) -> Result<()>;
 }

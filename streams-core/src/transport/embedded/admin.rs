@@ -11,12 +11,15 @@ use super::groups::nobody;
 use crate::ids::{Offset, PartitionId, TopicName, TopicPartition};
 use crate::time::Timestamp;
 use crate::transport::{
-    Admin, GroupMember, GroupOffsets, Isolation, NewTopic, OffsetQuery, OffsetToCommit, Result, TopicInfo,
-    TransportError, TransportErrorKind,
+    Admin, ErrorCode, GroupMember, GroupOffsets, Isolation, NewTopic, OffsetQuery, OffsetToCommit, Result,
+    TopicInfo, TransportError, TransportErrorKind,
 };
 
 /// How many bytes of a log are searched at once for a timestamp.
 const READ_BYTES: usize = 1 << 20;
+
+/// Kafka's code for what the settings of a topic forbid.
+const POLICY_VIOLATION: i32 = 44;
 
 /// An administrator of the embedded broker.
 pub(super) struct EmbeddedAdmin {
@@ -179,13 +182,14 @@ impl Admin for EmbeddedAdmin {
     fn delete_records(&mut self, before: &[(TopicPartition, Offset)], _timeout: Duration) -> Result<()> {
         self.broker.change(|core| {
             for (partition, offset) in before {
-                let (id, log) = core.find(partition)?;
-                if *offset > log.end {
+                if !core.topic(&partition.topic)?.1.cleans_up_by("delete") {
                     let attempted = format!("deletion of records of {partition} before {offset}");
-                    let reason = format!("the log ends at {}", log.end);
-                    return Err(TransportError::new(TransportErrorKind::OffsetOutOfRange, attempted, reason));
+                    let reason = "the topic is compacted only; add delete to its cleanup.policy";
+                    let code = ErrorCode { number: POLICY_VIOLATION, name: "POLICY_VIOLATION".to_owned() };
+                    let error = TransportError::new(TransportErrorKind::InvalidRecord, attempted, reason);
+                    return Err(error.with_code(code));
                 }
-                core.delete_before(id, *offset)?;
+                core.delete_records(partition, *offset)?;
             }
             Ok(())
         })

@@ -13,9 +13,10 @@ use std::sync::atomic::Ordering;
 use super::broker::EmbeddedBroker;
 use super::chunk::{Chunk, ChunkBuilder, RecordView, Status};
 use super::log::LogId;
-use crate::ids::Offset;
+use super::storage::Bounds;
+use crate::ids::{Offset, TopicPartition};
 use crate::time::Timestamp;
-use crate::transport::{Isolation, Result};
+use crate::transport::{Isolation, Result, TransportErrorKind};
 
 /// How much of a log is cleaned at once.
 const WINDOW_BYTES: usize = 4 << 20;
@@ -25,7 +26,7 @@ const CHUNK_BYTES: usize = 128 << 10;
 const DELETE_RETENTION_MS: Timestamp = 86_400_000;
 
 /// The last offset of each key. Keys are copied: slices would keep the whole log in memory.
-type LastOffsets = HashMap<Box<[u8]>, Offset, foldhash::fast::RandomState>;
+pub(super) type LastOffsets = HashMap<Box<[u8]>, Offset, foldhash::fast::RandomState>;
 
 impl EmbeddedBroker {
     /// Compacts all partitions of a topic now, whatever its `cleanup.policy`.
@@ -36,6 +37,12 @@ impl EmbeddedBroker {
             (core.topic(topic)?.0, core.partition_count(topic)?)
         };
         (0..partitions).try_for_each(|partition| self.compact(LogId { topic: number, partition }))
+    }
+
+    /// Deletes the records of a partition before that offset now, whatever its topic's `cleanup.policy`.
+    #[doc(hidden)]
+    pub fn delete_now(&self, partition: &TopicPartition, before: Offset) -> Result<()> {
+        self.change(|core| core.delete_records(partition, before))
     }
 
     /// Cleans up partitions as their topics require: a durable broker in a separate thread, so that no writer
@@ -142,7 +149,7 @@ impl EmbeddedBroker {
         let mut from = start;
         let mut chunks = VecDeque::new();
         while from < stable {
-            from = self.read(id, from, Isolation::ReadCommitted, WINDOW_BYTES, &mut chunks)?.next;
+            from = self.window(id, from, &mut chunks)?;
             for chunk in chunks.drain(..).filter(|chunk| chunk.status == Status::Visible) {
                 let mut cursor = chunk.start();
                 while let Some(view) = chunk.next(&mut cursor) {
@@ -159,46 +166,76 @@ impl EmbeddedBroker {
         Ok(last)
     }
 
+    /// Reads a window from that offset, or from the start of the log if records were deleted meanwhile; where it ends.
+    fn window(&self, id: LogId, from: Offset, into: &mut VecDeque<Chunk>) -> Result<Offset> {
+        loop {
+            let start = self.lock().log(id).map_or(from, |log| log.start);
+            match self.read(id, from.max(start), Isolation::ReadCommitted, WINDOW_BYTES, into) {
+                Err(error) if error.kind() == TransportErrorKind::OffsetOutOfRange => {
+                    // The topic may have been deleted and created again.
+                    if self.lock().log(id).is_none_or(|log| log.start <= start) {
+                        return Err(error);
+                    }
+                }
+                read => return Ok(read?.next),
+            }
+        }
+    }
+
     fn compact_windows(&self, id: LogId, start: Offset, stable: Offset, rule: &Rule) -> Result<()> {
         let mut from = start;
         while from < stable {
             let mut chunks = VecDeque::new();
-            let next = self.read(id, from, Isolation::ReadCommitted, WINDOW_BYTES, &mut chunks)?.next;
+            let to = self.window(id, from, &mut chunks)?.min(stable);
             // Appended since: not in the table of last offsets.
             chunks.retain(|chunk| chunk.base < stable);
-            let to = next.min(stable);
-            let Some(first) = chunks.front().map(|chunk| chunk.base) else {
-                // A hole that an earlier compaction left.
-                from = to;
-                continue;
-            };
-            let bytes = chunks.iter().map(Chunk::bytes).sum();
-            let cleaned = rule.apply(&chunks, start);
-            self.change(|core| {
-                let Some(log) = core.log(id) else { return Ok(()) };
-                let (log_start, end) = (log.start, log.visible_end(Isolation::ReadCommitted));
-                let cleaned: Vec<Chunk> = cleaned.into_iter().filter(|chunk| chunk.end > log_start).collect();
-                chunks.iter().for_each(|chunk| core.storage.delete_chunk(id, chunk.base));
-                cleaned.iter().for_each(|chunk| core.storage.put_chunk(id, chunk));
-                // The last chunk may be gone, so the end must be stored separately.
-                core.storage.put_bounds(id, log_start, end);
-                core.storage.write()?;
-                let replaced = core.log_mut(id).map(|log| log.replace(first, to, bytes, cleaned));
-                let (removed, added) = replaced.unwrap_or_default();
-                core.count_tail(removed, added);
-                Ok(())
-            })?;
+            self.compact_window(id, &chunks, to, start, rule)?;
             from = to;
         }
         Ok(())
     }
+
+    /// Replaces the chunks of a window that ends there by compacted ones. `start` is where the log started when they were
+    /// read.
+    pub(super) fn compact_window(
+        &self,
+        id: LogId,
+        chunks: &VecDeque<Chunk>,
+        to: Offset,
+        start: Offset,
+        rule: &Rule,
+    ) -> Result<()> {
+        // Otherwise a hole that an earlier compaction left.
+        let Some(first) = chunks.front().map(|chunk| chunk.base) else { return Ok(()) };
+        let cleaned = rule.apply(chunks, start);
+        self.change(|core| {
+            let Some(log) = core.log(id) else { return Ok(()) };
+            let (log_start, end) = (log.start, log.visible_end(Isolation::ReadCommitted));
+            // Records were deleted meanwhile. Whatever is written into the range that they leave is deleted with it later, so
+            // no chunk may begin there.
+            let cleaned = if log_start > start { rule.apply(chunks, log_start) } else { cleaned };
+            let bounds = log.bounds(log_start, end);
+            chunks.iter().for_each(|chunk| core.storage.delete_chunk(id, chunk.base));
+            cleaned.iter().for_each(|chunk| core.storage.put_chunk(id, chunk));
+            // The last chunk may be gone, so the end must be stored separately.
+            let (old, new) = (chunks.iter(), cleaned.iter());
+            let old = old.filter(|chunk| chunk.end > log_start).map(Chunk::bytes).sum();
+            let bytes = bounds.bytes.saturating_sub(old) + new.map(Chunk::bytes).sum::<usize>();
+            core.storage.put_bounds(id, Bounds { bytes, ..bounds });
+            core.storage.write()?;
+            let replaced = core.log_mut(id).map(|log| log.replace(first, to, old, cleaned));
+            let (removed, added) = replaced.unwrap_or_default();
+            core.count_tail(removed, added);
+            Ok(())
+        })
+    }
 }
 
 /// Decides which records stay.
-struct Rule {
-    last: LastOffsets,
-    now_ms: Timestamp,
-    delete_retention_ms: Timestamp,
+pub(super) struct Rule {
+    pub(super) last: LastOffsets,
+    pub(super) now_ms: Timestamp,
+    pub(super) delete_retention_ms: Timestamp,
 }
 
 impl Rule {

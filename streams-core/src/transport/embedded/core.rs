@@ -77,8 +77,7 @@ impl Core {
                 }
                 let mut logs = Vec::new();
                 for partition in 0..stored.partitions {
-                    let (start, end) = database.bounds(LogId { topic: number, partition })?;
-                    logs.push(PartitionLog::recovered(start, end));
+                    logs.push(PartitionLog::recovered(database.bounds(LogId { topic: number, partition })?));
                 }
                 let name: TopicName = stored.name.into();
                 core.by_name.insert(name, number);
@@ -226,7 +225,9 @@ impl Core {
             };
             chunk.place(log.end);
             if session.is_none() {
+                let bounds = log.with_chunk(&chunk);
                 self.storage.put_chunk(id, &chunk);
+                bounds.into_iter().for_each(|bounds| self.storage.put_bounds(id, bounds));
             }
             placed.push((id, chunk));
         }
@@ -316,12 +317,13 @@ impl Core {
             }
         }
         let mut markers = Vec::new();
-        for log in partitions {
-            if let Some(end) = self.log(log).map(|log| log.end) {
-                let marker = Chunk::marker(end);
-                self.storage.put_chunk(log, &marker);
-                markers.push((log, marker));
-            }
+        for id in partitions {
+            let Some(log) = self.log(id) else { continue };
+            let marker = Chunk::marker(log.end);
+            let bounds = log.with_chunk(&marker);
+            self.storage.put_chunk(id, &marker);
+            bounds.into_iter().for_each(|bounds| self.storage.put_bounds(id, bounds));
+            markers.push((id, marker));
         }
         if commit {
             for (group, offset) in &open.offsets {
@@ -371,6 +373,17 @@ impl Core {
         !expired.is_empty()
     }
 
+    /// Deletes the records of a partition before that offset, whatever the topic's settings.
+    pub(super) fn delete_records(&mut self, partition: &TopicPartition, before: Offset) -> Result<()> {
+        let (id, log) = self.find(partition)?;
+        if before > log.end {
+            let attempted = format!("deletion of records of {partition} before {before}");
+            let reason = format!("the log ends at {}", log.end);
+            return Err(TransportError::new(TransportErrorKind::OffsetOutOfRange, attempted, reason));
+        }
+        self.delete_before(id, before)
+    }
+
     /// Moves the start of a partition's log, at most to the oldest open transaction.
     pub(super) fn delete_before(&mut self, id: LogId, before: Offset) -> Result<()> {
         let Some(log) = self.log(id) else { return Ok(()) };
@@ -379,7 +392,7 @@ impl Core {
         if start <= log.start {
             return Ok(());
         }
-        let end = log.end.min(stable);
+        let bounds = log.bounds(start, log.end.min(stable));
         if let Some(database) = self.storage.database() {
             // The chunk that contains the new start stays whole. Only a start far behind is searched on disk.
             let kept = match log.chunk_at(start) {
@@ -387,7 +400,7 @@ impl Core {
                 None => database.floor(id, start)?.filter(|chunk| chunk.end > start).map(|chunk| chunk.base),
             };
             self.storage.delete_chunks_before(id, kept.unwrap_or(start));
-            self.storage.put_bounds(id, start, end);
+            self.storage.put_bounds(id, bounds);
             self.storage.write()?;
         }
         let removed = self.log_mut(id).map_or(0, |log| log.truncate(start));

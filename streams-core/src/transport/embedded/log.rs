@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::chunk::{Chunk, Status};
+use super::storage::Bounds;
 use crate::ids::{Offset, PartitionId};
 use crate::transport::Isolation;
 
@@ -18,6 +19,9 @@ pub(super) struct LogId {
 
 /// A clean-up reads and writes the whole partition, so it waits for this much new data, and for half of the log.
 const DIRTY_BYTES_MIN: usize = 16 << 20;
+
+/// How much is written until its size is stored. The rest is read when the broker is opened.
+const UNCOUNTED_BYTES_MAX: usize = 64 << 10;
 
 /// An open transaction's claim on a partition.
 #[derive(Clone, Debug)]
@@ -44,6 +48,8 @@ pub(super) struct PartitionLog {
     pub(super) bytes: usize,
     /// Bytes written since the last compaction.
     pub(super) dirty_bytes: usize,
+    /// Bytes written since the sizes were last stored.
+    uncounted_bytes: usize,
     /// Whether a clean-up is in progress.
     pub(super) cleaning: bool,
     /// Counts replacements of chunks: a reader of the disk that saw one reads again.
@@ -52,8 +58,9 @@ pub(super) struct PartitionLog {
 
 impl PartitionLog {
     /// A log as it was found on disk; nothing of it is in memory.
-    pub(super) fn recovered(start: Offset, end: Offset) -> Self {
-        PartitionLog { start, end, tail_start: end, ..PartitionLog::default() }
+    pub(super) fn recovered(bounds: Bounds) -> Self {
+        let Bounds { start, end, bytes, dirty_bytes } = bounds;
+        PartitionLog { start, end, tail_start: end, bytes, dirty_bytes, ..PartitionLog::default() }
     }
 
     /// Appends a chunk that was placed at [`PartitionLog::end`].
@@ -62,7 +69,32 @@ impl PartitionLog {
         self.end = chunk.end;
         self.bytes += chunk.bytes();
         self.dirty_bytes += chunk.bytes();
+        let is_counted = self.with_chunk(&chunk).is_some();
+        self.uncounted_bytes = if is_counted { 0 } else { self.uncounted_bytes + chunk.bytes() };
         self.tail.push_back(chunk);
+    }
+
+    /// The bounds to store with the next chunk, if it is time; an open transaction's chunks are not stored.
+    pub(super) fn with_chunk(&self, chunk: &Chunk) -> Option<Bounds> {
+        let is_due = self.uncounted_bytes + chunk.bytes() >= UNCOUNTED_BYTES_MAX;
+        (is_due && chunk.status != Status::Open).then(|| Bounds {
+            start: self.start,
+            end: chunk.end,
+            bytes: self.bytes + chunk.bytes(),
+            dirty_bytes: self.dirty_bytes + chunk.bytes(),
+        })
+    }
+
+    /// The bounds with that start and end.
+    pub(super) fn bounds(&self, start: Offset, end: Offset) -> Bounds {
+        Bounds { start, end, bytes: self.bytes_from(start), dirty_bytes: self.dirty_bytes }
+    }
+
+    /// The bytes from that offset on. Sizes of chunks on disk are not known here; that those before it are as dense as the
+    /// rest is near enough for deciding when to clean up.
+    fn bytes_from(&self, start: Offset) -> usize {
+        let share = (self.end - start) as f64 / (self.end - self.start).max(1) as f64;
+        (self.bytes as f64 * share) as usize
     }
 
     /// The end of what may be seen: the first offset of the oldest open transaction for read-committed.
@@ -141,10 +173,7 @@ impl PartitionLog {
 
     /// Moves the start of the log and forgets chunks that are wholly before it. Returns the bytes that left memory.
     pub(super) fn truncate(&mut self, start: Offset) -> usize {
-        // Sizes of chunks on disk are not known here; that those before the start are as dense as the rest is near
-        // enough for deciding when to clean up.
-        let share = (self.end - start) as f64 / (self.end - self.start).max(1) as f64;
-        self.bytes = (self.bytes as f64 * share) as usize;
+        self.bytes = self.bytes_from(start);
         self.start = start;
         let gone = self.tail.partition_point(|chunk| chunk.end <= start);
         self.tail.drain(..gone).map(|chunk| chunk.bytes()).sum()

@@ -13,9 +13,9 @@
 //!    which exist only there and die with the process. A broker in memory holds everything.
 //!
 //! Differences from Kafka: topics are never created by use; a dead group member is gone at once, without a session
-//! time-out; `retention.ms` and compaction are applied when enough has been written, never by time alone, and without a
-//! `retention.ms` nothing is deleted; of a topic's settings, those of the clean-up and `max.message.bytes` have an
-//! effect, and the others are only checked; replication factors, client properties and authentication are ignored.
+//! time-out; `retention.ms` and compaction are applied when enough has been written since the last time, never by time alone,
+//! and without a `retention.ms` nothing is deleted; of a topic's settings, those of the clean-up and `max.message.bytes` have
+//! an effect, and the others are only checked; replication factors, client properties and authentication are ignored.
 
 mod admin;
 mod assignment;

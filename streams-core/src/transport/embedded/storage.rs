@@ -3,7 +3,8 @@
 //! Keyspaces:
 //! - `log`: topic number u32 | partition i32 | base offset i64 -> chunk
 //! - `topics`: topic number u32 -> its description as JSON
-//! - `bounds`: topic number u32 | partition i32 -> start i64 | end i64; the end may lag behind the last chunk's
+//! - `bounds`: topic number u32 | partition i32 -> start i64 | end i64 | bytes u64 | dirty bytes u64; the end may lag
+//!   behind the last chunk's, and the bytes are those before it
 //! - `offsets`: group | 0 | topic | 0 | partition i32 -> offset i64 | metadata
 //!
 //! All numbers are big-endian, so that a partition's chunks are ordered by offset.
@@ -45,6 +46,17 @@ pub(super) struct StoredTopic {
     pub(super) id: Option<String>,
     pub(super) partitions: PartitionId,
     pub(super) configs: BTreeMap<String, String>,
+}
+
+/// Where a partition starts and ends, and how much of it there is, near enough for deciding when to clean up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Bounds {
+    pub(super) start: Offset,
+    pub(super) end: Offset,
+    /// Of all chunks.
+    pub(super) bytes: usize,
+    /// Of those written since the last clean-up.
+    pub(super) dirty_bytes: usize,
 }
 
 /// The open database. A clone shares it.
@@ -89,15 +101,30 @@ impl Database {
         Ok(topics)
     }
 
-    /// A partition's start and end.
-    pub(super) fn bounds(&self, id: LogId) -> Result<(Offset, Offset)> {
+    /// A partition's bounds.
+    pub(super) fn bounds(&self, id: LogId) -> Result<Bounds> {
         let stored = self.backend.get(self.bounds, &log_prefix(id)).map_err(|error| self.failed(&error))?;
-        let (start, end) = match stored {
-            Some(value) => (i64::from_be_bytes(array(&value, 0)?), i64::from_be_bytes(array(&value, 8)?)),
-            None => (0, 0),
-        };
+        let mut bounds = Bounds::default();
+        if let Some(value) = stored {
+            bounds.start = i64::from_be_bytes(array(&value, 0)?);
+            bounds.end = i64::from_be_bytes(array(&value, 8)?);
+            if value.len() > 16 {
+                let bytes =
+                    |at| Ok(usize::try_from(u64::from_be_bytes(array(&value, at)?)).unwrap_or(usize::MAX));
+                (bounds.bytes, bounds.dirty_bytes) = (bytes(16)?, bytes(24)?);
+            }
+        }
+        // What was written since; little, unless it is from a version that did not count.
+        let (first, last) = (log_key(id, bounds.end), log_key(id, Offset::MAX));
+        let range = (Bound::Included(&first[..]), Bound::Included(&last[..]));
+        for entry in self.scan(self.log, range, Direction::Forward)? {
+            let bytes = load(entry.map_err(|error| self.failed(&error))?)?.bytes();
+            bounds.bytes += bytes;
+            bounds.dirty_bytes += bytes;
+        }
         let last = self.floor(id, Offset::MAX)?;
-        Ok((start, last.map_or(end, |chunk| chunk.end.max(end))))
+        bounds.end = last.map_or(bounds.end, |chunk| chunk.end.max(bounds.end));
+        Ok(bounds)
     }
 
     /// All groups' committed offsets.
@@ -220,13 +247,13 @@ impl Storage {
         }
     }
 
-    /// Stores where a partition starts and ends.
-    pub(super) fn put_bounds(&mut self, id: LogId, start: Offset, end: Offset) {
+    /// Stores where a partition starts and ends, and how much there is.
+    pub(super) fn put_bounds(&mut self, id: LogId, bounds: Bounds) {
         if let Some(database) = &self.database {
-            let mut value = [0; 16];
-            value[..8].copy_from_slice(&start.to_be_bytes());
-            value[8..].copy_from_slice(&end.to_be_bytes());
-            self.batch.put(database.bounds, &log_prefix(id), &value);
+            let Bounds { start, end, bytes, dirty_bytes } = bounds;
+            let numbers = [start.to_be_bytes(), end.to_be_bytes()];
+            let counts = [bytes, dirty_bytes].map(|bytes| (bytes as u64).to_be_bytes());
+            self.batch.put(database.bounds, &log_prefix(id), &[numbers, counts].concat().concat());
         }
     }
 
