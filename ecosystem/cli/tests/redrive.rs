@@ -1,6 +1,7 @@
 //! Dead letters on a real broker, counted, filtered, redriven and quarantined, and the group that did it.
 
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use lab::{ConsumedRecord, KafkaClient, TestRecord, shared};
 
@@ -129,4 +130,67 @@ fn a_queue_that_does_not_exist_is_named() {
     let client = shared().expect("a broker").client();
     let failed = streams(&client, &["redrive", "--from", "rn-letters"]).expect_err("there is none");
     assert!(failed.contains("topic rn-letters does not exist"), "{failed}");
+}
+
+/// Starts the program on a queue, slowly.
+fn start(client: &KafkaClient, queue: &str, rate: &str) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_streams"))
+        .args(["redrive", "--from", queue, "--rate", rate, "--bootstrap-servers", client.bootstrap()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts")
+}
+
+/// Waits until a topic has some of the letters' records.
+#[expect(clippy::disallowed_methods, reason = "it waits for another process")]
+fn wait_for_some(client: &KafkaClient, topic: &str) {
+    while read(client, topic).is_empty() {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn processes_that_share_a_queue_write_each_letter_once() {
+    let client = shared().expect("a broker").client();
+    client.create_topic("rt-in", 1, &[]).expect("topic");
+    client.create_topic("rt-letters", 6, &[]).expect("topic");
+    client
+        .produce("rt-letters", (0..120).map(|number| letter("rt-in", number, "SerdeError", None)))
+        .expect("sent");
+    let one = start(&client, "rt-letters", "10");
+    wait_for_some(&client, "rt-in");
+    let two = start(&client, "rt-letters", "20");
+    for process in [one, two] {
+        let output = process.wait_with_output().expect("it ends");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let mut expected: Vec<_> = (0..120).map(|number| format!("k{number}")).collect();
+    expected.sort();
+    assert_eq!(keys(&read(&client, "rt-in")), expected);
+}
+
+/// Before: the process died at once; its transaction held up the readers of the source topic for a minute, and its place in
+/// the group the next run.
+#[test]
+fn a_process_that_is_interrupted_ends_in_order_and_says_what_it_has_left() {
+    let client = shared().expect("a broker").client();
+    client.create_topic("ri-in", 1, &[]).expect("topic");
+    client.create_topic("ri-letters", 2, &[]).expect("topic");
+    client
+        .produce("ri-letters", (0..40).map(|number| letter("ri-in", number, "SerdeError", None)))
+        .expect("sent");
+    let process = start(&client, "ri-letters", "1");
+    wait_for_some(&client, "ri-in");
+    let killed = Command::new("kill").args(["-INT", &process.id().to_string()]).status().expect("sent");
+    assert!(killed.success());
+    let output = process.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(1));
+    let (said, why) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("not read to its end: ri-letters-"), "{said}");
+    assert!(why.contains("were not read to their end"), "{why}");
+    let group = streams(&client, &["group", "--group", "redrive-ri-letters", "--json"]).expect("a group");
+    assert!(group.contains(r#""members":[]"#), "{group}");
+    streams(&client, &["redrive", "--from", "ri-letters"]).expect("the rest");
+    assert_eq!(read(&client, "ri-in").len(), 40);
 }
