@@ -10,6 +10,8 @@
 //! 3. Time in a round is counted while the control thread itself runs: a process that was stopped has not been slow.
 //! 4. When the application ends, threads that do not answer are left behind after a while, and can commit nothing.
 
+mod pool;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,6 +43,8 @@ const CHECK_MAX_MS: i64 = 1_000;
 
 /// A stream thread as the control thread sees it.
 pub(crate) struct ThreadHandle {
+    /// The one in its name.
+    number: usize,
     name: String,
     commands: mpsc::Sender<Command>,
     wake: Arc<dyn Fn() + Send + Sync>,
@@ -58,6 +62,7 @@ pub(crate) struct ThreadHandle {
 
 impl ThreadHandle {
     pub fn new(
+        number: usize,
         name: String,
         commands: mpsc::Sender<Command>,
         wake: Arc<dyn Fn() + Send + Sync>,
@@ -65,6 +70,7 @@ impl ThreadHandle {
         stats: Arc<ThreadStats>,
     ) -> Self {
         ThreadHandle {
+            number,
             name,
             commands,
             wake,
@@ -76,6 +82,11 @@ impl ThreadHandle {
             round: None,
             in_round_ms: 0,
         }
+    }
+
+    /// The thread's name.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     fn send(&self, command: Command) -> bool {
@@ -135,6 +146,8 @@ pub(crate) struct Dispatcher {
     has_given_up: bool,
     /// While no tasks are assigned: what last went wrong with the brokers.
     trouble: Option<String>,
+    /// Whether the user removed all threads.
+    is_emptied: bool,
     waiting: Waiting,
 }
 
@@ -155,6 +168,7 @@ impl Dispatcher {
             has_expelled: false,
             has_given_up: false,
             trouble: None,
+            is_emptied: false,
             waiting: shared.waits.of("the application"),
         }
     }
@@ -169,9 +183,9 @@ impl Dispatcher {
             && self.threads.iter().all(settled)
     }
 
-    /// Whether a thread has died.
+    /// Whether a thread has died that is not to be replaced.
     pub fn any_dead(&self) -> bool {
-        !self.threads.iter().all(ThreadHandle::is_alive)
+        self.threads.iter().any(|thread| !thread.is_alive() && thread.stats.replaceable_after().is_none())
     }
 
     fn any_free(&self) -> bool {
@@ -224,6 +238,11 @@ impl Dispatcher {
         }
         let expelled = self.threads.iter().find(|thread| thread.stats.is_expelled());
         let opening: usize = self.threads.iter().map(|thread| thread.stats.opening()).sum();
+        let failed = self.threads.iter().find(|thread| !thread.is_alive());
+        if let Some(thread) = failed.filter(|_| leaving.is_none()) {
+            self.waiting.update(now_ms, || format!("another thread in the place of {}", thread.name));
+            return;
+        }
         self.waiting.update(now_ms, || match (leaving, expelled, &self.assigned) {
             (Some(thread), ..) => {
                 let (tasks, doing) = (thread.leaving.len(), thread.stats.doing());
@@ -231,6 +250,9 @@ impl Dispatcher {
             }
             (_, Some(thread), _) => {
                 format!("thread {} to return from {}", thread.name, thread.stats.doing())
+            }
+            (_, _, None) if self.is_emptied => {
+                "add_stream_thread(): all stream threads were removed".to_owned()
             }
             (_, _, None) => match &self.trouble {
                 Some(trouble) => format!("the group to assign tasks; last trouble: {trouble}"),
@@ -355,6 +377,11 @@ pub(crate) trait ControlEvents {
     /// The group has revoked tasks, as it does when a topic is gone.
     fn given_up(&mut self);
 
+    /// Adds, removes and replaces threads as wanted.
+    fn serve_threads(&mut self, _dispatcher: &mut Dispatcher) -> Result<()> {
+        Ok(())
+    }
+
     /// Called after each round. Returns whether the application has to be planned again.
     fn observe(&mut self, all_running: bool) -> bool;
 }
@@ -469,6 +496,13 @@ pub(crate) fn run(
             break;
         }
         dispatcher.check_threads();
+        if let Err(error) = events.serve_threads(&mut dispatcher) {
+            result = Err(error);
+            break;
+        }
+        if dispatcher.is_emptied() && place.membership.is_some() {
+            place.leave(&mut dispatcher, settings.leave_timeout);
+        }
         if place.take_outgrown() {
             events.outgrown();
         }

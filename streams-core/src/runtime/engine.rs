@@ -206,6 +206,7 @@ impl Engine {
             stats: Arc::new(ThreadStats::default()),
             waits: Arc::clone(&waits),
             read: Arc::default(),
+            paused: Arc::default(),
             clock: Arc::clone(&clock),
         };
         let (thread, mut direct) = (StreamThread::new(parts), Direct(commands));

@@ -1,6 +1,7 @@
 //! Starts an application's threads and supervises them until they have ended.
 
 mod filling;
+mod pool;
 mod relaunch;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use state_stores::DiskMemory;
 
+pub(super) use self::pool::Pool;
 use super::application_plan::ApplicationPlan;
 use super::commit::{Committer, producer_spec};
 use super::connect::transport_of;
@@ -33,6 +35,7 @@ use super::task::TaskEnvironment;
 use super::threads::{join, run, spawn};
 use super::topic_setup;
 use super::topic_watch::TopicWatch;
+use super::uncaught::StreamThreadExceptionResponse;
 use crate::config::StreamsConfig;
 use crate::error::{Error, Result};
 use crate::metrics::Registration;
@@ -105,7 +108,7 @@ pub(crate) struct RunningInstance {
     // Dropped in this order.
     place: Place,
     dispatcher: Dispatcher,
-    threads: Vec<JoinHandle<()>>,
+    pool: Pool,
     servers: Servers,
     watch: TopicWatch,
     instance: Instance,
@@ -190,19 +193,16 @@ fn launch(launch: Launch, transport: Arc<dyn Transport>, at: &dyn Fn(&str)) -> R
     let restorer = instance.restorer(memory, received)?;
     let wake_restorer = restorer.waker();
     servers.threads.push(start_restorer(&instance, restorer, &servers.stop)?);
-    let mut threads = Vec::new();
-    let mut handles = Vec::new();
-    for number in 1..=instance.threads() {
-        let (thread, handle) = start_stream_thread(&instance, number, &requests, &wake_restorer)?;
-        threads.push(thread);
-        handles.push(handle);
-    }
+    let (pool, handles) = Pool::new(&instance, requests, wake_restorer)?;
+    let has_threads = !handles.is_empty() || instance.plan.subtopologies.is_empty();
     let max_poll_interval_ms = instance.config.max_poll_interval_ms();
     let dispatcher = Dispatcher::new(handles, &instance.shared, &instance.clock, max_poll_interval_ms);
     // Last: from now on the group counts on this process.
     let mut place = instance.place()?;
-    place.take()?;
-    Ok(RunningInstance { place, dispatcher, threads, servers, watch, instance })
+    if has_threads {
+        place.take()?;
+    }
+    Ok(RunningInstance { place, dispatcher, pool, servers, watch, instance })
 }
 
 /// Starts the application on its control thread, which supervises it from then on.
@@ -263,11 +263,11 @@ fn control_thread(launch: &Launch, started: &mpsc::Sender<StartProgress>) {
 impl RunningInstance {
     /// Serves the group until the application ends or must start again. Everything is released when it returns.
     fn serve(self) -> Exit {
-        let RunningInstance { place, dispatcher, threads, servers, watch, instance } = self;
+        let RunningInstance { place, dispatcher, pool, servers, watch, instance } = self;
         let shared = Arc::clone(&instance.shared);
         let settings = ControlSettings { leave_timeout: LEAVE_TIMEOUT };
         let (clock, globals) = (Arc::clone(&instance.clock), instance.globals.clone());
-        let mut observer = Observer::new(Arc::clone(&shared), clock, watch, globals);
+        let mut observer = Observer::new(Arc::clone(&shared), clock, watch, globals, pool);
         let served = run("control", || control::run(place, dispatcher, &mut observer, &settings));
         let exit = served.unwrap_or_else(|error| {
             shared.fail(error);
@@ -279,7 +279,7 @@ impl RunningInstance {
         // The control thread has waited for those that had tasks; others may be in a call to the broker.
         // An application that continues needs what they hold; one that ends has a limit for that.
         let at_least = if exit == Exit::Stopped { ENDED } else { THREADS_END };
-        let waited = join(threads, || shared.left().max(at_least));
+        let waited = observer.pool.join(|| shared.left().max(at_least));
         if exit == Exit::Stopped {
             shared.end_on(waited);
         }
@@ -322,9 +322,25 @@ impl Instance {
         Ok(Place { membership: None, join, group: Arc::clone(&self.group), others, known: None })
     }
 
+    /// A stream thread has ended with an error.
+    fn ended_with(&self, error: Error, stats: &ThreadStats) {
+        // An application that ends needs no other thread.
+        let response = match self.shared.is_stopped() {
+            true => StreamThreadExceptionResponse::ShutdownClient,
+            false => self.shared.requests.answer_to(&error),
+        };
+        match response {
+            StreamThreadExceptionResponse::ReplaceThread => stats.replace(error),
+            StreamThreadExceptionResponse::ShutdownClient => self.shared.fail(error),
+        }
+    }
+
     /// How many stream threads it has. A topology with global tables only has no tasks.
     fn threads(&self) -> usize {
-        if self.plan.subtopologies.is_empty() { 0 } else { self.config.num_stream_threads().max(1) }
+        if self.plan.subtopologies.is_empty() {
+            return 0;
+        }
+        self.shared.requests.threads(self.config.num_stream_threads().max(1))
     }
 
     fn consumer_spec(&self, client_id: String, properties: BTreeMap<String, String>) -> ConsumerSpec {
@@ -382,6 +398,7 @@ impl Instance {
             stats: channels.stats,
             waits: Arc::clone(&self.shared.waits),
             read: Arc::clone(&self.shared.read),
+            paused: Arc::clone(self.shared.requests.paused()),
             clock: Arc::clone(&self.clock),
         }))
     }
@@ -432,11 +449,11 @@ fn start_stream_thread(
         // Whatever it ended with, it no longer runs tasks.
         of_stats.end(ran.is_err());
         if let Err(error) = ran {
-            instance.shared.fail(error);
+            instance.ended_with(error, &of_stats);
         }
         still_alive.store(false, Ordering::Release);
     })?;
-    Ok((thread, ThreadHandle::new(handle_name, commands, wake, alive, stats)))
+    Ok((thread, ThreadHandle::new(number, handle_name, commands, wake, alive, stats)))
 }
 
 fn run_stream_thread(thread: &mut StreamThread, clock: &ClockRef) -> Result<()> {

@@ -1,5 +1,7 @@
 //! The application: starts threads over a topology, reports its state, and closes (`org.apache.kafka.streams.KafkaStreams`).
 
+mod operate;
+
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
@@ -11,11 +13,13 @@ use super::instance::{self, Launch, StartProgress};
 use super::lifecycle::State;
 use super::refusals::ReadTopics;
 use super::renewal::Renewals;
+use super::requests::Requests;
 use super::restore::RestoreCounters;
 use super::said::Said;
 use super::state_directory;
 use super::stats::{ThreadStats, Totals};
 use super::threads;
+use super::uncaught::StreamsUncaughtExceptionHandler;
 use super::waits::{WaitReason, Waits};
 use crate::config::StreamsConfig;
 use crate::error::{Error, IllegalStateError, Result};
@@ -76,6 +80,7 @@ pub(crate) struct Shared {
     pub said: Arc<Said>,
     pub read: Arc<ReadTopics>,
     pub renewals: Mutex<Renewals>,
+    pub requests: Requests,
     pub metrics: Registry,
 }
 
@@ -204,6 +209,7 @@ pub struct KafkaStreamsBuilder {
     clock: ClockRef,
     handlers: Handlers,
     listener: Option<StateListener>,
+    uncaught: Option<Box<dyn StreamsUncaughtExceptionHandler>>,
     token_provider: Option<Arc<dyn TokenProvider>>,
 }
 
@@ -255,6 +261,16 @@ impl KafkaStreamsBuilder {
         self
     }
 
+    /// Sets what decides about errors and panics that end a stream thread, or the thread of the global stores; without it,
+    /// they end the application (`KafkaStreams.setUncaughtExceptionHandler`). A closure will do.
+    pub fn with_uncaught_exception_handler(
+        mut self,
+        handler: impl StreamsUncaughtExceptionHandler + 'static,
+    ) -> Self {
+        self.uncaught = Some(Box::new(handler));
+        self
+    }
+
     /// Sets the provider of the tokens with which all clients log in if `sasl.mechanism` is `OAUTHBEARER`.
     pub fn with_token_provider(mut self, provider: impl TokenProvider + 'static) -> Self {
         self.token_provider = Some(Arc::new(provider));
@@ -289,6 +305,7 @@ impl KafkaStreamsBuilder {
             said: Arc::default(),
             read: Arc::default(),
             renewals: Mutex::default(),
+            requests: Requests::new(self.uncaught),
             metrics: Registry::of(&self.config),
         };
         Ok(KafkaStreams {
@@ -339,6 +356,7 @@ impl KafkaStreams {
             clock: Arc::new(SystemClock),
             handlers,
             listener: None,
+            uncaught: None,
             token_provider: None,
         }
     }

@@ -40,6 +40,7 @@ mod record_collector;
 mod record_queue;
 mod refusals;
 mod renewal;
+mod requests;
 mod restart_wait;
 mod restore;
 mod run;
@@ -58,6 +59,7 @@ pub(crate) mod topic_setup;
 mod topic_watch;
 #[cfg(test)]
 pub(crate) mod trial;
+mod uncaught;
 mod waits;
 
 #[doc(hidden)]
@@ -67,6 +69,7 @@ pub use lifecycle::State;
 #[cfg(unix)]
 pub use shutdown::shutdown_signal;
 pub use stats::Totals;
+pub use uncaught::{StreamThreadExceptionResponse, StreamsUncaughtExceptionHandler};
 pub use waits::WaitReason;
 
 pub use crate::transport::{OAuthToken, TokenProvider};

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use super::control::ControlEvents;
+use super::control::{ControlEvents, Dispatcher};
 use super::global_thread::GlobalBackends;
+use super::instance::Pool;
 use super::kafka_streams::{Shared, lock};
 use super::lifecycle::State;
 use super::renewal::Renewal;
 use super::topic_watch::TopicWatch;
+use super::waits::Waiting;
 use crate::error::Result;
 use crate::time::ClockRef;
 
@@ -17,6 +19,9 @@ pub(crate) struct Observer {
     pub clock: ClockRef,
     pub watch: TopicWatch,
     globals: GlobalBackends,
+    pub pool: Pool,
+    /// The wait for the end of a pause.
+    pausing: Waiting,
     /// When to check the topics next, if something is waited for.
     next_check: i64,
 }
@@ -28,8 +33,15 @@ const STUCK_MS: i64 = 2_000;
 const STUCK_EVERY_MS: i64 = 10_000;
 
 impl Observer {
-    pub fn new(shared: Arc<Shared>, clock: ClockRef, watch: TopicWatch, globals: GlobalBackends) -> Self {
-        Observer { shared, clock, watch, globals, next_check: i64::MIN }
+    pub fn new(
+        shared: Arc<Shared>,
+        clock: ClockRef,
+        watch: TopicWatch,
+        globals: GlobalBackends,
+        pool: Pool,
+    ) -> Self {
+        let pausing = shared.waits.of("the application");
+        Observer { shared, clock, watch, globals, pool, pausing, next_check: i64::MIN }
     }
 
     /// Whether the global stores must be filled again.
@@ -60,6 +72,16 @@ impl ControlEvents for Observer {
 
     fn given_up(&mut self) {
         self.watch.poll_now(self.clock.monotonic_ms());
+    }
+
+    fn serve_threads(&mut self, dispatcher: &mut Dispatcher) -> Result<()> {
+        match self.shared.requests.is_paused() {
+            true => {
+                self.pausing.update(self.clock.monotonic_ms(), || "resume(): it is paused".to_owned());
+            }
+            false => self.pausing.end(),
+        }
+        self.pool.serve(dispatcher)
     }
 
     fn observe(&mut self, all_running: bool) -> bool {

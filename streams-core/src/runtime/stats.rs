@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::error::Error;
 use crate::ids::{PartitionId, TaskId};
 pub(crate) use crate::processor::DroppedRecords;
 
@@ -30,6 +31,8 @@ pub(crate) struct ThreadStats {
     started: AtomicBool,
     ended: AtomicBool,
     failed: AtomicBool,
+    /// The error that it ended with, if another thread is to take its place.
+    replaceable: Mutex<Option<Arc<Error>>>,
 }
 
 /// A stream thread's state, as Kafka Streams tells it (`StreamThread.State`).
@@ -140,6 +143,16 @@ impl ThreadStats {
         self.set_tasks(0, 0);
         self.failed.store(failed, Ordering::Relaxed);
         self.ended.store(true, Ordering::Relaxed);
+    }
+
+    /// Another thread is to take its place, which ended with that error.
+    pub fn replace(&self, error: Error) {
+        *self.replaceable.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(error));
+    }
+
+    /// The error that it ended with, if another thread is to take its place.
+    pub fn replaceable_after(&self) -> Option<Arc<Error>> {
+        self.replaceable.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether it has ended with an error.

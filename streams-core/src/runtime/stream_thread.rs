@@ -19,6 +19,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Add;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -94,6 +95,8 @@ pub(crate) struct ThreadParts {
     pub stats: Arc<ThreadStats>,
     pub waits: Arc<Waits>,
     pub read: Arc<ReadTopics>,
+    /// Whether nothing is processed and punctuated for now.
+    pub paused: Arc<AtomicBool>,
     pub clock: ClockRef,
 }
 
@@ -193,6 +196,7 @@ pub(crate) struct StreamThread {
     puts_off: PutsOff,
     recommits: Recommits,
     refusals: Refusals,
+    paused: Arc<AtomicBool>,
     resume_at: i64,
     /// When the restorer last got the list of quiet sources, and whether there were any.
     reported_quiet_at: i64,
@@ -219,6 +223,7 @@ impl StreamThread {
             puts_off: PutsOff::new(&parts.name, &parts.waits, parts.limits.task_timeout_ms),
             recommits: Recommits::new(parts.limits.recommit_ms),
             refusals: Refusals::new(&parts.name, &parts.waits, parts.read, parts.limits.task_timeout_ms),
+            paused: parts.paused,
             name: parts.name,
             consumer: parts.consumer,
             environment: parts.environment,
@@ -318,7 +323,7 @@ impl StreamThread {
         }
         let fetched = self.fetch()?;
         self.meter.polled(self.pace.now_ms());
-        let processed = self.process(now)?;
+        let processed = !self.is_paused() && self.process(now)?;
         worked |= fetched || processed;
         self.environment.collector.poll()?;
         let mut requested = false;
@@ -344,6 +349,11 @@ impl StreamThread {
             }
         }
         Ok(if worked { Round::Busy } else { Round::IdleFor(self.idle_ms(now)) })
+    }
+
+    /// Whether nothing is to be processed for now (KIP-834); fetching, opening of tasks and commits continue.
+    fn is_paused(&self) -> bool {
+        self.paused.load(Ordering::Relaxed)
     }
 
     /// When the next commit is due, by the monotonic clock.
@@ -569,8 +579,10 @@ impl StreamThread {
     /// How long nothing is due, in milliseconds.
     fn idle_ms(&mut self, now: Now) -> u64 {
         let commit_ms = self.commit_due_ms().saturating_sub(now.monotonic_ms);
+        let is_paused = self.is_paused();
         let punctuations = self.tasks.values_mut().filter_map(StreamTask::next_wall_clock_punctuation);
-        let punctuation_ms = punctuations.min().map_or(i64::MAX, |due| due.saturating_sub(now.wall_ms));
+        let next = punctuations.min().filter(|_| !is_paused);
+        let punctuation_ms = next.map_or(i64::MAX, |due| due.saturating_sub(now.wall_ms));
         let idle_ms = commit_ms.min(punctuation_ms).min(self.limits.poll_ms);
         u64::try_from(idle_ms).unwrap_or(0).max(1)
     }

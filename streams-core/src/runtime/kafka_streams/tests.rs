@@ -18,6 +18,7 @@ use crate::transport::{
 
 mod again;
 mod long;
+mod operate;
 
 const LIMIT: Duration = Duration::from_secs(120);
 
