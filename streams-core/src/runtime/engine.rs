@@ -14,6 +14,7 @@ use super::left_over::Scope;
 use super::memory::BufferedBytes;
 use super::restore::{RestoreCounters, Restorer, RestorerParts};
 use super::said::Said;
+use super::restore_listener::RestoreListener;
 use super::stats::ThreadStats;
 use super::stream_thread::{Command, Round, StreamThread, ThreadLimits, ThreadParts};
 use super::task::TaskEnvironment;
@@ -125,6 +126,7 @@ fn global_thread(
         thread: "engine-GlobalStreamThread".into(),
         clock: Arc::clone(clock),
         stop: Arc::default(),
+        listener: RestoreListener::default(),
     })
 }
 
@@ -170,6 +172,7 @@ impl Engine {
         let global = (!globals.is_empty()).then(global).transpose()?;
         let (requests, received) = mpsc::channel();
         let restorer = Restorer::new(RestorerParts {
+            listener: RestoreListener::default(),
             plan: Arc::clone(&plan),
             config: Arc::clone(&config),
             directory: None,

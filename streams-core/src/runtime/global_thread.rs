@@ -28,6 +28,7 @@ use super::pace::{Budget, Pace};
 use super::quiet::Quiet;
 use super::record_queue::RecordQueue;
 use super::refusals::{self, REFUSED_MAX_MS, Refusals};
+use super::restore_listener::RestoreListener;
 use super::state_directory::StateDirectory;
 use super::task_graph::{self, GraphSettings};
 use super::waits::{Waiting, Waits};
@@ -137,6 +138,8 @@ struct GlobalPartition {
     end: Offset,
     /// Since when fetches have found nothing, by the monotonic clock.
     quiet_since: Option<i64>,
+    /// Until it has come to its end: the records taken so far.
+    filling: Option<u64>,
 }
 
 struct GlobalStore {
@@ -175,6 +178,7 @@ pub(crate) struct GlobalThread {
     tell_quiet_at: i64,
     pace: Pace,
     stop: Arc<AtomicBool>,
+    listener: RestoreListener,
 }
 
 /// What a global thread is made of.
@@ -194,6 +198,7 @@ pub(crate) struct GlobalParts<'a> {
     pub clock: ClockRef,
     /// Set when the application ends.
     pub stop: Arc<AtomicBool>,
+    pub listener: RestoreListener,
 }
 
 impl GlobalThread {
@@ -213,6 +218,7 @@ impl GlobalThread {
             thread,
             clock,
             stop,
+            listener,
         } = parts;
         // As in Kafka Streams, where no extractor is asked.
         settings.default_extractor = BuiltInTimestampExtractor::LogAndSkipOnInvalidTimestamp;
@@ -247,6 +253,7 @@ impl GlobalThread {
             tell_quiet_at: i64::MIN,
             pace: Pace::new(clock, Arc::default(), Rc::default()),
             stop,
+            listener,
             refusals: Refusals::new("of the global stores", waits, Arc::default(), REFUSED_MAX_MS),
         })
     }
@@ -321,12 +328,15 @@ impl GlobalThread {
                         break;
                     }
                 };
+                let fetched = partition.queue.len();
                 partition.process(&mut store.context, &mut self.pace, &self.stop)?;
+                let taken = fetched.saturating_sub(partition.queue.len());
                 let position = match partition.queue.next_offset() {
                     Some(next) => next,
                     None => self.consumer.position(handle)?,
                 };
                 if position != partition.position {
+                    partition.filled(&self.listener, &store.name, position, taken);
                     partition.position = position;
                     partition.quiet_since = None;
                     moved.push((partition.queue.partition().clone(), position));
@@ -340,6 +350,7 @@ impl GlobalThread {
         }
         self.check_quiet(now.monotonic_ms);
         self.touch(now)?;
+        self.listener.check()?;
         Ok(any)
     }
 }
@@ -392,6 +403,18 @@ impl GlobalPartition {
                 Ok(Next::Refill(error.to_string()))
             }
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Reports that so many records have brought it to that position, until it comes to its end.
+    fn filled(&mut self, listener: &RestoreListener, store: &str, position: Offset, records: usize) {
+        let Some(before) = self.filling else { return };
+        let records = u64::try_from(records).unwrap_or(0);
+        let (at, total) = (self.queue.partition(), before.saturating_add(records));
+        listener.call(|listener| listener.on_batch_restored(at, store, position, records));
+        self.filling = (position < self.end).then_some(total);
+        if self.filling.is_none() {
+            listener.call(|listener| listener.on_restore_end(at, store, total));
         }
     }
 
@@ -477,7 +500,7 @@ fn open_store(
     let partition = |number| {
         let partition = TopicPartition::new(Arc::clone(&global.topic), number);
         let queue = RecordQueue::new(partition.clone(), input(&partition), -1, None);
-        GlobalPartition { handle: None, queue, position: 0, end: 0, quiet_since: None }
+        GlobalPartition { handle: None, queue, position: 0, end: 0, quiet_since: None, filling: None }
     };
     let partitions = (0..count).map(partition).collect();
     Ok(GlobalStore {

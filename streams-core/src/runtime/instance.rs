@@ -361,6 +361,7 @@ impl Instance {
             admin: self.transport.admin(&format!("{}-restore-admin", self.client_id))?,
             requests,
             counters: Arc::clone(&self.shared.counters),
+            listener: self.shared.restore_listener.clone(),
             waits: Arc::clone(&self.shared.waits),
         }))
     }

@@ -16,6 +16,7 @@ use super::renewal::Renewals;
 use super::requests::Requests;
 use super::restore::RestoreCounters;
 use super::said::Said;
+use super::restore_listener::{RestoreListener, StateRestoreListener};
 use super::state_directory;
 use super::stats::{ThreadStats, Totals};
 use super::threads;
@@ -75,6 +76,7 @@ pub(crate) struct Shared {
     patience_ms: AtomicI64,
     ending_ms: AtomicI64,
     pub counters: Arc<RestoreCounters>,
+    pub restore_listener: RestoreListener,
     pub stats: Mutex<Vec<Arc<ThreadStats>>>,
     pub waits: Arc<Waits>,
     pub said: Arc<Said>,
@@ -210,6 +212,7 @@ pub struct KafkaStreamsBuilder {
     handlers: Handlers,
     listener: Option<StateListener>,
     uncaught: Option<Box<dyn StreamsUncaughtExceptionHandler>>,
+    restore_listener: Option<Box<dyn StateRestoreListener>>,
     token_provider: Option<Arc<dyn TokenProvider>>,
 }
 
@@ -271,6 +274,12 @@ impl KafkaStreamsBuilder {
         self
     }
 
+    /// Sets what watches restores of stores and global stores (`KafkaStreams.setGlobalStateRestoreListener`).
+    pub fn with_state_restore_listener(mut self, listener: impl StateRestoreListener + 'static) -> Self {
+        self.restore_listener = Some(Box::new(listener));
+        self
+    }
+
     /// Sets the provider of the tokens with which all clients log in if `sasl.mechanism` is `OAUTHBEARER`.
     pub fn with_token_provider(mut self, provider: impl TokenProvider + 'static) -> Self {
         self.token_provider = Some(Arc::new(provider));
@@ -300,6 +309,7 @@ impl KafkaStreamsBuilder {
             patience_ms: AtomicI64::new(PATIENCE_MS),
             ending_ms: AtomicI64::new(0),
             counters: Arc::default(),
+            restore_listener: RestoreListener::new(self.restore_listener),
             stats: Mutex::default(),
             waits: Arc::default(),
             said: Arc::default(),
@@ -357,6 +367,7 @@ impl KafkaStreams {
             handlers,
             listener: None,
             uncaught: None,
+            restore_listener: None,
             token_provider: None,
         }
     }

@@ -43,6 +43,7 @@ mod renewal;
 mod requests;
 mod restart_wait;
 mod restore;
+mod restore_listener;
 mod run;
 mod said;
 #[cfg(unix)]
@@ -66,6 +67,7 @@ mod waits;
 pub use connect::{clean_up, connect};
 pub use kafka_streams::{KafkaStreams, KafkaStreamsBuilder, StateListener};
 pub use lifecycle::State;
+pub use restore_listener::StateRestoreListener;
 #[cfg(unix)]
 pub use shutdown::shutdown_signal;
 pub use stats::Totals;

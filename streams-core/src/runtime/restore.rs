@@ -37,6 +37,7 @@ use self::wait::OpeningWait;
 use super::application_plan::ApplicationPlan;
 use super::backends::TaskBackends;
 use super::quiet::{Quiet, QuietSource};
+use super::restore_listener::RestoreListener;
 use super::state_cleaner::StateCleaner;
 use super::state_directory::StateDirectory;
 use super::waits::Waits;
@@ -136,6 +137,8 @@ struct Changelog {
     restorer: Box<dyn Restore>,
     handle: PartitionHandle,
     position: Offset,
+    /// Records applied.
+    restored: u64,
     end: Offset,
     /// Whether it is a source topic: what comes after `end` is input that is still to be processed.
     is_source: bool,
@@ -197,6 +200,7 @@ pub(crate) struct Restorer {
     quiet: Quiet,
     requests: mpsc::Receiver<Request>,
     counters: Arc<RestoreCounters>,
+    listener: RestoreListener,
     waits: Arc<Waits>,
     tasks: Vec<Opening>,
     /// Tasks whose damaged databases were put aside, and when: that does not help a database that is damaged again at once.
@@ -221,13 +225,24 @@ pub(crate) struct RestorerParts {
     pub admin: Box<dyn Admin>,
     pub requests: mpsc::Receiver<Request>,
     pub counters: Arc<RestoreCounters>,
+    pub listener: RestoreListener,
     pub waits: Arc<Waits>,
 }
 
 impl Restorer {
     pub fn new(parts: RestorerParts) -> Self {
-        let RestorerParts { plan, config, directory, memory, consumer, admin, requests, counters, waits } =
-            parts;
+        let RestorerParts {
+            plan,
+            config,
+            directory,
+            memory,
+            consumer,
+            admin,
+            requests,
+            counters,
+            listener,
+            waits,
+        } = parts;
         let cleaner = directory
             .as_ref()
             .map(|directory| StateCleaner::new(Arc::clone(directory), config.state_cleanup_delay_ms()));
@@ -243,6 +258,7 @@ impl Restorer {
             quiet: Quiet::default(),
             requests,
             counters,
+            listener,
             waits,
             tasks: Vec::new(),
             put_aside: BTreeMap::new(),
@@ -292,6 +308,7 @@ impl Restorer {
         if let Some(cleaner) = &mut self.cleaner {
             cleaner.clean_if_due(now, &opening)?;
         }
+        self.listener.check()?;
         Ok(worked)
     }
 
@@ -353,6 +370,8 @@ impl Restorer {
         for changelog in opening.changelogs.drain(..) {
             // The handle is useless now, whatever the answer.
             let _ = self.consumer.unassign(changelog.handle);
+            let Changelog { partition, store, restored, .. } = &changelog;
+            self.listener.call(|listener| listener.on_restore_suspended(partition, store, *restored));
         }
         opening.ends.clear();
         opening.phase = Phase::Opening;

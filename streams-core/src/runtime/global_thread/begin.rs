@@ -8,7 +8,7 @@ use state_stores::Batch;
 use state_stores::metadata::{metadata_keyspace, put_metadata, read_metadata};
 use state_stores::offsets::{StoredOffset, delete_offset, offsets_keyspace, read_offsets};
 
-use super::{GlobalStore, GlobalThread, TOUCH_MS};
+use super::{GlobalPartition, GlobalStore, GlobalThread, TOUCH_MS};
 use crate::error::{Error, Result};
 use crate::ids::{Offset, TopicName, TopicPartition};
 use crate::runtime::refusals::{REFUSED_MAX_MS, Refusals};
@@ -118,9 +118,17 @@ impl GlobalThread {
                 self.consumer.unassign(handle)?;
             }
             partition.queue.clear();
+            if let Some(total) = partition.filling.take() {
+                self.listener.call(|listener| listener.on_restore_suspended(&of, &store.name, total));
+            }
             partition.position = stored.unwrap_or(first);
             partition.end = bounds.ends.get(&of).copied().unwrap_or(0);
             partition.handle = Some(self.consumer.assign(&of, partition.position)?);
+            let GlobalPartition { position, end, .. } = *partition;
+            if position < end {
+                partition.filling = Some(0);
+                self.listener.call(|listener| listener.on_restore_start(&of, &store.name, position, end));
+            }
         }
         store.begin = None;
         Ok(())

@@ -100,6 +100,7 @@ fn run_global(
         thread: name.into(),
         clock: Arc::clone(&instance.clock),
         stop: Arc::clone(stop),
+        listener: instance.shared.restore_listener.clone(),
     })?;
     let stats = Arc::new(ThreadStats::default());
     lock(&instance.shared.stats).push(Arc::clone(&stats));

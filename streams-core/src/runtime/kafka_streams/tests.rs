@@ -19,6 +19,7 @@ use crate::transport::{
 mod again;
 mod long;
 mod operate;
+mod restore;
 
 const LIMIT: Duration = Duration::from_secs(120);
 

@@ -29,6 +29,8 @@ impl Restorer {
             if failed.is_none() && changelog.position >= changelog.end {
                 // The handle is useless now, whatever the answer.
                 let _ = self.consumer.unassign(changelog.handle);
+                let Changelog { partition, store, restored, .. } = &changelog;
+                self.listener.call(|listener| listener.on_restore_end(partition, store, *restored));
                 opening.ends.insert(changelog.store, changelog.position);
             } else {
                 rest.push(changelog);
@@ -95,6 +97,9 @@ impl Restorer {
         changelog.position = position;
         let restored = u64::try_from(fetched.len()).unwrap_or(0);
         self.counters.restored_records.fetch_add(restored, Ordering::Relaxed);
+        changelog.restored += restored;
+        let Changelog { partition, store, .. } = changelog;
+        self.listener.call(|listener| listener.on_batch_restored(partition, store, position, restored));
         Ok(Some(restored))
     }
 }

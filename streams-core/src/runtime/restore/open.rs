@@ -298,6 +298,7 @@ impl Restorer {
         }
         let restorer = store.format().restorer(&store.name, &backend)?;
         let handle = self.consumer.assign(partition, position)?;
+        self.listener.call(|listener| listener.on_restore_start(partition, &store.name, position, start.end));
         opening.changelogs.push(Changelog {
             store: store.name.clone(),
             partition: partition.clone(),
@@ -305,6 +306,7 @@ impl Restorer {
             restorer,
             handle,
             position,
+            restored: 0,
             end: start.end,
             is_source: store.is_source,
             is_readable: false,
