@@ -57,7 +57,7 @@ impl Failures {
 
 impl Pool {
     /// A pool with as many threads as are wanted.
-    pub fn new(
+    pub(super) fn new(
         instance: &Instance,
         requests: mpsc::Sender<Request>,
         wake_restorer: Arc<dyn Fn() + Send + Sync>,
