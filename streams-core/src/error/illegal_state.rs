@@ -57,6 +57,26 @@ pub enum IllegalStateError {
         /// The name of the application's state.
         state: &'static str,
     },
+    /// The call needs an application that runs.
+    #[error("{call} needs a running application; this one is {state}")]
+    NotRunning {
+        /// The method.
+        call: &'static str,
+        /// The name of the application's state.
+        state: &'static str,
+    },
+    /// The call waits for threads of the application, and was made on one of them.
+    #[error("{call} waits for the stream threads; call it on a thread that is not the application's own")]
+    OwnThread {
+        /// The method.
+        call: &'static str,
+    },
+    /// No stream thread releases its tasks now, because user code or a broker takes long.
+    #[error("no stream thread answers now; try again")]
+    NoAnswer,
+    /// A topology without tasks has nothing to do for a stream thread.
+    #[error("the topology has global tables only: there is nothing to do for a stream thread")]
+    GlobalTablesOnly,
     /// A setting that decides how a topology is built was given only after that.
     #[error(
         "the configuration sets {key} to {value}, but the topology was built with another setting, and it takes effect only \

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Dispatcher, ThreadHandle};
-use crate::error::{Error, Result};
+use crate::error::{Error, IllegalStateError, Result};
 use crate::runtime::stream_thread::Command;
 use crate::transport::MembershipHandler;
 
@@ -28,7 +28,7 @@ impl Dispatcher {
         let Some(thread) = self.threads.iter().rfind(|thread| thread.is_free()) else {
             return match self.threads.is_empty() {
                 true => Ok(None),
-                false => Err(Error::IllegalState("no stream thread answers now; try again".to_owned())),
+                false => Err(IllegalStateError::NoAnswer.into()),
             };
         };
         let (name, tasks) = (thread.name.clone(), thread.tasks.clone());
@@ -45,7 +45,7 @@ impl Dispatcher {
         }
         match at {
             Some(_) => Ok(Some(name)),
-            None => Err(Error::IllegalState(format!("thread {name} did not answer; try again"))),
+            None => Err(IllegalStateError::NoAnswer.into()),
         }
     }
 

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::{Instance, start_stream_thread};
-use crate::error::{Error, Result};
+use crate::error::{Error, IllegalStateError, Result};
 use crate::runtime::control::{Dispatcher, ThreadHandle};
 use crate::runtime::kafka_streams::lock;
 use crate::runtime::requests::ThreadRequest;
@@ -108,8 +108,7 @@ impl Pool {
 
     fn add(&mut self, dispatcher: &mut Dispatcher) -> Result<String> {
         if self.instance.plan.subtopologies.is_empty() {
-            let why = "the topology has global tables only: there is nothing to do for a stream thread";
-            return Err(Error::IllegalState(why.to_owned()));
+            return Err(IllegalStateError::GlobalTablesOnly.into());
         }
         let number = self.free_number();
         let handle = self.start(number)?;

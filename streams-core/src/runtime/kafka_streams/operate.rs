@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 
 use super::{KafkaStreams, START_SLICE};
-use crate::error::{Error, Result};
+use crate::error::{IllegalStateError, Result};
 use crate::runtime::requests::ThreadRequest;
 use crate::runtime::threads;
 
@@ -31,34 +31,31 @@ impl KafkaStreams {
     /// Requests something of the control thread and waits for its answer.
     fn ask<T>(
         &self,
-        what: &str,
+        call: &'static str,
         request: impl FnOnce(mpsc::Sender<Result<T>>) -> ThreadRequest,
     ) -> Result<T> {
         if threads::is_own(&self.shared) {
-            return Err(Error::IllegalState(format!(
-                "{what} waits for the stream threads; call it on a thread that is not the application's own"
-            )));
+            return Err(IllegalStateError::OwnThread { call }.into());
         }
-        self.check_running(what)?;
+        self.check_running(call)?;
         let (answer, answered) = mpsc::channel();
         self.shared.requests.request(request(answer));
         loop {
             match answered.recv_timeout(START_SLICE) {
                 Ok(result) => return result,
                 Err(mpsc::RecvTimeoutError::Disconnected) => {
-                    return Err(Error::IllegalState(format!("{what}: the application ended meanwhile")));
+                    let state = self.state().name();
+                    return Err(IllegalStateError::NotRunning { call, state }.into());
                 }
-                Err(mpsc::RecvTimeoutError::Timeout) => self.check_running(what)?,
+                Err(mpsc::RecvTimeoutError::Timeout) => self.check_running(call)?,
             }
         }
     }
 
-    fn check_running(&self, what: &str) -> Result<()> {
+    fn check_running(&self, call: &'static str) -> Result<()> {
         match self.state() {
             state if state.is_running_or_rebalancing() => Ok(()),
-            state => {
-                Err(Error::IllegalState(format!("{what} needs a running application; this one is {state}")))
-            }
+            state => Err(IllegalStateError::NotRunning { call, state: state.name() }.into()),
         }
     }
 
