@@ -37,19 +37,19 @@ enum Halt {
     /// At this offset: nothing more is to be redriven.
     Full(Offset),
     /// At this offset is a letter that can go nowhere.
-    Stuck(Offset, CliError),
-    Failed(CliError),
+    Stuck(Offset, Box<CliError>),
+    Failed(Box<CliError>),
 }
 
 impl From<CliError> for Halt {
     fn from(error: CliError) -> Self {
-        Halt::Failed(error)
+        Halt::Failed(error.into())
     }
 }
 
 impl From<TransportError> for Halt {
     fn from(error: TransportError) -> Self {
-        Halt::Failed(error.into())
+        Halt::Failed(Box::new(error.into()))
     }
 }
 
@@ -109,8 +109,8 @@ impl<'a> Writer<'a> {
             Ok(()) => (next, None),
             Err(Halt::Full(offset)) => (offset, None),
             // Those before it are committed; it comes first in the next run.
-            Err(Halt::Stuck(offset, error)) => (offset, Some(error)),
-            Err(Halt::Failed(error)) => return self.take_back(partition, error, before),
+            Err(Halt::Stuck(offset, error)) => (offset, Some(*error)),
+            Err(Halt::Failed(error)) => return self.take_back(partition, *error, before),
         };
         let offset = OffsetToCommit { partition: partition.clone(), offset: next, metadata: String::new() };
         let added =
@@ -204,7 +204,7 @@ impl<'a> Writer<'a> {
         };
         let Some(quarantine) = &self.arguments.quarantine else {
             let at = format!("{partition} offset {}", record.offset());
-            return Err(Halt::Stuck(record.offset(), CliError::Stuck { at, why }));
+            return Err(Halt::Stuck(record.offset(), CliError::Stuck { at, why }.into()));
         };
         self.put(quarantine, None, record, record, &record.headers())?;
         self.report.saw(&letter);
