@@ -147,6 +147,8 @@ pub enum StoreError {
         store: String,
         /// The first bytes of the key.
         key: String,
+        /// The whole key in the database, by which the store can delete the row.
+        row: Box<[u8]>,
         /// What the codec said.
         cause: CodecError,
     },
@@ -237,8 +239,13 @@ impl StoreError {
     }
 
     /// The row of that key, or the key itself, cannot be read back.
-    pub(crate) fn of_row(store: &str, key: &[u8], cause: CodecError) -> Self {
-        StoreError::Row { store: store.to_owned(), key: Excerpt::of(key).to_string(), cause }
+    pub fn of_row(store: &str, key: &[u8], cause: CodecError) -> Self {
+        StoreError::of_local_row(store, key, key, cause)
+    }
+
+    /// As [`of_row`](Self::of_row), for a row whose key in the database is `row`.
+    pub(crate) fn of_local_row(store: &str, key: &[u8], row: &[u8], cause: CodecError) -> Self {
+        StoreError::Row { store: store.to_owned(), key: Excerpt::of(key).to_string(), row: row.into(), cause }
     }
 
     /// Whether what was written cannot be read back, so that only a rebuilt database helps.

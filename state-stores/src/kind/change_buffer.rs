@@ -185,6 +185,14 @@ impl<K, V> BufferTable<K, V> {
         Ok(Some(Buffered { key, old, new, context }))
     }
 
+    /// Where the first row's last update came from, which is known even if the row cannot be read back.
+    pub fn first_context(&mut self) -> Result<Option<RecordContext>> {
+        self.load()?;
+        let Some((_, key)) = self.order.first() else { return Ok(None) };
+        let row = self.rows.get(key).ok_or_else(|| self.malformed("a row without its update"))?;
+        Ok(Some(self.value_of(key, row)?.context))
+    }
+
     /// Lets the first row go.
     pub fn remove_first(&mut self) -> Result<()> {
         self.load()?;

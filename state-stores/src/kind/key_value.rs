@@ -118,6 +118,14 @@ impl<K, T> KeyValueTable<K, T> {
         self.table.put(&self.scratch, value, timestamp, headers)
     }
 
+    /// Deletes the row that [`StoreError::Row`] names. `timestamp` is the time in ms of the record being processed.
+    pub fn delete_row(&mut self, row: &[u8], timestamp: i64) {
+        if let Some(recency) = &mut self.recency {
+            recency.remove(row);
+        }
+        self.table.delete_row(row, timestamp);
+    }
+
     /// About how many entries are committed.
     pub fn approximate_num_entries(&self) -> Result<u64> {
         self.table.approximate_num_entries()

@@ -81,11 +81,18 @@ impl<K, T: Clone + 'static> ListValueTable<K, T> {
         self.table.put(&self.scratch, None, timestamp, Headers::new())
     }
 
-    /// Deletes a key's list if it has one, and else writes nothing; says whether it had.
+    /// Deletes the row that [`StoreError::Row`] names. `timestamp` is the time in ms of the record being processed.
+    pub fn delete_row(&mut self, row: &[u8], timestamp: i64) {
+        self.table.delete_row(row, timestamp);
+    }
+
+    /// Deletes a key's list if it has one, and else writes nothing; says whether it had. The list need not be readable.
     pub fn delete_if_present(&mut self, key: &K, timestamp: i64) -> Result<bool> {
         self.encode(key)?;
-        if self.table.get(&self.scratch)?.is_none() {
-            return Ok(false);
+        match self.table.get(&self.scratch) {
+            Ok(None) => return Ok(false),
+            Ok(Some(_)) | Err(StoreError::Row { .. }) => {}
+            Err(error) => return Err(error),
         }
         self.table.put(&self.scratch, None, timestamp, Headers::new())?;
         Ok(true)

@@ -4,8 +4,17 @@ use std::marker::PhantomData;
 
 use crate::backend::{Backend, BackendRef, Direction};
 use crate::cursor::{Cursor, Entries};
-use crate::error::Result;
+use crate::error::{Result, StoreError};
+use crate::overlay::KeyBytes;
 use crate::table::scan::TableScan;
+
+/// A row that is gathered although its value cannot be read back, with the error in the value's place.
+pub(super) fn unreadable<T>(error: StoreError) -> Result<(KeyBytes, Result<T>)> {
+    match &error {
+        StoreError::Row { row, .. } => Ok((KeyBytes::from_slice(row), Err(error))),
+        _ => Err(error),
+    }
+}
 
 /// A store that keeps its entries in one table.
 pub trait InTable {

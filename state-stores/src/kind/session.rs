@@ -6,7 +6,7 @@
 use std::ops::Bound;
 
 use super::delegate_state_store;
-use super::scan::{InTable, StoreCursor};
+use super::scan::{InTable, StoreCursor, unreadable};
 use crate::backend::{Backend, BackendRef, Direction};
 use crate::codec::CodecRef;
 use crate::error::{Result, StoreError};
@@ -142,6 +142,11 @@ impl<K, A> SessionTable<K, A> {
         self.table.expiry().dropped
     }
 
+    /// Deletes the row that [`StoreError::Row`] names. `timestamp` is the time in ms of the record being processed.
+    pub fn delete_row(&mut self, row: &[u8], timestamp: i64) {
+        self.table.delete_row(row, timestamp);
+    }
+
     /// About how many entries are committed.
     pub fn approximate_num_entries(&self) -> Result<u64> {
         self.table.approximate_num_entries()
@@ -220,14 +225,15 @@ impl<K, A: Clone> SessionTable<K, A> {
         self.scan(KeyBounds::ALL, earliest_end_ms, latest_end_ms, i64::MAX)
     }
 
-    /// The sessions of all keys that end within `earliest_end_ms..=latest_end_ms`, in the order of `by`. Reads all sessions
-    /// of the segments in that time, and sorts those that are asked for in memory.
+    /// The sessions of all keys that end within `earliest_end_ms..=latest_end_ms`, in the order of `by`; an error in the
+    /// place of each that cannot be read back. Reads all sessions of the segments in that time, and sorts those that are
+    /// asked for in memory.
     pub fn find_closed(
         &mut self,
         earliest_end_ms: i64,
         latest_end_ms: i64,
         by: ClosedOrder,
-    ) -> Result<Vec<(SessionKey<K>, A)>> {
+    ) -> Result<Vec<Result<(SessionKey<K>, A)>>> {
         let time = self.table.expiry();
         let segments = match by {
             ClosedOrder::EndStartKey => time.live_between(earliest_end_ms, latest_end_ms),
@@ -248,13 +254,13 @@ impl<K, A: Clone> SessionTable<K, A> {
         let mut scan = self.table.scan_live(ranges_of(segments, range), Some(from_ms), wanted);
         let mut raw = Vec::new();
         let backend = &**self.table.backend();
-        let as_is = |local: &[u8], aggregate| Ok((KeyBytes::from_slice(local), aggregate));
+        let as_is = |local: &[u8], aggregate| Ok((KeyBytes::from_slice(local), Ok(aggregate)));
         while let Some(entry) = scan.step(&self.table, backend, Direction::Forward, as_is) {
-            raw.push(entry?);
+            raw.push(entry.or_else(unreadable)?);
         }
         // Keys that one is the beginning of another come in the order of what follows them, so all is sorted.
         raw.sort_by(|(one, _), (other, _)| closed_order(by, one).cmp(&closed_order(by, other)));
-        raw.into_iter().map(|(local, value)| Ok((self.decode(&local)?, value))).collect()
+        Ok(raw.into_iter().map(|(local, value)| Ok((self.decode(&local)?, value?))).collect())
     }
 
     /// A scan of all sessions that have not expired, in the order of [`SessionTable::find_sessions_of_keys`].
@@ -310,7 +316,7 @@ impl<K, A> SessionTable<K, A> {
             let detail = format!("{} bytes", local.len());
             StoreError::Corrupt { store: store.to_owned(), what: "a session key", detail }
         })?;
-        let key = self.key.decode(key).map_err(|error| StoreError::of_row(store, key, error))?;
+        let key = self.key.decode(key).map_err(|error| StoreError::of_local_row(store, key, local, error))?;
         Ok(SessionKey { key, start, end })
     }
 }

@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use std::ops::Bound;
 
 use super::delegate_state_store;
-use super::scan::{InTable, StoreCursor};
+use super::scan::{InTable, StoreCursor, unreadable};
 use crate::backend::{Backend, BackendRef, Direction};
 use crate::codec::CodecRef;
 use crate::cursor::{Cursor, Entries};
@@ -165,6 +165,11 @@ impl<K, T> WindowTable<K, T> {
         self.table.expiry().dropped
     }
 
+    /// Deletes the row that [`StoreError::Row`] names. `timestamp` is the time in ms of the record being processed.
+    pub fn delete_row(&mut self, row: &[u8], timestamp: i64) {
+        self.table.delete_row(row, timestamp);
+    }
+
     /// About how many entries are committed.
     pub fn approximate_num_entries(&self) -> Result<u64> {
         self.table.approximate_num_entries()
@@ -225,19 +230,20 @@ impl<K, T: Clone> WindowTable<K, T> {
     }
 
     /// The windows of all keys whose start is within `from_ms..=to_ms`, in the order of their starts, then serialized
-    /// keys. Reads all windows of the segments in that time, and sorts those that are asked for in memory.
-    pub fn fetch_by_start(&mut self, from_ms: i64, to_ms: i64) -> Result<Vec<((K, i64), T)>> {
+    /// keys; an error in the place of each that cannot be read back. Reads all windows of the segments in that time, and
+    /// sorts those that are asked for in memory.
+    pub fn fetch_by_start(&mut self, from_ms: i64, to_ms: i64) -> Result<Vec<Result<((K, i64), T)>>> {
         let mut scan = self.scan(KeyBounds::ALL, from_ms, to_ms);
         let mut raw = Vec::new();
         let backend = &**self.table.backend();
-        let as_is = |local: &[u8], value| Ok((KeyBytes::from_slice(local), value));
+        let as_is = |local: &[u8], value| Ok((KeyBytes::from_slice(local), Ok(value)));
         while let Some(entry) = scan.step(&self.table, backend, Direction::Forward, as_is) {
-            raw.push(entry?);
+            raw.push(entry.or_else(unreadable)?);
         }
         let start = |local: &KeyBytes| window_key::start_ms(&local[SEGMENT_BYTES..]);
         // Of one start, entries have come in the order of their keys.
         raw.sort_by_key(|(local, _)| start(local));
-        raw.into_iter().map(|(local, value)| Ok((self.decode(&local)?, value))).collect()
+        Ok(raw.into_iter().map(|(local, value)| Ok((self.decode(&local)?, value?))).collect())
     }
 
     /// A scan of all windows that have not expired, in the order of [`WindowTable::fetch_keys`].
@@ -286,7 +292,8 @@ impl<K, T> WindowTable<K, T> {
             let detail = format!("{} bytes", local.len());
             StoreError::Corrupt { store: store.to_owned(), what: "a window key", detail }
         })?;
-        Ok((self.key.decode(key).map_err(|error| StoreError::of_row(store, key, error))?, start))
+        let key = self.key.decode(key).map_err(|error| StoreError::of_local_row(store, key, local, error))?;
+        Ok((key, start))
     }
 }
 

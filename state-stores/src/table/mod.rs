@@ -182,6 +182,12 @@ impl<T, E: Expiry> Table<T, E> {
         Ok(())
     }
 
+    /// Deletes a row that cannot be read back. The change is not tracked: what the row was is unknown.
+    pub(crate) fn delete_row(&mut self, key: &[u8], timestamp: i64) {
+        let expiry = &self.expiry;
+        self.overlay.update(key, None, timestamp, Headers::new(), || expiry.knows_absent(key));
+    }
+
     /// A scan of ranges, which are in ascending order. The backend is left alone if memory has everything from the time
     /// `memory_from` on.
     pub(crate) fn scan<'a>(

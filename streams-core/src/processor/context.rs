@@ -92,6 +92,37 @@ impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
         self.task.at_record(kept, |task| ProcessorContext { node, children, task }.attempt(part))
     }
 
+    /// A row that another record has left in a store. If it cannot be read back, the processing exception handler is asked
+    /// about the row; if that resumes, the row is counted as left out, `delete` gets its key, and there is none.
+    #[doc(hidden)]
+    #[inline]
+    pub fn readable<R>(
+        &mut self,
+        row: Result<R>,
+        delete: impl FnOnce(&[u8]) -> Result<()>,
+    ) -> ProcessorResult<Option<R>> {
+        match row {
+            Ok(row) => Ok(Some(row)),
+            Err(error) => {
+                delete(&self.skip_unreadable(None, error)?)?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Asks the processing exception handler about such a row. If that resumes, the row is counted as left out, and is to be
+    /// deleted; this is its key. `kept` says where it came from, if that is known. Errors about anything else are returned.
+    #[doc(hidden)]
+    #[cold]
+    pub fn skip_unreadable(
+        &mut self,
+        kept: Option<&RecordContext>,
+        error: Error,
+    ) -> ProcessorResult<Box<[u8]>> {
+        let node = self.task.node_name(self.node);
+        Ok(self.task.on_unreadable_row(&node, kept, error)?)
+    }
+
     /// The same context for a shorter time.
     pub(super) fn reborrow(&mut self) -> ProcessorContext<'_, K, V> {
         ProcessorContext { node: self.node, children: self.children, task: self.task }

@@ -145,6 +145,10 @@ pub trait DeserializationExceptionHandler: Send + Sync {
 }
 
 /// Decides about records on which user code returned an error or panicked (`ProcessingExceptionHandler`).
+///
+/// It is also asked about a row that waits in a store for other records and cannot be read back: `error` is a
+/// [`StoreError::Row`](crate::error::StoreError::Row), the key is the row's in the store, and the place that of the record
+/// which left it, if that is known. [`Response::resume`] deletes the row.
 pub trait ProcessingExceptionHandler: Send + Sync {
     /// `error` is what the processor returned; a [`UserPanic`](super::UserPanic) if it panicked.
     fn handle(&self, context: &ErrorContext<'_>, error: &UserError) -> Response;

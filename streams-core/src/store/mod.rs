@@ -48,7 +48,7 @@ pub use global::{GlobalKeyValueStore, GlobalTimestampedKeyValueStore};
 #[doc(hidden)]
 pub use kind::{
     BufferedRecord, ChangeBuffer, ChangeBufferBuilder, JoinBuffer, JoinBufferBuilder, ListValueStore,
-    ListValueStoreBuilder,
+    ListValueStoreBuilder, Unreadable,
 };
 pub use kind::{
     KeyValueStore, KeyValueStoreBuilder, KeyValueStoreKind, Plain, SessionStore, SessionStoreBuilder,

@@ -8,11 +8,13 @@ use state_stores::{Causes, Short, StoreError};
 
 use super::TaskContext;
 use crate::error::{Error, Result, UserError};
+use crate::ids::{Offset, TopicPartition};
 use crate::processor::dead_letter::DeadLetter;
 use crate::processor::dropped::{DropReason, KeyExcerpt};
 use crate::processor::handlers::{self, Decision, ErrorContext, Handlers, Response};
 use crate::processor::{Origin, Purpose};
 use crate::record::Headers;
+use crate::store::RecordContext;
 use crate::transport::RawRecord;
 
 impl TaskContext {
@@ -47,8 +49,13 @@ impl TaskContext {
     ) -> Result<Decision> {
         let handlers = &self.setup.handlers;
         let context = self.error_context(node, headers, raw.or(self.position.raw.as_ref()));
-        let (decision, dead_letters) =
-            handlers::decide(which, &context, |context| ask(handlers, context))?.into_parts();
+        let response = handlers::decide(which, &context, |context| ask(handlers, context))?;
+        self.follow(node, response)
+    }
+
+    /// Writes the dead letters of a handler's answer.
+    fn follow(&mut self, node: &str, response: Response) -> Result<Decision> {
+        let (decision, dead_letters) = response.into_parts();
         dead_letters.iter().try_for_each(|letter| self.send_dead_letter(node, letter))?;
         Ok(decision)
     }
@@ -88,7 +95,8 @@ impl TaskContext {
     ) -> Result<()> {
         let cause: UserError = match error {
             Error::User(cause) => cause,
-            // A key or value that its serde refuses: in Kafka Streams the serializer throws within `put` or `get`.
+            // A key or value that its serde refuses: in Kafka Streams the serializer throws within `put` or `get`. A row
+            // here is the current record's own; of another's, `on_unreadable_row` asks.
             Error::Store { cause: cause @ (StoreError::Codec { .. } | StoreError::Row { .. }), .. } => {
                 cause.into()
             }
@@ -110,6 +118,62 @@ impl TaskContext {
                 node: node.into(),
                 task: self.setup.task,
                 at: self.position(),
+                cause,
+            }),
+        }
+    }
+
+    /// Asks the processing handler about a row of a store that cannot be read back and is not the current record's: the
+    /// current record is not to blame, and not affected. `kept` says where the row came from, if that is known. On `Ok`, the
+    /// caller deletes the row, whose key is returned; other errors are returned.
+    #[cold]
+    pub(in crate::processor) fn on_unreadable_row(
+        &mut self,
+        node: &str,
+        kept: Option<&RecordContext>,
+        error: Error,
+    ) -> Result<Box<[u8]>> {
+        let cause = match error {
+            Error::Store { cause: cause @ StoreError::Row { .. }, .. } => cause,
+            other => return Err(other),
+        };
+        let trigger = self.position();
+        let unknown = || RecordContext {
+            timestamp: self.setup.clock.timestamp(),
+            source: Arc::from(""),
+            partition: -1,
+            offset: -1,
+            headers: Headers::new(),
+        };
+        let kept = kept.cloned().unwrap_or_else(unknown);
+        self.at_record(&kept, |task| task.ask_about_row(node, trigger, cause))
+    }
+
+    fn ask_about_row(
+        &mut self,
+        node: &str,
+        trigger: Option<(TopicPartition, Offset)>,
+        cause: StoreError,
+    ) -> Result<Box<[u8]>> {
+        let key: Box<[u8]> = match &cause {
+            StoreError::Row { row, .. } => row.clone(),
+            _ => Box::default(),
+        };
+        self.key = KeyExcerpt::of(Some(&key));
+        let cause: UserError = cause.into();
+        let headers = self.setup.clock.headers();
+        let context = ErrorContext { key: Some(&key), ..self.error_context(node, &headers, None) };
+        let ask = |context: &ErrorContext<'_>| self.setup.handlers.processing.handle(context, &cause);
+        let response = handlers::decide("processing", &context, ask)?;
+        match self.follow(node, response)? {
+            Decision::Resume => {
+                self.drop_records_of(node, DropReason::Processing, 1, &Causes(&*cause));
+                Ok(key)
+            }
+            Decision::Fail => Err(Error::Processing {
+                node: node.into(),
+                task: self.setup.task,
+                at: self.position().or(trigger),
                 cause,
             }),
         }

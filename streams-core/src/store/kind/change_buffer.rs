@@ -49,6 +49,11 @@ impl<K, V> ChangeBuffer<K, V> {
         self.store.run(|buffer| buffer.first())
     }
 
+    /// Where the first update came from, which is known even if the update cannot be read back.
+    pub fn first_context(&self) -> Result<Option<RecordContext>> {
+        self.store.run(|buffer| buffer.first_context())
+    }
+
     /// Lets the first update go.
     pub fn remove_first(&self) -> Result<()> {
         self.store.run(|buffer| buffer.remove_first())

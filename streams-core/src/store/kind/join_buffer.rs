@@ -58,12 +58,28 @@ impl<K, V> BufferedRecord<K, V> {
     }
 }
 
+/// Why a record that waited cannot be joined.
+#[derive(Debug)]
+pub struct Unreadable {
+    /// What it was to be processed under, if that can be read.
+    pub context: Option<RecordContext>,
+    /// What went wrong.
+    pub error: Error,
+}
+
+impl From<Error> for Unreadable {
+    fn from(error: Error) -> Self {
+        Unreadable { context: None, error }
+    }
+}
+
 struct Shared<K, V> {
     store: Handle<Inner>,
     key: SerdeRef<K>,
     value: SerdeRef<V>,
     /// The topic that serdes get: the join's name.
     topic: Arc<str>,
+    changelog: Arc<str>,
     grace_ms: i64,
     /// The greatest time ever put; -1 if there was none.
     observed_ms: Cell<Timestamp>,
@@ -112,13 +128,20 @@ impl<K: Data, V: Data> JoinBuffer<K, V> {
         Ok(true)
     }
 
-    /// Takes out the records whose grace period is over, in their order.
-    pub fn take_due(&self) -> Result<Vec<BufferedRecord<K, V>>> {
+    /// Takes out the records whose grace period is over, in their order, each when it is asked for.
+    pub fn take_due(&self) -> Result<impl Iterator<Item = Result<BufferedRecord<K, V>, Unreadable>>> {
         let shared = &*self.0;
         let closed_ms = shared.closed_ms();
-        if shared.earliest_ms.get() > closed_ms {
-            return Ok(Vec::new());
-        }
+        let is_due = shared.earliest_ms.get() <= closed_ms;
+        let due = is_due.then(|| self.due(closed_ms)).transpose()?;
+        Ok(due.into_iter().flatten())
+    }
+
+    fn due(
+        &self,
+        closed_ms: Timestamp,
+    ) -> Result<impl Iterator<Item = Result<BufferedRecord<K, V>, Unreadable>>> {
+        let shared = &*self.0;
         let [from, to] = [0, closed_ms.saturating_add(1)].map(|time: i64| {
             let mut key = vec![PREFIX];
             key.extend_from_slice(&time.to_be_bytes());
@@ -127,11 +150,10 @@ impl<K: Data, V: Data> JoinBuffer<K, V> {
         shared.earliest_ms.set(closed_ms.saturating_add(1));
         let take = |row: Result<(Vec<u8>, Bytes)>| {
             let (key, value) = row?;
-            let record = shared.decode(&key, &value)?;
             shared.store.run(|store| store.put(&key, None, LogRecord::NOW))?;
-            Ok(record)
+            shared.decode(&key, &value)
         };
-        shared.store.scan(|store| store.range(Some(&from), Some(&to)))?.map(take).collect()
+        Ok(shared.store.scan(|store| store.range(Some(&from), Some(&to)))?.map(take))
     }
 }
 
@@ -163,14 +185,14 @@ impl<K: Data, V: Data> Shared<K, V> {
         self.store.failed(StoreError::Codec { store, what, key, cause })
     }
 
-    fn unreadable(&self, key: &[u8], cause: CodecError) -> Error {
-        let (store, key) = (self.store.name().to_string(), Excerpt::of(key).to_string());
-        self.store.failed(StoreError::Row { store, key, cause })
+    fn unreadable(&self, key: &[u8], context: Option<RecordContext>, why: String) -> Unreadable {
+        let cause = CodecError::new(format!("{why} (changelog {})", self.changelog));
+        Unreadable { context, error: self.store.failed(StoreError::of_row(self.store.name(), key, cause)) }
     }
 
-    fn decode(&self, row: &[u8], value: &[u8]) -> Result<BufferedRecord<K, V>> {
+    fn decode(&self, row: &[u8], value: &[u8]) -> Result<BufferedRecord<K, V>, Unreadable> {
         let malformed =
-            || self.unreadable(row, CodecError::new("it is not as a join writes a record that waits"));
+            || self.unreadable(row, None, "it is not as a join writes a record that waits".to_owned());
         let end = row.len().saturating_sub(NUMBER_BYTES);
         let key = row.get(1 + TIME_BYTES..end).ok_or_else(malformed)?;
         let mut rest = value;
@@ -182,7 +204,7 @@ impl<K: Data, V: Data> Shared<K, V> {
         let Some((context, value)) = parts else {
             return Err(malformed());
         };
-        let failed = |error: SerdeError| self.unreadable(row, CodecError::new(error.to_string()));
+        let failed = |error: SerdeError| self.unreadable(row, Some(context.clone()), error.to_string());
         Ok(BufferedRecord {
             key: self.key.deserialize(&self.topic, &context.headers, Some(key)).map_err(failed)?,
             value: self.value.deserialize(&self.topic, &context.headers, Some(value)).map_err(failed)?,
@@ -263,6 +285,7 @@ impl<K: Data, V: Data> StoreKind for JoinBufferKind<K, V> {
             key: SerdeRef::clone(&self.key),
             value: SerdeRef::clone(&self.value),
             topic: Arc::clone(&self.topic),
+            changelog: Arc::clone(&opening.environment.changelog),
             grace_ms: self.grace_ms,
             observed_ms: Cell::new(observed_ms),
             earliest_ms: Cell::new(earliest_ms),

@@ -145,6 +145,13 @@ impl<K: 'static, T: Clone + 'static> KeyValueStore<K, T> {
         self.store.run(|store| store.approximate_num_entries())
     }
 
+    /// Deletes the row that [`StoreError::Row`](state_stores::StoreError::Row) names.
+    #[doc(hidden)]
+    pub fn delete_row(&self, row: &[u8]) -> Result<()> {
+        let timestamp = self.clock.timestamp();
+        self.store.run(|store| Ok(store.delete_row(row, timestamp)))
+    }
+
     /// Whether updates wait in the record cache until the next flush.
     #[doc(hidden)]
     pub fn caching(&self) -> bool {

@@ -35,7 +35,12 @@ impl<K: Data, V: Data> ListValueStore<K, V> {
         self.store.run(|store| store.delete(key, timestamp))
     }
 
-    /// Deletes the key's list if there is one; says whether there was.
+    /// Deletes the list that [`StoreError::Row`](state_stores::StoreError::Row) names.
+    pub fn delete_row(&self, row: &[u8], timestamp: Timestamp) -> Result<()> {
+        self.store.run(|store| Ok(store.delete_row(row, timestamp)))
+    }
+
+    /// Deletes the key's list if there is one, readable or not; says whether there was.
     pub fn delete_if_present(&self, key: &K, timestamp: Timestamp) -> Result<bool> {
         self.store.run(|store| store.delete_if_present(key, timestamp))
     }

@@ -9,7 +9,7 @@ mod versioned;
 mod window;
 
 pub use change_buffer::{ChangeBuffer, ChangeBufferBuilder};
-pub use join_buffer::{BufferedRecord, JoinBuffer, JoinBufferBuilder};
+pub use join_buffer::{BufferedRecord, JoinBuffer, JoinBufferBuilder, Unreadable};
 pub use key_value::{
     KeyValueStore, KeyValueStoreBuilder, KeyValueStoreKind, TimestampedKeyValueStore,
     TimestampedKeyValueStoreBuilder,

@@ -153,16 +153,23 @@ impl<K: Clone + 'static, A: Clone + 'static> SessionStore<K, A> {
     }
 
     /// The sessions of all keys that end within `earliest_end..=latest_end`, in the order in which Kafka Streams' store
-    /// of the same type has them, for which they are gathered.
+    /// of the same type has them, for which they are gathered; an error in the place of each that cannot be read back.
     #[doc(hidden)]
     pub fn find_closed(
         &self,
         earliest_end: Timestamp,
         latest_end: Timestamp,
-    ) -> Result<Vec<(Windowed<K>, A)>> {
+    ) -> Result<impl Iterator<Item = Result<(Windowed<K>, A)>> + use<'_, K, A>> {
         let order = self.closed_order;
         let closed = self.store.run(|store| store.find_closed(earliest_end, latest_end, order))?;
-        Ok(closed.into_iter().map(|(session, aggregate)| (window(session), aggregate)).collect())
+        Ok(closed.into_iter().map(|entry| windowed(entry.map_err(|cause| self.store.failed(cause)))))
+    }
+
+    /// Deletes the row that [`StoreError::Row`](state_stores::StoreError::Row) names.
+    #[doc(hidden)]
+    pub fn delete_row(&self, row: &[u8]) -> Result<()> {
+        let timestamp = self.clock.timestamp();
+        self.store.run(|store| Ok(store.delete_row(row, timestamp)))
     }
 
     /// All sessions that have not expired, in the order of [`find_sessions_of_keys`](Self::find_sessions_of_keys).

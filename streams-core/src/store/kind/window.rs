@@ -151,10 +151,23 @@ impl<K: 'static, T: Clone + 'static> WindowStore<K, T> {
     }
 
     /// The windows of all keys that start within `from..=to`, in the order of their starts, then serialized keys, for which
-    /// they are gathered.
+    /// they are gathered; an error in the place of each that cannot be read back.
     #[doc(hidden)]
-    pub fn fetch_by_start(&self, from: Timestamp, to: Timestamp) -> Result<Vec<((K, Timestamp), T)>> {
-        self.store.run(|store| store.fetch_by_start(from, to))
+    #[allow(clippy::type_complexity, reason = "an entry")]
+    pub fn fetch_by_start(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<impl Iterator<Item = Result<((K, Timestamp), T)>> + use<'_, K, T>> {
+        let found = self.store.run(|store| store.fetch_by_start(from, to))?;
+        Ok(found.into_iter().map(|entry| entry.map_err(|cause| self.store.failed(cause))))
+    }
+
+    /// Deletes the row that [`StoreError::Row`](state_stores::StoreError::Row) names.
+    #[doc(hidden)]
+    pub fn delete_row(&self, row: &[u8]) -> Result<()> {
+        let timestamp = self.clock.timestamp();
+        self.store.run(|store| Ok(store.delete_row(row, timestamp)))
     }
 
     /// All windows that have not expired, in the order of [`fetch_keys`](Self::fetch_keys) (`all`, with `.rev()`

@@ -87,7 +87,9 @@ impl Emitter {
         close_time: Timestamp,
         context: &mut ProcessorContext<'_, Windowed<K>, Change<A>>,
     ) -> ProcessorResult {
-        for ((key, start), stored) in store.fetch_by_start(from, to)? {
+        for window in store.fetch_by_start(from, to)? {
+            let window = context.readable(window, |row| store.delete_row(row))?;
+            let Some(((key, start), stored)) = window else { continue };
             context.forward(Record {
                 key: Windowed::new(key, window_at(start)),
                 value: Change::new(Some(stored.value), None),

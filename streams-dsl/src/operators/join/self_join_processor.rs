@@ -56,7 +56,7 @@ where
         }
         let Record { key, value, timestamp, headers } = record;
         self.stream_time = self.stream_time.max(timestamp);
-        let mut forward = |left: V, right: V, time: Timestamp| {
+        let forward = |left: V, right: V, time: Timestamp, context: &mut ProcessorContext<'_, K, VO>| {
             let right = same_type(right)?;
             // A pair that the joiner fails on costs no other.
             context.attempt(|context| {
@@ -68,19 +68,21 @@ where
         let others = &self.others;
         let (from, to) = join.windows.seen_from_left().around(timestamp);
         for found in others.fetch_range(&key, from, to)? {
-            let (time, other) = found?;
-            forward(value.clone(), other, time)?;
+            let found = context.readable(found, |row| others.delete_row(row))?;
+            let Some((time, other)) = found else { continue };
+            forward(value.clone(), other, time, context)?;
         }
         let mut with_itself = timestamp > (self.stream_time - join.windows.retention_ms()).saturating_add(1);
         let (from, to) = join.windows.seen_from_right().around(timestamp);
         for found in others.fetch_range(&key, from, to)? {
-            let (time, other) = found?;
+            let found = context.readable(found, |row| others.delete_row(row))?;
+            let Some((time, other)) = found else { continue };
             if timestamp < time && std::mem::take(&mut with_itself) {
-                forward(value.clone(), value.clone(), timestamp)?;
+                forward(value.clone(), value.clone(), timestamp, context)?;
             }
-            forward(other, value.clone(), time)?;
+            forward(other, value.clone(), time, context)?;
         }
-        if with_itself { forward(value.clone(), value, timestamp) } else { Ok(()) }
+        if with_itself { forward(value.clone(), value, timestamp, context) } else { Ok(()) }
     }
 }
 

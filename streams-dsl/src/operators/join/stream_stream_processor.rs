@@ -104,7 +104,7 @@ where
         }
         let (from, to) = join.reach(S::LEFT).around(record.timestamp);
         let mut others = self.others.fetch_range(&record.key, from, to)?;
-        if let Some(first) = others.next().transpose()? {
+        if let Some(first) = self.next_readable(&mut others, context)? {
             return self.join_pairs(record, first, others, context);
         }
         if !join.joins_null(S::LEFT) {
@@ -140,7 +140,7 @@ impl<S: Side<VL, VR>, K: Data, VL: Data, VR: Data, F> JoinSideProcessor<S, K, VL
                 waiting.found(&partner, timestamp)?;
             }
             // The last partner gets the record itself.
-            let Some(next) = others.next().transpose()? else {
+            let Some(next) = self.next_readable(&mut others, context)? else {
                 let record = Record { key: partner.key, value, timestamp: timestamp.max(time), headers };
                 return self.forward(record, Some(other), context);
             };
@@ -150,6 +150,22 @@ impl<S: Side<VL, VR>, K: Data, VL: Data, VR: Data, F> JoinSideProcessor<S, K, VL
             context.attempt(|context| self.forward(record, Some(other), context))?;
             (time, other) = next;
         }
+    }
+
+    /// The next partner that can be read back. Of the others, the processing exception handler is asked.
+    #[inline]
+    fn next_readable<VO: Data>(
+        &self,
+        others: &mut impl Iterator<Item = Result<(Timestamp, S::Other)>>,
+        context: &mut ProcessorContext<'_, K, VO>,
+    ) -> ProcessorResult<Option<(Timestamp, S::Other)>> {
+        for other in others {
+            let other = context.readable(other, |row| self.others.delete_row(row))?;
+            if other.is_some() {
+                return Ok(other);
+            }
+        }
+        Ok(None)
     }
 
     #[inline]

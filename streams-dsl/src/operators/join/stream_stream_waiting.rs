@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use streams_core::error::Result;
 use streams_core::processor::{Data, InitContext, ProcessorContext, ProcessorResult};
-use streams_core::record::Record;
+use streams_core::record::{Headers, Record};
 use streams_core::serde::{LeftOrRightValue, TimestampedKeyAndJoinSide};
 use streams_core::store::ListValueStore;
 use streams_core::time::{LastTime, Timestamp};
@@ -107,43 +107,14 @@ impl<K: Data, VL: Data, VR: Data> Waiting<K, VL, VR> {
             return Ok(());
         }
         time.last_look.set(last_look);
-        for (key, mut values) in self.closed(join)? {
-            self.store.delete(&key, record.timestamp)?;
-            let Some(last) = values.pop() else { continue };
-            let WaitingKey { key, timestamp, .. } = key;
-            // The joiner fails on this one: the others, and the current record, are not affected.
-            let mut forward = |key: K, value| {
-                let (left, right) = match value {
-                    LeftOrRightValue::Left(left) => (Some(left), None),
-                    LeftOrRightValue::Right(right) => (None, Some(right)),
-                };
-                context.attempt(|context| match (join.joiner)(&key, left, right)? {
-                    Some(value) => {
-                        context.forward(Record { key, value, timestamp, headers: record.headers.clone() })
-                    }
-                    None => Ok(()),
-                })
-            };
-            values.into_iter().try_for_each(|value| forward(key.clone(), value))?;
-            forward(key, last)?;
-        }
-        Ok(())
-    }
-
-    /// The records whose window has closed, in the order of time. Those of a side are in the order in which their
-    /// windows close, so the look ends when an open one of each side is found.
-    #[allow(clippy::type_complexity, reason = "a key and its values")]
-    fn closed<F>(
-        &self,
-        join: &StreamJoin<K, VL, VR, F>,
-    ) -> Result<Vec<(WaitingKey<K>, Vec<LeftOrRightValue<VL, VR>>)>> {
-        let (time, stream_time) = (&*self.time, self.stream_time());
-        let mut closed = Vec::new();
         let (mut left_open, mut right_open) = (false, false);
         let mut oldest = Timestamp::MAX;
         time.min_time.set(Timestamp::MAX);
+        // In the order of time. Those of a side are in the order in which their windows close, so the look ends when an open
+        // one of each side is found.
         for waiting in self.store.scan_from(&time.oldest.get().to_be_bytes())? {
-            let (key, values) = waiting?;
+            let delete = |row: &[u8]| self.store.delete_row(row, record.timestamp);
+            let Some((key, values)) = context.readable(waiting, delete)? else { continue };
             time.min_time.set(key.timestamp);
             if left_open && right_open {
                 break;
@@ -153,10 +124,39 @@ impl<K: Data, VL: Data, VR: Data> Waiting<K, VL, VR> {
                 left_open |= key.left;
                 right_open |= !key.left;
             } else {
-                closed.push((key, values));
+                self.store.delete(&key, record.timestamp)?;
+                emit_waiting(join, key, values, &record.headers, context)?;
             }
         }
         time.oldest.set(oldest);
-        Ok(closed)
+        Ok(())
     }
+}
+
+/// Forwards the results of records of one key and time that have found no partner.
+fn emit_waiting<K: Data, VL: Data, VR: Data, VO: Data, F>(
+    join: &StreamJoin<K, VL, VR, F>,
+    key: WaitingKey<K>,
+    mut values: Vec<LeftOrRightValue<VL, VR>>,
+    headers: &Headers,
+    context: &mut ProcessorContext<'_, K, VO>,
+) -> ProcessorResult
+where
+    F: Fn(&K, Option<VL>, Option<VR>) -> Result<Option<VO>>,
+{
+    let Some(last) = values.pop() else { return Ok(()) };
+    let WaitingKey { key, timestamp, .. } = key;
+    // The joiner fails on this one: the others, and the current record, are not affected.
+    let mut forward = |key: K, value| {
+        let (left, right) = match value {
+            LeftOrRightValue::Left(left) => (Some(left), None),
+            LeftOrRightValue::Right(right) => (None, Some(right)),
+        };
+        context.attempt(|context| match (join.joiner)(&key, left, right)? {
+            Some(value) => context.forward(Record { key, value, timestamp, headers: headers.clone() }),
+            None => Ok(()),
+        })
+    };
+    values.into_iter().try_for_each(|value| forward(key.clone(), value))?;
+    forward(key, last)
 }

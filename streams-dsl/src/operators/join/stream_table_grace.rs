@@ -11,7 +11,7 @@ use streams_core::error::Result;
 use streams_core::processor::{Data, InitContext, Processor, ProcessorContext, ProcessorResult};
 use streams_core::record::Record;
 use streams_core::serde::SerdeRef;
-use streams_core::store::{BufferedRecord, JoinBuffer, JoinBufferBuilder};
+use streams_core::store::{BufferedRecord, JoinBuffer, JoinBufferBuilder, Unreadable};
 use streams_core::time::from_ms;
 use streams_core::topology::ChangelogKind;
 
@@ -126,7 +126,14 @@ where
             return self.join_now(waiting.into_parts().0, context);
         }
         for due in self.buffer.take_due()? {
-            let (record, kept) = due.into_parts();
+            let (record, kept) = match due {
+                Ok(due) => due.into_parts(),
+                Err(Unreadable { context: kept, error }) => {
+                    // The buffer has deleted it.
+                    context.skip_unreadable(kept.as_ref(), error)?;
+                    continue;
+                }
+            };
             // It is this one that the joiner fails on, not the one that made it due; the others are due all the same.
             context.attempt_kept(&kept, |context| self.join_now(record, context))?;
         }

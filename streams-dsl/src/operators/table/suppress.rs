@@ -200,7 +200,15 @@ impl<K: Data, V: Data> TableSuppress<K, V> {
     /// Emits the first row, then releases it: a lookup meanwhile sees it as it was.
     fn emit_first(&self, context: &mut ProcessorContext<'_, K, Change<V>>) -> ProcessorResult {
         let buffer = &self.buffer;
-        let Some(Buffered { key, old, new, context: kept }) = buffer.first()? else { return Ok(()) };
+        let first = match buffer.first() {
+            Ok(first) => first,
+            Err(error) => {
+                let kept = buffer.first_context()?;
+                context.skip_unreadable(kept.as_ref(), error)?;
+                return Ok(buffer.remove_first()?);
+            }
+        };
+        let Some(Buffered { key, old, new, context: kept }) = first else { return Ok(()) };
         let is_final = matches!(self.operator.wait, Wait::WindowCloses(_));
         if new.is_some() || !is_final {
             let (timestamp, headers) = (kept.timestamp, kept.headers.clone());

@@ -189,7 +189,10 @@ where
         if to < from {
             return Ok(());
         }
-        for (session, aggregate) in self.store.find_closed(from, to)? {
+        let store = &self.store;
+        for closed in store.find_closed(from, to)? {
+            let closed = context.readable(closed, |row| store.delete_row(row))?;
+            let Some((session, aggregate)) = closed else { continue };
             let (timestamp, headers) = (session.window.end_ms, headers.clone());
             let value = Change::new(Some(aggregate), None);
             context.forward(Record { key: session, value, timestamp, headers })?;

@@ -54,7 +54,9 @@ impl<K: Data, KO: Data, VO: Data> Processor<KO, Change<VO>, K, SubscriptionRespo
             .encode_prefix(&foreign_key, &headers, &mut self.prefix)
             .map_err(|source| unserializable("foreign key", topics.foreign_key(), source))?;
         for subscriber in self.store.prefix_scan(&self.prefix)? {
-            let subscription = subscriber?.1.value;
+            let delete = |row: &[u8]| self.store.delete_row(row);
+            let Some((_, subscription)) = context.readable(subscriber, delete)? else { continue };
+            let subscription = subscription.value;
             let answer = Record {
                 key: subscription.primary_key,
                 value: SubscriptionResponse {
