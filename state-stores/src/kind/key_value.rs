@@ -94,6 +94,12 @@ impl<K, T> KeyValueTable<K, T> {
         self.table.get(&self.scratch)
     }
 
+    /// The bytes of a key's value as it was last committed and logged; `None` if there is none, or if it has changed since.
+    pub fn stored_bytes(&mut self, key: &K) -> Result<Option<Box<[u8]>>> {
+        self.encode(key)?;
+        self.table.stored_bytes(&self.scratch)
+    }
+
     /// Gives a key a value, or with `None` deletes it. `timestamp` is the time in ms of the record being
     /// processed.
     pub fn put(&mut self, key: &K, value: Option<T>, timestamp: i64) -> Result<()> {

@@ -139,6 +139,17 @@ impl<T, E: Expiry> Table<T, E> {
         Ok(entry.value.as_ref())
     }
 
+    /// The bytes of a key's value in the backend, if they are those of its value now: as they were logged, without a
+    /// timestamp. `None` also for a value that is not written yet.
+    pub(crate) fn stored_bytes(&mut self, key: &[u8]) -> Result<Option<Box<[u8]>>> {
+        let state = self.overlay.find(key).map(|position| self.overlay.entry(position).state);
+        if state.is_some_and(|state| state != EntryState::Clean) {
+            return Ok(None);
+        }
+        let stored = self.backend.get(self.keyspace, key)?;
+        Ok(stored.and_then(|bytes| bytes.get(self.format.log_from()..).map(Into::into)))
+    }
+
     /// Gives a key a value, or with `None` deletes it.
     pub(crate) fn put(
         &mut self,

@@ -55,6 +55,14 @@ impl<K: Data, V: Data> TableRows<K, V> {
         }
     }
 
+    /// The bytes of a key's row in the database, without its time, if that is known and is still the row.
+    pub(crate) fn stored_bytes(&self, key: &K) -> Result<Option<Box<[u8]>>> {
+        match self {
+            TableRows::Timestamped(store) => store.stored_bytes(key),
+            TableRows::Versioned(_) => Ok(None),
+        }
+    }
+
     /// The row that a key had at a time; the latest where there is no other.
     pub(crate) fn get_as_of(&self, key: &K, time: Timestamp) -> Result<Option<ValueAndTimestamp<V>>> {
         match self {

@@ -19,6 +19,13 @@ pub(crate) trait ValueGetter<K, V> {
         self.get(key)
     }
 
+    /// The bytes of the row in the database, if that is known and is what [`get`](Self::get) returns: serialized again, what
+    /// was read back may have others.
+    fn stored_bytes(&self, key: &K) -> ProcessorResult<Option<Box<[u8]>>> {
+        let _ = key;
+        Ok(None)
+    }
+
     /// Whether rows can be looked up as of a time. A table made of several is not versioned, even if these are.
     fn is_versioned(&self) -> bool {
         false
@@ -72,6 +79,10 @@ impl<K: Data, V: Data> ValueGetter<K, V> for TableRows<K, V> {
 
     fn get_as_of(&self, key: &K, time: Timestamp) -> ProcessorResult<Option<ValueAndTimestamp<V>>> {
         Ok(TableRows::get_as_of(self, key, time)?)
+    }
+
+    fn stored_bytes(&self, key: &K) -> ProcessorResult<Option<Box<[u8]>>> {
+        Ok(TableRows::stored_bytes(self, key)?)
     }
 
     fn is_versioned(&self) -> bool {

@@ -145,6 +145,12 @@ impl<K: 'static, T: Clone + 'static> KeyValueStore<K, T> {
         self.store.run(|store| store.approximate_num_entries())
     }
 
+    /// The bytes of a key's value as it was last committed and logged; `None` if there is none, or if it has changed since.
+    #[doc(hidden)]
+    pub fn stored_bytes(&self, key: &K) -> Result<Option<Box<[u8]>>> {
+        self.store.run(|store| store.stored_bytes(key))
+    }
+
     /// Deletes the row that [`StoreError::Row`](state_stores::StoreError::Row) names.
     #[doc(hidden)]
     pub fn delete_row(&self, row: &[u8]) -> Result<()> {

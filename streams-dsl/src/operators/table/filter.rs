@@ -224,6 +224,10 @@ impl<K: Data, V: Data> ValueGetter<K, V> for FilterGetter<K, V> {
         Ok(self.kept(key, self.parent.get_as_of(key, time)?)?)
     }
 
+    fn stored_bytes(&self, key: &K) -> ProcessorResult<Option<Box<[u8]>>> {
+        self.parent.stored_bytes(key)
+    }
+
     fn is_versioned(&self) -> bool {
         self.parent.is_versioned()
     }

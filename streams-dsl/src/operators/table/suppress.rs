@@ -176,6 +176,13 @@ impl<K: Data, V: Data> ValueGetter<K, V> for SuppressGetter<K, V> {
             None => self.parent.get(key),
         }
     }
+
+    fn stored_bytes(&self, key: &K) -> ProcessorResult<Option<Box<[u8]>>> {
+        match self.buffer.prior(key)? {
+            Some(_) => Ok(None),
+            None => self.parent.stored_bytes(key),
+        }
+    }
 }
 
 /// Holds updates back and emits them when it is time, or when there are too many.
