@@ -7,7 +7,7 @@
 //! the thread commits early when there are too many (`Pace`, `StreamThread::is_full`).
 
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::rc::Rc;
 
@@ -17,8 +17,8 @@ use crate::ids::{Offset, PartitionId, TopicPartition};
 use crate::processor::dead_letter::DeadLetter;
 use crate::transport::OffsetToCommit;
 
-/// How often one source record, or one node's punctuations, may lead to new refused records before something is committed:
-/// a record that differs at each repetition is never recognized.
+/// How often one source record, or one node's punctuations, may lead to new refused records while earlier ones do not come
+/// again, before something is committed: a record that differs at each repetition is never recognized.
 const ROUNDS_MAX: u32 = 10;
 
 /// The identity of a record.
@@ -43,6 +43,8 @@ const OVERHEAD: usize = 200;
 
 #[derive(Debug)]
 struct LeftOutRecord {
+    /// Its topic and sender.
+    sender: (u32, u64),
     source: Option<(TopicPartition, Offset)>,
     /// How often it came in this attempt.
     met: usize,
@@ -111,7 +113,8 @@ impl LeftOut {
         let added = dead_letters.iter().map(bytes_of).sum::<usize>();
         let is_new = !self.records.contains_key(&hash);
         self.bytes.set(self.bytes.get() + added + if is_new { OVERHEAD } else { 0 });
-        let empty = LeftOutRecord { source, met: 0, commits: 0, dead_letters: Vec::new() };
+        let sender = (likeness.topic, likeness.tag);
+        let empty = LeftOutRecord { sender, source, met: 0, commits: 0, dead_letters: Vec::new() };
         let record = self.records.entry(hash).or_insert(empty);
         record.dead_letters.push(dead_letters);
         record.met += 1;
@@ -122,11 +125,13 @@ impl LeftOut {
         self.records.values_mut().for_each(|record| record.met = 0);
     }
 
-    /// Counts a repetition because of records to these topics by these senders. False if there were too many without a
-    /// commit.
-    pub fn repeated(&mut self, mut senders: Vec<(u32, u64)>) -> bool {
-        senders.sort_unstable();
-        senders.dedup();
+    /// Counts a repetition because of records to these topics by these senders, unless all that were remembered of a sender
+    /// came again: then it got further than before. False if there were too many without a commit.
+    pub fn repeated(&mut self, senders: Vec<(u32, u64)>) -> bool {
+        let missed = self.records.values().filter(|record| record.met < record.dead_letters.len());
+        let missed: HashSet<(u32, u64)> = missed.map(|record| record.sender).collect();
+        let senders: HashSet<(u32, u64)> =
+            senders.into_iter().filter(|sender| missed.contains(sender)).collect();
         let mut often = false;
         for sender in senders {
             let rounds = self.rounds.entry(sender).or_default();
@@ -257,12 +262,35 @@ mod tests {
     #[test]
     fn what_differs_each_time_is_not_repeated_for_ever() {
         let mut left_out = LeftOut::default();
-        left_out.add(LIKENESS, None, Vec::new());
-        for _ in 0..ROUNDS_MAX {
-            assert!(left_out.repeated(vec![(1, 2), (1, 2)]));
-        }
-        assert!(!left_out.repeated(vec![(1, 2)]));
+        let refused = |left_out: &mut LeftOut, number: u32| {
+            left_out.aborted();
+            let value = number.to_be_bytes();
+            left_out.add(Likeness { value: Some(&value), ..LIKENESS }, None, Vec::new());
+            left_out.repeated(vec![(LIKENESS.topic, LIKENESS.tag); 2])
+        };
+        assert!((0..=ROUNDS_MAX).all(|number| refused(&mut left_out, number)));
+        assert!(!refused(&mut left_out, ROUNDS_MAX + 1));
         left_out.committed(&[]);
-        assert!(left_out.repeated(vec![(1, 2)]));
+        assert!(refused(&mut left_out, ROUNDS_MAX + 2));
+    }
+
+    /// Showed before: a source record of which eleven results are refused one after the other ended the application.
+    #[test]
+    fn a_sender_whose_refused_records_come_again_gets_further() {
+        let mut left_out = LeftOut::default();
+        for refused in 0..3 * ROUNDS_MAX {
+            left_out.aborted();
+            for number in 0..=refused {
+                let value = number.to_be_bytes();
+                let likeness = Likeness { value: Some(&value), ..LIKENESS };
+                if left_out.meet(&likeness).is_none() {
+                    left_out.add(likeness, Some((TopicPartition::new("in", 0), 7)), Vec::new());
+                }
+            }
+            assert!(
+                left_out.repeated(vec![(LIKENESS.topic, LIKENESS.tag)]),
+                "{refused} were left out before"
+            );
+        }
     }
 }
