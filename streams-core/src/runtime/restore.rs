@@ -135,7 +135,8 @@ struct Changelog {
     partition: TopicPartition,
     backend: BackendRef,
     restorer: Box<dyn Restore>,
-    handle: PartitionHandle,
+    /// None until its turn comes: a source topic may be the changelog of several stores, and is read for one after the other.
+    handle: Option<PartitionHandle>,
     position: Offset,
     /// Records applied.
     restored: u64,
@@ -367,14 +368,18 @@ impl Restorer {
 
     /// Stops reading for a task; what it has read is in its databases.
     fn begin_again(&mut self, opening: &mut Opening) {
-        for changelog in opening.changelogs.drain(..) {
-            // The handle is useless now, whatever the answer.
-            let _ = self.consumer.unassign(changelog.handle);
+        for changelog in std::mem::take(&mut opening.changelogs) {
+            self.stop_reading(changelog.handle);
             let Changelog { partition, store, restored, .. } = &changelog;
             self.listener.call(|listener| listener.on_restore_suspended(partition, store, *restored));
         }
         opening.ends.clear();
         opening.phase = Phase::Opening;
+    }
+
+    fn stop_reading(&mut self, handle: Option<PartitionHandle>) {
+        // The handle is useless now, whatever the answer.
+        let _ = handle.map(|handle| self.consumer.unassign(handle));
     }
 
     /// Advances each due task of that phase by one step.

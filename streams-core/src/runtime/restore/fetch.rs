@@ -16,7 +16,8 @@ impl Restorer {
         let mut rest = Vec::new();
         let (mut failed, mut moved) = (None, false);
         for mut changelog in std::mem::take(&mut opening.changelogs) {
-            if failed.is_none() {
+            let is_read_already = |other: &Changelog| other.partition == changelog.partition;
+            if failed.is_none() && !rest.iter().any(is_read_already) {
                 match self.fetch_one(&mut changelog) {
                     Ok(None) => {}
                     Ok(Some(restored)) => {
@@ -27,8 +28,7 @@ impl Restorer {
                 }
             }
             if failed.is_none() && changelog.position >= changelog.end {
-                // The handle is useless now, whatever the answer.
-                let _ = self.consumer.unassign(changelog.handle);
+                self.stop_reading(changelog.handle);
                 let Changelog { partition, store, restored, .. } = &changelog;
                 self.listener.call(|listener| listener.on_restore_end(partition, store, *restored));
                 opening.ends.insert(changelog.store, changelog.position);
@@ -63,8 +63,15 @@ impl Restorer {
     /// Takes the fetched records of a changelog; returns how many there were, `None` if it did not even move on.
     fn fetch_one(&mut self, changelog: &mut Changelog) -> Result<Option<u64>> {
         let from = self.buffer.len();
-        let came = self.consumer.fetch(changelog.handle, RESTORE_BATCH, &mut self.buffer)?;
-        let mut position = self.consumer.position(changelog.handle)?;
+        let handle = match changelog.handle {
+            Some(handle) => handle,
+            None => {
+                let handle = self.consumer.assign(&changelog.partition, changelog.position)?;
+                *changelog.handle.insert(handle)
+            }
+        };
+        let came = self.consumer.fetch(handle, RESTORE_BATCH, &mut self.buffer)?;
+        let mut position = self.consumer.position(handle)?;
         // Silence alone says nothing: Kafka's client reports a refusal once.
         changelog.is_readable |= came.records > 0 || came.at_end || position != changelog.position;
         if changelog.is_source {

@@ -178,6 +178,8 @@ impl Restorer {
             decided.push((store, partition, start));
         }
         self.mark_beginning(opening, &contents)?;
+        // What an attempt that failed has begun.
+        self.begin_again(opening);
         for (store, partition, start) in decided {
             self.begin_store(opening, store, partition, start).map_err(|error| in_task(task, error))?;
         }
@@ -297,14 +299,13 @@ impl Restorer {
             return Ok(());
         }
         let restorer = store.format().restorer(&store.name, &backend)?;
-        let handle = self.consumer.assign(partition, position)?;
         self.listener.call(|listener| listener.on_restore_start(partition, &store.name, position, start.end));
         opening.changelogs.push(Changelog {
             store: store.name.clone(),
             partition: partition.clone(),
             backend,
             restorer,
-            handle,
+            handle: None,
             position,
             restored: 0,
             end: start.end,

@@ -108,6 +108,15 @@ fn not_assigned(handle: PartitionHandle) -> TransportError {
 
 impl Consumer for EmbeddedConsumer {
     fn assign(&mut self, partition: &TopicPartition, offset: Offset) -> Result<PartitionHandle> {
+        if self.assigned.iter().flatten().any(|assigned| assigned.partition == *partition) {
+            // As librdkafka has it, and with the same kind of error.
+            let attempted = format!("assigning {partition} at {offset}");
+            return Err(TransportError::new(
+                TransportErrorKind::Retriable,
+                attempted,
+                "it is assigned already",
+            ));
+        }
         let id = self.broker.lock().find(partition).map(|(id, _)| id).ok();
         let assigned = Assigned {
             partition: partition.clone(),
