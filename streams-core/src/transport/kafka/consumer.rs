@@ -18,6 +18,7 @@ use super::error::{failed, kind_of, with_right};
 use super::ffi::{Batch, Client, Dequeued, KafkaError, PartitionQueue};
 use super::record::KafkaRecord;
 use crate::ids::{Offset, TopicPartition};
+use crate::time::{Clock, SystemClock};
 use crate::transport::{
     Consumer, Fetched, PartitionHandle, RawRecord, Result, TransportError, TransportErrorKind as Kind,
 };
@@ -57,6 +58,8 @@ struct Reached {
     started: bool,
     /// Consecutive errors, none of which is known to pass.
     strange: u32,
+    /// When the last of them came, by the monotonic clock.
+    strange_ms: i64,
     /// Consecutive errors.
     errors: u32,
 }
@@ -65,16 +68,24 @@ struct Reached {
 const DAMAGED: &str = "; the broker's copy is damaged: let another replica lead the partition, or move the group's \
                        committed offset past it";
 
-/// After this many unknown errors, and no record in between, a partition is given up.
+/// After this many unknown errors, and no record or end in between, a partition is given up.
 const STRANGE_MAX: u32 = 10;
+
+/// After this long without one, they are not consecutive: librdkafka fetches again within seconds, and reports the end of a
+/// partition only once.
+const STRANGE_ROW_MS: i64 = 60_000;
 
 impl Reached {
     fn new(assigned: Offset) -> Self {
-        Reached { next: assigned, end: None, event: -1, started: false, strange: 0, errors: 0 }
+        Reached { next: assigned, end: None, event: -1, started: false, strange: 0, strange_ms: 0, errors: 0 }
     }
 
     /// Counts an unknown error; returns whether there were too many.
-    fn in_vain(&mut self) -> bool {
+    fn in_vain(&mut self, now_ms: i64) -> bool {
+        if now_ms - self.strange_ms > STRANGE_ROW_MS {
+            self.strange = 0;
+        }
+        self.strange_ms = now_ms;
         self.strange += 1;
         self.strange >= STRANGE_MAX
     }
@@ -98,6 +109,7 @@ impl Reached {
     }
 
     fn end(&mut self, offset: Offset) {
+        (self.strange, self.errors) = (0, 0);
         self.event(offset);
         self.next = self.next.max(offset);
         self.end = Some(offset);
@@ -182,7 +194,7 @@ impl Slot {
                         }
                         // None of these passes by itself, so the number of retries is limited.
                         kind @ (Kind::Fatal | Kind::Refused | Kind::Config | Kind::Fenced)
-                            if reached.in_vain() =>
+                            if reached.in_vain(SystemClock.monotonic_ms()) =>
                         {
                             failed.get_or_insert((kind, error));
                         }
@@ -333,5 +345,19 @@ mod tests {
         assert_eq!(told, [1, 2, 4, 8, 16]);
         reached.record(0);
         assert!(reached.error(), "another row");
+    }
+
+    /// Before: ten in the whole life of a partition without records ended the application.
+    #[test]
+    fn unknown_errors_count_in_a_row_only() {
+        let minute = |number: u32| i64::from(number) * (STRANGE_ROW_MS + 1);
+        let mut reached = Reached::new(0);
+        assert!(!(1..=100).any(|number| reached.in_vain(minute(number))), "rare ones");
+        let mut reached = Reached::new(0);
+        assert!(!(1..=100).any(|_| {
+            reached.end(0);
+            reached.in_vain(1)
+        }));
+        assert_eq!((1..=20).position(|_| reached.in_vain(1)), Some(STRANGE_MAX as usize - 2));
     }
 }
