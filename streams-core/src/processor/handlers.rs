@@ -77,7 +77,8 @@ pub struct ErrorContext<'a> {
     pub offset: Option<Offset>,
     /// Its headers, where known.
     pub headers: &'a Headers,
-    /// Its event time in milliseconds; during a punctuation, that time.
+    /// Its event time in milliseconds; during a punctuation, that time; -1 where the broker refuses a result later. Dead
+    /// letters of -1 get the time of the record that was read, or else the result's, or else the wall clock's.
     pub timestamp: Timestamp,
     /// Its key as it was read from the topic. Null where it is no longer known: during a punctuation or the flush of a
     /// cache, and where the broker refuses a result later.

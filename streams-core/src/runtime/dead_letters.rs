@@ -16,7 +16,7 @@ use crate::ids::{Offset, TopicPartition};
 use crate::partitioner::partition_for_key;
 use crate::processor::dead_letter::DeadLetter;
 use crate::processor::{Collector, OriginId, Outgoing};
-use crate::time::{Clock, OnceAMinute, SystemClock};
+use crate::time::{Clock, OnceAMinute, SystemClock, Timestamp};
 use crate::transport::{
     Consumer, ConsumerSpec, PartitionHandle, RawRecord, Transport, TransportError, TransportErrorKind,
 };
@@ -80,6 +80,14 @@ pub(super) fn complete(letter: &mut DeadLetter, source: &RawRecord) {
         for header in &ours {
             letter.headers.add(header.key.clone(), header.value.clone());
         }
+    }
+}
+
+/// Gives a letter that has no time this one: librdkafka does not give the time of a refused result back, and consumers of the
+/// queue refuse records without one.
+pub(super) fn date(letter: &mut DeadLetter, timestamp: Timestamp) {
+    if letter.timestamp < 0 {
+        letter.timestamp = timestamp;
     }
 }
 

@@ -416,9 +416,7 @@ impl RecordCollector {
             if let Some(source) = record.source {
                 dead_letters::complete(&mut letter, source);
             }
-            if letter.timestamp < 0 {
-                letter.timestamp = record.timestamp;
-            }
+            dead_letters::date(&mut letter, record.timestamp);
             dead_letters::send(self, origin, offset, &letter)?;
         }
         Ok(true)

@@ -153,3 +153,19 @@ fn letters_whose_records_cannot_be_read_are_logged_once_a_minute() -> Result<()>
     assert!(lines[0].contains("partition=in-0 offset=0"), "{lines:?}");
     Ok(())
 }
+
+/// Before: a letter about a result of a punctuation, or of a record that was gone, had the time -1.
+#[test]
+fn a_letter_without_a_time_gets_that_of_the_result() {
+    let mut letter = DeadLetter {
+        topic: "letters".into(),
+        key: None,
+        value: None,
+        timestamp: -1,
+        headers: Default::default(),
+    };
+    date(&mut letter, 7);
+    assert_eq!(letter.timestamp, 7);
+    date(&mut letter, 8);
+    assert_eq!(letter.timestamp, 7, "it has one");
+}

@@ -79,10 +79,7 @@ impl RecordCollector {
         }
         let of_letter = self.origin(&Origin { purpose: Purpose::DeadLetter, ..origin.clone() });
         letters.iter_mut().try_for_each(|letter| {
-            if letter.timestamp < 0 {
-                // The broker's client does not give a refused record's time back.
-                letter.timestamp = SystemClock.now_ms();
-            }
+            dead_letters::date(letter, SystemClock.now_ms());
             dead_letters::send(self, of_letter, offset, letter)
         })
     }
