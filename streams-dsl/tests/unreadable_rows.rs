@@ -1,5 +1,5 @@
-//! Rows that wait in a store for other records, and that a new version of the program cannot read back: each is the processing
-//! handler's to decide about by itself. One that continues loses that row, and no other record.
+//! Rows that wait in a store for other records, and that a new version of the program cannot read back: each is the
+//! processing handler's to decide about by itself. One that continues loses that row, and no other record.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
@@ -85,7 +85,7 @@ fn suppressed(builder: &StreamsBuilder, serde: &SerdeRef<String>) {
     table.suppress(wait.with_name("wait")).to_stream().map_values(Option::unwrap_or_default).to("out");
 }
 
-/// Before: nothing was emitted any more, and each later record counted as left out although its update was put.
+/// Before: no row was emitted from then on, and each later record counted as left out although its update was put.
 #[test]
 fn suppress_continues_behind_a_row_that_cannot_be_read() {
     let program = Program::new("LogAndContinue", suppressed);
