@@ -228,6 +228,7 @@ impl<K, A: Clone> SessionTable<K, A> {
     /// The sessions of all keys that end within `earliest_end_ms..=latest_end_ms`, in the order of `by`; an error in the
     /// place of each that cannot be read back. Reads all sessions of the segments in that time, and sorts those that are
     /// asked for in memory.
+    #[allow(clippy::type_complexity, reason = "entries that may be errors")]
     pub fn find_closed(
         &mut self,
         earliest_end_ms: i64,

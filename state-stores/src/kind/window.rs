@@ -232,6 +232,7 @@ impl<K, T: Clone> WindowTable<K, T> {
     /// The windows of all keys whose start is within `from_ms..=to_ms`, in the order of their starts, then serialized
     /// keys; an error in the place of each that cannot be read back. Reads all windows of the segments in that time, and
     /// sorts those that are asked for in memory.
+    #[allow(clippy::type_complexity, reason = "entries that may be errors")]
     pub fn fetch_by_start(&mut self, from_ms: i64, to_ms: i64) -> Result<Vec<Result<((K, i64), T)>>> {
         let mut scan = self.scan(KeyBounds::ALL, from_ms, to_ms);
         let mut raw = Vec::new();

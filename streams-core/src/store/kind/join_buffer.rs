@@ -67,9 +67,9 @@ pub struct Unreadable {
     pub error: Error,
 }
 
-impl From<Error> for Unreadable {
+impl From<Error> for Box<Unreadable> {
     fn from(error: Error) -> Self {
-        Unreadable { context: None, error }
+        Box::new(Unreadable { context: None, error })
     }
 }
 
@@ -129,7 +129,7 @@ impl<K: Data, V: Data> JoinBuffer<K, V> {
     }
 
     /// Takes out the records whose grace period is over, in their order, each when it is asked for.
-    pub fn take_due(&self) -> Result<impl Iterator<Item = Result<BufferedRecord<K, V>, Unreadable>>> {
+    pub fn take_due(&self) -> Result<impl Iterator<Item = Result<BufferedRecord<K, V>, Box<Unreadable>>>> {
         let shared = &*self.0;
         let closed_ms = shared.closed_ms();
         let is_due = shared.earliest_ms.get() <= closed_ms;
@@ -140,7 +140,7 @@ impl<K: Data, V: Data> JoinBuffer<K, V> {
     fn due(
         &self,
         closed_ms: Timestamp,
-    ) -> Result<impl Iterator<Item = Result<BufferedRecord<K, V>, Unreadable>>> {
+    ) -> Result<impl Iterator<Item = Result<BufferedRecord<K, V>, Box<Unreadable>>>> {
         let shared = &*self.0;
         let [from, to] = [0, closed_ms.saturating_add(1)].map(|time: i64| {
             let mut key = vec![PREFIX];
@@ -185,12 +185,13 @@ impl<K: Data, V: Data> Shared<K, V> {
         self.store.failed(StoreError::Codec { store, what, key, cause })
     }
 
-    fn unreadable(&self, key: &[u8], context: Option<RecordContext>, why: String) -> Unreadable {
+    fn unreadable(&self, key: &[u8], context: Option<RecordContext>, why: String) -> Box<Unreadable> {
         let cause = CodecError::new(format!("{why} (changelog {})", self.changelog));
-        Unreadable { context, error: self.store.failed(StoreError::of_row(self.store.name(), key, cause)) }
+        let error = self.store.failed(StoreError::of_row(self.store.name(), key, cause));
+        Box::new(Unreadable { context, error })
     }
 
-    fn decode(&self, row: &[u8], value: &[u8]) -> Result<BufferedRecord<K, V>, Unreadable> {
+    fn decode(&self, row: &[u8], value: &[u8]) -> Result<BufferedRecord<K, V>, Box<Unreadable>> {
         let malformed =
             || self.unreadable(row, None, "it is not as a join writes a record that waits".to_owned());
         let end = row.len().saturating_sub(NUMBER_BYTES);

@@ -155,7 +155,10 @@ impl<K: 'static, T: Clone + 'static> KeyValueStore<K, T> {
     #[doc(hidden)]
     pub fn delete_row(&self, row: &[u8]) -> Result<()> {
         let timestamp = self.clock.timestamp();
-        self.store.run(|store| Ok(store.delete_row(row, timestamp)))
+        self.store.run(|store| {
+            store.delete_row(row, timestamp);
+            Ok(())
+        })
     }
 
     /// Whether updates wait in the record cache until the next flush.

@@ -37,7 +37,10 @@ impl<K: Data, V: Data> ListValueStore<K, V> {
 
     /// Deletes the list that [`StoreError::Row`](state_stores::StoreError::Row) names.
     pub fn delete_row(&self, row: &[u8], timestamp: Timestamp) -> Result<()> {
-        self.store.run(|store| Ok(store.delete_row(row, timestamp)))
+        self.store.run(|store| {
+            store.delete_row(row, timestamp);
+            Ok(())
+        })
     }
 
     /// Deletes the key's list if there is one, readable or not; says whether there was.

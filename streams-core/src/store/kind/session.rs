@@ -169,7 +169,10 @@ impl<K: Clone + 'static, A: Clone + 'static> SessionStore<K, A> {
     #[doc(hidden)]
     pub fn delete_row(&self, row: &[u8]) -> Result<()> {
         let timestamp = self.clock.timestamp();
-        self.store.run(|store| Ok(store.delete_row(row, timestamp)))
+        self.store.run(|store| {
+            store.delete_row(row, timestamp);
+            Ok(())
+        })
     }
 
     /// All sessions that have not expired, in the order of [`find_sessions_of_keys`](Self::find_sessions_of_keys).

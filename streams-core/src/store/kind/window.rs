@@ -153,7 +153,6 @@ impl<K: 'static, T: Clone + 'static> WindowStore<K, T> {
     /// The windows of all keys that start within `from..=to`, in the order of their starts, then serialized keys, for which
     /// they are gathered; an error in the place of each that cannot be read back.
     #[doc(hidden)]
-    #[allow(clippy::type_complexity, reason = "an entry")]
     pub fn fetch_by_start(
         &self,
         from: Timestamp,
@@ -167,7 +166,10 @@ impl<K: 'static, T: Clone + 'static> WindowStore<K, T> {
     #[doc(hidden)]
     pub fn delete_row(&self, row: &[u8]) -> Result<()> {
         let timestamp = self.clock.timestamp();
-        self.store.run(|store| Ok(store.delete_row(row, timestamp)))
+        self.store.run(|store| {
+            store.delete_row(row, timestamp);
+            Ok(())
+        })
     }
 
     /// All windows that have not expired, in the order of [`fetch_keys`](Self::fetch_keys) (`all`, with `.rev()`

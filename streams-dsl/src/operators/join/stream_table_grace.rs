@@ -128,7 +128,8 @@ where
         for due in self.buffer.take_due()? {
             let (record, kept) = match due {
                 Ok(due) => due.into_parts(),
-                Err(Unreadable { context: kept, error }) => {
+                Err(unreadable) => {
+                    let Unreadable { context: kept, error } = *unreadable;
                     // The buffer has deleted it.
                     context.skip_unreadable(kept.as_ref(), error)?;
                     continue;
