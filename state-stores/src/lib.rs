@@ -79,6 +79,9 @@ mod table;
 pub use backend::batch::{Batch, Write, Writes};
 pub use backend::disk::{self, DiskMemory};
 pub use backend::memory::MemoryBackend;
+#[doc(hidden)]
+#[cfg(feature = "rocksdb")]
+pub use backend::rocksdb::RocksReader;
 #[cfg(feature = "rocksdb")]
 pub use backend::rocksdb::{RocksBackend, RocksMemory};
 pub use backend::{Backend, BackendRef, Direction, KeyRange, Keyspace, RawEntry, Scan};

@@ -10,8 +10,21 @@ use crate::ids::NodeName;
 impl TopologyGraph {
     /// A Mermaid flow chart: one box per sub-topology; topics are rounded, stores are cylinders.
     pub fn mermaid(&self) -> String {
+        self.describe().mermaid()
+    }
+
+    /// A Graphviz graph: one cluster per sub-topology; topics are ellipses, stores are cylinders.
+    pub fn dot(&self) -> String {
+        self.describe().dot()
+    }
+}
+
+impl TopologyDescription {
+    /// A Mermaid flow chart: one box per sub-topology; topics are rounded, stores are cylinders.
+    #[doc(hidden)]
+    pub fn mermaid(&self) -> String {
         let mut picture = Picture::default();
-        picture.fill(&self.describe());
+        picture.fill(self);
         let mut text = String::from("flowchart TD\n");
         for group in &picture.groups {
             put(&mut text, format_args!("  subgraph g{}[\"{}\"]\n", group.id, escape_mermaid(&group.title)));
@@ -35,9 +48,10 @@ impl TopologyGraph {
     }
 
     /// A Graphviz graph: one cluster per sub-topology; topics are ellipses, stores are cylinders.
+    #[doc(hidden)]
     pub fn dot(&self) -> String {
         let mut picture = Picture::default();
-        picture.fill(&self.describe());
+        picture.fill(self);
         let mut text = String::from("digraph topology {\n  node [shape=box];\n");
         for group in &picture.groups {
             put(&mut text, format_args!("  subgraph cluster_{} {{\n", group.id));

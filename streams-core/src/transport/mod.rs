@@ -15,6 +15,7 @@ mod error;
 pub mod kafka;
 mod membership;
 mod oauth;
+mod operations;
 mod raw;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +28,8 @@ pub use error::{ErrorCode, FailedDelivery, TransportError, TransportErrorKind};
 #[doc(hidden)]
 pub use membership::{Fence, Group, GroupSpec, Membership, MembershipHandler, SubtopologyTasks};
 pub use oauth::{OAuthToken, TokenProvider};
+#[doc(hidden)]
+pub use operations::{AclEntry, AclResource, BrokerInfo, GroupListing, GroupState, Operations};
 #[doc(hidden)]
 pub use raw::{EmbeddedRecord, RawRecord};
 
@@ -58,6 +61,13 @@ pub trait Transport: Send + Sync {
 
     /// Topics, offsets and their settings.
     fn admin(&self, client_id: &str) -> Result<Box<dyn Admin>>;
+
+    /// What tools ask of a cluster; only a cluster of Kafka has it.
+    fn operations(&self, client_id: &str) -> Result<Box<dyn Operations>> {
+        let attempted = format!("making {client_id}");
+        let reason = "the embedded broker has neither settings nor rights; name brokers of Kafka";
+        Err(TransportError::new(TransportErrorKind::Refused, attempted, reason))
+    }
 
     /// Identifies a broker that forgets everything when it ends, so that local state of an earlier one is not
     /// mistaken for this one's. `None` for durable brokers.

@@ -9,6 +9,7 @@
 mod failure;
 mod manifest;
 mod options;
+mod reader;
 mod reclaim;
 
 use std::fmt;
@@ -24,6 +25,7 @@ use rocksdb::{
 
 use self::manifest::Manifest;
 pub use self::options::RocksMemory;
+pub use self::reader::RocksReader;
 use self::reclaim::Reclaimer;
 use super::batch::{Batch, Write};
 use super::{Backend, Direction, KeyRange, Keyspace, RawEntry, Scan, is_empty_range};

@@ -1,6 +1,7 @@
 //! Topics and offsets.
 
 mod offsets;
+mod operations;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -26,6 +26,7 @@ mod metadata;
 #[cfg(test)]
 pub(super) mod mock;
 mod oauth;
+mod operations;
 mod produce;
 mod queue;
 mod raw;

@@ -23,8 +23,8 @@ use std::time::Duration;
 pub use record::KafkaRecord;
 
 use super::{
-    Admin, Consumer, ConsumerSpec, GroupSpec, Membership, Producer, ProducerSpec, Result, TokenProvider,
-    Transport,
+    Admin, Consumer, ConsumerSpec, GroupSpec, Membership, Operations, Producer, ProducerSpec, Result,
+    TokenProvider, Transport,
 };
 use config::Common;
 
@@ -107,6 +107,10 @@ impl Transport for KafkaTransport {
     }
 
     fn admin(&self, client_id: &str) -> Result<Box<dyn Admin>> {
+        Ok(Box::new(admin::KafkaAdmin::new(&self.common, client_id)?))
+    }
+
+    fn operations(&self, client_id: &str) -> Result<Box<dyn Operations>> {
         Ok(Box::new(admin::KafkaAdmin::new(&self.common, client_id)?))
     }
 

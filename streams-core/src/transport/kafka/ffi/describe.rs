@@ -126,11 +126,11 @@ unsafe fn described(topic: *const rd::rd_kafka_TopicDescription_t) -> Described 
     }
 }
 
-/// Copies a topic's settings out.
+/// Copies the settings of a topic or broker out.
 ///
 /// # Safety
 /// A valid resource of an answer.
-unsafe fn configs_of(
+pub(super) unsafe fn configs_of(
     resource: *const rd::rd_kafka_ConfigResource_t,
 ) -> (String, Result<BTreeMap<String, String>, KafkaError>) {
     // SAFETY: the caller's promise; entries are an array of `count`, and an absent value is null.

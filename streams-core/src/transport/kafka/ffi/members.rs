@@ -18,7 +18,7 @@ use super::{KafkaError, c_string, text_of};
 use crate::ids::TopicPartition;
 
 /// As long as librdkafka allows.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(3_600);
+pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(3_600);
 
 /// A member as the coordinator describes it.
 #[derive(Clone, Debug)]
