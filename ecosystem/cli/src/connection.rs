@@ -13,7 +13,7 @@ use crate::error::CliError;
 #[derive(Clone, Debug, clap::Args)]
 pub struct Connection {
     /// host:port of some brokers.
-    #[arg(long, value_name = "HOST:PORT,...")]
+    #[arg(long, visible_alias = "bootstrap-server", value_name = "HOST:PORT,...")]
     pub bootstrap_servers: String,
     /// A file of `key=value` lines with client settings, as for the application itself.
     #[arg(long, value_name = "FILE")]
@@ -21,7 +21,8 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// The settings of an application of that id at these brokers.
+    /// The settings of an application of that id at these brokers. The file may be another application's, or of another
+    /// cluster: what the command line says wins.
     pub fn config(&self, application_id: &str) -> Result<StreamsConfig, CliError> {
         let mut config = StreamsConfig::new(application_id, &self.bootstrap_servers);
         if let Some(path) = &self.command_config {
@@ -31,6 +32,8 @@ impl Connection {
             for (key, value) in lines.filter_map(|line| line.split_once('=')) {
                 config.set(key.trim(), value.trim())?;
             }
+            config.set("application.id", application_id)?;
+            config.set("bootstrap.servers", &*self.bootstrap_servers)?;
         }
         Ok(config)
     }
@@ -38,5 +41,22 @@ impl Connection {
     /// The clients.
     pub fn open(&self, application_id: &str) -> Result<Arc<dyn Transport>, CliError> {
         Ok(connect(&self.config(application_id)?)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_wins_over_the_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("app.properties");
+        let text = "# settings\napplication.id = other\nbootstrap.servers=elsewhere:9092\npoll.ms=5\n";
+        std::fs::write(&path, text).expect("a file");
+        let connection = Connection { bootstrap_servers: "here:9092".to_owned(), command_config: Some(path) };
+        let config = connection.config("fraud").expect("settings");
+        assert_eq!(config.application_id(), "fraud");
+        assert_eq!(format!("{:?}", config.bootstrap()), r#"Kafka("here:9092")"#);
     }
 }

@@ -25,6 +25,74 @@ pub enum CliError {
         /// What the system said.
         error: std::io::Error,
     },
+    /// An instance did not answer with its topology.
+    #[error("cannot fetch {url}: {why}")]
+    Http {
+        /// The address.
+        url: String,
+        /// Why not.
+        why: String,
+    },
+    /// What was read is not a topology.
+    #[error("{place} is not the description of a topology: {why}")]
+    Topology {
+        /// Where it was read.
+        place: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// A partition gave nothing, although it is not at its end.
+    #[error("{0} gave no records for half a minute, although there are some; see that its leader answers")]
+    NoRecords(String),
+    /// The topic has fewer partitions.
+    #[error("topic {topic} has {partitions} partitions; give --partition a number below that")]
+    NoPartition {
+        /// The topic.
+        topic: String,
+        /// How many it has.
+        partitions: i32,
+    },
+    /// A folder without databases.
+    #[error("no task's database is in {0}; check --state-dir, --application-id and --task")]
+    NoDatabase(String),
+    /// No task has the store.
+    #[error("no task has a store {0} on disk; without --store, the stores that there are are listed")]
+    NoStore(String),
+    /// A database of another version.
+    #[error(
+        "{folder} has layout {version}, which another version of this library wrote; use the command of that version"
+    )]
+    Layout {
+        /// The folder.
+        folder: String,
+        /// The layout.
+        version: String,
+    },
+    /// A database cannot be read.
+    #[error(transparent)]
+    Store(#[from] state_stores::StoreError),
+    /// What was found cannot be written.
+    #[error("cannot write: {0}")]
+    Output(#[from] std::io::Error),
+    /// Neither a topic nor all of them were named.
+    #[error("name the topics with --input-topic, or take all with --all-input-topics")]
+    NoScope,
+    /// Nothing is committed that could be moved.
+    #[error(
+        "nothing is committed for {0}, so that it cannot be shifted; take another way to say where to begin"
+    )]
+    NothingToShift(String),
+    /// A plan of a reset cannot be read.
+    #[error("{path} is not a plan of a reset: {why}")]
+    Plan {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// The application that counts failed.
+    #[error("the application that counts failed: {0}")]
+    Bench(String),
     /// The topic does not exist.
     #[error("topic {0} does not exist; check its name, and --bootstrap-servers")]
     NoTopic(String),

@@ -2,17 +2,22 @@
 //!
 //! | command | what it does |
 //! |---|---|
+//! | `streams describe` | the topology of a running instance or a saved one, as text, JSON or a picture |
+//! | `streams diff` | what deploying another topology would do to state, and how to keep it |
 //! | `streams group` | who is in an application's group, what each partition has committed, and how far behind that is |
 //! | `streams redrive` | counts dead letters by reason, and writes chosen ones back to their topics, exactly once |
 //! | `streams reset` | makes an application process its input again: offsets, internal topics, local state; reports first |
 //!
-//! Output is for people, or with `--json` one JSON object for programs. Exit codes: 0 done, 1 failed with the reason on
-//! standard error, 2 wrong arguments.
+//! Output is for people, or with `--json` one JSON value for programs (`dump`: one a line). Exit codes are in [`exit`].
 
 mod connection;
+pub mod describe;
+pub mod diff;
 pub mod error;
+pub mod exit;
 pub mod group;
 pub mod redrive;
 pub mod reset;
+pub mod topology;
 
 pub use connection::Connection;

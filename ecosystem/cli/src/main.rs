@@ -1,10 +1,13 @@
 //! The command line: arguments, and how results are printed.
 
+use std::fmt::Display;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use serde_json::Value;
 use streams_cli::error::CliError;
-use streams_cli::{group, redrive, reset};
+use streams_cli::{describe, diff, exit, group, redrive, reset};
 
 /// Operates stream-processing applications from the outside.
 #[derive(Parser)]
@@ -12,13 +15,17 @@ use streams_cli::{group, redrive, reset};
 struct Arguments {
     #[command(subcommand)]
     command: Command,
-    /// Prints one JSON object instead of text.
+    /// Prints JSON instead of text.
     #[arg(long, global = true)]
     json: bool,
 }
 
 #[derive(Subcommand)]
 enum Command {
+    /// The topology of a running instance or a saved one, as text, JSON or a picture.
+    Describe(describe::Arguments),
+    /// What deploying another topology would do to state.
+    Diff(diff::Arguments),
     /// Members, committed offsets and lag of an application's group.
     Group(group::Arguments),
     /// Counts dead letters, and writes chosen ones back to their topics.
@@ -27,39 +34,67 @@ enum Command {
     Reset(reset::Arguments),
 }
 
-fn run(arguments: Arguments) -> Result<String, CliError> {
-    Ok(match (arguments.command, arguments.json) {
-        (Command::Group(of), json) => {
+/// What is printed, and the exit code.
+struct Outcome {
+    text: String,
+    code: u8,
+}
+
+fn run(arguments: Arguments) -> Result<Outcome, CliError> {
+    let json = arguments.json;
+    let outcome = |of: &dyn Display, value: &dyn Fn() -> Value, code: u8| Outcome {
+        text: if json { value().to_string() } else { of.to_string() },
+        code,
+    };
+    Ok(match arguments.command {
+        Command::Describe(of) => {
+            let found = describe::describe(&of)?;
+            outcome(&found, &|| found.to_json(), exit::DONE)
+        }
+        Command::Diff(of) => {
+            let report = diff::diff(&of)?;
+            outcome(&report, &|| report.to_json(), report.code())
+        }
+        Command::Group(of) => {
             let found = group::describe(&of)?;
-            if json { found.to_json().to_string() } else { found.to_string() }
+            outcome(&found, &|| found.to_json(), exit::DONE)
         }
-        (Command::Redrive(of), json) => {
+        Command::Redrive(of) => {
             let report = redrive::redrive(&of)?;
-            let text = if json { report.to_json().to_string() } else { report.to_string() };
             if !report.unread.is_empty() {
-                println!("{}", text.trim_end());
-                return Err(CliError::Unread(report.unread.len()));
+                eprintln!("{}", CliError::Unread(report.unread.len()));
             }
-            text
+            let code = if report.unread.is_empty() { exit::DONE } else { exit::FAILED };
+            outcome(&report, &|| report.to_json(), code)
         }
-        (Command::Reset(of), json) => {
+        Command::Reset(of) => {
             let report = reset::reset(&of)?;
-            if json { report.to_json().to_string() } else { report.to_string() }
+            outcome(&report, &|| report.to_json(), exit::DONE)
         }
     })
+}
+
+/// Whether whoever read the output has gone, as `head` does.
+fn is_closed(error: &CliError) -> bool {
+    matches!(error, CliError::Output(error) if error.kind() == ErrorKind::BrokenPipe)
 }
 
 fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into());
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).init();
-    match run(Arguments::parse()) {
-        Ok(text) => {
-            println!("{}", text.trim_end());
-            ExitCode::SUCCESS
+    let printed = run(Arguments::parse()).and_then(|outcome| {
+        let text = outcome.text.trim_end();
+        if !text.is_empty() {
+            writeln!(std::io::stdout(), "{text}")?;
         }
+        Ok(outcome.code)
+    });
+    match printed {
+        Ok(code) => ExitCode::from(code),
+        Err(error) if is_closed(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("streams: {error}");
-            ExitCode::FAILURE
+            ExitCode::from(exit::FAILED)
         }
     }
 }

@@ -19,24 +19,17 @@ use std::time::{Duration, Instant};
 
 use streams_core::ids::{Offset, TopicName, TopicPartition};
 use streams_core::runtime::clean_up;
-use streams_core::transport::{Admin, Isolation, OffsetQuery, OffsetToCommit};
+use streams_core::transport::{Admin, OffsetToCommit};
 
 pub use report::Report;
 pub use target::Target;
 
 use crate::Connection;
 use crate::error::CliError;
+use crate::topology::facts;
 
 /// Time for one question to the brokers.
 const TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How the names of internal topics end, after `<application.id>-`.
-const INTERNAL: &[&str] =
-    &["-changelog", "-repartition", "-subscription-registration-topic", "-subscription-response-topic"];
-
-/// What the generated names of a foreign-key join's topics contain; a number and `-topic` follow.
-const FOREIGN_KEY: &[&str] =
-    &["KTABLE-FK-JOIN-SUBSCRIPTION-REGISTRATION-", "KTABLE-FK-JOIN-SUBSCRIPTION-RESPONSE-"];
 
 /// Makes an application process its input again.
 #[derive(Clone, Debug, clap::Args)]
@@ -87,7 +80,8 @@ pub fn reset(arguments: &Arguments) -> Result<Report, CliError> {
         return Err(CliError::Shared { group: group.clone(), topics: shared.len(), topic, other });
     }
     let from = inputs(arguments, &mut *admin, &topics, &internal)?;
-    let to = offsets(arguments.to, &mut *admin, from.keys().cloned().collect())?;
+    let partitions: Vec<_> = from.keys().cloned().collect();
+    let to = arguments.to.offsets(&mut *admin, &partitions, TIMEOUT)?;
     let folder =
         arguments.state_dir.as_ref().map(|folder| folder.join(group)).filter(|folder| folder.exists());
     let report = Report { executed: arguments.execute, from, to, internal, shared, folder };
@@ -135,17 +129,8 @@ fn local(arguments: &Arguments, folder: &Path) -> Result<streams_core::config::S
 
 /// Whether a topic is an internal one of the application, by its name.
 fn is_internal(topic: &str, application_id: &str) -> bool {
-    let Some(name) = topic.strip_prefix(application_id).and_then(|rest| rest.strip_prefix('-')) else {
-        return false;
-    };
-    let of_a_join = || {
-        let number =
-            name.strip_suffix("-topic").and_then(|name| name.rsplit_once('-')).map(|(_, number)| number);
-        let has_number = number
-            .is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()));
-        has_number && FOREIGN_KEY.iter().any(|part| name.contains(part))
-    };
-    INTERNAL.iter().any(|end| name.ends_with(end)) || of_a_join()
+    let name = topic.strip_prefix(application_id).and_then(|rest| rest.strip_prefix('-'));
+    name.is_some_and(facts::is_internal)
 }
 
 /// The internal topics to delete.
@@ -204,30 +189,6 @@ fn inputs(
         (!named.is_empty() || offset.is_some()).then_some((partition, offset))
     };
     Ok(partitions.into_iter().filter_map(of).collect())
-}
-
-/// Where each partition begins afterwards.
-fn offsets(
-    to: Target,
-    admin: &mut dyn Admin,
-    partitions: Vec<TopicPartition>,
-) -> Result<BTreeMap<TopicPartition, Offset>, CliError> {
-    let mut ask = |query| admin.offsets(&partitions, query, TIMEOUT);
-    let begin = ask(OffsetQuery::Earliest)?;
-    let end = OffsetQuery::Latest(Isolation::ReadUncommitted);
-    Ok(match to {
-        Target::Earliest => begin,
-        Target::Latest => ask(end)?,
-        Target::Time(at) => ask(OffsetQuery::AtTime(at))?,
-        Target::Offset(offset) => {
-            let ends = ask(end)?;
-            let within = |(at, begin): (TopicPartition, Offset)| {
-                let end = ends.get(&at).copied().unwrap_or(begin);
-                (at, offset.clamp(begin, end.max(begin)))
-            };
-            begin.into_iter().map(within).collect()
-        }
-    })
 }
 
 #[cfg(test)]

@@ -1,10 +1,15 @@
 //! Where an application begins after a reset.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
+use std::time::Duration;
 
 use chrono::DateTime;
-use streams_core::ids::Offset;
+use streams_core::ids::{Offset, TopicPartition};
 use streams_core::time::Timestamp;
+use streams_core::transport::{Admin, Isolation, OffsetQuery};
+
+use crate::error::CliError;
 
 /// Where an application begins after a reset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +22,33 @@ pub enum Target {
     Offset(Offset),
     /// The first record at or after this time; the end if there is none.
     Time(Timestamp),
+}
+
+impl Target {
+    /// Where that is in each of these partitions.
+    pub fn offsets(
+        self,
+        admin: &mut dyn Admin,
+        partitions: &[TopicPartition],
+        timeout: Duration,
+    ) -> Result<BTreeMap<TopicPartition, Offset>, CliError> {
+        let mut ask = |query| admin.offsets(partitions, query, timeout);
+        let begin = ask(OffsetQuery::Earliest)?;
+        let end = OffsetQuery::Latest(Isolation::ReadUncommitted);
+        Ok(match self {
+            Target::Earliest => begin,
+            Target::Latest => ask(end)?,
+            Target::Time(at) => ask(OffsetQuery::AtTime(at))?,
+            Target::Offset(offset) => {
+                let ends = ask(end)?;
+                let within = |(at, begin): (TopicPartition, Offset)| {
+                    let end = ends.get(&at).copied().unwrap_or(begin);
+                    (at, offset.clamp(begin, end.max(begin)))
+                };
+                begin.into_iter().map(within).collect()
+            }
+        })
+    }
 }
 
 impl FromStr for Target {
