@@ -5,6 +5,7 @@
 //! | `streams describe` | the topology of a running instance or a saved one, as text, JSON or a picture |
 //! | `streams diff` | what deploying another topology would do to state, and how to keep it |
 //! | `streams group` | who is in an application's group, what each partition has committed, and how far behind that is |
+//! | `streams dump` | the records of a changelog or any topic, and the rows of a store on disk, readable |
 //! | `streams redrive` | counts dead letters by reason, and writes chosen ones back to their topics, exactly once |
 //! | `streams reset` | makes an application process its input again: offsets, internal topics, local state; reports first |
 //!
@@ -13,9 +14,11 @@
 mod connection;
 pub mod describe;
 pub mod diff;
+pub mod dump;
 pub mod error;
 pub mod exit;
 pub mod group;
+mod read;
 pub mod redrive;
 pub mod reset;
 pub mod topology;

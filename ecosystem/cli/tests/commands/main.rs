@@ -3,6 +3,7 @@
 
 mod describe;
 mod diff;
+mod dump;
 
 use std::process::Command;
 
@@ -30,6 +31,13 @@ impl Run {
     pub fn json(&self, code: i32) -> serde_json::Value {
         assert_eq!(self.code, code, "{self:?}");
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// One JSON value a line.
+    pub fn lines(&self) -> Vec<serde_json::Value> {
+        assert_eq!(self.code, 0, "{self:?}");
+        let line = |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        self.out.lines().map(line).collect()
     }
 }
 
