@@ -6,6 +6,7 @@
 //! | `streams diff` | what deploying another topology would do to state, and how to keep it |
 //! | `streams group` | who is in an application's group, what each partition has committed, and how far behind that is |
 //! | `streams dump` | the records of a changelog or any topic, and the rows of a store on disk, readable |
+//! | `streams doctor` | whether a cluster's settings are what an application needs, and what to change |
 //! | `streams redrive` | counts dead letters by reason, and writes chosen ones back to their topics, exactly once |
 //! | `streams reset` | makes an application process its input again: offsets, internal topics, local state; reports first |
 //!
@@ -14,6 +15,7 @@
 mod connection;
 pub mod describe;
 pub mod diff;
+pub mod doctor;
 pub mod dump;
 pub mod error;
 pub mod exit;

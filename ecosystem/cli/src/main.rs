@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use serde_json::Value;
 use streams_cli::error::CliError;
-use streams_cli::{describe, diff, dump, exit, group, redrive, reset};
+use streams_cli::{describe, diff, doctor, dump, exit, group, redrive, reset};
 
 /// Operates stream-processing applications from the outside.
 #[derive(Parser)]
@@ -26,6 +26,8 @@ enum Command {
     Describe(describe::Arguments),
     /// What deploying another topology would do to state.
     Diff(diff::Arguments),
+    /// Checks whether a cluster's settings are what an application needs.
+    Doctor(doctor::Arguments),
     /// Records of a changelog or any topic, and rows of a store on disk.
     Dump(dump::Arguments),
     /// Members, committed offsets and lag of an application's group.
@@ -55,6 +57,10 @@ fn run(arguments: Arguments) -> Result<Outcome, CliError> {
         }
         Command::Diff(of) => {
             let report = diff::diff(&of)?;
+            outcome(&report, &|| report.to_json(), report.code())
+        }
+        Command::Doctor(of) => {
+            let report = doctor::examine(&of)?;
             outcome(&report, &|| report.to_json(), report.code())
         }
         Command::Dump(of) => {

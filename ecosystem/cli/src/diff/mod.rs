@@ -16,6 +16,7 @@ use streams_core::topology::TopologyDescription;
 
 pub use compare::compare;
 pub use finding::{Finding, Severity};
+pub(crate) use partitions::tasks;
 
 use crate::Connection;
 use crate::error::CliError;

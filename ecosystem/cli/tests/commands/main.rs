@@ -3,6 +3,7 @@
 
 mod describe;
 mod diff;
+mod doctor;
 mod dump;
 
 use std::process::Command;
