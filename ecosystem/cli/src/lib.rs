@@ -5,6 +5,7 @@
 //! | `streams describe` | the topology of a running instance or a saved one, as text, JSON or a picture |
 //! | `streams diff` | what deploying another topology would do to state, and how to keep it |
 //! | `streams group` | who is in an application's group, what each partition has committed, and how far behind that is |
+//! | `streams groups` | the verbs of `kafka-streams-groups.sh`: lists, describes, deletes and resets groups |
 //! | `streams dump` | the records of a changelog or any topic, and the rows of a store on disk, readable |
 //! | `streams doctor` | whether a cluster's settings are what an application needs, and what to change |
 //! | `streams redrive` | counts dead letters by reason, and writes chosen ones back to their topics, exactly once |
@@ -20,6 +21,7 @@ pub mod dump;
 pub mod error;
 pub mod exit;
 pub mod group;
+pub mod groups;
 mod read;
 pub mod redrive;
 pub mod reset;

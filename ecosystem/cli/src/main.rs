@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use serde_json::Value;
 use streams_cli::error::CliError;
-use streams_cli::{describe, diff, doctor, dump, exit, group, redrive, reset};
+use streams_cli::{describe, diff, doctor, dump, exit, group, groups, redrive, reset};
 
 /// Operates stream-processing applications from the outside.
 #[derive(Parser)]
@@ -32,6 +32,8 @@ enum Command {
     Dump(dump::Arguments),
     /// Members, committed offsets and lag of an application's group.
     Group(group::Arguments),
+    /// Lists, describes, deletes and resets groups, as kafka-streams-groups.sh.
+    Groups(groups::Arguments),
     /// Counts dead letters, and writes chosen ones back to their topics.
     Redrive(redrive::Arguments),
     /// Makes an application process its input again; without `--execute` it reports what that would change.
@@ -70,6 +72,11 @@ fn run(arguments: Arguments) -> Result<Outcome, CliError> {
         Command::Group(of) => {
             let found = group::describe(&of)?;
             outcome(&found, &|| found.to_json(), exit::DONE)
+        }
+        Command::Groups(of) => {
+            let table = groups::groups(&of)?;
+            let code = if table.failed { exit::FAILED } else { exit::DONE };
+            outcome(&table, &|| table.to_json(), code)
         }
         Command::Redrive(of) => {
             let report = redrive::redrive(&of)?;

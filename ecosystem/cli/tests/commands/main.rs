@@ -5,6 +5,7 @@ mod describe;
 mod diff;
 mod doctor;
 mod dump;
+mod groups;
 
 use std::process::Command;
 
