@@ -10,9 +10,11 @@
 //! | `streams doctor` | whether a cluster's settings are what an application needs, and what to change |
 //! | `streams redrive` | counts dead letters by reason, and writes chosen ones back to their topics, exactly once |
 //! | `streams reset` | makes an application process its input again: offsets, internal topics, local state; reports first |
+//! | `streams bench` | records a second that a cluster takes from here |
 //!
 //! Output is for people, or with `--json` one JSON value for programs (`dump`: one a line). Exit codes are in [`exit`].
 
+pub mod bench;
 mod connection;
 pub mod describe;
 pub mod diff;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use serde_json::Value;
 use streams_cli::error::CliError;
-use streams_cli::{describe, diff, doctor, dump, exit, group, groups, redrive, reset};
+use streams_cli::{bench, describe, diff, doctor, dump, exit, group, groups, redrive, reset};
 
 /// Operates stream-processing applications from the outside.
 #[derive(Parser)]
@@ -22,6 +22,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Records a second that a cluster takes from here: written, read, counted.
+    Bench(bench::Arguments),
     /// The topology of a running instance or a saved one, as text, JSON or a picture.
     Describe(describe::Arguments),
     /// What deploying another topology would do to state.
@@ -53,6 +55,10 @@ fn run(arguments: Arguments) -> Result<Outcome, CliError> {
         code,
     };
     Ok(match arguments.command {
+        Command::Bench(of) => {
+            let report = bench::bench(&of)?;
+            outcome(&report, &|| report.to_json(), exit::DONE)
+        }
         Command::Describe(of) => {
             let found = describe::describe(&of)?;
             outcome(&found, &|| found.to_json(), exit::DONE)

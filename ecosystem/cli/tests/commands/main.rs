@@ -1,6 +1,7 @@
 //! The commands as a user runs them: the program itself, on files, on a running application and on a real broker.
 #![expect(clippy::panic, reason = "what was seen is shown")]
 
+mod bench;
 mod describe;
 mod diff;
 mod doctor;
