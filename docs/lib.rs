@@ -47,6 +47,9 @@ pub mod guide {
     #[doc = include_str!("guide/evolving.md")]
     pub mod evolving {}
 
+    #[doc = include_str!("guide/cli.md")]
+    pub mod cli {}
+
     #[doc = include_str!("guide/serdes.md")]
     pub mod serdes {}
 

@@ -12,7 +12,8 @@
 //! | `streams reset` | makes an application process its input again: offsets, internal topics, local state; reports first |
 //! | `streams bench` | records a second that a cluster takes from here |
 //!
-//! Output is for people, or with `--json` one JSON value for programs (`dump`: one a line). Exit codes are in [`exit`].
+//! Output is for people, or with `--json` one JSON value for programs (`dump`: one a line). Exit codes are in [`exit`]; the
+//! guide to the command line is `docs/guide/cli.md`.
 
 pub mod bench;
 mod connection;

@@ -7,6 +7,7 @@ mod diff;
 mod doctor;
 mod dump;
 mod groups;
+mod page;
 
 use std::process::Command;
 
