@@ -50,6 +50,9 @@ pub mod guide {
     #[doc = include_str!("guide/cli.md")]
     pub mod cli {}
 
+    #[doc = include_str!("guide/configuration.md")]
+    pub mod configuration {}
+
     #[doc = include_str!("guide/serdes.md")]
     pub mod serdes {}
 

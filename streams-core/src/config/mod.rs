@@ -36,6 +36,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use error::ConfigError;
+#[doc(hidden)]
+pub use keys::KEYS;
 pub use keys::{Choice, DefaultValue, Definition, Importance, SettingKind, Support, definition};
 pub use types::{
     AutoOffsetReset, Bootstrap, BuiltInExceptionHandler, BuiltInTimestampExtractor, MetricsRecordingLevel,
