@@ -17,16 +17,23 @@ pub fn compare(old: &Facts, new: &Facts) -> Vec<Finding> {
             Severity::Note,
             "nodes-changed",
             "topology",
-            "nodes are added, removed or moved, and nothing that has state",
+            "nodes are added, removed or moved, and nothing that has state: instances may be replaced one by one",
         ));
     }
-    if old != new && old.shape != new.shape {
+    if owned(old) != owned(new) {
         let what = "instances of the old and the new topology do not process next to each other";
         let advice = "stop all instances, then start the new ones";
         found.push(Finding::new(Severity::Note, "no-rolling-deploy", "instances", what).advice(advice));
     }
     found.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     found
+}
+
+/// What instances have to agree about, to process next to each other: what each sub-topology reads and keeps.
+fn owned(facts: &Facts) -> impl PartialEq {
+    let own = facts.stores.iter().filter_map(|(name, store)| Some((store.subtopology?, name.clone())));
+    let stores: BTreeSet<(u32, String)> = own.collect();
+    (facts.sources.clone(), facts.patterns.clone(), stores)
 }
 
 /// Stores that only one of them has. One that is gone and one that is new are taken for the same if the same operators fill
@@ -209,14 +216,18 @@ fn repartition(old: &Facts, new: &Facts, found: &mut Vec<Finding>) {
 
 /// Topics of others.
 fn inputs(old: &Facts, new: &Facts, found: &mut Vec<Finding>) {
-    let (was, is) = (old.inputs(), new.inputs());
+    let read = |facts: &Facts| -> BTreeSet<String> {
+        let patterns = facts.patterns.values().flatten().cloned();
+        facts.inputs().into_iter().map(str::to_owned).chain(patterns).collect()
+    };
+    let (was, is) = (read(old), read(new));
     for topic in was.difference(&is) {
-        let what = "the topic is no longer read; the group's offsets of it expire";
-        found.push(Finding::new(Severity::Note, "input-gone", *topic, what));
+        let what = "it is no longer read; the group's offsets of it expire";
+        found.push(Finding::new(Severity::Note, "input-gone", topic, what));
     }
     for topic in is.difference(&was) {
-        let what = "the topic is new and is read from where auto.offset.reset says";
-        found.push(Finding::new(Severity::Note, "input-new", *topic, what));
+        let what = "it is read for the first time, from where auto.offset.reset says";
+        found.push(Finding::new(Severity::Note, "input-new", topic, what));
     }
     for (id, topics) in &new.sources {
         let own = |topics: &BTreeSet<String>| -> BTreeSet<String> {

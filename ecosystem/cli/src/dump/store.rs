@@ -122,7 +122,11 @@ fn list(task: &str, database: &RocksReader, json: bool, out: &mut dyn Write) -> 
     let mut names: Vec<&str> = database.keyspaces().filter_map(|name| name.strip_prefix(&prefix)).collect();
     names.sort_unstable();
     for store in names {
-        let rows = database.scan(&store_keyspace_name(store)).collect::<Result<Vec<_>, _>>()?.len();
+        let mut rows = 0_u64;
+        for entry in database.scan(&store_keyspace_name(store)) {
+            entry?;
+            rows += 1;
+        }
         Line(&json!({"task": task, "store": store, "rows": rows})).write(json, out)?;
     }
     for entry in database.scan(OFFSETS_KEYSPACE) {
