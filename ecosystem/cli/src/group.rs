@@ -167,6 +167,7 @@ mod tests {
     /// Before: partitions of which a transaction was committing an offset were left out, and one without a leader failed the
     /// command.
     #[test]
+    #[allow(clippy::disallowed_methods, reason = "another program that takes a moment")]
     fn partitions_in_the_middle_of_a_commit_or_without_a_leader_are_shown() {
         let broker = EmbeddedBroker::of_servers("embedded:@group").expect("a broker");
         let mut admin = broker.transport().admin("test").expect("an admin");

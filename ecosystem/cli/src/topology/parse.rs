@@ -126,7 +126,7 @@ mod tests {
     fn what_java_prints_is_read_without_loss() {
         let transcripts = [
             include_str!("../../../../streams-core/src/topology/testdata/describe.txt"),
-            include_str!("../../../../streams-dsl/tests/java/stateful_describe.txt"),
+            include_str!("../../../../streams-dsl/tests/suite/java/stateful_describe.txt"),
         ];
         let mut read = 0;
         for text in transcripts {

@@ -159,7 +159,7 @@ impl TaskContext {
             StoreError::Row { row, .. } => row.clone(),
             _ => Box::default(),
         };
-        self.key = KeyExcerpt::of(Some(&key));
+        self.position.key = KeyExcerpt::of(Some(&key));
         let cause: UserError = cause.into();
         let headers = self.setup.clock.headers();
         let context = ErrorContext { key: Some(&key), ..self.error_context(node, &headers, None) };
