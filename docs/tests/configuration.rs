@@ -83,10 +83,8 @@ fn is_refused(of: &Definition) -> bool {
 }
 
 fn row(java: Option<&str>, of: &Definition) -> String {
-    let (default, doc) = match is_refused(of) {
-        true => (String::new(), String::new()),
-        false => (default(of), of.doc.to_owned()),
-    };
+    let (default, doc) =
+        if is_refused(of) { (String::new(), String::new()) } else { (default(of), of.doc.to_owned()) };
     format!("| `{}` | {default} | {doc} | {} |\n", of.name, treatment(java, of))
 }
 

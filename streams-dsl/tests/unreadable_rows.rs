@@ -22,9 +22,12 @@ impl Program {
     fn new(handler: &str, build: impl FnOnce(&StreamsBuilder, &SerdeRef<String>)) -> Self {
         let is_new = Arc::new(AtomicBool::new(false));
         let reads_new = Arc::clone(&is_new);
-        let read = move |bytes: &[u8]| match reads_new.load(Ordering::Relaxed) && bytes.starts_with(b"old") {
-            true => Err(SerdeError::invalid("missing field `n`")),
-            false => Ok(String::from_utf8_lossy(bytes).into_owned()),
+        let read = move |bytes: &[u8]| {
+            if reads_new.load(Ordering::Relaxed) && bytes.starts_with(b"old") {
+                Err(SerdeError::invalid("missing field `n`"))
+            } else {
+                Ok(String::from_utf8_lossy(bytes).into_owned())
+            }
         };
         let write = |text: &String, out: &mut Vec<u8>| {
             out.extend_from_slice(text.as_bytes());

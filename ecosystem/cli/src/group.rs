@@ -64,9 +64,10 @@ pub fn describe(arguments: &Arguments) -> Result<Description, CliError> {
     let members = admin.members(&arguments.group, TIMEOUT)?;
     let partitions = partitions(&mut *admin, &arguments.topics)?;
     let (offsets, undecided) = committed(&mut *admin, &arguments.group, &partitions)?;
-    let shown: Vec<_> = match arguments.topics.is_empty() {
-        true => offsets.keys().cloned().chain(undecided).collect(),
-        false => partitions,
+    let shown: Vec<_> = if arguments.topics.is_empty() {
+        offsets.keys().cloned().chain(undecided).collect()
+    } else {
+        partitions
     };
     let ends = admin.offsets_each(&shown, OffsetQuery::Latest(Isolation::ReadCommitted), TIMEOUT)?;
     let progress = |(partition, end): (TopicPartition, Result<Offset, TransportError>)| {

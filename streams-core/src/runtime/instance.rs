@@ -325,9 +325,10 @@ impl Instance {
     /// A stream thread has ended with an error.
     fn ended_with(&self, error: Error, stats: &ThreadStats) {
         // An application that ends needs no other thread.
-        let response = match self.shared.is_stopped() {
-            true => StreamThreadExceptionResponse::ShutdownClient,
-            false => self.shared.requests.answer_to(&error),
+        let response = if self.shared.is_stopped() {
+            StreamThreadExceptionResponse::ShutdownClient
+        } else {
+            self.shared.requests.answer_to(&error)
         };
         match response {
             StreamThreadExceptionResponse::ReplaceThread => stats.replace(error),

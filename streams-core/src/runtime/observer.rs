@@ -75,11 +75,10 @@ impl ControlEvents for Observer {
     }
 
     fn serve_threads(&mut self, dispatcher: &mut Dispatcher) -> Result<()> {
-        match self.shared.requests.is_paused() {
-            true => {
-                self.pausing.update(self.clock.monotonic_ms(), || "resume(): it is paused".to_owned());
-            }
-            false => self.pausing.end(),
+        if self.shared.requests.is_paused() {
+            self.pausing.update(self.clock.monotonic_ms(), || "resume(): it is paused".to_owned());
+        } else {
+            self.pausing.end()
         }
         self.pool.serve(dispatcher)
     }

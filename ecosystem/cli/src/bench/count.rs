@@ -69,10 +69,7 @@ fn run(
         }
     }
     let took = begin.elapsed();
-    match app.close(CLOSE) {
-        true => Ok(took),
-        false => Err(bench(&"it does not end")),
-    }
+    if app.close(CLOSE) { Ok(took) } else { Err(bench(&"it does not end")) }
 }
 
 fn bench(why: &dyn std::fmt::Display) -> CliError {

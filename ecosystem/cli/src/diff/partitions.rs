@@ -30,9 +30,8 @@ pub(crate) fn tasks(
     application_id: &str,
     counts: &BTreeMap<String, i32>,
 ) -> BTreeMap<u32, Option<i32>> {
-    let count = |topic: &String| match is_internal(topic) {
-        true => counts.get(&format!("{application_id}-{topic}")),
-        false => counts.get(topic),
+    let count = |topic: &String| {
+        if is_internal(topic) { counts.get(&format!("{application_id}-{topic}")) } else { counts.get(topic) }
     };
     let of = |(id, topics): (&u32, &std::collections::BTreeSet<String>)| {
         let all: Option<Vec<i32>> = topics.iter().map(|topic| count(topic).copied()).collect();

@@ -66,9 +66,10 @@ impl Needs {
 
     /// The full name of an internal topic; any other stays as it is.
     pub fn topic(&self, name: &str) -> String {
-        match crate::topology::facts::is_internal(name) {
-            true => format!("{}-{name}", self.application_id),
-            false => name.to_owned(),
+        if crate::topology::facts::is_internal(name) {
+            format!("{}-{name}", self.application_id)
+        } else {
+            name.to_owned()
         }
     }
 

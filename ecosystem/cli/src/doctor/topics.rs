@@ -197,11 +197,10 @@ fn times(needs: &Needs, cluster: &Cluster, found: &mut Vec<Finding>) {
                 "message.timestamp.type=LogAppendTime: the broker replaces the event time of each record",
                 "set it to CreateTime",
             );
-            found.push(match needs.topology.sinks.contains(&name) {
-                true => {
-                    Finding::note("timestamp-type", &name, what, "set it to CreateTime, unless it is meant")
-                }
-                false => Finding::error("timestamp-type", &name, what, change),
+            found.push(if needs.topology.sinks.contains(&name) {
+                Finding::note("timestamp-type", &name, what, "set it to CreateTime, unless it is meant")
+            } else {
+                Finding::error("timestamp-type", &name, what, change)
             });
             continue;
         }

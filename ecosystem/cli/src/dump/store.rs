@@ -53,10 +53,7 @@ fn databases(arguments: &Arguments) -> Result<Vec<(String, PathBuf)>, CliError> 
         }
     }
     found.sort();
-    match found.is_empty() {
-        true => Err(CliError::NoDatabase(root.display().to_string())),
-        false => Ok(found),
-    }
+    if found.is_empty() { Err(CliError::NoDatabase(root.display().to_string())) } else { Ok(found) }
 }
 
 /// Writes the rows of each task in the order of their keys.

@@ -116,10 +116,7 @@ fn duration_ms(text: &str) -> Result<i64, String> {
             rest = &rest[end + 1..];
         }
     }
-    match seen && total.is_finite() && total.abs() < 1e15 {
-        true => Ok(sign * total as i64),
-        false => Err(wrong()),
-    }
+    if seen && total.is_finite() && total.abs() < 1e15 { Ok(sign * total as i64) } else { Err(wrong()) }
 }
 
 #[cfg(test)]

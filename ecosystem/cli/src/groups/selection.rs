@@ -131,11 +131,10 @@ pub(super) fn delete_internal(
         return Err(CliError::NotInternal(other.clone()));
     }
     let (admin, timeout) = (&mut asked.admin, asked.timeout);
-    let names: Vec<TopicName> = match named.is_empty() {
-        true => {
-            admin.topic_names(timeout)?.into_iter().filter(|topic| is_internal_of(topic, group)).collect()
-        }
-        false => named.iter().map(|topic| topic.as_str().into()).collect(),
+    let names: Vec<TopicName> = if named.is_empty() {
+        admin.topic_names(timeout)?.into_iter().filter(|topic| is_internal_of(topic, group)).collect()
+    } else {
+        named.iter().map(|topic| topic.as_str().into()).collect()
     };
     admin.delete_topics(&names, timeout)?;
     Ok(names)

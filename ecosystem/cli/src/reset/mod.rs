@@ -71,9 +71,10 @@ pub fn reset(arguments: &Arguments) -> Result<Report, CliError> {
     }
     let topics = admin.topic_names(TIMEOUT)?;
     let internal = internal(arguments, &topics)?;
-    let shared = match arguments.internal_topics.is_empty() {
-        true => shared(group, &internal, &admin.group_names(TIMEOUT)?),
-        false => BTreeMap::new(),
+    let shared = if arguments.internal_topics.is_empty() {
+        shared(group, &internal, &admin.group_names(TIMEOUT)?)
+    } else {
+        BTreeMap::new()
     };
     if let Some((topic, other)) = shared.iter().next().filter(|_| arguments.execute) {
         let (topic, other) = (topic.to_string(), other.clone());

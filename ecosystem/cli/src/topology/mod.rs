@@ -37,10 +37,7 @@ pub fn read(source: &str, access: &Access) -> Result<TopologyDescription, CliErr
         }
         path => std::fs::read_to_string(path).map_err(file)?,
     };
-    let found = match text.trim_start().starts_with('{') {
-        true => from_json(&text),
-        false => parse(&text),
-    };
+    let found = if text.trim_start().starts_with('{') { from_json(&text) } else { parse(&text) };
     found.map_err(|why| CliError::Topology { place: source.to_owned(), why })
 }
 

@@ -26,10 +26,7 @@ impl Dispatcher {
     /// over. `None` if there is no thread.
     pub fn retire(&mut self) -> Result<Option<String>> {
         let Some(thread) = self.threads.iter().rfind(|thread| thread.is_free()) else {
-            return match self.threads.is_empty() {
-                true => Ok(None),
-                false => Err(IllegalStateError::NoAnswer.into()),
-            };
+            return if self.threads.is_empty() { Ok(None) } else { Err(IllegalStateError::NoAnswer.into()) };
         };
         let (name, tasks) = (thread.name.clone(), thread.tasks.clone());
         let assigned = self.assigned.clone();

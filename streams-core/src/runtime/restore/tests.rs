@@ -132,9 +132,10 @@ impl Backend for RemoteDatabase {
     }
 
     fn scan(&self, of: Keyspace, range: KeyRange<'_>, to: Direction) -> state_stores::Result<Scan<'_>> {
-        match self.1.load(Ordering::SeqCst) {
-            true => Err(StoreError::Damaged { dir: "far away".into(), reason: "a checksum".to_owned() }),
-            false => self.0.scan(of, range, to),
+        if self.1.load(Ordering::SeqCst) {
+            Err(StoreError::Damaged { dir: "far away".into(), reason: "a checksum".to_owned() })
+        } else {
+            self.0.scan(of, range, to)
         }
     }
 
