@@ -18,6 +18,8 @@ mod stateful_describe;
 mod store_refs;
 mod support;
 mod two_things;
+mod unreadable_rows;
 mod unserializable;
+mod unstable_serdes;
 mod user_code;
 mod windows;

@@ -1,7 +1,5 @@
 //! Serdes that write the same value differently each time it was read back.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
-
 use std::collections::HashMap;
 
 use streams_dsl::prelude::*;

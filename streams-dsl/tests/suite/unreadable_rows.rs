@@ -1,8 +1,6 @@
 //! Rows that wait in a store for other records, and that a new version of the program cannot read back: each is the
 //! processing handler's to decide about by itself. One that continues loses that row, and no other record.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
