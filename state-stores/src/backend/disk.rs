@@ -45,3 +45,26 @@ pub fn open(dir: &Path, memory: &DiskMemory, keyspaces: &[String]) -> Result<(Ba
 pub fn open(dir: &Path, _memory: &DiskMemory, _keyspaces: &[String]) -> Result<(BackendRef, Vec<Arc<str>>)> {
     Err(crate::error::StoreError::NoDatabase { dir: dir.to_path_buf() })
 }
+
+/// As [`open`], for what no changelog repeats: the database is refused if an acknowledged write is missing, and what a crash
+/// cut off is logged.
+#[cfg(feature = "rocksdb")]
+pub fn open_only_copy(
+    dir: &Path,
+    memory: &DiskMemory,
+    keyspaces: &[String],
+) -> Result<(BackendRef, Vec<Arc<str>>)> {
+    let backend = super::rocksdb::RocksBackend::open_only_copy(dir, memory, keyspaces)?;
+    let keyspaces = backend.keyspaces();
+    Ok((Arc::new(backend), keyspaces))
+}
+
+/// Refuses: no database is compiled in.
+#[cfg(not(feature = "rocksdb"))]
+pub fn open_only_copy(
+    dir: &Path,
+    memory: &DiskMemory,
+    keyspaces: &[String],
+) -> Result<(BackendRef, Vec<Arc<str>>)> {
+    open(dir, memory, keyspaces)
+}

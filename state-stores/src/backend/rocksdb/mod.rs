@@ -6,6 +6,7 @@
 //! stopped, for one `write` of the batch's own bytes a commit. All column families stay at one batch in both
 //! cases.
 
+mod acknowledged;
 mod failure;
 mod manifest;
 mod options;
@@ -23,6 +24,7 @@ use rocksdb::{
     MultiThreaded, Options, ReadOptions, WriteBatch,
 };
 
+use self::acknowledged::{Acknowledged, Before};
 use self::manifest::Manifest;
 pub use self::options::RocksMemory;
 pub use self::reader::RocksReader;
@@ -67,6 +69,8 @@ pub struct RocksBackend {
     db: Arc<Db>,
     reclaimer: Mutex<Option<Reclaimer>>,
     manifest: Manifest,
+    /// Only of a database that nothing else repeats.
+    acknowledged: Option<Acknowledged>,
 }
 
 impl fmt::Debug for RocksBackend {
@@ -85,6 +89,21 @@ impl RocksBackend {
     /// As [`open`](Self::open), with these keyspaces, of which those that are missing are created: all of them wait for the
     /// disk together, where each that is created later waits for itself.
     pub fn open_with(dir: impl AsRef<Path>, memory: &RocksMemory, keyspaces: &[String]) -> Result<Self> {
+        RocksBackend::open_as(dir, memory, keyspaces, false)
+    }
+
+    /// As [`open_with`](Self::open_with), for what no changelog repeats: the database is refused if an acknowledged write is
+    /// missing, and what a crash cut off is logged.
+    pub fn open_only_copy(dir: impl AsRef<Path>, memory: &RocksMemory, keyspaces: &[String]) -> Result<Self> {
+        RocksBackend::open_as(dir, memory, keyspaces, true)
+    }
+
+    fn open_as(
+        dir: impl AsRef<Path>,
+        memory: &RocksMemory,
+        keyspaces: &[String],
+        only_copy: bool,
+    ) -> Result<Self> {
         let dir = dir.as_ref().to_path_buf();
         std::fs::create_dir_all(&dir).map_err(|error| failure::of_directory(&dir, error))?;
         let is_new = !dir.join("CURRENT").exists();
@@ -95,6 +114,10 @@ impl RocksBackend {
         manifest::check(&dir)?;
         let mut options = options::options(memory);
         options.create_missing_column_families(true);
+        let before = only_copy.then(|| Before::of(&dir));
+        if let Some(before) = &before {
+            options::refuse_damaged_log(&mut options, before.machine_restarted());
+        }
         let mut names = if !is_new {
             Rocks::list_cf(&options, &dir).map_err(|error| failure::of_open(&dir, error))?
         } else {
@@ -105,9 +128,11 @@ impl RocksBackend {
         let families = names.iter().map(|name| (name.as_str(), options.clone()));
         let rocks = Rocks::open_cf_with_opts(&options, &dir, families)
             .map_err(|error| failure::of_open(&dir, error))?;
+        let acknowledged =
+            before.map(|before| before.check(&dir, rocks.latest_sequence_number())).transpose()?;
         let manifest = Manifest::of(&dir);
         let db = Db { rocks, dir, options, names: RwLock::default(), damaged: AtomicBool::new(false) };
-        let backend = RocksBackend { db: Arc::new(db), reclaimer: Mutex::default(), manifest };
+        let backend = RocksBackend { db: Arc::new(db), reclaimer: Mutex::default(), manifest, acknowledged };
         for name in names.iter().filter(|name| *name != rocksdb::DEFAULT_COLUMN_FAMILY_NAME) {
             backend.keyspace(name)?;
         }
@@ -217,6 +242,9 @@ impl Backend for RocksBackend {
         let representation = WriteBatch::from_data(batch.data());
         let written = self.db.rocks.write_opt(representation, &options::write_options());
         written.map_err(|error| self.db.error("write a batch", error))?;
+        if let Some(acknowledged) = &self.acknowledged {
+            acknowledged.note(self.db.rocks.latest_sequence_number());
+        }
         // Afterwards: what is there now has got the batch.
         self.manifest.note()?;
         self.reclaim(batch);
@@ -237,8 +265,13 @@ impl Backend for RocksBackend {
         }
         let mut options = FlushOptions::default();
         options.set_wait(true);
+        let last = db.rocks.latest_sequence_number();
         db.rocks.flush_wal(true).map_err(|error| db.error("sync the log", error))?;
-        db.rocks.flush_cfs_opt(&handles, &options).map_err(|error| db.error("flush", error))
+        db.rocks.flush_cfs_opt(&handles, &options).map_err(|error| db.error("flush", error))?;
+        if let Some(acknowledged) = &self.acknowledged {
+            acknowledged.note_synced(last);
+        }
+        Ok(())
     }
 
     fn disk_bytes(&self) -> Result<u64> {

@@ -141,6 +141,16 @@ pub(super) fn options(memory: &RocksMemory) -> Options {
     options
 }
 
+/// For a database that nothing else repeats: damage within the log is an error, before anything is changed. After a restart
+/// of the machine it is not one, as a log that was not synced may have gaps then; the database is what was before the gap.
+pub(super) fn refuse_damaged_log(options: &mut Options, machine_restarted: bool) {
+    if !machine_restarted {
+        options.set_wal_recovery_mode(DBRecoveryMode::TolerateCorruptedTailRecords);
+    }
+    // A log that is not the last one is missing otherwise without an error.
+    options.set_track_and_verify_wals_in_manifest(true);
+}
+
 /// RocksDB divides the files that may be open into 64 parts of at least one file each. Few files need fewer parts.
 fn shard_bits(open_files: i32) -> i32 {
     let parts = u32::try_from(open_files / FILES_OF_PART).unwrap_or(1).max(1);

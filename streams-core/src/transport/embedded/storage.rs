@@ -77,7 +77,7 @@ impl Database {
         let memory = DiskMemory::new(BLOCK_CACHE_BYTES, WRITE_BUFFER_BYTES);
         let failed = |error| failed("open", dir, &error);
         let keyspaces = ["log", "topics", "bounds", "offsets"].map(str::to_owned);
-        let (backend, _) = disk::open(dir, &memory, &keyspaces).map_err(failed)?;
+        let (backend, _) = disk::open_only_copy(dir, &memory, &keyspaces).map_err(failed)?;
         Ok(Database {
             log: backend.keyspace("log").map_err(failed)?,
             topics: backend.keyspace("topics").map_err(failed)?,
@@ -214,7 +214,7 @@ pub(super) struct Storage {
 impl Storage {
     /// Writes into that database.
     pub(super) fn durable(database: Database) -> Self {
-        Storage { database: Some(database), ..Storage::default() }
+        Storage { database: Some(database), batch: Batch::default(), failed: None }
     }
 
     /// The database, if there is one.
@@ -315,6 +315,16 @@ impl Storage {
             self.failed = Some(format!("an earlier write failed: {error}; repair the disk and restart"));
             error
         })
+    }
+}
+
+impl Drop for Storage {
+    /// Writes the log's tail to synced files, so that nothing depends on the write-ahead log of a broker that was closed.
+    fn drop(&mut self) {
+        if let Some(database) = self.database.as_ref().filter(|_| self.failed.is_none()) {
+            // Otherwise the next start reads the tail from the write-ahead log, as after a crash.
+            let _ = database.backend.flush();
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the embedded broker promises, through the traits that the runtime uses.
 
 mod cleaning;
+mod damage;
 mod durable;
 mod groups;
 mod isolation;
