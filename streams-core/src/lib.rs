@@ -17,6 +17,7 @@ pub mod processor;
 pub mod record;
 pub mod runtime;
 pub mod serde;
+mod stack;
 pub mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -144,6 +144,22 @@ pub enum IllegalStateError {
         /// What was asked for.
         partitions: PartitionId,
     },
+    /// A test's thread has a smaller stack than the topology may need.
+    #[error(
+        "a record passes {nodes} nodes, from {first} to {last}, and what is left of this thread's stack carries {most}; \
+         an application's threads have 64 MB: run the test on such a thread (std::thread::Builder::new().stack_size(64 << \
+         20)), or with RUST_MIN_STACK=67108864"
+    )]
+    SmallStack {
+        /// The first node of the chain.
+        first: NodeName,
+        /// The last one.
+        last: NodeName,
+        /// How many nodes there are.
+        nodes: usize,
+        /// How many the stack carries.
+        most: usize,
+    },
 }
 
 state_stores::debug_as_display!(IllegalStateError);

@@ -349,6 +349,21 @@ pub enum TopologyError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A record would pass more nodes, each within the call of the one before, than a thread's stack carries.
+    #[error(
+        "Invalid topology: a record passes {nodes} nodes, from {first} to {last}, and a thread's stack carries at most \
+         {most}. Merge nodes, or divide the chain by a repartition topic."
+    )]
+    ChainTooLong {
+        /// The first node of the chain.
+        first: NodeName,
+        /// The last one.
+        last: NodeName,
+        /// How many nodes there are.
+        nodes: usize,
+        /// How many there may be.
+        most: usize,
+    },
 }
 
 state_stores::debug_as_display!(TopologyError);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::kafka_streams::Shared;
 use crate::error::{Error, IllegalStateError, Result};
+use crate::stack::THREAD_BYTES;
 use crate::user_code::{UserPanic, caught};
 
 thread_local! {
@@ -26,9 +27,6 @@ pub(crate) fn is_own(shared: &Arc<Shared>) -> bool {
     OF.get() == address(shared)
 }
 
-/// A record passes its nodes depth first, on one stack: this is enough for thousands. Only what is used takes memory.
-const STACK_BYTES: usize = 64 << 20;
-
 /// Starts a thread of that application.
 pub(crate) fn spawn(
     shared: &Arc<Shared>,
@@ -36,7 +34,7 @@ pub(crate) fn spawn(
     body: impl FnOnce() + Send + 'static,
 ) -> Result<JoinHandle<()>> {
     let of = address(shared);
-    let spawned = std::thread::Builder::new().name(name.clone()).stack_size(STACK_BYTES).spawn(move || {
+    let spawned = std::thread::Builder::new().name(name.clone()).stack_size(THREAD_BYTES).spawn(move || {
         OF.set(of);
         body();
     });

@@ -98,7 +98,7 @@ impl DriverBuilder {
         self
     }
 
-    /// Starts the topology.
+    /// Starts the topology. A chain of nodes that the calling thread's stack cannot carry is an error.
     pub fn build(self) -> Result<TopologyTestDriver> {
         Ok(TopologyTestDriver { pipeline: Rc::new(RefCell::new(Pipeline::new(self.parts)?)) })
     }

@@ -17,8 +17,9 @@ use crate::processor::DroppedRecords;
 use crate::processor::handlers::Handlers;
 use crate::runtime::engine::{Engine, EnginePace, EngineSettings};
 use crate::runtime::topic_setup;
+use crate::stack;
 use crate::time::ManualClock;
-use crate::topology::{NodeKind, Topology};
+use crate::topology::{Chain, NodeKind, Topology};
 use crate::transport::embedded::EmbeddedBroker;
 use crate::transport::{
     Admin, Consumer, ConsumerSpec, Isolation, NewTopic, OutRecord, PartitionHandle, Producer, ProducerSpec,
@@ -35,6 +36,9 @@ const ROUNDS_MAX: u32 = 1_000_000;
 
 /// The same where results come back as input: a million rounds take minutes, in which a test seems to hang.
 const ROUNDS_MAX_IN_A_LOOP: u32 = 100_000;
+
+/// A chain of nodes that any thread can carry.
+const SHORT_CHAIN: usize = 32;
 
 /// What the driver is made of.
 pub(super) struct Parts {
@@ -75,7 +79,9 @@ impl Pipeline {
     pub fn new(parts: Parts) -> Result<Self> {
         let Parts { topology, config, handlers, commit, start_ms, partitions, topic_partitions } = parts;
         config.validate()?;
+        topology.validate()?;
         topology.check_settings(&config)?;
+        check_stack(&topology)?;
         check_partitions(partitions, &topic_partitions)?;
         let clock = Arc::new(ManualClock::new(checked_time(Some(start_ms))?));
         let broker = EmbeddedBroker::in_memory_at(Arc::clone(&clock) as _);
@@ -323,6 +329,20 @@ impl Pipeline {
 fn checked_time(time_ms: Option<i64>) -> Result<i64> {
     let shown = time_ms.filter(|time_ms| (0..=LAST_MS).contains(time_ms));
     Ok(shown.ok_or(IllegalStateError::ClockTime { time: time_ms, last: LAST_MS })?)
+}
+
+/// Checks that the thread that runs the driver can pass a record down the longest chain.
+fn check_stack(topology: &Topology) -> Result<()> {
+    let chain = topology.graph().longest_chain();
+    // The stack is looked up only where it may matter.
+    let Some(Chain { first, last, nodes }) = chain.filter(|chain| chain.nodes > SHORT_CHAIN) else {
+        return Ok(());
+    };
+    let most = stack::nodes_left();
+    if nodes > most {
+        return Err(IllegalStateError::SmallStack { first, last, nodes, most }.into());
+    }
+    Ok(())
 }
 
 fn check_partitions(default: PartitionId, of_topics: &BTreeMap<String, PartitionId>) -> Result<()> {

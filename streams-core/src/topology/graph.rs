@@ -302,6 +302,7 @@ impl TopologyGraph {
             return Err(TopologyError::Empty);
         }
         self.check_topic_names()?;
+        self.check_chains()?;
         for group in &self.copartition_groups {
             let topics: BTreeSet<&TopicName> = self.topics_of(group).collect();
             let counts: BTreeMap<TopicName, i32> = topics
@@ -484,9 +485,13 @@ impl TopologyGraph {
     }
 }
 
+mod chains;
 mod loops;
 mod names;
 mod patterns;
 mod rules;
 #[cfg(test)]
 mod tests;
+
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use chains::Chain;

@@ -44,6 +44,8 @@ pub use defs::{ChangelogKind, InternalTopicDef, SourceDef, StoreDef};
 pub use describe::{
     DescribedGlobalStore, DescribedKind, DescribedNode, DescribedSubtopology, TopologyDescription,
 };
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use graph::Chain;
 #[doc(hidden)]
 pub use graph::{GlobalStore, Node, NodeKind, TopologyGraph};
 #[doc(hidden)]
