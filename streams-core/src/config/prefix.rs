@@ -35,7 +35,11 @@ pub(super) fn parse(key: &str, prefix: &str, name: &str, text: &str) -> Result<V
     if name.is_empty() {
         return Err(ConfigError::UnknownKey { key: key.to_owned(), nearest: None });
     }
-    if prefix != "topic." {
+    if prefix == "topic." {
+        if let Some((_, instead)) = clients::INTERNAL_TOPICS_OWNED.iter().find(|(other, _)| *other == name) {
+            return Err(ConfigError::OwnedByRuntime { key: key.to_owned(), instead: (*instead).to_owned() });
+        }
+    } else {
         let (key, find) = (key.to_owned(), |table: &[(&str, &str)]| {
             let found = table.iter().find(|(other, _)| *other == name);
             found.map(|(_, instead)| (*instead).to_owned())

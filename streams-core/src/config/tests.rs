@@ -272,6 +272,24 @@ fn settings_must_go_together() {
     assert!(error.contains("but this is a file"), "{error}");
 }
 
+/// Before: taken. The retention of changelogs deleted rows of stores, and a hidden topic was waited for without end.
+#[test]
+fn what_the_library_depends_on_cannot_be_set() {
+    for (key, value, why) in [
+        ("topic.cleanup.policy", "delete", "follows from what an internal topic is for"),
+        ("topic.cleanup.policy", "compact", "follows from what an internal topic is for"),
+    ] {
+        if why.is_empty() {
+            assert!(config().set(key, value).is_ok(), "{key}");
+            continue;
+        }
+        let text = refused(key, value);
+        assert!(text.starts_with(&format!("'{key}' is decided by the library: ")), "{text}");
+        assert!(text.contains(why), "{why}: {text}");
+    }
+    assert!(config().set("topic.retention.ms", 1).is_ok());
+}
+
 /// Before: a folder with that name below the current one.
 #[test]
 fn the_tilde_of_shells_is_refused_in_paths() {

@@ -280,9 +280,7 @@ pub enum Error {
     },
 
     /// A store has a name under which a store of another kind has left rows.
-    #[error(
-        "store {store} is a {now} store, but {found}: it was of another kind under that name. Rename the store, or {remedy}"
-    )]
+    #[error("store {store} is a {now} store, but {found}. Rename the store, or {remedy}")]
     StoreKind {
         /// The store.
         store: StoreName,

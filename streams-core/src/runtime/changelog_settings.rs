@@ -6,10 +6,13 @@ use std::sync::Arc;
 
 use super::said::Said;
 use super::topic_setup::ADMIN_TIMEOUT;
+use crate::config::ConfigError;
 use crate::error::{Error, Result};
 use crate::ids::TopicName;
 use crate::time::from_ms;
-use crate::topology::{ChangelogKind, InternalTopic, InternalTopicKind, ResolvedTopology, TopologyGraph};
+use crate::topology::{
+    ChangelogKind, InternalTopic, InternalTopicKind, ResolvedTopology, StoreDef, TopologyGraph,
+};
 use crate::transport::{Admin, TopicInfo};
 
 const CLEANUP_POLICY: &str = "cleanup.policy";
@@ -66,6 +69,31 @@ pub(super) fn check(
     Ok(settings.into_iter().filter_map(kept).collect())
 }
 
+/// Refuses a policy that a store's own settings give its changelog, and that deletes rows which the store still has, or keeps
+/// what it has forgotten. Asks no broker.
+pub(super) fn check_own_policies(graph: &TopologyGraph) -> Result<()> {
+    graph.stores().try_for_each(check_own_policy)
+}
+
+fn check_own_policy(store: &StoreDef) -> Result<()> {
+    let needed = match store.changelog {
+        ChangelogKind::KeyValue | ChangelogKind::Versioned { .. } => "compact",
+        ChangelogKind::Window { .. } => "compact,delete",
+        // Whatever is set has no effect.
+        ChangelogKind::JoinWindow { .. } => return Ok(()),
+    };
+    match store.log_configs.get(CLEANUP_POLICY).filter(|set| words(set) != words(needed)) {
+        None => Ok(()),
+        Some(set) => Err(ConfigError::Conflict {
+            key: CLEANUP_POLICY.to_owned(),
+            value: set.clone(),
+            other: format!("store {}, whose changelog needs {CLEANUP_POLICY}={needed}", store.name),
+            fix: "leave it out of the settings of the store's logging".to_owned(),
+        }
+        .into()),
+    }
+}
+
 fn check_policy(store: &str, topic: &InternalTopic, found: &BTreeMap<String, String>) -> Result<()> {
     let (needed, has) = (policy(&topic.configs), policy(found));
     if words(needed) == words(has) {
@@ -73,13 +101,14 @@ fn check_policy(store: &str, topic: &InternalTopic, found: &BTreeMap<String, Str
     }
     Err(Error::StoreKind {
         store: store.into(),
-        found: format!("its changelog {} has {CLEANUP_POLICY}={has}", topic.name),
-        now: format!("{CLEANUP_POLICY}={needed}"),
-        remedy: format!(
-            "delete topic {} and its local state to begin with an empty one; if the setting is on purpose, give the store's \
-             logging the same",
+        found: format!(
+            "its changelog {} has {CLEANUP_POLICY}={has}: it was of another kind under that name, or \
+             topic.{CLEANUP_POLICY}, the store's logging or a tool has set that (then set it to {needed} with \
+             kafka-configs.sh)",
             topic.name
         ),
+        now: format!("{CLEANUP_POLICY}={needed}"),
+        remedy: format!("delete topic {} and its local state to begin with an empty one", topic.name),
     })
 }
 
@@ -138,4 +167,65 @@ fn policy(settings: &BTreeMap<String, String>) -> &str {
 
 fn words(policy: &str) -> BTreeSet<&str> {
     policy.split(',').map(str::trim).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn configs(policy: &str) -> BTreeMap<String, String> {
+        BTreeMap::from([(CLEANUP_POLICY.to_owned(), policy.to_owned())])
+    }
+
+    fn topic(policy: &str) -> InternalTopic {
+        InternalTopic {
+            name: "app-s-changelog".into(),
+            partitions: 1,
+            configs: configs(policy),
+            kind: InternalTopicKind::Changelog("s".into()),
+        }
+    }
+
+    /// Before: another kind of store was the only cause that was named.
+    #[test]
+    fn another_policy_names_the_setting_that_may_have_caused_it() {
+        let error =
+            check_policy("s", &topic("compact"), &configs("delete")).expect_err("is refused").to_string();
+        for part in [
+            "app-s-changelog",
+            "cleanup.policy=delete",
+            "topic.cleanup.policy",
+            "set it to compact",
+            "Rename",
+        ] {
+            assert!(error.contains(part), "{part}: {error}");
+        }
+        assert!(check_policy("s", &topic("compact,delete"), &configs("delete, compact")).is_ok());
+    }
+
+    /// Before: taken.
+    #[test]
+    fn the_policy_of_a_changelog_cannot_be_set_for_one_store_either() {
+        const MS: i64 = 1_000;
+        for (kind, set, needed) in [
+            (ChangelogKind::KeyValue, "delete", "compact"),
+            (ChangelogKind::KeyValue, "compact,delete", "compact"),
+            (ChangelogKind::Versioned { history_retention_ms: MS }, "delete", "compact"),
+            (ChangelogKind::Window { retention_ms: MS }, "compact", "compact,delete"),
+        ] {
+            let mut store = StoreDef::new("s", kind);
+            store.log_configs = configs(set);
+            let error = check_own_policy(&store).expect_err("is refused").to_string();
+            let begin = format!("cleanup.policy={set} does not go together with store s");
+            assert!(
+                error.contains(&begin) && error.contains(&format!("cleanup.policy={needed};")),
+                "{error}"
+            );
+            store.log_configs = configs(needed);
+            assert!(check_own_policy(&store).is_ok(), "{needed}");
+        }
+        let mut join = StoreDef::new("s", ChangelogKind::JoinWindow { retention_ms: MS });
+        join.log_configs = configs("compact");
+        assert!(check_own_policy(&join).is_ok(), "it has no effect there");
+    }
 }

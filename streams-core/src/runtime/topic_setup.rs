@@ -34,6 +34,7 @@ pub(crate) fn prepare(
     said: &Said,
 ) -> Result<ApplicationPlan> {
     topology.validate()?;
+    changelog_settings::check_own_policies(topology.graph())?;
     let application_id = config.application_id();
     let first = first_answer_within(config);
     let names = topology.graph().has_patterns().then(|| admin.topic_names(first)).transpose()?;

@@ -106,6 +106,13 @@ pub(in crate::config) const RUNTIME_OWNED: &[(&str, &str)] = &[
     ("partitioner", "set a StreamPartitioner with Produced"),
 ];
 
+/// Settings of internal topics that the library decides.
+pub(in crate::config) const INTERNAL_TOPICS_OWNED: &[(&str, &str)] = &[(
+    "cleanup.policy",
+    "it follows from what an internal topic is for, as another one deletes rows that a store still has, or records that \
+     were not processed; leave it out",
+)];
+
 /// Settings of Java's clients that librdkafka would refuse at the start, with their replacements.
 pub(in crate::config) const JAVA_ONLY: &[(&str, &str)] = &[
     ("sasl.jaas.config", "set sasl.username and sasl.password"),

@@ -199,7 +199,10 @@ impl Restorer {
     pub(super) fn other_kind(&self, task: TaskId, store: &SubtopologyStore, was: &str) -> Error {
         Error::StoreKind {
             store: store.name.clone(),
-            found: format!("{} holds rows of a {was} store", self.place_of(task, store)),
+            found: format!(
+                "{} holds rows of a {was} store: it was of another kind under that name",
+                self.place_of(task, store)
+            ),
             now: store.format().layout(),
             remedy: format!(
                 "delete {}{} to give its rows up",
