@@ -61,6 +61,27 @@ fn client_key(prefix: &str, name: &str) -> Option<&'static Definition> {
     client_keys(prefix).iter().find(|definition| definition.name == name)
 }
 
+/// Librdkafka's longest pause between two looks at topics that is not doubtful: its own default.
+const METADATA_REFRESH_MS_MAX: i64 = 300_000;
+
+/// What speaks against a consumer's setting that is taken all the same.
+pub(super) fn doubt(key: &str, value: &str) -> Option<String> {
+    let (prefix, name) = split(key)?;
+    if !prefix.ends_with("consumer.") {
+        return None;
+    }
+    let is_late = |ms: i64| !(1..=METADATA_REFRESH_MS_MAX).contains(&ms);
+    match name {
+        "check.crcs" if value == "false" => {
+            Some(format!("{key}={value} is taken, but records that were damaged are processed; leave it out"))
+        }
+        "topic.metadata.refresh.interval.ms" if value.parse().is_ok_and(is_late) => Some(format!(
+            "{key}={value} is taken, but for as long, tasks of a new topic may have no member; leave it out"
+        )),
+        _ => None,
+    }
+}
+
 /// Settings that the runtime handles itself and does not pass to the client: data consumers are assigned by hand, and
 /// the specification of a client carries isolation and transaction time-out.
 const NOT_FOR_LIBRDKAFKA: &[&str] =

@@ -278,6 +278,17 @@ fn what_the_library_depends_on_cannot_be_set() {
     for (key, value, why) in [
         ("topic.cleanup.policy", "delete", "follows from what an internal topic is for"),
         ("topic.cleanup.policy", "compact", "follows from what an internal topic is for"),
+        ("consumer.topic.blacklist", "in", "hide topics of the application"),
+        ("main.consumer.topic.blacklist", "in", "hide topics of the application"),
+        ("consumer.enable.partition.eof", "false", "ends of partitions"),
+        ("consumer.auto.commit.enable", "true", "committed with the results"),
+        ("consumer.offset.store.method", "file", "committed with the results"),
+        ("consumer.group.remote.assignor", "range", "placed by the library"),
+        ("consumer.group.instance.id", "", ""),
+        ("producer.delivery.report.only.error", "false", "reports of records"),
+        ("producer.enable.gapless.guarantee", "true", "idempotent"),
+        ("admin.metadata.broker.list", "a:1", "bootstrap.servers"),
+        ("consumer.log.queue", "true", "logged by the library"),
     ] {
         if why.is_empty() {
             assert!(config().set(key, value).is_ok(), "{key}");
@@ -288,6 +299,22 @@ fn what_the_library_depends_on_cannot_be_set() {
         assert!(text.contains(why), "{why}: {text}");
     }
     assert!(config().set("topic.retention.ms", 1).is_ok());
+}
+
+/// Damaged records would be processed, and tasks of new topics be found late.
+#[test]
+fn settings_that_cost_safety_are_warned_of() {
+    for (key, value, why) in [
+        ("consumer.check.crcs", "false", "damaged"),
+        ("main.consumer.topic.metadata.refresh.interval.ms", "-1", "tasks of a new topic"),
+        ("consumer.topic.metadata.refresh.interval.ms", "600000", "tasks of a new topic"),
+    ] {
+        let warnings = config().with(key, value).unwrap().warnings();
+        assert!(warnings.iter().any(|text| text.starts_with(key) && text.contains(why)), "{warnings:?}");
+    }
+    assert!(
+        config().with("consumer.topic.metadata.refresh.interval.ms", 300_000).unwrap().warnings().is_empty()
+    );
 }
 
 /// Before: a folder with that name below the current one.

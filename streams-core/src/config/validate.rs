@@ -3,8 +3,8 @@
 use super::StreamsConfig;
 use super::error::ConfigError;
 use super::keys::{Support, definition};
-use super::setters;
 use super::types::Bootstrap;
+use super::{prefix, setters};
 
 /// Topic names have at most 249 characters; leave room for what internal topics append to the application's id.
 const APPLICATION_ID_CHARS_MAX: usize = 200;
@@ -46,6 +46,7 @@ impl StreamsConfig {
         let partial = self.not_for_producers();
         warnings.extend(partial.map(|(key, reason)| format!("{key} has no effect on producers: {reason}")));
         warnings.extend(self.hardly_possible());
+        warnings.extend(self.values.iter().filter_map(|(key, value)| prefix::doubt(key, &value.to_string())));
         if self.num_standby_replicas() > 0 {
             warnings.push(
                 "num.standby.replicas has no effect yet: stores have no copies on other instances".to_owned(),

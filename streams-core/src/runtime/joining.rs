@@ -37,6 +37,9 @@ const UNANSWERED_MAX_MS: i64 = 5_000;
 /// Pause between two questions after that. The group is not served during a question.
 const ASK_LATER_MS: i64 = 5_000;
 
+/// The least time to wait for a place, however short `task.timeout.ms` is: a member that was expelled joins again.
+const LEFT_OUT_MS_MIN: i64 = 10_000;
+
 /// Time to leave the group to those that may stay.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -118,6 +121,8 @@ pub(crate) struct Joining {
     /// The checks for tasks without a member, and the wait for one.
     checks: Checks,
     unassigned: Waiting,
+    /// The wait for a place in a group at rest.
+    left_out: Waiting,
 }
 
 impl Joining {
@@ -125,7 +130,7 @@ impl Joining {
     pub fn new(parts: JoinParts) -> Result<Self> {
         let admin = parts.transport.admin(&format!("{}-members-admin", parts.spec.client_id))?;
         let group = LateGroup { name: Arc::clone(&parts.spec.group), current: Mutex::new(None) };
-        let [asking, waiting, unassigned] = [(); 3].map(|()| parts.wait());
+        let [asking, waiting, unassigned, left_out] = [(); 4].map(|()| parts.wait());
         Ok(Joining {
             parts,
             admin,
@@ -143,6 +148,7 @@ impl Joining {
             reported_none: false,
             checks: Checks::default(),
             unassigned,
+            left_out,
         })
     }
 
@@ -171,6 +177,7 @@ impl Joining {
         let member = self.parts.transport.membership(&self.parts.spec)?;
         self.group.set(Some(member.group()));
         self.member = Some(member);
+        self.checks.begin(self.now());
         Ok(true)
     }
 
@@ -320,18 +327,24 @@ impl Joining {
         self.is_news = false;
         self.is_uncompared = false;
         self.unassigned.end();
+        self.left_out.end();
         let left = self.member.take().map_or(Ok(()), |mut member| leave(&mut *member));
         self.group.set(None);
         left
     }
 
     /// Checks from time to time whether every task has a member. If one has none for too long, one member joins again.
-    fn check_for_unassigned(&mut self, handler: &mut dyn MembershipHandler) {
+    fn check_for_unassigned(&mut self, handler: &mut dyn MembershipHandler) -> Result<()> {
         let now_ms = self.now();
         if self.is_news || self.is_uncompared || !self.checks.is_due(now_ms) {
-            return;
+            return Ok(());
         }
-        let members = self.members().unwrap_or_default();
+        let members = self.members();
+        if self.check_for_a_place(now_ms, members.as_deref())? {
+            self.checks.begin(now_ms);
+            return Ok(());
+        }
+        let members = members.unwrap_or_default();
         let is_known = !members.is_empty() && matches!(self.compared(&members, None), Others::Agree);
         let found = unassigned(&self.parts.spec.subtopologies, &members).filter(|_| is_known);
         let (Some(tasks), Some(chosen)) = (found, chosen(&members)) else {
@@ -341,18 +354,20 @@ impl Joining {
             } else {
                 self.checks.unknown(now_ms);
             }
-            return;
+            return Ok(());
         };
         if tasks.is_empty() {
             self.unassigned.end();
-            return self.checks.all_assigned(now_ms);
+            self.checks.all_assigned(now_ms);
+            return Ok(());
         }
         let tasks = tasks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let is_self = self.group.fence().is_ok_and(|fence| *fence.member == *chosen.id);
         if self.checks.found(now_ms, is_self) {
             let group = &self.parts.spec.group;
             tracing::warn!(%group, tasks, "no member has these tasks; leaves the group and joins again, which assigns them");
-            return self.resign(handler);
+            self.resign(handler);
+            return Ok(());
         }
         let who = if is_self {
             "this member".to_owned()
@@ -362,6 +377,37 @@ impl Joining {
         self.unassigned.update(now_ms, || {
             format!("a member of the group for tasks {tasks}; {who} leaves and joins again, so that they are assigned")
         });
+        Ok(())
+    }
+
+    /// Whether the group is at rest without this member. A consumer that finds none of the topics that stand for tasks never
+    /// asks to join, and reports nothing. After `task.timeout.ms` that is an error.
+    fn check_for_a_place(
+        &mut self,
+        now_ms: i64,
+        members: std::result::Result<&[GroupMember], &TransportError>,
+    ) -> Result<bool> {
+        let is_self = |member: &GroupMember| member.client_id == self.parts.spec.client_id;
+        let is_left_out = members
+            .is_ok_and(|members| members.iter().all(|member| member.assigned.is_some() && !is_self(member)));
+        if !is_left_out || self.group.fence().is_ok() {
+            self.left_out.end();
+            return Ok(false);
+        }
+        let topics: Vec<&str> = self.parts.spec.subtopologies.iter().map(|part| &*part.token_topic).collect();
+        let group = &self.parts.spec.group;
+        let what = format!(
+            "the consumer to ask group {group} for a place, which it does once it finds the topics {}; look at settings with \
+             the prefix consumer. or main.consumer. that may keep it from that, and at the brokers' answers in the log",
+            topics.join(", ")
+        );
+        let waited = self.left_out.update(now_ms, || what.clone());
+        let patience_ms = self.parts.patience_ms.max(LEFT_OUT_MS_MIN);
+        if waited < patience_ms {
+            return Ok(true);
+        }
+        let reason = format!("waited for {patience_ms} ms (task.timeout.ms) for {what}");
+        Err(TransportError::new(Kind::Config, format!("joining group {group}"), reason))
     }
 
     fn hand_over(&mut self, handler: &mut dyn MembershipHandler) {
@@ -391,10 +437,10 @@ impl Membership for Joining {
             self.ask_at = 0;
             self.checks.begin(self.now());
             self.unassigned.end();
+            self.left_out.end();
         }
         self.pass_on(handler)?;
-        self.check_for_unassigned(handler);
-        Ok(())
+        self.check_for_unassigned(handler)
     }
 
     fn group(&self) -> Arc<dyn Group> {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::time::ManualClock;
 use crate::transport::embedded::{EmbeddedBroker, Fault, Operation};
-use crate::transport::{NewTopic, SubtopologyTasks};
+use crate::transport::{Consumer, ConsumerSpec, NewTopic, Producer, ProducerSpec, SubtopologyTasks};
 
 const SMALL: &str = "00000000000000aa";
 const GREAT: &str = "00000000000000bb";
@@ -280,6 +280,73 @@ fn a_task_that_no_member_has_is_named_and_one_member_joins_again() {
     let asked = 100 - world.broker.faults().left();
     assert!((9..=12).contains(&asked), "{asked} times in ten minutes");
     assert_eq!(told.runs.len(), 1);
+}
+
+/// A consumer to which settings hide the topics that stand for tasks: it never asks to join.
+struct Blind(Arc<dyn Transport>);
+
+struct NeverJoins(Arc<dyn Group>);
+
+impl Membership for NeverJoins {
+    fn poll(&mut self, _: Duration, _: &mut dyn MembershipHandler) -> Result<()> {
+        Ok(())
+    }
+
+    fn group(&self) -> Arc<dyn Group> {
+        Arc::clone(&self.0)
+    }
+
+    fn take_outgrown(&mut self) -> bool {
+        false
+    }
+
+    fn leave(&mut self, _: &mut dyn MembershipHandler, _: Duration) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl Transport for Blind {
+    fn consumer(&self, spec: &ConsumerSpec) -> Result<Box<dyn Consumer>> {
+        self.0.consumer(spec)
+    }
+
+    fn producer(&self, spec: &ProducerSpec) -> Result<Box<dyn Producer>> {
+        self.0.producer(spec)
+    }
+
+    fn admin(&self, client_id: &str) -> Result<Box<dyn Admin>> {
+        self.0.admin(client_id)
+    }
+
+    fn membership(&self, _: &GroupSpec) -> Result<Box<dyn Membership>> {
+        Ok(Box::new(NeverJoins(Arc::new(LateGroup { name: "g".into(), current: Mutex::new(None) }))))
+    }
+}
+
+/// Showed before: REBALANCING without end and without a cause.
+#[test]
+fn a_member_that_never_gets_into_a_group_at_rest_says_why_and_gives_up() {
+    let mut world = World::new();
+    world.transport = Arc::new(Blind(Arc::clone(&world.transport)));
+    let (mut member, mut told) = (world.joining(SMALL, 2), Told::default());
+    let mut poll = |seconds: i64| {
+        (0..seconds * 1_000 / ASK_AGAIN_MS).try_for_each(|_| world.poll(&mut member, &mut told))
+    };
+    poll(11).unwrap();
+    let reasons = world.reasons();
+    assert!(reasons.iter().any(|text| text.contains("to ask group g for a place")), "{reasons:?}");
+    // Nothing can be said while the brokers do not answer.
+    (0..10).for_each(|_| world.broker.faults().inject(Fault::before(Operation::Members, Kind::TimedOut)));
+    poll(6).unwrap();
+    while world.broker.faults().left() > 0 {
+        poll(1).unwrap();
+    }
+    let error = poll(120).unwrap_err();
+    assert_eq!(error.kind(), Kind::Config);
+    let text = error.to_string();
+    for part in ["for 10000 ms (task.timeout.ms)", "the topics t;", "consumer. or main.consumer."] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
 }
 
 /// Showed before, on a broker just started: RUNNING with the tasks of the other topics only.
