@@ -18,6 +18,7 @@
 //! # Ok::<(), kstreams::config::ConfigError>(())
 //! ```
 
+mod contradictions;
 mod environment;
 mod error;
 mod getters;

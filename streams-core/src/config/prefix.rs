@@ -84,8 +84,13 @@ pub(super) fn doubt(key: &str, value: &str) -> Option<String> {
 
 /// Settings that the runtime handles itself and does not pass to the client: data consumers are assigned by hand, and
 /// the specification of a client carries isolation and transaction time-out.
-const NOT_FOR_LIBRDKAFKA: &[&str] =
-    &["auto.offset.reset", "isolation.level", "max.poll.records", "transaction.timeout.ms"];
+const NOT_FOR_LIBRDKAFKA: &[&str] = &[
+    "auto.offset.reset",
+    "enable.idempotence",
+    "isolation.level",
+    "max.poll.records",
+    "transaction.timeout.ms",
+];
 
 /// Settings for all clients that would harm the producers of exactly-once, and why.
 const NOT_FOR_PRODUCERS: &[(&str, &str)] = &[

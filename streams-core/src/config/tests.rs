@@ -152,8 +152,8 @@ fn clients_get_what_their_prefix_says() {
         .with("security.protocol", "ssl")
         .and_then(|config| config.with("sasl.username", "u"))
         .and_then(|config| config.with("request.timeout.ms", 5000))
-        .and_then(|config| config.with("consumer.fetch.max.bytes", 1))
-        .and_then(|config| config.with("main.consumer.fetch.max.bytes", 2))
+        .and_then(|config| config.with("consumer.fetch.max.bytes", 1_000_001))
+        .and_then(|config| config.with("main.consumer.fetch.max.bytes", 1_000_002))
         .and_then(|config| config.with("consumer.group.instance.id", "i"))
         .and_then(|config| config.with("consumer.max.poll.records", 9))
         .and_then(|config| config.with("main.consumer.auto.offset.reset", "latest"))
@@ -166,10 +166,10 @@ fn clients_get_what_their_prefix_says() {
     let with = |own: &[(&str, &str)]| -> BTreeMap<String, String> {
         common.iter().chain(own).map(|(k, v)| (k.to_string(), v.to_string())).collect()
     };
-    let main = with(&[("fetch.max.bytes", "2"), ("group.instance.id", "i")]);
+    let main = with(&[("fetch.max.bytes", "1000002"), ("group.instance.id", "i")]);
     assert_eq!(config.main_consumer_properties(), main);
-    assert_eq!(config.restore_consumer_properties(), with(&[("fetch.max.bytes", "1")]));
-    assert_eq!(config.global_consumer_properties(), with(&[("fetch.max.bytes", "1")]));
+    assert_eq!(config.restore_consumer_properties(), with(&[("fetch.max.bytes", "1000001")]));
+    assert_eq!(config.global_consumer_properties(), with(&[("fetch.max.bytes", "1000001")]));
     assert_eq!(config.producer_properties(), with(&[("linger.ms", "20")]));
     assert_eq!(config.admin_properties(), with(&[("debug", "broker")]));
     let segment = BTreeMap::from([("segment.bytes".to_owned(), "1048576".to_owned())]);
@@ -299,6 +299,60 @@ fn what_the_library_depends_on_cannot_be_set() {
         assert!(text.contains(why), "{why}: {text}");
     }
     assert!(config().set("topic.retention.ms", 1).is_ok());
+}
+
+/// Before: `making client ...: `max.poll.interval.ms`must be >= `session.timeout.ms``, when other clients were there.
+#[test]
+fn settings_that_librdkafka_does_not_take_together_are_refused_with_both_values() {
+    for (key, value, parts) in [
+        (
+            "consumer.max.poll.interval.ms",
+            "100",
+            ["session.timeout.ms=10000 (the default)", "raise max.poll.interval.ms"],
+        ),
+        ("consumer.session.timeout.ms", "3600000", ["max.poll.interval.ms=300000 (the default)", "lower"]),
+        ("main.consumer.heartbeat.interval.ms", "10000", ["session.timeout.ms=10000", "lower"]),
+        ("consumer.fetch.max.bytes", "1", ["message.max.bytes=1000000 (the default)", "raise"]),
+        ("restore.consumer.receive.message.max.bytes", "1000", ["fetch.max.bytes", "at least 52429312"]),
+        ("admin.receive.message.max.bytes", "1000", ["fetch.max.bytes", "at least 52429312"]),
+        ("producer.max.in.flight", "100", ["idempotent", "at most 5"]),
+        ("producer.retries", "0", ["idempotent", "at least 1"]),
+        ("producer.acks", "1", ["idempotent", "set it to all"]),
+        ("producer.queuing.strategy", "lifo", ["idempotent", "set it to fifo"]),
+        ("producer.queue.buffering.backpressure.threshold", "2", ["idempotent", "set it to 1"]),
+        ("producer.reconnect.backoff.max.ms", "0", ["reconnect.backoff.ms=100", "raise"]),
+        ("producer.delivery.timeout.ms", "20000", ["producer.transaction.timeout.ms=10000", "lower"]),
+        ("producer.socket.timeout.ms", "20000", ["producer.transaction.timeout.ms=10000", "lower"]),
+    ] {
+        let text = invalid(key, value);
+        assert!(text.starts_with(&format!("{key}={value} does not go together with ")), "{text}");
+        for part in parts {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+    let with = |settings: &[(&str, &str)]| {
+        let add = |config: StreamsConfig, (key, value): &(&str, &str)| config.with(key, value).unwrap();
+        settings.iter().fold(config(), add)
+    };
+    let both = [("consumer.max.poll.interval.ms", "5000"), ("main.consumer.session.timeout.ms", "6000")];
+    let text = with(&both).validate().unwrap_err().to_string();
+    assert!(text.starts_with("consumer.max.poll.interval.ms=5000 does not go together with main."), "{text}");
+    assert!(text.contains("main.consumer.session.timeout.ms=6000;"), "{text}");
+    // What was raised together is taken, and so is what concerns a consumer that is not a member.
+    for settings in [
+        &[("consumer.max.poll.interval.ms", "6000"), ("main.consumer.session.timeout.ms", "6000")][..],
+        &[("consumer.fetch.max.bytes", "2000"), ("consumer.message.max.bytes", "1000")],
+        &[("restore.consumer.session.timeout.ms", "3600000")],
+        &[("producer.acks", "all"), ("producer.retries", "1"), ("producer.enable.idempotence", "true")],
+        &[("processing.guarantee", "at_least_once"), ("producer.delivery.timeout.ms", "20000")],
+    ] {
+        assert_eq!(with(settings).validate(), Ok(()), "{settings:?}");
+    }
+    assert!(
+        !with(&[("producer.enable.idempotence", "true")])
+            .producer_properties()
+            .contains_key("enable.idempotence")
+    );
 }
 
 /// Damaged records would be processed, and tasks of new topics be found late.

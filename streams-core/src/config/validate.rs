@@ -15,8 +15,6 @@ const MUST_BE: &[(&str, &[&str])] = &[
     ("main.consumer.isolation.level", &["read_committed"]),
     ("restore.consumer.isolation.level", &["read_committed"]),
     ("global.consumer.isolation.level", &["read_committed"]),
-    ("producer.enable.idempotence", &["true"]),
-    ("producer.acks", &["all", "-1"]),
 ];
 
 impl StreamsConfig {
@@ -32,6 +30,7 @@ impl StreamsConfig {
         if let Some(server) = self.application_server() {
             check_host_port("application.server", &server, &server)?;
         }
+        self.check_contradictions()?;
         if self.exactly_once() { self.check_exactly_once() } else { Ok(()) }
     }
 
@@ -146,13 +145,7 @@ impl StreamsConfig {
                 return conflict(key, value, guarantee, format!("leave it out or set it to {}", needed[0]));
             }
         }
-        match self.client_value(&["producer."], "max.in.flight.requests.per.connection") {
-            Some(super::Value::Int(requests)) if requests > 5 => {
-                let key = "producer.max.in.flight.requests.per.connection";
-                conflict(key, requests.to_string(), guarantee, "set it to at most 5".to_owned())
-            }
-            _ => Ok(()),
-        }
+        Ok(())
     }
 }
 

@@ -63,16 +63,16 @@ static PRODUCER: &[Definition] = &[
     Definition::new(
         "enable.idempotence",
         SettingKind::Bool,
-        DefaultValue::Unset("true under exactly_once_v2, else librdkafka's"),
+        DefaultValue::Bool(true),
         Low,
-        "Whether a retried send can be recognised; always under exactly_once_v2.",
+        "Whether a retried send can be recognised; always true here.",
     ),
     Definition::new(
         "max.in.flight.requests.per.connection",
         SettingKind::Int { min: 1, max: 1_000_000 },
         DefaultValue::Unset("librdkafka's"),
         Low,
-        "How many requests may be unanswered; at most 5 under exactly_once_v2.",
+        "How many requests may be unanswered; at most 5, as producers are idempotent.",
     ),
 ];
 

@@ -44,12 +44,34 @@ struct Settings {
     users: Properties,
 }
 
+impl Settings {
+    /// What the client is for, and the prefixes of the settings that it has.
+    fn known_as(&self) -> (&'static str, &'static str) {
+        match self.role {
+            Role::Producer => ("a producer", "producer."),
+            Role::Admin => ("an admin client", "admin."),
+            Role::Member => ("the group's member", "main.consumer. or consumer."),
+            Role::Consumer if self.client_id.ends_with(GLOBAL_CONSUMER) => {
+                ("a global consumer", "global.consumer. or consumer.")
+            }
+            Role::Consumer if RESTORE_CONSUMERS.iter().any(|end| self.client_id.ends_with(end)) => {
+                ("a restore consumer", "restore.consumer. or consumer.")
+            }
+            Role::Consumer => ("a main consumer", "main.consumer. or consumer."),
+        }
+    }
+}
+
 /// Without the properties, which hold passwords.
 impl fmt::Debug for Common {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Common").field("bootstrap_servers", &self.bootstrap_servers).finish_non_exhaustive()
     }
 }
+
+/// How the runtime ends the client ids of consumers that have the settings of global and of restore consumers.
+const GLOBAL_CONSUMER: &str = "-global-consumer";
+const RESTORE_CONSUMERS: [&str; 2] = ["-restore-consumer", "-dead-letters"];
 
 /// Any positive time.
 const TRANSACTION_TIMEOUT_MS: u64 = 10_000;
@@ -190,7 +212,7 @@ impl Common {
                           (KafkaStreamsBuilder::with_token_provider)";
             return Err(refused("sasl.mechanism", reason));
         }
-        refuse_fixed(&self.properties)
+        refuse_fixed("", &self.properties)
     }
 
     /// Refuses what librdkafka does not take, for each kind of client. Asks no broker.
@@ -367,7 +389,7 @@ impl Common {
 
     fn conf(&self, settings: &Settings) -> Result<Conf> {
         let Settings { whose, client_id, own, all, users, .. } = settings;
-        refuse_fixed(users)?;
+        refuse_fixed(whose, users)?;
         let mut merged = owned(CLIENT);
         for more in [own, all, users] {
             merged.extend(more.iter().map(|(key, value)| (key.clone(), value.clone())));
@@ -396,8 +418,13 @@ impl Common {
     fn client(&self, settings: &Settings) -> Result<Arc<Client>> {
         let conf = self.conf(settings)?;
         Client::new(settings.role, conf, &self.ties).map_err(|reason| {
-            let attempted = format!("making client {}", settings.client_id);
-            TransportError::new(TransportErrorKind::Config, attempted, explained(&reason))
+            let (what, prefixes) = settings.known_as();
+            let attempted = format!("making client {} ({what})", settings.client_id);
+            let reason = format!(
+                "{}; look at the settings with the prefix {prefixes}, and at those of all clients",
+                explained(&reason)
+            );
+            TransportError::new(TransportErrorKind::Config, attempted, reason)
         })
     }
 }
@@ -434,10 +461,10 @@ fn isolation_level(isolation: Isolation) -> &'static str {
     }
 }
 
-fn refuse_fixed(properties: &Properties) -> Result<()> {
+fn refuse_fixed(prefix: &str, properties: &Properties) -> Result<()> {
     for key in properties.keys() {
         if let Some((_, reason)) = FIXED.iter().find(|(fixed, _)| fixed == key) {
-            return Err(refused(key, &format!("cannot be set here: {reason}")));
+            return Err(refused(&format!("{prefix}{key}"), &format!("cannot be set here: {reason}")));
         }
     }
     Ok(())
@@ -500,6 +527,55 @@ mod tests {
             assert_eq!(error.kind(), TransportErrorKind::Config);
             assert!(error.to_string().contains(key), "{error}");
         }
+    }
+
+    /// Before: `making client 7a01...-topology-e762...: `no such pair``, without the prefix of the settings to look at.
+    #[test]
+    fn a_client_that_cannot_be_made_says_whose_settings_to_look_at() {
+        let text = consumer("fetch.max.bytes", "1").err().expect("is refused").to_string();
+        for part in
+            ["making client c (a main consumer)", "settings with the prefix main.consumer. or consumer."]
+        {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        let spec = ConsumerSpec {
+            client_id: "x-restore-consumer".to_string(),
+            isolation: Isolation::ReadCommitted,
+            properties: owned(&[("receive.message.max.bytes", "1000")]),
+        };
+        let text = common().consumer(&spec).err().expect("is refused").to_string();
+        for part in ["(a restore consumer)", "the prefix restore.consumer. or consumer."] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        let spec = GroupSpec {
+            group: "g".into(),
+            client_id: "m".to_string(),
+            subtopologies: Vec::new(),
+            properties: owned(&[("session.timeout.ms", "3600000")]),
+        };
+        let text = common().member(&spec).err().expect("is refused").to_string();
+        for part in ["(the group's member)", "the prefix main.consumer. or consumer."] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        let spec = ProducerSpec {
+            client_id: "p".to_string(),
+            transactional_id: None,
+            transaction_timeout_ms: 10_000,
+            properties: owned(&[("retries", "0")]),
+        };
+        let text = common().producer(&spec, 10_000).err().expect("is refused").to_string();
+        for part in ["(a producer)", "the prefix producer."] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+
+    /// Before: without the prefix.
+    #[test]
+    fn a_setting_that_cannot_be_made_is_named_with_its_prefix() {
+        let members = vec![("consumer.", owned(&[("enable.partition.eof", "false")]))];
+        let clients = ClientProperties { members, ..ClientProperties::default() };
+        let text = common().check_clients(&clients).expect_err("is refused").to_string();
+        assert!(text.contains("'consumer.enable.partition.eof'"), "{text}");
     }
 
     /// Before: `ssl.ca.location failed: error:05880002:x509 certificate routines::system lib`.
