@@ -237,6 +237,18 @@ fn with_way_in(mut error: KafkaError, group: &str) -> KafkaError {
     error
 }
 
+/// Adds whose place another instance has taken, and what to do.
+fn with_own_id(mut error: KafkaError, instance: Option<&str>) -> KafkaError {
+    if let Some(id) = instance.filter(|_| error.code == E::RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID as Code) {
+        error.reason = format!(
+            "{}; another instance has joined with group.instance.id={id}: each instance needs its own, so set another one \
+             here or there",
+            error.reason
+        );
+    }
+    error
+}
+
 /// Asks the brokers which rights this process has.
 struct Asker {
     common: Common,
@@ -281,6 +293,7 @@ impl Membership for KafkaMembership {
             if !lost.is_empty() {
                 handler.lost(&lost);
             }
+            let fatal = with_own_id(fatal, self.group.instance.as_deref());
             return Err(failed(format!("membership of group {}", self.group.group), &fatal));
         }
         answered?;
@@ -444,6 +457,34 @@ mod tests {
         fn assigned(&mut self, _: &BTreeSet<TaskId>) {}
         fn revoked(&mut self, _: &BTreeSet<TaskId>) {}
         fn lost(&mut self, _: &BTreeSet<TaskId>) {}
+    }
+
+    /// Before: librdkafka's words alone, without the id.
+    #[test]
+    fn a_member_whose_instance_id_another_has_says_that_each_needs_its_own() {
+        let id = BTreeMap::from([("group.instance.id".to_owned(), "one".to_owned())]);
+        let spec = GroupSpec {
+            group: "app".into(),
+            client_id: "member".to_owned(),
+            subtopologies: vec![SubtopologyTasks { subtopology: 0, token_topic: "tokens".into(), tasks: 1 }],
+            properties: id,
+        };
+        let common = Common::new("localhost:1", KafkaOptions::default()).expect("are settings");
+        let mut member = KafkaMembership::new(&common, &spec).expect("is made");
+        member.group.client.mock_fatal(E::RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID);
+        // The client learns of it on another thread.
+        let deadline = Deadline::after(Duration::from_secs(60));
+        let error = loop {
+            assert!(!deadline.left().is_zero(), "it is never out");
+            if let Err(error) = member.poll(Duration::from_millis(20), &mut Nobody) {
+                break error;
+            }
+        };
+        assert_eq!(error.kind(), Kind::Fenced);
+        let text = error.to_string();
+        for part in ["group.instance.id=one", "each instance needs its own"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
     }
 
     /// Before the fix, each membership had the patience of the first: three seconds without the right ended an application
