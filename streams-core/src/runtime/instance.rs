@@ -79,6 +79,8 @@ pub(crate) struct Launch {
 pub(crate) enum StartProgress {
     /// What it waits for next.
     At(String),
+    /// All is launched. The state listener comes next, which is among the waits itself.
+    Launched,
     /// The threads run, or it failed.
     Ended(Result<()>),
 }
@@ -225,6 +227,7 @@ pub(crate) fn supervise(launch: Launch, started: mpsc::Sender<StartProgress>) ->
             shared.transition_to(State::PendingShutdown);
             shared.transition_to(State::NotRunning);
         }
+        shared.wait_for_listener(&*launch.clock);
     })
 }
 
@@ -252,6 +255,7 @@ fn control_thread(launch: &Launch, started: &mpsc::Sender<StartProgress>) {
             return;
         }
     };
+    let _ = started.send(StartProgress::Launched);
     shared.transition_to(State::Rebalancing);
     let _ = started.send(StartProgress::Ended(Ok(())));
     let mut exit = running.serve();
@@ -322,13 +326,14 @@ impl Instance {
         Ok(Place { membership: None, join, group: Arc::clone(&self.group), others, known: None })
     }
 
-    /// A stream thread has ended with an error.
-    fn ended_with(&self, error: Error, stats: &ThreadStats) {
+    /// That stream thread has ended with an error.
+    fn ended_with(&self, thread: &str, error: Error, stats: &ThreadStats) {
         // An application that ends needs no other thread.
         let response = if self.shared.is_stopped() {
             StreamThreadExceptionResponse::ShutdownClient
         } else {
-            self.shared.requests.answer_to(&error)
+            let calling = self.shared.waits.of(format!("thread {thread}"));
+            self.shared.requests.answer_to(&error, calling)
         };
         match response {
             StreamThreadExceptionResponse::ReplaceThread => stats.replace(error),
@@ -451,7 +456,7 @@ fn start_stream_thread(
         // Whatever it ended with, it no longer runs tasks.
         of_stats.end(ran.is_err());
         if let Err(error) = ran {
-            instance.ended_with(error, &of_stats);
+            instance.ended_with(&thread_name, error, &of_stats);
         }
         still_alive.store(false, Ordering::Release);
     })?;

@@ -1,14 +1,15 @@
 //! The application: starts threads over a topology, reports its state, and closes (`org.apache.kafka.streams.KafkaStreams`).
 
+mod listening;
 mod operate;
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::task::{Context, Poll, Waker};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use self::listening::Changes;
 use super::instance::{self, Launch, StartProgress};
 use super::lifecycle::State;
 use super::refusals::ReadTopics;
@@ -40,26 +41,11 @@ const PATIENCE_MS: i64 = 30_000;
 /// How often `start` checks whether it should end.
 const START_SLICE: Duration = Duration::from_millis(20);
 
+/// How long a wait for a state lasts until the other waits are looked at.
+const WAIT_SLICE: Duration = Duration::from_secs(1);
+
 /// Called with the new and the old state after each change.
 pub type StateListener = Box<dyn Fn(State, State) + Send + Sync>;
-
-/// Changes of the state that the listener has not got yet.
-#[derive(Debug, Default)]
-struct Changes {
-    /// Each with the new and the old state.
-    pending: VecDeque<(State, State)>,
-    /// Whether a thread is calling the listener. It takes those that come meanwhile as well.
-    is_calling: bool,
-}
-
-impl Changes {
-    /// The next one to call the listener with. Without one, the call is over.
-    fn next(&mut self) -> Option<(State, State)> {
-        let next = self.pending.pop_front();
-        self.is_calling = next.is_some();
-        next
-    }
-}
 
 /// What the application's threads share.
 pub(crate) struct Shared {
@@ -113,26 +99,6 @@ impl Shared {
         tracing::info!(from = %before, to = %next, "state");
         self.call_listener();
         true
-    }
-
-    /// Calls the listener with the changes that it has not got yet; if another thread is calling it, that one does. No lock
-    /// is held during a call: the listener may close the application.
-    fn call_listener(&self) {
-        let Some(listener) = &self.listener else { return };
-        if std::mem::replace(&mut lock(&self.changes).is_calling, true) {
-            return;
-        }
-        loop {
-            let next = lock(&self.changes).next();
-            let Some((now, before)) = next else { return };
-            let called = threads::run("of the state listener", || {
-                listener(now, before);
-                Ok(())
-            });
-            if let Err(error) = called {
-                self.fail(error);
-            }
-        }
     }
 
     /// How long the application's end may still take; nothing once its time is over. A call of `close` may have given it
@@ -297,6 +263,7 @@ impl KafkaStreamsBuilder {
         for (node, topic) in self.topology.graph().sinks_that_feed_back() {
             tracing::warn!(%node, %topic, "the topology reads its own results; filter what has been around already");
         }
+        let waits = Arc::default();
         let shared = Shared {
             state: Mutex::new(State::Created),
             changed: Condvar::new(),
@@ -309,9 +276,9 @@ impl KafkaStreamsBuilder {
             patience_ms: AtomicI64::new(PATIENCE_MS),
             ending_ms: AtomicI64::new(0),
             counters: Arc::default(),
-            restore_listener: RestoreListener::new(self.restore_listener),
+            restore_listener: RestoreListener::new(self.restore_listener, &waits),
             stats: Mutex::default(),
-            waits: Arc::default(),
+            waits,
             said: Arc::default(),
             read: Arc::default(),
             renewals: Mutex::default(),
@@ -458,15 +425,24 @@ impl KafkaStreams {
 
     /// Waits until `reached` accepts the state, at most `timeout`. False if it did not.
     pub fn wait_for(&self, timeout: Duration, reached: impl Fn(State) -> bool) -> bool {
-        let state = lock(&self.shared.state);
-        let waited = self.shared.changed.wait_timeout_while(state, timeout, |state| !reached(*state));
-        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        let reached = reached(*state);
-        drop(state);
-        if !reached {
-            self.warn_if_never_started();
+        let mut left = timeout;
+        loop {
+            let slice = left.min(WAIT_SLICE);
+            let state = lock(&self.shared.state);
+            let waited = self.shared.changed.wait_timeout_while(state, slice, |state| !reached(*state));
+            let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            if reached(*state) {
+                return true;
+            }
+            drop(state);
+            left = left.saturating_sub(slice);
+            if left.is_zero() {
+                self.warn_if_never_started();
+                return false;
+            }
+            // The threads that do so as well may have ended, or be in user code that takes long.
+            self.shared.waits.update(self.clock.monotonic_ms());
         }
-        reached
     }
 
     fn warn_if_never_started(&self) {
@@ -537,12 +513,16 @@ impl Starting {
     /// Returns once the threads run, or the start has failed or was closed.
     pub fn wait(self) -> Result<()> {
         let mut waiting = self.shared.waits.of("the start");
-        let mut stage = "the first step".to_owned();
+        let mut stage = Some("the first step".to_owned());
         loop {
             match self.started.recv_timeout(START_SLICE) {
                 Ok(StartProgress::At(next)) => {
                     waiting.end();
-                    stage = next;
+                    stage = Some(next);
+                }
+                Ok(StartProgress::Launched) => {
+                    waiting.end();
+                    stage = None;
                 }
                 Ok(StartProgress::Ended(result)) => return result,
                 Err(mpsc::RecvTimeoutError::Disconnected) => {
@@ -552,7 +532,9 @@ impl Starting {
                 Err(mpsc::RecvTimeoutError::Timeout) => {
                     self.shared.check_open()?;
                     let now_ms = self.clock.monotonic_ms();
-                    waiting.update(now_ms, || stage.clone());
+                    if let Some(stage) = &stage {
+                        waiting.update(now_ms, || stage.clone());
+                    }
                     self.shared.waits.update(now_ms);
                 }
             }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, mpsc};
 
 use super::kafka_streams::lock;
 use super::uncaught::{StreamThreadExceptionResponse as Response, StreamsUncaughtExceptionHandler};
+use super::waits::Waiting;
 use crate::error::{Error, Result};
 
 /// A request about the threads, with where the answer goes.
@@ -63,9 +64,10 @@ impl Requests {
         *lock(&self.threads) = Some(threads);
     }
 
-    /// Asks the handler about an error.
-    pub fn answer_to(&self, error: &Error) -> Response {
+    /// Asks the handler about an error; its answer is waited for as `calling`.
+    pub fn answer_to(&self, error: &Error, mut calling: Waiting) -> Response {
         let Some(handler) = &self.uncaught else { return Response::default() };
+        calling.begin(|| format!("the uncaught exception handler to return from: {error}"));
         catch_unwind(AssertUnwindSafe(|| handler.handle(error))).unwrap_or_else(|_| {
             tracing::error!("the uncaught exception handler panicked; the application stops");
             Response::ShutdownClient

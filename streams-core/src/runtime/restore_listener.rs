@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::kafka_streams::lock;
+use super::waits::Waits;
 use crate::error::{Error, Result};
 use crate::ids::{Offset, TopicPartition};
 use crate::user_code::{UserPanic, caught};
@@ -49,12 +50,15 @@ pub(crate) struct RestoreListener(Option<Arc<Listening>>);
 
 struct Listening {
     listener: Box<dyn StateRestoreListener>,
+    waits: Arc<Waits>,
     panic: Mutex<Option<UserPanic>>,
 }
 
 impl RestoreListener {
-    pub fn new(listener: Option<Box<dyn StateRestoreListener>>) -> Self {
-        let listening = |listener| Arc::new(Listening { listener, panic: Mutex::default() });
+    /// Calls of `listener` that take long are among `waits`.
+    pub fn new(listener: Option<Box<dyn StateRestoreListener>>, waits: &Arc<Waits>) -> Self {
+        let listening =
+            |listener| Arc::new(Listening { listener, waits: Arc::clone(waits), panic: Mutex::default() });
         RestoreListener(listener.map(listening))
     }
 
@@ -63,6 +67,8 @@ impl RestoreListener {
         let Some(listening) = &self.0 else { return };
         let mut panic = lock(&listening.panic);
         if panic.is_none() {
+            let mut calling = listening.waits.of("the restore");
+            calling.begin(|| "the state restore listener to return".to_owned());
             *panic = caught(|| call(&*listening.listener)).err();
         }
     }

@@ -10,7 +10,7 @@ use state_stores::DiskMemory;
 use super::{IDLE, Instance, Servers};
 use crate::error::{IllegalStateError, Result};
 use crate::runtime::global_thread::{self, GlobalBackends, GlobalParts, GlobalThread};
-use crate::runtime::kafka_streams::{Shared, lock};
+use crate::runtime::kafka_streams::lock;
 use crate::runtime::renewal::Renewal;
 use crate::runtime::stats::ThreadStats;
 use crate::runtime::task_graph::GraphSettings;
@@ -39,7 +39,7 @@ pub(super) fn fill(instance: &mut Instance, servers: &mut Servers, memory: &Disk
 fn try_fill(instance: &Instance, servers: &mut Servers) -> Result<()> {
     let (thread, filled) = start_global(instance, &servers.stop)?;
     servers.threads.push(thread);
-    wait_filled(&filled, &instance.shared)
+    wait_filled(&filled, instance)
 }
 
 /// Fills the global stores, reports that they are filled, and then keeps them current.
@@ -65,11 +65,15 @@ fn start_global(
 }
 
 /// Returns once the global stores are filled, or the application is closed.
-fn wait_filled(filled: &mpsc::Receiver<Result<()>>, shared: &Shared) -> Result<()> {
+fn wait_filled(filled: &mpsc::Receiver<Result<()>>, instance: &Instance) -> Result<()> {
     loop {
         match filled.recv_timeout(IDLE) {
             Ok(result) => return result,
-            Err(mpsc::RecvTimeoutError::Timeout) => shared.check_open()?,
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                instance.shared.check_open()?;
+                // In a restart nobody else does so.
+                instance.shared.waits.update(instance.clock.monotonic_ms());
+            }
             Err(mpsc::RecvTimeoutError::Disconnected) => {
                 let thread = "the thread that fills global stores";
                 return Err(IllegalStateError::StartThreadEnded { thread }.into());

@@ -20,6 +20,7 @@ mod again;
 mod long;
 mod operate;
 mod restore;
+mod slow;
 
 const LIMIT: Duration = Duration::from_secs(120);
 

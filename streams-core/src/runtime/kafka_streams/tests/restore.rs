@@ -45,7 +45,7 @@ impl Processor<String, String, (), ()> for Keeping {
     }
 }
 
-fn keeping() -> Topology {
+pub(super) fn keeping() -> Topology {
     let serde = String::default_serde;
     let build = || -> Result<Topology> {
         let mut topology = Topology::new();
