@@ -323,12 +323,12 @@ pub enum Error {
     #[error(transparent)]
     Production(#[from] Box<ProductionError>),
 
-    /// Another member took the tasks over; what was not committed is dropped and the group is joined again.
+    /// The tasks may be another member's by now; what was not committed is dropped and the group is joined again.
     #[error(
-        "tasks were taken over by another member ({reason}); the uncommitted work is dropped, the group is rejoined"
+        "the tasks are no longer this thread's: {reason}; the uncommitted work is dropped, the group is rejoined"
     )]
     TaskMigrated {
-        /// How it was noticed.
+        /// Why.
         reason: String,
     },
 

@@ -303,7 +303,7 @@ impl Dispatcher {
     fn take_away(
         &mut self,
         tasks: &BTreeSet<TaskId>,
-        command: fn(BTreeSet<TaskId>, mpsc::Sender<()>) -> Command,
+        command: impl Fn(BTreeSet<TaskId>, mpsc::Sender<()>) -> Command,
     ) {
         if let Some(assigned) = &mut self.assigned {
             assigned.retain(|task| !tasks.contains(task));
@@ -356,9 +356,9 @@ impl MembershipHandler for Dispatcher {
         self.take_away(tasks, Command::Revoke);
     }
 
-    fn lost(&mut self, tasks: &BTreeSet<TaskId>) {
+    fn lost(&mut self, tasks: &BTreeSet<TaskId>, why: &str) {
         self.has_given_up = true;
-        self.take_away(tasks, Command::Lose);
+        self.take_away(tasks, |tasks, answer| Command::Lose(tasks, why.to_owned(), answer));
         // Whoever has lost everything has no place in the group, as when all brokers are gone.
         self.assigned.take_if(|left| left.is_empty());
     }

@@ -71,7 +71,7 @@ impl MembershipHandler for Direct {
     // The only member of its group never has to release anything.
     fn revoked(&mut self, _: &BTreeSet<TaskId>) {}
 
-    fn lost(&mut self, _: &BTreeSet<TaskId>) {}
+    fn lost(&mut self, _: &BTreeSet<TaskId>, _: &str) {}
 }
 
 /// An application in one thread.

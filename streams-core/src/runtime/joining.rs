@@ -499,9 +499,9 @@ impl MembershipHandler for Holding<'_> {
         self.handler.revoked(tasks);
     }
 
-    fn lost(&mut self, tasks: &BTreeSet<TaskId>) {
+    fn lost(&mut self, tasks: &BTreeSet<TaskId>, why: &str) {
         self.forget(tasks);
-        self.handler.lost(tasks);
+        self.handler.lost(tasks, why);
     }
 }
 

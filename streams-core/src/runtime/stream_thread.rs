@@ -63,8 +63,8 @@ pub(crate) enum Command {
     Assign(BTreeSet<TaskId>),
     /// Commit and close these, then answer.
     Revoke(BTreeSet<TaskId>, mpsc::Sender<()>),
-    /// Close these without a commit, then answer.
-    Lose(BTreeSet<TaskId>, mpsc::Sender<()>),
+    /// Close these without a commit, then answer; with why they are lost.
+    Lose(BTreeSet<TaskId>, String, mpsc::Sender<()>),
     /// Close everything without a commit: the tasks were given up while the thread was in one round for too long. Then it
     /// may get tasks again.
     Expelled,

@@ -63,8 +63,8 @@ pub trait MembershipHandler {
     /// Release these tasks: commit and close them, then return.
     fn revoked(&mut self, tasks: &BTreeSet<TaskId>);
 
-    /// These tasks are lost already: close them without a commit, then return.
-    fn lost(&mut self, tasks: &BTreeSet<TaskId>);
+    /// These tasks are lost already, for that reason: close them without a commit, then return.
+    fn lost(&mut self, tasks: &BTreeSet<TaskId>, why: &str);
 }
 
 /// A process's place in the group, driven by one control thread.

@@ -31,7 +31,7 @@ impl MembershipHandler for Told {
         self.revoked += tasks.len();
     }
 
-    fn lost(&mut self, tasks: &BTreeSet<TaskId>) {
+    fn lost(&mut self, tasks: &BTreeSet<TaskId>, _: &str) {
         self.owned.retain(|task| !tasks.contains(task));
         self.lost += tasks.len();
     }

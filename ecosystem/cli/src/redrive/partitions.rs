@@ -111,7 +111,7 @@ impl MembershipHandler for Tasks {
         self.held.retain(|task, _| !tasks.contains(task));
     }
 
-    fn lost(&mut self, tasks: &BTreeSet<TaskId>) {
+    fn lost(&mut self, tasks: &BTreeSet<TaskId>, _: &str) {
         self.revoked(tasks);
     }
 }

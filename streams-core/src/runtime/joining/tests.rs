@@ -25,7 +25,7 @@ impl MembershipHandler for Told {
         self.runs.retain(|task| !tasks.contains(task));
     }
 
-    fn lost(&mut self, tasks: &BTreeSet<TaskId>) {
+    fn lost(&mut self, tasks: &BTreeSet<TaskId>, _: &str) {
         self.runs.retain(|task| !tasks.contains(task));
     }
 }

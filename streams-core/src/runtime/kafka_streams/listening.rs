@@ -1,7 +1,6 @@
 //! Calls the state listener, which is the user's code: it may panic, close the application, or take long.
 
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::{Shared, lock};
@@ -43,10 +42,13 @@ impl Shared {
             let next = lock(&self.changes).next();
             let Some((now, before)) = next else { return };
             calling.begin(|| format!("the state listener to return from the change of {before} to {now}"));
-            let called = catch_unwind(AssertUnwindSafe(|| listener(now, before)));
+            let called = threads::run("of the state listener", || {
+                listener(now, before);
+                Ok(())
+            });
             calling.end();
-            if let Err(panic) = called {
-                self.fail(threads::panicked("of the state listener", &*panic));
+            if let Err(error) = called {
+                self.fail(error);
             }
         }
     }

@@ -47,10 +47,9 @@ impl StreamThread {
                     // A control thread that no longer waits for the answer has noted why.
                     let _ = answer.send(());
                 }
-                Command::Lose(tasks, answer) => {
+                Command::Lose(tasks, reason, answer) => {
                     // The other tasks share the transaction: none of it may be committed.
-                    let error =
-                        Error::TaskMigrated { reason: "the group assigned tasks to others".to_owned() };
+                    let error = Error::TaskMigrated { reason };
                     tracing::warn!(thread = self.name, %error, "uncommitted work is dropped");
                     self.reset(error)?;
                     self.close(&tasks)?;

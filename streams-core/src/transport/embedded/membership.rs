@@ -13,6 +13,9 @@ use crate::transport::{
     TransportErrorKind,
 };
 
+/// Why tasks are lost.
+const EXPELLED: &str = "the group has expelled this member";
+
 /// The part that stream threads share.
 struct EmbeddedGroup {
     broker: Arc<EmbeddedBroker>,
@@ -101,7 +104,7 @@ impl EmbeddedMembership {
                     let lost = self.assigned.take().unwrap_or_default();
                     if !lost.is_empty() {
                         called = true;
-                        handler.lost(&self.known(&lost));
+                        handler.lost(&self.known(&lost), EXPELLED);
                     }
                 }
                 GroupStep::Revoke(tasks) => {
@@ -172,7 +175,7 @@ impl Membership for EmbeddedMembership {
         match (is_present, tasks.is_empty()) {
             (_, true) => {}
             (true, false) => handler.revoked(&self.known(&tasks)),
-            (false, false) => handler.lost(&self.known(&tasks)),
+            (false, false) => handler.lost(&self.known(&tasks), EXPELLED),
         }
         self.shared.set_member(None);
         self.shared.broker.expel(&group, &member);

@@ -173,6 +173,7 @@ impl KafkaMembership {
         if change.assigns {
             self.asker.common.note_joined(&self.group.group);
             self.group.client.allowed();
+            self.group.client.take_session_end();
             self.accept(true)?;
             self.tasks.extend(moved);
             handler.assigned(&self.tasks);
@@ -184,10 +185,21 @@ impl KafkaMembership {
         }
         self.tasks.retain(|task| !given_up.contains(task));
         if !given_up.is_empty() {
-            if change.lost { handler.lost(&given_up) } else { handler.revoked(&given_up) }
+            match change.lost {
+                true => handler.lost(&given_up, &self.why_lost()),
+                false => handler.revoked(&given_up),
+            }
         }
         // Only now: after this answer the group may assign the tasks to others.
         self.accept(false)
+    }
+
+    /// Why the group no longer has this member, as far as librdkafka says.
+    fn why_lost(&self) -> String {
+        self.group.client.take_session_end().unwrap_or_else(|| {
+            "the session with the group has ended, the group was rebalanced without this member, or a topic is gone"
+                .to_owned()
+        })
     }
 
     fn accept(&self, assigns: bool) -> Result<()> {
@@ -291,7 +303,7 @@ impl Membership for KafkaMembership {
         if let Some(fatal) = self.group.client.fatal() {
             let lost = std::mem::take(&mut self.tasks);
             if !lost.is_empty() {
-                handler.lost(&lost);
+                handler.lost(&lost, &format!("the membership has failed ({fatal})"));
             }
             let fatal = with_own_id(fatal, self.group.instance.as_deref());
             return Err(failed(format!("membership of group {}", self.group.group), &fatal));
@@ -456,7 +468,48 @@ mod tests {
     impl MembershipHandler for Nobody {
         fn assigned(&mut self, _: &BTreeSet<TaskId>) {}
         fn revoked(&mut self, _: &BTreeSet<TaskId>) {}
-        fn lost(&mut self, _: &BTreeSet<TaskId>) {}
+        fn lost(&mut self, _: &BTreeSet<TaskId>, _: &str) {}
+    }
+
+    /// Before the fix, the group was said to have assigned the tasks to others.
+    #[test]
+    fn tasks_that_are_lost_as_no_broker_answers_are_not_said_to_be_others() {
+        struct Why(Option<String>);
+        impl MembershipHandler for Why {
+            fn assigned(&mut self, _: &BTreeSet<TaskId>) {}
+            fn revoked(&mut self, _: &BTreeSet<TaskId>) {}
+            fn lost(&mut self, _: &BTreeSet<TaskId>, why: &str) {
+                self.0 = Some(why.to_owned());
+            }
+        }
+        const LIMIT: Duration = Duration::from_secs(120);
+        let servers = mock::client(Role::Producer, &[("test.mock.num.brokers", "1")]).expect("a cluster");
+        servers.mock_topic("tokens", 1);
+        let common = Common::new(&servers.mock_servers(), KafkaOptions::default()).expect("are settings");
+        // Longer than the cluster takes until it lets a member in.
+        let quick = [("session.timeout.ms", "6000"), ("heartbeat.interval.ms", "100")];
+        let spec = GroupSpec {
+            group: "app".into(),
+            client_id: "member".to_owned(),
+            subtopologies: vec![SubtopologyTasks { subtopology: 0, token_topic: "tokens".into(), tasks: 1 }],
+            properties: quick.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+        };
+        let (mut member, mut why) = (KafkaMembership::new(&common, &spec).expect("a member"), Why(None));
+        let deadline = Deadline::after(LIMIT);
+        while member.tasks.is_empty() {
+            assert!(!deadline.left().is_zero(), "never joined: {:?}", member.trouble());
+            member.poll(Duration::from_millis(50), &mut why).expect("polled");
+        }
+        why.0 = None;
+        servers.mock_round_trip(LIMIT);
+        while why.0.is_none() {
+            assert!(!deadline.left().is_zero(), "never lost");
+            member.poll(Duration::from_millis(50), &mut why).expect("polled");
+        }
+        servers.mock_round_trip(Duration::ZERO);
+        let why = why.0.expect("a reason");
+        assert!(why.starts_with("no answer came from the group's coordinator for "), "{why}");
+        assert!(why.contains(" ms, and the session with the group has ended"), "{why}");
     }
 
     /// Before: librdkafka's words alone, without the id.

@@ -31,7 +31,7 @@ impl MembershipHandler for Assignment {
         self.revoked += tasks.len();
     }
 
-    fn lost(&mut self, tasks: &BTreeSet<TaskId>) {
+    fn lost(&mut self, tasks: &BTreeSet<TaskId>, _: &str) {
         self.revoked(tasks);
     }
 }

@@ -1,9 +1,12 @@
 //! What takes long when an application ends: global stores that are filled slowly, and a group that does not answer.
 
+use std::collections::BTreeSet;
+
 use super::*;
-use crate::ids::TopicName;
+use crate::ids::{TaskId, TopicName};
 use crate::processor::InitContext;
-use crate::runtime::control::{self, ControlEvents, ControlSettings, Dispatcher, Exit, Place};
+use crate::runtime::control::{self, ControlEvents, ControlSettings, Dispatcher, Exit, Place, ThreadHandle};
+use crate::runtime::stream_thread::Command;
 use crate::store::{KeyValueStore, Stores};
 use crate::transport::{Fence, Group, Membership, MembershipHandler, OffsetToCommit};
 
@@ -120,4 +123,29 @@ fn the_wait_for_a_group_that_is_left_is_told() {
     let settings = ControlSettings { leave_timeout: LIMIT };
     assert_eq!(control::run(place, dispatcher, &mut Nothing, &settings).expect("it ends"), Exit::Stopped);
     assert_eq!(told.recv().expect("was left"), "the application waits for the group to let it go (7.0 s)");
+}
+
+/// Showed before: "tasks were taken over by another member", also where there was none.
+#[test]
+fn a_thread_that_loses_tasks_hears_why() {
+    let world = World::new(1);
+    let app = world.app(world.config(), Arc::new(|_| ())).build().expect("an application");
+    let clock: ClockRef = Arc::new(SystemClock);
+    let (commands, received) = mpsc::channel();
+    let alive = Arc::new(AtomicBool::new(true));
+    let thread =
+        ThreadHandle::new(1, "thread 1".to_owned(), commands, Arc::new(|| ()), alive, Arc::default());
+    let mut dispatcher = Dispatcher::new(vec![thread], &app.shared, &clock, 300_000);
+    let tasks = BTreeSet::from([TaskId::new(0, 0)]);
+    dispatcher.assigned(&tasks);
+    let heard = std::thread::spawn(move || {
+        received.into_iter().find_map(|command| match command {
+            Command::Lose(_, why, answer) => answer.send(()).ok().map(|()| why),
+            _ => None,
+        })
+    });
+    dispatcher.lost(&tasks, "no answer came");
+    let reason = heard.join().expect("no panic").expect("a reason");
+    let error = Error::TaskMigrated { reason }.to_string();
+    assert!(error.starts_with("the tasks are no longer this thread's: no answer came; "), "{error}");
 }

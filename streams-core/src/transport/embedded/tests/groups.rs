@@ -43,7 +43,7 @@ impl MembershipHandler for Runtime {
         }
     }
 
-    fn lost(&mut self, tasks: &BTreeSet<TaskId>) {
+    fn lost(&mut self, tasks: &BTreeSet<TaskId>, _: &str) {
         self.runs.retain(|task| !tasks.contains(task));
         self.log.push(format!("lost {}", names(tasks)));
     }

@@ -15,7 +15,7 @@ use super::apart::apart;
 use super::clock::{Clocks, next_event};
 use super::conf::{Conf, ERROR_BYTES, Role};
 use super::delivery::Delivery;
-use super::group::Place;
+use super::group::{Place, session_end};
 use super::list::{Entry, entries_of};
 use super::oauth::TokenWanted;
 use super::words::{self, Words};
@@ -67,6 +67,8 @@ pub(super) struct Shared {
     /// When each code was last logged.
     logged_ms: Mutex<HashMap<Code, i64>>,
     access: Access,
+    /// Why the session with the group has ended, if it has and nobody has asked yet.
+    session_end: Mutex<Option<String>>,
     /// The brokers' words about undelivered records.
     pub(super) words: Words,
     wake: Arc<Wake>,
@@ -85,6 +87,7 @@ impl Shared {
             reported: Mutex::default(),
             logged_ms: Mutex::default(),
             access: Access::default(),
+            session_end: Mutex::default(),
             words: Words::default(),
             wake: Arc::default(),
             clocks: Clocks::default(),
@@ -383,6 +386,11 @@ impl Client {
         self.shared.access.barred()
     }
 
+    /// Why the session with the group has ended, if it has since the last call.
+    pub(in crate::transport::kafka) fn take_session_end(&self) -> Option<String> {
+        locked(&self.shared.session_end).take()
+    }
+
     /// Notes that what was denied has succeeded since.
     pub(in crate::transport::kafka) fn allowed(&self) {
         self.shared.access.allowed();
@@ -533,11 +541,13 @@ unsafe extern "C" fn on_log(
         // SAFETY: the name belongs to the handle; librdkafka passes null where it logs before there is a handle.
         let client = if rk.is_null() { String::new() } else { text_of(unsafe { rd::rd_kafka_name(rk) }) };
         let (facility, line) = (text_of(facility), text_of(line));
-        if facility == "FAIL" && !rk.is_null() {
+        if matches!(&*facility, "FAIL" | "SESSTMOUT") && !rk.is_null() {
             // SAFETY: a handle of ours, so this is the pointer that was given to `rd_kafka_conf_set_opaque`; it lives as long
             // as the handle.
             let shared = unsafe { rd::rd_kafka_opaque(rk).cast::<Shared>().as_ref() };
-            if let Some(told) =
+            if let Some(shared) = shared.filter(|_| facility == "SESSTMOUT") {
+                *locked(&shared.session_end) = session_end(&line);
+            } else if let Some(told) =
                 shared.and_then(|shared| shared.access.failed_to_connect(&line, &shared.ties.door))
             {
                 tracing::warn!(target: "librdkafka", client, "{told}");

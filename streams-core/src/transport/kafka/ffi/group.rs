@@ -78,6 +78,20 @@ impl Drop for GroupMetadata {
     }
 }
 
+/// Why a session has ended, from librdkafka's line about it. An event says only that partitions are lost.
+pub(super) fn session_end(line: &str) -> Option<String> {
+    let (_, after) = line.split_once(" after ")?;
+    let (ms, _) = after.split_once(" ms without a successful response")?;
+    let last = after.split_once("last error was ").and_then(|(_, last)| last.rsplit_once("):"));
+    let last = match last {
+        Some((error, _)) if error != "Success" => format!(" (last error: {error})"),
+        _ => String::new(),
+    };
+    Some(format!(
+        "no answer came from the group's coordinator for {ms} ms{last}, and the session with the group has ended"
+    ))
+}
+
 impl Client {
     /// Joins the group for these topics.
     pub(in crate::transport::kafka) fn subscribe(&self, topics: &[&str]) -> Result<(), KafkaError> {
@@ -204,5 +218,31 @@ impl Client {
     pub(in crate::transport::kafka) fn closed(&self) -> bool {
         // SAFETY: a valid consumer handle.
         unsafe { rd::rd_kafka_consumer_closed(self.as_ptr()) != 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_session_is_read_from_the_line_about_it() {
+        let line = |last: &str| {
+            format!(
+                "[thrd:main]: Consumer group session timed out (in join-state steady) after 10020 ms without a successful \
+                 response from the group coordinator (broker 1, last error was {last}): revoking assignment and rejoining group"
+            )
+        };
+        assert_eq!(
+            session_end(&line("Success")).as_deref(),
+            Some(
+                "no answer came from the group's coordinator for 10020 ms, and the session with the group has ended"
+            )
+        );
+        let told = session_end(&line("Broker: Not coordinator"));
+        assert!(
+            told.is_some_and(|told| told.contains("10020 ms (last error: Broker: Not coordinator), and"))
+        );
+        assert_eq!(session_end("anything else"), None);
     }
 }
