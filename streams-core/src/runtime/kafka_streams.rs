@@ -41,7 +41,7 @@ const PATIENCE_MS: i64 = 30_000;
 /// How often `start` checks whether it should end.
 const START_SLICE: Duration = Duration::from_millis(20);
 
-/// How long a wait for a state lasts until the other waits are looked at.
+/// How often who waits for a state checks what else is waited for.
 const WAIT_SLICE: Duration = Duration::from_secs(1);
 
 /// Called with the new and the old state after each change.

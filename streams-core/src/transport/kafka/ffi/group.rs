@@ -230,7 +230,8 @@ mod tests {
         let line = |last: &str| {
             format!(
                 "[thrd:main]: Consumer group session timed out (in join-state steady) after 10020 ms without a successful \
-                 response from the group coordinator (broker 1, last error was {last}): revoking assignment and rejoining group"
+                 response from the group coordinator (broker 1, last error was {last}): revoking assignment and \
+                 rejoining group"
             )
         };
         assert_eq!(
