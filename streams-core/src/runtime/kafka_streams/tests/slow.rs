@@ -73,13 +73,12 @@ fn a_close_that_waits_for_the_state_listener_says_so() {
     slow.end();
     assert!(app.close(LIMIT));
 
-    // On the thread that closes it, after all others have ended.
+    // Mostly on the thread that closes it, after all others have ended; else on the control thread.
     let (world, slow) = (World::new(1), Slow::default());
     let app = slow.at(&world, State::PendingShutdown);
     app.start().expect("it starts");
     std::thread::scope(|scope| {
         let closing = scope.spawn(|| app.close(LIMIT));
-        assert!(app.wait_for(LIMIT, State::is_final));
         wait_reason(&app, reason);
         slow.end();
         assert!(closing.join().expect("no panic"));
