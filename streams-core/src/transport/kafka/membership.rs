@@ -185,10 +185,7 @@ impl KafkaMembership {
         }
         self.tasks.retain(|task| !given_up.contains(task));
         if !given_up.is_empty() {
-            match change.lost {
-                true => handler.lost(&given_up, &self.why_lost()),
-                false => handler.revoked(&given_up),
-            }
+            if change.lost { handler.lost(&given_up, &self.why_lost()) } else { handler.revoked(&given_up) }
         }
         // Only now: after this answer the group may assign the tasks to others.
         self.accept(false)
