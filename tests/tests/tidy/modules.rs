@@ -46,6 +46,8 @@ const STREAMS_CORE: Floors = &[
     ("time_queue", "time"),
     // Whoever calls code of users turns its panics into errors of his own.
     ("user_code", ""),
+    // How many nodes fit on a thread's stack.
+    ("stack", ""),
     ("partitioner", "ids"),
     // Beside the processing: it knows no topology and no store.
     ("transport", "ids time record user_code"),
@@ -63,16 +65,16 @@ const STREAMS_CORE: Floors = &[
         "processor",
         "ids time time_queue config record window user_code partitioner error metrics serde transport store",
     ),
-    ("topology", "ids time config record window partitioner error metrics serde store processor"),
+    ("topology", "ids time config record window stack partitioner error metrics serde store processor"),
     (
         "runtime",
-        "ids time time_queue config record window user_code partitioner error metrics serde transport store processor \
+        "ids time time_queue config record window user_code stack partitioner error metrics serde transport store processor \
          topology",
     ),
     // The test driver stands on everything, and nothing on it.
     (
         "testing",
-        "ids time config record window partitioner error metrics serde transport store processor topology runtime",
+        "ids time config record window stack partitioner error metrics serde transport store processor topology runtime",
     ),
 ];
 
