@@ -529,7 +529,7 @@ mod tests {
         }
     }
 
-    /// Before: `making client 7a01...-topology-e762...: `no such pair``, without the prefix of the settings to look at.
+    /// Before: a client id that the runtime makes up, and librdkafka's words, without the prefix to look at.
     #[test]
     fn a_client_that_cannot_be_made_says_whose_settings_to_look_at() {
         let text = consumer("fetch.max.bytes", "1").err().expect("is refused").to_string();
