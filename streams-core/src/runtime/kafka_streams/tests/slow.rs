@@ -67,9 +67,10 @@ fn a_close_that_waits_for_the_state_listener_says_so() {
     let app = slow.at(&world, State::Running);
     app.start().expect("it starts");
     let reason = "the application waits for the state listener to return from the change of";
-    assert!(app.wait_for(LIMIT, |state| state == State::Running));
+    let of_running = format!("{reason} REBALANCING to RUNNING (");
+    wait_reason(&app, &of_running);
     assert!(!app.close(Duration::from_millis(10)));
-    wait_reason(&app, &format!("{reason} REBALANCING to RUNNING ("));
+    wait_reason(&app, &of_running);
     slow.end();
     assert!(app.close(LIMIT));
 
