@@ -212,19 +212,10 @@ impl Engine {
             paused: Arc::default(),
             clock: Arc::clone(&clock),
         };
-        let (thread, mut direct) = (StreamThread::new(parts), Direct(commands));
-        membership.poll(Duration::ZERO, &mut direct)?;
-        Ok(Engine {
-            plan,
-            clock,
-            _membership: membership,
-            commands: direct,
-            restorer,
-            global,
-            thread,
-            metrics,
-            waits,
-        })
+        let (thread, mut commands) = (StreamThread::new(parts), Direct(commands));
+        membership.poll(Duration::ZERO, &mut commands)?;
+        let _membership = membership;
+        Ok(Engine { plan, clock, _membership, commands, restorer, global, thread, metrics, waits })
     }
 
     /// One round of everything. False when there was nothing to do.

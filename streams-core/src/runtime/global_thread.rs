@@ -406,7 +406,7 @@ impl GlobalPartition {
         }
     }
 
-    /// Reports that so many records have brought it to that position, until it comes to its end.
+    /// Reports that these records, by their number, have brought it to that position, until it comes to its end.
     fn filled(&mut self, listener: &RestoreListener, store: &str, position: Offset, records: usize) {
         let Some(before) = self.filling else { return };
         let records = u64::try_from(records).unwrap_or(0);

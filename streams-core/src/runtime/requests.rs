@@ -59,7 +59,7 @@ impl Requests {
         lock(&self.threads).unwrap_or(configured)
     }
 
-    /// From now on, also after a restart within the process, so many threads are wanted.
+    /// Sets how many threads are wanted from now on, also after a restart within the process.
     pub fn set_threads(&self, threads: usize) {
         *lock(&self.threads) = Some(threads);
     }
