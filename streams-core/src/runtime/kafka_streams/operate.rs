@@ -61,8 +61,8 @@ impl KafkaStreams {
 
     /// Pauses processing in this process: no record is processed and no punctuation is called, but tasks are taken over and
     /// restored, what was processed is committed, and global stores are kept up to date (`KafkaStreams.pause`, KIP-834).
-    /// Other processes continue. The state stays what it is; [`reasons`](Self::reasons) says that it is paused, and after a while
-    /// a warning does. It may be called before the start. A record that is being processed is finished.
+    /// Other processes continue. The state stays what it is; [`reasons`](Self::reasons) says that it is paused, and after a
+    /// while a warning does. It may be called before the start. A record that is being processed is finished.
     pub fn pause(&self) {
         if !self.shared.requests.paused().swap(true, Ordering::Relaxed) {
             tracing::info!("processing pauses");
