@@ -178,9 +178,17 @@ impl Plan {
     /// Whether a node's output is a versioned table: it says so itself, or all of its parents' are
     /// (`isVersionedOrVersionedUpstream`).
     pub(crate) fn is_versioned(&self, id: NodeId) -> bool {
-        let node = self.node(id);
-        let inherits = || id != ROOT && node.parents.iter().all(|parent| self.is_versioned(*parent));
-        node.output_versioned.unwrap_or_else(inherits)
+        // Not recursive: a chain may be longer than a stack carries.
+        let (mut seen, mut open) = (BTreeSet::from([id]), vec![id]);
+        while let Some(id) = open.pop() {
+            let node = self.node(id);
+            match node.output_versioned {
+                Some(true) => {}
+                None if id != ROOT => open.extend(node.parents.iter().filter(|parent| seen.insert(**parent))),
+                Some(false) | None => return false,
+            }
+        }
+        true
     }
 
     /// Every node but the root, in the order of their creation.

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod calendar_windows;
+mod chains;
 mod dead_letters;
 mod driver;
 mod end_of_time;
