@@ -24,8 +24,6 @@ pub mod testing;
 pub mod time;
 mod time_queue;
 pub mod topology;
-/// The seam to a broker. What programs need of it is in [`embedded`], [`error`] and [`runtime`].
-#[doc(hidden)]
 pub mod transport;
 mod user_code;
 pub mod window;

@@ -1,4 +1,5 @@
-//! The seam to the broker: what the runtime needs of a log, in one page.
+//! The seam to the broker: what the runtime needs of a log, in one page. What programs need of it is in
+//! [`embedded`](crate::embedded), [`error`](crate::error) and [`runtime`](crate::runtime).
 //!
 //! Two implementations exist, chosen by `bootstrap.servers`: [`kafka`] (librdkafka) and [`embedded`] (a broker inside
 //! this process). The traits are object safe and synchronous; nothing here knows a topology or a store.
